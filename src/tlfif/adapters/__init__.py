@@ -1,0 +1,1 @@
+"""Adapters by technology; a file's name ends in its port's name."""

@@ -1,0 +1,1 @@
+"""Engines: whatever speaks OpenAI-style HTTP."""

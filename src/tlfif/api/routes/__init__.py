@@ -1,0 +1,1 @@
+"""Routes, one file a noun. A route parses, calls a use case, shapes the answer."""

@@ -1,0 +1,1 @@
+"""Settings and the containers: which adapter stands behind which port."""

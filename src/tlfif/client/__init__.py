@@ -1,0 +1,1 @@
+"""The HTTP client that the window, the command line and scripts use."""

@@ -1,0 +1,1 @@
+"""Pure rules: jobs, machine, scaling, events, errors. No I/O, no clock, standard library only."""

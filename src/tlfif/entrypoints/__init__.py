@@ -1,0 +1,1 @@
+"""Where processes begin: the server, the machine, the engine."""

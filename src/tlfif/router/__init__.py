@@ -1,0 +1,1 @@
+"""The router: observe, decide, act, again and again."""
