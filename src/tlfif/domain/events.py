@@ -1,0 +1,51 @@
+"""What happened to a job, as a log with sequence numbers that readers follow with a cursor."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """Kinds of event. The last four end the log."""
+
+    QUEUED = "queued"
+    """Accepted. Always seq 1."""
+    STARTED = "started"
+    """A worker claimed the job; data: ``attempt``."""
+    DELTA = "delta"
+    """More text; data: ``text``."""
+    RESTARTED = "restarted"
+    """The attempt was lost and the answer starts over: drop all text read so far. Data: ``reason``, ``attempt``
+    (the attempt that was lost)."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether no event can follow."""
+        return self in TERMINAL_KINDS
+
+
+TERMINAL_KINDS = frozenset({EventKind.SUCCEEDED, EventKind.FAILED, EventKind.CANCELLED, EventKind.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fact in a job's log. ``seq`` starts at 1 and has no gaps; ``at`` is epoch seconds."""
+
+    seq: int
+    kind: EventKind
+    at: float
+    data: dict[str, object] = field(default_factory=dict)
+
+
+def answer_text(events: list[Event]) -> str:
+    """The answer as a reader of these events must show it: deltas since the last restart."""
+    parts: list[str] = []
+    for event in events:
+        if event.kind is EventKind.DELTA:
+            parts.append(str(event.data["text"]))
+        elif event.kind is EventKind.RESTARTED:
+            parts.clear()
+    return "".join(parts)

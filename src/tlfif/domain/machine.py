@@ -1,0 +1,142 @@
+"""The machine: what it is, what it says of itself, and what its starts have taken before."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+
+
+class MachineState(StrEnum):
+    """``off → launching → loading → ready → draining → stopping → off``, and three reasons for not being there."""
+
+    OFF = "off"
+    LAUNCHING = "launching"
+    """The intent is written and the start was asked for; nothing has reported yet."""
+    LOADING = "loading"
+    """The worker lives and brings the engine up."""
+    READY = "ready"
+    """A real generation on this machine succeeded and its heartbeat is fresh."""
+    DRAINING = "draining"
+    """Takes no new job; finishes or returns what runs."""
+    STOPPING = "stopping"
+    """Told to end; not yet confirmed gone."""
+    NO_CAPACITY = "no_capacity"
+    NO_QUOTA = "no_quota"
+    BROKEN = "broken"
+    """It could not start or its engine kept dying; ``reason`` says how. A machine that still exists may say it of
+    itself on its way out."""
+
+
+ALIVE = frozenset(
+    {
+        MachineState.LAUNCHING,
+        MachineState.LOADING,
+        MachineState.READY,
+        MachineState.DRAINING,
+        MachineState.STOPPING,
+    }
+)
+"""States of a machine that exists or may exist, and may cost money."""
+
+STARTING = frozenset({MachineState.LAUNCHING, MachineState.LOADING})
+
+
+class Phase(StrEnum):
+    """Parts of a start, each measured under its own name."""
+
+    LAUNCH = "launch"
+    """From the intent to the worker's first word."""
+    ENGINE_START = "engine_start"
+    """The engine's process comes up and loads the weights."""
+    PROVE = "prove"
+    """A real generation, the proof of readiness."""
+
+
+PHASES = (Phase.LAUNCH, Phase.ENGINE_START, Phase.PROVE)
+
+DEFAULT_PHASE_SECONDS = {Phase.LAUNCH: 1.0, Phase.ENGINE_START: 2.0, Phase.PROVE: 0.5}
+"""Estimates of the embedded home until it has a history of its own (two cores, SmolLM2-135M)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineRecord:
+    """One machine from intent to confirmed end. Times are epoch seconds.
+
+    ``handle`` names it where it runs (embedded: process id and start time; AWS: instance id) and is None between
+    intent and commit. ``boot_id`` is new at each boot; a heartbeat with another one is somebody else's.
+    ``idle_since`` is None while work or loading makes progress.
+    """
+
+    id: str
+    state: MachineState
+    model: str
+    image: str
+    created_at: float
+    reason: str = ""
+    handle: str | None = None
+    boot_id: str | None = None
+    phase: Phase | None = None
+    phase_started_at: float | None = None
+    ready_at: float | None = None
+    heartbeat_at: float | None = None
+    idle_since: float | None = None
+    ended_at: float | None = None
+    worker_pid: int | None = None
+    engine_pid: int | None = None
+    drain_requested: bool = False
+    stop_requested_at: float | None = None
+    orphan_seen_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """What the worker says of its machine."""
+
+    machine_id: str
+    boot_id: str
+    state: MachineState
+    phase: Phase | None
+    idle_since: float | None
+    worker_pid: int | None = None
+    engine_pid: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directive:
+    """What the control plane answers to a heartbeat.
+
+    ``owned`` False: the record is closed or another machine's; end now. ``control_seen_at`` is when the control
+    plane last showed life (epoch seconds; None: never).
+    """
+
+    owned: bool
+    drain: bool
+    idle_timeout_seconds: float
+    control_seen_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseTiming:
+    """How long one phase of one start took."""
+
+    phase: Phase
+    seconds: float
+
+
+def estimate_ready_seconds(*, phase: Phase | None, elapsed: float, history: list[PhaseTiming]) -> float:
+    """Seconds until ready: what is left of the present phase plus the phases to come.
+
+    Each phase counts with the median of its own history, or with its default before there is one. Never below 0.
+    ``phase`` None means that nothing has started yet.
+    """
+    left = 0.0
+    reached = phase is None
+    for step in PHASES:
+        known = [t.seconds for t in history if t.phase is step]
+        expected = median(known) if known else DEFAULT_PHASE_SECONDS[step]
+        if step is phase:
+            reached = True
+            left += max(0.0, expected - elapsed)
+        elif reached:
+            left += expected
+    return round(left, 1)

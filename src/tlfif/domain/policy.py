@@ -1,0 +1,53 @@
+"""The numbers TL-FIF decides by, each with its unit, range and reason."""
+
+from dataclasses import dataclass
+
+MIN_IDLE_TIMEOUT_MINUTES = 0.1
+MAX_IDLE_TIMEOUT_MINUTES = 240.0
+DEFAULT_IDLE_TIMEOUT_MINUTES = 5.0
+"""RQL 1 section 1.1.4. The upper bound keeps a forgotten machine at four hours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPolicy:
+    """Limits of jobs. All in seconds but ``max_queued`` (jobs) and ``default_max_tokens`` (tokens)."""
+
+    lease_seconds: float = 30.0
+    heartbeat_seconds: float = 5.0
+    """Well under a third of the lease, so that two lost beats do not lose the job."""
+    wait_limit_seconds: float = 3600.0
+    """A job that waited this long is expired: an answer an hour late helps nobody."""
+    run_limit_seconds: float = 1800.0
+    """2,048 tokens at two tokens a second is the slowest machine we serve, rounded up."""
+    max_queued: int = 1000
+    default_max_tokens: int = 512
+    default_temperature: float = 0.7
+    retention_seconds: float = 30 * 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachinePolicy:
+    """Limits of machines, in seconds unless named otherwise."""
+
+    idle_timeout_seconds: float = DEFAULT_IDLE_TIMEOUT_MINUTES * 60
+    idle_grace_seconds: float = 15.0
+    """The control plane acts this long after the machine should have ended itself (the second stop)."""
+    launch_limit_seconds: float = 180.0
+    """Not ready by then: the start has failed."""
+    heartbeat_seconds: float = 2.0
+    heartbeat_valid_seconds: float = 60.0
+    max_run_seconds: float = 4 * 3600.0
+    """Absolute maximum run time of one machine (the third stop)."""
+    drain_limit_seconds: float = 600.0
+    """A draining machine that still runs then is terminated; its jobs go back to the queue."""
+    stop_patience_seconds: float = 5.0
+    """From the request to end until the end is forced."""
+    control_gone_seconds: float = 15.0
+    """Silence of the control plane after which an embedded machine drains."""
+    control_gone_drain_seconds: float = 10.0
+    """How long it may then still finish answers: together under the promised 30 s."""
+    max_failed_starts: int = 3
+    failed_start_backoff_seconds: float = 2.0
+    """Doubled with each failed start in a row."""
+    engine_slots: int = 4
+    """Answers generated at once (continuous batching)."""

@@ -1,0 +1,143 @@
+"""The router's decisions: from what is observed to what is done. Pure: no clock, no I/O."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tlfif.domain.jobs import QueueCounts
+from tlfif.domain.machine import ALIVE, STARTING, MachineRecord, MachineState
+from tlfif.domain.policy import MachinePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What one tick sees.
+
+    ``machine`` is the open record, if any. ``exists`` is what the host says of it (None: nothing was launched under
+    this record yet). ``heartbeat_age`` is seconds since its last beat, measured by a clock that does not jump.
+    ``failed_starts`` in a row, the last one at ``last_failed_at``.
+    """
+
+    counts: QueueCounts
+    machine: MachineRecord | None
+    exists: bool | None
+    heartbeat_age: float | None
+    idle_timeout_seconds: float
+    held: bool = False
+    failed_starts: int = 0
+    last_failed_at: float | None = None
+
+
+class ActionKind(StrEnum):
+    """What the router can do."""
+
+    LAUNCH = "launch"
+    DRAIN = "drain"
+    TERMINATE = "terminate"
+    FORCE = "force"
+    CONFIRM_ENDED = "confirm_ended"
+    FAIL_QUEUED = "fail_queued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing to do and why, in words for the log of starts and stops. ``end_state`` is shown after the end."""
+
+    kind: ActionKind
+    reason: str
+    model: str | None = None
+    end_state: MachineState = MachineState.OFF
+
+
+def decide(seen: Observation, policy: MachinePolicy, now: float) -> tuple[Action, ...]:
+    """What to do now; the empty tuple where all is as it should be. Doing it twice does no harm."""
+    if seen.machine is not None:
+        return _decide_running(seen, seen.machine, policy, now)
+    return _decide_off(seen, policy, now)
+
+
+def _decide_off(seen: Observation, policy: MachinePolicy, now: float) -> tuple[Action, ...]:
+    model = seen.counts.oldest_queued_model
+    if model is None or seen.held:
+        return ()
+    if seen.failed_starts >= policy.max_failed_starts:
+        return (
+            Action(
+                kind=ActionKind.FAIL_QUEUED,
+                model=model,
+                reason=f"The machine failed to start {seen.failed_starts} times in a row.",
+            ),
+        )
+    if seen.failed_starts and seen.last_failed_at is not None:
+        pause = policy.failed_start_backoff_seconds * 2 ** (seen.failed_starts - 1)
+        if 0 <= now - seen.last_failed_at < pause:
+            return ()
+    waiting = seen.counts.queued
+    reason = f"{waiting} prompt{'s' if waiting != 1 else ''} waiting"
+    return (Action(kind=ActionKind.LAUNCH, model=model, reason=reason),)
+
+
+def _decide_running(seen: Observation, machine: MachineRecord, policy: MachinePolicy, now: float) -> tuple[Action, ...]:
+    if seen.exists is False:
+        return (_confirm(machine, policy),)
+    if machine.handle is None:
+        # An intent without a commit: the launcher died in between. The orphan sweep ends what it may have made.
+        if now - machine.created_at > policy.launch_limit_seconds:
+            return (
+                Action(
+                    kind=ActionKind.CONFIRM_ENDED,
+                    reason="the start was never confirmed",
+                    end_state=MachineState.BROKEN,
+                ),
+            )
+        return ()
+    if machine.state in {MachineState.STOPPING, MachineState.BROKEN} or machine.stop_requested_at is not None:
+        asked = machine.stop_requested_at
+        waited = now - asked if asked is not None else seen.heartbeat_age
+        if waited is None or not 0 <= waited < policy.stop_patience_seconds:
+            return (Action(kind=ActionKind.FORCE, reason=machine.reason or "did not end when asked"),)
+        return ()
+    overdue = _must_end(seen, machine, policy, now)
+    if overdue is not None:
+        return (overdue,)
+    return _model_change(seen, machine)
+
+
+def _confirm(machine: MachineRecord, policy: MachinePolicy) -> Action:
+    """The host says it is gone: was that an end or a failure?"""
+    stopped_at = machine.stop_requested_at
+    overdue = stopped_at is not None and stopped_at - machine.created_at > policy.launch_limit_seconds
+    asked = stopped_at is not None or machine.drain_requested
+    if machine.state is MachineState.BROKEN or (machine.ready_at is None and (overdue or not asked)):
+        reason = machine.reason or "ended before it was ready"
+        return Action(kind=ActionKind.CONFIRM_ENDED, reason=reason, end_state=MachineState.BROKEN)
+    return Action(kind=ActionKind.CONFIRM_ENDED, reason=machine.reason or "ended without being asked")
+
+
+def _must_end(seen: Observation, machine: MachineRecord, policy: MachinePolicy, now: float) -> Action | None:
+    age = now - machine.created_at
+    if machine.state in STARTING and machine.ready_at is None and age > policy.launch_limit_seconds:
+        return Action(
+            kind=ActionKind.TERMINATE,
+            reason=f"not ready within {policy.launch_limit_seconds:.0f} s",
+        )
+    if seen.heartbeat_age is not None and seen.heartbeat_age > policy.heartbeat_valid_seconds:
+        return Action(kind=ActionKind.FORCE, reason=f"silent for {policy.heartbeat_valid_seconds:.0f} s")
+    if age > policy.max_run_seconds + policy.drain_limit_seconds:
+        return Action(kind=ActionKind.TERMINATE, reason="older than its maximum run time")
+    if age > policy.max_run_seconds and not machine.drain_requested:
+        return Action(kind=ActionKind.DRAIN, reason="reached its maximum run time")
+    if machine.idle_since is not None and machine.state is MachineState.READY:
+        idle = now - machine.idle_since
+        busy = seen.counts.running or (seen.counts.queued and seen.counts.oldest_queued_model == machine.model)
+        if idle > seen.idle_timeout_seconds + policy.idle_grace_seconds and not busy:
+            return Action(kind=ActionKind.TERMINATE, reason=f"idle for {idle / 60:.1f} minutes")
+    return None
+
+
+def _model_change(seen: Observation, machine: MachineRecord) -> tuple[Action, ...]:
+    wanted = seen.counts.oldest_queued_model
+    if wanted is None or wanted == machine.model or machine.drain_requested:
+        return ()
+    if machine.state in ALIVE - {MachineState.DRAINING}:
+        return (Action(kind=ActionKind.DRAIN, reason=f"the next prompt wants the model {wanted}"),)
+    return ()
