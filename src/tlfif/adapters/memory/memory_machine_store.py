@@ -1,0 +1,124 @@
+"""Machine records in the memory of one process."""
+
+from collections.abc import Callable
+
+from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming
+from tlfif.domain.machine_records import (
+    asked_to_drain,
+    asked_to_stop,
+    closed,
+    directive,
+    failed_starts,
+    launched,
+    take_heartbeat,
+)
+from tlfif.domain.refusals import no_such_machine
+from tlfif.ports.machine_store import MachineStore
+
+
+class MemoryMachineStore(MachineStore):
+    """``default_idle_timeout`` (seconds) is what machines are told while no person has set another."""
+
+    def __init__(self, *, default_idle_timeout: float) -> None:
+        self._default_idle_timeout = default_idle_timeout
+        self._records: dict[str, MachineRecord] = {}  # in order of intent
+        self._timings: dict[str, list[PhaseTiming]] = {}
+        self._idle_timeout: float | None = None
+        self._held = False
+        self._control_seen_at: float | None = None
+        self._forgiven: set[str] = set()
+
+    async def create_intent(self, record: MachineRecord) -> bool:
+        """See :meth:`MachineStore.create_intent`."""
+        if await self.active() is not None:
+            return False
+        if record.id in self._records:
+            raise ValueError(f"the id {record.id} is taken")
+        self._records[record.id] = record
+        self._timings[record.id] = []
+        return True
+
+    async def commit_launch(self, machine_id: str, *, handle: str) -> None:
+        """See :meth:`MachineStore.commit_launch`."""
+        self._change(machine_id, lambda record: launched(record, handle=handle))
+
+    async def active(self) -> MachineRecord | None:
+        """See :meth:`MachineStore.active`."""
+        newest = await self.latest()
+        return newest if newest is not None and newest.ended_at is None else None
+
+    async def latest(self) -> MachineRecord | None:
+        """See :meth:`MachineStore.latest`."""
+        return next(reversed(self._records.values()), None)
+
+    async def history(self, *, limit: int) -> list[MachineRecord]:
+        """See :meth:`MachineStore.history`."""
+        return list(reversed(self._records.values()))[: max(0, limit)]
+
+    async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
+        """See :meth:`MachineStore.heartbeat`."""
+        taken = take_heartbeat(self._records.get(beat.machine_id), beat, now=now)
+        if taken is not None:
+            self._records[taken.record.id] = taken.record
+            if taken.timing is not None:
+                self._timings[taken.record.id].append(taken.timing)
+        wanted = self._default_idle_timeout if self._idle_timeout is None else self._idle_timeout
+        return directive(taken, idle_timeout=wanted, control_seen_at=self._control_seen_at)
+
+    async def request_drain(self, machine_id: str, *, reason: str) -> None:
+        """See :meth:`MachineStore.request_drain`."""
+        self._change(machine_id, lambda record: asked_to_drain(record, reason=reason))
+
+    async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
+        """See :meth:`MachineStore.mark_stopping`."""
+        self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
+
+    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
+        """See :meth:`MachineStore.mark_ended`."""
+        self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
+
+    async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
+        """See :meth:`MachineStore.phase_timings`."""
+        measured = [
+            r.id
+            for r in reversed(self._records.values())
+            if (r.model, r.image) == (model, image) and self._timings[r.id]
+        ]
+        return [t for machine_id in measured[: max(0, limit)] for t in reversed(self._timings[machine_id])]
+
+    async def failed_starts(self) -> int:
+        """See :meth:`MachineStore.failed_starts`."""
+        return failed_starts([r for r in reversed(self._records.values()) if r.id not in self._forgiven])
+
+    async def forgive(self) -> None:
+        """See :meth:`MachineStore.forgive`."""
+        self._forgiven = set(self._records)
+
+    async def idle_timeout(self) -> float | None:
+        """See :meth:`MachineStore.idle_timeout`."""
+        return self._idle_timeout
+
+    async def set_idle_timeout(self, seconds: float) -> None:
+        """See :meth:`MachineStore.set_idle_timeout`."""
+        self._idle_timeout = seconds
+
+    async def held(self) -> bool:
+        """See :meth:`MachineStore.held`."""
+        return self._held
+
+    async def set_held(self, held: bool) -> None:
+        """See :meth:`MachineStore.set_held`."""
+        self._held = held
+
+    async def control_alive(self, *, now: float) -> None:
+        """See :meth:`MachineStore.control_alive`."""
+        self._control_seen_at = now
+
+    async def close(self) -> None:
+        """See :meth:`MachineStore.close`."""
+
+    def _change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
+        record = self._records.get(machine_id)
+        if record is None:
+            raise no_such_machine(machine_id)
+        self._records[machine_id] = change(record)

@@ -1,0 +1,122 @@
+"""One SQLite file as the stores see it: reads, transactions and the news they make."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from tlfif.adapters.local.wakeups import WORK, Wakeups
+from tlfif.adapters.sqlite.connections import Connections, open_connections
+from tlfif.adapters.sqlite.doorbell import Ringer, listening_ports, mark_work
+from tlfif.adapters.sqlite.schema import MIGRATIONS, Migration
+from tlfif.adapters.sqlite.sql_thread import SqlThread
+from tlfif.adapters.sqlite.storage_errors import storage_errors
+
+T = TypeVar("T")
+
+Read = Callable[[sqlite3.Connection], T]
+Write = Callable[[sqlite3.Connection, set[str]], T]
+"""Work inside one transaction. Topics added to the set are rung once it is committed."""
+
+
+class Database:
+    """Shared by the stores of one process; each calls :meth:`share` once and :meth:`release` once.
+
+    Several processes may open the same file. All SQL runs in one thread of its own, one call after another.
+    """
+
+    def __init__(self, thread: SqlThread, connections: Connections) -> None:
+        self.wakeups = Wakeups()
+        self.ringer = Ringer()
+        self._thread = thread
+        self._connections = connections
+        self._sharers = 0
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, migrations: Sequence[Migration] = MIGRATIONS, busy_seconds: float = 5.0
+    ) -> "Database":
+        """Open or make the file at ``path``. ``busy_seconds`` limits the wait for another process's lock.
+
+        Raises StorageError.
+        """
+        thread = SqlThread(f"sql {path.name}")
+        try:
+            return cls(thread, await thread.run(lambda: open_connections(path, migrations, busy_seconds)))
+        except BaseException:
+            await thread.stop(lambda: None)
+            raise
+
+    def share(self) -> None:
+        """Count one more user."""
+        self._sharers += 1
+
+    async def release(self) -> None:
+        """Count one user less; the last one closes."""
+        self._sharers -= 1
+        if self._sharers <= 0:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close connections and thread. Doing it again changes nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._thread.stop(self._close_all)
+
+    async def read(self, work: Read[T]) -> T:
+        """The result of ``work``, which changes nothing."""
+        return await self._thread.run(lambda: self._guarded(work))
+
+    async def write(self, work: Write[T], *, durable: bool) -> T:
+        """The result of ``work``, which is committed whole or, if it raises, not at all.
+
+        ``durable``: on the disk for good before this returns.
+        """
+        loop = asyncio.get_running_loop()
+        return await self._thread.run(lambda: self._transact(work, durable, loop))
+
+    async def write_if(self, condition: Read[bool], work: Write[T], *, durable: bool) -> T | None:
+        """Like :meth:`write`, but None and no write lock taken where ``condition`` does not hold."""
+        loop = asyncio.get_running_loop()
+
+        def attempt() -> T | None:
+            return self._transact(work, durable, loop) if self._guarded(condition) else None
+
+        return await self._thread.run(attempt)
+
+    def _guarded(self, work: Read[T]) -> T:
+        with storage_errors():
+            return work(self._connections.quick)
+
+    def _transact(self, work: Write[T], durable: bool, loop: asyncio.AbstractEventLoop) -> T:
+        connection = self._connections.durable if durable else self._connections.quick
+        topics: set[str] = set()
+        ports: list[int] = []
+        with storage_errors():
+            # IMMEDIATE: wait for the lock here and not half-way, where SQLite would refuse to.
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection, topics)
+                if topics:
+                    ports = listening_ports(connection)
+                if WORK in topics:
+                    mark_work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        if topics:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+                loop.call_soon_threadsafe(self.wakeups.ring, topics)
+            self.ringer.ring(ports, topics)
+        return result
+
+    def _close_all(self) -> None:
+        self.ringer.close()
+        with storage_errors():
+            self._connections.close()

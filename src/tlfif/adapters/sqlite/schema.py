@@ -1,0 +1,151 @@
+"""The tables, as an ordered list of migrations. One that was released is never edited; add the next one."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from tlfif.domain.errors import StorageError
+
+Migration = tuple[str, ...]
+"""The statements that lead from one version to the next."""
+
+_VERSION_1: Migration = (
+    # position: order of acceptance; AUTOINCREMENT so that a purged number never comes back under a cursor.
+    """
+    CREATE TABLE jobs (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        status TEXT NOT NULL
+            CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired')),
+        model TEXT NOT NULL,
+        idempotency_key TEXT UNIQUE,
+        fingerprint TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        wait_seconds REAL NOT NULL,
+        expires_at REAL NOT NULL,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        worker_id TEXT,
+        lease_token TEXT,
+        lease_expires_at REAL,
+        started_at REAL,
+        finished_at REAL,
+        cancel_requested INTEGER NOT NULL DEFAULT 0,
+        cancel_reason TEXT,
+        error_code TEXT,
+        error_message TEXT,
+        receipt TEXT,
+        CHECK ((status = 'running') = (lease_expires_at IS NOT NULL)),
+        CHECK ((status IN ('queued', 'running')) = (finished_at IS NULL)),
+        CHECK (status <> 'queued' OR cancel_requested = 0)
+    )
+    """,
+    # Enough for all that is asked of open jobs, too: they are at most as many as the queue may hold.
+    "CREATE INDEX jobs_by_status ON jobs (status, position)",
+    "CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL",
+    # Apart from jobs: a row is rewritten whole whenever one of its fields changes, and a prompt is long.
+    """
+    CREATE TABLE requests (
+        position INTEGER PRIMARY KEY REFERENCES jobs (position) ON DELETE CASCADE,
+        body TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE events (
+        position INTEGER NOT NULL REFERENCES jobs (position) ON DELETE CASCADE,
+        seq INTEGER NOT NULL CHECK (seq > 0),
+        kind TEXT NOT NULL,
+        at REAL NOT NULL,
+        data TEXT NOT NULL,
+        PRIMARY KEY (position, seq)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE machines (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        model TEXT NOT NULL,
+        image TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        reason TEXT NOT NULL,
+        handle TEXT,
+        boot_id TEXT,
+        phase TEXT,
+        phase_started_at REAL,
+        ready_at REAL,
+        heartbeat_at REAL,
+        idle_since REAL,
+        ended_at REAL,
+        worker_pid INTEGER,
+        engine_pid INTEGER,
+        drain_requested INTEGER NOT NULL,
+        stop_requested_at REAL,
+        orphan_seen_at REAL
+    )
+    """,
+    # The file itself refuses a second open machine.
+    "CREATE UNIQUE INDEX one_open_machine ON machines ((ended_at IS NULL)) WHERE ended_at IS NULL",
+    "CREATE INDEX machines_by_start ON machines (model, image, position)",
+    """
+    CREATE TABLE phase_timings (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        machine INTEGER NOT NULL REFERENCES machines (position) ON DELETE CASCADE,
+        phase TEXT NOT NULL,
+        seconds REAL NOT NULL
+    )
+    """,
+    "CREATE INDEX phase_timings_by_machine ON phase_timings (machine, position)",
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID",
+    # Who listens for hints that something changed: see doorbell.py.
+    """
+    CREATE TABLE doorbells (
+        port INTEGER PRIMARY KEY,
+        pid INTEGER NOT NULL,
+        process_started REAL NOT NULL
+    )
+    """,
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_VERSION_1,)
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The schema version of the file; 0 for a new one."""
+    row = connection.execute("PRAGMA user_version").fetchone()
+    return int(row[0])
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring the file to the newest version, whole or not at all; of two processes at once one does the work.
+
+    Raises StorageError for a file that a newer program wrote, or one that is another program's.
+    """
+    if version(connection) == len(migrations):
+        return
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        present = version(connection)  # again, now that nobody else can change it
+        _refuse_foreign(connection, present, len(migrations))
+        for migration in migrations[present:]:
+            for statement in migration:
+                connection.execute(statement)
+        # PRAGMA takes no parameter; the number is ours.
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _refuse_foreign(connection: sqlite3.Connection, present: int, newest: int) -> None:
+    if present > newest:
+        raise StorageError(
+            f"A newer TL-FIF wrote the job file: its version is {present}, this program knows {newest}. "
+            "Install the newer program again, or set another data folder.",
+            details={"reason": "too_new", "version": present, "known": newest},
+        )
+    if present == 0 and connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+        raise StorageError(
+            "The job file holds another program's data and was left untouched. Set another data folder.",
+            details={"reason": "foreign"},
+        )

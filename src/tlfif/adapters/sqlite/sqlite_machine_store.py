@@ -1,0 +1,213 @@
+"""Machine records in the SQLite file that control plane and machine share."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import astuple, fields
+from typing import Any
+
+from tlfif.adapters.sqlite.database import Database
+from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming
+from tlfif.domain.machine_records import (
+    asked_to_drain,
+    asked_to_stop,
+    closed,
+    directive,
+    failed_starts,
+    launched,
+    take_heartbeat,
+)
+from tlfif.domain.refusals import no_such_machine
+from tlfif.ports.machine_store import MachineStore
+
+_COLUMNS = tuple(f.name for f in fields(MachineRecord))
+# Column names are the record's own field names, so nothing from outside gets into these.
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM machines"  # noqa: S608
+_INSERT = f"INSERT INTO machines ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_UPDATE = f"UPDATE machines SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = ?"  # noqa: S608
+_ENOUGH_FOR_A_ROW_OF_FAILURES = 50
+
+_IDLE_TIMEOUT = "idle_timeout_seconds"
+_HELD = "held"
+_CONTROL_SEEN_AT = "control_seen_at"
+_FORGIVEN_THROUGH = "forgiven_through"
+
+
+class SqliteMachineStore(MachineStore):
+    """The embedded home's machine store; open it with ``stores.open_sqlite_stores``.
+
+    ``default_idle_timeout`` (seconds) is what machines are told while no person has set another. Whatever costs
+    or saves money survives power loss; heartbeats survive any end of the process.
+    """
+
+    def __init__(self, database: Database, *, default_idle_timeout: float) -> None:
+        self._database = database
+        self._default_idle_timeout = default_idle_timeout
+        self._closed = False
+        database.share()
+
+    async def create_intent(self, record: MachineRecord) -> bool:
+        """See :meth:`MachineStore.create_intent`."""
+        return await self._database.write(lambda c, _: _create(c, record), durable=True)
+
+    async def commit_launch(self, machine_id: str, *, handle: str) -> None:
+        """See :meth:`MachineStore.commit_launch`."""
+        await self._change(machine_id, lambda record: launched(record, handle=handle))
+
+    async def active(self) -> MachineRecord | None:
+        """See :meth:`MachineStore.active`."""
+        return await self._database.read(lambda c: _first(c, f"{_SELECT} WHERE ended_at IS NULL"))
+
+    async def latest(self) -> MachineRecord | None:
+        """See :meth:`MachineStore.latest`."""
+        return await self._database.read(lambda c: _first(c, f"{_SELECT} ORDER BY position DESC LIMIT 1"))
+
+    async def history(self, *, limit: int) -> list[MachineRecord]:
+        """See :meth:`MachineStore.history`."""
+        return await self._database.read(lambda c: _newest(c, 0, max(0, limit)))
+
+    async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
+        """See :meth:`MachineStore.heartbeat`."""
+        return await self._database.write(
+            lambda c, _: _heartbeat(c, beat, now, self._default_idle_timeout), durable=False
+        )
+
+    async def request_drain(self, machine_id: str, *, reason: str) -> None:
+        """See :meth:`MachineStore.request_drain`."""
+        await self._change(machine_id, lambda record: asked_to_drain(record, reason=reason))
+
+    async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
+        """See :meth:`MachineStore.mark_stopping`."""
+        await self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
+
+    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
+        """See :meth:`MachineStore.mark_ended`."""
+        await self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
+
+    async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
+        """See :meth:`MachineStore.phase_timings`."""
+        return await self._database.read(lambda c: _timings(c, model, image, max(0, limit)))
+
+    async def failed_starts(self) -> int:
+        """See :meth:`MachineStore.failed_starts`."""
+        return await self._database.read(
+            lambda c: failed_starts(_newest(c, int(_setting(c, _FORGIVEN_THROUGH) or 0), _ENOUGH_FOR_A_ROW_OF_FAILURES))
+        )
+
+    async def forgive(self) -> None:
+        """See :meth:`MachineStore.forgive`."""
+        await self._database.write(lambda c, _: _forgive(c), durable=True)
+
+    async def idle_timeout(self) -> float | None:
+        """See :meth:`MachineStore.idle_timeout`."""
+        return await self._database.read(lambda c: _setting(c, _IDLE_TIMEOUT))
+
+    async def set_idle_timeout(self, seconds: float) -> None:
+        """See :meth:`MachineStore.set_idle_timeout`."""
+        await self._database.write(lambda c, _: _set(c, _IDLE_TIMEOUT, seconds), durable=True)
+
+    async def held(self) -> bool:
+        """See :meth:`MachineStore.held`."""
+        return bool(await self._database.read(lambda c: _setting(c, _HELD)))
+
+    async def set_held(self, held: bool) -> None:
+        """See :meth:`MachineStore.set_held`."""
+        await self._database.write(lambda c, _: _set(c, _HELD, float(held)), durable=True)
+
+    async def control_alive(self, *, now: float) -> None:
+        """See :meth:`MachineStore.control_alive`."""
+        await self._database.write(lambda c, _: _set(c, _CONTROL_SEEN_AT, now), durable=False)
+
+    async def close(self) -> None:
+        """See :meth:`MachineStore.close`."""
+        if not self._closed:
+            self._closed = True
+            await self._database.release()
+
+    async def _change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
+        def work(connection: sqlite3.Connection, _: set[str]) -> None:
+            record = _by_id(connection, machine_id)
+            if record is None:
+                raise no_such_machine(machine_id)
+            _store(connection, change(record))
+
+        await self._database.write(work, durable=True)
+
+
+def _record(row: tuple[Any, ...]) -> MachineRecord:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["state"] = MachineState(values["state"])
+    values["phase"] = None if values["phase"] is None else Phase(values["phase"])
+    values["drain_requested"] = bool(values["drain_requested"])
+    return MachineRecord(**values)
+
+
+def _first(connection: sqlite3.Connection, select: str, parameters: tuple[object, ...] = ()) -> MachineRecord | None:
+    row = connection.execute(select, parameters).fetchone()
+    return None if row is None else _record(row)
+
+
+def _by_id(connection: sqlite3.Connection, machine_id: str) -> MachineRecord | None:
+    return _first(connection, f"{_SELECT} WHERE id = ?", (machine_id,))
+
+
+def _newest(connection: sqlite3.Connection, beyond: int, limit: int) -> list[MachineRecord]:
+    rows = connection.execute(f"{_SELECT} WHERE position > ? ORDER BY position DESC LIMIT ?", (beyond, limit))
+    return [_record(row) for row in rows]
+
+
+def _create(connection: sqlite3.Connection, record: MachineRecord) -> bool:
+    if connection.execute("SELECT 1 FROM machines WHERE ended_at IS NULL").fetchone():
+        return False
+    connection.execute(_INSERT, astuple(record))
+    return True
+
+
+def _store(connection: sqlite3.Connection, record: MachineRecord) -> None:
+    connection.execute(_UPDATE, (*astuple(record), record.id))
+
+
+def _heartbeat(connection: sqlite3.Connection, beat: Heartbeat, now: float, default: float) -> Directive:
+    taken = take_heartbeat(_by_id(connection, beat.machine_id), beat, now=now)
+    if taken is not None:
+        _store(connection, taken.record)
+        if taken.timing is not None:
+            connection.execute(
+                "INSERT INTO phase_timings (machine, phase, seconds) "
+                "VALUES ((SELECT position FROM machines WHERE id = ?), ?, ?)",
+                (beat.machine_id, taken.timing.phase, taken.timing.seconds),
+            )
+    set_by_person = _setting(connection, _IDLE_TIMEOUT)
+    return directive(
+        taken,
+        idle_timeout=default if set_by_person is None else set_by_person,
+        control_seen_at=_setting(connection, _CONTROL_SEEN_AT),
+    )
+
+
+def _timings(connection: sqlite3.Connection, model: str, image: str, limit: int) -> list[PhaseTiming]:
+    rows = connection.execute(
+        "SELECT phase, seconds FROM phase_timings WHERE machine IN ("
+        " SELECT position FROM machines m WHERE model = ? AND image = ?"
+        " AND EXISTS (SELECT 1 FROM phase_timings t WHERE t.machine = m.position)"
+        " ORDER BY position DESC LIMIT ?"
+        ") ORDER BY machine DESC, position DESC",
+        (model, image, limit),
+    )
+    return [PhaseTiming(phase=Phase(phase), seconds=seconds) for phase, seconds in rows]
+
+
+def _forgive(connection: sqlite3.Connection) -> None:
+    (newest,) = connection.execute("SELECT COALESCE(MAX(position), 0) FROM machines").fetchone()
+    _set(connection, _FORGIVEN_THROUGH, newest)
+
+
+def _setting(connection: sqlite3.Connection, name: str) -> float | None:
+    row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+    return None if row is None else float(row[0])
+
+
+def _set(connection: sqlite3.Connection, name: str, value: float) -> None:
+    connection.execute(
+        "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )

@@ -1,0 +1,64 @@
+"""Every behaviour runs against every adapter; only the adapter under test is built."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.clock import FakeIds
+from tlfif.adapters.memory.memory_job_store import MemoryJobStore
+from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
+from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
+from tlfif.adapters.sqlite.sqlite_machine_store import SqliteMachineStore
+from tlfif.adapters.sqlite.stores import open_sqlite_stores
+from tlfif.ports.job_store import JobStore
+from tlfif.ports.machine_store import MachineStore
+
+DEFAULT_IDLE_TIMEOUT = 300.0
+
+OpenSqlite = Callable[[], Awaitable[tuple[SqliteJobStore, SqliteMachineStore]]]
+
+
+@pytest.fixture
+def database_path(tmp_path: Path) -> Path:
+    """Where the test's SQLite file lies: a folder with a blank and a letter that is not ASCII in its name."""
+    return tmp_path / "data of Zoë" / "tlfif.db"
+
+
+@pytest.fixture
+async def open_sqlite(database_path: Path) -> AsyncIterator[OpenSqlite]:
+    """Opens the test's SQLite file as one more process would; all is closed at the end."""
+    ids = FakeIds()
+    opened: list[tuple[SqliteJobStore, SqliteMachineStore]] = []
+
+    async def open_once_more() -> tuple[SqliteJobStore, SqliteMachineStore]:
+        stores = await open_sqlite_stores(database_path, ids, default_idle_timeout=DEFAULT_IDLE_TIMEOUT)
+        opened.append(stores)
+        return stores
+
+    yield open_once_more
+    for jobs, machines in opened:
+        await jobs.close()
+        await machines.close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def job_store(request: pytest.FixtureRequest, open_sqlite: OpenSqlite) -> AsyncIterator[JobStore]:
+    """An empty job store."""
+    if request.param == "memory":
+        store: JobStore = MemoryJobStore(FakeIds())
+    else:
+        store, _ = await open_sqlite()
+    yield store
+    await store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def machine_store(request: pytest.FixtureRequest, open_sqlite: OpenSqlite) -> AsyncIterator[MachineStore]:
+    """An empty machine store."""
+    if request.param == "memory":
+        store: MachineStore = MemoryMachineStore(default_idle_timeout=DEFAULT_IDLE_TIMEOUT)
+    else:
+        _, store = await open_sqlite()
+    yield store
+    await store.close()
