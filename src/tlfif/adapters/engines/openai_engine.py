@@ -1,0 +1,113 @@
+"""Any inference server with OpenAI-style HTTP (llama.cpp, vLLM) behind the Engine port."""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import httpx2
+
+from tlfif.domain.errors import EngineError, EngineGoneError, EngineRejectedError
+from tlfif.domain.jobs import FinishReason, GenerationRequest
+from tlfif.ports.engine import Chunk, Engine, EngineAddress
+
+STALL_SECONDS = 180.0
+
+_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+
+
+class OpenAIEngine(Engine):
+    """``POST /v1/chat/completions`` with ``stream``; one token a chunk, counts from the usage block at the end.
+
+    ``model_name`` is what the server calls the model; None leaves the field out (llama.cpp serves one model).
+    """
+
+    def __init__(self, address: EngineAddress, *, model_name: str | None = None, connections: int = 16) -> None:
+        self._model_name = model_name
+        self._client = httpx2.AsyncClient(
+            base_url=address.base_url,
+            headers={"Authorization": f"Bearer {address.api_key}"},
+            # A long prompt is silent while it is read; an engine silent for longer has hung.
+            timeout=httpx2.Timeout(None, connect=5.0, read=STALL_SECONDS),
+            limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
+            trust_env=False,
+        )
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        """See the port."""
+        body = self._body(request)
+        finish: FinishReason | None = None
+        usage: dict[str, Any] = {}
+        try:
+            async with self._client.stream("POST", "/v1/chat/completions", json=body) as response:
+                if response.status_code != 200:
+                    raise _refusal(response.status_code, await response.aread())
+                async for event in _sse_data(response):
+                    if event == b"[DONE]":
+                        break
+                    body_part = json.loads(event)
+                    if "error" in body_part:
+                        raise _stream_error(body_part["error"])
+                    told = body_part.get("usage")
+                    usage = told if isinstance(told, dict) else usage
+                    for choice in body_part["choices"]:
+                        finish = _REASONS.get(choice["finish_reason"] or "", finish)
+                        text = choice["delta"].get("content")
+                        if text and isinstance(text, str):
+                            yield Chunk(text=text)
+        except httpx2.RequestError as error:
+            raise EngineGoneError(f"The engine went away: {type(error).__name__}.") from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise EngineGoneError("The engine sent something that is not OpenAI's protocol.") from error
+        if finish is None:
+            raise EngineGoneError("The engine's answer broke off.")
+        yield Chunk(
+            finish_reason=finish,
+            prompt_tokens=usage.get("prompt_tokens"),
+            completion_tokens=usage.get("completion_tokens"),
+        )
+
+    def _body(self, request: GenerationRequest) -> dict[str, object]:
+        body: dict[str, object] = {
+            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if request.seed is not None:
+            body["seed"] = request.seed
+        if self._model_name is not None:
+            body["model"] = self._model_name
+        return body
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._client.aclose()
+
+
+async def _sse_data(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """The ``data:`` payloads of a server-sent event stream, as they come. Such servers send each in one line."""
+    rest = b""
+    async for piece in response.aiter_raw():
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                yield line[5:].strip()  # a line may end in CR LF, and be cut between the two
+
+
+def _refusal(status: int, body: bytes) -> EngineError:
+    if status in {401, 404} or status >= 500:
+        return EngineGoneError(f"The engine answered with status {status}.")
+    try:
+        message = str(json.loads(body)["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        message = f"status {status}"
+    return EngineRejectedError(f"The engine refused the request: {message}")
+
+
+def _stream_error(error: object) -> EngineError:
+    code = error.get("code") if isinstance(error, dict) else None
+    message = str(error.get("message", "no reason given")) if isinstance(error, dict) else str(error)
+    if isinstance(code, int) and 400 <= code < 500:
+        return EngineRejectedError(f"The engine refused the request: {message}")
+    return EngineGoneError(f"The engine failed: {message}")

@@ -1,0 +1,38 @@
+"""The app factory: one app for this computer and for AWS."""
+
+from fastapi import FastAPI
+
+from tlfif import __version__
+from tlfif.api import document, problems
+from tlfif.api.fault_barrier import FaultBarrier
+from tlfif.api.openai import openai_routes
+from tlfif.api.routes.jobs import job_routes
+from tlfif.api.routes.machine import machine_routes
+from tlfif.api.routes.models import model_routes
+from tlfif.api.routes.server import ServerFacts, server_routes
+from tlfif.bootstrap.container import Container
+
+
+def create_app(container: Container, facts: ServerFacts) -> FastAPI:
+    """All routes, all errors as problems. Who may call is the gate's business (``api.gate``)."""
+    app = FastAPI(
+        title="TL-FIF",
+        version=__version__,
+        description="A private language model that costs money only while it answers.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        redirect_slashes=False,
+    )
+    problems.install(app)
+    app.add_middleware(FaultBarrier)
+    for router in (
+        job_routes(container),
+        machine_routes(container),
+        model_routes(container),
+        openai_routes(container),
+        server_routes(container, facts),
+    ):
+        app.include_router(router)
+    document.install(app)
+    return app

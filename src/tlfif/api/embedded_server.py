@@ -1,0 +1,158 @@
+"""The embedded home's server: the app on a loopback socket, for as long as somebody needs it."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Generator
+
+import uvicorn
+
+from tlfif import __version__
+from tlfif.api.app import create_app
+from tlfif.api.gate import Gate
+from tlfif.api.routes.server import ServerFacts
+from tlfif.bootstrap.container import Container
+from tlfif.bootstrap.home import Home, write_private
+from tlfif.domain.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+
+
+def load_token(home: Home) -> str:
+    """The API's token, made on first use. Raises StorageError."""
+    try:
+        if home.token.exists():
+            token = home.token.read_text(encoding="ascii").strip()
+            if len(token) >= 32:
+                return token
+        token = secrets.token_urlsafe(32)
+        write_private(home.token, token)
+    except (OSError, ValueError) as error:
+        raise StorageError(f"The file {home.token.name} cannot be read or written: {error}") from error
+    return token
+
+
+def bind(port: int) -> socket.socket:
+    """A listening loopback socket. Raises StorageError (code ``port_taken``)."""
+    # asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named; else each waits 40 ms.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if os.name == "posix":
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((LOOPBACK, port))
+    except OSError as error:
+        bound.close()
+        raise StorageError(
+            f"Port {port} on this computer is in use. Choose another with --port.", code="port_taken"
+        ) from error
+    return bound
+
+
+class _Listener(uvicorn.Server):
+    """uvicorn that says when it listens, and leaves signals to its owner: it would raise a signal once more when it
+    is done, and end the process before the machine is ended."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture none."""
+        yield
+
+
+class EmbeddedServer:
+    """Serves until :meth:`stop`, a signal, or until nobody has needed it for ``idle_exit_seconds``.
+
+    ``busy`` says whether there is a machine or a job.
+    """
+
+    def __init__(
+        self,
+        container: Container,
+        home: Home,
+        *,
+        port: int,
+        idle_exit_seconds: float,
+        busy: Callable[[], bool],
+    ) -> None:
+        self._container = container
+        self._home = home
+        self._idle_exit = idle_exit_seconds
+        self._busy = busy
+        self._socket = bind(port)
+        self._port: int = self._socket.getsockname()[1]
+        self._begun = self._needed_at = time.monotonic()
+        facts = ServerFacts(port=self._port, uptime=self._uptime, exits_in=self._exits_in, stop=self.stop)
+        hosts = frozenset(f"{name}:{self._port}" for name in (LOOPBACK, "localhost"))
+        gate = Gate(create_app(container, facts), token=load_token(home), hosts=hosts, on_request=self._request_came)
+        config = uvicorn.Config(
+            gate,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=75,
+        )
+        self._server = _Listener(config)
+
+    def stop(self) -> None:
+        """End soon: answer what is being answered, then leave."""
+        self._server.should_exit = True
+
+    async def run(self) -> None:
+        """Serve. The address file exists exactly while requests are answered."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Windows' loop has no signal handlers; there the server is ended through the API.
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, self.stop)
+        watching = asyncio.create_task(self._watch())
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+            self._home.server.unlink(missing_ok=True)
+
+    async def _watch(self) -> None:
+        await self._server.listening.wait()
+        address = {"pid": os.getpid(), "port": self._port, "version": __version__}
+        write_private(self._home.server, json.dumps(address))
+        log.info("server: listening on %s:%d", LOOPBACK, self._port)
+        while True:
+            await asyncio.sleep(min(5.0, self._idle_exit / 4))
+            left = self._exits_in()
+            if left is not None and left <= 0:
+                log.info("server: nobody needed it for %.0f s, ending", self._idle_exit)
+                self.stop()
+
+    def _request_came(self) -> None:
+        self._needed_at = time.monotonic()
+
+    def _uptime(self) -> float:
+        return time.monotonic() - self._begun
+
+    def _exits_in(self) -> float | None:
+        if self._busy():
+            self._needed_at = max(self._needed_at, time.monotonic())
+            return None
+        return round(self._idle_exit - (time.monotonic() - self._needed_at), 1)

@@ -1,0 +1,42 @@
+"""The last line of defence: a mistake of TL-FIF's own becomes a 500, and the log learns where, never what was said."""
+
+import logging
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tlfif.api.problems import MEDIA_TYPE, problem_body
+from tlfif.domain.fault_place import place_of
+
+log = logging.getLogger(__name__)
+
+TEXT = "TL-FIF made a mistake. Where is written in the server's log."
+
+
+class FaultBarrier:
+    """ASGI middleware. An exception's message may quote a prompt, so only kinds and places are written down."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; answer for an app that could not."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            log.error("api: unexpected fault: %s", place_of(error))  # not its message
+            if started:
+                return  # the server closes the connection of an answer without an end
+            body = problem_body(500, "internal_error", TEXT)
+            headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": 500, "headers": headers})
+            await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,117 @@
+"""Errors on the wire: RFC 9457 problem+json with a stable ``code``."""
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tlfif.api.faults import faults_of
+from tlfif.domain.errors import (
+    BusyError,
+    ConflictError,
+    InvalidInputError,
+    LeaseLostError,
+    MachineError,
+    ModelError,
+    NotAllowedError,
+    NotFoundError,
+    TlfifError,
+    UnavailableError,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: tuple[tuple[type[TlfifError], int], ...] = (
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (ModelError, 409),
+    (BusyError, 429),
+    (NotAllowedError, 401),
+    (UnavailableError, 503),
+    (MachineError, 503),
+    (LeaseLostError, 409),
+    (InvalidInputError, 422),
+)
+CODE_STATUS = {
+    "json_malformed": 400,
+    "repeated_field": 400,
+    "origin_not_allowed": 403,
+    "body_too_large": 413,
+    "content_type_wrong": 415,
+    "host_wrong": 421,
+}
+"""Where a code says more than its class."""
+
+CHAT_PATH = "/v1/chat/completions"
+
+
+def status_of(error: TlfifError) -> int:
+    """The HTTP status of an expected error."""
+    if error.code in CODE_STATUS:
+        return CODE_STATUS[error.code]
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def problem_body(status: int, code: str, detail: str, details: Mapping[str, object] | None = None) -> bytes:
+    """The JSON of a problem. ``details`` become members of their own."""
+    body = {
+        **(details or {}),
+        "type": f"urn:tlfif:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    return json.dumps(body).encode()
+
+
+def problem(status: int, code: str, detail: str, details: Mapping[str, object] | None = None) -> Response:
+    """A problem as a response."""
+    headers = {"Retry-After": "5"} if status in {429, 503} else None
+    return Response(
+        problem_body(status, code, detail, details), status_code=status, media_type=MEDIA_TYPE, headers=headers
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Turn every expected error into a problem; the unexpected ones are the barrier's (``api.fault_barrier``)."""
+
+    @app.exception_handler(TlfifError)
+    async def expected(request: Request, error: TlfifError) -> Response:
+        status = status_of(error)
+        if status >= 500:
+            log.warning("api: %s: %s", error.code, error.message)
+        return _answer(request, status, error.code, error.message, error.details)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        faults = faults_of(error.errors())
+        details = {"faults": [{"field": fault.field, "problem": fault.problem} for fault in faults]}
+        return _answer(request, 422, faults[0].code, faults[0].sentence, details)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        code, detail = "http_error", "The request could not be answered."
+        if error.status_code == 404:
+            code, detail = "route_not_found", "There is nothing at this address. /v1/openapi.json lists what there is."
+        elif error.status_code == 405:
+            takes = (error.headers or {}).get("Allow", "another method")
+            code, detail = "method_not_allowed", f"This address takes {takes}, not {request.method[:20]}."
+        response = _answer(request, error.status_code, code, detail, None)
+        response.headers.update(error.headers or {})
+        return response
+
+
+def _answer(request: Request, status: int, code: str, detail: str, details: Mapping[str, object] | None) -> Response:
+    """A problem; on the OpenAI-compatible address with the member ``error`` that OpenAI's clients look for."""
+    if request.url.path == CHAT_PATH:
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        details = {**(details or {}), "error": {"message": detail, "type": kind, "param": None, "code": code}}
+    return problem(status, code, detail, details)

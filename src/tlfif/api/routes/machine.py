@@ -1,0 +1,60 @@
+"""See, start and stop the machine."""
+
+from fastapi import APIRouter
+
+from tlfif.api.schemas import IdleTimeoutRequest, MachineView, StartRequest, StopRequest, StopResultView
+from tlfif.api.strict_route import StrictRoute
+from tlfif.api.views import current_machine
+from tlfif.application.control_machine import set_idle_timeout, start_machine, stop_machine
+from tlfif.bootstrap.container import Container
+
+
+def machine_routes(container: Container) -> APIRouter:
+    """The routes of the machine, bound to their ports."""
+    router = APIRouter(prefix="/v1/machine", tags=["machine"], route_class=StrictRoute)
+
+    @router.get("", operation_id="get_machine")
+    async def show() -> MachineView:
+        """The machine now."""
+        return await current_machine(container)
+
+    @router.post("/start", status_code=202, operation_id="start_machine")
+    async def start(body: StartRequest | None = None) -> MachineView:
+        """Launch a machine without a prompt. One that runs already is left alone."""
+        await start_machine(
+            body.model if body else None,
+            image=container.image,
+            machines=container.machines,
+            models=container.models,
+            host=container.host,
+            policy=container.machine_policy,
+            clock=container.clock,
+            ids=container.ids,
+        )
+        return await current_machine(container)
+
+    @router.post("/stop", status_code=202, operation_id="stop_machine")
+    async def stop(body: StopRequest | None = None) -> StopResultView:
+        """End the machine now, whatever runs. ``machine.state`` is ``stopping`` until it is confirmed gone."""
+        result = await stop_machine(
+            requeue=body is not None and body.jobs == "requeue",
+            jobs=container.jobs,
+            machines=container.machines,
+            host=container.host,
+            clock=container.clock,
+        )
+        await container.reconciler.tick()
+        return StopResultView(
+            was_running=result.was_running,
+            cancelled=list(result.cancelled),
+            requeued=list(result.requeued),
+            machine=await current_machine(container),
+        )
+
+    @router.put("/idle-timeout", operation_id="set_idle_timeout")
+    async def idle_timeout(body: IdleTimeoutRequest) -> MachineView:
+        """Set the idle time-out; a running machine obeys within seconds."""
+        await set_idle_timeout(body.minutes, machines=container.machines)
+        return await current_machine(container)
+
+    return router

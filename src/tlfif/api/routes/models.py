@@ -1,0 +1,38 @@
+"""List, pull and verify models."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from tlfif.api.schemas import ModelList, ModelView, PullRequest
+from tlfif.api.strict_route import StrictRoute
+from tlfif.api.views import model_view, openai_model
+from tlfif.bootstrap.container import Container
+from tlfif.ports.model_store import ModelState
+
+ModelName = Annotated[str, Path(examples=["tinyllama"])]
+
+
+def model_routes(container: Container) -> APIRouter:
+    """The routes of models, bound to their port."""
+    router = APIRouter(prefix="/v1/models", tags=["models"], route_class=StrictRoute)
+    models = container.models
+
+    @router.get("", operation_id="list_models")
+    async def list_models() -> ModelList:
+        """The catalogue and what of it is on this computer; ``data`` has those that can answer, in OpenAI's words."""
+        found = await models.list_models()
+        ready = [openai_model(info) for info in found if info.state is ModelState.READY]
+        return ModelList(models=[model_view(info) for info in found], data=ready)
+
+    @router.post("/{name}/pull", status_code=202, operation_id="pull_model")
+    async def pull(name: ModelName, body: PullRequest | None = None) -> ModelView:
+        """Begin to fetch a model, or join a fetch under way; ``received_bytes`` in the list shows how far it is."""
+        return model_view(await models.start_pull(name, force=body.force if body else False))
+
+    @router.post("/{name}/verify", operation_id="verify_model")
+    async def verify(name: ModelName) -> ModelView:
+        """Read the whole file and compare its sha256."""
+        return model_view(await models.verify(name))
+
+    return router

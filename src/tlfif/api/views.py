@@ -1,0 +1,100 @@
+"""From the domain's words to the wire's."""
+
+import os
+from dataclasses import asdict
+
+from tlfif.api.schemas import (
+    ErrorView,
+    EventView,
+    JobView,
+    MachineView,
+    MessageBody,
+    ModelView,
+    OpenAIModel,
+    Pids,
+    ReceiptView,
+)
+from tlfif.application.describe_machine import MachineStatus, describe_machine
+from tlfif.bootstrap.container import Container
+from tlfif.domain.events import Event
+from tlfif.domain.jobs import Job
+from tlfif.ports.model_store import ModelInfo
+
+
+def job_view(job: Job, answer: str | None) -> JobView:
+    """A job with its answer, or without in lists."""
+    error = None
+    if job.error_code is not None:
+        error = ErrorView(code=job.error_code, message=job.error_message or "")
+    return JobView(
+        job_id=job.id,
+        status=job.status,
+        model=job.request.model,
+        messages=[MessageBody.model_validate({"role": m.role, "content": m.content}) for m in job.request.messages],
+        max_tokens=job.request.max_tokens,
+        temperature=job.request.temperature,
+        seed=job.request.seed,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        attempt=job.attempt,
+        last_seq=job.last_seq,
+        cancel_requested=job.cancel_requested,
+        error=error,
+        receipt=ReceiptView(**asdict(job.receipt)) if job.receipt is not None else None,
+        answer=answer,
+    )
+
+
+def event_view(event: Event) -> EventView:
+    """One event."""
+    return EventView(seq=event.seq, kind=event.kind, at=event.at, data=event.data)
+
+
+def model_view(info: ModelInfo) -> ModelView:
+    """One model."""
+    return ModelView(**{**asdict(info), "state": str(info.state)})
+
+
+def openai_model(info: ModelInfo) -> OpenAIModel:
+    """One model in OpenAI's words."""
+    return OpenAIModel(id=info.name)
+
+
+def machine_view(status: MachineStatus, container: Container) -> MachineView:
+    """The machine now."""
+    record = status.record
+    return MachineView(
+        state=status.state,
+        reason=status.reason,
+        phase=record.phase if record else None,
+        eta_seconds=status.eta_seconds,
+        image=record.image if record else container.image,
+        model=record.model if record else None,
+        machine_id=record.id if record else None,
+        idle_seconds_left=status.idle_seconds_left,
+        idle_timeout_minutes=round(status.idle_timeout_seconds / 60, 4),
+        since=record.created_at if record else None,
+        queued=status.counts.queued,
+        running=status.counts.running,
+        held=status.held,
+        place=container.place,
+        pids=Pids(
+            server=os.getpid(),
+            worker=record.worker_pid if record else None,
+            engine=record.engine_pid if record else None,
+        ),
+    )
+
+
+async def current_machine(container: Container) -> MachineView:
+    """Describe the machine and put it into the wire's words."""
+    status = await describe_machine(
+        jobs=container.jobs,
+        machines=container.machines,
+        models=container.models,
+        policy=container.machine_policy,
+        image=container.image,
+        clock=container.clock,
+    )
+    return machine_view(status, container)

@@ -1,0 +1,105 @@
+"""What a person does to the machine: start it, stop it now, set its idle time-out."""
+
+from dataclasses import dataclass
+
+from tlfif.application.launch_machine import launch_machine
+from tlfif.domain import limits
+from tlfif.domain.jobs import JobStatus
+from tlfif.domain.policy import MachinePolicy
+from tlfif.ports.clock import Clock, Ids
+from tlfif.ports.job_store import JobStore
+from tlfif.ports.machine import MachineHost
+from tlfif.ports.machine_store import MachineStore
+from tlfif.ports.model_store import ModelStore
+
+STOPPED_BY_PERSON = "stopped by you"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopResult:
+    """What became of the jobs. ``was_running`` False: there was no machine to stop."""
+
+    was_running: bool
+    cancelled: tuple[str, ...] = ()
+    requeued: tuple[str, ...] = ()
+
+
+async def start_machine(
+    model: str | None,
+    *,
+    image: str,
+    machines: MachineStore,
+    models: ModelStore,
+    host: MachineHost,
+    policy: MachinePolicy,
+    clock: Clock,
+    ids: Ids,
+) -> bool:
+    """Launch a machine now, without a prompt; forgets earlier failures. False where one exists already.
+
+    Raises InvalidInputError ``unknown_model``, ModelError, MachineError.
+    """
+    chosen = await models.resolve(model)
+    await machines.set_held(False)
+    await machines.forgive()
+    return await launch_machine(
+        chosen.name,
+        reason="asked for by a person",
+        image=image,
+        machines=machines,
+        models=models,
+        host=host,
+        policy=policy,
+        clock=clock,
+        ids=ids,
+    )
+
+
+async def stop_machine(
+    *, requeue: bool, jobs: JobStore, machines: MachineStore, host: MachineHost, clock: Clock
+) -> StopResult:
+    """End the machine now, whatever runs. It is finished when the next ticks confirm it gone.
+
+    With ``requeue`` False every running and waiting job is cancelled, because a waiting job would start a new
+    machine at once. With ``requeue`` True they are kept, and no machine starts until a person sends a prompt or
+    presses start.
+    """
+    now = clock.now()
+    record = await machines.active()
+    waiting = await _open_jobs(jobs)
+    if requeue:
+        await machines.set_held(True)
+    else:
+        for job_id in waiting:
+            await jobs.request_cancel(job_id, reason=STOPPED_BY_PERSON, now=now)
+    if record is not None:
+        await machines.mark_stopping(record.id, reason=STOPPED_BY_PERSON, now=now)
+        if record.handle is not None:
+            await host.terminate(record.handle, force=True)
+        await jobs.abandon(record.id, reason="the machine was stopped", now=now)
+    return StopResult(
+        was_running=record is not None,
+        cancelled=() if requeue else tuple(waiting),
+        requeued=tuple(waiting) if requeue else (),
+    )
+
+
+async def _open_jobs(jobs: JobStore) -> list[str]:
+    found: list[str] = []
+    for status in (JobStatus.RUNNING, JobStatus.QUEUED):
+        cursor: str | None = None
+        while True:
+            page = await jobs.list_jobs(limit=100, cursor=cursor, status=status)
+            found += [job.id for job in page.jobs]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    return found
+
+
+async def set_idle_timeout(minutes: float, *, machines: MachineStore) -> None:
+    """Keep a new idle time-out; a running machine obeys it at its next heartbeat.
+
+    Raises InvalidInputError ``idle_timeout_out_of_range``.
+    """
+    await machines.set_idle_timeout(limits.check_idle_minutes(minutes))

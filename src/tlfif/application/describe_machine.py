@@ -1,0 +1,68 @@
+"""The machine as a person sees it: state, reason, what it waits for and how long."""
+
+from dataclasses import dataclass
+
+from tlfif.domain.jobs import QueueCounts
+from tlfif.domain.machine import STARTING, MachineRecord, MachineState, estimate_ready_seconds
+from tlfif.domain.policy import MachinePolicy
+from tlfif.ports.clock import Clock
+from tlfif.ports.job_store import JobStore
+from tlfif.ports.machine_store import MachineStore
+from tlfif.ports.model_store import ModelStore
+
+HISTORY_STARTS = 5
+"""The newest starts tell most: a computer's load and a model's place in the file cache change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineStatus:
+    """``state`` is what is shown; ``eta_seconds`` until ready: 0 when ready, what a start would take when off, None
+    while it ends or is held.
+
+    ``idle_seconds_left`` until it ends itself; None unless it is ready and idle.
+    """
+
+    state: MachineState
+    reason: str
+    record: MachineRecord | None
+    eta_seconds: float | None
+    idle_seconds_left: float | None
+    idle_timeout_seconds: float
+    counts: QueueCounts
+    held: bool
+
+
+async def describe_machine(
+    *, jobs: JobStore, machines: MachineStore, models: ModelStore, policy: MachinePolicy, image: str, clock: Clock
+) -> MachineStatus:
+    """The state now. Asks only the stores, and no more of them than the answer needs: every prompt passes here."""
+    record = await machines.latest()
+    counts = await jobs.counts()
+    held = await machines.held()
+    idle_timeout = await machines.idle_timeout() or policy.idle_timeout_seconds
+    open_record = record if record is not None and record.ended_at is None else None
+    state = record.state if record is not None else MachineState.OFF
+    now = clock.now()
+    eta, idle_left = None, None
+    if open_record is not None and state is MachineState.READY:
+        eta = 0.0
+        if open_record.idle_since is not None:
+            idle_left = round(max(0.0, open_record.idle_since + idle_timeout - now), 1)
+    elif open_record is not None and state in STARTING:
+        history = await machines.phase_timings(model=open_record.model, image=image, limit=HISTORY_STARTS)
+        elapsed = max(0.0, now - (open_record.phase_started_at or now))
+        eta = estimate_ready_seconds(phase=open_record.phase, elapsed=elapsed, history=history)
+    elif open_record is None and not held:
+        model = counts.oldest_queued_model or (await models.resolve(None)).name
+        history = await machines.phase_timings(model=model, image=image, limit=HISTORY_STARTS)
+        eta = estimate_ready_seconds(phase=None, elapsed=0.0, history=history)
+    return MachineStatus(
+        state=state,
+        reason=record.reason if record is not None else "not started yet",
+        record=open_record,
+        eta_seconds=eta,
+        idle_seconds_left=idle_left,
+        idle_timeout_seconds=idle_timeout,
+        counts=counts,
+        held=held,
+    )

@@ -1,0 +1,174 @@
+"""The router's tick: observe, decide, act. Run often, from anywhere; twice does no harm."""
+
+import logging
+from dataclasses import dataclass, field
+
+from tlfif.application.launch_machine import confirm_launch, launch_machine
+from tlfif.domain.errors import InvalidInputError, MachineError, ModelError
+from tlfif.domain.jobs import QueueCounts
+from tlfif.domain.machine import MachineRecord, MachineState
+from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.domain.scaling import Action, ActionKind, Observation, decide
+from tlfif.ports.clock import Clock, Ids
+from tlfif.ports.job_store import JobStore
+from tlfif.ports.machine import MachineHost
+from tlfif.ports.machine_store import MachineStore
+from tlfif.ports.model_store import ModelStore
+
+log = logging.getLogger(__name__)
+
+CONFIRM_SECONDS = 3.0
+"""An intent that has no handle after this long was left behind by a control plane that died."""
+
+
+@dataclass(slots=True)
+class HeartbeatWatch:
+    """Ages heartbeats by the clock that does not jump: a beat is as old as the time since it last changed."""
+
+    _key: tuple[str, float | None] | None = None
+    _changed_at: float = 0.0
+
+    def age(self, machine: MachineRecord | None, monotonic: float) -> float | None:
+        """Seconds since the newest heartbeat was first seen; None without a machine or before its first beat."""
+        if machine is None:
+            self._key = None
+            return None
+        key = (machine.id, machine.heartbeat_at)
+        if key != self._key:
+            self._key, self._changed_at = key, monotonic
+        return monotonic - self._changed_at if machine.heartbeat_at is not None else None
+
+
+@dataclass(slots=True, kw_only=True)
+class Reconciler:
+    """One control plane's hands. Holds nothing that a restart may not lose."""
+
+    jobs: JobStore
+    machines: MachineStore
+    models: ModelStore
+    host: MachineHost
+    clock: Clock
+    ids: Ids
+    job_policy: JobPolicy
+    machine_policy: MachinePolicy
+    image: str
+    watch: HeartbeatWatch = field(default_factory=HeartbeatWatch)
+    suspects: set[str] = field(default_factory=set)
+
+    async def tick(self) -> bool:
+        """One round. True while there is a machine or a job, so that the next round should come soon."""
+        now = self.clock.now()
+        await self.jobs.reap(now=now)
+        return await self.tick_running()
+
+    async def tick_running(self, *, launch: bool = True) -> bool:
+        """The machine's part of a tick; with ``launch`` False nothing new is started (the server is ending)."""
+        now = self.clock.now()
+        seen = await self.observe()
+        if seen.machine is not None and seen.machine.handle is None and launch:
+            await self._confirm(seen.machine, now)
+        if seen.machine is not None:
+            await self.machines.control_alive(now=now)
+        for action in decide(seen, self.machine_policy, now):
+            if action.kind is ActionKind.LAUNCH and not launch:
+                continue
+            await self._act(action, seen.machine, now)
+        return seen.machine is not None or bool(seen.counts.queued or seen.counts.running)
+
+    async def observe(self) -> Observation:
+        """What there is, as the store and the host tell it."""
+        machine = await self.machines.active()
+        counts: QueueCounts = await self.jobs.counts()
+        exists = None
+        failed, failed_at = 0, None
+        if machine is None:
+            if counts.queued:
+                failed = await self.machines.failed_starts()
+                last = await self.machines.latest()
+                failed_at = last.ended_at if last is not None else None
+        elif machine.handle is not None:
+            exists = await self.host.alive(machine.handle)
+        return Observation(
+            counts=counts,
+            machine=machine,
+            exists=exists,
+            heartbeat_age=self.watch.age(machine, self.clock.monotonic()),
+            idle_timeout_seconds=await self.machines.idle_timeout() or self.machine_policy.idle_timeout_seconds,
+            held=await self.machines.held(),
+            failed_starts=failed,
+            last_failed_at=failed_at,
+        )
+
+    async def _act(self, action: Action, machine: MachineRecord | None, now: float) -> None:
+        log.info("router: %s: %s", action.kind, action.reason)
+        if action.kind is ActionKind.LAUNCH and action.model is not None:
+            await self._launch(action.model, action.reason, now)
+        elif action.kind is ActionKind.FAIL_QUEUED and action.model is not None:
+            await self._give_up(action.model, "machine_broken", action.reason, now)
+            await self.machines.forgive()
+        elif machine is None:
+            return
+        elif action.kind is ActionKind.DRAIN:
+            await self.machines.request_drain(machine.id, reason=action.reason)
+        elif action.kind is ActionKind.CONFIRM_ENDED:
+            await self.machines.mark_ended(machine.id, state=action.end_state, reason=action.reason, now=now)
+            await self.jobs.abandon(machine.id, reason="the machine ended", now=now)
+        elif machine.handle is not None:
+            await self.machines.mark_stopping(machine.id, reason=action.reason, now=now)
+            await self.host.terminate(machine.handle, force=action.kind is ActionKind.FORCE)
+
+    async def _launch(self, model: str, reason: str, now: float) -> None:
+        try:
+            await launch_machine(
+                model,
+                reason=reason,
+                image=self.image,
+                machines=self.machines,
+                models=self.models,
+                host=self.host,
+                policy=self.machine_policy,
+                clock=self.clock,
+                ids=self.ids,
+            )
+        except (ModelError, InvalidInputError) as error:
+            # A person's own file may be gone or changed since the prompt was accepted.
+            await self._give_up(model, error.code, error.message, now)
+        except MachineError as error:
+            log.warning("router: the machine did not start: %s", error.message)
+
+    async def _confirm(self, machine: MachineRecord, now: float) -> None:
+        """Finish a launch that another control plane began: the same id again gives the same machine."""
+        if 0 <= now - machine.created_at < CONFIRM_SECONDS:
+            return
+        try:
+            await confirm_launch(
+                machine,
+                machines=self.machines,
+                models=self.models,
+                host=self.host,
+                policy=self.machine_policy,
+                clock=self.clock,
+            )
+        except (ModelError, InvalidInputError, MachineError) as error:
+            log.warning("router: the machine did not start: %s", error.message)
+
+    async def _give_up(self, model: str, code: str, message: str, now: float) -> None:
+        """No machine will come for these jobs: say so instead of letting them wait."""
+        failed = await self.jobs.fail_queued(model=model, code=code, message=message, now=now)
+        log.warning("router: %d waiting jobs failed: %s", len(failed), code)
+
+    async def sweep_orphans(self) -> list[str]:
+        """End machines that carry our mark but no open record, in two passes: seen once, they are suspects; seen
+        again, they are ended. Returns the handles that were ended."""
+        record = await self.machines.active()
+        known = record.id if record is not None else None
+        found = {m.handle for m in await self.host.find_all() if m.machine_id is None or m.machine_id != known}
+        if record is not None and record.state in {MachineState.LAUNCHING, MachineState.LOADING}:
+            # A launch in flight may show processes before its commit; its id is known, but be patient all the same.
+            found.discard(record.handle or "")
+        guilty = found & self.suspects
+        for handle in guilty:
+            log.warning("router: ending an orphaned machine")
+            await self.host.terminate(handle, force=True)
+        self.suspects = found - guilty
+        return sorted(guilty)

@@ -1,0 +1,99 @@
+"""Where TL-FIF keeps its files, and how to reach the server that keeps them. Light: every command imports this."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of all state, one property per file in it."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """Jobs, events, machines."""
+        return self.root / "tlfif.db"
+
+    @property
+    def token(self) -> Path:
+        """The bearer token of the local API, readable by its owner only."""
+        return self.root / "api-token"
+
+    @property
+    def server(self) -> Path:
+        """Where the running server listens; absent where none runs."""
+        return self.root / "server.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the running server for its whole life."""
+        return self.root / "server.lock"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of server, machine and engine; never prompt text."""
+        return self.root / "logs"
+
+    @property
+    def models(self) -> Path:
+        """Model files."""
+        return self.root / "models"
+
+    def create(self) -> None:
+        """Make the folders, for their owner only. Raises OSError."""
+        for folder in (self.root, self.logs, self.models):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerAddress:
+    """A running server as its file describes it."""
+
+    pid: int
+    port: int
+    version: str
+
+    @property
+    def base_url(self) -> str:
+        """Loopback only."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def default_home(value: str | None) -> Home:
+    """``TLFIF_HOME`` where it is set, the platform's data folder of this user otherwise."""
+    if value:
+        return Home(Path(value).expanduser().absolute())
+    return Home(user_data_path("tlfif", appauthor=False))
+
+
+def home_from_environment() -> Home:
+    """The home alone, for commands that need no other setting."""
+    return default_home(os.environ.get("TLFIF_HOME"))
+
+
+def read_server(home: Home) -> ServerAddress | None:
+    """The address file of a server that may still run; None where there is none or it is damaged."""
+    try:
+        found = json.loads(home.server.read_text(encoding="utf-8"))
+        return ServerAddress(pid=int(found["pid"]), port=int(found["port"]), version=str(found["version"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace ``path`` in one step by a file that only its owner can read. Raises OSError."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor, not a path
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    if sys.platform != "win32":
+        part.chmod(0o600)
+    part.replace(path)

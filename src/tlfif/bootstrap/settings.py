@@ -1,0 +1,71 @@
+"""Settings of the server process: read once, all faults reported together.
+
+Nothing but this and ``home`` beside it reads the environment.
+"""
+
+from dataclasses import fields
+from functools import cached_property
+from math import isfinite
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tlfif.bootstrap.home import Home, default_home
+from tlfif.domain.errors import InvalidInputError
+from tlfif.domain.policy import JobPolicy, MachinePolicy
+
+PREFIX = "TLFIF_"
+
+
+Policy = TypeVar("Policy", JobPolicy, MachinePolicy)
+
+
+def _all_positive(policy: Policy) -> Policy:
+    for field in fields(policy):
+        value = getattr(policy, field.name)
+        if not (isfinite(value) and 0 <= value <= 10**9) or (value == 0 and field.name != "default_temperature"):
+            raise ValueError(f"{field.name} must be a number above 0; nothing means for ever")
+    return policy
+
+
+class Settings(BaseSettings):
+    """Every setting, its unit and its range. Environment names begin with ``TLFIF_``; a policy's number is set as
+    ``TLFIF_MACHINE__IDLE_TIMEOUT_SECONDS`` or ``TLFIF_JOB__LEASE_SECONDS``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore")
+
+    home_path: Annotated[str | None, Field(validation_alias="TLFIF_HOME")] = None
+    """All state lives here; default: the platform's data folder of this user."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Loopback port of the API; 0 takes a free one."""
+    hub_url: AnyHttpUrl = AnyHttpUrl("https://huggingface.co")
+    """Where models are pulled from."""
+    server_idle_exit_seconds: Annotated[float, Field(ge=1, le=86400, allow_inf_nan=False)] = 900.0
+    """The background server ends itself after this long without a request, a job or a machine."""
+    tick_seconds: Annotated[float, Field(ge=0.05, le=60, allow_inf_nan=False)] = 1.0
+    """Router tick while there is a machine or a job; five times as long otherwise."""
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    job: Annotated[JobPolicy, AfterValidator(_all_positive)] = JobPolicy()
+    machine: Annotated[MachinePolicy, AfterValidator(_all_positive)] = MachinePolicy()
+
+    @cached_property
+    def home(self) -> Home:
+        """The folder of all state."""
+        return default_home(self.home_path)
+
+
+def load_settings() -> Settings:
+    """Settings from the environment. Raises InvalidInputError (code ``settings_invalid``) naming every fault."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            f"{PREFIX}{'__'.join(str(part).upper() for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        ]
+        raise InvalidInputError(
+            "These settings are wrong, nothing was started:\n  " + "\n  ".join(faults),
+            code="settings_invalid",
+            details={"faults": faults},
+        ) from None

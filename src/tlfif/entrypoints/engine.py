@@ -1,0 +1,42 @@
+"""The llama.cpp engine as a process of its own.
+
+Reads one line of JSON from standard input (see ``adapters.local.llama_engine_process``), loads the model, prints one
+line of JSON with its address, and lives until standard input ends: an engine never outlives its supervisor.
+The imports are few on purpose: this is on the path of every cold start.
+"""
+
+import json
+import os
+import sys
+
+
+def main() -> None:
+    """Serve until the supervisor's end of the pipe closes."""
+    wish = json.loads(sys.stdin.buffer.readline())
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = wish["model_path"]
+    params.model_alias = {wish["model_name"]}
+    params.n_ctx = wish["context_tokens"] * wish["slots"]
+    params.n_parallel = wish["slots"]
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [wish["api_key"]]
+    params.endpoint_slots = True
+    params.ui = False
+    params.cors_origins = ""
+    params.verbosity = 1
+    params.n_threads_http = wish["slots"] + 2
+    params.cache_ram_mib = wish["cache_mib"]
+    params.warmup = False
+    server = xllamacpp.Server(params)
+    sys.stdout.write(json.dumps({"base_url": server.listening_address}) + "\n")
+    sys.stdout.flush()
+    sys.stdin.buffer.read()
+    # The model's threads may be deep in a batch; there is nothing to save, so leave at once.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

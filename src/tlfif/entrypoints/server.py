@@ -1,0 +1,81 @@
+"""The embedded server in the background: one per home, held by a lock."""
+
+import argparse
+import asyncio
+import logging
+import sys
+
+from filelock import FileLock, Timeout
+
+from tlfif.api.embedded_server import EmbeddedServer
+from tlfif.application.end_machine import end_machine
+from tlfif.bootstrap.embedded import embedded_container
+from tlfif.bootstrap.home import Home, home_from_environment
+from tlfif.bootstrap.settings import Settings, load_settings
+from tlfif.domain.errors import TlfifError
+from tlfif.router.loop import RouterLoop
+
+STOP_LIMIT_SECONDS = 10.0
+
+
+async def _serve(settings: Settings, port: int) -> None:
+    container = await embedded_container(settings)
+    router = RouterLoop(reconciler=container.reconciler, tick_seconds=settings.tick_seconds)
+    server = EmbeddedServer(
+        container,
+        settings.home,
+        port=port,
+        idle_exit_seconds=settings.server_idle_exit_seconds,
+        busy=lambda: router.busy,
+    )
+    routing = asyncio.create_task(router.run())
+    try:
+        await server.run()
+    finally:
+        routing.cancel()
+        await asyncio.gather(routing, return_exceptions=True)
+        await end_machine(container.reconciler, reason="the server was stopped", limit_seconds=STOP_LIMIT_SECONDS)
+        await container.close()
+
+
+def _run(home: Home, port: int | None) -> None:
+    settings = load_settings()
+    with (home.logs / "server.log").open("ab") as stream:
+        logging.basicConfig(
+            level=settings.log_level,
+            format="%(asctime)s %(levelname)s %(message)s",
+            filename=stream.name,
+        )
+    try:
+        import uvloop
+
+        uvloop.run(_serve(settings, settings.port if port is None else port))
+    except ImportError:
+        asyncio.run(_serve(settings, settings.port if port is None else port))
+
+
+def main() -> int:
+    """Serve, or leave quietly where another server of this home does. A failure is told in ``server-error.txt``."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=None)
+    args = parser.parse_args()
+    home = home_from_environment()
+    told = home.root / "server-error.txt"
+    try:
+        home.create()
+        with FileLock(home.lock, timeout=0):
+            told.unlink(missing_ok=True)
+            _run(home, args.port)
+    except Timeout:
+        return 0
+    except TlfifError as error:
+        told.write_text(f"{error.code}\t{error.message}\n", encoding="utf-8")
+        return 5
+    except OSError as error:
+        print(f"tlfif: TL-FIF's folder cannot be used: {error}", file=sys.stderr)
+        return 5
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,247 @@
+"""Claims jobs, runs several at once, keeps their leases, obeys cancels."""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tlfif.application.run_job import Provenance, cancelled_outcome, run_job
+from tlfif.domain.errors import EngineGoneError, LeaseLostError, StorageError
+from tlfif.domain.fault_place import place_of
+from tlfif.domain.jobs import ClaimedJob, JobStatus, Lease, Outcome
+from tlfif.domain.policy import JobPolicy
+from tlfif.ports.clock import Clock
+from tlfif.ports.engine import Engine
+from tlfif.ports.job_store import JobStore
+from tlfif.worker.event_writer import EventWriter, JobLog
+
+log = logging.getLogger(__name__)
+
+
+class Why(StrEnum):
+    """Why a running job is interrupted."""
+
+    CANCEL = "cancel"
+    LOST = "lost"
+    RELEASE = "release"
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """A job in the engine."""
+
+    lease: Lease
+    task: "asyncio.Task[None]"
+    why: Why | None = None
+
+    def interrupt(self, why: Why) -> None:
+        """Stop generating; the first reason counts."""
+        if self.why is None:
+            self.why = why
+            self.task.cancel()
+
+
+class Worker:
+    """Serves one model with one engine; the engine may come and go (:meth:`engine_up`, :meth:`engine_down`)."""
+
+    def __init__(self, *, jobs: JobStore, clock: Clock, provenance: Provenance, policy: JobPolicy, slots: int) -> None:
+        self._jobs = jobs
+        self._clock = clock
+        self._provenance = provenance
+        self._policy = policy
+        self._slots = slots
+        self._engine: Engine | None = None
+        self._taking = True
+        self._active: dict[str, Running] = {}
+        self._changed = asyncio.Event()
+        self._claiming = asyncio.Lock()
+        self._writer = EventWriter(jobs, clock, on_lost=self._lost)
+        self.idle_from: float | None = None
+        self.answered = 0
+        self.engine_failed = asyncio.Event()
+
+    @property
+    def active(self) -> int:
+        """Jobs in the engine now."""
+        return len(self._active)
+
+    def engine_up(self, engine: Engine) -> None:
+        """The engine has proven itself; jobs may be claimed."""
+        self._engine = engine
+        self.engine_failed.clear()
+        self._touch()
+        self._changed.set()
+
+    def engine_down(self) -> None:
+        """Claim nothing until the engine is back."""
+        self._engine = None
+        self.idle_from = None
+
+    def stop_taking(self) -> None:
+        """Claim nothing more (drain)."""
+        self._taking = False
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Claim and keep leases until cancelled."""
+        writing = asyncio.create_task(self._writer.run())
+        try:
+            while True:
+                try:
+                    await self._claim()
+                    await self._renew()
+                except StorageError as error:
+                    log.warning("worker: the store fails: %s", error.message)
+                    await self._clock.sleep(1.0)
+                await self._wait()
+        finally:
+            writing.cancel()
+            await asyncio.wait({writing})
+
+    async def wait_empty(self) -> None:
+        """Return once nothing runs."""
+        while self._active:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def settle(self) -> None:
+        """Return once a claim that is under way is over: what it brings counts as running."""
+        async with self._claiming:
+            pass
+
+    async def release_all(self) -> None:
+        """Take nothing more, give back everything that runs, and return when that is written."""
+        self.stop_taking()
+        await self.settle()
+        tasks = [running.task for running in self._active.values()]
+        for running in list(self._active.values()):
+            running.interrupt(Why.RELEASE)
+        if tasks:
+            await asyncio.wait(tasks, timeout=5.0)
+
+    async def _wait(self) -> None:
+        """Until there is work, a free slot, a cancel, or time for a heartbeat."""
+        if self._changed.is_set():
+            self._changed.clear()
+            return
+        waits: set[asyncio.Task[object]] = {
+            asyncio.create_task(self._jobs.wait_work(timeout=self._policy.heartbeat_seconds)),
+            asyncio.create_task(self._changed.wait()),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits:
+                task.cancel()
+        # Not "await task": that would take our own cancellation for the task's and swallow it.
+        await asyncio.wait(waits)
+        self._changed.clear()
+
+    async def _claim(self) -> None:
+        async with self._claiming:
+            free = self._slots - len(self._active)
+            engine = self._engine
+            if engine is None or not self._taking or free <= 0:
+                return
+            claimed = await self._jobs.claim(
+                worker_id=self._provenance.machine_id,
+                model=self._provenance.model,
+                limit=free,
+                lease_seconds=self._policy.lease_seconds,
+                now=self._clock.now(),
+            )
+            for one in claimed:
+                await self._outlast(one.job.id)
+                self.idle_from = None
+                task = asyncio.create_task(self._answer(one, engine))
+                self._active[one.job.id] = Running(lease=one.lease, task=task)
+            if claimed:
+                # A task that is cancelled before its first step would never give its job back.
+                await asyncio.sleep(0)
+
+    async def _outlast(self, job_id: str) -> None:
+        """End our own earlier attempt, whose lease ran out: the clock jumped, or the computer slept."""
+        earlier = self._active.get(job_id)
+        if earlier is not None:
+            earlier.interrupt(Why.LOST)
+            await asyncio.wait({earlier.task})
+
+    async def _renew(self) -> None:
+        if not self._active:
+            return
+        leases = [running.lease for running in self._active.values()]
+        states = await self._jobs.heartbeat(leases, lease_seconds=self._policy.lease_seconds, now=self._clock.now())
+        for state in states:
+            running = self._active.get(state.job_id)
+            if running is None:
+                continue
+            if not state.held:
+                running.interrupt(Why.LOST)
+            elif state.cancel_requested:
+                running.interrupt(Why.CANCEL)
+
+    def _lost(self, lease: Lease) -> None:
+        running = self._active.get(lease.job_id)
+        if running is not None and running.lease == lease:
+            running.interrupt(Why.LOST)
+
+    async def _answer(self, claimed: ClaimedJob, engine: Engine) -> None:
+        job = claimed.job
+        job_log = self._writer.open(claimed.lease, next_seq=job.last_seq + 1)
+        try:
+            outcome = await run_job(
+                job,
+                engine=engine,
+                emit=lambda text: self._writer.emit(job_log, text),
+                provenance=self._provenance,
+                policy=self._policy,
+                clock=self._clock,
+            )
+            self.answered += 1
+            await self._writer.finish(job_log, outcome)
+        except asyncio.CancelledError:
+            await self._interrupted(claimed, job_log)
+        except EngineGoneError as error:
+            log.warning("worker: %s", error.message)
+            if self._engine is engine:
+                self.engine_down()  # before the job is free again, or it would be claimed for the dead engine
+            self.engine_failed.set()
+            await self._give_back(job_log, reason="the engine stopped", count_attempt=True)
+        except LeaseLostError:
+            log.warning("worker: the lease of %s was lost; its result is dropped", job.id)
+        except Exception as error:
+            # The one place where a fault of ours meets an accepted job: it must not end in silence.
+            log.error("worker: unexpected fault on %s: %s", job.id, place_of(error))
+            outcome = Outcome(
+                status=JobStatus.FAILED,
+                error_code="internal_error",
+                error_message="TL-FIF made a mistake while answering. Please send the prompt again.",
+            )
+            with contextlib.suppress(LeaseLostError):
+                await self._writer.finish(job_log, outcome)
+        finally:
+            self._writer.close(job_log)
+            self._active.pop(job.id, None)
+            self._touch()
+            self._changed.set()
+
+    async def _interrupted(self, claimed: ClaimedJob, job_log: JobLog) -> None:
+        running = self._active.get(claimed.job.id)
+        why = running.why if running is not None else Why.RELEASE
+        if why is Why.CANCEL:
+            with contextlib.suppress(LeaseLostError):
+                await self._writer.finish(job_log, cancelled_outcome(claimed.job, self._provenance))
+        elif why is not Why.LOST:
+            await self._give_back(job_log, reason="the machine is ending", count_attempt=False)
+
+    async def _give_back(self, job_log: JobLog, *, reason: str, count_attempt: bool) -> None:
+        try:
+            await self._writer.release(job_log, reason=reason, count_attempt=count_attempt)
+        except (LeaseLostError, StorageError) as error:
+            # Without the release the lease runs out and the reaper does the same, later.
+            log.warning("worker: could not give a job back: %s", error.message)
+
+    def _touch(self) -> None:
+        if not self._active and self._engine is not None:
+            self.idle_from = self._clock.monotonic()

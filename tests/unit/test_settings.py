@@ -1,0 +1,126 @@
+"""Settings: read once, refused all together, nothing means for ever."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tlfif.bootstrap.home import home_from_environment
+from tlfif.bootstrap.settings import load_settings
+from tlfif.domain.errors import InvalidInputError
+from tlfif.domain.policy import JobPolicy, MachinePolicy
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of whoever runs the tests."""
+    for name in [name for name in os.environ if name.upper().startswith("TLFIF_")]:
+        monkeypatch.delenv(name)
+
+
+def faults(monkeypatch: pytest.MonkeyPatch, **values: str) -> list[str]:
+    """The complaints about these settings."""
+    for name, value in values.items():
+        monkeypatch.setenv(f"TLFIF_{name}", value)
+    with pytest.raises(InvalidInputError) as caught:
+        load_settings()
+    assert caught.value.code == "settings_invalid"
+    found = caught.value.details["faults"]
+    assert isinstance(found, list)
+    assert all(fault in caught.value.message for fault in found)
+    return found
+
+
+def test_without_any_setting_the_defaults_hold() -> None:
+    settings = load_settings()
+    assert (settings.job, settings.machine) == (JobPolicy(), MachinePolicy())
+    assert (settings.port, settings.server_idle_exit_seconds) == (0, 900.0)
+    assert str(settings.hub_url) == "https://huggingface.co/"
+
+
+def test_one_number_of_a_policy_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLFIF_MACHINE__IDLE_TIMEOUT_SECONDS", "90.5")
+    monkeypatch.setenv("TLFIF_JOB__MAX_QUEUED", "7")
+    monkeypatch.setenv("TLFIF_JOB__DEFAULT_TEMPERATURE", "0")
+    settings = load_settings()
+    assert settings.machine == MachinePolicy(idle_timeout_seconds=90.5)
+    assert settings.job == JobPolicy(max_queued=7, default_temperature=0.0)
+
+
+def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = faults(
+        monkeypatch,
+        PORT="70000",
+        HUB_URL="not an address",
+        LOG_LEVEL="LOUD",
+        TICK_SECONDS="0",
+        MACHINE__IDLE_TIMEOUT_SECONDS="x",
+        JOB__MAX_QUEUED="1.5",
+    )
+    named = [fault.partition(":")[0] for fault in found]
+    assert named == [
+        "TLFIF_PORT",
+        "TLFIF_HUB_URL",
+        "TLFIF_TICK_SECONDS",
+        "TLFIF_LOG_LEVEL",
+        "TLFIF_JOB__MAX_QUEUED",
+        "TLFIF_MACHINE__IDLE_TIMEOUT_SECONDS",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "-1"),
+        ("PORT", "65536"),
+        ("PORT", ""),
+        ("PORT", "eighty"),
+        ("SERVER_IDLE_EXIT_SECONDS", "0"),
+        ("SERVER_IDLE_EXIT_SECONDS", "-5"),
+        ("SERVER_IDLE_EXIT_SECONDS", "nan"),
+        ("SERVER_IDLE_EXIT_SECONDS", "inf"),
+        ("SERVER_IDLE_EXIT_SECONDS", "86401"),
+        ("TICK_SECONDS", "nan"),
+        ("TICK_SECONDS", "0.01"),
+        ("TICK_SECONDS", "61"),
+        ("LOG_LEVEL", "debug "),
+        ("HUB_URL", "ftp://example.org"),
+        ("HUB_URL", ""),
+        ("MACHINE__IDLE_TIMEOUT_SECONDS", "0"),
+        ("MACHINE__IDLE_TIMEOUT_SECONDS", "-1"),
+        ("MACHINE__IDLE_TIMEOUT_SECONDS", "nan"),
+        ("MACHINE__MAX_RUN_SECONDS", "inf"),
+        ("MACHINE__MAX_RUN_SECONDS", "1e10"),
+        ("MACHINE__MAX_RUN_SECONDS", ""),
+        ("MACHINE__ENGINE_SLOTS", "0"),
+        ("JOB__LEASE_SECONDS", "0"),
+        ("JOB__WAIT_LIMIT_SECONDS", "-inf"),
+        ("JOB__DEFAULT_TEMPERATURE", "-0.1"),
+    ],
+)
+def test_nothing_out_of_range_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    (fault,) = faults(monkeypatch, **{name: value})
+    assert fault.startswith(f"TLFIF_{name.partition('__')[0]}")
+
+
+def test_a_fault_does_not_repeat_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    (fault,) = faults(monkeypatch, HUB_URL="a-secret-that-was-pasted-by-mistake")
+    assert "a-secret" not in fault
+
+
+def test_the_home_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TLFIF_HOME", str(tmp_path / "here"))
+    assert home_from_environment().root == tmp_path / "here"
+    assert load_settings().home.root == tmp_path / "here"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TLFIF_HOME", "relative")
+    assert home_from_environment().root == tmp_path / "relative"
+    assert load_settings().home.root == tmp_path / "relative"
+
+
+def test_without_a_home_it_is_the_platforms_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = home_from_environment().root
+    assert "tlfif" in usual.parts
+    monkeypatch.setenv("TLFIF_HOME", "")
+    assert home_from_environment().root == usual
+    assert load_settings().home.root == usual
