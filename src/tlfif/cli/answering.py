@@ -1,0 +1,152 @@
+"""One prompt from submit to its end: the part that ``ask`` and ``chat`` share."""
+
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from typing import cast
+
+from tlfif.cli.console import Console, OutputLostError
+from tlfif.cli.wording import receipt_line, waiting_line
+from tlfif.client.errors import ApiError
+from tlfif.client.tlfif_client import TlfifClient
+from tlfif.client.wire import Accepted, Asking, MachineNews, MachineView, ReceiptView
+from tlfif.domain.events import Event, EventKind
+from tlfif.domain.jobs import TERMINAL
+
+CANCEL_SECONDS = 2.0
+"""How long the server is given to confirm a cancellation."""
+CANCEL_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """How a prompt ended. ``interrupted``: by the person at this desk."""
+
+    job_id: str | None
+    status: str
+    text: str = ""
+    model: str
+    machine: MachineView | None = None
+    receipt: ReceiptView | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    interrupted: bool = False
+
+
+@dataclass(slots=True)
+class AnswerReader:
+    """Turns a job's news into text on the console and, at the end, into an :class:`Answer`.
+
+    ``show`` False: collects only, as for ``--json``.
+    """
+
+    accepted: Accepted
+    console: Console
+    show: bool = True
+    _parts: list[str] = field(default_factory=list)
+    _receipt: ReceiptView | None = None
+    _error: tuple[str | None, str | None] = (None, None)
+
+    def take(self, news: Event | MachineNews) -> None:
+        """One piece of news. Raises OutputLostError."""
+        if isinstance(news, MachineNews):
+            self.console.status(waiting_line(news.machine))
+        elif news.kind is EventKind.DELTA:
+            piece = str(news.data["text"])
+            self._parts.append(piece)
+            if self.show:
+                self.console.text(piece)
+        elif news.kind is EventKind.RESTARTED:
+            self._start_over(str(news.data.get("reason") or "the attempt was lost"))
+        elif news.kind.is_terminal:
+            self._receipt = cast(ReceiptView | None, news.data.get("receipt"))
+            code, message = news.data.get("error_code"), news.data.get("error_message")
+            self._error = (str(code) if code else None, str(message) if message else None)
+
+    def _start_over(self, reason: str) -> None:
+        if self._parts and self.show:
+            self.console.end_line()
+        if self._parts:
+            self.console.note(f"— started over: {reason} —")
+        self._parts.clear()
+
+    def answer(self, status: str, *, interrupted: bool = False) -> Answer:
+        """What there is now."""
+        if self.show:
+            self.console.end_line()
+        self.console.status("")
+        return Answer(
+            job_id=self.accepted["job_id"],
+            status=status,
+            text="".join(self._parts),
+            model=self._receipt["model"] if self._receipt else self.accepted["model"],
+            machine=self.accepted["machine"],
+            receipt=self._receipt,
+            error_code=self._error[0],
+            error_message=self._error[1],
+            interrupted=interrupted,
+        )
+
+
+async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *, show: bool = True) -> Answer:
+    """Submit, follow to the end, print as it comes. Cancelling this task cancels the job.
+
+    Raises ApiError; OutputLostError (the job is cancelled then, too).
+    """
+    submitting = asyncio.create_task(client.infer(asking))
+    try:
+        accepted = await asyncio.shield(submitting)
+    except asyncio.CancelledError:
+        return await _interrupted_submit(client, submitting, str(asking.get("model")))
+    reader = AnswerReader(accepted, console, show)
+    status = "failed"
+    try:
+        async with aclosing(client.follow(accepted["job_id"])) as news:
+            async for item in news:
+                reader.take(item)
+                if isinstance(item, Event):
+                    status = item.kind.value
+    except asyncio.CancelledError:
+        _swallow_cancellation()
+        confirmed = await cancel_job(client, accepted["job_id"])
+        return reader.answer(confirmed or "running", interrupted=True)
+    except OutputLostError:
+        await cancel_job(client, accepted["job_id"])
+        raise
+    return reader.answer(status)
+
+
+async def _interrupted_submit(client: TlfifClient, submitting: "asyncio.Task[Accepted]", model: str) -> Answer:
+    """The prompt may have been stored already: then it is cancelled, too."""
+    _swallow_cancellation()
+    job_id, status = None, "cancelled"
+    with suppress(TimeoutError, ApiError):
+        accepted = await asyncio.wait_for(submitting, CANCEL_SECONDS)
+        job_id = accepted["job_id"]
+        status = await cancel_job(client, job_id) or accepted["status"]
+    return Answer(job_id=job_id, status=status, model=model, interrupted=True)
+
+
+def _swallow_cancellation() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
+async def cancel_job(client: TlfifClient, job_id: str) -> str | None:
+    """Cancel, and wait up to 2 s until the server confirms. The job's status then; None if it did not answer."""
+    status: str | None = None
+    with suppress(TimeoutError, ApiError):
+        async with asyncio.timeout(CANCEL_SECONDS):
+            status = (await client.cancel(job_id))["status"]
+            while status not in TERMINAL:
+                await asyncio.sleep(CANCEL_POLL_SECONDS)
+                status = (await client.job(job_id))["status"]
+    return status
+
+
+def show_receipt(answer: Answer, console: Console) -> None:
+    """The line that names the model, on standard error."""
+    if answer.receipt is not None and answer.machine is not None:
+        before, place = answer.machine["state"], answer.machine["place"]
+        console.note(receipt_line(answer.receipt, before=before, place=place))

@@ -1,0 +1,145 @@
+"""Arguments: a parser whose faults are TL-FIF's own errors, and numbers that mean here what they mean to the server."""
+
+import argparse
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from tlfif.domain import limits
+from tlfif.domain.errors import InvalidInputError, NotFoundError
+from tlfif.domain.models import FILE_PREFIX, file_path_of, find_model, known_names
+
+T = TypeVar("T")
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
+_DECIMAL = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9]{1,3})?")
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises instead of leaving the program, and guesses no abbreviations."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raises InvalidInputError (code ``usage``)."""
+        hint = " Put a prompt of several words in quotes." if message.startswith("unrecognized") else ""
+        text = f"{message[:1].upper()}{message[1:]}.{hint} How to use it: {self.prog} --help"
+        raise InvalidInputError(text, code="usage")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The option for programs."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+
+
+def add_answer_options(parser: argparse.ArgumentParser) -> None:
+    """Options of everything that asks the model. Read them with :func:`answer_options`."""
+    parser.add_argument("--model", metavar="NAME", help=f"which model answers: {known_names()}")
+    parser.add_argument("--max-tokens", metavar="N", help="longest answer, 1 to 2048 tokens (about 3/4 word each)")
+    parser.add_argument("--temperature", metavar="T", help="0: always the likeliest word; up to 2: wilder")
+    parser.add_argument("--seed", metavar="N", help="the same seed and prompt give the same answer")
+    parser.add_argument("--system", metavar="TEXT", help="how the model should behave")
+    parser.add_argument("--idle-timeout", metavar="MINUTES", help="the machine ends after this long without work")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerOptions:
+    """Checked options; None means the server's default."""
+
+    model: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
+    system: str | None = None
+    idle_timeout: float | None = None
+
+
+def answer_options(args: argparse.Namespace) -> AnswerOptions:
+    """Check everything at the desk, before anything is started or sent. Raises InvalidInputError."""
+    if args.system is not None:
+        limits.check_text(args.system, what="system")
+    return AnswerOptions(
+        model=model_name(args.model) if args.model is not None else None,
+        max_tokens=_optional(args.max_tokens, max_tokens),
+        temperature=_optional(args.temperature, temperature),
+        seed=_optional(args.seed, seed),
+        system=args.system,
+        idle_timeout=_optional(args.idle_timeout, idle_minutes),
+    )
+
+
+def _optional(text: str | None, parse: Callable[[str], T]) -> T | None:
+    return None if text is None else parse(text)
+
+
+def max_tokens(text: str) -> int:
+    """1 to 2048. Raises ``max_tokens_out_of_range``, also for what is no number."""
+    return limits.check_max_tokens(_whole(text))
+
+
+def temperature(text: str) -> float:
+    """0 to 2. Raises ``temperature_out_of_range``, also for what is no number."""
+    return limits.check_temperature(_decimal(text))
+
+
+def seed(text: str) -> int:
+    """0 to 2**32 - 2. Raises ``seed_out_of_range``, also for what is no number."""
+    return limits.check_seed(_whole(text))
+
+
+def page_limit(text: str) -> int:
+    """1 to 100. Raises ``limit_out_of_range``, also for what is no number."""
+    return limits.check_page(_whole(text))
+
+
+def idle_minutes(text: str) -> float:
+    """0.1 to 240 minutes. Raises ``idle_timeout_out_of_range``, also for what is no number."""
+    minutes = _decimal(text)
+    limits.check_idle_minutes(minutes)
+    return minutes
+
+
+def port_number(text: str) -> int:
+    """1 to 65535. Raises ``port_out_of_range``."""
+    port = _whole(text)
+    if not 1 <= port <= 65535:
+        raise InvalidInputError("The port must be a whole number from 1 to 65535.", code="port_out_of_range")
+    return port
+
+
+def job_id(text: str) -> str:
+    """Raises NotFoundError (code ``job_not_found``) for what can be no job's id."""
+    if not _JOB_ID.fullmatch(text):
+        raise NotFoundError(
+            f"There is no job with the id {text[:100]!r}. The ids stand in: tlfif jobs list", code="job_not_found"
+        )
+    return text
+
+
+def model_name(text: str) -> str:
+    """A model's own name, or ``file:`` with a whole path: the server's folder is not this one.
+
+    Raises InvalidInputError (code ``unknown_model``).
+    """
+    path = file_path_of(text)
+    if path is not None:
+        limits.check_text(path, what="model")
+        return FILE_PREFIX + str(Path(path).expanduser().absolute())
+    spec = find_model(text)
+    if spec is None:
+        raise InvalidInputError(
+            f"There is no model named {text[:100]!r}. Known: {known_names()}.", code="unknown_model"
+        )
+    return spec.name
+
+
+def _whole(text: str) -> int:
+    return int(text) if _WHOLE.fullmatch(text.strip()) else -1  # out of every range, so the range is named
+
+
+def _decimal(text: str) -> float:
+    return float(text) if _DECIMAL.fullmatch(text.strip()) else float("nan")

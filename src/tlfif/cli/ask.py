@@ -1,0 +1,136 @@
+"""``tlfif ask``: one prompt, one answer."""
+
+import argparse
+import asyncio
+import sys
+from typing import BinaryIO
+
+from tlfif.cli.answering import Answer, answer_prompt, show_receipt
+from tlfif.cli.arguments import AnswerOptions, add_answer_options, add_json, answer_options
+from tlfif.cli.console import Console
+from tlfif.cli.desk import open_client
+from tlfif.cli.exit_codes import INTERRUPTED, exit_code_of_job
+from tlfif.cli.fetching import choose_model
+from tlfif.cli.interrupts import Interrupts
+from tlfif.client.tlfif_client import TlfifClient
+from tlfif.client.wire import Asking, MessageView
+from tlfif.domain import limits
+from tlfif.domain.errors import InvalidInputError, TlfifError
+
+EPILOG = """The answer goes to standard output, everything else to standard error. Ctrl-C cancels.
+Exit codes: 0 answered, 2 bad input, 3 the answer failed or was cancelled elsewhere, 4 the machine or its
+model cannot start, 5 the server cannot be reached, 130 interrupted by you."""
+MAX_BYTES = 1024 * 1024
+"""What the server takes at most."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    parser.epilog = EPILOG
+    parser.add_argument("prompt", metavar="PROMPT", help='what to ask, in quotes; "-" reads it from standard input')
+    add_answer_options(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Check everything, then ask."""
+    options = answer_options(args)
+    prompt = limits.check_text(read_prompt(args.prompt, sys.stdin.buffer if args.prompt == "-" else None))
+    return asyncio.run(_ask(prompt, options, console, as_json=args.json))
+
+
+def read_prompt(argument: str, stdin: BinaryIO | None) -> str:
+    """The prompt: the argument, or what standard input holds up to its end.
+
+    Raises InvalidInputError: ``prompt_not_text`` for bytes that are not UTF-8, ``body_too_large`` over 1 MiB.
+    """
+    if stdin is None:
+        return argument
+    found = stdin.read(MAX_BYTES + 1)
+    if len(found) > MAX_BYTES:
+        raise InvalidInputError("The prompt is larger than 1 MiB. Shorten it.", code="body_too_large")
+    try:
+        return found.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"The prompt is not UTF-8 text (byte {error.start + 1} is none). Convert the file, or type the prompt.",
+            code="prompt_not_text",
+        ) from None
+
+
+def asking_for(messages: list[MessageView], model: str, options: AnswerOptions) -> Asking:
+    """What to send."""
+    system: list[MessageView] = []
+    if options.system is not None:
+        system.append({"role": "system", "content": options.system})
+    return {
+        "messages": [*system, *messages],
+        "model": model,
+        "max_tokens": options.max_tokens,
+        "temperature": options.temperature,
+        "seed": options.seed,
+        "idle_timeout_minutes": options.idle_timeout,
+    }
+
+
+async def _ask(prompt: str, options: AnswerOptions, console: Console, *, as_json: bool) -> int:
+    with Interrupts():
+        try:
+            console.status("starting TL-FIF")
+            async with open_client() as client:
+                choice = await choose_model(client, options.model, console)
+                if choice.note:
+                    console.note(choice.note)
+                asking = asking_for([{"role": "user", "content": prompt}], choice.model, options)
+                answer = await answer_prompt(client, asking, console, show=not as_json)
+                return await _report(client, answer, console, as_json=as_json)
+        except asyncio.CancelledError:
+            left = TlfifError("Cancelled before anything was sent.", code="interrupted")
+            console.error(left, as_json=as_json)
+            return INTERRUPTED
+
+
+async def _report(client: TlfifClient, answer: Answer, console: Console, *, as_json: bool) -> int:
+    code = INTERRUPTED if answer.interrupted else exit_code_of_job(answer.status, answer.error_code)
+    error = failure_of(answer)
+    if as_json:
+        result = await as_object(client, answer)
+        if error is not None:
+            console.error(error, as_json=True, more=result)
+        else:
+            console.json(result)
+    elif error is None:
+        show_receipt(answer, console)
+    else:
+        console.error(error)
+    if answer.interrupted:
+        console.note("cancelled" if answer.status == "cancelled" else "cancelled; the server has not confirmed it yet")
+    return code
+
+
+def failure_of(answer: Answer) -> TlfifError | None:
+    """Why there is no whole answer; None where there is one, or where the person at this desk ended it."""
+    if answer.status == "succeeded" or answer.interrupted:
+        return None
+    if answer.status == "cancelled":
+        return TlfifError("The answer was cancelled elsewhere. Ask again if it was not you.", code="cancelled")
+    message = answer.error_message or f"The answer ended as {answer.status} and did not say why."
+    return TlfifError(message, code=answer.error_code or answer.status)
+
+
+async def as_object(client: TlfifClient, answer: Answer) -> dict[str, object]:
+    """The answer for programs."""
+    try:
+        machine = await client.machine()
+    except TlfifError:
+        found = answer.machine
+    else:
+        found = machine
+    return {
+        "job_id": answer.job_id,
+        "status": answer.status,
+        "answer": answer.text,
+        "model": answer.model,
+        "machine": found,
+        "receipt": answer.receipt,
+    }

@@ -1,0 +1,165 @@
+"""``tlfif chat``: a conversation."""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+from tlfif.cli.answering import Answer, answer_prompt, show_receipt
+from tlfif.cli.arguments import AnswerOptions, add_answer_options, answer_options
+from tlfif.cli.ask import asking_for, failure_of
+from tlfif.cli.console import Console
+from tlfif.cli.conversation import MAX_EXCHANGES, Conversation, how_many_to_drop, trimmed_note
+from tlfif.cli.desk import open_client
+from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, exit_code_of, exit_code_of_job
+from tlfif.cli.fetching import Choice, choose_model
+from tlfif.cli.interrupts import Interrupts
+from tlfif.cli.wording import model_title
+from tlfif.client.errors import ApiError
+from tlfif.client.tlfif_client import TlfifClient
+from tlfif.domain import limits
+from tlfif.domain.errors import TlfifError
+from tlfif.domain.policy import JobPolicy
+
+COMMANDS = "/new forgets what was said · /quit leaves · Ctrl-C cancels an answer, at the prompt it leaves"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    parser.epilog = f"In the conversation: {COMMANDS}"
+    add_answer_options(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Check everything, then talk until the person leaves."""
+    options = answer_options(args)
+    if options.max_tokens is None:
+        # Said outright, so that a long conversation is trimmed instead of leaving no room for the answer.
+        options = replace(options, max_tokens=JobPolicy().default_max_tokens)
+    at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if at_terminal:
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401 - gives input() its arrow keys
+    with asyncio.Runner() as runner:
+        client = open_client()
+        try:
+            choice = runner.run(_prepare(client, options, console))
+            if choice is None:
+                return INTERRUPTED
+            if at_terminal:
+                console.note(f"{model_title(choice.model)} listens. {COMMANDS}")
+            talk = Talk(client, choice.model, options, console, at_terminal)
+            return talk.loop(runner.run, lambda: input("> " if at_terminal else ""))
+        finally:
+            runner.run(client.close())
+
+
+async def _prepare(client: TlfifClient, options: AnswerOptions, console: Console) -> Choice | None:
+    with Interrupts():
+        try:
+            console.status("starting TL-FIF")
+            choice = await choose_model(client, options.model, console)
+        except asyncio.CancelledError:
+            console.note("cancelled")
+            return None
+        console.status("")
+        if choice.note:
+            console.note(choice.note)
+        return choice
+
+
+class Talk:
+    """The loop of reading and answering, with the conversation so far."""
+
+    def __init__(
+        self, client: TlfifClient, model: str, options: AnswerOptions, console: Console, at_terminal: bool
+    ) -> None:
+        self._client = client
+        self._model = model
+        self._options = options
+        self._console = console
+        self._at_terminal = at_terminal
+        self.conversation = Conversation()
+
+    def loop(self, run: Callable[..., int], read: Callable[[], str]) -> int:
+        """Until ``read`` raises EOFError or KeyboardInterrupt, or ``/quit``.
+
+        At a terminal the exit code is 0; in a pipe it is the last failure's, if there was one.
+        """
+        worst = DONE
+        while True:
+            try:
+                line = read().strip("\r\n")
+            except (EOFError, KeyboardInterrupt):
+                if self._at_terminal:
+                    self._console.note("")
+                break
+            word = line.strip()
+            if word in {"/quit", "/exit"}:
+                break
+            if word.startswith("/"):
+                self._command(word)
+            elif word:
+                code = run(self.say(line))
+                if code == NO_ACCESS and not self._at_terminal:
+                    return code
+                worst = code or worst
+        return DONE if self._at_terminal else worst
+
+    def _command(self, word: str) -> None:
+        if word == "/new":
+            self.conversation = Conversation()
+            self._console.note("— a new conversation —")
+        else:
+            unknown = "" if word == "/help" else f"There is no command {word}. "
+            self._console.note(f"{unknown}{COMMANDS}")
+
+    async def say(self, question: str) -> int:
+        """One question. Faults are shown, not raised; returns what ``ask`` would exit with."""
+        with Interrupts():
+            try:
+                limits.check_text(question)
+                answer = await self._answer(question)
+            except asyncio.CancelledError:
+                self._console.note("cancelled")
+                return INTERRUPTED
+            except TlfifError as error:
+                self._console.error(error)
+                return exit_code_of(error)
+        self.conversation.add(question, answer.text)
+        failure = failure_of(answer)
+        if answer.interrupted:
+            self._console.note("cancelled")
+            return INTERRUPTED
+        if failure is not None:
+            self._console.error(failure)
+            return exit_code_of_job(answer.status, answer.error_code)
+        show_receipt(answer, self._console)
+        return DONE
+
+    async def _answer(self, question: str) -> Answer:
+        dropped = self.conversation.trim(len(self.conversation.exchanges) - MAX_EXCHANGES)
+        while True:
+            if dropped:
+                self._console.note(trimmed_note(dropped, left=len(self.conversation.exchanges)))
+                dropped = 0
+            asking = asking_for(self.conversation.messages(question), self._model, self._options)
+            try:
+                return await answer_prompt(self._client, asking, self._console)
+            except ApiError as error:
+                dropped = self._trim(error, question)
+                if not dropped:
+                    raise
+
+    def _trim(self, error: ApiError, question: str) -> int:
+        """Make room as a refusal asks for. Returns how many exchanges were dropped; 0 where that cannot help."""
+        if error.code == "messages_too_many":
+            return self.conversation.trim(1)
+        tokens, limit = error.details.get("tokens"), error.details.get("limit")
+        if error.code != "prompt_too_long" or not isinstance(tokens, int) or not isinstance(limit, int):
+            return 0
+        sizes = [exchange.size for exchange in self.conversation.exchanges]
+        extra = len(question) + len(self._options.system or "")
+        return self.conversation.trim(how_many_to_drop(sizes, extra_size=extra, tokens=tokens, limit=limit))

@@ -1,0 +1,100 @@
+"""Fetch a model while a person watches, and choose the model that answers."""
+
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from tlfif.cli.console import Console
+from tlfif.cli.transfer import Transfer
+from tlfif.cli.wording import size, stand_in_note
+from tlfif.client.errors import ApiError, NotPossibleError
+from tlfif.client.tlfif_client import TlfifClient
+from tlfif.client.wire import ModelView
+
+PLAIN_LINE_SECONDS = 5.0
+"""Without a terminal to rewrite a line on, one is written this often."""
+
+
+async def fetch_model(
+    client: TlfifClient,
+    name: str,
+    console: Console,
+    *,
+    force: bool = False,
+    hint: str = "",
+    monotonic: Callable[[], float] = time.monotonic,
+) -> ModelView:
+    """Fetch a model and show how far it is. ``hint`` is said when the fetch begins.
+
+    Raises ApiError, among them NotPossibleError ``hub_unreachable``, and ``pull_failed`` if it broke off.
+    """
+    transfer: Transfer | None = None
+    shown_at = monotonic()
+    async with aclosing(client.pull(name, force=force)) as progress:
+        async for model in progress:
+            if model["state"] != "pulling":
+                break
+            if transfer is None:
+                transfer = Transfer(model["size_bytes"])
+                console.note(_begin_text(model) + hint)
+            now = monotonic()
+            transfer.update(model["received_bytes"], now)
+            if console.is_interactive:
+                console.status(transfer.line(bar=True))
+            elif now - shown_at >= PLAIN_LINE_SECONDS:
+                shown_at = now
+                console.note(f"  {transfer.line(bar=False)}")
+    console.status("")
+    if model["state"] != "ready":
+        raise NotPossibleError(
+            f"Fetching {model['title']} broke off. {model['problem']} "
+            f"What has arrived is kept; go on with: ./tlfif model pull {model['name']}".replace("  ", " "),
+            code="model_corrupt" if model["state"] == "corrupt" else "pull_failed",
+        )
+    if transfer is not None:
+        console.note(f"{model['title']} is here and its checksum is right.")
+    return model
+
+
+def _begin_text(model: ModelView) -> str:
+    whole = f", {size(model['size_bytes'])}" if model["size_bytes"] else ""
+    kept = f" ({size(model['received_bytes'])} are here already)" if model["received_bytes"] else ""
+    return f"Fetching {model['title']} from {model['source']}{whole}, once{kept}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The model that is to answer. ``note``: why it is not the one that was expected."""
+
+    model: str
+    note: str = ""
+
+
+async def choose_model(client: TlfifClient, wanted: str | None, console: Console) -> Choice:
+    """The model asked for, else the default, else the small one that needs no hub; fetched if it is not here.
+
+    Raises ApiError: a model that was named is never replaced by another one.
+    """
+    if wanted is not None and ":" in wanted:
+        return Choice(model=wanted)
+    models = await client.models()
+    default, stand_in = models[0], models[-1]
+    chosen = next((m for m in models if m["name"] == wanted), default)
+    if chosen["state"] in {"absent", "pulling"} and (wanted is not None or chosen is stand_in):
+        await fetch_model(client, chosen["name"], console)
+    if chosen["state"] == "ready" or wanted is not None or chosen is stand_in:
+        return Choice(model=chosen["name"])
+    code = "model_corrupt"
+    if chosen["state"] != "corrupt":
+        hint = f" To ask the small model meanwhile: Ctrl-C, then --model {stand_in['name']}"
+        try:
+            await fetch_model(client, chosen["name"], console, hint=hint)
+            return Choice(model=chosen["name"])
+        except ApiError as error:
+            if error.status != 409 and not isinstance(error, NotPossibleError):
+                raise
+            code = error.code
+    if stand_in["state"] in {"absent", "pulling"}:
+        await fetch_model(client, stand_in["name"], console)
+    return Choice(model=stand_in["name"], note=stand_in_note(chosen, stand_in, code=code))

@@ -1,0 +1,48 @@
+"""Ctrl-C, and the request to end that other programs send."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from tlfif.cli.exit_codes import INTERRUPTED
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
+Handler = Callable[[int, FrameType | None], Any] | int | None
+
+
+class Interrupts:
+    """While entered, the first signal cancels the task that entered, the second one ends the program at once.
+
+    Plain signal handlers, because Windows' event loop has none of its own. The main thread only.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Handler] = {}
+        self._came = False
+
+    def __enter__(self) -> Self:
+        """Take over the signals."""
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            if self._came:
+                os._exit(INTERRUPTED)
+            self._came = True
+            if task is not None:
+                loop.call_soon_threadsafe(task.cancel)
+
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                self._before[number] = signal.signal(number, on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

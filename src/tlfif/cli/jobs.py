@@ -1,0 +1,112 @@
+"""``tlfif jobs``: what was asked, what became of it."""
+
+import argparse
+import asyncio
+import time
+
+from tlfif.cli.answering import CANCEL_SECONDS, cancel_job
+from tlfif.cli.arguments import add_json, job_id, page_limit
+from tlfif.cli.console import Console
+from tlfif.cli.desk import open_client
+from tlfif.cli.exit_codes import DONE, NO_ACCESS
+from tlfif.cli.tables import table
+from tlfif.cli.wording import model_title, moment, receipt_line
+from tlfif.client.wire import JobList, JobView
+from tlfif.domain.jobs import JobStatus
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
+    listing = actions.add_parser("list", help="the newest first")
+    listing.add_argument("--limit", metavar="N", default="20", help="1 to 100 (default: 20)")
+    listing.add_argument("--cursor", metavar="TEXT", help="go on where the last page ended")
+    listing.add_argument("--status", choices=[status.value for status in JobStatus], help="only these")
+    add_json(listing)
+    show = actions.add_parser("show", help="one job with its answer")
+    show.add_argument("job", metavar="ID")
+    add_json(show)
+    cancel = actions.add_parser("cancel", help="end a job that waits or runs")
+    cancel.add_argument("job", metavar="ID")
+    add_json(cancel)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """One of the actions."""
+    if args.action == "list":
+        limit = page_limit(args.limit)
+        return asyncio.run(_list(limit, args.cursor, args.status, console, as_json=args.json))
+    wanted = job_id(args.job)
+    if args.action == "show":
+        return asyncio.run(_show(wanted, console, as_json=args.json))
+    return asyncio.run(_cancel(wanted, console, as_json=args.json))
+
+
+async def _list(limit: int, cursor: str | None, status: str | None, console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        page = await client.jobs(limit=limit, cursor=cursor, status=status)
+    if as_json:
+        console.json(page)
+    else:
+        console.line(list_text(page, now=time.time()))
+    return DONE
+
+
+def list_text(page: JobList, *, now: float) -> str:
+    """The page as a table, 80 columns wide, with the command for the next one."""
+    if not page["jobs"]:
+        return "Nothing has been asked yet."
+    rows = [(job["job_id"], job["status"], moment(job["created_at"], now=now), _question(job)) for job in page["jobs"]]
+    text = table(("ID", "STATUS", "ASKED", "PROMPT"), rows)
+    if page["next_cursor"] is not None:
+        text += f"\nOlder ones: ./tlfif jobs list --cursor {page['next_cursor']}"
+    return text
+
+
+def _question(job: JobView) -> str:
+    return next((m["content"] for m in reversed(job["messages"]) if m["role"] == "user"), "")
+
+
+async def _show(wanted: str, console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        job = await client.job(wanted)
+    if as_json:
+        console.json(job)
+    else:
+        console.line(job_text(job, now=time.time()))
+    return DONE
+
+
+def job_text(job: JobView, *, now: float) -> str:
+    """A job for a person: head, prompt, answer, receipt or reason."""
+    parts = [
+        f"{job['job_id']}  {job['status']}  {model_title(job['model'])}  {moment(job['created_at'], now=now)}",
+        f"\n> {_question(job)}",
+    ]
+    if job["answer"]:
+        parts.append(f"\n{job['answer']}")
+    if job["error"] is not None:
+        parts.append(f"\n{job['error']['message']} [{job['error']['code']}]")
+    if job["receipt"] is not None:
+        parts.append("\n" + receipt_line(job["receipt"], before=None, place="this computer"))
+    return "\n".join(parts)
+
+
+async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        before = await client.job(wanted)
+        ended = JobStatus(before["status"]).is_terminal
+        status = before["status"] if ended else await cancel_job(client, wanted)
+        job = await client.job(wanted)
+    if as_json:
+        console.json(job)
+    elif ended:
+        console.line(f"It had ended already: {status}.")
+    elif status == "cancelled":
+        console.line("Cancelled.")
+    elif JobStatus(job["status"]).is_terminal:
+        console.line(f"It ended before it could be cancelled: {job['status']}.")
+    else:
+        console.note(f"tlfif: The server has not confirmed the end within {CANCEL_SECONDS:.0f} s. [cancel_pending]")
+        return NO_ACCESS
+    return DONE

@@ -1,0 +1,105 @@
+"""The command ``tlfif``: finds the command's module and turns every expected error into a sentence and an exit code.
+
+Nothing is imported before it is needed: ``--version`` and ``--help`` must answer at once.
+"""
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from tlfif import __version__
+
+if TYPE_CHECKING:
+    from tlfif.cli.console import Console
+
+COMMANDS = {
+    "ask": "ask the model and read the answer as it comes",
+    "chat": "keep a conversation with the model",
+    "machine": "see, start or stop the machine",
+    "jobs": "list, show or cancel what was asked",
+    "model": "list, fetch or check models",
+    "serve": "start, stop or look at the background server",
+}
+INTRODUCTION = """TL-FIF: a private language model that costs money only while it answers.
+
+  tlfif ask "What is a cloud computer?"     one question, one answer
+  tlfif chat                                a conversation
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; the exit codes stand in ``cli/exit_codes.py``."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments:
+        return _no_command()
+    first = arguments[0]
+    if first in {"--version", "-V"}:
+        print(f"tlfif {__version__}")
+        return 0
+    if first in {"--help", "-h", "help"}:
+        print(help_text())
+        return 0
+    return _run(first, arguments[1:])
+
+
+def help_text() -> str:
+    """All commands."""
+    lines = [f"  {name:9} {text}" for name, text in COMMANDS.items()]
+    return "\n".join([INTRODUCTION, "Commands (each has --help):", *lines, "", "  --version  print the version"])
+
+
+def _no_command() -> int:
+    if find_spec("tlfif.gui") is not None:
+        return int(import_module("tlfif.gui.main").main())
+    print(INTRODUCTION + "\nAll commands: tlfif --help")
+    return 0
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    from tlfif.cli.console import OutputLostError, abandon_output, real_console
+    from tlfif.cli.exit_codes import INTERRUPTED, NO_ACCESS, OUTPUT_CLOSED, exit_code_of
+    from tlfif.domain.errors import TlfifError
+
+    console = real_console()
+    try:
+        return _command(name, arguments, console)
+    except TlfifError as error:
+        try:
+            console.error(error, as_json="--json" in arguments)
+        except OutputLostError:
+            abandon_output()
+        return exit_code_of(error)
+    except KeyboardInterrupt:
+        console.note("interrupted")
+        return INTERRUPTED
+    except OutputLostError as error:
+        abandon_output()
+        if error.reader_left:
+            return OUTPUT_CLOSED
+        console.note(f"tlfif: The output cannot be written: {error.strerror or error}. [output_failed]")
+        return NO_ACCESS
+    except OSError as error:
+        console.note(f"tlfif: {error}. [system_error]")
+        return NO_ACCESS
+
+
+def _command(name: str, arguments: list[str], console: "Console") -> int:
+    from tlfif.cli.arguments import Parser
+    from tlfif.domain.errors import InvalidInputError
+
+    if name not in COMMANDS:
+        raise InvalidInputError(f"There is no command {name[:50]!r}. {_guess(name)}", code="usage")
+    module = import_module(f"tlfif.cli.{name}")
+    parser = Parser(prog=f"tlfif {name}", description=COMMANDS[name])
+    module.configure(parser)
+    return int(module.run(parser.parse_args(arguments), console))
+
+
+def _guess(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, COMMANDS, n=1)
+    if close:
+        return f"Did you mean: tlfif {close[0]}"
+    return f'All commands: tlfif --help. To ask something: tlfif ask "{name[:50]}"'

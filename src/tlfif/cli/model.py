@@ -1,0 +1,115 @@
+"""``tlfif model``: which models there are, fetching and checking them."""
+
+import argparse
+import asyncio
+
+from tlfif.cli.arguments import add_json, model_name
+from tlfif.cli.console import Console
+from tlfif.cli.desk import open_client
+from tlfif.cli.exit_codes import DONE, NO_MACHINE
+from tlfif.cli.fetching import fetch_model
+from tlfif.cli.tables import table
+from tlfif.cli.wording import size
+from tlfif.client.wire import ModelView
+from tlfif.domain.errors import InvalidInputError
+from tlfif.domain.models import file_path_of, known_names
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
+    listing = actions.add_parser("list", help="the catalogue, and what of it is on this computer")
+    add_json(listing)
+    pull = actions.add_parser("pull", help="fetch a model; goes on where an interrupted fetch ended")
+    pull.add_argument("name", metavar="NAME", help=known_names())
+    pull.add_argument("--force", action="store_true", help="throw away what is here and fetch it anew")
+    add_json(pull)
+    verify = actions.add_parser("verify", help="read model files through and compare their checksums")
+    verify.add_argument("name", metavar="NAME", nargs="?", help="default: every model on this computer")
+    add_json(verify)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """One of the actions."""
+    if args.action == "list":
+        return asyncio.run(_list(console, as_json=args.json))
+    name = _catalogue_name(args.name) if args.name is not None else None
+    if args.action == "verify" or name is None:
+        return asyncio.run(_verify(name, console, as_json=args.json))
+    return asyncio.run(_pull(name, console, force=args.force, as_json=args.json))
+
+
+def _catalogue_name(text: str) -> str:
+    name = model_name(text)
+    if file_path_of(name) is not None:
+        raise InvalidInputError(
+            "A file of your own is neither fetched nor checked: it is used as it is.", code="model_file_invalid"
+        )
+    return name
+
+
+async def _list(console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        models = await client.models()
+    if as_json:
+        console.json({"models": models})
+    else:
+        console.line(list_text(models))
+    return DONE
+
+
+def list_text(models: list[ModelView]) -> str:
+    """The catalogue as a table, with what is wrong below it."""
+    rows = [
+        (
+            model["name"],
+            _state(model),
+            size(model["size_bytes"]) if model["size_bytes"] else "?",
+            model["licence"],
+            model["title"] + (" (default)" if model["is_default"] else ""),
+        )
+        for model in models
+    ]
+    problems = [f"{model['name']}: {model['problem']}" for model in models if model["problem"]]
+    return "\n".join([table(("NAME", "STATE", "SIZE", "LICENCE", "MODEL"), rows), *problems])
+
+
+def _state(model: ModelView) -> str:
+    if model["state"] in {"pulling", "absent"} and model["received_bytes"] and model["size_bytes"]:
+        return f"{model['state']} {model['received_bytes'] / model['size_bytes']:.0%}"
+    return model["state"]
+
+
+async def _pull(name: str, console: Console, *, force: bool, as_json: bool) -> int:
+    async with open_client() as client:
+        try:
+            model = await fetch_model(client, name, console, force=force)
+        except asyncio.CancelledError:
+            console.note(f"The fetch goes on in the background: ./tlfif model list. Join it: ./tlfif model pull {name}")
+            raise
+    if as_json:
+        console.json(model)
+    else:
+        console.line(f"{model['title']} is ready.")
+    return DONE
+
+
+async def _verify(name: str | None, console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        present = [m["name"] for m in await client.models() if m["state"] in {"ready", "corrupt"}]
+        checked = []
+        for one in present if name is None else [name]:
+            console.status(f"reading {one}")
+            checked.append(await client.verify(one))
+    if as_json:
+        console.json({"models": checked})
+    else:
+        lines = [_verdict(model) for model in checked]
+        console.line("\n".join(lines) if lines else "No model is on this computer yet.")
+    return NO_MACHINE if any(model["state"] != "ready" for model in checked) else DONE
+
+
+def _verdict(model: ModelView) -> str:
+    if model["state"] == "ready":
+        return f"{model['name']}: right (sha256 {model['sha256']})"
+    return f"{model['name']}: {model['problem'] or model['state']} Fetch it anew: ./tlfif model pull {model['name']}"

@@ -1,0 +1,134 @@
+"""``tlfif serve``: the background server, seen and handled by hand. Other commands start it by themselves."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from tlfif.cli.arguments import add_json, port_number
+from tlfif.cli.console import Console
+from tlfif.cli.desk import this_home
+from tlfif.cli.exit_codes import DONE, NO_ACCESS
+from tlfif.cli.wording import seconds
+from tlfif.client.local_server import LocalServer, RunningServer, start_failure
+from tlfif.client.loopback import exchange
+from tlfif.domain.errors import ConflictError, UnavailableError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--stop", action="store_true", help="end the server and its machine; waiting prompts are kept")
+    what.add_argument("--status", action="store_true", help="say whether it runs; starts nothing (exit 5: it does not)")
+    what.add_argument("--foreground", action="store_true", help="serve in this terminal until Ctrl-C")
+    parser.add_argument("--port", metavar="N", help="listen on this port instead of a free one")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Start, unless asked for something else."""
+    arguments = ["--port", str(port_number(args.port))] if args.port is not None else []
+    server = LocalServer(this_home(), arguments=arguments)
+    if args.status:
+        return asyncio.run(_status(server, console, as_json=args.json))
+    if args.stop:
+        return asyncio.run(_stop(server, console, as_json=args.json))
+    if args.foreground:
+        return _foreground(server, arguments, console)
+    return asyncio.run(_start(server, arguments, console, as_json=args.json))
+
+
+async def _start(server: LocalServer, arguments: list[str], console: Console, *, as_json: bool) -> int:
+    await server.ensure()
+    running = await server.find()
+    if running is None:
+        raise UnavailableError("The server started and ended again at once. Look into its log.", code="server_gone")
+    if arguments and running.address.port != int(arguments[1]):
+        raise ConflictError(
+            f"The server runs already, on port {running.address.port}. End it first: ./tlfif serve --stop",
+            code="server_running",
+        )
+    _say_running(running, console, as_json=as_json)
+    return DONE
+
+
+def _say_running(running: RunningServer, console: Console, *, as_json: bool) -> None:
+    if as_json:
+        console.json({"running": True, **asdict(running.address), "url": running.address.base_url})
+    else:
+        console.line(f"The server runs at {running.address.base_url} (process {running.address.pid}).")
+
+
+async def _status(server: LocalServer, console: Console, *, as_json: bool) -> int:
+    running = await server.find()
+    if running is None:
+        if as_json:
+            console.json({"running": False, "pid": None, "port": None, "version": None, "url": None})
+        else:
+            console.line("The server is not running. The next question starts it.")
+        return NO_ACCESS
+    _say_running(running, console, as_json=as_json)
+    more = await exchange(running.address.port, "GET", "/v1/server", token=running.endpoint.token)
+    if more is not None and not as_json:
+        left = more.get("exits_in_seconds")
+        up = more.get("uptime_seconds")
+        if isinstance(up, int | float):
+            console.line(f"It has run for {seconds(up)}, version {running.version}.")
+        if isinstance(left, int | float):
+            console.line(f"It ends by itself in {seconds(max(0.0, left))} if nobody needs it.")
+        else:
+            console.line("It stays while there is a machine or a prompt.")
+    return DONE
+
+
+async def _stop(server: LocalServer, console: Console, *, as_json: bool) -> int:
+    was_running = await server.stop()
+    if as_json:
+        console.json({"was_running": was_running})
+    else:
+        console.line("The server has ended." if was_running else "The server was not running.")
+    return DONE
+
+
+def _foreground(server: LocalServer, arguments: list[str], console: Console) -> int:
+    """Run the server as a child in this terminal and end it with this command."""
+    if asyncio.run(server.find()) is not None:
+        raise ConflictError(
+            "The server runs already, in the background. End it first: ./tlfif serve --stop", code="server_running"
+        )
+    (server.home.root / "server-error.txt").unlink(missing_ok=True)
+    command = [sys.executable, "-P", "-m", "tlfif.entrypoints.server", *arguments]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    with _handed_on(child):
+        while child.poll() is None:
+            running = asyncio.run(server.find())
+            if running is not None:
+                console.line(f"The server runs at {running.address.base_url}. Ctrl-C ends it.")
+                break
+            time.sleep(0.05)
+        status = child.wait()
+    if status > 0:
+        code, message = start_failure(server.home)
+        raise UnavailableError(message, code=code)
+    console.note("The server has ended.")
+    return DONE
+
+
+@contextlib.contextmanager
+def _handed_on(child: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Ctrl-C reaches the child by itself; a request to end is handed on to it."""
+    before_int = signal.signal(signal.SIGINT, lambda *_: None)
+    before_term = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    try:
+        yield
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
+        signal.signal(signal.SIGINT, before_int)
+        signal.signal(signal.SIGTERM, before_term)

@@ -1,0 +1,27 @@
+"""Tables that fit into a terminal."""
+
+from collections.abc import Sequence
+
+GAP = "  "
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = 80) -> str:
+    """Columns as wide as their contents; the last one is cut so that no line is longer than ``width``.
+
+    Line ends inside a cell become spaces.
+    """
+    cells = [[" ".join(cell.split()) for cell in row] for row in rows]
+    every = [list(head), *cells]
+    widths = [max(len(row[column]) for row in every) for column in range(len(head))]
+    before = sum(widths[:-1]) + len(GAP) * (len(widths) - 1)
+    widths[-1] = max(8, min(widths[-1], width - before))
+    lines = []
+    for row in every:
+        shown = [*row[:-1], cut(row[-1], widths[-1])]
+        lines.append(GAP.join(cell.ljust(wide) for cell, wide in zip(shown, widths, strict=True)).rstrip())
+    return "\n".join(lines)
+
+
+def cut(text: str, width: int) -> str:
+    """``text``, or its beginning and an ellipsis."""
+    return text if len(text) <= width else text[: max(1, width - 1)] + "…"

@@ -1,0 +1,140 @@
+"""What is said to a person: pure functions from what is known to one line of text."""
+
+from datetime import datetime
+from pathlib import PurePath
+
+from tlfif.client.wire import MachineView, ModelView, ReceiptView
+from tlfif.domain.models import file_path_of, find_model
+
+_PHASES = {
+    "launch": "starting the machine",
+    "engine_start": "starting the machine: loading the model",
+    "prove": "starting the machine: trying it out",
+}
+_WHY_NOT_FETCHED = {
+    "hub_unreachable": "its source cannot be reached",
+    "hub_refused": "its source does not hand it out",
+    "disk_full": "the disk is full",
+    "model_corrupt": "its file is damaged",
+}
+
+
+def model_title(name: str) -> str:
+    """A model's proper name."""
+    path = file_path_of(name)
+    if path is not None:
+        return PurePath(path).name
+    spec = find_model(name)
+    return spec.title if spec is not None else name
+
+
+def seconds(value: float) -> str:
+    """A duration as a person says it."""
+    if value < 0.995:
+        return f"{value:.2f} s"
+    if value < 59.95:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: int) -> str:
+    """Bytes in decimal units, as disks and networks count them."""
+    if count < 1000:
+        return f"{count} B"
+    value, unit = count / 1000, "kB"
+    for larger in ("MB", "GB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
+
+
+def how_many(count: int, noun: str) -> str:
+    """``1 prompt``, ``2 prompts``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def receipt_line(receipt: ReceiptView, *, before: str | None, place: str) -> str:
+    """What an answer took and who gave it. ``before`` is the machine's state when the prompt was accepted."""
+    parts = [model_title(receipt["model"])]
+    first, total = receipt["first_token_seconds"], receipt["total_seconds"]
+    if first is not None:
+        parts.append(f"first token {seconds(first)}")
+    if total is not None:
+        parts.append(f"{seconds(total)} in all")
+    tokens, rate = receipt["completion_tokens"], receipt["tokens_per_second"]
+    if tokens is not None:
+        parts.append(how_many(tokens, "token") + (f" at {rate:.0f}/s" if rate else ""))
+    if receipt["finish_reason"] == "length":
+        parts.append("cut off at the longest answer allowed (--max-tokens)")
+    queue = receipt["queue_seconds"]
+    if before is not None and before != "ready" and queue is not None:
+        started = before not in {"launching", "loading"}
+        parts.append(f"machine started for this ({seconds(queue)})" if started else f"waited {seconds(queue)}")
+    if receipt["attempt"] > 1:
+        parts.append(f"attempt {receipt['attempt']}")
+    parts.append(f"0.00, {place}")
+    return "— " + " · ".join(parts)
+
+
+def waiting_line(machine: MachineView) -> str:
+    """What a waiting prompt waits for."""
+    state = machine["state"]
+    if state == "ready":
+        ahead = machine["running"] + machine["queued"] - 1
+        return f"waiting: {how_many(ahead, 'other answer')} under way" if ahead > 0 else "waiting for the first word"
+    if state in {"draining", "stopping"}:
+        return "waiting: the machine before is ending"
+    if state in {"broken", "no_capacity", "no_quota"}:
+        return f"the machine did not start ({machine['reason']}); it is tried again"
+    if machine["held"]:
+        return "waiting: the machine was stopped and the prompt is kept; it goes on with: ./tlfif machine start"
+    text = _PHASES.get(machine["phase"] or "launch", _PHASES["launch"])
+    eta = machine["eta_seconds"]
+    if eta is None:
+        return text
+    return f"{text}, about {max(1, round(eta))} s left"
+
+
+def machine_lines(machine: MachineView) -> list[str]:
+    """The machine for a person."""
+    lines = [
+        f"machine   {machine['state'].replace('_', ' ')}" + (f": {machine['reason']}" if machine["reason"] else "")
+    ]
+    if machine["state"] in {"launching", "loading"}:
+        lines.append(f"          {waiting_line(machine)}")
+    if machine["model"] is not None:
+        lines.append(f"model     {model_title(machine['model'])}")
+    if machine["image"] is not None:
+        lines.append(f"image     {machine['image']}")
+    lines.append(f"place     {machine['place']}, costs nothing")
+    if machine["idle_timeout_minutes"] is not None:
+        idle = f"idle      ends itself after {machine['idle_timeout_minutes']:g} min without work"
+        left = machine["idle_seconds_left"]
+        lines.append(idle + (f", {seconds(left)} left" if left is not None else ""))
+    if machine["held"]:
+        lines.append("held      no machine starts by itself until you send a prompt or start it")
+    if machine["pids"]["server"] is not None:
+        lines.append(f"prompts   {machine['running']} running, {machine['queued']} waiting")
+        known = [f"{name} {pid}" for name, pid in machine["pids"].items() if pid is not None]
+        lines.append(f"processes {', '.join(known)}")
+    return lines
+
+
+def stand_in_note(wanted: ModelView, stand_in: ModelView, *, code: str) -> str:
+    """Why the small model answers, and how to get the big one."""
+    why = _WHY_NOT_FETCHED.get(code, "fetching it failed")
+    force = " --force" if code == "model_corrupt" else ""
+    return (
+        f"{wanted['title']} cannot answer: {why}. The small model {stand_in['title']} answers instead. "
+        f"To get the other one: ./tlfif model pull {wanted['name']}{force}"
+    )
+
+
+def moment(at: float, *, now: float) -> str:
+    """A time of day if it is today, a date otherwise."""
+    then, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now)
+    return then.strftime("%H:%M:%S" if then.date() == today.date() else "%Y-%m-%d")

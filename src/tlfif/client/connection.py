@@ -1,0 +1,146 @@
+"""One connection to one server: requests with the token, problems as errors, a second try where it is safe."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from tlfif.client.endpoint import Endpoint, Locator, Sleep
+from tlfif.client.errors import ApiError, ConnectionLostError, ServerFailedError, error_from
+
+if TYPE_CHECKING:
+    import httpx2
+
+TRIES = 3
+BACKOFF_SECONDS = (0.1, 0.4, 1.0)
+"""Pauses before the second, third and any later try."""
+CONNECT_SECONDS = 3.0
+ANSWER_SECONDS = 30.0
+SILENCE_SECONDS = 10.0
+"""A stream shows life about once a second; after this long without, the connection counts as lost."""
+
+
+class Connection:
+    """Opened by its first use; the HTTP library is loaded then, while the server starts."""
+
+    def __init__(self, locator: Locator, *, sleep: Sleep = asyncio.sleep) -> None:
+        self._locator = locator
+        self.sleep = sleep
+        self._http: httpx2.AsyncClient | None = None
+
+    async def open(self) -> "httpx2.AsyncClient":
+        """Find or start the server. Raises NotReachableError."""
+        if self._http is None:
+            # Another thread, because the import and the server's start each take a while and need not queue.
+            loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, "httpx2"))
+            endpoint = await self._locator.ensure()
+            await loading
+            self._http = _http_client(endpoint)
+        return self._http
+
+    async def recover(self) -> None:
+        """Find the server again after a broken connection, wherever it is now. Raises NotReachableError."""
+        await self.close()
+        endpoint = await self._locator.again()
+        self._http = _http_client(endpoint)
+
+    async def close(self) -> None:
+        """Let go of it; the next use opens it anew."""
+        if self._http is not None:
+            http, self._http = self._http, None
+            await http.aclose()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        answer_seconds: float = ANSWER_SECONDS,
+        tries: int = TRIES,
+    ) -> Any:
+        """The JSON that the server answers. A broken connection is tried again, ``tries`` times in all: give 1 for
+        what must not be sent twice.
+
+        Raises ApiError.
+        """
+        for attempt in range(1, tries + 1):
+            try:
+                return await self._once(method, path, body, params, headers, answer_seconds)
+            except ConnectionLostError:
+                if attempt == tries:
+                    raise
+                await self.close()
+                await self.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS)) - 1])
+        raise ValueError("tries must be 1 or more")
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        answer_seconds: float,
+    ) -> Any:
+        import httpx2
+
+        http = await self.open()
+        limits = httpx2.Timeout(answer_seconds, connect=CONNECT_SECONDS)
+        try:
+            response = await http.request(
+                method, path, json=body, params=params, headers=dict(headers or {}), timeout=limits
+            )
+        except httpx2.TransportError as error:
+            raise _lost(error) from error
+        found = _json(response)
+        if not response.is_success:
+            raise error_from(response.status_code, found)
+        if found is None:
+            raise ServerFailedError("The server's answer is not JSON.", code="answer_malformed")
+        return found
+
+    @asynccontextmanager
+    async def stream(self, path: str, *, params: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Bytes of an event stream as they come. Raises ApiError, ConnectionLostError also while reading."""
+        import httpx2
+
+        http = await self.open()
+        limits = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+        headers = {"Accept": "text/event-stream"}
+        try:
+            async with http.stream("GET", path, params=params, headers=headers, timeout=limits) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    raise error_from(response.status_code, _json(response))
+                yield response.aiter_raw()
+        except httpx2.TransportError as error:
+            raise _lost(error) from error
+
+
+def _http_client(endpoint: Endpoint) -> "httpx2.AsyncClient":
+    import httpx2
+
+    return httpx2.AsyncClient(
+        base_url=endpoint.base_url,
+        headers={"Authorization": f"Bearer {endpoint.token}", "Accept-Encoding": "identity"},
+        trust_env=False,  # no proxy may see what goes from this computer to itself
+        verify=endpoint.base_url.startswith("https:"),  # saves loading certificates that loopback does not use
+        follow_redirects=False,
+    )
+
+
+def _json(response: "httpx2.Response") -> object:
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def _lost(error: Exception) -> ApiError:
+    return ConnectionLostError(
+        f"The connection to the server broke ({type(error).__name__}). Try again; what was accepted is not lost."
+    )

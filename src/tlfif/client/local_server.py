@@ -1,0 +1,238 @@
+"""The background server of this computer: find it, start it, stop it. One per home; its lock decides."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from filelock import FileLock, Timeout
+
+from tlfif import __version__
+from tlfif.bootstrap.home import Home, ServerAddress, read_server
+from tlfif.client.endpoint import Endpoint, Sleep
+from tlfif.client.errors import NotReachableError
+from tlfif.client.loopback import exchange
+
+START_SECONDS = 20.0
+"""Longest wait for a server to start, or for an old one to leave."""
+POLL_SECONDS = 0.02
+RETURN_SECONDS = 5.0
+"""A server that left its home clean was stopped on purpose, unless another one follows within this time."""
+
+
+class Child(Protocol):
+    """A started process, as far as anybody here cares."""
+
+    def poll(self) -> int | None:
+        """Its exit status; None while it runs."""
+
+
+Spawn = Callable[[Home, Sequence[str]], Child]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningServer:
+    """A live server of this home."""
+
+    address: ServerAddress
+    version: str
+    endpoint: Endpoint
+
+
+def spawn_server(home: Home, arguments: Sequence[str] = ()) -> Child:
+    """Start a server that outlives this process and its terminal. Raises OSError."""
+    command = [sys.executable, "-P", "-m", "tlfif.entrypoints.server", *arguments]
+    with (home.logs / "server-start.log").open("wb") as log:
+        if sys.platform == "win32":
+            flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, creationflags=flags
+            )
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+        )
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this user has that number."""
+    if pid <= 0:
+        return False
+    if sys.platform == "win32":
+        # There os.kill would end it; psutil is loaded here only because it takes 50 ms.
+        import psutil
+
+        return psutil.pid_exists(pid)
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def is_locked(home: Home) -> bool:
+    """Whether a server holds the home's lock."""
+    if not home.lock.exists():
+        return False
+    try:
+        with FileLock(home.lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
+
+
+class LocalServer:
+    """A :class:`Locator` for the server of one home. Nothing is touched before the first call."""
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        arguments: Sequence[str] = (),
+        spawn: Spawn = spawn_server,
+        sleep: Sleep = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``arguments`` go to a server that has to be started; the callables are replaced in tests."""
+        self.home = home
+        self._arguments = arguments
+        self._spawn = spawn
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    async def find(self) -> RunningServer | None:
+        """The server that runs now; starts nothing.
+
+        The token goes to a port only if the process that wrote the address lives, a server holds the lock, and the
+        port answers like one: a stale address may be somebody else's by now.
+        """
+        address = read_server(self.home)
+        if address is None or not is_alive(address.pid) or not is_locked(self.home):
+            return None
+        health = await exchange(address.port, "GET", "/healthz")
+        if health is None or health.get("status") != "ok":
+            return None
+        try:
+            token = self.home.token.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+        endpoint = Endpoint(base_url=address.base_url, token=token)
+        return RunningServer(address=address, version=str(health.get("version")), endpoint=endpoint)
+
+    async def ensure(self) -> Endpoint:
+        """The server, started if none runs. One of another version is told to end first; its waiting jobs are kept.
+
+        Raises NotReachableError, with the server's own code where it said why it did not start.
+        """
+        child: Child | None = None
+        dismissed: int | None = None
+        deadline = self._monotonic() + START_SECONDS
+        while True:
+            running = await self.find()
+            if running is not None and running.version == __version__:
+                return running.endpoint
+            if running is not None and running.address.pid != dismissed:
+                dismissed = running.address.pid
+                await self._dismiss(running)
+                deadline = self._monotonic() + START_SECONDS
+            elif running is None and (child is None or child.poll() is not None):
+                self._check_start(child)
+                child = None if is_locked(self.home) else self._start()
+            if self._monotonic() >= deadline:
+                raise NotReachableError(
+                    f"The background server did not answer within {START_SECONDS:.0f} s. "
+                    f"Look into {self.home.logs / 'server.log'}, then try again.",
+                    code="server_silent",
+                )
+            await self._sleep(POLL_SECONDS)
+
+    async def again(self) -> Endpoint:
+        """After a broken connection: the server, started anew if it died.
+
+        A server that dies leaves its address behind, one that is stopped removes it and is left alone.
+        Raises NotReachableError (code ``server_stopped``) then.
+        """
+        begun = self._monotonic()
+        free_since: float | None = None
+        while True:
+            if await self.find() is not None:
+                return await self.ensure()
+            now = self._monotonic()
+            if is_locked(self.home):
+                free_since = None
+                if now - begun >= START_SECONDS:
+                    return await self.ensure()
+            elif read_server(self.home) is not None:
+                return await self.ensure()
+            else:
+                free_since = now if free_since is None else free_since
+                if now - free_since >= RETURN_SECONDS:
+                    raise NotReachableError(
+                        "The background server was stopped. Prompts that waited are kept "
+                        "and go on when it is started again.",
+                        code="server_stopped",
+                    )
+            await self._sleep(POLL_SECONDS)
+
+    async def stop(self) -> bool:
+        """Ask the server to end, and wait until it is gone. False where none runs.
+
+        Raises NotReachableError (code ``server_stays``) if it is still there after 20 s.
+        """
+        running = await self.find()
+        if running is None and not is_locked(self.home):
+            return False
+        if running is not None:
+            await self._dismiss(running)
+        deadline = self._monotonic() + START_SECONDS
+        while is_locked(self.home):
+            if self._monotonic() >= deadline:
+                raise NotReachableError(
+                    f"The background server did not end within {START_SECONDS:.0f} s. "
+                    f"Look into {self.home.logs / 'server.log'}.",
+                    code="server_stays",
+                )
+            await self._sleep(POLL_SECONDS)
+        return True
+
+    async def _dismiss(self, running: RunningServer) -> None:
+        await exchange(running.address.port, "POST", "/v1/server/stop", token=running.endpoint.token)
+
+    def _start(self) -> Child:
+        try:
+            self.home.create()
+            (self.home.root / "server-error.txt").unlink(missing_ok=True)
+            return self._spawn(self.home, self._arguments)
+        except OSError as error:
+            raise NotReachableError(
+                f"TL-FIF's folder {self.home.root} cannot be used: {error.strerror or error}. "
+                "Free disk space or correct its permissions, or set TLFIF_HOME to another folder.",
+                code="home_not_usable",
+            ) from error
+
+    def _check_start(self, child: Child | None) -> None:
+        """Exit status 0 means that another server was faster; anything else that there will be none."""
+        status = child.poll() if child is not None else None
+        if status:
+            code, message = start_failure(self.home)
+            raise NotReachableError(message, code=code)
+
+
+def start_failure(home: Home) -> tuple[str, str]:
+    """Code and sentence for a server that ended while starting: its own, or the last thing that Python said."""
+    with contextlib.suppress(OSError, ValueError):
+        code, tab, message = (home.root / "server-error.txt").read_text(encoding="utf-8").partition("\t")
+        if tab and message.strip():
+            return code, message.strip()
+    last = ""
+    with contextlib.suppress(OSError):
+        said = (home.logs / "server-start.log").read_text(encoding="utf-8", errors="replace").strip()
+        last = said.splitlines()[-1][:300] if said else ""
+    text = f"The background server ended while starting{': ' + last if last else ''}."
+    return "server_start_failed", f"{text} More may stand in {home.logs / 'server.log'}."

@@ -1,0 +1,51 @@
+"""Server-sent events, as far as TL-FIF sends them: from bytes to news."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tlfif.client.wire import MachineNews, News
+from tlfif.domain.events import Event, EventKind
+
+
+@dataclass(slots=True)
+class SseReader:
+    """Collects bytes and gives out whole messages.
+
+    Lines are cut at line feeds only: the text of an answer may hold characters that other line splitters take for
+    line ends (U+2028, U+0085). A message cut off by a broken connection is never given out.
+    """
+
+    _rest: bytes = b""
+    _fields: dict[str, str] = field(default_factory=dict)
+
+    def feed(self, chunk: bytes) -> Iterator[News | None]:
+        """The messages completed by ``chunk``; None for a sign of life without news.
+
+        Raises ValueError for a message that no TL-FIF server sends.
+        """
+        lines = (self._rest + chunk).split(b"\n")
+        self._rest = lines.pop()
+        for raw in lines:
+            line = raw.removesuffix(b"\r").decode("utf-8")
+            if not line:
+                if self._fields:
+                    fields, self._fields = self._fields, {}
+                    yield _news(fields)
+            elif line.startswith(":"):
+                yield None
+            else:
+                name, _, value = line.partition(":")
+                self._fields[name] = value.removeprefix(" ")
+
+
+def _news(fields: dict[str, str]) -> News | None:
+    kind, data = fields.get("event", ""), json.loads(fields.get("data", "null"))
+    if not isinstance(data, dict):
+        raise ValueError("an event without data")
+    if kind == "machine":
+        return MachineNews(machine=data)  # type: ignore[arg-type]  # the shape is the server's promise
+    if kind not in EventKind.__members__.values():
+        return None  # of a newer server; its number is not lost, the next event carries a higher one
+    at = float(data.pop("at", 0.0))
+    return Event(seq=int(fields["id"]), kind=EventKind(kind), at=at, data=data)

@@ -1,0 +1,130 @@
+"""The API in Python: one method a route. Used by the command line, the window and scripts."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import Any, Self, cast
+
+from tlfif.client.connection import Connection
+from tlfif.client.endpoint import Locator, Sleep
+from tlfif.client.following import follow
+from tlfif.client.wire import (
+    Accepted,
+    Asking,
+    JobList,
+    JobView,
+    MachineView,
+    ModelList,
+    ModelView,
+    News,
+    ServerView,
+    StopMode,
+    StopResult,
+)
+
+PULL_POLL_SECONDS = 0.25
+VERIFY_SECONDS = 600.0
+"""Reading a model file through takes as long as the disk does."""
+
+
+class TlfifClient:
+    """One server, found or started by its locator at the first call. Close it, or use it as an async context.
+
+    Every method raises ApiError; the ones that change something are safe to repeat.
+    """
+
+    def __init__(self, locator: Locator, *, sleep: Sleep = asyncio.sleep) -> None:
+        self._connection = Connection(locator, sleep=sleep)
+
+    async def __aenter__(self) -> Self:
+        """Open: finds or starts the server."""
+        await self._connection.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the connection. The server goes on."""
+        await self._connection.close()
+
+    async def infer(self, asking: Asking, *, key: str | None = None) -> Accepted:
+        """Submit a conversation. ``key`` makes it safe to repeat; one is made where none is given."""
+        body = {name: value for name, value in asking.items() if value is not None}
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+        return cast(Accepted, await self._connection.request("POST", "/v1/infer", body=body, headers=headers))
+
+    def follow(self, job_id: str, *, after: int = 0) -> AsyncGenerator[News, None]:
+        """News of a job up to its end; see :func:`tlfif.client.following.follow`."""
+        return follow(self._connection, job_id, after=after)
+
+    async def job(self, job_id: str) -> JobView:
+        """A job with its answer so far."""
+        return cast(JobView, await self._connection.request("GET", f"/v1/jobs/{job_id}"))
+
+    async def jobs(self, *, limit: int = 20, cursor: str | None = None, status: str | None = None) -> JobList:
+        """A page of jobs, newest first. ``limit`` is 1 to 100."""
+        wanted = {"limit": limit, "cursor": cursor, "status": status}
+        params = {name: value for name, value in wanted.items() if value is not None}
+        return cast(JobList, await self._connection.request("GET", "/v1/jobs", params=params))
+
+    async def cancel(self, job_id: str) -> JobView:
+        """End a job; one that has ended stays as it is. A running one ends within half a second or so."""
+        return cast(JobView, await self._connection.request("POST", f"/v1/jobs/{job_id}/cancel"))
+
+    async def machine(self) -> MachineView:
+        """The machine now."""
+        return cast(MachineView, await self._connection.request("GET", "/v1/machine"))
+
+    async def start_machine(self, *, model: str | None = None) -> MachineView:
+        """Launch the machine without a prompt; it is not ready yet when this returns."""
+        body = {"model": model}
+        return cast(MachineView, await self._connection.request("POST", "/v1/machine/start", body=body))
+
+    async def stop_machine(self, *, jobs: StopMode = "cancel") -> StopResult:
+        """End the machine now. ``jobs`` says what becomes of running and waiting answers."""
+        answer = await self._connection.request("POST", "/v1/machine/stop", body={"jobs": jobs}, tries=1)
+        return cast(StopResult, answer)
+
+    async def set_idle_timeout(self, minutes: float) -> MachineView:
+        """Set the idle time-out, 0.1 to 240 minutes."""
+        body = {"minutes": minutes}
+        return cast(MachineView, await self._connection.request("PUT", "/v1/machine/idle-timeout", body=body))
+
+    async def models(self) -> list[ModelView]:
+        """The catalogue, the default first."""
+        return cast(ModelList, await self._connection.request("GET", "/v1/models"))["models"]
+
+    async def start_pull(self, name: str, *, force: bool = False) -> ModelView:
+        """Begin to fetch a model, or join a fetch under way. Raises ``hub_unreachable`` within about 3 s."""
+        path = f"/v1/models/{name}/pull"
+        return cast(ModelView, await self._connection.request("POST", path, body={"force": force}))
+
+    async def pull(self, name: str, *, force: bool = False) -> AsyncGenerator[ModelView, None]:
+        """Fetch a model; yields it about four times a second, the last time when the fetch has ended.
+
+        It goes on in the server when this is left early. Look at the last one's ``state`` and ``problem``.
+        """
+        model = await self.start_pull(name, force=force)
+        while model["state"] == "pulling":
+            yield model
+            await self._connection.sleep(PULL_POLL_SECONDS)
+            model = next(m for m in await self.models() if m["name"] == model["name"])
+        yield model
+
+    async def verify(self, name: str) -> ModelView:
+        """Read a model's file through and compare its sha256."""
+        path = f"/v1/models/{name}/verify"
+        return cast(ModelView, await self._connection.request("POST", path, answer_seconds=VERIFY_SECONDS))
+
+    async def server(self) -> ServerView:
+        """The server process."""
+        return cast(ServerView, await self._connection.request("GET", "/v1/server"))
+
+    async def request(self, method: str, path: str, **options: Any) -> Any:
+        """Any other route: JSON in, JSON out."""
+        return await self._connection.request(method, path, **options)

@@ -1,0 +1,50 @@
+"""Model files that are always there, or never."""
+
+from tlfif.domain.errors import TlfifError
+from tlfif.ports.model_store import ModelFile, ModelInfo, ModelState, ModelStore
+
+
+class FakeModelStore(ModelStore):
+    """Every name is a model that is ready; ``faults`` says by name what its file raises instead."""
+
+    def __init__(self, *, faults: dict[str, TlfifError] | None = None, default: str = "smollm2") -> None:
+        self.faults = dict(faults or {})
+        self._default = default
+
+    async def list_models(self) -> list[ModelInfo]:
+        """See the port."""
+        return [_info(self._default)]
+
+    async def resolve(self, name: str | None) -> ModelInfo:
+        """See the port."""
+        return _info(name or self._default)
+
+    async def checked_file(self, name: str) -> ModelFile:
+        """See the port."""
+        if name in self.faults:
+            raise self.faults[name]
+        return ModelFile(name=name, path=f"/models/{name}.gguf", sha256="ab" * 32, context_tokens=2048)
+
+    async def start_pull(self, name: str, *, force: bool = False) -> ModelInfo:
+        """See the port."""
+        return _info(name)
+
+    async def verify(self, name: str) -> ModelInfo:
+        """See the port."""
+        return _info(name)
+
+    async def close(self) -> None:
+        """See the port."""
+
+
+def _info(name: str) -> ModelInfo:
+    return ModelInfo(
+        name=name,
+        title=name,
+        licence="Apache-2.0",
+        source="a test",
+        context_tokens=2048,
+        size_bytes=1,
+        sha256="ab" * 32,
+        state=ModelState.READY,
+    )

@@ -1,0 +1,204 @@
+"""The commands as a person runs them: the real server, the real machine, the small model."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import tlfif
+
+pytestmark = pytest.mark.engine
+
+CLOSED_PORT = "http://127.0.0.1:9"
+LONG = "Tell a very long story about the sea."
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="no signals to send there")
+
+
+class Desk:
+    """Runs commands in a home of their own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._environment = {
+            **os.environ,
+            "TLFIF_HOME": str(home),
+            "TLFIF_HUB_URL": CLOSED_PORT,
+            "PYTHONPATH": str(Path(tlfif.__file__).parents[1]),
+            "LC_ALL": "C",
+        }
+
+    def start(self, *arguments: str, stdin: str | None = None) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tlfif", *arguments],
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environment,
+            encoding="utf-8",
+        )
+        if stdin is not None:
+            assert process.stdin is not None
+            process.stdin.write(stdin)
+            process.stdin.close()
+            process.stdin = None
+        return process
+
+    def run(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*arguments, stdin=stdin)
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def object(self, *arguments: str, stdin: str | None = None) -> dict[str, Any]:
+        done = self.run(*arguments, "--json", stdin=stdin)
+        found = json.loads(done.stdout)
+        assert isinstance(found, dict)
+        return found
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that works for this home."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                words, environment = process.cmdline(), process.environ()
+            except psutil.Error:
+                continue
+            if str(self.home) in words or environment.get("TLFIF_HOME") == str(self.home):
+                found.append(process)
+        return found
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One server for all tests here; nothing may be left of it."""
+    desk = Desk(tmp_path_factory.mktemp("desk") / "home of Zoë")
+    yield desk
+    ended = desk.run("serve", "--stop")
+    _, left = psutil.wait_procs(desk.processes(), timeout=10)
+    for process in left:
+        process.kill()
+    assert ended.returncode == 0
+    assert left == []
+
+
+def first_piece(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.read(1)
+
+
+def test_looking_starts_nothing(desk: Desk) -> None:
+    done = desk.run("serve", "--status")
+    assert (done.returncode, "not running" in done.stdout) == (5, True)
+    machine = desk.object("machine", "status")
+    assert (machine["state"], machine["reason"]) == ("off", "the server is not running")
+    assert machine["pids"] == {"server": None, "worker": None, "engine": None}
+    assert desk.run("ask", " ").returncode == 2
+    assert not desk.home.exists()
+
+
+def test_two_first_questions_at_once_start_one_server(desk: Desk) -> None:
+    asks = [desk.start("ask", "Say hello.", "--max-tokens", "8", "--json") for _ in range(2)]
+    found = [json.loads(ask.communicate(timeout=60)[0]) for ask in asks]
+    assert [f["status"] for f in found] == ["succeeded", "succeeded"]
+    assert found[0]["job_id"] != found[1]["job_id"]
+    assert found[0]["machine"]["pids"]["server"] == found[1]["machine"]["pids"]["server"]
+    servers = [p for p in desk.processes() if "tlfif.entrypoints.server" in p.cmdline()]
+    assert len(servers) == 1
+
+
+def test_an_answer_names_its_model_and_its_price(desk: Desk) -> None:
+    done = desk.run("ask", "Name a colour.", "--max-tokens", "8", "--temperature", "0", "--seed", "1")
+    assert done.returncode == 0
+    assert done.stdout.strip()
+    note, receipt = done.stderr.splitlines()
+    assert "The small model SmolLM2-135M-Instruct answers instead" in note
+    assert receipt.startswith("— SmolLM2-135M-Instruct · first token ")
+    assert receipt.endswith(" · 0.00, this computer")
+
+
+def test_json_and_standard_input_and_a_seed(desk: Desk) -> None:
+    options = ("--model", "smollm2", "--max-tokens", "8", "--seed", "7")
+    first = desk.object("ask", "-", *options, stdin="Grüß dich!\n")
+    second = desk.object("ask", "Grüß dich!", *options)
+    assert set(first) == {"job_id", "status", "answer", "model", "machine", "receipt"}
+    assert first["model"] == first["receipt"]["model"] == "smollm2"
+    assert first["answer"] == second["answer"]
+    shown = desk.object("jobs", "show", first["job_id"])
+    assert shown["answer"] == first["answer"]
+    assert shown["messages"][-1]["content"] == "Grüß dich!"
+
+
+def test_what_the_server_refuses_is_told(desk: Desk) -> None:
+    done = desk.run("ask", "word " * 4000, "--model", "smollm2")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("[prompt_too_long]\n")
+    done = desk.run("jobs", "show", "job_that_is_none")
+    assert (done.returncode, "[job_not_found]" in done.stderr) == (2, True)
+    done = desk.run("model", "pull", "tinyllama")
+    assert (done.returncode, "[hub_unreachable]" in done.stderr) == (4, True)
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_cancels_the_job(desk: Desk, number: signal.Signals) -> None:
+    process = desk.start("ask", LONG, "--model", "smollm2", "--max-tokens", "1500")
+    assert first_piece(process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "cancelled\n")
+    assert desk.object("jobs", "list", "--limit", "1")["jobs"][0]["status"] == "cancelled"
+
+
+@posix_only
+def test_a_reader_that_leaves_cancels_the_job(desk: Desk) -> None:
+    process = desk.start("ask", LONG, "--model", "smollm2", "--max-tokens", "1500")
+    assert first_piece(process)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (141, "")
+    assert desk.object("jobs", "list", "--limit", "1")["jobs"][0]["status"] == "cancelled"
+
+
+@posix_only
+def test_the_answer_goes_on_when_the_server_is_killed(desk: Desk) -> None:
+    server = desk.object("machine", "status")["pids"]["server"]
+    process = desk.start("ask", LONG, "--model", "smollm2", "--max-tokens", "32", "--seed", "3", "--json")
+    _wait_for_running_job(desk)
+    psutil.Process(server).kill()
+    found = json.loads(process.communicate(timeout=60)[0])
+    assert found["status"] == "succeeded"
+    assert desk.object("jobs", "show", found["job_id"])["answer"] == found["answer"]
+    assert desk.object("machine", "status")["pids"]["server"] not in {None, server}
+
+
+def _wait_for_running_job(desk: Desk) -> None:
+    for _ in range(50):
+        if desk.object("jobs", "list", "--limit", "1")["jobs"][0]["status"] == "running":
+            return
+    pytest.fail("the job was never seen running")
+
+
+def test_a_conversation_remembers(desk: Desk) -> None:
+    done = desk.run("chat", "--model", "smollm2", "--max-tokens", "8", stdin="I am Ann.\nWho am I?\n")
+    assert done.returncode == 0
+    assert done.stderr.count("— SmolLM2-135M-Instruct") == 2
+    newest = desk.object("jobs", "list", "--limit", "1")["jobs"][0]
+    assert [m["role"] for m in newest["messages"]] == ["user", "assistant", "user"]
+
+
+def test_stop_ends_the_machine_and_serve_stop_the_server(desk: Desk) -> None:
+    stopped = desk.object("machine", "stop")
+    assert (stopped["was_running"], stopped["machine"]["state"]) == (True, "off")
+    assert desk.run("serve", "--status").returncode == 0
+    assert desk.run("serve", "--stop").stdout == "The server has ended.\n"
+    _, left = psutil.wait_procs(desk.processes(), timeout=10)
+    assert left == []
+    assert desk.run("serve", "--status").returncode == 5

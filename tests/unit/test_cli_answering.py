@@ -1,0 +1,156 @@
+"""One prompt at the desk: streaming, starting over, interruption, a reader that leaves."""
+
+import asyncio
+import errno
+import json
+from typing import Any
+
+import pytest
+
+from tests.fakes.desk import FakeClient, FakeDesk, events, machine_news
+from tlfif.cli.answering import answer_prompt
+from tlfif.cli.arguments import AnswerOptions
+from tlfif.cli.ask import _report, asking_for, failure_of
+from tlfif.cli.console import OutputLostError
+from tlfif.client.wire import Asking
+from tlfif.domain.events import EventKind
+
+ASKING: Asking = {"messages": [{"role": "user", "content": "Why?"}], "model": "smollm2"}
+RECEIPT: dict[str, object] = {
+    "model": "smollm2", "model_sha256": "b1", "image": None, "machine_id": "m", "attempt": 1, "prompt_tokens": 1,
+    "completion_tokens": 2, "finish_reason": "stop", "queue_seconds": 1.0, "first_token_seconds": 1.0,
+    "total_seconds": 2.0, "tokens_per_second": 2.0,
+}  # fmt: skip
+DONE: tuple[EventKind, dict[str, object]] = (EventKind.SUCCEEDED, {"receipt": RECEIPT})
+
+
+async def test_pieces_are_printed_as_they_come_and_the_line_is_ended() -> None:
+    desk = FakeDesk()
+    client = FakeClient(events(EventKind.QUEUED, EventKind.STARTED, "Be", "cause.", DONE))
+    answer = await answer_prompt(client, ASKING, desk.console)
+    assert desk.out.getvalue() == "Because.\n"
+    assert (answer.status, answer.text, answer.model) == ("succeeded", "Because.", "smollm2")
+    assert await _report(client, answer, desk.console, as_json=False) == 0
+    assert desk.said.startswith("— SmolLM2-135M-Instruct · ")
+
+
+async def test_an_answer_that_starts_over_is_announced_and_counts_once() -> None:
+    desk = FakeDesk()
+    restart: tuple[EventKind, dict[str, object]] = (EventKind.RESTARTED, {"reason": "the worker was lost"})
+    client = FakeClient(events("Bec", restart, "Because.", DONE))
+    answer = await answer_prompt(client, ASKING, desk.console)
+    assert desk.out.getvalue() == "Bec\nBecause.\n"
+    assert "— started over: the worker was lost —" in desk.said
+    assert answer.text == "Because."
+
+
+async def test_starting_over_before_the_first_word_is_nobodys_business() -> None:
+    desk = FakeDesk()
+    restart: tuple[EventKind, dict[str, object]] = (EventKind.RESTARTED, {"reason": "x"})
+    await answer_prompt(FakeClient(events(restart, "Because.", DONE)), ASKING, desk.console)
+    assert desk.said == ""
+
+
+async def test_waiting_is_shown_on_a_terminal_only() -> None:
+    news = [machine_news(state="loading", phase="engine_start", eta_seconds=2.0), *events("Hi", DONE)]
+    for terminal in (True, False):
+        desk = FakeDesk(terminal=terminal)
+        await answer_prompt(FakeClient(news), ASKING, desk.console)
+        assert ("loading the model, about 2 s left" in desk.said) is terminal
+
+
+async def interrupted(client: FakeClient, desk: FakeDesk) -> Any:
+    task = asyncio.create_task(answer_prompt(client, ASKING, desk.console))
+    await client.hanging.wait()
+    task.cancel()
+    return await task
+
+
+async def test_an_interruption_cancels_the_job_and_keeps_what_was_said() -> None:
+    desk, client = FakeDesk(), FakeClient(events("Once upon"))
+    client.hang = True
+    answer = await interrupted(client, desk)
+    assert client.cancelled == ["job_1"]
+    assert (answer.interrupted, answer.status, answer.text) == (True, "cancelled", "Once upon")
+    assert await _report(client, answer, desk.console, as_json=False) == 130
+    assert desk.said.endswith("cancelled\n")
+
+
+async def test_an_interruption_while_submitting_cancels_what_was_stored() -> None:
+    client = FakeClient([])
+    gate = asyncio.Event()
+    infer = client.infer
+
+    async def slow(asking: Asking, *, key: str | None = None) -> Any:
+        await gate.wait()
+        return await infer(asking, key=key)
+
+    client.infer = slow  # type: ignore[method-assign]
+    task = asyncio.create_task(answer_prompt(client, ASKING, FakeDesk().console))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    answer = await task
+    assert client.cancelled == ["job_1"]
+    assert (answer.interrupted, answer.job_id, answer.status) == (True, "job_1", "cancelled")
+
+
+async def test_a_reader_that_leaves_cancels_the_job() -> None:
+    desk, client = FakeDesk(), FakeClient(events("Once", " upon", DONE))
+
+    def broken(text: str) -> int:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    desk.out.write = broken  # type: ignore[method-assign]
+    with pytest.raises(OutputLostError) as caught:
+        await answer_prompt(client, ASKING, desk.console)
+    assert caught.value.reader_left
+    assert client.cancelled == ["job_1"]
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "exit_code"),
+    [
+        ((EventKind.FAILED, {"error_code": "engine_gone", "error_message": "It died."}), "engine_gone", 3),
+        ((EventKind.FAILED, {"error_code": "machine_broken", "error_message": "No start."}), "machine_broken", 4),
+        ((EventKind.EXPIRED, {"error_code": "expired", "error_message": "Too late."}), "expired", 3),
+        ((EventKind.CANCELLED, {}), "cancelled", 3),
+    ],
+)
+async def test_other_ends_are_told(end: tuple[EventKind, dict[str, object]], code: str, exit_code: int) -> None:
+    desk, client = FakeDesk(), FakeClient(events("Half", end))
+    answer = await answer_prompt(client, ASKING, desk.console)
+    assert await _report(client, answer, desk.console, as_json=False) == exit_code
+    assert desk.said.startswith("tlfif: ")
+    assert f"[{code}]" in desk.said
+    assert desk.out.getvalue() == "Half\n"
+
+
+@pytest.mark.parametrize("failed", [False, True])
+async def test_json_is_one_object_and_nothing_else(failed: bool) -> None:
+    end = (EventKind.FAILED, {"error_code": "engine_gone", "error_message": "It died."}) if failed else DONE
+    desk, client = FakeDesk(), FakeClient(events("Grüße\n", end))
+    answer = await answer_prompt(client, ASKING, desk.console, show=False)
+    assert await _report(client, answer, desk.console, as_json=True) == (3 if failed else 0)
+    found = json.loads(desk.out.getvalue())
+    keys = {"job_id", "status", "answer", "model", "machine", "receipt"}
+    assert set(found) == (keys | {"error"} if failed else keys)
+    assert found["answer"] == "Grüße\n"
+    assert found["machine"]["state"] == "off"
+    assert "Grüße" in desk.out.getvalue()
+    assert desk.said == ""
+
+
+async def test_an_end_without_a_reason_still_says_something() -> None:
+    answer = await answer_prompt(FakeClient(events(EventKind.FAILED)), ASKING, FakeDesk().console)
+    failure = failure_of(answer)
+    assert failure is not None
+    assert "did not say why" in failure.message
+
+
+def test_the_system_prompt_comes_first() -> None:
+    asking = asking_for([{"role": "user", "content": "Why?"}], "smollm2", AnswerOptions(system="Be kind.", seed=1))
+    assert [m["role"] for m in asking["messages"]] == ["system", "user"]
+    assert (asking["model"], asking["seed"], asking["max_tokens"]) == ("smollm2", 1, None)

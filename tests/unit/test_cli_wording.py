@@ -1,0 +1,226 @@
+"""What is said to a person: receipts, waiting, tables, progress."""
+
+from typing import Any
+
+import pytest
+
+from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
+from tlfif.cli.jobs import job_text, list_text
+from tlfif.cli.machine import stop_text
+from tlfif.cli.tables import table
+from tlfif.cli.transfer import Transfer
+from tlfif.cli.wording import machine_lines, model_title, receipt_line, seconds, size, waiting_line
+from tlfif.client.errors import error_from
+from tlfif.client.wire import NO_MACHINE, JobView, MachineView, ReceiptView, StopResult
+from tlfif.domain.errors import InvalidInputError, MachineError, NotFoundError, TlfifError, UnavailableError
+
+RECEIPT: ReceiptView = {
+    "model": "smollm2",
+    "model_sha256": "b1",
+    "image": "embedded-0.1.0",
+    "machine_id": "machine_1",
+    "attempt": 1,
+    "prompt_tokens": 40,
+    "completion_tokens": 180,
+    "finish_reason": "stop",
+    "queue_seconds": 1.9,
+    "first_token_seconds": 0.09,
+    "total_seconds": 2.1,
+    "tokens_per_second": 98.2,
+}
+
+
+def receipt(**changes: Any) -> ReceiptView:
+    return {**RECEIPT, **changes}  # type: ignore[typeddict-item]
+
+
+def machine(**changes: Any) -> MachineView:
+    return {**NO_MACHINE, **changes}  # type: ignore[typeddict-item]
+
+
+def test_the_receipt_names_the_model_and_what_it_took() -> None:
+    assert receipt_line(RECEIPT, before="off", place="this computer") == (
+        "— SmolLM2-135M-Instruct · first token 0.09 s · 2.1 s in all · 180 tokens at 98/s · "
+        "machine started for this (1.9 s) · 0.00, this computer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "said", "unsaid"),
+    [
+        ("ready", {}, "0.00", "machine started"),
+        ("loading", {}, "waited 1.9 s", "machine started"),
+        (None, {}, "0.00", "1.9 s"),
+        ("ready", {"finish_reason": "length"}, "cut off", "attempt"),
+        ("ready", {"attempt": 2}, "attempt 2", "cut off"),
+        ("ready", {"first_token_seconds": None, "tokens_per_second": None}, "180 tokens ·", "first token"),
+        ("ready", {"completion_tokens": 1}, "1 token at", "tokens"),
+    ],
+)
+def test_the_receipt_says_what_was_special(before: str | None, changes: dict[str, Any], said: str, unsaid: str) -> None:
+    line = receipt_line(receipt(**changes), before=before, place="this computer")
+    assert said in line
+    assert unsaid not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("tinyllama", "TinyLlama-1.1B-Chat"), ("file:/a/b/my.gguf", "my.gguf"), ("other", "other")],
+)
+def test_models_have_proper_names(name: str, title: str) -> None:
+    assert model_title(name) == title
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0.00 s"), (0.994, "0.99 s"), (0.996, "1.0 s"), (59.94, "59.9 s"), (60, "1 min"), (61.4, "1 min 1 s"),
+     (7260, "2 h 1 min")],
+)  # fmt: skip
+def test_durations(value: float, text: str) -> None:
+    assert seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(999, "999 B"), (98_362_432, "98.4 MB"), (668_788_096, "669 MB"), (2_200_119_864, "2.2 GB")]
+)
+def test_sizes(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "loading", "phase": "engine_start", "eta_seconds": 2.2}, "loading the model, about 2 s left"),
+        ({"state": "off", "eta_seconds": 3.5}, "starting the machine, about 4 s left"),
+        ({"state": "ready", "running": 3, "queued": 2}, "4 other answers"),
+        ({"state": "ready", "running": 1}, "first word"),
+        ({"state": "stopping"}, "the machine before is ending"),
+        ({"state": "broken", "reason": "no memory"}, "did not start (no memory)"),
+        ({"state": "off", "held": True}, "./tlfif machine start"),
+    ],
+)
+def test_a_person_who_waits_knows_for_what(changes: dict[str, Any], said: str) -> None:
+    assert said in waiting_line(machine(**changes))
+
+
+def test_the_machine_without_a_server_is_off() -> None:
+    assert machine_lines(NO_MACHINE)[0] == "machine   off: the server is not running"
+
+
+def test_a_ready_machine_shows_when_it_ends_and_who_works() -> None:
+    pids = {"server": 1, "worker": 2, "engine": None}
+    text = "\n".join(machine_lines(machine(state="ready", idle_timeout_minutes=5.0, idle_seconds_left=61.0, pids=pids)))
+    assert "after 5 min without work, 1 min 1 s left" in text
+    assert "server 1, worker 2" in text
+
+
+def test_tables_fit_and_keep_one_line_a_row() -> None:
+    text = table(("A", "B"), [("x" * 30, "y\n" * 100), ("z", "short")])
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert len(text.splitlines()) == 3
+    assert "…" in text
+
+
+def job(**changes: Any) -> JobView:
+    base = {
+        "job_id": "job_" + "0" * 32, "status": "succeeded", "model": "smollm2",
+        "messages": [{"role": "user", "content": "Why?"}], "max_tokens": 5, "temperature": 0.7, "seed": None,
+        "created_at": 1e9, "started_at": None, "finished_at": None, "attempt": 1, "last_seq": 4,
+        "cancel_requested": False, "error": None, "receipt": RECEIPT, "answer": "Because.",
+    }  # fmt: skip
+    return {**base, **changes}  # type: ignore[typeddict-item]
+
+
+def test_the_list_of_jobs_leads_to_the_next_page() -> None:
+    text = list_text({"jobs": [job()], "next_cursor": "before-3"}, now=1e9)
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert "succeeded" in text
+    assert "Why?" in text
+    assert "--cursor before-3" in text
+    assert list_text({"jobs": [], "next_cursor": None}, now=1e9) == "Nothing has been asked yet."
+
+
+def test_a_job_shows_its_answer_or_its_reason() -> None:
+    assert "Because." in job_text(job(), now=1e9)
+    failed = job(answer="", receipt=None, error={"code": "engine_gone", "message": "It died."})
+    assert "It died. [engine_gone]" in job_text(failed, now=1e9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"was_running": False}, "There was no machine to stop."),
+        ({"cancelled": ["a"]}, "The machine is off. 1 running or waiting answer cancelled."),
+        ({"requeued": ["a", "b"]}, "The machine is off. 2 prompts kept for the next start: ./tlfif machine start"),
+        ({"machine": machine(state="stopping")}, "not confirmed"),
+    ],
+)
+def test_a_stop_says_what_became_of_the_answers(changes: dict[str, Any], text: str) -> None:
+    base: StopResult = {"was_running": True, "cancelled": [], "requeued": [], "machine": NO_MACHINE}
+    assert text in stop_text({**base, **changes})  # type: ignore[typeddict-item]
+
+
+def test_a_transfer_shows_share_rate_and_time_left() -> None:
+    transfer = Transfer(total=100_000_000)
+    transfer.update(0, 0.0)
+    assert transfer.line(bar=False) == "  0%  0 B of 100 MB"
+    transfer.update(20_000_000, 4.0)
+    assert transfer.line(bar=True) == "[####................]  20%  20.0 MB of 100 MB  5.0 MB/s  16 s left"
+
+
+def test_a_transfer_that_stands_still_says_so() -> None:
+    transfer = Transfer(total=100)
+    for now in range(30):
+        transfer.update(50, float(now))
+    assert transfer.rate == 0
+    assert "left" not in transfer.line(bar=False)
+
+
+def test_a_resumed_transfer_does_not_count_what_was_there() -> None:
+    transfer = Transfer(total=1000)
+    transfer.update(900, 0.0)
+    transfer.update(910, 1.0)
+    assert transfer.rate == 10
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InvalidInputError("x"), 2),
+        (NotFoundError("x"), 2),
+        (error_from(422, {"code": "prompt_empty"}), 2),
+        (error_from(404, {"code": "job_not_found"}), 2),
+        (error_from(413, {"code": "body_too_large"}), 2),
+        (error_from(409, {"code": "idempotency_conflict"}), 2),
+        (error_from(409, {"code": "model_absent"}), 4),
+        (error_from(409, {"code": "hub_unreachable"}), 4),
+        (error_from(409, {"code": "disk_full"}), 4),
+        (error_from(503, {"code": "machine_failed"}), 4),
+        (error_from(409, {"code": "budget_locked"}), 4),
+        (MachineError("x", code="no_capacity"), 4),
+        (error_from(401, {"code": "token_wrong"}), 5),
+        (error_from(421, {"code": "host_wrong"}), 5),
+        (error_from(429, {"code": "queue_full"}), 5),
+        (error_from(503, {"code": "storage_failed"}), 5),
+        (error_from(500, {"code": "internal_error"}), 5),
+        (UnavailableError("x"), 5),
+        (TlfifError("x", code="settings_invalid"), 2),
+    ],
+)
+def test_every_error_has_an_exit_code(error: TlfifError, code: int) -> None:
+    assert exit_code_of(error) == code
+
+
+@pytest.mark.parametrize(
+    ("status", "error_code", "code"),
+    [
+        ("succeeded", None, 0),
+        ("failed", "attempts_exhausted", 3),
+        ("failed", "machine_broken", 4),
+        ("failed", "model_corrupt", 4),
+        ("expired", "expired", 3),
+        ("cancelled", None, 3),
+    ],
+)
+def test_how_a_job_ended_has_an_exit_code(status: str, error_code: str | None, code: int) -> None:
+    assert exit_code_of_job(status, error_code) == code

@@ -1,0 +1,144 @@
+"""Requests against a real socket: the token, problems, broken connections."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tlfif.client.endpoint import Endpoint, FixedEndpoint
+from tlfif.client.errors import ConnectionLostError, RefusedError, ServerFailedError
+from tlfif.client.tlfif_client import TlfifClient
+
+Handler = Callable[[str, bytes], bytes | None]
+"""Head and body of a request; the raw answer, or None to break the connection."""
+
+
+def answer(status: int, body: object) -> bytes:
+    content = json.dumps(body).encode()
+    return f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+@asynccontextmanager
+async def serving(handle: Handler) -> AsyncIterator[TlfifClient]:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                length = next((int(h.split(":")[1]) for h in head.splitlines() if h.startswith("content-length")), 0)
+                found = handle(head, await reader.readexactly(length))
+                if found is None:
+                    break
+                writer.write(found)
+                await writer.drain()
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+
+    async def no_sleep(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    locator = FixedEndpoint(endpoint=Endpoint(base_url=f"http://127.0.0.1:{port}", token="secret"))
+    async with server, TlfifClient(locator, sleep=no_sleep) as client:
+        yield client
+
+
+async def test_requests_carry_the_token_and_ignore_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    heads: list[str] = []
+
+    def handle(head: str, body: bytes) -> bytes:
+        heads.append(head)
+        return answer(200, {"models": []})
+
+    async with serving(handle) as client:
+        assert await client.models() == []
+    assert "authorization: bearer secret" in heads[0]
+
+
+async def test_a_problem_becomes_an_error() -> None:
+    problem = {"code": "prompt_too_long", "detail": "Too long.", "status": 422, "tokens": 9, "limit": 8}
+    async with serving(lambda head, body: answer(422, problem)) as client:
+        with pytest.raises(RefusedError, match="Too long") as caught:
+            await client.infer({"messages": []})
+    assert caught.value.details == {"tokens": 9, "limit": 8}
+
+
+async def test_a_submit_over_a_broken_connection_is_repeated_with_its_key() -> None:
+    keys: list[str] = []
+
+    def handle(head: str, body: bytes) -> bytes | None:
+        keys.append(next(h for h in head.splitlines() if h.startswith("idempotency-key")))
+        return None if len(keys) < 3 else answer(202, {"job_id": "job_1"})
+
+    async with serving(handle) as client:
+        assert (await client.infer({"messages": []}))["job_id"] == "job_1"
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+async def test_after_three_tries_it_is_told() -> None:
+    seen: list[str] = []
+
+    def handle(head: str, body: bytes) -> None:
+        seen.append(head)
+
+    async with serving(handle) as client:
+        with pytest.raises(ConnectionLostError):
+            await client.machine()
+        assert len(seen) == 3
+        seen.clear()
+        with pytest.raises(ConnectionLostError):
+            await client.stop_machine()
+        assert len(seen) == 1  # a second "stop" would report nothing stopped
+
+
+async def test_what_is_none_is_not_sent() -> None:
+    bodies: list[bytes] = []
+
+    def handle(head: str, body: bytes) -> bytes:
+        bodies.append(body)
+        return answer(202, {})
+
+    async with serving(handle) as client:
+        await client.infer({"messages": [], "model": "smollm2", "seed": None})
+    assert json.loads(bodies[0]) == {"messages": [], "model": "smollm2"}
+
+
+async def test_an_answer_that_is_not_json_is_a_server_fault() -> None:
+    async with serving(lambda head, body: b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<a>") as client:
+        with pytest.raises(ServerFailedError, match="not JSON"):
+            await client.machine()
+
+
+async def test_a_job_is_followed_over_the_socket() -> None:
+    stream = b'id: 1\nevent: queued\ndata: {"at": 1}\n\nid: 2\nevent: succeeded\ndata: {"at": 2}\n\n'
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(stream)}\r\n\r\n".encode()
+    async with serving(lambda _head, body: head + stream) as client:
+        kinds = [str(getattr(item, "kind", "")) async for item in client.follow("job_1")]
+    assert kinds == ["queued", "succeeded"]
+
+
+async def test_following_an_unknown_job_is_refused() -> None:
+    problem = {"code": "job_not_found", "detail": "There is no job."}
+    async with serving(lambda head, body: answer(404, problem)) as client:
+        with pytest.raises(RefusedError, match="no job"):
+            await anext(client.follow("job_1"))
+
+
+async def test_a_pull_is_watched_until_it_ends() -> None:
+    states = iter(["pulling", "pulling", "ready"])
+
+    def model() -> dict[str, object]:
+        return {"name": "tinyllama", "state": next(states)}
+
+    def handle(head: str, body: bytes) -> bytes:
+        return answer(202, model()) if head.startswith("post") else answer(200, {"models": [model()]})
+
+    async with serving(handle) as client:
+        seen = [m["state"] async for m in client.pull("tinyllama")]
+    assert seen == ["pulling", "pulling", "ready"]

@@ -1,0 +1,122 @@
+"""Following a job: every event once, over any number of broken connections, and not for ever."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from tlfif.client.connection import Connection
+from tlfif.client.errors import ConnectionLostError, NotReachableError, RefusedError, ServerFailedError
+from tlfif.client.following import follow
+from tlfif.domain.events import Event
+
+
+def event(seq: int, kind: str = "delta") -> bytes:
+    return f'id: {seq}\nevent: {kind}\ndata: {{"at": 1.0, "text": "t{seq}"}}\n\n'.encode()
+
+
+class ScriptedConnection:
+    """Plays one list of chunks a connection; an exception in it breaks the connection there."""
+
+    def __init__(self, *scripts: list[bytes | Exception], job: dict[str, Any] | None = None) -> None:
+        self.scripts = list(scripts)
+        self.job = job or {"status": "running", "last_seq": 99}
+        self.asked_after: list[int] = []
+        self.slept: list[float] = []
+        self.recovered = 0
+
+    @asynccontextmanager
+    async def stream(self, path: str, *, params: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[bytes]]:
+        assert path == "/v1/jobs/job_1/events"
+        self.asked_after.append(params["after"])
+        yield self._play(self.scripts.pop(0))
+
+    async def _play(self, script: list[bytes | Exception]) -> AsyncIterator[bytes]:
+        for item in script:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    async def request(self, method: str, path: str, *, tries: int) -> dict[str, Any]:
+        return self.job
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    async def recover(self) -> None:
+        self.recovered += 1
+
+
+async def seen(connection: ScriptedConnection, after: int = 0) -> list[int]:
+    news = follow(cast(Connection, connection), "job_1", after=after)
+    return [item.seq async for item in news if isinstance(item, Event)]
+
+
+LOST = ConnectionLostError("gone")
+
+
+async def test_the_stream_ends_with_the_terminal_event() -> None:
+    connection = ScriptedConnection([event(1, "queued"), event(2), event(3, "succeeded"), event(4)])
+    assert await seen(connection) == [1, 2, 3]
+    assert connection.recovered == 0
+
+
+async def test_a_broken_connection_goes_on_after_the_last_event() -> None:
+    connection = ScriptedConnection(
+        [event(1), event(2), event(3)[:-1], LOST], [event(2), event(3), event(4, "succeeded")]
+    )
+    assert await seen(connection) == [1, 2, 3, 4]
+    assert connection.asked_after == [0, 2]
+    assert connection.recovered == 1
+
+
+async def test_three_retries_in_a_row_are_borne_and_a_fourth_is_not() -> None:
+    connection = ScriptedConnection([LOST], [LOST], [LOST], [event(1, "succeeded")])
+    assert await seen(connection) == [1]
+    assert connection.slept == [0.1, 0.4, 1.0]
+    connection = ScriptedConnection([LOST], [LOST], [LOST], [LOST])
+    with pytest.raises(ConnectionLostError):
+        await seen(connection)
+
+
+async def test_progress_forgives_earlier_failures() -> None:
+    scripts: list[list[bytes | Exception]] = [[event(n), LOST] for n in range(1, 8)]
+    connection = ScriptedConnection(*scripts, [event(8, "failed")])
+    assert await seen(connection) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+async def test_a_sign_of_life_counts_as_progress() -> None:
+    scripts: list[list[bytes | Exception]] = [[b": alive\n\n", LOST] for _ in range(6)]
+    assert await seen(ScriptedConnection(*scripts, [event(1, "cancelled")])) == [1]
+
+
+async def test_a_stream_closed_in_the_middle_is_taken_up_again() -> None:
+    assert await seen(ScriptedConnection([event(1)], [event(2, "succeeded")])) == [1, 2]
+
+
+async def test_a_reader_that_has_everything_already_ends_at_once() -> None:
+    connection = ScriptedConnection([], job={"status": "succeeded", "last_seq": 7})
+    assert await seen(connection, after=7) == []
+    assert connection.recovered == 0
+
+
+async def test_a_server_fault_is_tried_again_and_a_refusal_is_not() -> None:
+    connection = ScriptedConnection([ServerFailedError("x", status=503)], [event(1, "succeeded")])
+    assert await seen(connection) == [1]
+    with pytest.raises(RefusedError):
+        await seen(ScriptedConnection([RefusedError("no such job", code="job_not_found")]))
+
+
+async def test_nonsense_on_the_stream_is_a_server_fault() -> None:
+    with pytest.raises(ServerFailedError, match="does not understand"):
+        await seen(ScriptedConnection(*[[b"event: delta\ndata: nonsense\n\n"] for _ in range(4)]))
+
+
+async def test_a_server_that_was_stopped_ends_the_following() -> None:
+    class Stopped(ScriptedConnection):
+        async def recover(self) -> None:
+            raise NotReachableError("stopped", code="server_stopped")
+
+    with pytest.raises(NotReachableError, match="stopped"):
+        await seen(Stopped([event(1), LOST]))

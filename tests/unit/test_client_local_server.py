@@ -1,0 +1,267 @@
+"""Finding and starting the background server: one server, and the token for nobody else."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.fakes.clock import FakeClock
+from tlfif import __version__
+from tlfif.bootstrap.home import Home
+from tlfif.client.errors import NotReachableError
+from tlfif.client.local_server import LocalServer
+
+TOKEN = "t" * 43
+NO_PROCESS = 2**22 + 1
+"""Above every process number that Linux gives."""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    found = Home(tmp_path / "home")
+    found.create()
+    found.token.write_text(TOKEN)
+    return found
+
+
+@contextmanager
+def held(home: Home) -> Iterator[None]:
+    with FileLock(home.lock):
+        yield
+
+
+class FakeServer:
+    """Answers on loopback like the real one and remembers what it was told."""
+
+    def __init__(self, version: str = __version__) -> None:
+        self.version = version
+        self.heads: list[str] = []
+        self.port = 0
+        self.on_stop: Callable[[], None] = lambda: None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["FakeServer"]:
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        async with server:
+            yield self
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.heads.append(head)
+        body = json.dumps({"status": "ok", "version": self.version}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + body)
+        await writer.drain()
+        writer.close()
+        if head.startswith("POST /v1/server/stop"):
+            self.on_stop()
+
+
+def write_address(home: Home, port: int, *, pid: int | None = None) -> None:
+    address = {"pid": os.getpid() if pid is None else pid, "port": port, "version": __version__}
+    home.server.write_text(json.dumps(address))
+
+
+class FakeChild:
+    def __init__(self, status: int | None = None) -> None:
+        self.status = status
+
+    def poll(self) -> int | None:
+        return self.status
+
+
+class Spawner:
+    """Counts starts; ``then`` is what a start brings about, and returns the child's exit status."""
+
+    def __init__(self, then: Callable[[], int | None] = lambda: None) -> None:
+        self.starts: list[Sequence[str]] = []
+        self.then = then
+
+    def __call__(self, home: Home, arguments: Sequence[str]) -> FakeChild:
+        self.starts.append(arguments)
+        return FakeChild(self.then())
+
+
+def local(home: Home, spawner: Spawner) -> LocalServer:
+    clock = FakeClock(auto_advance=True)
+    return LocalServer(home, spawn=spawner, sleep=clock.sleep, monotonic=clock.monotonic)
+
+
+async def test_a_running_server_is_found_and_nothing_started(home: Home) -> None:
+    spawner = Spawner()
+    async with FakeServer().running() as server:
+        write_address(home, server.port)
+        with held(home):
+            endpoint = await local(home, spawner).ensure()
+    assert endpoint.base_url == f"http://127.0.0.1:{server.port}"
+    assert endpoint.token == TOKEN
+    assert TOKEN not in repr(endpoint)
+    assert spawner.starts == []
+
+
+@pytest.mark.parametrize("fault", ["nobody holds the lock", "the process is gone", "no address", "damaged"])
+async def test_a_stale_address_is_not_even_spoken_to(home: Home, fault: str) -> None:
+    async with FakeServer().running() as server, AsyncExitStack() as stack:
+        write_address(home, server.port, pid=NO_PROCESS if fault == "the process is gone" else None)
+        if fault != "nobody holds the lock":
+            stack.enter_context(held(home))
+        if fault == "no address":
+            home.server.unlink()
+        elif fault == "damaged":
+            home.server.write_text('{"pid": ')
+        assert await local(home, Spawner()).find() is None
+        assert server.heads == []
+
+
+async def test_a_port_that_is_somebody_elses_never_sees_the_token(home: Home) -> None:
+    async def stranger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 404 Not Found\r\n\r\n{}")
+        writer.close()
+
+    heard: list[bytes] = []
+    async with await asyncio.start_server(stranger, "127.0.0.1", 0) as server:
+        write_address(home, server.sockets[0].getsockname()[1])
+        with held(home):
+            assert await local(home, Spawner()).find() is None
+    assert heard
+    assert TOKEN.encode() not in b"".join(heard)
+
+
+async def test_a_server_is_started_and_waited_for(home: Home) -> None:
+    async with FakeServer().running() as server, AsyncExitStack() as stack:
+
+        def come_up() -> None:
+            stack.enter_context(held(home))
+            write_address(home, server.port)
+
+        spawner = Spawner(come_up)
+        endpoint = await local(home, spawner).ensure()
+    assert endpoint.base_url.endswith(str(server.port))
+    assert len(spawner.starts) == 1
+
+
+async def test_where_another_one_was_faster_both_wait_for_it(home: Home) -> None:
+    async with FakeServer().running() as server, AsyncExitStack() as stack:
+
+        def lose() -> int:
+            stack.enter_context(held(home))
+            asyncio.get_running_loop().call_soon(write_address, home, server.port)
+            return 0
+
+        spawner = Spawner(lose)
+        await local(home, spawner).ensure()
+    assert len(spawner.starts) == 1
+
+
+async def test_a_loser_whose_winner_is_gone_starts_again(home: Home) -> None:
+    async with FakeServer().running() as server, AsyncExitStack() as stack:
+
+        def lose_then_win() -> int | None:
+            if len(spawner.starts) == 1:
+                return 0
+            stack.enter_context(held(home))
+            write_address(home, server.port)
+            return None
+
+        spawner = Spawner(lose_then_win)
+        await local(home, spawner).ensure()
+    assert len(spawner.starts) == 2
+
+
+async def test_why_a_start_failed_is_told_in_the_servers_words(home: Home) -> None:
+    def fail() -> int:
+        (home.root / "server-error.txt").write_text("port_taken\tPort 80 is in use. Choose another.\n")
+        return 5
+
+    with pytest.raises(NotReachableError, match="Port 80 is in use") as caught:
+        await local(home, Spawner(fail)).ensure()
+    assert caught.value.code == "port_taken"
+
+
+async def test_a_start_that_failed_without_a_word_quotes_the_last_line(home: Home) -> None:
+    def fail() -> int:
+        (home.logs / "server-start.log").write_text("Traceback\nImportError: no xyz\n")
+        return 1
+
+    with pytest.raises(NotReachableError, match="ImportError: no xyz") as caught:
+        await local(home, Spawner(fail)).ensure()
+    assert caught.value.code == "server_start_failed"
+
+
+async def test_a_server_that_never_comes_up_is_given_up(home: Home) -> None:
+    with pytest.raises(NotReachableError) as caught:
+        await local(home, Spawner()).ensure()
+    assert caught.value.code == "server_silent"
+
+
+async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotReachableError, match="cannot be used") as caught:
+        await local(Home(tmp_path / "file" / "home"), Spawner()).ensure()
+    assert caught.value.code == "home_not_usable"
+
+
+async def test_a_server_of_another_version_is_ended_and_replaced(home: Home) -> None:
+    async with FakeServer("0.0.1").running() as old, FakeServer().running() as new, AsyncExitStack() as stack:
+        old_lock = FileLock(home.lock)
+        old_lock.acquire()
+        write_address(home, old.port)
+
+        def leave() -> None:
+            home.server.unlink()
+            old_lock.release()
+
+        def come_up() -> None:
+            stack.enter_context(held(home))
+            write_address(home, new.port)
+
+        old.on_stop = leave
+        spawner = Spawner(come_up)
+        endpoint = await local(home, spawner).ensure()
+    assert endpoint.base_url.endswith(str(new.port))
+    assert sum(head.startswith("POST /v1/server/stop") for head in old.heads) == 1
+    assert len(spawner.starts) == 1
+
+
+async def test_after_a_loss_a_server_that_died_is_started_again(home: Home) -> None:
+    async with FakeServer().running() as server, AsyncExitStack() as stack:
+        write_address(home, server.port, pid=NO_PROCESS)
+
+        def come_up() -> None:
+            stack.enter_context(held(home))
+            write_address(home, server.port)
+
+        spawner = Spawner(come_up)
+        await local(home, spawner).again()
+    assert len(spawner.starts) == 1
+
+
+async def test_after_a_loss_a_server_that_was_stopped_is_left_alone(home: Home) -> None:
+    spawner = Spawner()
+    with pytest.raises(NotReachableError) as caught:
+        await local(home, spawner).again()
+    assert caught.value.code == "server_stopped"
+    assert spawner.starts == []
+
+
+async def test_stop_waits_until_the_server_is_gone(home: Home) -> None:
+    async with FakeServer().running() as server:
+        lock = FileLock(home.lock)
+        lock.acquire()
+        write_address(home, server.port)
+        server.on_stop = lock.release
+        assert await local(home, Spawner()).stop() is True
+        assert f"Bearer {TOKEN}" in server.heads[-1]
+    assert await local(home, Spawner()).stop() is False
+
+
+async def test_a_server_that_stays_is_told(home: Home) -> None:
+    with held(home), pytest.raises(NotReachableError) as caught:
+        await local(home, Spawner()).stop()
+    assert caught.value.code == "server_stays"

@@ -1,0 +1,59 @@
+"""Every method of the client meets a route of the API that exists."""
+
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tlfif.api.routes.jobs import job_routes
+from tlfif.api.routes.machine import machine_routes
+from tlfif.api.routes.models import model_routes
+from tlfif.api.routes.server import ServerFacts, server_routes
+from tlfif.client.endpoint import Endpoint, FixedEndpoint
+from tlfif.client.tlfif_client import TlfifClient
+
+Call = Callable[[TlfifClient], Awaitable[object]]
+CALLS: dict[str, tuple[Call, tuple[str, str], dict[str, Any]]] = {
+    "infer": (lambda c: c.infer({"messages": []}), ("POST", "/v1/infer"), {"body": {"messages": []}}),
+    "job": (lambda c: c.job("job_1"), ("GET", "/v1/jobs/{job_id}"), {}),
+    "jobs": (lambda c: c.jobs(limit=5), ("GET", "/v1/jobs"), {"params": {"limit": 5}}),
+    "cancel": (lambda c: c.cancel("job_1"), ("POST", "/v1/jobs/{job_id}/cancel"), {}),
+    "machine": (lambda c: c.machine(), ("GET", "/v1/machine"), {}),
+    "start": (lambda c: c.start_machine(), ("POST", "/v1/machine/start"), {"body": {"model": None}}),
+    "stop": (lambda c: c.stop_machine(jobs="requeue"), ("POST", "/v1/machine/stop"), {"body": {"jobs": "requeue"}}),
+    "idle": (lambda c: c.set_idle_timeout(2), ("PUT", "/v1/machine/idle-timeout"), {"body": {"minutes": 2}}),
+    "models": (lambda c: c.models(), ("GET", "/v1/models"), {}),
+    "pull": (lambda c: c.start_pull("m", force=True), ("POST", "/v1/models/{name}/pull"), {"body": {"force": True}}),
+    "verify": (lambda c: c.verify("m"), ("POST", "/v1/models/{name}/verify"), {}),
+    "server": (lambda c: c.server(), ("GET", "/v1/server"), {}),
+    "other": (lambda c: c.request("GET", "/metrics"), ("GET", "/metrics"), {}),
+}
+
+
+def routes() -> set[tuple[str, str]]:
+    container = cast(Any, SimpleNamespace(models=None))
+    facts = ServerFacts(port=1, uptime=lambda: 0.0, exits_in=lambda: None, stop=lambda: None)
+    routers = [job_routes(container), machine_routes(container), model_routes(container)]
+    routers.append(server_routes(container, facts))
+    return {
+        (method, cast(Any, route).path) for router in routers for route in router.routes for method in route.methods
+    }
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_method_asks_a_route_that_exists(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    call, (method, pattern), options = CALLS[name]
+    seen: list[tuple[str, str, dict[str, Any]]] = []
+
+    async def request(method: str, path: str, **given: Any) -> dict[str, Any]:
+        seen.append((method, path, given))
+        return {"models": []}
+
+    client = TlfifClient(FixedEndpoint(endpoint=Endpoint(base_url="http://127.0.0.1:9", token="t")))
+    monkeypatch.setattr(client._connection, "request", request)
+    await call(client)
+    path = pattern.replace("{job_id}", "job_1").replace("{name}", "m")
+    assert [(m, p) for m, p, _ in seen] == [(method, path)]
+    assert options.items() <= seen[0][2].items()
+    assert (method, pattern) in routes()

@@ -1,0 +1,114 @@
+"""Jobs, their events, and how an attempt ends."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import a_receipt, a_request
+from tlfif.domain.endings import after_attempt, after_waiting, receipt_data, receipt_from, terminal_data
+from tlfif.domain.events import TERMINAL_KINDS, Event, EventKind, answer_text
+from tlfif.domain.jobs import (
+    MAX_ATTEMPTS,
+    TERMINAL,
+    FinishReason,
+    GenerationRequest,
+    JobStatus,
+    Message,
+    Outcome,
+)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+REQUESTS = st.builds(
+    GenerationRequest,
+    model=TEXT,
+    messages=st.lists(st.builds(Message, role=st.sampled_from(["system", "user"]), content=TEXT)).map(tuple),
+    max_tokens=st.integers(1, 2048),
+    temperature=st.floats(0, 2),
+    seed=st.none() | st.integers(0, 2**32 - 2),
+)
+
+
+def test_the_four_ends_have_an_event_each() -> None:
+    assert {kind.value for kind in TERMINAL_KINDS} == {status.value for status in TERMINAL}
+    assert {kind for kind in EventKind if kind.is_terminal} == TERMINAL_KINDS
+    assert {status for status in JobStatus if not status.is_terminal} == {JobStatus.QUEUED, JobStatus.RUNNING}
+
+
+@given(REQUESTS)
+def test_a_request_comes_back_from_json_as_it_was(request: GenerationRequest) -> None:
+    again = GenerationRequest.from_json(request.to_json())
+    assert again == request
+    assert again.fingerprint() == request.fingerprint()
+    assert "\n" not in request.to_json()
+
+
+def test_requests_that_differ_have_other_fingerprints() -> None:
+    base = a_request()
+    others = [
+        replace(base, model="other"),
+        replace(base, max_tokens=65),
+        replace(base, temperature=0.8),
+        replace(base, seed=None),
+        replace(base, messages=(*base.messages, Message(role="user", content="More"))),
+        replace(base, messages=(Message(role="system", content=base.messages[0].content),)),
+    ]
+    assert len({r.fingerprint() for r in (base, *others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.RUNNING])
+def test_an_outcome_ends_a_job(status: JobStatus) -> None:
+    with pytest.raises(ValueError, match="does not end a job"):
+        Outcome(status=status)
+
+
+def event(seq: int, kind: EventKind, text: str | None = None) -> Event:
+    return Event(seq=seq, kind=kind, at=0.0, data={} if text is None else {"text": text})
+
+
+def test_the_answer_starts_over_when_told() -> None:
+    events = [
+        event(1, EventKind.QUEUED),
+        event(2, EventKind.STARTED),
+        event(3, EventKind.DELTA, "A clo"),
+        event(4, EventKind.RESTARTED),
+        event(5, EventKind.STARTED),
+        event(6, EventKind.DELTA, "A "),
+        event(7, EventKind.DELTA, "cloud"),
+        event(8, EventKind.SUCCEEDED),
+    ]
+    assert answer_text(events) == "A cloud"
+    assert answer_text(events[:4]) == ""
+    assert answer_text([]) == ""
+
+
+def test_a_cancel_request_wins_over_another_attempt() -> None:
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        for counted in (True, False):
+            found = after_attempt(attempt=attempt, count_attempt=counted, cancel_requested=True, reason="x")
+            assert found == Outcome(status=JobStatus.CANCELLED)
+
+
+def test_the_last_counted_attempt_fails_the_job_and_says_why() -> None:
+    for attempt in range(1, MAX_ATTEMPTS):
+        assert after_attempt(attempt=attempt, count_attempt=True, cancel_requested=False, reason="x") is None
+    last = after_attempt(attempt=MAX_ATTEMPTS, count_attempt=True, cancel_requested=False, reason="The power went.")
+    assert last is not None
+    assert (last.status, last.error_code) == (JobStatus.FAILED, "attempts_exhausted")
+    assert "The power went." in str(last.error_message)
+    assert after_attempt(attempt=MAX_ATTEMPTS, count_attempt=False, cancel_requested=False, reason="x") is None
+
+
+def test_waiting_too_long_expires() -> None:
+    outcome = after_waiting()
+    assert (outcome.status, outcome.error_code) == (JobStatus.EXPIRED, "expired")
+    assert terminal_data(outcome)["error_message"] == outcome.error_message
+
+
+@pytest.mark.parametrize("reason", [None, *FinishReason])
+def test_a_receipt_comes_back_from_plain_values_as_it_was(reason: FinishReason | None) -> None:
+    receipt = replace(a_receipt(), finish_reason=reason)
+    data = receipt_data(receipt)
+    assert data["finish_reason"] == (None if reason is None else reason.value)
+    assert receipt_from(data) == receipt

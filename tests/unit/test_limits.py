@@ -1,0 +1,126 @@
+"""The first door, rule by rule: bounds belong to the range, what lies beyond has a stable code."""
+
+import math
+
+import pytest
+
+from tlfif.domain import limits
+from tlfif.domain.errors import InvalidInputError, PromptTooLongError
+from tlfif.domain.jobs import Message
+
+
+def refusal(check, *args: object, **kwargs: object) -> str:
+    """The code with which ``check`` refuses."""
+    with pytest.raises(InvalidInputError) as caught:
+        check(*args, **kwargs)
+    assert caught.value.message.endswith((".", "money."))
+    return caught.value.code
+
+
+@pytest.mark.parametrize("text", ["a", " a ", "a\tb\r\nc", "ü 漢字 🦙", "</s> <|im_end|>", "\u200b"])
+def test_text(text: str) -> None:
+    assert limits.check_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "prompt_empty"),
+        (" \t\r\n", "prompt_empty"),
+        ("\u3000", "prompt_empty"),
+        ("a\x00b", "prompt_not_text"),
+        ("\x1b[31m", "prompt_not_text"),
+        ("\x7f", "prompt_not_text"),
+        ("\x85", "prompt_not_text"),
+        ("a\ud83d", "prompt_not_text"),
+        ("\udc00", "prompt_not_text"),
+    ],
+)
+def test_text_that_is_none(text: str, code: str) -> None:
+    assert refusal(limits.check_text, text) == code
+
+
+def test_text_says_which_field() -> None:
+    assert refusal(limits.check_text, "", what="system") == "system_empty"
+
+
+def user(text: str = "Hi") -> Message:
+    return Message(role="user", content=text)
+
+
+def test_messages() -> None:
+    turns = [Message(role="system", content="Be brief."), user(), Message(role="assistant", content="Ho"), user()]
+    assert limits.check_messages(turns) == tuple(turns)
+    assert len(limits.check_messages([user()] * limits.MAX_MESSAGES)) == limits.MAX_MESSAGES
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [
+        ([], "messages_empty"),
+        ([user()] * (limits.MAX_MESSAGES + 1), "messages_too_many"),
+        ([Message(role="robot", content="Hi")], "role_unknown"),
+        ([user(), Message(role="assistant", content="Ho")], "last_message_not_user"),
+        ([user(" ")], "prompt_empty"),
+        ([Message(role="system", content=""), user()], "system_empty"),
+    ],
+)
+def test_messages_that_cannot_be_answered(messages: list[Message], code: str) -> None:
+    assert refusal(limits.check_messages, messages) == code
+
+
+NUMBERS = [
+    (limits.check_max_tokens, (1, 2048), (0, -1, 2049, 10**9), "max_tokens_out_of_range"),
+    (
+        limits.check_temperature,
+        (0.0, 0.7, 2.0),
+        (-0.01, 2.01, math.nan, math.inf, -math.inf, 1e9),
+        "temperature_out_of_range",
+    ),
+    (limits.check_seed, (0, 2**32 - 2), (-1, 2**32 - 1, 10**12), "seed_out_of_range"),
+    (limits.check_wait, (0.0, 30.0), (-0.1, 30.1, math.nan, math.inf), "wait_out_of_range"),
+    (limits.check_cursor, (0, 2**53 - 1), (-1, 2**53), "cursor_invalid"),
+    (limits.check_page, (1, 100), (0, -1, 101), "limit_out_of_range"),
+    (limits.check_idempotency_key, ("a", "~" * 200), ("", "a b", "é", "a\n", "a" * 201), "idempotency_key_invalid"),
+]
+
+
+@pytest.mark.parametrize(("check", "good", "value"), [(c, g, v) for c, g, _, _ in NUMBERS for v in g])
+def test_inside(check, good: object, value: object) -> None:
+    assert check(value) == value
+
+
+@pytest.mark.parametrize(("check", "value", "code"), [(c, v, code) for c, _, b, code in NUMBERS for v in b])
+def test_outside(check, value: object, code: str) -> None:
+    assert refusal(check, value) == code
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(0.1, 6.0), (5, 300.0), (240, 14400.0)])
+def test_idle_minutes_become_seconds(minutes: float, seconds: float) -> None:
+    assert limits.check_idle_minutes(minutes) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("minutes", [0, -1, 0.09, 240.1, 1e9, math.nan, math.inf, -math.inf])
+def test_no_idle_time_out_means_for_ever(minutes: float) -> None:
+    assert refusal(limits.check_idle_minutes, minutes) == "idle_timeout_out_of_range"
+
+
+def fit(prompt: int, asked: int | None, default: int = 512) -> int:
+    return limits.fit_max_tokens(prompt_tokens=prompt, asked=asked, default=default, context=2048)
+
+
+def test_room_for_the_answer() -> None:
+    assert fit(100, None) == 512
+    assert fit(2000, None) == 48, "the default is cut to what fits"
+    assert fit(2032, None) == 16
+    assert fit(2000, 48) == 48
+
+
+@pytest.mark.parametrize(("prompt", "asked", "limit"), [(2033, None, 2032), (2000, 49, 1999), (5000, 1, 2047)])
+def test_no_room_for_the_answer(prompt: int, asked: int | None, limit: int) -> None:
+    with pytest.raises(PromptTooLongError) as caught:
+        fit(prompt, asked)
+    assert caught.value.code == "prompt_too_long"
+    assert caught.value.details == {"tokens": prompt, "limit": limit, "context": 2048}
+    assert str(prompt) in caught.value.message
+    assert str(limit) in caught.value.message

@@ -1,0 +1,441 @@
+"""The router's hands: what a tick does to stores and host, and that doing it twice does no harm."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.builders import MODEL, T0, a_beat, a_machine, a_new_job, claim, submit
+from tests.fakes.clock import FakeClock, FakeIds
+from tests.fakes.machine_host import FakeMachineHost, Obedience
+from tests.fakes.model_store import FakeModelStore
+from tlfif.adapters.memory.memory_job_store import MemoryJobStore
+from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
+from tlfif.application.control_machine import start_machine, stop_machine
+from tlfif.application.end_machine import end_machine
+from tlfif.application.reconcile import CONFIRM_SECONDS, HeartbeatWatch, Reconciler
+from tlfif.domain.errors import InvalidInputError, MachineError, ModelError
+from tlfif.domain.jobs import JobStatus
+from tlfif.domain.machine import MachineRecord, MachineState
+from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.ports.machine import LaunchSpec
+
+
+@dataclass(kw_only=True)
+class World:
+    """A control plane and everything it touches, in memory."""
+
+    host: FakeMachineHost = field(default_factory=FakeMachineHost)
+    models: FakeModelStore = field(default_factory=FakeModelStore)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(auto_advance=True))
+    jobs: MemoryJobStore = field(default_factory=lambda: MemoryJobStore(FakeIds()))
+    machines: MemoryMachineStore = field(default_factory=lambda: MemoryMachineStore(default_idle_timeout=300.0))
+    ids: FakeIds = field(default_factory=FakeIds)
+    policy: MachinePolicy = field(default_factory=MachinePolicy)
+
+    def __post_init__(self) -> None:
+        self.router = self.another_router()
+
+    def another_router(self) -> Reconciler:
+        """A control plane as a new process has it: it remembers nothing."""
+        return Reconciler(
+            jobs=self.jobs,
+            machines=self.machines,
+            models=self.models,
+            host=self.host,
+            clock=self.clock,
+            ids=self.ids,
+            job_policy=JobPolicy(),
+            machine_policy=self.policy,
+            image="embedded-1",
+        )
+
+    async def active(self) -> MachineRecord:
+        record = await self.machines.active()
+        assert record is not None
+        return record
+
+    async def latest(self) -> MachineRecord:
+        record = await self.machines.latest()
+        assert record is not None
+        return record
+
+    async def ready(self) -> MachineRecord:
+        """A prompt's machine, launched and ready."""
+        await submit(self.jobs)
+        await self.router.tick()
+        record = await self.active()
+        await self.machines.heartbeat(a_beat(record.id), now=self.clock.now())
+        await self.machines.heartbeat(a_beat(record.id, state=MachineState.READY, phase=None), now=self.clock.now())
+        return await self.active()
+
+    async def status(self, job_id: str = "job_1") -> JobStatus:
+        return (await self.jobs.get(job_id)).status
+
+
+async def test_nothing_to_do() -> None:
+    world = World()
+    assert not await world.router.tick()
+    assert world.host.launches == 0
+
+
+async def test_however_many_wait_and_tick_one_machine_starts() -> None:
+    world = World()
+    await submit(world.jobs, *(f"job_{n}" for n in range(9)))
+    routers = [world.another_router() for _ in range(4)]
+    busy = await asyncio.gather(*(router.tick() for router in routers))
+    assert all(busy)
+    for router in routers:
+        await router.tick()
+    assert world.host.launches == 1
+    record = await world.active()
+    assert record.handle == world.host.existing[0].handle
+    assert record.state is MachineState.LAUNCHING
+
+
+async def test_the_launch_carries_what_the_machine_needs() -> None:
+    world = World()
+    await world.machines.set_idle_timeout(77.0)
+    await submit(world.jobs)
+    await world.router.tick()
+    (machine,) = world.host.machines
+    assert machine.spec == LaunchSpec(
+        machine_id=(await world.active()).id,
+        model=MODEL,
+        model_path=f"/models/{MODEL}.gguf",
+        model_sha256="ab" * 32,
+        context_tokens=2048,
+        image="embedded-1",
+        idle_timeout_seconds=77.0,
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ModelError("The file is damaged.", code="model_corrupt"),
+        InvalidInputError("There is no file.", code="model_file_invalid"),
+    ],
+)
+async def test_a_model_that_cannot_be_used_fails_its_prompts_and_lets_others_through(fault) -> None:
+    world = World(models=FakeModelStore(faults={MODEL: fault}))
+    await submit(world.jobs, "job_1", "job_2")
+    await submit(world.jobs, "job_3", model="other")
+    await world.router.tick()
+    for job_id in ("job_1", "job_2"):
+        job = await world.jobs.get(job_id)
+        assert (job.status, job.error_code, job.error_message) == (JobStatus.FAILED, fault.code, fault.message)
+    await world.router.tick()
+    assert [m.spec.model for m in world.host.existing] == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "failures"),
+    [
+        ("machine_failed", MachineState.BROKEN, 1),
+        ("no_capacity", MachineState.NO_CAPACITY, 0),
+        ("no_quota", MachineState.NO_QUOTA, 0),
+    ],
+)
+async def test_a_refused_launch_is_recorded_and_tried_again(code: str, state: MachineState, failures: int) -> None:
+    world = World(host=FakeMachineHost(refusals=[MachineError("Refused.", code=code)]))
+    await submit(world.jobs)
+    await world.router.tick()
+    record = await world.latest()
+    assert (record.state, record.reason) == (state, "Refused.")
+    assert await world.machines.failed_starts() == failures
+    world.clock.advance(60)
+    await world.router.tick()
+    assert len(world.host.existing) == 1
+    assert await world.status() is JobStatus.QUEUED
+
+
+async def test_a_host_that_always_refuses_fails_the_prompt_and_a_later_one_is_tried_anew() -> None:
+    world = World(host=FakeMachineHost(refusals=[MachineError("Refused.")] * 3))
+    await submit(world.jobs)
+    for _ in range(60):
+        await world.router.tick()
+        world.clock.advance(1)
+    job = await world.jobs.get("job_1")
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "machine_broken")
+    assert world.host.launches == 3
+    await submit(world.jobs, "job_2", now=world.clock.now())
+    await world.router.tick()
+    assert len(world.host.existing) == 1
+
+
+async def test_a_machine_that_vanished_gives_its_jobs_back_at_once() -> None:
+    world = World()
+    record = await world.ready()
+    await claim(world.jobs, worker_id=record.id)
+    world.host.existing[0].exists = False
+    await world.router.tick()
+    assert (await world.latest()).ended_at is not None
+    job = await world.jobs.get("job_1")
+    assert (job.status, job.attempt) == (JobStatus.QUEUED, 1)
+    await world.router.tick()
+    assert world.host.launches == 2
+    assert len(world.host.existing) == 1
+
+
+async def test_a_deaf_machine_is_forced() -> None:
+    world = World(host=FakeMachineHost(obedience=Obedience.DEAF))
+    record = await world.ready()
+    await world.machines.mark_stopping(record.id, reason="stopped by you", now=world.clock.now())
+    await world.router.tick()
+    assert world.host.machines[0].forced == 0
+    world.clock.advance(world.policy.stop_patience_seconds)
+    await world.router.tick()
+    assert world.host.machines[0].forced == 1
+    await world.router.tick()
+    ended = await world.latest()
+    assert (ended.state, ended.reason) == (MachineState.OFF, "stopped by you")
+
+
+async def test_life_is_shown_only_to_a_machine() -> None:
+    world = World()
+    await world.router.tick()
+    assert world.machines._control_seen_at is None  # nothing is written while nothing runs
+    record = await world.ready()
+    world.clock.advance(5)
+    await world.router.tick()
+    told = await world.machines.heartbeat(a_beat(record.id), now=world.clock.now())
+    assert told.control_seen_at == world.clock.now()
+
+
+class TestAnIntentLeftBehind:
+    """A control plane died between the intent and the handle."""
+
+    async def left_behind(self, *, launched: bool) -> World:
+        world = World()
+        await submit(world.jobs)
+        record = a_machine(created_at=world.clock.now())
+        assert await world.machines.create_intent(record)
+        if launched:
+            spec = LaunchSpec(
+                machine_id=record.id,
+                model=MODEL,
+                model_path="p",
+                model_sha256=None,
+                context_tokens=2048,
+                image="embedded-1",
+                idle_timeout_seconds=300.0,
+            )
+            await world.host.launch(spec)
+        return world
+
+    async def test_it_may_be_another_ones_launch_under_way(self) -> None:
+        world = await self.left_behind(launched=False)
+        await world.router.tick()
+        world.clock.advance(CONFIRM_SECONDS - 0.1)
+        await world.router.tick()
+        assert world.host.launches == 0
+
+    @pytest.mark.parametrize("launched", [True, False])
+    async def test_the_launch_is_finished_under_the_same_id(self, launched: bool) -> None:
+        world = await self.left_behind(launched=launched)
+        world.clock.advance(CONFIRM_SECONDS)
+        await world.router.tick()
+        record = await world.active()
+        assert record.id == "machine_1"
+        assert [m.machine_id for m in world.host.existing] == ["machine_1"]
+        assert record.handle == world.host.existing[0].handle
+
+    async def test_a_clock_that_jumped_back_does_not_block_it(self) -> None:
+        world = await self.left_behind(launched=False)
+        world.clock.jump(-3600)
+        await world.router.tick()
+        assert (await world.active()).handle is not None
+
+    @pytest.mark.parametrize("launched", [True, False])
+    async def test_one_that_was_stopped_meanwhile_is_not_started(self, launched: bool) -> None:
+        world = await self.left_behind(launched=launched)
+        await stop_machine(requeue=True, jobs=world.jobs, machines=world.machines, host=world.host, clock=world.clock)
+        for _ in range(4):
+            world.clock.advance(CONFIRM_SECONDS)
+            await world.router.tick()
+        assert world.host.existing == []
+        assert (await world.latest()).ended_at is not None
+        assert world.host.launches == int(launched)
+
+    async def test_one_that_lived_and_is_gone_is_closed(self) -> None:
+        world = await self.left_behind(launched=True)
+        await world.machines.heartbeat(a_beat("machine_1"), now=world.clock.now())
+        world.host.existing[0].exists = False
+        world.clock.advance(CONFIRM_SECONDS)
+        await world.router.tick()
+        assert (await world.machines.history(limit=9))[-1].ended_at is not None
+
+    async def test_a_model_that_is_gone_closes_it(self) -> None:
+        world = await self.left_behind(launched=False)
+        world.models.faults[MODEL] = ModelError("Gone.", code="model_absent")
+        world.clock.advance(CONFIRM_SECONDS)
+        await world.router.tick()
+        assert (await world.latest()).state is MachineState.BROKEN
+        world.clock.advance(60)
+        await world.router.tick()
+        assert (await world.jobs.get("job_1")).error_code == "model_absent"
+
+
+class TestOrphans:
+    """Machines that carry our mark but belong to no open record."""
+
+    @staticmethod
+    async def stray(world: World, machine_id: str) -> str:
+        return await world.host.launch(replace(TestOrphans.SPEC, machine_id=machine_id))
+
+    SPEC = LaunchSpec(
+        machine_id="",
+        model=MODEL,
+        model_path="p",
+        model_sha256=None,
+        context_tokens=2048,
+        image="embedded-1",
+        idle_timeout_seconds=300.0,
+    )
+
+    async def test_seen_once_suspected_seen_twice_ended(self) -> None:
+        world = World()
+        handle = await self.stray(world, "machine_lost")
+        assert await world.router.sweep_orphans() == []
+        assert await world.host.alive(handle)
+        assert await world.router.sweep_orphans() == [handle]
+        assert not await world.host.alive(handle)
+        assert await world.router.sweep_orphans() == []
+
+    async def test_our_own_is_no_orphan(self) -> None:
+        world = World()
+        await world.ready()
+        stray = await self.stray(world, "machine_lost")
+        await world.router.sweep_orphans()
+        assert await world.router.sweep_orphans() == [stray]
+        assert len(world.host.existing) == 1
+
+    async def test_what_ended_by_itself_is_forgotten(self) -> None:
+        world = World()
+        await self.stray(world, "machine_a")
+        await world.router.sweep_orphans()
+        world.host.existing[0].exists = False
+        second = await self.stray(world, "machine_b")
+        assert await world.router.sweep_orphans() == []
+        assert await world.router.sweep_orphans() == [second]
+
+    async def test_one_whose_record_is_closed(self) -> None:
+        world = World(host=FakeMachineHost(obedience=Obedience.DEAF))
+        record = await world.ready()
+        await world.jobs.request_cancel("job_1", reason="x", now=T0)
+        await world.machines.mark_ended(record.id, state=MachineState.OFF, reason="by mistake", now=T0)
+        await world.router.sweep_orphans()
+        assert await world.router.sweep_orphans() == [world.host.machines[0].handle]
+
+
+class TestAPerson:
+    """What the buttons do."""
+
+    async def stop(self, world: World, *, requeue: bool):
+        return await stop_machine(
+            requeue=requeue, jobs=world.jobs, machines=world.machines, host=world.host, clock=world.clock
+        )
+
+    async def start(self, world: World) -> bool:
+        return await start_machine(
+            None,
+            image="embedded-1",
+            machines=world.machines,
+            models=world.models,
+            host=world.host,
+            policy=world.policy,
+            clock=world.clock,
+            ids=world.ids,
+        )
+
+    async def test_stop_now(self) -> None:
+        world = World()
+        record = await world.ready()
+        await claim(world.jobs, worker_id=record.id, limit=1)
+        await submit(world.jobs, *(f"more_{n}" for n in range(150)))
+        result = await self.stop(world, requeue=False)
+        assert result.was_running
+        assert len(result.cancelled) == 151
+        assert world.host.existing == []
+        assert {await world.status(job_id) for job_id in result.cancelled} == {JobStatus.CANCELLED}
+        await world.router.tick()
+        ended = await world.latest()
+        assert (ended.state, ended.reason) == (MachineState.OFF, "stopped by you")
+        assert not await world.router.tick()
+
+    async def test_stop_and_keep(self) -> None:
+        world = World()
+        record = await world.ready()
+        await claim(world.jobs, worker_id=record.id)
+        assert (await self.stop(world, requeue=True)).requeued == ("job_1",)
+        for _ in range(3):
+            await world.router.tick()
+        assert world.host.launches == 1
+        assert await world.status() is JobStatus.QUEUED
+        assert await self.start(world)
+        assert world.host.launches == 2
+
+    async def test_stop_where_nothing_runs(self) -> None:
+        world = World()
+        assert not (await self.stop(world, requeue=False)).was_running
+
+    async def test_start_twice(self) -> None:
+        world = World()
+        assert await asyncio.gather(self.start(world), self.start(world)) in ([True, False], [False, True])
+        assert not await self.start(world)
+        assert world.host.launches == 1
+
+    async def test_start_forgets_failures(self) -> None:
+        world = World(host=FakeMachineHost(refusals=[MachineError("Refused.")] * 2))
+        await submit(world.jobs)
+        await world.router.tick()
+        with pytest.raises(MachineError):
+            await self.start(world)
+        assert await world.machines.failed_starts() == 1, "the one before was forgiven"
+
+
+class TestTheServerEnds:
+    async def test_without_a_machine(self) -> None:
+        assert await end_machine(World().router, reason="the server was stopped", limit_seconds=10)
+
+    async def test_with_one_that_obeys(self) -> None:
+        world = World()
+        await world.ready()
+        assert await end_machine(world.router, reason="the server was stopped", limit_seconds=10)
+        assert await world.machines.active() is None
+        assert world.host.machines[0].asked == 1
+        assert world.host.launches == 1, "the waiting prompt starts nothing any more"
+
+    async def test_with_one_that_does_not(self) -> None:
+        world = World(host=FakeMachineHost(obedience=Obedience.DEAF))
+        await world.ready()
+        assert await end_machine(world.router, reason="the server was stopped", limit_seconds=10)
+        assert (world.host.machines[0].asked, world.host.machines[0].forced) == (1, 1)
+
+    async def test_with_one_that_nothing_ends(self) -> None:
+        world = World(policy=MachinePolicy(stop_patience_seconds=1e6), host=FakeMachineHost(obedience=Obedience.DEAF))
+        await world.ready()
+        assert not await end_machine(world.router, reason="the server was stopped", limit_seconds=10)
+
+
+def test_the_age_of_a_heartbeat_is_measured_by_change() -> None:
+    watch = HeartbeatWatch()
+    beaten = replace(a_machine(), heartbeat_at=T0)
+    assert watch.age(None, 5.0) is None
+    assert watch.age(a_machine(), 10.0) is None, "before the first"
+    assert watch.age(beaten, 20.0) == 0.0
+    assert watch.age(beaten, 50.0) == 30.0
+    assert watch.age(replace(beaten, heartbeat_at=T0 - 600), 51.0) == 0.0, "the clock jumped back: still a new one"
+    assert watch.age(replace(beaten, id="machine_2"), 60.0) == 0.0
+
+
+async def test_a_prompt_that_waited_too_long_expires_without_a_machine() -> None:
+    world = World()
+    await world.machines.set_held(True)
+    await world.jobs.submit(a_new_job(wait_seconds=60), now=T0, max_queued=9)
+    await world.router.tick()
+    assert await world.status() is JobStatus.QUEUED
+    world.clock.advance(61)
+    await world.router.tick()
+    assert await world.status() is JobStatus.EXPIRED
