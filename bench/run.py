@@ -1,0 +1,211 @@
+"""``./tlfif bench``: what TL-FIF adds to its engine. Compares in pairs within one run, because machines are noisy.
+
+``--json`` prints one object; ``--only NAME`` measures one part; ``--rounds N`` sets the number of pairs.
+"""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+os.environ["PYTHONPATH"] = str(ROOT / "src")
+
+import psutil  # noqa: E402
+
+from bench.answers import direct, prompt, through_tlfif  # noqa: E402
+from bench.figures import middle, percentile  # noqa: E402
+from bench.stage import MODEL, Stage, dump, stage  # noqa: E402
+from tlfif.domain.events import Event, EventKind  # noqa: E402
+
+Report = dict[str, Any]
+
+
+async def ttft(stage: Stage, rounds: int) -> Report:
+    """Added time to the first token, pair by pair."""
+    added, own, bare = [], [], []
+    for number in range(rounds * 2):
+        pair = [through_tlfif, direct] if number % 2 else [direct, through_tlfif]
+        timed = {side: await side(stage, 1000 + number, 8) for side in pair}
+        own.append(timed[through_tlfif].first * 1000)
+        bare.append(timed[direct].first * 1000)
+        added.append(own[-1] - bare[-1])
+    return {
+        "added_ttft_ms": middle(added),
+        "added_ttft_p95_ms": round(percentile(own, 0.95) - percentile(bare, 0.95), 2),
+        "ttft_ms": middle(own),
+        "direct_ttft_ms": middle(bare),
+    }
+
+
+async def throughput(stage: Stage, rounds: int, readers: int) -> Report:
+    """Tokens per second from the call to the end, for ``readers`` at once; ratio pair by pair."""
+    ratios, own, bare = [], [], []
+
+    async def speed(side: Callable[[Stage, int, int], Awaitable[Any]], base: int) -> float:
+        begun = time.perf_counter()
+        answers = await asyncio.gather(*(side(stage, base + reader, 256) for reader in range(readers)))
+        return float(sum(answer.tokens for answer in answers) / (time.perf_counter() - begun))
+
+    for number in range(rounds):
+        base = 2000 + readers * 100 + number * readers
+        first, second = (through_tlfif, direct) if number % 2 else (direct, through_tlfif)
+        speeds = {first: await speed(first, base), second: await speed(second, base)}
+        own.append(speeds[through_tlfif])
+        bare.append(speeds[direct])
+        ratios.append(own[-1] / bare[-1])
+    return {
+        f"throughput_ratio_{readers}": middle(ratios, 3),
+        f"tokens_per_second_{readers}": middle(own, 1),
+        f"direct_tokens_per_second_{readers}": middle(bare, 1),
+    }
+
+
+async def submits(stage: Stage, seconds: float) -> Report:
+    """50 submits a second, sent on the clock whether or not the last one is answered; then all are cancelled."""
+    took: list[float] = []
+    tasks = []
+
+    async def one(number: int) -> None:
+        begun = time.perf_counter()
+        body = {"prompt": prompt(number), "model": MODEL, "max_tokens": 1}
+        response = await stage.raw.post("/v1/infer", json=body)
+        took.append((time.perf_counter() - begun) * 1000)
+        response.raise_for_status()
+
+    await one(0)
+    took.clear()
+    begun = time.perf_counter()
+    for number in range(int(seconds * 50)):
+        await asyncio.sleep(max(0.0, begun + number / 50 - time.perf_counter()))
+        tasks.append(asyncio.create_task(one(number)))
+    await asyncio.gather(*tasks)
+    await stage.raw.post("/v1/machine/stop", json={"jobs": "cancel"})
+    return {
+        "submit_p50_ms": middle(took),
+        "submit_p95_ms": round(percentile(took, 0.95), 2),
+        "submit_p99_ms": round(percentile(took, 0.99), 2),
+    }
+
+
+async def cold(stage: Stage, rounds: int) -> Report:
+    """From machine off to the first token."""
+    took = []
+    for number in range(rounds):
+        await stage.raw.post("/v1/machine/stop", json={})
+        await stage.until("off")
+        took.append((await through_tlfif(stage, 5000 + number, 4)).first)
+    return {"cold_first_token_s": middle(took, 3)}
+
+
+async def cancel(stage: Stage, rounds: int) -> Report:
+    """From the cancel request until the engine's process uses no more processor: its slot is free."""
+    took = []
+    await through_tlfif(stage, 6000, 1)
+    for number in range(rounds):
+        pid = (await stage.machine())["pids"]["engine"]
+        engine = psutil.Process(pid)
+        body = {"prompt": prompt(6100 + number), "model": MODEL, "max_tokens": 1500, "temperature": 0.0}
+        job = (await stage.raw.post("/v1/infer", json=body)).json()["job_id"]
+        async with aclosing(stage.client.follow(job)) as events:
+            async for news in events:
+                if isinstance(news, Event) and news.kind is EventKind.DELTA:
+                    break
+        begun = time.perf_counter()
+        await stage.raw.post(f"/v1/jobs/{job}/cancel")
+        last, free_at = sum(engine.cpu_times()[:2]), time.perf_counter()
+        while time.perf_counter() - free_at < 0.15:
+            await asyncio.sleep(0.005)
+            now = sum(engine.cpu_times()[:2])
+            if now > last:
+                last, free_at = now, time.perf_counter()
+        took.append((free_at - begun) * 1000)
+    return {"cancel_ms": middle(took, 1), "cancel_max_ms": round(max(took), 1)}
+
+
+async def at_rest(stage: Stage, seconds: float) -> Report:
+    """The server's own cost while nobody asks: machine off, and machine ready."""
+    await stage.raw.post("/v1/machine/stop", json={})
+    await stage.until("off")
+    await asyncio.sleep(1.0)
+    off = await _cpu(stage.server, seconds)
+    memory = stage.server.memory_info().rss / 2**20
+    await through_tlfif(stage, 7000, 1)
+    ready = await _cpu(stage.server, seconds)
+    return {
+        "server_idle_cpu_percent": round(off, 2),
+        "server_ready_cpu_percent": round(ready, 2),
+        "server_idle_mb": round(memory, 1),
+    }
+
+
+async def _cpu(process: psutil.Process, seconds: float) -> float:
+    before, begun = sum(process.cpu_times()[:2]), time.perf_counter()
+    await asyncio.sleep(seconds)
+    return 100 * (sum(process.cpu_times()[:2]) - before) / (time.perf_counter() - begun)
+
+
+def version(rounds: int) -> Report:
+    """Warm ``./tlfif --version``, the whole command."""
+    took = []
+    command = [sys.executable, str(ROOT / "tlfif"), "--version"]
+    if (ROOT / ".venv").exists():
+        command = [getattr(sys, "_base_executable", sys.executable), str(ROOT / "tlfif"), "--version"]
+    for _ in range(rounds + 1):
+        begun = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        took.append(time.perf_counter() - begun)
+    return {"version_s": middle(took[1:], 3)}
+
+
+async def measure(only: str | None, rounds: int) -> Report:
+    """All parts, or one."""
+    report: Report = {}
+    async with stage() as ready:
+        await through_tlfif(ready, 1, 4)
+        await direct(ready, 1, 4)
+        parts: dict[str, Callable[[], Awaitable[Report]]] = {
+            "ttft": lambda: ttft(ready, rounds),
+            "throughput_1": lambda: throughput(ready, max(4, rounds // 2), 1),
+            "throughput_4": lambda: throughput(ready, max(4, rounds // 2), 4),
+            "cancel": lambda: cancel(ready, max(3, rounds // 3)),
+            "submits": lambda: submits(ready, 10.0),
+            "cold": lambda: cold(ready, max(3, rounds // 4)),
+            "at_rest": lambda: at_rest(ready, 10.0),
+        }
+        for name, part in parts.items():
+            if only in (None, name):
+                print(f"measuring {name} …", file=sys.stderr, flush=True)
+                found = await part()
+                report.update(found)
+                print(f"  {found}", file=sys.stderr, flush=True)
+    if only in (None, "version") and (ROOT / ".venv").exists():
+        report.update(version(5))
+    return report
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="tlfif bench", description="What TL-FIF adds to its engine.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--only", help="one part: ttft, throughput_1, throughput_4, cancel, submits, cold, at_rest")
+    parser.add_argument("--rounds", type=int, default=12, help="pairs per comparison (default 12)")
+    args = parser.parse_args()
+    report = asyncio.run(measure(args.only, args.rounds))
+    if args.json:
+        print(dump(report))
+    else:
+        for key, value in report.items():
+            print(f"{key:32} {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
