@@ -332,3 +332,17 @@ async def test_settings_are_shared_by_all_openers_of_a_file(open_sqlite: OpenSql
     await one.set_held(True)
     await one.set_idle_timeout(60.0)
     assert (await two.held(), await two.idle_timeout()) == (True, 60.0)
+
+
+async def test_the_situation_is_what_the_single_questions_answer(machine_store: MachineStore) -> None:
+    empty = await machine_store.situation()
+    assert (empty.latest, empty.active, empty.held, empty.idle_timeout_seconds) == (None, None, False, None)
+    await machine_store.create_intent(a_machine())
+    await machine_store.set_held(True)
+    await machine_store.set_idle_timeout(90.0)
+    now = await machine_store.situation()
+    assert now.active == now.latest == await machine_store.latest()
+    assert (now.held, now.idle_timeout_seconds) == (True, 90.0)
+    assert now.active is not None
+    await machine_store.mark_ended(now.active.id, state=MachineState.OFF, reason="done", now=5.0)
+    assert (await machine_store.situation()).active is None

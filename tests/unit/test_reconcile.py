@@ -13,7 +13,7 @@ from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.application.control_machine import start_machine, stop_machine
 from tlfif.application.end_machine import end_machine
-from tlfif.application.reconcile import CONFIRM_SECONDS, HeartbeatWatch, Reconciler
+from tlfif.application.reconcile import CONFIRM_SECONDS, HeartbeatWatch, Pace, Reconciler
 from tlfif.domain.errors import InvalidInputError, MachineError, ModelError
 from tlfif.domain.jobs import JobStatus
 from tlfif.domain.machine import MachineRecord, MachineState
@@ -75,7 +75,7 @@ class World:
 
 async def test_nothing_to_do() -> None:
     world = World()
-    assert not await world.router.tick()
+    assert await world.router.tick() is Pace.REST
     assert world.host.launches == 0
 
 
@@ -362,7 +362,7 @@ class TestAPerson:
         await world.router.tick()
         ended = await world.latest()
         assert (ended.state, ended.reason) == (MachineState.OFF, "stopped by you")
-        assert not await world.router.tick()
+        assert await world.router.tick() is Pace.REST
 
     async def test_stop_and_keep(self) -> None:
         world = World()

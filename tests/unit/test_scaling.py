@@ -92,6 +92,16 @@ def test_an_intent_without_a_handle_is_waited_for_and_then_closed() -> None:
     assert (action.kind, action.end_state) == (ActionKind.CONFIRM_ENDED, MachineState.BROKEN)
 
 
+def test_a_machine_that_vanished_is_not_said_to_have_ended_for_the_reason_it_was_started() -> None:
+    (served,) = decide(on(ready(reason="1 prompt waiting"), exists=False), POLICY, T0 + 9)
+    assert served.reason == "ended without being asked"
+    starting = ready(ready_at=None, state=MachineState.LOADING, reason="1 prompt waiting")
+    (never_ready,) = decide(on(starting, exists=False), POLICY, T0 + 9)
+    assert never_ready.reason == "ended before it was ready"
+    idle = ready(state=MachineState.STOPPING, reason="idle for 5 minutes")
+    assert decide(on(idle, exists=False), POLICY, T0 + 9)[0].reason == "idle for 5 minutes"
+
+
 @pytest.mark.parametrize(
     ("machine", "end"),
     [

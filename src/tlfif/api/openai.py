@@ -128,7 +128,7 @@ def _fault(event: Event) -> TlfifError:
 
 async def _whole(container: Container, job: Job) -> ChatCompletion:
     last: Event | None = None
-    async for batch in follow(job.id, after=0, jobs=container.jobs, clock=container.clock, beat_seconds=BEAT_SECONDS):
+    async for batch in follow(job.id, after=0, jobs=container.jobs, beat_seconds=BEAT_SECONDS):
         last = batch[-1] if batch else last
     if last is None or last.kind is not EventKind.SUCCEEDED:
         raise _fault(last) if last is not None else ConflictError("The job has no end.", code="job_lost")
@@ -157,7 +157,7 @@ async def _chunks(container: Container, job: Job, *, usage: bool) -> AsyncIterat
 
     yield chunk({"role": "assistant"})
     sent = False
-    async for batch in follow(job.id, after=0, jobs=container.jobs, clock=container.clock, beat_seconds=BEAT_SECONDS):
+    async for batch in follow(job.id, after=0, jobs=container.jobs, beat_seconds=BEAT_SECONDS):
         if not batch:
             yield b": alive\n\n"
         for event in batch:

@@ -36,11 +36,10 @@ async def describe_machine(
     *, jobs: JobStore, machines: MachineStore, models: ModelStore, policy: MachinePolicy, image: str, clock: Clock
 ) -> MachineStatus:
     """The state now. Asks only the stores, and no more of them than the answer needs: every prompt passes here."""
-    record = await machines.latest()
     counts = await jobs.counts()
-    held = await machines.held()
-    idle_timeout = await machines.idle_timeout() or policy.idle_timeout_seconds
-    open_record = record if record is not None and record.ended_at is None else None
+    situation = await machines.situation()
+    record, open_record, held = situation.latest, situation.active, situation.held
+    idle_timeout = situation.idle_timeout_seconds or policy.idle_timeout_seconds
     state = record.state if record is not None else MachineState.OFF
     now = clock.now()
     eta, idle_left = None, None

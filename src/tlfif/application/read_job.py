@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-from tlfif.domain.errors import InvalidInputError
 from tlfif.domain.events import Event, answer_text
 from tlfif.domain.jobs import Job
 from tlfif.ports.clock import Clock
@@ -30,32 +29,37 @@ async def next_events(job_id: str, *, after: int, wait: float, jobs: JobStore, c
     Returns at once at the end of an ended job. Raises NotFoundError, InvalidInputError ``cursor_past_end``.
     """
     deadline = clock.monotonic() + wait
+    waited = False
     while True:
         found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
         left = deadline - clock.monotonic()
-        if found or left <= 0 or (await jobs.get(job_id)).status.is_terminal:
+        if found or left <= 0 or (waited and await _ended_before(job_id, after, jobs)):
             return found
         await jobs.wait_events(job_id, after=after, timeout=left)
+        waited = True
 
 
-async def follow(
-    job_id: str, *, after: int, jobs: JobStore, clock: Clock, beat_seconds: float
-) -> AsyncIterator[list[Event]]:
-    """Batches of events until the last; an empty batch each ``beat_seconds`` without news, to show life."""
+async def follow(job_id: str, *, after: int, jobs: JobStore, beat_seconds: float) -> AsyncIterator[list[Event]]:
+    """Batches of events until the last; an empty batch each ``beat_seconds`` without news, to show life.
+
+    Two looks into the store per batch: this runs twenty times a second beside an engine that wants the processor.
+    """
+    found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
     while True:
-        found = await next_events(job_id, after=after, wait=beat_seconds, jobs=jobs, clock=clock)
-        yield found
         if found:
+            yield found
             after = found[-1].seq
             if found[-1].kind.is_terminal:
                 return
         elif await _ended_before(job_id, after, jobs):
             return
+        else:
+            yield []
+        await jobs.wait_events(job_id, after=after, timeout=beat_seconds)
+        found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
 
 
 async def _ended_before(job_id: str, after: int, jobs: JobStore) -> bool:
     """Whether the reader has the terminal event already."""
     job: Job = await jobs.get(job_id)
-    if after > job.last_seq:
-        raise InvalidInputError("The cursor is past the end of this answer.", code="cursor_past_end")
     return job.status.is_terminal and after >= job.last_seq

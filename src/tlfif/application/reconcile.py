@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from enum import Enum
 
 from tlfif.application.launch_machine import confirm_launch, launch_machine
 from tlfif.domain.errors import InvalidInputError, MachineError, ModelError
@@ -19,6 +20,17 @@ log = logging.getLogger(__name__)
 
 CONFIRM_SECONDS = 3.0
 """An intent that has no handle after this long was left behind by a control plane that died."""
+
+
+class Pace(Enum):
+    """What the next round is for."""
+
+    REST = "rest"
+    """No machine and no job."""
+    WATCH = "watch"
+    """A machine serves; prompts need nothing from the router."""
+    WORK = "work"
+    """A machine is on its way in or out, or a prompt waits for one."""
 
 
 @dataclass(slots=True)
@@ -55,13 +67,13 @@ class Reconciler:
     watch: HeartbeatWatch = field(default_factory=HeartbeatWatch)
     suspects: set[str] = field(default_factory=set)
 
-    async def tick(self) -> bool:
-        """One round. True while there is a machine or a job, so that the next round should come soon."""
+    async def tick(self) -> Pace:
+        """One round; returns how soon the next one is wanted."""
         now = self.clock.now()
         await self.jobs.reap(now=now)
         return await self.tick_running()
 
-    async def tick_running(self, *, launch: bool = True) -> bool:
+    async def tick_running(self, *, launch: bool = True) -> Pace:
         """The machine's part of a tick; with ``launch`` False nothing new is started (the server is ending)."""
         now = self.clock.now()
         seen = await self.observe()
@@ -73,19 +85,21 @@ class Reconciler:
             if action.kind is ActionKind.LAUNCH and not launch:
                 continue
             await self._act(action, seen.machine, now)
-        return seen.machine is not None or bool(seen.counts.queued or seen.counts.running)
+        if seen.machine is None:
+            return Pace.WORK if seen.counts.queued or seen.counts.running else Pace.REST
+        return Pace.WATCH if seen.machine.state is MachineState.READY else Pace.WORK
 
     async def observe(self) -> Observation:
         """What there is, as the store and the host tell it."""
-        machine = await self.machines.active()
         counts: QueueCounts = await self.jobs.counts()
+        situation = await self.machines.situation()
+        machine = situation.active
         exists = None
         failed, failed_at = 0, None
         if machine is None:
             if counts.queued:
                 failed = await self.machines.failed_starts()
-                last = await self.machines.latest()
-                failed_at = last.ended_at if last is not None else None
+                failed_at = situation.latest.ended_at if situation.latest is not None else None
         elif machine.handle is not None:
             exists = await self.host.alive(machine.handle)
         return Observation(
@@ -93,8 +107,8 @@ class Reconciler:
             machine=machine,
             exists=exists,
             heartbeat_age=self.watch.age(machine, self.clock.monotonic()),
-            idle_timeout_seconds=await self.machines.idle_timeout() or self.machine_policy.idle_timeout_seconds,
-            held=await self.machines.held(),
+            idle_timeout_seconds=situation.idle_timeout_seconds or self.machine_policy.idle_timeout_seconds,
+            held=situation.held,
             failed_starts=failed,
             last_failed_at=failed_at,
         )

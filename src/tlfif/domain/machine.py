@@ -116,6 +116,20 @@ class Directive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """The newest machine, open or ended, and what a person has set: ``held``, and idle seconds or None."""
+
+    latest: MachineRecord | None
+    held: bool
+    idle_timeout_seconds: float | None
+
+    @property
+    def active(self) -> MachineRecord | None:
+        """The open record, if any: only the newest can be."""
+        return self.latest if self.latest is not None and self.latest.ended_at is None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseTiming:
     """How long one phase of one start took."""
 

@@ -107,10 +107,13 @@ def _confirm(machine: MachineRecord, policy: MachinePolicy) -> Action:
     stopped_at = machine.stop_requested_at
     overdue = stopped_at is not None and stopped_at - machine.created_at > policy.launch_limit_seconds
     asked = stopped_at is not None or machine.drain_requested
+    # Until it is asked to end or says goodbye, the record's reason is why it was started.
+    told = asked or machine.state in {MachineState.STOPPING, MachineState.BROKEN}
+    why = machine.reason if told else ""
     if machine.state is MachineState.BROKEN or (machine.ready_at is None and (overdue or not asked)):
-        reason = machine.reason or "ended before it was ready"
+        reason = why or "ended before it was ready"
         return Action(kind=ActionKind.CONFIRM_ENDED, reason=reason, end_state=MachineState.BROKEN)
-    return Action(kind=ActionKind.CONFIRM_ENDED, reason=machine.reason or "ended without being asked")
+    return Action(kind=ActionKind.CONFIRM_ENDED, reason=why or "ended without being asked")
 
 
 def _must_end(seen: Observation, machine: MachineRecord, policy: MachinePolicy, now: float) -> Action | None:

@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from tlfif.api.embedded_server import EmbeddedServer
 from tlfif.application.end_machine import end_machine
+from tlfif.application.reconcile import Pace
 from tlfif.bootstrap.embedded import embedded_container
 from tlfif.bootstrap.home import Home, home_from_environment
 from tlfif.bootstrap.settings import Settings, load_settings
@@ -26,7 +27,7 @@ async def _serve(settings: Settings, port: int) -> None:
         settings.home,
         port=port,
         idle_exit_seconds=settings.server_idle_exit_seconds,
-        busy=lambda: router.busy,
+        busy=lambda: router.pace is not Pace.REST,
     )
     routing = asyncio.create_task(router.run())
     try:

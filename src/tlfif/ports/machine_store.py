@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming
+from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
 
 
 class MachineStore(ABC):
@@ -29,6 +29,10 @@ class MachineStore(ABC):
     @abstractmethod
     async def latest(self) -> MachineRecord | None:
         """The newest record, open or ended."""
+
+    @abstractmethod
+    async def situation(self) -> Situation:
+        """:meth:`latest`, :meth:`held` and :meth:`idle_timeout` in one look: every prompt and every tick asks."""
 
     @abstractmethod
     async def history(self, *, limit: int) -> list[MachineRecord]:

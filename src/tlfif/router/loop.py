@@ -4,7 +4,7 @@ import contextlib
 import logging
 from dataclasses import dataclass
 
-from tlfif.application.reconcile import Reconciler
+from tlfif.application.reconcile import Pace, Reconciler
 from tlfif.domain.errors import TlfifError
 from tlfif.domain.fault_place import place_of
 
@@ -27,7 +27,7 @@ class RouterLoop:
 
     reconciler: Reconciler
     tick_seconds: float
-    busy: bool = True
+    pace: Pace = Pace.WORK
     _ticks: int = 0
     _next_sweep: float = 0.0
     _next_purge: float = 0.0
@@ -38,11 +38,14 @@ class RouterLoop:
         while True:
             pause = self.tick_seconds
             try:
-                self.busy = await self.reconciler.tick()
+                self.pace = await self.reconciler.tick()
                 await self._housekeeping(clock.monotonic())
-                pause = self.tick_seconds if self.busy else self.tick_seconds * IDLE_FACTOR
+                if self.pace is Pace.WATCH:
+                    await clock.sleep(pause)
+                    continue
                 await clock.sleep(MIN_PAUSE_SECONDS)
-                await self.reconciler.jobs.wait_work(timeout=pause)
+                rest = IDLE_FACTOR if self.pace is Pace.REST else 1
+                await self.reconciler.jobs.wait_work(timeout=pause * rest)
             except TlfifError as error:
                 log.warning("router: %s: %s", error.code, error.message)
                 await clock.sleep(pause)

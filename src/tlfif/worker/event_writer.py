@@ -98,6 +98,8 @@ class EventWriter:
         lost = await self._jobs.append(writes, now=self._clock.now())
         for job_log in logs:
             job_log.confirm()
+            if job_log.buffer:
+                self._dirty.set()  # what came while the write before it had failed
         for job_log in logs:
             lease = job_log.lease
             # Meanwhile the job may have been claimed anew: only this lease's log is of no use.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming
+from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
 from tlfif.domain.machine_records import (
     asked_to_drain,
     asked_to_stop,
@@ -50,6 +50,10 @@ class MemoryMachineStore(MachineStore):
     async def latest(self) -> MachineRecord | None:
         """See :meth:`MachineStore.latest`."""
         return next(reversed(self._records.values()), None)
+
+    async def situation(self) -> Situation:
+        """See :meth:`MachineStore.situation`."""
+        return Situation(latest=await self.latest(), held=self._held, idle_timeout_seconds=self._idle_timeout)
 
     async def history(self, *, limit: int) -> list[MachineRecord]:
         """See :meth:`MachineStore.history`."""

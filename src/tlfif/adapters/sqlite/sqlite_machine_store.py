@@ -6,7 +6,7 @@ from dataclasses import astuple, fields
 from typing import Any
 
 from tlfif.adapters.sqlite.database import Database
-from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming
+from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
 from tlfif.domain.machine_records import (
     asked_to_drain,
     asked_to_stop,
@@ -60,6 +60,10 @@ class SqliteMachineStore(MachineStore):
     async def latest(self) -> MachineRecord | None:
         """See :meth:`MachineStore.latest`."""
         return await self._database.read(lambda c: _first(c, f"{_SELECT} ORDER BY position DESC LIMIT 1"))
+
+    async def situation(self) -> Situation:
+        """See :meth:`MachineStore.situation`."""
+        return await self._database.read(_situation)
 
     async def history(self, *, limit: int) -> list[MachineRecord]:
         """See :meth:`MachineStore.history`."""
@@ -131,6 +135,14 @@ class SqliteMachineStore(MachineStore):
             _store(connection, change(record))
 
         await self._database.write(work, durable=True)
+
+
+def _situation(connection: sqlite3.Connection) -> Situation:
+    return Situation(
+        latest=_first(connection, f"{_SELECT} ORDER BY position DESC LIMIT 1"),
+        held=bool(_setting(connection, _HELD)),
+        idle_timeout_seconds=_setting(connection, _IDLE_TIMEOUT),
+    )
 
 
 def _record(row: tuple[Any, ...]) -> MachineRecord:

@@ -166,10 +166,8 @@ def _event_id(text: str) -> int:
 
 
 async def _stream(container: Container, job_id: str, after: int) -> AsyncIterator[bytes]:
-    waiting = True
-    async for batch in follow(
-        job_id, after=after, jobs=container.jobs, clock=container.clock, beat_seconds=BEAT_SECONDS
-    ):
+    waiting = after <= 1  # event 1 says "queued"
+    async for batch in follow(job_id, after=after, jobs=container.jobs, beat_seconds=BEAT_SECONDS):
         if batch:
             waiting = batch[-1].kind == "queued" or batch[-1].kind == "restarted"
             yield b"".join(sse(event) for event in batch)
