@@ -45,8 +45,9 @@ async def describe_machine(
     eta, idle_left = None, None
     if open_record is not None and state is MachineState.READY:
         eta = 0.0
-        if open_record.idle_since is not None:
-            idle_left = round(max(0.0, open_record.idle_since + idle_timeout - now), 1)
+        if not counts.running:
+            # The machine says since when it is idle with its next heartbeat; until then: since now.
+            idle_left = round(max(0.0, (open_record.idle_since or now) + idle_timeout - now), 1)
     elif open_record is not None and state in STARTING:
         history = await machines.phase_timings(model=open_record.model, image=image, limit=HISTORY_STARTS)
         elapsed = max(0.0, now - (open_record.phase_started_at or now))

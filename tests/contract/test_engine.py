@@ -1,0 +1,423 @@
+"""What every engine owes, over the fake, a scripted server, and llama.cpp itself; and how its process lives."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from tests.fakes.engine import FakeEngine
+from tests.fakes.openai_server import DONE, WHOLE, Say, event, piece, refuses, says, serving, usage
+from tests.waiting import wait_until
+from tlfif.adapters.engines.openai_engine import OpenAIEngine
+from tlfif.adapters.local.llama_engine_process import EngineSpec, LlamaEngineProcess
+from tlfif.adapters.local.model_wheel import ModelWheel
+from tlfif.domain.errors import EngineGoneError, EngineRejectedError
+from tlfif.domain.jobs import FinishReason, GenerationRequest, Message
+from tlfif.domain.models import SMOLLM2, WheelSource
+from tlfif.ports.engine import Chunk, Engine
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SLOTS = 2
+CONTEXT = 512
+ENGINE_MODULE = "tlfif.entrypoints.engine"
+
+
+def asking(prompt: str = "What is a cloud computer?", *, max_tokens: int = 24, seed: int | None = 1):
+    return GenerationRequest(
+        model="smollm2",
+        messages=(Message(role="user", content=prompt),),
+        max_tokens=max_tokens,
+        temperature=0.0,
+        seed=seed,
+    )
+
+
+async def whole(engine: Engine, request: GenerationRequest | None = None) -> list[Chunk]:
+    async with aclosing(engine.generate(request or asking())) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+def text(chunks: list[Chunk]) -> str:
+    return "".join(chunk.text for chunk in chunks)
+
+
+def small_model() -> Path:
+    assert isinstance(SMOLLM2.source, WheelSource)
+    found = ModelWheel(pip_command=()).installed(SMOLLM2.source)
+    assert found is not None, "install the development requirements: the small model comes with them"
+    return found
+
+
+def llama(folder: Path, model: Path | None = None, mark: str = "contract") -> LlamaEngineProcess:
+    return LlamaEngineProcess(
+        EngineSpec(
+            model_name="smollm2",
+            model_path=str(model or small_model()),
+            context_tokens=CONTEXT,
+            slots=SLOTS,
+            log_path=folder / "engine.log",
+            mark=("--machine-id", mark),
+        )
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _source_on_path() -> Iterator[None]:
+    """For the processes that are started here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
+        yield
+
+
+GetLlama = Callable[[], Awaitable[OpenAIEngine]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def llama_engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GetLlama]:
+    """llama.cpp, started when first asked for and shared by this file's tests."""
+    process = llama(tmp_path_factory.mktemp("engine"))
+    started: list[OpenAIEngine] = []
+
+    async def get() -> OpenAIEngine:
+        if not started:
+            started.append(OpenAIEngine(await process.start()))
+        return started[0]
+
+    yield get
+    for engine in started:
+        await engine.close()
+    await process.stop()
+
+
+@asynccontextmanager
+async def scripted_engine() -> AsyncIterator[OpenAIEngine]:
+    """A well-behaved server that counts to ``max_tokens``."""
+
+    async def answer(say: Say) -> None:
+        wanted = server.bodies[-1]["max_tokens"]
+        await says(*(piece(f"word{n} ") for n in range(wanted)), piece(None, "length"), usage(5, wanted), DONE)(say)
+
+    async with serving(answer) as server:
+        engine = OpenAIEngine(server.address)
+        yield engine
+        await engine.close()
+
+
+@pytest_asyncio.fixture(
+    loop_scope="module", params=["fake", "scripted", pytest.param("llama", marks=pytest.mark.engine)]
+)
+async def engine(request: pytest.FixtureRequest, llama_engine: GetLlama) -> AsyncIterator[Engine]:
+    """An engine that is up; only the one under test is built."""
+    if request.param == "fake":
+        yield FakeEngine(["A ", "cloud ", "computer "] + ["is "] * 40)
+    elif request.param == "llama":
+        yield await llama_engine()
+    else:
+        async with scripted_engine() as scripted:
+            yield scripted
+
+
+class TestEveryEngine:
+    async def test_an_answer_is_text_and_one_last_chunk_with_the_counts(self, engine: Engine) -> None:
+        chunks = await whole(engine)
+        assert text(chunks).strip()
+        assert all(chunk.text and chunk.finish_reason is None for chunk in chunks[:-1])
+        last = chunks[-1]
+        assert last.finish_reason in {FinishReason.STOP, FinishReason.LENGTH}
+        assert last.prompt_tokens
+        assert last.completion_tokens
+        assert last.completion_tokens >= len(chunks) - 1
+
+    async def test_the_limit_is_kept_and_named(self, engine: Engine) -> None:
+        last = (await whole(engine, asking(max_tokens=5)))[-1]
+        assert (last.finish_reason, last.completion_tokens) == (FinishReason.LENGTH, 5)
+
+    async def test_the_same_seed_gives_the_same_answer(self, engine: Engine) -> None:
+        assert text(await whole(engine)) == text(await whole(engine))
+
+    async def test_closing_the_stream_frees_the_slot(self, engine: Engine) -> None:
+        for _ in range(SLOTS * 2):
+            async with aclosing(engine.generate(asking(max_tokens=400))) as chunks:
+                async for _ in chunks:
+                    break
+        async with asyncio.timeout(20):
+            assert await whole(engine, asking(max_tokens=2))
+
+    async def test_several_at_once_do_not_mix(self, engine: Engine) -> None:
+        async with asyncio.timeout(60):
+            answers = await asyncio.gather(*(whole(engine, asking(max_tokens=8)) for _ in range(SLOTS * 2)))
+        assert all(chunks[-1].completion_tokens == 8 for chunks in answers)
+
+    async def test_one_interrupted_leaves_the_others_alone(self, engine: Engine) -> None:
+        going_on = asyncio.create_task(whole(engine, asking(max_tokens=30)))
+        async with aclosing(engine.generate(asking("Name three colours.", max_tokens=400))) as chunks:
+            async for _ in chunks:
+                break
+        async with asyncio.timeout(60):
+            assert (await going_on)[-1].finish_reason is not None
+
+
+class TestBroken:
+    """Each fault of a server, translated: will repeating help or not?"""
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            says(piece("A "), piece("clo")),
+            says(),
+            says(piece("A ")[:-1]),
+            says(b"data: {not json}\n\n"),
+            says(b"data: null\n\n"),
+            says(b"data: 5\n\n"),
+            says(b'data: "error"\n\n'),
+            says(b"data: []\n\n"),
+            says(event({"choices": [{"finish_reason": None}]})),
+            says(event({"choices": [{"finish_reason": None, "delta": None}]})),
+            says(event({"choices": [{"delta": {"content": "x"}}]})),
+            says(event({"choices": "none"})),
+            says(event({"hello": "world"})),
+            says(b"data: \xff\xfe\n\n"),
+            says(piece("A "), event({"error": {"code": 500, "message": "out of memory"}})),
+            says(event({"error": "something"})),
+            says(DONE),
+            says(head=b"not http at all\r\n\r\n"),
+            says(head=b""),
+            refuses(500, b'{"error":{"message":"broken"}}'),
+            refuses(503, b'{"error":{"message":"Loading model"}}'),
+            refuses(502, b"<html>", b"text/html"),
+            refuses(401, b'{"error":{"message":"Invalid API Key"}}'),
+            refuses(404, b""),
+            refuses(400, b"squeezed", b"application/json", b"content-encoding: gzip"),
+        ],
+    )
+    async def test_gone(self, script) -> None:
+        async with serving(script) as server:
+            engine = OpenAIEngine(server.address)
+            with pytest.raises(EngineGoneError) as caught:
+                await whole(engine)
+            await engine.close()
+        assert caught.value.message
+
+    @pytest.mark.parametrize(
+        ("script", "said"),
+        [
+            (refuses(400, b'{"error":{"code":400,"message":"too long"}}'), "too long"),
+            (refuses(422, b"[]"), "status 422"),
+            (refuses(400, b"<html>", b"text/html"), "status 400"),
+            (says(piece("A "), event({"error": {"code": 400, "message": "bad grammar"}})), "bad grammar"),
+        ],
+    )
+    async def test_rejected(self, script, said: str) -> None:
+        async with serving(script) as server:
+            engine = OpenAIEngine(server.address)
+            with pytest.raises(EngineRejectedError, match=said):
+                await whole(engine)
+            await engine.close()
+
+    async def test_nobody_there(self) -> None:
+        async with serving(says()) as server:
+            address = server.address
+        engine = OpenAIEngine(address)
+        with pytest.raises(EngineGoneError):
+            await whole(engine)
+        await engine.close()
+
+    async def test_a_fake_that_breaks_breaks_the_same_way(self) -> None:
+        engine = FakeEngine(fault=EngineGoneError("The engine went away."), fault_after=2)
+        with pytest.raises(EngineGoneError):
+            await whole(engine)
+        assert engine.streams == 0
+
+
+class TestOddButRight:
+    """What a server may do and some do."""
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+    @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+    async def test_pieces_cut_anywhere(self, size: int, line_end: bytes) -> None:
+        said = (piece("Zoë ") + piece("漢🦙") + piece(None, "stop") + usage(5, 2) + DONE).replace(b"\n", line_end)
+        cut = [said[start : start + size] for start in range(0, len(said), size)]
+        async with serving(says(*cut)) as server:
+            engine = OpenAIEngine(server.address)
+            chunks = await whole(engine)
+            await engine.close()
+        assert text(chunks) == "Zoë 漢🦙"
+        assert (chunks[-1].prompt_tokens, chunks[-1].completion_tokens) == (5, 2)
+
+    async def test_empty_deltas_comments_and_other_fields(self) -> None:
+        said = [
+            b": ping\n\n",
+            b"event: message\n" + piece(""),
+            piece(None),
+            b"id: 7\nretry: 5\n" + piece("A "),
+            event({"choices": []}),
+            event({"choices": [{"delta": {}, "finish_reason": None}]}),
+            event({"choices": [{"delta": {"role": "assistant"}, "finish_reason": None}]}),
+            piece("cloud.", "stop"),
+            DONE,
+            piece("after the end"),
+        ]
+        async with serving(says(*said)) as server:
+            engine = OpenAIEngine(server.address)
+            chunks = await whole(engine)
+            await engine.close()
+        assert [chunk.text for chunk in chunks] == ["A ", "cloud.", ""]
+        assert chunks[-1] == Chunk(finish_reason=FinishReason.STOP)
+
+    async def test_no_done_at_the_end(self) -> None:
+        async with serving(says(piece("A "), piece(None, "length"), usage(1, 1))) as server:
+            engine = OpenAIEngine(server.address)
+            chunks = await whole(engine)
+            await engine.close()
+        assert chunks[-1] == Chunk(finish_reason=FinishReason.LENGTH, prompt_tokens=1, completion_tokens=1)
+
+    @pytest.mark.parametrize("usage_block", [None, [], "many", {"prompt_tokens": 3}])
+    async def test_counts_that_are_none(self, usage_block: object) -> None:
+        said = (piece("A"), piece(None, "stop"), event({"choices": [], "usage": usage_block}), DONE)
+        async with serving(says(*said)) as server:
+            engine = OpenAIEngine(server.address)
+            last = (await whole(engine))[-1]
+            await engine.close()
+        assert last.completion_tokens is None
+
+    async def test_closing_hangs_up(self) -> None:
+        """That is how a server learns that the slot is free."""
+
+        async def endless(say: Say) -> None:
+            await says(piece("A "))(say)
+            await asyncio.Event().wait()
+
+        async with serving(endless) as server:
+            engine = OpenAIEngine(server.address)
+            async with aclosing(engine.generate(asking())) as chunks:
+                async for _ in chunks:
+                    break
+                assert server.playing == 1
+            await wait_until(lambda: server.left, "the server sees the caller leave")
+            assert server.playing == 0
+            await engine.close()
+
+    async def test_what_is_asked(self) -> None:
+        async with serving(says(WHOLE)) as server:
+            for name in (None, "tinyllama"):
+                engine = OpenAIEngine(server.address, model_name=name)
+                await whole(engine, asking("Hi", max_tokens=9, seed=None if name else 3))
+                await engine.close()
+        first, second = server.bodies
+        assert first == {
+            "messages": [{"role": "user", "content": "Hi"}],
+            "max_tokens": 9,
+            "temperature": 0.0,
+            "seed": 3,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        assert second["model"] == "tinyllama"
+        assert "seed" not in second
+        assert set(server.keys) == {"bearer a-key"}
+
+
+@pytest.mark.engine
+class TestLlama:
+    """llama.cpp as a process of its own."""
+
+    async def test_a_prompt_over_the_context_is_rejected(self, llama_engine: GetLlama) -> None:
+        engine = await llama_engine()
+        with pytest.raises(EngineRejectedError):
+            await whole(engine, asking("cloud " * CONTEXT))
+        assert await whole(engine, asking(max_tokens=2)), "and it goes on"
+
+    async def test_killed_while_it_answers(self, tmp_path: Path) -> None:
+        process = llama(tmp_path)
+        address = await process.start()
+        engine = OpenAIEngine(address)
+        assert address.pid is not None
+        waiting = asyncio.create_task(process.wait())
+
+        async def kill_half_way() -> None:
+            async with aclosing(engine.generate(asking(max_tokens=400))) as chunks:
+                async for chunk in chunks:
+                    if chunk.text:
+                        psutil.Process(address.pid).kill()
+
+        with pytest.raises(EngineGoneError):
+            await kill_half_way()
+        async with asyncio.timeout(5):
+            assert await waiting != 0
+        with pytest.raises(EngineGoneError):
+            await whole(engine)
+        await engine.close()
+        await process.stop()
+        again = await process.start()
+        assert again.pid != address.pid
+        assert again.api_key != address.api_key
+        await process.stop()
+        assert not psutil.pid_exists(again.pid or 0)
+
+    async def test_stop_twice_and_before_the_start(self, tmp_path: Path) -> None:
+        process = llama(tmp_path)
+        await process.stop()
+        assert await process.wait() == 0
+        await process.spawn()
+        await process.stop()
+        await process.stop()
+        assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(p.info["cmdline"])]
+
+    @pytest.mark.parametrize("content", [b"", b"GGUF", b"not a model at all" * 1000, None])
+    async def test_a_file_that_is_no_model(self, tmp_path: Path, content: bytes | None) -> None:
+        model = tmp_path / "bad.gguf"
+        if content is not None:
+            model.write_bytes(content)
+        process = llama(tmp_path, model)
+        async with asyncio.timeout(30):
+            with pytest.raises(EngineGoneError, match="The engine ended before it was ready"):
+                await process.start()
+        assert await process.wait() == 0, "nothing is left"
+
+    @pytest.mark.parametrize("moment", ["loading", "up"])
+    async def test_it_does_not_outlive_its_supervisor(self, tmp_path: Path, moment: str) -> None:
+        supervisor = f"""
+import asyncio, os, signal
+from pathlib import Path
+from tlfif.adapters.local.llama_engine_process import EngineSpec, LlamaEngineProcess
+async def main():
+    process = LlamaEngineProcess(EngineSpec(model_name="m", model_path={str(small_model())!r},
+        context_tokens=256, slots=1, log_path=Path({str(tmp_path / "engine.log")!r}),
+        mark=("--machine-id", "orphan-{moment}")))
+    await process.spawn()
+    if {moment == "up"}:
+        await process.start()
+    print("there", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+        done = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", supervisor], capture_output=True, check=False, timeout=60
+        )
+        assert done.stdout == b"there\n", done.stderr
+
+        def left() -> bool:
+            lines = [p.info["cmdline"] or [] for p in psutil.process_iter(["cmdline"])]
+            return any(f"orphan-{moment}" in line for line in lines)
+
+        await wait_until(lambda: not left(), "the engine is gone")
+
+    async def test_the_key_is_not_on_the_command_line_and_is_wanted(self, tmp_path: Path) -> None:
+        process = llama(tmp_path)
+        address = await process.start()
+        assert address.api_key not in " ".join(psutil.Process(address.pid).cmdline())
+        assert address.base_url.startswith("http://127.0.0.1:")
+        listening = {c.laddr.ip for c in psutil.Process(address.pid).net_connections("inet") if c.status == "LISTEN"}
+        assert listening == {"127.0.0.1"}
+        stranger = OpenAIEngine(type(address)(base_url=address.base_url, api_key="guess", pid=None))
+        with pytest.raises(EngineGoneError):
+            await whole(stranger)
+        await stranger.close()
+        await process.stop()

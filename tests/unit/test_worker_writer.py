@@ -1,0 +1,160 @@
+"""Text on its way into the event log: the first at once, the rest in batches, each word once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.builders import T0, running, succeeded
+from tests.fakes.clock import FakeClock, FakeIds
+from tlfif.adapters.memory.memory_job_store import MemoryJobStore
+from tlfif.domain.errors import LeaseLostError, StorageError
+from tlfif.domain.events import EventKind
+from tlfif.domain.jobs import DeltaWrite, JobStatus, Lease, Outcome
+from tlfif.worker import event_writer
+from tlfif.worker.event_writer import EventWriter
+
+
+class Store(MemoryJobStore):
+    """Counts writes; ``faults`` says for the next ones whether they fail before or after they took effect."""
+
+    def __init__(self) -> None:
+        super().__init__(FakeIds())
+        self.writes: list[list[str]] = []
+        self.faults: list[str] = []
+
+    async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "before":
+            raise StorageError("The disk is full.")
+        self.writes.append([write.text for write in writes])
+        lost = await super().append(writes, now=now)
+        if fault == "after":
+            raise StorageError("The disk went away after it had written.")
+        return lost
+
+    async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "before":
+            raise StorageError("The disk is full.")
+        await super().finish(lease, seq=seq, text=text, outcome=outcome, now=now)
+        if fault == "after":
+            raise StorageError("The disk went away after it had written.")
+
+    async def deltas(self, job_id: str = "job_1") -> list[str]:
+        events = await self.events(job_id, after=0, limit=1000)
+        return [str(e.data["text"]) for e in events if e.kind is EventKind.DELTA]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def writing(store: Store, lost: list[Lease] | None = None) -> AsyncIterator[EventWriter]:
+    writer = EventWriter(store, FakeClock(auto_advance=True), on_lost=(lost if lost is not None else []).append)
+    task = asyncio.create_task(writer.run())
+    try:
+        yield writer
+        assert not task.done()
+    finally:
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+    assert task.cancelled()
+
+
+async def test_the_first_text_does_not_wait_for_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_writer, "BATCH_SECONDS", 1000.0)
+    store = Store()
+    lease = await running(store)
+    async with writing(store) as writer:
+        log = writer.open(lease, next_seq=3)
+        writer.emit(log, "A ")
+        await until(lambda: store.writes == [["A "]])
+        writer.emit(log, "clo")
+        writer.emit(log, "ud")
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert store.writes == [["A "]], "what follows waits for its batch"
+        await writer.finish(log, succeeded())
+    assert await store.deltas() == ["A ", "cloud"]
+
+
+async def test_all_jobs_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_writer, "BATCH_SECONDS", 0.01)
+    store = Store()
+    leases = [await running(store, job_id) for job_id in ("job_1", "job_2")]
+    async with writing(store) as writer:
+        logs = [writer.open(lease, next_seq=3) for lease in leases]
+        for log in logs:
+            writer.emit(log, "first ")
+        await until(lambda: len(store.writes) == 1)
+        for log in logs:
+            writer.emit(log, "second")
+        await until(lambda: len(store.writes) == 2)
+    assert store.writes == [["first ", "first "], ["second", "second"]]
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_a_write_that_failed_is_repeated_and_written_once(fault: str) -> None:
+    store = Store()
+    lease = await running(store)
+    async with writing(store) as writer:
+        log = writer.open(lease, next_seq=3)
+        store.faults = [fault, fault]
+        writer.emit(log, "A ")
+        await until(lambda: not store.faults)
+        writer.emit(log, "cloud")
+        await until(lambda: log.pending is None and not log.buffer)
+        await writer.finish(log, succeeded())
+    assert "".join(await store.deltas()) == "A cloud"
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_an_end_that_failed_is_repeated_and_written_once(fault: str) -> None:
+    store = Store()
+    lease = await running(store)
+    async with writing(store) as writer:
+        log = writer.open(lease, next_seq=3)
+        log.buffer.append("A cloud")
+        store.faults = [fault, fault]
+        await writer.finish(log, succeeded())
+        writer.close(log)
+    assert await store.deltas() == ["A cloud"]
+    events = await store.events("job_1", after=0, limit=99)
+    assert [event.kind.is_terminal for event in events].count(True) == 1
+
+
+async def test_a_lost_lease_is_told_once_and_its_text_dropped() -> None:
+    store = Store()
+    lost: list[Lease] = []
+    theirs, mine = await running(store, "job_1"), await running(store, "job_2")
+    async with writing(store, lost) as writer:
+        logs = [writer.open(lease, next_seq=3) for lease in (theirs, mine)]
+        await store.release(theirs, reason="taken away", count_attempt=True, now=T0)
+        for log in logs:
+            writer.emit(log, "text")
+        await until(lambda: lost == [theirs])
+        writer.emit(logs[0], "more")
+        await writer.finish(logs[1], succeeded())
+        with pytest.raises(LeaseLostError):
+            await writer.finish(logs[0], succeeded())
+    assert lost == [theirs]
+    assert await store.deltas("job_1") == []
+    assert await store.deltas("job_2") == ["text"]
+
+
+async def test_giving_back_drops_what_was_not_written() -> None:
+    store = Store()
+    lease = await running(store)
+    async with writing(store) as writer:
+        log = writer.open(lease, next_seq=3)
+        log.buffer.append("half a wo")
+        assert await writer.release(log, reason="ending", count_attempt=False) is JobStatus.QUEUED
+        writer.close(log)
+    assert await store.deltas() == []
