@@ -74,6 +74,8 @@ async def test_stop_that_keeps_jobs_starts_nothing_until_asked(desk: Desk) -> No
     assert (await desk.machine())["held"]
     await desk.read(reader, wait=0)
     assert reader.kinds[-1] == "restarted"
+    kept = (await desk.call("GET", f"/v1/jobs/{reader.job_id}")).json()
+    assert (kept["status"], kept["attempt"]) == ("queued", 0), "a person's stop is no failed attempt"
     assert (await desk.call("POST", "/v1/machine/start")).status_code == 202
     await desk.read_while(reader, lambda: reader.kinds[-1] != "delta")
     await desk.cancel(reader)

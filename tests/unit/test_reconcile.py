@@ -130,21 +130,23 @@ async def test_a_model_that_cannot_be_used_fails_its_prompts_and_lets_others_thr
 
 
 @pytest.mark.parametrize(
-    ("code", "state", "failures"),
+    ("code", "state", "failures", "pause"),
     [
-        ("machine_failed", MachineState.BROKEN, 1),
-        ("no_capacity", MachineState.NO_CAPACITY, 0),
-        ("no_quota", MachineState.NO_QUOTA, 0),
+        ("machine_failed", MachineState.BROKEN, 1, 2.0),
+        ("no_capacity", MachineState.NO_CAPACITY, 0, 120.0),
+        ("no_quota", MachineState.NO_QUOTA, 0, 900.0),
     ],
 )
-async def test_a_refused_launch_is_recorded_and_tried_again(code: str, state: MachineState, failures: int) -> None:
+async def test_a_refused_launch_is_recorded_and_tried_again(
+    code: str, state: MachineState, failures: int, pause: float
+) -> None:
     world = World(host=FakeMachineHost(refusals=[MachineError("Refused.", code=code)]))
-    await submit(world.jobs)
+    await world.jobs.submit(a_new_job("job_1", wait_seconds=3600.0), now=T0, max_queued=10)
     await world.router.tick()
     record = await world.latest()
     assert (record.state, record.reason) == (state, "Refused.")
     assert await world.machines.failed_starts() == failures
-    world.clock.advance(60)
+    world.clock.advance(pause)
     await world.router.tick()
     assert len(world.host.existing) == 1
     assert await world.status() is JobStatus.QUEUED

@@ -70,17 +70,17 @@ def test_held_launches_nothing() -> None:
 
 @pytest.mark.parametrize(("failed", "pause"), [(1, 2.0), (2, 4.0)])
 def test_a_failed_start_is_repeated_after_a_pause_that_doubles(failed: int, pause: float) -> None:
-    seen = off(failed_starts=failed, last_failed_at=T0)
+    seen = off(failed_starts=failed, last_ended_at=T0)
     assert kinds(seen, T0 + pause - 0.01) == []
     assert kinds(seen, T0 + pause) == [ActionKind.LAUNCH]
 
 
 def test_a_clock_that_jumped_back_does_not_stretch_the_pause() -> None:
-    assert kinds(off(failed_starts=1, last_failed_at=T0), T0 - 600) == [ActionKind.LAUNCH]
+    assert kinds(off(failed_starts=1, last_ended_at=T0), T0 - 600) == [ActionKind.LAUNCH]
 
 
 def test_three_failed_starts_fail_the_waiting_prompts() -> None:
-    (action,) = decide(off(failed_starts=3, last_failed_at=T0), POLICY, T0)
+    (action,) = decide(off(failed_starts=3, last_ended_at=T0), POLICY, T0)
     assert (action.kind, action.model) == (ActionKind.FAIL_QUEUED, "smollm2-135m")
     assert "3 times" in action.reason
 
@@ -236,3 +236,17 @@ def test_whatever_is_seen_one_thing_at_most_is_done(
         if action.kind in {ActionKind.TERMINATE, ActionKind.FORCE}:
             assert handle is not None
             assert exists
+
+
+@pytest.mark.parametrize(
+    ("state", "pause"),
+    [
+        (MachineState.NO_CAPACITY, POLICY.no_capacity_pause_seconds),
+        (MachineState.NO_QUOTA, POLICY.no_quota_pause_seconds),
+    ],
+)
+def test_a_cloud_that_has_nothing_is_not_hammered(state: MachineState, pause: float) -> None:
+    seen = off(last_ended_at=T0, last_state=state)
+    assert kinds(seen, T0 + pause - 1) == []
+    assert kinds(seen, T0 + pause) == [ActionKind.LAUNCH]
+    assert kinds(off(last_ended_at=T0, last_state=MachineState.OFF), T0) == [ActionKind.LAUNCH]

@@ -112,13 +112,17 @@ class EmbeddedServer:
             timeout_keep_alive=75,
         )
         self._server = _Listener(config)
+        self._fault: StorageError | None = None
 
     def stop(self) -> None:
         """End soon: answer what is being answered, then leave."""
         self._server.should_exit = True
 
     async def run(self) -> None:
-        """Serve. The address file exists exactly while requests are answered."""
+        """Serve. The address file exists exactly while requests are answered.
+
+        Raises StorageError where it cannot be written: a server that nobody finds must not stay.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             # Windows' loop has no signal handlers; there the server is ended through the API.
@@ -132,11 +136,18 @@ class EmbeddedServer:
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
             self._home.server.unlink(missing_ok=True)
+        if self._fault is not None:
+            raise self._fault
 
     async def _watch(self) -> None:
         await self._server.listening.wait()
         address = {"pid": os.getpid(), "port": self._port, "version": __version__}
-        write_private(self._home.server, json.dumps(address))
+        try:
+            write_private(self._home.server, json.dumps(address))
+        except OSError as error:
+            self._fault = StorageError(f"The file {self._home.server.name} cannot be written: {error}")
+            self.stop()
+            return
         log.info("server: listening on %s:%d", LOOPBACK, self._port)
         while True:
             await asyncio.sleep(min(5.0, self._idle_exit / 4))

@@ -75,8 +75,11 @@ async def stop_machine(
     if record is not None:
         await machines.mark_stopping(record.id, reason=STOPPED_BY_PERSON, now=now)
         if record.handle is not None:
-            await host.terminate(record.handle, force=True)
-        await jobs.abandon(record.id, reason="the machine was stopped", now=now)
+            # Asked politely, the worker gives its jobs back without counting an attempt, in a fraction of a second;
+            # the router's next ticks use force where that does not happen.
+            await host.terminate(record.handle, force=not requeue)
+        if not requeue:
+            await jobs.abandon(record.id, reason="the machine was stopped", now=now)
     return StopResult(
         was_running=record is not None,
         cancelled=() if requeue else tuple(waiting),

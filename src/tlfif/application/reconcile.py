@@ -95,11 +95,12 @@ class Reconciler:
         situation = await self.machines.situation()
         machine = situation.active
         exists = None
-        failed, failed_at = 0, None
+        failed, ended_at, last_state = 0, None, None
         if machine is None:
             if counts.queued:
                 failed = await self.machines.failed_starts()
-                failed_at = situation.latest.ended_at if situation.latest is not None else None
+                last = situation.latest
+                ended_at, last_state = (last.ended_at, last.state) if last is not None else (None, None)
         elif machine.handle is not None:
             exists = await self.host.alive(machine.handle)
         return Observation(
@@ -110,7 +111,8 @@ class Reconciler:
             idle_timeout_seconds=situation.idle_timeout_seconds or self.machine_policy.idle_timeout_seconds,
             held=situation.held,
             failed_starts=failed,
-            last_failed_at=failed_at,
+            last_ended_at=ended_at,
+            last_state=last_state,
         )
 
     async def _act(self, action: Action, machine: MachineRecord | None, now: float) -> None:
@@ -133,6 +135,9 @@ class Reconciler:
 
     async def _launch(self, model: str, reason: str, now: float) -> None:
         try:
+            await self.models.checked_file(model)
+            if not (await self.jobs.counts()).queued or await self.machines.held():
+                return  # reading a large file takes seconds; a person may have stopped it all meanwhile
             await launch_machine(
                 model,
                 reason=reason,

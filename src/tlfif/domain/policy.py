@@ -49,5 +49,9 @@ class MachinePolicy:
     max_failed_starts: int = 3
     failed_start_backoff_seconds: float = 2.0
     """Doubled with each failed start in a row."""
+    no_capacity_pause_seconds: float = 120.0
+    """Nothing free at the cloud: asked again after this long, the prompts wait."""
+    no_quota_pause_seconds: float = 900.0
+    """A quota is raised by people, not by asking again."""
     engine_slots: int = 4
     """Answers generated at once (continuous batching)."""

@@ -14,7 +14,7 @@ class Observation:
 
     ``machine`` is the open record, if any. ``exists`` is what the host says of it (None: nothing was launched under
     this record yet). ``heartbeat_age`` is seconds since its last beat, measured by a clock that does not jump.
-    ``failed_starts`` in a row, the last one at ``last_failed_at``.
+    ``failed_starts`` in a row. The last machine ended at ``last_ended_at`` and shows ``last_state``.
     """
 
     counts: QueueCounts
@@ -24,7 +24,8 @@ class Observation:
     idle_timeout_seconds: float
     held: bool = False
     failed_starts: int = 0
-    last_failed_at: float | None = None
+    last_ended_at: float | None = None
+    last_state: MachineState | None = None
 
 
 class ActionKind(StrEnum):
@@ -67,13 +68,20 @@ def _decide_off(seen: Observation, policy: MachinePolicy, now: float) -> tuple[A
                 reason=f"The machine failed to start {seen.failed_starts} times in a row.",
             ),
         )
-    if seen.failed_starts and seen.last_failed_at is not None:
-        pause = policy.failed_start_backoff_seconds * 2 ** (seen.failed_starts - 1)
-        if 0 <= now - seen.last_failed_at < pause:
-            return ()
+    if seen.last_ended_at is not None and 0 <= now - seen.last_ended_at < _pause(seen, policy):
+        return ()
     waiting = seen.counts.queued
     reason = f"{waiting} prompt{'s' if waiting != 1 else ''} waiting"
     return (Action(kind=ActionKind.LAUNCH, model=model, reason=reason),)
+
+
+def _pause(seen: Observation, policy: MachinePolicy) -> float:
+    """Seconds to let pass after the last machine's end: none after a good one."""
+    if seen.last_state is MachineState.NO_CAPACITY:
+        return policy.no_capacity_pause_seconds
+    if seen.last_state is MachineState.NO_QUOTA:
+        return policy.no_quota_pause_seconds
+    return policy.failed_start_backoff_seconds * 2 ** (seen.failed_starts - 1) if seen.failed_starts else 0.0
 
 
 def _decide_running(seen: Observation, machine: MachineRecord, policy: MachinePolicy, now: float) -> tuple[Action, ...]:

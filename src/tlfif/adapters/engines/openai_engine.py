@@ -96,7 +96,7 @@ async def _sse_data(response: httpx2.Response) -> AsyncIterator[bytes]:
 
 
 def _refusal(status: int, body: bytes) -> EngineError:
-    if status in {401, 404} or status >= 500:
+    if status in {401, 404, 408, 429} or status >= 500:
         return EngineGoneError(f"The engine answered with status {status}.")
     try:
         message = str(json.loads(body)["error"]["message"])

@@ -42,8 +42,12 @@ class DoorbellListener(asyncio.DatagramProtocol):
         if self._tried:
             return
         self._tried = True
-        with suppress(OSError, StorageError):
-            await self._listen()
+        try:
+            with suppress(OSError, StorageError):
+                await self._listen()
+        except asyncio.CancelledError:
+            self._tried = False  # the next who waits listens
+            raise
 
     def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002  # asyncio's name for it
         """A hint came, from whomever: it only makes tasks look at the file."""
