@@ -30,6 +30,7 @@ class Desk:
             **os.environ,
             "TLFIF_HOME": str(home),
             "TLFIF_HUB_URL": CLOSED_PORT,
+            "TLFIF_MACHINE__ENGINE_THREADS": "1",
             "PYTHONPATH": str(Path(tlfif.__file__).parents[1]),
             "LC_ALL": "C",
         }

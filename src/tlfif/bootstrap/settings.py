@@ -21,11 +21,18 @@ PREFIX = "TLFIF_"
 Policy = TypeVar("Policy", JobPolicy, MachinePolicy)
 
 
+HIGHEST = {"engine_slots": 64, "engine_threads": 256, "default_max_tokens": 2048, "default_temperature": 2}
+"""What is not counted in seconds has a limit of its own; seconds end at 10**9."""
+
+
 def _all_positive(policy: Policy) -> Policy:
     for field in fields(policy):
         value = getattr(policy, field.name)
-        if not (isfinite(value) and 0 <= value <= 10**9) or (value == 0 and field.name != "default_temperature"):
-            raise ValueError(f"{field.name} must be a number above 0; nothing means for ever")
+        highest = HIGHEST.get(field.name, 10**9)
+        if value is None and field.default is None:
+            continue
+        if not (isfinite(value) and 0 <= value <= highest) or (value == 0 and field.name != "default_temperature"):
+            raise ValueError(f"{field.name} must be a number above 0, at most {highest}; nothing means for ever")
     return policy
 
 

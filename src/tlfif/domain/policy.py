@@ -55,3 +55,6 @@ class MachinePolicy:
     """A quota is raised by people, not by asking again."""
     engine_slots: int = 4
     """Answers generated at once (continuous batching)."""
+    engine_threads: int | None = None
+    """Processor threads of an embedded engine; None: one for each core. Fewer are better on a busy computer, because
+    the threads of one answer wait for each other by spinning."""

@@ -27,15 +27,20 @@ def main() -> None:
     params.ui = False
     params.cors_origins = ""
     params.verbosity = 1
+    if wish["threads"] is not None:
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = wish["threads"]
     params.n_threads_http = wish["slots"] + 2
     params.cache_ram_mib = wish["cache_mib"]
     params.warmup = False
     server = xllamacpp.Server(params)
-    sys.stdout.write(json.dumps({"base_url": server.listening_address}) + "\n")
-    sys.stdout.flush()
-    sys.stdin.buffer.read()
-    # The model's threads may be deep in a batch; there is nothing to save, so leave at once.
-    os._exit(0)
+    # From here on there are threads that keep a dying interpreter alive, deep in a batch: however this ends (the
+    # supervisor may be gone already, then its pipes are closed), leave at once. There is nothing to save.
+    try:
+        sys.stdout.write(json.dumps({"base_url": server.listening_address}) + "\n")
+        sys.stdout.flush()
+        sys.stdin.buffer.read()
+    finally:
+        os._exit(0)
 
 
 if __name__ == "__main__":

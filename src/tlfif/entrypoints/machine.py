@@ -19,6 +19,7 @@ async def _live(home: Path, machine_id: str, spec: dict[str, object]) -> None:
             model_path=str(spec["model_path"]),
             context_tokens=int(str(spec["context_tokens"])),
             slots=machine_policy.engine_slots,
+            threads=machine_policy.engine_threads,
             log_path=home / "logs" / "engine.log",
             mark=("--home", str(home), "--machine-id", machine_id),
         )

@@ -17,13 +17,15 @@ CACHE_MIB = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSpec:
-    """What the engine loads. ``context_tokens`` is per slot; ``mark`` makes the process findable."""
+    """What the engine loads. ``context_tokens`` is per slot; ``threads`` None is one per core; ``mark`` makes the
+    process findable."""
 
     model_name: str
     model_path: str
     context_tokens: int
     slots: int
     log_path: Path
+    threads: int | None = None
     mark: tuple[str, ...] = ()
 
 
@@ -43,6 +45,7 @@ class LlamaEngineProcess(EngineProcess):
             "model_path": self._spec.model_path,
             "context_tokens": self._spec.context_tokens,
             "slots": self._spec.slots,
+            "threads": self._spec.threads,
             "cache_mib": CACHE_MIB,
             "api_key": key,
         }
