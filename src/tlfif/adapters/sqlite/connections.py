@@ -44,6 +44,18 @@ def open_connections(path: Path, migrations: Sequence[Migration], busy_seconds: 
             raise
 
 
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A third way in, which can only read and never waits: who writes does not hold readers up in this mode, and in the
+    rare moment when the file is locked as a whole it says so at once. Raises sqlite3.Error."""
+    reader = sqlite3.connect(path, timeout=0.0, isolation_level=None, cached_statements=256, check_same_thread=False)
+    try:
+        reader.execute("PRAGMA query_only = ON")
+    except BaseException:
+        reader.close()
+        raise
+    return reader
+
+
 def _make_private(path: Path) -> None:
     """Only the owner may read the file: prompts are in it. SQLite gives its side files the same rights."""
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tlfif.adapters.local.wakeups import WORK, Wakeups
-from tlfif.adapters.sqlite.connections import Connections, open_connections
+from tlfif.adapters.sqlite.connections import Connections, open_connections, open_reader
 from tlfif.adapters.sqlite.doorbell import Ringer, listening_ports, mark_work
 from tlfif.adapters.sqlite.schema import MIGRATIONS, Migration
 from tlfif.adapters.sqlite.sql_thread import SqlThread
@@ -24,10 +24,14 @@ Write = Callable[[sqlite3.Connection, set[str]], T]
 class Database:
     """Shared by the stores of one process; each calls :meth:`share` once and :meth:`release` once.
 
-    Several processes may open the same file. All SQL runs in one thread of its own, one call after another.
+    Several processes may open the same file. All that may have to wait runs in one thread of its own, one call after
+    another. Reads do not wait, so they are done where they are asked for: a change of threads costs more than a read,
+    and twice as much while an engine keeps every core busy.
     """
 
-    def __init__(self, thread: SqlThread, connections: Connections) -> None:
+    def __init__(self, path: Path, thread: SqlThread, connections: Connections) -> None:
+        self._path = path
+        self._reader: sqlite3.Connection | None = None
         self.wakeups = Wakeups()
         self.ringer = Ringer()
         self._thread = thread
@@ -45,7 +49,7 @@ class Database:
         """
         thread = SqlThread(f"sql {path.name}")
         try:
-            return cls(thread, await thread.run(lambda: open_connections(path, migrations, busy_seconds)))
+            return cls(path, thread, await thread.run(lambda: open_connections(path, migrations, busy_seconds)))
         except BaseException:
             await thread.stop(lambda: None)
             raise
@@ -65,10 +69,19 @@ class Database:
         if self._closed:
             return
         self._closed = True
+        if self._reader is not None:
+            self._reader.close()
         await self._thread.stop(self._close_all)
 
     async def read(self, work: Read[T]) -> T:
         """The result of ``work``, which changes nothing."""
+        if not self._closed:
+            try:
+                if self._reader is None:
+                    self._reader = open_reader(self._path)
+                return work(self._reader)
+            except sqlite3.Error:
+                pass  # locked, damaged, gone: the thread has the patience and the words for it
         return await self._thread.run(lambda: self._guarded(work))
 
     async def write(self, work: Write[T], *, durable: bool) -> T:
