@@ -18,8 +18,8 @@ MARGIN = 22
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def run(command: str) -> list[str]:
-    """The lines on the terminal after the command has ended; rewritten lines show their last state."""
+def run(command: str) -> list[tuple[str, str]]:
+    """Kind and text of the lines on the terminal after the command has ended; rewritten lines show their last state."""
     leader, follower = pty.openpty()
     child = subprocess.Popen(command, shell=True, stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)
@@ -33,11 +33,13 @@ def run(command: str) -> list[str]:
             break
         shown += piece
     child.wait()
-    lines = []
+    lines: list[tuple[str, str]] = []
     for line in ESCAPES.sub("", shown.decode(errors="replace")).replace("\r\n", "\n").split("\n"):
         last = [part for part in line.split("\r") if part.strip()]
-        lines += textwrap.wrap(last[-1], COLUMNS) if last else [""]
-    while lines and not lines[-1].strip():
+        text = last[-1] if last else ""
+        kind = "note" if text.startswith("—") or "answers instead" in text else "answer"
+        lines += [(kind, part) for part in textwrap.wrap(text, COLUMNS) or [""]]
+    while lines and not lines[-1][1].strip():
         lines.pop()
     return lines
 
@@ -69,11 +71,7 @@ def main() -> int:
         if rows:
             rows.append(("answer", ""))
         rows.append(("command", f"$ {command}"))
-        note = False
-        for line in run(command):
-            # A receipt begins with a dash and may go on over the next line.
-            note = line.startswith("—") or (note and bool(line)) or "answers instead" in line
-            rows.append(("note" if note else "answer", line))
+        rows += run(command)
     Path(target).write_text(draw(rows), encoding="utf-8")
     return 0
 
