@@ -56,12 +56,16 @@ def test_nothing_waits_nothing_happens() -> None:
 
 def test_a_waiting_prompt_launches_its_model() -> None:
     (action,) = decide(off(), POLICY, T0)
-    assert (action.kind, action.model, action.reason) == (ActionKind.LAUNCH, "smollm2-135m", "1 prompt waiting")
+    assert (action.kind, action.model, action.reason) == (
+        ActionKind.LAUNCH,
+        "smollm2-135m",
+        "started for 1 waiting prompt",
+    )
 
 
 def test_many_waiting_prompts_are_one_launch() -> None:
     (action,) = decide(off(replace(WAITING, queued=7)), POLICY, T0)
-    assert (action.kind, action.reason) == (ActionKind.LAUNCH, "7 prompts waiting")
+    assert (action.kind, action.reason) == (ActionKind.LAUNCH, "started for 7 waiting prompts")
 
 
 def test_held_launches_nothing() -> None:
@@ -93,9 +97,9 @@ def test_an_intent_without_a_handle_is_waited_for_and_then_closed() -> None:
 
 
 def test_a_machine_that_vanished_is_not_said_to_have_ended_for_the_reason_it_was_started() -> None:
-    (served,) = decide(on(ready(reason="1 prompt waiting"), exists=False), POLICY, T0 + 9)
+    (served,) = decide(on(ready(reason="started for 1 waiting prompt"), exists=False), POLICY, T0 + 9)
     assert served.reason == "ended without being asked"
-    starting = ready(ready_at=None, state=MachineState.LOADING, reason="1 prompt waiting")
+    starting = ready(ready_at=None, state=MachineState.LOADING, reason="started for 1 waiting prompt")
     (never_ready,) = decide(on(starting, exists=False), POLICY, T0 + 9)
     assert never_ready.reason == "ended before it was ready"
     idle = ready(state=MachineState.STOPPING, reason="idle for 5 minutes")

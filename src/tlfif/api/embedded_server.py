@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -149,6 +150,8 @@ class EmbeddedServer:
             self.stop()
             return
         log.info("server: listening on %s:%d", LOOPBACK, self._port)
+        # What start-up made stays: the collector need not walk through all of it between a prompt and its answer.
+        gc.freeze()
         while True:
             await asyncio.sleep(min(5.0, self._idle_exit / 4))
             left = self._exits_in()

@@ -44,7 +44,7 @@ async def start_machine(
     await machines.forgive()
     return await launch_machine(
         chosen.name,
-        reason="asked for by a person",
+        reason="started by you",
         image=image,
         machines=machines,
         models=models,

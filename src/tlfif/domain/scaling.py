@@ -71,7 +71,7 @@ def _decide_off(seen: Observation, policy: MachinePolicy, now: float) -> tuple[A
     if seen.last_ended_at is not None and 0 <= now - seen.last_ended_at < _pause(seen, policy):
         return ()
     waiting = seen.counts.queued
-    reason = f"{waiting} prompt{'s' if waiting != 1 else ''} waiting"
+    reason = f"started for {waiting} waiting prompt{'s' if waiting != 1 else ''}"
     return (Action(kind=ActionKind.LAUNCH, model=model, reason=reason),)
 
 

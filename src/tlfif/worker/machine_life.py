@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -119,6 +120,7 @@ class MachineLife:
         self._engine = await self.connect(address)
         await self._prove(self._engine)
         self.worker.engine_up(self._engine)
+        gc.freeze()  # what start-up made stays; the collector need not walk through it during an answer
         self._was_ready = True
         await self._say(MachineState.READY, None)
 
