@@ -49,7 +49,13 @@ def main() -> None:
     parser.add_argument("--spec", type=json.loads, required=True)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(_live(args.home, args.machine_id, args.spec))
+    living = _live(args.home, args.machine_id, args.spec)
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        asyncio.run(living)
+    else:
+        uvloop.run(living)
 
 
 if __name__ == "__main__":
