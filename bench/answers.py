@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from bench.stage import MODEL, Stage
+from tlfif.client.wire import Asking
 from tlfif.domain.events import Event, EventKind
 from tlfif.domain.jobs import GenerationRequest, Message
 
@@ -26,14 +27,18 @@ def prompt(number: int) -> str:
 
 
 async def through_tlfif(stage: Stage, number: int, max_tokens: int) -> Timed:
-    """Submit and follow, as every client does."""
+    """Ask as the command line and the window do."""
     begun = time.perf_counter()
     first = 0.0
     tokens = 0
-    accepted = await stage.client.infer(
-        {"prompt": prompt(number), "model": MODEL, "max_tokens": max_tokens, "temperature": 0.0, "seed": 1}
-    )
-    async with aclosing(stage.client.follow(accepted["job_id"])) as events:
+    asking: Asking = {
+        "messages": [{"role": "user", "content": prompt(number)}],
+        "model": MODEL,
+        "max_tokens": max_tokens,
+        "temperature": 0.0,
+        "seed": 1,
+    }
+    async with aclosing(stage.client.ask(asking)) as events:
         async for news in events:
             if not isinstance(news, Event):
                 continue

@@ -7,7 +7,17 @@ from typing import Any, Self
 
 from tlfif.cli.console import Console
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import NO_MACHINE, Accepted, Asking, JobView, MachineNews, MachineView, ModelView, News
+from tlfif.client.wire import (
+    NO_MACHINE,
+    Accepted,
+    AcceptedNews,
+    Asking,
+    JobView,
+    MachineNews,
+    MachineView,
+    ModelView,
+    News,
+)
 from tlfif.domain.events import Event, EventKind
 
 
@@ -86,6 +96,11 @@ class FakeClient(TlfifClient):
         self.asked.append(asking)
         model = str(asking.get("model"))
         return {"job_id": "job_1", "status": "queued", "model": model, "created": True, "machine": NO_MACHINE}
+
+    async def ask(self, asking: Asking, *, key: str | None = None) -> AsyncGenerator[AcceptedNews | News, None]:
+        yield AcceptedNews(accepted=await self.infer(asking, key=key))
+        async for item in self.follow("job_1"):
+            yield item
 
     async def follow(self, job_id: str, *, after: int = 0) -> AsyncGenerator[News, None]:
         for item in self.scripts.pop(0):

@@ -255,3 +255,38 @@ def test_a_long_answer_is_read_in_pages(api: ApiServer, http: httpx2.Client) -> 
     assert http.get(f"/v1/jobs/{job_id}").json()["answer"] == "".join(f"{n} " for n in range(1500))
     with stream(api, job_id) as events:
         assert [e.id for e in events] == list(range(1, 1504))
+
+
+def test_a_prompt_can_be_sent_and_followed_in_one_request(api: ApiServer) -> None:
+    accept = {"Accept": "text/event-stream", "Idempotency-Key": "one"}
+    with api.client(headers=accept) as client:
+        with client.stream("POST", "/v1/infer", json={"prompt": "Hello"}) as answer:
+            assert (answer.status_code, answer.headers["content-type"][:17]) == (200, "text/event-stream")
+            news = sent(answer.iter_text())
+            accepted = next(news)
+            assert (accepted.event, accepted.id, accepted.data["created"]) == ("accepted", None, True)
+            assert accepted.data["machine"]["state"] == "off"
+            claimed = api.claim()
+            assert claimed.job.id == accepted.data["job_id"]
+            api.append(claimed, 3, "Hi")
+            api.finish(claimed, 4, DONE)
+            kinds = [(one.id, one.event) for one in news if one.event != "machine"]
+        assert kinds == [(1, "queued"), (2, "started"), (3, "delta"), (4, "succeeded")]
+        with client.stream("POST", "/v1/infer", json={"prompt": "Hello"}) as answer:
+            again = list(sent(answer.iter_text()))
+    assert (again[0].data["job_id"], again[0].data["created"]) == (claimed.job.id, False)
+    assert [one.event for one in again[1:]] == ["queued", "started", "delta", "succeeded"]
+
+
+def test_a_reader_that_follows_hears_of_the_start_within_a_beat(api: ApiServer) -> None:
+    job_id = api.submit()
+    with stream(api, job_id) as news:
+        assert next(news).event == "queued"
+        api.claim()
+        assert next(one for one in news if one.event != "machine").event == "started"
+
+
+def test_a_prompt_that_is_refused_is_refused_as_ever(api: ApiServer) -> None:
+    with api.client(headers={"Accept": "text/event-stream"}) as client:
+        answer = client.post("/v1/infer", json={"prompt": " "})
+    assert (answer.status_code, answer.json()["code"]) == (422, "prompt_empty")

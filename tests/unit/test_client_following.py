@@ -8,7 +8,8 @@ import pytest
 
 from tlfif.client.connection import Connection
 from tlfif.client.errors import ConnectionLostError, NotReachableError, RefusedError, ServerFailedError
-from tlfif.client.following import follow
+from tlfif.client.following import ask, follow
+from tlfif.client.wire import AcceptedNews
 from tlfif.domain.events import Event
 
 
@@ -23,13 +24,27 @@ class ScriptedConnection:
         self.scripts = list(scripts)
         self.job = job or {"status": "running", "last_seq": 99}
         self.asked_after: list[int] = []
+        self.submitted: list[tuple[Mapping[str, Any] | None, Mapping[str, str] | None]] = []
+        self.closed = 0
         self.slept: list[float] = []
         self.recovered = 0
 
     @asynccontextmanager
-    async def stream(self, path: str, *, params: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[bytes]]:
-        assert path == "/v1/jobs/job_1/events"
-        self.asked_after.append(params["after"])
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        if method == "POST":
+            assert path == "/v1/infer"
+            self.submitted.append((body, headers))
+        else:
+            assert (path, params) == ("/v1/jobs/job_1/events", {"after": (params or {})["after"]})
+            self.asked_after.append((params or {})["after"])
         yield self._play(self.scripts.pop(0))
 
     async def _play(self, script: list[bytes | Exception]) -> AsyncIterator[bytes]:
@@ -46,6 +61,9 @@ class ScriptedConnection:
 
     async def recover(self) -> None:
         self.recovered += 1
+
+    async def close(self) -> None:
+        self.closed += 1
 
 
 async def seen(connection: ScriptedConnection, after: int = 0) -> list[int]:
@@ -120,3 +138,53 @@ async def test_a_server_that_was_stopped_ends_the_following() -> None:
 
     with pytest.raises(NotReachableError, match="stopped"):
         await seen(Stopped([event(1), LOST]))
+
+
+ACCEPTED = b'event: accepted\ndata: {"job_id": "job_1", "status": "queued", "model": "smollm2", "created": true}\n\n'
+
+
+async def asked(connection: ScriptedConnection) -> list[int | str]:
+    """Numbers of events, and the job's id for its acceptance."""
+    news = ask(cast(Connection, connection), {"prompt": "x"}, key="k")
+    return [
+        item.accepted["job_id"] if isinstance(item, AcceptedNews) else item.seq
+        async for item in news
+        if isinstance(item, AcceptedNews | Event)
+    ]
+
+
+async def test_one_request_submits_and_follows() -> None:
+    connection = ScriptedConnection([ACCEPTED + event(1, "queued"), event(2), event(3, "succeeded")])
+    assert await asked(connection) == ["job_1", 1, 2, 3]
+    assert connection.submitted == [({"prompt": "x"}, {"Idempotency-Key": "k"})]
+    assert connection.asked_after == []
+
+
+async def test_a_prompt_that_was_accepted_is_not_sent_again() -> None:
+    connection = ScriptedConnection([ACCEPTED, event(1), event(2)[:-1], LOST], [event(2), event(3, "succeeded")])
+    assert await asked(connection) == ["job_1", 1, 2, 3]
+    assert len(connection.submitted) == 1
+    assert connection.asked_after == [1]
+    assert connection.recovered == 1
+
+
+async def test_a_prompt_without_an_acceptance_is_sent_again_with_its_key() -> None:
+    connection = ScriptedConnection([LOST], [ACCEPTED[:-1], LOST], [ACCEPTED, event(1, "succeeded")])
+    assert await asked(connection) == ["job_1", 1]
+    assert {str(headers) for _, headers in connection.submitted} == {"{'Idempotency-Key': 'k'}"}
+    assert (len(connection.submitted), connection.closed, connection.recovered) == (3, 2, 0)
+
+
+async def test_a_server_that_refuses_is_not_asked_again() -> None:
+    broken = ServerFailedError("disk full", code="storage_failed")
+    connection = ScriptedConnection([broken], [ACCEPTED, event(1, "succeeded")])
+    with pytest.raises(ServerFailedError):
+        await asked(connection)
+    assert len(connection.submitted) == 1
+
+
+async def test_sending_again_ends_after_three_retries() -> None:
+    connection = ScriptedConnection([LOST], [LOST], [], [LOST])
+    with pytest.raises(ConnectionLostError):
+        await asked(connection)
+    assert len(connection.submitted) == 4

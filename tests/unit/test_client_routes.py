@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from tlfif.api.routes.infer import infer_routes
 from tlfif.api.routes.jobs import job_routes
 from tlfif.api.routes.machine import machine_routes
 from tlfif.api.routes.models import model_routes
@@ -34,7 +35,7 @@ CALLS: dict[str, tuple[Call, tuple[str, str], dict[str, Any]]] = {
 def routes() -> set[tuple[str, str]]:
     container = cast(Any, SimpleNamespace(models=None))
     facts = ServerFacts(port=1, uptime=lambda: 0.0, exits_in=lambda: None, stop=lambda: None)
-    routers = [job_routes(container), machine_routes(container), model_routes(container)]
+    routers = [infer_routes(container), job_routes(container), machine_routes(container), model_routes(container)]
     routers.append(server_routes(container, facts))
     return {
         (method, cast(Any, route).path) for router in routers for route in router.routes for method in route.methods

@@ -6,6 +6,7 @@ from tlfif import __version__
 from tlfif.api import document, problems
 from tlfif.api.fault_barrier import FaultBarrier
 from tlfif.api.openai import openai_routes
+from tlfif.api.routes.infer import infer_routes
 from tlfif.api.routes.jobs import job_routes
 from tlfif.api.routes.machine import machine_routes
 from tlfif.api.routes.models import model_routes
@@ -27,6 +28,7 @@ def create_app(container: Container, facts: ServerFacts) -> FastAPI:
     problems.install(app)
     app.add_middleware(FaultBarrier)
     for router in (
+        infer_routes(container),
         job_routes(container),
         machine_routes(container),
         model_routes(container),

@@ -8,7 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from tlfif.api.routes.jobs import SSE, Key, submit
+from tlfif.api.event_stream import SSE
+from tlfif.api.routes.infer import Key, submit
 from tlfif.api.schemas import MaxTokens, Messages, Seed, Strict, Temperature, examples, value_range
 from tlfif.api.strict_route import StrictRoute
 from tlfif.application.read_job import follow, read_answer

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from tlfif.domain.events import Event, answer_text
+from tlfif.domain.events import Event, EventKind, answer_text
 from tlfif.domain.jobs import Job
 from tlfif.ports.clock import Clock
 from tlfif.ports.job_store import JobStore
@@ -43,10 +43,16 @@ async def follow(job_id: str, *, after: int, jobs: JobStore, beat_seconds: float
     """Batches of events until the last; an empty batch each ``beat_seconds`` without news, to show life.
 
     Two looks into the store per batch: this runs twenty times a second beside an engine that wants the processor.
+    For the same reason the news that a worker has the job waits for the first words, one beat at most: it comes in
+    the moment in which the engine reads the prompt.
     """
     found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
+    held = False
     while True:
-        if found:
+        if found and found[-1].kind is EventKind.STARTED and not held:
+            held = True
+        elif found:
+            held = False
             yield found
             after = found[-1].seq
             if found[-1].kind.is_terminal:

@@ -1,6 +1,7 @@
 """One prompt from submit to its end: the part that ``ask`` and ``chat`` share."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import cast
@@ -9,7 +10,7 @@ from tlfif.cli.console import Console, OutputLostError
 from tlfif.cli.wording import receipt_line, waiting_line
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import Accepted, Asking, MachineNews, MachineView, ReceiptView
+from tlfif.client.wire import Accepted, AcceptedNews, Asking, MachineNews, MachineView, News, ReceiptView
 from tlfif.domain.events import Event, EventKind
 from tlfif.domain.jobs import TERMINAL
 
@@ -47,10 +48,12 @@ class AnswerReader:
     _receipt: ReceiptView | None = None
     _error: tuple[str | None, str | None] = (None, None)
 
-    def take(self, news: Event | MachineNews) -> None:
+    def take(self, news: AcceptedNews | News) -> None:
         """One piece of news. Raises OutputLostError."""
         if isinstance(news, MachineNews):
             self.console.status(waiting_line(news.machine))
+        elif isinstance(news, AcceptedNews):
+            return
         elif news.kind is EventKind.DELTA:
             piece = str(news.data["text"])
             self._parts.append(piece)
@@ -93,27 +96,34 @@ async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *
 
     Raises ApiError; OutputLostError (the job is cancelled then, too).
     """
-    submitting = asyncio.create_task(client.infer(asking))
-    try:
-        accepted = await asyncio.shield(submitting)
-    except asyncio.CancelledError:
-        return await _interrupted_submit(client, submitting, str(asking.get("model")))
-    reader = AnswerReader(accepted, console, show)
-    status = "failed"
-    try:
-        async with aclosing(client.follow(accepted["job_id"])) as news:
+    async with aclosing(client.ask(asking)) as news:
+        submitting = asyncio.create_task(_acceptance(news))
+        try:
+            accepted = await asyncio.shield(submitting)
+        except asyncio.CancelledError:
+            return await _interrupted_submit(client, submitting, str(asking.get("model")))
+        reader = AnswerReader(accepted, console, show)
+        status = "failed"
+        try:
             async for item in news:
                 reader.take(item)
                 if isinstance(item, Event):
                     status = item.kind.value
-    except asyncio.CancelledError:
-        _swallow_cancellation()
-        confirmed = await cancel_job(client, accepted["job_id"])
-        return reader.answer(confirmed or "running", interrupted=True)
-    except OutputLostError:
-        await cancel_job(client, accepted["job_id"])
-        raise
-    return reader.answer(status)
+        except asyncio.CancelledError:
+            _swallow_cancellation()
+            confirmed = await cancel_job(client, accepted["job_id"])
+            return reader.answer(confirmed or "running", interrupted=True)
+        except OutputLostError:
+            await cancel_job(client, accepted["job_id"])
+            raise
+        return reader.answer(status)
+
+
+async def _acceptance(news: AsyncGenerator[AcceptedNews | News, None]) -> Accepted:
+    first = await anext(news)
+    if not isinstance(first, AcceptedNews):
+        raise TypeError("the client promises the acceptance first")
+    return first.accepted
 
 
 async def _interrupted_submit(client: TlfifClient, submitting: "asyncio.Task[Accepted]", model: str) -> Answer:

@@ -104,15 +104,23 @@ class Connection:
         return found
 
     @asynccontextmanager
-    async def stream(self, path: str, *, params: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Bytes of an event stream as they come. Raises ApiError, ConnectionLostError also while reading."""
         import httpx2
 
         http = await self.open()
         limits = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
-        headers = {"Accept": "text/event-stream"}
+        wanted = {"Accept": "text/event-stream", **(headers or {})}
         try:
-            async with http.stream("GET", path, params=params, headers=headers, timeout=limits) as response:
+            async with http.stream(method, path, json=body, params=params, headers=wanted, timeout=limits) as response:
                 if response.status_code != 200:
                     await response.aread()
                     raise error_from(response.status_code, _json(response))

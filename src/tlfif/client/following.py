@@ -1,17 +1,52 @@
-"""Follow a job to its end, over broken connections and restarted servers."""
+"""Ask, and follow a job to its end, over broken connections and restarted servers."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
 
 from tlfif.client.connection import BACKOFF_SECONDS, Connection
 from tlfif.client.errors import ApiError, ConnectionLostError, ServerFailedError
 from tlfif.client.sse import SseReader
-from tlfif.client.wire import News
+from tlfif.client.wire import AcceptedNews, News
 from tlfif.domain.events import Event
 from tlfif.domain.jobs import JobStatus
 
 RETRIES = 3
 """Broken connections in a row, without a sign of life between them, that are borne."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a reader has come: what it asks for, and after the acceptance which job, read up to which event."""
+
+    body: Mapping[str, Any] | None = None
+    key: str | None = None
+    job_id: str | None = None
+    after: int = 0
+
+    def is_new(self, news: AcceptedNews | News | None) -> bool:
+        """Take note of ``news``; False for a sign of life and for what was heard before a connection broke."""
+        if isinstance(news, AcceptedNews):
+            known, self.job_id = self.job_id, news.accepted["job_id"]
+            return known is None
+        if isinstance(news, Event):
+            known_seq, self.after = self.after, max(self.after, news.seq)
+            return news.seq > known_seq
+        return news is not None
+
+
+async def ask(
+    connection: Connection, body: Mapping[str, Any], *, key: str
+) -> AsyncGenerator[AcceptedNews | News, None]:
+    """Submit and follow in one request: ``AcceptedNews`` first, then what :func:`follow` gives.
+
+    Until the server has accepted, a broken connection means that the request is sent again; ``key`` keeps that one
+    job. After that the job is followed by its id. Raises ApiError.
+    """
+    async with aclosing(_read(connection, _Place(body=body, key=key))) as heard:
+        async for news in heard:
+            yield news
 
 
 async def follow(connection: Connection, job_id: str, *, after: int = 0) -> AsyncGenerator[News, None]:
@@ -22,36 +57,46 @@ async def follow(connection: Connection, job_id: str, *, after: int = 0) -> Asyn
 
     Raises ApiError: RefusedError ``job_not_found``, ``cursor_past_end``; NotReachableError after 3 vain retries.
     """
+    async with aclosing(_read(connection, _Place(job_id=job_id, after=after))) as heard:
+        async for news in heard:
+            if not isinstance(news, AcceptedNews):
+                yield news
+
+
+async def _read(connection: Connection, place: _Place) -> AsyncGenerator[AcceptedNews | News, None]:
     failures = 0
     while True:
         lost: ApiError
         try:
-            async with aclosing(_until_it_breaks(connection, job_id, after)) as heard:
+            async with aclosing(_until_it_breaks(connection, place)) as heard:
                 async for news in heard:
                     failures = 0
-                    if isinstance(news, Event):
-                        if news.seq <= after:
-                            continue
-                        after = news.seq
-                    if news is not None:
+                    if place.is_new(news) and news is not None:
                         yield news
                     if isinstance(news, Event) and news.kind.is_terminal:
                         return
-            if await _has_ended(connection, job_id, after):
+            if await _has_ended(connection, place):
                 return
             lost = ConnectionLostError("The server closed the stream of the answer.")
         except (ConnectionLostError, ServerFailedError) as error:
             lost = error
         failures += 1
-        if failures > RETRIES:
-            raise lost
+        if failures > RETRIES or (isinstance(lost, ServerFailedError) and place.job_id is None):
+            raise lost  # a server that fails at the submit has stored nothing and says why
         await connection.sleep(BACKOFF_SECONDS[failures - 1])
-        await connection.recover()
+        if place.job_id is None:
+            await connection.close()  # nothing is under way yet: a server that has ended may be started anew
+        else:
+            await connection.recover()
 
 
-async def _until_it_breaks(connection: Connection, job_id: str, after: int) -> AsyncGenerator[News | None, None]:
+async def _until_it_breaks(connection: Connection, place: _Place) -> AsyncGenerator[AcceptedNews | News | None, None]:
+    if place.job_id is None:
+        stream = connection.stream("POST", "/v1/infer", body=place.body, headers={"Idempotency-Key": place.key or ""})
+    else:
+        stream = connection.stream("GET", f"/v1/jobs/{place.job_id}/events", params={"after": place.after})
     reader = SseReader()
-    async with connection.stream(f"/v1/jobs/{job_id}/events", params={"after": after}) as chunks:
+    async with stream as chunks:
         async for chunk in chunks:
             try:
                 for news in reader.feed(chunk):
@@ -62,7 +107,9 @@ async def _until_it_breaks(connection: Connection, job_id: str, after: int) -> A
                 ) from error
 
 
-async def _has_ended(connection: Connection, job_id: str, after: int) -> bool:
+async def _has_ended(connection: Connection, place: _Place) -> bool:
     """Whether a stream ended because there was nothing more to say."""
-    job = await connection.request("GET", f"/v1/jobs/{job_id}", tries=1)
-    return JobStatus(job["status"]).is_terminal and job["last_seq"] <= after
+    if place.job_id is None:
+        return False
+    job = await connection.request("GET", f"/v1/jobs/{place.job_id}", tries=1)
+    return JobStatus(job["status"]).is_terminal and job["last_seq"] <= place.after

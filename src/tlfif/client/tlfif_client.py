@@ -8,9 +8,10 @@ from typing import Any, Self, cast
 
 from tlfif.client.connection import Connection
 from tlfif.client.endpoint import Locator, Sleep
-from tlfif.client.following import follow
+from tlfif.client.following import ask, follow
 from tlfif.client.wire import (
     Accepted,
+    AcceptedNews,
     Asking,
     JobList,
     JobView,
@@ -54,9 +55,12 @@ class TlfifClient:
 
     async def infer(self, asking: Asking, *, key: str | None = None) -> Accepted:
         """Submit a conversation. ``key`` makes it safe to repeat; one is made where none is given."""
-        body = {name: value for name, value in asking.items() if value is not None}
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
-        return cast(Accepted, await self._connection.request("POST", "/v1/infer", body=body, headers=headers))
+        return cast(Accepted, await self._connection.request("POST", "/v1/infer", body=_body(asking), headers=headers))
+
+    def ask(self, asking: Asking, *, key: str | None = None) -> AsyncGenerator[AcceptedNews | News, None]:
+        """Submit and follow to the end in one request; see :func:`tlfif.client.following.ask`."""
+        return ask(self._connection, _body(asking), key=key or uuid.uuid4().hex)
 
     def follow(self, job_id: str, *, after: int = 0) -> AsyncGenerator[News, None]:
         """News of a job up to its end; see :func:`tlfif.client.following.follow`."""
@@ -128,3 +132,7 @@ class TlfifClient:
     async def request(self, method: str, path: str, **options: Any) -> Any:
         """Any other route: JSON in, JSON out."""
         return await self._connection.request(method, path, **options)
+
+
+def _body(asking: Asking) -> dict[str, object]:
+    return {name: value for name, value in asking.items() if value is not None}

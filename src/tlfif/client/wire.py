@@ -159,6 +159,13 @@ StopMode = Literal["cancel", "requeue"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedNews:
+    """The prompt is stored; from here on it cannot be lost. Comes first, once, and only to who submitted."""
+
+    accepted: Accepted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineNews:
     """What a waiting job waits for; sent about once a second and not part of the job's log."""
 

@@ -89,8 +89,8 @@ class Worker:
         try:
             while True:
                 try:
-                    await self._claim()
-                    await self._renew()
+                    if not await self._claim():
+                        await self._renew()
                 except StorageError as error:
                     log.warning("worker: the store fails: %s", error.message)
                     await self._clock.sleep(1.0)
@@ -138,12 +138,14 @@ class Worker:
         await asyncio.wait(waits)
         self._changed.clear()
 
-    async def _claim(self) -> None:
+    async def _claim(self) -> bool:
+        """Take what there is room for. True where every lease held is one that this claim has just written."""
         async with self._claiming:
             free = self._slots - len(self._active)
             engine = self._engine
             if engine is None or not self._taking or free <= 0:
-                return
+                return False
+            others = bool(self._active)
             claimed = await self._jobs.claim(
                 worker_id=self._provenance.machine_id,
                 model=self._provenance.model,
@@ -159,6 +161,7 @@ class Worker:
             if claimed:
                 # A task that is cancelled before its first step would never give its job back.
                 await asyncio.sleep(0)
+            return bool(claimed) and not others
 
     async def _outlast(self, job_id: str) -> None:
         """End our own earlier attempt, whose lease ran out: the clock jumped, or the computer slept."""

@@ -1,37 +1,21 @@
-"""Submit, list, read, follow, cancel."""
+"""List, read, follow, cancel."""
 
-import json
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query
 from pydantic import AfterValidator
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from tlfif.api.schemas import Accepted, EventList, InferRequest, JobList, JobView, value_range
+from tlfif.api.event_stream import SSE, STREAM, streamed
+from tlfif.api.schemas import EventList, JobList, JobView, value_range
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, event_view, job_view
-from tlfif.application.read_job import follow, next_events, read_answer
-from tlfif.application.submit_job import Submission, submit_job
+from tlfif.application.read_job import next_events, read_answer
 from tlfif.bootstrap.container import Container
 from tlfif.domain import limits
 from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.events import Event
-from tlfif.domain.jobs import JobStatus, Message, SubmitResult
+from tlfif.domain.jobs import JobStatus
 
-SSE = "text/event-stream"
-BEAT_SECONDS = 1.0
-"""A waiting reader hears of the machine this often."""
-
-KEY_PATTERN = "^[!-~]{1,200}$"
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        description="A request sent again with the same key is the same job. 1 to 200 visible ASCII characters.",
-        json_schema_extra={"minLength": 1, "maxLength": 200, "pattern": KEY_PATTERN},
-    ),
-]
 JobId = Annotated[str, Path(examples=["job_0123456789abcdef0123456789abcdef"]), AfterValidator(limits.check_job_id)]
 AfterQuery = Annotated[
     int, Query(json_schema_extra={"minimum": 0, "maximum": limits.MAX_CURSOR}, description="Last event number seen.")
@@ -45,28 +29,6 @@ WaitQuery = Annotated[
 def job_routes(container: Container) -> APIRouter:
     """The routes of jobs, bound to their ports."""
     router = APIRouter(prefix="/v1", tags=["jobs"], route_class=StrictRoute)
-
-    @router.post("/infer", status_code=202, operation_id="submit_job")
-    async def infer(body: InferRequest, idempotency_key: Key = None) -> Accepted:
-        """Accept a prompt. It is stored before this answers; follow it under ``/v1/jobs/{job_id}/events``."""
-        asked = Submission(
-            messages=conversation(body),
-            model=body.model,
-            max_tokens=body.max_tokens,
-            temperature=body.temperature,
-            seed=body.seed,
-            idle_timeout_minutes=body.idle_timeout_minutes,
-            idempotency_key=idempotency_key,
-        )
-        result = await submit(container, asked)
-        job = result.job
-        return Accepted(
-            job_id=job.id,
-            status=job.status,
-            model=job.request.model,
-            created=result.created,
-            machine=await current_machine(container),
-        )
 
     @router.get("/jobs", operation_id="list_jobs")
     async def list_jobs(
@@ -93,14 +55,14 @@ def job_routes(container: Container) -> APIRouter:
     @router.get(
         "/jobs/{job_id}/events",
         response_model=EventList,
-        responses={200: {"content": {SSE: {"schema": {"type": "string"}}}}},
+        responses={200: STREAM},
         operation_id="follow_job",
     )
     async def events(
         job_id: JobId,
         after: AfterQuery = 0,
         wait: WaitQuery = 0.0,
-        accept: Annotated[str, Header()] = "",
+        accept: Annotated[str, Header(include_in_schema=False)] = "",
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> Response | EventList:
         """Events after a cursor: JSON (long-poll, ``wait`` seconds), or a stream with ``Accept: text/event-stream``."""
@@ -108,9 +70,7 @@ def job_routes(container: Container) -> APIRouter:
         patience = limits.check_wait(wait)
         if SSE in accept:
             await container.jobs.events(job_id, after=start, limit=1)
-            return StreamingResponse(
-                _stream(container, job_id, start), media_type=SSE, headers={"Cache-Control": "no-store"}
-            )
+            return streamed(container, job_id, after=start)
         found = await next_events(
             job_id,
             after=start,
@@ -130,55 +90,7 @@ def job_routes(container: Container) -> APIRouter:
     return router
 
 
-def conversation(body: InferRequest) -> list[Message]:
-    """The messages that a request means.
-
-    Raises InvalidInputError ``prompt_or_messages`` where it has both or neither, or what the text itself lacks.
-    """
-    if (body.prompt is None) == (body.messages is None):
-        raise InvalidInputError("Send either prompt or messages, one of the two.", code="prompt_or_messages")
-    messages = [Message(role=m.role, content=m.content) for m in body.messages or []]
-    if body.prompt is not None:
-        messages = [Message(role="user", content=limits.check_text(body.prompt))]
-    if body.system is not None:
-        messages.insert(0, Message(role="system", content=limits.check_text(body.system, what="system")))
-    return messages
-
-
-async def submit(container: Container, asked: Submission) -> SubmitResult:
-    """The use case with this container's ports."""
-    return await submit_job(
-        asked,
-        jobs=container.jobs,
-        machines=container.machines,
-        models=container.models,
-        tokenizer=container.tokenizer,
-        policy=container.job_policy,
-        clock=container.clock,
-        ids=container.ids,
-    )
-
-
 def _event_id(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise InvalidInputError("Last-Event-ID must be the number of an event.", code="cursor_invalid")
     return int(text)
-
-
-async def _stream(container: Container, job_id: str, after: int) -> AsyncIterator[bytes]:
-    waiting = after <= 1  # event 1 says "queued"
-    async for batch in follow(job_id, after=after, jobs=container.jobs, beat_seconds=BEAT_SECONDS):
-        if batch:
-            waiting = batch[-1].kind == "queued" or batch[-1].kind == "restarted"
-            yield b"".join(sse(event) for event in batch)
-        elif waiting:
-            machine = await current_machine(container)
-            yield b"event: machine\ndata: " + machine.model_dump_json().encode() + b"\n\n"
-        else:
-            yield b": alive\n\n"
-
-
-def sse(event: Event) -> bytes:
-    """One event as a server-sent event; its number is the id to resume after."""
-    data = json.dumps({"at": event.at, **event.data})  # ASCII: some line readers split at U+2028 as well
-    return f"id: {event.seq}\nevent: {event.kind}\ndata: {data}\n\n".encode()

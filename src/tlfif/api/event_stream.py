@@ -1,0 +1,44 @@
+"""A job's events as a stream of server-sent events."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.responses import StreamingResponse
+
+from tlfif.api.views import current_machine
+from tlfif.application.read_job import follow
+from tlfif.bootstrap.container import Container
+from tlfif.domain.events import Event
+
+SSE = "text/event-stream"
+STREAM: dict[str, Any] = {"content": {SSE: {"schema": {"type": "string"}}}}
+"""How the OpenAPI document describes it."""
+BEAT_SECONDS = 1.0
+"""A waiting reader hears of the machine this often."""
+
+
+def streamed(container: Container, job_id: str, *, after: int, first: bytes = b"") -> StreamingResponse:
+    """The events beyond ``after`` up to the job's end; ``first`` goes out in front of the first of them."""
+    stream = _stream(container, job_id, after, first)
+    return StreamingResponse(stream, media_type=SSE, headers={"Cache-Control": "no-store"})
+
+
+async def _stream(container: Container, job_id: str, after: int, first: bytes) -> AsyncIterator[bytes]:
+    waiting = after <= 1  # event 1 says "queued"
+    async for batch in follow(job_id, after=after, jobs=container.jobs, beat_seconds=BEAT_SECONDS):
+        if batch:
+            waiting = batch[-1].kind == "queued" or batch[-1].kind == "restarted"
+            yield first + b"".join(sse(event) for event in batch)
+            first = b""  # went out with the event "queued", which is there by now
+        elif waiting:
+            machine = await current_machine(container)
+            yield b"event: machine\ndata: " + machine.model_dump_json().encode() + b"\n\n"
+        else:
+            yield b": alive\n\n"
+
+
+def sse(event: Event) -> bytes:
+    """One event as a server-sent event; its number is the id to resume after."""
+    data = json.dumps({"at": event.at, **event.data})  # ASCII: some line readers split at U+2028 as well
+    return f"id: {event.seq}\nevent: {event.kind}\ndata: {data}\n\n".encode()
