@@ -24,14 +24,19 @@ class _Place:
     key: str | None = None
     job_id: str | None = None
     after: int = 0
+    ended: bool = False
+    """The terminal event was read. The stream is read on to its end, or its connection could not be used again."""
 
     def is_new(self, news: AcceptedNews | News | None) -> bool:
         """Take note of ``news``; False for a sign of life and for what was heard before a connection broke."""
+        if self.ended:
+            return False
         if isinstance(news, AcceptedNews):
             known, self.job_id = self.job_id, news.accepted["job_id"]
             return known is None
         if isinstance(news, Event):
             known_seq, self.after = self.after, max(self.after, news.seq)
+            self.ended = news.kind.is_terminal
             return news.seq > known_seq
         return news is not None
 
@@ -73,12 +78,12 @@ async def _read(connection: Connection, place: _Place) -> AsyncGenerator[Accepte
                     failures = 0
                     if place.is_new(news) and news is not None:
                         yield news
-                    if isinstance(news, Event) and news.kind.is_terminal:
-                        return
-            if await _has_ended(connection, place):
+            if place.ended or await _has_ended(connection, place):
                 return
             lost = ConnectionLostError("The server closed the stream of the answer.")
         except (ConnectionLostError, ServerFailedError) as error:
+            if place.ended:
+                return
             lost = error
         failures += 1
         if failures > RETRIES or (isinstance(lost, ServerFailedError) and place.job_id is None):
