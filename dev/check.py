@@ -3,6 +3,7 @@
 Arguments go to pytest: `./tlfif test -k store`.
 """
 
+import argparse
 import subprocess
 import sys
 import time
@@ -16,10 +17,29 @@ CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("layers", ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")),
     ("tests", ("-m", "pytest", "-n", "2")),
 )
+HELP = """Checks TL-FIF itself. Every check runs, also after one has failed:
+
+  format    ruff format: the code is laid out as agreed
+  lint      ruff: known mistakes and bad habits
+  types     mypy: every value has the type that it is used as
+  layers    import-linter: no part knows more than it may
+  tests     pytest, on two cores
+
+The first use installs the tools into .venv (about 60 MB). Exit codes: 0 all is well, 1 a check failed, 130 Ctrl-C.
+"""
+ARGUMENTS = """every further argument goes to pytest, for example:
+  ./tlfif test -k store           tests with "store" in their names
+  ./tlfif test tests/unit -x      one folder, up to the first failure
+  ./tlfif test --lf               those that failed last time
+pytest's own list: .venv/bin/python -m pytest --help
+"""
 
 
 def main(argv: list[str]) -> int:
-    """Runs every check, also after one has failed; returns 1 if any did."""
+    """Runs every check, also after one has failed; returns 1 if any did. ``--help`` runs none."""
+    if argv[:1] in (["--help"], ["-h"]):
+        _parser().print_help()
+        return 0
     results = []
     for name, command in CHECKS:
         print(f"\n== {name} ==", flush=True)
@@ -31,6 +51,19 @@ def main(argv: list[str]) -> int:
     for name, code, seconds in results:
         print(f"{name:8} {'ok' if code == 0 else f'FAILED (exit {code})':18} {seconds:6.1f} s")
     return int(any(code for _, code, _ in results))
+
+
+def _parser() -> argparse.ArgumentParser:
+    """For its help only: it must not take away what pytest is to understand."""
+    parser = argparse.ArgumentParser(
+        prog="tlfif test",
+        usage="tlfif test [-h] [PYTEST-ARGUMENT ...]",
+        description=HELP,
+        epilog=ARGUMENTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("arguments", nargs="*", metavar="PYTEST-ARGUMENT", help="handed on to pytest as they are")
+    return parser
 
 
 if __name__ == "__main__":

@@ -18,16 +18,22 @@ from tests.fakes.clock import FakeIds
 from tlfif.adapters.local.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
+from tlfif.adapters.memory.memory_ledger import MemoryLedger
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
+from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.api.app import create_app
 from tlfif.api.embedded_server import bind
 from tlfif.api.gate import Gate
 from tlfif.api.routes.server import ServerFacts
+from tlfif.application.pricing import Pricing
 from tlfif.application.reconcile import Reconciler
+from tlfif.application.refresh_prices import ExchangeResult, RefreshReport
 from tlfif.bootstrap.container import Container
+from tlfif.bootstrap.money import build_money
 from tlfif.domain.jobs import ClaimedJob, DeltaWrite, Message, Outcome
 from tlfif.domain.models import SMOLLM2, TINYLLAMA, HubSource, ModelSpec, WheelSource
 from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.domain.tariff import Tariff
 from tlfif.ports.machine import LaunchSpec, MachineHost, ObservedMachine
 from tlfif.ports.tokenizer import Tokenizer
 
@@ -99,6 +105,12 @@ def small_catalogue() -> tuple[ModelSpec, ModelSpec]:
     return absent, ready
 
 
+async def no_refresh() -> RefreshReport:
+    """Nothing is reached from here."""
+    nothing = ExchangeResult(rate=None, problem="this server reaches nothing")
+    return RefreshReport(changed=(), kept=(), unchanged=0, failed=(), exchange=nothing)
+
+
 def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Container:
     """Memory stores, the real model store over one tiny file, no network, no processes."""
     models_dir = folder / "models"
@@ -115,6 +127,19 @@ def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Con
     )
     host = PaperHost()
     job_policy, machine_policy = job_policy or JobPolicy(), MachinePolicy()
+    money, meter = build_money(
+        jobs=jobs,
+        machines=machines,
+        ledger=MemoryLedger(since_ms=int(clock.now() * 1000)),
+        pricing=Pricing(MemoryPriceStore()),
+        clock=clock,
+        image=IMAGE,
+        job_policy=job_policy,
+        machine_policy=machine_policy,
+        tariff=None,
+        as_if=Tariff(),
+        refresh=no_refresh,
+    )
     reconciler = Reconciler(
         jobs=jobs,
         machines=machines,
@@ -125,6 +150,8 @@ def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Con
         job_policy=job_policy,
         machine_policy=machine_policy,
         image=IMAGE,
+        meter=meter,
+        budget=money.budget,
     )
 
     async def close() -> None:
@@ -144,6 +171,7 @@ def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Con
         image=IMAGE,
         place="the test",
         reconciler=reconciler,
+        money=money,
         close=close,
     )
 

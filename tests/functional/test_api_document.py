@@ -25,6 +25,12 @@ from tlfif.bootstrap.container import Container
 from tlfif.domain import limits
 
 OPERATIONS = {
+    ("get", "/v1/cost"): "get_cost",
+    ("get", "/v1/cost/standing"): "get_standing_cost",
+    ("get", "/v1/cost/advice"): "get_idle_advice",
+    ("post", "/v1/cost/prices/refresh"): "refresh_prices",
+    ("put", "/v1/budget"): "set_budget",
+    ("post", "/v1/budget/release"): "release_budget",
     ("post", "/v1/infer"): "submit_job",
     ("get", "/v1/jobs"): "list_jobs",
     ("get", "/v1/jobs/{job_id}"): "get_job",

@@ -8,6 +8,8 @@ import httpx2
 import pytest
 
 from tests.functional.api_server import IMAGE, READY_MODEL, WEIGHTS, ApiServer, assert_problem
+from tlfif.cli.exit_codes import exit_code_of
+from tlfif.client.errors import error_from
 from tlfif.domain.errors import StorageError
 from tlfif.domain.jobs import JobStatus, Outcome, Receipt
 from tlfif.domain.policy import JobPolicy
@@ -118,6 +120,25 @@ def test_the_machine_is_started_and_stopped(start_api: Start) -> None:
         assert (result["machine"]["held"], result["machine"]["queued"]) == (True, 1)
         nothing = http.post("/v1/machine/stop").json()
         assert (nothing["was_running"], nothing["cancelled"]) == (False, [waiting])
+
+
+def test_a_start_with_another_model_than_the_machines_is_refused(
+    start_api: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = start_api()
+    with api.client() as http:
+        machine = http.post("/v1/machine/start", json={"model": READY_MODEL}).json()
+        assert http.post("/v1/machine/start", json={"model": READY_MODEL}).status_code == 202
+        http.post("/v1/infer", json={"prompt": "wait"})
+        api.run(api.container.machines.set_held(True))
+        problem = assert_problem(
+            http.post("/v1/machine/start", json={"model": "tinyllama"}), 409, "machine_busy_other_model"
+        )
+        now = http.get("/v1/machine").json()
+    assert problem["model"] == READY_MODEL
+    assert "--model tinyllama" in problem["detail"]
+    assert (now["machine_id"], now["model"], now["held"]) == (machine["machine_id"], READY_MODEL, True)
+    assert exit_code_of(error_from(409, problem)) == 4
 
 
 def test_the_machine_as_the_issue_names_it(http: httpx2.Client) -> None:

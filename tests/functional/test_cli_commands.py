@@ -35,7 +35,9 @@ class Desk:
             "LC_ALL": "C",
         }
 
-    def start(self, *arguments: str, stdin: str | None = None) -> "subprocess.Popen[str]":
+    def start(
+        self, *arguments: str, stdin: str | None = None, start_new_session: bool = False
+    ) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
             [sys.executable, "-m", "tlfif", *arguments],
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
@@ -43,6 +45,7 @@ class Desk:
             stderr=subprocess.PIPE,
             env=self._environment,
             encoding="utf-8",
+            start_new_session=start_new_session,
         )
         if stdin is not None:
             assert process.stdin is not None
@@ -120,7 +123,7 @@ def test_an_answer_names_its_model_and_its_price(desk: Desk) -> None:
     note, receipt = done.stderr.splitlines()
     assert "The small model SmolLM2-135M-Instruct answers instead" in note
     assert receipt.startswith("— SmolLM2-135M-Instruct · first token ")
-    assert receipt.endswith(" · 0.00, this computer")
+    assert receipt.endswith(" · costs nothing: this computer")
 
 
 def test_json_and_standard_input_and_a_seed(desk: Desk) -> None:
@@ -136,11 +139,17 @@ def test_json_and_standard_input_and_a_seed(desk: Desk) -> None:
 
 
 def test_what_the_server_refuses_is_told(desk: Desk) -> None:
-    done = desk.run("ask", "word " * 4000, "--model", "smollm2")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith("[prompt_too_long]\n")
+    for model in (("--model", "smollm2"), ()):  # without a name the small model stands in; nobody need know here
+        done = desk.run("ask", "word " * 4000, *model)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("tlfif: The prompt has ")
+        assert done.stderr.endswith("[prompt_too_long]\n")
+    done = desk.run("ask", "Hello", "--model", "smollm2", "--max-tokens", "2048")
+    assert (done.returncode, "Ask for at most 20" in done.stderr) == (2, True)
+    done = desk.run("machine", "start", "--model", f"file:{desk.home}")
+    assert (done.returncode, "is a folder" in done.stderr) == (2, True)
     done = desk.run("jobs", "show", "job_that_is_none")
-    assert (done.returncode, "[job_not_found]" in done.stderr) == (2, True)
+    assert (done.returncode, "./tlfif jobs list [job_not_found]" in done.stderr) == (2, True)
     done = desk.run("model", "pull", "tinyllama")
     assert (done.returncode, "[hub_unreachable]" in done.stderr) == (4, True)
 
@@ -152,7 +161,7 @@ def test_an_interruption_cancels_the_job(desk: Desk, number: signal.Signals) -> 
     assert first_piece(process)
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (130, "cancelled\n")
+    assert (process.returncode, err) == (130, "You cancelled the answer.\n")
     assert desk.object("jobs", "list", "--limit", "1")["jobs"][0]["status"] == "cancelled"
 
 
@@ -171,7 +180,7 @@ def test_a_reader_that_leaves_cancels_the_job(desk: Desk) -> None:
 @posix_only
 def test_the_answer_goes_on_when_the_server_is_killed(desk: Desk) -> None:
     server = desk.object("machine", "status")["pids"]["server"]
-    process = desk.start("ask", LONG, "--model", "smollm2", "--max-tokens", "32", "--seed", "3", "--json")
+    process = desk.start("ask", LONG, "--model", "smollm2", "--max-tokens", "256", "--seed", "3", "--json")
     _wait_for_running_job(desk)
     psutil.Process(server).kill()
     found = json.loads(process.communicate(timeout=60)[0])
@@ -195,11 +204,41 @@ def test_a_conversation_remembers(desk: Desk) -> None:
     assert [m["role"] for m in newest["messages"]] == ["user", "assistant", "user"]
 
 
+@posix_only
+def test_only_their_owner_reads_logs_and_lock(desk: Desk) -> None:
+    files = [desk.home / "server.lock", desk.home / "tlfif.db", *(desk.home / "logs").iterdir()]
+    assert {"server.log", "machine.log", "engine.log", "server-start.log"} <= {file.name for file in files}
+    assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
+
+
+def test_the_status_says_where_the_files_are(desk: Desk) -> None:
+    status = desk.object("serve", "--status")
+    assert (status["folder"], status["log"]) == (str(desk.home), str(desk.home / "logs" / "server.log"))
+    assert Path(status["log"]).is_file()
+    assert f"Its files are in {desk.home}, its log is {status['log']}." in desk.run("serve", "--status").stdout
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_in_the_foreground_ends_when_its_process_is_asked_to(tmp_path: Path, number: signal.Signals) -> None:
+    desk = Desk(tmp_path / "home")
+    process = desk.start("serve", "--foreground", start_new_session=True)
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert "Ctrl-C ends it." in said
+    assert (process.returncode, err) == (0, "The server has ended.\n")
+    assert desk.processes() == []
+
+
 def test_stop_ends_the_machine_and_serve_stop_the_server(desk: Desk) -> None:
     stopped = desk.object("machine", "stop")
     assert (stopped["was_running"], stopped["machine"]["state"]) == (True, "off")
     assert desk.run("serve", "--status").returncode == 0
+    server = psutil.Process(desk.object("serve", "--status")["pid"])
     assert desk.run("serve", "--stop").stdout == "The server has ended.\n"
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
     _, left = psutil.wait_procs(desk.processes(), timeout=10)
     assert left == []
     assert desk.run("serve", "--status").returncode == 5

@@ -31,7 +31,9 @@ ENDLESS_UV = """\
 #!{python}
 import os, signal, sys
 if "--version" not in sys.argv:
-    print("Downloading for ever", os.getpid(), flush=True)
+    with open("installer.pid", "w") as file:
+        file.write(str(os.getpid()))
+    print("Downloading for ever", flush=True)
     signal.pause()
 """
 
@@ -341,7 +343,8 @@ def test_of_two_at_once_one_sets_up_and_the_other_waits(checkout: Checkout) -> N
 def test_ctrl_c_leaves_what_the_next_start_mends(checkout: Checkout, at: str) -> None:
     checkout.fake_uv(ENDLESS_UV)
     process = checkout.start(start_new_session=True)
-    installer = int(read_until(process, "Downloading").split()[-1])
+    read_until(process, "downloading")
+    installer = int((checkout.root / "installer.pid").read_text())
     send = os.killpg if at == "the whole group" else os.kill
     send(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -360,7 +363,8 @@ def test_ctrl_c_leaves_what_the_next_start_mends(checkout: Checkout, at: str) ->
 def test_an_installer_left_over_by_a_kill_is_waited_for(checkout: Checkout) -> None:
     checkout.fake_uv(ENDLESS_UV)
     first = checkout.start()
-    installer = int(read_until(first, "Downloading").split()[-1])
+    read_until(first, "downloading")
+    installer = int((checkout.root / "installer.pid").read_text())
     first.kill()
     first.wait()
     checkout.show_uv()

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.desk import FakeClient, FakeDesk, events, machine_news
-from tlfif.cli.answering import answer_prompt
+from tests.fakes.desk import FakeClient, FakeDesk, Terminal, events, machine_news
+from tlfif.cli.answering import STARTED_OVER, answer_prompt
 from tlfif.cli.arguments import AnswerOptions
 from tlfif.cli.ask import _report, asking_for, failure_of
-from tlfif.cli.console import OutputLostError
+from tlfif.cli.console import Console, OutputLostError
 from tlfif.client.wire import Asking
+from tlfif.domain.errors import InvalidInputError
 from tlfif.domain.events import EventKind
 
 ASKING: Asking = {"messages": [{"role": "user", "content": "Why?"}], "model": "smollm2"}
@@ -39,9 +40,48 @@ async def test_an_answer_that_starts_over_is_announced_and_counts_once() -> None
     restart: tuple[EventKind, dict[str, object]] = (EventKind.RESTARTED, {"reason": "the worker was lost"})
     client = FakeClient(events("Bec", restart, "Because.", DONE))
     answer = await answer_prompt(client, ASKING, desk.console)
-    assert desk.out.getvalue() == "Bec\nBecause.\n"
+    assert desk.out.getvalue() == "Bec\n--- started over ---\nBecause.\n"
+    assert desk.out.getvalue().partition(f"\n{STARTED_OVER}\n")[2] == answer.text + "\n"
     assert "— started over: the worker was lost —" in desk.said
     assert answer.text == "Because."
+
+
+async def test_on_a_terminal_starting_over_is_told_on_standard_error_alone() -> None:
+    out, err = Terminal(), Terminal()
+    restart: tuple[EventKind, dict[str, object]] = (EventKind.RESTARTED, {"reason": "the worker was lost"})
+    await answer_prompt(FakeClient(events("Bec", restart, "Because.", DONE)), ASKING, Console(out, err))
+    assert out.getvalue() == "Bec\nBecause.\n"
+    assert "started over: the worker was lost" in err.getvalue()
+
+
+async def test_json_has_no_line_between_attempts() -> None:
+    desk = FakeDesk()
+    restart: tuple[EventKind, dict[str, object]] = (EventKind.RESTARTED, {"reason": "x"})
+    answer = await answer_prompt(FakeClient(events("Bec", restart, "Because.", DONE)), ASKING, desk.console, show=False)
+    assert (desk.out.getvalue(), answer.text) == ("", "Because.")
+
+
+async def test_a_prompt_that_is_held_back_says_so_once_in_a_pipe_too() -> None:
+    held = machine_news(state="off", held=True)
+    desk = FakeDesk()
+    await answer_prompt(FakeClient([held, held, *events("Hi", DONE)]), ASKING, desk.console)
+    assert desk.said == "kept, the machine was stopped: go on with ./tlfif machine start\n"
+    desk = FakeDesk(terminal=True)
+    await answer_prompt(FakeClient([held, held, *events("Hi", DONE)]), ASKING, desk.console)
+    assert desk.said.count("./tlfif machine start") == 1
+
+
+async def test_what_was_announced_comes_with_an_answer_only() -> None:
+    desk = FakeDesk()
+    desk.console.announce("The small model answers.")
+    await answer_prompt(FakeClient(events("Hi", DONE)), ASKING, desk.console)
+    desk.console.line("more")
+    assert desk.said == "The small model answers.\n"
+    desk = FakeDesk()
+    desk.console.announce("The small model answers.")
+    desk.console.error(InvalidInputError("Too long.", code="prompt_too_long"))
+    desk.console.line("later")
+    assert desk.said == "tlfif: Too long. [prompt_too_long]\n"
 
 
 async def test_starting_over_before_the_first_word_is_nobodys_business() -> None:
@@ -73,7 +113,7 @@ async def test_an_interruption_cancels_the_job_and_keeps_what_was_said() -> None
     assert client.cancelled == ["job_1"]
     assert (answer.interrupted, answer.status, answer.text) == (True, "cancelled", "Once upon")
     assert await _report(client, answer, desk.console, as_json=False) == 130
-    assert desk.said.endswith("cancelled\n")
+    assert desk.said.endswith("You cancelled the answer.\n")
 
 
 async def test_an_interruption_while_submitting_cancels_what_was_stored() -> None:

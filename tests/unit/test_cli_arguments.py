@@ -72,6 +72,9 @@ def test_options_are_checked_together() -> None:
         (("--system", "  "), "system_empty"),
         (("--model", "gpt-9"), "unknown_model"),
         (("--model", ""), "unknown_model"),
+        (("--model", "file:"), "model_file_invalid"),
+        (("--model", "FILE:  "), "model_file_invalid"),
+        (("--model", "file:a\x00b"), "model_file_invalid"),
         (("--temperature",), "usage"),
         (("--max", "7"), "usage"),
         (("--nonsense",), "usage"),
@@ -81,6 +84,30 @@ def test_bad_options_raise_instead_of_leaving(given: tuple[str, ...], code: str)
     with pytest.raises(InvalidInputError) as caught:
         parsed(*given)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("parse", "name"),
+    [
+        (arguments.max_tokens, "--max-tokens"),
+        (arguments.temperature, "--temperature"),
+        (arguments.seed, "--seed"),
+        (arguments.page_limit, "--limit"),
+        (arguments.port_number, "--port"),
+    ],
+)
+def test_options_are_named_as_they_are_typed(parse: Callable[[str], float], name: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        parse("ten")
+    assert caught.value.message.startswith(f"{name} must be ")
+
+
+@pytest.mark.parametrize(("command", "hinted"), [("ask", True), ("machine", False), ("machine stop", False)])
+def test_only_a_question_is_told_of_quotes(command: str, hinted: bool) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Parser(prog=f"tlfif {command}").parse_args(["now"])
+    assert ("in quotes" in caught.value.message) is hinted
+    assert f"tlfif {command} --help" in caught.value.message
 
 
 def test_a_file_of_ones_own_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

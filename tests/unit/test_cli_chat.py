@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.desk import FakeClient, FakeDesk, events
 from tlfif.cli.arguments import AnswerOptions
-from tlfif.cli.chat import Talk
+from tlfif.cli.chat import COMMANDS, Talk
 from tlfif.cli.conversation import MAX_EXCHANGES, Conversation, Exchange, how_many_to_drop, trimmed_note
 from tlfif.client.errors import NotReachableError, RefusedError
 from tlfif.client.wire import Asking, News
@@ -56,6 +56,8 @@ def test_commands() -> None:
     assert loop(talk_with(client, desk), "one", "/new", "/nonsense", "/help", "two", "/quit", "three") == 0
     assert [sent(asking) for asking in client.asked] == [["Be kind.", "one"], ["Be kind.", "two"]]
     assert "There is no command /nonsense" in desk.said
+    assert desk.said.splitlines()[-1] == COMMANDS
+    assert "/help" in COMMANDS
 
 
 class ContextLimit:
@@ -116,6 +118,30 @@ def test_at_a_terminal_a_fault_ends_nothing() -> None:
     client, desk = FakeClient(events(EventKind.FAILED), answered("Yes.")), FakeDesk()
     assert loop(talk_with(client, desk, at_terminal=True), "one", "two") == 0
     assert sent(client.asked[1]) == ["Be kind.", "two"]
+
+
+class CutTalk(Talk):
+    """A talk in which Ctrl-C comes during some questions, as ``say`` reports it."""
+
+    async def say(self, question: str) -> int:
+        return {"cut": 130, "fail": 3}.get(question, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (("cut", "/quit"), 0),
+        (("cut", "fine"), 0),
+        (("cut",), 130),
+        (("fail", "cut", "/quit"), 3),
+        (("fail", "fine"), 3),
+    ],
+)
+def test_an_interrupted_answer_is_no_failure_of_the_talk(given: tuple[str, ...], code: int) -> None:
+    client, desk = FakeClient(), FakeDesk()
+    talk = CutTalk(client, "smollm2", AnswerOptions(), desk.console, False)
+    assert loop(talk, *given) == code
+    assert loop(CutTalk(client, "smollm2", AnswerOptions(), desk.console, True), *given) == 0
 
 
 async def test_an_interrupted_answer_is_remembered_as_far_as_it_went() -> None:

@@ -40,6 +40,18 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     assert f"tlfif {name}" in capsys.readouterr().out
 
 
+def test_help_names_what_only_a_checkout_has(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert main(["--help"]) == 0
+    assert {"test", "bench"} <= {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.split()}
+    assert main(["bench"]) == 2
+    assert "./tlfif bench" in capsys.readouterr().err
+    monkeypatch.setattr("tlfif.cli.main.__file__", str(tmp_path / "a" / "tlfif" / "cli" / "main.py"))
+    assert main(["--help"]) == 0
+    assert not {"test", "bench"} & {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.split()}
+
+
 def test_alone_it_says_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert 'tlfif ask "What is a cloud computer?"' in capsys.readouterr().out
@@ -62,6 +74,7 @@ def test_alone_it_says_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
         (["jobs", "show", "../x"], "job_not_found"),
         (["model", "pull", "gpt-9"], "unknown_model"),
         (["model", "verify", "file:a.gguf"], "model_file_invalid"),
+        (["ask", "hi", "--model", "file:"], "model_file_invalid"),
         (["serve", "--port", "0"], "port_out_of_range"),
     ],
 )

@@ -39,18 +39,18 @@ def machine(**changes: Any) -> MachineView:
 
 
 def test_the_receipt_names_the_model_and_what_it_took() -> None:
-    assert receipt_line(RECEIPT, before="off", place="this computer") == (
+    assert receipt_line(RECEIPT, before=machine(), place="this computer") == (
         "— SmolLM2-135M-Instruct · first token 0.09 s · 2.1 s in all · 180 tokens at 98/s · "
-        "machine started for this (1.9 s) · 0.00, this computer"
+        "machine started for this (1.9 s) · costs nothing: this computer"
     )
 
 
 @pytest.mark.parametrize(
     ("before", "changes", "said", "unsaid"),
     [
-        ("ready", {}, "0.00", "machine started"),
+        ("ready", {}, "costs nothing", "machine"),
         ("loading", {}, "waited 1.9 s", "machine started"),
-        (None, {}, "0.00", "1.9 s"),
+        (None, {}, "costs nothing", "1.9 s"),
         ("ready", {"finish_reason": "length"}, "cut off", "attempt"),
         ("ready", {"attempt": 2}, "attempt 2", "cut off"),
         ("ready", {"first_token_seconds": None, "tokens_per_second": None}, "180 tokens ·", "first token"),
@@ -58,9 +58,24 @@ def test_the_receipt_names_the_model_and_what_it_took() -> None:
     ],
 )
 def test_the_receipt_says_what_was_special(before: str | None, changes: dict[str, Any], said: str, unsaid: str) -> None:
-    line = receipt_line(receipt(**changes), before=before, place="this computer")
+    found = None if before is None else machine(state=before, model="smollm2", machine_id="machine_1")
+    line = receipt_line(receipt(**changes), before=found, place="this computer")
     assert said in line
     assert unsaid not in line
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ({"state": "ready", "model": "tinyllama"}, "machine changed over from TinyLlama-1.1B-Chat (1.9 s)"),
+        ({"state": "loading", "model": "tinyllama"}, "machine changed over from TinyLlama-1.1B-Chat (1.9 s)"),
+        ({"state": "ready", "model": "smollm2", "machine_id": "machine_0"}, "machine replaced meanwhile (1.9 s)"),
+        ({"state": "draining", "model": "tinyllama"}, "machine started for this (1.9 s)"),
+        ({"state": "loading", "model": "smollm2"}, "waited 1.9 s"),
+    ],
+)
+def test_the_receipt_says_what_became_of_the_machine(before: dict[str, Any], said: str) -> None:
+    assert f" · {said} · " in receipt_line(RECEIPT, before=machine(**before), place="this computer")
 
 
 @pytest.mark.parametrize(
@@ -96,11 +111,15 @@ def test_sizes(count: int, text: str) -> None:
         ({"state": "ready", "running": 1}, "first word"),
         ({"state": "stopping"}, "the machine before is ending"),
         ({"state": "broken", "reason": "no memory"}, "did not start (no memory)"),
-        ({"state": "off", "held": True}, "./tlfif machine start"),
+        ({"state": "off", "held": True}, "kept, the machine was stopped: go on with ./tlfif machine start"),
+        ({"state": "stopping", "held": True}, "./tlfif machine start"),
+        ({"state": "broken", "reason": "no memory", "held": True}, "./tlfif machine start"),
     ],
 )
 def test_a_person_who_waits_knows_for_what(changes: dict[str, Any], said: str) -> None:
-    assert said in waiting_line(machine(**changes))
+    line = waiting_line(machine(**changes))
+    assert said in line
+    assert len(line) < 80, "a narrow terminal would cut off what to type"
 
 
 def test_the_machine_without_a_server_is_off() -> None:
@@ -151,7 +170,8 @@ def test_a_job_shows_its_answer_or_its_reason() -> None:
     [
         ({"was_running": False}, "There was no machine to stop."),
         ({"cancelled": ["a"]}, "The machine is off. 1 running or waiting answer cancelled."),
-        ({"requeued": ["a", "b"]}, "The machine is off. 2 prompts kept for the next start: ./tlfif machine start"),
+        ({"requeued": ["a", "b"]}, "2 prompts kept for the next start: ./tlfif machine start. Any new question"),
+        ({"machine": machine(held=True)}, "The machine is off. None starts until you ask something"),
         ({"machine": machine(state="stopping")}, "not confirmed"),
     ],
 )

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -250,15 +252,57 @@ async def test_after_a_loss_a_server_that_was_stopped_is_left_alone(home: Home) 
     assert spawner.starts == []
 
 
-async def test_stop_waits_until_the_server_is_gone(home: Home) -> None:
+@pytest.fixture
+def process() -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that stays until it is ended."""
+    found = subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE)
+    yield found
+    found.kill()
+    found.communicate()
+
+
+def end(process: "subprocess.Popen[bytes]", *, reap: bool) -> None:
+    """Returns when it has ended; without ``reap`` as one whose parent has not asked how."""
+    process.kill()
+    if reap or sys.platform == "win32":
+        process.wait()
+    else:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+
+@pytest.mark.parametrize("reaped", [True, False], ids=["gone", "ended, but nobody asked how"])
+async def test_stop_waits_until_the_process_is_gone(
+    home: Home, process: "subprocess.Popen[bytes]", reaped: bool
+) -> None:
+    clock, steps = FakeClock(auto_advance=True), list[str]()
+
+    async def sleep(seconds: float) -> None:
+        steps.append("waited")
+        if len(steps) == 3:
+            end(process, reap=reaped)
+        await clock.sleep(seconds)
+
     async with FakeServer().running() as server:
         lock = FileLock(home.lock)
         lock.acquire()
-        write_address(home, server.port)
+        write_address(home, server.port, pid=process.pid)
         server.on_stop = lock.release
-        assert await local(home, Spawner()).stop() is True
+        found = LocalServer(home, spawn=Spawner(), sleep=sleep, monotonic=clock.monotonic)
+        assert await found.stop() is True
+        assert len(steps) == 3
         assert f"Bearer {TOKEN}" in server.heads[-1]
     assert await local(home, Spawner()).stop() is False
+
+
+async def test_a_process_that_stays_after_its_lock_is_told(home: Home, process: "subprocess.Popen[bytes]") -> None:
+    async with FakeServer().running() as server:
+        lock = FileLock(home.lock)
+        lock.acquire()
+        write_address(home, server.port, pid=process.pid)
+        server.on_stop = lock.release
+        with pytest.raises(NotReachableError, match=f"process {process.pid}") as caught:
+            await local(home, Spawner()).stop()
+    assert caught.value.code == "server_stays"
 
 
 async def test_a_server_that_stays_is_told(home: Home) -> None:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from tlfif.api.routes.cost import cost_routes
 from tlfif.api.routes.infer import infer_routes
 from tlfif.api.routes.jobs import job_routes
 from tlfif.api.routes.machine import machine_routes
@@ -28,6 +29,38 @@ CALLS: dict[str, tuple[Call, tuple[str, str], dict[str, Any]]] = {
     "pull": (lambda c: c.start_pull("m", force=True), ("POST", "/v1/models/{name}/pull"), {"body": {"force": True}}),
     "verify": (lambda c: c.verify("m"), ("POST", "/v1/models/{name}/verify"), {}),
     "server": (lambda c: c.server(), ("GET", "/v1/server"), {}),
+    "cost": (
+        lambda c: c.cost(region="us-east-1", instance_type="g6.xlarge"),
+        ("GET", "/v1/cost"),
+        {"params": {"region": "us-east-1", "instance_type": "g6.xlarge"}},
+    ),
+    "cost as set": (lambda c: c.cost(), ("GET", "/v1/cost"), {"params": {}}),
+    "standing": (
+        lambda c: c.standing_cost(region="eu-west-1"),
+        ("GET", "/v1/cost/standing"),
+        {"params": {"region": "eu-west-1"}},
+    ),
+    "advice": (
+        lambda c: c.idle_advice(instance_type="g5.xlarge"),
+        ("GET", "/v1/cost/advice"),
+        {"params": {"instance_type": "g5.xlarge"}},
+    ),
+    "refresh": (
+        lambda c: c.refresh_prices(),
+        ("POST", "/v1/cost/prices/refresh"),
+        {"answer_seconds": 1500.0, "tries": 1},
+    ),
+    "limit": (
+        lambda c: c.set_budget("0.05", as_if_aws=True),
+        ("PUT", "/v1/budget"),
+        {"body": {"limit_eur": "0.05", "as_if_aws": True}},
+    ),
+    "no limit": (
+        lambda c: c.set_budget(None),
+        ("PUT", "/v1/budget"),
+        {"body": {"limit_eur": None, "as_if_aws": False}},
+    ),
+    "release": (lambda c: c.release_budget(), ("POST", "/v1/budget/release"), {}),
     "other": (lambda c: c.request("GET", "/metrics"), ("GET", "/metrics"), {}),
 }
 
@@ -36,7 +69,7 @@ def routes() -> set[tuple[str, str]]:
     container = cast(Any, SimpleNamespace(models=None))
     facts = ServerFacts(port=1, uptime=lambda: 0.0, exits_in=lambda: None, stop=lambda: None)
     routers = [infer_routes(container), job_routes(container), machine_routes(container), model_routes(container)]
-    routers.append(server_routes(container, facts))
+    routers += [server_routes(container, facts), cost_routes(container)]
     return {
         (method, cast(Any, route).path) for router in routers for route in router.routes for method in route.methods
     }

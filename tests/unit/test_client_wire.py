@@ -1,12 +1,12 @@
 """The client's types are the server's schemas."""
 
-from typing import get_type_hints
+from typing import get_type_hints, is_typeddict
 
 import pytest
 from pydantic import BaseModel
 
-from tlfif.api import schemas
-from tlfif.client import wire
+from tlfif.api import cost_schemas, schemas
+from tlfif.client import cost_wire, wire
 from tlfif.client.errors import (
     AccessDeniedError,
     ApiError,
@@ -29,12 +29,23 @@ PAIRS = [
     (wire.StopResult, schemas.StopResultView),
     (wire.ModelView, schemas.ModelView),
     (wire.ServerView, schemas.ServerView),
+    (cost_wire.CostShareView, schemas.CostShareView),
+    *(
+        (kind, getattr(cost_schemas, name))
+        for name, kind in vars(cost_wire).items()
+        if is_typeddict(kind) and name != "CostShareView"
+    ),
 ]
 
 
 @pytest.mark.parametrize(("here", "there"), PAIRS, ids=lambda kind: kind.__name__)
 def test_both_sides_name_the_same_members(here: type, there: type[BaseModel]) -> None:
     assert set(get_type_hints(here)) == set(there.model_fields)
+
+
+def test_every_answer_about_money_is_compared() -> None:
+    answers = {name for name in vars(cost_schemas) if name.endswith(("View", "List"))}
+    assert answers <= {kind.__name__ for kind, _ in PAIRS}
 
 
 def test_the_list_of_models_is_there_beside_what_other_clients_want() -> None:

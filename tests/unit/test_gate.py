@@ -107,6 +107,20 @@ async def test_the_token_is_compared_in_constant_time(monkeypatch: pytest.Monkey
     assert (visit.status, compared) == (401, [(b"wrong", TOKEN.encode())])
 
 
+async def test_openais_clients_can_read_a_refusal() -> None:
+    for headers, code in [
+        ((HOST,), "token_wrong"),
+        ((HOST, BEARER, (b"content-length", b"9999999")), "body_too_large"),
+    ]:
+        visit = Visit()
+        await visit.pass_through([b"{}"], *headers, path="/v1/chat/completions")
+        body = json.loads(visit.sent[-1]["body"])
+        error = {"message": body["detail"], "type": "invalid_request_error", "param": None, "code": code}
+        assert (visit.code, body["error"]) == (code, error)
+        await visit.pass_through([b"{}"], *headers)
+        assert "error" not in json.loads(visit.sent[-1]["body"])
+
+
 async def test_host_comes_first_origin_second_token_last() -> None:
     origin, wrong = (b"origin", b"https://evil.example"), (b"host", b"evil.example")
     for headers, code in [

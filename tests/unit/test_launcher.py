@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import io
 import os
 import re
 import subprocess
@@ -196,6 +197,36 @@ def test_all_checks_run_and_any_failure_counts(monkeypatch, capfd) -> None:
     assert re.search(r"^tests +ok ", out, re.MULTILINE)
     monkeypatch.setattr(check, "CHECKS", (("good", ("-c", "pass")),))
     assert check.main([]) == 0
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_of_the_checks_runs_none_and_installs_nothing(launcher, venv, monkeypatch, capfd, option: str) -> None:
+    check = load(ROOT / "dev" / "check.py", "check_under_test")
+    monkeypatch.setattr(check, "CHECKS", (("bad", ("-c", "exit(3)")),))
+    assert check.main([option]) == 0
+    out = capfd.readouterr().out
+    assert "pytest" in out
+    assert "./tlfif test -k store" in out
+    assert "== bad ==" not in out
+    (venv / "tlfif-dev.stamp").unlink()
+    monkeypatch.setattr(launcher, "forward", lambda command: 0)
+    assert launcher.main(["test", option]) == 0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_an_installation_shows_one_line(launcher, monkeypatch, terminal: bool) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", shown)
+    said = [f"Downloading wheel-{n}.whl (1 MB)" for n in range(29)] + ["Installing collected packages: all of them"]
+    with Path(os.devnull).open() as lock:
+        code, output = launcher.run_installer([sys.executable, "-c", f"print(*{said!r}, sep='\\n')"], lock.fileno())
+    assert (code, output) == (0, "\n".join(said))
+    lines = shown.getvalue().splitlines() if not terminal else shown.getvalue().strip("\n").split("\n")
+    assert len(lines) == 1
+    assert "wheel-" not in lines[0]
+    assert ("(30)" in lines[0]) is terminal
 
 
 def entries(kind: str) -> set[str]:

@@ -116,11 +116,24 @@ def test_room_for_the_answer() -> None:
     assert fit(2000, 48) == 48
 
 
-@pytest.mark.parametrize(("prompt", "asked", "limit"), [(2033, None, 2032), (2000, 49, 1999), (5000, 1, 2047)])
-def test_no_room_for_the_answer(prompt: int, asked: int | None, limit: int) -> None:
+@pytest.mark.parametrize(
+    ("prompt", "asked", "limit", "longest", "said"),
+    [
+        (2033, None, 2032, 0, "this model's limit is 2032 tokens. Shorten the prompt."),
+        (2000, 49, 1999, 48, "Ask for at most 48, or shorten the prompt."),
+        (30, 2048, 0, 2018, "Ask for at most 2018, or shorten the prompt."),
+        (2033, 100, 1948, 0, "this model's limit is 1948 tokens. Shorten the prompt."),
+        (5000, 1, 2047, 0, "this model's limit is 2047 tokens. Shorten the prompt."),
+    ],
+)
+def test_no_room_for_the_answer(prompt: int, asked: int | None, limit: int, longest: int, said: str) -> None:
     with pytest.raises(PromptTooLongError) as caught:
         fit(prompt, asked)
     assert caught.value.code == "prompt_too_long"
-    assert caught.value.details == {"tokens": prompt, "limit": limit, "context": 2048}
+    expected = {"tokens": prompt, "limit": limit, "context": 2048, "longest_answer": longest}
+    assert caught.value.details == expected
     assert str(prompt) in caught.value.message
-    assert str(limit) in caught.value.message
+    assert caught.value.message.endswith(said)
+    assert "limit is 0" not in caught.value.message
+    if longest:
+        assert fit(prompt, longest) == longest

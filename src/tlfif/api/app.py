@@ -6,6 +6,7 @@ from tlfif import __version__
 from tlfif.api import document, problems
 from tlfif.api.fault_barrier import FaultBarrier
 from tlfif.api.openai import openai_routes
+from tlfif.api.routes.cost import cost_routes
 from tlfif.api.routes.infer import infer_routes
 from tlfif.api.routes.jobs import job_routes
 from tlfif.api.routes.machine import machine_routes
@@ -32,6 +33,7 @@ def create_app(container: Container, facts: ServerFacts) -> FastAPI:
         job_routes(container),
         machine_routes(container),
         model_routes(container),
+        cost_routes(container),
         openai_routes(container),
         server_routes(container, facts),
     ):

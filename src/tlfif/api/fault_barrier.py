@@ -36,7 +36,7 @@ class FaultBarrier:
             log.error("api: unexpected fault: %s", place_of(error))  # not its message
             if started:
                 return  # the server closes the connection of an answer without an end
-            body = problem_body(500, "internal_error", TEXT)
+            body = problem_body(500, "internal_error", TEXT, path=scope.get("path", ""))
             headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
             await send({"type": "http.response.start", "status": 500, "headers": headers})
             await send({"type": "http.response.body", "body": body})

@@ -41,7 +41,7 @@ class Gate:
         except TlfifError as error:
             if error.code == "body_too_large" and not any(name == b"expect" for name, _ in scope["headers"]):
                 await _drain(receive)
-            await _refuse(send, error)
+            await _refuse(send, error, path=scope["path"])
             return
         if scope["path"] not in OPEN_PATHS:
             self._on_request()
@@ -51,7 +51,7 @@ class Gate:
         try:
             body = await _read_body(receive)
         except TlfifError as error:
-            await _refuse(send, error)
+            await _refuse(send, error, path=scope["path"])
             return
         if body is not None:
             await self._app(scope, _replay(body, receive), send)
@@ -125,9 +125,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _refuse(send: Send, error: TlfifError) -> None:
+async def _refuse(send: Send, error: TlfifError, *, path: str) -> None:
     status = status_of(error)
-    body = problem_body(status, error.code, error.message, error.details)
+    body = problem_body(status, error.code, error.message, error.details, path=path)
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),

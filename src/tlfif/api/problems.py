@@ -59,10 +59,20 @@ def status_of(error: TlfifError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 
-def problem_body(status: int, code: str, detail: str, details: Mapping[str, object] | None = None) -> bytes:
-    """The JSON of a problem. ``details`` become members of their own."""
+def problem_body(
+    status: int, code: str, detail: str, details: Mapping[str, object] | None = None, *, path: str = ""
+) -> bytes:
+    """The JSON of a problem. ``details`` become members of their own.
+
+    On the OpenAI-compatible ``path`` there is also the member ``error`` that OpenAI's clients look for.
+    """
+    openai = {}
+    if path == CHAT_PATH:
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        openai = {"error": {"message": detail, "type": kind, "param": None, "code": code}}
     body = {
         **(details or {}),
+        **openai,
         "type": f"urn:tlfif:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -70,14 +80,6 @@ def problem_body(status: int, code: str, detail: str, details: Mapping[str, obje
         "detail": detail,
     }
     return json.dumps(body).encode()
-
-
-def problem(status: int, code: str, detail: str, details: Mapping[str, object] | None = None) -> Response:
-    """A problem as a response."""
-    headers = {"Retry-After": "5"} if status in {429, 503} else None
-    return Response(
-        problem_body(status, code, detail, details), status_code=status, media_type=MEDIA_TYPE, headers=headers
-    )
 
 
 def install(app: FastAPI) -> None:
@@ -110,8 +112,6 @@ def install(app: FastAPI) -> None:
 
 
 def _answer(request: Request, status: int, code: str, detail: str, details: Mapping[str, object] | None) -> Response:
-    """A problem; on the OpenAI-compatible address with the member ``error`` that OpenAI's clients look for."""
-    if request.url.path == CHAT_PATH:
-        kind = "invalid_request_error" if status < 500 else "server_error"
-        details = {**(details or {}), "error": {"message": detail, "type": kind, "param": None, "code": code}}
-    return problem(status, code, detail, details)
+    body = problem_body(status, code, detail, details, path=request.url.path)
+    headers = {"Retry-After": "5"} if status in {429, 503} else None
+    return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)

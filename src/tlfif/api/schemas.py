@@ -131,6 +131,38 @@ class MachineView(BaseModel):
     pids: Pids
 
 
+class PhaseView(BaseModel):
+    """One completed part of a start: ``launch``, ``engine_start`` or ``prove``."""
+
+    phase: str
+    seconds: float
+
+
+class PastMachineView(BaseModel):
+    """A machine, ended or still there. ``state`` is the one at its end. ``start_reason`` is empty for machines from
+    before it was kept, ``end_reason`` while no end is under way. ``boot_seconds`` until ready, ``run_seconds`` from
+    then to its end or until now; null where it never was ready."""
+
+    machine_id: str
+    model: str
+    image: str
+    state: str
+    start_reason: str
+    end_reason: str
+    created_at: float
+    ready_at: float | None
+    ended_at: float | None
+    phases: list[PhaseView]
+    boot_seconds: float | None
+    run_seconds: float | None
+
+
+class MachineHistory(BaseModel):
+    """Newest first."""
+
+    machines: list[PastMachineView]
+
+
 class ReceiptView(BaseModel):
     """What an answer took; seconds from acceptance."""
 
@@ -155,8 +187,23 @@ class ErrorView(BaseModel):
     message: str
 
 
+class CostShareView(BaseModel):
+    """What one answer cost: ``usd`` is the sum of its parts. ``final`` false: the machine still runs, and the idle
+    time behind this answer may cost up to ``idle_at_most_usd`` more."""
+
+    usd: float
+    eur: float
+    boot_usd: float
+    working_usd: float
+    idle_usd: float
+    minimum_usd: float
+    start_usd: float
+    final: bool
+    idle_at_most_usd: float
+
+
 class JobView(BaseModel):
-    """A job. ``answer`` is null in lists."""
+    """A job. ``answer``, ``cost`` and ``as_if_aws`` are null in lists; ``as_if_aws`` also where machines run on AWS."""
 
     job_id: str
     status: str
@@ -174,6 +221,8 @@ class JobView(BaseModel):
     error: ErrorView | None
     receipt: ReceiptView | None
     answer: str | None
+    cost: CostShareView | None = None
+    as_if_aws: CostShareView | None = None
 
 
 class Accepted(BaseModel):

@@ -11,6 +11,8 @@ from tlfif.api.schemas import (
     MessageBody,
     ModelView,
     OpenAIModel,
+    PastMachineView,
+    PhaseView,
     Pids,
     ReceiptView,
 )
@@ -18,6 +20,7 @@ from tlfif.application.describe_machine import MachineStatus, describe_machine
 from tlfif.bootstrap.container import Container
 from tlfif.domain.events import Event
 from tlfif.domain.jobs import Job
+from tlfif.domain.machine_history import PastMachine
 from tlfif.ports.model_store import ModelInfo
 
 
@@ -84,6 +87,25 @@ def machine_view(status: MachineStatus, container: Container) -> MachineView:
             worker=record.worker_pid if record else None,
             engine=record.engine_pid if record else None,
         ),
+    )
+
+
+def past_machine_view(past: PastMachine) -> PastMachineView:
+    """One machine of the history."""
+    record = past.record
+    return PastMachineView(
+        machine_id=record.id,
+        model=record.model,
+        image=record.image,
+        state=record.state,
+        start_reason=record.start_reason,
+        end_reason=past.end_reason,
+        created_at=record.created_at,
+        ready_at=record.ready_at,
+        ended_at=record.ended_at,
+        phases=[PhaseView(phase=timing.phase, seconds=round(timing.seconds, 3)) for timing in past.phases],
+        boot_seconds=None if past.boot_seconds is None else round(past.boot_seconds, 3),
+        run_seconds=None if past.run_seconds is None else round(past.run_seconds, 3),
     )
 
 

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from tlfif.application.budget_gate import BudgetGate
 from tlfif.application.launch_machine import launch_machine
 from tlfif.domain import limits
+from tlfif.domain.errors import ConflictError
 from tlfif.domain.jobs import JobStatus
 from tlfif.domain.policy import MachinePolicy
 from tlfif.ports.clock import Clock, Ids
@@ -34,15 +36,19 @@ async def start_machine(
     policy: MachinePolicy,
     clock: Clock,
     ids: Ids,
+    budget: BudgetGate | None = None,
 ) -> bool:
     """Launch a machine now, without a prompt; forgets earlier failures. False where one exists already.
 
-    Raises InvalidInputError ``unknown_model``, ModelError, MachineError.
+    Raises InvalidInputError ``unknown_model``, ModelError, MachineError, BudgetLockedError; ConflictError
+    ``machine_busy_other_model`` where ``model`` was named and the machine has another one (nothing was changed).
     """
     chosen = await models.resolve(model)
+    if model is not None:
+        await _refuse_other_model(chosen.name, machines)
     await machines.set_held(False)
     await machines.forgive()
-    return await launch_machine(
+    launched = await launch_machine(
         chosen.name,
         reason="started by you",
         image=image,
@@ -52,7 +58,22 @@ async def start_machine(
         policy=policy,
         clock=clock,
         ids=ids,
+        budget=budget,
     )
+    if model is not None and not launched:
+        await _refuse_other_model(chosen.name, machines)  # another caller was faster
+    return launched
+
+
+async def _refuse_other_model(wanted: str, machines: MachineStore) -> None:
+    record = await machines.active()
+    if record is not None and record.model != wanted:
+        raise ConflictError(
+            f"A machine with the model {record.model} runs. Stop it first (./tlfif machine stop), or ask something "
+            f"with --model {wanted}: that changes the model.",
+            code="machine_busy_other_model",
+            details={"model": record.model},
+        )
 
 
 async def stop_machine(

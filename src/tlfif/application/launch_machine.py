@@ -1,5 +1,6 @@
 """Launch a machine: intent first, then the launch, then the commit."""
 
+from tlfif.application.budget_gate import BudgetGate
 from tlfif.domain.errors import InvalidInputError, MachineError, ModelError
 from tlfif.domain.machine import MachineRecord, MachineState, Phase
 from tlfif.domain.policy import MachinePolicy
@@ -22,12 +23,14 @@ async def launch_machine(
     policy: MachinePolicy,
     clock: Clock,
     ids: Ids,
+    budget: BudgetGate | None = None,
 ) -> bool:
     """Start one machine for ``model``. False where one is open already (single flight).
 
-    The model file is checked before the intent is written: a corrupt file never costs a start.
+    The model file is checked, and what the start may cost is set aside, before the intent is written: a corrupt file
+    never costs a start, and no start exceeds the budget.
 
-    Raises ModelError (nothing was launched), MachineError (the record is closed with its reason).
+    Raises ModelError, BudgetLockedError (nothing was launched), MachineError (the record is closed with its reason).
     """
     if await machines.active() is not None:
         return False
@@ -40,10 +43,15 @@ async def launch_machine(
         image=image,
         created_at=now,
         reason=reason,
+        start_reason=reason,
         phase=Phase.LAUNCH,
         phase_started_at=now,
     )
+    if budget is not None:
+        await budget.reserve(record.id)
     if not await machines.create_intent(record):
+        if budget is not None:
+            await budget.release(record.id)
         return False
     await _launch(record, file, machines=machines, host=host, policy=policy, clock=clock)
     return True

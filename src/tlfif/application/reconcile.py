@@ -4,8 +4,10 @@ import logging
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tlfif.application.budget_gate import BudgetGate
 from tlfif.application.launch_machine import confirm_launch, launch_machine
-from tlfif.domain.errors import InvalidInputError, MachineError, ModelError
+from tlfif.application.meter import Meter
+from tlfif.domain.errors import BudgetLockedError, InvalidInputError, MachineError, ModelError
 from tlfif.domain.jobs import QueueCounts
 from tlfif.domain.machine import MachineRecord, MachineState
 from tlfif.domain.policy import JobPolicy, MachinePolicy
@@ -53,7 +55,10 @@ class HeartbeatWatch:
 
 @dataclass(slots=True, kw_only=True)
 class Reconciler:
-    """One control plane's hands. Holds nothing that a restart may not lose."""
+    """One control plane's hands. Holds nothing that a restart may not lose.
+
+    Without ``meter`` and ``budget`` nothing is metered and nothing limited: for tests of the router alone.
+    """
 
     jobs: JobStore
     machines: MachineStore
@@ -64,6 +69,8 @@ class Reconciler:
     job_policy: JobPolicy
     machine_policy: MachinePolicy
     image: str
+    meter: Meter | None = None
+    budget: BudgetGate | None = None
     watch: HeartbeatWatch = field(default_factory=HeartbeatWatch)
     suspects: set[str] = field(default_factory=set)
 
@@ -85,6 +92,8 @@ class Reconciler:
             if action.kind is ActionKind.LAUNCH and not launch:
                 continue
             await self._act(action, seen.machine, now)
+        if self.meter is not None:
+            await self.meter.observe(await self.machines.active())
         if seen.machine is None:
             return Pace.WORK if seen.counts.queued or seen.counts.running else Pace.REST
         return Pace.WATCH if seen.machine.state is MachineState.READY else Pace.WORK
@@ -113,6 +122,7 @@ class Reconciler:
             failed_starts=failed,
             last_ended_at=ended_at,
             last_state=last_state,
+            budget_locked_seconds=await self.budget.watch() if self.budget is not None else None,
         )
 
     async def _act(self, action: Action, machine: MachineRecord | None, now: float) -> None:
@@ -120,7 +130,7 @@ class Reconciler:
         if action.kind is ActionKind.LAUNCH and action.model is not None:
             await self._launch(action.model, action.reason, now)
         elif action.kind is ActionKind.FAIL_QUEUED and action.model is not None:
-            await self._give_up(action.model, "machine_broken", action.reason, now)
+            await self._give_up(action.model, action.code, action.reason, now)
             await self.machines.forgive()
         elif machine is None:
             return
@@ -148,9 +158,10 @@ class Reconciler:
                 policy=self.machine_policy,
                 clock=self.clock,
                 ids=self.ids,
+                budget=self.budget,
             )
-        except (ModelError, InvalidInputError) as error:
-            # A person's own file may be gone or changed since the prompt was accepted.
+        except (ModelError, InvalidInputError, BudgetLockedError) as error:
+            # A person's own file may be gone or changed since the prompt was accepted, or the budget used up.
             await self._give_up(model, error.code, error.message, now)
         except MachineError as error:
             log.warning("router: the machine did not start: %s", error.message)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from tlfif.application.budget_gate import BudgetGate
 from tlfif.domain import limits
-from tlfif.domain.errors import ModelError
+from tlfif.domain.errors import BusyError, ModelError
 from tlfif.domain.jobs import GenerationRequest, Message, NewJob, SubmitResult
 from tlfif.domain.policy import JobPolicy
 from tlfif.ports.clock import Clock, Ids
@@ -36,14 +37,17 @@ async def submit_job(
     policy: JobPolicy,
     clock: Clock,
     ids: Ids,
+    budget: BudgetGate | None = None,
 ) -> SubmitResult:
     """Check everything, then store the job; from here on it cannot be lost.
 
-    Raises InvalidInputError (nothing stored), IdempotencyConflictError, BusyError, ModelError, StorageError.
+    Raises InvalidInputError (nothing stored), IdempotencyConflictError, BudgetLockedError, BusyError, ModelError,
+    StorageError.
     """
     key = limits.check_idempotency_key(asked.idempotency_key) if asked.idempotency_key is not None else None
     idle = limits.check_idle_minutes(asked.idle_timeout_minutes) if asked.idle_timeout_minutes is not None else None
     request = await _checked_request(asked, models=models, tokenizer=tokenizer, policy=policy)
+    room = policy.max_queued if budget is None else await budget.check_admission(max_queued=policy.max_queued)
     now = clock.now()
     job = NewJob(
         id=ids.new_id("job"),
@@ -51,7 +55,12 @@ async def submit_job(
         idempotency_key=key,
         expires_at=now + policy.wait_limit_seconds,
     )
-    result = await jobs.submit(job, now=now, max_queued=policy.max_queued)
+    try:
+        result = await jobs.submit(job, now=now, max_queued=room)
+    except BusyError:
+        if budget is None or room == policy.max_queued:
+            raise
+        raise await budget.too_many_waiting(room) from None
     if idle is not None:
         await machines.set_idle_timeout(idle)
     if await machines.held():

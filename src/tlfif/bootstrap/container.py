@@ -3,14 +3,36 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from tlfif.application.accounts import Accounts
+from tlfif.application.answer_costs import AnswerCosts
+from tlfif.application.budget_gate import BudgetGate
+from tlfif.application.pricing import Pricing
 from tlfif.application.reconcile import Reconciler
+from tlfif.application.refresh_prices import RefreshReport
 from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.domain.tariff import Tariff
 from tlfif.ports.clock import Clock, Ids
 from tlfif.ports.job_store import JobStore
+from tlfif.ports.ledger import Ledger
 from tlfif.ports.machine import MachineHost
 from tlfif.ports.machine_store import MachineStore
 from tlfif.ports.model_store import ModelStore
 from tlfif.ports.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """What counts and limits money. ``tariff`` None: this computer, which costs nothing; ``as_if`` is what it would
+    be on AWS. ``refresh`` reads the public price lists."""
+
+    ledger: Ledger
+    pricing: Pricing
+    accounts: Accounts
+    answers: AnswerCosts
+    budget: BudgetGate
+    tariff: Tariff | None
+    as_if: Tariff
+    refresh: Callable[[], Awaitable[RefreshReport]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,4 +54,5 @@ class Container:
     image: str
     place: str
     reconciler: Reconciler
+    money: Money
     close: Callable[[], Awaitable[None]]

@@ -1,14 +1,25 @@
 """The container of the embedded home: everything on this computer."""
 
+from pydantic import AnyHttpUrl
+
 from tlfif import __version__
+from tlfif.adapters.aws.price_list_source import AwsPriceListSource
+from tlfif.adapters.ecb.exchange_source import EcbExchangeSource
 from tlfif.adapters.local.file_model_store import FileModelStore
 from tlfif.adapters.local.gguf_tokenizer import GgufTokenizer
 from tlfif.adapters.local.process_machine_host import ProcessMachineHost
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
-from tlfif.adapters.sqlite.stores import open_sqlite_stores
+from tlfif.adapters.sqlite.stores import SqliteStores, open_all_sqlite_stores
+from tlfif.application.meter import Meter
+from tlfif.application.pricing import Pricing
 from tlfif.application.reconcile import Reconciler
-from tlfif.bootstrap.container import Container
+from tlfif.application.refresh_prices import RefreshReport, refresh_prices
+from tlfif.bootstrap.container import Container, Money
+from tlfif.bootstrap.money import build_money
 from tlfif.bootstrap.settings import Settings
+from tlfif.domain.prices import REGIONS
+from tlfif.domain.tariff import Tariff
+from tlfif.ports.clock import Clock
 
 IMAGE = f"embedded-{__version__}"
 
@@ -17,11 +28,16 @@ async def embedded_container(settings: Settings) -> Container:
     """Open the stores and put the adapters together. Raises StorageError."""
     clock, ids = SystemClock(), SystemIds()
     home = settings.home
-    jobs, machines = await open_sqlite_stores(
-        home.database, ids, default_idle_timeout=settings.machine.idle_timeout_seconds
+    stores = await open_all_sqlite_stores(
+        home.database,
+        ids,
+        default_idle_timeout=settings.machine.idle_timeout_seconds,
+        since_ms=int(clock.now() * 1000),
     )
-    models = FileModelStore(models_dir=home.models, hub_url=str(settings.hub_url).rstrip("/"), clock=clock)
+    jobs, machines = stores.jobs, stores.machines
+    models = FileModelStore(models_dir=home.models, hub_url=_address(settings.hub_url), clock=clock)
     host = ProcessMachineHost(home.root, job_policy=settings.job, machine_policy=settings.machine)
+    money, meter = _money(settings, stores, clock)
     reconciler = Reconciler(
         jobs=jobs,
         machines=machines,
@@ -32,12 +48,13 @@ async def embedded_container(settings: Settings) -> Container:
         job_policy=settings.job,
         machine_policy=settings.machine,
         image=IMAGE,
+        meter=meter,
+        budget=money.budget,
     )
 
     async def close() -> None:
         await models.close()
-        await jobs.close()
-        await machines.close()
+        await stores.close()
 
     return Container(
         jobs=jobs,
@@ -52,5 +69,40 @@ async def embedded_container(settings: Settings) -> Container:
         image=IMAGE,
         place="this computer",
         reconciler=reconciler,
+        money=money,
         close=close,
     )
+
+
+def _money(settings: Settings, stores: SqliteStores, clock: Clock) -> tuple[Money, Meter]:
+    pricing = Pricing(stores.prices)
+
+    async def refresh() -> RefreshReport:
+        report = await refresh_prices(
+            REGIONS,
+            store=stores.prices,
+            sources=[AwsPriceListSource(base_url=_address(settings.price_list_url))],
+            exchange=EcbExchangeSource(clock=clock, base_url=_address(settings.exchange_url)),
+            book=await pricing.book(),
+            clock=clock,
+        )
+        pricing.reload()
+        return report
+
+    return build_money(
+        jobs=stores.jobs,
+        machines=stores.machines,
+        ledger=stores.ledger,
+        pricing=pricing,
+        clock=clock,
+        image=IMAGE,
+        job_policy=settings.job,
+        machine_policy=settings.machine,
+        tariff=None,
+        as_if=Tariff(region=settings.aws_region, instance_type=settings.aws_instance_type),
+        refresh=refresh,
+    )
+
+
+def _address(url: AnyHttpUrl) -> str:
+    return str(url).rstrip("/")

@@ -1,12 +1,17 @@
 """Where TL-FIF keeps its files, and how to reach the server that keeps them. Light: every command imports this."""
 
+import contextlib
 import json
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from platformdirs import user_data_path
+
+PRIVATE = 0o600
+"""Read and written by their owner only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +46,26 @@ class Home:
         return self.root / "logs"
 
     @property
+    def server_log(self) -> Path:
+        """What the server did, and why it failed."""
+        return self.logs / "server.log"
+
+    @property
     def models(self) -> Path:
         """Model files."""
         return self.root / "models"
 
     def create(self) -> None:
-        """Make the folders, for their owner only. Raises OSError."""
+        """Make the folders, for their owner only. Raises OSError.
+
+        Logs and the lock that an earlier version left readable for others are closed to them.
+        """
         for folder in (self.root, self.logs, self.models):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if sys.platform != "win32":
+            for file in (self.lock, *self.logs.glob("*.log")):
+                with contextlib.suppress(OSError):
+                    file.chmod(PRIVATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +106,16 @@ def read_server(home: Home) -> ServerAddress | None:
 def write_private(path: Path, text: str) -> None:
     """Replace ``path`` in one step by a file that only its owner can read. Raises OSError."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
     with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor, not a path
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     if sys.platform != "win32":
-        part.chmod(0o600)
+        part.chmod(PRIVATE)
     part.replace(path)
+
+
+def open_private(path: Path) -> BinaryIO:
+    """A new empty file for writing bytes, in the place of an old one, that only its owner can read. Raises OSError."""
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb")  # noqa: PTH123 - a descriptor, not a path

@@ -3,6 +3,7 @@
 Nothing but this and ``home`` beside it reads the environment.
 """
 
+from collections.abc import Callable
 from dataclasses import fields
 from functools import cached_property
 from math import isfinite
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tlfif.bootstrap.home import Home, default_home
 from tlfif.domain.errors import InvalidInputError
 from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.domain.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, check_instance_type, check_region
 
 PREFIX = "TLFIF_"
 
@@ -36,6 +38,16 @@ def _all_positive(policy: Policy) -> Policy:
     return policy
 
 
+def _known(check: Callable[[str], str]) -> Callable[[str], str]:
+    def checked(value: str) -> str:
+        try:
+            return check(value)
+        except InvalidInputError as error:
+            raise ValueError(error.message) from None
+
+    return checked
+
+
 class Settings(BaseSettings):
     """Every setting, its unit and its range. Environment names begin with ``TLFIF_``; a policy's number is set as
     ``TLFIF_MACHINE__IDLE_TIMEOUT_SECONDS`` or ``TLFIF_JOB__LEASE_SECONDS``."""
@@ -52,6 +64,14 @@ class Settings(BaseSettings):
     """The background server ends itself after this long without a request, a job or a machine."""
     tick_seconds: Annotated[float, Field(ge=0.05, le=60, allow_inf_nan=False)] = 1.0
     """Router tick while there is a machine or a job; five times as long otherwise."""
+    aws_region: Annotated[str, AfterValidator(_known(check_region))] = DEFAULT_REGION
+    """On this computer: the region by which "on AWS this would have cost" is priced."""
+    aws_instance_type: Annotated[str, AfterValidator(_known(check_instance_type))] = DEFAULT_INSTANCE_TYPE
+    """The same for the type of machine."""
+    price_list_url: AnyHttpUrl = AnyHttpUrl("https://pricing.us-east-1.amazonaws.com")
+    """Where AWS publishes its prices; read by ``tlfif cost prices --refresh`` only."""
+    exchange_url: AnyHttpUrl = AnyHttpUrl("https://www.ecb.europa.eu")
+    """Where the European Central Bank publishes its reference rates; read by the same command only."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     job: Annotated[JobPolicy, AfterValidator(_all_positive)] = JobPolicy()
     machine: Annotated[MachinePolicy, AfterValidator(_all_positive)] = MachinePolicy()

@@ -17,6 +17,8 @@ from tlfif.domain.jobs import TERMINAL
 CANCEL_SECONDS = 2.0
 """How long the server is given to confirm a cancellation."""
 CANCEL_POLL_SECONDS = 0.05
+STARTED_OVER = "--- started over ---"
+"""Stands on a line of its own in standard output after text that does not count; the answer begins below the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,8 @@ class Answer:
 class AnswerReader:
     """Turns a job's news into text on the console and, at the end, into an :class:`Answer`.
 
-    ``show`` False: collects only, as for ``--json``.
+    ``show`` False: collects only, as for ``--json``. An answer that starts over cannot be taken back from who reads
+    standard output: where that is no terminal, a line of its own, ``STARTED_OVER``, stands between the attempts.
     """
 
     accepted: Accepted
@@ -47,11 +50,12 @@ class AnswerReader:
     _parts: list[str] = field(default_factory=list)
     _receipt: ReceiptView | None = None
     _error: tuple[str | None, str | None] = (None, None)
+    _told_held: bool = False
 
     def take(self, news: AcceptedNews | News) -> None:
         """One piece of news. Raises OutputLostError."""
         if isinstance(news, MachineNews):
-            self.console.status(waiting_line(news.machine))
+            self._wait(news.machine)
         elif isinstance(news, AcceptedNews):
             return
         elif news.kind is EventKind.DELTA:
@@ -66,9 +70,19 @@ class AnswerReader:
             code, message = news.data.get("error_code"), news.data.get("error_message")
             self._error = (str(code) if code else None, str(message) if message else None)
 
+    def _wait(self, machine: MachineView) -> None:
+        """On a terminal what is waited for; elsewhere only that it waits for the person, once."""
+        line = waiting_line(machine)
+        self.console.status(line)
+        if machine["held"] and not self._told_held and not self.console.is_interactive:
+            self.console.note(line)
+        self._told_held = machine["held"]
+
     def _start_over(self, reason: str) -> None:
         if self._parts and self.show:
             self.console.end_line()
+            if not self.console.out_is_terminal:
+                self.console.line(STARTED_OVER)
         if self._parts:
             self.console.note(f"— started over: {reason} —")
         self._parts.clear()
@@ -158,5 +172,4 @@ async def cancel_job(client: TlfifClient, job_id: str) -> str | None:
 def show_receipt(answer: Answer, console: Console) -> None:
     """The line that names the model, on standard error."""
     if answer.receipt is not None and answer.machine is not None:
-        before, place = answer.machine["state"], answer.machine["place"]
-        console.note(receipt_line(answer.receipt, before=before, place=place))
+        console.note(receipt_line(answer.receipt, before=answer.machine, place=answer.machine["place"]))

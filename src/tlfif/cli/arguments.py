@@ -13,6 +13,8 @@ from tlfif.domain.models import FILE_PREFIX, file_path_of, find_model, known_nam
 
 T = TypeVar("T")
 
+MAX_TOKENS_HELP = "longest answer, 1 to 2048 tokens (about 3/4 word each); prompt and answer share the model's 2048"
+
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9]{1,3})?")
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -26,7 +28,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises InvalidInputError (code ``usage``)."""
-        hint = " Put a prompt of several words in quotes." if message.startswith("unrecognized") else ""
+        asks = self.prog.endswith(" ask") and message.startswith("unrecognized")
+        hint = " Put a prompt of several words in quotes." if asks else ""
         text = f"{message[:1].upper()}{message[1:]}.{hint} How to use it: {self.prog} --help"
         raise InvalidInputError(text, code="usage")
 
@@ -39,7 +42,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def add_answer_options(parser: argparse.ArgumentParser) -> None:
     """Options of everything that asks the model. Read them with :func:`answer_options`."""
     parser.add_argument("--model", metavar="NAME", help=f"which model answers: {known_names()}")
-    parser.add_argument("--max-tokens", metavar="N", help="longest answer, 1 to 2048 tokens (about 3/4 word each)")
+    parser.add_argument("--max-tokens", metavar="N", help=MAX_TOKENS_HELP)
     parser.add_argument("--temperature", metavar="T", help="0: always the likeliest word; up to 2: wilder")
     parser.add_argument("--seed", metavar="N", help="the same seed and prompt give the same answer")
     parser.add_argument("--system", metavar="TEXT", help="how the model should behave")
@@ -78,22 +81,22 @@ def _optional(text: str | None, parse: Callable[[str], T]) -> T | None:
 
 def max_tokens(text: str) -> int:
     """1 to 2048. Raises ``max_tokens_out_of_range``, also for what is no number."""
-    return limits.check_max_tokens(_whole(text))
+    return limits.check_max_tokens(_whole(text), name="--max-tokens")
 
 
 def temperature(text: str) -> float:
     """0 to 2. Raises ``temperature_out_of_range``, also for what is no number."""
-    return limits.check_temperature(_decimal(text))
+    return limits.check_temperature(_decimal(text), name="--temperature")
 
 
 def seed(text: str) -> int:
     """0 to 2**32 - 2. Raises ``seed_out_of_range``, also for what is no number."""
-    return limits.check_seed(_whole(text))
+    return limits.check_seed(_whole(text), name="--seed")
 
 
 def page_limit(text: str) -> int:
     """1 to 100. Raises ``limit_out_of_range``, also for what is no number."""
-    return limits.check_page(_whole(text))
+    return limits.check_page(_whole(text), name="--limit")
 
 
 def idle_minutes(text: str) -> float:
@@ -107,27 +110,44 @@ def port_number(text: str) -> int:
     """1 to 65535. Raises ``port_out_of_range``."""
     port = _whole(text)
     if not 1 <= port <= 65535:
-        raise InvalidInputError("The port must be a whole number from 1 to 65535.", code="port_out_of_range")
+        raise InvalidInputError("--port must be a whole number from 1 to 65535.", code="port_out_of_range")
     return port
 
 
 def job_id(text: str) -> str:
     """Raises NotFoundError (code ``job_not_found``) for what can be no job's id."""
     if not _JOB_ID.fullmatch(text):
-        raise NotFoundError(
-            f"There is no job with the id {text[:100]!r}. The ids stand in: tlfif jobs list", code="job_not_found"
-        )
+        raise no_such_job(text)
     return text
+
+
+def no_such_job(text: str) -> NotFoundError:
+    """What a person is told who named a job that is not there."""
+    return NotFoundError(
+        f"There is no job with the id {text[:100]!r}. The ids stand in: ./tlfif jobs list", code="job_not_found"
+    )
 
 
 def model_name(text: str) -> str:
     """A model's own name, or ``file:`` with a whole path: the server's folder is not this one.
 
-    Raises InvalidInputError (code ``unknown_model``).
+    Raises InvalidInputError (code ``unknown_model``, or ``model_file_invalid`` where no path follows ``file:``).
     """
     path = file_path_of(text)
     if path is not None:
-        limits.check_text(path, what="model")
+        if not path.strip():
+            raise InvalidInputError(
+                f"No file is named after {FILE_PREFIX} in the model's name. Type its path as well, for example "
+                f"{FILE_PREFIX}/home/me/model.gguf.",
+                code="model_file_invalid",
+            )
+        try:
+            limits.check_text(path)
+        except InvalidInputError:
+            raise InvalidInputError(
+                f"The path after {FILE_PREFIX} has a character in it that is no text. Rename the file, then try again.",
+                code="model_file_invalid",
+            ) from None
         return FILE_PREFIX + str(Path(path).expanduser().absolute())
     spec = find_model(text)
     if spec is None:

@@ -17,7 +17,9 @@ from tlfif.client.wire import Asking, MessageView
 from tlfif.domain import limits
 from tlfif.domain.errors import InvalidInputError, TlfifError
 
-EPILOG = """The answer goes to standard output, everything else to standard error. Ctrl-C cancels.
+EPILOG = """The answer goes to standard output as it is written, everything else to standard error. Ctrl-C cancels.
+Should the machine be lost half way, the answer starts over; in a pipe or a file the line "--- started over ---"
+then stands between the attempts, and what is above it does not count (--json has the answer alone).
 Exit codes: 0 answered, 2 bad input, 3 the answer failed or was cancelled elsewhere, 4 the machine or its
 model cannot start, 5 the server cannot be reached, 130 interrupted by you."""
 MAX_BYTES = 1024 * 1024
@@ -79,8 +81,7 @@ async def _ask(prompt: str, options: AnswerOptions, console: Console, *, as_json
             console.status("starting TL-FIF")
             async with open_client() as client:
                 choice = await choose_model(client, options.model, console)
-                if choice.note:
-                    console.note(choice.note)
+                console.announce(choice.note)
                 asking = asking_for([{"role": "user", "content": prompt}], choice.model, options)
                 answer = await answer_prompt(client, asking, console, show=not as_json)
                 return await _report(client, answer, console, as_json=as_json)
@@ -104,7 +105,7 @@ async def _report(client: TlfifClient, answer: Answer, console: Console, *, as_j
     else:
         console.error(error)
     if answer.interrupted:
-        console.note("cancelled" if answer.status == "cancelled" else "cancelled; the server has not confirmed it yet")
+        console.note(interrupted_text(answer))
     return code
 
 
@@ -116,6 +117,15 @@ def failure_of(answer: Answer) -> TlfifError | None:
         return TlfifError("The answer was cancelled elsewhere. Ask again if it was not you.", code="cancelled")
     message = answer.error_message or f"The answer ended as {answer.status} and did not say why."
     return TlfifError(message, code=answer.error_code or answer.status)
+
+
+def interrupted_text(answer: Answer) -> str:
+    """What a person is told who ended the answer from this desk."""
+    if answer.status == "cancelled":
+        return "You cancelled the answer."
+    if answer.status == "succeeded":
+        return "You cancelled the answer, but it was whole already."
+    return "You cancelled the answer; the server has not confirmed it yet."
 
 
 async def as_object(client: TlfifClient, answer: Answer) -> dict[str, object]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tlfif.cli.answering import Answer, answer_prompt, show_receipt
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, answer_options
-from tlfif.cli.ask import asking_for, failure_of
+from tlfif.cli.ask import asking_for, failure_of, interrupted_text
 from tlfif.cli.console import Console
 from tlfif.cli.conversation import MAX_EXCHANGES, Conversation, how_many_to_drop, trimmed_note
 from tlfif.cli.desk import open_client
@@ -23,7 +23,7 @@ from tlfif.domain import limits
 from tlfif.domain.errors import TlfifError
 from tlfif.domain.policy import JobPolicy
 
-COMMANDS = "/new forgets what was said · /quit leaves · Ctrl-C cancels an answer, at the prompt it leaves"
+COMMANDS = "/new forgets what was said · /quit leaves · /help shows this · Ctrl-C cancels an answer, or leaves"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +48,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
             choice = runner.run(_prepare(client, options, console))
             if choice is None:
                 return INTERRUPTED
+            if not at_terminal:
+                console.announce(choice.note)
+            elif choice.note:
+                console.note(choice.note)
             if at_terminal:
                 console.note(f"{model_title(choice.model)} listens. {COMMANDS}")
             talk = Talk(client, choice.model, options, console, at_terminal)
@@ -62,11 +66,9 @@ async def _prepare(client: TlfifClient, options: AnswerOptions, console: Console
             console.status("starting TL-FIF")
             choice = await choose_model(client, options.model, console)
         except asyncio.CancelledError:
-            console.note("cancelled")
+            console.note("You left before the conversation began.")
             return None
         console.status("")
-        if choice.note:
-            console.note(choice.note)
         return choice
 
 
@@ -86,9 +88,10 @@ class Talk:
     def loop(self, run: Callable[..., int], read: Callable[[], str]) -> int:
         """Until ``read`` raises EOFError or KeyboardInterrupt, or ``/quit``.
 
-        At a terminal the exit code is 0; in a pipe it is the last failure's, if there was one.
+        At a terminal the exit code is 0; in a pipe it is the last failure's, if there was one. An interrupted answer
+        is no failure, unless the talk ends with it.
         """
-        worst = DONE
+        worst, interrupted = DONE, False
         while True:
             try:
                 line = read().strip("\r\n")
@@ -98,6 +101,7 @@ class Talk:
                 break
             word = line.strip()
             if word in {"/quit", "/exit"}:
+                interrupted = False
                 break
             if word.startswith("/"):
                 self._command(word)
@@ -105,8 +109,11 @@ class Talk:
                 code = run(self.say(line))
                 if code == NO_ACCESS and not self._at_terminal:
                     return code
-                worst = code or worst
-        return DONE if self._at_terminal else worst
+                interrupted = code == INTERRUPTED
+                worst = worst if interrupted else code or worst
+        if self._at_terminal:
+            return DONE
+        return INTERRUPTED if interrupted else worst
 
     def _command(self, word: str) -> None:
         if word == "/new":
@@ -123,7 +130,7 @@ class Talk:
                 limits.check_text(question)
                 answer = await self._answer(question)
             except asyncio.CancelledError:
-                self._console.note("cancelled")
+                self._console.note("You cancelled the question.")
                 return INTERRUPTED
             except TlfifError as error:
                 self._console.error(error)
@@ -131,7 +138,7 @@ class Talk:
         self.conversation.add(question, answer.text)
         failure = failure_of(answer)
         if answer.interrupted:
-            self._console.note("cancelled")
+            self._console.note(interrupted_text(answer))
             return INTERRUPTED
         if failure is not None:
             self._console.error(failure)

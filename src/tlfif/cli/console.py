@@ -35,15 +35,19 @@ class Console:
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self._out = out
         self._err = err
-        self._out_is_terminal = out.isatty()
+        self.out_is_terminal = out.isatty()
         self.is_interactive = err.isatty()
         self._status = ""
+        self._announced = ""
         self._in_line = False
 
     def text(self, piece: str) -> None:
         """A piece of an answer, at once."""
+        announced, self._announced = self._announced, ""
+        if announced:
+            self.note(announced)
         self.status("")
-        if self._out_is_terminal:
+        if self.out_is_terminal:
             piece = _TERMINAL_CONTROLS.sub("", piece)
         if piece:
             try:
@@ -73,6 +77,10 @@ class Console:
             self._err.write(text + "\n")
             self._err.flush()
 
+    def announce(self, text: str) -> None:
+        """A note that belongs to the answer to come: said before its first piece, never if there is none."""
+        self._announced = text
+
     def status(self, text: str) -> None:
         """What is being waited for; replaces the last such line. Shown on a terminal only; "" clears it."""
         if not self.is_interactive or text == self._status:
@@ -87,6 +95,7 @@ class Console:
 
     def error(self, error: TlfifError, *, as_json: bool = False, more: Mapping[str, object] | None = None) -> None:
         """What went wrong: a sentence with its code, or an object for programs."""
+        self._announced = ""
         if as_json:
             self.json({**(more or {}), "error": {"code": error.code, "message": error.message}})
         else:

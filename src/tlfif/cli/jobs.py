@@ -5,29 +5,37 @@ import asyncio
 import time
 
 from tlfif.cli.answering import CANCEL_SECONDS, cancel_job
-from tlfif.cli.arguments import add_json, job_id, page_limit
+from tlfif.cli.arguments import add_json, job_id, no_such_job, page_limit
 from tlfif.cli.console import Console
 from tlfif.cli.desk import open_client
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.tables import table
 from tlfif.cli.wording import model_title, moment, receipt_line
+from tlfif.client.errors import ApiError
+from tlfif.client.tlfif_client import TlfifClient
 from tlfif.client.wire import JobList, JobView
 from tlfif.domain.jobs import JobStatus
+
+ID_HELP = "the job's id, as ./tlfif jobs list shows it: job_ and 32 more characters"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
-    listing = actions.add_parser("list", help="the newest first")
+    listing = actions.add_parser("list", help="the newest first", description="What was asked, the newest first.")
     listing.add_argument("--limit", metavar="N", default="20", help="1 to 100 (default: 20)")
     listing.add_argument("--cursor", metavar="TEXT", help="go on where the last page ended")
     listing.add_argument("--status", choices=[status.value for status in JobStatus], help="only these")
     add_json(listing)
-    show = actions.add_parser("show", help="one job with its answer")
-    show.add_argument("job", metavar="ID")
+    show = actions.add_parser("show", help="one job with its answer", description="One job with its answer.")
+    show.add_argument("job", metavar="ID", help=ID_HELP)
     add_json(show)
-    cancel = actions.add_parser("cancel", help="end a job that waits or runs")
-    cancel.add_argument("job", metavar="ID")
+    cancel = actions.add_parser(
+        "cancel",
+        help="end a job that waits or runs",
+        description="End a job that waits or runs. What it has answered so far can still be read.",
+    )
+    cancel.add_argument("job", metavar="ID", help=ID_HELP)
     add_json(cancel)
 
 
@@ -69,12 +77,22 @@ def _question(job: JobView) -> str:
 
 async def _show(wanted: str, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
-        job = await client.job(wanted)
+        job = await _job(client, wanted)
     if as_json:
         console.json(job)
     else:
         console.line(job_text(job, now=time.time()))
     return DONE
+
+
+async def _job(client: TlfifClient, wanted: str) -> JobView:
+    """The job. Raises NotFoundError with the command that lists the ids."""
+    try:
+        return await client.job(wanted)
+    except ApiError as error:
+        if error.code != "job_not_found":
+            raise
+        raise no_such_job(wanted) from error
 
 
 def job_text(job: JobView, *, now: float) -> str:
@@ -94,7 +112,7 @@ def job_text(job: JobView, *, now: float) -> str:
 
 async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
-        before = await client.job(wanted)
+        before = await _job(client, wanted)
         ended = JobStatus(before["status"]).is_terminal
         status = before["status"] if ended else await cancel_job(client, wanted)
         job = await client.job(wanted)

@@ -2,20 +2,23 @@
 
 import argparse
 import asyncio
+import time
 
 from tlfif.bootstrap.home import read_server
-from tlfif.cli.arguments import add_json, idle_minutes, model_name
+from tlfif.cli.arguments import add_json, idle_minutes, model_name, page_limit
 from tlfif.cli.console import Console
 from tlfif.cli.desk import local_server, open_client
 from tlfif.cli.exit_codes import DONE
-from tlfif.cli.wording import how_many, machine_lines, seconds, waiting_line
+from tlfif.cli.tables import cut, table
+from tlfif.cli.wording import how_many, machine_lines, model_title, moment, seconds, waiting_line
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import NO_MACHINE, MachineView, StopResult
+from tlfif.client.wire import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
 from tlfif.domain.errors import MachineError, TlfifError
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0
 STARTING = frozenset({"launching", "loading"})
+WIDTH = 80
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +26,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     status = actions.add_parser("status", help="state, reason, what it waits for; starts nothing")
     add_json(status)
+    history = actions.add_parser(
+        "history",
+        help="the machines so far: why each started and ended",
+        description="The machines so far, the newest first: how long each took to be ready, how long it stayed, "
+        "why it started and ended.",
+    )
+    history.add_argument("--limit", metavar="N", default="20", help="1 to 100 (default: 20)")
+    add_json(history)
     start = actions.add_parser("start", help="start it without a prompt and wait until it is ready")
-    start.add_argument("--model", metavar="NAME", help="the model to load")
+    start.add_argument("--model", metavar="NAME", help="the model to load (default: the best one that is here)")
     add_json(start)
     stop = actions.add_parser("stop", help="end it now, whatever runs")
     stop.add_argument(
@@ -33,8 +44,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="keep running and waiting prompts; they go on when you start it again (default: they are cancelled)",
     )
     add_json(stop)
-    idle = actions.add_parser("idle-timeout", help="how long it stays without work")
-    idle.add_argument("minutes", metavar="MINUTES", help="0.1 to 240")
+    idle = actions.add_parser(
+        "idle-timeout",
+        help="how long it stays without work",
+        description="How long the machine stays without work before it ends itself. Counts at once, also for a machine "
+        "that runs, and is kept for later ones. ./tlfif machine status shows it.",
+    )
+    idle.add_argument("minutes", metavar="MINUTES", help="0.1 to 240 minutes; there is no “never”")
     add_json(idle)
 
 
@@ -42,6 +58,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """One of the actions."""
     if args.action == "status":
         return asyncio.run(_status(console, as_json=args.json))
+    if args.action == "history":
+        return asyncio.run(_history(page_limit(args.limit), console, as_json=args.json))
     if args.action == "start":
         model = model_name(args.model) if args.model is not None else None
         return asyncio.run(_start(model, console, as_json=args.json))
@@ -64,6 +82,42 @@ async def _status(console: Console, *, as_json: bool) -> int:
             machine = await client.machine()
     _show(machine, console, as_json=as_json)
     return DONE
+
+
+async def _history(limit: int, console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        history = await client.machine_history(limit=limit)
+    if as_json:
+        console.json(history)
+    else:
+        console.line(history_text(history, now=time.time()))
+    return DONE
+
+
+def history_text(history: MachineHistory, *, now: float) -> str:
+    """The machines as a table, 80 columns wide; under each one why it started and ended."""
+    machines = history["machines"]
+    if not machines:
+        return "No machine has been started yet."
+    rows = [
+        (
+            moment(one["created_at"], now=now),
+            one["state"].replace("_", " "),
+            "-" if one["boot_seconds"] is None else seconds(one["boot_seconds"]),
+            "-" if one["run_seconds"] is None else seconds(one["run_seconds"]),
+            model_title(one["model"]),
+        )
+        for one in machines
+    ]
+    head, *lines = table(("STARTED", "STATE", "READY AFTER", "RAN", "MODEL"), rows, width=WIDTH).splitlines()
+    told = [line + _why(one) for line, one in zip(lines, machines, strict=True)]
+    return "\n".join([head, *told])
+
+
+def _why(machine: PastMachineView) -> str:
+    """A line of its own, or nothing where nothing is known."""
+    known = [" ".join(reason.split()) for reason in (machine["start_reason"], machine["end_reason"]) if reason]
+    return cut("\n  " + "; ".join(known), WIDTH + 1) if known else ""
 
 
 async def _start(model: str | None, console: Console, *, as_json: bool) -> int:
@@ -121,7 +175,10 @@ def stop_text(result: StopResult) -> str:
     if result["cancelled"]:
         text += f" {how_many(len(result['cancelled']), 'running or waiting answer')} cancelled."
     if result["requeued"]:
-        text += f" {how_many(len(result['requeued']), 'prompt')} kept for the next start: ./tlfif machine start"
+        kept = how_many(len(result["requeued"]), "prompt")
+        text += f" {kept} kept for the next start: ./tlfif machine start. Any new question starts it, too."
+    elif result["machine"]["held"]:
+        text += " None starts until you ask something or start it: ./tlfif machine start"
     return text
 
 

@@ -21,6 +21,11 @@ COMMANDS = {
     "model": "list, fetch or check models",
     "serve": "start, stop or look at the background server",
 }
+CHECKOUT_COMMANDS = {
+    "test": ("dev/check.py", "check TL-FIF itself: format, lint, types, layers, tests"),
+    "bench": ("bench/run.py", "measure what TL-FIF adds to its engine"),
+}
+"""What the launcher of a checkout starts without coming here, and the script that must be there for it."""
 INTRODUCTION = """TL-FIF: a private language model that costs money only while it answers.
 
   tlfif ask "What is a cloud computer?"     one question, one answer
@@ -45,8 +50,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def help_text() -> str:
     """All commands."""
-    lines = [f"  {name:9} {text}" for name, text in COMMANDS.items()]
+    lines = [f"  {name:9} {text}" for name, text in {**COMMANDS, **checkout_commands()}.items()]
     return "\n".join([INTRODUCTION, "Commands (each has --help):", *lines, "", "  --version  print the version"])
+
+
+def checkout_commands() -> dict[str, str]:
+    """Commands that only a checkout has; empty for an installed package."""
+    from pathlib import Path
+
+    root = Path(__file__).absolute().parents[3]
+    return {name: text for name, (script, text) in CHECKOUT_COMMANDS.items() if (root / script).is_file()}
 
 
 def _no_command() -> int:
@@ -71,7 +84,7 @@ def _run(name: str, arguments: list[str]) -> int:
             abandon_output()
         return exit_code_of(error)
     except KeyboardInterrupt:
-        console.note("interrupted")
+        console.note("You interrupted the command.")
         return INTERRUPTED
     except OutputLostError as error:
         abandon_output()
@@ -99,6 +112,8 @@ def _command(name: str, arguments: list[str], console: "Console") -> int:
 def _guess(name: str) -> str:
     from difflib import get_close_matches
 
+    if name in checkout_commands():
+        return f"It belongs to the launcher: ./tlfif {name}"
     close = get_close_matches(name, COMMANDS, n=1)
     if close:
         return f"Did you mean: tlfif {close[0]}"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from tlfif.bootstrap.home import Home
 from tlfif.cli.arguments import add_json, port_number
 from tlfif.cli.console import Console
 from tlfif.cli.desk import this_home
@@ -24,7 +25,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--stop", action="store_true", help="end the server and its machine; waiting prompts are kept")
-    what.add_argument("--status", action="store_true", help="say whether it runs; starts nothing (exit 5: it does not)")
+    what.add_argument(
+        "--status",
+        action="store_true",
+        help="say whether it runs, and where its files and its log are; starts nothing (exit 5: it does not run)",
+    )
     what.add_argument("--foreground", action="store_true", help="serve in this terminal until Ctrl-C")
     parser.add_argument("--port", metavar="N", help="listen on this port instead of a free one")
     add_json(parser)
@@ -53,26 +58,38 @@ async def _start(server: LocalServer, arguments: list[str], console: Console, *,
             f"The server runs already, on port {running.address.port}. End it first: ./tlfif serve --stop",
             code="server_running",
         )
-    _say_running(running, console, as_json=as_json)
+    _say_running(running, console, server.home, as_json=as_json)
     return DONE
 
 
-def _say_running(running: RunningServer, console: Console, *, as_json: bool) -> None:
+def _say_running(running: RunningServer, console: Console, home: Home, *, as_json: bool) -> None:
     if as_json:
-        console.json({"running": True, **asdict(running.address), "url": running.address.base_url})
+        found = {"running": True, **asdict(running.address), "url": running.address.base_url}
+        console.json({**found, **_places(home)})
     else:
         console.line(f"The server runs at {running.address.base_url} (process {running.address.pid}).")
+
+
+def _places(home: Home) -> dict[str, str]:
+    """Where TL-FIF's files are; they need not exist yet."""
+    return {"folder": str(home.root), "log": str(home.server_log)}
+
+
+def _say_places(home: Home, console: Console) -> None:
+    console.line(f"Its files are in {home.root}, its log is {home.server_log}.")
 
 
 async def _status(server: LocalServer, console: Console, *, as_json: bool) -> int:
     running = await server.find()
     if running is None:
         if as_json:
-            console.json({"running": False, "pid": None, "port": None, "version": None, "url": None})
+            found = {"running": False, "pid": None, "port": None, "version": None, "url": None}
+            console.json({**found, **_places(server.home)})
         else:
             console.line("The server is not running. The next question starts it.")
+            _say_places(server.home, console)
         return NO_ACCESS
-    _say_running(running, console, as_json=as_json)
+    _say_running(running, console, server.home, as_json=as_json)
     more = await exchange(running.address.port, "GET", "/v1/server", token=running.endpoint.token)
     if more is not None and not as_json:
         left = more.get("exits_in_seconds")
@@ -83,6 +100,8 @@ async def _status(server: LocalServer, console: Console, *, as_json: bool) -> in
             console.line(f"It ends by itself in {seconds(max(0.0, left))} if nobody needs it.")
         else:
             console.line("It stays while there is a machine or a prompt.")
+    if not as_json:
+        _say_places(server.home, console)
     return DONE
 
 
@@ -121,8 +140,11 @@ def _foreground(server: LocalServer, arguments: list[str], console: Console) -> 
 
 @contextlib.contextmanager
 def _handed_on(child: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Ctrl-C reaches the child by itself; a request to end is handed on to it."""
-    before_int = signal.signal(signal.SIGINT, lambda *_: None)
+    """A request to end is handed on to the child: Ctrl-C in the terminal reaches it by itself, ``kill -INT`` does not.
+
+    Being asked twice does it no harm. On Windows the child hears Ctrl-C by itself, and to terminate is to kill.
+    """
+    before_int = signal.signal(signal.SIGINT, lambda *_: None if sys.platform == "win32" else child.terminate())
     before_term = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     try:
         yield

@@ -57,8 +57,8 @@ def how_many(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def receipt_line(receipt: ReceiptView, *, before: str | None, place: str) -> str:
-    """What an answer took and who gave it. ``before`` is the machine's state when the prompt was accepted."""
+def receipt_line(receipt: ReceiptView, *, before: MachineView | None, place: str) -> str:
+    """What an answer took and who gave it. ``before`` is the machine when the prompt was accepted."""
     parts = [model_title(receipt["model"])]
     first, total = receipt["first_token_seconds"], receipt["total_seconds"]
     if first is not None:
@@ -70,19 +70,35 @@ def receipt_line(receipt: ReceiptView, *, before: str | None, place: str) -> str
         parts.append(how_many(tokens, "token") + (f" at {rate:.0f}/s" if rate else ""))
     if receipt["finish_reason"] == "length":
         parts.append("cut off at the longest answer allowed (--max-tokens)")
-    queue = receipt["queue_seconds"]
-    if before is not None and before != "ready" and queue is not None:
-        started = before not in {"launching", "loading"}
-        parts.append(f"machine started for this ({seconds(queue)})" if started else f"waited {seconds(queue)}")
+    parts += _machine_part(receipt, before)
     if receipt["attempt"] > 1:
         parts.append(f"attempt {receipt['attempt']}")
-    parts.append(f"0.00, {place}")
+    parts.append(f"costs nothing: {place}")
     return "— " + " · ".join(parts)
+
+
+def _machine_part(receipt: ReceiptView, before: MachineView | None) -> list[str]:
+    """What the answer had to wait for at the machine; nothing where the one that was ready answered."""
+    queue = receipt["queue_seconds"]
+    if before is None or queue is None:
+        return []
+    took, state, model = seconds(queue), before["state"], before["model"]
+    starting = state in {"launching", "loading"}
+    if (starting or state == "ready") and model is not None and model != receipt["model"]:
+        return [f"machine changed over from {model_title(model)} ({took})"]
+    if starting:
+        return [f"waited {took}"]
+    if state != "ready":
+        return [f"machine started for this ({took})"]
+    first, last = before["machine_id"], receipt["machine_id"]
+    return [f"machine replaced meanwhile ({took})"] if first and last and first != last else []
 
 
 def waiting_line(machine: MachineView) -> str:
     """What a waiting prompt waits for."""
     state = machine["state"]
+    if machine["held"]:
+        return "kept, the machine was stopped: go on with ./tlfif machine start"
     if state == "ready":
         ahead = machine["running"] + machine["queued"] - 1
         return f"waiting: {how_many(ahead, 'other answer')} under way" if ahead > 0 else "waiting for the first word"
@@ -90,8 +106,6 @@ def waiting_line(machine: MachineView) -> str:
         return "waiting: the machine before is ending"
     if state in {"broken", "no_capacity", "no_quota"}:
         return f"the machine did not start ({machine['reason']}); it is tried again"
-    if machine["held"]:
-        return "waiting: the machine was stopped and the prompt is kept; it goes on with: ./tlfif machine start"
     text = _PHASES.get(machine["phase"] or "launch", _PHASES["launch"])
     eta = machine["eta_seconds"]
     if eta is None:

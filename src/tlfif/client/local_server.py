@@ -8,15 +8,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from filelock import FileLock, Timeout
 
 from tlfif import __version__
-from tlfif.bootstrap.home import Home, ServerAddress, read_server
+from tlfif.bootstrap.home import Home, ServerAddress, open_private, read_server
 from tlfif.client.endpoint import Endpoint, Sleep
 from tlfif.client.errors import NotReachableError
 from tlfif.client.loopback import exchange
+
+if TYPE_CHECKING:
+    import psutil
 
 START_SECONDS = 20.0
 """Longest wait for a server to start, or for an old one to leave."""
@@ -47,7 +50,7 @@ class RunningServer:
 def spawn_server(home: Home, arguments: Sequence[str] = ()) -> Child:
     """Start a server that outlives this process and its terminal. Raises OSError."""
     command = [sys.executable, "-P", "-m", "tlfif.entrypoints.server", *arguments]
-    with (home.logs / "server-start.log").open("wb") as log:
+    with open_private(home.logs / "server-start.log") as log:
         if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
             return subprocess.Popen(
@@ -72,6 +75,26 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def process_of(pid: int) -> "psutil.Process | None":
+    """The process of that number, told apart from a later one that is given the same; None where there is none."""
+    import psutil
+
+    try:
+        return psutil.Process(pid)
+    except psutil.Error:
+        return None
+
+
+def lives(process: "psutil.Process") -> bool:
+    """Whether it runs. One that has ended and whose parent has not asked how does not."""
+    import psutil
+
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def is_locked(home: Home) -> bool:
@@ -147,7 +170,7 @@ class LocalServer:
             if self._monotonic() >= deadline:
                 raise NotReachableError(
                     f"The background server did not answer within {START_SECONDS:.0f} s. "
-                    f"Look into {self.home.logs / 'server.log'}, then try again.",
+                    f"Look into {self.home.server_log}, then try again.",
                     code="server_silent",
                 )
             await self._sleep(POLL_SECONDS)
@@ -181,21 +204,24 @@ class LocalServer:
             await self._sleep(POLL_SECONDS)
 
     async def stop(self) -> bool:
-        """Ask the server to end, and wait until it is gone. False where none runs.
+        """Ask the server to end, and wait until its lock is free and its process gone. False where none runs.
 
         Raises NotReachableError (code ``server_stays``) if it is still there after 20 s.
         """
         running = await self.find()
         if running is None and not is_locked(self.home):
             return False
+        process = process_of(running.address.pid) if running is not None else None
         if running is not None:
             await self._dismiss(running)
         deadline = self._monotonic() + START_SECONDS
-        while is_locked(self.home):
+        # It lets go of the lock a moment before its process ends.
+        while is_locked(self.home) or (process is not None and lives(process)):
             if self._monotonic() >= deadline:
                 raise NotReachableError(
-                    f"The background server did not end within {START_SECONDS:.0f} s. "
-                    f"Look into {self.home.logs / 'server.log'}.",
+                    f"The background server did not end within {START_SECONDS:.0f} s"
+                    + (f" (process {process.pid}). " if process is not None else ". ")
+                    + f"Look into {self.home.server_log}.",
                     code="server_stays",
                 )
             await self._sleep(POLL_SECONDS)
@@ -235,4 +261,4 @@ def start_failure(home: Home) -> tuple[str, str]:
         said = (home.logs / "server-start.log").read_text(encoding="utf-8", errors="replace").strip()
         last = said.splitlines()[-1][:300] if said else ""
     text = f"The background server ended while starting{': ' + last if last else ''}."
-    return "server_start_failed", f"{text} More may stand in {home.logs / 'server.log'}."
+    return "server_start_failed", f"{text} More may stand in {home.server_log}."

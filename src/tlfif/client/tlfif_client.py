@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from tlfif.client.connection import Connection
+from tlfif.client.cost_wire import AdviceView, BudgetView, CostView, RefreshView, StandingList
 from tlfif.client.endpoint import Locator, Sleep
 from tlfif.client.following import ask, follow
 from tlfif.client.wire import (
@@ -15,6 +16,7 @@ from tlfif.client.wire import (
     Asking,
     JobList,
     JobView,
+    MachineHistory,
     MachineView,
     ModelList,
     ModelView,
@@ -27,6 +29,8 @@ from tlfif.client.wire import (
 PULL_POLL_SECONDS = 0.25
 VERIFY_SECONDS = 600.0
 """Reading a model file through takes as long as the disk does."""
+REFRESH_SECONDS = 1500.0
+"""AWS's lists are hundreds of megabytes a region; the server gives each ten minutes."""
 
 
 class TlfifClient:
@@ -72,8 +76,7 @@ class TlfifClient:
 
     async def jobs(self, *, limit: int = 20, cursor: str | None = None, status: str | None = None) -> JobList:
         """A page of jobs, newest first. ``limit`` is 1 to 100."""
-        wanted = {"limit": limit, "cursor": cursor, "status": status}
-        params = {name: value for name, value in wanted.items() if value is not None}
+        params = _given(limit=limit, cursor=cursor, status=status)
         return cast(JobList, await self._connection.request("GET", "/v1/jobs", params=params))
 
     async def cancel(self, job_id: str) -> JobView:
@@ -83,6 +86,11 @@ class TlfifClient:
     async def machine(self) -> MachineView:
         """The machine now."""
         return cast(MachineView, await self._connection.request("GET", "/v1/machine"))
+
+    async def machine_history(self, *, limit: int = 20) -> MachineHistory:
+        """The machines so far, newest first. ``limit`` is 1 to 100."""
+        params = {"limit": limit}
+        return cast(MachineHistory, await self._connection.request("GET", "/v1/machine/history", params=params))
 
     async def start_machine(self, *, model: str | None = None) -> MachineView:
         """Launch the machine without a prompt; it is not ready yet when this returns."""
@@ -125,6 +133,37 @@ class TlfifClient:
         path = f"/v1/models/{name}/verify"
         return cast(ModelView, await self._connection.request("POST", path, answer_seconds=VERIFY_SECONDS))
 
+    async def cost(self, *, region: str | None = None, instance_type: str | None = None) -> CostView:
+        """What it costs now. ``region`` and ``instance_type`` choose what ``as_if_aws`` is priced by."""
+        params = _given(region=region, instance_type=instance_type)
+        return cast(CostView, await self._connection.request("GET", "/v1/cost", params=params))
+
+    async def standing_cost(self, *, region: str | None = None) -> StandingList:
+        """An idle month line by line, beside RQL 1; of every region where none is given."""
+        params = _given(region=region)
+        return cast(StandingList, await self._connection.request("GET", "/v1/cost/standing", params=params))
+
+    async def idle_advice(self, *, region: str | None = None, instance_type: str | None = None) -> AdviceView:
+        """What other idle time-outs would have cost."""
+        params = _given(region=region, instance_type=instance_type)
+        return cast(AdviceView, await self._connection.request("GET", "/v1/cost/advice", params=params))
+
+    async def refresh_prices(self) -> RefreshView:
+        """Read the public prices and the exchange rate; takes up to some minutes. What cannot be read stays."""
+        answer = await self._connection.request(
+            "POST", "/v1/cost/prices/refresh", answer_seconds=REFRESH_SECONDS, tries=1
+        )
+        return cast(RefreshView, answer)
+
+    async def set_budget(self, limit: str | float | None, *, as_if_aws: bool = False) -> BudgetView:
+        """Set the limit per month in EUR; None removes it. Raises ``budget_invalid``."""
+        body = {"limit_eur": limit, "as_if_aws": as_if_aws}
+        return cast(BudgetView, await self._connection.request("PUT", "/v1/budget", body=body))
+
+    async def release_budget(self) -> BudgetView:
+        """Release the lock for the rest of the month. Does nothing where there is none."""
+        return cast(BudgetView, await self._connection.request("POST", "/v1/budget/release", body={}))
+
     async def server(self) -> ServerView:
         """The server process."""
         return cast(ServerView, await self._connection.request("GET", "/v1/server"))
@@ -134,5 +173,9 @@ class TlfifClient:
         return await self._connection.request(method, path, **options)
 
 
+def _given(**params: object) -> dict[str, object]:
+    return {name: value for name, value in params.items() if value is not None}
+
+
 def _body(asking: Asking) -> dict[str, object]:
-    return {name: value for name, value in asking.items() if value is not None}
+    return _given(**asking)

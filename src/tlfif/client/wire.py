@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
 
+from tlfif.client.cost_wire import CostShareView
 from tlfif.domain.events import Event
 
 
@@ -41,6 +42,37 @@ class MachineView(TypedDict):
     pids: Pids
 
 
+class PhaseView(TypedDict):
+    """One completed part of a start: ``launch``, ``engine_start`` or ``prove``."""
+
+    phase: str
+    seconds: float
+
+
+class PastMachineView(TypedDict):
+    """A machine, ended or still there. ``start_reason`` is empty for machines from before it was kept, ``end_reason``
+    while no end is under way. Seconds until ready and from then on; None where it never was ready."""
+
+    machine_id: str
+    model: str
+    image: str
+    state: str
+    start_reason: str
+    end_reason: str
+    created_at: float
+    ready_at: float | None
+    ended_at: float | None
+    phases: list[PhaseView]
+    boot_seconds: float | None
+    run_seconds: float | None
+
+
+class MachineHistory(TypedDict):
+    """Newest first."""
+
+    machines: list[PastMachineView]
+
+
 class ReceiptView(TypedDict):
     """What an answer took; seconds from acceptance."""
 
@@ -66,7 +98,7 @@ class ErrorView(TypedDict):
 
 
 class JobView(TypedDict):
-    """A job; ``answer`` is None in lists."""
+    """A job. ``answer``, ``cost`` and ``as_if_aws`` are None in lists; ``as_if_aws`` also where machines run on AWS."""
 
     job_id: str
     status: str
@@ -84,6 +116,8 @@ class JobView(TypedDict):
     error: ErrorView | None
     receipt: ReceiptView | None
     answer: str | None
+    cost: CostShareView | None
+    as_if_aws: CostShareView | None
 
 
 class Accepted(TypedDict):

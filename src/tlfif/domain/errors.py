@@ -6,6 +6,7 @@
   * NotFoundError                the thing named does not exist (exit 2, HTTP 404)
   * ConflictError                the request is fine, the present state forbids it (HTTP 409)
     * IdempotencyConflictError
+    * BudgetLockedError          the owner's monthly limit has no room (exit 4)
   * BusyError                    too much is waiting; send the request again later (HTTP 429)
   * NotAllowedError              the caller is not who it must be (exit 5, HTTP 401/403)
   * UnavailableError             something needed cannot be reached (exit 5, HTTP 503)
@@ -64,6 +65,12 @@ class IdempotencyConflictError(ConflictError):
     """Use a new idempotency key: this one belongs to another request."""
 
     code = "idempotency_conflict"
+
+
+class BudgetLockedError(ConflictError):
+    """Raise the limit or release the lock; nothing was stored and nothing started. ``details`` has the figures."""
+
+    code = "budget_locked"
 
 
 class BusyError(TlfifError):

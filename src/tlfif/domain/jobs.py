@@ -215,6 +215,17 @@ class LeaseState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerTime:
+    """When a job came, was begun and ended, and on which machine: what costs are shared by. Epoch seconds."""
+
+    job_id: str
+    machine_id: str
+    created_at: float
+    started_at: float
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
     """Jobs newest first; ``next_cursor`` is None on the last page."""
 

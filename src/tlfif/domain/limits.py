@@ -73,31 +73,30 @@ def check_messages(messages: list[Message]) -> tuple[Message, ...]:
     return tuple(messages)
 
 
-def check_max_tokens(value: int) -> int:
-    """Completion tokens, 1 to 2048. Raises InvalidInputError ``max_tokens_out_of_range``."""
+def check_max_tokens(value: int, *, name: str = "max_tokens") -> int:
+    """Completion tokens, 1 to 2048. ``name`` is what the caller typed it as, here and below.
+
+    Raises InvalidInputError ``max_tokens_out_of_range``.
+    """
     low, high = MAX_TOKENS_RANGE
     if not low <= value <= high:
-        raise InvalidInputError(
-            f"max_tokens must be a whole number from {low} to {high}.", code="max_tokens_out_of_range"
-        )
+        raise InvalidInputError(f"{name} must be a whole number from {low} to {high}.", code="max_tokens_out_of_range")
     return value
 
 
-def check_temperature(value: float) -> float:
+def check_temperature(value: float, *, name: str = "temperature") -> float:
     """Sampling temperature, 0 (always the likeliest word) to 2. Raises ``temperature_out_of_range``."""
     low, high = TEMPERATURE_RANGE
     if not (math.isfinite(value) and low <= value <= high):
-        raise InvalidInputError(
-            f"temperature must be a number from {low:g} to {high:g}.", code="temperature_out_of_range"
-        )
+        raise InvalidInputError(f"{name} must be a number from {low:g} to {high:g}.", code="temperature_out_of_range")
     return float(value)
 
 
-def check_seed(value: int) -> int:
+def check_seed(value: int, *, name: str = "seed") -> int:
     """Random seed, 0 to 2**32 - 2. Raises ``seed_out_of_range``."""
     low, high = SEED_RANGE
     if not low <= value <= high:
-        raise InvalidInputError(f"seed must be a whole number from {low} to {high}.", code="seed_out_of_range")
+        raise InvalidInputError(f"{name} must be a whole number from {low} to {high}.", code="seed_out_of_range")
     return value
 
 
@@ -139,11 +138,11 @@ def check_job_id(value: str) -> str:
     return value
 
 
-def check_page(value: int) -> int:
+def check_page(value: int, *, name: str = "limit") -> int:
     """Rows per page, 1 to 100. Raises ``limit_out_of_range``."""
     low, high = PAGE_RANGE
     if not low <= value <= high:
-        raise InvalidInputError(f"limit must be from {low} to {high}.", code="limit_out_of_range")
+        raise InvalidInputError(f"{name} must be a whole number from {low} to {high}.", code="limit_out_of_range")
     return value
 
 
@@ -160,16 +159,33 @@ def check_idempotency_key(value: str) -> str:
 def fit_max_tokens(*, prompt_tokens: int, asked: int | None, default: int, context: int) -> int:
     """Completion tokens that fit behind the prompt. An explicit wish is never cut silently.
 
-    Raises PromptTooLongError with ``tokens`` (of the prompt) and ``limit``.
+    Raises PromptTooLongError with ``tokens`` (of the prompt), ``limit`` (what the prompt may have beside the answer
+    asked for) and ``longest_answer`` (what may be asked for beside this prompt; 0 where no answer fits).
     """
     room = context - prompt_tokens
     need = asked if asked is not None else MIN_ANSWER_TOKENS
     if room < need:
-        limit = context - need
+        longest = room if room >= MIN_ANSWER_TOKENS else 0
         raise PromptTooLongError(
-            f"The prompt has {prompt_tokens} tokens; with {need} kept for the answer, "
-            f"this model's limit is {limit} tokens. Shorten it"
-            + (" or ask for a shorter answer." if asked is not None else "."),
-            details={"tokens": prompt_tokens, "limit": limit, "context": context},
+            _no_room(prompt_tokens, need=need, longest=longest, context=context),
+            details={
+                "tokens": prompt_tokens,
+                "limit": context - need,
+                "context": context,
+                "longest_answer": longest,
+            },
         )
     return asked if asked is not None else min(default, room)
+
+
+def _no_room(prompt_tokens: int, *, need: int, longest: int, context: int) -> str:
+    """What does not fit, and what would: the shorter answer where there is room for one, else the shorter prompt."""
+    if longest:
+        return (
+            f"The prompt has {prompt_tokens} tokens, and this model holds {context} for prompt and answer together: "
+            f"an answer of {need} does not fit behind it. Ask for at most {longest}, or shorten the prompt."
+        )
+    return (
+        f"The prompt has {prompt_tokens} tokens; with {need} kept for the answer, "
+        f"this model's limit is {context - need} tokens. Shorten the prompt."
+    )

@@ -63,7 +63,8 @@ class MachineRecord:
 
     ``handle`` names it where it runs (embedded: process id and start time; AWS: instance id) and is None between
     intent and commit. ``boot_id`` is new at each boot; a heartbeat with another one is somebody else's.
-    ``idle_since`` is None while work or loading makes progress.
+    ``idle_since`` is None while work or loading makes progress. ``reason`` is why it started until it is why it ends;
+    ``start_reason`` stays why it started, and is empty in records older than the field.
     """
 
     id: str
@@ -72,6 +73,7 @@ class MachineRecord:
     image: str
     created_at: float
     reason: str = ""
+    start_reason: str = ""
     handle: str | None = None
     boot_id: str | None = None
     phase: Phase | None = None

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tlfif.domain.budget import DRAIN_SECONDS
 from tlfif.domain.jobs import QueueCounts
 from tlfif.domain.machine import ALIVE, STARTING, MachineRecord, MachineState
 from tlfif.domain.policy import MachinePolicy
+
+BUDGET_REASON = "the month's budget is used up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,8 @@ class Observation:
     failed_starts: int = 0
     last_ended_at: float | None = None
     last_state: MachineState | None = None
+    budget_locked_seconds: float | None = None
+    """Since when the budget is locked; None while it is not."""
 
 
 class ActionKind(StrEnum):
@@ -47,6 +52,8 @@ class Action:
     reason: str
     model: str | None = None
     end_state: MachineState = MachineState.OFF
+    code: str = ""
+    """Why jobs fail, for programs; with FAIL_QUEUED only."""
 
 
 def decide(seen: Observation, policy: MachinePolicy, now: float) -> tuple[Action, ...]:
@@ -60,11 +67,14 @@ def _decide_off(seen: Observation, policy: MachinePolicy, now: float) -> tuple[A
     model = seen.counts.oldest_queued_model
     if model is None or seen.held:
         return ()
+    if seen.budget_locked_seconds is not None:
+        return (_refuse_for_budget(model),)
     if seen.failed_starts >= policy.max_failed_starts:
         return (
             Action(
                 kind=ActionKind.FAIL_QUEUED,
                 model=model,
+                code="machine_broken",
                 reason=f"The machine failed to start {seen.failed_starts} times in a row.",
             ),
         )
@@ -107,7 +117,32 @@ def _decide_running(seen: Observation, machine: MachineRecord, policy: MachinePo
     overdue = _must_end(seen, machine, policy, now)
     if overdue is not None:
         return (overdue,)
+    if seen.budget_locked_seconds is not None:
+        return _decide_locked(seen, machine, seen.budget_locked_seconds)
     return _model_change(seen, machine)
+
+
+def _decide_locked(seen: Observation, machine: MachineRecord, locked_seconds: float) -> tuple[Action, ...]:
+    """What runs may finish within the time that the limit was reserved for; what waits is told at once."""
+    model = seen.counts.oldest_queued_model
+    waiting = (_refuse_for_budget(model),) if model is not None else ()
+    if locked_seconds > DRAIN_SECONDS:
+        return (*waiting, Action(kind=ActionKind.TERMINATE, reason=BUDGET_REASON))
+    if not machine.drain_requested:
+        return (*waiting, Action(kind=ActionKind.DRAIN, reason=BUDGET_REASON))
+    return waiting
+
+
+def _refuse_for_budget(model: str) -> Action:
+    return Action(
+        kind=ActionKind.FAIL_QUEUED,
+        model=model,
+        code="budget_locked",
+        reason=(
+            "The month's budget is used up: this prompt was not answered. Raise the limit (./tlfif budget set AMOUNT) "
+            "or release the lock (./tlfif budget release), then send it again. ./tlfif cost shows the figures."
+        ),
+    )
 
 
 def _confirm(machine: MachineRecord, policy: MachinePolicy) -> Action:

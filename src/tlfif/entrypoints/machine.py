@@ -11,8 +11,8 @@ from tlfif.domain.policy import JobPolicy, MachinePolicy
 
 
 async def _live(home: Path, machine_id: str, spec: dict[str, object]) -> None:
-    policies: dict[str, dict[str, float]] = spec["policies"]  # type: ignore[assignment]
-    machine_policy = MachinePolicy(**policies["machine"])  # type: ignore[arg-type]
+    policies: dict[str, dict[str, float]] = spec["policies"]  # type: ignore[assignment]  # written by the host
+    machine_policy = MachinePolicy(**policies["machine"])  # type: ignore[arg-type]  # from asdict of the same class
     process = LlamaEngineProcess(
         EngineSpec(
             model_name=str(spec["model"]),
@@ -35,7 +35,7 @@ async def _live(home: Path, machine_id: str, spec: dict[str, object]) -> None:
         model_sha256=str(spec["model_sha256"]) if spec["model_sha256"] else None,
         image=str(spec["image"]),
         idle_timeout_seconds=float(str(spec["idle_timeout_seconds"])),
-        job_policy=JobPolicy(**policies["job"]),  # type: ignore[arg-type]
+        job_policy=JobPolicy(**policies["job"]),  # type: ignore[arg-type]  # from asdict of the same class
         machine_policy=machine_policy,
     )
     await run_machine(order, process)

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
 
 from filelock import FileLock, Timeout
@@ -11,7 +12,7 @@ from tlfif.api.embedded_server import EmbeddedServer
 from tlfif.application.end_machine import end_machine
 from tlfif.application.reconcile import Pace
 from tlfif.bootstrap.embedded import embedded_container
-from tlfif.bootstrap.home import Home, home_from_environment
+from tlfif.bootstrap.home import PRIVATE, Home, home_from_environment
 from tlfif.bootstrap.settings import Settings, load_settings
 from tlfif.domain.errors import TlfifError
 from tlfif.router.loop import RouterLoop
@@ -41,7 +42,7 @@ async def _serve(settings: Settings, port: int) -> None:
 
 def _run(home: Home, port: int | None) -> None:
     settings = load_settings()
-    with (home.logs / "server.log").open("ab") as stream:
+    with home.server_log.open("ab") as stream:
         logging.basicConfig(
             level=settings.log_level,
             format="%(asctime)s %(levelname)s %(message)s",
@@ -62,9 +63,10 @@ def main() -> int:
     args = parser.parse_args()
     home = home_from_environment()
     told = home.root / "server-error.txt"
+    os.umask(0o077)  # logs, lock, database, and what the machine writes that is started from here
     try:
         home.create()
-        with FileLock(home.lock, timeout=0):
+        with FileLock(home.lock, timeout=0, mode=PRIVATE):
             told.unlink(missing_ok=True)
             _run(home, args.port)
     except Timeout:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tlfif.domain.events import Event
 from tlfif.domain.jobs import (
+    AnswerTime,
     ClaimedJob,
     DeltaWrite,
     Job,
@@ -57,6 +58,14 @@ class JobStore(ABC):
 
         Raises InvalidInputError (code ``cursor_invalid``) for a cursor that this method did not make.
         """
+
+    @abstractmethod
+    async def answer_times(
+        self, *, limit: int, machine_id: str | None = None, since: float | None = None
+    ) -> list[AnswerTime]:
+        """The newest ``limit`` jobs that are or were answered, oldest first; only those on ``machine_id`` (the
+        ``worker_id`` of their last claim) or accepted at or after ``since``, where that is given. A job that waits,
+        also one that was given back, is not among them."""
 
     @abstractmethod
     async def counts(self) -> QueueCounts:

@@ -1,6 +1,7 @@
 """The records of machines, and what the control plane and the machines tell each other."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
 
@@ -37,6 +38,13 @@ class MachineStore(ABC):
     @abstractmethod
     async def history(self, *, limit: int) -> list[MachineRecord]:
         """Records newest first."""
+
+    @abstractmethod
+    async def phases_of(self, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
+        """Completed phases of these machines' starts, in the order in which they were completed.
+
+        Every id that was asked for has an entry, an empty one where nothing was measured or no such machine is known.
+        """
 
     @abstractmethod
     async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:

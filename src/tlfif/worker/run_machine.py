@@ -80,7 +80,7 @@ async def run_machine(order: MachineOrder, process: LlamaEngineProcess) -> None:
 
 def _import_engine() -> None:
     """The HTTP client takes a quarter of a second to import: done while the engine loads the model."""
-    import tlfif.adapters.engines.openai_engine  # noqa: F401
+    import tlfif.adapters.engines.openai_engine  # noqa: F401  # imported for its effect
 
 
 def _end_on_signals(life: MachineLife) -> None:

@@ -36,7 +36,7 @@ def open_own_file(name: str, known: OwnModelFile | None) -> OwnModelFile:
         raise _invalid(f"There is no such user folder: {text}.") from None
     identity = identity_of(path)
     if identity is None:
-        raise _invalid(f"There is no file {path}.")
+        raise _invalid(_why_no_file(path))
     if known is not None and known.path == path and known.identity == identity:
         return known
     try:
@@ -56,6 +56,16 @@ def open_own_file(name: str, known: OwnModelFile | None) -> OwnModelFile:
         licence=metadata.text("general.license") or "not stated in the file",
         context_tokens=min(MAX_CONTEXT_TOKENS, context),
     )
+
+
+def _why_no_file(path: Path) -> str:
+    try:
+        is_folder = path.is_dir()
+    except (OSError, ValueError):
+        is_folder = False
+    if is_folder:
+        return f"The path {path} is a folder. Name the model file in it, for example {FILE_PREFIX}{path / 'my.gguf'}."
+    return f"There is no file {path}. Check the path, or choose one of the models in: ./tlfif model list"
 
 
 def _invalid(text: str) -> InvalidInputError:

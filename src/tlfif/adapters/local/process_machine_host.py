@@ -63,7 +63,8 @@ class ProcessMachineHost(MachineHost):
         ]
         logs = self._home / "logs"
         group = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+            # Known to the type checker on Windows only.
+            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]  # above
             if sys.platform == "win32"
             else {"start_new_session": True}
         )

@@ -8,6 +8,7 @@ from tlfif.domain.cursors import list_cursor, list_position
 from tlfif.domain.endings import LEASE_RAN_OUT, after_attempt, after_waiting, terminal_data
 from tlfif.domain.events import Event, EventKind
 from tlfif.domain.jobs import (
+    AnswerTime,
     ClaimedJob,
     DeltaWrite,
     Job,
@@ -102,6 +103,26 @@ class MemoryJobStore(JobStore):
             jobs=tuple(e.job for e in shown),
             next_cursor=list_cursor(shown[-1].position) if len(found) > limit else None,
         )
+
+    async def answer_times(
+        self, *, limit: int, machine_id: str | None = None, since: float | None = None
+    ) -> list[AnswerTime]:
+        """See :meth:`JobStore.answer_times`."""
+        found = [
+            AnswerTime(
+                job_id=job.id,
+                machine_id=job.worker_id,
+                created_at=job.created_at,
+                started_at=job.started_at,
+                finished_at=job.finished_at,
+            )
+            for job in (entry.job for entry in self._entries.values())
+            if job.worker_id is not None
+            and job.started_at is not None
+            and machine_id in (None, job.worker_id)
+            and (since is None or job.created_at >= since)
+        ]
+        return found[-limit:] if limit > 0 else []
 
     async def counts(self) -> QueueCounts:
         """See :meth:`JobStore.counts`."""

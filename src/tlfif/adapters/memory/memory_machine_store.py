@@ -1,6 +1,6 @@
 """Machine records in the memory of one process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
 from tlfif.domain.machine_records import (
@@ -58,6 +58,10 @@ class MemoryMachineStore(MachineStore):
     async def history(self, *, limit: int) -> list[MachineRecord]:
         """See :meth:`MachineStore.history`."""
         return list(reversed(self._records.values()))[: max(0, limit)]
+
+    async def phases_of(self, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
+        """See :meth:`MachineStore.phases_of`."""
+        return {machine_id: list(self._timings.get(machine_id, [])) for machine_id in machine_ids}
 
     async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
         """See :meth:`MachineStore.heartbeat`."""

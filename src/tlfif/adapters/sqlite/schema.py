@@ -105,7 +105,55 @@ _VERSION_1: Migration = (
     """,
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_VERSION_1,)
+_VERSION_2: Migration = (
+    # Whose answers share the cost of a machine.
+    "CREATE INDEX jobs_by_worker ON jobs (worker_id, position) WHERE worker_id IS NOT NULL",
+    # revision: rises with every change of any span, so that a reader asks only for what is new.
+    """
+    CREATE TABLE machine_spans (
+        machine_id TEXT PRIMARY KEY,
+        instance_type TEXT NOT NULL,
+        region TEXT NOT NULL,
+        from_ms INTEGER NOT NULL,
+        ready_ms INTEGER,
+        to_ms INTEGER,
+        corrected INTEGER NOT NULL,
+        revision INTEGER NOT NULL UNIQUE,
+        CHECK (to_ms IS NULL OR to_ms >= from_ms)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX machine_spans_by_start ON machine_spans (from_ms)",
+    # What a start may cost at most, set aside until the machine is gone.
+    """
+    CREATE TABLE reservations (
+        machine_id TEXT PRIMARY KEY,
+        micros INTEGER NOT NULL CHECK (micros >= 0)
+    ) WITHOUT ROWID
+    """,
+    # Of which there is one each: the budget, the exchange rate, since when standing costs run.
+    "CREATE TABLE documents (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TABLE prices (
+        position INTEGER PRIMARY KEY,
+        item TEXT NOT NULL,
+        region TEXT NOT NULL,
+        instance_type TEXT,
+        micros INTEGER NOT NULL CHECK (micros > 0),
+        unit TEXT NOT NULL,
+        source TEXT NOT NULL,
+        date TEXT NOT NULL,
+        verified INTEGER NOT NULL,
+        valid_from_ms INTEGER NOT NULL
+    )
+    """,
+)
+
+_VERSION_3: Migration = (
+    # reason holds why a machine ends once that is known; why it started is not lost with it.
+    "ALTER TABLE machines ADD COLUMN start_reason TEXT NOT NULL DEFAULT ''",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 
 
 def version(connection: sqlite3.Connection) -> int:

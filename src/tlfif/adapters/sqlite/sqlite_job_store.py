@@ -11,6 +11,7 @@ from tlfif.adapters.sqlite.job_rows import SELECT_JOB, event_from, job_from
 from tlfif.domain.cursors import list_cursor, list_position
 from tlfif.domain.events import Event
 from tlfif.domain.jobs import (
+    AnswerTime,
     ClaimedJob,
     DeltaWrite,
     Job,
@@ -61,6 +62,12 @@ class SqliteJobStore(JobStore):
             raise ValueError("a page holds at least one job")
         before = _NEWEST if cursor is None else list_position(cursor)
         return await self._database.read(lambda c: _page(c, limit, before, status))
+
+    async def answer_times(
+        self, *, limit: int, machine_id: str | None = None, since: float | None = None
+    ) -> list[AnswerTime]:
+        """See :meth:`JobStore.answer_times`."""
+        return await self._database.read(lambda c: _answer_times(c, max(0, limit), machine_id, since))
 
     async def counts(self) -> QueueCounts:
         """See :meth:`JobStore.counts`."""
@@ -194,6 +201,22 @@ def _page(connection: sqlite3.Connection, limit: int, before: int, status: JobSt
         jobs=tuple(job_from(row) for row in shown),
         next_cursor=list_cursor(shown[-1][-1]) if more else None,
     )
+
+
+def _answer_times(
+    connection: sqlite3.Connection, limit: int, machine_id: str | None, since: float | None
+) -> list[AnswerTime]:
+    whose = "worker_id IS NOT NULL" if machine_id is None else "worker_id = :machine"
+    when = "" if since is None else "AND created_at >= :since"
+    rows = connection.execute(
+        "SELECT id, worker_id, created_at, started_at, finished_at FROM jobs "  # noqa: S608  # constants
+        f"WHERE started_at IS NOT NULL AND {whose} {when} ORDER BY position DESC LIMIT :limit",
+        {"machine": machine_id, "since": since, "limit": limit},
+    ).fetchall()
+    return [
+        AnswerTime(job_id=row[0], machine_id=row[1], created_at=row[2], started_at=row[3], finished_at=row[4])
+        for row in reversed(rows)
+    ]
 
 
 def _counts(connection: sqlite3.Connection) -> QueueCounts:

@@ -1,7 +1,7 @@
 """Machine records in the SQLite file that control plane and machine share."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, fields
 from typing import Any
 
@@ -21,9 +21,9 @@ from tlfif.ports.machine_store import MachineStore
 
 _COLUMNS = tuple(f.name for f in fields(MachineRecord))
 # Column names are the record's own field names, so nothing from outside gets into these.
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM machines"  # noqa: S608
-_INSERT = f"INSERT INTO machines ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
-_UPDATE = f"UPDATE machines SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = ?"  # noqa: S608
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM machines"  # noqa: S608  # our own column names
+_INSERT = f"INSERT INTO machines ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # the same
+_UPDATE = f"UPDATE machines SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = ?"  # noqa: S608  # the same
 _ENOUGH_FOR_A_ROW_OF_FAILURES = 50
 
 _IDLE_TIMEOUT = "idle_timeout_seconds"
@@ -68,6 +68,10 @@ class SqliteMachineStore(MachineStore):
     async def history(self, *, limit: int) -> list[MachineRecord]:
         """See :meth:`MachineStore.history`."""
         return await self._database.read(lambda c: _newest(c, 0, max(0, limit)))
+
+    async def phases_of(self, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
+        """See :meth:`MachineStore.phases_of`."""
+        return await self._database.read(lambda c: _phases(c, machine_ids))
 
     async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
         """See :meth:`MachineStore.heartbeat`."""
@@ -206,6 +210,18 @@ def _timings(connection: sqlite3.Connection, model: str, image: str, limit: int)
         (model, image, limit),
     )
     return [PhaseTiming(phase=Phase(phase), seconds=seconds) for phase, seconds in rows]
+
+
+def _phases(connection: sqlite3.Connection, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
+    found: dict[str, list[PhaseTiming]] = {machine_id: [] for machine_id in machine_ids}
+    rows = connection.execute(
+        "SELECT m.id, t.phase, t.seconds FROM machines m JOIN phase_timings t ON t.machine = m.position "
+        f"WHERE m.id IN ({', '.join('?' * len(found))}) ORDER BY t.position",  # noqa: S608  # only question marks
+        tuple(found),
+    )
+    for machine_id, phase, seconds in rows:
+        found[machine_id].append(PhaseTiming(phase=Phase(phase), seconds=seconds))
+    return found
 
 
 def _forgive(connection: sqlite3.Connection) -> None:

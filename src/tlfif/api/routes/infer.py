@@ -90,4 +90,5 @@ async def submit(container: Container, asked: Submission) -> SubmitResult:
         policy=container.job_policy,
         clock=container.clock,
         ids=container.ids,
+        budget=container.money.budget,
     )

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header, Path, Query
 from pydantic import AfterValidator
 from starlette.responses import Response
 
+from tlfif.api.cost_views import shares
 from tlfif.api.event_stream import SSE, STREAM, streamed
 from tlfif.api.schemas import EventList, JobList, JobView, value_range
 from tlfif.api.strict_route import StrictRoute
@@ -42,9 +43,11 @@ def job_routes(container: Container) -> APIRouter:
 
     @router.get("/jobs/{job_id}", operation_id="get_job")
     async def get_job(job_id: JobId) -> JobView:
-        """A job with its answer so far."""
+        """A job with its answer so far and what it cost."""
         job = await container.jobs.get(job_id)
-        return job_view(job, await read_answer(job_id, jobs=container.jobs))
+        view = job_view(job, await read_answer(job_id, jobs=container.jobs))
+        view.cost, view.as_if_aws = await shares(container, job, container.money.as_if)
+        return view
 
     @router.post("/jobs/{job_id}/cancel", operation_id="cancel_job")
     async def cancel(job_id: JobId) -> JobView:

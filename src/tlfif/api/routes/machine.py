@@ -1,12 +1,26 @@
 """See, start and stop the machine."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from tlfif.api.schemas import IdleTimeoutRequest, MachineView, StartRequest, StopRequest, StopResultView
+from fastapi import APIRouter, Query
+
+from tlfif.api.schemas import (
+    IdleTimeoutRequest,
+    MachineHistory,
+    MachineView,
+    StartRequest,
+    StopRequest,
+    StopResultView,
+    value_range,
+)
 from tlfif.api.strict_route import StrictRoute
-from tlfif.api.views import current_machine
+from tlfif.api.views import current_machine, past_machine_view
 from tlfif.application.control_machine import set_idle_timeout, start_machine, stop_machine
+from tlfif.application.list_machines import list_machines
 from tlfif.bootstrap.container import Container
+from tlfif.domain import limits
+
+PageLimit = Annotated[int, Query(json_schema_extra=value_range(*limits.PAGE_RANGE))]
 
 
 def machine_routes(container: Container) -> APIRouter:
@@ -18,9 +32,17 @@ def machine_routes(container: Container) -> APIRouter:
         """The machine now."""
         return await current_machine(container)
 
+    @router.get("/history", operation_id="get_machine_history")
+    async def history(limit: PageLimit = 20) -> MachineHistory:
+        """Machines so far, newest first: why each started and ended, and how long it took."""
+        rows = limits.check_page(limit)
+        past = await list_machines(limit=rows, machines=container.machines, clock=container.clock)
+        return MachineHistory(machines=[past_machine_view(one) for one in past])
+
     @router.post("/start", status_code=202, operation_id="start_machine")
     async def start(body: StartRequest | None = None) -> MachineView:
-        """Launch a machine without a prompt. One that runs already is left alone."""
+        """Launch a machine without a prompt. One that runs already is left alone; where ``model`` is named and it
+        has another one, that is a conflict."""
         await start_machine(
             body.model if body else None,
             image=container.image,
@@ -30,6 +52,7 @@ def machine_routes(container: Container) -> APIRouter:
             policy=container.machine_policy,
             clock=container.clock,
             ids=container.ids,
+            budget=container.money.budget,
         )
         return await current_machine(container)
 

@@ -1,0 +1,1 @@
+"""Ports kept by Amazon Web Services."""

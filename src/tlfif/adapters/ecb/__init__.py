@@ -1,0 +1,1 @@
+"""Ports kept by the European Central Bank."""

@@ -1,0 +1,1 @@
+"""What is read from public web addresses, whoever publishes there."""

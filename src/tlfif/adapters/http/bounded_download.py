@@ -1,0 +1,105 @@
+"""Reads one public file over the network and never more, longer or from elsewhere than it was told."""
+
+import asyncio
+from collections.abc import Callable
+from urllib.request import getproxies
+
+import httpx2
+
+from tlfif.adapters.local.host_lookup import Resolver, look_up, system_resolver
+
+BLOCK_BYTES = 1 << 16
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "tlfif"}
+
+
+class UnreachableError(Exception):
+    """Nothing came, not the file came, or it broke off. The text goes on from "… cannot be read now: "."""
+
+
+class UnusableError(Exception):
+    """What came cannot be the file. The text goes on from "… cannot be used: "."""
+
+
+class BoundedDownload:
+    """Files of one server. Nothing is sent but the request: no token, no name, no statistics. Redirects are refused."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        max_bytes: int,
+        total_seconds: float,
+        stall_seconds: float = 30.0,
+        resolver: Resolver = system_resolver,
+    ) -> None:
+        """``total_seconds``: for one file, name look-up included. ``stall_seconds``: without a byte.
+
+        Raises ValueError unless ``base_url`` is https, or http on this very computer.
+        """
+        self._base = httpx2.URL(base_url.rstrip("/"))
+        encrypted = self._base.scheme == "https" and bool(self._base.host)
+        if not encrypted and not (self._base.scheme == "http" and self._base.host in _LOOPBACK):
+            raise ValueError(f"the address must begin with https: {base_url}")
+        self._max_bytes = max_bytes
+        self._total_seconds = total_seconds
+        self._stall_seconds = stall_seconds
+        self._resolver = resolver
+
+    @property
+    def host(self) -> str:
+        """Who is asked."""
+        return self._base.host
+
+    async def read(self, path: str, take: Callable[[bytes], None]) -> None:
+        """Give the file at ``path`` to ``take``, block by block, in constant memory.
+
+        What ``take`` raises ends the reading and is raised. Returning means that all of the file came.
+        Raises UnreachableError, UnusableError.
+        """
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                await self._read(self._base.copy_with(path=self._base.path.rstrip("/") + path), take)
+        except TimeoutError as error:
+            raise UnreachableError(f"it did not come whole within {self._total_seconds:g} seconds") from error
+        except httpx2.TimeoutException as error:
+            raise UnreachableError(f"{self.host} fell silent") from error
+        except httpx2.RemoteProtocolError as error:
+            raise UnreachableError("the connection broke before all of it had come") from error
+        except (httpx2.TransportError, OSError) as error:
+            raise UnreachableError(f"there is no connection to {self.host}") from error
+
+    async def _read(self, url: httpx2.URL, take: Callable[[bytes], None]) -> None:
+        if not getproxies():
+            await look_up(url.host, url.port or 443, self._resolver)
+        timeout = httpx2.Timeout(self._stall_seconds)
+        async with (
+            httpx2.AsyncClient(timeout=timeout, follow_redirects=False) as client,
+            client.stream("GET", url, headers=_HEADERS) as response,
+        ):
+            self._check(response)
+            received = 0
+            # Raw: a compressed answer could grow without end, and none was asked for.
+            async for block in response.aiter_raw(BLOCK_BYTES):
+                received += len(block)
+                if received > self._max_bytes:
+                    raise self._too_large()
+                take(block)
+
+    def _check(self, response: httpx2.Response) -> None:
+        status = response.status_code
+        if 300 <= status < 400:
+            raise UnreachableError(f"{self.host} sends us on to another address, which is not followed")
+        if status != 200:
+            raise UnreachableError(f"{self.host} answers {status}")
+        if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            raise UnusableError("it came compressed, which was not asked for")
+        length = response.headers.get("Content-Length")
+        chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+        if length is None and not chunked:
+            raise UnusableError("it came without its length, so nobody could tell if some of it were missing")
+        if length is not None and int(length) > self._max_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> UnusableError:
+        return UnusableError(f"it is larger than {self._max_bytes} bytes")

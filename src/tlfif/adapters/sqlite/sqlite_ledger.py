@@ -1,0 +1,190 @@
+"""The ledger in the SQLite file of the embedded home."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import astuple, fields
+from decimal import Decimal
+from typing import Any
+
+from tlfif.adapters.sqlite.database import Database
+from tlfif.domain.billing_month import Month
+from tlfif.domain.budget import Budget
+from tlfif.domain.ledger import MachineSpan, closed, corrected, ready
+from tlfif.ports.ledger import Ledger, LedgerState
+
+_COLUMNS = tuple(f.name for f in fields(MachineSpan))
+# Column names are the span's own field names, so nothing from outside gets into these.
+_SELECT = f"SELECT {', '.join(_COLUMNS)}, revision FROM machine_spans"  # noqa: S608  # constants
+_REPLACE = (
+    f"INSERT OR REPLACE INTO machine_spans ({', '.join(_COLUMNS)}, revision) "  # noqa: S608  # constants
+    f"VALUES ({', '.join('?' * len(_COLUMNS))}, (SELECT COALESCE(MAX(revision), 0) + 1 FROM machine_spans))"
+)
+_BUDGET = "budget"
+_SINCE = "ledger_since_ms"
+
+
+class SqliteLedger(Ledger):
+    """Over the file that holds jobs and machines. Every change survives power loss: it is about money."""
+
+    def __init__(self, database: Database, *, since_ms: int) -> None:
+        self._database = database
+        self._begin_ms = since_ms
+        self._closed = False
+        database.share()
+
+    async def state(self) -> LedgerState:
+        """See :meth:`Ledger.state`."""
+        found = await self._database.read(_state)
+        if found is None:
+            # The first look begins the ledger.
+            await self._database.write(lambda c, _: _keep_document(c, _SINCE, self._begin_ms, new=True), durable=True)
+            found = await self._database.read(_state)
+        if found is None:
+            raise LookupError("the ledger's beginning was not kept")
+        return found
+
+    async def open_span(self, span: MachineSpan) -> None:
+        """See :meth:`Ledger.open_span`."""
+        await self._database.write(lambda c, _: _open(c, span), durable=True)
+
+    async def mark_ready(self, machine_id: str, *, at_ms: int) -> None:
+        """See :meth:`Ledger.mark_ready`."""
+        await self._change(machine_id, lambda span: ready(span, at_ms))
+
+    async def close_span(self, machine_id: str, *, at_ms: int) -> None:
+        """See :meth:`Ledger.close_span`."""
+
+        def work(connection: sqlite3.Connection, _: set[str]) -> None:
+            _changed(connection, machine_id, lambda span: closed(span, at_ms))
+            _release(connection, machine_id)
+
+        await self._database.write(work, durable=True)
+
+    async def correct_span(self, machine_id: str, *, real_stop_ms: int) -> None:
+        """See :meth:`Ledger.correct_span`."""
+        await self._change(machine_id, lambda span: corrected(span, real_stop_ms))
+
+    async def span(self, machine_id: str) -> MachineSpan | None:
+        """See :meth:`Ledger.span`."""
+        return await self._database.read(lambda c: _one(c, machine_id))
+
+    async def open_spans(self) -> list[MachineSpan]:
+        """See :meth:`Ledger.open_spans`."""
+        found = await self._database.read(
+            lambda c: c.execute(f"{_SELECT} WHERE to_ms IS NULL ORDER BY from_ms, machine_id").fetchall()
+        )
+        return [_span(row) for row in found]
+
+    async def spans_after(self, revision: int, *, from_ms: int) -> list[tuple[int, MachineSpan]]:
+        """See :meth:`Ledger.spans_after`."""
+        found = await self._database.read(
+            lambda c: c.execute(
+                f"{_SELECT} WHERE revision > ? AND (to_ms IS NULL OR to_ms >= ?) ORDER BY revision",
+                (revision, from_ms),
+            ).fetchall()
+        )
+        return [(row[-1], _span(row)) for row in found]
+
+    async def reserve(self, machine_id: str, *, micros: int, room_micros: int | None) -> bool:
+        """See :meth:`Ledger.reserve`."""
+
+        def work(connection: sqlite3.Connection, _: set[str]) -> bool:
+            (others,) = connection.execute(
+                "SELECT COALESCE(SUM(micros), 0) FROM reservations WHERE machine_id <> ?", (machine_id,)
+            ).fetchone()
+            if room_micros is not None and others + micros > room_micros:
+                return False
+            connection.execute("INSERT OR REPLACE INTO reservations VALUES (?, ?)", (machine_id, micros))
+            return True
+
+        return await self._database.write(work, durable=True)
+
+    async def release(self, machine_id: str) -> None:
+        """See :meth:`Ledger.release`."""
+        await self._database.write(lambda c, _: _release(c, machine_id), durable=True)
+
+    async def set_budget(self, budget: Budget) -> None:
+        """See :meth:`Ledger.set_budget`."""
+        body = _budget_body(budget)
+        await self._database.write(lambda c, _: _keep_document(c, _BUDGET, body), durable=True)
+
+    async def close(self) -> None:
+        """See :meth:`Ledger.close`."""
+        if not self._closed:
+            self._closed = True
+            await self._database.release()
+
+    async def _change(self, machine_id: str, change: Callable[[MachineSpan], MachineSpan]) -> None:
+        await self._database.write(lambda c, _: _changed(c, machine_id, change), durable=True)
+
+
+def _state(connection: sqlite3.Connection) -> LedgerState | None:
+    since = _document(connection, _SINCE)
+    if since is None:
+        return None
+    (revision,) = connection.execute("SELECT COALESCE(MAX(revision), 0) FROM machine_spans").fetchone()
+    body = _document(connection, _BUDGET)
+    return LedgerState(
+        revision=revision,
+        since_ms=since,
+        budget=Budget() if body is None else _budget(body),
+        reserved=dict(connection.execute("SELECT machine_id, micros FROM reservations").fetchall()),
+    )
+
+
+def _span(row: tuple[Any, ...]) -> MachineSpan:
+    values = dict(zip(_COLUMNS, row[:-1], strict=True))
+    return MachineSpan(**{**values, "corrected": bool(values["corrected"])})
+
+
+def _one(connection: sqlite3.Connection, machine_id: str) -> MachineSpan | None:
+    row = connection.execute(f"{_SELECT} WHERE machine_id = ?", (machine_id,)).fetchone()
+    return None if row is None else _span(row)
+
+
+def _open(connection: sqlite3.Connection, span: MachineSpan) -> None:
+    if _one(connection, span.machine_id) is None:
+        connection.execute(_REPLACE, astuple(span))
+
+
+def _changed(connection: sqlite3.Connection, machine_id: str, change: Callable[[MachineSpan], MachineSpan]) -> None:
+    span = _one(connection, machine_id)
+    if span is not None and (changed := change(span)) != span:
+        connection.execute(_REPLACE, astuple(changed))
+
+
+def _release(connection: sqlite3.Connection, machine_id: str) -> None:
+    connection.execute("DELETE FROM reservations WHERE machine_id = ?", (machine_id,))
+
+
+def _document(connection: sqlite3.Connection, name: str) -> Any:
+    row = connection.execute("SELECT body FROM documents WHERE name = ?", (name,)).fetchone()
+    return None if row is None else json.loads(row[0])
+
+
+def _keep_document(connection: sqlite3.Connection, name: str, body: object, *, new: bool = False) -> None:
+    insert = "INSERT OR IGNORE INTO documents VALUES (?, ?)" if new else "REPLACE INTO documents VALUES (?, ?)"
+    connection.execute(insert, (name, json.dumps(body)))
+
+
+def _budget_body(budget: Budget) -> dict[str, object]:
+    return {
+        "limit_eur": None if budget.limit_eur is None else str(budget.limit_eur),
+        "as_if_aws": budget.as_if_aws,
+        "extra_eur": str(budget.extra_eur),
+        "extra_month": budget.extra_month.iso if budget.extra_month else None,
+        "locked_at_ms": budget.locked_at_ms,
+        "lock_month": budget.lock_month.iso if budget.lock_month else None,
+    }
+
+
+def _budget(body: dict[str, Any]) -> Budget:
+    return Budget(
+        limit_eur=None if body["limit_eur"] is None else Decimal(body["limit_eur"]),
+        as_if_aws=body["as_if_aws"],
+        extra_eur=Decimal(body["extra_eur"]),
+        extra_month=Month.from_iso(body["extra_month"]) if body["extra_month"] else None,
+        locked_at_ms=body["locked_at_ms"],
+        lock_month=Month.from_iso(body["lock_month"]) if body["lock_month"] else None,
+    )

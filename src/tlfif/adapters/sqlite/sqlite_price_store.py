@@ -1,0 +1,85 @@
+"""Refreshed prices in the SQLite file of the embedded home."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from decimal import Decimal
+from typing import Any
+
+from tlfif.adapters.sqlite.database import Database
+from tlfif.domain.money import ExchangeRate
+from tlfif.domain.prices import Item, Price
+from tlfif.ports.price_store import PriceStore
+
+_COLUMNS = tuple(f.name for f in fields(Price))
+# Column names are the price's own field names, so nothing from outside gets into these.
+_SELECT = (
+    f"SELECT {', '.join(_COLUMNS)} FROM prices "  # noqa: S608  # constants
+    "ORDER BY item, region, COALESCE(instance_type, ''), valid_from_ms"
+)
+_INSERT = f"INSERT INTO prices ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # constants
+_SAME = "DELETE FROM prices WHERE item = ? AND region = ? AND instance_type IS ? AND valid_from_ms = ?"
+_RATE = "exchange_rate"
+
+
+class SqlitePriceStore(PriceStore):
+    """Over the file that holds jobs and machines. Every change survives power loss: it is about money."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._closed = False
+        database.share()
+
+    async def prices(self) -> list[Price]:
+        """See :meth:`PriceStore.prices`."""
+        found = await self._database.read(lambda c: c.execute(_SELECT).fetchall())
+        return [_price(row) for row in found]
+
+    async def add(self, prices: Sequence[Price]) -> None:
+        """See :meth:`PriceStore.add`."""
+        if any(price.micros == 0 for price in prices):
+            raise ValueError("a refreshed price is above zero")
+        await self._database.write(lambda c, _: _add(c, prices), durable=True)
+
+    async def exchange_rate(self) -> ExchangeRate | None:
+        """See :meth:`PriceStore.exchange_rate`."""
+        row = await self._database.read(
+            lambda c: c.execute("SELECT body FROM documents WHERE name = ?", (_RATE,)).fetchone()
+        )
+        return None if row is None else _rate(json.loads(row[0]))
+
+    async def set_exchange_rate(self, rate: ExchangeRate) -> None:
+        """See :meth:`PriceStore.set_exchange_rate`."""
+        body = json.dumps(
+            {
+                "usd_per_eur": str(rate.usd_per_eur),
+                "date": rate.date,
+                "source": rate.source,
+                "verified": rate.verified,
+            }
+        )
+        await self._database.write(
+            lambda c, _: c.execute("REPLACE INTO documents VALUES (?, ?)", (_RATE, body)), durable=True
+        )
+
+    async def close(self) -> None:
+        """See :meth:`PriceStore.close`."""
+        if not self._closed:
+            self._closed = True
+            await self._database.release()
+
+
+def _add(connection: sqlite3.Connection, prices: Sequence[Price]) -> None:
+    for price in prices:
+        connection.execute(_SAME, (price.item, price.region, price.instance_type, price.valid_from_ms))
+        connection.execute(_INSERT, astuple(price))
+
+
+def _price(row: tuple[Any, ...]) -> Price:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return Price(**{**values, "item": Item(values["item"]), "verified": bool(values["verified"])})
+
+
+def _rate(body: dict[str, Any]) -> ExchangeRate:
+    return ExchangeRate(**{**body, "usd_per_eur": Decimal(body["usd_per_eur"])})

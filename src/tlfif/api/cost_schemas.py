@@ -1,0 +1,219 @@
+"""Money in the HTTP API. Amounts are US dollars without VAT unless a name ends in ``_eur``."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from tlfif.api.schemas import CostShareView, Strict, examples
+from tlfif.domain.budget_limit import MAX_LIMIT_EUR, MIN_LIMIT_EUR
+
+LimitEur = Annotated[
+    Any,
+    Field(
+        description="EUR per month without VAT, as a number or as text such as “20 EUR”; null means no limit.",
+        json_schema_extra={
+            "anyOf": [
+                {"type": "number", "minimum": float(MIN_LIMIT_EUR), "maximum": float(MAX_LIMIT_EUR)},
+                {"type": "string"},
+                {"type": "null"},
+            ]
+        },
+    ),
+]
+
+
+class BudgetRequest(Strict):
+    """A new monthly limit. ``as_if_aws``: a rehearsal, held against what AWS would have cost; nothing is charged."""
+
+    model_config = examples({"limit_eur": 20}, {"limit_eur": "0.05", "as_if_aws": True}, {"limit_eur": None})
+
+    limit_eur: LimitEur
+    as_if_aws: bool = False
+
+
+class ReleaseRequest(Strict):
+    """Nothing needs to be said."""
+
+    model_config = examples({})
+
+
+class DayView(BaseModel):
+    """One UTC day on which a machine ran: ``date`` (ISO), hours on, their cost."""
+
+    date: str
+    hours: float
+    usd: float
+
+
+class SumsView(BaseModel):
+    """A month under one tariff: ``month_to_date`` is ``machines_usd`` + ``standing_usd``.
+
+    ``running_usd_per_hour`` is what runs at this moment, ``standing_usd_per_month`` an idle month of 730 hours,
+    ``forecast`` the month's end if the last seven days go on. ``region`` and ``instance_type`` are null for the
+    owner's own computer.
+    """
+
+    region: str | None
+    instance_type: str | None
+    month_to_date_usd: float
+    month_to_date_eur: float
+    machines_usd: float
+    standing_usd: float
+    running_usd_per_hour: float
+    standing_usd_per_month: float
+    forecast_usd: float
+    forecast_eur: float
+    days: list[DayView]
+
+
+class BudgetView(BaseModel):
+    """The limit and where the month stands: ``state`` is none, open, warn_50, warn_80 or locked.
+
+    ``spent``, ``committed`` (set aside by machines that run) and ``free`` are held against the limit; ``free_eur`` is
+    null without one. ``start_eur`` is what a start must find free. ``locked_until`` (ISO, UTC) is null while open.
+    """
+
+    limit_eur: float | None
+    extra_eur: float
+    as_if_aws: bool
+    state: str
+    spent_eur: float
+    committed_eur: float
+    free_eur: float | None
+    start_eur: float
+    locked_until: str | None
+    sentence: str
+
+
+class ExchangeView(BaseModel):
+    """One euro in dollars, of which day and by whom; ``verified`` false: an assumption."""
+
+    usd_per_eur: float
+    date: str
+    source: str
+    verified: bool
+
+
+class RateView(BaseModel):
+    """One price in force: ``usd`` for one ``unit``."""
+
+    item: str
+    region: str
+    instance_type: str | None
+    usd: float
+    unit: str
+    source: str
+    date: str
+    verified: bool
+
+
+class AnswerCostView(BaseModel):
+    """An answer among the last ones: when it was accepted (epoch seconds), how it ended, what it took and cost."""
+
+    job_id: str
+    created_at: float
+    status: str
+    model: str
+    image: str | None
+    attempt: int
+    queue_seconds: float | None
+    first_token_seconds: float | None
+    total_seconds: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost: CostShareView
+    as_if_aws: CostShareView | None
+
+
+class CostView(SumsView):
+    """What it costs now. The sums at the top are what is really owed; on the owner's own computer they are nothing,
+    and ``as_if_aws`` says what AWS would have cost (null where the machines do run on AWS)."""
+
+    month: str
+    place: str
+    vat: str
+    since: str
+    as_if_aws: SumsView | None
+    budget: BudgetView
+    exchange: ExchangeView
+    rates: list[RateView]
+    receipts: list[AnswerCostView]
+
+
+class StandingLineView(BaseModel):
+    """One line of an idle month. ``section`` is RQL 1's, empty for this design; ``estimated``: the quantity is."""
+
+    label: str
+    section: str
+    quantity: float
+    unit: str
+    usd_per_month: float
+    estimated: bool
+    source: str
+    date: str
+    verified: bool
+
+
+class StandingView(BaseModel):
+    """An idle month in one region: this design (machines end: ``terminate``; their disk kept: ``standby``), RQL 1 as
+    written, and what comes on top of it where it is read literally."""
+
+    region: str
+    terminate: list[StandingLineView]
+    terminate_usd: float
+    standby: list[StandingLineView]
+    standby_usd: float
+    rql1: list[StandingLineView]
+    rql1_usd: float
+    rql1_extras: list[StandingLineView]
+    rql1_worst_usd: float
+
+
+class StandingList(BaseModel):
+    """Every region asked for. A month is 730 hours; without VAT."""
+
+    vat: str
+    regions: list[StandingView]
+
+
+class IdleOptionView(BaseModel):
+    """One idle time-out, replayed over the past prompts."""
+
+    minutes: float
+    cost_usd: float
+    cold_starts: int
+    waited_seconds: float
+    sentence: str
+
+
+class AdviceView(BaseModel):
+    """Which idle time-out would have been best; no options and null where there is too little history."""
+
+    region: str
+    instance_type: str
+    answers: int
+    options: list[IdleOptionView]
+    recommended_minutes: float | None
+    sentence: str
+
+
+class PriceChangeView(BaseModel):
+    """A price that a refresh replaced, or one that it kept and why."""
+
+    item: str
+    region: str
+    instance_type: str | None
+    old_usd: float
+    new_usd: float | None
+    reason: str
+
+
+class RefreshView(BaseModel):
+    """What a refresh did: ``failed`` names the lists that could not be read, with the reason; their prices stay."""
+
+    changed: list[PriceChangeView]
+    kept: list[PriceChangeView]
+    unchanged: int
+    failed: list[str]
+    exchange: ExchangeView
+    exchange_problem: str | None

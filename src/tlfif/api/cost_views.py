@@ -1,0 +1,206 @@
+"""From the meter's whole micro-dollars to the wire's dollars and euros."""
+
+from datetime import UTC, datetime
+
+from tlfif.api.cost_schemas import (
+    AnswerCostView,
+    BudgetView,
+    CostView,
+    DayView,
+    ExchangeView,
+    RateView,
+    StandingLineView,
+    StandingView,
+    SumsView,
+)
+from tlfif.api.schemas import CostShareView
+from tlfif.application.accounts import Sums
+from tlfif.application.answer_costs import AnswerCost
+from tlfif.application.budget_gate import Standing
+from tlfif.bootstrap.container import Container
+from tlfif.domain.budget import BudgetState
+from tlfif.domain.jobs import Job
+from tlfif.domain.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
+from tlfif.domain.prices import Price, PriceBook
+from tlfif.domain.standing import StandingItem, lean_items, rql1_items, total_per_month
+from tlfif.domain.tariff import Tariff
+
+VAT = "without VAT"
+RECEIPTS = 5
+STANDBY_DISK_GB = 40
+"""RQL 1's disk, as far as this design needs it (facts, variant B)."""
+NOTHING = AnswerCost(boot=0, working=0, idle=0, minimum=0, start=0, final=True)
+
+
+async def cost_view(container: Container, as_if: Tariff) -> CostView:
+    """Everything at once: what the cost command and the window's live report show."""
+    money = container.money
+    rate, book = await money.pricing.rate(), await money.pricing.book()
+    state = await money.ledger.state()
+    sums = await money.accounts.sums(money.tariff, state=state)
+    pretended = await money.accounts.sums(as_if, state=state) if money.tariff is None else None
+    priced = as_if if money.tariff is None else money.tariff
+    rates = [price for price in book.current() if price.region == priced.region]
+    return CostView(
+        **sums_view(sums, money.tariff, rate).model_dump(),
+        month=sums.month.label,
+        place=container.place,
+        vat=VAT,
+        since=_iso(state.since_ms),
+        as_if_aws=sums_view(pretended, as_if, rate) if pretended is not None else None,
+        budget=budget_view(await money.budget.standing()),
+        exchange=exchange_view(rate),
+        rates=[rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
+        receipts=await _receipts(container, as_if),
+    )
+
+
+def sums_view(sums: Sums, tariff: Tariff | None, rate: ExchangeRate) -> SumsView:
+    """One month."""
+    forecast = sums.forecast.total if sums.forecast is not None else sums.total
+    return SumsView(
+        region=tariff.region if tariff else None,
+        instance_type=tariff.instance_type if tariff else None,
+        month_to_date_usd=usd(sums.total),
+        month_to_date_eur=float(rate.to_eur(sums.total)),
+        machines_usd=usd(sums.machines),
+        standing_usd=usd(sums.standing_accrued),
+        running_usd_per_hour=usd(sums.running_per_hour),
+        standing_usd_per_month=usd(sums.standing_per_month),
+        forecast_usd=usd(forecast),
+        forecast_eur=float(rate.to_eur(forecast)),
+        days=[
+            DayView(date=_iso(day.day_ms)[:10], hours=day.on_ms / MS_PER_HOUR, usd=usd(day.micros)) for day in sums.days
+        ],
+    )
+
+
+def budget_view(standing: Standing) -> BudgetView:
+    """The budget."""
+    budget, room = standing.budget, standing.room
+    extra = budget.extra_eur if budget.extra_month == room.month else 0
+    return BudgetView(
+        limit_eur=None if budget.limit_eur is None else float(budget.limit_eur),
+        extra_eur=float(extra),
+        as_if_aws=budget.as_if_aws,
+        state=room.state,
+        spent_eur=float(room.rate.to_eur(room.spent)),
+        committed_eur=float(room.rate.to_eur(room.committed)),
+        free_eur=None if room.free is None else float(room.rate.to_eur(room.free)),
+        start_eur=float(room.rate.to_eur(standing.start.total)),
+        locked_until=_iso(room.month.end_ms) if room.state is BudgetState.LOCKED else None,
+        sentence=room.sentence,
+    )
+
+
+def exchange_view(rate: ExchangeRate) -> ExchangeView:
+    """The exchange rate."""
+    return ExchangeView(usd_per_eur=float(rate.usd_per_eur), date=rate.date, source=rate.source, verified=rate.verified)
+
+
+def rate_view(price: Price) -> RateView:
+    """One price."""
+    return RateView(
+        item=price.item,
+        region=price.region,
+        instance_type=price.instance_type,
+        usd=usd(price.micros),
+        unit=price.unit,
+        source=price.source,
+        date=price.date,
+        verified=price.verified,
+    )
+
+
+async def shares(container: Container, job: Job, as_if: Tariff) -> tuple[CostShareView, CostShareView | None]:
+    """What an answer cost, and on the owner's own computer what it would have cost on AWS."""
+    money = container.money
+    rate = await money.pricing.rate()
+    seconds = await container.machines.idle_timeout() or container.machine_policy.idle_timeout_seconds
+    found = await money.answers.of_job(job, money.tariff or as_if, idle_timeout_seconds=seconds)
+    if money.tariff is not None:
+        return _share_view(found or NOTHING, rate), None
+    return _share_view(NOTHING, rate), _share_view(found, rate) if found is not None else None
+
+
+def standing_view(book: PriceBook, region: str, now_ms: int) -> StandingView:
+    """One region's idle month, line by line."""
+    lean = lean_items(book, region, now_ms)
+    kept = lean_items(book, region, now_ms, kept_disk_gb=STANDBY_DISK_GB)
+    rql1 = rql1_items(book, region, now_ms)
+    return StandingView(
+        region=region,
+        terminate=[_line(item) for item in lean],
+        terminate_usd=usd(total_per_month(lean)),
+        standby=[_line(item) for item in kept],
+        standby_usd=usd(total_per_month(kept)),
+        rql1=[_line(item) for item in rql1.items],
+        rql1_usd=usd(total_per_month(rql1.items)),
+        rql1_extras=[_line(item) for item in rql1.extras],
+        rql1_worst_usd=usd(total_per_month((*rql1.items, *rql1.extras))),
+    )
+
+
+def usd(micros: MicroUsd) -> float:
+    """Micro-dollars in dollars."""
+    return micros / MICROS_PER_USD
+
+
+async def _receipts(container: Container, as_if: Tariff) -> list[AnswerCostView]:
+    page = await container.jobs.list_jobs(limit=RECEIPTS)
+    found = []
+    for job in page.jobs:
+        if not job.status.is_terminal:
+            continue
+        cost, pretended = await shares(container, job, as_if)
+        receipt = job.receipt
+        found.append(
+            AnswerCostView(
+                job_id=job.id,
+                created_at=job.created_at,
+                status=job.status,
+                model=job.request.model,
+                image=receipt.image if receipt else None,
+                attempt=job.attempt,
+                queue_seconds=receipt.queue_seconds if receipt else None,
+                first_token_seconds=receipt.first_token_seconds if receipt else None,
+                total_seconds=receipt.total_seconds if receipt else None,
+                prompt_tokens=receipt.prompt_tokens if receipt else None,
+                completion_tokens=receipt.completion_tokens if receipt else None,
+                cost=cost,
+                as_if_aws=pretended,
+            )
+        )
+    return found
+
+
+def _share_view(cost: AnswerCost, rate: ExchangeRate) -> CostShareView:
+    return CostShareView(
+        usd=usd(cost.total),
+        eur=float(rate.to_eur(cost.total)),
+        boot_usd=usd(cost.boot),
+        working_usd=usd(cost.working),
+        idle_usd=usd(cost.idle),
+        minimum_usd=usd(cost.minimum),
+        start_usd=usd(cost.start),
+        final=cost.final,
+        idle_at_most_usd=usd(cost.idle_at_most),
+    )
+
+
+def _line(item: StandingItem) -> StandingLineView:
+    return StandingLineView(
+        label=item.label,
+        section=item.section,
+        quantity=float(item.quantity),
+        unit=item.unit,
+        usd_per_month=usd(item.micros_per_month),
+        estimated=item.estimated,
+        source=item.price.source,
+        date=item.price.date,
+        verified=item.price.verified,
+    )
+
+
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

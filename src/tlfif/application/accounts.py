@@ -1,0 +1,184 @@
+"""Sums of the ledger: what a month's machines and standing items cost under a tariff."""
+
+from dataclasses import dataclass, field
+
+from tlfif.application.pricing import Pricing
+from tlfif.domain.billing_month import MS_PER_DAY, Month
+from tlfif.domain.forecast import DayCost, Forecast, month_end
+from tlfif.domain.ledger import MachineSpan, clip
+from tlfif.domain.money import MicroUsd
+from tlfif.domain.prices import PriceBook
+from tlfif.domain.standing import StandingItem, accrued, total_per_month
+from tlfif.domain.tariff import Tariff
+from tlfif.ports.clock import Clock
+from tlfif.ports.ledger import Ledger, LedgerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """One UTC day of machines: its first millisecond, milliseconds on, micro-dollars."""
+
+    day_ms: int
+    on_ms: int
+    micros: MicroUsd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """A month so far, in micro-dollars without VAT: ``total == machines + standing_accrued``.
+
+    ``running_per_hour`` is what runs now, ``standing_per_month`` what an idle month of 730 h costs. ``days`` has the
+    days on which a machine ran, oldest first.
+    """
+
+    month: Month
+    machines: MicroUsd = 0
+    standing_accrued: MicroUsd = 0
+    running_per_hour: MicroUsd = 0
+    standing_per_month: MicroUsd = 0
+    forecast: Forecast | None = None
+    days: tuple[Day, ...] = ()
+
+    @property
+    def total(self) -> MicroUsd:
+        """The month to date."""
+        return self.machines + self.standing_accrued
+
+
+@dataclass(slots=True)
+class _Account:
+    """Closed runs, added up by day under one tariff; kept up to date by revision."""
+
+    tariff: Tariff
+    book: PriceBook
+    since_ms: int
+    revision: int = 0
+    days: dict[int, tuple[int, MicroUsd]] = field(default_factory=dict)
+    known: dict[str, list[Day]] = field(default_factory=dict)
+    running: dict[str, MachineSpan] = field(default_factory=dict)
+
+    def take(self, revision: int, span: MachineSpan) -> None:
+        """A run that is new or has changed."""
+        self.revision = max(self.revision, revision)
+        self._add(self.known.pop(span.machine_id, []), sign=-1)
+        self.running.pop(span.machine_id, None)
+        if span.to_ms is None:
+            self.running[span.machine_id] = span
+        else:
+            self.known[span.machine_id] = self.days_of(span, span.to_ms)
+            self._add(self.known[span.machine_id], sign=1)
+
+    def days_of(self, span: MachineSpan, now_ms: int) -> list[Day]:
+        """The run's days since the account's beginning."""
+        found = []
+        day = max(span.from_ms, self.since_ms) // MS_PER_DAY * MS_PER_DAY
+        while day <= span.end_ms(now_ms):
+            part = clip(span, day, day + MS_PER_DAY, now_ms)
+            micros = self.tariff.span_between(self.book, span, day, day + MS_PER_DAY, now_ms)
+            if part or micros:
+                found.append(Day(day_ms=day, on_ms=part[1] - part[0] if part else 0, micros=micros))
+            day += MS_PER_DAY
+        return found
+
+    def all_days(self, now_ms: int) -> list[Day]:
+        """Every day with a machine, those that run now included."""
+        days = dict(self.days)
+        for span in self.running.values():
+            for day in self.days_of(span, now_ms):
+                on_ms, micros = days.get(day.day_ms, (0, 0))
+                days[day.day_ms] = (on_ms + day.on_ms, micros + day.micros)
+        return [Day(day_ms=at, on_ms=days[at][0], micros=days[at][1]) for at in sorted(days) if any(days[at])]
+
+    def _add(self, days: list[Day], *, sign: int) -> None:
+        for day in days:
+            on_ms, micros = self.days.get(day.day_ms, (0, 0))
+            self.days[day.day_ms] = (on_ms + sign * day.on_ms, micros + sign * day.micros)
+
+
+class Accounts:
+    """Adds up the ledger. What has ended is added once, so that a look costs the same after a year as on day one."""
+
+    def __init__(self, ledger: Ledger, pricing: Pricing, clock: Clock) -> None:
+        self._ledger = ledger
+        self._pricing = pricing
+        self._clock = clock
+        self._accounts: dict[Tariff, _Account] = {}
+
+    def now_ms(self) -> int:
+        """Now, in epoch milliseconds."""
+        return int(self._clock.now() * 1000)
+
+    async def sums(self, tariff: Tariff | None, *, state: LedgerState | None = None) -> Sums:
+        """The present month under ``tariff``; None is the owner's own computer, where all is nothing.
+
+        Raises StorageError.
+        """
+        now_ms = self.now_ms()
+        month = Month.of(now_ms)
+        if tariff is None:
+            return Sums(month=month)
+        state = state or await self._ledger.state()
+        account = await self._account(tariff, state, month)
+        days = account.all_days(now_ms)
+        own = tuple(day for day in days if month.start_ms <= day.day_ms < month.end_ms)
+        machines = sum(day.micros for day in own)
+        standing = tariff.standing(account.book, at_ms=now_ms)
+        accrued_now = self._standing_accrued(standing, state, month, now_ms)
+        return Sums(
+            month=month,
+            machines=machines,
+            standing_accrued=accrued_now,
+            running_per_hour=sum(tariff.hourly(account.book, at_ms=s.from_ms) for s in account.running.values()),
+            standing_per_month=total_per_month(standing),
+            forecast=month_end(
+                month=month,
+                now_ms=now_ms,
+                spent_micros=machines + accrued_now,
+                standing=standing,
+                machine_days=[DayCost(day_ms=day.day_ms, micros=day.micros) for day in days],
+            ),
+            days=own,
+        )
+
+    async def spent(self, tariff: Tariff | None, *, state: LedgerState) -> MicroUsd:
+        """The month's total alone: what the budget is held against, asked for with every prompt."""
+        now_ms = self.now_ms()
+        month = Month.of(now_ms)
+        if tariff is None:
+            return 0
+        account = await self._account(tariff, state, month)
+        closed = sum(micros for at, (_, micros) in account.days.items() if month.start_ms <= at < month.end_ms)
+        running = sum(
+            tariff.span_between(account.book, span, month.start_ms, month.end_ms, now_ms)
+            for span in account.running.values()
+        )
+        standing = tariff.standing(account.book, at_ms=now_ms)
+        return closed + running + self._standing_accrued(standing, state, month, now_ms)
+
+    async def running_costs(self, tariff: Tariff) -> dict[str, MicroUsd]:
+        """What each machine that runs has cost since its start, by machine."""
+        state = await self._ledger.state()
+        now_ms = self.now_ms()
+        account = await self._account(tariff, state, Month.of(now_ms))
+        return {
+            span.machine_id: tariff.span_between(account.book, span, span.from_ms, now_ms + 1, now_ms)
+            for span in account.running.values()
+        }
+
+    @staticmethod
+    def _standing_accrued(
+        standing: tuple[StandingItem, ...], state: LedgerState, month: Month, now_ms: int
+    ) -> MicroUsd:
+        return accrued(standing, max(state.since_ms, month.start_ms), max(now_ms, state.since_ms, month.start_ms))
+
+    async def _account(self, tariff: Tariff, state: LedgerState, month: Month) -> _Account:
+        book = await self._pricing.book()
+        account = self._accounts.get(tariff)
+        if account is None or account.book is not book:
+            account = _Account(tariff=tariff, book=book, since_ms=month.previous.start_ms)
+            self._accounts[tariff] = account
+        if account.revision < state.revision:
+            for revision, span in await self._ledger.spans_after(account.revision, from_ms=account.since_ms):
+                account.take(revision, span)
+            account.revision = max(account.revision, state.revision)
+        return account

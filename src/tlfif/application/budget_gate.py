@@ -1,0 +1,225 @@
+"""Holds the owner's monthly limit: before a start, before a prompt is taken, and while a machine runs."""
+
+from dataclasses import dataclass
+
+from tlfif.application.accounts import Accounts
+from tlfif.application.pricing import Pricing
+from tlfif.domain import budget as rules
+from tlfif.domain.billing_month import Month
+from tlfif.domain.budget import Budget, BudgetState, Reservation, Room, StartDecision
+from tlfif.domain.budget_limit import check_limit
+from tlfif.domain.errors import BudgetLockedError
+from tlfif.domain.machine import estimate_ready_seconds
+from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.domain.tariff import Tariff
+from tlfif.ports.clock import Clock
+from tlfif.ports.job_store import JobStore
+from tlfif.ports.ledger import Ledger, LedgerState
+from tlfif.ports.machine_store import MachineStore
+
+HISTORY_STARTS = 5
+HISTORY_ANSWERS = 50
+ANSWER_FACTOR = 2.0
+"""The longest answer is taken to be this many times the longest of the last 50."""
+SHORTEST_ANSWER_SECONDS = 10.0
+"""And never shorter than this; without any history it is the time a draining machine is given."""
+LOOK_SECONDS = 5.0
+"""A tick may be late by this much; the lock comes that much earlier."""
+TAKEN = StartDecision(ok=False, code="budget_no_room", message="Another start has just taken the rest of the budget.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The budget now: what a person set, and where the month stands."""
+
+    budget: Budget
+    room: Room
+    start: Reservation
+
+
+@dataclass(slots=True, kw_only=True)
+class BudgetGate:
+    """One home's budget. ``tariff`` None: this computer, where real cost is nothing and only a rehearsal can lock;
+    ``as_if`` is what the rehearsal is priced by."""
+
+    ledger: Ledger
+    accounts: Accounts
+    pricing: Pricing
+    jobs: JobStore
+    machines: MachineStore
+    clock: Clock
+    image: str
+    job_policy: JobPolicy
+    machine_policy: MachinePolicy
+    tariff: Tariff | None
+    as_if: Tariff
+
+    async def standing(self) -> Standing:
+        """The budget with its month. Raises StorageError."""
+        state = await self.ledger.state()
+        room = await self._room(state)
+        return Standing(budget=state.budget, room=room, start=await self._reservation(state.budget))
+
+    async def check_admission(self, *, max_queued: int) -> int:
+        """How many prompts may wait: ``max_queued``, or fewer where the budget has no room for more answers.
+
+        Raises BudgetLockedError ``budget_locked``, ``budget_no_room``: nothing may be stored. StorageError.
+        """
+        state = await self.ledger.state()
+        if self._is_free(state.budget):
+            return max_queued
+        room = await self._room(state)
+        if room.state is BudgetState.LOCKED:
+            raise _refused(rules.room_for_start(room, await self._reservation(state.budget)), room)
+        if room.free is None:
+            return max_queued
+        reservation = await self._reservation(state.budget)
+        if not state.reserved:
+            decision = rules.room_for_start(room, reservation)
+            if not decision.ok:
+                raise _refused(decision, room)
+            # The start's own reservation covers the first answer.
+            more = rules.answers_in_room(room.free - reservation.total, reservation.answer)
+        else:
+            more = rules.answers_in_room(room.free, reservation.answer)
+        return max_queued if more is None else min(max_queued, more + 1)
+
+    async def too_many_waiting(self, waiting: int) -> BudgetLockedError:
+        """Why no more than ``waiting`` prompts are taken, although the queue has room."""
+        room = await self._room(await self.ledger.state())
+        return _refused(rules.no_room_for_answer(room, waiting), room)
+
+    async def reserve(self, machine_id: str) -> None:
+        """Set aside what a start may cost. Raises BudgetLockedError with the figures, StorageError."""
+        state = await self.ledger.state()
+        if self._is_free(state.budget):
+            return
+        room = await self._room(state)
+        reservation = await self._reservation(state.budget)
+        decision = rules.room_for_start(room, reservation)
+        within = None if room.limit is None else room.limit - room.spent
+        if decision.ok and await self.ledger.reserve(machine_id, micros=reservation.total, room_micros=within):
+            return
+        raise _refused(decision if not decision.ok else TAKEN, room)
+
+    async def release(self, machine_id: str) -> None:
+        """The start came to nothing. Raises StorageError."""
+        await self.ledger.release(machine_id)
+
+    async def watch(self) -> float | None:
+        """Lock where the limit is reached. Seconds since the lock; None while nothing is locked.
+
+        Raises StorageError.
+        """
+        state = await self.ledger.state()
+        if self._is_free(state.budget):
+            return None
+        room = await self._room(state)
+        tariff, now_ms = self._tariff(state.budget), self.accounts.now_ms()
+        budget = state.budget
+        running = await self.accounts.running_costs(tariff)
+        if running and room.state is not BudgetState.LOCKED:
+            hourly = tariff.hourly(await self.pricing.book(), at_ms=now_ms)
+            wind_down = rules.wind_down_cost(hourly, rules.DRAIN_SECONDS + LOOK_SECONDS)
+            if rules.must_lock(room.spent, wind_down, room.limit):
+                budget = rules.lock(budget, room.month, now_ms)
+        elif room.state is BudgetState.LOCKED:
+            budget = rules.lock(budget, room.month, now_ms)  # a limit reached by standing costs is a lock, too
+        if budget != state.budget:
+            await self.ledger.set_budget(budget)
+        if budget.locked_at_ms is None or budget.lock_month != room.month:
+            return None
+        return max(0.0, (now_ms - budget.locked_at_ms) / 1000)
+
+    async def set_limit(self, limit: object, *, as_if_aws: bool) -> Standing:
+        """A person sets the limit in EUR per month, or None for no limit.
+
+        Raises InvalidInputError ``budget_invalid``.
+        """
+        checked = None if limit is None else check_limit(limit)
+        state = await self.ledger.state()
+        changed = rules.with_limit(
+            state.budget,
+            checked,
+            await self.accounts.spent(self.as_if if as_if_aws else self.tariff, state=state),
+            as_if_aws=as_if_aws,
+            rate=await self.pricing.rate(),
+            month=Month.of(self.accounts.now_ms()),
+            now_ms=self.accounts.now_ms(),
+        )
+        await self.ledger.set_budget(changed)
+        return await self.standing()
+
+    async def unlock(self) -> Standing:
+        """A person releases the lock for the rest of the month, up to a new mark; where nothing is locked but no start
+        fits, makes room for one. Raises StorageError."""
+        standing = await self.standing()
+        budget = standing.budget
+        if not rules.room_for_start(standing.room, standing.start).ok:
+            budget = rules.lock(budget, standing.room.month, self.accounts.now_ms())
+        changed = rules.release(
+            budget,
+            standing.room.spent,
+            rate=standing.room.rate,
+            month=standing.room.month,
+            now_ms=self.accounts.now_ms(),
+            reservation_micros=standing.start.total,
+        )
+        if changed != standing.budget:
+            await self.ledger.set_budget(changed)
+        return await self.standing()
+
+    def _is_free(self, budget: Budget) -> bool:
+        """Nothing to hold: no limit, or this computer, where nothing is charged and nothing is rehearsed."""
+        return budget.limit_eur is None or (self.tariff is None and not budget.as_if_aws)
+
+    def _tariff(self, budget: Budget) -> Tariff:
+        return self.as_if if budget.as_if_aws or self.tariff is None else self.tariff
+
+    async def _room(self, state: LedgerState) -> Room:
+        tariff = self.as_if if state.budget.as_if_aws else self.tariff
+        now_ms = self.accounts.now_ms()
+        committed = 0
+        if state.reserved and tariff is not None:
+            running = await self.accounts.running_costs(tariff)
+            committed = sum(max(0, micros - running.get(id_, 0)) for id_, micros in state.reserved.items())
+        return rules.verdict(
+            state.budget,
+            await self.accounts.spent(tariff, state=state),
+            committed,
+            await self.pricing.rate(),
+            Month.of(now_ms),
+            now_ms,
+        )
+
+    async def _reservation(self, budget: Budget) -> Reservation:
+        tariff, book, now_ms = self._tariff(budget), await self.pricing.book(), self.accounts.now_ms()
+        situation = await self.machines.situation()
+        model = situation.latest.model if situation.latest is not None else ""
+        timings = await self.machines.phase_timings(model=model, image=self.image, limit=HISTORY_STARTS)
+        return rules.start_reservation(
+            tariff.hourly(book, at_ms=now_ms),
+            boot_seconds=estimate_ready_seconds(phase=None, elapsed=0.0, history=timings),
+            idle_seconds=situation.idle_timeout_seconds or self.machine_policy.idle_timeout_seconds,
+            answer_seconds=await self._longest_answer_seconds(),
+            once_micros=tariff.once(book, at_ms=now_ms),
+        )
+
+    async def _longest_answer_seconds(self) -> float:
+        times = await self.jobs.answer_times(limit=HISTORY_ANSWERS)
+        took = [time.finished_at - time.started_at for time in times if time.finished_at is not None]
+        longest = max(took, default=rules.DRAIN_SECONDS / ANSWER_FACTOR)
+        return min(self.job_policy.run_limit_seconds, max(SHORTEST_ANSWER_SECONDS, longest * ANSWER_FACTOR))
+
+
+def _refused(decision: StartDecision, room: Room) -> BudgetLockedError:
+    return BudgetLockedError(
+        decision.message,
+        code=decision.code,
+        details={
+            "spent_micros": room.spent,
+            "limit_micros": room.limit,
+            "free_micros": room.free,
+            "as_if_aws": room.as_if_aws,
+        },
+    )

@@ -1,0 +1,60 @@
+"""Puts the parts together that count and limit money."""
+
+from collections.abc import Awaitable, Callable
+
+from tlfif.application.accounts import Accounts
+from tlfif.application.answer_costs import AnswerCosts
+from tlfif.application.budget_gate import BudgetGate
+from tlfif.application.meter import Meter
+from tlfif.application.pricing import Pricing
+from tlfif.application.refresh_prices import RefreshReport
+from tlfif.bootstrap.container import Money
+from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.domain.tariff import Tariff
+from tlfif.ports.clock import Clock
+from tlfif.ports.job_store import JobStore
+from tlfif.ports.ledger import Ledger
+from tlfif.ports.machine_store import MachineStore
+
+
+def build_money(
+    *,
+    jobs: JobStore,
+    machines: MachineStore,
+    ledger: Ledger,
+    pricing: Pricing,
+    clock: Clock,
+    image: str,
+    job_policy: JobPolicy,
+    machine_policy: MachinePolicy,
+    tariff: Tariff | None,
+    as_if: Tariff,
+    refresh: Callable[[], Awaitable[RefreshReport]],
+) -> tuple[Money, Meter]:
+    """One home's money and the meter that its router runs. ``tariff`` None: this computer, which costs nothing."""
+    accounts = Accounts(ledger, pricing, clock)
+    budget = BudgetGate(
+        ledger=ledger,
+        accounts=accounts,
+        pricing=pricing,
+        jobs=jobs,
+        machines=machines,
+        clock=clock,
+        image=image,
+        job_policy=job_policy,
+        machine_policy=machine_policy,
+        tariff=tariff,
+        as_if=as_if,
+    )
+    money = Money(
+        ledger=ledger,
+        pricing=pricing,
+        accounts=accounts,
+        answers=AnswerCosts(jobs=jobs, ledger=ledger, pricing=pricing, clock=clock),
+        budget=budget,
+        tariff=tariff,
+        as_if=as_if,
+        refresh=refresh,
+    )
+    meter = Meter(ledger=ledger, machines=machines, tariff=tariff or as_if, policy=machine_policy, clock=clock)
+    return money, meter

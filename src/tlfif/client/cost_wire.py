@@ -1,0 +1,190 @@
+"""Money as the API sends it, as types. US dollars without VAT unless a name ends in ``_eur``."""
+
+from typing import TypedDict
+
+
+class CostShareView(TypedDict):
+    """What one answer cost: ``usd`` is the sum of its parts. ``final`` False: the machine still runs, and the idle
+    time behind this answer may cost up to ``idle_at_most_usd`` more."""
+
+    usd: float
+    eur: float
+    boot_usd: float
+    working_usd: float
+    idle_usd: float
+    minimum_usd: float
+    start_usd: float
+    final: bool
+    idle_at_most_usd: float
+
+
+class DayView(TypedDict):
+    """One UTC day on which a machine ran: ``date`` (ISO), hours on, their cost."""
+
+    date: str
+    hours: float
+    usd: float
+
+
+class SumsView(TypedDict):
+    """A month under one tariff; ``region`` and ``instance_type`` are None for the owner's own computer."""
+
+    region: str | None
+    instance_type: str | None
+    month_to_date_usd: float
+    month_to_date_eur: float
+    machines_usd: float
+    standing_usd: float
+    running_usd_per_hour: float
+    standing_usd_per_month: float
+    forecast_usd: float
+    forecast_eur: float
+    days: list[DayView]
+
+
+class BudgetView(TypedDict):
+    """The monthly limit in EUR; None is no limit. ``state`` is none, open, warn_50, warn_80 or locked."""
+
+    limit_eur: float | None
+    extra_eur: float
+    as_if_aws: bool
+    state: str
+    spent_eur: float
+    committed_eur: float
+    free_eur: float | None
+    start_eur: float
+    locked_until: str | None
+    sentence: str
+
+
+class ExchangeView(TypedDict):
+    """One euro in dollars, of which day and by whom; ``verified`` False: an assumption."""
+
+    usd_per_eur: float
+    date: str
+    source: str
+    verified: bool
+
+
+class RateView(TypedDict):
+    """One price in force: ``usd`` for one ``unit``."""
+
+    item: str
+    region: str
+    instance_type: str | None
+    usd: float
+    unit: str
+    source: str
+    date: str
+    verified: bool
+
+
+class AnswerCostView(TypedDict):
+    """An answer among the last ones: when it was accepted (epoch seconds), how it ended, what it took and cost."""
+
+    job_id: str
+    created_at: float
+    status: str
+    model: str
+    image: str | None
+    attempt: int
+    queue_seconds: float | None
+    first_token_seconds: float | None
+    total_seconds: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost: CostShareView
+    as_if_aws: CostShareView | None
+
+
+class CostView(SumsView):
+    """What it costs now. The sums at the top are what is really owed; ``as_if_aws`` is what AWS would have cost, None
+    where the machines do run there."""
+
+    month: str
+    place: str
+    vat: str
+    since: str
+    as_if_aws: SumsView | None
+    budget: BudgetView
+    exchange: ExchangeView
+    rates: list[RateView]
+    receipts: list[AnswerCostView]
+
+
+class StandingLineView(TypedDict):
+    """One line of an idle month. ``section`` is RQL 1's, empty for this design; ``estimated``: the quantity is."""
+
+    label: str
+    section: str
+    quantity: float
+    unit: str
+    usd_per_month: float
+    estimated: bool
+    source: str
+    date: str
+    verified: bool
+
+
+class StandingView(TypedDict):
+    """An idle month in one region: this design (machines end, or their disk is kept: ``standby``) and RQL 1."""
+
+    region: str
+    terminate: list[StandingLineView]
+    terminate_usd: float
+    standby: list[StandingLineView]
+    standby_usd: float
+    rql1: list[StandingLineView]
+    rql1_usd: float
+    rql1_extras: list[StandingLineView]
+    rql1_worst_usd: float
+
+
+class StandingList(TypedDict):
+    """Every region asked for."""
+
+    vat: str
+    regions: list[StandingView]
+
+
+class IdleOptionView(TypedDict):
+    """One idle time-out, replayed over the past prompts."""
+
+    minutes: float
+    cost_usd: float
+    cold_starts: int
+    waited_seconds: float
+    sentence: str
+
+
+class AdviceView(TypedDict):
+    """Which idle time-out would have been best; no options and None where there is too little history."""
+
+    region: str
+    instance_type: str
+    answers: int
+    options: list[IdleOptionView]
+    recommended_minutes: float | None
+    sentence: str
+
+
+class PriceChangeView(TypedDict):
+    """A price that a refresh replaced, or one that it kept (``new_usd`` None) and why."""
+
+    item: str
+    region: str
+    instance_type: str | None
+    old_usd: float
+    new_usd: float | None
+    reason: str
+
+
+class RefreshView(TypedDict):
+    """What a refresh did: ``failed`` names the lists that could not be read, with the reason; their prices stay."""
+
+    changed: list[PriceChangeView]
+    kept: list[PriceChangeView]
+    unchanged: int
+    failed: list[str]
+    exchange: ExchangeView
+    exchange_problem: str | None

@@ -1,0 +1,47 @@
+"""What a home pays for: a machine type in a region, or nothing because it is the owner's own computer."""
+
+from dataclasses import dataclass
+
+from tlfif.domain.ledger import MachineSpan, cost_between, rate_of
+from tlfif.domain.money import MicroUsd
+from tlfif.domain.prices import (
+    DEFAULT_INSTANCE_TYPE,
+    DEFAULT_REGION,
+    PriceBook,
+    check_instance_type,
+    check_region,
+    launch_cost,
+    running_rates,
+)
+from tlfif.domain.standing import StandingItem, lean_items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariff:
+    """By what a machine's time is priced. Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``."""
+
+    region: str = DEFAULT_REGION
+    instance_type: str = DEFAULT_INSTANCE_TYPE
+
+    def __post_init__(self) -> None:
+        check_region(self.region)
+        check_instance_type(self.instance_type)
+
+    def hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
+        """What a running machine costs per hour: instance, public address, disk."""
+        return rate_of(running_rates(book, self.region, self.instance_type, at_ms=at_ms))
+
+    def once(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
+        """What each start costs beside its time: its disk is filled from the image."""
+        return launch_cost(book, self.region, at_ms=at_ms)
+
+    def span_between(self, book: PriceBook, span: MachineSpan, from_ms: int, to_ms: int, now_ms: int) -> MicroUsd:
+        """The part of a run's cost in ``[from_ms, to_ms)``, at the prices of the run's start. What is paid once per
+        start belongs to the part that has the start; adjacent parts add up to the whole."""
+        cost = cost_between(span, self.hourly(book, at_ms=span.from_ms), from_ms, to_ms, now_ms)
+        started = from_ms <= span.from_ms < to_ms and now_ms >= span.from_ms
+        return cost + (self.once(book, at_ms=span.from_ms) if started else 0)
+
+    def standing(self, book: PriceBook, *, at_ms: int) -> tuple[StandingItem, ...]:
+        """What costs money while nothing runs."""
+        return lean_items(book, self.region, at_ms)
