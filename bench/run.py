@@ -22,6 +22,7 @@ import psutil  # noqa: E402
 
 from bench.answers import direct, prompt, through_tlfif  # noqa: E402
 from bench.figures import middle, percentile  # noqa: E402
+from bench.history import cost  # noqa: E402
 from bench.stage import MODEL, Stage, dump, stage  # noqa: E402
 from tlfif.domain.events import Event, EventKind  # noqa: E402
 
@@ -170,8 +171,12 @@ def version(rounds: int) -> Report:
     return {"version_s": middle(took[1:], 3)}
 
 
-async def measure(only: str | None, rounds: int) -> Report:
-    """All parts, or one."""
+STAGED = ("ttft", "throughput_1", "throughput_4", "cancel", "submits", "cold", "at_rest")
+"""Parts that need a machine with an engine."""
+
+
+async def on_stage(only: str | None, rounds: int) -> Report:
+    """Those parts, or one of them."""
     report: Report = {}
     async with stage() as ready:
         await through_tlfif(ready, 1, 4)
@@ -191,6 +196,19 @@ async def measure(only: str | None, rounds: int) -> Report:
                 found = await part()
                 report.update(found)
                 print(f"  {found}", file=sys.stderr, flush=True)
+    return report
+
+
+async def measure(only: str | None, rounds: int) -> Report:
+    """All parts, or one."""
+    report: Report = {}
+    if only in (None, *STAGED):
+        report.update(await on_stage(only, rounds))
+    if only in (None, "cost"):
+        print("measuring cost …", file=sys.stderr, flush=True)
+        found = await cost()
+        report.update(found)
+        print(f"  {found}", file=sys.stderr, flush=True)
     if only in (None, "version") and (ROOT / ".venv").exists():
         report.update(version(5))
     return report
@@ -200,7 +218,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tlfif bench", description="What TL-FIF adds to its engine.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--only", help="one part: ttft, throughput_1, throughput_4, cancel, submits, cold, at_rest")
+    parser.add_argument("--only", help=f"one part: {', '.join(STAGED)}, cost, version")
     parser.add_argument("--rounds", type=int, default=12, help="pairs per comparison (default 12)")
     args = parser.parse_args()
     report = asyncio.run(measure(args.only, args.rounds))

@@ -15,7 +15,7 @@ from tlfif.adapters.sqlite.stores import open_sqlite_ledger
 from tlfif.domain.billing_month import Month
 from tlfif.domain.budget import Budget
 from tlfif.domain.ledger import MachineSpan
-from tlfif.ports.ledger import Ledger
+from tlfif.ports.ledger import MOST_NOTES, Ledger
 
 T0 = 1_800_000_000_000
 
@@ -123,6 +123,22 @@ async def test_no_room_is_no_room(ledger: Ledger) -> None:
 async def test_the_budget_is_kept_as_it_is(ledger: Ledger, budget: Budget) -> None:
     await ledger.set_budget(budget)
     assert (await ledger.state()).budget == budget
+
+
+async def test_the_budget_is_kept_only_where_the_old_one_is_still_there(ledger: Ledger) -> None:
+    first, second = Budget(limit_eur=Decimal(1)), Budget(limit_eur=Decimal(2))
+    assert await ledger.set_budget(first, instead_of=Budget())
+    assert not await ledger.set_budget(second, instead_of=Budget())
+    assert (await ledger.state()).budget == first
+    assert await ledger.set_budget(second)
+    assert (await ledger.state()).budget == second
+
+
+async def test_the_newest_notes_are_kept(ledger: Ledger) -> None:
+    assert (await ledger.state()).notes == ()
+    for number in range(MOST_NOTES + 2):
+        await ledger.add_note(f"note {number}")
+    assert (await ledger.state()).notes == tuple(f"note {number}" for number in range(2, MOST_NOTES + 2))
 
 
 async def test_everything_survives_a_restart(tmp_path: Path) -> None:

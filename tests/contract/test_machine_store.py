@@ -36,7 +36,7 @@ async def started(
 
 
 async def test_an_intent_is_kept_whole(machine_store: MachineStore) -> None:
-    intent = replace(a_machine(), reason="why", orphan_seen_at=T0 + 1, worker_pid=5)
+    intent = replace(a_machine(), reason="why", start_reason="what for", orphan_seen_at=T0 + 1, worker_pid=5)
     assert await machine_store.create_intent(intent)
     assert await machine_store.active() == intent
     assert await machine_store.latest() == intent
@@ -171,6 +171,49 @@ async def test_timings_are_those_of_the_newest_starts(machine_store: MachineStor
     ]
     assert await machine_store.phase_timings(model="other", image="embedded-1", limit=2) == []
     assert await machine_store.phase_timings(model=a_machine().model, image="embedded-1", limit=0) == []
+
+
+async def test_phases_are_told_machine_by_machine(machine_store: MachineStore) -> None:
+    await started(machine_store, "machine_1", (1.0, 2.0, 3.0))
+    await started(machine_store, "machine_2", (4.0, 5.0, 6.0), image="embedded-2")
+    await ended(machine_store, "machine_3", MachineState.BROKEN)
+    phases = await machine_store.phases_of(["machine_3", "machine_2", "machine_none"])
+    assert phases == {
+        "machine_2": [
+            PhaseTiming(phase=Phase.LAUNCH, seconds=4.0),
+            PhaseTiming(phase=Phase.ENGINE_START, seconds=5.0),
+            PhaseTiming(phase=Phase.PROVE, seconds=6.0),
+        ],
+        "machine_3": [],
+        "machine_none": [],
+    }
+    assert await machine_store.phases_of([]) == {}
+
+
+async def test_a_start_under_way_tells_the_phases_behind_it(machine_store: MachineStore) -> None:
+    await machine_store.create_intent(a_machine())
+    assert await machine_store.phases_of(["machine_1"]) == {"machine_1": []}
+    await machine_store.heartbeat(a_beat(), now=T0 + 2)
+    phases = await machine_store.phases_of(["machine_1"])
+    assert phases == {"machine_1": [PhaseTiming(phase=Phase.LAUNCH, seconds=2.0)]}
+
+
+async def test_as_many_machines_as_a_page_has_are_asked_for_at_once(machine_store: MachineStore) -> None:
+    await started(machine_store, "machine_1", (1.0, 2.0, 3.0))
+    phases = await machine_store.phases_of([f"machine_{n}" for n in range(100)])
+    assert len(phases) == 100
+    assert len(phases["machine_1"]) == 3
+
+
+async def test_why_it_started_outlives_why_it_ended(machine_store: MachineStore) -> None:
+    await machine_store.create_intent(replace(a_machine(), reason="started by you", start_reason="started by you"))
+    await machine_store.commit_launch("machine_1", handle="h")
+    await machine_store.heartbeat(a_beat(state=MachineState.READY, phase=None, reason="fine"), now=T0 + 1)
+    await machine_store.request_drain("machine_1", reason="another model is wanted")
+    await machine_store.mark_stopping("machine_1", reason="stopped by you", now=T0 + 2)
+    await machine_store.mark_ended("machine_1", state=MachineState.OFF, reason="", now=T0 + 3)
+    (machine,) = await machine_store.history(limit=1)
+    assert (machine.start_reason, machine.reason) == ("started by you", "stopped by you")
 
 
 async def test_a_drain_reaches_the_machine_with_its_next_beat(machine_store: MachineStore) -> None:

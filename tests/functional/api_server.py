@@ -108,7 +108,7 @@ def small_catalogue() -> tuple[ModelSpec, ModelSpec]:
 async def no_refresh() -> RefreshReport:
     """Nothing is reached from here."""
     nothing = ExchangeResult(rate=None, problem="this server reaches nothing")
-    return RefreshReport(changed=(), kept=(), unchanged=0, failed=(), exchange=nothing)
+    return RefreshReport(changed=(), kept=(), unchanged=0, failed=(), lists_read=0, exchange=nothing)
 
 
 def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Container:

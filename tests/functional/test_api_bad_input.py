@@ -382,6 +382,19 @@ def test_a_bad_page_of_the_list(http: httpx2.Client, query: str, code: str) -> N
 @pytest.mark.parametrize(
     ("query", "code"),
     [
+        ("limit=0", "limit_out_of_range"),
+        ("limit=101", "limit_out_of_range"),
+        ("limit=x", "wrong_type"),
+        ("cursor=before-3", "unknown_parameter"),
+    ],
+)
+def test_a_bad_page_of_the_history(http: httpx2.Client, query: str, code: str) -> None:
+    assert_problem(http.get(f"/v1/machine/history?{query}"), 422, code)
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
         ("after=2", "cursor_past_end"),
         ("after=1000000000", "cursor_past_end"),
         ("after=-1", "cursor_invalid"),

@@ -37,6 +37,7 @@ OPERATIONS = {
     ("get", "/v1/jobs/{job_id}/events"): "follow_job",
     ("post", "/v1/jobs/{job_id}/cancel"): "cancel_job",
     ("get", "/v1/machine"): "get_machine",
+    ("get", "/v1/machine/history"): "get_machine_history",
     ("post", "/v1/machine/start"): "start_machine",
     ("post", "/v1/machine/stop"): "stop_machine",
     ("put", "/v1/machine/idle-timeout"): "set_idle_timeout",

@@ -7,11 +7,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.builders import a_beat
 from tests.functional.api_server import IMAGE, READY_MODEL, WEIGHTS, ApiServer, assert_problem
 from tlfif.cli.exit_codes import exit_code_of
 from tlfif.client.errors import error_from
 from tlfif.domain.errors import StorageError
 from tlfif.domain.jobs import JobStatus, Outcome, Receipt
+from tlfif.domain.machine import MachineState
 from tlfif.domain.policy import JobPolicy
 
 Start = Callable[..., ApiServer]
@@ -120,6 +122,45 @@ def test_the_machine_is_started_and_stopped(start_api: Start) -> None:
         assert (result["machine"]["held"], result["machine"]["queued"]) == (True, 1)
         nothing = http.post("/v1/machine/stop").json()
         assert (nothing["was_running"], nothing["cancelled"]) == (False, [waiting])
+
+
+def test_the_history_tells_why_each_machine_came_and_went(start_api: Start) -> None:
+    api = start_api()
+    machines = api.container.machines
+    with api.client() as http:
+        assert http.get("/v1/machine/history").json() == {"machines": []}
+        first = http.post("/v1/machine/start").json()["machine_id"]
+        begun = api.run(machines.history(limit=1))[0].created_at
+        api.run(machines.heartbeat(a_beat(first, boot_id="b"), now=begun + 2))
+        ready = a_beat(first, boot_id="b", state=MachineState.READY, phase=None)
+        api.run(machines.heartbeat(ready, now=begun + 3))
+        api.run(machines.mark_ended(first, state=MachineState.OFF, reason="idle for 5.0 minutes", now=begun + 303))
+        second = http.post("/v1/machine/start").json()["machine_id"]
+        history = http.get("/v1/machine/history").json()["machines"]
+        assert http.get("/v1/machine/history", params={"limit": 1}).json()["machines"] == history[:1]
+    assert [one["machine_id"] for one in history] == [second, first]
+    assert history[1] == {
+        "machine_id": first,
+        "model": READY_MODEL,
+        "image": IMAGE,
+        "state": "off",
+        "start_reason": "started by you",
+        "end_reason": "idle for 5.0 minutes",
+        "created_at": begun,
+        "ready_at": begun + 3,
+        "ended_at": begun + 303,
+        "phases": [{"phase": "launch", "seconds": 2.0}, {"phase": "engine_start", "seconds": 1.0}],
+        "boot_seconds": 3.0,
+        "run_seconds": 300.0,
+    }
+    open_one = {name: history[0][name] for name in ("state", "end_reason", "phases", "boot_seconds", "run_seconds")}
+    assert open_one == {
+        "state": "launching",
+        "end_reason": "",
+        "phases": [],
+        "boot_seconds": None,
+        "run_seconds": None,
+    }
 
 
 def test_a_start_with_another_model_than_the_machines_is_refused(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,8 @@ class Desk:
             **os.environ,
             "TLFIF_HOME": str(home),
             "TLFIF_HUB_URL": CLOSED_PORT,
+            "TLFIF_PRICE_LIST_URL": CLOSED_PORT,
+            "TLFIF_EXCHANGE_URL": CLOSED_PORT,
             "TLFIF_MACHINE__ENGINE_THREADS": "1",
             "PYTHONPATH": str(Path(tlfif.__file__).parents[1]),
             "LC_ALL": "C",
@@ -123,7 +126,7 @@ def test_an_answer_names_its_model_and_its_price(desk: Desk) -> None:
     note, receipt = done.stderr.splitlines()
     assert "The small model SmolLM2-135M-Instruct answers instead" in note
     assert receipt.startswith("— SmolLM2-135M-Instruct · first token ")
-    assert receipt.endswith(" · costs nothing: this computer")
+    assert re.search(r" · costs nothing(: this computer)? \(on AWS so far 0\.\d{4} USD\)$", receipt)
 
 
 def test_json_and_standard_input_and_a_seed(desk: Desk) -> None:
@@ -136,6 +139,63 @@ def test_json_and_standard_input_and_a_seed(desk: Desk) -> None:
     shown = desk.object("jobs", "show", first["job_id"])
     assert shown["answer"] == first["answer"]
     assert shown["messages"][-1]["content"] == "Grüß dich!"
+
+
+def test_what_it_costs_is_told_in_both_truths(desk: Desk, tmp_path: Path) -> None:
+    asked = desk.object("ask", "Name a colour.", "--model", "smollm2", "--max-tokens", "4")
+    share = asked["receipt"]["as_if_aws"]
+    assert asked["receipt"]["cost"]["usd"] == 0
+    parts = ("boot_usd", "working_usd", "idle_usd", "minimum_usd", "start_usd")
+    assert share["usd"] == pytest.approx(sum(share[part] for part in parts))
+    cost = desk.object("cost", "--region", "us-east-1", "--type", "g6.xlarge")
+    keys = {
+        "month_to_date_usd",
+        "month_to_date_eur",
+        "running_usd_per_hour",
+        "standing_usd_per_month",
+        "forecast_usd",
+    }
+    assert keys <= set(cost)
+    assert keys <= set(cost["as_if_aws"])
+    assert {cost[key] for key in keys} == {0}
+    assert cost["as_if_aws"]["instance_type"] == "g6.xlarge"
+    assert cost["as_if_aws"]["month_to_date_usd"] > 0
+    assert (cost["budget"]["limit_eur"], cost["budget"]["state"]) == (20, "open")
+    assert all(rate["source"] and rate["date"] for rate in cost["rates"])
+    assert asked["job_id"] in [one["job_id"] for one in cost["receipts"]]
+    assert "This computer   costs nothing: 0.00 USD (0.00 EUR)" in desk.run("cost").stdout
+    assert desk.run("cost", "--plot", str(tmp_path / "cost.png")).returncode == 0
+    assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")
+    assert "RQL 1 as written" in desk.run("cost", "--standing").stdout
+    assert "starting the machine" in desk.run("jobs", "show", cost["receipts"][-1]["job_id"]).stdout
+
+
+def test_prices_that_nobody_hands_out_stay(desk: Desk) -> None:
+    before = desk.object("cost", "prices")
+    done = desk.run("cost", "prices", "--refresh")
+    assert (done.returncode, "No price was read. TL-FIF goes on" in done.stdout) == (0, True)
+    assert desk.object("cost", "prices") == before
+
+
+def test_a_budget_is_locked_and_released_in_a_rehearsal(desk: Desk) -> None:
+    assert desk.run("ask", "Hi.", "--model", "smollm2", "--max-tokens", "2").returncode == 0
+    try:
+        done = desk.run("budget", "set", "0.01", "--as-if-aws")
+        assert (done.returncode, "This is a rehearsal: nothing is charged." in " ".join(done.stdout.split())) == (
+            0,
+            True,
+        )
+        assert desk.object("budget", "show")["state"] == "locked"
+        done = desk.run("ask", "Hi.", "--model", "smollm2")
+        assert (done.returncode, done.stdout) == (4, "")
+        assert "This is a rehearsal: nothing is charged. [budget_locked]" in done.stderr
+        assert desk.run("machine", "start").returncode == 4
+        assert desk.run("budget", "release").returncode == 0
+        assert desk.run("ask", "Hi.", "--model", "smollm2", "--max-tokens", "2").returncode == 0
+    finally:
+        done = desk.run("budget", "set", "20")
+    assert "The rehearsal is over." in done.stdout
+    assert desk.run("budget", "set", "0").returncode == 2
 
 
 def test_what_the_server_refuses_is_told(desk: Desk) -> None:

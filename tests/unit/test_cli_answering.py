@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from tests.fakes.desk import FakeClient, FakeDesk, Terminal, events, machine_news
-from tlfif.cli.answering import STARTED_OVER, answer_prompt
+from tests.fakes.money import NOTHING, SHARE
+from tlfif.cli.answering import STARTED_OVER, answer_prompt, with_cost
 from tlfif.cli.arguments import AnswerOptions
-from tlfif.cli.ask import _report, asking_for, failure_of
+from tlfif.cli.ask import _report, as_object, asking_for, failure_of
 from tlfif.cli.console import Console, OutputLostError
-from tlfif.client.wire import Asking
-from tlfif.domain.errors import InvalidInputError
+from tlfif.client.errors import ConnectionLostError
+from tlfif.client.wire import Asking, JobView
+from tlfif.domain.errors import InvalidInputError, StorageError
 from tlfif.domain.events import EventKind
 
 ASKING: Asking = {"messages": [{"role": "user", "content": "Why?"}], "model": "smollm2"}
@@ -181,6 +183,60 @@ async def test_json_is_one_object_and_nothing_else(failed: bool) -> None:
     assert found["machine"]["state"] == "off"
     assert "Grüße" in desk.out.getvalue()
     assert desk.said == ""
+
+
+class PricedClient(FakeClient):
+    """Knows what its jobs cost, or fails when asked for them."""
+
+    fault: Exception | None = None
+
+    async def job(self, job_id: str) -> JobView:
+        if self.fault is not None:
+            raise self.fault
+        return {"job_id": job_id, "status": "succeeded", "cost": NOTHING, "as_if_aws": SHARE}  # type: ignore[typeddict-item]
+
+
+async def test_the_receipt_has_what_the_answer_cost() -> None:
+    desk, client = FakeDesk(), PricedClient(events("Yes.", DONE), events("Yes.", DONE))
+    answer = await answer_prompt(client, ASKING, desk.console)
+    assert await _report(client, answer, desk.console, as_json=False) == 0
+    assert desk.said.endswith(" · costs nothing (on AWS so far 0.0831 USD)\n")
+    assert desk.said.count("\n") == 1
+    desk = FakeDesk()
+    await _report(client, await answer_prompt(client, ASKING, desk.console, show=False), desk.console, as_json=True)
+    receipt = json.loads(desk.out.getvalue())["receipt"]
+    assert receipt == {**RECEIPT, "cost": NOTHING, "as_if_aws": SHARE}
+
+
+@pytest.mark.parametrize(
+    "fault", [ConnectionLostError("Gone."), TimeoutError(), StorageError("Full."), OSError(5, "x")]
+)
+async def test_a_cost_that_cannot_be_learnt_fails_no_answer(fault: Exception) -> None:
+    desk, client = FakeDesk(), PricedClient(events("Yes.", DONE))
+    client.fault = fault
+    answer = await answer_prompt(client, ASKING, desk.console)
+    assert await _report(client, answer, desk.console, as_json=False) == 0
+    assert desk.said.endswith(" · costs nothing: this computer\n")
+    found: Any = await as_object(client, await with_cost(client, answer))
+    assert found["receipt"] == {**RECEIPT, "cost": None, "as_if_aws": None}
+
+
+async def test_an_interruption_while_the_cost_is_asked_for_leaves_the_answer() -> None:
+    desk, client = FakeDesk(), PricedClient(events("Yes.", DONE))
+    answer = await answer_prompt(client, ASKING, desk.console)
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def hang(job_id: str) -> JobView:
+        asked.set()
+        await never.wait()
+        raise AssertionError("cancelled before")
+
+    client.job = hang  # type: ignore[method-assign]
+    task = asyncio.create_task(_report(client, answer, desk.console, as_json=False))
+    await asked.wait()
+    task.cancel()
+    assert await task == 0
+    assert desk.said.startswith("— SmolLM2")
 
 
 async def test_an_end_without_a_reason_still_says_something() -> None:

@@ -15,7 +15,7 @@ from tlfif.cli import jobs, machine, main, model, serve
 from tlfif.cli.arguments import Parser
 from tlfif.cli.console import OutputLostError
 from tlfif.client.local_server import LocalServer
-from tlfif.client.wire import NO_MACHINE, JobView, MachineView, StopMode, StopResult
+from tlfif.client.wire import NO_MACHINE, JobView, MachineHistory, MachineView, PastMachineView, StopMode, StopResult
 from tlfif.domain.errors import MachineError, TlfifError
 
 
@@ -27,6 +27,7 @@ class Client(FakeClient):
         self.states = list(states)
         self.calls: list[object] = []
         self.job_states = ["running", "cancelled", "cancelled"]
+        self.past: list[PastMachineView] = []
 
     async def machine(self) -> MachineView:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -44,6 +45,10 @@ class Client(FakeClient):
     async def set_idle_timeout(self, minutes: float) -> MachineView:
         self.calls.append(("idle", minutes))
         return NO_MACHINE
+
+    async def machine_history(self, *, limit: int = 20) -> MachineHistory:
+        self.calls.append(("history", limit))
+        return {"machines": self.past}
 
     async def jobs(self, *, limit: int = 20, cursor: str | None = None, status: str | None = None) -> Any:
         self.calls.append(("jobs", limit, cursor, status))
@@ -123,6 +128,53 @@ def test_the_idle_timeout_is_set(command: Run) -> None:
     code, desk = command(machine, client, "idle-timeout", "1.5")
     assert (code, client.calls) == (0, [("idle", 1.5)])
     assert "1 min 30 s" in desk.out.getvalue()
+
+
+def a_past_machine(**changes: Any) -> PastMachineView:
+    base = {
+        "machine_id": "machine_1", "model": "smollm2", "image": "embedded-1", "state": "off",
+        "start_reason": "started by you", "end_reason": "idle for 5.0 minutes", "created_at": 1e9,
+        "ready_at": 1e9 + 2.5, "ended_at": 1e9 + 305.5, "phases": [{"phase": "launch", "seconds": 2.5}],
+        "boot_seconds": 2.5, "run_seconds": 303.0,
+    }  # fmt: skip
+    return {**base, **changes}  # type: ignore[typeddict-item]
+
+
+def test_the_history_of_no_machine(command: Run) -> None:
+    client = Client("off")
+    code, desk = command(machine, client, "history")
+    assert (code, client.calls, desk.out.getvalue()) == (0, [("history", 20)], "No machine has been started yet.\n")
+
+
+def test_the_history_says_how_long_each_machine_took_and_why_it_came_and_went(command: Run) -> None:
+    client = Client("off")
+    failed = a_past_machine(
+        state="no_capacity",
+        model="file:/home/me/" + "a-very-long-name-" * 5 + ".gguf",
+        end_reason="No machine of this kind\nis left. " + "Try again in a while. " * 5,
+        ready_at=None,
+        boot_seconds=None,
+        run_seconds=None,
+    )
+    client.past = [a_past_machine(end_reason="", run_seconds=86_340.0), a_past_machine(), failed]
+    code, desk = command(machine, client, "history", "--limit", "3")
+    assert (code, client.calls) == (0, [("history", 3)])
+    head, *lines = desk.out.getvalue().splitlines()
+    assert head.split("  ")[0] == "STARTED"
+    assert lines[0].split() == ["2001-09-09", "off", "2.5", "s", "23", "h", "59", "min", "SmolLM2-135M-Instruct"]
+    assert lines[1] == "  started by you"
+    assert "5 min 3 s" in lines[2]
+    assert lines[3] == "  started by you; idle for 5.0 minutes"
+    assert lines[4].split()[1:5] == ["no", "capacity", "-", "-"]
+    assert " ".join(" ".join(lines[5:]).split()).endswith("of this kind is left." + " Try again in a while." * 5)
+    assert all(len(line) <= 80 for line in [head, *lines])
+
+
+def test_the_history_for_programs(command: Run) -> None:
+    client = Client("off")
+    client.past = [a_past_machine()]
+    code, desk = command(machine, client, "history", "--json")
+    assert (code, json.loads(desk.out.getvalue())) == (0, {"machines": [a_past_machine()]})
 
 
 def test_jobs_are_listed_as_asked(command: Run) -> None:

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.money import NOTHING, SHARE
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.cli.jobs import job_text, list_text
 from tlfif.cli.machine import stop_text
 from tlfif.cli.tables import table
 from tlfif.cli.transfer import Transfer
-from tlfif.cli.wording import machine_lines, model_title, receipt_line, seconds, size, waiting_line
+from tlfif.cli.wording import RECEIPT_WIDTH, machine_lines, model_title, receipt_line, seconds, size, waiting_line
 from tlfif.client.errors import error_from
 from tlfif.client.wire import NO_MACHINE, JobView, MachineView, ReceiptView, StopResult
 from tlfif.domain.errors import InvalidInputError, MachineError, NotFoundError, TlfifError, UnavailableError
@@ -62,6 +63,26 @@ def test_the_receipt_says_what_was_special(before: str | None, changes: dict[str
     line = receipt_line(receipt(**changes), before=found, place="this computer")
     assert said in line
     assert unsaid not in line
+
+
+@pytest.mark.parametrize(
+    ("before", "changes"),
+    [
+        ({"state": "ready", "model": "smollm2", "machine_id": "machine_1"}, {}),
+        ({"state": "off"}, {}),
+        ({"state": "loading", "model": "smollm2"}, {"model": "tinyllama", "tokens_per_second": 9.6}),
+        ({"state": "ready", "model": "smollm2", "machine_id": "machine_1"}, {"finish_reason": "length"}),
+    ],
+)
+def test_the_receipt_makes_room_for_what_it_cost(before: dict[str, Any], changes: dict[str, Any]) -> None:
+    line = receipt_line(
+        receipt(**changes), before=machine(**before), place="this computer", cost=NOTHING, as_if_aws=SHARE
+    )
+    assert line.endswith("(on AWS so far 0.0831 USD)")
+    assert "costs nothing" in line
+    assert "first token 0.09 s" in line
+    assert "180 tokens" in line
+    assert len(line) <= RECEIPT_WIDTH + 5
 
 
 @pytest.mark.parametrize(
@@ -163,6 +184,15 @@ def test_a_job_shows_its_answer_or_its_reason() -> None:
     assert "Because." in job_text(job(), now=1e9)
     failed = job(answer="", receipt=None, error={"code": "engine_gone", "message": "It died."})
     assert "It died. [engine_gone]" in job_text(failed, now=1e9)
+
+
+def test_a_job_shows_what_it_cost_and_the_parts() -> None:
+    lines = job_text(job(cost=NOTHING, as_if_aws=SHARE), now=1e9).splitlines()
+    receipt_at = next(at for at, line in enumerate(lines) if line.startswith("— "))
+    assert lines[receipt_at].endswith("costs nothing: this computer (on AWS so far 0.0831 USD)")
+    parts = " ".join(line.strip() for line in lines[receipt_at + 1 :])
+    assert parts.startswith("on AWS 0.0831 USD (0.0723 EUR) without VAT = 0.0726 starting the machine + ")
+    assert len(job_text(job(cost=NOTHING, as_if_aws=None), now=1e9).splitlines()) == receipt_at + 1
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ CALLS: dict[str, tuple[Call, tuple[str, str], dict[str, Any]]] = {
     "jobs": (lambda c: c.jobs(limit=5), ("GET", "/v1/jobs"), {"params": {"limit": 5}}),
     "cancel": (lambda c: c.cancel("job_1"), ("POST", "/v1/jobs/{job_id}/cancel"), {}),
     "machine": (lambda c: c.machine(), ("GET", "/v1/machine"), {}),
+    "history": (lambda c: c.machine_history(limit=3), ("GET", "/v1/machine/history"), {"params": {"limit": 3}}),
     "start": (lambda c: c.start_machine(), ("POST", "/v1/machine/start"), {"body": {"model": None}}),
     "stop": (lambda c: c.stop_machine(jobs="requeue"), ("POST", "/v1/machine/stop"), {"body": {"jobs": "requeue"}}),
     "idle": (lambda c: c.set_idle_timeout(2), ("PUT", "/v1/machine/idle-timeout"), {"body": {"minutes": 2}}),

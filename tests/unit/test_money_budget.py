@@ -174,7 +174,7 @@ def test_a_start_without_room_says_what_is_missing() -> None:
 def test_the_refusal_names_every_part_of_the_sum() -> None:
     needed = Reservation(boot=1, idle=2, answer=3, once=EURO, minimum=EURO // 2)
     no = rules.room_for_start(room(Budget(limit_eur=Decimal(1)), 0), needed)
-    assert "1.00 EUR once per start, 0.5000 EUR up to the minimum of a minute" in no.message
+    assert "1.00 EUR once per start, 0.5000 EUR up to the least that a start costs" in no.message
 
 
 def test_a_locked_budget_says_until_when_and_what_to_press() -> None:

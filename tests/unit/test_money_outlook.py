@@ -134,6 +134,11 @@ def test_a_replay_is_what_the_machine_would_have_done() -> None:
     # A prompt that comes during the boot waits for the rest of it.
     assert replay(past(0, 1), idle_ms=5 * MINUTE, boot_ms=2 * MINUTE, hourly=RATE) == (8 * MINUTE, 1, 3 * MINUTE)
     assert replay(past(0, busy=1), idle_ms=0, boot_ms=0, hourly=RATE) == (MINUTE, 1, 0)
+    assert replay(past(0, 8), idle_ms=5 * MINUTE, boot_ms=2 * MINUTE, hourly=RATE, once=7) == (
+        16 * MINUTE + 14,
+        2,
+        4 * MINUTE,
+    )
     assert replay([], idle_ms=5, boot_ms=5, hourly=RATE) == (0, 0, 0)
 
 

@@ -107,6 +107,16 @@ def test_openers_at_once_migrate_once(path: Path) -> None:
         assert list(pool.map(open_it, range(8))) == [3] * 8
 
 
+def test_a_machine_from_before_its_start_reason_was_kept_can_be_read(connection: sqlite3.Connection) -> None:
+    migrate(connection, MIGRATIONS[:2])
+    connection.execute(
+        "INSERT INTO machines (id, state, model, image, created_at, reason, ended_at, drain_requested) "
+        "VALUES ('machine_1', 'off', 'm', 'embedded-1', 1.0, 'stopped by you', 2.0, 0)"
+    )
+    migrate(connection)
+    assert connection.execute("SELECT reason, start_reason FROM machines").fetchall() == [("stopped by you", "")]
+
+
 def test_version_1_is_what_was_released(connection: sqlite3.Connection) -> None:
     """A file of version 1, written out here and not by the program, holds a job that today's program reads."""
     migrate(connection, MIGRATIONS[:1])

@@ -127,7 +127,8 @@ class AnswerCostView(BaseModel):
 
 class CostView(SumsView):
     """What it costs now. The sums at the top are what is really owed; on the owner's own computer they are nothing,
-    and ``as_if_aws`` says what AWS would have cost (null where the machines do run on AWS)."""
+    and ``as_if_aws`` says what AWS would have cost (null where the machines do run on AWS). ``notes`` are sentences
+    about the book itself, oldest first, such as that a crash cut its last write off."""
 
     month: str
     place: str
@@ -138,6 +139,7 @@ class CostView(SumsView):
     exchange: ExchangeView
     rates: list[RateView]
     receipts: list[AnswerCostView]
+    notes: list[str]
 
 
 class StandingLineView(BaseModel):

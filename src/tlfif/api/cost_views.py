@@ -28,7 +28,7 @@ from tlfif.domain.tariff import Tariff
 VAT = "without VAT"
 RECEIPTS = 5
 STANDBY_DISK_GB = 40
-"""RQL 1's disk, as far as this design needs it (facts, variant B)."""
+"""RQL 1's disk, as far as this design needs it (price notes, variant B)."""
 NOTHING = AnswerCost(boot=0, working=0, idle=0, minimum=0, start=0, final=True)
 
 
@@ -52,6 +52,7 @@ async def cost_view(container: Container, as_if: Tariff) -> CostView:
         exchange=exchange_view(rate),
         rates=[rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
         receipts=await _receipts(container, as_if),
+        notes=list(state.notes),
     )
 
 

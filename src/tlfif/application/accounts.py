@@ -1,17 +1,22 @@
 """Sums of the ledger: what a month's machines and standing items cost under a tariff."""
 
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tlfif.application.life_signs import LifeSigns
 from tlfif.application.pricing import Pricing
 from tlfif.domain.billing_month import MS_PER_DAY, Month
 from tlfif.domain.forecast import DayCost, Forecast, month_end
 from tlfif.domain.ledger import MachineSpan, clip
-from tlfif.domain.money import MicroUsd
+from tlfif.domain.money import MS_PER_HOUR, MicroUsd
 from tlfif.domain.prices import PriceBook
 from tlfif.domain.standing import StandingItem, accrued, total_per_month
-from tlfif.domain.tariff import Tariff
+from tlfif.domain.tariff import Tariff, run_cost_between
 from tlfif.ports.clock import Clock
 from tlfif.ports.ledger import Ledger, LedgerState
+
+SPANS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,19 @@ class Sums:
         return self.machines + self.standing_accrued
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """The month so far in micro-dollars, machines and standing items together.
+
+    ``running`` is what each machine that runs has cost since its start, by machine; ``per_hour`` what an hour more
+    costs as things are, standing items included and rounded up.
+    """
+
+    total: MicroUsd
+    running: Mapping[str, MicroUsd] = field(default_factory=dict)
+    per_hour: MicroUsd = 0
+
+
 @dataclass(slots=True)
 class _Account:
     """Closed runs, added up by day under one tariff; kept up to date by revision."""
@@ -54,40 +72,55 @@ class _Account:
     since_ms: int
     revision: int = 0
     days: dict[int, tuple[int, MicroUsd]] = field(default_factory=dict)
-    known: dict[str, list[Day]] = field(default_factory=dict)
+    known: dict[str, tuple[int, list[Day]]] = field(default_factory=dict)
     running: dict[str, MachineSpan] = field(default_factory=dict)
+    changes_ms: list[int] = field(default_factory=list)
+    prices: dict[int, tuple[MicroUsd, MicroUsd]] = field(default_factory=dict)
 
     def take(self, revision: int, span: MachineSpan) -> None:
-        """A run that is new or has changed."""
+        """A run that is new or has changed. News that is older than what is known changes nothing."""
+        old_revision, old_days = self.known.get(span.machine_id, (0, []))
+        if revision <= old_revision:
+            return
         self.revision = max(self.revision, revision)
-        self._add(self.known.pop(span.machine_id, []), sign=-1)
+        self._add(old_days, sign=-1)
         self.running.pop(span.machine_id, None)
+        days = [] if span.to_ms is None else self.days_of(span, span.to_ms)
         if span.to_ms is None:
             self.running[span.machine_id] = span
-        else:
-            self.known[span.machine_id] = self.days_of(span, span.to_ms)
-            self._add(self.known[span.machine_id], sign=1)
+        self.known[span.machine_id] = (revision, days)
+        self._add(days, sign=1)
 
     def days_of(self, span: MachineSpan, now_ms: int) -> list[Day]:
         """The run's days since the account's beginning."""
         found = []
+        rate, once = self._prices(span.from_ms)
         day = max(span.from_ms, self.since_ms) // MS_PER_DAY * MS_PER_DAY
         while day <= span.end_ms(now_ms):
             part = clip(span, day, day + MS_PER_DAY, now_ms)
-            micros = self.tariff.span_between(self.book, span, day, day + MS_PER_DAY, now_ms)
+            micros = run_cost_between(span, rate, once, day, day + MS_PER_DAY, now_ms)
             if part or micros:
                 found.append(Day(day_ms=day, on_ms=part[1] - part[0] if part else 0, micros=micros))
             day += MS_PER_DAY
         return found
 
-    def all_days(self, now_ms: int) -> list[Day]:
-        """Every day with a machine, those that run now included."""
+    def all_days(self, ends_ms: Mapping[str, int]) -> list[Day]:
+        """Every day with a machine, those that run now included, until ``ends_ms``."""
         days = dict(self.days)
         for span in self.running.values():
-            for day in self.days_of(span, now_ms):
+            for day in self.days_of(span, ends_ms[span.machine_id]):
                 on_ms, micros = days.get(day.day_ms, (0, 0))
                 days[day.day_ms] = (on_ms + day.on_ms, micros + day.micros)
         return [Day(day_ms=at, on_ms=days[at][0], micros=days[at][1]) for at in sorted(days) if any(days[at])]
+
+    def _prices(self, at_ms: int) -> tuple[MicroUsd, MicroUsd]:
+        """What the tariff says for the moment, looked up once between two changes of any price."""
+        if not self.changes_ms:
+            self.changes_ms = sorted({price.valid_from_ms for price in self.book.all()})
+        interval = bisect_right(self.changes_ms, at_ms)
+        if interval not in self.prices:
+            self.prices[interval] = self.tariff.prices(self.book, at_ms=at_ms)
+        return self.prices[interval]
 
     def _add(self, days: list[Day], *, sign: int) -> None:
         for day in days:
@@ -98,9 +131,10 @@ class _Account:
 class Accounts:
     """Adds up the ledger. What has ended is added once, so that a look costs the same after a year as on day one."""
 
-    def __init__(self, ledger: Ledger, pricing: Pricing, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, pricing: Pricing, life: LifeSigns, clock: Clock) -> None:
         self._ledger = ledger
         self._pricing = pricing
+        self._life = life
         self._clock = clock
         self._accounts: dict[Tariff, _Account] = {}
 
@@ -119,16 +153,16 @@ class Accounts:
             return Sums(month=month)
         state = state or await self._ledger.state()
         account = await self._account(tariff, state, month)
-        days = account.all_days(now_ms)
+        days = account.all_days(await self._life.ends_ms(account.running.values()))
         own = tuple(day for day in days if month.start_ms <= day.day_ms < month.end_ms)
         machines = sum(day.micros for day in own)
         standing = tariff.standing(account.book, at_ms=now_ms)
-        accrued_now = self._standing_accrued(standing, state, month, now_ms)
+        accrued_now = _standing_accrued(standing, state, month, now_ms)
         return Sums(
             month=month,
             machines=machines,
             standing_accrued=accrued_now,
-            running_per_hour=sum(tariff.hourly(account.book, at_ms=s.from_ms) for s in account.running.values()),
+            running_per_hour=_hourly(account),
             standing_per_month=total_per_month(standing),
             forecast=month_end(
                 month=month,
@@ -140,36 +174,33 @@ class Accounts:
             days=own,
         )
 
-    async def spent(self, tariff: Tariff | None, *, state: LedgerState) -> MicroUsd:
-        """The month's total alone: what the budget is held against, asked for with every prompt."""
+    async def spending(self, tariff: Tariff | None, *, state: LedgerState) -> Spending:
+        """The month's total and what runs: what the budget is held against, asked for with every prompt.
+
+        Raises StorageError.
+        """
         now_ms = self.now_ms()
         month = Month.of(now_ms)
         if tariff is None:
-            return 0
+            return Spending(total=0)
         account = await self._account(tariff, state, month)
         closed = sum(micros for at, (_, micros) in account.days.items() if month.start_ms <= at < month.end_ms)
+        ends = await self._life.ends_ms(account.running.values())
         running = sum(
-            tariff.span_between(account.book, span, month.start_ms, month.end_ms, now_ms)
+            tariff.span_between(account.book, span, month.start_ms, month.end_ms, ends[span.machine_id])
             for span in account.running.values()
         )
         standing = tariff.standing(account.book, at_ms=now_ms)
-        return closed + running + self._standing_accrued(standing, state, month, now_ms)
-
-    async def running_costs(self, tariff: Tariff) -> dict[str, MicroUsd]:
-        """What each machine that runs has cost since its start, by machine."""
-        state = await self._ledger.state()
-        now_ms = self.now_ms()
-        account = await self._account(tariff, state, Month.of(now_ms))
-        return {
-            span.machine_id: tariff.span_between(account.book, span, span.from_ms, now_ms + 1, now_ms)
-            for span in account.running.values()
-        }
-
-    @staticmethod
-    def _standing_accrued(
-        standing: tuple[StandingItem, ...], state: LedgerState, month: Month, now_ms: int
-    ) -> MicroUsd:
-        return accrued(standing, max(state.since_ms, month.start_ms), max(now_ms, state.since_ms, month.start_ms))
+        return Spending(
+            total=closed + running + _standing_accrued(standing, state, month, now_ms),
+            running={
+                span.machine_id: tariff.span_between(
+                    account.book, span, span.from_ms, ends[span.machine_id] + 1, ends[span.machine_id]
+                )
+                for span in account.running.values()
+            },
+            per_hour=_hourly(account) + -(-total_per_month(standing) * MS_PER_HOUR // month.length_ms),
+        )
 
     async def _account(self, tariff: Tariff, state: LedgerState, month: Month) -> _Account:
         book = await self._pricing.book()
@@ -178,7 +209,25 @@ class Accounts:
             account = _Account(tariff=tariff, book=book, since_ms=month.previous.start_ms)
             self._accounts[tariff] = account
         if account.revision < state.revision:
-            for revision, span in await self._ledger.spans_after(account.revision, from_ms=account.since_ms):
+            # Only the first look may leave out what ended long ago: later, that is news of a run that is known as open.
+            from_ms = account.since_ms if account.revision == 0 else _EVER
+            news = await self._ledger.spans_after(account.revision, from_ms=from_ms)
+            for number, (revision, span) in enumerate(news, start=1):
                 account.take(revision, span)
+                if number % SPANS_AT_ONCE == 0:
+                    await self._clock.sleep(0)  # two months of many short runs take half a second: let others in
             account.revision = max(account.revision, state.revision)
         return account
+
+
+_EVER = -(2**62)
+"""Before every moment."""
+
+
+def _hourly(account: _Account) -> MicroUsd:
+    return sum(account.tariff.hourly(account.book, at_ms=span.from_ms) for span in account.running.values())
+
+
+def _standing_accrued(standing: tuple[StandingItem, ...], state: LedgerState, month: Month, now_ms: int) -> MicroUsd:
+    begin = max(state.since_ms, month.start_ms)
+    return accrued(standing, begin, max(now_ms, begin))

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-from tlfif.application.accounts import Accounts
+from tlfif.application.accounts import Accounts, Spending
 from tlfif.application.pricing import Pricing
 from tlfif.domain import budget as rules
 from tlfif.domain.billing_month import Month
-from tlfif.domain.budget import Budget, BudgetState, Reservation, Room, StartDecision
+from tlfif.domain.budget import Budget, BudgetLock, BudgetState, Reservation, Room, StartDecision
 from tlfif.domain.budget_limit import check_limit
-from tlfif.domain.errors import BudgetLockedError
+from tlfif.domain.errors import BudgetLockedError, MachineError
 from tlfif.domain.machine import estimate_ready_seconds
+from tlfif.domain.money import MicroUsd
 from tlfif.domain.policy import JobPolicy, MachinePolicy
 from tlfif.domain.tariff import Tariff
 from tlfif.ports.clock import Clock
@@ -24,8 +25,7 @@ ANSWER_FACTOR = 2.0
 SHORTEST_ANSWER_SECONDS = 10.0
 """And never shorter than this; without any history it is the time a draining machine is given."""
 LOOK_SECONDS = 5.0
-"""A tick may be late by this much; the lock comes that much earlier."""
-TAKEN = StartDecision(ok=False, code="budget_no_room", message="Another start has just taken the rest of the budget.")
+"""Ticks may be late by this much together; the lock comes that much earlier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,82 +54,107 @@ class BudgetGate:
     tariff: Tariff | None
     as_if: Tariff
 
+    _lock_seen: tuple[int, float] | None = None
+
     async def standing(self) -> Standing:
         """The budget with its month. Raises StorageError."""
         state = await self.ledger.state()
-        room = await self._room(state)
+        room, _ = await self._room(state)
         return Standing(budget=state.budget, room=room, start=await self._reservation(state.budget))
 
     async def check_admission(self, *, max_queued: int) -> int:
         """How many prompts may wait: ``max_queued``, or fewer where the budget has no room for more answers.
 
-        Raises BudgetLockedError ``budget_locked``, ``budget_no_room``: nothing may be stored. StorageError.
+        0 under a lock, or where no start fits: only a prompt that is stored already is answered then; for a new one
+        :meth:`too_many_waiting` says why. Raises StorageError.
         """
         state = await self.ledger.state()
         if self._is_free(state.budget):
             return max_queued
-        room = await self._room(state)
-        if room.state is BudgetState.LOCKED:
-            raise _refused(rules.room_for_start(room, await self._reservation(state.budget)), room)
-        if room.free is None:
-            return max_queued
+        room, spending = await self._room(state)
+        if room.state is BudgetState.LOCKED or room.limit is None:
+            return 0
         reservation = await self._reservation(state.budget)
-        if not state.reserved:
-            decision = rules.room_for_start(room, reservation)
-            if not decision.ok:
-                raise _refused(decision, room)
-            # The start's own reservation covers the first answer.
-            more = rules.answers_in_room(room.free - reservation.total, reservation.answer)
+        if state.reserved or spending.running:
+            # What ends the machine in order must be left, whatever the prompts have used up.
+            kept = max(room.committed, self._wind_down(spending))
+            more = rules.answers_in_room(room.limit - room.spent - kept, reservation.answer)
+            running = (await self.jobs.counts()).running if more is not None and more < max_queued else 0
         else:
-            more = rules.answers_in_room(room.free, reservation.answer)
-        return max_queued if more is None else min(max_queued, more + 1)
+            if not rules.room_for_start(room, reservation).ok:
+                return 0
+            more = rules.answers_in_room((room.free or 0) - reservation.total, reservation.answer)
+            running = 0
+        # The start's own reservation covers the first answer.
+        return max_queued if more is None else max(0, min(max_queued, more + 1 - running))
 
     async def too_many_waiting(self, waiting: int) -> BudgetLockedError:
-        """Why no more than ``waiting`` prompts are taken, although the queue has room."""
-        room = await self._room(await self.ledger.state())
-        return _refused(rules.no_room_for_answer(room, waiting), room)
+        """Why no more than ``waiting`` prompts may wait, although the queue has room. Raises StorageError."""
+        state = await self.ledger.state()
+        room, spending = await self._room(state)
+        decision = rules.no_room_for_answer(room, waiting)
+        if room.state is BudgetState.LOCKED or not (state.reserved or spending.running):
+            start = rules.room_for_start(room, await self._reservation(state.budget))
+            decision = decision if start.ok else start
+        return _refused(decision, room)
 
     async def reserve(self, machine_id: str) -> None:
-        """Set aside what a start may cost. Raises BudgetLockedError with the figures, StorageError."""
+        """Set aside what a start may cost.
+
+        Raises BudgetLockedError with the figures; MachineError where another start has just set the rest aside: this
+        one is not needed, and no prompt fails for it. StorageError.
+        """
         state = await self.ledger.state()
         if self._is_free(state.budget):
             return
-        room = await self._room(state)
+        room, _ = await self._room(state)
         reservation = await self._reservation(state.budget)
         decision = rules.room_for_start(room, reservation)
         within = None if room.limit is None else room.limit - room.spent
         if decision.ok and await self.ledger.reserve(machine_id, micros=reservation.total, room_micros=within):
             return
-        raise _refused(decision if not decision.ok else TAKEN, room)
+        alone = within is not None and reservation.total <= within
+        if decision.ok or (alone and room.state is not BudgetState.LOCKED):
+            raise MachineError("Another start is under way; it has set aside what is left of the month's budget.")
+        raise _refused(decision, room)
 
     async def release(self, machine_id: str) -> None:
         """The start came to nothing. Raises StorageError."""
         await self.ledger.release(machine_id)
 
-    async def watch(self) -> float | None:
-        """Lock where the limit is reached. Seconds since the lock; None while nothing is locked.
+    async def watch(self) -> BudgetLock | None:
+        """Lock where the limit is reached. The lock that holds now; None while nothing is locked.
 
         Raises StorageError.
         """
         state = await self.ledger.state()
         if self._is_free(state.budget):
             return None
-        room = await self._room(state)
-        tariff, now_ms = self._tariff(state.budget), self.accounts.now_ms()
-        budget = state.budget
-        running = await self.accounts.running_costs(tariff)
-        if running and room.state is not BudgetState.LOCKED:
-            hourly = tariff.hourly(await self.pricing.book(), at_ms=now_ms)
-            wind_down = rules.wind_down_cost(hourly, rules.DRAIN_SECONDS + LOOK_SECONDS)
-            if rules.must_lock(room.spent, wind_down, room.limit):
-                budget = rules.lock(budget, room.month, now_ms)
-        elif room.state is BudgetState.LOCKED:
-            budget = rules.lock(budget, room.month, now_ms)  # a limit reached by standing costs is a lock, too
-        if budget != state.budget:
-            await self.ledger.set_budget(budget)
-        if budget.locked_at_ms is None or budget.lock_month != room.month:
+        room, spending = await self._room(state)
+        budget, now_ms = state.budget, self.accounts.now_ms()
+        reached = bool(spending.running) and rules.must_lock(room.spent, self._wind_down(spending), room.limit)
+        if reached or room.state is BudgetState.LOCKED:  # a limit reached by standing costs is a lock, too
+            budget = rules.lock(budget, room.month, now_ms)
+        # What a person has set meanwhile is not overwritten; the next tick looks at that.
+        if budget != state.budget and not await self.ledger.set_budget(budget, instead_of=state.budget):
             return None
-        return max(0.0, (now_ms - budget.locked_at_ms) / 1000)
+        if budget.locked_at_ms is None or budget.lock_month != room.month:
+            self._lock_seen = None
+            return None
+        return BudgetLock(seconds=self._locked_seconds(budget.locked_at_ms, now_ms), as_if_aws=budget.as_if_aws)
+
+    def _locked_seconds(self, locked_at_ms: int, now_ms: int) -> float:
+        """Since the lock, by the clock that does not jump once this process has seen it."""
+        monotonic = self.clock.monotonic()
+        if self._lock_seen is None or self._lock_seen[0] != locked_at_ms:
+            self._lock_seen = (locked_at_ms, monotonic - max(0.0, (now_ms - locked_at_ms) / 1000))
+        return monotonic - self._lock_seen[1]
+
+    def _wind_down_seconds(self) -> float:
+        return rules.DRAIN_SECONDS + self.machine_policy.stop_patience_seconds + LOOK_SECONDS
+
+    def _wind_down(self, spending: Spending) -> MicroUsd:
+        return rules.wind_down_cost(spending.per_hour, self._wind_down_seconds())
 
     async def set_limit(self, limit: object, *, as_if_aws: bool) -> Standing:
         """A person sets the limit in EUR per month, or None for no limit.
@@ -138,10 +163,11 @@ class BudgetGate:
         """
         checked = None if limit is None else check_limit(limit)
         state = await self.ledger.state()
+        spending = await self.accounts.spending(self.as_if if as_if_aws else self.tariff, state=state)
         changed = rules.with_limit(
             state.budget,
             checked,
-            await self.accounts.spent(self.as_if if as_if_aws else self.tariff, state=state),
+            spending.total,
             as_if_aws=as_if_aws,
             rate=await self.pricing.rate(),
             month=Month.of(self.accounts.now_ms()),
@@ -176,21 +202,17 @@ class BudgetGate:
     def _tariff(self, budget: Budget) -> Tariff:
         return self.as_if if budget.as_if_aws or self.tariff is None else self.tariff
 
-    async def _room(self, state: LedgerState) -> Room:
+    async def _room(self, state: LedgerState) -> tuple[Room, Spending]:
         tariff = self.as_if if state.budget.as_if_aws else self.tariff
-        now_ms = self.accounts.now_ms()
+        spending = await self.accounts.spending(tariff, state=state)
         committed = 0
-        if state.reserved and tariff is not None:
-            running = await self.accounts.running_costs(tariff)
-            committed = sum(max(0, micros - running.get(id_, 0)) for id_, micros in state.reserved.items())
-        return rules.verdict(
-            state.budget,
-            await self.accounts.spent(tariff, state=state),
-            committed,
-            await self.pricing.rate(),
-            Month.of(now_ms),
-            now_ms,
+        if tariff is not None:
+            committed = sum(max(0, kept - spending.running.get(id_, 0)) for id_, kept in state.reserved.items())
+        now_ms = self.accounts.now_ms()
+        room = rules.verdict(
+            state.budget, spending.total, committed, await self.pricing.rate(), Month.of(now_ms), now_ms
         )
+        return room, spending
 
     async def _reservation(self, budget: Budget) -> Reservation:
         tariff, book, now_ms = self._tariff(budget), await self.pricing.book(), self.accounts.now_ms()
@@ -203,6 +225,7 @@ class BudgetGate:
             idle_seconds=situation.idle_timeout_seconds or self.machine_policy.idle_timeout_seconds,
             answer_seconds=await self._longest_answer_seconds(),
             once_micros=tariff.once(book, at_ms=now_ms),
+            ending_seconds=self._wind_down_seconds(),
         )
 
     async def _longest_answer_seconds(self) -> float:

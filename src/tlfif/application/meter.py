@@ -1,76 +1,108 @@
 """Keeps the ledger in step with the machines: opened when one runs, closed when it is gone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tlfif.domain.ledger import opened
+from tlfif.application.life_signs import REMEMBERED_MACHINES, LifeSigns
+from tlfif.domain.ledger import MachineSpan, opened
 from tlfif.domain.machine import MachineRecord
-from tlfif.domain.policy import MachinePolicy
 from tlfif.domain.tariff import Tariff
 from tlfif.ports.clock import Clock
-from tlfif.ports.ledger import Ledger
+from tlfif.ports.ledger import Ledger, LedgerState
 from tlfif.ports.machine_store import MachineStore
 
-REMEMBERED_MACHINES = 100
-"""How far back a machine is looked for that ended while no control plane watched."""
+UNCLAIMED_SECONDS = 10.0
+"""What is set aside for a machine of which there is no record after this long belongs to a start that never was."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Meter:
-    """Run with every tick. It works from the records alone, so that a tick that is missed, or repeated, or run by
-    another control plane, ends in the same ledger."""
+    """Run with every tick. It works from the records, so that a tick that is missed, or repeated, or run by another
+    control plane, ends in the same ledger: every machine that was launched has one span."""
 
     ledger: Ledger
     machines: MachineStore
+    life: LifeSigns
     tariff: Tariff
-    policy: MachinePolicy
     clock: Clock
-    _seen: tuple[str, bool, float | None] | None = None
-    _settled: bool = False
+    _settled: tuple[object, ...] | None = None
+    _done: set[str] = field(default_factory=set)
+    _unclaimed: dict[str, float] = field(default_factory=dict)
 
     async def observe(self, active: MachineRecord | None) -> None:
-        """Take in what the records say now. Costs nothing where nothing has changed. Raises StorageError."""
-        seen = None if active is None else (active.id, active.handle is not None, active.ready_at)
-        if self._settled and seen == self._seen:
-            return
+        """Take in what the records say now; ``active`` is the open one, of which the host has just said that it exists.
+        Two short reads where nothing has changed. Raises StorageError."""
         if active is not None and active.handle is not None:
-            await self.ledger.open_span(
-                opened(
-                    machine_id=active.id,
-                    instance_type=self.tariff.instance_type,
-                    region=self.tariff.region,
-                    at_ms=_ms(active.created_at),
-                )
-            )
-            if active.ready_at is not None:
-                await self.ledger.mark_ready(active.id, at_ms=_ms(active.ready_at))
-        await self._close_others(active)
-        self._seen, self._settled = seen, True
-
-    async def _close_others(self, active: MachineRecord | None) -> None:
-        present = None if active is None else active.id
-        left = [span.machine_id for span in await self.ledger.open_spans() if span.machine_id != present]
-        for machine_id in (await self.ledger.state()).reserved:
-            if machine_id != present and machine_id not in left:
-                await self.ledger.release(machine_id)
-        if not left:
+            self.life.saw(active.id)
+        state = await self.ledger.state()
+        seen = _key(await self.machines.latest(), state)
+        if seen == self._settled:
             return
         records = {record.id: record for record in await self.machines.history(limit=REMEMBERED_MACHINES)}
-        for machine_id in left:
-            record = records.get(machine_id)
-            await self.ledger.close_span(machine_id, at_ms=_ms(self._end_of(record)))
-            if record is not None and record.ready_at is not None:
-                await self.ledger.mark_ready(machine_id, at_ms=_ms(record.ready_at))
+        for record in reversed(records.values()):
+            if record.id not in self._done:
+                await self._enter(record, state)
+        self._done &= records.keys()
+        await self._close_unknown(records)
+        if await self._free_unused(records, state):
+            self._settled = _key(await self.machines.latest(), await self.ledger.state())
+            if self._settled[:4] != seen[:4]:
+                self._settled = None  # another machine came while this was written
 
-    def _end_of(self, record: MachineRecord | None) -> float:
-        """When it ended. Where nobody watched for a while, its last sign of life and one heartbeat more: a machine
-        whose control plane is gone ends itself, and the time until somebody looks again is not its own."""
-        now = self.clock.now()
-        if record is None or record.ended_at is None:
-            return now
-        last_sign = record.heartbeat_at
-        if last_sign is None or record.ended_at - last_sign <= self.policy.heartbeat_valid_seconds:
-            return record.ended_at
-        return last_sign + self.policy.heartbeat_seconds
+    async def _enter(self, record: MachineRecord, state: LedgerState) -> None:
+        """One machine's record, open or ended. One that never got a handle was never launched."""
+        if record.handle is None:
+            return
+        begun, ended = _ms(record.created_at), record.ended_at
+        if ended is not None and _ms(ended) <= state.since_ms:
+            self._done.add(record.id)  # before there was a ledger
+            return
+        span = await self.ledger.span(record.id)
+        if span is None:
+            span = opened(
+                machine_id=record.id,
+                instance_type=self.tariff.instance_type,
+                region=self.tariff.region,
+                at_ms=begun,
+            )
+            await self.ledger.open_span(span)
+        if record.ready_at is not None and span.ready_ms is None:
+            await self.ledger.mark_ready(record.id, at_ms=_ms(record.ready_at))
+        if ended is not None:
+            if span.to_ms is None:
+                await self.ledger.close_span(record.id, at_ms=self.life.end_ms(span, record))
+            self._done.add(record.id)
+
+    async def _close_unknown(self, records: dict[str, MachineRecord]) -> None:
+        """A span whose record is a hundred machines old: only the newest machine can be running."""
+        left: list[MachineSpan] = [span for span in await self.ledger.open_spans() if span.machine_id not in records]
+        for span in left:
+            await self.ledger.close_span(span.machine_id, at_ms=self.life.end_ms(span, None))
+
+    async def _free_unused(self, records: dict[str, MachineRecord], state: LedgerState) -> bool:
+        """Free what was set aside for starts that came to nothing. False where one has to be looked at again.
+
+        A start that is under way right now has no record yet; it is given time.
+        """
+        now = self.clock.monotonic()
+        waiting: dict[str, float] = {}
+        for machine_id in state.reserved:
+            record = records.get(machine_id)
+            since = self._unclaimed.get(machine_id, now)
+            if record is None and now - since < UNCLAIMED_SECONDS:
+                waiting[machine_id] = since
+            elif record is None or record.ended_at is not None:
+                await self.ledger.release(machine_id)
+        self._unclaimed = waiting
+        return not waiting
+
+
+def _key(latest: MachineRecord | None, state: LedgerState) -> tuple[object, ...]:
+    machine = (
+        (None, False, None, None)
+        if latest is None
+        else (latest.id, latest.handle is not None, latest.ready_at, latest.ended_at)
+    )
+    return (*machine, state.revision, frozenset(state.reserved))
 
 
 def _ms(seconds: float) -> int:

@@ -122,7 +122,7 @@ class Reconciler:
             failed_starts=failed,
             last_ended_at=ended_at,
             last_state=last_state,
-            budget_locked_seconds=await self.budget.watch() if self.budget is not None else None,
+            budget_lock=await self.budget.watch() if self.budget is not None else None,
         )
 
     async def _act(self, action: Action, machine: MachineRecord | None, now: float) -> None:
@@ -168,8 +168,9 @@ class Reconciler:
 
     async def _confirm(self, machine: MachineRecord, now: float) -> None:
         """Finish a launch that another control plane began: the same id again gives the same machine."""
-        if 0 <= now - machine.created_at < CONFIRM_SECONDS:
-            return
+        age = now - machine.created_at
+        if 0 <= age < CONFIRM_SECONDS or age > self.machine_policy.launch_limit_seconds:
+            return  # too fresh to be left behind, or so old that this tick closes it
         try:
             await confirm_launch(
                 machine,

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from tlfif.application.accounts import Accounts
 from tlfif.application.answer_costs import AnswerCosts
 from tlfif.application.budget_gate import BudgetGate
+from tlfif.application.life_signs import LifeSigns
 from tlfif.application.meter import Meter
 from tlfif.application.pricing import Pricing
 from tlfif.application.refresh_prices import RefreshReport
@@ -32,7 +33,8 @@ def build_money(
     refresh: Callable[[], Awaitable[RefreshReport]],
 ) -> tuple[Money, Meter]:
     """One home's money and the meter that its router runs. ``tariff`` None: this computer, which costs nothing."""
-    accounts = Accounts(ledger, pricing, clock)
+    life = LifeSigns(machines=machines, policy=machine_policy, clock=clock)
+    accounts = Accounts(ledger, pricing, life, clock)
     budget = BudgetGate(
         ledger=ledger,
         accounts=accounts,
@@ -50,11 +52,11 @@ def build_money(
         ledger=ledger,
         pricing=pricing,
         accounts=accounts,
-        answers=AnswerCosts(jobs=jobs, ledger=ledger, pricing=pricing, clock=clock),
+        answers=AnswerCosts(jobs=jobs, ledger=ledger, pricing=pricing, life=life, clock=clock),
         budget=budget,
         tariff=tariff,
         as_if=as_if,
         refresh=refresh,
     )
-    meter = Meter(ledger=ledger, machines=machines, tariff=tariff or as_if, policy=machine_policy, clock=clock)
+    meter = Meter(ledger=ledger, machines=machines, life=life, tariff=tariff or as_if, clock=clock)
     return money, meter

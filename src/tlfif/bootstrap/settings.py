@@ -62,8 +62,9 @@ class Settings(BaseSettings):
     """Where models are pulled from."""
     server_idle_exit_seconds: Annotated[float, Field(ge=1, le=86400, allow_inf_nan=False)] = 900.0
     """The background server ends itself after this long without a request, a job or a machine."""
-    tick_seconds: Annotated[float, Field(ge=0.05, le=60, allow_inf_nan=False)] = 1.0
-    """Router tick while there is a machine or a job; five times as long otherwise."""
+    tick_seconds: Annotated[float, Field(ge=0.05, le=5, allow_inf_nan=False)] = 1.0
+    """Router tick while there is a machine or a job; five times as long otherwise. The budget counts on a look at least
+    every 5 s."""
     aws_region: Annotated[str, AfterValidator(_known(check_region))] = DEFAULT_REGION
     """On this computer: the region by which "on AWS this would have cost" is priced."""
     aws_instance_type: Annotated[str, AfterValidator(_known(check_instance_type))] = DEFAULT_INSTANCE_TYPE

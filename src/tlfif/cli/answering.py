@@ -3,27 +3,30 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from tlfif.cli.console import Console, OutputLostError
 from tlfif.cli.wording import receipt_line, waiting_line
+from tlfif.client.cost_wire import CostShareView
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.client.wire import Accepted, AcceptedNews, Asking, MachineNews, MachineView, News, ReceiptView
+from tlfif.domain.errors import TlfifError
 from tlfif.domain.events import Event, EventKind
 from tlfif.domain.jobs import TERMINAL
 
 CANCEL_SECONDS = 2.0
 """How long the server is given to confirm a cancellation."""
 CANCEL_POLL_SECONDS = 0.05
+COST_SECONDS = 2.0
 STARTED_OVER = "--- started over ---"
 """Stands on a line of its own in standard output after text that does not count; the answer begins below the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How a prompt ended. ``interrupted``: by the person at this desk."""
+    """How a prompt ended. ``interrupted``: by the person at this desk. ``cost`` None: not asked for, or not known."""
 
     job_id: str | None
     status: str
@@ -34,6 +37,8 @@ class Answer:
     error_code: str | None = None
     error_message: str | None = None
     interrupted: bool = False
+    cost: CostShareView | None = None
+    as_if_aws: CostShareView | None = None
 
 
 @dataclass(slots=True)
@@ -169,7 +174,26 @@ async def cancel_job(client: TlfifClient, job_id: str) -> str | None:
     return status
 
 
+async def with_cost(client: TlfifClient, answer: Answer) -> Answer:
+    """The answer with what it cost; as it was where that cannot be learnt within 2 s: the answer counts more."""
+    if answer.receipt is None or answer.job_id is None:
+        return answer
+    try:
+        async with asyncio.timeout(COST_SECONDS):
+            job = await client.job(answer.job_id)
+    except asyncio.CancelledError:  # the person does not want to wait; the answer is whole
+        _swallow_cancellation()
+        return answer
+    except (TimeoutError, OSError, TlfifError):
+        return answer
+    return replace(answer, cost=job.get("cost"), as_if_aws=job.get("as_if_aws"))
+
+
 def show_receipt(answer: Answer, console: Console) -> None:
     """The line that names the model, on standard error."""
     if answer.receipt is not None and answer.machine is not None:
-        console.note(receipt_line(answer.receipt, before=answer.machine, place=answer.machine["place"]))
+        place = answer.machine["place"]
+        line = receipt_line(
+            answer.receipt, before=answer.machine, place=place, cost=answer.cost, as_if_aws=answer.as_if_aws
+        )
+        console.note(line)

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from typing import BinaryIO
 
-from tlfif.cli.answering import Answer, answer_prompt, show_receipt
+from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, add_json, answer_options
 from tlfif.cli.console import Console
 from tlfif.cli.desk import open_client
@@ -20,8 +20,8 @@ from tlfif.domain.errors import InvalidInputError, TlfifError
 EPILOG = """The answer goes to standard output as it is written, everything else to standard error. Ctrl-C cancels.
 Should the machine be lost half way, the answer starts over; in a pipe or a file the line "--- started over ---"
 then stands between the attempts, and what is above it does not count (--json has the answer alone).
-Exit codes: 0 answered, 2 bad input, 3 the answer failed or was cancelled elsewhere, 4 the machine or its
-model cannot start, 5 the server cannot be reached, 130 interrupted by you."""
+Exit codes: 0 answered, 2 bad input, 3 the answer failed or was cancelled elsewhere, 4 the machine cannot
+start (its model is missing, or the budget is locked), 5 the server cannot be reached, 130 interrupted by you."""
 MAX_BYTES = 1024 * 1024
 """What the server takes at most."""
 
@@ -94,6 +94,7 @@ async def _ask(prompt: str, options: AnswerOptions, console: Console, *, as_json
 async def _report(client: TlfifClient, answer: Answer, console: Console, *, as_json: bool) -> int:
     code = INTERRUPTED if answer.interrupted else exit_code_of_job(answer.status, answer.error_code)
     error = failure_of(answer)
+    answer = await with_cost(client, answer)
     if as_json:
         result = await as_object(client, answer)
         if error is not None:
@@ -136,11 +137,12 @@ async def as_object(client: TlfifClient, answer: Answer) -> dict[str, object]:
         found = answer.machine
     else:
         found = machine
+    receipt = answer.receipt and {**answer.receipt, "cost": answer.cost, "as_if_aws": answer.as_if_aws}
     return {
         "job_id": answer.job_id,
         "status": answer.status,
         "answer": answer.text,
         "model": answer.model,
         "machine": found,
-        "receipt": answer.receipt,
+        "receipt": receipt,
     }

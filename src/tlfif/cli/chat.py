@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from tlfif.cli.answering import Answer, answer_prompt, show_receipt
+from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, answer_options
 from tlfif.cli.ask import asking_for, failure_of, interrupted_text
 from tlfif.cli.console import Console
@@ -143,7 +143,7 @@ class Talk:
         if failure is not None:
             self._console.error(failure)
             return exit_code_of_job(answer.status, answer.error_code)
-        show_receipt(answer, self._console)
+        show_receipt(await with_cost(self._client, answer), self._console)
         return DONE
 
     async def _answer(self, question: str) -> Answer:

@@ -7,9 +7,10 @@ import time
 from tlfif.cli.answering import CANCEL_SECONDS, cancel_job
 from tlfif.cli.arguments import add_json, job_id, no_such_job, page_limit
 from tlfif.cli.console import Console
+from tlfif.cli.cost_wording import parts_line
 from tlfif.cli.desk import open_client
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
-from tlfif.cli.tables import table
+from tlfif.cli.tables import paragraph, table
 from tlfif.cli.wording import model_title, moment, receipt_line
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
@@ -106,7 +107,13 @@ def job_text(job: JobView, *, now: float) -> str:
     if job["error"] is not None:
         parts.append(f"\n{job['error']['message']} [{job['error']['code']}]")
     if job["receipt"] is not None:
-        parts.append("\n" + receipt_line(job["receipt"], before=None, place="this computer"))
+        cost, as_if_aws = job.get("cost"), job.get("as_if_aws")
+        parts.append(
+            "\n" + receipt_line(job["receipt"], before=None, place="this computer", cost=cost, as_if_aws=as_if_aws)
+        )
+        counted = as_if_aws or cost
+        if counted is not None and counted["usd"] > 0:
+            parts.append(paragraph(parts_line(counted, as_if=as_if_aws is not None), first="  ", indent="    "))
     return "\n".join(parts)
 
 

@@ -3,13 +3,14 @@
 import argparse
 import asyncio
 import time
+from textwrap import fill
 
 from tlfif.bootstrap.home import read_server
 from tlfif.cli.arguments import add_json, idle_minutes, model_name, page_limit
 from tlfif.cli.console import Console
 from tlfif.cli.desk import local_server, open_client
 from tlfif.cli.exit_codes import DONE
-from tlfif.cli.tables import cut, table
+from tlfif.cli.tables import table
 from tlfif.cli.wording import how_many, machine_lines, model_title, moment, seconds, waiting_line
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.client.wire import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
@@ -115,9 +116,9 @@ def history_text(history: MachineHistory, *, now: float) -> str:
 
 
 def _why(machine: PastMachineView) -> str:
-    """A line of its own, or nothing where nothing is known."""
-    known = [" ".join(reason.split()) for reason in (machine["start_reason"], machine["end_reason"]) if reason]
-    return cut("\n  " + "; ".join(known), WIDTH + 1) if known else ""
+    """Lines of its own, or nothing where nothing is known."""
+    known = "; ".join(reason for reason in (machine["start_reason"], machine["end_reason"]) if reason)
+    return "\n" + fill(known, WIDTH, initial_indent="  ", subsequent_indent="  ") if known else ""
 
 
 async def _start(model: str | None, console: Console, *, as_json: bool) -> int:

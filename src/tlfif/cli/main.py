@@ -19,6 +19,8 @@ COMMANDS = {
     "machine": "see, start or stop the machine",
     "jobs": "list, show or cancel what was asked",
     "model": "list, fetch or check models",
+    "cost": "see what it costs, and what AWS would have cost",
+    "budget": "see, set or release the limit per month",
     "serve": "start, stop or look at the background server",
 }
 CHECKOUT_COMMANDS = {

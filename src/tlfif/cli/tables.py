@@ -1,6 +1,7 @@
 """Tables that fit into a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from textwrap import fill
 
 GAP = "  "
 
@@ -25,3 +26,23 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = 80
 def cut(text: str, width: int) -> str:
     """``text``, or its beginning and an ellipsis."""
     return text if len(text) <= width else text[: max(1, width - 1)] + "…"
+
+
+def paragraph(text: str, *, first: str = "", indent: str = "", width: int = 80) -> str:
+    """Text broken at spaces into lines no longer than ``width``; ``first`` begins it, ``indent`` the other lines."""
+    return fill(
+        text, width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), indent: str = "") -> list[str]:
+    """Lines with every column as wide as its contents, uncut; those in ``right`` are aligned to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    return [
+        indent
+        + GAP.join(
+            cell.rjust(wide) if column in right else cell.ljust(wide)
+            for column, (cell, wide) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

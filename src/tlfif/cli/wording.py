@@ -1,11 +1,17 @@
 """What is said to a person: pure functions from what is known to one line of text."""
 
+import re
 from datetime import datetime
 from pathlib import PurePath
 
+from tlfif.cli.cost_wording import answer_cost
+from tlfif.client.cost_wire import CostShareView
 from tlfif.client.wire import MachineView, ModelView, ReceiptView
 from tlfif.domain.models import file_path_of, find_model
 
+RECEIPT_WIDTH = 140
+_CUT_OFF = "cut off at the longest answer allowed (--max-tokens)"
+_SHORT = {_CUT_OFF: "cut off (--max-tokens)"}
 _PHASES = {
     "launch": "starting the machine",
     "engine_start": "starting the machine: loading the model",
@@ -57,8 +63,28 @@ def how_many(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def receipt_line(receipt: ReceiptView, *, before: MachineView | None, place: str) -> str:
-    """What an answer took and who gave it. ``before`` is the machine when the prompt was accepted."""
+def receipt_line(
+    receipt: ReceiptView,
+    *,
+    before: MachineView | None,
+    place: str,
+    cost: CostShareView | None = None,
+    as_if_aws: CostShareView | None = None,
+) -> str:
+    """What an answer took and who gave it, on one line of :data:`RECEIPT_WIDTH` characters or little more.
+
+    ``before`` is the machine when the prompt was accepted. ``cost`` None: not known.
+    """
+    parts = _receipt_parts(receipt, before)
+    line = "— " + " · ".join([*parts, answer_cost(cost, as_if_aws, place=place)])
+    if len(line) > RECEIPT_WIDTH and as_if_aws is not None:  # what can be read elsewhere makes room
+        parts = [part.split(" at ")[0] if part.endswith("/s") else _SHORT.get(part, part) for part in parts]
+        parts = [re.sub(r"^machine (started|changed over) .*(?=\()", r"machine \1 ", part) for part in parts]
+        line = "— " + " · ".join([*parts, answer_cost(cost, as_if_aws, place="")])
+    return line
+
+
+def _receipt_parts(receipt: ReceiptView, before: MachineView | None) -> list[str]:
     parts = [model_title(receipt["model"])]
     first, total = receipt["first_token_seconds"], receipt["total_seconds"]
     if first is not None:
@@ -69,12 +95,11 @@ def receipt_line(receipt: ReceiptView, *, before: MachineView | None, place: str
     if tokens is not None:
         parts.append(how_many(tokens, "token") + (f" at {rate:.0f}/s" if rate else ""))
     if receipt["finish_reason"] == "length":
-        parts.append("cut off at the longest answer allowed (--max-tokens)")
+        parts.append(_CUT_OFF)
     parts += _machine_part(receipt, before)
     if receipt["attempt"] > 1:
         parts.append(f"attempt {receipt['attempt']}")
-    parts.append(f"costs nothing: {place}")
-    return "— " + " · ".join(parts)
+    return parts
 
 
 def _machine_part(receipt: ReceiptView, before: MachineView | None) -> list[str]:

@@ -99,7 +99,7 @@ class AnswerCostView(TypedDict):
 
 class CostView(SumsView):
     """What it costs now. The sums at the top are what is really owed; ``as_if_aws`` is what AWS would have cost, None
-    where the machines do run there."""
+    where the machines do run there. ``notes`` are sentences about the books themselves, oldest first."""
 
     month: str
     place: str
@@ -110,6 +110,7 @@ class CostView(SumsView):
     exchange: ExchangeView
     rates: list[RateView]
     receipts: list[AnswerCostView]
+    notes: list[str]
 
 
 class StandingLineView(TypedDict):

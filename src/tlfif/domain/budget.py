@@ -16,6 +16,9 @@ HEADROOM_PERCENT = 25
 DRAIN_SECONDS = 60.0
 """How long a locked machine may still run: it drains, then ends."""
 
+REHEARSAL = " This is a rehearsal: nothing is charged."
+"""Behind every text of a budget that is held against what AWS would have cost."""
+
 
 class BudgetState(StrEnum):
     """Where the month stands."""
@@ -46,6 +49,14 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLock:
+    """A lock that holds: for how many seconds it has, and whether it is a rehearsal."""
+
+    seconds: float
+    as_if_aws: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """How much of the month's limit is left, in micro-dollars; ``limit`` and ``free`` None where there is no limit.
 
@@ -68,7 +79,7 @@ class Room:
 class Reservation:
     """What a start may cost until its first answer and its idle time-out are over, in micro-dollars, rounded up.
 
-    ``once`` is paid per start whatever it does; ``minimum`` fills up to 60 s.
+    ``once`` is paid per start whatever it does; ``minimum`` fills up to the least that a start with an answer costs.
     """
 
     boot: MicroUsd
@@ -139,16 +150,20 @@ def start_reservation(
     idle_seconds: float,
     answer_seconds: float,
     once_micros: MicroUsd = 0,
+    ending_seconds: float = 0.0,
 ) -> Reservation:
     """What must be free before a machine may start: boot, the whole idle time-out, the longest answer.
 
-    Each part is rounded up; together they are the 60-second minimum at least. ``once_micros`` is paid per start. Raises
-    ValueError for a time that is negative or no number.
+    Each part is rounded up; together they are at least boot and answer, or the 60-second minimum where that is more,
+    and ``ending_seconds``, what it takes to end a machine: with less the lock would come before the first answer.
+    ``once_micros`` is paid per start. Raises ValueError for a time that is negative or no number.
     """
     rate = rate_of(hourly)
     boot, idle, answer = (_upper_cost(rate, seconds) for seconds in (boot_seconds, idle_seconds, answer_seconds))
-    minimum = max(0, _upper_cost(rate, MINIMUM_MS / 1000) - boot - idle - answer)
-    return Reservation(boot=boot, idle=idle, answer=answer, once=once_micros, minimum=minimum)
+    least = _upper_cost(rate, max(MINIMUM_MS / 1000, boot_seconds + answer_seconds) + ending_seconds)
+    return Reservation(
+        boot=boot, idle=idle, answer=answer, once=once_micros, minimum=max(0, least - boot - idle - answer)
+    )
 
 
 def _upper_cost(rate: MicroUsd, seconds: float) -> MicroUsd:
@@ -172,13 +187,14 @@ def room_for_start(room: Room, reservation: Reservation) -> StartDecision:
 
 
 def no_room_for_answer(room: Room, waiting: int) -> StartDecision:
-    """The refusal of a prompt because those that wait already may use up what is free."""
+    """The refusal of a prompt because ``waiting`` others, which may wait already, can use up what is free."""
+    taken = "the prompts that are being answered" if waiting == 0 else f"the {waiting} prompts that may wait"
     return StartDecision(
         ok=False,
         code="budget_no_room",
         message=(
-            f"This prompt was not taken: {both(room.free or 0, room.rate)} are free of this month's budget, and the "
-            f"{waiting} prompts that may wait for that wait already. Send it again when they are answered, or raise "
+            f"This prompt was not taken: {both(room.free or 0, room.rate)} are free of this month's budget, and "
+            f"{taken} may use that up. Send it again when they are answered, or raise "
             f"the limit (./tlfif budget set AMOUNT).{_rehearsal(room)}"
         ),
     )
@@ -270,6 +286,15 @@ def locked_text(room: Room) -> str:
     )
 
 
+def queued_text(lock: BudgetLock) -> str:
+    """For the owner of a prompt that waited when the lock came: what happened and what to press."""
+    return (
+        "The month's budget is used up: this prompt was not answered. Raise the limit (./tlfif budget set AMOUNT) or "
+        "release the lock (./tlfif budget release), then send it again. ./tlfif cost shows the figures."
+        f"{REHEARSAL if lock.as_if_aws else ''}"
+    )
+
+
 def _standing_text(room: Room) -> str:
     if room.state is BudgetState.LOCKED:
         return locked_text(room)
@@ -291,7 +316,7 @@ def _no_room_text(room: Room, needed: Reservation, free: MicroUsd) -> str:
     if needed.once:
         parts += f", {_eur(needed.once, room.rate)} once per start"
     if needed.minimum:
-        parts += f", {_eur(needed.minimum, room.rate)} up to the minimum of a minute"
+        parts += f", {_eur(needed.minimum, room.rate)} up to the least that a start costs"
     return (
         f"The machine was not started: {both(free, room.rate)} are free of this month's budget, and a start needs "
         f"{both(needed.total, room.rate)}, without VAT ({parts}). Raise the limit (./tlfif budget set AMOUNT), allow "
@@ -301,7 +326,7 @@ def _no_room_text(room: Room, needed: Reservation, free: MicroUsd) -> str:
 
 
 def _rehearsal(room: Room) -> str:
-    return " This is a rehearsal: nothing is charged." if room.as_if_aws else ""
+    return REHEARSAL if room.as_if_aws else ""
 
 
 def both(micros: MicroUsd, rate: ExchangeRate) -> str:

@@ -44,12 +44,15 @@ class IdleAdvice:
     sentence: str
 
 
-def replay(answers: Iterable[PastAnswer], *, idle_ms: int, boot_ms: int, hourly: Hourly) -> tuple[MicroUsd, int, int]:
+def replay(
+    answers: Iterable[PastAnswer], *, idle_ms: int, boot_ms: int, hourly: Hourly, once: MicroUsd = 0
+) -> tuple[MicroUsd, int, int]:
     """Cost in micro-dollars, cold starts, milliseconds waited for boots, had ``idle_ms`` been the time-out.
 
     A prompt that finds no machine starts one, which is on from that moment until ``idle_ms`` after its last answer;
-    prompts that come meanwhile are answered at once, or when it is ready. Each run costs 60 seconds at least. The last
-    idle tail is counted whole. Prompts never wait for one another: answers are made at the same time.
+    prompts that come meanwhile are answered at once, or when it is ready. Each run costs 60 seconds at least, and
+    ``once`` micro-dollars beside its time. The last idle tail is counted whole. Prompts never wait for one another:
+    answers are made at the same time.
     """
     rate = rate_of(hourly)
     cost = cold_starts = waited = 0
@@ -66,10 +69,17 @@ def replay(answers: Iterable[PastAnswer], *, idle_ms: int, boot_ms: int, hourly:
         last_end = max(last_end, begin + max(0, answer.busy_ms))
     if cold_starts:
         cost += charge(rate, max(last_end + idle_ms - started, MINIMUM_MS))
-    return cost, cold_starts, waited
+    return cost + cold_starts * once, cold_starts, waited
 
 
-def advise(answers: Iterable[PastAnswer], *, boot_seconds: float, hourly: Hourly, present_minutes: float) -> IdleAdvice:
+def advise(
+    answers: Iterable[PastAnswer],
+    *,
+    boot_seconds: float,
+    hourly: Hourly,
+    present_minutes: float,
+    once: MicroUsd = 0,
+) -> IdleAdvice:
     """Every candidate and the present time-out replayed, and the one to recommend.
 
     Recommended is the smallest sum of cost and waiting, a minute of waiting for a machine to start being taken as
@@ -86,7 +96,7 @@ def advise(answers: Iterable[PastAnswer], *, boot_seconds: float, hourly: Hourly
             ),
         )
     options = tuple(
-        _option(past, minutes, boot_seconds, hourly) for minutes in sorted({*CANDIDATE_MINUTES, present_minutes})
+        _option(past, minutes, boot_seconds, hourly, once) for minutes in sorted({*CANDIDATE_MINUTES, present_minutes})
     )
     best = min(options, key=lambda option: (option.weighed, option.minutes))
     verdict = "keep it" if best.minutes == present_minutes else f"{_minutes(best.minutes)} would be better"
@@ -100,9 +110,9 @@ def advise(answers: Iterable[PastAnswer], *, boot_seconds: float, hourly: Hourly
     )
 
 
-def _option(past: list[PastAnswer], minutes: float, boot_seconds: float, hourly: Hourly) -> IdleOption:
+def _option(past: list[PastAnswer], minutes: float, boot_seconds: float, hourly: Hourly, once: MicroUsd) -> IdleOption:
     cost, cold_starts, waited = replay(
-        past, idle_ms=round(minutes * 60_000), boot_ms=round(boot_seconds * 1000), hourly=hourly
+        past, idle_ms=round(minutes * 60_000), boot_ms=round(boot_seconds * 1000), hourly=hourly, once=once
     )
     starts = "1 cold start" if cold_starts == 1 else f"{cold_starts} cold starts"
     return IdleOption(

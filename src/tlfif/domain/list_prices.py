@@ -1,14 +1,14 @@
 """The built-in price list: what the product counts with until AWS's own list was read once.
 
-Micro-dollars for one unit, on demand, Linux, USD without VAT. "facts" is the project's table of November 2026, made
-from stored copies of AWS's pages and public bills. A rate is ``verified`` where the facts call it found, or
+Micro-dollars for one unit, on demand, Linux, USD without VAT. The project's price notes are its table of November
+2026, made from stored copies of AWS's pages and public bills. A rate is ``verified`` where the notes call it found, or
 two public sources that were read agree; what stands in one table only, is derived or remembered is not.
 """
 
 from tlfif.domain.prices import Item, Price, PriceBook
 
 _US, _DE, _IE = "us-east-1", "eu-central-1", "eu-west-1"
-_FACTS = "facts, table (a)"
+_FACTS = "project's price notes"
 _FACTS_DAY = "2026-11-22"
 _TABLE = "github.com/tsaol/aws-gpu, made from instances.vantage.sh"
 _TABLE_DAY = "2026-01-21"
@@ -18,8 +18,8 @@ _READ_DAY = "2026-11-23"
 _MEMORY = "from memory, not verified"
 
 _INSTANCE_HOURS = (
-    ("g4dn.xlarge", _US, 526_000, f"facts, item 97; {_TABLE}", True),
-    ("g4dn.xlarge", _DE, 658_000, f"facts, item 97; {_TABLE}", True),
+    ("g4dn.xlarge", _US, 526_000, f"project's price notes, item 97; {_TABLE}", True),
+    ("g4dn.xlarge", _DE, 658_000, f"project's price notes, item 97; {_TABLE}", True),
     ("g4dn.xlarge", _IE, 587_000, f"{_TABLE}; {_TOOLS}", True),
     ("g5.xlarge", _US, 1_006_000, f"{_TABLE}; factualminds.com, June 2026", True),
     ("g5.xlarge", _DE, 1_258_000, f"{_TABLE}; {_TOOLS}", True),
@@ -48,7 +48,15 @@ _RATES: tuple[tuple[Item, str, str, int, str, str, bool], ...] = (
     (Item.S3_GB_MONTH, "GB-month", _US, 23_000, _TOOLS, _READ_DAY, True),
     (Item.S3_GB_MONTH, "GB-month", _DE, 24_500, _TOOLS, _READ_DAY, True),
     (Item.S3_GB_MONTH, "GB-month", _IE, 23_000, _TOOLS, _READ_DAY, True),
-    (Item.VOLUME_INIT_GB, "GB", _US, 3_600, "facts, item 41: AWS's example at 300 MB/s", _FACTS_DAY, True),
+    (
+        Item.VOLUME_INIT_GB,
+        "GB",
+        _US,
+        3_600,
+        "project's price notes, item 41: AWS's example at 300 MB/s",
+        _FACTS_DAY,
+        True,
+    ),
     (Item.VOLUME_INIT_GB, "GB", _DE, 3_600, "us-east-1's rate; this region's not found", _FACTS_DAY, False),
     (Item.VOLUME_INIT_GB, "GB", _IE, 3_600, "us-east-1's rate; this region's not found", _FACTS_DAY, False),
     (Item.NAT_HOUR, "hour", _US, 45_000, _FACTS, _FACTS_DAY, True),
@@ -67,11 +75,11 @@ _RATES: tuple[tuple[Item, str, str, int, str, str, bool], ...] = (
 
 _EVERYWHERE: tuple[tuple[Item, str, int, str, bool], ...] = (
     (Item.PUBLIC_IPV4_HOUR, "hour", 5_000, _FACTS, True),
-    (Item.COST_EXPLORER_REQUEST, "request", 10_000, "facts, item 56", True),
+    (Item.COST_EXPLORER_REQUEST, "request", 10_000, "project's price notes, item 56", True),
     (Item.SQS_MILLION, "million requests", 400_000, _MEMORY, False),
     (Item.API_MILLION, "million requests", 1_000_000, _MEMORY, False),
-    (Item.CONFIG_ITEM, "configuration item", 3_000, "facts, item 101", True),
-    (Item.CONFIG_EVALUATION, "rule evaluation", 1_000, "facts, item 101", True),
+    (Item.CONFIG_ITEM, "configuration item", 3_000, "project's price notes, item 101", True),
+    (Item.CONFIG_EVALUATION, "rule evaluation", 1_000, "project's price notes, item 101", True),
     (Item.KMS_KEY_MONTH, "key-month", 1_000_000, _FACTS, True),
     (Item.CERTIFICATE_MONTH, "month", 2_000_000, f"{_FACTS}: 1 to 3 USD, the domain {_MEMORY}", False),
     (Item.FREE_TIER, "month", 0, f"{_FACTS}: AWS's free amounts, partly {_MEMORY}", False),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tlfif.domain.budget import DRAIN_SECONDS
+from tlfif.domain.budget import DRAIN_SECONDS, REHEARSAL, BudgetLock, queued_text
 from tlfif.domain.jobs import QueueCounts
 from tlfif.domain.machine import ALIVE, STARTING, MachineRecord, MachineState
 from tlfif.domain.policy import MachinePolicy
@@ -29,8 +29,8 @@ class Observation:
     failed_starts: int = 0
     last_ended_at: float | None = None
     last_state: MachineState | None = None
-    budget_locked_seconds: float | None = None
-    """Since when the budget is locked; None while it is not."""
+    budget_lock: BudgetLock | None = None
+    """The budget's lock; None while there is none."""
 
 
 class ActionKind(StrEnum):
@@ -67,8 +67,8 @@ def _decide_off(seen: Observation, policy: MachinePolicy, now: float) -> tuple[A
     model = seen.counts.oldest_queued_model
     if model is None or seen.held:
         return ()
-    if seen.budget_locked_seconds is not None:
-        return (_refuse_for_budget(model),)
+    if seen.budget_lock is not None:
+        return (_refuse_for_budget(model, seen.budget_lock),)
     if seen.failed_starts >= policy.max_failed_starts:
         return (
             Action(
@@ -117,32 +117,25 @@ def _decide_running(seen: Observation, machine: MachineRecord, policy: MachinePo
     overdue = _must_end(seen, machine, policy, now)
     if overdue is not None:
         return (overdue,)
-    if seen.budget_locked_seconds is not None:
-        return _decide_locked(seen, machine, seen.budget_locked_seconds)
+    if seen.budget_lock is not None:
+        return _decide_locked(seen, machine, seen.budget_lock)
     return _model_change(seen, machine)
 
 
-def _decide_locked(seen: Observation, machine: MachineRecord, locked_seconds: float) -> tuple[Action, ...]:
+def _decide_locked(seen: Observation, machine: MachineRecord, lock: BudgetLock) -> tuple[Action, ...]:
     """What runs may finish within the time that the limit was reserved for; what waits is told at once."""
     model = seen.counts.oldest_queued_model
-    waiting = (_refuse_for_budget(model),) if model is not None else ()
-    if locked_seconds > DRAIN_SECONDS:
-        return (*waiting, Action(kind=ActionKind.TERMINATE, reason=BUDGET_REASON))
+    waiting = (_refuse_for_budget(model, lock),) if model is not None else ()
+    reason = BUDGET_REASON + (f".{REHEARSAL}" if lock.as_if_aws else "")
+    if lock.seconds > DRAIN_SECONDS:
+        return (*waiting, Action(kind=ActionKind.TERMINATE, reason=reason))
     if not machine.drain_requested:
-        return (*waiting, Action(kind=ActionKind.DRAIN, reason=BUDGET_REASON))
+        return (*waiting, Action(kind=ActionKind.DRAIN, reason=reason))
     return waiting
 
 
-def _refuse_for_budget(model: str) -> Action:
-    return Action(
-        kind=ActionKind.FAIL_QUEUED,
-        model=model,
-        code="budget_locked",
-        reason=(
-            "The month's budget is used up: this prompt was not answered. Raise the limit (./tlfif budget set AMOUNT) "
-            "or release the lock (./tlfif budget release), then send it again. ./tlfif cost shows the figures."
-        ),
-    )
+def _refuse_for_budget(model: str, lock: BudgetLock) -> Action:
+    return Action(kind=ActionKind.FAIL_QUEUED, model=model, code="budget_locked", reason=queued_text(lock))
 
 
 def _confirm(machine: MachineRecord, policy: MachinePolicy) -> Action:

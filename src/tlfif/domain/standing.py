@@ -48,7 +48,7 @@ def lean_items(
     kept_disk_gb: int = 0,
     stored_gb: int = 3,
 ) -> tuple[StandingItem, ...]:
-    """This design's idle month (facts, "Leanest design"), at the prices in force at ``at_ms``.
+    """This design's idle month (price notes, "Leanest design"), at the prices in force at ``at_ms``.
 
     ``kept_disk_gb`` 0 is variant A, where machines are terminated; 40 is variant B, where one is stopped and its disk
     kept. Sizes in GB. Raises ValueError for a size below zero, InvalidInputError ``region_unknown``.
@@ -71,7 +71,7 @@ def lean_items(
 
 
 def rql1_items(book: PriceBook, region: str, at_ms: int) -> Rql1Month:
-    """RQL 1 as written, its machine stopped all month (facts, table (a)), at the prices in force at ``at_ms``.
+    """RQL 1 as written, its machine stopped all month (price notes, table (a)), at the prices in force at ``at_ms``.
 
     Raises InvalidInputError ``region_unknown``.
     """

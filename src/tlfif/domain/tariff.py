@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tlfif.domain.ledger import MachineSpan, cost_between, rate_of
+from tlfif.domain.ledger import Hourly, MachineSpan, cost_between, rate_of
 from tlfif.domain.money import MicroUsd
 from tlfif.domain.prices import (
     DEFAULT_INSTANCE_TYPE,
@@ -35,13 +35,26 @@ class Tariff:
         """What each start costs beside its time: its disk is filled from the image."""
         return launch_cost(book, self.region, at_ms=at_ms)
 
+    def prices(self, book: PriceBook, *, at_ms: int) -> tuple[MicroUsd, MicroUsd]:
+        """:meth:`hourly` and :meth:`once` together."""
+        return self.hourly(book, at_ms=at_ms), self.once(book, at_ms=at_ms)
+
     def span_between(self, book: PriceBook, span: MachineSpan, from_ms: int, to_ms: int, now_ms: int) -> MicroUsd:
-        """The part of a run's cost in ``[from_ms, to_ms)``, at the prices of the run's start. What is paid once per
-        start belongs to the part that has the start; adjacent parts add up to the whole."""
-        cost = cost_between(span, self.hourly(book, at_ms=span.from_ms), from_ms, to_ms, now_ms)
-        started = from_ms <= span.from_ms < to_ms and now_ms >= span.from_ms
-        return cost + (self.once(book, at_ms=span.from_ms) if started else 0)
+        """The part of a run's cost in ``[from_ms, to_ms)``, at the prices of the run's start."""
+        hourly, once = self.prices(book, at_ms=span.from_ms)
+        return run_cost_between(span, hourly, once, from_ms, to_ms, now_ms)
 
     def standing(self, book: PriceBook, *, at_ms: int) -> tuple[StandingItem, ...]:
         """What costs money while nothing runs."""
         return lean_items(book, self.region, at_ms)
+
+
+def run_cost_between(
+    span: MachineSpan, hourly: Hourly, once: MicroUsd, from_ms: int, to_ms: int, now_ms: int
+) -> MicroUsd:
+    """The part of a run's cost in ``[from_ms, to_ms)``, with ``once`` paid per start.
+
+    That belongs to the part that has the start; adjacent parts add up to the whole.
+    """
+    started = from_ms <= span.from_ms < to_ms and now_ms >= span.from_ms
+    return cost_between(span, hourly, from_ms, to_ms, now_ms) + (once if started else 0)

@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from tlfif.domain.budget import Budget
 from tlfif.domain.ledger import MachineSpan
 
+MOST_NOTES = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
     """What changes seldom, in one look.
 
     ``revision`` rises with every change of a span. ``since_ms`` (epoch milliseconds) is when this ledger was begun:
-    standing costs count from then. ``reserved`` is what is set aside in micro-dollars, by machine.
+    standing costs count from then. ``reserved`` is what is set aside in micro-dollars, by machine. ``notes`` are
+    sentences for the owner about the book itself, oldest first.
     """
 
     revision: int
     since_ms: int
     budget: Budget
     reserved: dict[str, int]
+    notes: tuple[str, ...] = ()
 
 
 class Ledger(ABC):
@@ -73,8 +77,13 @@ class Ledger(ABC):
         """Free what was set aside for a machine."""
 
     @abstractmethod
-    async def set_budget(self, budget: Budget) -> None:
-        """Keep the budget."""
+    async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
+        """Keep the budget. With ``instead_of`` only where that is the present one, checked and written in one step;
+        False where it is not."""
+
+    @abstractmethod
+    async def add_note(self, note: str) -> None:
+        """Keep a sentence for the owner; the newest :data:`MOST_NOTES` stay."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tlfif.domain.budget import Budget
 from tlfif.domain.ledger import MachineSpan, closed, corrected, ready
-from tlfif.ports.ledger import Ledger, LedgerState
+from tlfif.ports.ledger import MOST_NOTES, Ledger, LedgerState
 
 
 class MemoryLedger(Ledger):
@@ -16,11 +16,16 @@ class MemoryLedger(Ledger):
         self._spans: dict[str, tuple[int, MachineSpan]] = {}
         self._reserved: dict[str, int] = {}
         self._budget = Budget()
+        self._notes: tuple[str, ...] = ()
 
     async def state(self) -> LedgerState:
         """See :meth:`Ledger.state`."""
         return LedgerState(
-            revision=self._revision, since_ms=self._since_ms, budget=self._budget, reserved=dict(self._reserved)
+            revision=self._revision,
+            since_ms=self._since_ms,
+            budget=self._budget,
+            reserved=dict(self._reserved),
+            notes=self._notes,
         )
 
     async def open_span(self, span: MachineSpan) -> None:
@@ -74,9 +79,16 @@ class MemoryLedger(Ledger):
         """See :meth:`Ledger.release`."""
         self._reserved.pop(machine_id, None)
 
-    async def set_budget(self, budget: Budget) -> None:
+    async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
         """See :meth:`Ledger.set_budget`."""
+        if instead_of is not None and instead_of != self._budget:
+            return False
         self._budget = budget
+        return True
+
+    async def add_note(self, note: str) -> None:
+        """See :meth:`Ledger.add_note`."""
+        self._notes = (*self._notes, note)[-MOST_NOTES:]
 
     async def close(self) -> None:
         """See :meth:`Ledger.close`."""

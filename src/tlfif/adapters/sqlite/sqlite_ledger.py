@@ -1,17 +1,25 @@
 """The ledger in the SQLite file of the embedded home."""
 
+import asyncio
 import json
+import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import astuple, fields
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from tlfif.adapters.sqlite.database import Database
+from tlfif.adapters.sqlite.wal_tail import TornWrite, torn_write, wal_file
 from tlfif.domain.billing_month import Month
 from tlfif.domain.budget import Budget
+from tlfif.domain.errors import StorageError
 from tlfif.domain.ledger import MachineSpan, closed, corrected, ready
-from tlfif.ports.ledger import Ledger, LedgerState
+from tlfif.ports.ledger import MOST_NOTES, Ledger, LedgerState
+
+log = logging.getLogger(__name__)
 
 _COLUMNS = tuple(f.name for f in fields(MachineSpan))
 # Column names are the span's own field names, so nothing from outside gets into these.
@@ -22,6 +30,11 @@ _REPLACE = (
 )
 _BUDGET = "budget"
 _SINCE = "ledger_since_ms"
+_NOTES = "ledger_notes"
+TORN_NOTE = (
+    "{day}: the last write to the book was cut off, by a crash or a power cut, and was not kept. "
+    "Nothing before it is lost, and there is nothing to do."
+)
 
 
 class SqliteLedger(Ledger):
@@ -104,10 +117,46 @@ class SqliteLedger(Ledger):
         """See :meth:`Ledger.release`."""
         await self._database.write(lambda c, _: _release(c, machine_id), durable=True)
 
-    async def set_budget(self, budget: Budget) -> None:
+    async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
         """See :meth:`Ledger.set_budget`."""
-        body = _budget_body(budget)
-        await self._database.write(lambda c, _: _keep_document(c, _BUDGET, body), durable=True)
+
+        def work(connection: sqlite3.Connection, _: set[str]) -> bool:
+            if instead_of is not None and _present_budget(_documents(connection)) != instead_of:
+                return False
+            _keep_document(connection, _BUDGET, _budget_body(budget))
+            return True
+
+        return await self._database.write(work, durable=True)
+
+    async def add_note(self, note: str) -> None:
+        """See :meth:`Ledger.add_note`."""
+        await self._database.write(lambda c, _: _add_note(c, note), durable=True)
+
+    async def report_torn_write(self, path: Path, *, day: str) -> TornWrite | None:
+        """Note it where the last write to the file at ``path`` was cut off; ``day`` is the present UTC date.
+
+        To be called once, before anything else is written. Where the note cannot be kept (a full disk), the server's
+        log alone has it: that is no reason not to open.
+        """
+        if not wal_file(path).exists():
+            return None
+
+        def work(connection: sqlite3.Connection, _: set[str]) -> TornWrite | None:
+            # Looked at under the write lock, so that another process's write under way is not taken for a torn one.
+            torn = torn_write(path)
+            if torn is not None:
+                log.warning("ledger: the last write was cut off at byte %d of %d; nothing before it is lost", *torn)
+                _add_note(connection, TORN_NOTE.format(day=day))
+            return torn
+
+        try:
+            torn = await self._database.write(work, durable=True)
+        except StorageError as error:
+            log.warning("ledger: could not note how the last write ended: %s", error.message)
+            return None
+        if torn is not None:
+            await asyncio.to_thread(_put_away_log, path)
+        return torn
 
     async def close(self) -> None:
         """See :meth:`Ledger.close`."""
@@ -120,16 +169,16 @@ class SqliteLedger(Ledger):
 
 
 def _state(connection: sqlite3.Connection) -> LedgerState | None:
-    since = _document(connection, _SINCE)
-    if since is None:
+    documents = _documents(connection)
+    if _SINCE not in documents:
         return None
     (revision,) = connection.execute("SELECT COALESCE(MAX(revision), 0) FROM machine_spans").fetchone()
-    body = _document(connection, _BUDGET)
     return LedgerState(
         revision=revision,
-        since_ms=since,
-        budget=Budget() if body is None else _budget(body),
+        since_ms=documents[_SINCE],
+        budget=_present_budget(documents),
         reserved=dict(connection.execute("SELECT machine_id, micros FROM reservations").fetchall()),
+        notes=tuple(documents.get(_NOTES, ())),
     )
 
 
@@ -158,9 +207,25 @@ def _release(connection: sqlite3.Connection, machine_id: str) -> None:
     connection.execute("DELETE FROM reservations WHERE machine_id = ?", (machine_id,))
 
 
-def _document(connection: sqlite3.Connection, name: str) -> Any:
-    row = connection.execute("SELECT body FROM documents WHERE name = ?", (name,)).fetchone()
-    return None if row is None else json.loads(row[0])
+def _documents(connection: sqlite3.Connection) -> dict[str, Any]:
+    rows = connection.execute("SELECT name, body FROM documents WHERE name IN (?, ?, ?)", (_BUDGET, _SINCE, _NOTES))
+    return {name: json.loads(body) for name, body in rows}
+
+
+def _present_budget(documents: dict[str, Any]) -> Budget:
+    return _budget(documents[_BUDGET]) if _BUDGET in documents else Budget()
+
+
+def _add_note(connection: sqlite3.Connection, note: str) -> None:
+    notes = _documents(connection).get(_NOTES, [])
+    _keep_document(connection, _NOTES, [*notes, note][-MOST_NOTES:])
+
+
+def _put_away_log(path: Path) -> None:
+    """Write the log back and empty it, so that what was cut off is not found again. Where another process still reads
+    from it, that is left for the next time."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=1.0)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _keep_document(connection: sqlite3.Connection, name: str, body: object, *, new: bool = False) -> None:

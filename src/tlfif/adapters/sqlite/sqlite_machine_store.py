@@ -24,6 +24,7 @@ _COLUMNS = tuple(f.name for f in fields(MachineRecord))
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM machines"  # noqa: S608  # our own column names
 _INSERT = f"INSERT INTO machines ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # the same
 _UPDATE = f"UPDATE machines SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = ?"  # noqa: S608  # the same
+_SELECT_PHASES = "SELECT m.id, t.phase, t.seconds FROM machines m JOIN phase_timings t ON t.machine = m.position"
 _ENOUGH_FOR_A_ROW_OF_FAILURES = 50
 
 _IDLE_TIMEOUT = "idle_timeout_seconds"
@@ -214,12 +215,9 @@ def _timings(connection: sqlite3.Connection, model: str, image: str, limit: int)
 
 def _phases(connection: sqlite3.Connection, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
     found: dict[str, list[PhaseTiming]] = {machine_id: [] for machine_id in machine_ids}
-    rows = connection.execute(
-        "SELECT m.id, t.phase, t.seconds FROM machines m JOIN phase_timings t ON t.machine = m.position "
-        f"WHERE m.id IN ({', '.join('?' * len(found))}) ORDER BY t.position",  # noqa: S608  # only question marks
-        tuple(found),
-    )
-    for machine_id, phase, seconds in rows:
+    places = ", ".join("?" * len(found))
+    select = f"{_SELECT_PHASES} WHERE m.id IN ({places}) ORDER BY t.position"
+    for machine_id, phase, seconds in connection.execute(select, tuple(found)):
         found[machine_id].append(PhaseTiming(phase=Phase(phase), seconds=seconds))
     return found
 

@@ -105,6 +105,7 @@ async def advice_view(container: Container, tariff: Tariff) -> AdviceView:
         past,
         boot_seconds=estimate_ready_seconds(phase=None, elapsed=0.0, history=timings),
         hourly=tariff.hourly(await money.pricing.book(), at_ms=money.accounts.now_ms()),
+        once=tariff.once(await money.pricing.book(), at_ms=money.accounts.now_ms()),
         present_minutes=(situation.idle_timeout_seconds or container.machine_policy.idle_timeout_seconds) / 60,
     )
     return AdviceView(

@@ -1,0 +1,173 @@
+"""``tlfif budget``: the monthly limit that holds, a rehearsal of it, and its lock."""
+
+import argparse
+import asyncio
+
+from tlfif.cli.arguments import add_json
+from tlfif.cli.console import Console
+from tlfif.cli.cost_wording import eur, limit_eur
+from tlfif.cli.desk import open_client
+from tlfif.cli.exit_codes import DONE
+from tlfif.cli.tables import columns, paragraph
+from tlfif.client.cost_wire import BudgetView, CostView
+from tlfif.domain.budget_limit import DEFAULT_LIMIT_EUR, MAX_LIMIT_EUR, MIN_LIMIT_EUR, check_limit
+
+NO_LIMIT = "none"
+REHEARSAL = "This is a rehearsal against AWS's prices: nothing is charged."
+
+AMOUNT_HELP = f"EUR per month without VAT, {MIN_LIMIT_EUR} to {MAX_LIMIT_EUR:,}, such as 20; “{NO_LIMIT}” removes it"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    parser.epilog = (
+        "At the limit the machine is ended and nothing starts until you raise the limit, release the lock, or the "
+        "month is over. Warnings come at 50 and 80 %. This computer costs nothing, so here a limit on real money is "
+        "never reached; --as-if-aws rehearses it."
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
+    show = actions.add_parser("show", help="the limit, what is spent and what is free")
+    add_json(show)
+    setting = actions.add_parser(
+        "set", help=f"set the limit per month (it begins as {DEFAULT_LIMIT_EUR} EUR)", description="Set the limit."
+    )
+    setting.add_argument("amount", metavar="AMOUNT", help=AMOUNT_HELP)
+    setting.add_argument(
+        "--as-if-aws",
+        action="store_true",
+        help="a rehearsal: hold the limit against what AWS would have cost; nothing is charged",
+    )
+    add_json(setting)
+    release = actions.add_parser(
+        "release",
+        help="open the lock for the rest of this month",
+        description="Open the lock for the rest of this month. The limit stays; the next lock comes when a quarter of "
+        "it more is spent, or what one start needs where that is more.",
+    )
+    add_json(release)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """One of the actions."""
+    if args.action == "show":
+        return asyncio.run(_show(console, as_json=args.json))
+    if args.action == "set":
+        limit = None if args.amount.strip().lower() == NO_LIMIT else str(check_limit(args.amount))
+        return asyncio.run(_set(limit, console, as_if_aws=args.as_if_aws, as_json=args.json))
+    return asyncio.run(_release(console, as_json=args.json))
+
+
+async def _show(console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        cost = await client.cost()
+    if as_json:
+        console.json(cost["budget"])
+    else:
+        console.line(budget_report(cost))
+    return DONE
+
+
+async def _set(limit: str | None, console: Console, *, as_if_aws: bool, as_json: bool) -> int:
+    async with open_client() as client:
+        before = await client.cost()
+        after = await client.set_budget(limit, as_if_aws=as_if_aws)
+    if as_json:
+        console.json(after)
+    else:
+        console.line(set_text(before, after))
+    return DONE
+
+
+async def _release(console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        before = (await client.cost())["budget"]
+        after = await client.release_budget()
+    if as_json:
+        console.json(after)
+    else:
+        console.line(release_text(before, after))
+    return DONE
+
+
+def budget_report(cost: CostView) -> str:
+    """The budget for a person: where the month stands, the figures, what can be pressed."""
+    budget = cost["budget"]
+    counted = "counts what AWS would have cost" if budget["as_if_aws"] else "counts real money only"
+    limit = budget["limit_eur"]
+    rows = [("Limit per month", "none", "") if limit is None else ("Limit per month", limit_eur(limit), counted)]
+    if budget["extra_eur"]:
+        rows.append(("Released on top", eur(budget["extra_eur"]), "this month only"))
+    rows.append(("Spent", eur(budget["spent_eur"]), cost["month"]))
+    if limit is not None:
+        free = budget["free_eur"]
+        rows.append(("Set aside", eur(budget["committed_eur"]), "for a machine that runs"))
+        rows.append(("Free", eur(free or 0), ""))
+        rows.append(("One start needs", eur(budget["start_eur"]), "boot, idle time-out and the longest answer"))
+    state = _STATES.get(budget["state"], budget["state"])
+    press = "./tlfif budget release   or   " if budget["state"] == "locked" else ""
+    lines = [
+        f"{_rehearsal_title(budget)}Budget of {cost['month']}, {cost['vat']}: {state}",
+        "",
+        *columns(rows, right=(1,), indent="  "),
+        "",
+        paragraph(budget["sentence"]),
+        *_real_here(cost, budget),
+        f"To change it: {press}./tlfif budget set AMOUNT",
+    ]
+    return "\n".join(lines)
+
+
+_STATES = {
+    "none": "no limit",
+    "open": "open",
+    "warn_50": "open, more than half is spent",
+    "warn_80": "open, more than 80 % is spent",
+    "locked": "locked",
+}
+
+
+def _rehearsal_title(budget: BudgetView) -> str:
+    return "Rehearsal. " if budget["as_if_aws"] else ""
+
+
+def _real_here(cost: CostView, budget: BudgetView) -> list[str]:
+    """On the owner's own computer a limit on real money is never reached; without a word it would look broken."""
+    if cost["as_if_aws"] is None or budget["as_if_aws"] or budget["limit_eur"] is None:
+        return []
+    return [
+        f"{cost['place'].capitalize()} costs nothing, so this limit is not reached here. To rehearse it:",
+        "./tlfif budget set 0.05 --as-if-aws",
+    ]
+
+
+def set_text(before: CostView, after: BudgetView) -> str:
+    """What was set, what that means now, and that a rehearsal is one, or is over."""
+    limit = after["limit_eur"]
+    lines = []
+    if limit is None:
+        lines.append("There is no limit any more: nothing will stop the spending but the machine's own time-outs.")
+    else:
+        counted = "what AWS would have cost" if after["as_if_aws"] else "real money"
+        lines.append(f"The limit is now {limit_eur(limit)} per month, without VAT, held against {counted}.")
+    if before["budget"]["as_if_aws"] and not after["as_if_aws"]:
+        lines.append("The rehearsal is over.")
+    if after["as_if_aws"] and limit is None:
+        lines.append(REHEARSAL)
+    lines.append(paragraph(after["sentence"]))
+    lines += _real_here(before, after)
+    if limit is not None and after["as_if_aws"]:
+        lines.append("To end the rehearsal: ./tlfif budget set 20")
+    return "\n".join(lines)
+
+
+def release_text(before: BudgetView, after: BudgetView) -> str:
+    """Whether there was a lock to release, and how far the month may go now."""
+    if before == after or (before["state"], before["extra_eur"]) == (after["state"], after["extra_eur"]):
+        lines = ["There was no lock to release; nothing was changed."]
+    else:
+        mark = (after["limit_eur"] or 0) + after["extra_eur"]
+        lines = [
+            f"The lock is released for the rest of this month. The next one comes at {limit_eur(mark)}, without VAT; "
+            f"next month the limit is {limit_eur(after['limit_eur'] or 0)} again.",
+        ]
+    return "\n".join([*(paragraph(line) for line in lines), paragraph(after["sentence"])])

@@ -1,0 +1,290 @@
+"""The meter against the machines' own story: exact, whoever watches, dies or comes back."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.builders import a_machine, a_new_job
+from tests.fakes.clock import START
+from tests.fakes.machine_host import FakeMachineHost, Obedience
+from tests.money_world import AWS, MoneyWorld
+from tlfif.application.meter import UNCLAIMED_SECONDS
+from tlfif.domain.errors import MachineError
+from tlfif.domain.ledger import MachineSpan
+from tlfif.domain.list_prices import LIST_PRICES
+from tlfif.domain.machine import MachineRecord, MachineState
+
+T0 = int(START * 1000)
+RATE = AWS.hourly(LIST_PRICES, at_ms=T0)
+ONCE = AWS.once(LIST_PRICES, at_ms=T0)
+
+
+def a_span(machine_id: str, from_s: float, ready_s: float | None, to_s: float | None) -> MachineSpan:
+    """A run; seconds since the test's beginning."""
+
+    def ms(seconds: float | None) -> int | None:
+        return None if seconds is None else int((START + seconds) * 1000)
+
+    return MachineSpan(
+        machine_id=machine_id,
+        instance_type=AWS.instance_type,
+        region=AWS.region,
+        from_ms=ms(from_s) or 0,
+        ready_ms=ms(ready_s),
+        to_ms=ms(to_s),
+    )
+
+
+async def spans(world: MoneyWorld) -> list[MachineSpan]:
+    return sorted((span for _, span in await world.book.spans_after(0, from_ms=0)), key=lambda span: span.from_ms)
+
+
+async def machine_cost(world: MoneyWorld) -> int:
+    return (await world.money.accounts.sums(AWS)).machines
+
+
+async def test_a_whole_life_is_metered_to_the_millisecond() -> None:
+    world = MoneyWorld()
+    await world.submit()
+    record = await world.ready(2.5)
+    await world.answer(0.25)
+    await world.ticks(100)
+    running = a_span(record.id, 0, 2.5, None)
+    assert await spans(world) == [running]
+    assert await machine_cost(world) == RATE * 102_750 // 3_600_000 + ONCE
+    world.host.machines[0].exists = False
+    await world.tick()
+    assert await spans(world) == [a_span(record.id, 0, 2.5, 102.75)]
+    await world.ticks(500)
+    assert await machine_cost(world) == RATE * 102_750 // 3_600_000 + ONCE
+    assert (await world.book.state()).reserved == {}
+
+
+async def test_a_machine_that_dies_at_once_costs_a_minute_and_its_start() -> None:
+    world = MoneyWorld()
+    await world.submit()
+    await world.tick()
+    world.host.machines[0].exists = False
+    world.clock.advance(1.5)
+    await world.tick()
+    (span,) = await spans(world)
+    assert (span.from_ms, span.to_ms, span.ready_ms) == (T0, T0 + 1500, None)
+    assert await machine_cost(world) == RATE // 60 + ONCE
+
+
+async def test_a_machine_that_a_person_started_and_that_died_before_any_tick_is_metered() -> None:
+    world = MoneyWorld()
+    await world.machines.create_intent(a_machine("m1", created_at=world.clock.now()))
+    await world.machines.commit_launch("m1", handle="gone already")
+    world.clock.advance(4.0)
+    await world.tick()
+    assert await spans(world) == [a_span("m1", 0, None, 4)]
+
+
+async def test_a_start_that_fails_before_a_handle_costs_nothing_and_frees_what_it_set_aside() -> None:
+    host = FakeMachineHost(refusals=[MachineError("no", code="no_capacity")])
+    world = MoneyWorld(host=host)
+    await world.submit()
+    await world.tick()
+    assert await spans(world) == []
+    assert (await world.book.state()).reserved == {}
+    world.clock.advance(200)
+    await world.tick()
+    (span,) = await spans(world)
+    assert list((await world.book.state()).reserved) == [span.machine_id]
+
+
+async def test_the_server_is_gone_for_hours_and_the_machine_ended_meanwhile() -> None:
+    world = MoneyWorld()
+    await world.submit()
+    record = await world.ready(3)
+    await world.answer(1)
+    await world.ticks(16)  # the last heartbeat comes 20 s after the start
+    world.host.machines[0].exists = False
+    world.clock.advance(5 * 3600)
+    world.plane = world.another_plane()
+    assert await machine_cost(world) == RATE // 60 + ONCE
+    await world.tick()
+    assert await spans(world) == [a_span(record.id, 0, 3, 22)]
+
+
+async def test_the_server_is_gone_for_hours_and_the_machine_ran_on() -> None:
+    world = MoneyWorld()
+    await world.submit()
+    record = await world.ready(3)
+    await world.answer(1)
+    world.clock.advance(3600)
+    await world.beat()
+    world.plane = world.another_plane()
+    await world.ticks(10)
+    assert await spans(world) == [a_span(record.id, 0, 3, None)]
+    assert await machine_cost(world) == RATE * 3_614_000 // 3_600_000 + ONCE
+
+
+async def test_the_server_is_gone_right_after_the_launch_and_there_was_no_sign_of_life() -> None:
+    world = MoneyWorld()
+    await world.submit()
+    await world.tick()
+    world.host.machines[0].exists = False
+    world.clock.advance(7200)
+    world.plane = world.another_plane()
+    await world.tick()
+    (span,) = await spans(world)
+    assert span.to_ms == T0 + int(world.policy.launch_limit_seconds * 1000)
+
+
+async def test_a_silent_machine_that_is_watched_is_paid_for_until_it_is_gone() -> None:
+    world = MoneyWorld(host=FakeMachineHost(obedience=Obedience.DEAF))
+    await world.submit()
+    record = await world.ready(3)
+    await world.answer(1)
+    for _ in range(80):  # no heartbeat any more; force ends it after a minute
+        world.clock.advance(1)
+        await world.tick()
+    ended = await world.record(world.host.machines[0])
+    assert ended.ended_at is not None
+    assert ended.ended_at >= START + 60
+    assert await spans(world) == [a_span(record.id, 0, 3, ended.ended_at - START)]
+
+
+async def test_a_restart_while_a_machine_runs_changes_nothing() -> None:
+    world = MoneyWorld()
+    await world.submit()
+    record = await world.ready(3)
+    for _ in range(5):
+        world.plane = world.another_plane()
+        await world.ticks(3)
+    assert await spans(world) == [a_span(record.id, 0, 3, None)]
+
+
+async def test_a_router_that_looks_late_does_not_close_the_run_of_a_machine_that_another_one_launched() -> None:
+    """It has read that there is no machine; meanwhile another control plane launches one."""
+    world = MoneyWorld()
+    late = world.another_plane()
+    await world.submit()
+    await world.tick()
+    meter = late.router.meter
+    assert meter is not None
+    await meter.observe(None)
+    (span,) = await spans(world)
+    assert span.to_ms is None
+    assert list((await world.book.state()).reserved) == [span.machine_id]
+
+
+async def test_what_is_set_aside_for_a_start_under_way_is_left_alone_for_a_while() -> None:
+    world = MoneyWorld()
+    await world.book.reserve("m9", micros=5, room_micros=None)
+    await world.tick()
+    assert (await world.book.state()).reserved == {"m9": 5}
+    world.clock.advance(UNCLAIMED_SECONDS)
+    await world.tick()
+    assert (await world.book.state()).reserved == {}
+
+
+async def test_machines_from_before_the_ledger_are_not_billed() -> None:
+    world = MoneyWorld()
+    await world.machines.create_intent(a_machine("old", created_at=START - 500))
+    await world.machines.commit_launch("old", handle="h")
+    await world.machines.mark_ended("old", state=MachineState.OFF, reason="", now=START - 400)
+    await world.tick()
+    assert await spans(world) == []
+
+
+async def test_a_run_whose_record_is_gone_is_closed_and_never_longer_than_a_machine_may_run() -> None:
+    world = MoneyWorld()
+    await world.book.open_span(a_span("unknown", 0, None, None))
+    world.clock.advance(30 * 86400)
+    await world.tick()
+    (span,) = await spans(world)
+    longest = world.policy.max_run_seconds + world.policy.drain_limit_seconds
+    assert span.to_ms == T0 + int(longest * 1000)
+
+
+class DiedError(BaseException):
+    """The control plane's process ends here, whatever it was doing."""
+
+
+class Mortal:
+    """Ends the process at a step, before or after it is done."""
+
+    def __init__(self, at: int, *, after: bool) -> None:
+        self.left, self.after, self.died = at, after, False
+
+    def wrap(self, part: Any) -> Any:
+        life = self
+
+        class Wrapped:
+            def __getattr__(self, name: str) -> Any:
+                method = getattr(part, name)
+
+                async def step(*args: Any, **kwargs: Any) -> Any:
+                    return await life.step(lambda: method(*args, **kwargs))
+
+                return step
+
+        return Wrapped()
+
+    async def step(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            self.died = True
+            raise DiedError
+        result = await call()
+        if self.left == 0:
+            self.died = True
+            raise DiedError
+        return result
+
+
+async def live(world: MoneyWorld, mortal: Mortal) -> None:
+    """Two machines' lives, the second after a failed start, under a control plane that dies once and comes back."""
+    world.plane = world.another_plane(mortal.wrap)
+    await world.jobs.submit(a_new_job("job_1", wait_seconds=3600), now=world.clock.now(), max_queued=10)
+    for second in range(420):
+        if second == 200:
+            await world.jobs.submit(a_new_job("job_2", wait_seconds=3600), now=world.clock.now(), max_queued=10)
+        if second in {60, 330}:
+            for machine in world.host.existing:
+                machine.exists = False
+        record = await world.machines.active()
+        old_enough = record is not None and world.clock.now() - record.created_at >= 5
+        await world.beat(MachineState.READY if old_enough else MachineState.LOADING)
+        if old_enough:
+            await world.answer(0)
+        try:
+            await world.tick()
+        except DiedError:
+            world.plane = world.another_plane()
+        world.clock.advance(1)
+    for _ in range(30):
+        await world.tick()
+        world.clock.advance(1)
+
+
+def expected(record: MachineRecord) -> tuple[str, int, int | None, int | None]:
+    def ms(at: float | None) -> int | None:
+        return None if at is None else int(at * 1000)
+
+    return record.id, int(record.created_at * 1000), ms(record.ready_at), ms(record.ended_at)
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_control_plane_that_dies_at_any_step_leaves_the_same_ledger(after: bool) -> None:
+    at, died = 0, True
+    while died:
+        at = 1 + int(at * 1.3)  # every step at first, then wider: the story repeats each second
+        world = MoneyWorld(host=FakeMachineHost(refusals=[None, MachineError("no", code="no_capacity"), None]))
+        await world.limit("20")
+        mortal = Mortal(at, after=after)
+        await live(world, mortal)
+        died = mortal.died
+        launched = [r for r in reversed(await world.machines.history(limit=100)) if r.handle is not None]
+        found = [(s.machine_id, s.from_ms, s.ready_ms, s.to_ms) for s in await spans(world)]
+        assert found == [expected(record) for record in launched], at
+        assert len(launched) >= 2
+        assert (await world.book.state()).reserved == {}, at
+        cost = sum(
+            ONCE + max(RATE // 60, RATE * (to - from_) // 3_600_000) for _, from_, _, to in found if to is not None
+        )
+        assert await machine_cost(world) == cost, at
