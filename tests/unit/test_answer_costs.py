@@ -137,7 +137,17 @@ async def test_a_new_answer_is_in_at_once_where_that_is_cheap() -> None:
     assert counting.asked == 2
 
 
-async def test_shares_that_take_long_are_kept_for_two_hundred_times_as_long() -> None:
+async def test_few_shares_are_computed_anew_however_slow_the_computer_is() -> None:
+    world, counting, jobs = await counted(0.1)
+    await cost(world, jobs[0])
+    new = (await world.submit("new")).job.id
+    await world.answer(1)
+    assert (await cost(world, new)).total > 0
+    assert counting.asked == 2
+
+
+async def test_shares_that_take_long_are_kept_for_two_hundred_times_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tlfif.application.answer_costs.FEW_ANSWERS", 0)
     world, counting, jobs = await counted(0.1)
     before = await cost(world, jobs[0])
     new = (await world.submit("new")).job.id

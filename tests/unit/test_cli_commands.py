@@ -264,9 +264,19 @@ def test_every_fault_of_a_command_is_a_sentence_and_a_code(
 
 
 def test_the_window_opens_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    window, entry = ModuleType("tlfif.gui"), ModuleType("tlfif.gui.main")
-    entry.main = lambda: 7  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tlfif.gui", window)
+    entry = ModuleType("tlfif.gui.main")
+    entry.why_not = lambda: ""  # type: ignore[attr-defined]
+    entry.open_window = lambda home: 7  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tlfif.gui.main", entry)
-    monkeypatch.setattr(main, "find_spec", lambda name: object())
     assert main.main([]) == 7
+    assert main.main(["gui"]) == 7
+
+
+def test_it_says_why_no_window_opens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = ModuleType("tlfif.gui.main")
+    entry.why_not = lambda: "There is no screen here."  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tlfif.gui.main", entry)
+    assert main.main([]) == 0
+    assert "tlfif ask" in capsys.readouterr().out
+    assert main.main(["gui"]) == 5
+    assert "There is no screen here." in capsys.readouterr().err

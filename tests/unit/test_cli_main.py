@@ -52,7 +52,8 @@ def test_help_names_what_only_a_checkout_has(
     assert not {"test", "bench"} & {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.split()}
 
 
-def test_alone_it_says_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
+def test_alone_it_says_what_to_type(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tlfif.gui.main.why_not", lambda: "There is no screen here.")
     assert main([]) == 0
     assert 'tlfif ask "What is a cloud computer?"' in capsys.readouterr().out
 
@@ -69,6 +70,7 @@ def test_alone_it_says_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
         (["chat", "--seed", "x"], "seed_out_of_range"),
         (["machine"], "usage"),
         (["machine", "idle-timeout", "0"], "idle_timeout_out_of_range"),
+        (["machine", "history", "--limit", "0"], "limit_out_of_range"),
         (["machine", "start", "--model", "gpt-9"], "unknown_model"),
         (["jobs", "list", "--limit", "0"], "limit_out_of_range"),
         (["jobs", "show", "../x"], "job_not_found"),
@@ -76,6 +78,12 @@ def test_alone_it_says_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
         (["model", "verify", "file:a.gguf"], "model_file_invalid"),
         (["ask", "hi", "--model", "file:"], "model_file_invalid"),
         (["serve", "--port", "0"], "port_out_of_range"),
+        (["cost", "--region", "mars"], "region_unknown"),
+        (["cost", "--type", "t2"], "instance_type_unknown"),
+        (["cost", "--plot", "a.pdf"], "plot_path_invalid"),
+        (["cost", "prize"], "usage"),
+        (["budget", "set", "0"], "budget_invalid"),
+        (["budget", "set"], "usage"),
     ],
 )
 def test_bad_input_ends_at_the_desk(argv: list[str], code: str, capsys: pytest.CaptureFixture[str]) -> None:

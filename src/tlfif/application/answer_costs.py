@@ -22,6 +22,8 @@ MOST_ANSWERS = 20_000
 """On one machine: more than four hours, its maximum, can hold."""
 REMEMBERED = 256
 """Machines whose shares are kept."""
+FEW_ANSWERS = 200
+"""So few are shared out in some milliseconds, however slow the computer is."""
 CHEAP_SECONDS = 0.005
 """Shares that were computed in less are computed again for each answer that is new."""
 KEPT_FACTOR = 200
@@ -116,7 +118,7 @@ class AnswerCosts:
         key, book, begun = (span, tariff, idle_seconds), await self._pricing.book(), self._clock.monotonic()
         kept = self._running.get(key)
         if kept is not None and kept.book is book and begun < kept.until:
-            cheap = (kept.until - begun) <= CHEAP_SECONDS * KEPT_FACTOR
+            cheap = len(kept.ended) <= FEW_ANSWERS or (kept.until - begun) <= CHEAP_SECONDS * KEPT_FACTOR
             if not cheap or (job.id in kept.ended and kept.ended[job.id] == job.finished_at):
                 return kept.shares
         times = await self._jobs.answer_times(limit=MOST_ANSWERS, machine_id=span.machine_id)

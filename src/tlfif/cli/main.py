@@ -5,7 +5,6 @@ Nothing is imported before it is needed: ``--version`` and ``--help`` must answe
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tlfif import __version__
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from tlfif.cli.console import Console
 
 COMMANDS = {
+    "gui": "open the window",
     "ask": "ask the model and read the answer as it comes",
     "chat": "keep a conversation with the model",
     "machine": "see, start or stop the machine",
@@ -65,9 +65,10 @@ def checkout_commands() -> dict[str, str]:
 
 
 def _no_command() -> int:
-    if find_spec("tlfif.gui") is not None:
-        return int(import_module("tlfif.gui.main").main())
-    print(INTRODUCTION + "\nAll commands: tlfif --help")
+    reason = str(import_module("tlfif.gui.main").why_not())  # by name: the layers keep window and commands apart
+    if not reason:
+        return _run("gui", [])
+    print(f"{INTRODUCTION}\nAll commands: tlfif --help\nWhy no window opens here: tlfif gui")
     return 0
 
 

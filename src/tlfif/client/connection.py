@@ -28,22 +28,27 @@ class Connection:
         self._locator = locator
         self.sleep = sleep
         self._http: httpx2.AsyncClient | None = None
+        self._opening = asyncio.Lock()
 
     async def open(self) -> "httpx2.AsyncClient":
         """Find or start the server. Raises NotReachableError."""
-        if self._http is None:
-            # Another thread, because the import and the server's start each take a while and need not queue.
-            loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, "httpx2"))
-            endpoint = await self._locator.ensure()
-            await loading
-            self._http = _http_client(endpoint)
-        return self._http
+        if self._http is not None:
+            return self._http
+        async with self._opening:  # two requests at once share one client
+            if self._http is None:
+                # Another thread, because the import and the server's start each take a while and need not queue.
+                loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, "httpx2"))
+                endpoint = await self._locator.ensure()
+                await loading
+                self._http = _http_client(endpoint)
+            return self._http
 
     async def recover(self) -> None:
         """Find the server again after a broken connection, wherever it is now. Raises NotReachableError."""
-        await self.close()
-        endpoint = await self._locator.again()
-        self._http = _http_client(endpoint)
+        async with self._opening:
+            await self.close()
+            endpoint = await self._locator.again()
+            self._http = _http_client(endpoint)
 
     async def close(self) -> None:
         """Let go of it; the next use opens it anew."""

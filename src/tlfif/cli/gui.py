@@ -1,0 +1,22 @@
+"""``tlfif gui``: the window. Without a command it opens, too, where there is a screen."""
+
+import argparse
+from importlib import import_module
+
+from tlfif.cli.console import Console
+from tlfif.cli.desk import this_home
+from tlfif.cli.exit_codes import NO_ACCESS
+
+
+def configure(_parser: argparse.ArgumentParser) -> None:
+    """No arguments: everything is set in the window."""
+
+
+def run(_args: argparse.Namespace, console: Console) -> int:
+    """Open it and stay until it is closed; exit 5 and the reason where it cannot open."""
+    window = import_module("tlfif.gui.main")  # by name: the layers keep window and commands apart
+    reason = str(window.why_not())
+    if reason:
+        console.note(reason)
+        return NO_ACCESS
+    return int(window.open_window(this_home()))

@@ -1,0 +1,109 @@
+"""The file behind the history: its tables, its mode, and what becomes of one that cannot be read."""
+
+import contextlib
+import os
+import sqlite3
+import sys
+import time
+import uuid
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+_PRIVATE = 0o600
+
+_TABLES = """
+CREATE TABLE conversations (
+    id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+) STRICT;
+CREATE INDEX conversations_by_time ON conversations (updated_at DESC);
+CREATE TABLE exchanges (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    job_id TEXT,
+    key TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    answer TEXT NOT NULL DEFAULT '',
+    last_seq INTEGER NOT NULL DEFAULT 0,
+    status TEXT NOT NULL DEFAULT 'sending',
+    model TEXT NOT NULL DEFAULT '',
+    receipt TEXT NOT NULL DEFAULT '',
+    note TEXT NOT NULL DEFAULT '',
+    superseded INTEGER NOT NULL DEFAULT 0,
+    asked_at REAL NOT NULL
+) STRICT;
+CREATE INDEX exchanges_of ON exchanges (conversation_id, number);
+CREATE INDEX exchanges_open ON exchanges (status) WHERE status IN ('sending', 'running');
+CREATE TABLE pieces (
+    exchange_id TEXT NOT NULL REFERENCES exchanges (id) ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (exchange_id, seq)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class UnreadableError(Exception):
+    """The file is not a history that this version can read."""
+
+
+def open_file(path: Path) -> sqlite3.Connection:
+    """The database with its tables. Raises UnreadableError for a file that is none, OSError and sqlite3.Error."""
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE))
+    if sys.platform != "win32":
+        path.chmod(_PRIVATE)  # the log files beside it get the same mode from SQLite
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    try:
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA foreign_keys = ON")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION or db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise UnreadableError
+        if version == 0:
+            _create(db)
+        db.execute("SELECT count(*) FROM conversations, exchanges WHERE 0")
+    except sqlite3.DatabaseError as error:
+        db.close()
+        if isinstance(error, sqlite3.OperationalError) and "no such" not in str(error):
+            raise  # locked, full, read-only: nothing is wrong with what is in it
+        raise UnreadableError from error
+    except UnreadableError:
+        db.close()
+        raise
+    return db
+
+
+def _create(db: sqlite3.Connection) -> None:
+    words = "CREATE VIRTUAL TABLE words USING fts5 (prompt, answer, tokenize = 'unicode61 remove_diacritics 2');"
+    db.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+    with contextlib.suppress(sqlite3.OperationalError):  # an SQLite without FTS5 searches the slow way
+        db.execute(words)
+        # Without this, deleted words stay in the index's older segments until they are merged.
+        db.execute("INSERT INTO words (words, rank) VALUES ('secure-delete', 1)")
+
+
+def has_index(db: sqlite3.Connection) -> bool:
+    """Whether there is an index of words: not every SQLite can keep one."""
+    try:
+        db.execute("SELECT rowid FROM words LIMIT 1")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def move_away(path: Path, now: float) -> Path:
+    """Keep a file that cannot be read, with its log files, under a name that tells when."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    target = path.with_name(f"{path.name}.unreadable-{stamp}-{uuid.uuid4().hex[:4]}")
+    path.replace(target)
+    for ending in ("-wal", "-shm"):
+        beside = path.with_name(path.name + ending)
+        if beside.exists():
+            beside.replace(target.with_name(target.name + ending))
+    return target

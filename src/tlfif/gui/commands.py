@@ -1,0 +1,166 @@
+"""What the presenters want done outside: the bridge does it and sends news of how it went."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tlfif.client.wire import Asking, StopMode
+from tlfif.gui.preferences import Preferences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connect:
+    """Find the server, start it if none runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Send a prompt and follow its answer. ``key``: the same again makes no second job. ``supersedes``: the exchange
+    in whose place this one comes."""
+
+    exchange_id: str
+    conversation_id: str
+    key: str
+    prompt: str
+    asked_at: float
+    supersedes: str | None = None
+    asking: Asking = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """Go on with an answer after event number ``after``."""
+
+    exchange_id: str
+    job_id: str
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """End an answer; ``job_id`` None: the server has not named it yet, it is cancelled as soon as it does."""
+
+    exchange_id: str
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopMachine:
+    """End the machine now."""
+
+    jobs: StopMode = "cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartMachine:
+    """Launch it without a prompt."""
+
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetIdleTimeout:
+    """Minutes, checked."""
+
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBudget:
+    """EUR per month as typed, None takes the limit away."""
+
+    limit: str | None
+    as_if_aws: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlockBudget:
+    """Release the lock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAdvice:
+    """The idle adviser."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPastMachines:
+    """The last starts and ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadModels:
+    """The catalogue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullModel:
+    """Fetch a model's file."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How often to look: ``running`` a machine or an answer is there, ``visible`` somebody may be looking."""
+
+    running: bool
+    visible: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepPreferences:
+    """Write the settings."""
+
+    preferences: Preferences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListConversations:
+    """Those that match, all where ``query`` is blank."""
+
+    query: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadConversation:
+    """Read one whole."""
+
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetConversation:
+    """Delete one for good; all of them where ``conversation_id`` is None."""
+
+    conversation_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """Write one to a file: JSON where its name ends so, Markdown otherwise."""
+
+    conversation_id: str
+    path: Path
+
+
+Command = (
+    Connect
+    | Ask
+    | Follow
+    | Cancel
+    | StopMachine
+    | StartMachine
+    | SetIdleTimeout
+    | SetBudget
+    | UnlockBudget
+    | ReadAdvice
+    | ReadPastMachines
+    | ReadModels
+    | PullModel
+    | Watch
+    | KeepPreferences
+    | ListConversations
+    | LoadConversation
+    | ForgetConversation
+    | Export
+)

@@ -1,0 +1,101 @@
+"""The window's core: one state, the presenters that change it, the bridge behind it. Used from one thread only."""
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Protocol
+
+from tlfif.gui import intents
+from tlfif.gui.commands import Command
+from tlfif.gui.intents import Intent
+from tlfif.gui.news import AnswerDelta, WindowNews
+from tlfif.gui.preferences import Preferences
+from tlfif.gui.presenters.step import GuiEvent, Moment
+from tlfif.gui.presenters.window import first_state, present
+from tlfif.gui.state import WindowState
+
+TICK_SECONDS = 0.25
+POLL_MS_STREAMING = 25
+POLL_MS_AT_REST = 100
+
+Subscriber = Callable[[WindowState, WindowState], None]
+"""Told the state before and after a change."""
+
+
+class Outside(Protocol):
+    """What does the commands: the bridge, or a fake of it."""
+
+    def send(self, command: Command) -> None:
+        """Take a command; returns at once."""
+
+    def poll(self, limit: int) -> list[WindowNews]:
+        """What has happened since, ``limit`` at most; never waits."""
+
+    def close(self) -> None:
+        """End everything."""
+
+
+class WindowCore:
+    """Press buttons, poll for news, draw :attr:`state`."""
+
+    def __init__(
+        self,
+        outside: Outside,
+        *,
+        preferences: Preferences | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        new_key: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._outside = outside
+        self._monotonic = monotonic
+        self._wall = wall
+        self._new_key = new_key
+        self._subscribers: list[Subscriber] = []
+        self._ticked_at = monotonic()
+        self._streamed = False
+        self.state = first_state(preferences or Preferences())
+
+    @property
+    def poll_ms(self) -> int:
+        """After how many milliseconds to poll again."""
+        return POLL_MS_STREAMING if self._streamed else POLL_MS_AT_REST
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Be told of every change, after it."""
+        self._subscribers.append(subscriber)
+
+    def press(self, intent: Intent) -> None:
+        """What the owner did. Subscribers hear of it before this returns."""
+        before = self.state
+        self._take(intent)
+        self._tell(before)
+
+    def poll(self, limit: int = 200) -> None:
+        """Take what has happened, let time go on, and tell the subscribers once."""
+        before = self.state
+        heard = self._outside.poll(limit)
+        for item in heard:
+            self._take(item)
+        self._streamed = any(isinstance(item, AnswerDelta) for item in heard)
+        now = self._monotonic()
+        if now - self._ticked_at >= TICK_SECONDS:
+            self._ticked_at = now
+            self._take(intents.Tick())
+        self._tell(before)
+
+    def close(self) -> None:
+        """End the bridge; answers under way go on at the server."""
+        self._outside.close()
+
+    def _take(self, event: GuiEvent) -> None:
+        moment = Moment(now=self._monotonic(), at=self._wall(), key=self._new_key())
+        step = present(self.state, event, moment)
+        self.state = step.state
+        for command in step.commands:
+            self._outside.send(command)
+
+    def _tell(self, before: WindowState) -> None:
+        if self.state is not before:
+            for subscriber in self._subscribers:
+                subscriber(before, self.state)

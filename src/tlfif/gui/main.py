@@ -1,0 +1,80 @@
+"""Opens the window, or says why it cannot be opened. The toolkit is loaded only once it is known to be there."""
+
+import logging
+import sys
+from importlib.util import find_spec
+
+from tlfif.bootstrap.home import Home, home_from_environment
+
+NO_TOOLKIT = """The window needs Tk, and this Python ({version}) came without it. Everything else works: tlfif --help
+
+  Debian, Ubuntu    sudo apt install python3-tk
+  Fedora            sudo dnf install python3-tkinter
+  macOS, Homebrew   brew install python-tk
+  macOS, Windows    or take the installer from python.org, which brings Tk; on Windows keep "tcl/tk" ticked
+
+Then delete the folder .venv and start again."""
+OLD_TOOLKIT = """This Python came with Tk {version}, the old one of macOS, which shows empty windows.
+Take Python from python.org or from Homebrew (brew install python-tk), delete the folder .venv and start again."""
+NO_DISPLAY = """There is no screen here that a window could open on ({reason}).
+
+Over SSH, try "ssh -X". Without a screen everything works from the command line:
+
+  tlfif ask "What is a cloud computer?"     one question, one answer
+  tlfif chat                                a conversation"""
+EXIT_NO_WINDOW = 5
+"""The command line's code for "not reachable"."""
+
+
+def why_not() -> str:
+    """Why no window can be opened here, as a text for its owner; empty where nothing is known to be in the way."""
+    try:
+        import tkinter
+    except ImportError:
+        return NO_TOOLKIT.format(version=sys.version.split()[0])
+    if tkinter.TkVersion < 8.6:
+        return OLD_TOOLKIT.format(version=tkinter.TkVersion)
+    if find_spec("ttkbootstrap") is None:
+        return "The window needs the package ttkbootstrap. With ./tlfif it is installed; else: pip install ttkbootstrap"
+    try:
+        probe = tkinter.Tk(useTk=False)
+        probe.loadtk()
+        probe.destroy()
+    except tkinter.TclError as error:
+        return NO_DISPLAY.format(reason=error)
+    return ""
+
+
+def main() -> int:
+    """See :func:`run`; for who starts the window without more."""
+    return run(home_from_environment())
+
+
+def run(home: Home) -> int:
+    """Open the window over ``home`` and stay until it is closed. Returns 0, or 5 after saying why it cannot open."""
+    reason = why_not()
+    if reason:
+        sys.stderr.write(reason + "\n")
+        return EXIT_NO_WINDOW
+    return open_window(home)
+
+
+def open_window(home: Home) -> int:
+    """The same where :func:`why_not` found nothing."""
+    from tlfif.gui.opening import open_core
+    from tlfif.gui.theme import open_look, palette_for, system_is_dark
+    from tlfif.gui.window import MainWindow
+
+    logging.basicConfig(level=logging.WARNING, format="tlfif: %(message)s")
+    core = open_core(home)  # first: it looks for the server while the window is built
+    try:
+        values = core.state.settings.values
+        dark = system_is_dark()
+        palette = palette_for(values.appearance, system_dark=dark)
+        look = open_look(points=values.font_size, palette=palette)
+        window = MainWindow(look.root, core, look, system_dark=dark)
+        window.open()
+        look.root.mainloop()
+    finally:
+        core.close()
+    return 0

@@ -1,0 +1,297 @@
+"""The conversation: send, stream, cancel, try again, another answer."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tlfif.client.wire import JobView
+from tlfif.domain.errors import InvalidInputError, TlfifError
+from tlfif.domain.limits import check_text
+from tlfif.gui import intents, news
+from tlfif.gui.commands import Ask, Cancel, Command, Follow
+from tlfif.gui.presenters.context import MAX_EXCHANGES, asking_for, dropped_words, how_many_to_drop, memory
+from tlfif.gui.presenters.endings import ended
+from tlfif.gui.presenters.problems import problem_of
+from tlfif.gui.presenters.receipts import fetching_words, price_words, stand_in_words, waiting_words
+from tlfif.gui.presenters.step import GuiEvent, Moment, Step
+from tlfif.gui.presenters.words import plain
+from tlfif.gui.state import Composer, Conversation, Exchange, ExchangeStage, Receipt, WindowState
+
+BUSY = "An answer is under way. Cancel it, or wait for its end."
+Change = Callable[[Exchange], Exchange]
+
+
+def present_chat(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
+    """What the owner does in the Chat tab, and what is heard of answers."""
+    match event:
+        case intents.TypePrompt():
+            if not state.composer.problem:
+                return Step(state)
+            return Step(replace(state, composer=replace(state.composer, problem="")))
+        case intents.Send(text=text):
+            return _send(state, text, moment)
+        case intents.CancelAnswer(exchange_id=exchange_id):
+            return _cancel(state, exchange_id)
+        case intents.RetryAnswer(exchange_id=exchange_id):
+            return _retry(state, exchange_id, moment)
+        case intents.Regenerate(exchange_id=exchange_id):
+            return _regenerate(state, exchange_id, moment)
+        case news.AnswerFailed(exchange_id=exchange_id, error=error, accepted=accepted):
+            return _failed(state, exchange_id, error, moment, accepted=accepted)
+        case news.AnswerPriced(exchange_id=exchange_id, job=job):
+            return Step(_changed(state, exchange_id, lambda one: _priced(one, job)))
+        case _:
+            return Step(_heard(state, event))
+
+
+def find_exchange(state: WindowState, exchange_id: str) -> Exchange | None:
+    """An exchange of the conversation shown, or one that goes on elsewhere."""
+    for one in (*reversed(state.conversation.exchanges), *state.elsewhere):
+        if one.id == exchange_id:
+            return one
+    return None
+
+
+def with_composer(state: WindowState) -> WindowState:
+    """The state whose Send button is right: one answer at a time in a conversation."""
+    can_send = not state.conversation.is_busy
+    if can_send == state.composer.can_send:
+        return state
+    return replace(state, composer=replace(state.composer, can_send=can_send))
+
+
+def _send(state: WindowState, text: str, moment: Moment) -> Step:
+    try:
+        check_text(text)
+    except InvalidInputError as error:
+        return Step(replace(state, composer=replace(state.composer, problem=error.message)))
+    if state.conversation.is_busy:
+        return Step(replace(state, composer=replace(state.composer, problem=BUSY)))
+    conversation = state.conversation
+    if not conversation.id:
+        conversation = Conversation(id=f"c-{moment.key}", title=" ".join(text.split())[:60])
+    exchange = Exchange(
+        id=f"x-{moment.key}",
+        conversation_id=conversation.id,
+        key=moment.key,
+        prompt=text.strip("\r\n"),
+        asked_at=moment.at,
+        status="Sending",
+    )
+    composer = Composer(can_send=False, clear=state.composer.clear + 1)
+    return _ask(replace(state, composer=composer), conversation, exchange)
+
+
+def _ask(state: WindowState, before: Conversation, exchange: Exchange, supersedes: str | None = None) -> Step:
+    """Put ``exchange`` at the end of the conversation, or in its own place, and send it."""
+    earlier = tuple(one for one in before.exchanges if one.id != exchange.id)
+    remembered = memory(earlier if len(earlier) == len(before.exchanges) else _up_to(before, exchange.id))
+    left_out = max(before.left_out, len(remembered) - MAX_EXCHANGES)
+    if len(earlier) == len(before.exchanges):
+        exchanges = (*earlier, exchange)
+    else:
+        exchanges = tuple(exchange if one.id == exchange.id else one for one in before.exchanges)
+    command = Ask(
+        exchange_id=exchange.id,
+        conversation_id=before.id,
+        key=exchange.key,
+        prompt=exchange.prompt,
+        asked_at=exchange.asked_at,
+        supersedes=supersedes,
+        asking=asking_for(remembered[left_out:], exchange.prompt, state.settings.values),
+    )
+    conversation = replace(before, exchanges=exchanges, left_out=left_out)
+    return Step(replace(state, conversation=conversation), (command,))
+
+
+def _up_to(conversation: Conversation, exchange_id: str) -> tuple[Exchange, ...]:
+    ids = [one.id for one in conversation.exchanges]
+    return conversation.exchanges[: ids.index(exchange_id)]
+
+
+def _cancel(state: WindowState, exchange_id: str) -> Step:
+    one = find_exchange(state, exchange_id)
+    if one is None or not one.can_cancel:
+        return Step(state)
+    changed = _changed(
+        state, exchange_id, lambda old: replace(old, stage=ExchangeStage.CANCELLING, status="Cancelling…")
+    )
+    return Step(changed, (Cancel(exchange_id=exchange_id, job_id=one.job_id),))
+
+
+def _retry(state: WindowState, exchange_id: str, moment: Moment) -> Step:
+    """Go on where only the reader was lost; otherwise ask again. A prompt that may be stored keeps its key."""
+    one = next((one for one in state.conversation.exchanges if one.id == exchange_id), None)
+    if one is None or not one.can_retry:
+        return Step(state)
+    if one.resumable and one.job_id is not None:
+        follow = Follow(exchange_id=one.id, job_id=one.job_id, after=one.last_seq)
+        changed = replace(one, stage=ExchangeStage.WAITING, status="Connecting", problem=None, resumable=False)
+        return Step(_changed(state, exchange_id, lambda _: changed), (follow,))
+    if state.conversation.is_busy:
+        return Step(replace(state, composer=replace(state.composer, problem=BUSY)))
+    again = replace(
+        one,
+        key=one.key if one.job_id is None else moment.key,
+        answer=one.answer.start_over(),
+        stage=ExchangeStage.SENDING,
+        status="Sending",
+        receipt=None,
+        job_id=None,
+        last_seq=0,
+        marks=(),
+        problem=None,
+    )
+    return _ask(state, state.conversation, again)
+
+
+def _regenerate(state: WindowState, exchange_id: str, moment: Moment) -> Step:
+    last = next((one for one in reversed(state.conversation.exchanges) if not one.superseded), None)
+    if last is None or last.id != exchange_id or not last.can_regenerate or state.conversation.is_busy:
+        return Step(state)
+    old = _changed(state, exchange_id, lambda one: replace(one, superseded=True))
+    exchange = Exchange(
+        id=f"x-{moment.key}",
+        conversation_id=last.conversation_id,
+        key=moment.key,
+        prompt=last.prompt,
+        asked_at=moment.at,
+        status="Sending",
+    )
+    return _ask(old, old.conversation, exchange, supersedes=exchange_id)
+
+
+def _failed(state: WindowState, exchange_id: str, error: TlfifError, moment: Moment, *, accepted: bool) -> Step:
+    one = find_exchange(state, exchange_id)
+    if one is None:
+        return Step(state)
+    known = error.details.get("job_id")
+    if error.code == "idempotency_conflict" and isinstance(known, str):
+        # An earlier try with other settings did arrive: its answer is this prompt's.
+        waiting = replace(one, job_id=known, stage=ExchangeStage.WAITING, status="Sent before; its answer is read")
+        command = Follow(exchange_id=exchange_id, job_id=known, after=0)
+        return Step(_changed(state, exchange_id, lambda _: waiting), (command,))
+    shorter = None if accepted else _shorter(state, one, error, moment)
+    if shorter is not None:
+        return shorter
+    failed = replace(
+        one,
+        stage=ExchangeStage.CANCELLED
+        if one.stage is ExchangeStage.CANCELLING and not accepted
+        else ExchangeStage.FAILED,
+        status="",
+        problem=problem_of(error),
+        resumable=accepted and one.job_id is not None and error.code != "job_not_found",
+    )
+    return Step(_changed(state, exchange_id, lambda _: failed))
+
+
+def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Moment) -> Step | None:
+    """Ask again with a shorter conversation; None where that cannot help."""
+    conversation = state.conversation
+    if one.stage is not ExchangeStage.SENDING or all(one.id != other.id for other in conversation.exchanges):
+        return None
+    remembered = memory(_up_to(conversation, one.id))
+    extra = len(one.prompt) + len(state.settings.values.system)
+    count = how_many_to_drop(error, remembered[conversation.left_out :], extra=extra)
+    if not count:
+        return None
+    left_out = conversation.left_out + count
+    mark = dropped_words(count, left=len(remembered) - left_out)
+    again = replace(one, key=moment.key, marks=(*one.marks, mark))
+    return _ask(state, replace(conversation, left_out=left_out), again)
+
+
+def _heard(state: WindowState, event: GuiEvent) -> WindowState:
+    match event:
+        case news.AnswerDelta(exchange_id=exchange_id, text=text, seq=seq):
+            return _changed(state, exchange_id, lambda one: _streamed(one, text, seq))
+        case news.AnswerAccepted(exchange_id=exchange_id, accepted=accepted):
+            machine = accepted["machine"]
+            return _changed(
+                state,
+                exchange_id,
+                lambda one: replace(
+                    one,
+                    job_id=accepted["job_id"],
+                    model=accepted["model"],
+                    machine_before=machine,
+                    stage=one.stage if one.stage is ExchangeStage.CANCELLING else ExchangeStage.WAITING,
+                    status=one.status if one.stage is ExchangeStage.CANCELLING else waiting_words(machine),
+                ),
+            )
+        case news.AnswerWaits(exchange_id=exchange_id, machine=machine):
+            return _changed(
+                state, exchange_id, lambda one: _with_status(one, ExchangeStage.WAITING, waiting_words(machine))
+            )
+        case news.AnswerFetches(exchange_id=exchange_id, model=model):
+            return _changed(
+                state, exchange_id, lambda one: _with_status(one, ExchangeStage.SENDING, fetching_words(model))
+            )
+        case news.AnswerStandsIn(exchange_id=exchange_id, wanted=wanted, stand_in=stand_in, code=code):
+            mark = stand_in_words(wanted, stand_in, code)
+            return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
+        case news.AnswerEvent(exchange_id=exchange_id, event=fact):
+            return _changed(state, exchange_id, lambda one: ended(one, fact))
+        case news.AnswerDropped(exchange_id=exchange_id):
+            return _changed(
+                state, exchange_id, lambda one: replace(one, stage=ExchangeStage.CANCELLED, status="Not sent")
+            )
+        case news.CommandFailed(command="Cancel", error=error):
+            return _map(state, lambda one: _cancel_failed(one, error))
+        case _:
+            return state
+
+
+def _cancel_failed(one: Exchange, error: TlfifError) -> Exchange:
+    if one.stage is not ExchangeStage.CANCELLING:
+        return one
+    text = f"The cancellation did not arrive: {plain(error.message)}"
+    return replace(one, stage=ExchangeStage.STREAMING if one.answer else ExchangeStage.WAITING, status=text)
+
+
+def _streamed(one: Exchange, text: str, seq: int) -> Exchange:
+    answer = one.answer.add(text)
+    if one.stage is ExchangeStage.CANCELLING or one.stage.is_over:
+        return replace(one, answer=answer, last_seq=seq)
+    return replace(one, answer=answer, last_seq=seq, stage=ExchangeStage.STREAMING, status="")
+
+
+def _with_status(one: Exchange, stage: ExchangeStage, status: str) -> Exchange:
+    if one.stage is ExchangeStage.CANCELLING or one.stage.is_over or (one.stage, one.status) == (stage, status):
+        return one
+    return replace(one, stage=stage, status=status)
+
+
+def _priced(one: Exchange, job: JobView) -> Exchange:
+    words = price_words(job)
+    if not words:
+        return one
+    return replace(one, receipt=replace(one.receipt or Receipt(line=""), cost=words))
+
+
+def _changed(state: WindowState, exchange_id: str, change: Change) -> WindowState:
+    """The state with one exchange changed; the newest are looked at first."""
+    exchanges = state.conversation.exchanges
+    for index in range(len(exchanges) - 1, -1, -1):
+        if exchanges[index].id == exchange_id:
+            changed = change(exchanges[index])
+            if changed is exchanges[index]:
+                return state
+            kept = (*exchanges[:index], changed, *exchanges[index + 1 :])
+            return replace(state, conversation=replace(state.conversation, exchanges=kept))
+    if any(one.id == exchange_id for one in state.elsewhere):
+        away = tuple(change(one) if one.id == exchange_id else one for one in state.elsewhere)
+        return replace(state, elsewhere=tuple(one for one in away if not one.stage.is_over or one.resumable))
+    return state
+
+
+def _map(state: WindowState, change: Change) -> WindowState:
+    exchanges = tuple(change(one) for one in state.conversation.exchanges)
+    if all(new is old for new, old in zip(exchanges, state.conversation.exchanges, strict=True)):
+        return state
+    return replace(state, conversation=replace(state.conversation, exchanges=exchanges))
+
+
+def cancelled_all(exchanges: tuple[Exchange, ...]) -> tuple[Command, ...]:
+    """What ends those of these answers that are under way."""
+    return tuple(Cancel(exchange_id=one.id, job_id=one.job_id) for one in exchanges if one.can_cancel)

@@ -1,0 +1,189 @@
+"""Money: what is owed and what AWS would have taken, side by side and never mixed; the budget; the adviser."""
+
+from dataclasses import replace
+
+from tlfif.client.cost_wire import BudgetView, CostView, SumsView
+from tlfif.domain.budget_limit import check_limit
+from tlfif.domain.errors import InvalidInputError
+from tlfif.gui import intents
+from tlfif.gui.commands import ReadAdvice, SetBudget, UnlockBudget
+from tlfif.gui.news import AdviceHeard, BudgetChanged, CommandFailed, CostHeard
+from tlfif.gui.presenters.problems import problem_of
+from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
+from tlfif.gui.presenters.words import eur, plain, usd, usd_rate
+from tlfif.gui.state import BudgetPanel, CostPanel, Meter, WindowState
+
+STALE_SECONDS = 10.0
+REAL = "Running estimate"
+AS_IF = "On AWS this would have cost"
+BLANK = "Type an amount such as 20. To have no limit at all, press No limit."
+NOT_BILLED_HERE = "Billed by AWS: nothing, because no machine runs there."
+NOT_BILLED_YET = "Billed by AWS: not read yet. AWS itself is about a day behind."
+
+
+def present_cost(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
+    """Reports, time going on, and what the owner does to the budget."""
+    panel = state.cost
+    match event:
+        case CostHeard(cost=report):
+            return Step(replace(state, cost=reported(panel, report, moment.now)))
+        case intents.Tick() if panel.report is not None:
+            return Step(with_live_cost(state, moment.now))
+        case AdviceHeard(advice=advice):
+            return Step(replace(state, cost=replace(panel, advice=advice)))
+        case intents.ShowTab(name="cost"):
+            return Step(state, (ReadAdvice(),))
+        case _:
+            return _budget(state, event, moment)
+
+
+def _budget(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
+    budget = state.cost.budget
+    saving = replace(budget, saving=True)
+    match event:
+        case intents.TypeBudget(text=text):
+            return Step(_with_budget(state, replace(budget, entry=text, entry_problem=limit_problem(text))))
+        case intents.ApplyBudget(rehearsal=rehearsal):
+            found = limit_problem(budget.entry) or ("" if budget.entry.strip() else BLANK)
+            if found:
+                return Step(_with_budget(state, replace(budget, entry_problem=found)))
+            return Step(_with_budget(state, saving), (SetBudget(limit=budget.entry.strip(), as_if_aws=rehearsal),))
+        case intents.RemoveBudget():
+            return Step(_with_budget(state, saving), (SetBudget(limit=None, as_if_aws=False),))
+        case intents.ReleaseBudget():
+            return Step(_with_budget(state, saving), (UnlockBudget(),))
+        case BudgetChanged(budget=view):
+            changed = replace(budget_panel(view, budget), saving=False, entry="", entry_problem="")
+            return Step(without_notices(_with_budget(state, changed), "budget_locked", "budget_no_room"))
+        case CommandFailed(command="SetBudget", error=error):
+            return Step(_with_budget(state, replace(budget, saving=False, entry_problem=plain(error.message))))
+        case CommandFailed(command="UnlockBudget", error=error):
+            return Step(with_notice(_with_budget(state, replace(budget, saving=False)), problem_of(error), moment.at))
+        case _:
+            return Step(state)
+
+
+def limit_problem(text: str) -> str:
+    """Why this cannot be a limit; empty where it can, and while nothing is typed yet."""
+    if not text.strip():
+        return ""
+    try:
+        check_limit(text)
+    except InvalidInputError as error:
+        return plain(error.message)
+    return ""
+
+
+def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
+    """The panel after a report of the server."""
+    here = report["region"] is None
+    as_if = report["as_if_aws"]
+    shown: SumsView = as_if if here and as_if is not None else report
+    rate = report["exchange"]
+    assumed = "" if rate["verified"] else ", an assumption"
+    fresh = replace(
+        panel,
+        heard_at=now,
+        report=report,
+        billed_text=NOT_BILLED_HERE if here else NOT_BILLED_YET,
+        formula_text=_formula(report, shown),
+        budget=budget_panel(report["budget"], panel.budget),
+        days=tuple(shown["days"]),
+        days_name=AS_IF if shown is as_if else REAL,
+        forecast_text=(
+            f"{AS_IF if shown is as_if else REAL}, to the end of the month if it goes on like the last seven days: "
+            f"{usd(shown['forecast_usd'])} ({eur(shown['forecast_eur'])})"
+        ),
+        receipts=tuple(report["receipts"]),
+        exchange_text=f"1 EUR = {rate['usd_per_eur']:.4f} USD ({rate['source']}, {rate['date']}{assumed}); without VAT",
+    )
+    return live(fresh, now)
+
+
+def with_live_cost(state: WindowState, now: float) -> WindowState:
+    """The state whose figures are as they are at ``now``; the same object where none moved."""
+    panel = live(state.cost, now)
+    return state if panel == state.cost else replace(state, cost=panel)
+
+
+def live(panel: CostPanel, now: float) -> CostPanel:
+    """The figures at ``now``: those of the last report, and what the running machine has cost since."""
+    report, heard_at = panel.report, panel.heard_at
+    if report is None or heard_at is None:
+        return panel
+    age = max(0.0, now - heard_at)
+    here = report["region"] is None
+    as_if = report["as_if_aws"]
+    per_eur = report["exchange"]["usd_per_eur"]
+    real = _meter(REAL, report, age, per_eur, nothing=here)
+    other = None if as_if is None else _meter(AS_IF, as_if, age, per_eur, nothing=False)
+    budget = panel.budget
+    counted = other if budget.rehearsal and other is not None else real
+    running = bool(report["running_usd_per_hour"] or (as_if and as_if["running_usd_per_hour"]))
+    return replace(
+        panel,
+        real=real,
+        as_if=other,
+        budget=_left(budget, report["budget"], (counted.usd - counted.usd_at_report) / per_eur),
+        stale=running and age > STALE_SECONDS,
+    )
+
+
+def budget_panel(view: BudgetView, old: BudgetPanel) -> BudgetPanel:
+    """The budget as the server says it; what is being typed stays."""
+    return _left(
+        replace(
+            old,
+            state=view["state"],
+            sentence=plain(view["sentence"]),
+            rehearsal=view["as_if_aws"],
+            locked=view["state"] == "locked",
+        ),
+        view,
+        0.0,
+    )
+
+
+def _left(panel: BudgetPanel, view: BudgetView, spent_since_eur: float) -> BudgetPanel:
+    limit = None if view["limit_eur"] is None else view["limit_eur"] + view["extra_eur"]
+    if limit is None:
+        return replace(panel, left_text="No monthly limit is set", limit_eur=None, left_eur=None, fraction=None)
+    spent = view["spent_eur"] + spent_since_eur
+    left = max(0.0, limit - spent)
+    name = "Rehearsal: " if view["as_if_aws"] else ""
+    aside = f", {eur(view['committed_eur'])} of it set aside by the machine" if view["committed_eur"] else ""
+    return replace(
+        panel,
+        left_text=f"{name}{eur(left)} of {limit:,.2f} EUR left this month{aside}",
+        limit_eur=limit,
+        left_eur=left,
+        fraction=spent / limit if limit else 1.0,
+    )
+
+
+def _meter(name: str, sums: SumsView, age: float, usd_per_eur: float, *, nothing: bool) -> Meter:
+    hourly = sums["running_usd_per_hour"]
+    now = sums["month_to_date_usd"] + hourly * age / 3600
+    in_eur = now / usd_per_eur
+    free = nothing and not now
+    return Meter(
+        name=name,
+        usd_at_report=sums["month_to_date_usd"],
+        usd_per_hour=hourly,
+        usd=now,
+        eur=in_eur,
+        text="Costs nothing: it runs on this computer" if free else f"{name} this month: {usd(now)} ({eur(in_eur)})",
+        per_hour_text=f"{usd_rate(hourly)} an hour now" if hourly else "nothing runs now",
+    )
+
+
+def _formula(report: CostView, sums: SumsView) -> str:
+    place = f"{sums['instance_type']} in {sums['region']}" if sums["region"] else "this computer"
+    return (
+        f"{report['month']}, {place}: machines {usd(sums['machines_usd'])} + kept things {usd(sums['standing_usd'])}. "
+        f"Metered since {report['since']}; {report['vat']}."
+    )
+
+
+def _with_budget(state: WindowState, budget: BudgetPanel) -> WindowState:
+    return replace(state, cost=replace(state.cost, budget=budget))

@@ -1,0 +1,56 @@
+"""What an event of a job's log makes of its exchange: begun, started over, ended."""
+
+from dataclasses import replace
+from typing import cast
+
+from tlfif.client.wire import ReceiptView
+from tlfif.domain.events import Event, EventKind
+from tlfif.gui.presenters.problems import problem
+from tlfif.gui.presenters.receipts import receipt_of
+from tlfif.gui.presenters.words import plain
+from tlfif.gui.state import Exchange, ExchangeStage
+
+_STAGES = {
+    EventKind.SUCCEEDED: ExchangeStage.DONE,
+    EventKind.FAILED: ExchangeStage.FAILED,
+    EventKind.CANCELLED: ExchangeStage.CANCELLED,
+    EventKind.EXPIRED: ExchangeStage.FAILED,
+}
+
+
+def ended(one: Exchange, event: Event) -> Exchange:
+    """The exchange after ``event``, which is no delta."""
+    one = replace(one, last_seq=max(one.last_seq, event.seq))
+    stage = one.stage if one.stage is ExchangeStage.CANCELLING else ExchangeStage.WAITING
+    match event.kind:
+        case EventKind.STARTED:
+            return one if stage is not ExchangeStage.WAITING else replace(one, stage=stage, status="Reading the prompt")
+        case EventKind.RESTARTED:
+            reason = plain(str(event.data.get("reason") or "the attempt was lost")).rstrip(".")
+            mark = f"Started over: {reason}." + (" What stood here before does not count." if one.answer else "")
+            return replace(
+                one, answer=one.answer.start_over(), stage=stage, status="Starts over", marks=(*one.marks, mark)
+            )
+        case kind if kind in _STAGES:
+            receipt = receipt_of(cast(ReceiptView | None, event.data.get("receipt")), before=one.machine_before)
+            over = replace(one, answer=one.answer.settled(), receipt=receipt, stage=_STAGES[kind], status="")
+            return _over(over, event, asked=one.stage)
+        case _:
+            return one
+
+
+def _over(one: Exchange, event: Event, *, asked: ExchangeStage) -> Exchange:
+    if one.stage is ExchangeStage.DONE:
+        kept = asked is ExchangeStage.CANCELLING
+        return replace(one, status="It was whole before the cancellation arrived.") if kept else one
+    reason, message = event.data.get("error_code"), str(event.data.get("error_message") or "")
+    if one.stage is ExchangeStage.CANCELLED:
+        by_you = asked is ExchangeStage.CANCELLING
+        text = "You cancelled this answer." if by_you else plain(message) or "Cancelled, not at this window."
+        return replace(one, status=text)
+    expired = event.kind is EventKind.EXPIRED
+    found = problem(
+        str(reason or ("expired" if expired else "job_failed")),
+        message or ("It waited longer than prompts may wait." if expired else "The answer failed without saying why."),
+    )
+    return replace(one, problem=found)

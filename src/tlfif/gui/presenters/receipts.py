@@ -1,0 +1,90 @@
+"""What stands under an answer: what it waits for, what it took, what it cost."""
+
+from tlfif.client.cost_wire import CostShareView
+from tlfif.client.wire import JobView, MachineView, ModelView, ReceiptView
+from tlfif.gui.presenters.words import countdown, eur, how_many, megabytes, model_title, plain, seconds, usd
+from tlfif.gui.state import Receipt
+
+_STARTING = {
+    "launch": "The machine starts",
+    "engine_start": "The machine loads the model",
+    "prove": "The machine tries the model out",
+}
+
+
+def waiting_words(machine: MachineView) -> str:
+    """What a waiting prompt waits for."""
+    state = machine["state"]
+    if machine["held"]:
+        return "Kept: the machine was stopped. Press Start machine to go on."
+    if state == "ready":
+        ahead = machine["running"] + machine["queued"] - 1
+        return f"Waiting: {how_many(ahead, 'other answer')} under way" if ahead > 0 else "Waiting for the first word"
+    if state in {"draining", "stopping"}:
+        return "Waiting: the machine before is ending"
+    if state in {"broken", "no_capacity", "no_quota"}:
+        return f"The machine did not start ({plain(machine['reason'])}). It is tried again; the prompt is kept."
+    text = _STARTING.get(machine["phase"] or "launch", _STARTING["launch"])
+    eta = machine["eta_seconds"]
+    if eta is None:
+        return text
+    return f"{text}, about {countdown(max(1.0, eta))} left" if eta >= 1 else f"{text}, any moment now"
+
+
+def fetching_words(model: ModelView) -> str:
+    """How far a model's file is."""
+    whole = f" of {megabytes(model['size_bytes'])}" if model["size_bytes"] else ""
+    return f"Fetching the model {model['title']}, once: {megabytes(model['received_bytes'])}{whole}"
+
+
+_WHY_NOT = {
+    "hub_unreachable": "its source cannot be reached",
+    "hub_refused": "its source does not hand it out",
+    "disk_full": "the disk is full",
+    "model_corrupt": "its file is damaged",
+}
+
+
+def stand_in_words(wanted: ModelView, stand_in: ModelView, code: str) -> str:
+    """Why another model answers than the default one."""
+    why = _WHY_NOT.get(code, "fetching it failed")
+    return f"{wanted['title']} cannot answer: {why}. {stand_in['title']}, the small model, answers instead."
+
+
+def receipt_of(receipt: ReceiptView | None, *, before: MachineView | None) -> Receipt | None:
+    """An answer's receipt; ``before`` is the machine when the prompt was accepted. None where there is nothing."""
+    if receipt is None:
+        return None
+    parts = [model_title(receipt["model"])]
+    first, total = receipt["first_token_seconds"], receipt["total_seconds"]
+    if first is not None:
+        parts.append(f"first word after {seconds(first)}")
+    if total is not None:
+        parts.append(f"{seconds(total)} in all")
+    tokens, rate = receipt["completion_tokens"], receipt["tokens_per_second"]
+    if tokens is not None:
+        parts.append(how_many(tokens, "token") + (f" at {rate:.0f} a second" if rate else ""))
+    if receipt["finish_reason"] == "length":
+        parts.append("cut off at the longest answer allowed (Settings)")
+    queue = receipt["queue_seconds"]
+    if before is not None and queue is not None and before["state"] != "ready":
+        parts.append(f"machine started for this, {seconds(queue)}")
+    if receipt["attempt"] > 1:
+        parts.append(f"attempt {receipt['attempt']}")
+    return Receipt(line=" · ".join(parts), latency_seconds=first, tokens_per_second=rate)
+
+
+def price_words(job: JobView) -> str:
+    """What an answer cost, and apart from it what AWS would have taken; empty where that is not known."""
+    cost, as_if = job["cost"], job["as_if_aws"]
+    parts = []
+    if cost is not None:
+        parts.append(f"Cost {_share(cost)}" if cost["usd"] or as_if is None else "Cost nothing on this computer")
+    if as_if is not None:
+        parts.append(f"on AWS it would have cost {_share(as_if)}")
+    return " · ".join(parts)
+
+
+def _share(share: CostShareView) -> str:
+    more = "" if share["final"] else f", and up to {usd(share['idle_at_most_usd'])} more while the machine idles"
+    return f"{usd(share['usd'])} ({eur(share['eur'])}){more}"

@@ -1,0 +1,110 @@
+"""Settings, models, tabs, messages."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from tlfif.client.errors import NotReachableError
+from tlfif.domain.errors import InvalidInputError
+from tlfif.domain.limits import check_max_tokens, check_seed, check_temperature, check_text
+from tlfif.gui import intents
+from tlfif.gui.commands import KeepPreferences, PullModel
+from tlfif.gui.news import AnswerFetches, BridgeFault, CommandFailed, ModelHeard, ModelsHeard
+from tlfif.gui.preferences import APPEARANCES, FONT_RANGE, PROFILES, Preferences
+from tlfif.gui.presenters.problems import own_message, problem_of
+from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
+from tlfif.gui.state import Press, Problem, SettingsPanel, WindowState
+
+TABS = ("chat", "cost", "machine", "images", "settings")
+_MINE = frozenset({"KeepPreferences", "PullModel", "ReadModels", "ReadAdvice", "ReadPastMachines"})
+
+
+def present_settings(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
+    """What is set, what can be chosen, which tab is in front, which messages stand there."""
+    panel = state.settings
+    match event:
+        case intents.ChangeSettings(values=values):
+            kept, problems = checked(values, panel.values)
+            commands = (KeepPreferences(preferences=kept),) if kept != panel.values else ()
+            return Step(replace(state, settings=replace(panel, values=kept, problems=problems)), commands)
+        case intents.FetchModel(name=name):
+            return Step(without_notices(state, "fetch_failed"), (PullModel(name=name),))
+        case ModelsHeard(models=models):
+            return Step(replace(state, settings=replace(panel, models=models)))
+        case ModelHeard(model=model) | AnswerFetches(model=model):
+            return _fetched(state, panel, ModelHeard(model=model), moment)
+        case CommandFailed(error=NotReachableError()):
+            return Step(state)  # the truth line says so
+        case CommandFailed(command=command, error=error) if command in _MINE:
+            changed = replace(state, settings=replace(panel, fetching=None))
+            return Step(with_notice(changed, problem_of(error), moment.at))
+        case _:
+            return Step(_shown(state, event, moment))
+
+
+def _shown(state: WindowState, event: GuiEvent, moment: Moment) -> WindowState:
+    match event:
+        case intents.ShowTab(name=name) if name in TABS:
+            return state if name == state.tab else replace(state, tab=name)
+        case intents.DismissNotice(code=code):
+            return without_notices(state, code)
+        case intents.WindowVisible(visible=visible):
+            return replace(state, visible=visible)
+        case intents.CallbackFailed(text=text) | BridgeFault(text=text):
+            return with_notice(state, own_mistake(text), moment.at)
+        case _:
+            return state
+
+
+def own_mistake(text: str) -> Problem:
+    """A mistake of TL-FIF's own, as a message instead of silence."""
+    return own_message(
+        "window_fault",
+        "TL-FIF's window made a mistake",
+        f"{text}.",
+        advice="Prompts and answers are not touched. Go on; if it happens again, open the window anew and report it.",
+    )
+
+
+def checked(wanted: Preferences, old: Preferences) -> tuple[Preferences, tuple[tuple[str, str], ...]]:
+    """The settings that can be kept, field by field, and (field, sentence) of each that cannot."""
+    problems = tuple(_problems(wanted))
+    bad = {name: getattr(old, name) for name, _ in problems}
+    return replace(wanted, **bad), problems
+
+
+def _problems(wanted: Preferences) -> Iterator[tuple[str, str]]:
+    low, high = FONT_RANGE
+    if not low <= wanted.font_size <= high:
+        yield "font_size", f"The size of the text is from {low} to {high} points."
+    if wanted.appearance not in APPEARANCES:
+        yield "appearance", f"The appearance is one of {', '.join(APPEARANCES)}."
+    if wanted.profile != PROFILES[0]:
+        yield "profile", "Only “this computer” can be chosen: no AWS account is set up for TL-FIF yet."
+    checks: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("temperature", lambda: check_temperature(wanted.temperature, name="The temperature")),
+        ("max_tokens", lambda: check_max_tokens(wanted.max_tokens, name="The longest answer")),
+        ("seed", lambda: wanted.seed is None or check_seed(wanted.seed, name="The seed")),
+        ("system", lambda: not wanted.system.strip() or check_text(wanted.system, what="system")),
+    )
+    for name, check in checks:
+        try:
+            check()
+        except InvalidInputError as error:
+            yield name, error.message
+
+
+def _fetched(state: WindowState, panel: SettingsPanel, heard: ModelHeard, moment: Moment) -> Step:
+    model = heard.model
+    models = tuple(model if one["name"] == model["name"] else one for one in panel.models)
+    going_on = model["state"] == "pulling"
+    changed = replace(state, settings=replace(panel, models=models, fetching=model if going_on else None))
+    if going_on or model["state"] == "ready":
+        return Step(changed)
+    broke = own_message(
+        "fetch_failed",
+        f"Fetching {model['title']} broke off",
+        model["problem"] or "The file is not whole.",
+        advice="What has arrived is kept. Fetch it again in Settings; it goes on where it stopped.",
+        presses=(Press.OPEN_SETTINGS,),
+    )
+    return Step(with_notice(changed, broke, moment.at))

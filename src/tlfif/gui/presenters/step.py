@@ -1,0 +1,44 @@
+"""What every presenter takes and gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from tlfif.gui.commands import Command
+from tlfif.gui.intents import Intent
+from tlfif.gui.news import WindowNews
+from tlfif.gui.state import Notice, Problem, WindowState
+
+GuiEvent = Intent | WindowNews
+"""What a presenter hears."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When an event is heard: ``now`` in monotonic seconds, ``at`` in epoch seconds; ``key`` is a fresh name."""
+
+    now: float
+    at: float
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The state after an event, and what is to be done outside."""
+
+    state: WindowState
+    commands: tuple[Command, ...] = field(default=())
+
+
+Presenter = Callable[[WindowState, GuiEvent, Moment], Step]
+
+
+def with_notice(state: WindowState, problem: Problem, at: float) -> WindowState:
+    """The state with a message; an older one of the same code is replaced."""
+    others = tuple(one for one in state.notices if one.problem.code != problem.code)
+    return replace(state, notices=(*others, Notice(problem=problem, at=at)))
+
+
+def without_notices(state: WindowState, *codes: str) -> WindowState:
+    """The state without the messages of these codes."""
+    kept = tuple(one for one in state.notices if one.problem.code not in codes)
+    return state if len(kept) == len(state.notices) else replace(state, notices=kept)

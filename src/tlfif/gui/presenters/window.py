@@ -1,0 +1,74 @@
+"""All presenters as one: each hears every event, then the parts that follow from the others are brought up to date."""
+
+from dataclasses import replace
+
+from tlfif.gui import intents
+from tlfif.gui.commands import Command, Watch
+from tlfif.gui.news import AnswerDelta
+from tlfif.gui.preferences import Preferences
+from tlfif.gui.presenters.chat import present_chat, with_composer
+from tlfif.gui.presenters.closing import present_closing
+from tlfif.gui.presenters.connection import present_connection
+from tlfif.gui.presenters.cost import present_cost, with_live_cost
+from tlfif.gui.presenters.history import present_history
+from tlfif.gui.presenters.machine import present_machine
+from tlfif.gui.presenters.settings import present_settings
+from tlfif.gui.presenters.step import GuiEvent, Moment, Presenter, Step
+from tlfif.gui.presenters.truth import CONNECTING, is_alive, with_truth
+from tlfif.gui.state import Connection, Link, Press, SettingsPanel, WindowState
+
+PRESENTERS: tuple[Presenter, ...] = (
+    present_connection,
+    present_machine,
+    present_cost,
+    present_chat,
+    present_history,
+    present_settings,
+    present_closing,
+)
+_TAB_OF = {Press.OPEN_COST: "cost", Press.OPEN_SETTINGS: "settings", Press.OPEN_MACHINE: "machine"}
+
+
+def first_state(preferences: Preferences) -> WindowState:
+    """The window before anything was heard."""
+    return WindowState(connection=Connection(), truth=CONNECTING, settings=SettingsPanel(values=preferences))
+
+
+def present(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
+    """The state after an event, and what is to be done."""
+    event = _meant(event)
+    if isinstance(event, AnswerDelta) and state.connection.link is Link.CONNECTED:
+        # A hundred of them come in a second, and they change nothing but their answer.
+        return present_chat(state, event, moment)
+    commands: list[Command] = []
+    for presenter in PRESENTERS:
+        step = presenter(state, event, moment)
+        state = step.state
+        commands += step.commands
+    state = with_truth(with_composer(with_live_cost(state, moment.now)), moment.now)
+    watch = Watch(running=_is_running(state), visible=state.visible)
+    if watch != state.watch:
+        state = replace(state, watch=watch)
+        commands.append(watch)
+    return Step(state, tuple(commands))
+
+
+def _meant(event: GuiEvent) -> GuiEvent:
+    """A message's button as the intent that it stands for."""
+    match event:
+        case intents.PressButton(press=Press.RETRY, exchange_id=exchange_id):
+            return intents.RetryAnswer(exchange_id)
+        case intents.PressButton(press=press) if press in _TAB_OF:
+            return intents.ShowTab(_TAB_OF[press])
+        case intents.PressButton(press=Press.START_MACHINE):
+            return intents.StartMachineNow()
+        case intents.PressButton(press=Press.RELEASE_BUDGET):
+            return intents.ReleaseBudget()
+        case _:
+            return event
+
+
+def _is_running(state: WindowState) -> bool:
+    view = state.machine.view
+    queued = view is not None and view["queued"] > 0 and not view["held"]
+    return is_alive(view) or queued or state.conversation.is_busy or bool(state.elsewhere)

@@ -1,0 +1,130 @@
+"""Below the conversation: the idle time-out, and what it costs in figures that are never added up."""
+
+import tkinter
+
+import ttkbootstrap as ttk
+
+from tlfif.gui import intents
+from tlfif.gui.state import CostPanel, IdleEntry, WindowState
+from tlfif.gui.theme import SMALL
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.hints import Hint
+from tlfif.gui.views.truth_bar import COMPACT
+from tlfif.gui.views.wrapping import WrappingLabel
+
+
+class IdleField(ttk.Frame):
+    """Minutes, with the range that is allowed and why a number cannot be set."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._label = ttk.Label(self, style="Ground.TLabel")
+        self.entry = ttk.Entry(self, width=6, justify="right")
+        self._unit = ttk.Label(self, text="min", style="Ground.TLabel")
+        self.note = WrappingLabel(self, style="Muted.Ground.TLabel")
+        self._label.grid(row=0, column=0, sticky="w")
+        self.entry.grid(row=0, column=1)
+        self._unit.grid(row=0, column=2, sticky="w")
+        self.note.grid(row=1, column=0, columnspan=3, sticky="ew")
+        self._shown: IdleEntry | None = None
+        self.entry.bind("<KeyRelease>", self._typed)
+        self.entry.bind("<Return>", self._apply)
+        self.entry.bind("<KP_Enter>", self._apply)
+        self.entry.bind("<FocusOut>", self._apply, add="+")
+        Hint(self.entry, context, f"The machine ends itself after so long without work  ({context.command_name}+T)")
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        px = self._context.look.px
+        compact = self._context.look.scale > COMPACT
+        self._label.configure(text="Idle" if compact else "Idle time-out")
+        self.entry.configure(font="TlfifBody", width=4 if compact else 6)
+        self.entry.grid_configure(padx=(px(8), px(6)))
+        self.note.configure(font=SMALL)
+
+    def render(self, entry: IdleEntry) -> None:
+        """Show it; what is being typed is left alone."""
+        if entry is self._shown:
+            return
+        self._shown = entry
+        if self.entry.get() != entry.text:
+            self.entry.delete(0, "end")
+            self.entry.insert(0, entry.text)
+        said = "Setting it…" if entry.saving else entry.problem or entry.range_text
+        if self._context.look.scale > COMPACT and not entry.problem and not entry.saving:
+            said = ""
+        self.note.show(said, "Bad.Ground.TLabel" if entry.problem else "Muted.Ground.TLabel")
+
+    def _typed(self, _event: object) -> None:
+        if self._shown is None or self.entry.get() != self._shown.text:
+            self._context.press(intents.TypeIdleMinutes(self.entry.get()))
+
+    def _apply(self, _event: object) -> None:
+        self._context.press(intents.ApplyIdleMinutes())
+
+
+class ControlsBar(ttk.Frame):
+    """Idle time-out at the left; running estimate, what AWS would have cost, and what is left, each on its own."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+        super().__init__(parent)
+        self._context = context
+        self.idle = IdleField(self, context)
+        self.real = WrappingLabel(self, style="Ground.TLabel")
+        self.as_if = WrappingLabel(self, style="Ground.TLabel")
+        self.left = WrappingLabel(self, style="Ground.TLabel")
+        self._cost: CostPanel | None = None
+        self._lines = [ttk.Frame(self, style="Line.TFrame", width=1) for _ in range(3)]
+        self._cells = (self.real, self.as_if, self.left)
+        self.idle.grid(row=0, column=0, sticky="nw")
+        for place, (line, cell) in enumerate(zip(self._lines, self._cells, strict=True)):
+            line.grid(row=0, column=2 * place + 1, sticky="ns")
+            cell.grid(row=0, column=2 * place + 2, sticky="new")
+            self.columnconfigure(2 * place + 2, weight=(4, 5, 4)[place], uniform="money")
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        px = self._context.look.px
+        for line in self._lines:
+            line.grid_configure(padx=px(5 if self._context.look.scale > COMPACT else 10))
+        for cell in self._cells:
+            cell.configure(font=SMALL)
+        self.idle.restyle()
+        if self._cost is not None:
+            self._money(self._cost)
+
+    def render(self, old: WindowState | None, new: WindowState) -> None:
+        """Draw what changed."""
+        if old is None or old.machine is not new.machine:
+            self.idle.render(new.machine.idle)
+        if old is None or old.cost is not new.cost:
+            self._money(new.cost)
+
+    def _money(self, cost: CostPanel) -> None:
+        self._cost = cost
+        style = "Muted.Ground.TLabel" if cost.stale else "Ground.TLabel"
+        short = self._context.look.scale > COMPACT
+        for label, text in zip(self._cells, short_texts(cost) if short else long_texts(cost), strict=True):
+            label.show(text, "Bad.Ground.TLabel" if label is self.left and cost.budget.locked else style)
+
+
+def long_texts(cost: CostPanel) -> tuple[str, str, str]:
+    """The running estimate; what AWS would have cost, or what it billed; what is left of the budget."""
+    return (
+        cost.real.text if cost.real is not None else "Running estimate: not read yet",
+        cost.as_if.text if cost.as_if is not None else cost.billed_text,
+        cost.budget.left_text or "Budget: not read yet",
+    )
+
+
+def short_texts(cost: CostPanel) -> tuple[str, str, str]:
+    """The same where letters are large: the Cost tab has the rest."""
+    left = cost.budget.left_eur
+    return (
+        f"Estimate ${cost.real.usd:,.4f}" if cost.real is not None else "Estimate …",
+        f"On AWS ${cost.as_if.usd:,.4f}" if cost.as_if is not None else "Billed: see Cost",
+        f"{left:,.2f} EUR left" if left is not None else "No limit",
+    )

@@ -1,0 +1,124 @@
+"""The Cost tab: what is owed, what AWS would have taken, the budget, the month, the adviser, the receipts."""
+
+import time
+import tkinter
+
+import ttkbootstrap as ttk
+
+from tlfif.gui.state import CostPanel, Meter, WindowState
+from tlfif.gui.theme import SMALL, TITLE
+from tlfif.gui.views.budget_card import BudgetCard
+from tlfif.gui.views.cards import Card
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.month_plot import MonthPlot
+from tlfif.gui.views.receipts_table import ReceiptsTable
+from tlfif.gui.views.scrolling import ScrolledPage
+from tlfif.gui.views.wrapping import WrappingLabel
+
+
+class _Figure(Card):
+    """One figure alone in its card, so that nobody adds it to another."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext, title: str) -> None:
+        super().__init__(parent, context, title)
+        self.value = ttk.Label(self.body, style="Panel.TLabel")
+        self.note = WrappingLabel(self.body, style="Muted.Panel.TLabel")
+        self.value.grid(row=0, column=0, sticky="ew")
+        self.note.grid(row=1, column=0, sticky="ew")
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        super().restyle()
+        if hasattr(self, "note"):
+            self.value.configure(font=TITLE)
+            self.note.configure(font=SMALL)
+
+    def show(self, meter: Meter | None, *, stale: bool, nothing: str, aside: str) -> None:
+        """Draw it."""
+        if meter is None:
+            value, note = nothing, aside
+        elif not meter.usd and not meter.usd_per_hour:
+            value, note = "$0.00", aside or meter.text
+        else:
+            value = f"${meter.usd:,.4f}"
+            note = f"{meter.eur:,.4f} EUR this month, {meter.per_hour_text}. {aside}".strip()
+        if str(self.value.cget("text")) != value:
+            self.value.configure(text=value)
+        self.value.configure(style="Muted.Panel.TLabel" if stale else "Panel.TLabel")
+        self.note.show(f"Not heard of for ten seconds. {note}" if stale else note)
+
+
+class CostTab(ttk.Frame):
+    """Figures of different kinds stand in different cards and are never added up."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._page = ScrolledPage(self, context.look)
+        self._page.pack(fill="both", expand=True)
+        body = self._page.body
+        self.real = _Figure(body, context, "Running estimate")
+        self.as_if = _Figure(body, context, "On AWS this would have cost")
+        self.budget = BudgetCard(body, context)
+        self._month = Card(body, context, "This month")
+        self.plot = MonthPlot(self._month.body, context)
+        self.plot.grid(row=0, column=0, sticky="ew")
+        self.month_note = WrappingLabel(self._month.body, style="Muted.Panel.TLabel")
+        self.month_note.grid(row=1, column=0, sticky="ew")
+        self._adviser = Card(body, context, "Adviser: which idle time-out would have been best")
+        self.advice = WrappingLabel(self._adviser.body, style="Panel.TLabel")
+        self.advice.grid(row=0, column=0, sticky="ew")
+        self.options = WrappingLabel(self._adviser.body, style="Muted.Panel.TLabel")
+        self.options.grid(row=1, column=0, sticky="ew")
+        self._last = Card(body, context, "Receipts of the last answers")
+        self.receipts = ReceiptsTable(self._last.body, context)
+        self.receipts.grid(row=0, column=0, sticky="ew")
+        self._cards = (self.real, self.as_if, self.budget, self._month, self._adviser, self._last)
+        body.columnconfigure((0, 1), weight=1, uniform="half")
+        for card, row, column, span in zip(
+            self._cards, (0, 0, 1, 2, 3, 4), (0, 1, 0, 0, 0, 0), (1, 1, 2, 2, 2, 2), strict=True
+        ):
+            card.grid(row=row, column=column, columnspan=span, sticky="nsew")
+        self._report: object = None
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        px = self._context.look.px
+        self._page.restyle()
+        self._page.body.configure(padding=px(10))
+        for card in self._cards:
+            card.restyle()
+            card.grid_configure(pady=(0, px(10)))
+        self.real.grid_configure(padx=(0, px(5)))
+        self.as_if.grid_configure(padx=(px(5), 0))
+        self.month_note.configure(font=SMALL)
+        self.plot.restyle()
+        self.receipts.restyle()
+
+    def render(self, old: WindowState | None, new: WindowState) -> None:
+        """Draw what changed; nothing while another tab is in front."""
+        if new.tab != "cost" or (old is not None and old.cost is new.cost and old.tab == new.tab):
+            return
+        cost = new.cost
+        self.real.show(cost.real, stale=cost.stale, nothing="not read yet", aside=cost.billed_text)
+        self.as_if.show(
+            cost.as_if,
+            stale=cost.stale,
+            nothing="does not apply",
+            aside="" if cost.as_if else "The machines run there.",
+        )
+        self.budget.show(cost.budget)
+        self.receipts.show(cost.receipts)
+        self._words(cost)
+        if cost.report is not self._report:
+            self._report = cost.report
+            self.plot.show(cost.report, now_ms=round(time.time() * 1000))
+
+    def _words(self, cost: CostPanel) -> None:
+        parts = [text for text in (cost.forecast_text, cost.formula_text, cost.exchange_text) if text]
+        self.month_note.show("\n".join(parts))
+        advice = cost.advice
+        self.advice.show(advice["sentence"] if advice else "Not read yet.")
+        self.options.show("\n".join(option["sentence"] for option in advice["options"]) if advice else "")

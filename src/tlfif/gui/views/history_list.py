@@ -1,0 +1,184 @@
+"""Past conversations: search, open, new, export, delete."""
+
+import tkinter
+from datetime import datetime
+
+import ttkbootstrap as ttk
+
+from tlfif.client.history import ConversationSummary
+from tlfif.gui import intents
+from tlfif.gui.presenters.words import how_many
+from tlfif.gui.state import WindowState
+from tlfif.gui.theme import SMALL
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.hints import Hint
+from tlfif.gui.views.wrapping import WrappingLabel
+
+
+class HistoryList(ttk.Frame):
+    """Kept on this computer only. A click or Return opens one, Delete asks whether to delete it."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+        super().__init__(parent)
+        self._context = context
+        key = context.command_name
+        self.new = ttk.Button(
+            self, text="New conversation", bootstyle="primary", command=lambda: context.press(intents.NewConversation())
+        )
+        self._label = ttk.Label(self, text="Search past conversations", style="Muted.Ground.TLabel")
+        self.search = ttk.Entry(self, width=10)
+        self.tree = ttk.Treeview(self, show="tree", selectmode="browse", style="History.Treeview")
+        self._bar = ttk.Scrollbar(self, orient="vertical", command=self.tree.yview, bootstyle="secondary round")
+        self.tree.configure(yscrollcommand=self._bar.set)
+        self.note = WrappingLabel(self, style="Muted.Ground.TLabel")
+        row = ttk.Frame(self)
+        self.export = ttk.Button(row, text="Export…", bootstyle="default", command=self.export_chosen)
+        self.delete = ttk.Button(row, text="Delete…", bootstyle="default", command=self._delete)
+        self.export.grid(row=0, column=0, sticky="ew")
+        self.delete.grid(row=0, column=1, sticky="ew")
+        row.columnconfigure((0, 1), weight=1, uniform="half")
+        self._row = row
+        self.new.grid(row=0, column=0, columnspan=2, sticky="ew")
+        self._label.grid(row=1, column=0, columnspan=2, sticky="ew")
+        self.search.grid(row=2, column=0, columnspan=2, sticky="ew")
+        self.tree.grid(row=3, column=0, sticky="nsew")
+        self._bar.grid(row=3, column=1, sticky="ns")
+        self.note.grid(row=4, column=0, columnspan=2, sticky="ew")
+        row.grid(row=5, column=0, columnspan=2, sticky="ew")
+        self.rowconfigure(3, weight=1)
+        self.columnconfigure(0, weight=1)
+        self.search.bind("<KeyRelease>", self._searched)
+        self.search.bind("<Escape>", self._search_all)
+        self.search.bind("<Down>", lambda _: self.tree.focus_set())
+        self.tree.bind("<ButtonRelease-1>", self._open)
+        self.tree.bind("<Return>", self._open)
+        self.tree.bind("<Delete>", lambda _: self._delete())
+        self.tree.bind("<<TreeviewSelect>>", lambda _: self._able())
+        self.tree.bind("<Configure>", lambda _: self._refit(), add="+")
+        Hint(self.new, context, f"{key}+N")
+        Hint(self.search, context, f"{key}+F")
+        Hint(self.export, context, f"Write the chosen conversation to a file, Markdown or JSON  ({key}+E)")
+        Hint(self.delete, context, "Delete the chosen conversation for good  (Delete)")
+        self._query = ""
+        self._query = ""
+        self._shown: tuple[ConversationSummary, ...] = ()
+        self._current = ""
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        px = self._context.look.px
+        self._label.configure(font=SMALL)
+        self.note.configure(font=SMALL)
+        self.search.configure(font="TlfifBody")
+        self._label.grid_configure(pady=(px(10), px(2)))
+        self.tree.grid_configure(pady=(px(8), px(6)))
+        self._row.grid_configure(pady=(px(6), 0))
+        self.delete.grid_configure(padx=(px(6), 0))
+        self.tree.column("#0", width=px(205), stretch=True)
+        self._refit()
+
+    def render(self, old: WindowState | None, new: WindowState) -> None:
+        """Draw what changed."""
+        if old is None or old.history is not new.history:
+            history = new.history
+            if history.found != self._shown:
+                self._fill(history.found)
+                self._mark()
+            if not history.available:
+                self.note.show("Conversations cannot be kept at the moment.", "Bad.Ground.TLabel")
+            elif history.exported_to:
+                self.note.show(f"Written to {history.exported_to}", "Good.Ground.TLabel")
+            elif not history.found:
+                self.note.show("Nothing found." if history.query.strip() else "Kept on this computer only.")
+            else:
+                self.note.show("Kept on this computer only.", "Muted.Ground.TLabel")
+        if new.conversation.id != self._current:
+            self._current = new.conversation.id
+            self._mark()
+        self._able()
+
+    def export_chosen(self) -> None:
+        """Write the chosen conversation, or else the one that is open, to a file."""
+        chosen = self._chosen() or self._current
+        if not chosen:
+            return
+        title = next((one.title for one in self._shown if one.id == chosen), "Conversation")
+        path = self._context.ask_path(title)
+        if path is not None:
+            self._context.press(intents.ExportConversation(chosen, path))
+
+    def _fill(self, found: tuple[ConversationSummary, ...]) -> None:
+        self._shown = found
+        self.tree.delete(*self.tree.get_children())
+        for one in found:
+            self.tree.insert("", "end", iid=one.id, text=self._text(one))
+
+    def _text(self, one: ConversationSummary) -> str:
+        room = max(self.tree.winfo_width(), self._context.look.px(205)) - self._context.look.px(26)
+        return "\n".join(self._fitting(line, room) for line in (one.title, _second_line(one)))
+
+    def _fitting(self, line: str, room: int) -> str:
+        """The line, or what fits of it and an ellipsis."""
+        look = self._context.look
+        if look.width(line, SMALL) <= room:
+            return line
+        kept = len(line) * room // max(1, look.width(line, SMALL))
+        while kept > 0 and look.width(line[:kept].rstrip() + "…", SMALL) > room:
+            kept -= 1
+        return line[:kept].rstrip() + "…"
+
+    def _refit(self) -> None:
+        for one in self._shown:
+            self.tree.item(one.id, text=self._text(one))
+
+    def _mark(self) -> None:
+        """The open conversation is the chosen one, unless the list has the focus."""
+        if self.tree.focus_get() is self.tree:
+            return
+        wanted = (self._current,) if self._current and self.tree.exists(self._current) else ()
+        if tuple(self.tree.selection()) != wanted:
+            self.tree.selection_set(wanted)
+            if wanted:
+                self.tree.focus(wanted[0])
+
+    def _able(self) -> None:
+        able = bool(self._chosen() or (self._current and self._context))
+        for button in (self.export, self.delete):
+            if button.instate(["disabled"]) == able:
+                button.state(["!disabled" if able else "disabled"])
+
+    def _chosen(self) -> str:
+        chosen = self.tree.selection()
+        return str(chosen[0]) if chosen else ""
+
+    def _open(self, event: "tkinter.Event[tkinter.Misc]") -> None:
+        by_pointer = getattr(event, "num", None) == 1
+        chosen = self.tree.identify_row(event.y) if by_pointer else self._chosen()
+        if chosen and chosen != self._current:
+            self._context.press(intents.OpenConversation(chosen))
+
+    def _delete(self) -> None:
+        chosen = self._chosen() or self._current
+        if chosen:
+            self._context.press(intents.DeleteConversation(chosen))
+
+    def _searched(self, _event: object) -> None:
+        query = self.search.get()
+        if query != self._query:
+            self._query = query
+            self._context.press(intents.SearchHistory(query))
+
+    def _search_all(self, event: object) -> str:
+        self.search.delete(0, "end")
+        self._searched(event)
+        return "break"
+
+
+def _second_line(one: ConversationSummary) -> str:
+    """Where the search found it, or else when it was and how long it is."""
+    if one.snippet:
+        return one.snippet.replace("\n", " ")
+    when = datetime.fromtimestamp(one.updated_at)
+    day = f"{when:%H:%M}" if when.date() == datetime.now().date() else f"{when:%d %b %Y}"
+    return f"{day}  ·  {how_many(one.exchanges, 'answer')}"

@@ -1,0 +1,127 @@
+"""The Machine tab: what runs, its last starts phase by phase, and the log of starts and stops with who and why."""
+
+import tkinter
+from datetime import datetime
+
+import ttkbootstrap as ttk
+
+from tlfif.client.wire import MachineView
+from tlfif.gui import intents
+from tlfif.gui.presenters.words import model_title
+from tlfif.gui.state import MachinePanel, WindowState
+from tlfif.gui.views.cards import Card
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.scrolling import ScrolledPage
+from tlfif.gui.views.starts_plot import StartsPlot
+from tlfif.gui.views.wrapping import WrappingLabel
+
+STATES = {
+    "off": "off",
+    "launching": "starting up",
+    "loading": "loading the model",
+    "ready": "ready",
+    "draining": "finishing what runs",
+    "stopping": "stopping",
+    "no_capacity": "could not start: no capacity",
+    "no_quota": "could not start: no quota",
+    "broken": "could not start",
+}
+
+
+class MachineTab(ttk.Frame):
+    """Facts, and a button to start without a prompt."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._page = ScrolledPage(self, context.look)
+        self._page.pack(fill="both", expand=True)
+        body = self._page.body
+        self._now = Card(body, context, "Now")
+        self.facts = [
+            (ttk.Label(self._now.body, style="Muted.Panel.TLabel"), WrappingLabel(self._now.body, style="Panel.TLabel"))
+            for _ in range(6)
+        ]
+        for row, (name, value) in enumerate(self.facts):
+            name.grid(row=row, column=0, sticky="nw")
+            value.grid(row=row, column=1, sticky="ew")
+        self._now.body.columnconfigure(0, weight=0)
+        self._now.body.columnconfigure(1, weight=1)
+        self.start = ttk.Button(
+            self._now.body,
+            text="Start machine",
+            bootstyle="primary",
+            command=lambda: context.press(intents.StartMachineNow()),
+        )
+        self.start.grid(row=6, column=0, columnspan=2, sticky="w")
+        self.stopped = WrappingLabel(self._now.body, style="Panel.TLabel")
+        self.stopped.grid(row=7, column=0, columnspan=2, sticky="ew")
+        self._starts = Card(body, context, "Last starts, phase by phase")
+        self.starts = StartsPlot(self._starts.body, context)
+        self.starts.grid(row=0, column=0, sticky="ew")
+        self._log = Card(body, context, "Starts and stops")
+        self.log = WrappingLabel(self._log.body, style="Panel.TLabel")
+        self.log.grid(row=0, column=0, sticky="ew")
+        body.columnconfigure(0, weight=1)
+        for row, card in enumerate((self._now, self._starts, self._log)):
+            card.grid(row=row, column=0, sticky="nsew")
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        px = self._context.look.px
+        self._page.restyle()
+        self._page.body.configure(padding=px(10))
+        for card in (self._now, self._starts, self._log):
+            card.restyle()
+            card.grid_configure(pady=(0, px(10)))
+        for name, value in self.facts:
+            name.grid_configure(padx=(0, px(14)), pady=px(1))
+            value.grid_configure(pady=px(1))
+        self.start.grid_configure(pady=(px(10), 0))
+        self.stopped.grid_configure(pady=(px(6), 0))
+        self.starts.restyle()
+
+    def render(self, old: WindowState | None, new: WindowState) -> None:
+        """Draw what changed; nothing while another tab is in front."""
+        if new.tab != "machine" or (old is not None and old.machine is new.machine and old.tab == new.tab):
+            return
+        machine = new.machine
+        self._facts(machine.view)
+        self.start.state(["!disabled" if machine.start_enabled else "disabled"])
+        self.stopped.show(machine.stopped_text)
+        self.starts.show(machine.past)
+        self.log.show(log_text(machine))
+
+    def _facts(self, view: MachineView | None) -> None:
+        rows = facts_of(view)
+        for place, (name, value) in enumerate(self.facts):
+            title, text = rows[place] if place < len(rows) else ("", "")
+            name.configure(text=title)
+            value.show(text)
+
+
+def facts_of(view: MachineView | None) -> list[tuple[str, str]]:
+    """What is known of the machine, as names and sentences."""
+    if view is None:
+        return [("State", "not heard of yet")]
+    reason = f": {view['reason']}" if view["reason"] else ""
+    rows = [("State", f"{STATES.get(view['state'], view['state'])}{reason}"), ("Place", view["place"])]
+    if view["model"]:
+        rows.append(("Model", model_title(view["model"])))
+    if view["image"]:
+        rows.append(("Image", view["image"]))
+    rows.append(("Prompts", f"{view['running']} being answered, {view['queued']} waiting"))
+    pids = [f"{name} {pid}" for name, pid in view["pids"].items() if pid is not None]
+    if pids:
+        rows.append(("Processes", ", ".join(pids)))
+    return rows
+
+
+def log_text(machine: MachinePanel) -> str:
+    """Newest first, one line each."""
+    lines = []
+    for line in machine.log:
+        at = datetime.fromtimestamp(line.at)
+        lines.append(f"{at:%d %b %H:%M:%S}   {line.text}")
+    return "\n".join(lines) or "Nothing has started or stopped since this window was opened."

@@ -1,0 +1,89 @@
+"""Which model answers, and fetching the file of one that is not here yet."""
+
+import tkinter
+from collections.abc import Callable
+
+import ttkbootstrap as ttk
+
+from tlfif.client.wire import ModelView
+from tlfif.gui import intents
+from tlfif.gui.presenters.words import megabytes
+from tlfif.gui.state import SettingsPanel
+from tlfif.gui.views.cards import Card
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.wrapping import WrappingLabel
+
+AUTOMATIC = "Let TL-FIF choose"
+
+
+class ModelCard(Card):
+    """The choice counts from the next prompt on."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext, choose: Callable[[str | None], None]) -> None:
+        super().__init__(parent, context, "Model")
+        self._choose = choose
+        self._models: tuple[ModelView, ...] = ()
+        row = ttk.Frame(self.body, style="Panel.TFrame")
+        self.box = ttk.Combobox(row, state="readonly", width=30)
+        self.fetch = ttk.Button(row, text="Fetch", bootstyle="primary", command=self._fetch)
+        self.box.grid(row=0, column=0)
+        self.fetch.grid(row=0, column=1)
+        self.note = WrappingLabel(self.body, style="Muted.Panel.TLabel")
+        self.bar = ttk.Progressbar(self.body, maximum=1000, bootstyle="primary")
+        row.grid(row=0, column=0, sticky="w")
+        self.bar.grid(row=1, column=0, sticky="ew")
+        self.note.grid(row=2, column=0, sticky="ew")
+        self.box.bind("<<ComboboxSelected>>", self._chosen)
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        super().restyle()
+        if hasattr(self, "note"):
+            px = self._context.look.px
+            self.box.configure(font="TlfifBody")
+            self.fetch.grid_configure(padx=(px(8), 0))
+            self.bar.grid_configure(pady=(px(8), 0))
+            self.note.grid_configure(pady=(px(6), 0))
+
+    def show(self, panel: SettingsPanel) -> None:
+        """Draw it."""
+        self._models = panel.models
+        self.box.configure(values=[AUTOMATIC, *(one["title"] for one in panel.models)])
+        model = next((one for one in panel.models if one["name"] == panel.values.model), None)
+        self.box.set(model["title"] if model is not None else panel.values.model or AUTOMATIC)
+        shown = model or next((one for one in panel.models if one["is_default"]), None)
+        fetching = panel.fetching
+        absent = shown is not None and shown["state"] not in {"ready", "pulling"} and fetching is None
+        (self.fetch.grid if absent else self.fetch.grid_remove)()
+        if fetching is not None and fetching["size_bytes"]:
+            self.bar.grid()
+            self.bar.configure(value=round(1000 * fetching["received_bytes"] / fetching["size_bytes"]))
+        else:
+            self.bar.grid_remove()
+        self.note.show(note_of(fetching or shown))
+
+    def _chosen(self, _event: object) -> None:
+        title = self.box.get()
+        self._choose(next((one["name"] for one in self._models if one["title"] == title), None))
+
+    def _fetch(self) -> None:
+        title = self.box.get()
+        name = next((one["name"] for one in self._models if title in (one["title"], AUTOMATIC)), None)
+        if name is not None:
+            self._context.press(intents.FetchModel(name))
+
+
+def note_of(model: ModelView | None) -> str:
+    """What is known of a model and of its file."""
+    if model is None:
+        return "The list of models has not come yet."
+    size = f", {megabytes(model['size_bytes'])}" if model["size_bytes"] else ""
+    about = f"{model['title']}: {model['licence']}, reads {model['context_tokens']} tokens at once{size}."
+    if model["state"] == "pulling":
+        whole = f" of {megabytes(model['size_bytes'])}" if model["size_bytes"] else ""
+        return f"{about} Fetching: {megabytes(model['received_bytes'])}{whole} are here."
+    if model["state"] == "ready":
+        return f"{about} It is on this computer."
+    problem = f" {model['problem']}" if model["problem"] else ""
+    return f"{about} It is not on this computer.{problem}"

@@ -1,0 +1,137 @@
+"""The month's picture, drawn by the toolkit itself: its own colours and fonts, sharp at every size, no pause.
+
+The numbers are those of ``tlfif.charts``; its matplotlib picture is for files (``tlfif cost --plot``). Loading and
+running matplotlib here would stop the window for a third of a second each time.
+"""
+
+import tkinter
+from typing import Literal
+
+from tlfif.charts.spend_curve import Point, SpendCurve, spend_curve
+from tlfif.client.cost_wire import CostView
+from tlfif.gui.presenters.words import usd_rate
+from tlfif.gui.theme import SMALL
+from tlfif.gui.views.context import ViewContext
+
+FAR = 40
+"""A limit so many times everything else is named instead of drawn: it would press the rest onto the ground."""
+
+Anchor = Literal["nw", "n", "ne", "w", "center", "e", "sw", "s", "se"]
+
+
+class MonthPlot(tkinter.Canvas):
+    """Spend against the limit above, hours with a machine by day below."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+        super().__init__(parent, highlightthickness=0, borderwidth=0)
+        self._context = context
+        self._cost: CostView | None = None
+        self._curve: SpendCurve | None = None
+        self._now_ms = 0
+        self.bind("<Configure>", lambda _: self._draw())
+
+    def show(self, cost: CostView | None, *, now_ms: int) -> None:
+        """Draw this report as of ``now_ms`` (epoch milliseconds)."""
+        self._cost, self._now_ms = cost, now_ms
+        sums = None if cost is None else cost["as_if_aws"] or cost
+        self._curve = None if cost is None or sums is None else spend_curve(cost, sums, now_ms=now_ms)
+        self._draw()
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        look = self._context.look
+        self.configure(background=look.palette.panel, height=look.px(250) if look.scale < 1.6 else look.px(210))
+        self._draw()
+
+    def _draw(self) -> None:
+        self.delete("all")
+        width, height = self.winfo_width(), self.winfo_height()
+        look = self._context.look
+        if self._curve is None or self._cost is None:
+            self._text(width // 2, height // 2, "The month's figures have not come yet.", "muted", anchor="center")
+            return
+        px, line = look.px, look.line(SMALL)
+        left, right = look.width("$00.0000", SMALL) + px(16), width - px(16)
+        if right - left < px(80):
+            return
+        top, ground = px(14) + line, height - px(10) - line
+        middle = top + round((ground - top) * 0.68)
+        self._spend(self._curve, (left, top, right, middle - px(6)))
+        self._hours(self._curve, (left, middle + line + px(4), right, ground))
+        self._days(self._curve, (left, right, ground))
+
+    def _spend(self, curve: SpendCurve, box: tuple[int, int, int, int]) -> None:
+        left, top, right, bottom = box
+        px = self._context.look.px
+        highest = max(curve.forecast[1][1], curve.spent[-1][1], 0.0001)
+        limit = curve.limit_usd
+        drawn = limit is not None and limit <= FAR * highest
+        ceiling = max(highest, limit or 0.0) * 1.12 if drawn else highest * 1.12
+        days = curve.month.days
+
+        def at(point: Point) -> tuple[float, float]:
+            return (
+                left + (right - left) * point[0] / days,
+                bottom - (bottom - top) * min(point[1], ceiling) / ceiling,
+            )
+
+        places = 2 if ceiling >= 0.3 else 3 if ceiling >= 0.03 else 4
+        for share in (0.0, 0.5, 1.0):
+            y = bottom - (bottom - top) * share
+            self.create_line(left, y, right, y, fill=self._context.look.palette.line)
+            self._text(left - px(6), y, f"${ceiling * share:,.{places}f}", "muted", anchor="e")
+        palette = self._context.look.palette
+        spent = [value for point in curve.spent for value in at(point)]
+        if len(curve.spent) > 1:
+            below = [*at((curve.spent[0][0], 0)), *spent, *at((curve.now[0], 0))]
+            self.create_polygon(*below, fill=palette.prompt)
+            self.create_line(*spent, fill=palette.link, width=px(2.5))
+        self.create_line(*at(curve.forecast[0]), *at(curve.forecast[1]), fill=palette.link, width=px(2), dash=(6, 5))
+        x, y = at(curve.now)
+        self.create_oval(x - px(4), y - px(4), x + px(4), y + px(4), fill=palette.link, outline=palette.panel)
+        if limit is not None and drawn:
+            y = at((0, limit))[1]
+            self.create_line(left, y, right, y, fill=palette.bad, width=px(2))
+            self._text(left + px(6), y + px(1), f"limit {usd_rate(limit)}", "bad", anchor="nw")
+        name = "Month to date, and the forecast to its end (dashed)"
+        if limit is not None and not drawn:
+            name += f"; the limit of {usd_rate(limit)} is far above this picture"
+        self._text(left, top - px(6), name, "text", anchor="sw", width=right - left)
+
+    def _hours(self, curve: SpendCurve, box: tuple[int, int, int, int]) -> None:
+        left, top, right, bottom = box
+        px, palette = self._context.look.px, self._context.look.palette
+        most = max(curve.hours)
+        unit, scale = ("minutes", 60) if 0 < most < 1 else ("hours", 1)
+        self.create_line(left, bottom, right, bottom, fill=palette.edge)
+        self._text(left, top - px(4), f"Machine on, {unit} by day", "text", anchor="sw")
+        if not most:
+            self._text(
+                (left + right) / 2, (top + bottom) / 2, "No machine has run this month.", "muted", anchor="center"
+            )
+            return
+        self._text(
+            left - px(6),
+            top,
+            f"{most * scale:.0f}" if most * scale >= 1 else f"{most * scale:.1f}",
+            "muted",
+            anchor="e",
+        )
+        step = (right - left) / curve.month.days
+        for day, hours in enumerate(curve.hours):
+            if hours:
+                x, y = left + step * day, bottom - max(px(2), (bottom - top) * hours / most)
+                self.create_rectangle(x + step * 0.15, y, x + step * 0.85, bottom, fill=palette.good, outline="")
+
+    def _days(self, curve: SpendCurve, box: tuple[int, int, int]) -> None:
+        left, right, bottom = box
+        step = (right - left) / curve.month.days
+        room = self._context.look.width("00 ", SMALL)
+        every = next(each for each in (1, 2, 5, 10, 31) if each == 31 or step * each >= room * 1.4)
+        for day in range(curve.month.days):
+            if day == 0 or (day + 1) % every == 0:
+                self._text(left + step * (day + 0.5), bottom + 2, str(day + 1), "muted", anchor="n")
+
+    def _text(self, x: float, y: float, text: str, ink: str, *, anchor: Anchor, width: int = 0) -> None:
+        colour = getattr(self._context.look.palette, ink)
+        self.create_text(x, y, text=text, fill=colour, font=SMALL, anchor=anchor, width=width)

@@ -1,0 +1,65 @@
+"""Messages that stay until they are taken away: what happened, what to do, what to press."""
+
+import tkinter
+
+import ttkbootstrap as ttk
+
+from tlfif.gui import intents
+from tlfif.gui.state import Notice, WindowState
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.wrapping import PressRow, WrappingLabel
+
+AT_ONCE = 2
+"""More than this many messages would push the conversation away; the others follow as these are dismissed."""
+
+
+class NoticeBar(ttk.Frame):
+    """The newest messages; no height at all where there is none."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._cards: list[ttk.Frame] = []
+        self._notices: tuple[Notice, ...] = ()
+        self.columnconfigure(0, weight=1)
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        self._draw(self._notices)
+
+    def render(self, old: WindowState | None, new: WindowState) -> None:
+        """Draw what changed."""
+        if old is None or old.notices is not new.notices:
+            self._notices = new.notices
+            self._draw(new.notices)
+
+    def _draw(self, notices: tuple[Notice, ...]) -> None:
+        for card in self._cards:
+            card.destroy()
+        self._cards = [self._card(notice, row) for row, notice in enumerate(notices[-AT_ONCE:])]
+        if not notices:
+            self.configure(height=1)
+
+    def _card(self, notice: Notice, row: int) -> ttk.Frame:
+        context, px, problem = self._context, self._context.look.px, notice.problem
+        card = ttk.Frame(self, style="Panel.TFrame", padding=(px(12), px(6)))
+        edge = tkinter.Frame(card, background=context.look.palette.bad, width=px(4))
+        edge.grid(row=0, column=0, rowspan=2, sticky="ns", padx=(0, px(10)))
+        title = WrappingLabel(card, style="Bad.Panel.TLabel", text=problem.title)
+        title.configure(font="TlfifStrong")
+        title.grid(row=0, column=1, sticky="ew")
+        WrappingLabel(card, style="Panel.TLabel", text=f"{problem.message} {problem.advice}".strip()).grid(
+            row=1, column=1, sticky="ew"
+        )
+        buttons = PressRow(card, style="Panel.TFrame", press=lambda press: context.press(intents.PressButton(press)))
+        buttons.show(problem.presses)
+        buttons.grid(row=0, column=2, rowspan=2, padx=px(8))
+        ttk.Button(
+            card,
+            text="Dismiss",
+            bootstyle="default",
+            command=lambda: context.press(intents.DismissNotice(problem.code)),
+        ).grid(row=0, column=3, rowspan=2)
+        card.columnconfigure(1, weight=1)
+        card.grid(row=row, column=0, sticky="ew", pady=(0, px(4)))
+        return card

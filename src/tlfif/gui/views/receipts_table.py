@@ -1,0 +1,74 @@
+"""The last answers, what each took and cost."""
+
+import tkinter
+from datetime import datetime
+from typing import Literal
+
+import ttkbootstrap as ttk
+
+from tlfif.client.cost_wire import AnswerCostView
+from tlfif.gui.presenters.words import model_title, seconds, usd
+from tlfif.gui.theme import SMALL
+from tlfif.gui.views.context import ViewContext
+
+_COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
+    ("when", "When", "w", "00 Nov, 00:00"),
+    ("model", "Model", "w", "SmolLM2-135M-Instruct"),
+    ("status", "Ended", "w", "succeeded"),
+    ("tokens", "Tokens", "e", "0000 + 0000"),
+    ("time", "Time", "e", "00 min 00 s"),
+    ("real", "Cost", "e", "$0.000000"),
+    ("aws", "On AWS", "e", "$0.000000 …"),
+)
+
+
+class ReceiptsTable(ttk.Frame):
+    """Newest first. A figure with “…” still grows: its machine has not ended."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+        super().__init__(parent)
+        self._context = context
+        names = [name for name, *_ in _COLUMNS]
+        self.tree = ttk.Treeview(
+            self, columns=names, show="headings", selectmode="browse", height=8, style="Receipts.Treeview"
+        )
+        self._bar = ttk.Scrollbar(self, orient="vertical", command=self.tree.yview, bootstyle="secondary round")
+        self.tree.configure(yscrollcommand=self._bar.set)
+        for name, title, anchor, _ in _COLUMNS:
+            self.tree.heading(name, text=title, anchor=anchor)
+        self.tree.grid(row=0, column=0, sticky="nsew")
+        self._bar.grid(row=0, column=1, sticky="ns")
+        self.columnconfigure(0, weight=1)
+        self._shown: tuple[AnswerCostView, ...] | None = None
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        look = self._context.look
+        for name, title, anchor, widest in _COLUMNS:
+            width = max(look.width(widest, SMALL), look.width(title, "TlfifStrong")) + look.px(14)
+            self.tree.column(name, width=width, minwidth=look.px(50), anchor=anchor, stretch=name == "model")
+
+    def show(self, receipts: tuple[AnswerCostView, ...]) -> None:
+        """These and no others."""
+        if receipts == self._shown:
+            return
+        self._shown = receipts
+        self.tree.delete(*self.tree.get_children())
+        for one in receipts:
+            self.tree.insert("", "end", values=row_of(one))
+
+
+def row_of(one: AnswerCostView) -> tuple[str, ...]:
+    """The texts of a row."""
+    when = datetime.fromtimestamp(one["created_at"])
+    prompt, answer = one["prompt_tokens"], one["completion_tokens"]
+    as_if = one["as_if_aws"]
+    return (
+        f"{when:%d %b, %H:%M}",
+        model_title(one["model"]),
+        one["status"],
+        "" if prompt is None and answer is None else f"{prompt or 0} + {answer or 0}",
+        "" if one["total_seconds"] is None else seconds(one["total_seconds"]),
+        usd(one["cost"]["usd"]) if one["cost"]["usd"] else "nothing",
+        "" if as_if is None else usd(as_if["usd"]) + ("" if as_if["final"] else " …"),
+    )

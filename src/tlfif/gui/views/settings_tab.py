@@ -1,0 +1,193 @@
+"""The Settings tab: where it runs, how it looks, how it answers."""
+
+import tkinter
+from dataclasses import replace
+from typing import Any
+
+import ttkbootstrap as ttk
+
+from tlfif.gui import intents
+from tlfif.gui.preferences import Preferences
+from tlfif.gui.state import SettingsPanel, WindowState
+from tlfif.gui.theme import SIZES
+from tlfif.gui.views.cards import Card
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.model_card import ModelCard
+from tlfif.gui.views.scrolling import ScrolledPage
+from tlfif.gui.views.wrapping import WrappingLabel
+
+_LOOKS = {"system": "As the system has it", "light": "Light", "dark": "Dark"}
+_PROFILES = {"this computer": "This computer", "aws": "AWS"}
+_NUMBERS: dict[str, tuple[str, str, type, str]] = {
+    "temperature": ("Temperature", "0 is always the likeliest word, 2 is wild", float, "a number such as 0.7"),
+    "max_tokens": ("Longest answer", "tokens; a token is about three quarters of a word", int, "a whole number"),
+    "seed": ("Seed", "empty: another answer each time", int, "a whole number, or nothing"),
+}
+
+
+class SettingsTab(ttk.Frame):
+    """Every change counts at once; what cannot be right is named in red and not kept."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._values = Preferences()
+        self._page = ScrolledPage(self, context.look)
+        self._page.pack(fill="both", expand=True)
+        body = self._page.body
+        self._bad: dict[str, WrappingLabel] = {}
+        self._typed: dict[str, str] = {}
+        self._profile = tkinter.StringVar(self)
+        self._looks = tkinter.StringVar(self)
+        self._where = self._choices(body, "Where it runs", "profile", _PROFILES, self._profile)
+        self._appearance = self._choices(body, "Appearance", "appearance", _LOOKS, self._looks)
+        self._size_card()
+        self.model = ModelCard(body, context, lambda model: self._change(model=model))
+        self._answers = Card(body, context, "Answers")
+        self.entries = {name: self._number(row, name) for row, name in enumerate(_NUMBERS)}
+        self._system_card(body)
+        self._cards = (self._where, self._appearance, self.model, self._answers, self._system)
+        body.columnconfigure((0, 1), weight=1, uniform="half")
+        for card, row, column, span in zip(self._cards, (0, 0, 1, 2, 3), (0, 1, 0, 0, 0), (1, 1, 2, 2, 2), strict=True):
+            card.grid(row=row, column=column, columnspan=span, sticky="nsew")
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        look, px = self._context.look, self._context.look.px
+        palette = look.palette
+        self._page.restyle()
+        self._page.body.configure(padding=px(10))
+        for card in self._cards:
+            card.restyle()
+            card.grid_configure(pady=(0, px(10)))
+        self._where.grid_configure(padx=(0, px(5)))
+        self._appearance.grid_configure(padx=(px(5), 0))
+        for entry in self.entries.values():
+            entry.configure(font="TlfifBody")
+            entry.grid_configure(padx=px(10), pady=px(2))
+        self.size_box.configure(font="TlfifBody")
+        self.size_box.grid_configure(padx=(px(10), 0))
+        self._size_row.grid_configure(pady=(px(10), 0))
+        self.system.configure(
+            font="TlfifBody",
+            background=palette.field,
+            foreground=palette.text,
+            insertbackground=palette.text,
+            selectbackground=palette.select,
+            selectforeground=palette.on_select,
+            highlightthickness=px(2),
+            highlightbackground=palette.edge,
+            highlightcolor=palette.focus,
+            padx=px(8),
+            pady=px(6),
+        )
+
+    def render(self, old: WindowState | None, new: WindowState) -> None:
+        """Draw what changed."""
+        if old is not None and old.settings is new.settings:
+            return
+        self._show(new.settings)
+
+    def _show(self, panel: SettingsPanel) -> None:
+        values = self._values = panel.values
+        self._profile.set(values.profile)
+        self._looks.set(values.appearance)
+        percent = next((name for name, points in SIZES.items() if points == values.font_size), None)
+        self.size_box.set(percent or f"{values.font_size / 11 * 100:.0f} %")
+        problems = dict(panel.problems)
+        for name, entry in self.entries.items():
+            wanted = "" if getattr(values, name) is None else f"{getattr(values, name):g}"
+            if (
+                name not in problems
+                and self.focus_get() is not entry
+                and entry.get() != wanted
+                and name not in self._typed
+            ):
+                entry.delete(0, "end")
+                entry.insert(0, wanted)
+        for name, label in self._bad.items():
+            label.show(problems.get(name, self._typed.get(name, "")))
+        if self.focus_get() is not self.system and self.system.get("1.0", "end-1c") != values.system:
+            self.system.delete("1.0", "end")
+            self.system.insert("1.0", values.system)
+        self.model.show(panel)
+
+    def _change(self, **changed: Any) -> None:
+        self._context.press(intents.ChangeSettings(replace(self._values, **changed)))
+
+    def _choices(
+        self, body: tkinter.Misc, title: str, name: str, labels: dict[str, str], variable: tkinter.StringVar
+    ) -> Card:
+        card = Card(body, self._context, title)
+        for row, (value, label) in enumerate(labels.items()):
+            ttk.Radiobutton(
+                card.body,
+                text=label,
+                value=value,
+                variable=variable,
+                style="Panel.TRadiobutton",
+                command=lambda: self._change(**{name: variable.get()}),
+            ).grid(row=row, column=0, sticky="w", pady=self._context.look.px(2))
+        self._bad[name] = WrappingLabel(card.body, style="Bad.Panel.TLabel")
+        self._bad[name].grid(row=len(labels), column=0, sticky="ew")
+        return card
+
+    def _size_card(self) -> None:
+        row = self._size_row = ttk.Frame(self._appearance.body, style="Panel.TFrame")
+        ttk.Label(row, text="Size of everything", style="Panel.TLabel").grid(row=0, column=0)
+        self.size_box = ttk.Combobox(row, values=list(SIZES), state="readonly", width=7)
+        self.size_box.grid(row=0, column=1)
+        self.size_box.bind("<<ComboboxSelected>>", lambda _: self._change(font_size=SIZES[self.size_box.get()]))
+        row.grid(row=9, column=0, sticky="w")
+
+    def _number(self, row: int, name: str) -> ttk.Entry:
+        title, note, _, _ = _NUMBERS[name]
+        body = self._answers.body
+        ttk.Label(body, text=title, style="Panel.TLabel").grid(row=2 * row, column=0, sticky="w")
+        entry = ttk.Entry(body, width=10, justify="right")
+        entry.grid(row=2 * row, column=1)
+        WrappingLabel(body, style="Muted.Panel.TLabel", text=note).grid(row=2 * row, column=2, sticky="ew")
+        self._bad[name] = WrappingLabel(body, style="Bad.Panel.TLabel")
+        self._bad[name].grid(row=2 * row + 1, column=0, columnspan=3, sticky="ew")
+        body.columnconfigure(0, weight=0)
+        body.columnconfigure(2, weight=1)
+        for sequence in ("<Return>", "<FocusOut>"):
+            entry.bind(sequence, lambda _, name=name: self._number_typed(name), add="+")
+        return entry
+
+    def _number_typed(self, name: str) -> None:
+        _, _, kind, example = _NUMBERS[name]
+        text = self.entries[name].get().strip().replace(",", ".")
+        self._typed.pop(name, None)
+        try:
+            value = None if name == "seed" and not text else kind(text)
+        except ValueError:
+            self._typed[name] = f"Type {example}."
+            self._bad[name].show(self._typed[name])
+            return
+        self._bad[name].show("")
+        if value != getattr(self._values, name):
+            self._change(**{name: value})
+
+    def _system_card(self, body: tkinter.Misc) -> None:
+        self._system = Card(body, self._context, "System prompt")
+        note = "Sent before every conversation, for example: Answer in one sentence."
+        WrappingLabel(self._system.body, style="Muted.Panel.TLabel", text=note).grid(row=0, column=0, sticky="ew")
+        self.system = tkinter.Text(self._system.body, height=4, wrap="word", undo=True, borderwidth=0)
+        self.system.grid(row=1, column=0, sticky="ew")
+        self._bad["system"] = WrappingLabel(self._system.body, style="Bad.Panel.TLabel")
+        self._bad["system"].grid(row=2, column=0, sticky="ew")
+        self.system.bind("<FocusOut>", lambda _: self._system_typed(), add="+")
+        self.system.bind("<Tab>", self._on)
+
+    def _system_typed(self) -> None:
+        text = self.system.get("1.0", "end-1c")
+        if text != self._values.system:
+            self._change(system=text)
+
+    def _on(self, _event: object) -> str:
+        following = self.system.tk_focusNext()
+        if following is not None:
+            following.focus_set()
+        return "break"

@@ -1,0 +1,136 @@
+"""The truth line and the button that ends the machine: on top of every tab."""
+
+import tkinter
+
+import ttkbootstrap as ttk
+
+from tlfif.gui import intents
+from tlfif.gui.palette import state_ink, state_sign
+from tlfif.gui.state import StopButton, TruthLine, WindowState
+from tlfif.gui.theme import HEADING, SMALL, SMALL_STRONG
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.hints import Hint
+from tlfif.gui.views.wrapping import PressRow, WrappingLabel
+
+COMPACT = 1.4
+"""From this scale on, room is scarce and lines are joined."""
+
+SCARCE = 400
+"""Pixels at 100 %: a lower window than this has no room for advice."""
+
+
+class TruthBar(ttk.Frame):
+    """What is the case, how long, what it costs, what to press; Stop GPU at the right, always."""
+
+    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+        super().__init__(parent, style="Panel.TFrame")
+        self._context = context
+        self._sign = ttk.Label(self, style="Panel.TLabel", font=HEADING)
+        self.headline = WrappingLabel(self, style="Panel.TLabel")
+        self.cost = WrappingLabel(self, style="Panel.TLabel")
+        self.advice = WrappingLabel(self, style="Muted.Panel.TLabel")
+        self.presses = PressRow(
+            self, style="Panel.TFrame", press=lambda press: context.press(intents.PressButton(press))
+        )
+        self.bar = ttk.Progressbar(self, maximum=1000, bootstyle="primary thin")
+        side = ttk.Frame(self, style="Panel.TFrame")
+        self.stop = ttk.Button(
+            side, text="Stop GPU", bootstyle="danger", command=lambda: context.press(intents.StopMachineNow())
+        )
+        self.more = ttk.Menubutton(side, text="", bootstyle="danger", takefocus=True)
+        self._menu = ttk.Menu(self.more, tearoff=False)
+        self._menu.add_command(label="Stop GPU", command=lambda: context.press(intents.StopMachineNow()))
+        self._menu.add_command(
+            label="Stop GPU, keep prompts for later", command=lambda: context.press(intents.StopMachineNow("requeue"))
+        )
+        self.more.configure(menu=self._menu)
+        self.stop.grid(row=0, column=0, sticky="nse")
+        self.more.grid(row=0, column=1, sticky="nse", padx=(1, 0))
+        self.hint = Hint(self.stop, context, "")
+        Hint(self.more, context, "How to stop")
+        self.columnconfigure(1, weight=1)
+        self._sign.grid(row=0, column=0, sticky="nw")
+        self.headline.grid(row=0, column=1, sticky="ew")
+        self.presses.grid(row=0, column=3, sticky="ne")
+        side.grid(row=0, column=4, sticky="ne")
+        self.cost.grid(row=1, column=1, columnspan=4, sticky="ew")
+        self.advice.grid(row=2, column=1, columnspan=4, sticky="ew")
+        self._side = side
+        self._shown_bar = False
+        self._kind: object = None
+        self._compact = False
+        self._scarce = False
+        self._truth: TruthLine | None = None
+        self._more_words = Hint(self.headline, context, "")
+        context.look.root.bind("<Configure>", self._resized, add="+")
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take over the look."""
+        px = self._context.look.px
+        palette = self._context.look.palette
+        self.configure(padding=(px(14), px(9), px(14), px(9)))
+        self._compact = self._context.look.scale > COMPACT
+        self.headline.configure(font=SMALL_STRONG if self._compact else HEADING)
+        (self.more.grid_remove if self._compact else self.more.grid)()
+        self.advice.configure(font=SMALL)
+        self.cost.configure(font=SMALL)
+        self._sign.grid_configure(padx=(0, px(8)))
+        self.presses.grid_configure(padx=(px(10), 0))
+        self._side.grid_configure(padx=(px(10), 0))
+        self._menu.configure(
+            font="TlfifBody",
+            background=palette.panel,
+            foreground=palette.text,
+            activebackground=palette.select,
+            activeforeground=palette.on_select,
+        )
+        self._kind = None
+
+    def render(self, old: WindowState | None, new: WindowState) -> None:
+        """Draw what changed."""
+        if old is None or old.truth is not new.truth or self._kind is None:
+            self._line(new.truth)
+        if old is None or old.machine is not new.machine:
+            self._stop(new.machine.stop)
+
+    def _line(self, truth: TruthLine) -> None:
+        if self._kind != truth.kind:
+            self._kind = truth.kind
+            ink = state_ink(self._context.look.palette, truth.kind)
+            self._sign.configure(text=state_sign(truth.kind), foreground=ink)
+        self.headline.show(f"{truth.headline}  ·  {truth.countdown}" if truth.countdown else truth.headline)
+        self._truth = truth
+        self._words(truth)
+        self.presses.show(truth.presses)
+        shown = truth.progress is not None
+        if truth.progress is not None:
+            self.bar.configure(value=round(truth.progress * 1000))
+        if shown != self._shown_bar:
+            self._shown_bar = shown
+            if shown:
+                above = (self._context.look.px(6), 0)
+                self.bar.grid(row=3, column=0, columnspan=5, sticky="ew", pady=above)
+            else:
+                self.bar.grid_remove()
+
+    def _words(self, truth: TruthLine) -> None:
+        joined = self._compact and not self._scarce
+        self.cost.show(f"{truth.cost} {truth.advice}" if joined else truth.cost)
+        self.advice.show("" if self._compact else truth.advice)
+        self._more_words.text = truth.advice if self._scarce else ""
+
+    def _resized(self, _event: object) -> None:
+        """Where the window is low for its letters, the advice moves into a hint: the buttons say it, too."""
+        look = self._context.look
+        scarce = self._compact and look.root.winfo_height() < look.px(SCARCE)
+        if scarce != self._scarce and self._truth is not None:
+            self._scarce = scarce
+            self._words(self._truth)
+
+    def _stop(self, button: StopButton) -> None:
+        self.stop.configure(text=button.label)
+        enabled = button.enabled and not button.pending
+        for widget in (self.stop, self.more):
+            widget.state(["!disabled" if enabled else "disabled"])
+        self.hint.text = f"{button.hint}  ({self._context.command_name}+Shift+S)"

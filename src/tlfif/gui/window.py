@@ -1,0 +1,288 @@
+"""The window: tabs below one truth line, the keys, its size and place, the loop that polls the core."""
+
+import logging
+import re
+import sys
+import tkinter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tkinter import filedialog
+from types import TracebackType
+
+import ttkbootstrap as ttk
+
+from tlfif.gui import intents
+from tlfif.gui.core import WindowCore
+from tlfif.gui.preferences import MIN_SIZE, Preferences
+from tlfif.gui.state import Closing, WindowState
+from tlfif.gui.theme import Look, palette_for
+from tlfif.gui.views.chat_tab import ChatTab
+from tlfif.gui.views.composer_view import KEYS
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.cost_tab import CostTab
+from tlfif.gui.views.dialog_view import DialogView
+from tlfif.gui.views.exchange_lines import REGENERATE, RETRY, actions_of
+from tlfif.gui.views.images_tab import ImagesTab
+from tlfif.gui.views.keys_view import KeysView
+from tlfif.gui.views.machine_tab import MachineTab
+from tlfif.gui.views.notice_bar import NoticeBar
+from tlfif.gui.views.settings_tab import SettingsTab
+from tlfif.gui.views.truth_bar import TruthBar
+
+log = logging.getLogger(__name__)
+
+TABS = {"chat": "Chat", "cost": "Cost", "machine": "Machine", "images": "Images", "settings": "Settings"}
+USUAL_SIZE = (1120, 760)
+SETTLED_MS = 1000
+"""A size or place that has not changed for so long is remembered."""
+GEOMETRY = re.compile(r"(\d+)x(\d+)([+-]-?\d+)([+-]-?\d+)")
+
+View = ChatTab | CostTab | MachineTab | ImagesTab | SettingsTab
+_MAKERS: dict[str, Callable[[tkinter.Misc, ViewContext], View]] = {
+    "cost": CostTab,
+    "machine": MachineTab,
+    "images": ImagesTab,
+    "settings": SettingsTab,
+}
+
+
+class MainWindow:
+    """Draws a core's state in ``root``. ``system_dark`` says how this desk is set.
+
+    Tabs other than the first are built when they are looked at, so that the window is usable at once.
+    """
+
+    def __init__(self, root: tkinter.Tk, core: WindowCore, look: Look, *, system_dark: bool = False) -> None:
+        self.root = root
+        self.core = core
+        self.look = look
+        self._system_dark = system_dark
+        self._timers: dict[str, str] = {}
+        self._geometry = ""
+        mac = root.tk.call("tk", "windowingsystem") == "aqua"
+        self.context = ViewContext(
+            look=look,
+            press=core.press,
+            copy=self._copy,
+            ask_path=self._ask_path,
+            command_key="Command" if mac else "Control",
+            command_name="Cmd" if mac else "Ctrl",
+        )
+        root.title("TL-FIF")
+        root.minsize(*MIN_SIZE)
+        root.report_callback_exception = self.failed
+        self.truth = TruthBar(root, self.context)
+        self._line = ttk.Frame(root, style="Line.TFrame", height=1)
+        self.notices = NoticeBar(root, self.context)
+        self.tabs = ttk.Notebook(root)
+        self._rooms = {name: ttk.Frame(self.tabs) for name in TABS}
+        for name, title in TABS.items():
+            self.tabs.add(self._rooms[name], text=title)
+        self.chat = ChatTab(self._rooms["chat"], self.context)
+        self.chat.pack(fill="both", expand=True)
+        self.views: dict[str, View] = {"chat": self.chat}
+        self.dialog = DialogView(root, self.context)
+        self.keys = KeysView(root, self.context)
+        self.truth.pack(fill="x")
+        self._line.pack(fill="x")
+        self.notices.pack(fill="x")
+        self.tabs.pack(fill="both", expand=True)
+        self._place(core.state.settings.values)
+        self._restyle()
+        self.render(None, core.state)
+        core.subscribe(self.render)
+        self._bind()
+
+    def open(self) -> None:
+        """Show it and begin to poll."""
+        self.root.deiconify()
+        self.chat.composer.text.focus_set()
+        self._poll()
+
+    def render(self, old: WindowState | None, new: WindowState) -> None:
+        """Draw what changed."""
+        if new.closing is Closing.CLOSED:
+            self._end()
+            return
+        if old is not None and old.settings.values != new.settings.values:
+            self._look_of(new.settings.values)
+        self.truth.render(old, new)
+        self.notices.render(old, new)
+        self._tab(new)
+        for view in self.views.values():
+            view.render(old, new)
+        self.dialog.render(old, new)
+
+    def _tab(self, new: WindowState) -> None:
+        if new.tab not in self.views and new.tab in _MAKERS:
+            view = _MAKERS[new.tab](self._rooms[new.tab], self.context)
+            view.pack(fill="both", expand=True)
+            self.views[new.tab] = view
+            view.render(None, new)
+        if self.tabs.select() != str(self._rooms[new.tab]):
+            self.tabs.select(self._rooms[new.tab])
+
+    def _look_of(self, values: Preferences) -> None:
+        palette = palette_for(values.appearance, system_dark=self._system_dark)
+        if (palette, values.font_size) != (self.look.palette, self.look.points):
+            self.look.use(palette=palette, points=values.font_size)
+            self._restyle()
+
+    def _restyle(self) -> None:
+        px = self.look.px
+        self.root.configure(background=self.look.palette.ground)
+        self.notices.configure(padding=(px(10), px(6) if self.core.state.notices else 0, px(10), 0))
+        for part in (self.truth, self.notices, self.dialog, *self.views.values()):
+            part.restyle()
+
+    def _bind(self) -> None:
+        root, press = self.root, self.core.press
+        self.tabs.bind("<<NotebookTabChanged>>", lambda _: press(intents.ShowTab(self._front())))
+        root.protocol("WM_DELETE_WINDOW", lambda: press(intents.CloseWindow()))
+        root.bind("<Unmap>", lambda event: self._visible(event, False), add="+")
+        root.bind("<Map>", lambda event: self._visible(event, True), add="+")
+        root.bind("<Configure>", self._moved, add="+")
+        self._key("<{}-l>", self._to_prompt)
+        self._key("<{}-t>", self._to_idle)
+        self._key("<{}-n>", self._new)
+        self._key("<{}-f>", self._to_search)
+        self._key("<{}-h>", self._toggle_history)
+        self._key("<{}-e>", self.chat.history.export_chosen)
+        self._key("<{}-r>", self._again)
+        self._key("<{}-Shift-C>", self._copy_newest)
+        self._key("<{}-Shift-S>", lambda: press(intents.StopMachineNow()))
+        for number, name in enumerate(TABS, start=1):
+            self._key(f"<{{}}-Key-{number}>", lambda name=name: press(intents.ShowTab(name)))  # type: ignore[misc]  # lambda's defaults
+        self._key("<Escape>", self._cancel)
+        self._key("<F1>", self.keys.toggle)
+
+    def _key(self, sequence: str, action: Callable[[], None]) -> None:
+        """A key of the whole window; before the prompt's own keys, and silent while a question is open."""
+
+        def pressed(_event: object) -> str | None:
+            if self.core.state.dialog is not None:
+                return None
+            action()
+            return "break"
+
+        wanted = sequence.format(self.context.command_key)
+        self.root.bind(wanted, pressed)
+        self.root.bind_class(KEYS, wanted, pressed)
+
+    def _front(self) -> str:
+        return list(TABS)[int(self.tabs.index("current"))]
+
+    def _to_prompt(self) -> None:
+        self.core.press(intents.ShowTab("chat"))
+        self.chat.composer.text.focus_set()
+
+    def _to_idle(self) -> None:
+        self.core.press(intents.ShowTab("chat"))
+        self.chat.controls.idle.entry.focus_set()
+        self.chat.controls.idle.entry.selection_range(0, "end")
+
+    def _new(self) -> None:
+        self.core.press(intents.NewConversation())
+        self.chat.composer.text.focus_set()
+
+    def _to_search(self) -> None:
+        self.core.press(intents.ShowTab("chat"))
+        self.chat.show_history(True)
+        self.chat.history.search.focus_set()
+
+    def _toggle_history(self) -> None:
+        self.core.press(intents.ShowTab("chat"))
+        self.chat.show_history()
+
+    def _again(self) -> None:
+        exchanges = self.core.state.conversation.exchanges
+        if exchanges:
+            able = {name for name, _ in actions_of(exchanges[-1], newest=True)}
+            for name in (REGENERATE, RETRY):
+                if name in able:
+                    self.chat.conversation.actions.press(exchanges[-1], name)
+                    return
+
+    def _copy_newest(self) -> None:
+        written = [one for one in self.core.state.conversation.exchanges if one.answer]
+        if written:
+            self._copy(str(written[-1].answer))
+
+    def _cancel(self) -> None:
+        running = [one for one in self.core.state.conversation.exchanges if one.can_cancel]
+        if running:
+            self.core.press(intents.CancelAnswer(running[-1].id))
+
+    def _copy(self, text: str) -> None:
+        self.root.clipboard_clear()
+        self.root.clipboard_append(text)
+
+    def _ask_path(self, title: str) -> Path | None:
+        kinds = [("Markdown", "*.md"), ("JSON", "*.json")]
+        safe = re.sub(r"[^\w -]+", "", title).strip()[:40] or "conversation"
+        found = filedialog.asksaveasfilename(
+            parent=self.root, title="Export", initialfile=f"{safe}.md", defaultextension=".md", filetypes=kinds
+        )
+        return Path(found) if found else None
+
+    def _place(self, values: Preferences) -> None:
+        """Where and as large as it was, if that still lies on the screen."""
+        wide, high = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
+        found = GEOMETRY.fullmatch(values.geometry)
+        if found is None:
+            width, height = min(USUAL_SIZE[0], wide), min(USUAL_SIZE[1], high)
+            self.root.geometry(f"{width}x{height}+{max(0, (wide - width) // 2)}+{max(0, (high - height) // 3)}")
+            return
+        width, height, x, y = (int(part) for part in found.groups())
+        width, height = max(MIN_SIZE[0], min(width, wide)), max(MIN_SIZE[1], min(height, high))
+        if not (-width // 2 < x < wide - 100 and 0 <= y < high - 60):  # its screen may be gone
+            x, y = max(0, (wide - width) // 2), max(0, (high - height) // 3)
+        self.root.geometry(f"{width}x{height}+{x}+{y}")
+
+    def _moved(self, event: "tkinter.Event[tkinter.Misc]") -> None:
+        if event.widget is self.root:
+            self._after("geometry", SETTLED_MS, self._remember_place)
+
+    def _remember_place(self) -> None:
+        geometry = self.root.geometry()
+        values = self.core.state.settings.values
+        if GEOMETRY.fullmatch(geometry) and geometry != values.geometry:
+            self.core.press(intents.ChangeSettings(replace(values, geometry=geometry)))
+
+    def _visible(self, event: "tkinter.Event[tkinter.Misc]", visible: bool) -> None:
+        if event.widget is self.root and self.core.state.visible is not visible:
+            self.core.press(intents.WindowVisible(visible))
+
+    def _after(self, name: str, milliseconds: int, action: Callable[[], None]) -> None:
+        """Do it after so long, once, however often it is asked for meanwhile."""
+        if name in self._timers:
+            self.root.after_cancel(self._timers[name])
+        self._timers[name] = self.root.after(milliseconds, action)
+
+    def _poll(self) -> None:
+        try:
+            self.core.poll()
+        finally:
+            if self.core.state.closing is not Closing.CLOSED:
+                self._after("poll", self.core.poll_ms, self._poll)
+
+    def failed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """A callback raised: said in the window, kept in the log."""
+        log.error("A callback of the window failed.", exc_info=(kind, error, trace))
+        try:
+            self.core.press(intents.CallbackFailed(f"{kind.__name__}: {error}"))
+        except Exception:  # drawing the message may fail for the same reason
+            log.exception("The failure could not be shown.")
+            sys.stderr.write(f"tlfif: the window failed: {kind.__name__}: {error}\n")
+
+    def _end(self) -> None:
+        self.core.close()
+        self.leave()
+
+    def leave(self) -> None:
+        """Take the window away, whatever the core thinks of it."""
+        for timer in self._timers.values():
+            self.root.after_cancel(timer)
+        self._timers = {}
+        self.root.destroy()

@@ -1,0 +1,77 @@
+"""Somebody who sits before the window: types, clicks, looks, waits."""
+
+import tkinter
+from collections.abc import Callable
+from tkinter import ttk
+
+from tests.waiting import PATIENCE
+from tlfif.gui.window import MainWindow
+
+
+class Seat:
+    """Acts through the toolkit's own events, so that bindings, focus and disabled buttons count."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self.window = window
+        self.root = window.root
+
+    def settle(self) -> None:
+        """Until nothing is left to draw."""
+        self.root.update()
+
+    def wait(self, condition: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
+        """Let the window run until the condition holds."""
+        late: list[bool] = []
+        timer = self.root.after(round(timeout * 1000), lambda: late.append(True))
+        while not condition():
+            assert not late, f"not within {timeout} s: {what}"
+            self.root.tk.dooneevent(0)
+        self.root.after_cancel(timer)
+        self.settle()
+
+    def click(self, widget: tkinter.Misc) -> None:
+        """The left button, in the middle of it."""
+        self.settle()
+        x, y = widget.winfo_width() // 2, widget.winfo_height() // 2
+        assert widget.winfo_viewable(), f"{widget} cannot be seen"
+        widget.event_generate("<Enter>", x=x, y=y)
+        widget.event_generate("<Button-1>", x=x, y=y)
+        widget.event_generate("<ButtonRelease-1>", x=x, y=y)
+        self.settle()
+
+    def focus(self, widget: tkinter.Misc) -> None:
+        """Give it the keyboard, without a window manager that would."""
+        widget.focus_force()
+        self.settle()
+
+    def type(self, text: str) -> None:
+        """Letter by letter, into whatever has the focus."""
+        for letter in text:
+            keysym = {" ": "space", "\n": "Return", ".": "period", "?": "question", ",": "comma"}.get(letter, letter)
+            self.key(f"<Key-{keysym}>" if len(keysym) > 1 else f"<Key-{letter}>")
+
+    def key(self, sequence: str) -> None:
+        """One key, into whatever has the focus."""
+        target = self.root.focus_get() or self.root
+        target.event_generate(sequence)
+        self.settle()
+
+    def is_closed(self) -> bool:
+        """Whether the window is gone."""
+        try:
+            return not self.root.winfo_exists()
+        except tkinter.TclError:
+            return True
+
+    def texts(self, parent: tkinter.Misc | None = None) -> str:
+        """Everything that can be read now."""
+        found = []
+        for child in (parent or self.root).winfo_children():
+            if not child.winfo_ismapped():
+                continue
+            if isinstance(child, ttk.Label | ttk.Button | ttk.Checkbutton | ttk.Radiobutton | tkinter.Label):
+                found.append(str(child.cget("text")))
+            if isinstance(child, tkinter.Text):
+                found.append(child.get("1.0", "end"))
+            found.append(self.texts(child))
+        return "\n".join(text for text in found if text)

@@ -1,0 +1,37 @@
+"""Contrast by the figures: WCAG 2.2 at AA for every ink on every ground, light and dark."""
+
+import pytest
+
+from tlfif.gui.palette import DARK, LIGHT, PART_CONTRAST, TEXT_CONTRAST, Palette, contrast, state_ink, state_sign
+from tlfif.gui.state import TruthKind
+
+PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda palette: palette.name)
+
+
+def test_contrast_is_the_standard_s() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@PALETTES
+def test_every_text_can_be_read(palette: Palette) -> None:
+    pairs = [(ink, ground) for ink in palette.inks for ground in palette.grounds]
+    pairs += [(palette.on_fill, fill) for fill in palette.fills] + [(palette.on_select, palette.select)]
+    poor = [(pair, round(contrast(*pair), 2)) for pair in pairs if contrast(*pair) < TEXT_CONTRAST]
+    assert not poor
+
+
+@PALETTES
+def test_edges_focus_and_buttons_can_be_seen(palette: Palette) -> None:
+    parts = (palette.edge, palette.focus)
+    pairs = [(part, ground) for part in parts for ground in (palette.ground, palette.panel, palette.field)]
+    pairs += [(fill, ground) for fill in (palette.accent, palette.danger) for ground in (palette.ground, palette.panel)]
+    poor = [(pair, round(contrast(*pair), 2)) for pair in pairs if contrast(*pair) < PART_CONTRAST]
+    assert not poor
+
+
+@PALETTES
+def test_each_state_has_a_mark_that_can_be_seen(palette: Palette) -> None:
+    for kind in TruthKind:
+        assert contrast(state_ink(palette, kind), palette.panel) >= PART_CONTRAST
+        assert state_sign(kind)

@@ -1,0 +1,459 @@
+"""What is drawn for each state, and what is sent for each key and click; over a fake bridge."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.gui import Desk, accepted, cost_view, model_view
+from tests.gui.seat import Seat
+from tlfif.client.history import ConversationSummary
+from tlfif.gui import commands, intents, news
+from tlfif.gui.answer_text import AnswerText
+from tlfif.gui.palette import DARK
+from tlfif.gui.state import (
+    LABELS,
+    Choice,
+    Conversation,
+    Dialog,
+    Exchange,
+    ExchangeStage,
+    Notice,
+    Press,
+    Problem,
+    Receipt,
+    TruthKind,
+    TruthLine,
+)
+from tlfif.gui.views.keys_view import key_table
+
+HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "window.md"
+
+
+def exchange(number: int, **changes: object) -> Exchange:
+    base = Exchange(id=f"e{number}", conversation_id="c", key=f"k{number}", prompt=f"Question {number}", asked_at=1.0)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def show(seat: Seat, **changes: object) -> None:
+    """Another state, drawn as the core would have it drawn."""
+    core = seat.window.core
+    old = core.state
+    core.state = replace(old, **changes)  # type: ignore[arg-type]
+    seat.window.render(old, core.state)
+    seat.settle()
+
+
+def talk(seat: Seat, *exchanges: Exchange, name: str = "c") -> None:
+    show(seat, conversation=Conversation(id=name, exchanges=exchanges))
+    seat.wait(lambda: len(seat.window.chat.conversation._drawn) == len(exchanges), "all is drawn")
+
+
+def written(seat: Seat) -> str:
+    return seat.window.chat.conversation.text.get("1.0", "end")
+
+
+@pytest.mark.parametrize("kind", TruthKind)
+def test_each_truth_says_what_it_costs_and_what_to_press(seat: Seat, kind: TruthKind) -> None:
+    presses = (Press.START_MACHINE, Press.OPEN_COST)
+    line = TruthLine(
+        kind=kind, headline=f"It is {kind}", cost="It costs this.", advice="Do that.", countdown="3 s left",
+        progress=0.4, presses=presses,
+    )  # fmt: skip
+    show(seat, truth=line)
+    shown = seat.texts(seat.window.truth)
+    for text in (f"It is {kind}", "3 s left", "It costs this.", "Do that.", *(LABELS[one] for one in presses)):
+        assert text in shown
+    assert seat.window.truth.bar.winfo_ismapped()
+    show(seat, truth=replace(line, progress=None, presses=()))
+    assert not seat.window.truth.bar.winfo_ismapped()
+    assert "Show cost" not in seat.texts(seat.window.truth)
+
+
+def test_a_button_of_the_truth_line_does_what_it_says(seat: Seat, desk: Desk) -> None:
+    desk.hear("off", held=True)
+    seat.click(seat.window.truth.presses.buttons[Press.START_MACHINE])
+    assert desk.bridge.all(commands.StartMachine)
+
+
+def test_stop_gpu_by_click_and_by_key_says_stopping_until_it_is_confirmed(seat: Seat, desk: Desk) -> None:
+    assert seat.window.truth.stop.instate(["disabled"])
+    desk.hear("ready")
+    seat.click(seat.window.truth.stop)
+    assert [one.jobs for one in desk.bridge.all(commands.StopMachine)] == ["cancel"]
+    assert seat.window.truth.stop.cget("text") == "Stopping…"
+    seat.click(seat.window.truth.stop)
+    assert len(desk.bridge.all(commands.StopMachine)) == 1, "one press is enough"
+    desk.hear("off")
+    assert seat.window.truth.stop.cget("text") == "Stop GPU"
+    desk.hear("ready", machine_id="m2")
+    seat.focus(seat.window.chat.composer.text)
+    seat.key("<Control-Shift-S>")
+    assert len(desk.bridge.all(commands.StopMachine)) == 2
+    assert not seat.window.chat.composer.written()
+
+
+def test_a_prompt_is_typed_sent_by_key_and_its_answer_streams(seat: Seat, desk: Desk) -> None:
+    desk.hear("off")
+    box = seat.window.chat.composer
+    seat.focus(box.text)
+    seat.type("Why?\nBriefly, please.")
+    assert box.written() == "Why?\nBriefly, please."
+    seat.key("<Control-Return>")
+    ask = desk.bridge.last(commands.Ask)
+    assert ask.prompt == "Why?\nBriefly, please."
+    assert not box.written()
+    desk.say(news.AnswerAccepted(exchange_id=ask.exchange_id, accepted=accepted()))
+    for number, word in enumerate(["Because ", "it ", "is."], start=1):
+        desk.say(news.AnswerDelta(exchange_id=ask.exchange_id, text=word, seq=number))
+        seat.settle()
+        assert word.strip() in written(seat)
+    assert "Why?" in written(seat)
+    assert "Because it is." in written(seat)
+
+
+def test_an_empty_prompt_is_refused_in_words(seat: Seat, desk: Desk) -> None:
+    desk.hear("off")
+    seat.click(seat.window.chat.composer.send_button)
+    assert not desk.bridge.all(commands.Ask)
+    assert desk.core.state.composer.problem in seat.texts(seat.window.chat.composer)
+
+
+def test_an_answer_that_starts_over_is_drawn_anew(seat: Seat) -> None:
+    first = AnswerText(["half an ", "answer"])
+    one = exchange(1, answer=first, stage=ExchangeStage.STREAMING)
+    talk(seat, one)
+    again = first.start_over().add("A whole one.")
+    talk(seat, replace(one, answer=again, marks=("Started over: the machine was lost.",)))
+    assert "half an" not in written(seat)
+    assert "A whole one." in written(seat)
+    assert "Started over: the machine was lost." in written(seat)
+
+
+def test_a_problem_and_its_buttons_stand_under_the_answer(seat: Seat, desk: Desk) -> None:
+    problem = Problem(code="x", title="It broke", message="The disk is full.", advice="Free some.",
+                      presses=(Press.RETRY, Press.OPEN_MACHINE))  # fmt: skip
+    talk(seat, exchange(1, stage=ExchangeStage.FAILED, problem=problem))
+    for text in ("It broke. The disk is full. Free some.", "Try again", "Show machine"):
+        assert text in written(seat)
+    assert written(seat).count("Try again") == 1
+    conversation = seat.window.chat.conversation
+    name, start, _ = conversation.actions.places("e1")[-1]
+    assert name == "open_machine"
+    x, y, wide, high = conversation.text.bbox(start) or (0, 0, 0, 0)
+    for kind in ("<Motion>", "<Button-1>", "<ButtonRelease-1>"):
+        conversation.text.event_generate(kind, x=x + wide // 2, y=y + high // 2)
+    seat.wait(lambda: desk.core.state.tab == "machine", "the machine's tab is in front")
+    assert "machine" in seat.window.views
+
+
+def test_copy_regenerate_and_cancel_by_keys_alone(seat: Seat, desk: Desk) -> None:
+    desk.hear("ready")
+    done = exchange(1, answer=AnswerText(["Forty-two."]), stage=ExchangeStage.DONE, receipt=Receipt(line="1 s"))
+    talk(seat, done)
+    seat.focus(seat.window.chat.conversation.text)
+    seat.key("<Control-Down>")
+    seat.key("<Return>")
+    assert seat.root.clipboard_get() == "Forty-two."
+    seat.key("<Right>")
+    seat.key("<Return>")
+    assert desk.bridge.last(commands.Ask).supersedes == "e1"
+    seat.key("<Escape>")
+    seat.settle()
+    assert desk.core.state.conversation.exchanges[-1].stage is ExchangeStage.CANCELLING
+    assert "Another answer" not in written(seat)
+
+
+def test_reading_further_up_is_not_interrupted_by_new_words(seat: Seat) -> None:
+    old = [exchange(n, answer=AnswerText(["long\n" * 30]), stage=ExchangeStage.DONE) for n in range(30)]
+    growing = exchange(99, answer=AnswerText(["begin"]), stage=ExchangeStage.STREAMING)
+    talk(seat, *old, growing)
+    text = seat.window.chat.conversation.text
+    assert seat.window.chat.conversation.is_following
+    text.yview_moveto(0.2)
+    text.event_generate("<Button-4>")
+    seat.settle()
+    seen = text.index("@10,10")
+    talk(seat, *old, replace(growing, answer=growing.answer.add(" and\n" * 40)))
+    assert text.index("@10,10") == seen
+    assert seat.window.chat.conversation._jump.winfo_ismapped()
+    seat.click(seat.window.chat.conversation._jump)
+    assert seat.window.chat.conversation.is_following
+    assert text.dlineinfo("end-1c")
+
+
+def test_the_idle_time_out_is_typed_checked_and_set(seat: Seat, desk: Desk) -> None:
+    desk.hear("ready", idle_timeout_minutes=5.0)
+    field = seat.window.chat.controls.idle
+    assert field.entry.get() == "5"
+    assert field.note.shown == desk.core.state.machine.idle.range_text
+    seat.focus(field.entry)
+    field.entry.selection_range(0, "end")
+    seat.key("<BackSpace>")
+    seat.type("0")
+    seat.key("<KeyRelease-0>")
+    assert field.note.shown == desk.core.state.machine.idle.problem != ""
+    seat.key("<BackSpace>")
+    seat.type("12")
+    seat.key("<KeyRelease-2>")
+    desk.hear("ready", idle_timeout_minutes=5.0)
+    assert field.entry.get() == "12", "what is being typed is left alone"
+    seat.key("<Return>")
+    assert desk.bridge.last(commands.SetIdleTimeout).minutes == 12
+
+
+def test_the_two_costs_stand_apart(seat: Seat, desk: Desk) -> None:
+    desk.hear("ready", cost=cost_view(hourly=0.5))
+    bar = seat.window.chat.controls
+    assert bar.real.shown == desk.core.state.cost.real.text  # type: ignore[union-attr]
+    assert bar.as_if.shown == desk.core.state.cost.as_if.text  # type: ignore[union-attr]
+    before = bar.as_if.shown
+    desk.pass_time(8)
+    seat.settle()
+    assert bar.as_if.shown != before
+    assert "$" not in bar.real.shown
+    assert "19.10 EUR of 20.00 EUR" in bar.left.shown
+
+
+def test_past_conversations_are_searched_opened_exported_and_deleted(seat: Seat, desk: Desk, tmp_path: Path) -> None:
+    found = tuple(
+        ConversationSummary(id=f"c{n}", title=f"Talk {n}", created_at=1, updated_at=2, exchanges=n) for n in (1, 2)
+    )
+    desk.say(news.Connected(), news.ConversationsListed(query="", found=found))
+    listed = seat.window.chat.history
+    assert listed.tree.get_children() == ("c1", "c2")
+    seat.focus(seat.window.chat.composer.text)
+    seat.key("<Control-f>")
+    assert seat.root.focus_get() is listed.search
+    seat.type("cat")
+    seat.key("<KeyRelease-t>")
+    assert desk.bridge.last(commands.ListConversations).query == "cat"
+    listed.tree.selection_set("c2")
+    listed.tree.focus("c2")
+    seat.focus(listed.tree)
+    seat.key("<Return>")
+    assert desk.bridge.last(commands.LoadConversation).conversation_id == "c2"
+    seat.key("<Delete>")
+    assert desk.core.state.dialog is not None
+    assert "Talk 2" in seat.texts(seat.window.dialog._cover)
+    seat.key("<Return>")
+    assert not desk.bridge.all(commands.ForgetConversation), "Return never deletes by itself"
+    seat.focus(listed.tree)
+    seat.key("<Delete>")
+    seat.click(seat.window.dialog.buttons[0])
+    assert desk.bridge.last(commands.ForgetConversation).conversation_id == "c2"
+    desk.core.press(intents.ExportConversation("c1", tmp_path / "a.md"))
+    desk.say(news.Exported(path=str(tmp_path / "a.md")))
+    assert "a.md" in listed.note.shown
+
+
+def test_a_question_is_answered_by_keys_and_stays_in_front(seat: Seat, desk: Desk) -> None:
+    desk.hear("ready")
+    desk.core.press(intents.CloseWindow())
+    seat.settle()
+    dialog = desk.core.state.dialog
+    assert dialog is not None
+    assert seat.root.focus_get() is seat.window.dialog.buttons[0]
+    assert dialog.text in seat.texts()
+    seat.key("<Tab>")
+    assert seat.root.focus_get() is seat.window.dialog.buttons[1]
+    seat.key("<Control-n>")
+    assert desk.core.state.dialog is dialog, "no shortcut works behind a question"
+    seat.key("<Escape>")
+    assert desk.core.state.dialog is None
+    assert not seat.is_closed()
+
+
+def test_a_dialog_of_any_choices_can_be_drawn(seat: Seat) -> None:
+    choices = ((Choice.STOP, "Stop"), (Choice.LEAVE, "Leave"), (Choice.STAY, "Stay"))
+    show(seat, dialog=Dialog(name="x", title="Sure?", text="Words. " * 30, choices=choices))
+    assert [str(button.cget("text")) for button in seat.window.dialog.buttons] == ["Stop", "Leave", "Stay"]
+    check_buttons_fit(seat)
+
+
+def check_buttons_fit(seat: Seat) -> None:
+    """A button that is cut off cannot be pressed."""
+    cover = seat.window.dialog._cover
+    assert cover is not None
+    for button in seat.window.dialog.buttons:
+        assert button.winfo_viewable()
+        assert button.winfo_width() >= button.winfo_reqwidth()
+        assert button.winfo_rootx() + button.winfo_width() <= cover.winfo_rootx() + cover.winfo_width()
+        assert button.winfo_rooty() + button.winfo_height() <= cover.winfo_rooty() + cover.winfo_height()
+        assert cover.winfo_width() <= seat.root.winfo_width()
+
+
+@pytest.mark.parametrize("points", [11, 22])
+def test_the_closing_question_fits(desk: Desk, open_seat: Callable[..., Seat], points: int) -> None:
+    desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, font_size=points)))
+    seat = open_seat(desk.core, points=points)
+    desk.hear("ready", cost=cost_view(hourly=0.5))
+    desk.core.press(intents.CloseWindow())
+    seat.settle()
+    assert len(seat.window.dialog.buttons) == 3
+    check_buttons_fit(seat)
+
+
+def test_messages_stay_until_dismissed(seat: Seat, desk: Desk) -> None:
+    problem = Problem(code="y", title="No server answers", message="It is gone.", presses=(Press.RECONNECT,))
+    show(seat, notices=(Notice(problem=problem, at=1.0),))
+    assert "No server answers" in seat.texts(seat.window.notices)
+    desk.core.press(intents.DismissNotice("y"))
+    seat.settle()
+    assert "No server answers" not in seat.texts(seat.window.notices)
+
+
+def test_a_callback_that_raises_becomes_a_message(desk: Desk, open_seat: Callable[..., Seat]) -> None:
+    seat = open_seat(desk.core)
+    seat.root.report_callback_exception = seat.window.failed
+    seat.root.after(0, lambda: [][1])
+    seat.wait(lambda: desk.core.state.notices, "a message")
+    assert "IndexError" in seat.texts(seat.window.notices)
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_each_tab_opens_by_its_number_and_shows_its_figures(seat: Seat, desk: Desk, number: int) -> None:
+    desk.hear("ready", cost=cost_view(hourly=0.5), image="bundle-7", pids={"server": 1, "worker": 22, "engine": 33})
+    seat.focus(seat.window.chat.composer.text)
+    seat.key(f"<Control-Key-{number}>")
+    name = list(seat.window.views)[-1] if number > 1 else "chat"
+    assert desk.core.state.tab == name
+    shown = seat.texts(seat.window.views[name])
+    wanted = {"chat": "Send", "cost": "$1.0000", "machine": "worker 22", "images": "bundle-7", "settings": "Seed"}
+    assert wanted[name] in shown
+
+
+def test_the_budget_is_set_refused_and_released(seat: Seat, desk: Desk) -> None:
+    desk.hear("off", cost=cost_view())
+    desk.core.press(intents.ShowTab("cost"))
+    seat.settle()
+    card = seat.window.views["cost"].budget  # type: ignore[union-attr]
+    seat.focus(card.entry)
+    seat.type("abc")
+    seat.key("<KeyRelease-c>")
+    assert card.problem.shown
+    card.entry.delete(0, "end")
+    seat.type("35")
+    seat.key("<KeyRelease-5>")
+    seat.key("<Return>")
+    assert desk.bridge.last(commands.SetBudget).limit == "35"
+    assert not card.release.winfo_ismapped()
+    locked = cost_view()
+    locked["budget"]["state"] = "locked"
+    desk.say(news.CostHeard(cost=locked))
+    seat.settle()
+    seat.click(card.release)
+    assert desk.bridge.all(commands.UnlockBudget)
+
+
+def test_settings_count_at_once_and_bad_ones_are_named(seat: Seat, desk: Desk) -> None:
+    desk.say(news.ModelsHeard(models=(model_view("tinyllama", "absent"), model_view("smollm2"))))
+    desk.core.press(intents.ShowTab("settings"))
+    seat.settle()
+    tab = seat.window.views["settings"]
+    entry = tab.entries["temperature"]  # type: ignore[union-attr]
+    for text, kept in (("9", 0.7), ("abc", 0.7), ("0.2", 0.2)):
+        seat.focus(entry)
+        entry.delete(0, "end")
+        seat.type(text)
+        seat.key("<Return>")
+        assert desk.core.state.settings.values.temperature == kept
+        assert bool(tab._bad["temperature"].shown) == (kept == 0.7)  # type: ignore[union-attr]
+    tab.size_box.set("150 %")  # type: ignore[union-attr]
+    tab.size_box.event_generate("<<ComboboxSelected>>")  # type: ignore[union-attr]
+    seat.settle()
+    assert seat.window.look.points == 16
+    desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, appearance="dark")))
+    seat.settle()
+    assert seat.window.look.palette is DARK
+    assert str(seat.window.chat.composer.text.cget("background")) == DARK.field
+
+
+@pytest.mark.parametrize(("points", "size"), [(11, "900x600"), (11, "1280x800"), (22, "900x600"), (22, "1280x800")])
+def test_what_one_needs_is_in_sight(desk: Desk, open_seat: Callable[..., Seat], points: int, size: str) -> None:
+    desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, font_size=points)))
+    seat = open_seat(desk.core, points=points, size=size)
+    desk.hear("ready", cost=cost_view(hourly=0.5), idle_seconds_left=100.0)
+    talk(seat, exchange(1, answer=AnswerText(["words"]), stage=ExchangeStage.DONE))
+    window = seat.window
+    wide, high = (int(part) for part in size.split("x"))
+    composer, idle = window.chat.composer, window.chat.controls.idle.entry
+    for widget in (window.truth.stop, composer.text, composer.send_button, idle, window.chat.conversation.text):
+        right = widget.winfo_rootx() - window.root.winfo_rootx() + widget.winfo_width()
+        bottom = widget.winfo_rooty() - window.root.winfo_rooty() + widget.winfo_height()
+        assert widget.winfo_viewable()
+        assert (right, bottom) <= (wide, high)
+        assert widget.winfo_height() >= window.look.line()
+    assert window.chat.conversation.text.winfo_height() >= 3 * window.look.line()
+
+
+def test_everything_is_reached_by_tab(seat: Seat, desk: Desk) -> None:
+    desk.hear("ready")
+    seat.focus(seat.window.chat.composer.text)
+    reached = set()
+    for _ in range(40):
+        seat.key("<Tab>")
+        reached.add(str(seat.root.focus_get()))
+    window = seat.window
+    for widget in (
+        window.truth.stop, window.tabs, window.chat.history.new, window.chat.history.search, window.chat.history.tree,
+        window.chat.conversation.text, window.chat.composer.text, window.chat.composer.send_button,
+        window.chat.controls.idle.entry,
+    ):  # fmt: skip
+        assert str(widget) in reached
+
+
+def test_the_table_of_keys_is_the_manual_s(seat: Seat) -> None:
+    seat.focus(seat.window.chat.composer.text)
+    seat.key("<F1>")
+    manual = HOWTO.read_text(encoding="utf-8")
+    for keys, what in key_table("Ctrl"):
+        assert what in seat.texts()
+        assert f"| {keys} | {what} |" in manual
+    seat.key("<Escape>")
+    assert not seat.window.keys.is_open
+
+
+def test_size_and_place_are_remembered_and_lost_screens_forgiven(desk: Desk, open_seat: Callable[..., Seat]) -> None:
+    kept = replace(desk.core.state.settings.values, geometry="950x640+5000+4000")
+    desk.core.press(intents.ChangeSettings(kept))
+    seat = open_seat(desk.core, size="1000x650")
+    seat.wait(lambda: "1000x650" in desk.core.state.settings.values.geometry, "the size is kept", 5)
+    assert seat.root.winfo_x() < 1280
+
+
+def test_a_long_past_is_drawn_in_pieces(seat: Seat) -> None:
+    many = [exchange(n, answer=AnswerText([f"answer {n}"]), stage=ExchangeStage.DONE) for n in range(300)]
+    show(seat, conversation=Conversation(id="old", exchanges=tuple(many)))
+    view = seat.window.chat.conversation
+    seat.wait(lambda: len(view._drawn) == 300, "all is drawn")
+    assert written(seat).count("answer ") == 300
+    assert "answer 299" in written(seat)
+    show(seat, conversation=Conversation(id="", exchanges=()))
+    assert not written(seat).strip()
+    assert view._welcome.winfo_ismapped()
+
+
+def test_the_machine_s_past_is_drawn(seat: Seat, desk: Desk) -> None:
+    desk.hear("loading", phase="engine_start", eta_seconds=3.0)
+    desk.core.press(intents.ShowTab("machine"))
+    seat.settle()
+    assert "loading the model" in seat.texts(seat.window.views["machine"])
+    desk.hear("off", reason="idle for 5 minutes")
+    seat.settle()
+    assert "Machine ended: idle for 5 minutes" in seat.texts(seat.window.views["machine"])
+
+
+def test_cancelled_and_replaced_answers_say_so(seat: Seat, desk: Desk) -> None:
+    desk.hear("ready")
+    talk(
+        seat,
+        exchange(1, answer=AnswerText(["old words"]), stage=ExchangeStage.DONE, superseded=True),
+        exchange(2, stage=ExchangeStage.CANCELLED, status="Cancelled."),
+    )
+    assert "Replaced by another answer" in written(seat)
+    assert "Cancelled." in written(seat)
+    assert "old" in seat.window.chat.conversation.text.tag_names(
+        seat.window.chat.conversation.text.search("old words", "1.0")
+    )

@@ -1,0 +1,486 @@
+"""The bridge: real threads and a real loop over a client that plays back news; and once over the real API."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.fakes.gui import FakeWindowClient, Script, event, job_view, machine_view, model_view, receipt_view
+from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
+from tlfif.client.endpoint import Endpoint, FixedEndpoint
+from tlfif.client.errors import ConnectionLostError, NotPossibleError, NotReachableError
+from tlfif.client.history import History
+from tlfif.client.tlfif_client import TlfifClient
+from tlfif.domain.events import EventKind
+from tlfif.domain.jobs import JobStatus, Outcome, Receipt
+from tlfif.gui import commands, intents, news
+from tlfif.gui.bridge import Bridge
+from tlfif.gui.core import WindowCore
+from tlfif.gui.news import WindowNews
+from tlfif.gui.news_box import CAPACITY, NewsBox
+from tlfif.gui.preferences import Preferences, load_preferences, save_preferences
+from tlfif.gui.state import ExchangeStage, Link, TruthKind
+from tlfif.gui.watching import cost_seconds, machine_seconds
+
+T = TypeVar("T")
+PATIENCE = 20.0
+
+
+def until(found: Callable[[], T], what: str) -> T:
+    """The first true result; the bridge's thread runs meanwhile."""
+    deadline = time.monotonic() + PATIENCE
+    pause = threading.Event()
+    while True:
+        result = found()
+        if result:
+            return result
+        assert time.monotonic() < deadline, what
+        pause.wait(0.002)
+
+
+class Window:
+    """A bridge with everything it has said."""
+
+    def __init__(self, client: FakeWindowClient, folder: Path) -> None:
+        self.client = client
+        self.watching = FakeWindowClient()
+        self.folder = folder
+        self.heard: list[WindowNews] = []
+        self.bridge = Bridge(
+            connect=client.connect,
+            watch=self.watching.connect,
+            history_path=folder / "history.db",
+            preferences_path=folder / "window.json",
+        )
+
+    def wait_for(self, kind: type[Any], count: int = 1) -> Any:
+        """The ``count``-th news of that kind."""
+
+        def found() -> Any:
+            self.heard += self.bridge.poll(100)
+            hits = [item for item in self.heard if isinstance(item, kind)]
+            return hits[count - 1] if len(hits) >= count else None
+
+        return until(found, f"{kind.__name__}; heard {self.heard}")
+
+    def all(self, kind: type[Any]) -> list[Any]:
+        return [item for item in self.heard if isinstance(item, kind)]
+
+
+@pytest.fixture
+def windows(tmp_path: Path) -> Iterator[Callable[..., Window]]:
+    opened: list[Window] = []
+
+    def start(*scripts: Script, folder: str = "w", client: FakeWindowClient | None = None) -> Window:
+        window = Window(client or FakeWindowClient(*scripts), tmp_path / folder)
+        opened.append(window)
+        window.bridge.start()
+        return window
+
+    yield start
+    for window in opened:
+        window.bridge.close()
+        assert not window.bridge._thread.is_alive()
+
+
+def an_ask(exchange_id: str = "x1", *, model: str | None = "smollm2") -> commands.Ask:
+    return commands.Ask(
+        exchange_id=exchange_id,
+        conversation_id="c1",
+        key=f"key-{exchange_id}",
+        prompt="Hello",
+        asked_at=1.0,
+        asking={"messages": [{"role": "user", "content": "Hello"}], "model": model},
+    )
+
+
+def deltas(*texts: str, first: int = 2) -> list[Any]:
+    return [event(seq, EventKind.DELTA, text=text) for seq, text in enumerate(texts, start=first)]
+
+
+def test_an_answer_comes_whole_is_priced_and_kept(windows: Callable[..., Window]) -> None:
+    end = event(9, EventKind.SUCCEEDED, receipt=receipt_view())
+    window = windows(Script([*deltas("Hi", " ", "there"), end]))
+    window.wait_for(news.Connected)
+    window.bridge.send(an_ask())
+    priced = window.wait_for(news.AnswerPriced)
+    assert priced.job["answer"] == "whole"
+    assert window.wait_for(news.AnswerAccepted).accepted["job_id"] == "job_1"
+    assert "".join(item.text for item in window.all(news.AnswerDelta)) == "Hi there"
+    assert window.client.asked[0][0] == "key-x1"
+    kinds = [type(item) for item in window.heard if getattr(item, "exchange_id", None) == "x1"]
+    assert kinds[0] is news.AnswerAccepted
+    assert kinds[-2:] == [news.AnswerEvent, news.AnswerPriced]
+    window.bridge.close()
+    history = History(window.folder / "history.db")
+    kept = history.conversation("c1")
+    assert kept is not None
+    assert (kept.exchanges[0].answer, kept.exchanges[0].status) == ("whole", "succeeded")
+    assert "SmolLM2" in kept.exchanges[0].receipt
+    history.close()
+
+
+def test_ten_thousand_deltas_pass_without_one_being_lost_and_in_few_pieces(windows: Callable[..., Window]) -> None:
+    texts = [f"{number} " for number in range(10_000)]
+    window = windows(Script([*deltas(*texts), event(10_002, EventKind.SUCCEEDED)]))
+    window.bridge.send(an_ask())
+    window.wait_for(news.AnswerPriced)
+    found = window.all(news.AnswerDelta)
+    assert "".join(item.text for item in found) == "".join(texts)
+    assert found[-1].seq == 10_001
+    assert len(found) < 1_000
+
+
+def test_a_window_that_does_not_read_stops_the_reading_not_the_answering(windows: Callable[..., Window]) -> None:
+    produced: list[int] = []
+
+    def script() -> Iterator[Any]:
+        for number in range(200):
+            produced.append(number)
+            yield event(number + 2, EventKind.DELTA, text="x" * 8192)
+        yield event(300, EventKind.SUCCEEDED)
+
+    window = windows(Script(script()))
+    window.bridge.send(an_ask())
+    until(lambda: len(produced) >= 32, "it reads until the box is full")
+    threading.Event().wait(0.05)
+    assert len(produced) < 40
+    window.wait_for(news.AnswerPriced)
+    assert sum(len(item.text) for item in window.all(news.AnswerDelta)) == 200 * 8192
+
+
+def test_cancelling_before_the_server_named_the_job_cancels_it_as_soon_as_it_does(
+    windows: Callable[..., Window],
+) -> None:
+    client = FakeWindowClient(Script([event(2, EventKind.CANCELLED)]))
+    window = windows(client=client)
+    window.wait_for(news.Connected)
+    client.on_ask = lambda: window.bridge._accept(commands.Cancel(exchange_id="x1", job_id=None))
+    window.bridge.send(an_ask())
+    window.wait_for(news.AnswerPriced)
+    assert client.cancelled == ["job_1"]
+
+
+def test_cancelling_while_a_model_is_fetched_sends_nothing(windows: Callable[..., Window]) -> None:
+    client = FakeWindowClient()
+    client.catalogue = [model_view("tinyllama", "absent"), model_view("smollm2")]
+    window = windows(client=client)
+    window.wait_for(news.Connected)
+    window.bridge.send(an_ask(model=None))
+    window.bridge.send(commands.Cancel(exchange_id="x1", job_id=None))
+    window.wait_for(news.AnswerDropped)
+    assert client.asked == []
+
+
+def test_without_a_choice_the_default_model_is_fetched_and_the_small_one_stands_in(
+    windows: Callable[..., Window],
+) -> None:
+    client = FakeWindowClient(Script([event(2, EventKind.SUCCEEDED)]))
+    client.catalogue = [model_view("tinyllama", "corrupt"), model_view("smollm2", "absent")]
+    window = windows(client=client)
+    window.bridge.send(an_ask(model=None))
+    window.wait_for(news.AnswerPriced)
+    assert client.done == ["pull smollm2"]
+    assert client.asked[0][1]["model"] == "smollm2"
+    assert window.all(news.AnswerStandsIn)[0].code == "model_corrupt"
+    assert window.all(news.AnswerFetches)
+
+
+def test_a_default_that_its_source_does_not_hand_out_is_stood_in_for_and_why_is_said(
+    windows: Callable[..., Window],
+) -> None:
+    client = FakeWindowClient(Script([event(2, EventKind.SUCCEEDED)]))
+    client.catalogue = [model_view("tinyllama", "absent"), model_view("smollm2")]
+    client.pull_errors["tinyllama"] = NotPossibleError("No way.", code="hub_unreachable", status=409)
+    window = windows(client=client)
+    window.bridge.send(an_ask(model=None))
+    assert window.wait_for(news.AnswerStandsIn).code == "hub_unreachable"
+    window.wait_for(news.AnswerPriced)
+    assert client.asked[0][1]["model"] == "smollm2"
+
+
+def test_a_default_that_can_be_fetched_answers_itself(windows: Callable[..., Window]) -> None:
+    client = FakeWindowClient(Script([event(2, EventKind.SUCCEEDED)]))
+    client.catalogue = [model_view("tinyllama", "absent"), model_view("smollm2")]
+    window = windows(client=client)
+    window.bridge.send(an_ask(model=None))
+    window.wait_for(news.AnswerPriced)
+    assert client.asked[0][1]["model"] == "tinyllama"
+    assert not window.all(news.AnswerStandsIn)
+
+
+def test_a_refusal_names_its_cause_and_is_not_kept_as_running(windows: Callable[..., Window]) -> None:
+    refusal = NotPossibleError("Used up.", code="budget_locked", status=409)
+    window = windows(Script([refusal]))
+    window.bridge.send(an_ask())
+    failed = window.wait_for(news.AnswerFailed)
+    assert (failed.error.code, failed.accepted) == ("budget_locked", False)
+    window.bridge.close()
+    history = History(window.folder / "history.db")
+    assert history.unfinished() == []
+    history.close()
+
+
+def test_a_broken_connection_is_told_try_by_try(windows: Callable[..., Window]) -> None:
+    window = windows(Script([*deltas("Half"), ConnectionLostError("It broke.")]))
+    window.bridge.send(an_ask())
+    failed = window.wait_for(news.AnswerFailed)
+    assert failed.accepted
+    assert failed.error.code == "connection_lost"
+    window.bridge._loop.call_soon_threadsafe(lambda: window.bridge._spawn(window.client.sleep(0.1)))
+    assert window.wait_for(news.Retrying).attempt == 1
+
+
+def test_reopening_goes_on_where_the_answer_was(windows: Callable[..., Window]) -> None:
+    first = windows(Script([*deltas("Half an ", "answer"), machine_news()], hang=True))
+    first.bridge.send(an_ask())
+    first.wait_for(news.AnswerWaits)
+    first.bridge.close()
+    script = Script([*deltas(" and more", first=4), event(5, EventKind.SUCCEEDED)])
+    client = FakeWindowClient(script)
+    client.job_answer = job_view(answer=None)
+    again = windows(client=client)
+    core = WindowCore(again.bridge)
+    until(lambda: (core.poll(), stage_of(core) is ExchangeStage.DONE)[1], "the answer is whole")
+    assert client.followed == [("job_1", 3)]
+    assert str(core.state.conversation.exchanges[0].answer) == "Half an answer and more"
+
+
+def machine_news() -> Any:
+    from tlfif.client.wire import MachineNews
+
+    return MachineNews(machine=machine_view("loading"))
+
+
+def stage_of(core: WindowCore) -> ExchangeStage | None:
+    exchanges = core.state.conversation.exchanges
+    return exchanges[-1].stage if exchanges else None
+
+
+def test_a_history_that_cannot_be_kept_costs_no_answer_and_is_said_once(
+    windows: Callable[..., Window], tmp_path: Path
+) -> None:
+    (tmp_path / "w").write_text("a file where the folder should be")
+    window = windows(Script([*deltas("Hi"), event(3, EventKind.SUCCEEDED)]))
+    window.bridge.send(an_ask())
+    window.wait_for(news.AnswerPriced)
+    assert [item.available for item in window.all(news.HistoryTrouble)] == [False]
+    assert window.all(news.AnswerDelta)[0].text == "Hi"
+
+
+def test_an_answer_that_starts_over_is_kept_without_what_was_dropped(windows: Callable[..., Window]) -> None:
+    restarted = event(4, EventKind.RESTARTED, reason="the machine died", attempt=1)
+    script = Script([*deltas("Wrong ", "start"), restarted, *deltas("Right", first=5), event(6, EventKind.SUCCEEDED)])
+    client = FakeWindowClient(script)
+    client.job_answer = job_view(answer=None)
+    window = windows(client=client)
+    window.bridge.send(an_ask())
+    window.wait_for(news.AnswerPriced)
+    kinds = [type(item).__name__ for item in window.heard if isinstance(item, news.AnswerDelta | news.AnswerEvent)]
+    assert [kind for kind, _ in groupby(kinds)] == ["AnswerDelta", "AnswerEvent", "AnswerDelta", "AnswerEvent"]
+    window.bridge.send(commands.LoadConversation(conversation_id="c1"))
+    assert window.wait_for(news.ConversationLoaded).conversation.exchanges[0].answer == "Right"
+
+
+def test_the_history_is_searched_exported_and_deleted_behind_the_window(
+    windows: Callable[..., Window], tmp_path: Path
+) -> None:
+    window = windows(Script([*deltas("Hi"), event(3, EventKind.SUCCEEDED)]))
+    window.bridge.send(an_ask())
+    window.wait_for(news.AnswerPriced)
+    window.bridge.send(commands.ListConversations(query="hello"))
+    listed = until(lambda: window.wait_for(news.ConversationsListed, 2), "the search")
+    assert (listed.query, [one.id for one in listed.found]) == ("hello", ["c1"])
+    window.bridge.send(commands.Export(conversation_id="c1", path=tmp_path / "talk.md"))
+    assert window.wait_for(news.Exported).path == str(tmp_path / "talk.md")
+    assert "> Hello" in (tmp_path / "talk.md").read_text("utf-8")
+    window.bridge.send(commands.Export(conversation_id="c1", path=tmp_path / "no" / "talk.md"))
+    assert window.wait_for(news.CommandFailed).command == "Export"
+    window.bridge.send(commands.ForgetConversation(conversation_id="c1"))
+    window.wait_for(news.ConversationForgotten)
+    window.bridge.send(commands.ForgetConversation(conversation_id=None))
+    assert window.wait_for(news.ConversationForgotten, 2).conversation_id is None
+
+
+def test_a_history_that_was_set_aside_is_said_at_the_start(windows: Callable[..., Window], tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "history.db").write_bytes(b"no database at all " * 50)
+    window = windows()
+    trouble = window.wait_for(news.HistoryTrouble)
+    assert trouble.available
+    assert "Nothing was deleted" in trouble.message
+
+
+def test_other_commands_are_done_and_their_failures_named(windows: Callable[..., Window]) -> None:
+    window = windows()
+    window.wait_for(news.Connected)
+    window.bridge.send(commands.StopMachine(jobs="requeue"))
+    assert window.wait_for(news.MachineStopped).result["was_running"]
+    window.bridge.send(commands.SetIdleTimeout(minutes=2.5))
+    assert window.wait_for(news.IdleTimeoutSet).machine["idle_timeout_minutes"] == 2.5
+    window.bridge.send(commands.PullModel(name="smollm2"))
+    until(lambda: window.wait_for(news.ModelHeard).model["name"], "the fetch")
+    assert window.client.done == ["stop requeue", "idle 2.5", "pull smollm2"]
+
+
+def test_looking_goes_on_while_the_server_is_gone_and_starts_nothing(windows: Callable[..., Window]) -> None:
+    client = FakeWindowClient()
+    client.machine_error = NotReachableError("There is none.", code="server_start_failed")
+    window = windows(client=client)
+    assert window.wait_for(news.ConnectionFailed).error.code == "server_start_failed"
+    assert window.wait_for(news.MachineHeard).machine["state"] == "off"
+    assert window.wait_for(news.CostHeard)
+
+
+def test_a_mistake_in_the_background_becomes_news(windows: Callable[..., Window]) -> None:
+    client = FakeWindowClient()
+    client.catalogue = []
+    window = windows(client=client)
+    window.bridge.send(an_ask(model=None))
+    assert "IndexError" in window.wait_for(news.BridgeFault).text
+
+
+def test_a_command_sent_before_the_loop_runs_is_done(tmp_path: Path) -> None:
+    window = Window(FakeWindowClient(Script([event(2, EventKind.SUCCEEDED)])), tmp_path)
+    window.bridge.send(an_ask())
+    window.bridge.send(commands.Watch(running=False, visible=True))
+    window.bridge.start()
+    window.wait_for(news.AnswerPriced)
+    assert not window.all(news.BridgeFault)
+    window.bridge.close()
+
+
+def test_a_mistake_outside_of_any_task_becomes_news_too(windows: Callable[..., Window]) -> None:
+    window = windows()
+    window.bridge._call(lambda: [][0])
+    assert "IndexError" in window.wait_for(news.BridgeFault).text
+
+
+def test_settings_are_written_once_and_read_again(windows: Callable[..., Window]) -> None:
+    window = windows()
+    values = Preferences(font_size=9, system="Ö", geometry="900x600+0+0")
+    for size in (10, 12, 14):
+        window.bridge.send(commands.KeepPreferences(preferences=replace(values, font_size=size)))
+    window.wait_for(news.Connected)
+    window.bridge.close()
+    found, fault = load_preferences(window.folder / "window.json")
+    assert (found, fault) == (replace(values, font_size=14), "")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "\x00", "null"])
+def test_settings_that_cannot_be_read_are_the_usual_ones(tmp_path: Path, text: str) -> None:
+    (tmp_path / "window.json").write_text(text)
+    found, fault = load_preferences(tmp_path / "window.json")
+    assert found == Preferences()
+    assert fault
+
+
+def test_one_bad_setting_does_not_cost_the_others(tmp_path: Path) -> None:
+    save_preferences(tmp_path / "window.json", Preferences(font_size=20, system="Be kind."))
+    text = (tmp_path / "window.json").read_text("utf-8")
+    (tmp_path / "window.json").write_text(text.replace("20", "9999").replace("0.7", '"hot"'), encoding="utf-8")
+    found, fault = load_preferences(tmp_path / "window.json")
+    assert found == Preferences(system="Be kind.")
+    assert not fault
+
+
+def test_closing_twice_and_sending_after_the_end_do_nothing(windows: Callable[..., Window]) -> None:
+    window = windows()
+    window.bridge.close()
+    window.bridge.send(commands.ReadModels())
+    window.bridge.close()
+
+
+def test_looking_is_seldom_at_rest_and_seldomer_unseen() -> None:
+    busy, rest = commands.Watch(running=True, visible=True), commands.Watch(running=False, visible=True)
+    unseen = commands.Watch(running=False, visible=False)
+    assert (machine_seconds(busy), cost_seconds(busy)) == (1.0, 2.0)
+    assert machine_seconds(busy) < machine_seconds(rest) < machine_seconds(unseen)
+    assert cost_seconds(busy) < cost_seconds(rest) < cost_seconds(unseen)
+
+
+def test_the_box_keeps_the_order_of_each_answer_and_the_newest_of_the_rest() -> None:
+    box = NewsBox()
+    box.put(news.AnswerDelta(exchange_id="a", text="1", seq=1))
+    box.put(news.MachineHeard(machine=machine_view("off")))
+    box.put(news.AnswerDelta(exchange_id="b", text="x", seq=1))
+    box.put(news.AnswerDelta(exchange_id="a", text="2", seq=2))
+    box.put(news.AnswerEvent(exchange_id="a", event=event(3, EventKind.RESTARTED)))
+    box.put(news.AnswerDelta(exchange_id="a", text="3", seq=4))
+    box.put(news.MachineHeard(machine=machine_view("ready")))
+    taken = box.take(100)
+    shape = [(type(item).__name__, getattr(item, "text", "")) for item in taken]
+    assert shape == [
+        ("AnswerDelta", "12"), ("MachineHeard", ""), ("AnswerDelta", "x"), ("AnswerEvent", ""), ("AnswerDelta", "3"),
+    ]  # fmt: skip
+    assert isinstance(taken[1], news.MachineHeard)
+    assert taken[1].machine["state"] == "ready"
+    assert box.take(1) == []
+
+
+def test_a_full_box_says_so_drops_nothing_and_tells_when_there_is_room() -> None:
+    told: list[bool] = []
+    box = NewsBox(on_room=lambda: told.append(True))
+    fits = [box.put(news.AnswerEvent(exchange_id="a", event=event(n, EventKind.STARTED))) for n in range(CAPACITY + 5)]
+    assert fits.index(False) == CAPACITY - 1
+    assert len(box.take(5)) == 5
+    assert told == []
+    assert len(box.take(CAPACITY)) == CAPACITY
+    assert told == [True]
+    assert box.put(news.Connected())
+
+
+def test_over_the_real_api_a_prompt_is_answered_and_the_machine_stopped(tmp_path: Path) -> None:
+    server = ApiServer(build_container(tmp_path))
+    server.start()
+
+    def connect(sleep: Any) -> TlfifClient:
+        return TlfifClient(FixedEndpoint(endpoint=Endpoint(base_url=server.url, token=TOKEN)), sleep=sleep)
+
+    bridge = Bridge(
+        connect=connect, watch=connect, history_path=tmp_path / "h.db", preferences_path=tmp_path / "w.json"
+    )
+    core = WindowCore(bridge)
+    bridge.start()
+
+    def wait(what: str, found: Callable[[], object]) -> None:
+        until(lambda: (core.poll(), found())[1], f"{what}: {core.state}")
+
+    try:
+        wait("connected", lambda: core.state.connection.link is Link.CONNECTED and core.state.cost.as_if)
+        assert core.state.truth.kind is TruthKind.OFF
+        values = replace(core.state.settings.values, model=READY_MODEL)
+        core.press(intents.ChangeSettings(values))
+        core.press(intents.Send("Tell me"))
+        wait("accepted", lambda: core.state.conversation.exchanges[-1].job_id)
+        claimed = server.claim()
+        server.append(claimed, 3, "Once ")
+        wait("streaming", lambda: str(core.state.conversation.exchanges[-1].answer) == "Once ")
+        outcome = Outcome(status=JobStatus.SUCCEEDED, receipt=Receipt(model=READY_MODEL, first_token_seconds=0.5))
+        server.finish(claimed, 4, outcome, "upon a time.")
+        wait("priced", lambda: core.state.conversation.exchanges[-1].stage is ExchangeStage.DONE)
+        one = core.state.conversation.exchanges[-1]
+        assert str(one.answer) == "Once upon a time."
+        assert one.receipt is not None
+        assert "first word after 0.50 s" in one.receipt.line
+        wait("listed", lambda: core.state.history.found and core.state.history.found[0].title == "Tell me")
+        core.press(intents.StartMachineNow())
+        wait("started", lambda: core.state.machine.stop.enabled)
+        core.press(intents.TypeIdleMinutes("7"))
+        core.press(intents.ApplyIdleMinutes())
+        wait("idle time-out", lambda: core.state.machine.idle.in_force == 7.0)
+        core.press(intents.StopMachineNow())
+        wait("stop taken", lambda: core.state.machine.stopped_text)
+        core.press(intents.TypeBudget("0.05"))
+        core.press(intents.ApplyBudget(rehearsal=True))
+        wait("budget", lambda: core.state.cost.budget.limit_eur == 0.05)
+        core.press(intents.Send("\x00"))
+        assert core.state.composer.problem
+    finally:
+        core.close()
+        server.stop()

@@ -1,0 +1,336 @@
+"""The conversation: what is sent, what streams in, what a person may do with an answer."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.gui import Desk, accepted, event, job_view, machine_view, model_view, receipt_view, share
+from tlfif.client.errors import ConnectionLostError, NotPossibleError, RefusedError
+from tlfif.domain.events import EventKind
+from tlfif.gui import commands, intents, news
+from tlfif.gui.answer_text import AnswerText
+from tlfif.gui.state import ExchangeStage, Press, TruthKind
+
+
+def asked(text: str = "Hello", **machine: Any) -> Desk:
+    """A desk whose prompt the server has."""
+    desk = Desk()
+    desk.hear("off")
+    desk.core.press(intents.Send(text))
+    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted(machine=machine_view("off", **machine))))
+    return desk
+
+
+def answered(text: str = "Hi there", prompt: str = "Hello") -> Desk:
+    """A desk with one whole answer."""
+    desk = asked(prompt)
+    finish(desk, text)
+    return desk
+
+
+def finish(desk: Desk, text: str) -> None:
+    """Stream ``text`` into the newest exchange and end it well."""
+    one = desk.last.id
+    desk.say(
+        news.AnswerEvent(exchange_id=one, event=event(2, EventKind.STARTED, attempt=1)),
+        news.AnswerDelta(exchange_id=one, text=text, seq=3),
+        news.AnswerEvent(exchange_id=one, event=event(4, EventKind.SUCCEEDED, receipt=receipt_view())),
+    )
+
+
+def say_next(desk: Desk, prompt: str, answer: str) -> None:
+    desk.core.press(intents.Send(prompt))
+    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted("job_n")))
+    finish(desk, answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("", "empty"), ("  \n", "empty"), ("a\x00b", "control"), ("\ud800", "half")]
+)
+def test_what_cannot_be_sent_stays_in_the_box_and_says_why(text: str, says: str) -> None:
+    desk = Desk()
+    desk.core.press(intents.Send(text))
+    assert says in desk.core.state.composer.problem
+    assert desk.core.state.composer.clear == 0
+    assert not desk.bridge.all(commands.Ask)
+    desk.core.press(intents.TypePrompt("a"))
+    assert desk.core.state.composer.problem == ""
+
+
+def test_the_first_prompt_after_a_pause_is_taken_at_once_and_its_wait_is_shown() -> None:
+    desk = asked(phase="launch", eta_seconds=12.0)
+    assert desk.core.state.composer.clear == 1
+    assert desk.last.stage is ExchangeStage.WAITING
+    assert "about 12 s" in desk.last.status
+    waiting = machine_view("loading", phase="engine_start", eta_seconds=5.0, queued=1)
+    desk.say(news.AnswerWaits(exchange_id=desk.last.id, machine=waiting))
+    assert "loads the model, about 5 s" in desk.last.status
+    assert desk.core.state.truth.kind is TruthKind.LOADING
+
+
+def test_who_answers_instead_of_the_model_wished_for_is_said_under_the_answer() -> None:
+    desk = asked()
+    tiny, small = model_view("tinyllama", "absent"), model_view("smollm2")
+    code = "hub_unreachable"
+    desk.say(news.AnswerStandsIn(exchange_id=desk.last.id, wanted=tiny, stand_in=small, code=code))
+    assert desk.last.marks == (
+        "Tinyllama cannot answer: its source cannot be reached. Smollm2, the small model, answers instead.",
+    )
+
+
+def test_a_second_prompt_waits_for_the_end_of_the_first() -> None:
+    desk = asked()
+    assert not desk.core.state.composer.can_send
+    desk.core.press(intents.Send("More"))
+    assert "under way" in desk.core.state.composer.problem
+    finish(desk, "Done")
+    assert desk.core.state.composer.can_send
+    assert len(desk.bridge.all(commands.Ask)) == 1
+
+
+def test_a_whole_answer_has_latency_speed_receipt_and_two_prices_that_are_not_mixed() -> None:
+    desk = answered()
+    job = job_view(cost=share(usd=0.0, eur=0.0), as_if_aws=share(final=False, idle_at_most_usd=0.04))
+    desk.say(news.AnswerPriced(exchange_id=desk.last.id, job=job))
+    one = desk.last
+    assert (str(one.answer), one.stage, one.status) == ("Hi there", ExchangeStage.DONE, "")
+    assert one.receipt is not None
+    assert (one.receipt.latency_seconds, one.receipt.tokens_per_second) == (2.5, 70.0)
+    for part in ("SmolLM2", "first word after 2.5 s", "3.0 s in all", "12 tokens at 70 a second", "machine started"):
+        assert part in one.receipt.line
+    nothing, aws = one.receipt.cost.split(" · ")
+    assert nothing == "Cost nothing on this computer"
+    assert aws == "on AWS it would have cost $0.0004 (0.0003 EUR), and up to $0.0400 more while the machine idles"
+
+
+def test_the_conversation_so_far_and_the_settings_go_along() -> None:
+    desk = answered("One.")
+    values = replace(desk.core.state.settings.values, system="Be brief.", temperature=0.2, seed=7, model="smollm2")
+    desk.core.press(intents.ChangeSettings(values))
+    desk.core.press(intents.Send("And two?"))
+    sent = desk.bridge.last(commands.Ask)
+    assert sent.asking["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "One."},
+        {"role": "user", "content": "And two?"},
+    ]
+    assert (sent.asking["temperature"], sent.asking["seed"], sent.asking["model"]) == (0.2, 7, "smollm2")
+    assert "Be brief" not in repr(sent)
+
+
+def test_ten_thousand_deltas_cost_the_same_each_and_a_view_appends_only_what_is_new() -> None:
+    desk = asked()
+    one, shown, taken = desk.last.id, [], 0
+    for seq in range(10_000):
+        desk.bridge.say(news.AnswerDelta(exchange_id=one, text=f"{seq} ", seq=seq + 3))
+        desk.core.poll()
+        text = desk.last.answer
+        shown.append(text.since(taken))
+        taken = text.count
+    assert "".join(shown) == str(desk.last.answer) == "".join(f"{seq} " for seq in range(10_000))
+    assert all(len(piece) <= 6 for piece in shown)
+
+
+def test_the_last_word_of_a_long_answer_costs_no_more_than_the_first() -> None:
+    text, taken, spent = AnswerText(), 0, []
+    for _ in range(10):
+        started = time.process_time()
+        for _ in range(20_000):
+            text = text.add("word ")
+            assert text.since(taken) == "word "
+            taken = text.count
+        spent.append(time.process_time() - started)
+    assert min(spent[-3:]) < 5 * max(spent[:3])  # copying the text each time makes it many times that
+
+
+def test_an_answer_that_starts_over_drops_its_text_and_says_so() -> None:
+    desk = asked()
+    one = desk.last.id
+    desk.say(news.AnswerDelta(exchange_id=one, text="Wrong sta", seq=3))
+    before = desk.last.answer
+    desk.say(
+        news.AnswerEvent(exchange_id=one, event=event(4, EventKind.RESTARTED, reason="the machine died", attempt=1))
+    )
+    assert str(desk.last.answer) == ""
+    assert desk.last.answer.generation == before.generation + 1
+    assert desk.last.marks == ("Started over: the machine died. What stood here before does not count.",)
+    desk.say(news.AnswerDelta(exchange_id=one, text="Right", seq=6))
+    assert str(desk.last.answer) == "Right"
+
+
+def test_cancel_travels_and_the_words_so_far_stay() -> None:
+    desk = asked()
+    one = desk.last.id
+    desk.say(news.AnswerDelta(exchange_id=one, text="Half an", seq=3))
+    desk.core.press(intents.CancelAnswer(one))
+    assert desk.bridge.last(commands.Cancel) == commands.Cancel(exchange_id=one, job_id="job_1")
+    assert desk.last.status == "Cancelling…"
+    desk.core.press(intents.CancelAnswer(one))
+    assert len(desk.bridge.all(commands.Cancel)) == 1
+    desk.say(news.AnswerEvent(exchange_id=one, event=event(4, EventKind.CANCELLED)))
+    assert (desk.last.stage, desk.last.status) == (ExchangeStage.CANCELLED, "You cancelled this answer.")
+    assert str(desk.last.answer) == "Half an"
+
+
+def test_a_cancellation_that_did_not_arrive_is_said() -> None:
+    desk = asked()
+    desk.core.press(intents.CancelAnswer(desk.last.id))
+    desk.say(news.CommandFailed(command="Cancel", error=ConnectionLostError("It broke.")))
+    assert desk.last.can_cancel
+    assert "did not arrive" in desk.last.status
+
+
+def test_a_cancellation_by_another_is_not_called_yours() -> None:
+    desk = asked()
+    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
+    assert "not at this window" in desk.last.status
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "code"),
+    [
+        (EventKind.FAILED, {"error_code": "attempts_exhausted", "error_message": "Three."}, "attempts_exhausted"),
+        (EventKind.FAILED, {}, "job_failed"),
+        (EventKind.EXPIRED, {}, "expired"),
+    ],
+)
+def test_an_answer_that_failed_says_why_and_can_be_tried_again_as_a_new_job(
+    kind: EventKind, data: dict[str, object], code: str
+) -> None:
+    desk = asked()
+    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(3, kind, **data)))
+    assert desk.last.problem is not None
+    assert desk.last.problem.code == code
+    first = desk.bridge.last(commands.Ask)
+    desk.core.press(intents.PressButton(Press.RETRY, desk.last.id))
+    again = desk.bridge.last(commands.Ask)
+    assert again.exchange_id == first.exchange_id
+    assert again.key != first.key
+    assert len(desk.core.state.conversation.exchanges) == 1
+
+
+def test_after_a_lost_submit_the_same_key_is_used_so_that_no_prompt_is_sent_twice() -> None:
+    desk = Desk()
+    desk.core.press(intents.Send("Hello"))
+    first = desk.bridge.last(commands.Ask)
+    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=ConnectionLostError("Gone."), accepted=False))
+    assert desk.core.state.truth.kind is TruthKind.NOT_CONNECTED
+    desk.core.press(intents.RetryAnswer(desk.last.id))
+    again = desk.bridge.last(commands.Ask)
+    assert again is not first
+    assert again.key == first.key
+
+
+def test_a_key_that_belongs_to_an_earlier_try_leads_to_its_answer() -> None:
+    desk = Desk()
+    desk.core.press(intents.Send("Hello"))
+    error = RefusedError("Known.", code="idempotency_conflict", details={"job_id": "job_9"})
+    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
+    assert desk.bridge.last(commands.Follow) == commands.Follow(exchange_id=desk.last.id, job_id="job_9", after=0)
+    assert desk.last.problem is None
+
+
+def test_an_answer_whose_reader_was_lost_is_followed_from_where_it_was_once_connected() -> None:
+    desk = asked()
+    one = desk.last.id
+    desk.say(news.AnswerDelta(exchange_id=one, text="Half", seq=7))
+    desk.say(news.AnswerFailed(exchange_id=one, error=ConnectionLostError("Gone."), accepted=True))
+    assert desk.last.resumable
+    desk.hear("ready")
+    assert desk.bridge.last(commands.Follow) == commands.Follow(exchange_id=one, job_id="job_1", after=7)
+    assert not desk.last.resumable
+    desk.say(news.AnswerDelta(exchange_id=one, text=" more", seq=8))
+    assert str(desk.last.answer) == "Half more"
+    assert len(desk.bridge.all(commands.Ask)) == 1
+
+
+def test_a_locked_budget_stands_under_the_prompt_with_its_button() -> None:
+    desk = Desk()
+    desk.core.press(intents.Send("Hello"))
+    error = NotPossibleError("Used up (./tlfif budget release).", code="budget_locked", status=409)
+    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
+    problem = desk.last.problem
+    assert problem is not None
+    assert (problem.title, problem.message) == ("The month's budget is used up", "Used up.")
+    desk.core.press(intents.PressButton(problem.presses[0]))
+    assert desk.bridge.all(commands.UnlockBudget)
+
+
+def test_another_answer_replaces_the_newest_one_and_is_not_told_of_it() -> None:
+    desk = answered("First answer")
+    old = desk.last.id
+    desk.core.press(intents.Regenerate(old))
+    sent = desk.bridge.last(commands.Ask)
+    assert sent.supersedes == old
+    assert sent.asking["messages"] == [{"role": "user", "content": "Hello"}]
+    assert [one.superseded for one in desk.core.state.conversation.exchanges] == [True, False]
+    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted("job_2")))
+    finish(desk, "Second answer")
+    desk.core.press(intents.Regenerate(old))
+    assert len(desk.bridge.all(commands.Ask)) == 2
+    desk.core.press(intents.Send("Next"))
+    assert "First answer" not in str(desk.bridge.last(commands.Ask).asking)
+
+
+def test_a_conversation_too_long_for_the_model_is_shortened_and_says_so() -> None:
+    desk = answered("a" * 400, prompt="p" * 100)
+    for number in range(3):
+        say_next(desk, f"{number}" * 100, "b" * 400)
+    desk.core.press(intents.Send("Last"))
+    first = desk.bridge.last(commands.Ask)
+    error = RefusedError("Long.", code="prompt_too_long", details={"tokens": 1000, "limit": 700})
+    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
+    again = desk.bridge.last(commands.Ask)
+    assert len(first.asking["messages"]) == 9
+    assert len(again.asking["messages"]) == 5
+    assert desk.last.stage is ExchangeStage.SENDING
+    assert "the oldest 2 questions and their answers were left out, 2 are kept" in desk.last.marks[-1]
+    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    finish(desk, "ok")
+    desk.core.press(intents.Send("After"))
+    assert len(desk.bridge.last(commands.Ask).asking["messages"]) == 7
+
+
+def test_a_prompt_that_is_too_long_by_itself_is_refused_once() -> None:
+    desk = Desk()
+    desk.core.press(intents.Send("Long"))
+    error = RefusedError("Long.", code="prompt_too_long", details={"tokens": 3000, "limit": 2000})
+    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
+    assert desk.last.stage is ExchangeStage.FAILED
+    assert len(desk.bridge.all(commands.Ask)) == 1
+
+
+def test_answers_under_way_go_on_when_another_conversation_is_begun() -> None:
+    desk = asked()
+    one = desk.last.id
+    desk.core.press(intents.NewConversation())
+    assert desk.core.state.conversation.exchanges == ()
+    assert desk.core.state.composer.can_send
+    desk.say(news.AnswerDelta(exchange_id=one, text="Still", seq=3))
+    assert str(desk.core.state.elsewhere[0].answer) == "Still"
+    desk.say(news.AnswerEvent(exchange_id=one, event=event(4, EventKind.SUCCEEDED)))
+    assert desk.core.state.elsewhere == ()
+
+
+@given(st.lists(st.text(max_size=5), max_size=30), st.integers(min_value=0, max_value=30))
+def test_growing_texts_share_without_disturbing_each_other(pieces: list[str], fork: int) -> None:
+    texts = [AnswerText()]
+    for piece in pieces:
+        texts.append(texts[-1].add(piece))
+    branch = texts[min(fork, len(texts) - 1)]
+    prefix = str(branch)
+    assert str(branch.add("x").add("y")) == prefix + "xy"
+    assert [str(text) for text in texts] == ["".join(pieces[:count]) for count in range(len(pieces) + 1)]
+    whole = texts[-1]
+    assert all(str(text) + whole.since(text.count) == str(whole) for text in texts)
+    settled = whole.settled()
+    assert settled == whole
+    assert all(str(text) + settled.since(text.count) == str(whole) for text in texts)
+    assert str(settled.add("z")) == str(whole) + "z"
+    assert str(whole.start_over()) == ""
+    assert whole.start_over() != AnswerText()

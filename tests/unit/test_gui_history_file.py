@@ -1,0 +1,276 @@
+"""Conversations on this computer: kept, found, resumed, exported, and really gone when deleted."""
+
+import json
+import os
+import sqlite3
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tlfif.client.history import History, set_aside_text, title_of
+from tlfif.client.history_export import as_markdown, write_export
+from tlfif.domain.errors import StorageError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.db"
+
+
+def keep(
+    history: History, number: int = 1, *, prompt: str = "Hello", answer: str = "Hi", conversation: str = "c1"
+) -> str:
+    """A whole exchange."""
+    one = f"x{number}"
+    history.add(conversation_id=conversation, exchange_id=one, key=f"k{number}", prompt=prompt, model="", asked_at=1.0)
+    history.accepted(one, job_id=f"job_{number}", model="smollm2")
+    history.append(one, text=answer, after=2, seq=5)
+    history.finish(one, status="succeeded", seq=6, receipt="A receipt")
+    return one
+
+
+def test_what_was_kept_is_there_after_the_window_was_closed(path: Path) -> None:
+    history = History(path, now=lambda: 50.0)
+    keep(history, 1, prompt="What is\nit?", answer="This.")
+    keep(history, 2, prompt="And that?", answer="That.")
+    history.close()
+    again = History(path)
+    listed = again.conversations()
+    assert [(one.id, one.title, one.exchanges, one.updated_at) for one in listed] == [("c1", "What is it?", 2, 50.0)]
+    whole = again.conversation("c1")
+    assert whole is not None
+    kept = [(one.prompt, one.answer, one.status, one.job_id, one.model, one.receipt) for one in whole.exchanges]
+    assert kept == [
+        ("What is\nit?", "This.", "succeeded", "job_1", "smollm2", "A receipt"),
+        ("And that?", "That.", "succeeded", "job_2", "smollm2", "A receipt"),
+    ]
+    assert again.conversation("c2") is None
+    again.close()
+
+
+def test_an_answer_under_way_is_found_with_its_cursor(path: Path) -> None:
+    history = History(path)
+    keep(history, 1)
+    history.add(conversation_id="c1", exchange_id="x2", key="k2", prompt="P", model="", asked_at=2.0)
+    history.accepted("x2", job_id="job_2", model="smollm2")
+    history.append("x2", text="One ", after=2, seq=4)
+    history.append("x2", text="two", after=4, seq=6)
+    history.add(conversation_id="c2", exchange_id="x3", key="k3", prompt="P", model="", asked_at=3.0)
+    history.close()
+    again = History(path)
+    found = [(one.id, one.job_id, one.answer, one.last_seq, one.status) for one in again.unfinished()]
+    assert found == [("x2", "job_2", "One two", 6, "running"), ("x3", None, "", 0, "sending")]
+    again.close()
+
+
+def test_two_windows_that_read_the_same_answer_keep_it_once(path: Path) -> None:
+    one, other = History(path), History(path)
+    one.add(conversation_id="c", exchange_id="x", key="k", prompt="P", model="", asked_at=1.0)
+    one.accepted("x", job_id="j", model="m")
+    one.append("x", text="abc", after=2, seq=5)
+    other.append("x", text="a", after=2, seq=3)
+    other.append("x", text="bcd", after=3, seq=6)
+    one.append("x", text="de", after=5, seq=7)
+    assert other.unfinished()[0].answer == "abcde"
+    one.finish("x", status="succeeded", seq=8)
+    other.append("x", text="late", after=8, seq=9)
+    whole = other.conversation("c")
+    assert whole is not None
+    assert whole.exchanges[0].answer == "abcde"
+    one.close()
+    other.close()
+
+
+def test_starting_over_and_trying_again_drop_what_was_kept(path: Path) -> None:
+    history = History(path)
+    history.add(conversation_id="c", exchange_id="x", key="k", prompt="P", model="", asked_at=1.0)
+    history.accepted("x", job_id="j", model="m")
+    history.append("x", text="wrong", after=2, seq=5)
+    history.start_over("x", seq=6)
+    history.append("x", text="right", after=6, seq=9)
+    history.finish("x", status="failed", seq=10, note="It failed.")
+    whole = history.conversation("c")
+    assert whole is not None
+    assert (whole.exchanges[0].answer, whole.exchanges[0].note) == ("right", "It failed.")
+    history.add(conversation_id="c", exchange_id="x", key="k2", prompt="P", model="", asked_at=1.0)
+    history.supersede("x")
+    whole = history.conversation("c")
+    assert whole is not None
+    again = whole.exchanges[0]
+    assert (again.answer, again.note, again.status, again.job_id, again.key) == ("", "", "sending", None, "k2")
+    assert again.superseded
+    history.close()
+
+
+def test_the_servers_whole_answer_comes_before_the_pieces(path: Path) -> None:
+    history = History(path)
+    history.add(conversation_id="c", exchange_id="x", key="k", prompt="P", model="", asked_at=1.0)
+    history.accepted("x", job_id="j", model="m")
+    history.append("x", text="with a ho\ud83d", after=2, seq=5)
+    history.finish("x", status="succeeded", seq=9, answer="without a hole")
+    whole = history.conversation("c")
+    assert whole is not None
+    assert whole.exchanges[0].answer == "without a hole"
+    history.close()
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("percent", {"c1"}),
+        ("100%", {"c1"}),
+        ("%", {"c1"}),
+        ("_", set()),
+        ('"quoted"', {"c2"}),
+        ("it's", {"c2"}),
+        ("quot", {"c2"}),
+        ("WORDS percent", {"c1"}),
+        ("words quoted", set()),
+        ("Österreich", {"c3"}),
+        ("AND", {"c3"}),
+        ("NEAR(", set()),
+        ("'; DROP TABLE exchanges; --", set()),
+        ("   ", {"c1", "c2", "c3"}),
+        ("words*", set()),
+    ],
+)
+def test_searching_takes_every_sign_for_what_it_is(path: Path, query: str, found: set[str], indexed: bool) -> None:
+    history = History(path)
+    history.has_index = history.has_index and indexed
+    keep(history, 1, prompt="100% of the words", answer="one hundred percent", conversation="c1")
+    keep(history, 2, prompt='he said "quoted"', answer="it's so", conversation="c2")
+    keep(history, 3, prompt="salt and Österreich", answer="x", conversation="c3")
+    listed = history.conversations(query)
+    assert {one.id for one in listed} == found
+    assert all(one.snippet for one in listed) == bool(query.strip())
+    history.close()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(query=st.text(alphabet=st.characters(), max_size=30))
+def test_no_query_breaks_the_search(tmp_path_factory: pytest.TempPathFactory, query: str) -> None:
+    history = History(tmp_path_factory.mktemp("h") / "history.db")
+    keep(history)
+    history.conversations(query)
+    history.close()
+
+
+def test_what_is_deleted_is_gone_from_the_files_bytes(path: Path) -> None:
+    history = History(path)
+    keep(history, 1, prompt="the SECRETWORD of the house", answer="SECRETANSWER " * 500, conversation="c1")
+    keep(history, 2, prompt="something kept", answer="KEPTANSWER", conversation="c2")
+    assert history.conversations("secretword")
+    assert history.delete("c1")
+    assert not history.delete("c1")
+    left = b"".join(file.read_bytes().lower() for file in path.parent.iterdir())
+    assert b"secretword" not in left
+    assert b"secretanswer" not in left
+    assert history.conversations("secretword") == []
+    assert [one.id for one in history.conversations("keptanswer")] == ["c2"]
+    history.delete_all()
+    left = b"".join(file.read_bytes().lower() for file in path.parent.iterdir())
+    assert b"keptanswer" not in left
+    assert history.conversations() == []
+    history.close()
+
+
+def test_an_answer_whose_conversation_was_deleted_meanwhile_is_not_kept(path: Path) -> None:
+    history = History(path)
+    history.add(conversation_id="c", exchange_id="x", key="k", prompt="P", model="", asked_at=1.0)
+    history.accepted("x", job_id="j", model="m")
+    history.delete("c")
+    history.append("x", text="ghost", after=2, seq=3)
+    history.finish("x", status="succeeded", seq=4)
+    assert history.conversations() == []
+    history.close()
+
+
+@pytest.mark.parametrize("damage", ["no database", "cut", "middle", "newer", "foreign"])
+def test_a_file_that_cannot_be_read_is_set_aside_and_never_thrown_away(path: Path, damage: str) -> None:
+    history = History(path)
+    for number in range(40):
+        keep(history, number, answer="words " * 200, conversation=f"c{number}")
+    history.close()
+    match damage:
+        case "no database":
+            path.write_bytes(b"this is no database, " * 100)
+        case "cut":
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        case "middle":
+            whole = bytearray(path.read_bytes())
+            whole[4096 * 3 : 4096 * 5] = os.urandom(8192)
+            path.write_bytes(whole)
+        case "newer":
+            with sqlite3.connect(path) as db:
+                db.execute("PRAGMA user_version = 99")
+            db.close()
+        case "foreign":
+            path.unlink()
+            with sqlite3.connect(path) as db:
+                db.execute("CREATE TABLE other (a)")
+                db.execute("PRAGMA user_version = 1")
+            db.close()
+    before = path.read_bytes()
+    again = History(path)
+    assert again.set_aside is not None
+    assert str(again.set_aside) in set_aside_text(again)
+    assert again.set_aside.read_bytes()[100:] == before[100:]
+    keep(again)
+    assert len(again.conversations()) == 1
+    again.close()
+
+
+def test_a_good_file_is_not_set_aside(path: Path) -> None:
+    History(path).close()
+    again = History(path)
+    assert again.set_aside is None
+    assert set_aside_text(again) == ""
+    again.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
+def test_only_its_owner_can_read_it(path: Path) -> None:
+    path.touch(0o644)
+    history = History(path)
+    keep(history)
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    history.close()
+
+
+def test_a_folder_that_refuses_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="Answers still come"):
+        History(tmp_path / "file" / "history.db")
+
+
+def test_exports_for_people_and_for_programs(path: Path, tmp_path: Path) -> None:
+    history = History(path)
+    keep(history, 1, prompt="Two\nlines", answer="# not a title of ours")
+    history.add(conversation_id="c1", exchange_id="x2", key="k", prompt="Broken", model="", asked_at=1.0)
+    history.finish("x2", status="failed", seq=0, note="No answer.")
+    whole = history.conversation("c1")
+    assert whole is not None
+    text = as_markdown(whole)
+    assert text.startswith("# Two lines\n")
+    assert "> Two\n> lines" in text
+    assert "*A receipt*" in text
+    assert "*failed: No answer.*" in text
+    write_export(whole, tmp_path / "out.JSON")
+    found = json.loads((tmp_path / "out.JSON").read_text("utf-8"))
+    assert [one["prompt"] for one in found["exchanges"]] == ["Two\nlines", "Broken"]
+    write_export(whole, tmp_path / "out.md")
+    assert (tmp_path / "out.md").read_text("utf-8") == text
+    with pytest.raises(StorageError, match="another place"):
+        write_export(whole, tmp_path / "nowhere" / "out.md")
+    history.close()
+
+
+def test_a_title_is_one_short_line() -> None:
+    assert title_of("a\n b\tc ") == "a b c"
+    assert len(title_of("w" * 500)) == 60

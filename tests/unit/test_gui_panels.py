@@ -1,0 +1,355 @@
+"""Stop GPU, the idle time-out, money, settings, closing, messages: what is pressed and what then stands there."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes.gui import Desk, accepted, budget_view, cost_view, machine_view, model_view
+from tlfif.client.errors import NotPossibleError, RefusedError, ServerFailedError
+from tlfif.gui import commands, intents, news
+from tlfif.gui.state import Choice, Closing, Link, Press, TruthKind
+
+
+def stop_result(**changes: object) -> news.MachineStopped:
+    base = {"was_running": True, "cancelled": [], "requeued": [], "machine": machine_view("stopping")}
+    return news.MachineStopped(result={**base, **changes})  # type: ignore[typeddict-item]
+
+
+# Stop GPU
+
+
+def test_stop_is_pending_until_the_end_is_confirmed() -> None:
+    desk = Desk()
+    assert not desk.core.state.machine.stop.enabled
+    desk.hear("ready", running=1)
+    button = desk.core.state.machine.stop
+    assert (button.label, button.enabled) == ("Stop GPU", True)
+    assert "answer under way is cancelled" in button.hint
+    desk.core.press(intents.StopMachineNow())
+    assert desk.bridge.last(commands.StopMachine).jobs == "cancel"
+    assert desk.core.state.machine.stop.label == "Stopping…"
+    desk.say(stop_result(cancelled=["job_1"]))
+    assert "1 prompt cancelled; the words written so far stay here" in desk.core.state.machine.stopped_text
+    desk.hear("stopping")
+    assert desk.core.state.machine.stop.pending
+    assert desk.core.state.truth.kind is TruthKind.STOPPING
+    desk.hear("off")
+    assert not desk.core.state.machine.stop.pending
+    assert desk.core.state.machine.start_enabled
+
+
+def test_a_new_machine_is_not_taken_for_the_one_that_was_stopped() -> None:
+    desk = Desk()
+    desk.hear("ready")
+    desk.core.press(intents.StopMachineNow("requeue"))
+    desk.say(stop_result(requeued=["a", "b"]))
+    assert "2 prompts kept" in desk.core.state.machine.stopped_text
+    desk.hear("launching", machine_id="m2")
+    assert desk.core.state.machine.stop.enabled
+
+
+def test_a_stop_that_did_not_arrive_is_said_and_can_be_pressed_again() -> None:
+    desk = Desk()
+    desk.hear("ready")
+    desk.core.press(intents.StopMachineNow())
+    desk.say(news.CommandFailed(command="StopMachine", error=ServerFailedError("No.", code="internal_error")))
+    assert desk.core.state.machine.stop.enabled
+    assert desk.core.state.notices[0].problem.code == "internal_error"
+    desk.core.press(intents.DismissNotice("internal_error"))
+    assert desk.core.state.notices == ()
+
+
+def test_the_log_has_each_change_with_its_reason_newest_first() -> None:
+    desk = Desk()
+    desk.hear("off")
+    desk.hear("launching", reason="started for 1 waiting prompt")
+    desk.hear("launching", reason="started for 1 waiting prompt")
+    desk.clock.advance(5)
+    desk.hear("ready")
+    texts = [line.text for line in desk.core.state.machine.log]
+    assert texts == ["Machine ready", "Machine started: started for 1 waiting prompt"]
+    assert desk.core.state.machine.log[0].at == desk.clock.now()
+
+
+def test_the_past_is_read_when_its_tab_comes_to_the_front_and_when_the_machine_changes_there() -> None:
+    desk = Desk()
+    desk.hear("off")
+    assert not desk.bridge.all(commands.ReadPastMachines)
+    desk.core.press(intents.PressButton(Press.OPEN_MACHINE))
+    assert desk.core.state.tab == "machine"
+    desk.hear("launching")
+    desk.hear("launching")
+    assert len(desk.bridge.all(commands.ReadPastMachines)) == 2
+    desk.say(news.PastMachinesHeard(machines=()))
+    desk.say(news.CommandFailed(command="ReadPastMachines", error=ServerFailedError("No.", code="internal_error")))
+    assert [notice.problem.code for notice in desk.core.state.notices] == ["internal_error"]
+
+
+# The idle time-out
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "abc", "241", "inf", "nan", "0.05", "1e400", "5 min"])
+def test_a_time_out_that_cannot_be_is_named_and_not_sent(text: str) -> None:
+    desk = Desk()
+    desk.hear("ready")
+    desk.core.press(intents.TypeIdleMinutes(text))
+    desk.core.press(intents.ApplyIdleMinutes())
+    entry = desk.core.state.machine.idle
+    assert "0.1 to 240" in entry.problem
+    assert entry.text == text
+    assert not desk.bridge.all(commands.SetIdleTimeout)
+
+
+def test_a_new_time_out_is_sent_once_and_shown_as_saved_when_it_holds() -> None:
+    desk = Desk()
+    desk.hear("ready")
+    assert (desk.core.state.machine.idle.text, desk.core.state.machine.idle.in_force) == ("5", 5.0)
+    assert "0.1 to 240 minutes" in desk.core.state.machine.idle.range_text
+    desk.core.press(intents.TypeIdleMinutes(" 2,5 "))
+    desk.hear("ready")
+    assert desk.core.state.machine.idle.text == " 2,5 "
+    desk.core.press(intents.ApplyIdleMinutes())
+    assert desk.bridge.last(commands.SetIdleTimeout).minutes == 2.5
+    assert desk.core.state.machine.idle.saving
+    desk.say(news.IdleTimeoutSet(machine=machine_view(idle_timeout_minutes=2.5)))
+    entry = desk.core.state.machine.idle
+    assert (entry.text, entry.in_force, entry.saving, entry.editing) == ("2.5", 2.5, False, False)
+    desk.core.press(intents.TypeIdleMinutes("2.5"))
+    desk.core.press(intents.ApplyIdleMinutes())
+    assert len(desk.bridge.all(commands.SetIdleTimeout)) == 1
+
+
+def test_what_was_typed_on_while_a_time_out_was_saved_is_not_taken_away() -> None:
+    desk = Desk()
+    desk.hear("ready")
+    desk.core.press(intents.TypeIdleMinutes("3"))
+    desk.core.press(intents.ApplyIdleMinutes())
+    desk.core.press(intents.TypeIdleMinutes("30"))
+    desk.say(news.IdleTimeoutSet(machine=machine_view(idle_timeout_minutes=3.0)))
+    entry = desk.core.state.machine.idle
+    assert (entry.text, entry.in_force, entry.editing) == ("30", 3.0, True)
+
+
+def test_the_servers_refusal_stands_beside_the_field() -> None:
+    desk = Desk()
+    desk.hear("ready")
+    desk.core.press(intents.TypeIdleMinutes("9"))
+    desk.core.press(intents.ApplyIdleMinutes())
+    desk.say(news.CommandFailed(command="SetIdleTimeout", error=RefusedError("Not so.", code="wrong_type")))
+    assert desk.core.state.machine.idle.problem == "Not so."
+
+
+# Money
+
+
+def test_two_figures_run_side_by_side_and_are_never_mixed() -> None:
+    desk = Desk()
+    desk.hear("ready", cost=cost_view(hourly=3.6))
+    desk.pass_time(5.0)
+    cost = desk.core.state.cost
+    assert cost.real is not None
+    assert cost.as_if is not None
+    assert cost.real.usd == 0.0
+    assert cost.real.text == "Costs nothing: it runs on this computer"
+    assert cost.as_if.usd == pytest.approx(1.005)
+    assert cost.as_if.text == "On AWS this would have cost this month: $1.0050 (0.80 EUR)"
+    assert cost.billed_text.startswith("Billed by AWS: nothing")
+    assert cost.days_name.startswith("On AWS")
+    assert cost.budget.left_eur == pytest.approx(19.1)
+
+
+def test_on_aws_the_running_estimate_moves_and_eats_the_budget_until_the_next_report() -> None:
+    desk = Desk()
+    desk.hear("ready", cost=cost_view(here=False, hourly=3.6))
+    desk.pass_time(10.0)
+    cost = desk.core.state.cost
+    assert cost.as_if is None
+    assert cost.real is not None
+    assert cost.real.usd == pytest.approx(1.01)
+    assert cost.real.name == "Running estimate"
+    assert cost.budget.left_eur == pytest.approx(19.1 - 0.01 / 1.25)
+    assert not cost.stale
+    desk.pass_time(1.0)
+    assert desk.core.state.cost.stale
+    desk.say(news.CostHeard(cost=cost_view(here=False, hourly=3.6, month_to_date_usd=1.02)))
+    assert desk.core.state.cost.real is not None
+    assert desk.core.state.cost.real.usd == pytest.approx(1.02)
+    assert not desk.core.state.cost.stale
+
+
+def test_a_rehearsal_is_held_against_the_other_figure_and_named() -> None:
+    desk = Desk()
+    desk.hear("ready", cost=cost_view(hourly=3.6, budget=budget_view(as_if_aws=True)))
+    desk.pass_time(10.0)
+    budget = desk.core.state.cost.budget
+    assert budget.left_eur == pytest.approx(19.1 - 0.01 / 1.25)
+    assert budget.left_text.startswith("Rehearsal: ")
+
+
+def test_no_limit_is_not_a_limit_of_zero() -> None:
+    desk = Desk()
+    desk.hear("off", cost=cost_view(budget=budget_view(limit_eur=None, free_eur=None, state="none")))
+    budget = desk.core.state.cost.budget
+    assert (budget.fraction, budget.left_eur, budget.left_text) == (None, None, "No monthly limit is set")
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "abc", "20 USD", "1,000", "inf"])
+def test_a_limit_that_is_none_is_named_and_not_sent(text: str) -> None:
+    desk = Desk()
+    desk.core.press(intents.TypeBudget(text))
+    desk.core.press(intents.ApplyBudget(rehearsal=False))
+    assert desk.core.state.cost.budget.entry_problem
+    assert not desk.bridge.all(commands.SetBudget)
+
+
+def test_a_blank_limit_does_not_take_the_limit_away_its_own_button_does() -> None:
+    desk = Desk()
+    desk.core.press(intents.ApplyBudget(rehearsal=False))
+    assert "No limit" in desk.core.state.cost.budget.entry_problem
+    assert not desk.bridge.all(commands.SetBudget)
+    desk.core.press(intents.RemoveBudget())
+    assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit=None, as_if_aws=False)
+
+
+def test_a_new_limit_goes_out_as_typed_and_the_field_is_empty_when_it_holds() -> None:
+    desk = Desk()
+    desk.hear("off", cost=cost_view())
+    desk.core.press(intents.TypeBudget(" 0.05 EUR"))
+    desk.core.press(intents.ApplyBudget(rehearsal=True))
+    assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit="0.05 EUR", as_if_aws=True)
+    assert desk.core.state.cost.budget.saving
+    desk.say(news.BudgetChanged(budget=budget_view(limit_eur=0.05, as_if_aws=True, state="locked")))
+    budget = desk.core.state.cost.budget
+    assert (budget.entry, budget.saving, budget.locked, budget.sentence) == ("", False, True, "All well.")
+
+
+def test_the_cost_tab_asks_the_adviser_when_it_comes_to_the_front() -> None:
+    desk = Desk()
+    desk.core.press(intents.ShowTab("cost"))
+    assert desk.core.state.tab == "cost"
+    assert desk.bridge.all(commands.ReadAdvice)
+
+
+# Settings and messages
+
+
+def test_settings_that_can_be_are_kept_and_the_others_are_named() -> None:
+    desk = Desk()
+    values = replace(desk.core.state.settings.values, temperature=3.0, font_size=14, profile="aws", seed=-1)
+    desk.core.press(intents.ChangeSettings(values))
+    panel = desk.core.state.settings
+    assert (panel.values.font_size, panel.values.temperature, panel.values.seed) == (14, 0.7, None)
+    assert panel.values.profile == "this computer"
+    assert {name for name, _ in panel.problems} == {"temperature", "profile", "seed"}
+    assert desk.bridge.last(commands.KeepPreferences).preferences == panel.values
+
+
+def test_a_fetch_is_shown_and_one_that_broke_off_says_how_to_go_on() -> None:
+    desk = Desk()
+    desk.say(news.ModelsHeard(models=(model_view("tinyllama", "absent"),)))
+    desk.core.press(intents.FetchModel("tinyllama"))
+    assert desk.bridge.last(commands.PullModel).name == "tinyllama"
+    desk.say(news.ModelHeard(model=model_view("tinyllama", "pulling", received_bytes=500)))
+    assert desk.core.state.settings.fetching is not None
+    desk.say(news.ModelHeard(model=model_view("tinyllama", "absent", problem="The network went away.")))
+    assert desk.core.state.settings.fetching is None
+    assert "goes on where it stopped" in desk.core.state.notices[0].problem.advice
+
+
+def test_a_mistake_in_a_callback_becomes_a_message() -> None:
+    desk = Desk()
+    desk.core.press(intents.CallbackFailed("KeyError: 'x'"))
+    desk.core.press(intents.CallbackFailed("ValueError: y"))
+    assert [notice.problem.message for notice in desk.core.state.notices] == ["ValueError: y."]
+
+
+def test_buttons_in_messages_lead_where_they_say() -> None:
+    desk = Desk()
+    desk.core.press(intents.PressButton(Press.OPEN_SETTINGS))
+    assert desk.core.state.tab == "settings"
+    desk.core.press(intents.PressButton(Press.START_MACHINE))
+    assert desk.bridge.all(commands.StartMachine)
+    desk.core.press(intents.PressButton(Press.RECONNECT))
+    assert desk.bridge.all(commands.Connect)
+    assert desk.core.state.connection.link is Link.CONNECTING
+
+
+def test_the_bridge_is_told_how_often_to_look_only_when_that_changes() -> None:
+    desk = Desk()
+    desk.hear("off")
+    desk.hear("off")
+    desk.hear("ready")
+    desk.core.press(intents.WindowVisible(False))
+    desk.core.press(intents.WindowVisible(True))
+    desk.hear("off", held=True, queued=3)
+    seen = [(watch.running, watch.visible) for watch in desk.bridge.all(commands.Watch)]
+    assert seen == [(False, True), (True, True), (True, False), (True, True), (False, True)]
+
+
+# Closing
+
+
+def test_without_a_machine_the_window_closes_at_once() -> None:
+    desk = Desk()
+    desk.hear("off")
+    desk.core.press(intents.CloseWindow())
+    assert desk.core.state.closing is Closing.CLOSED
+    desk.core.close()
+    assert desk.bridge.closed
+
+
+@pytest.mark.parametrize(("here", "price"), [(True, "On AWS this would cost $0.526"), (False, "Costs $0.526 an hour")])
+def test_with_a_machine_closing_asks_and_names_the_price_per_hour(here: bool, price: str) -> None:
+    desk = Desk()
+    desk.hear("ready", running=1, cost=cost_view(here=here, hourly=0.526))
+    desk.core.press(intents.CloseWindow())
+    dialog = desk.core.state.dialog
+    assert dialog is not None
+    assert price in dialog.text
+    assert "1 answer under way" in dialog.text
+    assert "5 min" in dialog.text
+    assert [choice for choice, _ in dialog.choices] == [Choice.STOP, Choice.LEAVE, Choice.STAY]
+    desk.core.press(intents.AnswerDialog(Choice.STAY))
+    assert (desk.core.state.dialog, desk.core.state.closing) == (None, Closing.OPEN)
+    desk.core.press(intents.CloseWindow())
+    desk.core.press(intents.AnswerDialog(Choice.LEAVE))
+    assert desk.core.state.closing is Closing.CLOSED
+    assert not desk.bridge.all(commands.StopMachine)
+
+
+def test_stopping_on_the_way_out_waits_for_the_confirmation() -> None:
+    desk = Desk()
+    desk.hear("ready")
+    desk.core.press(intents.CloseWindow())
+    desk.core.press(intents.AnswerDialog(Choice.STOP))
+    assert desk.bridge.all(commands.StopMachine)
+    desk.say(stop_result())
+    assert desk.core.state.closing is Closing.STOPPING
+    desk.hear("off")
+    assert desk.core.state.closing is Closing.CLOSED
+
+
+def test_a_stop_that_fails_on_the_way_out_keeps_the_window_and_asks_again() -> None:
+    desk = Desk()
+    desk.hear("ready")
+    desk.core.press(intents.CloseWindow())
+    desk.core.press(intents.AnswerDialog(Choice.STOP))
+    desk.say(news.CommandFailed(command="StopMachine", error=NotPossibleError("Not now.", code="conflict")))
+    assert desk.core.state.closing is Closing.OPEN
+    assert desk.core.state.dialog is not None
+    assert desk.core.state.dialog.text.startswith("The machine could not be stopped: Not now.")
+
+
+def test_one_poll_tells_the_subscribers_once_and_asks_to_come_back_soon_while_text_streams() -> None:
+    desk = Desk()
+    desk.core.press(intents.Send("Hello"))
+    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    told: list[int] = []
+    desk.core.subscribe(lambda old, new: told.append(len(str(new.conversation.exchanges[-1].answer))))
+    deltas = [news.AnswerDelta(exchange_id=desk.last.id, text="x", seq=seq) for seq in range(3, 53)]
+    desk.bridge.say(*deltas)
+    desk.core.poll()
+    assert told == [50]
+    assert desk.core.poll_ms == 25
+    desk.core.poll()
+    assert desk.core.poll_ms == 100

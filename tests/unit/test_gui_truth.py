@@ -1,0 +1,146 @@
+"""The truth line: every kind with what it costs and what to press, and countdowns that run between two reports."""
+
+from typing import Any
+
+import pytest
+
+from tests.fakes.gui import Desk, budget_view, cost_view
+from tlfif.client.errors import ConnectionLostError, NotReachableError
+from tlfif.gui import intents, news
+from tlfif.gui.state import LABELS, Press, TruthKind
+
+HOURLY = 0.526
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "kind", "says"),
+    [
+        ("off", {"eta_seconds": 4.0}, TruthKind.OFF, "about 4 s"),
+        ("off", {"held": True, "queued": 2}, TruthKind.HELD, "2 prompts kept"),
+        ("off", {"queued": 1}, TruthKind.LAUNCHING, "1 prompt accepted"),
+        ("launching", {"eta_seconds": 9.0, "phase": "launch"}, TruthKind.LAUNCHING, "about 9 s left"),
+        ("loading", {"eta_seconds": 3.0, "phase": "engine_start"}, TruthKind.LOADING, "loading the model"),
+        ("loading", {"eta_seconds": 0.2, "phase": "prove"}, TruthKind.LOADING, "any moment now"),
+        ("ready", {}, TruthKind.READY, "answers at once"),
+        ("ready", {"running": 1, "queued": 2}, TruthKind.ANSWERING, "1 prompt, 2 waiting"),
+        ("ready", {"idle_seconds_left": 250.0}, TruthKind.IDLE, "ends itself in 4 min 10 s"),
+        ("draining", {"running": 1, "reason": "the idle time-out"}, TruthKind.STOPPING, "finishing 1 answer"),
+        ("stopping", {"reason": "stopped by you"}, TruthKind.STOPPING, "stopped by you"),
+        ("no_capacity", {"queued": 1, "reason": "none in 3 zones."}, TruthKind.NO_CAPACITY, "none in 3 zones"),
+        ("no_quota", {}, TruthKind.NO_QUOTA, "Service Quotas"),
+        ("broken", {"reason": "the engine died"}, TruthKind.BROKEN, "the engine died"),
+    ],
+)
+@pytest.mark.parametrize("here", [True, False])
+def test_each_kind_says_what_is_what_it_costs_and_what_to_press(
+    state: str, changes: dict[str, Any], kind: TruthKind, says: str, here: bool
+) -> None:
+    desk = Desk()
+    alive = state in {"launching", "loading", "ready", "draining", "stopping"}
+    desk.hear(state, cost=cost_view(here=here, hourly=HOURLY if alive else 0.0), **changes)
+    line = desk.core.state.truth
+    assert line.kind is kind
+    assert says in f"{line.headline} {line.countdown} {line.advice}"
+    assert line.advice
+    assert line.cost.startswith("Costs nothing on this computer" if here else ("Costs $0.526" if alive else "No mach"))
+    assert ("On AWS this would cost $0.526" in line.cost) == (here and alive)
+    assert all(press in LABELS for press in line.presses)
+    assert not any(word in f"{line.headline}{line.advice}" for word in ("None", "  ", "./tlfif", "_"))
+
+
+def test_before_anything_is_heard_it_says_that_it_is_looking() -> None:
+    assert Desk().core.state.truth.kind is TruthKind.CONNECTING
+
+
+def test_aws_that_does_not_count_yet_is_not_called_free_of_charge() -> None:
+    desk = Desk()
+    desk.hear("launching", cost=cost_view(here=False, hourly=0.0))
+    assert "nothing yet" in desk.core.state.truth.cost
+
+
+def test_the_countdown_runs_between_two_reports_and_never_below_zero() -> None:
+    desk = Desk()
+    desk.hear("loading", eta_seconds=8.0, phase="engine_start")
+    assert (desk.core.state.truth.countdown_seconds, desk.core.state.truth.progress) == (8.0, 0.0)
+    desk.pass_time(3.0)
+    line = desk.core.state.truth
+    assert (line.countdown_seconds, line.countdown) == (5.0, "about 5 s left")
+    assert line.progress == pytest.approx(0.375)
+    desk.pass_time(60.0)
+    line = desk.core.state.truth
+    assert (line.countdown_seconds, line.progress, line.countdown) == (0.0, 1.0, "any moment now")
+
+
+def test_a_tick_that_changes_nothing_keeps_every_part() -> None:
+    desk = Desk()
+    desk.hear("off", cost=cost_view())
+    before = desk.core.state
+    told: list[object] = []
+    desk.core.subscribe(lambda old, new: told.append(new))
+    desk.pass_time(0.3)
+    assert desk.core.state is before
+    assert told == []
+
+
+def test_a_locked_budget_comes_before_off_and_names_a_rehearsal() -> None:
+    desk = Desk()
+    locked = budget_view(state="locked", as_if_aws=True)
+    desk.hear("off", cost=cost_view(budget=locked))
+    line = desk.core.state.truth
+    assert line.kind is TruthKind.BUDGET_LOCKED
+    assert line.headline.startswith("Rehearsal")
+    assert Press.RELEASE_BUDGET in line.presses
+    desk.say(news.BudgetChanged(budget=budget_view(extra_eur=5.0)))
+    assert desk.core.state.truth.kind is TruthKind.OFF
+
+
+def test_a_machine_on_its_way_out_is_the_truth_under_a_lock_too() -> None:
+    desk = Desk()
+    desk.hear("draining", cost=cost_view(here=False, hourly=HOURLY, budget=budget_view(state="locked")))
+    assert desk.core.state.truth.kind is TruthKind.STOPPING
+
+
+def test_not_connected_names_its_cause_and_what_a_machine_may_go_on_costing() -> None:
+    desk = Desk()
+    desk.hear("ready", cost=cost_view(here=False, hourly=HOURLY))
+    desk.say(
+        news.ConnectionFailed(error=NotReachableError("The background server does not run.", code="server_stopped"))
+    )
+    line = desk.core.state.truth
+    assert line.kind is TruthKind.NOT_CONNECTED
+    assert "background server was stopped" in line.headline
+    assert "$0.526" in line.cost
+    assert line.presses == (Press.RECONNECT,)
+    desk.core.press(intents.PressButton(Press.RECONNECT))
+    desk.hear("ready")
+    assert desk.core.state.truth.kind is TruthKind.READY
+
+
+def test_while_it_is_tried_again_the_line_says_so() -> None:
+    desk = Desk()
+    desk.hear("ready")
+    desk.say(news.Retrying(attempt=2))
+    assert "2 of 3" in desk.core.state.truth.advice
+
+
+@pytest.mark.parametrize(
+    ("code", "title"),
+    [
+        ("connection_lost", "connection broke"),
+        ("not_reachable", "No server answers"),
+        ("server_stopped", "was stopped"),
+        ("server_silent", "in time"),
+        ("server_start_failed", "could not start"),
+        ("home_not_usable", "folder"),
+        ("token_wrong", "does not know"),
+        ("host_wrong", "not TL-FIF"),
+    ],
+)
+def test_each_cause_of_a_lost_connection_has_a_message_of_its_own(code: str, title: str) -> None:
+    desk = Desk()
+    desk.say(news.ConnectionFailed(error=ConnectionLostError("It is so (./tlfif serve).", code=code)))
+    problem = desk.core.state.connection.problem
+    assert problem is not None
+    assert title in problem.title
+    assert problem.message == "It is so."
+    assert problem.advice
