@@ -17,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 os.environ["PYTHONPATH"] = str(ROOT / "src")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody's server compiles its modules at every start
 
 import psutil  # noqa: E402
 

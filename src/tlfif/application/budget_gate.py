@@ -24,6 +24,8 @@ ANSWER_FACTOR = 2.0
 """The longest answer is taken to be this many times the longest of the last 50."""
 SHORTEST_ANSWER_SECONDS = 10.0
 """And never shorter than this; without any history it is the time a draining machine is given."""
+RELEASE_PERCENT = 125
+"""A release makes room for one start, and so much of it."""
 LOOK_SECONDS = 5.0
 """Ticks may be late by this much together; the lock comes that much earlier."""
 
@@ -189,7 +191,8 @@ class BudgetGate:
             rate=standing.room.rate,
             month=standing.room.month,
             now_ms=self.accounts.now_ms(),
-            reservation_micros=standing.start.total,
+            # Beside what a machine that is still on its way out has set aside, and with room for estimates that grow.
+            reservation_micros=standing.room.committed + standing.start.total * RELEASE_PERCENT // 100,
         )
         if changed != standing.budget:
             await self.ledger.set_budget(changed)
