@@ -77,6 +77,20 @@ async def test_a_lock_refuses_prompts_and_starts_with_the_figures_and_what_to_pr
     assert await world.machines.active() is None
 
 
+async def test_a_lock_refuses_a_start_also_while_the_machine_is_on_its_way_out() -> None:
+    world = MoneyWorld()
+    await world.limit("20")
+    await world.submit()
+    await world.ready()
+    state = await world.book.state()
+    lock = Budget(limit_eur=Decimal(20), locked_at_ms=world.now_ms, lock_month=Month.of(world.now_ms))
+    assert await world.book.set_budget(lock, instead_of=state.budget)
+    with pytest.raises(BudgetLockedError) as error:
+        await start_by_a_person(world)
+    assert error.value.code == "budget_locked"
+    assert world.host.launches == 1
+
+
 async def test_a_prompt_that_is_stored_already_is_answered_under_a_lock() -> None:
     world = MoneyWorld()
     first = await world.submit("Hello", key="k1")

@@ -120,6 +120,15 @@ class BudgetGate:
             raise MachineError("Another start is under way; it has set aside what is left of the month's budget.")
         raise _refused(decision, room)
 
+    async def check_unlocked(self) -> None:
+        """Raises BudgetLockedError where the budget is locked, with what is spent and what to press; StorageError."""
+        state = await self.ledger.state()
+        if self._is_free(state.budget):
+            return
+        room, _ = await self._room(state)
+        if room.state is BudgetState.LOCKED:
+            raise _refused(rules.room_for_start(room, await self._reservation(state.budget)), room)
+
     async def release(self, machine_id: str) -> None:
         """The start came to nothing. Raises StorageError."""
         await self.ledger.release(machine_id)

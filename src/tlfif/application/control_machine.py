@@ -40,10 +40,13 @@ async def start_machine(
 ) -> bool:
     """Launch a machine now, without a prompt; forgets earlier failures. False where one exists already.
 
-    Raises InvalidInputError ``unknown_model``, ModelError, MachineError, BudgetLockedError; ConflictError
-    ``machine_busy_other_model`` where ``model`` was named and the machine has another one (nothing was changed).
+    Raises InvalidInputError ``unknown_model``, ModelError, MachineError; BudgetLockedError, under a lock also where a
+    machine still runs (it is on its way out); ConflictError ``machine_busy_other_model`` where ``model`` was named
+    and the machine has another one (nothing was changed).
     """
     chosen = await models.resolve(model)
+    if budget is not None:
+        await budget.check_unlocked()
     if model is not None:
         await _refuse_other_model(chosen.name, machines)
     await machines.set_held(False)
