@@ -95,6 +95,7 @@ class MoneyWorld:
             tariff=self.tariff,
             as_if=AWS,
             refresh=no_refresh,
+            host=wrap(self.host),
         )
         router = Reconciler(
             jobs=jobs,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tlfif.domain.errors import MachineError
-from tlfif.ports.machine import LaunchSpec, MachineHost, ObservedMachine
+from tlfif.ports.machine import LaunchSpec, Lifetime, MachineHost, ObservedMachine
 
 
 class Obedience(StrEnum):
@@ -54,6 +54,12 @@ class FakeMachineHost(MachineHost):
         self._on_end = on_end
         self.machines: list[FakeMachine] = []
         self.launches = 0
+        self.invisible: set[str] = set()
+        """Handles that this host knows nothing of, for now."""
+        self.lifetimes: dict[str, Lifetime] = {}
+        """What it tells of its machines' times, by handle."""
+        self.silent = False
+        """It answers no question and takes no order."""
 
     @property
     def existing(self) -> list[FakeMachine]:
@@ -75,12 +81,21 @@ class FakeMachineHost(MachineHost):
             self._on_launch(machine)
         return machine.handle
 
-    async def alive(self, handle: str) -> bool:
+    async def alive(self, handle: str) -> bool | None:
         """See the port."""
+        self._answer()
+        if handle in self.invisible:
+            return None
         return any(machine.handle == handle for machine in self.existing)
+
+    async def lifetime(self, handle: str) -> Lifetime | None:
+        """See the port."""
+        self._answer()
+        return self.lifetimes.get(handle)
 
     async def terminate(self, handle: str, *, force: bool) -> None:
         """See the port."""
+        self._answer()
         for machine in self.existing:
             if machine.handle != handle:
                 continue
@@ -93,4 +108,15 @@ class FakeMachineHost(MachineHost):
 
     async def find_all(self) -> list[ObservedMachine]:
         """See the port."""
-        return [ObservedMachine(handle=m.handle, machine_id=m.machine_id) for m in self.existing]
+        self._answer()
+        return [
+            ObservedMachine(handle=m.handle, machine_id=m.machine_id, began_at=self._began(m)) for m in self.existing
+        ]
+
+    def _began(self, machine: FakeMachine) -> float | None:
+        known = self.lifetimes.get(machine.handle)
+        return known.began_at if known is not None else None
+
+    def _answer(self) -> None:
+        if self.silent:
+            raise MachineError("The host does not answer.")

@@ -14,6 +14,7 @@ from tlfif.domain.errors import MachineError
 from tlfif.domain.ledger import MachineSpan
 from tlfif.domain.list_prices import LIST_PRICES
 from tlfif.domain.machine import MachineRecord, MachineState
+from tlfif.ports.machine import Lifetime
 
 T0 = int(START * 1000)
 RATE = AWS.hourly(LIST_PRICES, at_ms=T0)
@@ -288,3 +289,40 @@ async def test_a_control_plane_that_dies_at_any_step_leaves_the_same_ledger(afte
             ONCE + max(RATE // 60, RATE * (to - from_) // 3_600_000) for _, from_, _, to in found if to is not None
         )
         assert await machine_cost(world) == cost, at
+
+
+async def test_the_hosts_own_record_is_what_counts() -> None:
+    world = MoneyWorld()
+    await world.submit()
+    await world.tick()
+    handle = world.host.machines[0].handle
+    world.host.lifetimes[handle] = Lifetime(began_at=START + 3.0, ended_at=None, instance_type="g6.xlarge")
+    world.clock.advance(100.0)
+    world.host.machines[0].exists = False
+    world.host.lifetimes[handle] = Lifetime(began_at=START + 3.0, ended_at=START + 90.5, instance_type="g6.xlarge")
+    await world.tick()
+    (span,) = await spans(world)
+    assert (span.from_ms, span.to_ms, span.corrected) == (T0, T0 + 90_500, True)
+
+
+async def test_a_machine_that_the_meter_sees_late_is_entered_by_the_hosts_record() -> None:
+    world = MoneyWorld()
+    await world.machines.create_intent(a_machine("m1", created_at=world.clock.now()))
+    await world.machines.commit_launch("m1", handle="h1")
+    world.host.lifetimes["h1"] = Lifetime(began_at=START + 1.5, ended_at=START + 70.0, instance_type="g5.xlarge")
+    world.clock.advance(200.0)
+    await world.machines.mark_ended("m1", state=MachineState.OFF, reason="over", now=world.clock.now())
+    await world.tick()
+    (span,) = await spans(world)
+    assert (span.instance_type, span.from_ms, span.to_ms) == ("g5.xlarge", T0 + 1500, T0 + 70_000)
+
+
+async def test_a_host_that_does_not_tell_leaves_our_own_times() -> None:
+    world = MoneyWorld()
+    await world.submit()
+    record = await world.ready(2.5)
+    world.host.silent = True
+    await world.machines.mark_ended(record.id, state=MachineState.OFF, reason="over", now=world.clock.now())
+    await world.tick()
+    span = (await spans(world))[0]
+    assert (span.from_ms, span.to_ms, span.corrected) == (T0, T0 + 2500, False)

@@ -13,12 +13,12 @@ from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.application.control_machine import start_machine, stop_machine
 from tlfif.application.end_machine import end_machine
-from tlfif.application.reconcile import CONFIRM_SECONDS, HeartbeatWatch, Pace, Reconciler
+from tlfif.application.reconcile import CONFIRM_SECONDS, ORPHAN_AGE_SECONDS, HeartbeatWatch, Pace, Reconciler
 from tlfif.domain.errors import InvalidInputError, MachineError, ModelError
 from tlfif.domain.jobs import JobStatus
 from tlfif.domain.machine import MachineRecord, MachineState
 from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.ports.machine import LaunchSpec
+from tlfif.ports.machine import LaunchSpec, Lifetime
 
 
 @dataclass(kw_only=True)
@@ -441,3 +441,56 @@ async def test_a_prompt_that_waited_too_long_expires_without_a_machine() -> None
     world.clock.advance(61)
     await world.router.tick()
     assert await world.status() is JobStatus.EXPIRED
+
+
+class TestAHostThatIsFarAway:
+    """A cloud shows new machines late, and does not always answer."""
+
+    async def test_a_machine_that_is_not_shown_yet_is_not_gone(self) -> None:
+        world = World()
+        await submit(world.jobs)
+        await world.router.tick()
+        handle = world.host.machines[0].handle
+        world.host.invisible.add(handle)
+        world.clock.advance(world.policy.unseen_limit_seconds - 1)
+        await world.router.tick()
+        assert (await world.active()).state is MachineState.LAUNCHING
+        assert world.host.launches == 1
+        world.clock.advance(2)
+        await world.router.tick()
+        assert await world.machines.active() is None
+        assert (await world.latest()).state is MachineState.BROKEN
+
+    async def test_a_host_that_does_not_answer_has_not_said_gone(self) -> None:
+        world = World()
+        record = await world.ready()
+        world.host.silent = True
+        world.clock.advance(10)
+        await world.router.tick()
+        assert (await world.active()).id == record.id
+
+    async def test_an_order_that_is_not_taken_is_given_again(self) -> None:
+        world = World(host=FakeMachineHost(obedience=Obedience.DEAF))
+        record = await world.ready()
+        world.host.silent = True
+        result = await stop_machine(
+            requeue=False, jobs=world.jobs, machines=world.machines, host=world.host, clock=world.clock
+        )
+        assert result.was_running
+        assert await world.status() is JobStatus.CANCELLED
+        world.clock.advance(world.policy.stop_patience_seconds + 1)
+        await world.router.tick()
+        assert (await world.active()).id == record.id
+        world.host.silent = False
+        await world.router.tick()
+        await world.router.tick()
+        assert await world.machines.active() is None
+
+    async def test_an_old_stray_is_ended_at_first_sight(self) -> None:
+        world = World()
+        young = await TestOrphans.stray(world, "machine_young")
+        old = await TestOrphans.stray(world, "machine_old")
+        now = world.clock.now()
+        world.host.lifetimes[young] = Lifetime(began_at=now - ORPHAN_AGE_SECONDS + 1)
+        world.host.lifetimes[old] = Lifetime(began_at=now - ORPHAN_AGE_SECONDS - 1)
+        assert await world.router.sweep_orphans() == [old]

@@ -27,7 +27,7 @@ SHORTEST_ANSWER_SECONDS = 10.0
 RELEASE_PERCENT = 125
 """A release makes room for one start, and so much of it."""
 LOOK_SECONDS = 5.0
-"""Ticks may be late by this much together; the lock comes that much earlier."""
+"""How far apart the router's looks may be; the lock comes that much earlier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,7 @@ class BudgetGate:
     machine_policy: MachinePolicy
     tariff: Tariff | None
     as_if: Tariff
+    look_seconds: float = LOOK_SECONDS
 
     _lock_seen: tuple[int, float] | None = None
 
@@ -162,7 +163,7 @@ class BudgetGate:
         return monotonic - self._lock_seen[1]
 
     def _wind_down_seconds(self) -> float:
-        return rules.DRAIN_SECONDS + self.machine_policy.stop_patience_seconds + LOOK_SECONDS
+        return rules.DRAIN_SECONDS + self.machine_policy.stop_patience_seconds + self.look_seconds
 
     def _wind_down(self, spending: Spending) -> MicroUsd:
         return rules.wind_down_cost(spending.per_hour, self._wind_down_seconds())

@@ -1,11 +1,12 @@
 """What a person does to the machine: start it, stop it now, set its idle time-out."""
 
+import logging
 from dataclasses import dataclass
 
 from tlfif.application.budget_gate import BudgetGate
 from tlfif.application.launch_machine import launch_machine
 from tlfif.domain import limits
-from tlfif.domain.errors import ConflictError
+from tlfif.domain.errors import ConflictError, MachineError
 from tlfif.domain.jobs import JobStatus
 from tlfif.domain.policy import MachinePolicy
 from tlfif.ports.clock import Clock, Ids
@@ -13,6 +14,8 @@ from tlfif.ports.job_store import JobStore
 from tlfif.ports.machine import MachineHost
 from tlfif.ports.machine_store import MachineStore
 from tlfif.ports.model_store import ModelStore
+
+log = logging.getLogger(__name__)
 
 STOPPED_BY_PERSON = "stopped by you"
 
@@ -101,7 +104,11 @@ async def stop_machine(
         if record.handle is not None:
             # Asked politely, the worker gives its jobs back without counting an attempt, in a fraction of a second;
             # the router's next ticks use force where that does not happen.
-            await host.terminate(record.handle, force=not requeue)
+            # The record says stopping: where the host does not take the order, the router gives it again.
+            try:
+                await host.terminate(record.handle, force=not requeue)
+            except MachineError as error:
+                log.warning("stop: the machine could not be told to end yet: %s", error.message)
         if not requeue:
             await jobs.abandon(record.id, reason="the machine was stopped", now=now)
     return StopResult(

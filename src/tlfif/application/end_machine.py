@@ -17,7 +17,7 @@ async def end_machine(reconciler: Reconciler, *, reason: str, limit_seconds: flo
         return True
     await reconciler.machines.mark_stopping(record.id, reason=reason, now=clock.now())
     if record.handle is not None:
-        await reconciler.host.terminate(record.handle, force=False)
+        await reconciler.terminate(record.handle, force=False)
     deadline = clock.monotonic() + limit_seconds
     while await reconciler.machines.active() is not None:
         if clock.monotonic() > deadline:

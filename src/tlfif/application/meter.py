@@ -1,14 +1,19 @@
 """Keeps the ledger in step with the machines: opened when one runs, closed when it is gone."""
 
+import logging
 from dataclasses import dataclass, field
 
 from tlfif.application.life_signs import REMEMBERED_MACHINES, LifeSigns
+from tlfif.domain.errors import MachineError
 from tlfif.domain.ledger import MachineSpan, opened
 from tlfif.domain.machine import MachineRecord
 from tlfif.domain.tariff import Tariff
 from tlfif.ports.clock import Clock
 from tlfif.ports.ledger import Ledger, LedgerState
+from tlfif.ports.machine import Lifetime, MachineHost
 from tlfif.ports.machine_store import MachineStore
+
+log = logging.getLogger(__name__)
 
 UNCLAIMED_SECONDS = 10.0
 """What is set aside for a machine of which there is no record after this long belongs to a start that never was."""
@@ -24,6 +29,8 @@ class Meter:
     life: LifeSigns
     tariff: Tariff
     clock: Clock
+    host: MachineHost | None = None
+    """Asked for its own record of a machine's time, which is what the bill goes by; None: only our own is known."""
     _settled: tuple[object, ...] | None = None
     _done: set[str] = field(default_factory=set)
     _unclaimed: dict[str, float] = field(default_factory=dict)
@@ -57,12 +64,13 @@ class Meter:
             self._done.add(record.id)  # before there was a ledger
             return
         span = await self.ledger.span(record.id)
+        told = await self._told(record) if span is None or ended is not None else Lifetime()
         if span is None:
             span = opened(
                 machine_id=record.id,
-                instance_type=self.tariff.instance_type,
+                instance_type=told.instance_type or self.tariff.instance_type,
                 region=self.tariff.region,
-                at_ms=begun,
+                at_ms=begun if told.began_at is None else _ms(told.began_at),
             )
             await self.ledger.open_span(span)
         if record.ready_at is not None and span.ready_ms is None:
@@ -70,7 +78,19 @@ class Meter:
         if ended is not None:
             if span.to_ms is None:
                 await self.ledger.close_span(record.id, at_ms=self.life.end_ms(span, record))
+            if told.ended_at is not None:
+                await self.ledger.correct_span(record.id, real_stop_ms=_ms(told.ended_at))
             self._done.add(record.id)
+
+    async def _told(self, record: MachineRecord) -> Lifetime:
+        """The host's own record; an empty one where it keeps none or does not answer: our own times stand then."""
+        if self.host is None or record.handle is None:
+            return Lifetime()
+        try:
+            return await self.host.lifetime(record.handle) or Lifetime()
+        except MachineError as error:
+            log.warning("meter: the host does not say how long a machine ran: %s", error.message)
+            return Lifetime()
 
     async def _close_unknown(self, records: dict[str, MachineRecord]) -> None:
         """A span whose record is a hundred machines old: only the newest machine can be running."""

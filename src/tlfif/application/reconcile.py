@@ -24,6 +24,10 @@ CONFIRM_SECONDS = 3.0
 """An intent that has no handle after this long was left behind by a control plane that died."""
 
 
+ORPHAN_AGE_SECONDS = 300.0
+"""A launch is committed within seconds; a machine without a record after this long has nobody."""
+
+
 class Pace(Enum):
     """What the next round is for."""
 
@@ -111,7 +115,7 @@ class Reconciler:
                 last = situation.latest
                 ended_at, last_state = (last.ended_at, last.state) if last is not None else (None, None)
         elif machine.handle is not None:
-            exists = await self.host.alive(machine.handle)
+            exists = await self._exists(machine.handle)
         return Observation(
             counts=counts,
             machine=machine,
@@ -124,6 +128,22 @@ class Reconciler:
             last_state=last_state,
             budget_lock=await self.budget.watch() if self.budget is not None else None,
         )
+
+    async def _exists(self, handle: str) -> bool | None:
+        """The host's word. One that does not answer has not said that the machine is gone: it goes on counting."""
+        try:
+            return await self.host.alive(handle)
+        except MachineError as error:
+            log.warning("router: the host does not say whether the machine exists: %s", error.message)
+            return True
+
+    async def terminate(self, handle: str, *, force: bool) -> None:
+        """Give the order to end; one that the host does not take is given again at the next tick, and keeps nothing
+        else from its work."""
+        try:
+            await self.host.terminate(handle, force=force)
+        except MachineError as error:
+            log.warning("router: the machine could not be told to end: %s", error.message)
 
     async def _act(self, action: Action, machine: MachineRecord | None, now: float) -> None:
         log.info("router: %s: %s", action.kind, action.reason)
@@ -141,7 +161,7 @@ class Reconciler:
             await self.jobs.abandon(machine.id, reason="the machine ended", now=now)
         elif machine.handle is not None:
             await self.machines.mark_stopping(machine.id, reason=action.reason, now=now)
-            await self.host.terminate(machine.handle, force=action.kind is ActionKind.FORCE)
+            await self.terminate(machine.handle, force=action.kind is ActionKind.FORCE)
 
     async def _launch(self, model: str, reason: str, now: float) -> None:
         try:
@@ -190,16 +210,22 @@ class Reconciler:
 
     async def sweep_orphans(self) -> list[str]:
         """End machines that carry our mark but no open record, in two passes: seen once, they are suspects; seen
-        again, they are ended. Returns the handles that were ended."""
+        again, they are ended. One that the host says is old is ended at first sight: a control plane that keeps no
+        memory between its rounds has no second pass. Returns the handles that were ended.
+
+        Raises MachineError where the host does not say what there is."""
         record = await self.machines.active()
         known = record.id if record is not None else None
-        found = {m.handle for m in await self.host.find_all() if m.machine_id is None or m.machine_id != known}
+        strays = [m for m in await self.host.find_all() if m.machine_id is None or m.machine_id != known]
+        found = {m.handle for m in strays}
+        since = self.clock.now() - ORPHAN_AGE_SECONDS
+        old = {m.handle for m in strays if m.began_at is not None and m.began_at < since}
         if record is not None and record.state in {MachineState.LAUNCHING, MachineState.LOADING}:
             # A launch in flight may show processes before its commit; its id is known, but be patient all the same.
             found.discard(record.handle or "")
-        guilty = found & self.suspects
+        guilty = found & (self.suspects | old)
         for handle in guilty:
             log.warning("router: ending an orphaned machine")
-            await self.host.terminate(handle, force=True)
+            await self.terminate(handle, force=True)
         self.suspects = found - guilty
         return sorted(guilty)

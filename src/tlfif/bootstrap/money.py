@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from tlfif.application.accounts import Accounts
 from tlfif.application.answer_costs import AnswerCosts
-from tlfif.application.budget_gate import BudgetGate
+from tlfif.application.budget_gate import LOOK_SECONDS, BudgetGate
 from tlfif.application.life_signs import LifeSigns
 from tlfif.application.meter import Meter
 from tlfif.application.pricing import Pricing
@@ -15,6 +15,7 @@ from tlfif.domain.tariff import Tariff
 from tlfif.ports.clock import Clock
 from tlfif.ports.job_store import JobStore
 from tlfif.ports.ledger import Ledger
+from tlfif.ports.machine import MachineHost
 from tlfif.ports.machine_store import MachineStore
 
 
@@ -31,8 +32,13 @@ def build_money(
     tariff: Tariff | None,
     as_if: Tariff,
     refresh: Callable[[], Awaitable[RefreshReport]],
+    host: MachineHost | None = None,
+    look_seconds: float = LOOK_SECONDS,
 ) -> tuple[Money, Meter]:
-    """One home's money and the meter that its router runs. ``tariff`` None: this computer, which costs nothing."""
+    """One home's money and the meter that its router runs. ``tariff`` None: this computer, which costs nothing.
+
+    ``host`` is asked for its own record of a machine's time; ``look_seconds`` is how often the router looks at least.
+    """
     life = LifeSigns(machines=machines, policy=machine_policy, clock=clock)
     accounts = Accounts(ledger, pricing, life, clock)
     budget = BudgetGate(
@@ -47,6 +53,7 @@ def build_money(
         machine_policy=machine_policy,
         tariff=tariff,
         as_if=as_if,
+        look_seconds=look_seconds,
     )
     money = Money(
         ledger=ledger,
@@ -58,5 +65,5 @@ def build_money(
         as_if=as_if,
         refresh=refresh,
     )
-    meter = Meter(ledger=ledger, machines=machines, life=life, tariff=tariff or as_if, clock=clock)
+    meter = Meter(ledger=ledger, machines=machines, life=life, tariff=tariff or as_if, clock=clock, host=host)
     return money, meter

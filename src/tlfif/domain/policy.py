@@ -34,6 +34,8 @@ class MachinePolicy:
     """The control plane acts this long after the machine should have ended itself (the second stop)."""
     launch_limit_seconds: float = 180.0
     """Not ready by then: the start has failed."""
+    unseen_limit_seconds: float = 120.0
+    """A cloud shows a new machine late. One that it still knows nothing of this long after its launch is gone."""
     heartbeat_seconds: float = 2.0
     heartbeat_valid_seconds: float = 60.0
     max_run_seconds: float = 4 * 3600.0

@@ -16,8 +16,9 @@ class Observation:
     """What one tick sees.
 
     ``machine`` is the open record, if any. ``exists`` is what the host says of it (None: nothing was launched under
-    this record yet). ``heartbeat_age`` is seconds since its last beat, measured by a clock that does not jump.
-    ``failed_starts`` in a row. The last machine ended at ``last_ended_at`` and shows ``last_state``.
+    this record yet, or the host knows nothing of it). ``heartbeat_age`` is seconds since its last beat, measured by a
+    clock that does not jump. ``failed_starts`` in a row. The last machine ended at ``last_ended_at`` and shows
+    ``last_state``.
     """
 
     counts: QueueCounts
@@ -95,7 +96,8 @@ def _pause(seen: Observation, policy: MachinePolicy) -> float:
 
 
 def _decide_running(seen: Observation, machine: MachineRecord, policy: MachinePolicy, now: float) -> tuple[Action, ...]:
-    if seen.exists is False:
+    unseen = seen.exists is None and machine.handle is not None
+    if seen.exists is False or (unseen and now - machine.created_at > policy.unseen_limit_seconds):
         return (_confirm(machine, policy),)
     if machine.handle is None:
         # An intent without a commit: the launcher died in between. The orphan sweep ends what it may have made.

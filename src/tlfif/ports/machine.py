@@ -20,10 +20,22 @@ class LaunchSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedMachine:
-    """A machine found alive, by its own marks. ``machine_id`` None: marked as ours but not by which record."""
+    """A machine found alive, by its own marks. ``machine_id`` None: marked as ours but not by which record.
+    ``began_at`` (epoch seconds) None: the host does not say since when."""
 
     handle: str
     machine_id: str | None
+    began_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """When a machine began and ended (epoch seconds) and which type it is, by the host's own record: what the bill goes
+    by. None: the host does not say, or not yet."""
+
+    began_at: float | None = None
+    ended_at: float | None = None
+    instance_type: str | None = None
 
 
 class MachineHost(ABC):
@@ -37,14 +49,21 @@ class MachineHost(ABC):
         Raises MachineError (codes ``no_capacity``, ``no_quota``, ``machine_failed``)."""
 
     @abstractmethod
-    async def alive(self, handle: str) -> bool:
-        """Whether any part of the machine still exists."""
+    async def alive(self, handle: str) -> bool | None:
+        """Whether any part of the machine still exists. None: the host knows nothing of it, which a cloud also says
+        for some time after a launch.
+
+        Raises MachineError where the host does not answer; that is no word about the machine."""
+
+    @abstractmethod
+    async def lifetime(self, handle: str) -> Lifetime | None:
+        """The host's own record of the machine's time; None where it keeps none. Raises MachineError."""
 
     @abstractmethod
     async def terminate(self, handle: str, *, force: bool) -> None:
         """Ask the machine to end and return at once; ``force`` ends it without asking. A handle that is gone is
-        no error."""
+        no error. Raises MachineError where the host does not take the order; it is to be given again."""
 
     @abstractmethod
     async def find_all(self) -> list[ObservedMachine]:
-        """Every machine that carries our mark, whether a record knows it or not."""
+        """Every machine that carries our mark, whether a record knows it or not. Raises MachineError."""

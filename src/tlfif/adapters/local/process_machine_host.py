@@ -91,6 +91,9 @@ class ProcessMachineHost(MachineHost):
         # The worker is gone: is an engine of its group left? It ends itself when its pipe closes, but look.
         return bool(await asyncio.to_thread(_group_members, pid))
 
+    async def lifetime(self, handle: str) -> None:
+        """See the port; a computer keeps no record of processes that are gone."""
+
     async def terminate(self, handle: str, *, force: bool) -> None:
         """See the port."""
         await asyncio.to_thread(self._terminate, handle, force)
