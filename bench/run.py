@@ -25,6 +25,7 @@ from bench.answers import direct, prompt, through_tlfif  # noqa: E402
 from bench.figures import middle, percentile  # noqa: E402
 from bench.history import cost  # noqa: E402
 from bench.stage import MODEL, Stage, dump, stage  # noqa: E402
+from bench.window import window  # noqa: E402
 from tlfif.domain.events import Event, EventKind  # noqa: E402
 
 Report = dict[str, Any]
@@ -210,6 +211,9 @@ async def measure(only: str | None, rounds: int) -> Report:
         found = await cost()
         report.update(found)
         print(f"  {found}", file=sys.stderr, flush=True)
+    if only in (None, "window"):
+        print("measuring window …", file=sys.stderr, flush=True)
+        report.update(await window(rounds))
     if only in (None, "version") and (ROOT / ".venv").exists():
         report.update(version(5))
     return report
@@ -219,7 +223,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tlfif bench", description="What TL-FIF adds to its engine.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--only", help=f"one part: {', '.join(STAGED)}, cost, version")
+    parser.add_argument("--only", help=f"one part: {', '.join(STAGED)}, cost, window, version")
     parser.add_argument("--rounds", type=int, default=12, help="pairs per comparison (default 12)")
     args = parser.parse_args()
     report = asyncio.run(measure(args.only, args.rounds))

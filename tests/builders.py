@@ -45,6 +45,7 @@ def a_new_job(
     model: str = MODEL,
     now: float = T0,
     wait_seconds: float = WAIT_SECONDS,
+    owner: str = "",
 ) -> NewJob:
     """A job ready to be submitted at ``now``."""
     return NewJob(
@@ -52,6 +53,7 @@ def a_new_job(
         request=a_request(prompt, model=model),
         idempotency_key=key,
         expires_at=now + wait_seconds,
+        owner=owner,
     )
 
 

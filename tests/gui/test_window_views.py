@@ -1,5 +1,6 @@
 """What is drawn for each state, and what is sent for each key and click; over a fake bridge."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -158,7 +159,7 @@ def test_copy_regenerate_and_cancel_by_keys_alone(seat: Seat, desk: Desk) -> Non
     assert seat.root.clipboard_get() == "Forty-two."
     seat.key("<Right>")
     seat.key("<Return>")
-    assert desk.bridge.last(commands.Ask).supersedes == "e1"
+    assert desk.bridge.last(commands.Ask).instead_of == "e1"
     seat.key("<Escape>")
     seat.settle()
     assert desk.core.state.conversation.exchanges[-1].stage is ExchangeStage.CANCELLING
@@ -241,7 +242,7 @@ def test_past_conversations_are_searched_opened_exported_and_deleted(seat: Seat,
     assert not desk.bridge.all(commands.ForgetConversation), "Return never deletes by itself"
     seat.focus(listed.tree)
     seat.key("<Delete>")
-    seat.click(seat.window.dialog.buttons[0])
+    seat.click(seat.window.dialog.buttons[1])
     assert desk.bridge.last(commands.ForgetConversation).conversation_id == "c2"
     desk.core.press(intents.ExportConversation("c1", tmp_path / "a.md"))
     desk.say(news.Exported(path=str(tmp_path / "a.md")))
@@ -423,13 +424,22 @@ def test_size_and_place_are_remembered_and_lost_screens_forgiven(desk: Desk, ope
     assert seat.root.winfo_x() < 1280
 
 
-def test_a_long_past_is_drawn_in_pieces(seat: Seat) -> None:
+def test_of_a_long_past_the_newest_part_stands_there_and_scrolling_up_brings_the_rest(seat: Seat) -> None:
     many = [exchange(n, answer=AnswerText([f"answer {n}"]), stage=ExchangeStage.DONE) for n in range(300)]
     show(seat, conversation=Conversation(id="old", exchanges=tuple(many)))
     view = seat.window.chat.conversation
-    seat.wait(lambda: len(view._drawn) == 300, "all is drawn")
-    assert written(seat).count("answer ") == 300
-    assert "answer 299" in written(seat)
+    seat.wait(lambda: view.is_drawn, "its newest part is drawn")
+    assert re.findall("answer [0-9]+", written(seat)) == [f"answer {n}" for n in range(240, 300)]
+    for _ in range(30):
+        view._drag("moveto", "0.0")
+        seat.settle()
+    assert re.findall("answer [0-9]+", written(seat)) == [f"answer {n}" for n in range(300)]
+    assert view.actions.places("e3"), "what was brought can be copied"
+    view.follow()
+    more = exchange(300, answer=AnswerText(["answer 300"]), stage=ExchangeStage.DONE)
+    show(seat, conversation=Conversation(id="old", exchanges=(*many, more)))
+    assert re.findall("answer [0-9]+", written(seat)) == [f"answer {n}" for n in range(241, 301)]
+    assert not view.actions.places("e3")
     show(seat, conversation=Conversation(id="", exchanges=()))
     assert not written(seat).strip()
     assert view._welcome.winfo_ismapped()

@@ -9,7 +9,8 @@ import pytest
 from tests.fakes.desk import FakeClient, FakeDesk, events
 from tlfif.cli.arguments import AnswerOptions
 from tlfif.cli.chat import COMMANDS, Talk
-from tlfif.cli.conversation import MAX_EXCHANGES, Conversation, Exchange, how_many_to_drop, trimmed_note
+from tlfif.cli.conversation import Conversation, Exchange, trimmed_note
+from tlfif.client.conversation_window import MAX_EXCHANGES
 from tlfif.client.errors import NotReachableError, RefusedError
 from tlfif.client.wire import Asking, News
 from tlfif.domain.events import EventKind
@@ -163,20 +164,6 @@ def test_very_many_exchanges_stay_under_the_servers_limit() -> None:
     assert len(client.asked[0]["messages"]) <= 256
     assert len(talk.conversation.exchanges) == MAX_EXCHANGES + 1
     assert "80 questions" in desk.said
-
-
-@pytest.mark.parametrize(
-    ("sizes", "extra", "tokens", "limit", "dropped"),
-    [
-        ([100, 100, 100], 100, 400, 390, 1),
-        ([100, 100, 100], 100, 400, 290, 2),
-        ([100, 100, 100], 100, 400, 1, 3),
-        ([], 100, 400, 100, 0),
-        ([100], 100, 0, 0, 1),
-    ],
-)
-def test_how_many_are_dropped(sizes: list[int], extra: int, tokens: int, limit: int, dropped: int) -> None:
-    assert how_many_to_drop(sizes, extra_size=extra, tokens=tokens, limit=limit) == dropped
 
 
 def test_the_note_counts() -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.fakes.gui import FakeWindowClient, Script, event, job_view, machine_view, model_view, receipt_view
+from tests.fakes.gui import FakeWindowClient, Script, event, job_view, machine_view, model_view, receipt_view, share
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.errors import ConnectionLostError, NotPossibleError, NotReachableError
@@ -249,6 +249,51 @@ def test_reopening_goes_on_where_the_answer_was(windows: Callable[..., Window]) 
     until(lambda: (core.poll(), stage_of(core) is ExchangeStage.DONE)[1], "the answer is whole")
     assert client.followed == [("job_1", 3)]
     assert str(core.state.conversation.exchanges[0].answer) == "Half an answer and more"
+
+
+def test_a_start_before_the_window_was_reopened_stands_in_the_receipt_that_is_kept(
+    windows: Callable[..., Window],
+) -> None:
+    first = windows(Script([*deltas("Half"), machine_news()], hang=True))
+    first.bridge.send(an_ask())
+    first.wait_for(news.AnswerWaits)
+    first.bridge.close()
+    end = event(5, EventKind.SUCCEEDED, receipt=receipt_view())
+    client = FakeWindowClient(Script([*deltas(" and more", first=3), end]))
+    client.job_answer = job_view(answer=None, as_if_aws=share(boot_usd=0.0002))
+    again = windows(client=client)
+    core = WindowCore(again.bridge)
+
+    def line() -> str:
+        core.poll()
+        exchanges = core.state.conversation.exchanges
+        return exchanges[0].receipt.line if exchanges and exchanges[0].receipt else ""
+
+    until(lambda: "machine started for this, 2.0 s" in line(), "the window says so")
+    again.bridge.close()
+    history = History(again.folder / "history.db")
+    kept = history.conversation("c1")
+    history.close()
+    assert kept is not None
+    assert "machine started for this, 2.0 s" in kept.exchanges[0].receipt
+
+
+def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows: Callable[..., Window]) -> None:
+    end = event(9, EventKind.SUCCEEDED, receipt=receipt_view())
+    window = windows(Script([*deltas("Hi"), end]), Script([NotPossibleError("Used up.", code="budget_locked")]))
+    window.bridge.send(an_ask())
+    window.wait_for(news.AnswerPriced)
+    window.bridge.send(replace(an_ask("x2"), instead_of="x1"))
+    window.wait_for(news.AnswerFailed)
+    window.bridge.close()
+    history = History(window.folder / "history.db")
+    kept = history.conversation("c1")
+    history.close()
+    assert kept is not None
+    assert [(one.id, one.superseded, one.instead_of) for one in kept.exchanges] == [
+        ("x1", False, None),
+        ("x2", False, "x1"),
+    ]
 
 
 def machine_news() -> Any:

@@ -266,7 +266,7 @@ def test_another_answer_replaces_the_newest_one_and_is_not_told_of_it() -> None:
     old = desk.last.id
     desk.core.press(intents.Regenerate(old))
     sent = desk.bridge.last(commands.Ask)
-    assert sent.supersedes == old
+    assert sent.instead_of == old
     assert sent.asking["messages"] == [{"role": "user", "content": "Hello"}]
     assert [one.superseded for one in desk.core.state.conversation.exchanges] == [True, False]
     desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted("job_2")))
@@ -275,6 +275,42 @@ def test_another_answer_replaces_the_newest_one_and_is_not_told_of_it() -> None:
     assert len(desk.bridge.all(commands.Ask)) == 2
     desk.core.press(intents.Send("Next"))
     assert "First answer" not in str(desk.bridge.last(commands.Ask).asking)
+
+
+@pytest.mark.parametrize("end", ["refused", "failed", "cancelled"])
+def test_the_answer_before_counts_again_when_another_one_comes_to_nothing(end: str) -> None:
+    desk = answered("First answer")
+    old = desk.last.id
+    desk.core.press(intents.Regenerate(old))
+    new = desk.last.id
+    if end == "refused":
+        error = NotPossibleError("Used up.", code="budget_locked")
+        desk.say(news.AnswerFailed(exchange_id=new, error=error, accepted=False))
+    else:
+        desk.say(news.AnswerAccepted(exchange_id=new, accepted=accepted("job_2")))
+        desk.say(news.AnswerDelta(exchange_id=new, text="Half an", seq=3))
+        desk.say(news.AnswerEvent(exchange_id=new, event=event(4, EventKind(end))))
+    assert [one.superseded for one in desk.core.state.conversation.exchanges] == [False, False]
+    desk.core.press(intents.RetryAnswer(new))
+    assert [one.superseded for one in desk.core.state.conversation.exchanges] == [True, False]
+    sent = desk.bridge.last(commands.Ask)
+    assert (sent.instead_of, sent.asking["messages"]) == (old, [{"role": "user", "content": "Hello"}])
+    desk.say(news.AnswerFailed(exchange_id=new, error=NotPossibleError("No.", code="queue_full"), accepted=False))
+    desk.core.press(intents.Send("Next"))
+    said = [one["content"] for one in desk.bridge.last(commands.Ask).asking["messages"]]
+    assert said == ["Hello", "First answer", "Next"]
+
+
+def test_a_machine_that_started_for_an_answer_is_named_also_after_the_window_was_closed_meanwhile() -> None:
+    desk = Desk()
+    desk.core.press(intents.Send("Hello"))
+    finish(desk, "Hi")
+    assert desk.last.receipt is not None
+    assert "machine started" not in desk.last.receipt.line
+    desk.say(news.AnswerPriced(exchange_id=desk.last.id, job=job_view(as_if_aws=share(boot_usd=0.0002))))
+    assert "machine started for this, 2.0 s" in desk.last.receipt.line
+    desk.say(news.AnswerPriced(exchange_id=desk.last.id, job=job_view(as_if_aws=share(boot_usd=0.0))))
+    assert "machine started" not in desk.last.receipt.line
 
 
 def test_a_conversation_too_long_for_the_model_is_shortened_and_says_so() -> None:

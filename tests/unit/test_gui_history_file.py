@@ -6,12 +6,13 @@ import sqlite3
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tlfif.client.history import History, set_aside_text, title_of
+from tlfif.client.history import History, KeptExchange, set_aside_text, title_of
 from tlfif.client.history_export import as_markdown, write_export
 from tlfif.domain.errors import StorageError
 
@@ -31,6 +32,13 @@ def keep(
     history.append(one, text=answer, after=2, seq=5)
     history.finish(one, status="succeeded", seq=6, receipt="A receipt")
     return one
+
+
+def kept_in(history: History) -> tuple[KeptExchange, ...]:
+    """All of the one conversation."""
+    whole = history.conversation("c1")
+    assert whole is not None
+    return whole.exchanges
 
 
 def test_what_was_kept_is_there_after_the_window_was_closed(path: Path) -> None:
@@ -97,13 +105,49 @@ def test_starting_over_and_trying_again_drop_what_was_kept(path: Path) -> None:
     assert whole is not None
     assert (whole.exchanges[0].answer, whole.exchanges[0].note) == ("right", "It failed.")
     history.add(conversation_id="c", exchange_id="x", key="k2", prompt="P", model="", asked_at=1.0)
-    history.supersede("x")
     whole = history.conversation("c")
     assert whole is not None
     again = whole.exchanges[0]
     assert (again.answer, again.note, again.status, again.job_id, again.key) == ("", "", "sending", None, "k2")
-    assert again.superseded
     history.close()
+
+
+def test_an_answer_counts_again_when_the_other_one_asked_for_comes_to_nothing(path: Path) -> None:
+    history = History(path)
+    first = keep(history)
+    again: dict[str, Any] = {
+        "conversation_id": "c1",
+        "exchange_id": "y",
+        "prompt": "P",
+        "model": "",
+        "instead_of": first,
+    }
+    history.add(**again, key="k2", asked_at=2.0)
+    assert [one.superseded for one in kept_in(history)] == [True, False]
+    history.finish("y", status="failed", seq=0, note="It failed.")
+    assert [one.superseded for one in kept_in(history)] == [False, False]
+    assert kept_in(history)[1].instead_of == first
+    history.add(**again, key="k3", asked_at=2.0)
+    history.finish("y", status="succeeded", seq=9, answer="Better.")
+    assert [one.superseded for one in kept_in(history)] == [True, False]
+    history.close()
+
+
+def test_a_history_of_the_version_before_is_taken_over(path: Path) -> None:
+    history = History(path)
+    keep(history)
+    history.close()
+    with sqlite3.connect(path) as db:
+        db.execute("DROP INDEX exchanges_instead")
+        db.execute("ALTER TABLE exchanges DROP COLUMN instead_of")
+        db.execute("UPDATE exchanges SET superseded = 1")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    for _ in range(2):
+        again = History(path)
+        assert again.set_aside is None
+        assert [(one.superseded, one.instead_of) for one in kept_in(again)] == [(True, None)]
+        again.close()
 
 
 def test_the_servers_whole_answer_comes_before_the_pieces(path: Path) -> None:

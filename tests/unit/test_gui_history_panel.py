@@ -119,7 +119,8 @@ def test_deleting_everything_says_what_it_means() -> None:
     desk = Desk()
     desk.core.press(intents.DeleteAllConversations())
     assert desk.core.state.dialog is not None
-    assert desk.core.state.dialog.choices[-1][0] is Choice.KEEP
+    assert desk.core.state.dialog.choices[0][0] is Choice.KEEP
+    assert desk.core.state.dialog.escape is Choice.KEEP
     desk.core.press(intents.AnswerDialog(Choice.DELETE))
     assert desk.bridge.last(commands.ForgetConversation).conversation_id is None
 

@@ -7,6 +7,7 @@ import pytest
 from tests.fakes.gui import Desk, accepted, budget_view, cost_view, machine_view, model_view
 from tlfif.client.errors import NotPossibleError, RefusedError, ServerFailedError
 from tlfif.gui import commands, intents, news
+from tlfif.gui.presenters.words import day
 from tlfif.gui.state import Choice, Closing, Link, Press, TruthKind
 
 
@@ -184,6 +185,14 @@ def test_a_rehearsal_is_held_against_the_other_figure_and_named() -> None:
     budget = desk.core.state.cost.budget
     assert budget.left_eur == pytest.approx(19.1 - 0.01 / 1.25)
     assert budget.left_text.startswith("Rehearsal: ")
+
+
+def test_days_are_written_as_a_person_says_them() -> None:
+    desk = Desk()
+    desk.hear("off", cost=cost_view(month="November 2026", since="2026-11-01T00:00:00+00:00"))
+    assert "Metered since 1 November 2026; without VAT." in desk.core.state.cost.formula_text
+    assert "(ECB, 20 November 2026)" in desk.core.state.cost.exchange_text
+    assert day("some time ago") == "some time ago"
 
 
 def test_no_limit_is_not_a_limit_of_zero() -> None:

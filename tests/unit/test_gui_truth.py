@@ -44,6 +44,11 @@ def test_each_kind_says_what_is_what_it_costs_and_what_to_press(
     assert line.advice
     assert line.cost.startswith("Costs nothing on this computer" if here else ("Costs $0.526" if alive else "No mach"))
     assert ("On AWS this would cost $0.526" in line.cost) == (here and alive)
+    assert line.brief
+    few = "Free here; on AWS $0.526 an hour" if alive else "Costs nothing here"
+    assert line.brief_cost == (
+        few if here else "Costs $0.526 an hour" if alive else "What is kept costs $0.380 a month"
+    )
     assert all(press in LABELS for press in line.presses)
     assert not any(word in f"{line.headline}{line.advice}" for word in ("None", "  ", "./tlfif", "_"))
 
@@ -56,6 +61,8 @@ def test_aws_that_does_not_count_yet_is_not_called_free_of_charge() -> None:
     desk = Desk()
     desk.hear("launching", cost=cost_view(here=False, hourly=0.0))
     assert "nothing yet" in desk.core.state.truth.cost
+    assert desk.core.state.truth.brief_cost == "Costs nothing yet"
+    assert Desk().core.state.truth.brief_cost == ""
 
 
 def test_the_countdown_runs_between_two_reports_and_never_below_zero() -> None:

@@ -11,12 +11,13 @@ from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, answer_options
 from tlfif.cli.ask import asking_for, failure_of, interrupted_text
 from tlfif.cli.console import Console
-from tlfif.cli.conversation import MAX_EXCHANGES, Conversation, how_many_to_drop, trimmed_note
+from tlfif.cli.conversation import Conversation, trimmed_note
 from tlfif.cli.desk import open_client
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Choice, choose_model
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.wording import model_title
+from tlfif.client.conversation_window import MAX_EXCHANGES, how_many_to_drop
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.domain import limits
@@ -162,11 +163,6 @@ class Talk:
 
     def _trim(self, error: ApiError, question: str) -> int:
         """Make room as a refusal asks for. Returns how many exchanges were dropped; 0 where that cannot help."""
-        if error.code == "messages_too_many":
-            return self.conversation.trim(1)
-        tokens, limit = error.details.get("tokens"), error.details.get("limit")
-        if error.code != "prompt_too_long" or not isinstance(tokens, int) or not isinstance(limit, int):
-            return 0
         sizes = [exchange.size for exchange in self.conversation.exchanges]
         extra = len(question) + len(self._options.system or "")
-        return self.conversation.trim(how_many_to_drop(sizes, extra_size=extra, tokens=tokens, limit=limit))
+        return self.conversation.trim(how_many_to_drop(error, sizes, extra_size=extra))

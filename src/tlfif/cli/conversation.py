@@ -1,12 +1,9 @@
-"""The memory of a chat, and how it is made shorter when the model cannot hold it any more."""
+"""The memory of a chat at the terminal."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tlfif.client.conversation_window import dropped_words, messages_of
 from tlfif.client.wire import MessageView
-
-MAX_EXCHANGES = 120
-"""With the system prompt and the new question still under the server's limit of 256 messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +27,7 @@ class Conversation:
 
     def messages(self, question: str) -> list[MessageView]:
         """Everything to send with a new question."""
-        found: list[MessageView] = []
-        for exchange in self.exchanges:
-            found.append({"role": "user", "content": exchange.question})
-            found.append({"role": "assistant", "content": exchange.answer})
-        found.append({"role": "user", "content": question})
-        return found
+        return messages_of(((one.question, one.answer) for one in self.exchanges), question)
 
     def add(self, question: str, answer: str) -> None:
         """Remember an exchange, if there is anything to remember."""
@@ -49,24 +41,6 @@ class Conversation:
         return dropped
 
 
-def how_many_to_drop(sizes: Sequence[int], *, extra_size: int, tokens: int, limit: int) -> int:
-    """How many of the oldest exchanges to leave out so that a prompt of ``tokens`` shrinks to ``limit``.
-
-    ``sizes`` are their characters and ``extra_size`` those of all that stays (system prompt, new question). Tokens
-    are taken to be spread evenly over them; an estimate, so the server is asked again. At least one, if there is one.
-    """
-    whole = sum(sizes) + extra_size
-    too_much = (tokens - limit) * whole / tokens if tokens > 0 else 0.0
-    freed = 0
-    for count, length in enumerate(sizes, start=1):
-        freed += length
-        if freed >= too_much:
-            return count
-    return len(sizes)
-
-
 def trimmed_note(dropped: int, *, left: int) -> str:
-    """What a person is told about it."""
-    what = "question and its answer were" if dropped == 1 else f"{dropped} questions and their answers were"
-    rest = "none is left" if left == 0 else f"{left} {'is' if left == 1 else 'are'} kept"
-    return f"— the conversation is too long for the model: the oldest {what} left out, {rest} —"
+    """What is written between two answers then."""
+    return f"— {dropped_words(dropped, left=left)} —"

@@ -34,7 +34,8 @@ class KeptExchange:
     """A prompt and what is kept of its answer. ``status``: sending, running, succeeded, failed, cancelled, expired.
 
     ``last_seq`` is the last event of the job that ``answer`` holds: the cursor to go on from. ``receipt`` is its line,
-    ``note`` why there is no whole answer.
+    ``note`` why there is no whole answer. ``instead_of``: the exchange to which this is another answer. ``superseded``:
+    another answer counts in this one's place.
     """
 
     id: str
@@ -50,6 +51,7 @@ class KeptExchange:
     note: str
     superseded: bool
     asked_at: float
+    instead_of: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -97,9 +99,20 @@ class History:
     # Writing
 
     def add(
-        self, *, conversation_id: str, exchange_id: str, key: str, prompt: str, model: str, asked_at: float
+        self,
+        *,
+        conversation_id: str,
+        exchange_id: str,
+        key: str,
+        prompt: str,
+        model: str,
+        asked_at: float,
+        instead_of: str | None = None,
     ) -> None:
         """Keep a prompt before it is sent. The conversation begins with its first one.
+
+        ``instead_of``: the exchange to which this is to be another answer; that one counts again if this comes to
+        nothing.
 
         An exchange that is known is being tried again: what was kept of its answer goes.
         """
@@ -111,10 +124,11 @@ class History:
             )
             self._db.execute("DELETE FROM pieces WHERE exchange_id = ?", (exchange_id,))
             self._db.execute(
-                "INSERT INTO exchanges (id, conversation_id, key, prompt, model, asked_at) VALUES (?, ?, ?, ?, ?, ?) "
+                "INSERT INTO exchanges (id, conversation_id, key, prompt, model, asked_at, instead_of) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET key = excluded.key, job_id = NULL, answer = '', last_seq = 0, "
                 "status = 'sending', receipt = '', note = '', model = excluded.model",
-                (exchange_id, conversation_id, key, prompt, model, asked_at),
+                (exchange_id, conversation_id, key, prompt, model, asked_at, instead_of),
             )
             self._reindex(exchange_id)
 
@@ -173,11 +187,6 @@ class History:
                 (self._now(), exchange_id),
             )
             self._reindex(exchange_id)
-
-    def supersede(self, exchange_id: str) -> None:
-        """Another answer was asked for in its place."""
-        with self._write():
-            self._db.execute("UPDATE exchanges SET superseded = 1 WHERE id = ?", (exchange_id,))
 
     def delete(self, conversation_id: str) -> bool:
         """Delete a conversation for good, also from the file's bytes. False where there is none."""
@@ -291,7 +300,8 @@ _SUMMARY = (
 _EXCHANGE = (
     "SELECT id, conversation_id, job_id, key, prompt, answer || coalesce((SELECT group_concat(text, '') FROM "
     "(SELECT text FROM pieces WHERE exchange_id = exchanges.id ORDER BY seq)), ''), last_seq, status, model, receipt, "
-    "note, superseded, asked_at FROM exchanges"
+    "note, superseded OR EXISTS (SELECT 1 FROM exchanges AS newer WHERE newer.instead_of = exchanges.id AND "
+    "newer.status NOT IN ('failed', 'cancelled', 'expired')), asked_at, instead_of FROM exchanges"
 )
 
 
@@ -352,7 +362,9 @@ def _summary(row: tuple[str, str, float, float, int], snippet: str = "") -> Conv
     )
 
 
-def _exchange(row: tuple[str, str, str | None, str, str, str, int, str, str, str, str, int, float]) -> KeptExchange:
+def _exchange(
+    row: tuple[str, str, str | None, str, str, str, int, str, str, str, str, int, float, str | None],
+) -> KeptExchange:
     return KeptExchange(
         id=row[0],
         conversation_id=row[1],
@@ -367,4 +379,5 @@ def _exchange(row: tuple[str, str, str | None, str, str, str, int, str, str, str
         note=row[10],
         superseded=bool(row[11]),
         asked_at=row[12],
+        instead_of=row[13],
     )

@@ -8,7 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _PRIVATE = 0o600
 
 _TABLES = """
@@ -33,10 +33,12 @@ CREATE TABLE exchanges (
     receipt TEXT NOT NULL DEFAULT '',
     note TEXT NOT NULL DEFAULT '',
     superseded INTEGER NOT NULL DEFAULT 0,
-    asked_at REAL NOT NULL
+    asked_at REAL NOT NULL,
+    instead_of TEXT
 ) STRICT;
 CREATE INDEX exchanges_of ON exchanges (conversation_id, number);
 CREATE INDEX exchanges_open ON exchanges (status) WHERE status IN ('sending', 'running');
+CREATE INDEX exchanges_instead ON exchanges (instead_of) WHERE instead_of IS NOT NULL;
 CREATE TABLE pieces (
     exchange_id TEXT NOT NULL REFERENCES exchanges (id) ON DELETE CASCADE,
     seq INTEGER NOT NULL,
@@ -44,6 +46,11 @@ CREATE TABLE pieces (
     PRIMARY KEY (exchange_id, seq)
 ) STRICT, WITHOUT ROWID;
 """
+_FROM_1 = """
+ALTER TABLE exchanges ADD COLUMN instead_of TEXT;
+CREATE INDEX exchanges_instead ON exchanges (instead_of) WHERE instead_of IS NOT NULL;
+"""
+"""``superseded`` is set by hand in files of version 1 only; since then ``instead_of`` says it."""
 
 
 class UnreadableError(Exception):
@@ -67,6 +74,8 @@ def open_file(path: Path) -> sqlite3.Connection:
             raise UnreadableError
         if version == 0:
             _create(db)
+        elif version == 1:
+            db.executescript(f"BEGIN IMMEDIATE;{_FROM_1}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
         db.execute("SELECT count(*) FROM conversations, exchanges WHERE 0")
     except sqlite3.DatabaseError as error:
         db.close()

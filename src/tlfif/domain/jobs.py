@@ -134,6 +134,8 @@ class Job:
     error_code: str | None = None
     error_message: str | None = None
     receipt: Receipt | None = None
+    owner: str = ""
+    """Whose it is; empty in a home that has one user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,7 @@ class NewJob:
     request: GenerationRequest
     idempotency_key: str | None
     expires_at: float
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from tlfif.domain.errors import (
     BusyError,
+    ConflictError,
     IdempotencyConflictError,
     InvalidInputError,
     LeaseLostError,
@@ -42,6 +43,14 @@ def cursor_past_end(*, after: int, last_seq: int) -> InvalidInputError:
         f"The job has {last_seq} events so far; number {after} was never written. Start again from 0.",
         code="cursor_past_end",
         details={"after": after, "last_seq": last_seq},
+    )
+
+
+def not_ended(job_id: str) -> ConflictError:
+    """Somebody still works on it, or will."""
+    return ConflictError(
+        f"Job {job_id} has not ended. Cancel it first (./tlfif jobs cancel {job_id}), then delete it.",
+        code="job_not_ended",
     )
 
 

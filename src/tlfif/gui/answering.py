@@ -25,7 +25,7 @@ from tlfif.gui.news import (
     AnswerWaits,
     WindowNews,
 )
-from tlfif.gui.presenters.receipts import receipt_of
+from tlfif.gui.presenters.receipts import receipt_of, waited_for_start
 from tlfif.gui.presenters.words import plain
 
 KEEP_SECONDS = 1.0
@@ -62,11 +62,9 @@ class Answering:
                 prompt=command.prompt,
                 model=command.asking.get("model") or "",
                 asked_at=command.asked_at,
+                instead_of=command.instead_of,
             )
         )
-        if command.supersedes is not None:
-            old = command.supersedes
-            await self._archive.keep(lambda history: history.supersede(old))
         try:
             asking = await self._with_model(command.asking)
             if self._cancel_asked:
@@ -105,7 +103,7 @@ class Answering:
                 if isinstance(item, AcceptedNews):
                     await self._accepted(item)
                 elif isinstance(item, MachineNews):
-                    self._machine = item.machine
+                    self._machine = self._machine or item.machine
                     await self._tell(AnswerWaits(exchange_id=self._id, machine=item.machine))
                 else:
                     await self._take(item)
@@ -151,7 +149,8 @@ class Answering:
     async def _finish(self, event: Event) -> None:
         await self._keep_pieces()
         job = await self._whole_job()
-        receipt = receipt_of(cast(ReceiptView | None, event.data.get("receipt")), before=self._machine)
+        took = cast(ReceiptView | None, event.data.get("receipt"))
+        receipt = receipt_of(took, waited=waited_for_start(self._machine, job))
         note = plain(str(event.data.get("error_message") or ""))
         await self._archive.keep(
             lambda history: _finish_in(history, self._id, event, receipt.line if receipt else "", note, job)

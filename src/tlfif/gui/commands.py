@@ -7,14 +7,20 @@ from tlfif.client.wire import Asking, StopMode
 from tlfif.gui.preferences import Preferences
 
 
+class Command:
+    """Something to be done outside."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connect:
+class Connect(Command):
     """Find the server, start it if none runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """Send a prompt and follow its answer. ``key``: the same again makes no second job. ``supersedes``: the exchange
+class Ask(Command):
+    """Send a prompt and follow its answer. ``key``: the same again makes no second job. ``instead_of``: the exchange
     in whose place this one comes."""
 
     exchange_id: str
@@ -22,12 +28,12 @@ class Ask:
     key: str
     prompt: str
     asked_at: float
-    supersedes: str | None = None
+    instead_of: str | None = None
     asking: Asking = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Follow:
+class Follow(Command):
     """Go on with an answer after event number ``after``."""
 
     exchange_id: str
@@ -36,7 +42,7 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
+class Cancel(Command):
     """End an answer; ``job_id`` None: the server has not named it yet, it is cancelled as soon as it does."""
 
     exchange_id: str
@@ -44,28 +50,28 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopMachine:
+class StopMachine(Command):
     """End the machine now."""
 
     jobs: StopMode = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartMachine:
+class StartMachine(Command):
     """Launch it without a prompt."""
 
     model: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetIdleTimeout:
+class SetIdleTimeout(Command):
     """Minutes, checked."""
 
     minutes: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetBudget:
+class SetBudget(Command):
     """EUR per month as typed, None takes the limit away."""
 
     limit: str | None
@@ -73,34 +79,34 @@ class SetBudget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnlockBudget:
+class UnlockBudget(Command):
     """Release the lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadAdvice:
+class ReadAdvice(Command):
     """The idle adviser."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPastMachines:
+class ReadPastMachines(Command):
     """The last starts and ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadModels:
+class ReadModels(Command):
     """The catalogue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PullModel:
+class PullModel(Command):
     """Fetch a model's file."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class Watch(Command):
     """How often to look: ``running`` a machine or an answer is there, ``visible`` somebody may be looking."""
 
     running: bool
@@ -108,59 +114,36 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeepPreferences:
+class KeepPreferences(Command):
     """Write the settings."""
 
     preferences: Preferences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListConversations:
+class ListConversations(Command):
     """Those that match, all where ``query`` is blank."""
 
     query: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadConversation:
+class LoadConversation(Command):
     """Read one whole."""
 
     conversation_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetConversation:
+class ForgetConversation(Command):
     """Delete one for good; all of them where ``conversation_id`` is None."""
 
     conversation_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Export:
+class Export(Command):
     """Write one to a file: JSON where its name ends so, Markdown otherwise."""
 
     conversation_id: str
     path: Path
-
-
-Command = (
-    Connect
-    | Ask
-    | Follow
-    | Cancel
-    | StopMachine
-    | StartMachine
-    | SetIdleTimeout
-    | SetBudget
-    | UnlockBudget
-    | ReadAdvice
-    | ReadPastMachines
-    | ReadModels
-    | PullModel
-    | Watch
-    | KeepPreferences
-    | ListConversations
-    | LoadConversation
-    | ForgetConversation
-    | Export
-)

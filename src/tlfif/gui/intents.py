@@ -8,74 +8,80 @@ from tlfif.gui.preferences import Preferences
 from tlfif.gui.state import Choice, Press
 
 
+class Intent:
+    """What the owner did."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class TypePrompt:
+class TypePrompt(Intent):
     """The prompt's box has this text now: clears an old complaint about it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class Send(Intent):
     """Send button or Ctrl+Enter."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class CancelAnswer:
+class CancelAnswer(Intent):
     """Cancel one answer."""
 
     exchange_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class RetryAnswer:
+class RetryAnswer(Intent):
     """Try again what failed or was cancelled."""
 
     exchange_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Regenerate:
+class Regenerate(Intent):
     """Another answer to the newest prompt."""
 
     exchange_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class NewConversation:
+class NewConversation(Intent):
     """An empty one. Answers under way go on in the one that is left."""
 
 
 @dataclass(frozen=True, slots=True)
-class OpenConversation:
+class OpenConversation(Intent):
     """One from the history."""
 
     conversation_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class SearchHistory:
+class SearchHistory(Intent):
     """Conversations with these words; all where it is blank."""
 
     query: str
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteConversation:
+class DeleteConversation(Intent):
     """Asks first."""
 
     conversation_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteAllConversations:
+class DeleteAllConversations(Intent):
     """Asks first."""
 
 
 @dataclass(frozen=True, slots=True)
-class ExportConversation:
+class ExportConversation(Intent):
     """Write one to ``path``; as JSON where that ends in ``.json``, as Markdown otherwise."""
 
     conversation_id: str
@@ -83,76 +89,76 @@ class ExportConversation:
 
 
 @dataclass(frozen=True, slots=True)
-class StopMachineNow:
+class StopMachineNow(Intent):
     """Stop GPU: at once, whatever runs. ``jobs`` "cancel" ends the answers, "requeue" keeps them for later."""
 
     jobs: StopMode = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
-class StartMachineNow:
+class StartMachineNow(Intent):
     """Start without a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
-class TypeIdleMinutes:
+class TypeIdleMinutes(Intent):
     """The field of the idle time-out has this text now."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class ApplyIdleMinutes:
+class ApplyIdleMinutes(Intent):
     """Enter, or the field is left."""
 
 
 @dataclass(frozen=True, slots=True)
-class TypeBudget:
+class TypeBudget(Intent):
     """The field of the budget has this text now."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class ApplyBudget:
+class ApplyBudget(Intent):
     """Set the typed limit. ``rehearsal``: hold it against AWS's prices."""
 
     rehearsal: bool
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveBudget:
+class RemoveBudget(Intent):
     """No limit at all: a button of its own, because a blank field must not mean that."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseBudget:
+class ReleaseBudget(Intent):
     """Release the lock."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeSettings:
+class ChangeSettings(Intent):
     """Settings as they stand in the form now; what cannot be right is named and not kept."""
 
     values: Preferences
 
 
 @dataclass(frozen=True, slots=True)
-class FetchModel:
+class FetchModel(Intent):
     """Fetch a model's file."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class ShowTab:
+class ShowTab(Intent):
     """A tab comes to the front: chat, cost, machine, images or settings."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class PressButton:
+class PressButton(Intent):
     """A button of the truth line or of a notice. ``exchange_id`` where it stands under an answer."""
 
     press: Press
@@ -160,71 +166,38 @@ class PressButton:
 
 
 @dataclass(frozen=True, slots=True)
-class DismissNotice:
+class DismissNotice(Intent):
     """Take a message away."""
 
     code: str
 
 
 @dataclass(frozen=True, slots=True)
-class CloseWindow:
+class CloseWindow(Intent):
     """The window's close button. Asks where a machine runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerDialog:
+class AnswerDialog(Intent):
     """A dialog's button."""
 
     choice: Choice
 
 
 @dataclass(frozen=True, slots=True)
-class WindowVisible:
+class WindowVisible(Intent):
     """False while the window is minimised: nobody looks, so less is asked."""
 
     visible: bool
 
 
 @dataclass(frozen=True, slots=True)
-class CallbackFailed:
+class CallbackFailed(Intent):
     """An exception in a Tk callback; ``text`` names it in one line."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Intent):
     """Time goes on; sent by the core, about four times a second."""
-
-
-Intent = (
-    TypePrompt
-    | Send
-    | CancelAnswer
-    | RetryAnswer
-    | Regenerate
-    | NewConversation
-    | OpenConversation
-    | SearchHistory
-    | DeleteConversation
-    | DeleteAllConversations
-    | ExportConversation
-    | StopMachineNow
-    | StartMachineNow
-    | TypeIdleMinutes
-    | ApplyIdleMinutes
-    | TypeBudget
-    | ApplyBudget
-    | RemoveBudget
-    | ReleaseBudget
-    | ChangeSettings
-    | FetchModel
-    | ShowTab
-    | PressButton
-    | DismissNotice
-    | CloseWindow
-    | AnswerDialog
-    | WindowVisible
-    | CallbackFailed
-    | Tick
-)

@@ -1,10 +1,18 @@
 """Opens the window, or says why it cannot be opened. The toolkit is loaded only once it is known to be there."""
 
+import gc
 import logging
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from tlfif.bootstrap.home import Home, home_from_environment
+from tlfif.gui.screen import density
+
+if TYPE_CHECKING:
+    from tlfif.gui.core import WindowCore
+    from tlfif.gui.window import MainWindow
 
 NO_TOOLKIT = """The window needs Tk, and this Python ({version}) came without it. Everything else works: tlfif --help
 
@@ -22,6 +30,8 @@ Over SSH, try "ssh -X". Without a screen everything works from the command line:
 
   tlfif ask "What is a cloud computer?"     one question, one answer
   tlfif chat                                a conversation"""
+LOADED_MS = 4000
+"""By then the bridge's libraries are loaded, too."""
 EXIT_NO_WINDOW = 5
 """The command line's code for "not reachable"."""
 
@@ -37,9 +47,7 @@ def why_not() -> str:
     if find_spec("ttkbootstrap") is None:
         return "The window needs the package ttkbootstrap. With ./tlfif it is installed; else: pip install ttkbootstrap"
     try:
-        probe = tkinter.Tk(useTk=False)
-        probe.loadtk()
-        probe.destroy()
+        density()
     except tkinter.TclError as error:
         return NO_DISPLAY.format(reason=error)
     return ""
@@ -61,12 +69,18 @@ def run(home: Home) -> int:
 
 def open_window(home: Home) -> int:
     """The same where :func:`why_not` found nothing."""
+    gc.disable()  # while modules are loaded and widgets made there is nothing to collect: a tenth of the start
     from tlfif.gui.opening import open_core
+
+    logging.basicConfig(level=logging.WARNING, format="tlfif: %(message)s")
+    return show(open_core(home))
+
+
+def show(core: "WindowCore", *, shown: "Callable[[MainWindow], None]" = lambda _: None) -> int:
+    """The window of a core, until it is closed; ``shown`` is called once it can be used."""
     from tlfif.gui.theme import open_look, palette_for, system_is_dark
     from tlfif.gui.window import MainWindow
 
-    logging.basicConfig(level=logging.WARNING, format="tlfif: %(message)s")
-    core = open_core(home)  # first: it looks for the server while the window is built
     try:
         values = core.state.settings.values
         dark = system_is_dark()
@@ -74,7 +88,16 @@ def open_window(home: Home) -> int:
         look = open_look(points=values.font_size, palette=palette)
         window = MainWindow(look.root, core, look, system_dark=dark)
         window.open()
+        _keep_what_is_loaded()
+        look.root.after(LOADED_MS, _keep_what_is_loaded)
+        shown(window)
         look.root.mainloop()
     finally:
         core.close()
     return 0
+
+
+def _keep_what_is_loaded() -> None:
+    """Modules and widgets stay to the end: looking them through again and again would stop the window each time."""
+    gc.freeze()
+    gc.enable()

@@ -9,27 +9,33 @@ from tlfif.domain.errors import TlfifError
 from tlfif.domain.events import Event
 
 
+class WindowNews:
+    """Something that has happened."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connected:
+class Connected(WindowNews):
     """The server answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retrying:
+class Retrying(WindowNews):
     """A connection broke and is tried again, for the ``attempt``-th time of three."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionFailed:
+class ConnectionFailed(WindowNews):
     """No server answered."""
 
     error: TlfifError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerAccepted:
+class AnswerAccepted(WindowNews):
     """The prompt is stored and cannot be lost."""
 
     exchange_id: str
@@ -37,7 +43,7 @@ class AnswerAccepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerDelta:
+class AnswerDelta(WindowNews):
     """More text of an answer; several deltas of the server may be one here. ``seq`` is the last one's number."""
 
     exchange_id: str
@@ -46,7 +52,7 @@ class AnswerDelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerEvent:
+class AnswerEvent(WindowNews):
     """Any other event of an answer."""
 
     exchange_id: str
@@ -54,7 +60,7 @@ class AnswerEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerWaits:
+class AnswerWaits(WindowNews):
     """What a waiting answer waits for."""
 
     exchange_id: str
@@ -62,7 +68,7 @@ class AnswerWaits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerFetches:
+class AnswerFetches(WindowNews):
     """Before a prompt can be sent its model is fetched."""
 
     exchange_id: str
@@ -70,7 +76,7 @@ class AnswerFetches:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerStandsIn:
+class AnswerStandsIn(WindowNews):
     """The small model answers, because the default one cannot; ``code`` says why."""
 
     exchange_id: str
@@ -80,7 +86,7 @@ class AnswerStandsIn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerPriced:
+class AnswerPriced(WindowNews):
     """The ended job with its cost."""
 
     exchange_id: str
@@ -88,7 +94,7 @@ class AnswerPriced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerFailed:
+class AnswerFailed(WindowNews):
     """Asking or following failed. ``accepted``: the prompt is stored at the server all the same."""
 
     exchange_id: str
@@ -97,77 +103,77 @@ class AnswerFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerDropped:
+class AnswerDropped(WindowNews):
     """Cancelled before the server had it: nothing was sent."""
 
     exchange_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachineHeard:
+class MachineHeard(WindowNews):
     """The machine now."""
 
     machine: MachineView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PastMachinesHeard:
+class PastMachinesHeard(WindowNews):
     """The last machines, newest first."""
 
     machines: tuple[PastMachineView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CostHeard:
+class CostHeard(WindowNews):
     """Money now."""
 
     cost: CostView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdviceHeard:
+class AdviceHeard(WindowNews):
     """What other idle time-outs would have cost."""
 
     advice: AdviceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelsHeard:
+class ModelsHeard(WindowNews):
     """The catalogue."""
 
     models: tuple[ModelView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelHeard:
+class ModelHeard(WindowNews):
     """How far fetching a model is, or how it ended."""
 
     model: ModelView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachineStopped:
+class MachineStopped(WindowNews):
     """The server took the stop; it is confirmed by ``MachineHeard``."""
 
     result: StopResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdleTimeoutSet:
+class IdleTimeoutSet(WindowNews):
     """It holds."""
 
     machine: MachineView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetChanged:
+class BudgetChanged(WindowNews):
     """The limit or the lock was changed."""
 
     budget: BudgetView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommandFailed:
+class CommandFailed(WindowNews):
     """A command other than asking failed. ``command`` is its class's name."""
 
     command: str
@@ -175,7 +181,7 @@ class CommandFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationsListed:
+class ConversationsListed(WindowNews):
     """Answer to ``ListConversations``."""
 
     query: str
@@ -183,28 +189,28 @@ class ConversationsListed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationLoaded:
+class ConversationLoaded(WindowNews):
     """Answer to ``LoadConversation``."""
 
     conversation: KeptConversation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationForgotten:
+class ConversationForgotten(WindowNews):
     """Deleted; None: all."""
 
     conversation_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class Exported(WindowNews):
     """The file is written."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnfinishedFound:
+class UnfinishedFound(WindowNews):
     """Answers that were still running when the window was closed last; ``conversation`` is the newest one's."""
 
     conversation: KeptConversation
@@ -212,7 +218,7 @@ class UnfinishedFound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryTrouble:
+class HistoryTrouble(WindowNews):
     """The history on this computer cannot be kept or was set aside; ``message`` says what to do."""
 
     message: str
@@ -220,40 +226,7 @@ class HistoryTrouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeFault:
+class BridgeFault(WindowNews):
     """A mistake of TL-FIF's own in the background; ``text`` names it in one line."""
 
     text: str
-
-
-WindowNews = (
-    Connected
-    | Retrying
-    | ConnectionFailed
-    | AnswerAccepted
-    | AnswerDelta
-    | AnswerEvent
-    | AnswerWaits
-    | AnswerFetches
-    | AnswerStandsIn
-    | AnswerPriced
-    | AnswerFailed
-    | AnswerDropped
-    | MachineHeard
-    | PastMachinesHeard
-    | CostHeard
-    | AdviceHeard
-    | ModelsHeard
-    | ModelHeard
-    | MachineStopped
-    | IdleTimeoutSet
-    | BudgetChanged
-    | CommandFailed
-    | ConversationsListed
-    | ConversationLoaded
-    | ConversationForgotten
-    | Exported
-    | UnfinishedFound
-    | HistoryTrouble
-    | BridgeFault
-)

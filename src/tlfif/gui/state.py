@@ -95,6 +95,7 @@ class TruthKind(StrEnum):
 class TruthLine:
     """One line that is always true: what is the case, what it costs, what to press.
 
+    ``brief`` and ``brief_cost`` say the same in few words, for a window that has no room for more.
     ``countdown_seconds`` is what is left until ready (launching, loading) or until it ends itself (idle), ``countdown``
     the same in words, empty where there is none. ``progress`` is 0 to 1 of a start, None elsewhere. ``since`` is the
     time of day in epoch seconds at which the server says this began, None where it does not say.
@@ -109,6 +110,8 @@ class TruthLine:
     progress: float | None = None
     since: float | None = None
     presses: tuple[Press, ...] = ()
+    brief: str = ""
+    brief_cost: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +258,8 @@ class Exchange:
 
     ``key`` is the idempotency key of the present try. ``status`` is the line under the answer while it is under way.
     ``marks`` are notes that stay ("Started over: …").
-    ``superseded``: regenerated, no longer part of the conversation that is sent.
+    ``instead_of``: the exchange that this is another answer to. ``superseded``: there is another answer, this one is no
+    longer part of the conversation that is sent.
     """
 
     id: str
@@ -273,9 +277,15 @@ class Exchange:
     machine_before: MachineView | None = None
     marks: tuple[str, ...] = ()
     problem: Problem | None = None
+    instead_of: str | None = None
     superseded: bool = False
     resumable: bool = False
     """The server has it and only the connection was lost: going on is following, not asking again."""
+
+    @property
+    def gave_way(self) -> bool:
+        """Whether this was to be another answer and came to nothing: the one before counts again."""
+        return self.instead_of is not None and self.stage in {ExchangeStage.FAILED, ExchangeStage.CANCELLED}
 
     @property
     def can_cancel(self) -> bool:
@@ -361,13 +371,19 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialog:
-    """A question. ``choices``: each button with its label, the safe one first; Escape means the last."""
+    """A question. ``choices``: each button with its label, the safe one first: it has the focus. One of them changes
+    nothing; Escape means that one."""
 
     name: str
     title: str
     text: str
     choices: tuple[tuple[Choice, str], ...]
     subject: str = ""
+
+    @property
+    def escape(self) -> Choice:
+        """The choice that changes nothing."""
+        return next((choice for choice, _ in self.choices if choice in {Choice.STAY, Choice.KEEP}), self.choices[-1][0])
 
 
 class Closing(StrEnum):

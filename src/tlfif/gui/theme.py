@@ -9,6 +9,7 @@ from tkinter import font
 import ttkbootstrap
 from ttkbootstrap.style.theme import Colors, Theme, ThemeDefinition
 
+from tlfif.gui import screen
 from tlfif.gui.palette import DARK, LIGHT, Palette
 
 NORMAL_SIZE = 11
@@ -155,10 +156,7 @@ class Look:
 
 def open_look(*, points: int = NORMAL_SIZE, palette: Palette = LIGHT) -> Look:
     """A hidden root window that looks like this. Raises TclError where there is no display."""
-    ttkbootstrap.enable_high_dpi_awareness()
-    probe = tkinter.Tk(useTk=True)
-    density = probe.winfo_fpixels("1i") / 72
-    probe.destroy()
+    density = screen.density()
     _OwnTheme(name="tlfif").register()
     # The toolkit draws its boxes and rings for this scaling once; fonts and distances follow every later change.
     root = ttkbootstrap.App(

@@ -23,10 +23,12 @@ from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.cost_tab import CostTab
 from tlfif.gui.views.dialog_view import DialogView
 from tlfif.gui.views.exchange_lines import REGENERATE, RETRY, actions_of
+from tlfif.gui.views.finish import finish_styles
 from tlfif.gui.views.images_tab import ImagesTab
 from tlfif.gui.views.keys_view import KeysView
 from tlfif.gui.views.machine_tab import MachineTab
 from tlfif.gui.views.notice_bar import NoticeBar
+from tlfif.gui.views.room import is_scarce
 from tlfif.gui.views.settings_tab import SettingsTab
 from tlfif.gui.views.truth_bar import TruthBar
 
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 
 TABS = {"chat": "Chat", "cost": "Cost", "machine": "Machine", "images": "Images", "settings": "Settings"}
 USUAL_SIZE = (1120, 760)
+DRAWN_MS = 60
+"""From opening the window until it stands there and takes keys."""
 SETTLED_MS = 1000
 """A size or place that has not changed for so long is remembered."""
 GEOMETRY = re.compile(r"(\d+)x(\d+)([+-]-?\d+)([+-]-?\d+)")
@@ -59,7 +63,7 @@ class MainWindow:
         self.look = look
         self._system_dark = system_dark
         self._timers: dict[str, str] = {}
-        self._geometry = ""
+        self._scarce = False
         mac = root.tk.call("tk", "windowingsystem") == "aqua"
         self.context = ViewContext(
             look=look,
@@ -68,6 +72,7 @@ class MainWindow:
             ask_path=self._ask_path,
             command_key="Command" if mac else "Control",
             command_name="Cmd" if mac else "Ctrl",
+            opened_points=look.points,
         )
         root.title("TL-FIF")
         root.minsize(*MIN_SIZE)
@@ -98,7 +103,8 @@ class MainWindow:
         """Show it and begin to poll."""
         self.root.deiconify()
         self.chat.composer.text.focus_set()
-        self._poll()
+        # Drawn first: the first look for news loads the bridge and may start the server, which take the processor.
+        self._after("poll", DRAWN_MS, self._poll)
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
@@ -122,6 +128,13 @@ class MainWindow:
             view.render(None, new)
         if self.tabs.select() != str(self._rooms[new.tab]):
             self.tabs.select(self._rooms[new.tab])
+            self._focus_in(new.tab)
+
+    def _focus_in(self, tab: str) -> None:
+        """Keys go to what can be seen: not to a tab that has just been hidden."""
+        at = str(self.root.tk.call("focus"))
+        if any(at.startswith(str(room)) for name, room in self._rooms.items() if name != tab):
+            (self.chat.composer.text if tab == "chat" else self.tabs).focus_set()
 
     def _look_of(self, values: Preferences) -> None:
         palette = palette_for(values.appearance, system_dark=self._system_dark)
@@ -131,6 +144,8 @@ class MainWindow:
 
     def _restyle(self) -> None:
         px = self.look.px
+        self._scarce = is_scarce(self.look)
+        finish_styles(self.look, scarce=self._scarce)
         self.root.configure(background=self.look.palette.ground)
         self.notices.configure(padding=(px(10), px(6) if self.core.state.notices else 0, px(10), 0))
         for part in (self.truth, self.notices, self.dialog, *self.views.values()):
@@ -175,15 +190,18 @@ class MainWindow:
 
     def _to_prompt(self) -> None:
         self.core.press(intents.ShowTab("chat"))
+        self.chat.uncover()
         self.chat.composer.text.focus_set()
 
     def _to_idle(self) -> None:
         self.core.press(intents.ShowTab("chat"))
+        self.chat.uncover()
         self.chat.controls.idle.entry.focus_set()
         self.chat.controls.idle.entry.selection_range(0, "end")
 
     def _new(self) -> None:
         self.core.press(intents.NewConversation())
+        self.chat.uncover()
         self.chat.composer.text.focus_set()
 
     def _to_search(self) -> None:
@@ -242,6 +260,8 @@ class MainWindow:
 
     def _moved(self, event: "tkinter.Event[tkinter.Misc]") -> None:
         if event.widget is self.root:
+            if is_scarce(self.look) is not self._scarce:
+                self._restyle()
             self._after("geometry", SETTLED_MS, self._remember_place)
 
     def _remember_place(self) -> None:

@@ -53,8 +53,11 @@ class JobStore(ABC):
         """The job. Raises NotFoundError (code ``job_not_found``)."""
 
     @abstractmethod
-    async def list_jobs(self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None) -> JobPage:
-        """Jobs newest first, at most ``limit`` (1 or more). Jobs submitted meanwhile never shift a page.
+    async def list_jobs(
+        self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None, owner: str | None = None
+    ) -> JobPage:
+        """Jobs newest first, at most ``limit`` (1 or more); of one owner where that is given. Jobs submitted meanwhile
+        never shift a page.
 
         Raises InvalidInputError (code ``cursor_invalid``) for a cursor that this method did not make.
         """
@@ -126,6 +129,12 @@ class JobStore(ABC):
     async def reap(self, *, now: float) -> list[str]:
         """Return leases that ran out (as :meth:`release` with ``count_attempt=True``) and end waiting jobs past
         ``expires_at`` as ``expired``. Returns the ids of all jobs that changed. Safe to run twice or in parallel."""
+
+    @abstractmethod
+    async def delete(self, job_id: str) -> None:
+        """Forget an ended job at once: its prompt, its answer, its key. Nothing can bring it back.
+
+        Raises NotFoundError; ConflictError (code ``job_not_ended``) for one that waits or runs."""
 
     @abstractmethod
     async def purge(self, *, finished_before: float, limit: int) -> int:

@@ -27,6 +27,7 @@ from tlfif.domain.refusals import (
     key_used_before,
     lease_lost,
     no_such_job,
+    not_ended,
     queue_full,
 )
 from tlfif.ports.clock import Ids
@@ -79,6 +80,7 @@ class MemoryJobStore(JobStore):
             idempotency_key=job.idempotency_key,
             created_at=now,
             expires_at=job.expires_at,
+            owner=job.owner,
         )
         entry = _Entry(job=stored, position=self._accepted, wait_seconds=job.expires_at - now)
         self._entries[job.id] = entry
@@ -92,12 +94,18 @@ class MemoryJobStore(JobStore):
         """See :meth:`JobStore.get`."""
         return self._entry(job_id).job
 
-    async def list_jobs(self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None) -> JobPage:
+    async def list_jobs(
+        self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None, owner: str | None = None
+    ) -> JobPage:
         """See :meth:`JobStore.list_jobs`."""
         if limit < 1:
             raise ValueError("a page holds at least one job")
         before = self._accepted + 1 if cursor is None else list_position(cursor)
-        found = [e for e in reversed(self._entries.values()) if e.position < before and status in (None, e.job.status)]
+        found = [
+            e
+            for e in reversed(self._entries.values())
+            if e.position < before and status in (None, e.job.status) and owner in (None, e.job.owner)
+        ]
         shown = found[:limit]
         return JobPage(
             jobs=tuple(e.job for e in shown),
@@ -249,6 +257,13 @@ class MemoryJobStore(JobStore):
             self._end_attempt(entry, reason=LEASE_RAN_OUT, count_attempt=True, now=now)
         return [e.job.id for e in (*late, *silent)]
 
+    async def delete(self, job_id: str) -> None:
+        """See :meth:`JobStore.delete`."""
+        job = self._entry(job_id).job
+        if not job.status.is_terminal:
+            raise not_ended(job_id)
+        self._forget(job)
+
     async def purge(self, *, finished_before: float, limit: int) -> int:
         """See :meth:`JobStore.purge`."""
         ended = [
@@ -258,9 +273,7 @@ class MemoryJobStore(JobStore):
         ]
         oldest = sorted(ended, key=_finished_at)[: max(0, limit)]
         for job in oldest:
-            del self._entries[job.id]
-            if job.idempotency_key is not None:
-                del self._by_key[job.idempotency_key]
+            self._forget(job)
         return len(oldest)
 
     async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
@@ -289,6 +302,11 @@ class MemoryJobStore(JobStore):
     async def close(self) -> None:
         """See :meth:`JobStore.close`."""
         self._wakeups.ring_all()
+
+    def _forget(self, job: Job) -> None:
+        del self._entries[job.id]
+        if job.idempotency_key is not None:
+            del self._by_key[job.idempotency_key]
 
     def _with(self, status: JobStatus) -> list[_Entry]:
         return [e for e in self._entries.values() if e.job.status is status]

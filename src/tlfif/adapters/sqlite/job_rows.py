@@ -14,7 +14,7 @@ SELECT_JOB = """
     SELECT j.id, j.status, r.body, j.idempotency_key, j.created_at, j.expires_at, j.attempt,
            (SELECT MAX(seq) FROM events e WHERE e.position = j.position),
            j.worker_id, j.lease_expires_at, j.started_at, j.finished_at, j.cancel_requested, j.cancel_reason,
-           j.error_code, j.error_message, j.receipt, j.position
+           j.error_code, j.error_message, j.receipt, j.owner, j.position
     FROM jobs j JOIN requests r ON r.position = j.position
 """
 """To be followed by a WHERE clause; each row is for :func:`job_from`, its last field is the position."""
@@ -58,6 +58,7 @@ def job_from(row: tuple[Any, ...]) -> Job:
         error_code=row[14],
         error_message=row[15],
         receipt=None if row[16] is None else receipt_from(json.loads(row[16])),
+        owner=row[17],
     )
 
 

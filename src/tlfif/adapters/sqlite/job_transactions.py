@@ -29,7 +29,7 @@ from tlfif.domain.jobs import (
     Outcome,
     SubmitResult,
 )
-from tlfif.domain.refusals import is_next, key_used_before, lease_lost, no_such_job, queue_full
+from tlfif.domain.refusals import is_next, key_used_before, lease_lost, no_such_job, not_ended, queue_full
 from tlfif.ports.clock import Ids
 
 PURGE = (
@@ -67,8 +67,8 @@ def submit(connection: sqlite3.Connection, topics: set[str], job: NewJob, now: f
         raise queue_full(queued=queued, limit=max_queued)
     position = connection.execute(
         "INSERT INTO jobs "
-        "(id, status, model, idempotency_key, fingerprint, created_at, wait_seconds, expires_at) "
-        "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?)",
+        "(id, status, model, idempotency_key, fingerprint, created_at, wait_seconds, expires_at, owner) "
+        "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
         (
             job.id,
             job.request.model,
@@ -77,6 +77,7 @@ def submit(connection: sqlite3.Connection, topics: set[str], job: NewJob, now: f
             now,
             job.expires_at - now,
             job.expires_at,
+            job.owner,
         ),
     ).lastrowid
     assert position is not None  # noqa: S101  # an INSERT of one row has one
@@ -254,6 +255,14 @@ def reap(connection: sqlite3.Connection, topics: set[str], now: float) -> list[s
     for job in silent:
         end_attempt(connection, topics, job, reason=LEASE_RAN_OUT, count_attempt=True, now=now)
     return [job.id for job in (*late, *silent)]
+
+
+def delete(connection: sqlite3.Connection, job_id: str) -> None:
+    """Forget an ended job. What it leaves in the file's free pages is overwritten with zeros."""
+    job = stored_job(connection, job_id)
+    if not job.status.is_terminal:
+        raise not_ended(job_id)
+    connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
 
 
 def _job_by_key(connection: sqlite3.Connection, job: NewJob) -> Job | None:

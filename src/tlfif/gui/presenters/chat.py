@@ -3,15 +3,23 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from tlfif.client.conversation_window import MAX_EXCHANGES, dropped_words
 from tlfif.client.wire import JobView
 from tlfif.domain.errors import InvalidInputError, TlfifError
 from tlfif.domain.limits import check_text
 from tlfif.gui import intents, news
 from tlfif.gui.commands import Ask, Cancel, Command, Follow
-from tlfif.gui.presenters.context import MAX_EXCHANGES, asking_for, dropped_words, how_many_to_drop, memory
+from tlfif.gui.presenters.context import asking_for, memory, surplus, with_one_answer_each
 from tlfif.gui.presenters.endings import ended
 from tlfif.gui.presenters.problems import problem_of
-from tlfif.gui.presenters.receipts import fetching_words, price_words, stand_in_words, waiting_words
+from tlfif.gui.presenters.receipts import (
+    fetching_words,
+    price_words,
+    receipt_of,
+    stand_in_words,
+    waited_for_start,
+    waiting_words,
+)
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.gui.presenters.words import plain
 from tlfif.gui.state import Composer, Conversation, Exchange, ExchangeStage, Receipt, WindowState
@@ -81,26 +89,25 @@ def _send(state: WindowState, text: str, moment: Moment) -> Step:
     return _ask(replace(state, composer=composer), conversation, exchange)
 
 
-def _ask(state: WindowState, before: Conversation, exchange: Exchange, supersedes: str | None = None) -> Step:
+def _ask(state: WindowState, before: Conversation, exchange: Exchange) -> Step:
     """Put ``exchange`` at the end of the conversation, or in its own place, and send it."""
-    earlier = tuple(one for one in before.exchanges if one.id != exchange.id)
-    remembered = memory(earlier if len(earlier) == len(before.exchanges) else _up_to(before, exchange.id))
-    left_out = max(before.left_out, len(remembered) - MAX_EXCHANGES)
-    if len(earlier) == len(before.exchanges):
-        exchanges = (*earlier, exchange)
-    else:
+    if any(one.id == exchange.id for one in before.exchanges):
         exchanges = tuple(exchange if one.id == exchange.id else one for one in before.exchanges)
+    else:
+        exchanges = (*before.exchanges, exchange)
+    conversation = replace(before, exchanges=with_one_answer_each(exchanges))
+    remembered = memory(_up_to(conversation, exchange.id))
+    left_out = max(before.left_out, len(remembered) - MAX_EXCHANGES)
     command = Ask(
         exchange_id=exchange.id,
         conversation_id=before.id,
         key=exchange.key,
         prompt=exchange.prompt,
         asked_at=exchange.asked_at,
-        supersedes=supersedes,
+        instead_of=exchange.instead_of,
         asking=asking_for(remembered[left_out:], exchange.prompt, state.settings.values),
     )
-    conversation = replace(before, exchanges=exchanges, left_out=left_out)
-    return Step(replace(state, conversation=conversation), (command,))
+    return Step(replace(state, conversation=replace(conversation, left_out=left_out)), (command,))
 
 
 def _up_to(conversation: Conversation, exchange_id: str) -> tuple[Exchange, ...]:
@@ -148,7 +155,6 @@ def _regenerate(state: WindowState, exchange_id: str, moment: Moment) -> Step:
     last = next((one for one in reversed(state.conversation.exchanges) if not one.superseded), None)
     if last is None or last.id != exchange_id or not last.can_regenerate or state.conversation.is_busy:
         return Step(state)
-    old = _changed(state, exchange_id, lambda one: replace(one, superseded=True))
     exchange = Exchange(
         id=f"x-{moment.key}",
         conversation_id=last.conversation_id,
@@ -156,8 +162,9 @@ def _regenerate(state: WindowState, exchange_id: str, moment: Moment) -> Step:
         prompt=last.prompt,
         asked_at=moment.at,
         status="Sending",
+        instead_of=exchange_id,
     )
-    return _ask(old, old.conversation, exchange, supersedes=exchange_id)
+    return _ask(state, state.conversation, exchange)
 
 
 def _failed(state: WindowState, exchange_id: str, error: TlfifError, moment: Moment, *, accepted: bool) -> Step:
@@ -192,7 +199,7 @@ def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Momen
         return None
     remembered = memory(_up_to(conversation, one.id))
     extra = len(one.prompt) + len(state.settings.values.system)
-    count = how_many_to_drop(error, remembered[conversation.left_out :], extra=extra)
+    count = surplus(error, remembered[conversation.left_out :], extra=extra)
     if not count:
         return None
     left_out = conversation.left_out + count
@@ -263,10 +270,13 @@ def _with_status(one: Exchange, stage: ExchangeStage, status: str) -> Exchange:
 
 
 def _priced(one: Exchange, job: JobView) -> Exchange:
+    """Only the job knows of the start of a machine before this window looked."""
+    known = receipt_of(job["receipt"], waited=waited_for_start(one.machine_before, job)) or one.receipt
+    one = replace(one, machine_before=None)  # has served; a thousand of them are two megabytes
     words = price_words(job)
     if not words:
-        return one
-    return replace(one, receipt=replace(one.receipt or Receipt(line=""), cost=words))
+        return one if known is None else replace(one, receipt=known)
+    return replace(one, receipt=replace(known or Receipt(line=""), cost=words))
 
 
 def _changed(state: WindowState, exchange_id: str, change: Change) -> WindowState:

@@ -1,32 +1,29 @@
-"""What is sent with a prompt: the conversation so far, and how it is made shorter when the model cannot hold it."""
+"""What is sent with a prompt: the conversation so far, and which of two answers to a prompt is part of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from tlfif.client.wire import Asking, MessageView
+from tlfif.client.conversation_window import how_many_to_drop, messages_of
+from tlfif.client.wire import Asking
 from tlfif.domain.errors import TlfifError
 from tlfif.gui.preferences import Preferences
 from tlfif.gui.state import Exchange
 
-MAX_EXCHANGES = 120
-"""With the system prompt and the new question still under the server's limit of 256 messages."""
-
 
 def memory(exchanges: Sequence[Exchange]) -> list[Exchange]:
-    """Those that the model is told of: ended, with words in the answer, and not replaced by another answer."""
-    return [one for one in exchanges if one.stage.is_over and not one.superseded and str(one.answer).strip()]
+    """Those that the model is told of: ended, with words in the answer, and the one that counts of two."""
+    return [
+        one
+        for one in exchanges
+        if one.stage.is_over and not one.superseded and not one.gave_way and str(one.answer).strip()
+    ]
 
 
 def asking_for(remembered: Sequence[Exchange], prompt: str, settings: Preferences) -> Asking:
     """What to send. A setting at None means the server's default."""
-    messages: list[MessageView] = []
-    if settings.system.strip():
-        messages.append({"role": "system", "content": settings.system})
-    for one in remembered:
-        messages.append({"role": "user", "content": one.prompt})
-        messages.append({"role": "assistant", "content": str(one.answer)})
-    messages.append({"role": "user", "content": prompt})
+    pairs = ((one.prompt, str(one.answer)) for one in remembered)
     return {
-        "messages": messages,
+        "messages": messages_of(pairs, prompt, system=settings.system),
         "model": settings.model,
         "max_tokens": settings.max_tokens,
         "temperature": settings.temperature,
@@ -34,31 +31,19 @@ def asking_for(remembered: Sequence[Exchange], prompt: str, settings: Preference
     }
 
 
-def how_many_to_drop(error: TlfifError, remembered: Sequence[Exchange], *, extra: int) -> int:
-    """How many of the oldest exchanges to leave out after this refusal; 0 where that cannot help.
-
-    Tokens are taken to be spread evenly over the characters; ``extra`` are those that stay (system prompt, question).
-    An estimate: the server is asked again.
-    """
-    if not remembered:
-        return 0
-    if error.code == "messages_too_many":
-        return 1
-    tokens, limit = error.details.get("tokens"), error.details.get("limit")
-    if error.code != "prompt_too_long" or not isinstance(tokens, int) or not isinstance(limit, int) or tokens <= 0:
-        return 0
+def surplus(error: TlfifError, remembered: Sequence[Exchange], *, extra: int) -> int:
+    """How many of the oldest to leave out after this refusal; ``extra`` are the characters that stay in any case."""
     sizes = [len(one.prompt) + one.answer.count for one in remembered]
-    too_much = (tokens - limit) * (sum(sizes) + extra) / tokens
-    freed = 0
-    for count, length in enumerate(sizes, start=1):
-        freed += length
-        if freed >= too_much:
-            return count
-    return len(sizes)
+    return how_many_to_drop(error, sizes, extra_size=extra)
 
 
-def dropped_words(count: int, *, left: int) -> str:
-    """What stands under the answer then."""
-    what = "question and its answer were" if count == 1 else f"{count} questions and their answers were"
-    rest = "none is left" if left == 0 else f"{left} {'is' if left == 1 else 'are'} kept"
-    return f"The conversation is too long for the model: the oldest {what} left out, {rest}."
+def with_one_answer_each(exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:
+    """An answer counts no more once another one was asked for in its place, unless that one came to nothing."""
+    found = tuple(exchanges)
+    replaced = {one.instead_of: not one.gave_way for one in found if one.instead_of is not None}
+    if not replaced:
+        return found
+    return tuple(
+        one if replaced.get(one.id, one.superseded) is one.superseded else replace(one, superseded=replaced[one.id])
+        for one in found
+    )

@@ -10,7 +10,7 @@ from tlfif.gui.commands import ReadAdvice, SetBudget, UnlockBudget
 from tlfif.gui.news import AdviceHeard, BudgetChanged, CommandFailed, CostHeard
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.gui.presenters.words import eur, plain, usd, usd_rate
+from tlfif.gui.presenters.words import day, eur, plain, usd, usd_rate
 from tlfif.gui.state import BudgetPanel, CostPanel, Meter, WindowState
 
 STALE_SECONDS = 10.0
@@ -80,7 +80,7 @@ def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
     as_if = report["as_if_aws"]
     shown: SumsView = as_if if here and as_if is not None else report
     rate = report["exchange"]
-    assumed = "" if rate["verified"] else ", an assumption"
+    rated, assumed = day(rate["date"]), "" if rate["verified"] else ", an assumption"
     fresh = replace(
         panel,
         heard_at=now,
@@ -95,7 +95,7 @@ def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
             f"{usd(shown['forecast_usd'])} ({eur(shown['forecast_eur'])})"
         ),
         receipts=tuple(report["receipts"]),
-        exchange_text=f"1 EUR = {rate['usd_per_eur']:.4f} USD ({rate['source']}, {rate['date']}{assumed}); without VAT",
+        exchange_text=f"1 EUR = {rate['usd_per_eur']:.4f} USD ({rate['source']}, {rated}{assumed}); without VAT",
     )
     return live(fresh, now)
 
@@ -181,7 +181,7 @@ def _formula(report: CostView, sums: SumsView) -> str:
     place = f"{sums['instance_type']} in {sums['region']}" if sums["region"] else "this computer"
     return (
         f"{report['month']}, {place}: machines {usd(sums['machines_usd'])} + kept things {usd(sums['standing_usd'])}. "
-        f"Metered since {report['since']}; {report['vat']}."
+        f"Metered since {day(report['since'])}; {report['vat']}."
     )
 
 

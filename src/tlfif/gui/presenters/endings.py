@@ -6,7 +6,7 @@ from typing import cast
 from tlfif.client.wire import ReceiptView
 from tlfif.domain.events import Event, EventKind
 from tlfif.gui.presenters.problems import problem
-from tlfif.gui.presenters.receipts import receipt_of
+from tlfif.gui.presenters.receipts import receipt_of, waited_for_start
 from tlfif.gui.presenters.words import plain
 from tlfif.gui.state import Exchange, ExchangeStage
 
@@ -32,7 +32,8 @@ def ended(one: Exchange, event: Event) -> Exchange:
                 one, answer=one.answer.start_over(), stage=stage, status="Starts over", marks=(*one.marks, mark)
             )
         case kind if kind in _STAGES:
-            receipt = receipt_of(cast(ReceiptView | None, event.data.get("receipt")), before=one.machine_before)
+            took = cast(ReceiptView | None, event.data.get("receipt"))
+            receipt = receipt_of(took, waited=waited_for_start(one.machine_before))
             over = replace(one, answer=one.answer.settled(), receipt=receipt, stage=_STAGES[kind], status="")
             return _over(over, event, asked=one.stage)
         case _:

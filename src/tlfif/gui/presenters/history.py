@@ -114,6 +114,7 @@ def exchange_of(kept: KeptExchange) -> Exchange:
         last_seq=kept.last_seq,
         model=kept.model,
         problem=found,
+        instead_of=kept.instead_of,
         superseded=kept.superseded,
     )
 
@@ -153,14 +154,14 @@ def _question(state: WindowState, conversation_id: str | None) -> Dialog:
             name=DELETE_ALL,
             title="Delete all conversations?",
             text="Every conversation kept on this computer is deleted for good. There is no way back.",
-            choices=((Choice.DELETE, "Delete all"), (Choice.KEEP, "Keep them")),
+            choices=((Choice.KEEP, "Keep them"), (Choice.DELETE, "Delete all")),
         )
     title = next((one.title for one in state.history.found if one.id == conversation_id), "this conversation")
     return Dialog(
         name=DELETE_ONE,
         title="Delete this conversation?",
         text=f"“{title}” is deleted for good. There is no way back.",
-        choices=((Choice.DELETE, "Delete"), (Choice.KEEP, "Keep it")),
+        choices=((Choice.KEEP, "Keep it"), (Choice.DELETE, "Delete")),
         subject=conversation_id,
     )
 

@@ -51,8 +51,17 @@ def stand_in_words(wanted: ModelView, stand_in: ModelView, code: str) -> str:
     return f"{wanted['title']} cannot answer: {why}. {stand_in['title']}, the small model, answers instead."
 
 
-def receipt_of(receipt: ReceiptView | None, *, before: MachineView | None) -> Receipt | None:
-    """An answer's receipt; ``before`` is the machine when the prompt was accepted. None where there is nothing."""
+def waited_for_start(before: MachineView | None, job: JobView | None = None) -> bool:
+    """Whether a machine was started for an answer: ``before`` is the machine when its prompt was accepted, where this
+    window saw that; the ended job knows it otherwise, by its share of the machine's start."""
+    if before is not None and before["state"] != "ready":
+        return True
+    shares = () if job is None else (job["cost"], job["as_if_aws"])
+    return any(share is not None and share["boot_usd"] > 0 for share in shares)
+
+
+def receipt_of(receipt: ReceiptView | None, *, waited: bool) -> Receipt | None:
+    """An answer's receipt; ``waited`` for a machine that started for it. None where there is nothing."""
     if receipt is None:
         return None
     parts = [model_title(receipt["model"])]
@@ -67,7 +76,7 @@ def receipt_of(receipt: ReceiptView | None, *, before: MachineView | None) -> Re
     if receipt["finish_reason"] == "length":
         parts.append("cut off at the longest answer allowed (Settings)")
     queue = receipt["queue_seconds"]
-    if before is not None and queue is not None and before["state"] != "ready":
+    if waited and queue is not None:
         parts.append(f"machine started for this, {seconds(queue)}")
     if receipt["attempt"] > 1:
         parts.append(f"attempt {receipt['attempt']}")

@@ -13,6 +13,22 @@ _PHASES = {
     "engine_start": "loading the model",
     "prove": "trying the model out",
 }
+BRIEF = {
+    TruthKind.CONNECTING: "Connecting…",
+    TruthKind.OFF: "Off",
+    TruthKind.HELD: "Off: you stopped it",
+    TruthKind.LAUNCHING: "Starting up",
+    TruthKind.LOADING: "Loading",
+    TruthKind.READY: "Ready",
+    TruthKind.ANSWERING: "Answering",
+    TruthKind.IDLE: "Idle",
+    TruthKind.STOPPING: "Stopping…",
+    TruthKind.NO_CAPACITY: "AWS has none free",
+    TruthKind.NO_QUOTA: "AWS must allow it first",
+    TruthKind.BUDGET_LOCKED: "Budget used up",
+    TruthKind.BROKEN: "It did not start",
+    TruthKind.NOT_CONNECTED: "Not connected",
+}
 CONNECTING = TruthLine(
     kind=TruthKind.CONNECTING,
     headline="Looking for TL-FIF's server on this computer…",
@@ -24,6 +40,10 @@ CONNECTING = TruthLine(
 def with_truth(state: WindowState, now: float) -> WindowState:
     """The state with its truth line as it is at ``now`` (monotonic seconds); the same object if it did not change."""
     line = truth_of(state, now)
+    brief = BRIEF[line.kind]
+    if state.connection.link is Link.RETRYING:
+        brief = f"Connecting again ({state.connection.attempt} of 3)"
+    line = replace(line, brief=brief, brief_cost=brief_cost(state))
     return state if line == state.truth else replace(state, truth=line)
 
 
@@ -137,9 +157,9 @@ def _ready(state: WindowState, view: MachineView, now: float) -> TruthLine:
         )
     return TruthLine(
         kind=TruthKind.IDLE,
-        headline=f"Ready and idle: {title} answers at once",
+        headline=f"Ready and idle: {title}",
         cost=cost_words(state, running=True),
-        advice="It ends itself when the time is up. Send a prompt to use it, Stop GPU to end it now.",
+        advice="It answers at once, and ends itself when the time is up. Stop GPU ends it now.",
         countdown_seconds=left,
         countdown=f"ends itself in {countdown(left)}",
         since=view["since"],
@@ -252,6 +272,22 @@ def cost_words(state: WindowState, *, running: bool) -> str:
         return f"Costs {usd_rate(hour)} an hour, by the second, 60 seconds at least."
     kept = report["standing_usd_per_month"]
     return f"No machine is paid for. What is kept on AWS costs {usd_rate(kept)} a month." if kept else "Costs nothing."
+
+
+def brief_cost(state: WindowState) -> str:
+    """The same in few words."""
+    report = state.cost.report
+    if report is None:
+        return "Cost not known yet"
+    alive, as_if = is_alive(state.machine.view), report["as_if_aws"]
+    if report["region"] is None:
+        hourly = as_if["running_usd_per_hour"] if alive and as_if is not None else 0.0
+        return f"Free here; on AWS {usd_rate(hourly)} an hour" if hourly else "Costs nothing here"
+    if alive:
+        hourly = report["running_usd_per_hour"]
+        return f"Costs {usd_rate(hourly)} an hour" if hourly else "Costs nothing yet"
+    kept = report["standing_usd_per_month"]
+    return f"What is kept costs {usd_rate(kept)} a month" if kept else "Costs nothing"
 
 
 def _left(state: WindowState, seconds: float | None, now: float) -> float | None:

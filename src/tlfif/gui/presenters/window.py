@@ -9,6 +9,7 @@ from tlfif.gui.preferences import Preferences
 from tlfif.gui.presenters.chat import present_chat, with_composer
 from tlfif.gui.presenters.closing import present_closing
 from tlfif.gui.presenters.connection import present_connection
+from tlfif.gui.presenters.context import with_one_answer_each
 from tlfif.gui.presenters.cost import present_cost, with_live_cost
 from tlfif.gui.presenters.history import present_history
 from tlfif.gui.presenters.machine import present_machine
@@ -41,10 +42,14 @@ def present(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
         # A hundred of them come in a second, and they change nothing but their answer.
         return present_chat(state, event, moment)
     commands: list[Command] = []
+    before = state.conversation
     for presenter in PRESENTERS:
         step = presenter(state, event, moment)
         state = step.state
         commands += step.commands
+    if state.conversation is not before:
+        exchanges = with_one_answer_each(state.conversation.exchanges)
+        state = replace(state, conversation=replace(state.conversation, exchanges=exchanges))
     state = with_truth(with_composer(with_live_cost(state, moment.now)), moment.now)
     watch = Watch(running=_is_running(state), visible=state.visible)
     if watch != state.watch:

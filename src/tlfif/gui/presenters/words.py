@@ -1,5 +1,6 @@
 """Figures as a person says them. Money is in US dollars without VAT where it does not say EUR."""
 
+from datetime import datetime
 from pathlib import PurePath
 
 from tlfif.domain.models import file_path_of, find_model
@@ -22,6 +23,15 @@ def countdown(value: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def day(iso: str) -> str:
+    """A date or a time of ISO 8601 as a person says it, ``1 November 2026``; as it came where it is neither."""
+    try:
+        found = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    return f"{found.day} {found:%B %Y}"
 
 
 def how_many(count: int, noun: str) -> str:

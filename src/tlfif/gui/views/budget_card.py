@@ -8,6 +8,7 @@ from tlfif.gui import intents
 from tlfif.gui.state import BudgetPanel
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.room import is_compact
 from tlfif.gui.views.wrapping import WrappingLabel
 
 
@@ -60,10 +61,14 @@ class BudgetCard(Card):
             widget.grid_configure(pady=(px(6), 0))
         for item in (self.entry, self.apply, self.remove, self.release):
             item.grid_configure(padx=(px(8), 0))
-        narrow = self._context.look.scale > 1.4
+        narrow = is_compact(self._context.look)
         self._label.grid_configure(columnspan=4 if narrow else 1)
         for place, one in enumerate((self.entry, self.apply, self.remove, self.release)):
             one.grid_configure(row=1 if narrow else 0, column=place + (0 if narrow else 1))
+        if narrow:
+            self.entry.grid_configure(padx=0)
+        if self._shown is None or not self._shown.locked:
+            self.release.grid_remove()
 
     def show(self, budget: BudgetPanel) -> None:
         """Draw it."""

@@ -10,13 +10,7 @@ from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.controls_bar import ControlsBar
 from tlfif.gui.views.conversation_view import ConversationView
 from tlfif.gui.views.history_list import HistoryList
-from tlfif.gui.views.truth_bar import COMPACT
-
-ROOMY = 800
-"""Pixels at 100 %: narrower than this, the list of conversations hides until it is asked for."""
-
-LOW = 250
-"""Pixels at 100 %: lower than this, the prompt's box is one line high where letters are large."""
+from tlfif.gui.views.room import is_compact, is_roomy, is_scarce
 
 
 class ChatTab(ttk.Frame):
@@ -26,9 +20,11 @@ class ChatTab(ttk.Frame):
         super().__init__(parent)
         self._context = context
         self._wanted: bool | None = None
-        self.history = HistoryList(self, context)
+        self._scarce: bool | None = None
+        self._place = ""
+        self.history = HistoryList(self, context, leave=lambda: self.show_history(False))
         self.conversation = ConversationView(self, context)
-        self.composer = ComposerView(self, context)
+        self.composer = ComposerView(self, context, toggle_history=self.show_history)
         self.controls = ControlsBar(self, context)
         self._line = ttk.Frame(self, style="Line.TFrame", height=1)
         self.columnconfigure(1, weight=1)
@@ -43,12 +39,14 @@ class ChatTab(ttk.Frame):
 
     def restyle(self) -> None:
         """Take over the look."""
+        self._scarce = is_scarce(self._context.look)
+        self._place = ""
         px = self._context.look.px
-        self.configure(padding=(px(10), px(8)))
-        self.history.grid_configure(padx=(0, px(10)))
+        gap = px(3 if self._scarce else 8)
+        self.configure(padding=(px(10), gap))
         self.columnconfigure(0, minsize=0)
-        self.composer.grid_configure(pady=(px(8), 0))
-        self._line.grid_configure(pady=px(8))
+        self.composer.grid_configure(pady=(gap, 0))
+        self._line.grid_configure(pady=gap)
         for view in (self.history, self.conversation, self.composer, self.controls):
             view.restyle()
         self._arrange()
@@ -57,23 +55,46 @@ class ChatTab(ttk.Frame):
         """Draw what changed."""
         for view in (self.conversation, self.composer, self.controls, self.history):
             view.render(old, new)
+        if old is not None and old.conversation.id != new.conversation.id:
+            self.uncover()
 
     def show_history(self, shown: bool | None = None) -> None:
         """Show the list of conversations, hide it, or the other of both."""
         self._wanted = not self.history.winfo_ismapped() if shown is None else shown
+        if not self._wanted and self._place == "over":
+            self._wanted = None  # where there is room for both it stands beside the conversation again
         self._arrange()
 
+    def uncover(self) -> None:
+        """Take the list away where it covers the conversation."""
+        if self._place == "over":
+            self.show_history(False)
+
     def _arrange(self) -> None:
-        large = self._context.look.scale > COMPACT
-        low = self.winfo_height() < self._context.look.px(LOW)
-        lines = LINES if not large else 1 if low else 2
-        if int(str(self.composer.text.cget("height"))) != lines:
-            self.composer.text.configure(height=lines)
-            self.composer.show_keys(lines > 1)
-        roomy = self.winfo_width() >= self._context.look.px(ROOMY)
+        look = self._context.look
+        scarce = is_scarce(look)
+        if scarce != self._scarce:
+            self._scarce = scarce
+            self.restyle()
+            return
+        self.composer.use_lines(1 if scarce else 2 if is_compact(look) else LINES)
+        roomy = is_roomy(look, self.winfo_width())
+        self.composer.offer_history(not roomy)
         shown = roomy if self._wanted is None else self._wanted
-        if shown != bool(self.history.winfo_manager()):
-            if shown:
-                self.history.grid()
-            else:
-                self.history.grid_remove()
+        self._lay_out("hidden" if not shown else "beside" if roomy else "over")
+
+    def _lay_out(self, place: str) -> None:
+        """The list of conversations: beside the open one, over it where there is no room for both, or hidden."""
+        if place == self._place:
+            return
+        self._place = place
+        beside = (self.conversation, self.composer, self._line, self.controls)
+        for part in beside:
+            (part.grid_remove if place == "over" else part.grid)()
+        over = place == "over"
+        self.history.offer_back(over)
+        if place == "hidden":
+            self.history.grid_remove()
+        else:
+            right = 0 if over else self._context.look.px(10)
+            self.history.grid(row=0, column=0, rowspan=4 if over else 2, columnspan=2 if over else 1, padx=(0, right))

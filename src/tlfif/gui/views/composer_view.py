@@ -1,6 +1,7 @@
 """The prompt's box of several lines, and Send."""
 
 import tkinter
+from collections.abc import Callable
 
 import ttkbootstrap as ttk
 
@@ -8,6 +9,8 @@ from tlfif.gui import intents
 from tlfif.gui.state import WindowState
 from tlfif.gui.theme import BODY, SMALL
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.hints import Hint
+from tlfif.gui.views.texts import dress
 from tlfif.gui.views.wrapping import WrappingLabel
 
 KEYS = "TlfifKeys"
@@ -19,7 +22,9 @@ ASK = "Type a prompt here"
 class ComposerView(ttk.Frame):
     """Control-Return sends, Return begins a new line."""
 
-    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+    def __init__(
+        self, parent: tkinter.Misc, context: ViewContext, *, toggle_history: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(parent)
         self._context = context
         self._cleared = 0
@@ -31,10 +36,14 @@ class ComposerView(ttk.Frame):
         self.send_button = ttk.Button(self, text="Send", bootstyle="primary", command=self._send)
         self._keys = ttk.Label(self, text=f"{context.command_name}+Enter", style="Muted.Ground.TLabel", anchor="center")
         self.problem = WrappingLabel(self, style="Bad.Ground.TLabel")
-        self.columnconfigure(0, weight=1)
-        self.text.grid(row=0, column=0, rowspan=2, sticky="nsew")
-        self.send_button.grid(row=0, column=2, sticky="nsew")
-        self._keys.grid(row=1, column=2, sticky="s")
+        self.history_button = ttk.Button(self, text="☰", width=2, bootstyle="default", command=toggle_history)
+        Hint(self.history_button, context, f"Past conversations  ({context.command_name}+H)")
+        self.columnconfigure(1, weight=1)
+        self.history_button.grid(row=0, column=0, rowspan=2, sticky="ns")
+        self.history_button.grid_remove()
+        self.text.grid(row=0, column=1, rowspan=2, sticky="nsew")
+        self.send_button.grid(row=0, column=3, sticky="nsew")
+        self._keys.grid(row=1, column=3, sticky="s")
         self.rowconfigure(0, weight=1)
         self.text.bind("<Configure>", lambda _: self.after_idle(self._show_ask), add="+")
         self.text.bind("<<Modified>>", self._edited)
@@ -56,25 +65,15 @@ class ComposerView(ttk.Frame):
         """Take over the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        self.text.configure(
-            font=BODY,
-            background=palette.field,
-            foreground=palette.text,
-            insertbackground=palette.text,
-            insertwidth=px(2),
-            selectbackground=palette.select,
-            selectforeground=palette.on_select,
-            highlightthickness=px(2),
-            highlightbackground=palette.edge,
-            highlightcolor=palette.focus,
-            padx=px(9),
-            pady=px(7),
-        )
+        dress(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(7))
+        self.text.configure(insertwidth=px(2))
         self._ask.configure(
             font=BODY, background=palette.field, foreground=palette.muted, borderwidth=0, padx=0, pady=0
         )
         self._keys.configure(font=SMALL)
         self.send_button.grid_configure(padx=(px(10), 0))
+        if self.history_button.winfo_manager():
+            self.history_button.grid(padx=(0, px(8)))
         if self._keys.winfo_manager():
             self._keys.grid_configure(padx=(px(10), 0), pady=(px(3), 0))
         self._show_ask()
@@ -93,13 +92,23 @@ class ComposerView(ttk.Frame):
         self.send_button.state(["!disabled" if composer.can_send else "disabled"])
         self.problem.show(composer.problem)
         if composer.problem:
-            self.problem.grid(row=2, column=0, columnspan=3, sticky="ew", pady=(self._context.look.px(4), 0))
+            self.problem.grid(row=2, column=1, columnspan=3, sticky="ew", pady=(self._context.look.px(4), 0))
         else:
             self.problem.grid_remove()
 
-    def show_keys(self, shown: bool) -> None:
-        """Whether there is room to say which key sends."""
-        (self._keys.grid if shown else self._keys.grid_remove)()
+    def use_lines(self, lines: int) -> None:
+        """How high the box is; with one line there is no room to say which key sends."""
+        if int(str(self.text.cget("height"))) != lines:
+            self.text.configure(height=lines)
+            (self._keys.grid if lines > 1 else self._keys.grid_remove)()
+
+    def offer_history(self, offered: bool) -> None:
+        """Whether a button shows and hides past conversations: there is no room for them to stay."""
+        if offered != bool(self.history_button.winfo_manager()):
+            if offered:
+                self.history_button.grid(padx=(0, self._context.look.px(8)))
+            else:
+                self.history_button.grid_remove()
 
     def written(self) -> str:
         """What stands in the box."""
@@ -126,7 +135,7 @@ class ComposerView(ttk.Frame):
     def _scrolled(self, first: float, last: float) -> None:
         self._bar.set(first, last)
         if float(first) > 0 or float(last) < 1:
-            self._bar.grid(row=0, column=1, rowspan=2, sticky="ns")
+            self._bar.grid(row=0, column=2, rowspan=2, sticky="ns")
         else:
             self._bar.grid_remove()
 

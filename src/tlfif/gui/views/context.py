@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlfif.gui.intents import Intent
-from tlfif.gui.theme import Look
+from tlfif.gui.theme import NORMAL_SIZE, Look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewContext:
     """``press`` sends an intent. ``copy`` puts a text on the clipboard. ``ask_path`` asks where to write a file that is
     to be named like the text (None: the owner changed their mind). ``command_key`` is Tk's name of the key that
-    shortcuts go with, ``command_name`` what stands on it."""
+    shortcuts go with, ``command_name`` what stands on it. ``opened_points`` is the size for which the toolkit
+    drew its boxes and arrows."""
 
     look: Look
     press: Callable[[Intent], None]
@@ -20,3 +21,4 @@ class ViewContext:
     ask_path: Callable[[str], Path | None]
     command_key: str = "Control"
     command_name: str = "Ctrl"
+    opened_points: int = NORMAL_SIZE

@@ -9,7 +9,7 @@ from tlfif.gui.state import CostPanel, IdleEntry, WindowState
 from tlfif.gui.theme import SMALL
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.truth_bar import COMPACT
+from tlfif.gui.views.room import is_compact
 from tlfif.gui.views.wrapping import WrappingLabel
 
 
@@ -19,6 +19,7 @@ class IdleField(ttk.Frame):
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent)
         self._context = context
+        self._shown: IdleEntry | None = None
         self._label = ttk.Label(self, style="Ground.TLabel")
         self.entry = ttk.Entry(self, width=6, justify="right")
         self._unit = ttk.Label(self, text="min", style="Ground.TLabel")
@@ -27,7 +28,6 @@ class IdleField(ttk.Frame):
         self.entry.grid(row=0, column=1)
         self._unit.grid(row=0, column=2, sticky="w")
         self.note.grid(row=1, column=0, columnspan=3, sticky="ew")
-        self._shown: IdleEntry | None = None
         self.entry.bind("<KeyRelease>", self._typed)
         self.entry.bind("<Return>", self._apply)
         self.entry.bind("<KP_Enter>", self._apply)
@@ -38,11 +38,13 @@ class IdleField(ttk.Frame):
     def restyle(self) -> None:
         """Take over the look."""
         px = self._context.look.px
-        compact = self._context.look.scale > COMPACT
+        compact = is_compact(self._context.look)
         self._label.configure(text="Idle" if compact else "Idle time-out")
         self.entry.configure(font="TlfifBody", width=4 if compact else 6)
         self.entry.grid_configure(padx=(px(8), px(6)))
         self.note.configure(font=SMALL)
+        if self._shown is not None:
+            self._say(self._shown)
 
     def render(self, entry: IdleEntry) -> None:
         """Show it; what is being typed is left alone."""
@@ -52,8 +54,11 @@ class IdleField(ttk.Frame):
         if self.entry.get() != entry.text:
             self.entry.delete(0, "end")
             self.entry.insert(0, entry.text)
+        self._say(entry)
+
+    def _say(self, entry: IdleEntry) -> None:
         said = "Setting it…" if entry.saving else entry.problem or entry.range_text
-        if self._context.look.scale > COMPACT and not entry.problem and not entry.saving:
+        if is_compact(self._context.look) and not entry.problem and not entry.saving:
             said = ""
         self.note.show(said, "Bad.Ground.TLabel" if entry.problem else "Muted.Ground.TLabel")
 
@@ -89,7 +94,7 @@ class ControlsBar(ttk.Frame):
         """Take over the look."""
         px = self._context.look.px
         for line in self._lines:
-            line.grid_configure(padx=px(5 if self._context.look.scale > COMPACT else 10))
+            line.grid_configure(padx=px(5 if is_compact(self._context.look) else 10))
         for cell in self._cells:
             cell.configure(font=SMALL)
         self.idle.restyle()
@@ -106,7 +111,7 @@ class ControlsBar(ttk.Frame):
     def _money(self, cost: CostPanel) -> None:
         self._cost = cost
         style = "Muted.Ground.TLabel" if cost.stale else "Ground.TLabel"
-        short = self._context.look.scale > COMPACT
+        short = is_compact(self._context.look)
         for label, text in zip(self._cells, short_texts(cost) if short else long_texts(cost), strict=True):
             label.show(text, "Bad.Ground.TLabel" if label is self.left and cost.budget.locked else style)
 

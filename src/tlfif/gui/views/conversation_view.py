@@ -1,19 +1,32 @@
-"""The conversation: one text that only ever grows where words come, however long it is."""
+"""The conversation: one text that grows where words come.
+
+However long it is, only its newest part stands in the text; scrolling up to the top brings what was before.
+"""
 
 import tkinter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import ttkbootstrap as ttk
 
+from tlfif.gui.markup import Reading
 from tlfif.gui.state import Exchange, WindowState
-from tlfif.gui.theme import BODY, SMALL, STRONG
+from tlfif.gui.theme import SMALL, STRONG
 from tlfif.gui.views.answer_actions import AnswerActions
+from tlfif.gui.views.answer_ink import AnswerInk
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.exchange_lines import ACTION, Piece, foot_of, head_of
+from tlfif.gui.views.texts import dress
 from tlfif.gui.views.wrapping import WrappingLabel
 
-BATCH = 20
+BATCH = 10
 """Exchanges drawn before the window is given time for other things."""
+KEPT = 60
+"""Exchanges that stand in the text at first, and that stay where more have come."""
+DROP_AT = KEPT + BATCH
+MARKS = ("h0", "a0", "a1", "f0", "f1")
+HERE = "here"
+"""A mark for what is written further up; new words come at the end."""
 WELCOME = "Ask something"
 WELCOME_TEXT = (
     "Type a prompt below and press Send. If no machine runs, one starts for it and ends itself again when nothing is "
@@ -30,6 +43,7 @@ class _Drawn:
     generation: int
     count: int
     foot: list[Piece]
+    reading: Reading
     dimmed: bool = False
 
 
@@ -42,11 +56,13 @@ class ConversationView(ttk.Frame):
         self._id = ""
         self._drawn: dict[str, _Drawn] = {}
         self._exchanges: tuple[Exchange, ...] = ()
+        self._first = 0
         self._later: str | None = None
         self._following = True
         self.text = tkinter.Text(self, wrap="word", state="disabled", borderwidth=0, cursor="arrow", takefocus=True)
         self._scrollbar = ttk.Scrollbar(self, orient="vertical", command=self._drag, bootstyle="secondary round")
         self.text.configure(yscrollcommand=self._scrollbar.set)
+        self._ink = AnswerInk(self.text)
         self.actions = AnswerActions(self.text, context, lambda: self._exchanges)
         self._welcome = ttk.Frame(self, style="Panel.TFrame")
         self._welcome_title = ttk.Label(self._welcome, text=WELCOME, style="Panel.TLabel", anchor="center")
@@ -67,20 +83,8 @@ class ConversationView(ttk.Frame):
         """Take over the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        self.text.configure(
-            font=BODY,
-            background=palette.panel,
-            foreground=palette.text,
-            selectbackground=palette.select,
-            selectforeground=palette.on_select,
-            inactiveselectbackground=palette.select,
-            padx=0,
-            pady=px(6),
-            highlightthickness=px(2),
-            highlightbackground=palette.panel,
-            highlightcolor=palette.focus,
-            insertwidth=0,
-        )
+        dress(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(6))
+        self.text.configure(insertwidth=0)
         tag = self.text.tag_configure
         for name in ("prompt", "answer", "status", "mark", "receipt", "problem", "actions"):
             tag(name, lmargin1=px(18), lmargin2=px(18), rmargin=px(18))
@@ -90,6 +94,7 @@ class ConversationView(ttk.Frame):
         tag("said", foreground=palette.text, spacing1=px(1))
         tag("pad", font=(SMALL, -px(3)))
         tag("answer", spacing1=px(4), spacing2=px(2), foreground=palette.text)
+        self._ink.restyle(look)
         tag("old", foreground=palette.muted)
         for name, ink in (("status", "caution"), ("mark", "caution"), ("receipt", "muted"), ("problem", "bad")):
             tag(name, font=SMALL, foreground=getattr(palette, ink), spacing1=px(4))
@@ -127,19 +132,28 @@ class ConversationView(ttk.Frame):
         """Whether new words are scrolled to."""
         return self._following
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the whole conversation stands there."""
+        return self._first + len(self._drawn) == len(self._exchanges)
+
     def _draw(self) -> None:
         if self._later is not None:
             self.after_cancel(self._later)
             self._later = None
-        if len(self._drawn) > len(self._exchanges) or any(
-            shown != one.id for shown, one in zip(self._drawn, self._exchanges, strict=False)
+        wanted = self._exchanges[self._first :]
+        if len(self._drawn) > len(wanted) or any(
+            shown != one.id for shown, one in zip(self._drawn, wanted, strict=False)
         ):
             self._clear()
+        if not self._drawn:
+            self._first = max(0, len(self._exchanges) - KEPT)
+            wanted = self._exchanges[self._first :]
         self._welcome_shown(not self._exchanges)
         last = len(self._exchanges) - 1
         room = BATCH
         self.text.configure(state="normal")
-        for number, exchange in enumerate(self._exchanges):
+        for number, exchange in enumerate(wanted, start=self._first):
             shown = self._drawn.get(exchange.id)
             if shown is None:
                 if not room:
@@ -149,33 +163,65 @@ class ConversationView(ttk.Frame):
                 self._add(exchange, newest=number == last)
             elif shown.exchange is not exchange or shown.newest != (number == last):
                 self._change(shown, exchange, newest=number == last)
+        if self._following and len(self._drawn) > DROP_AT:
+            self._drop(len(self._drawn) - KEPT)
         self.text.configure(state="disabled")
         if self._following:
             self._see_end()
 
-    def _add(self, exchange: Exchange, *, newest: bool) -> None:
+    def _drop(self, count: int) -> None:
+        """Take the oldest out of the text."""
+        gone = list(self._drawn)[:count]
+        for name in gone:
+            self.actions.forget(name)
+            del self._drawn[name]
+        self.text.delete("1.0", f"h0:{next(iter(self._drawn))}")
+        self._unmark(gone)
+        self._first += count
+
+    def _bring_earlier(self) -> None:
+        """Put those before the first into the text, above what is being read."""
+        text, top = self.text, next(iter(self._drawn))
+        earlier = self._exchanges[max(0, self._first - BATCH) : self._first]
+        text.configure(state="normal")
+        text.mark_gravity(f"h0:{top}", "right")
+        text.insert("1.0", "\n")
+        text.mark_gravity(f"h0:{top}", "left")
+        later, self._drawn = self._drawn, {}
+        text.mark_set(HERE, "1.0")
+        for exchange in earlier:
+            self._add(exchange, newest=False, at=HERE)
+        text.configure(state="disabled")
+        self._drawn |= later
+        self._first -= len(earlier)
+        text.yview(f"h0:{top}")
+
+    def _add(self, exchange: Exchange, *, newest: bool, at: str = "end-1c") -> None:
         text, name = self.text, exchange.id
         if self._drawn:  # the last exchange ends without a line's end: there is no empty line below it
             before = f"f1:{next(reversed(self._drawn))}"
             text.mark_gravity(before, "left")
-            text.insert("end-1c", "\n")
+            text.insert(at, "\n")
             text.mark_gravity(before, "right")
+        text.mark_set(f"h0:{name}", at)
+        text.mark_gravity(f"h0:{name}", "left")
         for piece, tags in head_of(exchange):
-            text.insert("end-1c", piece, tags)
-        # Marks by name: a0/a1 around the answer, f0/f1 around what stands below it, with a line's end between them.
-        text.mark_set(f"a0:{name}", "end-1c")
+            text.insert(at, piece, tags)
+        # Marks by name: h0 above the prompt, a0/a1 around the answer, f0/f1 around what stands below it; between those
+        # two a line's end.
+        text.mark_set(f"a0:{name}", at)
         text.mark_gravity(f"a0:{name}", "left")
-        text.insert("end-1c", str(exchange.answer), ("answer",))
-        text.insert("end-1c", "\n", ("answer",))
-        text.mark_set(f"a1:{name}", "end-2c")
-        text.mark_set(f"f0:{name}", "end-1c")
+        text.insert(at, "\n", ("answer",))
+        text.mark_set(f"a1:{name}", f"{at} -1c")
+        text.mark_set(f"f0:{name}", at)
         text.mark_gravity(f"f0:{name}", "left")
         foot = _closed(foot_of(exchange, newest=newest))
         for piece, tags in foot:
-            text.insert("end-1c", piece, tags)
-        text.mark_set(f"f1:{name}", "end-1c")
+            text.insert(at, piece, tags)
+        text.mark_set(f"f1:{name}", at)
         answer = exchange.answer
-        shown = _Drawn(exchange, newest, answer.generation, answer.count, foot)
+        reading = self._ink.write(name, Reading(), str(answer))
+        shown = _Drawn(exchange, newest, answer.generation, answer.count, foot, reading)
         self._drawn[name] = shown
         self._dim(shown, exchange)
 
@@ -183,9 +229,9 @@ class ConversationView(ttk.Frame):
         text, name, answer = self.text, exchange.id, exchange.answer
         if answer.generation != shown.generation or answer.count < shown.count:
             text.delete(f"a0:{name}", f"a1:{name}")
-            text.insert(f"a1:{name}", str(answer), ("answer",))
+            shown.reading = self._ink.write(name, Reading(), str(answer))
         elif answer.count > shown.count:
-            text.insert(f"a1:{name}", answer.since(shown.count), ("answer",))
+            shown.reading = self._ink.write(name, shown.reading, answer.since(shown.count))
         shown.generation, shown.count = answer.generation, answer.count
         # While words come nothing else changes: their stage and their status stay the same.
         foot = _closed(foot_of(exchange, newest=newest))
@@ -206,19 +252,23 @@ class ConversationView(ttk.Frame):
         self.text.yview_moveto(1.0)  # "see" would put a far line into the middle
 
     def _dim(self, shown: _Drawn, exchange: Exchange) -> None:
-        if exchange.superseded and not shown.dimmed:
-            shown.dimmed = True
-            self.text.tag_add("old", f"a0:{exchange.id}", f"a1:{exchange.id}")
+        if exchange.superseded is not shown.dimmed:
+            shown.dimmed = exchange.superseded
+            change = self.text.tag_add if shown.dimmed else self.text.tag_remove
+            change("old", f"a0:{exchange.id}", f"a1:{exchange.id}")
 
     def _clear(self) -> None:
         self.actions.forget()
         self.text.configure(state="normal")
         self.text.delete("1.0", "end")
-        self.text.mark_unset(*(f"{end}:{name}" for name in self._drawn for end in ("a0", "a1", "f0", "f1")))
+        self._unmark(self._drawn)
         self.text.configure(state="disabled")
         self._drawn = {}
         self._following = True
         self._jump.place_forget()
+
+    def _unmark(self, names: Iterable[str]) -> None:
+        self.text.mark_unset(*(f"{mark}:{name}" for name in names for mark in MARKS))
 
     def _welcome_shown(self, shown: bool) -> None:
         if shown and not self._welcome.winfo_manager():
@@ -236,6 +286,8 @@ class ConversationView(ttk.Frame):
         if self._following:
             self._jump.place_forget()
         elif self._exchanges:
+            if self._first and self.is_drawn and self.text.yview()[0] == 0:
+                self._bring_earlier()
             self._jump.place(relx=0.5, rely=1.0, y=-self._context.look.px(10), anchor="s")
 
 

@@ -5,6 +5,7 @@ import tkinter
 
 import ttkbootstrap as ttk
 
+from tlfif.gui.presenters.words import eur
 from tlfif.gui.state import CostPanel, Meter, WindowState
 from tlfif.gui.theme import SMALL, TITLE
 from tlfif.gui.views.budget_card import BudgetCard
@@ -42,7 +43,7 @@ class _Figure(Card):
             value, note = "$0.00", aside or meter.text
         else:
             value = f"${meter.usd:,.4f}"
-            note = f"{meter.eur:,.4f} EUR this month, {meter.per_hour_text}. {aside}".strip()
+            note = f"{eur(meter.eur)} this month, {meter.per_hour_text}. {aside}".strip()
         if str(self.value.cget("text")) != value:
             self.value.configure(text=value)
         self.value.configure(style="Muted.Panel.TLabel" if stale else "Panel.TLabel")

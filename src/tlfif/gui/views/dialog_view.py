@@ -1,4 +1,4 @@
-"""A question over the window. Return presses the button with the focus, Escape the last; Tab stays inside."""
+"""A question over the window. Return presses the button with the focus, Escape changes nothing; Tab stays inside."""
 
 import tkinter
 
@@ -53,7 +53,7 @@ class DialogView:
         WrappingLabel(card, style="Panel.TLabel", text=dialog.text).grid(row=1, column=0, sticky="ew", pady=px(12))
         row = ttk.Frame(card, style="Panel.TFrame")
         row.grid(row=2, column=0, sticky="e")
-        self.buttons = [self._button(row, place, *choice) for place, choice in enumerate(dialog.choices)]
+        self.buttons = [self._button(row, dialog, place) for place in range(len(dialog.choices))]
         card.columnconfigure(0, weight=1)
         card.pack(fill="both", expand=True, padx=px(1), pady=px(1))
         self._root.update_idletasks()
@@ -64,16 +64,16 @@ class DialogView:
         wide = min(room, max(px(460), needed))
         self._cover.place(relx=0.5, rely=0.42, anchor="center", width=wide)
         self._cover.lift()
-        self._cover.bind("<Escape>", lambda _: self._choose(dialog.choices[-1][0]))
-        harsh = dialog.choices[0][0] in _HARSH
-        self.buttons[-1 if harsh else 0].focus_set()
+        self._cover.bind("<Escape>", lambda _: self._choose(dialog.escape))
+        self.buttons[0].focus_set()
         self._cover.after_idle(self._grab)
 
-    def _button(self, row: ttk.Frame, place: int, choice: Choice, label: str) -> ttk.Button:
+    def _button(self, row: ttk.Frame, dialog: Dialog, place: int) -> ttk.Button:
+        choice, label = dialog.choices[place]
         look = "danger" if choice in _HARSH else "primary" if place == 0 else "default"
         button = ttk.Button(row, text=label, bootstyle=look, command=lambda: self._choose(choice))
         button.grid(row=0, column=place, padx=(0 if place == 0 else self._context.look.px(8), 0))
-        button.bind("<Escape>", lambda _: self._choose(self._last()))
+        button.bind("<Escape>", lambda _: self._choose(dialog.escape))
         for sequence, step in (("<Tab>", 1), ("<Shift-Tab>", -1), ("<Right>", 1), ("<Left>", -1)):
             button.bind(sequence, lambda _, place=place, step=step: self._move(place + step))  # type: ignore[misc]  # lambda's defaults
         return button
@@ -88,9 +88,6 @@ class DialogView:
     def _move(self, place: int) -> str:
         self.buttons[place % len(self.buttons)].focus_set()
         return "break"
-
-    def _last(self) -> Choice:
-        return self._dialog.choices[-1][0] if self._dialog is not None else Choice.STAY
 
     def _choose(self, choice: Choice) -> None:
         self._context.press(intents.AnswerDialog(choice))

@@ -29,6 +29,8 @@ def foot_of(exchange: Exchange, *, newest: bool) -> list[Piece]:
     pieces: list[Piece] = [(f"{mark}\n", ("mark",)) for mark in exchange.marks]
     if exchange.superseded:
         pieces.append(("Replaced by another answer below.\n", ("mark",)))
+    if exchange.gave_way:
+        pieces.append(("The answer above counts again.\n", ("mark",)))
     if exchange.status:
         pieces.append((f"{exchange.status}\n", ("status",)))
     if exchange.problem is not None:

@@ -1,6 +1,7 @@
 """Past conversations: search, open, new, export, delete."""
 
 import tkinter
+from collections.abc import Callable
 from datetime import datetime
 
 import ttkbootstrap as ttk
@@ -11,25 +12,37 @@ from tlfif.gui.presenters.words import how_many
 from tlfif.gui.state import WindowState
 from tlfif.gui.theme import SMALL
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.focus_ring import FocusRing
 from tlfif.gui.views.hints import Hint
+from tlfif.gui.views.room import is_scarce
 from tlfif.gui.views.wrapping import WrappingLabel
 
 
 class HistoryList(ttk.Frame):
     """Kept on this computer only. A click or Return opens one, Delete asks whether to delete it."""
 
-    def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
+    def __init__(self, parent: tkinter.Misc, context: ViewContext, *, leave: Callable[[], None] = lambda: None) -> None:
         super().__init__(parent)
         self._context = context
-        key = context.command_name
+        self._top = ttk.Frame(self)
         self.new = ttk.Button(
-            self, text="New conversation", bootstyle="primary", command=lambda: context.press(intents.NewConversation())
+            self._top,
+            text="New conversation",
+            bootstyle="primary",
+            command=lambda: context.press(intents.NewConversation()),
         )
+        self.back = ttk.Button(self._top, text="Back", bootstyle="default", command=leave)
+        self.new.grid(row=0, column=0, sticky="ew")
+        self.back.grid(row=0, column=1)
+        self.back.grid_remove()
+        self._top.columnconfigure(0, weight=1)
         self._label = ttk.Label(self, text="Search past conversations", style="Muted.Ground.TLabel")
         self.search = ttk.Entry(self, width=10)
-        self.tree = ttk.Treeview(self, show="tree", selectmode="browse", style="History.Treeview")
+        self._ring = FocusRing(self, context)
+        self.tree = ttk.Treeview(self._ring, show="tree", selectmode="browse", style="History.Treeview")
         self._bar = ttk.Scrollbar(self, orient="vertical", command=self.tree.yview, bootstyle="secondary round")
-        self.tree.configure(yscrollcommand=self._bar.set)
+        self._ring.hold(self.tree)
+        self.tree.configure(yscrollcommand=self._scrolled)
         self.note = WrappingLabel(self, style="Muted.Ground.TLabel")
         row = ttk.Frame(self)
         self.export = ttk.Button(row, text="Export…", bootstyle="default", command=self.export_chosen)
@@ -38,15 +51,23 @@ class HistoryList(ttk.Frame):
         self.delete.grid(row=0, column=1, sticky="ew")
         row.columnconfigure((0, 1), weight=1, uniform="half")
         self._row = row
-        self.new.grid(row=0, column=0, columnspan=2, sticky="ew")
+        self._top.grid(row=0, column=0, columnspan=2, sticky="ew")
         self._label.grid(row=1, column=0, columnspan=2, sticky="ew")
         self.search.grid(row=2, column=0, columnspan=2, sticky="ew")
-        self.tree.grid(row=3, column=0, sticky="nsew")
+        self._ring.grid(row=3, column=0, sticky="nsew")
         self._bar.grid(row=3, column=1, sticky="ns")
         self.note.grid(row=4, column=0, columnspan=2, sticky="ew")
         row.grid(row=5, column=0, columnspan=2, sticky="ew")
         self.rowconfigure(3, weight=1)
         self.columnconfigure(0, weight=1)
+        self._query = ""
+        self._shown: tuple[ConversationSummary, ...] = ()
+        self._current = ""
+        self._bind(context.command_name)
+        self.restyle()
+
+    def _bind(self, key: str) -> None:
+        context = self._context
         self.search.bind("<KeyRelease>", self._searched)
         self.search.bind("<Escape>", self._search_all)
         self.search.bind("<Down>", lambda _: self.tree.focus_set())
@@ -56,14 +77,10 @@ class HistoryList(ttk.Frame):
         self.tree.bind("<<TreeviewSelect>>", lambda _: self._able())
         self.tree.bind("<Configure>", lambda _: self._refit(), add="+")
         Hint(self.new, context, f"{key}+N")
+        Hint(self.back, context, f"To the conversation  ({key}+H)")
         Hint(self.search, context, f"{key}+F")
         Hint(self.export, context, f"Write the chosen conversation to a file, Markdown or JSON  ({key}+E)")
         Hint(self.delete, context, "Delete the chosen conversation for good  (Delete)")
-        self._query = ""
-        self._query = ""
-        self._shown: tuple[ConversationSummary, ...] = ()
-        self._current = ""
-        self.restyle()
 
     def restyle(self) -> None:
         """Take over the look."""
@@ -72,7 +89,8 @@ class HistoryList(ttk.Frame):
         self.note.configure(font=SMALL)
         self.search.configure(font="TlfifBody")
         self._label.grid_configure(pady=(px(10), px(2)))
-        self.tree.grid_configure(pady=(px(8), px(6)))
+        self._ring.restyle()
+        self._ring.grid_configure(pady=(px(8), px(6)))
         self._row.grid_configure(pady=(px(6), 0))
         self.delete.grid_configure(padx=(px(6), 0))
         self.tree.column("#0", width=px(205), stretch=True)
@@ -89,14 +107,25 @@ class HistoryList(ttk.Frame):
                 self.note.show("Conversations cannot be kept at the moment.", "Bad.Ground.TLabel")
             elif history.exported_to:
                 self.note.show(f"Written to {history.exported_to}", "Good.Ground.TLabel")
-            elif not history.found:
-                self.note.show("Nothing found." if history.query.strip() else "Kept on this computer only.")
             else:
-                self.note.show("Kept on this computer only.", "Muted.Ground.TLabel")
+                nothing = history.query.strip() and not history.found
+                usual = "" if is_scarce(self._context.look) else "Kept on this computer only."
+                self.note.show("Nothing found." if nothing else usual, "Muted.Ground.TLabel")
         if new.conversation.id != self._current:
             self._current = new.conversation.id
             self._mark()
         self._able()
+
+    def _scrolled(self, first: float, last: float) -> None:
+        self._bar.set(first, last)
+        (self._bar.grid if float(first) > 0 or float(last) < 1 else self._bar.grid_remove)()
+
+    def offer_back(self, offered: bool) -> None:
+        """Whether a button leads back: the list covers the conversation."""
+        if offered:
+            self.back.grid(padx=(self._context.look.px(6), 0))
+        else:
+            self.back.grid_remove()
 
     def export_chosen(self) -> None:
         """Write the chosen conversation, or else the one that is open, to a file."""

@@ -7,6 +7,7 @@ import ttkbootstrap as ttk
 from tlfif.gui.state import WindowState
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.wrapping import WrappingLabel
 
 TEXT = (
@@ -24,7 +25,9 @@ class ImagesTab(ttk.Frame):
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent)
         self._context = context
-        self._card = Card(self, context, "Images are not here yet")
+        self._page = ScrolledPage(self, context.look)
+        self._page.pack(fill="both", expand=True)
+        self._card = Card(self._page.body, context, "Images are not here yet")
         self._card.pack(fill="x")
         self._labels = [WrappingLabel(self._card.body, style="Panel.TLabel", text=text) for text in TEXT]
         self.in_use = WrappingLabel(self._card.body, style="Muted.Panel.TLabel")
@@ -35,7 +38,8 @@ class ImagesTab(ttk.Frame):
     def restyle(self) -> None:
         """Take over the look."""
         px = self._context.look.px
-        self.configure(padding=px(10))
+        self._page.restyle()
+        self._page.body.configure(padding=px(10))
         self._card.restyle()
         for label in (*self._labels, self.in_use):
             label.grid_configure(pady=(0, px(8)))

@@ -4,8 +4,9 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.theme import HEADING, STRONG
+from tlfif.gui.theme import BODY, HEADING, SMALL, SMALL_STRONG, STRONG
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.room import is_compact
 
 
 def key_table(command: str) -> list[tuple[str, str]]:
@@ -23,8 +24,8 @@ def key_table(command: str) -> list[tuple[str, str]]:
         (f"{command}+R", "Another answer, or try again"),
         (f"{command}+Shift+C", "Copy the newest answer"),
         (f"{command}+1 to {command}+5", "Chat, Cost, Machine, Images, Settings"),
-        ("Ctrl+Up, Ctrl+Down", "In the conversation: choose an answer"),
-        ("Left, Right, Enter", "In the conversation: choose what to do with it, do it"),
+        ("Ctrl+Up, Ctrl+Down", "Choose an answer above"),
+        ("Left, Right, Enter", "Choose what to do with it, do it"),
         ("F1", "This table"),
     ]
 
@@ -51,12 +52,16 @@ class KeysView:
         look, px = self._context.look, self._context.look.px
         self._focus_before = self._root.focus_get()
         self._cover = tkinter.Frame(self._root, background=look.palette.edge, takefocus=True)
-        card = ttk.Frame(self._cover, style="Panel.TFrame", padding=px(18))
+        compact = is_compact(look)
+        card = ttk.Frame(self._cover, style="Panel.TFrame", padding=px(6 if compact else 18))
         card.pack(padx=px(1), pady=px(1))
         ttk.Label(card, text="Keys", style="Panel.TLabel", font=HEADING).grid(row=0, column=0, sticky="w")
         for row, (keys, what) in enumerate(key_table(self._context.command_name), start=1):
-            ttk.Label(card, text=keys, style="Panel.TLabel", font=STRONG).grid(row=row, column=0, sticky="w")
-            ttk.Label(card, text=what, style="Panel.TLabel").grid(row=row, column=1, sticky="w", padx=(px(18), 0))
+            ttk.Label(card, text=keys, style="Panel.TLabel", font=SMALL_STRONG if compact else STRONG).grid(
+                row=row, column=0, sticky="w"
+            )
+            said = ttk.Label(card, text=what, style="Panel.TLabel", font=SMALL if compact else BODY)
+            said.grid(row=row, column=1, sticky="w", padx=(px(12), 0))
         self._cover.place(relx=0.5, rely=0.5, anchor="center")
         self._cover.lift()
         self._cover.focus_set()

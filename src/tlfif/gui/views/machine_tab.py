@@ -7,7 +7,7 @@ import ttkbootstrap as ttk
 
 from tlfif.client.wire import MachineView
 from tlfif.gui import intents
-from tlfif.gui.presenters.words import model_title
+from tlfif.gui.presenters.words import model_title, plain
 from tlfif.gui.state import MachinePanel, WindowState
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
@@ -105,7 +105,7 @@ def facts_of(view: MachineView | None) -> list[tuple[str, str]]:
     """What is known of the machine, as names and sentences."""
     if view is None:
         return [("State", "not heard of yet")]
-    reason = f": {view['reason']}" if view["reason"] else ""
+    reason = f": {plain(view['reason'])}" if view["reason"] else ""
     rows = [("State", f"{STATES.get(view['state'], view['state'])}{reason}"), ("Place", view["place"])]
     if view["model"]:
         rows.append(("Model", model_title(view["model"])))

@@ -54,19 +54,20 @@ class MonthPlot(tkinter.Canvas):
         left, right = look.width("$00.0000", SMALL) + px(16), width - px(16)
         if right - left < px(80):
             return
-        top, ground = px(14) + line, height - px(10) - line
+        name, drawn = _name(self._curve)
+        above = line if look.width(name, SMALL) <= right - left else 2 * line
+        self._text(left, above + px(6), name, "text", anchor="sw", width=right - left)
+        top, ground = px(14) + above, height - px(10) - line
         middle = top + round((ground - top) * 0.68)
-        self._spend(self._curve, (left, top, right, middle - px(6)))
+        self._spend(self._curve, (left, top, right, middle - px(6)), limited=drawn)
         self._hours(self._curve, (left, middle + line + px(4), right, ground))
         self._days(self._curve, (left, right, ground))
 
-    def _spend(self, curve: SpendCurve, box: tuple[int, int, int, int]) -> None:
+    def _spend(self, curve: SpendCurve, box: tuple[int, int, int, int], *, limited: bool) -> None:
         left, top, right, bottom = box
         px = self._context.look.px
-        highest = max(curve.forecast[1][1], curve.spent[-1][1], 0.0001)
-        limit = curve.limit_usd
-        drawn = limit is not None and limit <= FAR * highest
-        ceiling = max(highest, limit or 0.0) * 1.12 if drawn else highest * 1.12
+        limit = curve.limit_usd if limited else None
+        ceiling = max(_highest(curve), limit or 0.0) * 1.12
         days = curve.month.days
 
         def at(point: Point) -> tuple[float, float]:
@@ -89,14 +90,10 @@ class MonthPlot(tkinter.Canvas):
         self.create_line(*at(curve.forecast[0]), *at(curve.forecast[1]), fill=palette.link, width=px(2), dash=(6, 5))
         x, y = at(curve.now)
         self.create_oval(x - px(4), y - px(4), x + px(4), y + px(4), fill=palette.link, outline=palette.panel)
-        if limit is not None and drawn:
+        if limit is not None:
             y = at((0, limit))[1]
             self.create_line(left, y, right, y, fill=palette.bad, width=px(2))
             self._text(left + px(6), y + px(1), f"limit {usd_rate(limit)}", "bad", anchor="nw")
-        name = "Month to date, and the forecast to its end (dashed)"
-        if limit is not None and not drawn:
-            name += f"; the limit of {usd_rate(limit)} is far above this picture"
-        self._text(left, top - px(6), name, "text", anchor="sw", width=right - left)
 
     def _hours(self, curve: SpendCurve, box: tuple[int, int, int, int]) -> None:
         left, top, right, bottom = box
@@ -135,3 +132,15 @@ class MonthPlot(tkinter.Canvas):
     def _text(self, x: float, y: float, text: str, ink: str, *, anchor: Anchor, width: int = 0) -> None:
         colour = getattr(self._context.look.palette, ink)
         self.create_text(x, y, text=text, fill=colour, font=SMALL, anchor=anchor, width=width)
+
+
+def _highest(curve: SpendCurve) -> float:
+    return max(curve.forecast[1][1], curve.spent[-1][1], 0.0001)
+
+
+def _name(curve: SpendCurve) -> tuple[str, bool]:
+    """What the picture shows, and whether the limit has a place in it."""
+    name, limit = "Month to date, and the forecast to its end (dashed)", curve.limit_usd
+    if limit is None or limit <= FAR * _highest(curve):
+        return name, limit is not None
+    return f"{name}; the limit of {usd_rate(limit)} is far above this picture", False

@@ -6,7 +6,9 @@ import ttkbootstrap as ttk
 
 from tlfif.gui import intents
 from tlfif.gui.state import Notice, WindowState
+from tlfif.gui.theme import BODY, SMALL
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.room import is_compact
 from tlfif.gui.views.wrapping import PressRow, WrappingLabel
 
 AT_ONCE = 2
@@ -36,7 +38,8 @@ class NoticeBar(ttk.Frame):
     def _draw(self, notices: tuple[Notice, ...]) -> None:
         for card in self._cards:
             card.destroy()
-        self._cards = [self._card(notice, row) for row, notice in enumerate(notices[-AT_ONCE:])]
+        at_once = 1 if is_compact(self._context.look) else AT_ONCE
+        self._cards = [self._card(notice, row) for row, notice in enumerate(notices[-at_once:])]
         if not notices:
             self.configure(height=1)
 
@@ -45,21 +48,22 @@ class NoticeBar(ttk.Frame):
         card = ttk.Frame(self, style="Panel.TFrame", padding=(px(12), px(6)))
         edge = tkinter.Frame(card, background=context.look.palette.bad, width=px(4))
         edge.grid(row=0, column=0, rowspan=2, sticky="ns", padx=(0, px(10)))
+        compact = is_compact(context.look)  # large letters need the whole width below the buttons
         title = WrappingLabel(card, style="Bad.Panel.TLabel", text=problem.title)
         title.configure(font="TlfifStrong")
         title.grid(row=0, column=1, sticky="ew")
-        WrappingLabel(card, style="Panel.TLabel", text=f"{problem.message} {problem.advice}".strip()).grid(
-            row=1, column=1, sticky="ew"
-        )
+        said = WrappingLabel(card, style="Panel.TLabel", text=f"{problem.message} {problem.advice}".strip())
+        said.configure(font=SMALL if compact else BODY)
+        said.grid(row=1, column=1, columnspan=3 if compact else 1, sticky="ew")
         buttons = PressRow(card, style="Panel.TFrame", press=lambda press: context.press(intents.PressButton(press)))
         buttons.show(problem.presses)
-        buttons.grid(row=0, column=2, rowspan=2, padx=px(8))
+        buttons.grid(row=0, column=2, rowspan=1 if compact else 2, padx=px(8))
         ttk.Button(
             card,
             text="Dismiss",
             bootstyle="default",
             command=lambda: context.press(intents.DismissNotice(problem.code)),
-        ).grid(row=0, column=3, rowspan=2)
+        ).grid(row=0, column=3, rowspan=1 if compact else 2)
         card.columnconfigure(1, weight=1)
         card.grid(row=row, column=0, sticky="ew", pady=(0, px(4)))
         return card

@@ -10,6 +10,7 @@ from tlfif.client.cost_wire import AnswerCostView
 from tlfif.gui.presenters.words import model_title, seconds, usd
 from tlfif.gui.theme import SMALL
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.focus_ring import FocusRing
 
 _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("when", "When", "w", "00 Nov, 00:00"),
@@ -20,6 +21,9 @@ _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("real", "Cost", "e", "$0.000000"),
     ("aws", "On AWS", "e", "$0.000000 …"),
 )
+_WEIGHT = ("when", "real", "aws", "time", "model", "tokens", "status")
+"""What is left out last where there is little room."""
+ROWS = 8
 
 
 class ReceiptsTable(ttk.Frame):
@@ -29,30 +33,55 @@ class ReceiptsTable(ttk.Frame):
         super().__init__(parent)
         self._context = context
         names = [name for name, *_ in _COLUMNS]
+        self._ring = FocusRing(self, context)
         self.tree = ttk.Treeview(
-            self, columns=names, show="headings", selectmode="browse", height=8, style="Receipts.Treeview"
+            self._ring, columns=names, show="headings", selectmode="browse", height=ROWS, style="Receipts.Treeview"
         )
+        self._ring.hold(self.tree)
         self._bar = ttk.Scrollbar(self, orient="vertical", command=self.tree.yview, bootstyle="secondary round")
-        self.tree.configure(yscrollcommand=self._bar.set)
+        self.tree.configure(yscrollcommand=self._scrolled)
         for name, title, anchor, _ in _COLUMNS:
             self.tree.heading(name, text=title, anchor=anchor)
-        self.tree.grid(row=0, column=0, sticky="nsew")
+        self._ring.grid(row=0, column=0, sticky="nsew")
         self._bar.grid(row=0, column=1, sticky="ns")
         self.columnconfigure(0, weight=1)
         self._shown: tuple[AnswerCostView, ...] | None = None
+        self._widths: dict[str, int] = {}
+        self.bind("<Configure>", lambda _: self._fit(), add="+")
 
     def restyle(self) -> None:
         """Take over the look."""
         look = self._context.look
+        self._ring.restyle()
         for name, title, anchor, widest in _COLUMNS:
             width = max(look.width(widest, SMALL), look.width(title, "TlfifStrong")) + look.px(14)
-            self.tree.column(name, width=width, minwidth=look.px(50), anchor=anchor, stretch=name == "model")
+            self._widths[name] = width
+            self.tree.column(name, width=width, minwidth=look.px(50), anchor=anchor, stretch=name == "when")
+        self._fit()
+
+    def _fit(self) -> None:
+        """As many columns as have room, the most telling ones first; in the order of the table."""
+        room = self.winfo_width() - self._context.look.px(16)
+        kept: set[str] = set()
+        for name in _WEIGHT:
+            room -= self._widths.get(name, 0)
+            if room < 0 and kept:
+                break
+            kept.add(name)
+        columns = tuple(name for name, *_ in _COLUMNS if name in kept)
+        if columns != tuple(self.tree.cget("displaycolumns")):
+            self.tree.configure(displaycolumns=columns)
+
+    def _scrolled(self, first: float, last: float) -> None:
+        self._bar.set(first, last)
+        (self._bar.grid if float(first) > 0 or float(last) < 1 else self._bar.grid_remove)()
 
     def show(self, receipts: tuple[AnswerCostView, ...]) -> None:
         """These and no others."""
         if receipts == self._shown:
             return
         self._shown = receipts
+        self.tree.configure(height=max(1, min(ROWS, len(receipts))))
         self.tree.delete(*self.tree.get_children())
         for one in receipts:
             self.tree.insert("", "end", values=row_of(one))

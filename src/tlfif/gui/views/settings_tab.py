@@ -13,7 +13,9 @@ from tlfif.gui.theme import SIZES
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.model_card import ModelCard
+from tlfif.gui.views.room import is_compact
 from tlfif.gui.views.scrolling import ScrolledPage
+from tlfif.gui.views.texts import dress
 from tlfif.gui.views.wrapping import WrappingLabel
 
 _LOOKS = {"system": "As the system has it", "light": "Light", "dark": "Dark"}
@@ -23,6 +25,7 @@ _NUMBERS: dict[str, tuple[str, str, type, str]] = {
     "max_tokens": ("Longest answer", "tokens; a token is about three quarters of a word", int, "a whole number"),
     "seed": ("Seed", "empty: another answer each time", int, "a whole number, or nothing"),
 }
+NEXT_START = "Letters have the new size now. Boxes, arrows and scroll bars follow at the next start."
 
 
 class SettingsTab(ttk.Frame):
@@ -37,6 +40,7 @@ class SettingsTab(ttk.Frame):
         body = self._page.body
         self._bad: dict[str, WrappingLabel] = {}
         self._typed: dict[str, str] = {}
+        self._notes: dict[str, WrappingLabel] = {}
         self._profile = tkinter.StringVar(self)
         self._looks = tkinter.StringVar(self)
         self._where = self._choices(body, "Where it runs", "profile", _PROFILES, self._profile)
@@ -46,9 +50,12 @@ class SettingsTab(ttk.Frame):
         self._answers = Card(body, context, "Answers")
         self.entries = {name: self._number(row, name) for row, name in enumerate(_NUMBERS)}
         self._system_card(body)
-        self._cards = (self._where, self._appearance, self.model, self._answers, self._system)
+        self._past_card(body)
+        self._cards = (self._where, self._appearance, self.model, self._answers, self._system, self._past)
         body.columnconfigure((0, 1), weight=1, uniform="half")
-        for card, row, column, span in zip(self._cards, (0, 0, 1, 2, 3), (0, 1, 0, 0, 0), (1, 1, 2, 2, 2), strict=True):
+        for card, row, column, span in zip(
+            self._cards, (0, 0, 1, 2, 3, 4), (0, 1, 0, 0, 0, 0), (1, 1, 2, 2, 2, 2), strict=True
+        ):
             card.grid(row=row, column=column, columnspan=span, sticky="nsew")
         self.restyle()
 
@@ -66,22 +73,18 @@ class SettingsTab(ttk.Frame):
         for entry in self.entries.values():
             entry.configure(font="TlfifBody")
             entry.grid_configure(padx=px(10), pady=px(2))
+        below = is_compact(look)
+        for row, note in enumerate(self._notes.values()):
+            place, span = (3 * row + 1, 3) if below else (3 * row, 1)
+            note.grid(row=place, column=0 if below else 2, columnspan=span, sticky="ew")
         self.size_box.configure(font="TlfifBody")
-        self.size_box.grid_configure(padx=(px(10), 0))
+        if below:
+            self.size_box.grid(row=1, column=0, sticky="w", padx=0, pady=(px(3), 0))
+        else:
+            self.size_box.grid(row=0, column=1, sticky="w", padx=(px(10), 0), pady=0)
+        self.delete_all.grid_configure(pady=(px(6), 0))
         self._size_row.grid_configure(pady=(px(10), 0))
-        self.system.configure(
-            font="TlfifBody",
-            background=palette.field,
-            foreground=palette.text,
-            insertbackground=palette.text,
-            selectbackground=palette.select,
-            selectforeground=palette.on_select,
-            highlightthickness=px(2),
-            highlightbackground=palette.edge,
-            highlightcolor=palette.focus,
-            padx=px(8),
-            pady=px(6),
-        )
+        dress(self.system, look, ground=palette.field, edge=palette.edge, padx=px(8), pady=px(6))
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
@@ -95,6 +98,8 @@ class SettingsTab(ttk.Frame):
         self._looks.set(values.appearance)
         percent = next((name for name, points in SIZES.items() if points == values.font_size), None)
         self.size_box.set(percent or f"{values.font_size / 11 * 100:.0f} %")
+        as_opened = values.font_size == self._context.opened_points
+        self.size_note.show("" if as_opened else NEXT_START)
         problems = dict(panel.problems)
         for name, entry in self.entries.items():
             wanted = "" if getattr(values, name) is None else f"{getattr(values, name):g}"
@@ -135,21 +140,22 @@ class SettingsTab(ttk.Frame):
 
     def _size_card(self) -> None:
         row = self._size_row = ttk.Frame(self._appearance.body, style="Panel.TFrame")
-        ttk.Label(row, text="Size of everything", style="Panel.TLabel").grid(row=0, column=0)
+        ttk.Label(row, text="Size of everything", style="Panel.TLabel").grid(row=0, column=0, sticky="w")
         self.size_box = ttk.Combobox(row, values=list(SIZES), state="readonly", width=7)
-        self.size_box.grid(row=0, column=1)
         self.size_box.bind("<<ComboboxSelected>>", lambda _: self._change(font_size=SIZES[self.size_box.get()]))
         row.grid(row=9, column=0, sticky="w")
+        self.size_note = WrappingLabel(self._appearance.body, style="Muted.Panel.TLabel")
+        self.size_note.grid(row=10, column=0, sticky="ew")
 
     def _number(self, row: int, name: str) -> ttk.Entry:
         title, note, _, _ = _NUMBERS[name]
         body = self._answers.body
-        ttk.Label(body, text=title, style="Panel.TLabel").grid(row=2 * row, column=0, sticky="w")
+        ttk.Label(body, text=title, style="Panel.TLabel").grid(row=3 * row, column=0, sticky="w")
         entry = ttk.Entry(body, width=10, justify="right")
-        entry.grid(row=2 * row, column=1)
-        WrappingLabel(body, style="Muted.Panel.TLabel", text=note).grid(row=2 * row, column=2, sticky="ew")
+        entry.grid(row=3 * row, column=1, sticky="w")
+        self._notes[name] = WrappingLabel(body, style="Muted.Panel.TLabel", text=note)
         self._bad[name] = WrappingLabel(body, style="Bad.Panel.TLabel")
-        self._bad[name].grid(row=2 * row + 1, column=0, columnspan=3, sticky="ew")
+        self._bad[name].grid(row=3 * row + 2, column=0, columnspan=3, sticky="ew")
         body.columnconfigure(0, weight=0)
         body.columnconfigure(2, weight=1)
         for sequence in ("<Return>", "<FocusOut>"):
@@ -180,6 +186,18 @@ class SettingsTab(ttk.Frame):
         self._bad["system"].grid(row=2, column=0, sticky="ew")
         self.system.bind("<FocusOut>", lambda _: self._system_typed(), add="+")
         self.system.bind("<Tab>", self._on)
+
+    def _past_card(self, body: tkinter.Misc) -> None:
+        self._past = Card(body, self._context, "Past conversations")
+        note = "They are kept on this computer only. Export one first if you may want it again."
+        WrappingLabel(self._past.body, style="Muted.Panel.TLabel", text=note).grid(row=0, column=0, sticky="ew")
+        self.delete_all = ttk.Button(
+            self._past.body,
+            text="Delete all…",
+            bootstyle="default",
+            command=lambda: self._context.press(intents.DeleteAllConversations()),
+        )
+        self.delete_all.grid(row=1, column=0, sticky="w")
 
     def _system_typed(self) -> None:
         text = self.system.get("1.0", "end-1c")

@@ -10,13 +10,8 @@ from tlfif.gui.state import StopButton, TruthLine, WindowState
 from tlfif.gui.theme import HEADING, SMALL, SMALL_STRONG
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
+from tlfif.gui.views.room import is_compact, is_scarce
 from tlfif.gui.views.wrapping import PressRow, WrappingLabel
-
-COMPACT = 1.4
-"""From this scale on, room is scarce and lines are joined."""
-
-SCARCE = 400
-"""Pixels at 100 %: a lower window than this has no room for advice."""
 
 
 class TruthBar(ttk.Frame):
@@ -49,11 +44,12 @@ class TruthBar(ttk.Frame):
         self.hint = Hint(self.stop, context, "")
         Hint(self.more, context, "How to stop")
         self.columnconfigure(1, weight=1)
+        self.rowconfigure(1, weight=1)
         self._sign.grid(row=0, column=0, sticky="nw")
         self.headline.grid(row=0, column=1, sticky="ew")
-        self.presses.grid(row=0, column=3, sticky="ne")
-        side.grid(row=0, column=4, sticky="ne")
-        self.cost.grid(row=1, column=1, columnspan=4, sticky="ew")
+        self.presses.grid(row=0, column=3, rowspan=2, sticky="ne")
+        side.grid(row=0, column=4, rowspan=2, sticky="ne")
+        self.cost.grid(row=1, column=1, columnspan=2, sticky="new")
         self.advice.grid(row=2, column=1, columnspan=4, sticky="ew")
         self._side = side
         self._shown_bar = False
@@ -61,18 +57,23 @@ class TruthBar(ttk.Frame):
         self._compact = False
         self._scarce = False
         self._truth: TruthLine | None = None
-        self._more_words = Hint(self.headline, context, "")
+        self._more_words = (Hint(self.headline, context, ""), Hint(self.cost, context, ""))
         context.look.root.bind("<Configure>", self._resized, add="+")
         self.restyle()
 
     def restyle(self) -> None:
         """Take over the look."""
+        self._scarce = is_scarce(self._context.look)
         px = self._context.look.px
         palette = self._context.look.palette
-        self.configure(padding=(px(14), px(9), px(14), px(9)))
-        self._compact = self._context.look.scale > COMPACT
+        above = px(5 if self._scarce else 9)
+        self.configure(padding=(px(14), above, px(14), above))
+        self._compact = is_compact(self._context.look)
         self.headline.configure(font=SMALL_STRONG if self._compact else HEADING)
-        (self.more.grid_remove if self._compact else self.more.grid)()
+        beside = not self._compact or self._scarce  # large letters need the whole width below the buttons
+        self._side.grid_configure(rowspan=2 if beside else 1)
+        self.presses.grid_configure(rowspan=2 if beside else 1)
+        self.cost.grid_configure(columnspan=2 if beside else 4)
         self.advice.configure(font=SMALL)
         self.cost.configure(font=SMALL)
         self._sign.grid_configure(padx=(0, px(8)))
@@ -99,10 +100,9 @@ class TruthBar(ttk.Frame):
             self._kind = truth.kind
             ink = state_ink(self._context.look.palette, truth.kind)
             self._sign.configure(text=state_sign(truth.kind), foreground=ink)
-        self.headline.show(f"{truth.headline}  ·  {truth.countdown}" if truth.countdown else truth.headline)
         self._truth = truth
         self._words(truth)
-        self.presses.show(truth.presses)
+        self.presses.show(truth.presses[:1] if self._scarce else truth.presses)
         shown = truth.progress is not None
         if truth.progress is not None:
             self.bar.configure(value=round(truth.progress * 1000))
@@ -115,18 +115,23 @@ class TruthBar(ttk.Frame):
                 self.bar.grid_remove()
 
     def _words(self, truth: TruthLine) -> None:
-        joined = self._compact and not self._scarce
-        self.cost.show(f"{truth.cost} {truth.advice}" if joined else truth.cost)
+        few = self._scarce and bool(truth.brief)
+        headline = truth.brief if few else truth.headline
+        self.headline.show(f"{headline}  ·  {truth.countdown}" if truth.countdown else headline)
+        joined = self._compact and not few
+        self.cost.show(truth.brief_cost if few else f"{truth.cost} {truth.advice}" if joined else truth.cost)
         self.advice.show("" if self._compact else truth.advice)
-        self._more_words.text = truth.advice if self._scarce else ""
+        for hint in self._more_words:
+            hint.text = f"{truth.headline}. {truth.cost} {truth.advice}" if few else ""
 
     def _resized(self, _event: object) -> None:
-        """Where the window is low for its letters, the advice moves into a hint: the buttons say it, too."""
-        look = self._context.look
-        scarce = self._compact and look.root.winfo_height() < look.px(SCARCE)
-        if scarce != self._scarce and self._truth is not None:
+        """Where the window is low for its letters, few words stand here and the others in a hint."""
+        scarce = is_scarce(self._context.look)
+        if scarce != self._scarce:
             self._scarce = scarce
-            self._words(self._truth)
+            self.restyle()
+            if self._truth is not None:
+                self._line(self._truth)
 
     def _stop(self, button: StopButton) -> None:
         self.stop.configure(text=button.label)
