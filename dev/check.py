@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PROVIDER = ROOT / "tests" / "sign_in" / "provider"
 CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("format", ("-m", "ruff", "format", "--check", ".")),
     ("lint", ("-m", "ruff", "check", ".")),
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> int:
         _parser().print_help()
         return 0
     prepare_screen()
+    prepare_sign_in()
     # The tests start hundreds of processes; each would compile every module anew.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     results = []
@@ -60,18 +62,35 @@ def main(argv: list[str]) -> int:
 
 def prepare_screen() -> None:
     """The window's tests draw on a screen of their own. Installs it where that can be done without asking anybody."""
-    if sys.platform != "linux" or shutil.which("Xvfb"):
-        return
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        print("Installing Xvfb, the screen of the window's tests …", flush=True)
+    if sys.platform == "linux" and not installed("Xvfb", "xvfb", "the screen of the window's tests"):
+        print("No Xvfb here: the window's tests need it, or a screen. On Debian and Ubuntu: sudo apt install xvfb")
+
+
+def prepare_sign_in() -> None:
+    """Signing in is tested in a real browser against a real provider, which npm installs by its lock."""
+    if sys.platform == "linux" and not installed("chromium", "chromium", "the browser of the sign-in's tests"):
+        print("No Chromium here: the sign-in's tests need it. On Debian and Ubuntu: sudo apt install chromium")
+    npm, lock, mark = shutil.which("npm"), PROVIDER / "package-lock.json", PROVIDER / "node_modules" / ".lock"
+    if npm is None:
+        print("No npm here: the sign-in's tests need Node.js 20 or later with npm.")
+    elif not mark.exists() or mark.read_bytes() != lock.read_bytes():
+        print("Installing the provider of the sign-in's tests …", flush=True)
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        if subprocess.run(command, cwd=PROVIDER, check=False).returncode == 0:
+            shutil.copyfile(lock, mark)
+
+
+def installed(program: str, package: str, what: str) -> bool:
+    """Whether the program is there; where that can be done without asking anybody, it is installed first."""
+    if not shutil.which(program) and shutil.which("apt-get") and os.geteuid() == 0:
+        print(f"Installing {package}, {what} …", flush=True)
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "xvfb"]
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         if subprocess.run(install, env=environment, **quiet).returncode:
             subprocess.run(["apt-get", "update", "-qq"], **quiet)
             subprocess.run(install, env=environment, **quiet)
-    if not shutil.which("Xvfb"):
-        print("No Xvfb here: the window's tests need it, or a screen. On Debian and Ubuntu: sudo apt install xvfb")
+    return shutil.which(program) is not None
 
 
 def _parser() -> argparse.ArgumentParser:

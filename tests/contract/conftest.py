@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.aws.conftest import emulator  # noqa: F401  # a fixture, started by those who ask for it
+from tests.aws.dynamo_jobs import a_job_home
+from tests.aws.dynamo_state import open_state_table
 from tests.fakes.clock import FakeIds
+from tlfif.adapters.aws.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
@@ -42,22 +46,27 @@ async def open_sqlite(database_path: Path) -> AsyncIterator[OpenSqlite]:
         await machines.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "aws"])
 async def job_store(request: pytest.FixtureRequest, open_sqlite: OpenSqlite) -> AsyncIterator[JobStore]:
     """An empty job store."""
     if request.param == "memory":
         store: JobStore = MemoryJobStore(FakeIds())
+    elif request.param == "aws":
+        store = a_job_home(request.getfixturevalue("emulator")).open()
     else:
         store, _ = await open_sqlite()
     yield store
     await store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "aws"])
 async def machine_store(request: pytest.FixtureRequest, open_sqlite: OpenSqlite) -> AsyncIterator[MachineStore]:
     """An empty machine store."""
     if request.param == "memory":
         store: MachineStore = MemoryMachineStore(default_idle_timeout=DEFAULT_IDLE_TIMEOUT)
+    elif request.param == "aws":
+        table = open_state_table(request.getfixturevalue("emulator"))
+        store = DynamoMachineStore(table, default_idle_timeout=DEFAULT_IDLE_TIMEOUT)
     else:
         _, store = await open_sqlite()
     yield store

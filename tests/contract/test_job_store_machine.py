@@ -7,15 +7,18 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.aws.dynamo_jobs import a_job_home
+from tests.aws.emulator import Emulator, running_emulator
 from tests.builders import LEASE_SECONDS, MODEL, T0, WAIT_SECONDS, a_new_job, delta, succeeded
 from tests.fakes.clock import FakeIds
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
@@ -370,6 +373,22 @@ class SqliteMachine(JobStoreMachine):
             shutil.rmtree(self.folder)
 
 
+class AwsMachine(JobStoreMachine):
+    """The AWS adapter, whose process also dies now and then."""
+
+    emulator: ClassVar[Emulator]
+
+    def open(self) -> JobStore:
+        self.home = a_job_home(self.emulator)
+        return self.home.open()
+
+    @rule()
+    def another_process(self) -> None:
+        """All that is known lies in the table."""
+        self.run(self.store.close())
+        self.store = self.home.open()
+
+
 COMMON = settings(
     max_examples=60,
     stateful_step_count=30,
@@ -381,3 +400,19 @@ TestMemoryJobStore = MemoryMachine.TestCase
 TestMemoryJobStore.settings = COMMON
 TestSqliteJobStore = SqliteMachine.TestCase
 TestSqliteJobStore.settings = settings(COMMON, max_examples=40)
+
+
+class TestAwsJobStore(AwsMachine.TestCase):
+    """Runs :class:`AwsMachine`."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.emulating = ExitStack()
+        AwsMachine.emulator = cls.emulating.enter_context(running_emulator())
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.emulating.close()
+
+
+TestAwsJobStore.settings = settings(COMMON, max_examples=3, stateful_step_count=12)  # a step is some 10 requests

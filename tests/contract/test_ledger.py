@@ -1,6 +1,6 @@
 """The ledger: a machine has one span, telling twice or in another order changes nothing, nothing over the room."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.aws.dynamo_state import new_state_table, open_state_table
+from tests.aws.emulator import Emulator
+from tlfif.adapters.aws.dynamo_ledger import DynamoLedger
 from tlfif.adapters.memory.memory_ledger import MemoryLedger
 from tlfif.adapters.sqlite.stores import open_sqlite_ledger
 from tlfif.domain.billing_month import Month
@@ -20,15 +23,34 @@ from tlfif.ports.ledger import MOST_NOTES, Ledger
 T0 = 1_800_000_000_000
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+OpenLedger = Callable[[int], Awaitable[Ledger]]
+
+
+@pytest.fixture(params=["memory", "sqlite", "aws"])
 async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
     """An empty ledger, begun at T0."""
     if request.param == "memory":
         book: Ledger = MemoryLedger(since_ms=T0)
+    elif request.param == "aws":
+        book = DynamoLedger(open_state_table(request.getfixturevalue("emulator")), since_ms=T0)
     else:
         book = await open_sqlite_ledger(tmp_path / "l.db", since_ms=T0)
     yield book
     await book.close()
+
+
+@pytest.fixture(params=["sqlite", "aws"])
+def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLedger:
+    """Opens one and the same ledger as a new process does; it begins at the time given, if it is new."""
+    if request.param == "sqlite":
+        return lambda since_ms: open_sqlite_ledger(tmp_path / "l.db", since_ms=since_ms)
+    emulator: Emulator = request.getfixturevalue("emulator")
+    table = new_state_table(emulator)
+
+    async def open_dynamo_ledger(since_ms: int) -> Ledger:
+        return DynamoLedger(open_state_table(emulator, table), since_ms=since_ms)
+
+    return open_dynamo_ledger
 
 
 def a_span(number: int = 1, **changes: Any) -> MachineSpan:
@@ -141,35 +163,25 @@ async def test_the_newest_notes_are_kept(ledger: Ledger) -> None:
     assert (await ledger.state()).notes == tuple(f"note {number}" for number in range(2, MOST_NOTES + 2))
 
 
-async def test_everything_survives_a_restart(tmp_path: Path) -> None:
-    path = tmp_path / "l.db"
-    book = await open_sqlite_ledger(path, since_ms=T0)
+async def test_everything_survives_a_restart(open_ledger: OpenLedger) -> None:
+    book = await open_ledger(T0)
     await book.open_span(a_span())
     await book.reserve("m1", micros=7, room_micros=None)
     await book.set_budget(Budget(limit_eur=None))
     before = await book.state()
     await book.close()
-    book = await open_sqlite_ledger(path, since_ms=T0 + 999)
+    book = await open_ledger(T0 + 999)
     assert await book.state() == before
     assert await book.open_spans() == [a_span()]
     await book.close()
 
 
-steps = st.lists(
-    st.tuples(st.sampled_from(["open", "ready", "close", "correct"]), st.integers(1, 3), st.integers(-5, 20)),
-    max_size=25,
-)
+Step = tuple[str, int, int]
+a_step = st.tuples(st.sampled_from(["open", "ready", "close", "correct"]), st.integers(1, 3), st.integers(-5, 20))
 
 
-@settings(max_examples=40, deadline=None)
-@given(steps=steps)
-async def test_both_books_tell_the_same(
-    steps: list[tuple[str, int, int]], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    books: list[Ledger] = [
-        MemoryLedger(since_ms=T0),
-        await open_sqlite_ledger(tmp_path_factory.mktemp("l") / "l.db", since_ms=T0),
-    ]
+async def carry_out(steps: list[Step], books: list[Ledger]) -> list[Any]:
+    """What each book tells after the same steps; they are closed."""
     for book in books:
         for what, number, seconds in steps:
             name, at = f"m{number}", T0 + seconds * 1000
@@ -181,7 +193,23 @@ async def test_both_books_tell_the_same(
                 await book.close_span(name, at_ms=at)
             else:
                 await book.correct_span(name, real_stop_ms=at)
-    first, second = [(await book.state(), await book.spans_after(0, from_ms=0)) for book in books]
-    assert first == second
+    told = [(await book.state(), await book.spans_after(0, from_ms=0), await book.open_spans()) for book in books]
     for book in books:
         await book.close()
+    return told
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=st.lists(a_step, max_size=25))
+async def test_both_books_tell_the_same(steps: list[Step], tmp_path_factory: pytest.TempPathFactory) -> None:
+    in_file = await open_sqlite_ledger(tmp_path_factory.mktemp("l") / "l.db", since_ms=T0)
+    first, second = await carry_out(steps, [MemoryLedger(since_ms=T0), in_file])
+    assert first == second
+
+
+@settings(max_examples=6, deadline=None)
+@given(steps=st.lists(a_step, min_size=8, max_size=16))
+async def test_the_book_on_aws_tells_the_same(steps: list[Step], emulator: Emulator) -> None:
+    on_aws = DynamoLedger(open_state_table(emulator), since_ms=T0)
+    first, second = await carry_out(steps, [MemoryLedger(since_ms=T0), on_aws])
+    assert first == second

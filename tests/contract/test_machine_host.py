@@ -1,4 +1,4 @@
-"""What every machine host owes, over the fake and over real processes."""
+"""What every machine host owes, over the fake, over real processes and over EC2 in the emulator."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.aws.ec2_cloud import Ec2Cloud
+from tests.aws.emulator import Emulator
 from tests.builders import MODEL
 from tests.fakes.machine_host import FakeMachineHost, Obedience
 from tests.waiting import wait_until
@@ -43,6 +45,7 @@ class Place:
     deaf: Callable[[], LaunchSpec]
     home: Path
     hosts: list[ProcessMachineHost] = field(default_factory=list)
+    cloud: Ec2Cloud | None = None
 
     async def launch(self, spec: LaunchSpec | None = None) -> str:
         """Launch, and wait until it is far enough to behave as it will."""
@@ -60,6 +63,8 @@ class Place:
 
     def abolish(self) -> None:
         """Leave no process, and nothing of one that nobody asked after."""
+        if self.cloud is not None:
+            self.cloud.close()
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 process.kill()
@@ -100,12 +105,26 @@ def process_place(home: Path, patch: pytest.MonkeyPatch) -> Place:
     return Place(host=new(), another=new, deaf=lambda: a_spec(model="deaf"), home=home, hosts=hosts)
 
 
-@pytest.fixture(params=["fake", "processes"])
+def aws_place(home: Path, emulator: Emulator) -> Place:
+    """An instance boots nothing here: it lives as long as EC2 says so, and a deaf one shuts down only by force."""
+    cloud = Ec2Cloud(emulator)
+
+    def deaf() -> LaunchSpec:
+        cloud.all_deaf = True
+        return a_spec()
+
+    return Place(host=cloud.host(), another=cloud.host, deaf=deaf, home=home, cloud=cloud)
+
+
+@pytest.fixture(params=["fake", "processes", "aws"])
 async def place(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Place]:
     home = tmp_path / "home of Zoë"
-    found = fake_place(home) if request.param == "fake" else process_place(home, monkeypatch)
+    if request.param == "aws":
+        found = aws_place(home, request.getfixturevalue("emulator"))
+    else:
+        found = fake_place(home) if request.param == "fake" else process_place(home, monkeypatch)
     yield found
     found.abolish()
 
@@ -179,6 +198,24 @@ async def test_another_control_plane_can_end_it(place: Place) -> None:
     await other.terminate(handle, force=True)
     await place.gone(handle)
     assert not await other.alive(handle)
+
+
+async def test_what_a_host_tells_of_a_machines_time_is_in_order(place: Place) -> None:
+    """A host that keeps no record says nothing at all, never half of it."""
+    assert await place.host.lifetime("999999:1.000") is None
+    handle = await place.launch()
+    before = await place.host.lifetime(handle)
+    await place.host.terminate(handle, force=True)
+    await place.gone(handle)
+    after = await place.host.lifetime(handle)
+    assert (before is None) == (after is None)
+    if before is None or after is None:
+        assert place.cloud is None, "EC2 keeps one"
+        return
+    assert before.ended_at is None
+    assert before.began_at == after.began_at is not None
+    assert after.ended_at is not None
+    assert after.ended_at >= int(after.began_at)  # the end is told in whole seconds
 
 
 async def test_a_number_that_was_given_out_again_is_not_the_machine(processes: Place) -> None:

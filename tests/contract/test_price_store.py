@@ -1,6 +1,6 @@
 """The price store: prices only ever come in addition, one exchange rate, and nothing is lost at a restart."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.aws.dynamo_state import new_state_table, open_state_table
+from tests.aws.emulator import Emulator
+from tlfif.adapters.aws.dynamo_price_store import DynamoPriceStore
 from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.adapters.sqlite.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
@@ -37,12 +40,34 @@ async def open_sqlite(path: Path) -> SqlitePriceStore:
     return SqlitePriceStore(await Database.open(path))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+OpenStore = Callable[[], Awaitable[PriceStore]]
+
+
+@pytest.fixture(params=["memory", "sqlite", "aws"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[PriceStore]:
     """An empty price store."""
-    empty: PriceStore = MemoryPriceStore() if request.param == "memory" else await open_sqlite(tmp_path / "p.db")
+    if request.param == "memory":
+        empty: PriceStore = MemoryPriceStore()
+    elif request.param == "aws":
+        empty = DynamoPriceStore(open_state_table(request.getfixturevalue("emulator")))
+    else:
+        empty = await open_sqlite(tmp_path / "p.db")
     yield empty
     await empty.close()
+
+
+@pytest.fixture(params=["sqlite", "aws"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
+    """Opens one and the same price store as a new process does."""
+    if request.param == "sqlite":
+        return lambda: open_sqlite(tmp_path / "p.db")
+    emulator: Emulator = request.getfixturevalue("emulator")
+    table = new_state_table(emulator)
+
+    async def open_dynamo() -> PriceStore:
+        return DynamoPriceStore(open_state_table(emulator, table))
+
+    return open_dynamo
 
 
 async def test_a_new_store_is_empty(store: PriceStore) -> None:
@@ -90,13 +115,12 @@ async def test_closing_twice_is_closing_once(store: PriceStore) -> None:
     await store.close()
 
 
-async def test_everything_survives_a_restart(tmp_path: Path) -> None:
-    path = tmp_path / "p.db"
-    first = await open_sqlite(path)
+async def test_everything_survives_a_restart(open_store: OpenStore) -> None:
+    first = await open_store()
     await first.add([DISK, GPU])
     await first.set_exchange_rate(RATE)
     await first.close()
-    second = await open_sqlite(path)
+    second = await open_store()
     assert await second.prices() == [DISK, GPU]
     assert await second.exchange_rate() == RATE
     await second.close()
@@ -121,12 +145,24 @@ some_price = st.builds(
 )
 
 
+some_batches = st.lists(st.lists(some_price, max_size=6), max_size=4)
+
+
 @settings(max_examples=30, deadline=None)
-@given(batches=st.lists(st.lists(some_price, max_size=6), max_size=4))
+@given(batches=some_batches)
 async def test_both_stores_and_the_book_tell_the_same(
     batches: list[list[Price]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    stores: list[PriceStore] = [MemoryPriceStore(), await open_sqlite(tmp_path_factory.mktemp("p") / "p.db")]
+    await tell_the_same(batches, [MemoryPriceStore(), await open_sqlite(tmp_path_factory.mktemp("p") / "p.db")])
+
+
+@settings(max_examples=10, deadline=None)
+@given(batches=some_batches)
+async def test_the_store_on_aws_and_the_book_tell_the_same(batches: list[list[Price]], emulator: Emulator) -> None:
+    await tell_the_same(batches, [MemoryPriceStore(), DynamoPriceStore(open_state_table(emulator))])
+
+
+async def tell_the_same(batches: list[list[Price]], stores: list[PriceStore]) -> None:
     book = PriceBook()
     for batch in batches:
         book = book.with_prices(batch)

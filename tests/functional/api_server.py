@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import httpx2
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.fakes.clock import FakeIds
 from tlfif.adapters.local.file_model_store import FileModelStore
@@ -22,9 +23,11 @@ from tlfif.adapters.memory.memory_ledger import MemoryLedger
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.api.app import create_app
+from tlfif.api.caller import set_user
 from tlfif.api.embedded_server import bind
 from tlfif.api.gate import Gate
 from tlfif.api.routes.server import ServerFacts
+from tlfif.application.control_machine import LocalControl
 from tlfif.application.pricing import Pricing
 from tlfif.application.reconcile import Reconciler
 from tlfif.application.refresh_prices import ExchangeResult, RefreshReport
@@ -70,6 +73,9 @@ class PaperHost(MachineHost):
 
     async def alive(self, handle: str) -> bool:
         return handle in self.machines
+
+    async def lifetime(self, handle: str) -> None:
+        return None
 
     async def terminate(self, handle: str, *, force: bool) -> None:
         self.machines.pop(handle, None)
@@ -171,6 +177,7 @@ def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Con
         image=IMAGE,
         place="the test",
         reconciler=reconciler,
+        control=LocalControl(reconciler=reconciler),
         money=money,
         close=close,
     )
@@ -193,6 +200,7 @@ class ApiServer:
     """A running server and what stands behind it. Start with :meth:`start`, end with :meth:`stop`."""
 
     container: Container
+    user_header: str = ""
     stop_asked: list[str] = field(default_factory=list)
 
     def start(self) -> None:
@@ -204,7 +212,7 @@ class ApiServer:
         )
         self.requests = 0
         gate = Gate(
-            create_app(self.container, facts),
+            self._named(create_app(self.container, facts)),
             token=TOKEN,
             hosts=frozenset({f"127.0.0.1:{self.port}", f"localhost:{self.port}"}),
             on_request=self._count,
@@ -216,6 +224,16 @@ class ApiServer:
         self._thread = threading.Thread(target=self._serve, args=(bound,), daemon=True)
         self._thread.start()
         assert self._server.listening.wait(10)
+
+    def _named(self, app: ASGIApp) -> ASGIApp:
+        """The app behind a gate that knows users, where ``user_header`` says how a test names them."""
+
+        async def named(scope: Scope, receive: Receive, send: Send) -> None:
+            if self.user_header:
+                set_user(scope, dict(scope["headers"]).get(self.user_header.encode(), b"").decode())
+            await app(scope, receive, send)
+
+        return named
 
     def stop(self) -> None:
         self.run(self.container.close())

@@ -1,7 +1,9 @@
 """Running servers for the tests of the API."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -20,12 +22,13 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def start_api(tmp_path: Path) -> Iterator[Callable[[JobPolicy | None], ApiServer]]:
-    """Servers of a test's own, with its own policy."""
+def start_api(tmp_path: Path) -> Iterator[Callable[..., ApiServer]]:
+    """Servers of a test's own, with its own policy and whatever else differs in their container."""
     started: list[ApiServer] = []
 
-    def start(job_policy: JobPolicy | None = None) -> ApiServer:
-        server = ApiServer(build_container(tmp_path / str(len(started)), job_policy=job_policy))
+    def start(job_policy: JobPolicy | None = None, **changed: Any) -> ApiServer:
+        container = build_container(tmp_path / str(len(started)), job_policy=job_policy)
+        server = ApiServer(replace(container, **changed))
         server.start()
         started.append(server)
         return server

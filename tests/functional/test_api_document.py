@@ -33,6 +33,8 @@ OPERATIONS = {
     ("post", "/v1/budget/release"): "release_budget",
     ("post", "/v1/infer"): "submit_job",
     ("get", "/v1/jobs"): "list_jobs",
+    ("delete", "/v1/jobs"): "delete_jobs",
+    ("delete", "/v1/jobs/{job_id}"): "delete_job",
     ("get", "/v1/jobs/{job_id}"): "get_job",
     ("get", "/v1/jobs/{job_id}/events"): "follow_job",
     ("post", "/v1/jobs/{job_id}/cancel"): "cancel_job",

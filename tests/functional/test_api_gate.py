@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from tests.functional.api_server import TOKEN, ApiServer, assert_problem
-from tlfif.api.gate import MAX_BODY_BYTES
+from tlfif.api.request_body import MAX_BODY_BYTES
 
 BEARER = f"Authorization: Bearer {TOKEN}"
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -187,3 +188,26 @@ def test_the_models_in_openais_words(http: httpx2.Client) -> None:
     assert found["object"] == "list"
     assert found["data"] == [{"id": READY_MODEL, "object": "model", "created": 0, "owned_by": "tlfif"}]
     assert [m["name"] for m in found["models"]] == ["tinyllama", READY_MODEL]
+
+
+def test_a_host_that_gives_up_long_requests_says_where_the_answer_will_be(start_api: Callable[..., ApiServer]) -> None:
+    api = start_api(streams=False, longest_wait_seconds=0.2)
+    body = {**ASK, "model": READY_MODEL}
+    with api.client() as http:
+        problem = assert_problem(http.post(CHAT, json=body), 503, "answer_pending")
+        assert http.get(f"/v1/jobs/{problem['job_id']}").json()["status"] == "queued"
+        streamed = http.post(CHAT, json={**body, "stream": True}).text
+        assert '"answer_pending"' in streamed
+        assert "[DONE]" not in streamed
+
+
+def test_a_host_that_cannot_stream_answers_with_json(start_api: Callable[..., ApiServer]) -> None:
+    api = start_api(streams=False, longest_wait_seconds=0.2)
+    wanted = {"Accept": "text/event-stream"}
+    with api.client() as http:
+        accepted = http.post("/v1/infer", json={"prompt": "Hi", "model": READY_MODEL}, headers=wanted)
+        assert (accepted.status_code, accepted.headers["content-type"]) == (202, "application/json")
+        path = f"/v1/jobs/{accepted.json()['job_id']}/events"
+        assert [e["kind"] for e in http.get(path, headers=wanted).json()["events"]] == ["queued"]
+        waited = http.get(path, params={"after": 1, "wait": 30})
+        assert (waited.json()["events"], waited.json()["last_seq"]) == ([], 1)

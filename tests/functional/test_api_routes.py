@@ -61,6 +61,51 @@ def test_jobs_are_listed_newest_first_and_in_pages(start_api: Start) -> None:
         assert http.get("/v1/jobs", params={"limit": 1}).json()["jobs"][0]["job_id"] == newer
 
 
+def test_an_ended_job_is_forgotten_at_once(start_api: Start) -> None:
+    api = start_api()
+    ended, other, waiting = api.submit("secret"), api.submit("other"), api.submit("waits")
+    with api.client() as http:
+        for job_id in (ended, other):
+            http.post(f"/v1/jobs/{job_id}/cancel")
+        assert http.delete(f"/v1/jobs/{ended}").json() == {"deleted": 1, "more": False}
+        for answer in (
+            http.get(f"/v1/jobs/{ended}"),
+            http.get(f"/v1/jobs/{ended}/events"),
+            http.delete(f"/v1/jobs/{ended}"),
+        ):
+            assert_problem(answer, 404, "job_not_found")
+        assert_problem(http.delete(f"/v1/jobs/{waiting}"), 409, "job_not_ended")
+        assert http.delete("/v1/jobs").json() == {"deleted": 1, "more": False}
+        assert [job["job_id"] for job in http.get("/v1/jobs").json()["jobs"]] == [waiting]
+
+
+def test_a_job_belongs_to_its_user(start_api: Start) -> None:
+    api = start_api()
+    users = {"anna": api.client(headers={"X-User": "anna"}), "ben": api.client(headers={"X-User": "ben"})}
+    api.user_header = "x-user"
+    anna, ben = users["anna"], users["ben"]
+    body = {"prompt": "Hello", "model": READY_MODEL}
+    made = anna.post("/v1/infer", json=body, headers={"Idempotency-Key": "k"}).json()["job_id"]
+    again = anna.post("/v1/infer", json=body, headers={"Idempotency-Key": "k"}).json()
+    assert (again["job_id"], again["created"]) == (made, False)
+    his = ben.post("/v1/infer", json={**body, "prompt": "Other"}, headers={"Idempotency-Key": "k"}).json()["job_id"]
+    for answer in (
+        ben.get(f"/v1/jobs/{made}"),
+        ben.get(f"/v1/jobs/{made}/events"),
+        ben.get(f"/v1/jobs/{made}/events", headers={"Accept": "text/event-stream"}),
+        ben.post(f"/v1/jobs/{made}/cancel"),
+        ben.delete(f"/v1/jobs/{made}"),
+    ):
+        assert_problem(answer, 404, "job_not_found")
+    assert [job["job_id"] for job in ben.get("/v1/jobs").json()["jobs"]] == [his]
+    assert [job["job_id"] for job in anna.get("/v1/jobs").json()["jobs"]] == [made]
+    anna.post(f"/v1/jobs/{made}/cancel")
+    assert ben.delete("/v1/jobs").json()["deleted"] == 0
+    assert anna.get(f"/v1/jobs/{made}").json()["status"] == "cancelled"
+    for client in users.values():
+        client.close()
+
+
 def test_cancelling_twice_is_the_same_as_once(api: ApiServer, http: httpx2.Client) -> None:
     job_id = api.submit()
     first, second = (http.post(f"/v1/jobs/{job_id}/cancel").json() for _ in range(2))

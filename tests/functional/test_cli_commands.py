@@ -141,6 +141,16 @@ def test_json_and_standard_input_and_a_seed(desk: Desk) -> None:
     assert shown["messages"][-1]["content"] == "Grüß dich!"
 
 
+def test_an_answer_is_deleted_for_good(desk: Desk) -> None:
+    asked = desk.object("ask", "Name a fruit.", "--model", "smollm2", "--max-tokens", "2")
+    done = desk.run("jobs", "delete", asked["job_id"])
+    assert (done.returncode, "gone for good" in done.stdout) == (0, True)
+    assert desk.run("jobs", "show", asked["job_id"]).returncode == 2
+    assert desk.run("jobs", "delete", asked["job_id"]).returncode == 2
+    done = desk.run("jobs", "delete", "--all")
+    assert (done.returncode, "--all --yes" in done.stderr) == (2, True)
+
+
 def test_what_it_costs_is_told_in_both_truths(desk: Desk, tmp_path: Path) -> None:
     asked = desk.object("ask", "Name a colour.", "--model", "smollm2", "--max-tokens", "4")
     share = asked["receipt"]["as_if_aws"]

@@ -16,7 +16,7 @@ from tlfif.cli.arguments import Parser
 from tlfif.cli.console import OutputLostError
 from tlfif.client.local_server import LocalServer
 from tlfif.client.wire import NO_MACHINE, JobView, MachineHistory, MachineView, PastMachineView, StopMode, StopResult
-from tlfif.domain.errors import MachineError, TlfifError
+from tlfif.domain.errors import InvalidInputError, MachineError, TlfifError
 
 
 class Client(FakeClient):
@@ -61,6 +61,10 @@ class Client(FakeClient):
     async def cancel(self, job_id: str) -> JobView:
         self.calls.append(("cancel", job_id))
         return await self.job(job_id)
+
+    async def delete_jobs(self) -> int:
+        self.calls.append("delete all")
+        return 7
 
     async def verify(self, name: str) -> Any:
         self.calls.append(("verify", name))
@@ -280,3 +284,13 @@ def test_it_says_why_no_window_opens(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "tlfif ask" in capsys.readouterr().out
     assert main.main(["gui"]) == 5
     assert "There is no screen here." in capsys.readouterr().err
+
+
+def test_everything_is_deleted_only_when_said_twice(command: Callable[..., tuple[int, FakeDesk]]) -> None:
+    client = Client("off")
+    with pytest.raises(InvalidInputError, match="--all --yes"):
+        command(jobs, client, "delete", "--all")
+    assert client.calls == []
+    status, desk = command(jobs, client, "delete", "--all", "--yes")
+    assert (status, client.calls) == (0, ["delete all"])
+    assert "Deleted 7 prompts with their answers, for good." in desk.out.getvalue()

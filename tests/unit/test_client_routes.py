@@ -21,6 +21,7 @@ CALLS: dict[str, tuple[Call, tuple[str, str], dict[str, Any]]] = {
     "job": (lambda c: c.job("job_1"), ("GET", "/v1/jobs/{job_id}"), {}),
     "jobs": (lambda c: c.jobs(limit=5), ("GET", "/v1/jobs"), {"params": {"limit": 5}}),
     "cancel": (lambda c: c.cancel("job_1"), ("POST", "/v1/jobs/{job_id}/cancel"), {}),
+    "delete": (lambda c: c.delete_job("job_1"), ("DELETE", "/v1/jobs/{job_id}"), {}),
     "machine": (lambda c: c.machine(), ("GET", "/v1/machine"), {}),
     "history": (lambda c: c.machine_history(limit=3), ("GET", "/v1/machine/history"), {"params": {"limit": 3}}),
     "start": (lambda c: c.start_machine(), ("POST", "/v1/machine/start"), {"body": {"model": None}}),

@@ -29,6 +29,7 @@ PAIRS = [
     (wire.JobView, schemas.JobView),
     (wire.Accepted, schemas.Accepted),
     (wire.JobList, schemas.JobList),
+    (wire.DeletedJobs, schemas.DeletedJobs),
     (wire.StopResult, schemas.StopResultView),
     (wire.ModelView, schemas.ModelView),
     (wire.ServerView, schemas.ServerView),

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tlfif.api.gate import MAX_BODY_BYTES, Gate
+from tlfif.api.gate import Gate
+from tlfif.api.request_body import MAX_BODY_BYTES
 
 TOKEN = "t" * 40
 HOST = (b"host", b"127.0.0.1:80")

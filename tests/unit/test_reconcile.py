@@ -494,3 +494,16 @@ class TestAHostThatIsFarAway:
         world.host.lifetimes[young] = Lifetime(began_at=now - ORPHAN_AGE_SECONDS + 1)
         world.host.lifetimes[old] = Lifetime(began_at=now - ORPHAN_AGE_SECONDS - 1)
         assert await world.router.sweep_orphans() == [old]
+
+    async def test_a_second_machine_of_the_same_record_is_ended(self) -> None:
+        world = World()
+        record = await world.ready()
+        first = world.host.machines[0]
+        double = replace(first, handle="double:0.000", spec=first.spec)
+        world.host.machines.append(double)
+        now = world.clock.now()
+        for one in (first, double):
+            world.host.lifetimes[one.handle] = Lifetime(began_at=now)
+        await world.router.sweep_orphans()
+        assert await world.router.sweep_orphans() == [double.handle]
+        assert (await world.active()).handle == record.handle == first.handle

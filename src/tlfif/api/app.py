@@ -15,8 +15,11 @@ from tlfif.api.routes.server import ServerFacts, server_routes
 from tlfif.bootstrap.container import Container
 
 
-def create_app(container: Container, facts: ServerFacts) -> FastAPI:
-    """All routes, all errors as problems. Who may call is the gate's business (``api.gate``)."""
+def create_app(container: Container, facts: ServerFacts | None) -> FastAPI:
+    """All routes, all errors as problems. Who may call is the gate's business (``api.gate``, ``api.signed_in_gate``).
+
+    ``facts`` None: there is no server process, as on AWS.
+    """
     app = FastAPI(
         title="TL-FIF",
         version=__version__,

@@ -4,10 +4,11 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
+from tlfif.api.caller import user_of
 from tlfif.api.event_stream import SSE
 from tlfif.api.routes.infer import Key, submit
 from tlfif.api.schemas import MaxTokens, Messages, Seed, Strict, Temperature, examples, value_range
@@ -15,7 +16,7 @@ from tlfif.api.strict_route import StrictRoute
 from tlfif.application.read_job import follow, read_answer
 from tlfif.application.submit_job import Submission
 from tlfif.bootstrap.container import Container
-from tlfif.domain.errors import ConflictError, InvalidInputError, TlfifError
+from tlfif.domain.errors import ConflictError, InvalidInputError, TlfifError, UnavailableError
 from tlfif.domain.events import Event, EventKind
 from tlfif.domain.jobs import Job, Message
 
@@ -89,8 +90,11 @@ def openai_routes(container: Container) -> APIRouter:
         responses={200: {"content": {SSE: {"schema": {"type": "string"}}}}},
         operation_id="create_chat_completion",
     )
-    async def chat(body: ChatRequest, idempotency_key: Key = None) -> Response | ChatCompletion:
-        """Answer a conversation. A caller that leaves does not cancel the job; cancel it under ``/v1/jobs``."""
+    async def chat(request: Request, body: ChatRequest, idempotency_key: Key = None) -> Response | ChatCompletion:
+        """Answer a conversation. A caller that leaves does not cancel the job; cancel it under ``/v1/jobs``.
+
+        Where the host gives up long requests, one that takes longer ends with ``answer_pending`` and the job's id.
+        """
         if body.n != 1:
             raise InvalidInputError("n must be 1: one answer per request.", code="n_out_of_range")
         asked = Submission(
@@ -100,8 +104,10 @@ def openai_routes(container: Container) -> APIRouter:
             temperature=body.temperature,
             seed=body.seed,
             idempotency_key=idempotency_key,
+            owner=user_of(request),
         )
         result = await submit(container, asked)
+        await container.control.nudge()
         if body.stream:
             usage = body.stream_options is not None and body.stream_options.include_usage
             chunks = _chunks(container, result.job, usage=usage)
@@ -127,9 +133,24 @@ def _fault(event: Event) -> TlfifError:
     return ConflictError(message, code=str(event.data.get("error_code") or f"job_{event.kind}"))
 
 
+async def _followed(container: Container, job: Job) -> AsyncIterator[list[Event]]:
+    """The job's events, for as long as this host keeps a request open. Raises UnavailableError ``answer_pending``."""
+    clock, patience = container.clock, container.longest_wait_seconds
+    until = clock.monotonic() + patience
+    beat = min(BEAT_SECONDS, patience / 4)
+    async for batch in follow(job.id, after=0, jobs=container.jobs, beat_seconds=beat):
+        yield batch
+        if clock.monotonic() > until and not (batch and batch[-1].kind.is_terminal):
+            raise UnavailableError(
+                f"The answer is not there yet; it goes on. Read it later under /v1/jobs/{job.id}.",
+                code="answer_pending",
+                details={"job_id": job.id},
+            )
+
+
 async def _whole(container: Container, job: Job) -> ChatCompletion:
     last: Event | None = None
-    async for batch in follow(job.id, after=0, jobs=container.jobs, beat_seconds=BEAT_SECONDS):
+    async for batch in _followed(container, job):
         last = batch[-1] if batch else last
     if last is None or last.kind is not EventKind.SUCCEEDED:
         raise _fault(last) if last is not None else ConflictError("The job has no end.", code="job_lost")
@@ -145,6 +166,18 @@ async def _whole(container: Container, job: Job) -> ChatCompletion:
 
 
 async def _chunks(container: Container, job: Job, *, usage: bool) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in _pieces(container, job, usage=usage):
+            yield chunk
+    except UnavailableError as late:
+        yield _error_chunk(late)
+
+
+def _error_chunk(error: TlfifError) -> bytes:
+    return b"data: " + json.dumps({"error": {"code": error.code, "message": error.message}}).encode() + b"\n\n"
+
+
+async def _pieces(container: Container, job: Job, *, usage: bool) -> AsyncIterator[bytes]:
     head = {
         "id": job.id,
         "object": "chat.completion.chunk",
@@ -158,7 +191,7 @@ async def _chunks(container: Container, job: Job, *, usage: bool) -> AsyncIterat
 
     yield chunk({"role": "assistant"})
     sent = False
-    async for batch in follow(job.id, after=0, jobs=container.jobs, beat_seconds=BEAT_SECONDS):
+    async for batch in _followed(container, job):
         if not batch:
             yield b": alive\n\n"
         for event in batch:
@@ -170,9 +203,7 @@ async def _chunks(container: Container, job: Job, *, usage: bool) -> AsyncIterat
                 yield b'data: {"error": {"code": "started_over", "message": "The answer starts over; ask again."}}\n\n'
                 return
             elif event.kind.is_terminal and event.kind is not EventKind.SUCCEEDED:
-                fault = _fault(event)
-                error = {"error": {"code": fault.code, "message": fault.message}}
-                yield b"data: " + json.dumps(error).encode() + b"\n\n"
+                yield _error_chunk(_fault(event))
                 return
             elif event.kind.is_terminal:
                 yield chunk({}, _receipt(event).get("finish_reason") or "stop")

@@ -242,6 +242,13 @@ class JobList(BaseModel):
     next_cursor: str | None
 
 
+class DeletedJobs(BaseModel):
+    """How many were forgotten; with ``more``, ask again for the rest."""
+
+    deleted: int
+    more: bool
+
+
 class EventView(BaseModel):
     """One event of a job's log."""
 

@@ -234,7 +234,9 @@ class BudgetGate:
         timings = await self.machines.phase_timings(model=model, image=self.image, limit=HISTORY_STARTS)
         return rules.start_reservation(
             tariff.hourly(book, at_ms=now_ms),
-            boot_seconds=estimate_ready_seconds(phase=None, elapsed=0.0, history=timings),
+            boot_seconds=estimate_ready_seconds(
+                phase=None, elapsed=0.0, history=timings, expected=self.machine_policy.expected_phase_seconds
+            ),
             idle_seconds=situation.idle_timeout_seconds or self.machine_policy.idle_timeout_seconds,
             answer_seconds=await self._longest_answer_seconds(),
             once_micros=tariff.once(book, at_ms=now_ms),

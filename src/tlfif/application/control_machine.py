@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from tlfif.application.budget_gate import BudgetGate
 from tlfif.application.launch_machine import launch_machine
+from tlfif.application.reconcile import Reconciler
 from tlfif.domain import limits
 from tlfif.domain.errors import ConflictError, MachineError
 from tlfif.domain.jobs import JobStatus
 from tlfif.domain.policy import MachinePolicy
 from tlfif.ports.clock import Clock, Ids
+from tlfif.ports.control import Control, StopResult
 from tlfif.ports.job_store import JobStore
 from tlfif.ports.machine import MachineHost
 from tlfif.ports.machine_store import MachineStore
@@ -21,12 +23,37 @@ STOPPED_BY_PERSON = "stopped by you"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopResult:
-    """What became of the jobs. ``was_running`` False: there was no machine to stop."""
+class LocalControl(Control):
+    """Where the router's hands are in the same process."""
 
-    was_running: bool
-    cancelled: tuple[str, ...] = ()
-    requeued: tuple[str, ...] = ()
+    reconciler: Reconciler
+
+    async def start(self, model: str | None) -> bool:
+        """See the port."""
+        hands = self.reconciler
+        return await start_machine(
+            model,
+            image=hands.image,
+            machines=hands.machines,
+            models=hands.models,
+            host=hands.host,
+            policy=hands.machine_policy,
+            clock=hands.clock,
+            ids=hands.ids,
+            budget=hands.budget,
+        )
+
+    async def stop(self, *, requeue: bool) -> StopResult:
+        """See the port."""
+        hands = self.reconciler
+        result = await stop_machine(
+            requeue=requeue, jobs=hands.jobs, machines=hands.machines, host=hands.host, clock=hands.clock
+        )
+        await hands.tick_running(launch=False)
+        return result
+
+    async def nudge(self) -> None:
+        """See the port; the store wakes a router beside it."""
 
 
 async def start_machine(

@@ -43,6 +43,7 @@ async def describe_machine(
     state = record.state if record is not None else MachineState.OFF
     now = clock.now()
     eta, idle_left = None, None
+    expected = policy.expected_phase_seconds
     if open_record is not None and state is MachineState.READY:
         eta = 0.0
         if not counts.running:
@@ -51,11 +52,11 @@ async def describe_machine(
     elif open_record is not None and state in STARTING:
         history = await machines.phase_timings(model=open_record.model, image=image, limit=HISTORY_STARTS)
         elapsed = max(0.0, now - (open_record.phase_started_at or now))
-        eta = estimate_ready_seconds(phase=open_record.phase, elapsed=elapsed, history=history)
+        eta = estimate_ready_seconds(phase=open_record.phase, elapsed=elapsed, history=history, expected=expected)
     elif open_record is None and not held:
         model = counts.oldest_queued_model or (await models.resolve(None)).name
         history = await machines.phase_timings(model=model, image=image, limit=HISTORY_STARTS)
-        eta = estimate_ready_seconds(phase=None, elapsed=0.0, history=history)
+        eta = estimate_ready_seconds(phase=None, elapsed=0.0, history=history, expected=expected)
     return MachineStatus(
         state=state,
         reason=record.reason if record is not None else "not started yet",

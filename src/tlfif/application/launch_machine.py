@@ -9,7 +9,14 @@ from tlfif.ports.machine import LaunchSpec, MachineHost
 from tlfif.ports.machine_store import MachineStore
 from tlfif.ports.model_store import ModelFile, ModelStore
 
-END_STATES = {"no_capacity": MachineState.NO_CAPACITY, "no_quota": MachineState.NO_QUOTA}
+END_STATES = {
+    "no_capacity": MachineState.NO_CAPACITY,
+    "no_quota": MachineState.NO_QUOTA,
+    "account_plan": MachineState.NO_QUOTA,
+    "account_pending": MachineState.NO_QUOTA,
+}
+"""How a record is closed by the code of the refusal; any other code is a failed start. What only people can change,
+such as the account's plan, is treated as a quota: asked for again after a long pause, while the prompts wait."""
 
 
 async def launch_machine(

@@ -4,11 +4,20 @@ from collections.abc import AsyncIterator
 
 from tlfif.domain.events import Event, EventKind, answer_text
 from tlfif.domain.jobs import Job
+from tlfif.domain.refusals import no_such_job
 from tlfif.ports.clock import Clock
 from tlfif.ports.job_store import JobStore
 
 READ_LIMIT = 1000
 """Events per read: bounds memory, and 1,000 batches of 50 ms are 50 seconds of answer."""
+
+
+async def owned_job(job_id: str, *, owner: str, jobs: JobStore) -> Job:
+    """The job, if it is ``owner``'s. Raises NotFoundError, for another's as for one that is not there."""
+    job = await jobs.get(job_id)
+    if job.owner != owner:
+        raise no_such_job(job_id)
+    return job
 
 
 async def read_answer(job_id: str, *, jobs: JobStore) -> str:

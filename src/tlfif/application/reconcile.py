@@ -14,7 +14,7 @@ from tlfif.domain.policy import JobPolicy, MachinePolicy
 from tlfif.domain.scaling import Action, ActionKind, Observation, decide
 from tlfif.ports.clock import Clock, Ids
 from tlfif.ports.job_store import JobStore
-from tlfif.ports.machine import MachineHost
+from tlfif.ports.machine import MachineHost, ObservedMachine
 from tlfif.ports.machine_store import MachineStore
 from tlfif.ports.model_store import ModelStore
 
@@ -216,7 +216,7 @@ class Reconciler:
         Raises MachineError where the host does not say what there is."""
         record = await self.machines.active()
         known = record.id if record is not None else None
-        strays = [m for m in await self.host.find_all() if m.machine_id is None or m.machine_id != known]
+        strays = [m for m in await self.host.find_all() if m.machine_id != known or _is_double(m, record)]
         found = {m.handle for m in strays}
         since = self.clock.now() - ORPHAN_AGE_SECONDS
         old = {m.handle for m in strays if m.began_at is not None and m.began_at < since}
@@ -229,3 +229,10 @@ class Reconciler:
             await self.terminate(handle, force=True)
         self.suspects = found - guilty
         return sorted(guilty)
+
+
+def _is_double(found: ObservedMachine, record: MachineRecord | None) -> bool:
+    """A second machine under the open record's id: two launchers at once, and one answer was lost. Only a host that
+    keeps times gives handles that never change."""
+    committed = record is not None and record.handle is not None and found.handle != record.handle
+    return committed and found.began_at is not None

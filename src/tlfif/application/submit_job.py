@@ -25,6 +25,7 @@ class Submission:
     seed: int | None = None
     idle_timeout_minutes: float | None = None
     idempotency_key: str | None = None
+    owner: str = ""
 
 
 async def submit_job(
@@ -52,8 +53,10 @@ async def submit_job(
     job = NewJob(
         id=ids.new_id("job"),
         request=request,
-        idempotency_key=key,
+        # Two people may choose the same key.
+        idempotency_key=f"{asked.owner}/{key}" if key is not None and asked.owner else key,
         expires_at=now + policy.wait_limit_seconds,
+        owner=asked.owner,
     )
     try:
         result = await jobs.submit(job, now=now, max_queued=room)

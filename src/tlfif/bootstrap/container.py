@@ -12,6 +12,7 @@ from tlfif.application.refresh_prices import RefreshReport
 from tlfif.domain.policy import JobPolicy, MachinePolicy
 from tlfif.domain.tariff import Tariff
 from tlfif.ports.clock import Clock, Ids
+from tlfif.ports.control import Control
 from tlfif.ports.job_store import JobStore
 from tlfif.ports.ledger import Ledger
 from tlfif.ports.machine import MachineHost
@@ -39,7 +40,8 @@ class Money:
 class Container:
     """Everything the API and the router use; built in one place, passed explicitly, without behaviour.
 
-    ``place`` is where machines run, in words for the owner. ``close`` lets go of all of it.
+    ``place`` is where machines run, in words for the owner. ``streams``: whether an answer can be streamed to the
+    caller as it comes. ``longest_wait_seconds``: how long a request may be kept open. ``close`` lets go of all of it.
     """
 
     jobs: JobStore
@@ -54,5 +56,8 @@ class Container:
     image: str
     place: str
     reconciler: Reconciler
+    control: Control
     money: Money
     close: Callable[[], Awaitable[None]]
+    streams: bool = True
+    longest_wait_seconds: float = 3600.0

@@ -12,6 +12,7 @@ from tlfif.adapters.local.gguf_tokenizer import GgufTokenizer
 from tlfif.adapters.local.process_machine_host import ProcessMachineHost
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import SqliteStores, open_all_sqlite_stores
+from tlfif.application.control_machine import LocalControl
 from tlfif.application.meter import Meter
 from tlfif.application.pricing import Pricing
 from tlfif.application.reconcile import Reconciler
@@ -73,6 +74,7 @@ async def embedded_container(settings: Settings) -> Container:
         image=IMAGE,
         place="this computer",
         reconciler=reconciler,
+        control=LocalControl(reconciler=reconciler),
         money=money,
         close=close,
     )

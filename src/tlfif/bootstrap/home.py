@@ -55,6 +55,21 @@ class Home:
         """Model files."""
         return self.root / "models"
 
+    @property
+    def profile(self) -> Path:
+        """Which home commands talk to; holds no secret."""
+        return self.root / "profile.json"
+
+    @property
+    def sign_in(self) -> Path:
+        """The sign-in of the home on AWS, on a computer without a keyring; readable by its owner only."""
+        return self.root / "sign-in.json"
+
+    @property
+    def sign_in_lock(self) -> Path:
+        """Held while a program changes the sign-in: a refresh token may be used once only."""
+        return self.root / "sign-in.lock"
+
     def create(self) -> None:
         """Make the folders, for their owner only. Raises OSError.
 
@@ -92,6 +107,16 @@ def default_home(value: str | None) -> Home:
 def home_from_environment() -> Home:
     """The home alone, for commands that need no other setting."""
     return default_home(os.environ.get("TLFIF_HOME"))
+
+
+def profile_from_environment() -> str | None:
+    """``TLFIF_PROFILE``: the home that one command is to talk to, whatever the file says; None where it is not set."""
+    return os.environ.get("TLFIF_PROFILE") or None
+
+
+def display_name() -> str:
+    """The X display that a window would open on; empty where none is named, as on systems without X."""
+    return os.environ.get("DISPLAY", "")
 
 
 def read_server(home: Home) -> ServerAddress | None:

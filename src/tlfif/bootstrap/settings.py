@@ -27,7 +27,8 @@ HIGHEST = {"engine_slots": 64, "engine_threads": 256, "default_max_tokens": 2048
 """What is not counted in seconds has a limit of its own; seconds end at 10**9."""
 
 
-def _all_positive(policy: Policy) -> Policy:
+def all_positive(policy: Policy) -> Policy:
+    """Raises ValueError where a number of the policy is not above zero, or is beyond its highest."""
     for field in fields(policy):
         value = getattr(policy, field.name)
         highest = HIGHEST.get(field.name, 10**9)
@@ -38,7 +39,9 @@ def _all_positive(policy: Policy) -> Policy:
     return policy
 
 
-def _known(check: Callable[[str], str]) -> Callable[[str], str]:
+def known(check: Callable[[str], str]) -> Callable[[str], str]:
+    """``check`` in a form that a setting can be validated by."""
+
     def checked(value: str) -> str:
         try:
             return check(value)
@@ -65,17 +68,17 @@ class Settings(BaseSettings):
     tick_seconds: Annotated[float, Field(ge=0.05, le=5, allow_inf_nan=False)] = 1.0
     """Router tick while there is a machine or a job; five times as long otherwise. The budget counts on a look at least
     every 5 s."""
-    aws_region: Annotated[str, AfterValidator(_known(check_region))] = DEFAULT_REGION
+    aws_region: Annotated[str, AfterValidator(known(check_region))] = DEFAULT_REGION
     """On this computer: the region by which "on AWS this would have cost" is priced."""
-    aws_instance_type: Annotated[str, AfterValidator(_known(check_instance_type))] = DEFAULT_INSTANCE_TYPE
+    aws_instance_type: Annotated[str, AfterValidator(known(check_instance_type))] = DEFAULT_INSTANCE_TYPE
     """The same for the type of machine."""
     price_list_url: AnyHttpUrl = AnyHttpUrl("https://pricing.us-east-1.amazonaws.com")
     """Where AWS publishes its prices; read by ``tlfif cost prices --refresh`` only."""
     exchange_url: AnyHttpUrl = AnyHttpUrl("https://www.ecb.europa.eu")
     """Where the European Central Bank publishes its reference rates; read by the same command only."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
-    job: Annotated[JobPolicy, AfterValidator(_all_positive)] = JobPolicy()
-    machine: Annotated[MachinePolicy, AfterValidator(_all_positive)] = MachinePolicy()
+    job: Annotated[JobPolicy, AfterValidator(all_positive)] = JobPolicy()
+    machine: Annotated[MachinePolicy, AfterValidator(all_positive)] = MachinePolicy()
 
     @cached_property
     def home(self) -> Home:
@@ -88,12 +91,17 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = [
-            f"{PREFIX}{'__'.join(str(part).upper() for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
-        raise InvalidInputError(
-            "These settings are wrong, nothing was started:\n  " + "\n  ".join(faults),
-            code="settings_invalid",
-            details={"faults": faults},
-        ) from None
+        raise settings_fault(error, PREFIX) from None
+
+
+def settings_fault(error: ValidationError, prefix: str) -> InvalidInputError:
+    """Every fault of the environment in one error. ``prefix`` begins the variables' names."""
+    faults = [
+        f"{prefix}{'__'.join(str(part).upper() for part in fault['loc'])}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)
+    ]
+    return InvalidInputError(
+        "These settings are wrong, nothing was started:\n  " + "\n  ".join(faults),
+        code="settings_invalid",
+        details={"faults": faults},
+    )

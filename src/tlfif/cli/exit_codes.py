@@ -17,7 +17,23 @@ INTERRUPTED = 130
 OUTPUT_CLOSED = 141
 """Whoever read the output left (as in `| head`); the job was cancelled. The number a shell gives to SIGPIPE."""
 
-_MACHINE_PREFIXES = ("machine_", "model_", "hub_", "no_capacity", "no_quota", "budget_", "disk_", "pull_")
+_MACHINE_PREFIXES = (
+    "account_pending",
+    "account_plan",
+    "aws_busy",
+    "aws_denied",
+    "aws_unreachable",
+    "budget_",
+    "disk_",
+    "hub_",
+    "image_missing",
+    "machine_",
+    "model_",
+    "no_capacity",
+    "no_quota",
+    "no_schedule",
+    "pull_",
+)
 _USAGE_CODES = frozenset(
     {"settings_invalid", "port_taken", "server_running", "idempotency_conflict", "model_file_invalid"}
 )

@@ -15,6 +15,7 @@ from tlfif.cli.wording import model_title, moment, receipt_line
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.client.wire import JobList, JobView
+from tlfif.domain.errors import InvalidInputError
 from tlfif.domain.jobs import JobStatus
 
 ID_HELP = "the job's id, as ./tlfif jobs list shows it: job_ and 32 more characters"
@@ -38,6 +39,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     cancel.add_argument("job", metavar="ID", help=ID_HELP)
     add_json(cancel)
+    delete = actions.add_parser(
+        "delete",
+        help="forget prompts and answers at once",
+        description="Forget the prompt and the answer of a job that has ended, now and for good. What the window "
+        "keeps on this computer is deleted in the window.",
+    )
+    which = delete.add_mutually_exclusive_group(required=True)
+    which.add_argument("job", nargs="?", metavar="ID", help=ID_HELP)
+    which.add_argument("--all", action="store_true", help="every job that has ended")
+    delete.add_argument("--yes", action="store_true", help="with --all: do not ask")
+    add_json(delete)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -45,7 +57,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.action == "list":
         limit = page_limit(args.limit)
         return asyncio.run(_list(limit, args.cursor, args.status, console, as_json=args.json))
+    if args.action == "delete" and args.all:
+        return _delete_all(console, sure=args.yes, as_json=args.json)
     wanted = job_id(args.job)
+    if args.action == "delete":
+        return asyncio.run(_delete(wanted, console, as_json=args.json))
     if args.action == "show":
         return asyncio.run(_show(wanted, console, as_json=args.json))
     return asyncio.run(_cancel(wanted, console, as_json=args.json))
@@ -134,4 +150,39 @@ async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
     else:
         console.note(f"tlfif: The server has not confirmed the end within {CANCEL_SECONDS:.0f} s. [cancel_pending]")
         return NO_ACCESS
+    return DONE
+
+
+async def _delete(wanted: str, console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        try:
+            await client.delete_job(wanted)
+        except ApiError as error:
+            if error.code != "job_not_found":
+                raise
+            raise no_such_job(wanted) from error
+    if as_json:
+        console.json({"deleted": 1})
+    else:
+        console.line("Deleted: its prompt and its answer are gone for good.")
+    return DONE
+
+
+def _delete_all(console: Console, *, sure: bool, as_json: bool) -> int:
+    if not sure:
+        raise InvalidInputError(
+            "This deletes every prompt and answer that TL-FIF keeps, for good. If that is what you want: "
+            "./tlfif jobs delete --all --yes",
+            code="usage",
+        )
+    return asyncio.run(_delete_all_now(console, as_json=as_json))
+
+
+async def _delete_all_now(console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        deleted = await client.delete_jobs()
+    if as_json:
+        console.json({"deleted": deleted})
+    else:
+        console.line(f"Deleted {deleted} prompt{'s' if deleted != 1 else ''} with their answers, for good.")
     return DONE

@@ -78,7 +78,8 @@ def _show(machine: MachineView, console: Console, *, as_json: bool) -> None:
 
 async def _status(console: Console, *, as_json: bool) -> int:
     machine = NO_MACHINE
-    if await local_server().find() is not None:
+    server = local_server()
+    if server is None or await server.find() is not None:
         async with open_client() as client:
             machine = await client.machine()
     _show(machine, console, as_json=as_json)
@@ -139,7 +140,7 @@ async def _start(model: str | None, console: Console, *, as_json: bool) -> int:
 
 async def _stop(console: Console, *, keep_jobs: bool, as_json: bool) -> int:
     server = local_server()
-    if await server.find() is None and read_server(server.home) is None:
+    if server is not None and await server.find() is None and read_server(server.home) is None:
         # A server that left in order took its machine along. One that died may have left one: it is started to look.
         result: StopResult = {"was_running": False, "cancelled": [], "requeued": [], "machine": NO_MACHINE}
     else:

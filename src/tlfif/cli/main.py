@@ -21,6 +21,9 @@ COMMANDS = {
     "model": "list, fetch or check models",
     "cost": "see what it costs, and what AWS would have cost",
     "budget": "see, set or release the limit per month",
+    "login": "sign in to the home on AWS, in your browser",
+    "logout": "sign out of it",
+    "profile": "see or choose what commands talk to: this computer or AWS",
     "serve": "start, stop or look at the background server",
 }
 CHECKOUT_COMMANDS = {

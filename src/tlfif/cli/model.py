@@ -5,7 +5,7 @@ import asyncio
 
 from tlfif.cli.arguments import add_json, model_name
 from tlfif.cli.console import Console
-from tlfif.cli.desk import open_client
+from tlfif.cli.desk import only_on_this_computer, open_client
 from tlfif.cli.exit_codes import DONE, NO_MACHINE
 from tlfif.cli.fetching import fetch_model
 from tlfif.cli.tables import table
@@ -34,6 +34,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.action == "list":
         return asyncio.run(_list(console, as_json=args.json))
     name = _catalogue_name(args.name) if args.name is not None else None
+    only_on_this_computer(f"model {args.action}")
     if args.action == "verify" or name is None:
         return asyncio.run(_verify(name, console, as_json=args.json))
     return asyncio.run(_pull(name, console, force=args.force, as_json=args.json))

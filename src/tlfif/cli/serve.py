@@ -13,7 +13,7 @@ from dataclasses import asdict
 from tlfif.bootstrap.home import Home
 from tlfif.cli.arguments import add_json, port_number
 from tlfif.cli.console import Console
-from tlfif.cli.desk import this_home
+from tlfif.cli.desk import only_on_this_computer, this_home
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.wording import seconds
 from tlfif.client.local_server import LocalServer, RunningServer, start_failure
@@ -38,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Start, unless asked for something else."""
     arguments = ["--port", str(port_number(args.port))] if args.port is not None else []
+    only_on_this_computer("serve")
     server = LocalServer(this_home(), arguments=arguments)
     if args.status:
         return asyncio.run(_status(server, console, as_json=args.json))

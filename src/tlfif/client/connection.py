@@ -2,15 +2,18 @@
 
 import asyncio
 import importlib
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from tlfif.client.endpoint import Endpoint, Locator, Sleep
-from tlfif.client.errors import ApiError, ConnectionLostError, ServerFailedError, error_from
+from tlfif.client.errors import ConnectionLostError, ServerFailedError, error_from, lost
 
 if TYPE_CHECKING:
     import httpx2
+
+    from tlfif.client.loopback_streams import LoopbackStreams
 
 TRIES = 3
 BACKOFF_SECONDS = (0.1, 0.4, 1.0)
@@ -28,6 +31,7 @@ class Connection:
         self._locator = locator
         self.sleep = sleep
         self._http: httpx2.AsyncClient | None = None
+        self._streams: LoopbackStreams | None = None
         self._opening = asyncio.Lock()
 
     async def open(self) -> "httpx2.AsyncClient":
@@ -40,18 +44,27 @@ class Connection:
                 loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, "httpx2"))
                 endpoint = await self._locator.ensure()
                 await loading
-                self._http = _http_client(endpoint)
+                self._http = self._use(endpoint)
             return self._http
 
     async def recover(self) -> None:
         """Find the server again after a broken connection, wherever it is now. Raises NotReachableError."""
         async with self._opening:
             await self.close()
-            endpoint = await self._locator.again()
-            self._http = _http_client(endpoint)
+            self._http = self._use(await self._locator.again())
+
+    def _use(self, endpoint: Endpoint) -> "httpx2.AsyncClient":
+        from tlfif.client.loopback_streams import LoopbackStreams
+
+        here = endpoint.base_url.startswith("http://127.0.0.1:") and endpoint.auth is None
+        self._streams = LoopbackStreams(endpoint, CONNECT_SECONDS, SILENCE_SECONDS) if here else None
+        return _http_client(endpoint)
 
     async def close(self) -> None:
         """Let go of it; the next use opens it anew."""
+        if self._streams is not None:
+            self._streams.close()
+            self._streams = None
         if self._http is not None:
             http, self._http = self._http, None
             await http.aclose()
@@ -100,8 +113,8 @@ class Connection:
                 method, path, json=body, params=params, headers=dict(headers or {}), timeout=limits
             )
         except httpx2.TransportError as error:
-            raise _lost(error) from error
-        found = _json(response)
+            raise lost(error) from error
+        found = _json(response.content)
         if not response.is_success:
             raise error_from(response.status_code, found)
         if found is None:
@@ -119,41 +132,54 @@ class Connection:
         headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Bytes of an event stream as they come. Raises ApiError, ConnectionLostError also while reading."""
-        import httpx2
-
         http = await self.open()
-        limits = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
         wanted = {"Accept": "text/event-stream", **(headers or {})}
-        try:
-            async with http.stream(method, path, json=body, params=params, headers=wanted, timeout=limits) as response:
-                if response.status_code != 200:
-                    await response.aread()
-                    raise error_from(response.status_code, _json(response))
-                yield response.aiter_raw()
-        except httpx2.TransportError as error:
-            raise _lost(error) from error
+        if self._streams is None:
+            stream = _stream_of(http, method, path, body, params, wanted)
+        else:
+            stream = self._streams.send(method, path, params or {}, wanted, body)
+        async with stream as (status, chunks):
+            if status != 200:
+                raise error_from(status, _json(b"".join([chunk async for chunk in chunks])))
+            yield chunks
+
+
+@asynccontextmanager
+async def _stream_of(
+    http: "httpx2.AsyncClient",
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None,
+    params: Mapping[str, Any] | None,
+    headers: Mapping[str, str],
+) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+    """What :meth:`LoopbackStreams.send` gives, from a server elsewhere."""
+    import httpx2
+
+    limits = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+    try:
+        async with http.stream(method, path, json=body, params=params, headers=headers, timeout=limits) as response:
+            yield response.status_code, response.aiter_raw()
+    except httpx2.TransportError as error:
+        raise lost(error) from error
 
 
 def _http_client(endpoint: Endpoint) -> "httpx2.AsyncClient":
     import httpx2
 
+    elsewhere = endpoint.base_url.startswith("https:")
     return httpx2.AsyncClient(
         base_url=endpoint.base_url,
         headers={"Authorization": f"Bearer {endpoint.token}", "Accept-Encoding": "identity"},
-        trust_env=False,  # no proxy may see what goes from this computer to itself
-        verify=endpoint.base_url.startswith("https:"),  # saves loading certificates that loopback does not use
+        auth=endpoint.auth,
+        trust_env=elsewhere,  # no proxy may see what goes from this computer to itself
+        verify=elsewhere,  # saves loading certificates that loopback does not use
         follow_redirects=False,
     )
 
 
-def _json(response: "httpx2.Response") -> object:
+def _json(body: bytes) -> object:
     try:
-        return response.json()
+        return json.loads(body)
     except ValueError:
         return None
-
-
-def _lost(error: Exception) -> ApiError:
-    return ConnectionLostError(
-        f"The connection to the server broke ({type(error).__name__}). Try again; what was accepted is not lost."
-    )

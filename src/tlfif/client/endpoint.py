@@ -2,7 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import httpx2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,6 +14,8 @@ class Endpoint:
 
     base_url: str
     token: str = field(repr=False)
+    auth: "httpx2.Auth | None" = field(default=None, repr=False)
+    """Signs each request anew, where a token does not last as long as a connection."""
 
 
 class Locator(Protocol):

@@ -84,3 +84,10 @@ def error_from(status: int, body: object) -> ApiError:
         kind = RefusedError
     details = {key: value for key, value in problem.items() if key not in _OWN_MEMBERS}
     return kind(message, code=code, status=status, details=details)
+
+
+def lost(error: Exception) -> ConnectionLostError:
+    """The error for a connection that broke by ``error``, or was never made."""
+    return ConnectionLostError(
+        f"The connection to the server broke ({type(error).__name__}). Try again; what was accepted is not lost."
+    )

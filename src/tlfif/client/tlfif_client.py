@@ -14,6 +14,7 @@ from tlfif.client.wire import (
     Accepted,
     AcceptedNews,
     Asking,
+    DeletedJobs,
     JobList,
     JobView,
     MachineHistory,
@@ -82,6 +83,19 @@ class TlfifClient:
     async def cancel(self, job_id: str) -> JobView:
         """End a job; one that has ended stays as it is. A running one ends within half a second or so."""
         return cast(JobView, await self._connection.request("POST", f"/v1/jobs/{job_id}/cancel"))
+
+    async def delete_job(self, job_id: str) -> None:
+        """Forget an ended job at once. Raises ``job_not_found``, ``job_not_ended``."""
+        await self._connection.request("DELETE", f"/v1/jobs/{job_id}")
+
+    async def delete_jobs(self) -> int:
+        """Forget all ended jobs at once; returns how many."""
+        deleted = 0
+        while True:
+            answer = cast(DeletedJobs, await self._connection.request("DELETE", "/v1/jobs"))
+            deleted += answer["deleted"]
+            if not answer["more"] or not answer["deleted"]:
+                return deleted
 
     async def machine(self) -> MachineView:
         """The machine now."""

@@ -137,6 +137,13 @@ class JobList(TypedDict):
     next_cursor: str | None
 
 
+class DeletedJobs(TypedDict):
+    """How many were forgotten; with ``more``, ask again for the rest."""
+
+    deleted: int
+    more: bool
+
+
 class StopResult(TypedDict):
     """What became of the machine and of the jobs (their ids)."""
 

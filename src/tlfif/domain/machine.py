@@ -1,5 +1,6 @@
 """The machine: what it is, what it says of itself, and what its starts have taken before."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
@@ -139,20 +140,27 @@ class PhaseTiming:
     seconds: float
 
 
-def estimate_ready_seconds(*, phase: Phase | None, elapsed: float, history: list[PhaseTiming]) -> float:
+def estimate_ready_seconds(
+    *,
+    phase: Phase | None,
+    elapsed: float,
+    history: list[PhaseTiming],
+    expected: Mapping[Phase, float] = DEFAULT_PHASE_SECONDS,
+) -> float:
     """Seconds until ready: what is left of the present phase plus the phases to come.
 
-    Each phase counts with the median of its own history, or with its default before there is one. Never below 0.
+    Each phase counts with the median of its own history, or with what is ``expected`` before there is one. Never
+    below 0.
     ``phase`` None means that nothing has started yet.
     """
     left = 0.0
     reached = phase is None
     for step in PHASES:
         known = [t.seconds for t in history if t.phase is step]
-        expected = median(known) if known else DEFAULT_PHASE_SECONDS[step]
+        takes = median(known) if known else expected[step]
         if step is phase:
             reached = True
-            left += max(0.0, expected - elapsed)
+            left += max(0.0, takes - elapsed)
         elif reached:
-            left += expected
+            left += takes
     return round(left, 1)

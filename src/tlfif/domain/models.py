@@ -87,6 +87,26 @@ SMOLLM2 = ModelSpec(
     ),
 )
 
+TINYLLAMA_FP16 = ModelSpec(
+    name=TINYLLAMA.name,
+    title=TINYLLAMA.title,
+    aliases=TINYLLAMA.aliases,
+    licence=TINYLLAMA.licence,
+    context_tokens=MAX_CONTEXT_TOKENS,
+    file_name="model.safetensors",
+    size_bytes=2_200_119_864,
+    sha256="6e6001da2106d4757498752a021df6c2bdc332c650aae4bae6b0c004dcf14933",
+    source=HubSource(
+        repo="TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+        revision="fe8a4ea1ffedaf415f4da2f062534de366a451e6",
+        path="model.safetensors",
+    ),
+)
+"""The same model in the form that vLLM serves on a GPU: whole weights in 16 bits."""
+
+ON_AWS: tuple[ModelSpec, ...] = (TINYLLAMA_FP16,)
+"""What the machine image holds."""
+
 CATALOGUE: tuple[ModelSpec, ...] = (TINYLLAMA, SMOLLM2)
 """Every model by name. The first is the default; the last needs no hub."""
 

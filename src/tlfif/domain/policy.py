@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tlfif.domain.machine import Phase
+
 MIN_IDLE_TIMEOUT_MINUTES = 0.1
 MAX_IDLE_TIMEOUT_MINUTES = 240.0
 DEFAULT_IDLE_TIMEOUT_MINUTES = 5.0
@@ -36,6 +38,10 @@ class MachinePolicy:
     """Not ready by then: the start has failed."""
     unseen_limit_seconds: float = 120.0
     """A cloud shows a new machine late. One that it still knows nothing of this long after its launch is gone."""
+    expected_launch_seconds: float = 1.0
+    """How long the parts of a start take, where there is no history yet: two cores, SmolLM2-135M."""
+    expected_engine_start_seconds: float = 2.0
+    expected_prove_seconds: float = 0.5
     heartbeat_seconds: float = 2.0
     heartbeat_valid_seconds: float = 60.0
     max_run_seconds: float = 4 * 3600.0
@@ -60,3 +66,28 @@ class MachinePolicy:
     engine_threads: int | None = None
     """Processor threads of an embedded engine; None: one for each core. Fewer are better on a busy computer, because
     the threads of one answer wait for each other by spinning."""
+
+    @property
+    def expected_phase_seconds(self) -> dict[Phase, float]:
+        """The same by phase."""
+        return {
+            Phase.LAUNCH: self.expected_launch_seconds,
+            Phase.ENGINE_START: self.expected_engine_start_seconds,
+            Phase.PROVE: self.expected_prove_seconds,
+        }
+
+
+AWS_MACHINE_POLICY = MachinePolicy(
+    launch_limit_seconds=900.0,
+    expected_launch_seconds=75.0,
+    expected_engine_start_seconds=150.0,
+    expected_prove_seconds=3.0,
+    heartbeat_seconds=5.0,
+    control_gone_seconds=600.0,
+    control_gone_drain_seconds=60.0,
+    stop_patience_seconds=60.0,
+    failed_start_backoff_seconds=60.0,
+    engine_slots=16,
+)
+"""A machine in the cloud: minutes to start, a router that looks once a minute, a whole GPU. How long a start takes is
+not measured yet: facts 37 to 41 give 2 to 10 minutes for a new image; its own history replaces these figures."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
+from tlfif.adapters.sqlite.log_sync import LogSync
 from tlfif.adapters.sqlite.schema import Migration, migrate
 from tlfif.adapters.sqlite.storage_errors import storage_errors
 from tlfif.domain.errors import StorageError
@@ -15,7 +16,7 @@ from tlfif.domain.errors import StorageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connections:
-    """Two ways into one file.
+    """Two ways into one file, and its write-ahead log.
 
     What ``durable`` commits survives power loss. What ``quick`` commits survives any end of the process; its last
     moments may be lost with the power.
@@ -23,9 +24,11 @@ class Connections:
 
     durable: sqlite3.Connection
     quick: sqlite3.Connection
+    log: LogSync
 
     def close(self) -> None:
         """Close both; the last one out writes the log back into the file."""
+        self.log.close()
         self.quick.close()
         self.durable.close()
 
@@ -38,7 +41,8 @@ def open_connections(path: Path, migrations: Sequence[Migration], busy_seconds: 
         try:
             _switch_to_wal(durable, busy_seconds)
             migrate(durable, migrations)
-            return Connections(durable=durable, quick=_connect(path, "NORMAL", busy_seconds))
+            quick = _connect(path, "NORMAL", busy_seconds)
+            return Connections(durable=durable, quick=quick, log=LogSync(path))
         except BaseException:
             durable.close()
             raise
@@ -56,6 +60,17 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return reader
 
 
+def open_writer(path: Path) -> sqlite3.Connection:
+    """A fourth way in, for short writes: it does not wait for a lock, nor for the disk. Raises sqlite3.Error."""
+    writer = _connect(path, "NORMAL", 0.0, shared=True)
+    try:
+        writer.execute("PRAGMA wal_autocheckpoint = 0")  # never within its commits: that waits for the disk
+    except BaseException:
+        writer.close()
+        raise
+    return writer
+
+
 def _make_private(path: Path) -> None:
     """Only the owner may read the file: prompts are in it. SQLite gives its side files the same rights."""
     try:
@@ -71,13 +86,20 @@ def _make_private(path: Path) -> None:
         ) from error
 
 
-def _connect(path: Path, synchronous: str, busy_seconds: float) -> sqlite3.Connection:
-    # isolation_level None: transactions are begun and ended by hand. Made and used in the one SQL thread.
-    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, cached_statements=256)
+LONGEST_LOG_PAGES = 4000
+"""From this length on the next commit moves the log itself, should the mover (``log_mover.py``) not keep up."""
+
+
+def _connect(path: Path, synchronous: str, busy_seconds: float, *, shared: bool = False) -> sqlite3.Connection:
+    # isolation_level None: transactions are begun and ended by hand. Unless shared, used in the one SQL thread.
+    connection = sqlite3.connect(
+        path, timeout=busy_seconds, isolation_level=None, cached_statements=256, check_same_thread=not shared
+    )
     try:
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone does not reach the platter there
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_LOG_PAGES}")
         connection.execute("PRAGMA secure_delete = ON")  # what was purged is gone from the file too
     except BaseException:
         connection.close()

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from tlfif.adapters.local.wakeups import WORK, Wakeups
-from tlfif.adapters.sqlite.connections import Connections, open_connections, open_reader
+from tlfif.adapters.sqlite.connections import Connections, open_connections, open_reader, open_writer
 from tlfif.adapters.sqlite.doorbell import Ringer, listening_ports, mark_work
+from tlfif.adapters.sqlite.log_mover import LogMover
 from tlfif.adapters.sqlite.schema import MIGRATIONS, Migration
 from tlfif.adapters.sqlite.sql_thread import SqlThread
 from tlfif.adapters.sqlite.storage_errors import storage_errors
@@ -26,12 +27,15 @@ class Database:
 
     Several processes may open the same file. All that may have to wait runs in one thread of its own, one call after
     another. Reads do not wait, so they are done where they are asked for: a change of threads costs more than a read,
-    and twice as much while an engine keeps every core busy.
+    and many times as much while an engine keeps every core busy. For the same reason the few short writes that lie
+    between a prompt and its first word (:meth:`write_at_once`) are done there as long as nobody else holds the lock.
     """
 
     def __init__(self, path: Path, thread: SqlThread, connections: Connections) -> None:
         self._path = path
         self._reader: sqlite3.Connection | None = None
+        self._writer: sqlite3.Connection | None = None
+        self._mover = LogMover(path)
         self.wakeups = Wakeups()
         self.ringer = Ringer()
         self._thread = thread
@@ -69,8 +73,10 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        if self._reader is not None:
-            self._reader.close()
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        await self._mover.close()
         await self._thread.stop(self._close_all)
 
     async def read(self, work: Read[T]) -> T:
@@ -90,7 +96,32 @@ class Database:
         ``durable``: on the disk for good before this returns.
         """
         loop = asyncio.get_running_loop()
-        return await self._thread.run(lambda: self._transact(work, durable, loop))
+        result = await self._thread.run(lambda: self._transact(work, durable, loop))
+        self._mover.written()
+        return result
+
+    async def write_at_once(self, work: Write[T], *, durable: bool) -> T:
+        """Like :meth:`write`, for a few rows, and ``work`` may be tried twice.
+
+        ``durable`` here means: committed and told to others first, on the disk for good before this returns.
+        """
+        if not self._closed:
+            try:
+                if self._writer is None:
+                    self._writer = open_writer(self._path)
+                result, topics, ports = _committed(self._writer, work)
+            except sqlite3.IntegrityError:
+                raise  # a mistake of the program, which no patience mends
+            except sqlite3.Error:
+                pass  # locked, full, damaged: the thread has the patience and the words for it
+            else:
+                self.ringer.ring(ports, topics)  # other processes first: they have the longer way
+                self.wakeups.ring(topics)
+                self._mover.written()
+                if durable:
+                    await self._thread.run(self._connections.log.sync)
+                return result
+        return await self.write(work, durable=durable)
 
     async def write_if(self, condition: Read[bool], work: Write[T], *, durable: bool) -> T | None:
         """Like :meth:`write`, but None and no write lock taken where ``condition`` does not hold."""
@@ -107,29 +138,36 @@ class Database:
 
     def _transact(self, work: Write[T], durable: bool, loop: asyncio.AbstractEventLoop) -> T:
         connection = self._connections.durable if durable else self._connections.quick
-        topics: set[str] = set()
-        ports: list[int] = []
         with storage_errors():
-            # IMMEDIATE: wait for the lock here and not half-way, where SQLite would refuse to.
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(connection, topics)
-                if topics:
-                    ports = listening_ports(connection)
-                if WORK in topics:
-                    mark_work(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+            result, topics, ports = _committed(connection, work)
         if topics:
+            # Other processes first: waking the loop makes it ask for the interpreter, and this thread would wait.
+            self.ringer.ring(ports, topics)
             with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(self.wakeups.ring, topics)
-            self.ringer.ring(ports, topics)
         return result
 
     def _close_all(self) -> None:
         self.ringer.close()
         with storage_errors():
             self._connections.close()
+
+
+def _committed(connection: sqlite3.Connection, work: Write[T]) -> tuple[T, set[str], list[int]]:
+    """One transaction: what ``work`` returned, the topics to ring, and the ports to ring them at."""
+    topics: set[str] = set()
+    ports: list[int] = []
+    # IMMEDIATE: wait for the lock here and not half-way, where SQLite would refuse to.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection, topics)
+        if topics:
+            ports = listening_ports(connection)
+        if WORK in topics:
+            mark_work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result, topics, ports

@@ -9,6 +9,7 @@ import socket
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import psutil
 
@@ -86,10 +87,11 @@ def _process_lives(pid: int, started: float) -> bool:
 
 
 class Ringer:
-    """Sends hints. Used in the SQL thread only; never waits, never fails."""
+    """Sends hints, from any thread; never waits, never fails."""
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
+        self._opening = Lock()
         self.own_port: int | None = None
         """Our own listener's port: tasks of this process are woken directly."""
 
@@ -112,7 +114,8 @@ class Ringer:
             self._socket = None
 
     def _sender(self) -> socket.socket:
-        if self._socket is None:
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)
-        return self._socket
+        with self._opening:
+            if self._socket is None:
+                self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                self._socket.setblocking(False)
+            return self._socket

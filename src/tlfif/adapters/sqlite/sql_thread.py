@@ -45,7 +45,7 @@ class SqlThread:
     """Runs calls one after another. A caller that is cancelled does not undo its call."""
 
     def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._open = True
         # A daemon: a program that forgot to close still ends; to the file that is a crash, which it survives.
         self._thread = Thread(target=self._serve, name=name, daemon=True)
@@ -56,20 +56,25 @@ class SqlThread:
         if not self._open:
             raise StorageError("The store is closed. Start the program again.", details={"reason": "closed"})
         call = _Call(work, asyncio.get_running_loop())
-        self._calls.put(call)
+        self._calls.put(call.run)
         result: T = await call.future
         return result
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Run ``work``, which raises nothing, some time before :meth:`stop`; nobody waits for it."""
+        if self._open:
+            self._calls.put(work)
 
     async def stop(self, last: Callable[[], None]) -> None:
         """Take no more calls, run those that wait, then ``last``, and end the thread."""
         self._open = False
         call = _Call(last, asyncio.get_running_loop())
-        self._calls.put(call)
+        self._calls.put(call.run)
         self._calls.put(None)
         await call.future
         self._thread.join()
 
     def _serve(self) -> None:
         while (call := self._calls.get()) is not None:
-            call.run()
+            call()
             del call  # the last result must not live until the next call comes

@@ -48,7 +48,7 @@ class SqliteJobStore(JobStore):
 
     async def submit(self, job: NewJob, *, now: float, max_queued: int) -> SubmitResult:
         """See :meth:`JobStore.submit`."""
-        return await self._database.write(
+        return await self._database.write_at_once(
             lambda c, topics: transactions.submit(c, topics, job, now, max_queued), durable=True
         )
 
@@ -56,12 +56,14 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.get`."""
         return await self._database.read(lambda c: transactions.stored_job(c, job_id))
 
-    async def list_jobs(self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None) -> JobPage:
+    async def list_jobs(
+        self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None, owner: str | None = None
+    ) -> JobPage:
         """See :meth:`JobStore.list_jobs`."""
         if limit < 1:
             raise ValueError("a page holds at least one job")
         before = _NEWEST if cursor is None else list_position(cursor)
-        return await self._database.read(lambda c: _page(c, limit, before, status))
+        return await self._database.read(lambda c: _page(c, limit, before, status, owner))
 
     async def answer_times(
         self, *, limit: int, machine_id: str | None = None, since: float | None = None
@@ -79,8 +81,9 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.claim`."""
         if limit < 1:
             return []
-        claimed = await self._database.write_if(
-            lambda c: transactions.work_waits(c, model, now),
+        if not await self._database.read(lambda c: transactions.work_waits(c, model, now)):
+            return []
+        return await self._database.write_at_once(
             lambda c, topics: transactions.claim(
                 c,
                 topics,
@@ -93,7 +96,6 @@ class SqliteJobStore(JobStore):
             ),
             durable=False,
         )
-        return claimed or []
 
     async def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float, now: float) -> list[LeaseState]:
         """See :meth:`JobStore.heartbeat`."""
@@ -107,7 +109,9 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.append`."""
         if not writes:
             return frozenset()
-        return await self._database.write(lambda c, topics: transactions.append(c, topics, writes, now), durable=False)
+        return await self._database.write_at_once(
+            lambda c, topics: transactions.append(c, topics, writes, now), durable=False
+        )
 
     async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
         """See :meth:`JobStore.finish`."""
@@ -154,6 +158,10 @@ class SqliteJobStore(JobStore):
         )
         return changed or []
 
+    async def delete(self, job_id: str) -> None:
+        """See :meth:`JobStore.delete`."""
+        await self._database.write(lambda c, _: transactions.delete(c, job_id), durable=True)
+
     async def purge(self, *, finished_before: float, limit: int) -> int:
         """See :meth:`JobStore.purge`."""
         if limit < 1:
@@ -189,11 +197,13 @@ class SqliteJobStore(JobStore):
             await self._database.release()
 
 
-def _page(connection: sqlite3.Connection, limit: int, before: int, status: JobStatus | None) -> JobPage:
-    chosen, parameters = ("", ()) if status is None else ("j.status = ? AND", (status.value,))
+def _page(
+    connection: sqlite3.Connection, limit: int, before: int, status: JobStatus | None, owner: str | None
+) -> JobPage:
+    chosen = ("" if status is None else "j.status = :status AND ") + ("" if owner is None else "j.owner = :owner AND ")
     rows = connection.execute(
-        f"{SELECT_JOB} WHERE {chosen} j.position < ? ORDER BY j.position DESC LIMIT ?",  # constants
-        (*parameters, before, limit + 1),
+        f"{SELECT_JOB} WHERE {chosen} j.position < :before ORDER BY j.position DESC LIMIT :most",  # constants
+        {"status": status and status.value, "owner": owner, "before": before, "most": limit + 1},
     ).fetchall()
     shown = rows[:limit]
     more = len(rows) > limit

@@ -103,7 +103,9 @@ async def advice_view(container: Container, tariff: Tariff) -> AdviceView:
     timings = await container.machines.phase_timings(model=model, image=container.image, limit=HISTORY_STARTS)
     found = advise(
         past,
-        boot_seconds=estimate_ready_seconds(phase=None, elapsed=0.0, history=timings),
+        boot_seconds=estimate_ready_seconds(
+            phase=None, elapsed=0.0, history=timings, expected=container.machine_policy.expected_phase_seconds
+        ),
         hourly=tariff.hourly(await money.pricing.book(), at_ms=money.accounts.now_ms()),
         once=tariff.once(await money.pricing.book(), at_ms=money.accounts.now_ms()),
         present_minutes=(situation.idle_timeout_seconds or container.machine_policy.idle_timeout_seconds) / 60,

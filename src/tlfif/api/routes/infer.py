@@ -2,19 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
+from pydantic import ValidationError
 from starlette.responses import Response
 
+from tlfif.api.caller import user_of
 from tlfif.api.event_stream import SSE, STREAM, streamed
 from tlfif.api.schemas import Accepted, InferRequest
-from tlfif.api.strict_route import StrictRoute
+from tlfif.api.strict_route import ParsedRequest, StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.application.submit_job import Submission, submit_job
 from tlfif.bootstrap.container import Container
 from tlfif.domain import limits
 from tlfif.domain.errors import InvalidInputError
 from tlfif.domain.jobs import Message, SubmitResult
+from tlfif.domain.machine import STARTING, MachineState
 
+AT_WORK = STARTING | {MachineState.READY}
+"""States in which a prompt needs nothing from the router."""
 KEY_PATTERN = "^[!-~]{1,200}$"
 Key = Annotated[
     str | None,
@@ -26,17 +31,45 @@ Key = Annotated[
 ]
 
 
+class PromptRoute(StrictRoute):
+    """Takes a prompt that is right as it stands straight to its endpoint: FastAPI's way takes 0.4 ms longer to get to
+    it. Any other goes FastAPI's way, which has the words for what is wrong with it."""
+
+    async def straight(self, request: ParsedRequest) -> Response | None:
+        """See the base."""
+        keys = request.headers.getlist("idempotency-key")
+        try:
+            body = InferRequest.model_validate(request.value)
+        except ValidationError:
+            return None
+        if len(keys) > 1:
+            return None
+        answer: Response | Accepted = await self.endpoint(
+            request=request,
+            body=body,
+            idempotency_key=keys[0] if keys else None,
+            accept=request.headers.get("accept", ""),
+        )
+        if isinstance(answer, Response):
+            return answer
+        return Response(answer.model_dump_json(), status_code=202, media_type="application/json")
+
+
 def infer_routes(container: Container) -> APIRouter:
     """The route that takes prompts, bound to its ports."""
-    router = APIRouter(prefix="/v1", tags=["jobs"], route_class=StrictRoute)
+    router = APIRouter(prefix="/v1", tags=["jobs"], route_class=PromptRoute)
 
     @router.post("/infer", status_code=202, response_model=Accepted, responses={200: STREAM}, operation_id="submit_job")
     async def infer(
-        body: InferRequest, idempotency_key: Key = None, accept: Annotated[str, Header(include_in_schema=False)] = ""
+        request: Request,
+        body: InferRequest,
+        idempotency_key: Key = None,
+        accept: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Response | Accepted:
         """Accept a prompt. It is stored before this answers; follow it under ``/v1/jobs/{job_id}/events``.
 
-        With ``Accept: text/event-stream`` the answer is that stream at once, the event ``accepted`` before all others.
+        With ``Accept: text/event-stream`` the answer is that stream at once, the event ``accepted`` before all others,
+        where the host can stream; JSON, as without it, where it cannot.
         """
         asked = Submission(
             messages=conversation(body),
@@ -46,17 +79,21 @@ def infer_routes(container: Container) -> APIRouter:
             seed=body.seed,
             idle_timeout_minutes=body.idle_timeout_minutes,
             idempotency_key=idempotency_key,
+            owner=user_of(request),
         )
         result = await submit(container, asked)
         job = result.job
+        machine = await current_machine(container)
+        if machine.state not in AT_WORK:
+            await container.control.nudge()
         accepted = Accepted(
             job_id=job.id,
             status=job.status,
             model=job.request.model,
             created=result.created,
-            machine=await current_machine(container),
+            machine=machine,
         )
-        if SSE in accept:
+        if SSE in accept and container.streams:
             first = b"event: accepted\ndata: " + accepted.model_dump_json().encode() + b"\n\n"
             return streamed(container, job.id, after=0, first=first)
         return accepted

@@ -2,16 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Header, Path, Query, Request
 from pydantic import AfterValidator
 from starlette.responses import Response
 
+from tlfif.api.caller import user_of
 from tlfif.api.cost_views import shares
 from tlfif.api.event_stream import SSE, STREAM, streamed
-from tlfif.api.schemas import EventList, JobList, JobView, value_range
+from tlfif.api.schemas import DeletedJobs, EventList, JobList, JobView, value_range
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, event_view, job_view
-from tlfif.application.read_job import next_events, read_answer
+from tlfif.application.delete_jobs import delete_ended_jobs, delete_job
+from tlfif.application.read_job import next_events, owned_job, read_answer
 from tlfif.bootstrap.container import Container
 from tlfif.domain import limits
 from tlfif.domain.errors import InvalidInputError
@@ -33,27 +35,43 @@ def job_routes(container: Container) -> APIRouter:
 
     @router.get("/jobs", operation_id="list_jobs")
     async def list_jobs(
+        request: Request,
         limit: Annotated[int, Query(json_schema_extra=value_range(*limits.PAGE_RANGE))] = 20,
         cursor: str | None = None,
         status: JobStatus | None = None,
     ) -> JobList:
         """Jobs, newest first."""
-        page = await container.jobs.list_jobs(limit=limits.check_page(limit), cursor=cursor, status=status)
+        page = await container.jobs.list_jobs(
+            limit=limits.check_page(limit), cursor=cursor, status=status, owner=user_of(request)
+        )
         return JobList(jobs=[job_view(job, None) for job in page.jobs], next_cursor=page.next_cursor)
 
     @router.get("/jobs/{job_id}", operation_id="get_job")
-    async def get_job(job_id: JobId) -> JobView:
+    async def get_job(request: Request, job_id: JobId) -> JobView:
         """A job with its answer so far and what it cost."""
-        job = await container.jobs.get(job_id)
+        job = await owned_job(job_id, owner=user_of(request), jobs=container.jobs)
         view = job_view(job, await read_answer(job_id, jobs=container.jobs))
         view.cost, view.as_if_aws = await shares(container, job, container.money.as_if)
         return view
 
     @router.post("/jobs/{job_id}/cancel", operation_id="cancel_job")
-    async def cancel(job_id: JobId) -> JobView:
+    async def cancel(request: Request, job_id: JobId) -> JobView:
         """End a job that waits or runs. A job that has ended is returned as it is."""
+        await owned_job(job_id, owner=user_of(request), jobs=container.jobs)
         job = await container.jobs.request_cancel(job_id, reason="cancelled by you", now=container.clock.now())
         return job_view(job, await read_answer(job_id, jobs=container.jobs))
+
+    @router.delete("/jobs", operation_id="delete_jobs")
+    async def delete_all(request: Request) -> DeletedJobs:
+        """Forget all ended jobs at once, prompts and answers. Nothing brings them back. Repeat while ``more``."""
+        deleted, more = await delete_ended_jobs(owner=user_of(request), jobs=container.jobs)
+        return DeletedJobs(deleted=deleted, more=more)
+
+    @router.delete("/jobs/{job_id}", operation_id="delete_job")
+    async def delete_one(request: Request, job_id: JobId) -> DeletedJobs:
+        """Forget an ended job at once, prompt and answer. Nothing brings it back."""
+        await delete_job(job_id, owner=user_of(request), jobs=container.jobs)
+        return DeletedJobs(deleted=1, more=False)
 
     @router.get(
         "/jobs/{job_id}/events",
@@ -62,6 +80,7 @@ def job_routes(container: Container) -> APIRouter:
         operation_id="follow_job",
     )
     async def events(
+        request: Request,
         job_id: JobId,
         after: AfterQuery = 0,
         wait: WaitQuery = 0.0,
@@ -70,8 +89,11 @@ def job_routes(container: Container) -> APIRouter:
     ) -> Response | EventList:
         """Events after a cursor: JSON (long-poll, ``wait`` seconds), or a stream with ``Accept: text/event-stream``."""
         start = limits.check_cursor(_event_id(last_event_id) if last_event_id is not None else after)
-        patience = limits.check_wait(wait)
-        if SSE in accept:
+        patience = min(limits.check_wait(wait), container.longest_wait_seconds)
+        user = user_of(request)
+        if user:
+            await owned_job(job_id, owner=user, jobs=container.jobs)
+        if SSE in accept and container.streams:
             await container.jobs.events(job_id, after=start, limit=1)
             return streamed(container, job_id, after=start)
         found = await next_events(

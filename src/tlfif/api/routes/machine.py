@@ -15,7 +15,7 @@ from tlfif.api.schemas import (
 )
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, past_machine_view
-from tlfif.application.control_machine import set_idle_timeout, start_machine, stop_machine
+from tlfif.application.control_machine import set_idle_timeout
 from tlfif.application.list_machines import list_machines
 from tlfif.bootstrap.container import Container
 from tlfif.domain import limits
@@ -43,30 +43,13 @@ def machine_routes(container: Container) -> APIRouter:
     async def start(body: StartRequest | None = None) -> MachineView:
         """Launch a machine without a prompt. One that runs already is left alone; where ``model`` is named and it
         has another one, that is a conflict."""
-        await start_machine(
-            body.model if body else None,
-            image=container.image,
-            machines=container.machines,
-            models=container.models,
-            host=container.host,
-            policy=container.machine_policy,
-            clock=container.clock,
-            ids=container.ids,
-            budget=container.money.budget,
-        )
+        await container.control.start(body.model if body else None)
         return await current_machine(container)
 
     @router.post("/stop", status_code=202, operation_id="stop_machine")
     async def stop(body: StopRequest | None = None) -> StopResultView:
         """End the machine now, whatever runs. ``machine.state`` is ``stopping`` until it is confirmed gone."""
-        result = await stop_machine(
-            requeue=body is not None and body.jobs == "requeue",
-            jobs=container.jobs,
-            machines=container.machines,
-            host=container.host,
-            clock=container.clock,
-        )
-        await container.reconciler.tick()
+        result = await container.control.stop(requeue=body is not None and body.jobs == "requeue")
         return StopResultView(
             was_running=result.was_running,
             cancelled=list(result.cancelled),

@@ -26,8 +26,8 @@ class ServerFacts:
     stop: Callable[[], None]
 
 
-def server_routes(container: Container, facts: ServerFacts) -> APIRouter:
-    """Health without a token; all else with one."""
+def server_routes(container: Container, facts: ServerFacts | None) -> APIRouter:
+    """Health without a token; all else with one. ``facts`` None: no process serves, so there is health alone."""
     router = APIRouter(tags=["server"], route_class=StrictRoute)
 
     @router.get("/healthz", operation_id="get_health")
@@ -35,6 +35,12 @@ def server_routes(container: Container, facts: ServerFacts) -> APIRouter:
         """Alive. Needs no token and tells nothing."""
         return Health(version=__version__)
 
+    if facts is not None:
+        _process_routes(router, container, facts)
+    return router
+
+
+def _process_routes(router: APIRouter, container: Container, facts: ServerFacts) -> None:
     @router.get("/metrics", response_class=PlainTextResponse, operation_id="get_metrics")
     async def metrics() -> PlainTextResponse:
         """Prometheus' text format."""
@@ -57,5 +63,3 @@ def server_routes(container: Container, facts: ServerFacts) -> APIRouter:
         """End the machine and then the server; waiting jobs stay stored and go on at the next start."""
         facts.stop()
         return await server()
-
-    return router

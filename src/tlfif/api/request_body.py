@@ -1,0 +1,86 @@
+"""A request's body at the door: all of it or none, and never more than its limit; and how the door says no."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+from starlette.types import Message, Receive, Send
+
+from tlfif.api.problems import MEDIA_TYPE, problem_body, status_of
+from tlfif.domain.errors import InvalidInputError, TlfifError
+
+MAX_BODY_BYTES = 1024 * 1024
+DRAIN_BYTES = 64 * MAX_BODY_BYTES
+DRAIN_SECONDS = 2.0
+
+
+def too_large() -> InvalidInputError:
+    """The refusal of a body over the limit."""
+    return InvalidInputError("The request is larger than 1 MiB. Shorten it.", code="body_too_large")
+
+
+def check_declared(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse a body that says itself that it is too large. Raises InvalidInputError ``body_too_large``."""
+    declared = headers.get(b"content-length", b"0")
+    if not declared.isdigit() or int(declared[:20]) > MAX_BODY_BYTES:
+        raise too_large()
+
+
+async def read_body(receive: Receive) -> bytes | None:
+    """The whole body; None where the caller left. Raises InvalidInputError ``body_too_large``."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            if message.get("more_body", False):
+                await drain(receive)
+            raise too_large()
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def drain(receive: Receive) -> None:
+    """Throw away what is still coming, for a while: a caller cut off while it sends never reads the refusal."""
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while size < DRAIN_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A receiver that gives ``body`` first and then goes on."""
+    sent = False
+
+    async def again() -> Message:
+        nonlocal sent
+        if not sent:
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return again
+
+
+async def refuse(send: Send, error: TlfifError, *, path: str) -> None:
+    """Answer with the problem, and close the connection."""
+    status = status_of(error)
+    body = problem_body(status, error.code, error.message, error.details, path=path)
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="tlfif"'))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,224 @@
+"""The containers of the home on AWS: the API's, the router's, and what a machine's worker opens."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from tlfif.adapters.aws import dynamo_table, ec2_calls, router_calls
+from tlfif.adapters.aws.clients import AwsClients
+from tlfif.adapters.aws.cognito_authority import CognitoAuthority
+from tlfif.adapters.aws.dead_man_schedule import DeadManSchedule
+from tlfif.adapters.aws.dynamo_job_calls import POLL_CONFIG
+from tlfif.adapters.aws.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
+from tlfif.adapters.aws.dynamo_ledger import DynamoLedger
+from tlfif.adapters.aws.dynamo_machine_store import DynamoMachineStore
+from tlfif.adapters.aws.dynamo_price_store import DynamoPriceStore
+from tlfif.adapters.aws.dynamo_table import DynamoTable
+from tlfif.adapters.aws.ec2_instances import Ec2Instances
+from tlfif.adapters.aws.ec2_machine_host import Ec2MachineHost, Ec2Settings
+from tlfif.adapters.aws.image_model_store import ImageModelStore
+from tlfif.adapters.aws.lambda_clock import LambdaClock
+from tlfif.adapters.aws.router_calls import RouterCalls
+from tlfif.adapters.aws.word_tokenizer import WordTokenizer
+from tlfif.adapters.ecb.exchange_source import EcbExchangeSource
+from tlfif.adapters.local.system_clock import SystemIds
+from tlfif.application.control_machine import LocalControl
+from tlfif.application.meter import Meter
+from tlfif.application.pricing import Pricing
+from tlfif.application.reconcile import Reconciler
+from tlfif.application.refresh_prices import RefreshReport, refresh_prices
+from tlfif.bootstrap.aws_settings import IN_IMAGES, AwsSettings
+from tlfif.bootstrap.container import Container, Money
+from tlfif.bootstrap.money import build_money
+from tlfif.domain.models import find_model
+from tlfif.domain.prices import REGIONS
+from tlfif.domain.tariff import Tariff
+from tlfif.ports.clock import Clock, Ids
+from tlfif.ports.control import Control
+from tlfif.ports.job_store import JobStore
+from tlfif.ports.machine import MachineHost
+from tlfif.ports.machine_store import MachineStore
+from tlfif.ports.price_store import PriceStore
+
+if TYPE_CHECKING:
+    import boto3
+
+LONGEST_WAIT_SECONDS = 20.0
+"""API Gateway gives up a request after 30 s (facts 9)."""
+LOOK_SECONDS = 75.0
+"""The router looks once a minute; a look may come some seconds late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsStores:
+    """The stores that the API, the router and the machines share."""
+
+    jobs: JobStore
+    machines: MachineStore
+    state: DynamoTable
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self.jobs.close()
+        await self.machines.close()
+
+
+def open_aws_stores(settings: AwsSettings, *, clients: AwsClients, clock: Clock, ids: Ids, chance: Random) -> AwsStores:
+    """The stores at the places that ``settings`` names. Nothing is asked yet."""
+    dynamodb = clients.make("dynamodb", dynamo_table.CLIENT_CONFIG)
+    jobs = open_dynamo_job_store(
+        JobClients(
+            dynamodb=dynamodb,
+            s3=clients.make("s3", dynamo_table.CLIENT_CONFIG),
+            sqs=clients.make("sqs", dynamo_table.CLIENT_CONFIG),
+            poller=clients.make("sqs", POLL_CONFIG),
+        ),
+        JobPlaces(table=settings.jobs_table, queue_url=settings.queue_url, bucket=settings.bucket),
+        clock=clock,
+        ids=ids,
+        chance=chance,
+        keep_seconds=settings.job.retention_seconds,
+    )
+    state = DynamoTable(dynamodb, settings.state_table, clock=clock, ids=ids, chance=chance)
+    machines = DynamoMachineStore(state, default_idle_timeout=settings.machine.idle_timeout_seconds)
+    return AwsStores(jobs=jobs, machines=machines, state=state)
+
+
+def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = None) -> Container:
+    """Everything that the API and the router use. Which rights they have is the business of their roles: the API's may
+    end machines, only the router's may launch them."""
+    clients = AwsClients(region=settings.region, endpoint_url=settings.endpoint_url, session=session)
+    clock, ids, chance = LambdaClock(), SystemIds(), Random()
+    stores = open_aws_stores(settings, clients=clients, clock=clock, ids=ids, chance=chance)
+    host = _host(settings, clients, clock)
+    money, meter = _money(settings, stores, host, clock)
+    spec = find_model(settings.model, IN_IMAGES)
+    models = ImageModelStore((spec,)) if spec is not None else ImageModelStore()
+    reconciler = Reconciler(
+        jobs=stores.jobs,
+        machines=stores.machines,
+        models=models,
+        host=host,
+        clock=clock,
+        ids=ids,
+        job_policy=settings.job,
+        machine_policy=settings.machine,
+        image=settings.image,
+        meter=meter,
+        budget=money.budget,
+    )
+    control: Control = LocalControl(reconciler=reconciler)
+    if settings.router_function:
+        caller = clients.make("lambda", router_calls.CLIENT_CONFIG)
+        control = RouterCalls(caller, settings.router_function, here=control)
+    return Container(
+        jobs=stores.jobs,
+        machines=stores.machines,
+        models=models,
+        tokenizer=WordTokenizer(),
+        host=host,
+        clock=clock,
+        ids=ids,
+        job_policy=settings.job,
+        machine_policy=settings.machine,
+        image=settings.image,
+        place=f"AWS {settings.region}",
+        reconciler=reconciler,
+        control=control,
+        money=money,
+        close=stores.close,
+        streams=False,
+        longest_wait_seconds=LONGEST_WAIT_SECONDS,
+    )
+
+
+def aws_authority(settings: AwsSettings) -> CognitoAuthority:
+    """Whose sign-ins count. Raises ValueError where the settings do not say."""
+    if not (settings.issuer and settings.client_id and settings.scope):
+        raise ValueError("the API needs the issuer, the client and the scope of its sign-ins")
+    return CognitoAuthority(
+        issuer=settings.issuer,
+        client_id=settings.client_id,
+        scope=settings.scope,
+        clock=LambdaClock(),
+        keys_url=settings.keys_url,
+    )
+
+
+def machine_settings(settings: AwsSettings) -> dict[str, object]:
+    """What a machine's worker must know of its home; plain JSON values."""
+    return {
+        "jobs_table": settings.jobs_table,
+        "state_table": settings.state_table,
+        "queue_url": settings.queue_url,
+        "bucket": settings.bucket,
+        "endpoint_url": settings.endpoint_url,
+        "job": asdict(settings.job),
+        "machine": asdict(settings.machine),
+    }
+
+
+def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: Clock) -> tuple[Money, Meter]:
+    prices = DynamoPriceStore(stores.state)
+    pricing = Pricing(prices)
+    tariff = Tariff(region=settings.region, instance_type=settings.instance_types[0])
+    return build_money(
+        jobs=stores.jobs,
+        machines=stores.machines,
+        ledger=DynamoLedger(stores.state, since_ms=int(clock.now() * 1000)),
+        pricing=pricing,
+        clock=clock,
+        image=settings.image,
+        job_policy=settings.job,
+        machine_policy=settings.machine,
+        tariff=tariff,
+        as_if=tariff,
+        refresh=_refresh(prices, pricing, clock),
+        host=host,
+        look_seconds=LOOK_SECONDS,
+    )
+
+
+def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2MachineHost:
+    policy = settings.machine
+    return Ec2MachineHost(
+        instances=Ec2Instances(
+            clients.make("ec2", ec2_calls.CLIENT_CONFIG),
+            home=settings.home_name,
+            launch_template=settings.launch_template,
+        ),
+        schedule=DeadManSchedule(
+            clients.make("scheduler", ec2_calls.CLIENT_CONFIG),
+            home=settings.home_name,
+            group=settings.schedule_group,
+            role_arn=settings.schedule_role,
+            dead_letters_arn=settings.schedule_dead_letters,
+            clock=clock,
+        ),
+        settings=Ec2Settings(
+            home=settings.home_name,
+            region=settings.region,
+            instance_types=settings.instance_types,
+            max_run_seconds=policy.max_run_seconds + policy.drain_limit_seconds,
+            machine_settings=machine_settings(settings),
+        ),
+        clock=clock,
+    )
+
+
+def _refresh(prices: PriceStore, pricing: Pricing, clock: Clock) -> Callable[[], Awaitable[RefreshReport]]:
+    async def refresh() -> RefreshReport:
+        """The exchange rate alone: AWS's lists are hundreds of megabytes, more than a function should read."""
+        report = await refresh_prices(
+            REGIONS,
+            store=prices,
+            sources=[],
+            exchange=EcbExchangeSource(clock=clock),
+            book=await pricing.book(),
+            clock=clock,
+        )
+        pricing.reload()
+        return report
+
+    return refresh

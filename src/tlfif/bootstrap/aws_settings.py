@@ -1,0 +1,79 @@
+"""Settings of the parts that run on AWS. The stack writes them into each function's environment."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tlfif.bootstrap.settings import all_positive, known, settings_fault
+from tlfif.domain.models import ON_AWS, SMOLLM2, find_model, known_names
+from tlfif.domain.policy import AWS_MACHINE_POLICY, JobPolicy, MachinePolicy
+from tlfif.domain.prices import INSTANCE_TYPES, check_instance_type, check_region
+
+PREFIX = "TLFIF_AWS_"
+Name = Annotated[str, Field(min_length=1, max_length=512)]
+IN_IMAGES = (*ON_AWS, SMOLLM2)
+"""What an image may hold; the small model is the test images'."""
+
+
+def _parts(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _types(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(known(check_instance_type)(name) for name in names)
+
+
+def _model(name: str) -> str:
+    spec = find_model(name, IN_IMAGES)
+    if spec is None:
+        raise ValueError(f"no image holds it; choose {known_names(IN_IMAGES)}")
+    return spec.name
+
+
+class AwsSettings(BaseSettings):
+    """Where the parts of one installation are. Nothing here is secret: rights come from the function's role."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore")
+
+    home_name: Name = "tlfif"
+    """In front of every name, and in the tag ``tlfif:home``."""
+    region: Annotated[str, Field(validation_alias="AWS_REGION"), AfterValidator(known(check_region))]
+    """Lambda says it itself."""
+    endpoint_url: str | None = None
+    """An emulator; None: AWS."""
+    jobs_table: Name
+    state_table: Name
+    queue_url: Name
+    bucket: Name
+    router_function: str = ""
+    """Whom the API asks to start machines."""
+    launch_template: str = ""
+    image_parameter: str = "/tlfif/image/promoted"
+    instance_types: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts), AfterValidator(_types)] = (
+        INSTANCE_TYPES
+    )
+    """In the order in which they are tried, separated by commas."""
+    schedule_group: str = ""
+    schedule_role: str = ""
+    schedule_dead_letters: str = ""
+    issuer: str = ""
+    """Whose sign-ins count; the API's alone."""
+    client_id: str = ""
+    scope: str = ""
+    keys_url: str | None = None
+    """Where a provider that is not Cognito keeps its keys."""
+    model: Annotated[str, AfterValidator(_model)] = ON_AWS[0].name
+    """What the machine image holds."""
+    image: str = "aws"
+    """The version of the machine image, where it is known."""
+    job: Annotated[JobPolicy, AfterValidator(all_positive)] = JobPolicy()
+    machine: Annotated[MachinePolicy, AfterValidator(all_positive)] = AWS_MACHINE_POLICY
+
+
+def load_aws_settings() -> AwsSettings:
+    """Settings from the environment. Raises InvalidInputError (code ``settings_invalid``) naming every fault."""
+    try:
+        return AwsSettings()
+    except ValidationError as error:
+        raise settings_fault(error, PREFIX) from None

@@ -1,0 +1,72 @@
+"""``tlfif login``: sign in to the home on AWS, in the person's own browser."""
+
+import argparse
+import asyncio
+from typing import TYPE_CHECKING
+
+from tlfif.cli.console import Console
+from tlfif.cli.desk import this_home
+from tlfif.cli.exit_codes import DONE, INTERRUPTED
+from tlfif.cli.interrupts import Interrupts
+from tlfif.client.locators import aws_profile_of
+from tlfif.client.profile import aws_profile, load_profiles
+
+if TYPE_CHECKING:
+    from tlfif.bootstrap.home import Home
+    from tlfif.client.profile import Profile
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    parser.add_argument("--no-browser", action="store_true", help="only print the address, to be copied into a browser")
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Sign in, whichever profile is active."""
+    home = this_home()
+    profile = aws_profile(load_profiles(home))
+    code = asyncio.run(_login(home, profile, console, no_browser=args.no_browser))
+    if code == DONE and aws_profile_of(home) is None:
+        console.note("Your commands still talk to this computer. To change that: ./tlfif profile use aws")
+    return code
+
+
+async def _login(home: "Home", profile: "Profile", console: Console, *, no_browser: bool) -> int:
+    # The libraries of signing in are loaded here: no other command needs them.
+    import webbrowser
+
+    from tlfif.client.identity_provider import IdentityProvider
+    from tlfif.client.sign_in import sign_in
+    from tlfif.client.signed_in import signed_in_tokens
+    from tlfif.client.token_store import Place, file_warning
+
+    def tell(url: str, opened: bool) -> None:
+        console.note(opening_text(url, opened=opened))
+
+    with Interrupts():
+        try:
+            tokens = await sign_in(
+                profile,
+                IdentityProvider(profile),
+                tell=tell,
+                open_browser=_nothing if no_browser else webbrowser.open,
+            )
+            place = await signed_in_tokens(home, profile).adopt(tokens)
+        except asyncio.CancelledError:
+            console.note("You left the sign-in. Nothing was changed.")
+            return INTERRUPTED
+    console.line(f"You are signed in{f' as {tokens.who}' if tokens.who else ''}. To sign out: ./tlfif logout")
+    if place is Place.FILE:
+        console.note(file_warning(home))
+    return DONE
+
+
+def _nothing(_url: str) -> bool:
+    return False
+
+
+def opening_text(url: str, *, opened: bool) -> str:
+    """Where to sign in, with or without a browser that opened by itself."""
+    begin = "Your browser opens; sign in there." if opened else "Open this address in a browser on this computer:"
+    copy = "If it does not, copy this address:\n" if opened else ""
+    return f"{begin} {copy}\n\n  {url}\n\nIt waits 5 minutes. Ctrl-C leaves.".replace("\n\n\n", "\n\n")

@@ -1,0 +1,72 @@
+"""``tlfif profile``: what commands talk to, this computer or the home on AWS."""
+
+import argparse
+
+from tlfif.bootstrap.home import profile_from_environment
+from tlfif.cli.arguments import add_json
+from tlfif.cli.console import Console
+from tlfif.cli.desk import this_home
+from tlfif.cli.exit_codes import DONE
+from tlfif.cli.tables import columns
+from tlfif.client.locators import aws_profile_of
+from tlfif.client.profile import AWS, COMPUTER, Profile, Profiles, load_profiles, use
+
+NOWHERE = "This computer. There is no home on AWS yet; ./tlfif deploy sets one up."
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    parser.epilog = "TLFIF_PROFILE=computer or TLFIF_PROFILE=aws before a command chooses for that command alone."
+    add_json(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=type(parser))
+    choose = actions.add_parser("use", help="let commands talk to this computer, or to AWS, from now on")
+    choose.add_argument("name", metavar="NAME", help=f"{COMPUTER} or {AWS}")
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Show it, or change it."""
+    home = this_home()
+    if args.action == "use":
+        profiles = use(home, args.name)
+        console.note(f"Commands talk to {place_of(profiles.aws if args.name == AWS else None)} from now on.")
+        named = profile_from_environment()
+        if named is not None and named != args.name:
+            console.note(f"In this terminal TLFIF_PROFILE is set to {named}, which stands above that.")
+        return DONE
+    active = aws_profile_of(home)  # first, because it also looks at what the environment says
+    profiles = load_profiles(home)
+    if args.json:
+        console.json(profile_object(profiles, active))
+    else:
+        console.line(profile_text(profiles, active))
+    return DONE
+
+
+def place_of(profile: Profile | None) -> str:
+    """Where that is."""
+    return "this computer" if profile is None else f"the home on AWS in {profile.region} ({profile.api_url})"
+
+
+def profile_object(profiles: Profiles, active: Profile | None) -> dict[str, object]:
+    """For programs."""
+    aws = profiles.aws
+    found = {"api_url": aws.api_url, "issuer": aws.issuer, "region": aws.region} if aws is not None else None
+    return {"active": COMPUTER if active is None else AWS, "aws": found}
+
+
+def profile_text(profiles: Profiles, active: Profile | None) -> str:
+    """For a person."""
+    aws = profiles.aws
+    if aws is None:
+        return NOWHERE
+    rows = [("Home on AWS", aws.api_url), ("Region", aws.region), ("Signs in at", aws.issuer)]
+    other = COMPUTER if active is not None else AWS
+    return "\n".join(
+        [
+            f"Commands talk to {'this computer' if active is None else 'the home on AWS'}.",
+            "",
+            *columns(rows, indent="  "),
+            "",
+            f"To change that: ./tlfif profile use {other}",
+        ]
+    )

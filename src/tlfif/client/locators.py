@@ -1,0 +1,26 @@
+"""From a home's folder to the server that its commands and its window talk to."""
+
+from importlib import import_module
+from typing import cast
+
+from tlfif.bootstrap.home import Home, profile_from_environment
+from tlfif.client.endpoint import Locator
+from tlfif.client.local_server import LocalServer
+from tlfif.client.profile import Profile, active_profile
+
+
+def aws_profile_of(home: Home) -> Profile | None:
+    """The home on AWS where it is the active one, None where this computer is. ``TLFIF_PROFILE`` stands above the file.
+
+    Raises InvalidInputError (``profile_damaged``, ``profile_unknown``), NotFoundError (``profile_missing``).
+    """
+    return active_profile(home, profile_from_environment())
+
+
+def locator_for(home: Home) -> Locator:
+    """The server of the active profile: a :class:`LocalServer`, or the home on AWS. Raises as the above."""
+    profile = aws_profile_of(home)
+    if profile is None:
+        return LocalServer(home)
+    signed_in = import_module("tlfif.client.signed_in")  # not for a command that talks to this computer
+    return cast(Locator, signed_in.SignedInEndpoint(profile, signed_in.signed_in_tokens(home, profile)))

@@ -1,0 +1,1 @@
+"""Where the functions on AWS begin."""

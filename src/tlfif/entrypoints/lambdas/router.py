@@ -1,0 +1,47 @@
+"""The router's function: once a minute, when a prompt finds no machine, and when a person presses start or stop."""
+
+import asyncio
+import logging
+from functools import cache
+from typing import Any
+
+from tlfif.adapters.aws.router_calls import told
+from tlfif.bootstrap.aws import aws_container
+from tlfif.bootstrap.aws_settings import load_aws_settings
+from tlfif.domain.errors import TlfifError
+from tlfif.router.rounds import Rounds
+
+logging.getLogger().setLevel(logging.INFO)
+
+
+@cache
+def _runner() -> asyncio.Runner:
+    return asyncio.Runner()
+
+
+@cache
+def _rounds() -> Rounds:
+    settings = load_aws_settings()
+    container = aws_container(settings.model_copy(update={"router_function": ""}))
+    return Rounds(
+        reconciler=container.reconciler,
+        control=container.control,
+        home=settings.home_name,
+        say=lambda line: print(line),
+    )
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """``{"action": "start", "model": …}`` answers ``launched`` or ``error``; anything else is a look. A look of the
+    schedule (no ``action``) does the housekeeping as well."""
+    rounds = _rounds()
+    action = event.get("action")
+    if action == "start":
+        try:
+            return {"launched": _runner().run(rounds.start(event.get("model")))}
+        except TlfifError as error:
+            return {"error": told(error)}
+    pace = _runner().run(
+        rounds.look(housekeeping=action is None, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
+    )
+    return {"pace": pace.value}
