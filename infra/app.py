@@ -1,0 +1,24 @@
+"""Builds the CDK app. Nothing in it asks the network, the account or the clock: the same code gives the same bytes."""
+
+from aws_cdk import App, BootstraplessSynthesizer
+
+from infra.stack import HomeStack
+
+STACK = "tlfif"
+
+
+def build_app(outdir: str) -> App:
+    """The app with its one stack, synthesised into ``outdir``.
+
+    Without CDK's own marks (bootstrap version, construct tree, analytics), which an account would not need.
+    """
+    app = App(
+        outdir=outdir,
+        analytics_reporting=False,
+        tree_metadata=False,
+        stack_traces=False,
+        builtin_cloud_formation_validation=False,  # cfn-lint does it, in the tests
+        context={"aws:cdk:enable-path-metadata": False, "aws:cdk:enable-asset-metadata": False},
+    )
+    HomeStack(app, STACK, synthesizer=BootstraplessSynthesizer())
+    return app

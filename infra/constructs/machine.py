@@ -1,0 +1,234 @@
+"""The machine (requirement list 5, 8.3, 9): a network with no way in, and the template that every launch uses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from aws_cdk import CfnCondition, CfnTag, Fn, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.constructs.store import Store
+from infra.log_group import log_group
+from infra.rights import HOME_TAG, accept, allow, arn, role
+
+NETWORK = IPv4Network("10.87.0.0/24")
+SUBNET_PREFIX = 27
+"""32 addresses a zone; a home has one machine, and a second one while an image is tried."""
+INITIALIZATION_MIBS = 300
+"""The fastest that EBS offers. An image's disk else fills at a few MiB/s while the GPU is being paid."""
+INCLUDED_MIBS = 125
+INCLUDED_IOPS = 3000
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineProps:
+    """``zones``: name and condition of each; ``image_parameter``: the SSM parameter that is read at each launch.
+    ``instance_types``: separated by commas, the first being the template's own."""
+
+    home: str
+    zones: Sequence[tuple[str, CfnCondition | None]]
+    image_parameter: str
+    instance_types: str
+    disk_gb: float
+    store: Store
+
+
+class Machine(Construct):
+    """Where a machine runs, what it is made from, and what it may do. None is running because of this construct."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, props: MachineProps) -> None:
+        super().__init__(scope, construct_id)
+        self._props = props
+        vpc = ec2.CfnVPC(self, "Vpc", cidr_block=str(NETWORK), enable_dns_support=True, enable_dns_hostnames=True)
+        self._subnets(vpc)
+        self._door = ec2.CfnSecurityGroup(
+            self,
+            "Door",
+            vpc_id=vpc.ref,
+            group_description="No way in; HTTPS out. The machine fetches its work.",
+            security_group_egress=[
+                ec2.CfnSecurityGroup.EgressProperty(
+                    ip_protocol="tcp", from_port=443, to_port=443, cidr_ip="0.0.0.0/0", description="HTTPS"
+                )
+            ],
+        )
+        self.logs = log_group(self, "Logs", name=f"/{props.home}/machine")
+        self.role = role(
+            self,
+            "Worker",
+            service="ec2.amazonaws.com",
+            description="What a machine may do: take jobs, answer them, write its log, be looked at by its owner.",
+            statements=[*props.store.worker_rights(), *self._log_rights(), *self._session_rights()],
+        )
+        self.template = self._launch_template()
+        accept(vpc, "No way in and no secrets inside: flow logs would cost more than they tell.", "VPC7")
+
+    def launch_rights(self) -> list[iam.PolicyStatement]:
+        """The router: launch from this template only, of the wished types only, and tag only what it launches."""
+        tags = {f"aws:RequestTag/{HOME_TAG}": self._props.home}
+        ours = {f"aws:ResourceTag/{HOME_TAG}": self._props.home}
+        template = arn(self, "ec2", f"launch-template/{self.template.ref}")
+        by_template = {"ArnEquals": {"ec2:LaunchTemplate": template}}
+        typed: dict[str, str | list[str]] = {**tags, "ec2:InstanceType": Fn.split(",", self._props.instance_types)}
+        created = [self._ec2(f"{kind}/*") for kind in ("instance", "volume", "network-interface")]
+        run = ["ec2:RunInstances"]
+        return [
+            allow("LaunchInstance", run, [self._ec2("instance/*")], {**by_template, "StringEquals": typed}),
+            allow("LaunchDisk", run, [self._ec2("volume/*")], {**by_template, "StringEquals": tags}),
+            allow("LaunchInterface", run, [self._ec2("network-interface/*")], by_template),
+            allow("LaunchFrom", run, [template, self._ec2(f"security-group/{self._door.ref}")]),
+            allow("LaunchInSubnet", run, [self._ec2("subnet/*")], {"StringEquals": ours}),
+            allow(
+                "LaunchOwnImage",
+                run,
+                [arn(self, "ec2", "image/*", account=False)],
+                {"StringEquals": {**ours, "ec2:Owner": Stack.of(self).account}},
+            ),
+            allow(
+                "TagAtLaunch",
+                ["ec2:CreateTags"],
+                created,
+                {"StringEquals": {"ec2:CreateAction": "RunInstances", **tags}},
+            ),
+            allow(
+                "HandOverTheWorkersRole",
+                ["iam:PassRole"],
+                [self.role.role_arn],
+                {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+            ),
+            allow("ReadPromotedImage", ["ssm:GetParameter", "ssm:GetParameters"], [self._image_parameter_arn()]),
+        ]
+
+    def stop_rights(self) -> list[iam.PolicyStatement]:
+        """Router and API: end a machine of this home, and of no other."""
+        return [
+            allow(
+                "EndOwnMachines",
+                ["ec2:TerminateInstances"],
+                [self._ec2("instance/*")],
+                {"StringEquals": {f"aws:ResourceTag/{HOME_TAG}": self._props.home}},
+            )
+        ]
+
+    def standby_rights(self) -> list[iam.PolicyStatement]:
+        """The router, where the owner chose to keep the disk: stop a machine of this home, and start it as the next one
+        with its marks and its settings."""
+        ours = {f"aws:ResourceTag/{HOME_TAG}": self._props.home}
+        return [
+            allow(
+                "PauseOwnMachines",
+                ["ec2:StopInstances", "ec2:StartInstances", "ec2:ModifyInstanceAttribute"],
+                [self._ec2("instance/*")],
+                {"StringEquals": ours},
+            ),
+            allow(
+                "MarkOwnMachines",
+                ["ec2:CreateTags"],
+                [self._ec2("instance/*"), self._ec2("volume/*")],
+                {"StringEquals": {**ours, f"aws:RequestTag/{HOME_TAG}": self._props.home}},
+            ),
+        ]
+
+    def look_rights(self, *actions: str) -> list[iam.PolicyStatement]:
+        """Descriptions, which EC2 offers for all things of a region or for none."""
+        return [allow("LookAround", actions, ["*"], {"StringEquals": {"aws:RequestedRegion": Stack.of(self).region}})]
+
+    def _ec2(self, resource: str) -> str:
+        return arn(self, "ec2", resource)
+
+    def _image_parameter_arn(self) -> str:
+        return arn(self, "ssm", f"parameter{self._props.image_parameter}")
+
+    def _log_rights(self) -> list[iam.PolicyStatement]:
+        return [allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [self.logs.attr_arn])]
+
+    def _session_rights(self) -> list[iam.PolicyStatement]:
+        """A shell for the owner without an open port (RQL 1, 5.5): AWS's own least set for Session Manager."""
+        channels = ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
+        return [
+            allow("SessionOfTheOwner", [f"ssmmessages:{name}" for name in channels], ["*"]),
+            allow("ReportToSessionManager", ["ssm:UpdateInstanceInformation"], [self._ec2("instance/*")]),
+        ]
+
+    def _subnets(self, vpc: ec2.CfnVPC) -> None:
+        """A public subnet in each zone: free, where a private one would need a NAT gateway for 38 USD a month."""
+        gateway = ec2.CfnInternetGateway(self, "Gateway")
+        attached = ec2.CfnVPCGatewayAttachment(self, "Attached", vpc_id=vpc.ref, internet_gateway_id=gateway.ref)
+        routes = ec2.CfnRouteTable(self, "Routes", vpc_id=vpc.ref)
+        ec2.CfnRoute(
+            self, "Out", route_table_id=routes.ref, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.ref
+        ).add_resource_dependency(attached)
+        blocks = NETWORK.subnets(new_prefix=SUBNET_PREFIX)
+        for number, ((zone, condition), block) in enumerate(zip(self._props.zones, blocks, strict=False), start=1):
+            subnet = ec2.CfnSubnet(
+                self,
+                f"Subnet{number}",
+                vpc_id=vpc.ref,
+                availability_zone=zone,
+                cidr_block=str(block),
+                map_public_ip_on_launch=True,
+            )
+            joined = ec2.CfnSubnetRouteTableAssociation(
+                self, f"Joined{number}", subnet_id=subnet.ref, route_table_id=routes.ref
+            )
+            subnet.cfn_options.condition = joined.cfn_options.condition = condition
+        for service in ("s3", "dynamodb"):
+            ec2.CfnVPCEndpoint(
+                self,
+                f"{service.capitalize()}Endpoint",
+                vpc_id=vpc.ref,
+                vpc_endpoint_type="Gateway",
+                service_name=f"com.amazonaws.{Stack.of(self).region}.{service}",
+                route_table_ids=[routes.ref],
+            )
+
+    def _launch_template(self) -> ec2.CfnLaunchTemplate:
+        profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
+        home_tag = CfnTag(key=HOME_TAG, value=self._props.home)
+        data = ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
+            image_id=f"resolve:ssm:{self._props.image_parameter}",
+            instance_type=Fn.select(0, Fn.split(",", self._props.instance_types)),
+            iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
+            instance_initiated_shutdown_behavior="terminate",  # the first stop: the machine's own "shutdown" ends it
+            security_group_ids=[self._door.attr_group_id],
+            block_device_mappings=[self._root_disk()],
+            metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
+                http_endpoint="enabled",
+                http_tokens="required",
+                http_put_response_hop_limit=1,  # no containers on the machine
+                instance_metadata_tags="enabled",  # a machine may know which one it is without any right
+            ),
+            monitoring=ec2.CfnLaunchTemplate.MonitoringProperty(enabled=False),
+            tag_specifications=[
+                ec2.CfnLaunchTemplate.TagSpecificationProperty(resource_type=kind, tags=[home_tag])
+                for kind in ("instance", "volume", "network-interface")
+            ],
+        )
+        return ec2.CfnLaunchTemplate(
+            self,
+            "Template",
+            launch_template_name=f"{self._props.home}-machine",
+            launch_template_data=data,
+            tag_specifications=[
+                ec2.CfnLaunchTemplate.LaunchTemplateTagSpecificationProperty(
+                    resource_type="launch-template", tags=[home_tag]
+                )
+            ],
+        )
+
+    def _root_disk(self) -> ec2.CfnLaunchTemplate.BlockDeviceMappingProperty:
+        """Encrypted by AWS's own key: one of ours costs a dollar a month and needs a grant at each start."""
+        return ec2.CfnLaunchTemplate.BlockDeviceMappingProperty(
+            device_name="/dev/sda1",  # the root disk of Ubuntu's images
+            ebs=ec2.CfnLaunchTemplate.EbsProperty(
+                volume_type="gp3",
+                volume_size=self._props.disk_gb,
+                iops=INCLUDED_IOPS,
+                throughput=INCLUDED_MIBS,
+                volume_initialization_rate=INITIALIZATION_MIBS,
+                encrypted=True,
+                delete_on_termination=True,
+            ),
+        )

@@ -1,0 +1,120 @@
+"""The router (requirement list 3): looks, decides and acts once a minute, and at once when the API asks for it."""
+
+from dataclasses import dataclass
+
+from aws_cdk import CfnCondition
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.constructs.machine import Machine
+from infra.constructs.money import bill_rights
+from infra.constructs.stops import Stops
+from infra.constructs.store import Store
+from infra.function import Code, Function, FunctionProps
+from infra.rights import allow
+
+HANDLER = "tlfif.entrypoints.lambdas.router.handler"
+TIMEOUT_SECONDS = 55
+"""Under the minute, so that a tick that hangs is gone before the next."""
+RESERVED_CONCURRENCY = 2
+"""One for the tick and one for a person's order, which the API waits for."""
+STALE_SECONDS = 60
+"""Nobody needs a nudge from the minute before: a tick has been since."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouterProps:
+    """``reserve``: keep executions aside for the router, and have no more than those."""
+
+    home: str
+    code: Code
+    reserve: CfnCondition
+    image_parameter: str
+    instance_types: str
+    store: Store
+    machine: Machine
+    stops: Stops
+
+
+class Router(Construct):
+    """The only part that launches machines."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, props: RouterProps) -> None:
+        super().__init__(scope, construct_id)
+        machine, stops = props.machine, props.stops
+        function = Function(
+            self,
+            "Tick",
+            props=FunctionProps(
+                name=f"{props.home}-router",
+                description="Looks once a minute and on each prompt: launch, stop, clean up, meter, hold the budget.",
+                handler=HANDLER,
+                code=props.code,
+                memory_mb=256,
+                timeout_seconds=TIMEOUT_SECONDS,
+                reserved=RESERVED_CONCURRENCY,
+                reserve=props.reserve,
+                environment=_environment(props),
+                statements=[
+                    *props.store.control_rights(),
+                    *machine.launch_rights(),
+                    *machine.stop_rights(),
+                    *machine.standby_rights(),
+                    *machine.look_rights("ec2:DescribeInstances", "ec2:DescribeSubnets"),
+                    *stops.schedule_rights(),
+                    *bill_rights(self),
+                ],
+            ),
+        )
+        self.function = function.resource
+        lambda_.CfnEventInvokeConfig(
+            self,
+            "Asynchronous",
+            function_name=self.function.ref,
+            qualifier="$LATEST",
+            maximum_retry_attempts=0,  # the next minute is the retry
+            maximum_event_age_in_seconds=STALE_SECONDS,
+        )
+        self._every_minute(props.home)
+
+    def nudge_rights(self) -> list[iam.PolicyStatement]:
+        """The API: have it look now."""
+        return [allow("NudgeTheRouter", ["lambda:InvokeFunction"], [self.function.attr_arn])]
+
+    def _every_minute(self, home: str) -> None:
+        rule = events.CfnRule(
+            self,
+            "Minute",
+            name=f"{home}-minute",
+            description="The router's tick",
+            schedule_expression="rate(1 minute)",
+            state="ENABLED",
+            targets=[events.CfnRule.TargetProperty(id="router", arn=self.function.attr_arn)],
+        )
+        lambda_.CfnPermission(
+            self,
+            "MinutePermission",
+            action="lambda:InvokeFunction",
+            function_name=self.function.ref,
+            principal="events.amazonaws.com",
+            source_arn=rule.attr_arn,
+        )
+
+
+def _environment(props: RouterProps) -> dict[str, str]:
+    store, stops = props.store, props.stops
+    return {
+        "TLFIF_AWS_HOME_NAME": props.home,
+        "TLFIF_AWS_JOBS_TABLE": store.jobs.ref,
+        "TLFIF_AWS_STATE_TABLE": store.state.ref,
+        "TLFIF_AWS_QUEUE_URL": store.work.ref,
+        "TLFIF_AWS_BUCKET": store.bucket.ref,
+        "TLFIF_AWS_LAUNCH_TEMPLATE": props.machine.template.ref,
+        "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
+        "TLFIF_AWS_IMAGE_PARAMETER": props.image_parameter,
+        "TLFIF_AWS_SCHEDULE_GROUP": stops.group.ref,
+        "TLFIF_AWS_SCHEDULE_ROLE": stops.role.role_arn,
+        "TLFIF_AWS_SCHEDULE_DEAD_LETTERS": stops.dead.attr_arn,
+    }

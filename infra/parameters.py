@@ -1,0 +1,161 @@
+"""What a person or ``tlfif deploy`` decides at deployment; everything else is fixed in the template."""
+
+from dataclasses import dataclass
+
+from aws_cdk import CfnCondition, CfnParameter, Fn, Stack
+
+MAX_ZONES = 6
+"""us-east-1 has the most zones of the regions with prices."""
+PROMOTED_IMAGE = "/tlfif/image/promoted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeParameters:
+    """The parameters as values to build with. ``instance_types``: separated by commas. ``zones``: a zone's name and the
+    condition under which there is one."""
+
+    home: str
+    code_bucket: CfnParameter
+    code_key: CfnParameter
+    alarm_email: str
+    monthly_budget_usd: float
+    image_parameter: str
+    instance_types: str
+    disk_gb: float
+    retention_days: float
+    zones: tuple[tuple[str, CfnCondition | None], ...]
+    reserve_concurrency: CfnCondition
+    create_trail: CfnCondition
+
+
+def declare(stack: Stack) -> HomeParameters:
+    """Declare every parameter of the template in ``stack``."""
+    return HomeParameters(
+        home=_home_name(stack).value_as_string,
+        code_bucket=_text(
+            stack,
+            "LambdaCodeBucket",
+            "The bucket that holds the functions' package.",
+            pattern="^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+            hint="a bucket's name",
+        ),
+        code_key=_text(
+            stack,
+            "LambdaCodeKey",
+            "The package in that bucket; a new name for each build, or CloudFormation sees no change.",
+            pattern="^[A-Za-z0-9/_.+-]{1,512}$",
+            hint="an object's name",
+        ),
+        alarm_email=_text(
+            stack,
+            "AlarmEmail",
+            "Where alarms go. AWS sends a letter that must be confirmed first.",
+            pattern="^[^@\\s,;]+@[^@\\s,;]+\\.[^@\\s,;]+$",
+            hint="one e-mail address",
+        ).value_as_string,
+        monthly_budget_usd=_number(
+            stack, "MonthlyBudgetUsd", "AWS Budgets writes at 50, 80 and 100 % of it.", default=23, least=1, most=10_000
+        ).value_as_number,
+        image_parameter=_image_parameter(stack).value_as_string,
+        instance_types=_instance_types(stack).value_as_string,
+        disk_gb=_number(
+            stack, "DiskGb", "A machine's disk, which exists while the machine does.", default=40, least=20, most=500
+        ).value_as_number,
+        retention_days=_number(
+            stack, "JobRetentionDays", "Prompts and answers are gone after that.", default=30, least=1, most=3650
+        ).value_as_number,
+        zones=tuple(_zone(stack, number) for number in range(1, MAX_ZONES + 1)),
+        reserve_concurrency=_switch(
+            stack,
+            "ReserveConcurrency",
+            "Set concurrency aside for the functions. A new account has 10 in all, and AWS refuses it there.",
+            default="no",
+        ),
+        create_trail=_switch(
+            stack,
+            "CreateTrail",
+            "Record calls to AWS for 90 days. The first trail of an account is free, a second one is not.",
+            default="yes",
+        ),
+    )
+
+
+def _home_name(stack: Stack) -> CfnParameter:
+    return _text(
+        stack,
+        "HomeName",
+        "In front of every name. One home of a name per account and region.",
+        default="tlfif",
+        pattern="^(?!.*(aws|amazon|cognito|amzn|--))[a-z][a-z0-9-]{1,18}[a-z0-9]$",
+        hint="3 to 20 lower-case letters, digits and single hyphens, without aws, amazon, amzn or cognito",
+    )
+
+
+def _instance_types(stack: Stack) -> CfnParameter:
+    return _text(
+        stack,
+        "InstanceTypes",
+        "Types of machine in the order in which they are tried. No other type can be launched.",
+        default="g4dn.xlarge,g6.xlarge,g5.xlarge",
+        pattern="^[a-z][a-z0-9-]*\\.[a-z0-9-]+(,[a-z][a-z0-9-]*\\.[a-z0-9-]+)*$",
+        hint="names of instance types, separated by commas",
+    )
+
+
+def _image_parameter(stack: Stack) -> CfnParameter:
+    return _text(
+        stack,
+        "MachineImageParameter",
+        "The SSM parameter that names the promoted image. It is read at each launch and made by promoting.",
+        default=PROMOTED_IMAGE,
+        pattern="^/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$",
+        hint="a parameter's name with its path",
+    )
+
+
+def _text(
+    stack: Stack, name: str, description: str, *, pattern: str, hint: str, default: str | None = None
+) -> CfnParameter:
+    return CfnParameter(
+        stack,
+        name,
+        type="String",
+        description=description,
+        default=default,
+        allowed_pattern=pattern,
+        constraint_description=hint,
+    )
+
+
+def _number(stack: Stack, name: str, description: str, *, default: int, least: int, most: int) -> CfnParameter:
+    return CfnParameter(
+        stack, name, type="Number", description=description, default=default, min_value=least, max_value=most
+    )
+
+
+def _zone(stack: Stack, number: int) -> tuple[str, CfnCondition | None]:
+    """The first zone must be there. Named and not counted, because a template cannot ask how many zones there are."""
+    first = number == 1
+    parameter = _text(
+        stack,
+        f"Zone{number}",
+        "A zone that offers one of the types." if first else "A further one; empty where the region has no more.",
+        default=None if first else "",
+        pattern="^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$" if first else "^([a-z]{2}(-[a-z]+)+-[0-9][a-z])?$",
+        hint="an availability zone such as eu-central-1a",
+    )
+    if first:
+        return parameter.value_as_string, None
+    there = CfnCondition(
+        stack,
+        f"HasZone{number}",
+        expression=Fn.condition_not(Fn.condition_equals(parameter.value_as_string, "")),
+    )
+    return parameter.value_as_string, there
+
+
+def _switch(stack: Stack, name: str, description: str, *, default: str) -> CfnCondition:
+    parameter = CfnParameter(
+        stack, name, type="String", description=description, default=default, allowed_values=["yes", "no"]
+    )
+    return CfnCondition(stack, f"Wants{name}", expression=Fn.condition_equals(parameter.value_as_string, "yes"))

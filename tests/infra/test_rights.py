@@ -1,0 +1,246 @@
+"""Every right of every role: it exists, it names what it is for, and it is tied to this home."""
+
+import fnmatch
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.infra.template import Statement, Template
+
+WITHOUT_RESOURCE = {
+    "ec2:DescribeInstances": "EC2 describes all instances of a region or none",
+    "ec2:DescribeSubnets": "EC2 describes all subnets of a region or none",
+    "ssmmessages:CreateControlChannel": "a channel of Session Manager has no name",
+    "ssmmessages:CreateDataChannel": "a channel of Session Manager has no name",
+    "ssmmessages:OpenControlChannel": "a channel of Session Manager has no name",
+    "ssmmessages:OpenDataChannel": "a channel of Session Manager has no name",
+}
+"""The only actions that may stand beside a bare star, and why."""
+
+STARRED_BY_NAME = ("/jobs/*", "/models/*", "/releases/*", ":schedule/${HomeName}/${HomeName}-*")
+"""Stars below a name of the home's own."""
+NEW_INTERFACE = "LaunchInterface"
+"""Interfaces carry no tag at launch; only this home's launch template makes them."""
+REPORT = "ReportToSessionManager"
+"""A machine tells Session Manager that it is there; the service itself knows which one is speaking."""
+
+WANTED_BY_ROLE = {
+    "ApiAppRole": {
+        "dynamodb:BatchGetItem",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+        "ec2:DescribeInstances",
+        "ec2:TerminateInstances",
+        "lambda:InvokeFunction",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sqs:SendMessage",
+    },
+    "StopsTerminator": {"ec2:TerminateInstances", "sqs:SendMessage"},
+}
+OF_NOBODY = ("iam:Create*", "iam:Put*", "iam:Attach*", "sts:*", "kms:*", "lambda:Update*", "ssm:PutParameter")
+"""No role of the home makes rights, changes code or promotes an image."""
+
+
+def test_every_action_exists(template: Template, service_authorization: dict[str, Any]) -> None:
+    for statement in template.role_statements():
+        for action in statement.actions:
+            service, name = action.split(":")
+            assert name.lower() in service_authorization[service]["Actions"], f"{statement.owner}: {action}"
+
+
+def test_an_action_that_does_not_exist_would_be_found(service_authorization: dict[str, Any]) -> None:
+    assert "publish" not in service_authorization["elasticache"]["Actions"]
+    assert "start" not in service_authorization["ec2"]["Actions"]
+
+
+def test_no_action_has_a_star_and_nothing_is_excepted(template: Template) -> None:
+    for statement in template.role_statements():
+        assert statement.effect == "Allow"
+        assert not [action for action in statement.actions if "*" in action or "?" in action], statement
+    assert '"NotAction"' not in template.text
+    assert '"NotResource"' not in template.text
+    assert not [one for one in template.of_type("AWS::IAM::Role").values() if one.get("ManagedPolicyArns")]
+
+
+def test_a_bare_star_stands_only_where_aws_knows_no_resource(
+    template: Template, service_authorization: dict[str, Any]
+) -> None:
+    found = set()
+    for statement in template.role_statements():
+        if "*" in statement.resources:
+            assert statement.resources == ("*",)
+            for action in statement.actions:
+                service, name = action.split(":")
+                assert not service_authorization[service]["Actions"][name.lower()].get("Resources"), action
+                found.add(action)
+    assert found == set(WITHOUT_RESOURCE)
+
+
+def test_every_resource_is_one_that_the_action_works_on(
+    template: Template, service_authorization: dict[str, Any]
+) -> None:
+    """An ARN of the wrong kind is accepted by IAM and never allows anything."""
+    arns = _arns(template)
+    for statement in template.role_statements():
+        for action in statement.actions:
+            service, name = action.split(":")
+            kinds = service_authorization[service]["Actions"][name.lower()].get("Resources", [])
+            patterns = [
+                re.compile(
+                    "arn:"
+                    + form.replace("arn:${Partition}:", "")
+                    .replace("${Partition}", "")
+                    .replace("${Region}", "[^:]*")
+                    .replace("${Account}", "[^:]*")
+                )
+                for kind in kinds
+                for form in service_authorization[service]["Resources"][kind]["ARNFormats"]
+            ]
+            for resource in statement.resources if kinds else ():
+                shown = arns(resource)
+                if action == "ce:GetCostAndUsage" and ":ce:" in shown:
+                    continue  # the older of its two names; not in the list, and in AWS's own refusals
+                assert any(one.match(shown) for one in patterns), f"{statement.owner}: {action} on {shown}"
+
+
+def _arns(template: Template) -> Any:
+    """How an ARN of the template looks, without its partition: ``arn:sqs:R:1:name``."""
+    attributes = {
+        "AWS::DynamoDB::Table": "arn:dynamodb:R:1:table/x",
+        "AWS::SQS::Queue": "arn:sqs:R:1:x",
+        "AWS::S3::Bucket": "arn:s3:::x",
+        "AWS::Logs::LogGroup": "arn:logs:R:1:log-group:x:log-stream:*",
+        "AWS::Lambda::Function": "arn:lambda:R:1:function:x",
+        "AWS::IAM::Role": "arn:iam::1:role/x",
+    }
+    resources = template.body["Resources"]
+
+    def shown(resource: str) -> str:
+        text = re.sub(r"\$\{(\w+)\.Arn\}", lambda found: attributes[resources[found[1]]["Type"]], resource)
+        text = text.replace("arn:${AWS::Partition}:", "arn:")
+        text = text.replace("${AWS::Region}", "R").replace("${AWS::AccountId}", "1")
+        return re.sub(r"\$\{MachineImageParameter\}", "/x/y", re.sub(r"\$\{(?!MachineImage)\w+\}", "x", text))
+
+    return shown
+
+
+def test_every_condition_key_exists(template: Template, service_authorization: dict[str, Any]) -> None:
+    global_keys = {"aws:RequestedRegion", "aws:SourceAccount", "aws:SourceArn", "aws:SecureTransport"}
+    service_keys = {"iam:PassedToService", "ec2:CreateAction"}
+    for statement in template.role_statements():
+        for key in (key for operator in statement.conditions.values() for key in operator):
+            if key in global_keys | service_keys:
+                continue
+            known = {
+                one.split("${")[0]
+                for action in statement.actions
+                for kind in service_authorization[action.split(":")[0]]["Resources"].values()
+                for one in kind.get("ConditionKeys", [])
+            }
+            assert any(key == one or (one.endswith("/") and key.startswith(one)) for one in known), key
+
+
+def test_a_starred_resource_is_tied_to_the_home(template: Template) -> None:
+    for statement in template.role_statements():
+        for resource in statement.resources:
+            if "*" not in resource or resource == "*" or resource.endswith(STARRED_BY_NAME):
+                continue
+            tied = json.dumps(statement.conditions)
+            if statement.sid == NEW_INTERFACE:
+                assert "ec2:LaunchTemplate" in tied
+            elif statement.sid != REPORT:
+                assert '/tlfif:home": {"Ref": "HomeName"}' in tied, f"{statement.owner}: {statement.sid}"
+
+
+def test_launching_is_tied_to_template_type_subnet_and_image(template: Template) -> None:
+    router = template.role("RouterTickRole")
+    (name,) = template.of_type("AWS::EC2::LaunchTemplate")
+    wanted = f"launch-template/${{{name}}}"
+    for sid in ("LaunchInstance", "LaunchDisk", "LaunchInterface"):
+        assert router[sid].conditions["ArnEquals"]["ec2:LaunchTemplate"]["Fn::Sub"].endswith(wanted)
+    types = router["LaunchInstance"].conditions["StringEquals"]["ec2:InstanceType"]
+    assert types == {"Fn::Split": [",", {"Ref": "InstanceTypes"}]}
+    assert router["LaunchInSubnet"].conditions["StringEquals"] == {"aws:ResourceTag/tlfif:home": {"Ref": "HomeName"}}
+    assert router["LaunchOwnImage"].conditions["StringEquals"]["ec2:Owner"] == {"Ref": "AWS::AccountId"}
+    assert router["TagAtLaunch"].conditions["StringEquals"]["ec2:CreateAction"] == "RunInstances"
+    assert not [one for one in template.role_statements() if "ec2:RunInstances" in one.actions and not _router(one)]
+
+
+def _router(statement: Statement) -> bool:
+    return statement.owner.startswith("RouterTickRole")
+
+
+def test_roles_are_handed_to_one_service_each(template: Template) -> None:
+    passed = [one for one in template.role_statements() if "iam:PassRole" in one.actions]
+    assert {one.conditions["StringEquals"]["iam:PassedToService"] for one in passed} == {
+        "ec2.amazonaws.com",
+        "scheduler.amazonaws.com",
+    }
+    assert all(_router(one) and len(one.resources) == 1 and "*" not in one.resources[0] for one in passed)
+
+
+def test_the_terminator_serves_this_homes_schedules_only(template: Template) -> None:
+    (role,) = [one for name, one in template.of_type("AWS::IAM::Role").items() if name.startswith("StopsTerminator")]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    (group,) = template.of_type("AWS::Scheduler::ScheduleGroup")
+    assert trust["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [group, "Arn"]}},
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+    }
+
+
+@pytest.mark.parametrize("part", sorted(WANTED_BY_ROLE))
+def test_small_roles_have_exactly_this(template: Template, part: str) -> None:
+    assert {action for one in template.role(part).values() for action in one.actions} == WANTED_BY_ROLE[part]
+
+
+def test_the_machine_starts_stops_and_reads_nothing_else(template: Template) -> None:
+    worker = template.role("MachineWorker")
+    services = {action.split(":")[0] for one in worker.values() for action in one.actions}
+    assert services == {"dynamodb", "logs", "s3", "sqs", "ssm", "ssmmessages"}
+    assert {action for one in worker.values() for action in one.actions if action.startswith("ssm:")} == {
+        "ssm:UpdateInstanceInformation"
+    }
+
+
+def test_nobody_makes_rights_or_promotes_images(template: Template) -> None:
+    actions = {action for one in template.role_statements() for action in one.actions}
+    assert not [action for action in actions for forbidden in OF_NOBODY if fnmatch.fnmatch(action, forbidden)]
+
+
+def test_a_roles_rights_fit_into_iams_limit(template: Template) -> None:
+    """10,240 characters without spaces for all inline policies of a role (IAM quotas); names grow when filled in."""
+    for name, role in template.of_type("AWS::IAM::Role").items():
+        assert len(json.dumps(role["Policies"], separators=(",", ":"))) < 8000, name
+
+
+def test_resource_policies_open_to_named_services_of_this_account_only(template: Template) -> None:
+    owners = set()
+    for statement in template.resource_policies():
+        owners.add(statement.owner)
+        if statement.effect == "Deny":
+            assert statement.conditions == {"Bool": {"aws:SecureTransport": "false"}}
+            continue
+        assert set(statement.principals) == {"Service"}
+        assert {"aws:SourceAccount", "aws:SourceArn"} & set(statement.conditions["StringEquals"])
+    denied = {one.owner for one in template.resource_policies() if one.effect == "Deny"}
+    assert denied == owners
+    assert len(owners) == 6, "two buckets, three queues, one topic"
+
+
+def test_functions_are_called_by_their_own_callers_only(template: Template) -> None:
+    callers = {one["Principal"]: one["SourceArn"] for one in template.of_type("AWS::Lambda::Permission").values()}
+    assert set(callers) == {"apigateway.amazonaws.com", "events.amazonaws.com"}
+    assert all(callers.values())
