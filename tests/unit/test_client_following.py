@@ -53,6 +53,9 @@ class ScriptedConnection:
                 raise item
             yield item
 
+    async def can_stream(self) -> bool:
+        return True
+
     async def request(self, method: str, path: str, *, tries: int) -> dict[str, Any]:
         return self.job
 
@@ -188,3 +191,91 @@ async def test_sending_again_ends_after_three_retries() -> None:
     with pytest.raises(ConnectionLostError):
         await asked(connection)
     assert len(connection.submitted) == 4
+
+
+class AskedConnection:
+    """A host that cannot stream: answers requests from a list, and breaks where an exception stands in it."""
+
+    def __init__(self, *answers: dict[str, Any] | Exception) -> None:
+        self.answers = list(answers)
+        self.requests: list[tuple[str, str, Any]] = []
+        self.recovered = self.closed = 0
+
+    async def can_stream(self) -> bool:
+        return False
+
+    async def request(self, method: str, path: str, *, tries: int, **options: Any) -> dict[str, Any]:
+        assert tries == 1
+        self.requests.append((method, path, options.get("params") or options.get("headers")))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def sleep(self, seconds: float) -> None:
+        return
+
+    async def recover(self) -> None:
+        self.recovered += 1
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def events(*kinds: str, first: int, status: str = "running", machine: dict[str, Any] | None = None) -> dict[str, Any]:
+    numbered = enumerate(kinds, first)
+    return {
+        "events": [{"seq": seq, "kind": kind, "at": 1.0, "data": {"text": f"t{seq}"}} for seq, kind in numbered],
+        "last_seq": first + len(kinds) - 1,
+        "status": status,
+        "machine": machine,
+    }
+
+
+TAKEN = {"job_id": "job_1", "status": "queued", "model": "m", "created": True, "machine": {}}
+
+
+async def test_a_host_that_cannot_stream_is_asked_again_and_again() -> None:
+    loading = {"state": "loading"}
+    connection = AskedConnection(
+        TAKEN,
+        events("queued", first=1, status="queued", machine=loading),
+        events(first=2, status="queued", machine=loading),
+        events("started", "delta", first=2),
+        events("succeeded", first=4, status="succeeded"),
+    )
+    heard = [news async for news in ask(cast(Connection, connection), {"prompt": "Hi"}, key="k1")]
+    assert [type(news).__name__ for news in heard] == [
+        "AcceptedNews",
+        "Event",
+        "MachineNews",
+        "MachineNews",
+        "Event",
+        "Event",
+        "Event",
+    ]
+    assert [news.seq for news in heard if isinstance(news, Event)] == [1, 2, 3, 4]
+    assert connection.requests[0] == ("POST", "/v1/infer", {"Idempotency-Key": "k1"})
+    waits = [(options["after"], options["wait"]) for _, _, options in connection.requests[1:]]
+    assert waits == [(0, 4.0), (1, 4.0), (1, 4.0), (3, 20.0)]
+
+
+async def test_a_connection_that_breaks_between_two_requests_loses_and_doubles_nothing() -> None:
+    connection = AskedConnection(
+        ConnectionLostError("lost before it was accepted"),
+        TAKEN,
+        events("queued", "started", "delta", first=1),
+        ConnectionLostError("lost"),
+        events("delta", "succeeded", first=4, status="succeeded"),
+    )
+    heard = [news async for news in ask(cast(Connection, connection), {"prompt": "Hi"}, key="k1")]
+    assert [news.seq for news in heard if isinstance(news, Event)] == [1, 2, 3, 4, 5]
+    assert [options for method, _, options in connection.requests if method == "POST"] == [
+        {"Idempotency-Key": "k1"}
+    ] * 2
+    assert (connection.closed, connection.recovered) == (1, 1)
+
+
+async def test_an_ended_job_of_such_a_host_is_not_followed_for_ever() -> None:
+    connection = AskedConnection(events(first=6, status="succeeded"), {"status": "succeeded", "last_seq": 5})
+    assert [news async for news in follow(cast(Connection, connection), "job_1", after=5)] == []

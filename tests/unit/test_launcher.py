@@ -242,7 +242,7 @@ def test_the_dev_lock_contains_the_runtime_lock() -> None:
 def test_locks_hold_versions_and_hashes_and_no_address(kind) -> None:
     for entry in entries(kind):
         first, *hashes = entry.split(" \\\n")
-        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+( ; [\w .='<>!()]+)?", first), first
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+(\.post[0-9]+)?( ; [\w .='<>!()]+)?", first), first
         assert hashes
         assert all(re.fullmatch(r" {4}--hash=sha256:[0-9a-f]{64}", line) for line in hashes), first
 

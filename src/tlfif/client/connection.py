@@ -33,6 +33,7 @@ class Connection:
         self._http: httpx2.AsyncClient | None = None
         self._streams: LoopbackStreams | None = None
         self._opening = asyncio.Lock()
+        self._can_stream = True
 
     async def open(self) -> "httpx2.AsyncClient":
         """Find or start the server. Raises NotReachableError."""
@@ -47,6 +48,11 @@ class Connection:
                 self._http = self._use(endpoint)
             return self._http
 
+    async def can_stream(self) -> bool:
+        """Whether this server can. Raises NotReachableError."""
+        await self.open()
+        return self._can_stream
+
     async def recover(self) -> None:
         """Find the server again after a broken connection, wherever it is now. Raises NotReachableError."""
         async with self._opening:
@@ -56,6 +62,7 @@ class Connection:
     def _use(self, endpoint: Endpoint) -> "httpx2.AsyncClient":
         from tlfif.client.loopback_streams import LoopbackStreams
 
+        self._can_stream = endpoint.streams
         here = endpoint.base_url.startswith("http://127.0.0.1:") and endpoint.auth is None
         self._streams = LoopbackStreams(endpoint, CONNECT_SECONDS, SILENCE_SECONDS) if here else None
         return _http_client(endpoint)

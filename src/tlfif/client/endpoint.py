@@ -16,6 +16,8 @@ class Endpoint:
     token: str = field(repr=False)
     auth: "httpx2.Auth | None" = field(default=None, repr=False)
     """Signs each request anew, where a token does not last as long as a connection."""
+    streams: bool = True
+    """Whether answers come as they grow; else the reader asks again and again."""
 
 
 class Locator(Protocol):

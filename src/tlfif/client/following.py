@@ -5,13 +5,17 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from tlfif.client.connection import BACKOFF_SECONDS, Connection
+from tlfif.client.connection import ANSWER_SECONDS, BACKOFF_SECONDS, Connection
 from tlfif.client.errors import ApiError, ConnectionLostError, ServerFailedError
 from tlfif.client.sse import SseReader
-from tlfif.client.wire import AcceptedNews, News
-from tlfif.domain.events import Event
+from tlfif.client.wire import Accepted, AcceptedNews, MachineNews, MachineView, News
+from tlfif.domain.events import Event, EventKind
 from tlfif.domain.jobs import JobStatus
 
+START_WAIT_SECONDS = 4.0
+"""How long a host that cannot stream keeps a request open while the machine starts: a person wants to see it go on."""
+LONGEST_WAIT_SECONDS = 20.0
+"""And how long while it answers; the first event ends the wait."""
 RETRIES = 3
 """Broken connections in a row, without a sign of life between them, that are borne."""
 
@@ -96,6 +100,33 @@ async def _read(connection: Connection, place: _Place) -> AsyncGenerator[Accepte
 
 
 async def _until_it_breaks(connection: Connection, place: _Place) -> AsyncGenerator[AcceptedNews | News | None, None]:
+    read = _streamed if await connection.can_stream() else _asked_for
+    async with aclosing(read(connection, place)) as heard:
+        async for news in heard:
+            yield news
+
+
+async def _asked_for(connection: Connection, place: _Place) -> AsyncGenerator[AcceptedNews | News | None, None]:
+    """From a host that cannot stream: each request waits a while for the next events."""
+    if place.job_id is None:
+        headers = {"Idempotency-Key": place.key or ""}
+        accepted: Accepted = await connection.request("POST", "/v1/infer", body=place.body, headers=headers, tries=1)
+        yield AcceptedNews(accepted=accepted)
+    wait = START_WAIT_SECONDS
+    while not place.ended:
+        params = {"after": place.after, "wait": wait}
+        path = f"/v1/jobs/{place.job_id}/events"
+        found = await connection.request("GET", path, params=params, answer_seconds=wait + ANSWER_SECONDS, tries=1)
+        for one in found["events"]:
+            yield Event(seq=one["seq"], kind=EventKind(one["kind"]), at=one["at"], data=one["data"])
+        machine: MachineView | None = found["machine"]
+        wait = LONGEST_WAIT_SECONDS if machine is None else START_WAIT_SECONDS
+        yield None if machine is None else MachineNews(machine=machine)
+        if not found["events"] and JobStatus(found["status"]).is_terminal:
+            return
+
+
+async def _streamed(connection: Connection, place: _Place) -> AsyncGenerator[AcceptedNews | News | None, None]:
     if place.job_id is None:
         stream = connection.stream("POST", "/v1/infer", body=place.body, headers={"Idempotency-Key": place.key or ""})
     else:

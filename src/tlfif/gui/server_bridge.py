@@ -4,6 +4,7 @@ from tlfif.bootstrap.home import Home
 from tlfif.client.endpoint import Endpoint, Locator
 from tlfif.client.errors import NotReachableError
 from tlfif.client.local_server import LocalServer
+from tlfif.client.locators import locator_for
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge import Bridge
 
@@ -28,8 +29,8 @@ class OnlyFind:
 
 def bridge_of(home: Home) -> Bridge:
     """One that is connecting already to the server of ``home``."""
-    server = LocalServer(home)
-    return bridge_over(home, connect=server, watch=OnlyFind(server))
+    server = locator_for(home)
+    return bridge_over(home, connect=server, watch=OnlyFind(server) if isinstance(server, LocalServer) else server)
 
 
 def bridge_over(home: Home, *, connect: Locator, watch: Locator) -> Bridge:
