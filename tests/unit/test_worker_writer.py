@@ -12,7 +12,6 @@ from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.domain.errors import LeaseLostError, StorageError
 from tlfif.domain.events import EventKind
 from tlfif.domain.jobs import DeltaWrite, JobStatus, Lease, Outcome
-from tlfif.worker import event_writer
 from tlfif.worker.event_writer import EventWriter
 
 
@@ -56,8 +55,11 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def writing(store: Store, lost: list[Lease] | None = None) -> AsyncIterator[EventWriter]:
-    writer = EventWriter(store, FakeClock(auto_advance=True), on_lost=(lost if lost is not None else []).append)
+async def writing(
+    store: Store, lost: list[Lease] | None = None, *, batch_seconds: float = 0.05
+) -> AsyncIterator[EventWriter]:
+    heard = (lost if lost is not None else []).append
+    writer = EventWriter(store, FakeClock(auto_advance=True), on_lost=heard, batch_seconds=batch_seconds)
     task = asyncio.create_task(writer.run())
     try:
         yield writer
@@ -68,11 +70,10 @@ async def writing(store: Store, lost: list[Lease] | None = None) -> AsyncIterato
     assert task.cancelled()
 
 
-async def test_the_first_text_does_not_wait_for_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_writer, "BATCH_SECONDS", 1000.0)
+async def test_the_first_text_does_not_wait_for_the_batch() -> None:
     store = Store()
     lease = await running(store)
-    async with writing(store) as writer:
+    async with writing(store, batch_seconds=1000.0) as writer:
         log = writer.open(lease, next_seq=3)
         writer.emit(log, "A ")
         await until(lambda: store.writes == [["A "]])
@@ -85,11 +86,10 @@ async def test_the_first_text_does_not_wait_for_the_batch(monkeypatch: pytest.Mo
     assert await store.deltas() == ["A ", "cloud"]
 
 
-async def test_all_jobs_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_writer, "BATCH_SECONDS", 0.01)
+async def test_all_jobs_share_a_batch() -> None:
     store = Store()
     leases = [await running(store, job_id) for job_id in ("job_1", "job_2")]
-    async with writing(store) as writer:
+    async with writing(store, batch_seconds=0.01) as writer:
         logs = [writer.open(lease, next_seq=3) for lease in leases]
         for log in logs:
             writer.emit(log, "first ")

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tlfif.bootstrap.settings import all_positive, known, settings_fault
 from tlfif.domain.models import ON_AWS, SMOLLM2, find_model, known_names
-from tlfif.domain.policy import AWS_MACHINE_POLICY, JobPolicy, MachinePolicy
+from tlfif.domain.policy import AWS_JOB_POLICY, AWS_MACHINE_POLICY, JobPolicy, MachinePolicy
 from tlfif.domain.prices import INSTANCE_TYPES, check_instance_type, check_region
 
 PREFIX = "TLFIF_AWS_"
@@ -67,7 +67,7 @@ class AwsSettings(BaseSettings):
     """What the machine image holds."""
     image: str = "aws"
     """The version of the machine image, where it is known."""
-    job: Annotated[JobPolicy, AfterValidator(all_positive)] = JobPolicy()
+    job: Annotated[JobPolicy, AfterValidator(all_positive)] = AWS_JOB_POLICY
     machine: Annotated[MachinePolicy, AfterValidator(all_positive)] = AWS_MACHINE_POLICY
 
 

@@ -21,6 +21,9 @@ class JobPolicy:
     """A job that waited this long is expired: an answer an hour late helps nobody."""
     run_limit_seconds: float = 1800.0
     """2,048 tokens at two tokens a second is the slowest machine we serve, rounded up."""
+    batch_seconds: float = 0.05
+    """Text of an answer is written this often: a reader sees no difference between 20 and 100 pieces a second, the
+    store does (design.md section 2.4)."""
     max_queued: int = 1000
     default_max_tokens: int = 512
     default_temperature: float = 0.7
@@ -76,6 +79,9 @@ class MachinePolicy:
             Phase.PROVE: self.expected_prove_seconds,
         }
 
+
+AWS_JOB_POLICY = JobPolicy(batch_seconds=0.25)
+"""Each write costs money there, and readers look four times a second."""
 
 AWS_MACHINE_POLICY = MachinePolicy(
     launch_limit_seconds=900.0,

@@ -13,8 +13,6 @@ from tlfif.ports.job_store import JobStore
 
 log = logging.getLogger(__name__)
 
-BATCH_SECONDS = 0.05
-"""A reader sees no difference between 20 and 100 pieces a second; the store does (design.md section 2.4)."""
 RETRY_SECONDS = 0.5
 
 
@@ -49,7 +47,10 @@ class EventWriter:
     While the store fails (a full disk) nothing is lost: the text waits and is written when there is room.
     """
 
-    def __init__(self, jobs: JobStore, clock: Clock, *, on_lost: Callable[[Lease], None]) -> None:
+    def __init__(
+        self, jobs: JobStore, clock: Clock, *, on_lost: Callable[[Lease], None], batch_seconds: float = 0.05
+    ) -> None:
+        self._batch_seconds = batch_seconds
         self._jobs = jobs
         self._clock = clock
         self._on_lost = on_lost
@@ -78,7 +79,7 @@ class EventWriter:
             await self._dirty.wait()
             # Not wait_for: Python 3.11's may swallow a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BATCH_SECONDS):
+                async with asyncio.timeout(self._batch_seconds):
                     await self._urgent.wait()
             self._dirty.clear()
             self._urgent.clear()

@@ -56,7 +56,7 @@ class Worker:
         self._active: dict[str, Running] = {}
         self._changed = asyncio.Event()
         self._claiming = asyncio.Lock()
-        self._writer = EventWriter(jobs, clock, on_lost=self._lost)
+        self._writer = EventWriter(jobs, clock, on_lost=self._lost, batch_seconds=policy.batch_seconds)
         self.idle_from: float | None = None
         self.answered = 0
         self.engine_failed = asyncio.Event()
