@@ -14,6 +14,7 @@ from tlfif.domain.errors import MachineError
 from tlfif.domain.ledger import MachineSpan
 from tlfif.domain.list_prices import LIST_PRICES
 from tlfif.domain.machine import MachineRecord, MachineState
+from tlfif.domain.tariff import Tariff
 from tlfif.ports.machine import Lifetime
 
 T0 = int(START * 1000)
@@ -326,3 +327,20 @@ async def test_a_host_that_does_not_tell_leaves_our_own_times() -> None:
     await world.tick()
     span = (await spans(world))[0]
     assert (span.from_ms, span.to_ms, span.corrected) == (T0, T0 + 2500, False)
+
+
+async def test_a_fallback_type_is_priced_as_itself() -> None:
+    tariff = Tariff(instance_type="g4dn.xlarge", fallbacks=("g5.xlarge",))
+    world = MoneyWorld(tariff=tariff)
+    await world.machines.create_intent(a_machine("m1", created_at=world.clock.now()))
+    await world.machines.commit_launch("m1", handle="h1")
+    world.host.lifetimes["h1"] = Lifetime(began_at=START, ended_at=START + 3600.0, instance_type="g5.xlarge")
+    world.clock.advance(3600.0)
+    await world.machines.mark_ended("m1", state=MachineState.OFF, reason="over", now=world.clock.now())
+    await world.tick()
+    g5 = Tariff(instance_type="g5.xlarge")
+    assert (await world.money.accounts.sums(tariff)).machines == g5.hourly(LIST_PRICES, at_ms=T0) + g5.once(
+        LIST_PRICES, at_ms=T0
+    )
+    dearest = max(Tariff(instance_type=name).hourly(LIST_PRICES, at_ms=T0) for name in ("g4dn.xlarge", "g5.xlarge"))
+    assert tariff.dearest_hourly(LIST_PRICES, at_ms=T0) == dearest

@@ -75,7 +75,7 @@ class _Account:
     known: dict[str, tuple[int, list[Day]]] = field(default_factory=dict)
     running: dict[str, MachineSpan] = field(default_factory=dict)
     changes_ms: list[int] = field(default_factory=list)
-    prices: dict[int, tuple[MicroUsd, MicroUsd]] = field(default_factory=dict)
+    prices: dict[tuple[int, Tariff], tuple[MicroUsd, MicroUsd]] = field(default_factory=dict)
 
     def take(self, revision: int, span: MachineSpan) -> None:
         """A run that is new or has changed. News that is older than what is known changes nothing."""
@@ -94,7 +94,7 @@ class _Account:
     def days_of(self, span: MachineSpan, now_ms: int) -> list[Day]:
         """The run's days since the account's beginning."""
         found = []
-        rate, once = self._prices(span.from_ms)
+        rate, once = self._prices(span)
         day = max(span.from_ms, self.since_ms) // MS_PER_DAY * MS_PER_DAY
         while day <= span.end_ms(now_ms):
             part = clip(span, day, day + MS_PER_DAY, now_ms)
@@ -113,14 +113,15 @@ class _Account:
                 days[day.day_ms] = (on_ms + day.on_ms, micros + day.micros)
         return [Day(day_ms=at, on_ms=days[at][0], micros=days[at][1]) for at in sorted(days) if any(days[at])]
 
-    def _prices(self, at_ms: int) -> tuple[MicroUsd, MicroUsd]:
-        """What the tariff says for the moment, looked up once between two changes of any price."""
+    def _prices(self, span: MachineSpan) -> tuple[MicroUsd, MicroUsd]:
+        """What the tariff says for the run, looked up once between two changes of any price."""
         if not self.changes_ms:
             self.changes_ms = sorted({price.valid_from_ms for price in self.book.all()})
-        interval = bisect_right(self.changes_ms, at_ms)
-        if interval not in self.prices:
-            self.prices[interval] = self.tariff.prices(self.book, at_ms=at_ms)
-        return self.prices[interval]
+        tariff = self.tariff.of(span)
+        key = (bisect_right(self.changes_ms, span.from_ms), tariff)
+        if key not in self.prices:
+            self.prices[key] = tariff.prices(self.book, at_ms=span.from_ms)
+        return self.prices[key]
 
     def _add(self, days: list[Day], *, sign: int) -> None:
         for day in days:
@@ -225,7 +226,8 @@ _EVER = -(2**62)
 
 
 def _hourly(account: _Account) -> MicroUsd:
-    return sum(account.tariff.hourly(account.book, at_ms=span.from_ms) for span in account.running.values())
+    running = account.running.values()
+    return sum(account.tariff.of(span).hourly(account.book, at_ms=span.from_ms) for span in running)
 
 
 def _standing_accrued(standing: tuple[StandingItem, ...], state: LedgerState, month: Month, now_ms: int) -> MicroUsd:

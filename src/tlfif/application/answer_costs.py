@@ -135,7 +135,7 @@ class AnswerCosts:
     ) -> MachineShares:
         running = span.to_ms is None
         now_ms = (await self._life.ends_ms([span]))[span.machine_id] if running else span.end_ms(0)
-        rate, once = tariff.prices(book, at_ms=span.from_ms)
+        rate, once = tariff.of(span).prices(book, at_ms=span.from_ms)
         once = once if now_ms >= span.from_ms else 0
         cost = span_cost(span, [_job_time(time) for time in times], rate, now_ms)
         starts = _starts(cost, once)

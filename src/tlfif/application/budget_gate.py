@@ -233,7 +233,7 @@ class BudgetGate:
         model = situation.latest.model if situation.latest is not None else ""
         timings = await self.machines.phase_timings(model=model, image=self.image, limit=HISTORY_STARTS)
         return rules.start_reservation(
-            tariff.hourly(book, at_ms=now_ms),
+            tariff.dearest_hourly(book, at_ms=now_ms),
             boot_seconds=estimate_ready_seconds(
                 phase=None, elapsed=0.0, history=timings, expected=self.machine_policy.expected_phase_seconds
             ),

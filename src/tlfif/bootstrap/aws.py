@@ -162,7 +162,9 @@ def machine_settings(settings: AwsSettings) -> dict[str, object]:
 def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: Clock) -> tuple[Money, Meter]:
     prices = DynamoPriceStore(stores.state)
     pricing = Pricing(prices)
-    tariff = Tariff(region=settings.region, instance_type=settings.instance_types[0])
+    tariff = Tariff(
+        region=settings.region, instance_type=settings.instance_types[0], fallbacks=settings.instance_types[1:]
+    )
     return build_money(
         jobs=stores.jobs,
         machines=stores.machines,
@@ -173,7 +175,7 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
         job_policy=settings.job,
         machine_policy=settings.machine,
         tariff=tariff,
-        as_if=tariff,
+        as_if=Tariff(region=tariff.region, instance_type=tariff.instance_type),
         refresh=_refresh(prices, pricing, clock),
         host=host,
         look_seconds=LOOK_SECONDS,

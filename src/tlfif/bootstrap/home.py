@@ -119,6 +119,30 @@ def display_name() -> str:
     return os.environ.get("DISPLAY", "")
 
 
+def aws_key_places() -> list[str]:
+    """Where a key of this computer for AWS may be, as AWS's own programs look for it; empty where there can be none.
+
+    Looked at without AWS's library, which is slow to load and of no use then.
+    """
+    names = (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_PROFILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+    )
+    files = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
+    found = [name for name in names if os.environ.get(name)]
+    paths = [Path(os.environ.get(name) or usual).expanduser() for name, usual in files.items()]
+    return [*found, *(str(path) for path in paths if path.is_file())]
+
+
+def aws_endpoint(region: str) -> str:
+    """An address of AWS that answers anybody; an emulator's where ``AWS_ENDPOINT_URL`` names one, as AWS's library
+    has it."""
+    return os.environ.get("AWS_ENDPOINT_URL") or f"https://sts.{region}.amazonaws.com"
+
+
 def read_server(home: Home) -> ServerAddress | None:
     """The address file of a server that may still run; None where there is none or it is damaged."""
     try:

@@ -18,14 +18,31 @@ from tlfif.domain.standing import StandingItem, lean_items
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
-    """By what a machine's time is priced. Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``."""
+    """By what a machine's time is priced.
+
+    ``fallbacks``: the types that a start may get where ``instance_type`` is not to be had. A home that has any is a real
+    one: each run is priced by the type and the region that it had, and a start reserves for the dearest of them.
+    Without, everything is priced as if it had been ``instance_type``.
+    Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``.
+    """
 
     region: str = DEFAULT_REGION
     instance_type: str = DEFAULT_INSTANCE_TYPE
+    fallbacks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_region(self.region)
-        check_instance_type(self.instance_type)
+        for name in (self.instance_type, *self.fallbacks):
+            check_instance_type(name)
+
+    def of(self, span: MachineSpan) -> "Tariff":
+        """By what this run is priced."""
+        return Tariff(region=span.region, instance_type=span.instance_type) if self.fallbacks else self
+
+    def dearest_hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
+        """The most that a machine that is started now may cost per hour."""
+        types = (self.instance_type, *self.fallbacks)
+        return max(rate_of(running_rates(book, self.region, name, at_ms=at_ms)) for name in types)
 
     def hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """What a running machine costs per hour: instance, public address, disk."""
@@ -41,7 +58,7 @@ class Tariff:
 
     def span_between(self, book: PriceBook, span: MachineSpan, from_ms: int, to_ms: int, now_ms: int) -> MicroUsd:
         """The part of a run's cost in ``[from_ms, to_ms)``, at the prices of the run's start."""
-        hourly, once = self.prices(book, at_ms=span.from_ms)
+        hourly, once = self.of(span).prices(book, at_ms=span.from_ms)
         return run_cost_between(span, hourly, once, from_ms, to_ms, now_ms)
 
     def standing(self, book: PriceBook, *, at_ms: int) -> tuple[StandingItem, ...]:

@@ -1,0 +1,94 @@
+"""Puts together what ``tlfif doctor`` asks: this computer always, AWS only where there is a key for it.
+
+AWS's library is loaded only then, as it takes longer than everything else here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tlfif.adapters.local.doctor_probes import (
+    ClockProbe,
+    FolderProbe,
+    LoopbackProbe,
+    ModelProbe,
+    PriceProbe,
+    PythonProbe,
+)
+from tlfif.adapters.local.file_model_store import FileModelStore
+from tlfif.adapters.local.system_clock import SystemClock
+from tlfif.adapters.sqlite.database import Database
+from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
+from tlfif.application.examine import Examination, examine
+from tlfif.application.pricing import Pricing
+from tlfif.bootstrap.home import Home, aws_endpoint, aws_key_places
+from tlfif.domain.doctor_leftovers import Priced
+from tlfif.domain.errors import StorageError
+from tlfif.domain.list_prices import LIST_PRICES
+from tlfif.domain.policy import AWS_MACHINE_POLICY
+from tlfif.domain.prices import PriceBook
+from tlfif.ports.probe import Probe
+
+if TYPE_CHECKING:
+    from tlfif.ports.account import Account
+
+LATE_SECONDS = 600.0
+"""A machine may be over its age for that long: its drain, a schedule's minute, a slow end."""
+NO_KEY = "Not asked: this computer has no key for AWS (looked in the environment and in ~/.aws)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to look at. ``ports``: those a sign-in comes back on; ``paid``: questions that cost a cent may be asked."""
+
+    home: Home
+    region: str
+    ports: Sequence[int]
+    paid: bool = False
+
+
+async def examine_all(wanted: Wanted, *, desk: Sequence[Probe]) -> Examination:
+    """Everything; ``desk``: the probes of who asks, which look at its own window, server and sign-in."""
+    clock = SystemClock()
+    now = clock.now()
+    book, problem = await _book(wanted.home)
+    here: list[Probe] = [
+        PythonProbe(),
+        FolderProbe(wanted.home.root),
+        ModelProbe(FileModelStore(models_dir=wanted.home.models, clock=clock)),
+        LoopbackProbe(wanted.ports),
+        ClockProbe(aws_endpoint(wanted.region)),
+        PriceProbe(book, region=wanted.region, now=now, problem=problem),
+        *desk,
+    ]
+    account = _account(wanted, book, now) if aws_key_places() else None
+    return await examine(here=here, account=account, why_no_account=NO_KEY)
+
+
+def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
+    from tlfif.adapters.aws.doctor_account import this_account
+
+    policy = AWS_MACHINE_POLICY
+    return this_account(
+        priced=Priced(book=book, region=wanted.region, at_ms=int(now * 1000)),
+        now=datetime.fromtimestamp(now, UTC),
+        max_run_seconds=policy.max_run_seconds + policy.drain_limit_seconds + LATE_SECONDS,
+        paid=wanted.paid,
+    )
+
+
+async def _book(home: Home) -> tuple[PriceBook, str]:
+    """The prices in force, and why only the built-in ones are where that is so through a fault."""
+    if not home.database.is_file():
+        return LIST_PRICES, ""
+    try:
+        store = SqlitePriceStore(await Database.open(home.database))
+    except StorageError as error:
+        return LIST_PRICES, f"The prices kept here could not be read: {error.message}"
+    try:
+        return await Pricing(store).book(), ""
+    except StorageError as error:
+        return LIST_PRICES, f"The prices kept here could not be read: {error.message}"
+    finally:
+        await store.close()
