@@ -329,7 +329,7 @@ def test_a_path_that_leads_nowhere(http: httpx2.Client, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("DELETE", "/v1/jobs", "GET"),
+        ("PUT", "/v1/jobs", "GET"),
         ("POST", "/v1/jobs", "GET"),
         ("GET", "/v1/infer", "POST"),
         ("PATCH", "/v1/machine", "GET"),

@@ -21,7 +21,6 @@ from tlfif.adapters.aws.image_model_store import ImageModelStore
 from tlfif.adapters.aws.lambda_clock import LambdaClock
 from tlfif.adapters.aws.router_calls import RouterCalls
 from tlfif.adapters.aws.word_tokenizer import WordTokenizer
-from tlfif.adapters.ecb.exchange_source import EcbExchangeSource
 from tlfif.adapters.local.system_clock import SystemIds
 from tlfif.application.control_machine import LocalControl
 from tlfif.application.meter import Meter
@@ -212,6 +211,8 @@ def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2Machin
 def _refresh(prices: PriceStore, pricing: Pricing, clock: Clock) -> Callable[[], Awaitable[RefreshReport]]:
     async def refresh() -> RefreshReport:
         """The exchange rate alone: AWS's lists are hundreds of megabytes, more than a function should read."""
+        from tlfif.adapters.ecb.exchange_source import EcbExchangeSource  # seldom asked for, and long to load
+
         report = await refresh_prices(
             REGIONS,
             store=prices,

@@ -9,10 +9,11 @@ import json
 import logging
 from dataclasses import dataclass, field
 
-import httpx2
+import urllib3
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import KeySet
+from joserfc.util import urlsafe_b64decode
 
 from tlfif.domain.errors import NotAllowedError, UnavailableError
 from tlfif.ports.authority import Authority, Caller
@@ -95,12 +96,8 @@ class CognitoAuthority(Authority):
     async def _read_keys(self) -> KeySet:
         url = self.keys_url or self.issuer + JWKS_PATH
         try:
-            async with httpx2.AsyncClient(timeout=KEYS_SECONDS, follow_redirects=False, trust_env=False) as http:
-                answer = await http.get(url)
-            if answer.status_code != 200 or len(answer.content) > KEYS_BYTES:
-                raise ValueError(f"status {answer.status_code}, {len(answer.content)} bytes")
-            return KeySet.import_key_set(answer.json())
-        except (httpx2.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
+            return KeySet.import_key_set(json.loads(await asyncio.to_thread(_get, url)))
+        except (urllib3.exceptions.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
             log.warning("sign-in: the keys cannot be read: %s", type(error).__name__)
             raise UnavailableError(
                 "Who you are cannot be checked now: the sign-in service does not answer. Nothing was started. Try "
@@ -109,9 +106,18 @@ class CognitoAuthority(Authority):
             ) from error
 
 
-def _key_id(token: str) -> str:
-    from joserfc.util import urlsafe_b64decode
+def _get(url: str) -> bytes:
+    """With what boto3 brings along: another HTTP library would make every cold start longer."""
+    with urllib3.PoolManager(timeout=KEYS_SECONDS, retries=False) as pool:
+        answer = pool.request("GET", url, redirect=False, preload_content=False)
+        body = answer.read(KEYS_BYTES + 1)
+        answer.release_conn()
+    if answer.status != 200 or len(body) > KEYS_BYTES:
+        raise ValueError(f"status {answer.status}, {len(body)} bytes")
+    return bytes(body)
 
+
+def _key_id(token: str) -> str:
     try:
         header = json.loads(urlsafe_b64decode(token.partition(".")[0].encode("ascii")))
         kid = header["kid"]
