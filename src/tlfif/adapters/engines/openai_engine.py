@@ -6,11 +6,16 @@ from typing import Any
 
 import httpx2
 
-from tlfif.domain.errors import EngineError, EngineGoneError, EngineRejectedError
+from tlfif.domain.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
 from tlfif.domain.jobs import FinishReason, GenerationRequest
 from tlfif.ports.engine import Chunk, Engine, EngineAddress
 
 STALL_SECONDS = 180.0
+TOO_LONG = PromptTooLongError.code
+_LENGTH_TYPES = frozenset({"exceed_context_size_error"})
+"""llama.cpp's type of error for a prompt that its context cannot hold (its server's ``format_error_response``)."""
+_LENGTH_PARAMS = frozenset({"input_tokens", "input_text"})
+"""What vLLM calls the fault then (its ``renderers/params.py``)."""
 
 _REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 
@@ -19,10 +24,19 @@ class OpenAIEngine(Engine):
     """``POST /v1/chat/completions`` with ``stream``; one token a chunk, counts from the usage block at the end.
 
     ``model_name`` is what the server calls the model; None leaves the field out (llama.cpp serves one model).
+    ``named``: each request's own model is sent instead (vLLM serves a model and the personal ones on top of it).
     """
 
-    def __init__(self, address: EngineAddress, *, model_name: str | None = None, connections: int = 16) -> None:
+    def __init__(
+        self,
+        address: EngineAddress,
+        *,
+        model_name: str | None = None,
+        named: bool = False,
+        connections: int = 16,
+    ) -> None:
         self._model_name = model_name
+        self._named = named
         self._client = httpx2.AsyncClient(
             base_url=address.base_url,
             headers={"Authorization": f"Bearer {address.api_key}"},
@@ -40,7 +54,7 @@ class OpenAIEngine(Engine):
         try:
             async with self._client.stream("POST", "/v1/chat/completions", json=body) as response:
                 if response.status_code != 200:
-                    raise _refusal(response.status_code, await response.aread())
+                    raise refusal(response.status_code, await response.aread())
                 async for event in _sse_data(response):
                     if event == b"[DONE]":
                         break
@@ -76,8 +90,9 @@ class OpenAIEngine(Engine):
         }
         if request.seed is not None:
             body["seed"] = request.seed
-        if self._model_name is not None:
-            body["model"] = self._model_name
+        name = request.model if self._named else self._model_name
+        if name is not None:
+            body["model"] = name
         return body
 
     async def close(self) -> None:
@@ -95,13 +110,21 @@ async def _sse_data(response: httpx2.Response) -> AsyncIterator[bytes]:
                 yield line[5:].strip()  # a line may end in CR LF, and be cut between the two
 
 
-def _refusal(status: int, body: bytes) -> EngineError:
+def refusal(status: int, body: bytes) -> EngineError:
+    """What another status than 200 means for the job."""
     if status in {401, 404, 408, 429} or status >= 500:
         return EngineGoneError(f"The engine answered with status {status}.")
     try:
-        message = str(json.loads(body)["error"]["message"])
+        told = json.loads(body)["error"]
+        message = str(told["message"])
     except (ValueError, LookupError, TypeError):
-        message = f"status {status}"
+        return EngineRejectedError(f"The engine refused the request: status {status}")
+    if str(told.get("type")) in _LENGTH_TYPES or str(told.get("param")) in _LENGTH_PARAMS:
+        return EngineRejectedError(
+            "The prompt and its answer are longer than this model holds. Shorten the prompt, or ask for a shorter "
+            "answer.",
+            code=TOO_LONG,
+        )
     return EngineRejectedError(f"The engine refused the request: {message}")
 
 

@@ -1,0 +1,99 @@
+"""What every home's machine has in common: a worker and a life around its stores and its engine."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tlfif.application.run_job import Provenance
+from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.ports.clock import Clock
+from tlfif.ports.engine import Engine, EngineAddress, EngineProcess
+from tlfif.ports.job_store import JobStore
+from tlfif.ports.machine_store import MachineStore
+from tlfif.worker.machine_life import MachineLife
+from tlfif.worker.worker import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Which machine this is, what it serves, and by which numbers."""
+
+    machine_id: str
+    boot_id: str
+    model: str
+    model_sha256: str | None
+    image: str
+    idle_timeout_seconds: float
+    job_policy: JobPolicy
+    machine_policy: MachinePolicy
+
+
+class _TellingWorker(Worker):
+    """Tells when the engine has proven itself: after its first generation, before the first job."""
+
+    on_ready: Callable[[], None] | None = None
+
+    def engine_up(self, engine: Engine) -> None:
+        super().engine_up(engine)
+        if self.on_ready is not None:
+            self.on_ready()
+
+
+async def live(
+    identity: Identity,
+    *,
+    jobs: JobStore,
+    machines: MachineStore,
+    process: EngineProcess,
+    connect: Callable[[EngineAddress], Awaitable[Engine]],
+    clock: Clock,
+    on_ready: Callable[[], None] | None = None,
+) -> MachineLife:
+    """Live until the end and close the stores; returns the life that was, with its reason.
+
+    SIGTERM ends it at once: jobs go back to the queue. ``on_ready`` is called each time the engine has proven itself.
+    """
+    worker = _TellingWorker(
+        jobs=jobs,
+        clock=clock,
+        provenance=Provenance(
+            machine_id=identity.machine_id,
+            image=identity.image,
+            model=identity.model,
+            model_sha256=identity.model_sha256,
+        ),
+        policy=identity.job_policy,
+        slots=int(identity.machine_policy.engine_slots),
+    )
+    worker.on_ready = on_ready
+    life = MachineLife(
+        machine_id=identity.machine_id,
+        boot_id=identity.boot_id,
+        model=identity.model,
+        pid=os.getpid(),
+        machines=machines,
+        worker=worker,
+        process=process,
+        connect=connect,
+        policy=identity.machine_policy,
+        clock=clock,
+        idle_timeout_seconds=identity.idle_timeout_seconds,
+    )
+    _end_on_signals(life)
+    try:
+        await life.run()
+    finally:
+        await jobs.close()
+        await machines.close()
+    return life
+
+
+def _end_on_signals(life: MachineLife) -> None:
+    loop = asyncio.get_running_loop()
+    # Windows has no signal handlers on the loop; there the end is forced, which the store survives as well.
+    with contextlib.suppress(NotImplementedError):
+        loop.add_signal_handler(signal.SIGTERM, lambda: life.end("asked to end", drain_seconds=0))
+        loop.add_signal_handler(signal.SIGINT, lambda: None)

@@ -1,0 +1,135 @@
+"""The commands of this computer, pointed at AWS: real functions, a real worker and a real model behind the emulator."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws.emulator import Emulator
+from tests.aws.home import CLIENT_ID, SCOPE, AwsHome, a_home
+from tests.aws.hypervisor import a_hypervisor
+from tests.waiting import wait_until
+from tlfif.bootstrap.home import Home
+from tlfif.client.profile import AWS, Profile, save_aws_profile, use
+from tlfif.client.token_store import Tokens, TokenStore
+
+pytestmark = pytest.mark.engine
+
+SOURCE = Path(__file__).parents[2] / "src"
+MINUTE_SECONDS = 1.0
+"""The router's minute, made short."""
+QUICK = {
+    "MACHINE__HEARTBEAT_SECONDS": "0.3",
+    "MACHINE__STOP_PATIENCE_SECONDS": "3",
+    "MACHINE__ENGINE_SLOTS": "1",
+    "JOB__LEASE_SECONDS": "3",
+    "JOB__HEARTBEAT_SECONDS": "0.5",
+}
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """A person's computer, signed in to the home on AWS."""
+
+    folder: Path
+    home: AwsHome
+
+    def sign_in(self) -> None:
+        """As ``login`` leaves it."""
+        here = Home(self.folder)
+        here.create()
+        url = self.home.front.url
+        profile = Profile(api_url=url, issuer=url, client_id=CLIENT_ID, scope=f"openid {SCOPE}", region="eu-central-1")
+        save_aws_profile(here, profile)
+        use(here, AWS)
+        store = TokenStore(here, profile, find_vault=lambda: None)
+        token = self.home.token("anna")
+        store.save(Tokens(access_token=token, refresh_token=None, renew_at=time.time() + 3000, who="Anna"))
+
+    async def run(self, *words: str) -> tuple[int, str, str]:
+        """One command: exit code, standard output, standard error."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-P", "-m", "tlfif", *words),
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith(("TLFIF_", "AWS_"))},
+                "PYTHONPATH": str(SOURCE),
+                "TLFIF_HOME": str(self.folder),
+                "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            },
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(60):
+            out, err = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
+
+    async def object(self, *words: str) -> dict[str, Any]:
+        """The same for programs."""
+        code, out, err = await self.run(*words, "--json")
+        assert code == 0, (err, self.home.log())
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+
+@pytest.fixture
+async def desk(emulator: Emulator, tmp_path: Path) -> AsyncIterator[Desk]:
+    def tell(content: dict[str, Any]) -> None:
+        content["settings"]["endpoint_url"] = emulator.endpoint  # on a real machine there is only one AWS
+
+    with a_home(emulator, tmp_path, **QUICK) as home:
+        machines = a_hypervisor(emulator, home=home.name, folder=tmp_path / "instances", change=tell)
+        async with machines as hypervisor:
+            minutes = asyncio.create_task(_minutes(home))
+            one = Desk(folder=tmp_path / "desk", home=home)
+            one.sign_in()
+            try:
+                yield one
+                assert not minutes.done(), (minutes, hypervisor.logs())
+            finally:
+                minutes.cancel()
+                await asyncio.gather(minutes, return_exceptions=True)
+
+
+async def _minutes(home: AwsHome) -> None:
+    while True:
+        await asyncio.to_thread(home.tick)
+        await asyncio.sleep(MINUTE_SECONDS)
+
+
+async def test_a_question_from_the_desk_is_answered_on_aws_and_nothing_is_left(desk: Desk) -> None:
+    assert (await desk.object("machine", "status"))["state"] == "off"
+    asked = await desk.object("ask", "What is a cloud computer?", "--max-tokens", "12")
+    assert asked["status"] == "succeeded"
+    assert asked["answer"].strip()
+    assert asked["receipt"]["completion_tokens"] == 12
+    assert asked["receipt"]["cost"]["usd"] > 0, "the minute that each start costs at least"
+    (instance,) = desk.home.instances()
+
+    code, out, err = await desk.run("ask", "Name a colour.", "--max-tokens", "6")
+    assert (code, bool(out.strip())) == (0, True), err
+    assert list(desk.home.instances()) == [instance], "the machine that runs answers"
+    cost = await desk.object("cost")
+    assert cost["running_usd_per_hour"] > 0.5
+    assert cost["month_to_date_usd"] > 0
+
+    assert (await desk.run("machine", "idle-timeout", "0.1"))[0] == 0
+    await wait_until(lambda: desk.home.instances()[instance] == "terminated", "idle for six seconds, it ends by itself")
+
+    with desk.home.client() as http:
+        await wait_until(lambda: http.get("/v1/machine").json()["state"] == "off", "EC2 has said so")
+    cost = await desk.object("cost")
+    assert cost["running_usd_per_hour"] == 0
+    assert desk.home.schedules() == []
+    assert "cloud" not in desk.home.log(), "no prompt in any log"
+    assert (await desk.run("jobs", "delete", asked["job_id"]))[0] == 0
+    assert (await desk.run("jobs", "show", asked["job_id"]))[0] == 2

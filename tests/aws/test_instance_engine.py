@@ -1,0 +1,269 @@
+"""An engine that is a service of its own: waited for, watched, and asked how long a prompt is."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.clock import FakeClock
+from tests.fakes.openai_server import DONE, HEAD, piece, usage
+from tlfif.adapters.engines.openai_engine import refusal
+from tlfif.adapters.engines.served_engine import (
+    MISSES,
+    START_POLL_SECONDS,
+    WATCH_POLL_SECONDS,
+    ServedEngineProcess,
+    VllmEngine,
+    check_loopback,
+    read_engine_key,
+    systemd_says_failed,
+)
+from tlfif.domain.errors import EngineGoneError, EngineRejectedError
+from tlfif.domain.jobs import GenerationRequest, Message
+from tlfif.ports.engine import Chunk, EngineAddress
+
+CONTEXT = 2048
+VLLM_TOO_LONG = {
+    "error": {
+        "message": "This model's maximum context length is 2048 tokens. However, your prompt contains at least 2049 "
+        "input tokens, which exceeds this limit even without any output tokens. Please reduce the length of the "
+        "input prompt. (parameter=input_tokens, value=2049)",
+        "type": "BadRequestError",
+        "param": "input_tokens",
+        "code": 400,
+    }
+}
+"""Word for word what vLLM 0.32.0 answers."""
+
+
+@dataclass
+class Service:
+    """vLLM as far as it is asked here. ``health``: the answers of ``/health`` in turn, the last one for ever."""
+
+    health: list[int] = field(default_factory=lambda: [200])
+    tokens: int = 100
+    refuses: bool = False
+    asked: list[tuple[str, object]] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    url: str = ""
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        path = head.split(" ", 2)[1]
+        fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
+        body = json.loads(await reader.readexactly(int(fields.get("content-length", 0))) or b"null")
+        self.asked.append((path, body))
+        self.keys.add(fields.get("authorization", ""))
+        writer.write(self._answer(path))
+        await writer.drain()
+        writer.close()
+
+    def _answer(self, path: str) -> bytes:
+        if path == "/health":
+            return _plain(self.health.pop(0) if len(self.health) > 1 else self.health[0], b"")
+        if self.refuses:
+            return _plain(400, json.dumps(VLLM_TOO_LONG).encode())
+        if path == "/tokenize":
+            return _plain(200, json.dumps({"count": self.tokens, "max_model_len": CONTEXT, "tokens": []}).encode())
+        return HEAD + piece("Yes") + piece(None, "stop") + usage(self.tokens, 1) + DONE
+
+    def bodies(self, path: str) -> list[dict[str, object]]:
+        return [body for asked, body in self.asked if asked == path and isinstance(body, dict)]
+
+
+def _plain(status: int, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+    return head.encode() + b"connection: close\r\n\r\n" + body
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    running = Service()
+    server = await asyncio.start_server(running.handle, "127.0.0.1", 0)
+    running.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield running
+    server.close()
+    await server.wait_closed()
+
+
+class Keeper:
+    """systemd: gives the service up after so many looks."""
+
+    def __init__(self, patience: int = 10**6) -> None:
+        self.patience = patience
+
+    async def failed(self) -> bool:
+        self.patience -= 1
+        return self.patience < 0
+
+
+def served(service: Service, clock: FakeClock, keeper: Keeper | None = None) -> ServedEngineProcess:
+    return ServedEngineProcess(
+        base_url=service.url,
+        api_key="a-key",
+        clock=clock,
+        failed=(keeper or Keeper()).failed,
+        start_limit_seconds=60.0,
+    )
+
+
+async def test_start_waits_until_the_service_is_healthy(service: Service) -> None:
+    service.health = [503, 503, 503, 200]
+    clock = FakeClock(auto_advance=True)
+    begun = clock.monotonic()
+    address = await served(service, clock).start()
+    assert address == EngineAddress(base_url=service.url, api_key="a-key", pid=None)
+    assert clock.monotonic() - begun == 3 * START_POLL_SECONDS
+
+
+async def test_start_gives_up_when_systemd_has(service: Service) -> None:
+    service.health = [503]
+    with pytest.raises(EngineGoneError, match="service has failed"):
+        await served(service, FakeClock(auto_advance=True), Keeper(2)).start()
+    assert len(service.asked) == 3
+
+
+async def test_start_gives_up_after_its_limit_where_nothing_listens(service: Service) -> None:
+    clock = FakeClock(auto_advance=True)
+    begun = clock.monotonic()
+    process = ServedEngineProcess(
+        base_url="http://127.0.0.1:9", api_key="", clock=clock, failed=Keeper().failed, start_limit_seconds=5.0
+    )
+    with pytest.raises(EngineGoneError, match="within 5 s"):
+        await process.start()
+    assert clock.monotonic() - begun == 5.0
+
+
+async def test_wait_ends_at_the_third_look_in_a_row_without_health(service: Service) -> None:
+    service.health = [200, 503, 503, 200, 503, 503, 503]
+    clock = FakeClock(auto_advance=True)
+    begun = clock.monotonic()
+    assert await served(service, clock).wait() == 1
+    assert clock.monotonic() - begun == (4 + MISSES) * WATCH_POLL_SECONDS
+
+
+async def test_stop_leaves_the_service_alone(service: Service) -> None:
+    await served(service, FakeClock()).stop()
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://10.0.0.1:8000", "https://127.0.0.1:8000", "http://example.org", "http://127.0.0.1.nip.io", "", "8000"],
+)
+def test_an_engine_elsewhere_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="on this machine"):
+        check_loopback(url)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000/", "http://localhost:8000", "http://[::1]:8000"])
+def test_an_engine_here_is_taken(url: str) -> None:
+    assert check_loopback(url) == url.rstrip("/")
+
+
+def test_the_key_is_read_from_systemds_file(tmp_path: Path) -> None:
+    file = tmp_path / "engine.env"
+    with pytest.raises(EngineGoneError, match="cannot be read"):
+        read_engine_key(file)
+    file.write_text("OTHER=1\nVLLM_API_KEY=\n")
+    with pytest.raises(EngineGoneError, match="missing"):
+        read_engine_key(file)
+    file.write_text("# a comment\nVLLM_API_KEY=0123abcd\n")
+    assert read_engine_key(file) == "0123abcd"
+
+
+async def test_a_unit_that_systemd_does_not_know_has_not_failed() -> None:
+    assert not await systemd_says_failed("tlfif-no-such-unit.service")
+
+
+def asking(prompt: str, max_tokens: int = 64) -> GenerationRequest:
+    message = Message(role="user", content=prompt)
+    return GenerationRequest(model="anna-style", messages=(message,), max_tokens=max_tokens, temperature=0.0)
+
+
+async def answered(service: Service, request: GenerationRequest) -> list[Chunk]:
+    engine = VllmEngine(EngineAddress(base_url=service.url, api_key="a-key", pid=None), context_tokens=CONTEXT)
+    try:
+        async with aclosing(engine.generate(request)) as chunks:
+            return [chunk async for chunk in chunks]
+    finally:
+        await engine.close()
+
+
+async def test_a_short_prompt_goes_straight_to_the_model_that_it_names(service: Service) -> None:
+    chunks = await answered(service, asking("Hello"))
+    assert [chunk.text for chunk in chunks] == ["Yes", ""]
+    assert [path for path, _ in service.asked] == ["/v1/chat/completions"]
+    (body,) = service.bodies("/v1/chat/completions")
+    assert (body["model"], body["max_tokens"]) == ("anna-style", 64)
+    assert service.keys == {"bearer a-key"}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "asked", "given"),
+    [
+        (1000, 512, 512),  # it fits after all
+        (1900, 512, 148),  # the rest of the context
+        (CONTEXT - 16, 512, 16),  # the shortest answer that is one
+        (CONTEXT - 4, 4, 4),  # so short was wanted
+    ],
+)
+async def test_the_answer_gets_the_room_that_the_prompt_leaves(
+    service: Service, tokens: int, asked: int, given: int
+) -> None:
+    service.tokens = tokens
+    await answered(service, asking("word " * 800, asked))
+    (counted,) = service.bodies("/tokenize")
+    assert counted == {"model": "anna-style", "messages": [{"role": "user", "content": "word " * 800}]}
+    (body,) = service.bodies("/v1/chat/completions")
+    assert body["max_tokens"] == given
+
+
+@pytest.mark.parametrize("tokens", [CONTEXT - 15, CONTEXT, 10**6])
+async def test_a_prompt_without_room_behind_it_is_refused_once_and_plainly(service: Service, tokens: int) -> None:
+    service.tokens = tokens
+    with pytest.raises(EngineRejectedError) as caught:
+        await answered(service, asking("word " * 800, 512))
+    assert caught.value.code == "prompt_too_long"
+    assert "Shorten the prompt" in caught.value.message
+    assert service.bodies("/v1/chat/completions") == []
+
+
+async def test_vllms_own_refusal_of_a_long_prompt_has_the_same_code(service: Service) -> None:
+    service.refuses = True
+    for prompt in ("word " * 800, "Hello"):  # found out by the count, and by the answer
+        with pytest.raises(EngineRejectedError) as caught:
+            await answered(service, asking(prompt))
+        assert caught.value.code == "prompt_too_long"
+
+
+async def test_an_engine_that_is_gone_is_told_as_gone() -> None:
+    gone = Service(url="http://127.0.0.1:9")
+    with pytest.raises(EngineGoneError):
+        await answered(gone, asking("word " * 800))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code"),
+    [
+        (400, VLLM_TOO_LONG, EngineRejectedError, "prompt_too_long"),
+        (
+            400,
+            {"error": {"code": 400, "message": "too large", "type": "exceed_context_size_error", "n_ctx": 512}},
+            EngineRejectedError,
+            "prompt_too_long",
+        ),
+        (400, {"error": {"message": "bad", "type": ["x"], "param": None}}, EngineRejectedError, "engine_rejected"),
+        (400, {"error": "Bad Request"}, EngineRejectedError, "engine_rejected"),
+        (401, {"error": "Unauthorized"}, EngineGoneError, "engine_gone"),
+        (503, {}, EngineGoneError, "engine_gone"),
+    ],
+)
+def test_what_a_status_means_for_the_job(status: int, body: object, kind: type[Exception], code: str) -> None:
+    error = refusal(status, json.dumps(body).encode())
+    assert type(error) is kind
+    assert error.code == code

@@ -1,0 +1,38 @@
+"""The systemd units of the machine image, read as far as tests need them."""
+
+import shlex
+from pathlib import Path
+
+IMAGES = Path(__file__).parents[2] / "images"
+SYSTEMD = IMAGES / "systemd"
+UNITS = sorted(path for path in SYSTEMD.iterdir() if path.suffix in {".service", ".timer"})
+
+
+def settings(name: str) -> dict[str, list[str]]:
+    """Every setting of a unit as ``Section.Name``, with its values in their order."""
+    found: dict[str, list[str]] = {}
+    section = ""
+    for line in (SYSTEMD / name).read_text().replace("\\\n", " ").splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif line and not line.startswith(("#", ";")):
+            key, _, value = line.partition("=")
+            found.setdefault(f"{section}.{key}", []).append(value)
+    return found
+
+
+def command_of(name: str) -> list[str]:
+    """The words of a service's one ExecStart."""
+    (line,) = settings(name)["Service.ExecStart"]
+    return shlex.split(line)
+
+
+def flags_of_engine() -> dict[str, str | None]:
+    """vLLM's flags and their values, None for a switch."""
+    found: dict[str, str | None] = {}
+    words = command_of("tlfif-engine.service")[3:]
+    while words:
+        name = words.pop(0)
+        assert name.startswith("--"), name
+        found[name] = words.pop(0) if words and not words[0].startswith("--") else None
+    return found
