@@ -1,6 +1,6 @@
 """Settings of the parts that run on AWS. The stack writes them into each function's environment."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -65,6 +65,8 @@ class AwsSettings(BaseSettings):
     """Where a provider that is not Cognito keeps its keys."""
     model: Annotated[str, AfterValidator(_model)] = ON_AWS[0].name
     """What the machine image holds."""
+    engine: Literal["vllm", "llama"] = "vllm"
+    """What runs the model on the machine; ``llama`` is the profile without a GPU (facts 38)."""
     image: str = "aws"
     """The version of the machine image, where it is known."""
     job: Annotated[JobPolicy, AfterValidator(all_positive)] = AWS_JOB_POLICY
