@@ -153,7 +153,7 @@ def machine_settings(settings: AwsSettings) -> dict[str, object]:
         "queue_url": settings.queue_url,
         "bucket": settings.bucket,
         "endpoint_url": settings.endpoint_url,
-        "engine": {"kind": settings.engine},
+        "engine": {"kind": settings.machine_engine},
         "job": asdict(settings.job),
         "machine": asdict(settings.machine),
     }

@@ -65,7 +65,7 @@ class AwsSettings(BaseSettings):
     """Where a provider that is not Cognito keeps its keys."""
     model: Annotated[str, AfterValidator(_model)] = ON_AWS[0].name
     """What the machine image holds."""
-    engine: Literal["vllm", "llama"] = "vllm"
+    machine_engine: Literal["vllm", "llama"] = "vllm"
     """What runs the model on the machine; ``llama`` is the profile without a GPU (facts 38)."""
     image: str = "aws"
     """The version of the machine image, where it is known."""
