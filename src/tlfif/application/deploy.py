@@ -13,7 +13,7 @@ from tlfif.domain.deployment import (
     zone_parameters,
 )
 from tlfif.domain.deployment_plan import DEPLOY_MINUTES
-from tlfif.domain.errors import ConflictError, UnavailableError
+from tlfif.domain.errors import InvalidInputError, UnavailableError
 from tlfif.domain.stack_words import failure_text
 from tlfif.ports.clock import Clock
 from tlfif.ports.deployment_journal import DeploymentJournal, Journal
@@ -47,7 +47,8 @@ class Deployed:
 async def check_deploy(*, installation: Installation, journal: DeploymentJournal, clock: Clock, region: str) -> Caller:
     """Before anything is made: who asks, whether the clock is right, and whether this computer knows another home.
 
-    Raises ConflictError (code ``deployed_elsewhere``), UnavailableError (``clock_wrong``), and what the cloud refuses.
+    Raises InvalidInputError (code ``deployed_elsewhere``), UnavailableError (``clock_wrong``), and what the cloud
+    refuses.
     """
     caller = await installation.caller()
     skew = abs(clock.now() - caller.aws_time)
@@ -59,7 +60,7 @@ async def check_deploy(*, installation: Installation, journal: DeploymentJournal
         )
     known = journal.load()
     if known is not None and (known.account_id, known.region) != (caller.account_id, region):
-        raise ConflictError(
+        raise InvalidInputError(
             f"This computer's home on AWS is in account {known.account_id}, region {known.region}; now you ask for "
             f"account {caller.account_id}, region {region}. One computer keeps one home. Remove the first one "
             f"(./tlfif destroy --region {known.region}, with that account's credentials), or deploy where it is.",
@@ -96,13 +97,17 @@ class Deployment:
         bucket = await self._cloud.make_code_bucket()
         self._done("bucket")
         self._say("package", "building and uploading the programs' package")
-        key = await self._cloud.upload_package(self._journal.code_key or None)
-        self._done("package", code_key=key)
-        self._say("account", "the account's two safety settings")
+        same = self._journal.release == wish.release and "package" in self._journal.done
+        key = await self._cloud.upload_package(self._journal.code_key if same else None)
+        self._journal = replace(self._journal, code_key=key, release=wish.release)
+        self._done("package")
+        kept = "" if wish.secure_account else ", left as they are"
+        self._say("account", f"the account's two safety settings{kept}")
         await self._secure_account(wish)
         self._done("account")
         self._say("stack", "the home itself")
         stack, changed = await self._make_stack(wish, bucket=bucket, key=key)
+        await self._cloud.open_door()
         self._done("stack")
         self._say("image", "looking for a machine image")
         image = await self._cloud.promoted_image()
@@ -112,7 +117,7 @@ class Deployment:
         self._done("user")
         self._say("profile", "pointing your commands and your window at it")
         self._desk.remember(stack.outputs, wish.region)
-        self._done("profile", finished=True)
+        self._done("profile")
         return Deployed(
             account_id=caller.account_id,
             region=wish.region,
@@ -138,10 +143,9 @@ class Deployment:
         number = STEPS.index(step) + 1
         self._tell(f"Step {number} of {len(STEPS)}: {words}.")
 
-    def _done(self, step: str, *, code_key: str | None = None, finished: bool = False) -> None:
+    def _done(self, step: str) -> None:
         done = (*(one for one in self._journal.done if one != step), step)
-        key = self._journal.code_key if code_key is None else code_key
-        self._journal = replace(self._journal, done=done, code_key=key, finished=finished)
+        self._journal = replace(self._journal, done=done, finished=step == STEPS[-1])
         self._file.save(self._journal)
 
     async def _secure_account(self, wish: DeployWish) -> None:

@@ -113,7 +113,9 @@ class Destruction:
                     "it has ended: end it in the AWS console (EC2, Instances, Terminate), then run this again.",
                     code="machines_stay",
                 )
-            self._tell(f"Waiting until AWS confirms that {', '.join(names)} has ended, {int(waited)} s so far.")
+            self._tell(
+                f"Waiting until AWS confirms that {', '.join(names)} has ended, {int(waited)} s so far.", passing=True
+            )
             await self._clock.sleep(LOOK_SECONDS)
 
     async def _empty(self) -> None:
@@ -145,7 +147,7 @@ class Destruction:
     async def _sweep(self) -> None:
         """Look for each kind and remove what is ours."""
         for kind, looked_for in self._sweeper.kinds():
-            self._tell(f"Looking for {kind} ({looked_for}).")
+            self._tell(f"Looking for {kind} ({looked_for}).", passing=True)
             ours, _ = await self._look(kind)
             for name in ours:
                 try:

@@ -4,18 +4,23 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tlfif.domain.doctor import ACCOUNT_CHECKS, CHECKS, CREDENTIALS, Finding, State, not_asked
+from tlfif.domain.doctor import ACCOUNT_CHECKS, CHECKS, CREDENTIALS, Check, Finding, State, not_asked
 from tlfif.ports.account import Account
 from tlfif.ports.probe import Probe
 
 PROBE_SECONDS = 8.0
 """Longest wait for one probe. Two in a row, the key's and the others', and what ends them stay under 15 s."""
 IDENTIFY_SECONDS = 5.0
+MAKE_A_KEY = (
+    "Only where you want a home on AWS, or look after one: make a key for this computer. Free, ten minutes. Daily use "
+    "needs none."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """What was found, in the order of :data:`CHECKS`. ``account_silent``: there is a key, and AWS answered nothing."""
+    """What was found, in the order of :data:`CHECKS`. ``account_silent``: there is a key, and no question was
+    answered."""
 
     findings: tuple[Finding, ...]
     account_silent: bool
@@ -50,7 +55,7 @@ async def _account(
     account: Account | None, why_no_account: str, probe_seconds: float, identify_seconds: float
 ) -> tuple[list[Finding], bool]:
     if account is None:
-        return [not_asked(check, why_no_account) for check in ACCOUNT_CHECKS], False
+        return [_unasked(check, why_no_account) for check in ACCOUNT_CHECKS], False
     try:
         who = await asyncio.wait_for(account.identify(), identify_seconds)
     except TimeoutError:
@@ -58,7 +63,8 @@ async def _account(
     except Exception as error:
         who = not_asked(CREDENTIALS, _fault(error))
     if who.state in {State.OK, State.WARN}:
-        return [who, *await _ask_all(account.probes(), probe_seconds)], False
+        found = await _ask_all(account.probes(), probe_seconds)
+        return [who, *found], all(one.state is State.NOT_ASKED for one in found)
     why = f"AWS refused the key: see “{CREDENTIALS.title}”." if who.state is State.FAIL else who.evidence
     return [who, *(not_asked(check, why) for check in ACCOUNT_CHECKS if check is not CREDENTIALS)], True
 
@@ -76,6 +82,11 @@ async def _ask(probe: Probe, limit_seconds: float) -> Sequence[Finding]:
     except Exception as error:
         why = _fault(error)
     return [not_asked(check, why, "Run ./tlfif doctor again. Costs nothing.") for check in probe.checks]
+
+
+def _unasked(check: Check, why: str) -> Finding:
+    """Without a key. Only where to get one is something to do."""
+    return not_asked(check, why, MAKE_A_KEY if check is CREDENTIALS else "")
 
 
 def _fault(error: Exception) -> str:

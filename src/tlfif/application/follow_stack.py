@@ -1,6 +1,6 @@
 """Follow what CloudFormation does until it is done."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 from tlfif.domain.deployment import Stack
 from tlfif.domain.errors import TlfifError, UnavailableError
@@ -8,12 +8,18 @@ from tlfif.domain.stack_words import progress_line
 from tlfif.ports.clock import Clock
 from tlfif.ports.installation import Installation
 
-Tell = Callable[[str], None]
 LOOK_SECONDS = 5.0
 LONGEST_SECONDS = 3600.0
 PATIENCE_SECONDS = 180.0
 """Of silence from AWS: a network that comes and goes must not end what AWS does without us."""
 _PASSING = frozenset({"aws_busy", "aws_unreachable"})
+
+
+class Tell(Protocol):
+    """How a person hears what is done."""
+
+    def __call__(self, text: str, *, passing: bool = False) -> None:
+        """Say it; ``passing``: it is replaced by what comes next."""
 
 
 async def follow_stack(
@@ -36,7 +42,7 @@ async def follow_stack(
         except TlfifError as error:
             if error.code not in _PASSING or now - heard > PATIENCE_SECONDS:
                 raise
-            tell("AWS does not answer at the moment; it goes on with its work. Asking again.")
+            tell("AWS does not answer at the moment; it goes on with its work. Asking again.", passing=True)
         if now - began > LONGEST_SECONDS:
             raise UnavailableError(
                 "AWS has worked on this for an hour and is not done. It goes on by itself; run the same command again "
@@ -53,4 +59,4 @@ async def _tell_progress(
     if not events:
         return
     done = len({event.logical_id for event in events if event.status.endswith("_COMPLETE")})
-    tell(progress_line(events[-1], elapsed=elapsed, expected=expected, done=done, total=total))
+    tell(progress_line(events[-1], elapsed=elapsed, expected=expected, done=done, total=total), passing=True)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 LATE_SECONDS = 600.0
 """A machine may be over its age for that long: its drain, a schedule's minute, a slow end."""
-NO_KEY = "Not asked: this computer has no key for AWS (looked in the environment and in ~/.aws)."
+NO_KEY = "This computer has no key for AWS (looked in the environment and in ~/.aws)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

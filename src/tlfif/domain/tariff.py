@@ -20,8 +20,8 @@ from tlfif.domain.standing import StandingItem, lean_items
 class Tariff:
     """By what a machine's time is priced.
 
-    ``fallbacks``: the types that a start may get where ``instance_type`` is not to be had. A home that has any is a real
-    one: each run is priced by the type and the region that it had, and a start reserves for the dearest of them.
+    ``fallbacks``: the types that a start may get where ``instance_type`` is not to be had. A home that has any is a
+    real one: each run is priced by the type and the region that it had, and a start reserves for the dearest of them.
     Without, everything is priced as if it had been ``instance_type``.
     Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``.
     """

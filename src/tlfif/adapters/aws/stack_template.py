@@ -1,0 +1,90 @@
+"""The template that is part of the program, as it is sent and as others read it. Needs no boto3."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+TEMPLATE_FILE = Path(__file__).parent / "template" / "tlfif.template.json"
+MOST_BYTES_IN_REQUEST = 51_200
+"""Larger ones go by way of a bucket (AWS CloudFormation quotas, "Template body size in a request")."""
+
+
+class StackTemplate:
+    """One template. Raises OSError and ValueError for a file that is not there or not JSON, when it is first read."""
+
+    def __init__(self, path: Path = TEMPLATE_FILE) -> None:
+        self._path = path
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """As parsed."""
+        found: dict[str, Any] = json.loads(self._path.read_text("utf-8"))
+        return found
+
+    @cached_property
+    def body(self) -> str:
+        """As sent: without spaces."""
+        return json.dumps(self.content, separators=(",", ":"), ensure_ascii=False)
+
+    @property
+    def fits_into_request(self) -> bool:
+        """Whether it can be sent without a bucket."""
+        return len(self.body.encode()) <= MOST_BYTES_IN_REQUEST
+
+    @property
+    def resource_types(self) -> tuple[str, ...]:
+        """One type for each resource."""
+        return tuple(resource["Type"] for resource in self.content["Resources"].values())
+
+    @property
+    def defaults(self) -> dict[str, str | None]:
+        """Its parameters by name, with what they are where nobody says; None: somebody must."""
+        return {
+            name: str(given["Default"]) if "Default" in given else None
+            for name, given in self.content.get("Parameters", {}).items()
+        }
+
+    def names(self, resource_type: str, *, home: str, account_id: str, region: str) -> frozenset[str]:
+        """The names that the template gives to its resources of that type, with the owner's values put in."""
+        values = {"HomeName": home, "AWS::AccountId": account_id, "AWS::Region": region}
+        found = (
+            _filled(value, values)
+            for resource in self.content["Resources"].values()
+            if resource["Type"] == resource_type
+            for value in _named(resource.get("Properties", {}))
+        )
+        return frozenset(name for name in found if name)
+
+
+_NAMES = (
+    "AlarmName",
+    "BucketName",
+    "FunctionName",
+    "LaunchTemplateName",
+    "LogGroupName",
+    "QueueName",
+    "TableName",
+    "TopicName",
+)
+
+
+def _named(properties: Mapping[str, Any]) -> Iterator[object]:
+    yield from (properties[name] for name in _NAMES if name in properties)
+    if "Budget" in properties:
+        yield properties["Budget"].get("BudgetName")
+
+
+def _filled(value: object, values: Mapping[str, str]) -> str:
+    """A plain name, a reference to a parameter, or a pattern; empty where it cannot be known from here."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping) and isinstance(value.get("Ref"), str):
+        return values.get(value["Ref"], "")
+    if isinstance(value, Mapping) and isinstance(value.get("Fn::Sub"), str):
+        pattern: str = value["Fn::Sub"]
+        for name, text in values.items():
+            pattern = pattern.replace(f"${{{name}}}", text)
+        return "" if "${" in pattern else pattern
+    return ""

@@ -1,0 +1,28 @@
+"""AWS's clock, read off the Date header of an answer that needs no account."""
+
+from email.utils import parsedate_to_datetime
+from time import time
+
+import httpx2
+
+ANSWER_SECONDS = 4.0
+
+
+async def clock_skew(address: str, *, answer_seconds: float = ANSWER_SECONDS) -> float:
+    """This computer's clock less that of the server at ``address``, in seconds; good to about a second.
+
+    Nothing is sent but the request itself, and any answer will do. Raises OSError where there is none, ValueError where
+    it carries no date.
+    """
+    try:
+        async with httpx2.AsyncClient(timeout=answer_seconds, follow_redirects=False) as client:
+            before = time()
+            answer = await client.head(address)
+            after = time()
+    except (httpx2.TransportError, httpx2.InvalidURL) as error:
+        raise OSError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+    stamp = answer.headers.get("date")
+    if stamp is None:
+        raise ValueError("the answer carries no date")
+    # A whole second is cut off in the header: its middle is the likeliest.
+    return (before + after) / 2 - (parsedate_to_datetime(stamp).timestamp() + 0.5)

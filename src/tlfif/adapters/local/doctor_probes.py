@@ -1,0 +1,145 @@
+"""What ``tlfif doctor`` asks this computer itself."""
+
+import contextlib
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from tlfif.adapters.http.aws_clock import clock_skew
+from tlfif.domain import doctor
+from tlfif.domain import doctor_computer as verdicts
+from tlfif.domain.doctor import Check, Finding, not_asked
+from tlfif.domain.prices import DEFAULT_INSTANCE_TYPE, Item, PriceBook
+from tlfif.ports.model_store import ModelStore
+from tlfif.ports.probe import Probe
+
+LOOPBACK = "127.0.0.1"
+
+
+class PythonProbe(Probe):
+    """The running Python."""
+
+    checks: Sequence[Check] = (doctor.PYTHON,)
+
+    async def ask(self) -> Sequence[Finding]:
+        """See :meth:`Probe.ask`."""
+        version = sys.version_info
+        return [verdicts.python_version((version.major, version.minor, version.micro))]
+
+
+class FolderProbe(Probe):
+    """TL-FIF's folder and the disk that it is on. Where there is no folder yet, none is made."""
+
+    checks: Sequence[Check] = (doctor.FOLDER, doctor.DISK)
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def ask(self) -> Sequence[Finding]:
+        """See :meth:`Probe.ask`."""
+        exists = self._root.is_dir()
+        near = next(folder for folder in (self._root, *self._root.parents) if folder.is_dir())
+        problem = ""
+        try:
+            with tempfile.TemporaryFile(dir=near):  # gone again at once
+                pass
+        except OSError as error:
+            problem = error.strerror or str(error)
+        return [
+            verdicts.folder(str(self._root), exists=exists, problem=problem),
+            verdicts.disk_space(shutil.disk_usage(near).free),
+        ]
+
+
+class ModelProbe(Probe):
+    """What ``tlfif model list`` knows."""
+
+    checks: Sequence[Check] = (doctor.MODELS,)
+
+    def __init__(self, models: ModelStore) -> None:
+        self._models = models
+
+    async def ask(self) -> Sequence[Finding]:
+        """See :meth:`Probe.ask`."""
+        try:
+            found = await self._models.list_models()
+        finally:
+            await self._models.close()
+        facts = [
+            verdicts.ModelFact(name=one.name, state=str(one.state), problem=one.problem, is_default=one.is_default)
+            for one in found
+        ]
+        return [verdicts.models(facts)]
+
+
+class LoopbackProbe(Probe):
+    """Whether programs of this computer reach each other, and which of ``ports`` are free."""
+
+    checks: Sequence[Check] = (doctor.LOOPBACK,)
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self._ports = ports
+
+    async def ask(self) -> Sequence[Finding]:
+        """See :meth:`Probe.ask`."""
+        problem = ""
+        try:
+            with socket.socket() as listener:
+                listener.bind((LOOPBACK, 0))
+                listener.listen()
+                with socket.create_connection(listener.getsockname(), timeout=2):
+                    pass
+        except OSError as error:
+            problem = error.strerror or str(error)
+        taken = [port for port in self._ports if not _is_free(port)]
+        return [verdicts.loopback(problem=problem, taken=taken, ports=self._ports)]
+
+
+class ClockProbe(Probe):
+    """This clock against AWS's, where AWS can be reached at ``address``."""
+
+    checks: Sequence[Check] = (doctor.CLOCK,)
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def ask(self) -> Sequence[Finding]:
+        """See :meth:`Probe.ask`."""
+        try:
+            return [verdicts.clock(await clock_skew(self._address))]
+        except (OSError, ValueError) as error:
+            return [
+                not_asked(doctor.CLOCK, f"Compared with AWS's only where AWS can be reached; {self._address}: {error}")
+            ]
+
+
+class PriceProbe(Probe):
+    """How old the price is that counts most: an hour of the machine tried first. ``problem``: the book's store."""
+
+    checks: Sequence[Check] = (doctor.PRICES,)
+
+    def __init__(self, book: PriceBook, *, region: str, now: float, problem: str = "") -> None:
+        self._book = book
+        self._region = region
+        self._now = now
+        self._problem = problem
+
+    async def ask(self) -> Sequence[Finding]:
+        """See :meth:`Probe.ask`."""
+        if self._problem:
+            return [not_asked(doctor.PRICES, self._problem)]
+        price = self._book.price(Item.GPU_HOUR, self._region, DEFAULT_INSTANCE_TYPE, at_ms=int(self._now * 1000))
+        return [verdicts.price_book(date.fromisoformat(price.date), date.fromtimestamp(self._now), self._region)]
+
+
+def _is_free(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.socket() as listener:
+        if sys.platform != "win32":  # there it would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        return True
+    return False

@@ -1,0 +1,12 @@
+"""The plan of a deployment, out of what is on this computer: no account, no network, no boto3."""
+
+from tlfif.adapters.aws.stack_template import StackTemplate
+from tlfif.adapters.local.system_clock import SystemClock
+from tlfif.domain.deployment_plan import DeploymentPlan, plan_deployment
+from tlfif.domain.list_prices import LIST_PRICES
+
+
+def offline_plan(region: str) -> DeploymentPlan:
+    """At the built-in list prices. Raises InvalidInputError ``region_unknown``."""
+    at_ms = int(SystemClock().now() * 1000)
+    return plan_deployment(StackTemplate().resource_types, book=LIST_PRICES, region=region, at_ms=at_ms)

@@ -1,0 +1,214 @@
+"""``tlfif deploy``: make the home on AWS, or bring it up to date."""
+
+import argparse
+import asyncio
+import re
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tlfif.cli.arguments import add_json
+from tlfif.cli.console import Console
+from tlfif.cli.deploy_report import plan_object, plan_text
+from tlfif.cli.desk import this_home
+from tlfif.cli.exit_codes import DONE, INTERRUPTED, USAGE
+from tlfif.cli.interrupts import Interrupts
+from tlfif.cli.progress import Progress, agreed
+from tlfif.cli.tables import paragraph
+from tlfif.domain.budget_limit import DEFAULT_LIMIT_EUR, check_limit
+from tlfif.domain.deployment import DeployWish, budget_usd
+from tlfif.domain.errors import InvalidInputError
+from tlfif.domain.money import ASSUMED_RATE
+from tlfif.domain.prices import DEFAULT_REGION, REGIONS, check_region
+
+if TYPE_CHECKING:
+    from tlfif.application.deploy import Deployed
+    from tlfif.bootstrap.home import Home
+    from tlfif.domain.doctor import Finding
+
+EPILOG = """--plan needs neither an account nor the network and changes nothing. Broken off, the same command goes on
+where it stopped. docs/howto/first-day-on-aws.md leads from a new account to the first answer. Exit codes: 0 done,
+2 wrong use or you left, 4 and 5 AWS refused or could not be asked, 130 interrupted."""
+_EMAIL = re.compile(r"[^@\s,;]{1,64}@[^@\s,;]+\.[^@\s,;]+")
+PROOF = "Say hello in one sentence."
+LONGEST_EMAIL = 128
+"""What Cognito takes as a user's name."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    parser.epilog = EPILOG
+    parser.add_argument("--plan", action="store_true", help="only show what would be made and what it costs")
+    parser.add_argument(
+        "--region", metavar="REGION", help=f"{', '.join(REGIONS)} (default: your home's, or {DEFAULT_REGION})"
+    )
+    parser.add_argument("--email", metavar="ADDRESS", help="where alarms go, and who signs in")
+    parser.add_argument(
+        "--budget",
+        metavar="EUR",
+        help=f"AWS writes to you when the account's month reaches it (default: {DEFAULT_LIMIT_EUR})",
+    )
+    parser.add_argument(
+        "--keep-account-settings", action="store_true", help="leave disk encryption and S3's public block as they are"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask, begin")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """The plan; and without ``--plan``, the question and the deed."""
+    from tlfif.bootstrap.deployment_plan import offline_plan
+
+    if args.plan:
+        plan = offline_plan(check_region(args.region or DEFAULT_REGION))
+        if args.json:
+            console.json(plan_object(plan))
+        else:
+            console.line(plan_text(plan, secure_account=not args.keep_account_settings))
+        return DONE
+    code, provable = asyncio.run(_deploy(args, console))
+    return prove(console, yes=args.yes) if code == DONE and provable and not args.json else code
+
+
+def prove(console: Console, *, yes: bool, run_command: "Callable[[list[str]], int] | None" = None) -> int:
+    """Sign in, in the browser, and ask one real prompt; the exit code is that prompt's, or the sign-in's.
+
+    Where nobody sits at a terminal nothing is done: signing in needs a person.
+    """
+    if run_command is None and not sys.stdin.isatty():
+        return DONE
+    from tlfif.cli.main import main  # it is what started this module
+
+    command = run_command or main
+    if not agreed(console, "\nSign in and ask the first prompt now, as proof? A machine costs some cents.", yes=yes):
+        return DONE
+    signed_in = command(["login"])
+    return command(["ask", PROOF]) if signed_in == DONE else signed_in
+
+
+async def _deploy(args: argparse.Namespace, console: Console) -> tuple[int, bool]:
+    with Interrupts():
+        try:
+            return await _deploy_here(args, console)
+        except asyncio.CancelledError:
+            console.note(
+                "You interrupted the command. What AWS has begun it finishes by itself. To go on: ./tlfif deploy. To "
+                "remove everything: ./tlfif destroy"
+            )
+            return INTERRUPTED, False
+
+
+async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int, bool]:
+    """The exit code, and whether a prompt can be asked."""
+    # AWS's library takes longer to load than everything else together.
+    from tlfif.application.deploy import check_deploy
+    from tlfif.bootstrap.deployment import in_the_way, open_deployment, open_journal
+    from tlfif.bootstrap.deployment_plan import offline_plan
+    from tlfif.client.deployed_desk import DeployedDesk
+
+    home = this_home()
+    wish = wished(args, home)
+    plan = offline_plan(wish.region)
+    console.status("asking AWS whose credentials these are")
+    container = await open_deployment(home, region=wish.region)
+    caller = await check_deploy(
+        installation=container.installation, journal=open_journal(home), clock=container.clock, region=wish.region
+    )
+    console.note(plan_text(plan, secure_account=wish.secure_account))
+    console.note(f"\nAccount {caller.account_id}, as {caller.who}. Alarms and the first password go to {wish.email}.")
+    console.status("looking what could stand in the way")
+    warn(console, await in_the_way(home, wish.region))
+    if not agreed(console, f"Make this in account {caller.account_id}, {wish.region}?", yes=args.yes):
+        console.note("You left. Nothing was made.")
+        return USAGE, False
+    done = await container.deployment(DeployedDesk(home), Progress(console)).run(wish, caller)
+    if args.json:
+        console.json(result_object(done))
+    else:
+        console.line(result_text(done, wish.email))
+    return DONE, done.image is not None
+
+
+def wished(args: argparse.Namespace, home: "Home") -> DeployWish:
+    """What was typed, or what this computer remembers of the last time.
+
+    Raises InvalidInputError: ``region_unknown``, ``email_invalid``, ``budget_invalid``.
+    """
+    from tlfif.bootstrap.deployment import HOME_NAME, open_journal, source_fingerprint
+
+    known = open_journal(home).load()
+    region = check_region(args.region or (known.region if known is not None else "") or DEFAULT_REGION)
+    limit = check_limit(args.budget) if args.budget is not None else None
+    kept = known.budget_usd if known is not None else 0
+    if limit is None and not kept:
+        limit = DEFAULT_LIMIT_EUR
+    return DeployWish(
+        home=HOME_NAME,
+        region=region,
+        email=check_email(args.email or (known.email if known is not None else "")),
+        budget_usd=budget_usd(limit, ASSUMED_RATE) if limit is not None else kept,
+        release=source_fingerprint(),
+        secure_account=not args.keep_account_settings,
+    )
+
+
+def check_email(text: str) -> str:
+    """The address. Raises InvalidInputError (code ``email_invalid``)."""
+    if not text:
+        raise InvalidInputError(
+            "An e-mail address is needed: alarms go there, and your first password. Add --email you@example.com.",
+            code="email_invalid",
+        )
+    if len(text) > LONGEST_EMAIL or not text.isprintable() or not _EMAIL.fullmatch(text):
+        raise InvalidInputError(f"{text[:100]!r} is not one e-mail address.", code="email_invalid")
+    return text
+
+
+def warn(console: Console, findings: "tuple[Finding, ...]") -> None:
+    """What stands in the way of the first answer; the home can be made meanwhile."""
+    if not findings:
+        return
+    console.note("\nIn the way of your first answer (the home can be made before it is mended):")
+    for one in findings:
+        console.note(paragraph(f"{one.check.title}: {one.evidence} {one.cure}", first="  - ", indent="    "))
+    console.note("")
+
+
+def result_object(done: "Deployed") -> dict[str, object]:
+    """For programs. ``proof``: why no prompt was asked, or how to ask the first one."""
+    return {
+        "account": done.account_id,
+        "region": done.region,
+        "api_url": done.outputs.get("ApiUrl"),
+        "image": done.image,
+        "changed": done.changed,
+        "user_invited": done.user_invited,
+        "proof": "image_missing" if done.image is None else "sign_in",
+    }
+
+
+def result_text(done: "Deployed", email: str) -> str:
+    """For a person, with what comes next."""
+    lines = [
+        f"Your home on AWS {'is ready' if done.changed else 'was up to date'}: {done.outputs.get('ApiUrl', '')}",
+        "Your commands and your window talk to it from now on. Back: ./tlfif profile use computer",
+        "",
+        "Next:",
+    ]
+    steps = []
+    if done.user_invited:
+        steps.append(f"Two letters are on their way to {email}: confirm the one about alarms, and keep the password.")
+    steps.append("Sign in: ./tlfif login")
+    if done.image is None:
+        steps.append(
+            "There is no machine image yet [image_missing]. It is built by the image pipeline (./tlfif image build); "
+            "until one is promoted, prompts wait in the queue and are answered afterwards, at the latest they expire. "
+            "Nothing costs anything meanwhile. The proof, one real prompt, waits for the image."
+        )
+    else:
+        steps.append(
+            f'The proof, one real prompt (image {done.image}): ./tlfif ask "{PROOF}" It starts a machine, which costs '
+            "some cents."
+        )
+    lines += [paragraph(step, first=f"  {number}. ", indent="     ") for number, step in enumerate(steps, start=1)]
+    return "\n".join(lines)

@@ -1,0 +1,173 @@
+"""``tlfif destroy``: remove the home from AWS, and look that nothing is left."""
+
+import argparse
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tlfif.cli.arguments import add_json
+from tlfif.cli.console import Console
+from tlfif.cli.desk import this_home
+from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, USAGE
+from tlfif.cli.interrupts import Interrupts
+from tlfif.cli.progress import Progress, agreed
+from tlfif.cli.tables import columns, paragraph
+from tlfif.client.profile import load_profiles
+from tlfif.domain.errors import InvalidInputError
+from tlfif.domain.prices import DEFAULT_REGION, REGIONS, check_region
+
+if TYPE_CHECKING:
+    from tlfif.application.destroy import Destroyed
+    from tlfif.bootstrap.home import Home
+    from tlfif.domain.deployment import Found
+
+EPILOG = """Machines are ended first, and waited for until AWS confirms it. Prompts, answers and users on AWS are lost.
+Only what carries the home's mark or exactly its names is touched. Twice is harmless; broken off, it goes on.
+Exit codes: 0 nothing is left, 2 you left, 5 something is left or could not be looked at, 130 interrupted."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "--region", metavar="REGION", help=f"{', '.join(REGIONS)} (default: your home's, or {DEFAULT_REGION})"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask, begin")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Look, ask, remove, look again."""
+    return asyncio.run(_destroy(args, console))
+
+
+async def _destroy(args: argparse.Namespace, console: Console) -> int:
+    with Interrupts():
+        try:
+            return await _destroy_here(args, console)
+        except asyncio.CancelledError:
+            console.note("You interrupted the command. Not everything is removed. To go on: ./tlfif destroy")
+            return INTERRUPTED
+
+
+async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
+    from tlfif.bootstrap.deployment import open_deployment  # AWS's library is slow to load
+    from tlfif.client.deployed_desk import DeployedDesk
+
+    home = this_home()
+    region = check_region(args.region or region_of(home) or DEFAULT_REGION)
+    console.status("asking AWS whose credentials these are")
+    container = await open_deployment(home, region=region)
+    caller = await container.installation.caller()
+    check_account(home, caller.account_id, region)
+    destruction = container.destruction(DeployedDesk(home), Progress(console))
+    console.status("looking what is there")
+    found = await destruction.survey()
+    console.note(survey_text(found, caller.account_id, region))
+    if not agreed(console, "Remove all of it for good?", yes=args.yes):
+        console.note("You left. Nothing was removed.")
+        return USAGE
+    done = await destruction.run()
+    console.status("")
+    if args.json:
+        console.json(result_object(done, region))
+    else:
+        console.line(result_text(done))
+    return DONE if done.nothing_left else NO_ACCESS
+
+
+def region_of(home: "Home") -> str:
+    """Where this computer's home on AWS is; empty where it knows of none."""
+    from tlfif.bootstrap.deployment import open_journal
+
+    known = open_journal(home).load()
+    if known is not None:
+        return known.region
+    profile = load_profiles(home).aws
+    return profile.region if profile is not None else ""
+
+
+def check_account(home: "Home", account_id: str, region: str) -> None:
+    """The record of a home in one account must not be used up on another one's.
+
+    Raises InvalidInputError (code ``deployed_elsewhere``).
+    """
+    from tlfif.bootstrap.deployment import open_journal
+
+    known = open_journal(home).load()
+    if known is not None and (known.account_id, known.region) != (account_id, region):
+        raise InvalidInputError(
+            f"This computer's home on AWS is in account {known.account_id}, region {known.region}, and your "
+            f"credentials are for account {account_id}, region {region}. Nothing was removed. Use that account's "
+            f"credentials and --region {known.region}.",
+            code="deployed_elsewhere",
+        )
+
+
+def survey_text(found: "Mapping[str, Sequence[Found]]", account_id: str, region: str) -> str:
+    """What will be removed, and what is near by and stays."""
+    rows = [
+        (str(len(ours)), kind, ", ".join(ours[:3]) + (", …" if len(ours) > 3 else ""))
+        for kind, some in found.items()
+        if (ours := [one.name for one in some if one.ours])
+    ]
+    others = [f"{kind}: {one.name}" for kind, some in found.items() for one in some if not one.ours]
+    lines = [f"Account {account_id}, {region}. Removing costs nothing; what runs costs until AWS confirms its end."]
+    lines += ["", *columns(rows, right=(0,), indent="  ")] if rows else ["", "  Nothing of the home is there."]
+    if others:
+        lines.append("\n  Stays, because it has a similar name but not the home's mark: " + ", ".join(others))
+    lines += ["", "Prompts, answers and users on AWS are lost with it. What is on this computer stays."]
+    return "\n".join(lines)
+
+
+def result_text(done: "Destroyed") -> str:
+    """One line for each kind: what was looked for, found, removed, left."""
+    head = ("KIND", "FOUND", "REMOVED", "LEFT", "LOOKED FOR BY")
+    rows = [
+        (
+            one.kind,
+            str(one.found),
+            str(one.removed),
+            "?" if one.trouble and not one.left else str(len(one.left)),
+            one.looked_for,
+        )
+        for one in done.kinds
+    ]
+    lines = columns([head, *rows], right=(1, 2, 3))
+    if done.objects:
+        lines.append(f"{done.objects} objects were deleted out of the buckets.")
+    if done.settings_restored:
+        lines.append("Your account's two safety settings are as they were before.")
+    if done.profile_removed:
+        lines.append("Your commands talk to this computer again.")
+    lines += [paragraph(f"{one.kind} left: {', '.join(one.left)}. {one.trouble}") for one in done.kinds if one.left]
+    lines += [paragraph(f"{one.kind}: {one.trouble}") for one in done.kinds if one.trouble and not one.left]
+    lines += [paragraph(trouble) for trouble in done.troubles]
+    if done.nothing_left:
+        lines.append("\nNothing is left, and nothing costs anything any more.")
+    else:
+        lines.append("\nSomething is left or could not be looked at. Run ./tlfif destroy again; it goes on.")
+    return "\n".join(lines)
+
+
+def result_object(done: "Destroyed", region: str) -> dict[str, object]:
+    """For programs."""
+    return {
+        "region": region,
+        "nothing_left": done.nothing_left,
+        "kinds": [
+            {
+                "kind": one.kind,
+                "looked_for": one.looked_for,
+                "found": one.found,
+                "removed": one.removed,
+                "left": list(one.left),
+                "trouble": one.trouble,
+            }
+            for one in done.kinds
+        ],
+        "objects_deleted": done.objects,
+        "account_settings_restored": done.settings_restored,
+        "profile_removed": done.profile_removed,
+        "troubles": list(done.troubles),
+    }

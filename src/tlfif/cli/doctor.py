@@ -1,0 +1,110 @@
+"""``tlfif doctor``: every known surprise looked for, here and in the AWS account, each with its cure."""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+
+from tlfif.application.examine import Examination
+from tlfif.bootstrap.doctor import Wanted, examine_all
+from tlfif.cli.arguments import add_json
+from tlfif.cli.console import Console
+from tlfif.cli.desk import this_home
+from tlfif.cli.doctor_desk import desk_probes, region_of
+from tlfif.cli.exit_codes import DONE, NO_ACCESS, NO_MACHINE
+from tlfif.cli.tables import GAP, paragraph
+from tlfif.client.profile import REDIRECT_PORTS
+from tlfif.domain.doctor import GRAVITY, Finding, State
+from tlfif.domain.money import MICROS_PER_USD
+from tlfif.domain.prices import DEFAULT_REGION, REGIONS, check_region
+
+EPILOG = """Nothing is changed, here or at AWS, and nothing costs money unless you add --paid (0.01 USD). Without a key
+for AWS only this computer is looked at, and AWS is asked for nothing but the time. Exit 0: nothing stands in the way;
+4: something would stop a start, or costs money that nobody wants; 5: there is a key for AWS, and AWS could not be
+asked."""
+HEADS = {
+    State.FAIL: "STANDS IN THE WAY",
+    State.WARN: "WILL SURPRISE LATER",
+    State.NOT_ASKED: "COULD NOT BE ASKED",
+    State.OK: "IN ORDER",
+}
+TITLE_WIDTH = 23
+CURE = "      > "
+INDENT = " " * (TITLE_WIDTH + 2 * len(GAP))
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "--region", metavar="REGION", help=f"AWS region to look at: {', '.join(REGIONS)} (default: your home's)"
+    )
+    parser.add_argument("--paid", action="store_true", help="ask Cost Explorer too, which costs 0.01 USD")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Look at everything, then say it."""
+    home = this_home()
+    region = check_region(args.region or region_of(home) or DEFAULT_REGION)
+    console.status("looking at this computer and at AWS")
+    wanted = Wanted(home=home, region=region, ports=REDIRECT_PORTS, paid=args.paid)
+    found = asyncio.run(examine_all(wanted, desk=desk_probes(home)))
+    console.status("")
+    if args.json:
+        console.json({"region": region, "checks": [as_object(one) for one in found.findings]})
+    else:
+        console.line(report(found, region))
+    return exit_code(found)
+
+
+def exit_code(found: Examination) -> int:
+    """See :data:`EPILOG`."""
+    if found.account_silent:
+        return NO_ACCESS
+    return NO_MACHINE if found.fails else DONE
+
+
+def as_object(one: Finding) -> dict[str, object]:
+    """For programs."""
+    shown: dict[str, object] = {
+        "id": one.check.id,
+        "title": one.check.title,
+        "state": str(one.state),
+        "evidence": one.evidence,
+        "cure": one.cure,
+    }
+    if one.micros_per_month is not None:
+        shown["cost"] = {"usd_per_month": one.micros_per_month / MICROS_PER_USD, "vat": "without VAT"}
+    return shown
+
+
+def report(found: Examination, region: str) -> str:
+    """For a person: in groups, the most serious first, no line longer than 80 where that can be."""
+    groups = {state: [one for one in found.findings if one.state is state] for state in GRAVITY}
+    counts = ", ".join(f"{len(some)} {HEADS[state].lower()}" for state, some in groups.items() if some)
+    lines = [paragraph(f"{len(found.findings)} checks, AWS region {region}: {counts}.")]
+    for state, some in groups.items():
+        if some:
+            lines += ["", HEADS[state], *_group(some)]
+    return "\n".join(lines)
+
+
+def _group(some: Sequence[Finding]) -> list[str]:
+    """One block for each; those that share one reason and have no cure are named together."""
+    lines, shared = [], _shared_reason(some)
+    alike = [one for one in some if one.evidence == shared and not one.cure]
+    for one in some:
+        if one in alike:
+            continue
+        lines.append(paragraph(one.evidence, first=f"{GAP}{one.check.title:{TITLE_WIDTH}}{GAP}", indent=INDENT))
+        if one.cure:
+            lines += [paragraph(one.cure, first=CURE, indent=" " * len(CURE)), ""]
+    if alike:
+        names = ", ".join(one.check.title for one in alike)
+        lines.append(paragraph(f"{shared} So nobody knows: {names}.", first=GAP, indent=GAP))
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def _shared_reason(some: Sequence[Finding]) -> str | None:
+    reasons = [one.evidence for one in some if not one.cure and one.state is State.NOT_ASKED]
+    return next((reason for reason in reasons if reasons.count(reason) > 2), None)

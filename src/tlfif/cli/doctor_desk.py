@@ -1,0 +1,94 @@
+"""What ``tlfif doctor`` asks the desk's own parts: the server's client, the window, the profile and the sign-in."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from tlfif.bootstrap.home import Home
+from tlfif.client.local_server import LocalServer, is_locked
+from tlfif.client.locators import aws_profile_of
+from tlfif.client.profile import AWS, COMPUTER, Profile, load_profiles
+from tlfif.client.token_store import TokenStore, Vault, system_vault
+from tlfif.domain import doctor
+from tlfif.domain import doctor_computer as verdicts
+from tlfif.domain.doctor import Check, Finding
+from tlfif.domain.errors import TlfifError
+from tlfif.ports.probe import Probe
+
+
+class ServerProbe(Probe):
+    """The background server; none is started."""
+
+    checks: Sequence[Check] = (doctor.SERVER,)
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    async def ask(self) -> Sequence[Finding]:
+        """See :meth:`Probe.ask`."""
+        running = await LocalServer(self._home).find()
+        url = running.address.base_url if running is not None else None
+        locked = running is None and is_locked(self._home)
+        return [verdicts.server(url=url, locked=locked, log=str(self._home.server_log))]
+
+
+class WindowProbe(Probe):
+    """Whether a window could open; none is opened."""
+
+    checks: Sequence[Check] = (doctor.WINDOW,)
+
+    async def ask(self) -> Sequence[Finding]:
+        """See :meth:`Probe.ask`."""
+        # By name: the layers keep window and commands apart, and a command may be all that is installed.
+        return [verdicts.window(str(import_module("tlfif.gui.main").why_not()))]
+
+
+class ProfileProbe(Probe):
+    """What commands talk to, who is signed in there, and where that is kept."""
+
+    checks: Sequence[Check] = (doctor.PROFILE, doctor.SIGN_IN, doctor.TOKEN_STORAGE)
+
+    def __init__(self, home: Home, *, find_vault: Callable[[], Vault | None] = system_vault) -> None:
+        self._home = home
+        self._find_vault = find_vault
+
+    async def ask(self) -> Sequence[Finding]:
+        """See :meth:`Probe.ask`."""
+        problem, profile, active = "", None, False
+        try:
+            profile = load_profiles(self._home).aws
+            active = aws_profile_of(self._home) is not None
+        except TlfifError as error:
+            problem = error.message
+        vault = await asyncio.to_thread(self._find_vault)
+        keyring = None if vault is None else str(getattr(vault, "name", type(vault).__name__))
+        return [
+            verdicts.profile(
+                active=AWS if active else COMPUTER, region=profile.region if profile else None, problem=problem
+            ),
+            await self._sign_in(profile, active=active, vault=vault),
+            verdicts.token_storage(keyring=keyring, has_home=profile is not None),
+        ]
+
+    async def _sign_in(self, profile: Profile | None, *, active: bool, vault: Vault | None) -> Finding:
+        if profile is None:
+            return verdicts.sign_in(has_home=False, active=False, who=None, problem="")
+        try:
+            tokens = await asyncio.to_thread(TokenStore(self._home, profile, find_vault=lambda: vault).load)
+        except TlfifError as error:
+            return verdicts.sign_in(has_home=True, active=active, who=None, problem=error.message)
+        return verdicts.sign_in(has_home=True, active=active, who=None if tokens is None else tokens.who, problem="")
+
+
+def desk_probes(home: Home) -> list[Probe]:
+    """All of them."""
+    return [ServerProbe(home), WindowProbe(), ProfileProbe(home)]
+
+
+def region_of(home: Home) -> str | None:
+    """The region of the home on AWS; None where there is none, or what says so is damaged."""
+    try:
+        profile = load_profiles(home).aws
+    except TlfifError:
+        return None
+    return profile.region if profile is not None else None

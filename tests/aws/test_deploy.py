@@ -1,0 +1,198 @@
+"""``tlfif deploy`` against the emulator, and what AWS refuses in the owner's words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, UnauthorizedSSOTokenError
+
+from tests.aws.deployments import EmulatedHome, emulated_template, package
+from tests.aws.emulator import Emulator
+from tests.fakes.aws_account import FakeDesk, Killed, MemoryJournal
+from tlfif.adapters.aws.aws_installation import PROMOTED_IMAGE, AwsInstallation
+from tlfif.adapters.aws.deployment_errors import deployment_error
+from tlfif.adapters.aws.stack_template import MOST_BYTES_IN_REQUEST, StackTemplate
+from tlfif.application.deploy import STEPS, Deployed, Deployment
+from tlfif.domain.deployment import Caller, DeployWish
+from tlfif.domain.errors import UnavailableError
+from tlfif.ports.deployment_journal import Journal
+
+
+@pytest.fixture
+def home(emulator: Emulator, tmp_path: Path) -> EmulatedHome:
+    return EmulatedHome(emulator, tmp_path)
+
+
+async def deploy(home: EmulatedHome, *, journal: MemoryJournal, desk: FakeDesk, installation: Any = None) -> Deployed:
+    cloud = installation or home.installation
+    caller: Caller = await cloud.caller()
+    wish = DeployWish(
+        home=home.place.home, region=home.place.region, email="me@example.com", budget_usd=23, release="r"
+    )
+    deployment = Deployment(
+        installation=cloud,
+        journal=journal,
+        desk=desk,
+        clock=home.clock,
+        tell=lambda text, passing=False: None,
+        total=len(home.template.resource_types),
+    )
+    return await deployment.run(wish, caller)
+
+
+async def test_a_home_is_made_and_the_second_time_nothing_is_new(home: EmulatedHome) -> None:
+    journal, desk = MemoryJournal(), FakeDesk()
+    done = await deploy(home, journal=journal, desk=desk)
+    assert done.changed
+    assert done.user_invited
+    assert desk.outputs is not None
+    assert desk.outputs["UserPoolId"] == home.pool_id
+    names = home.clients.dynamodb.list_tables()["TableNames"]
+    assert {f"{home.place.home}-jobs", f"{home.place.home}-state"} <= set(names)
+    users = home.clients.cognito.list_users(UserPoolId=home.pool_id)["Users"]
+    assert [user["UserStatus"] for user in users] == ["FORCE_CHANGE_PASSWORD"]
+    assert journal.kept is not None
+    assert journal.kept.code_key.endswith(".zip")
+    again = await deploy(home, journal=journal, desk=desk)
+    assert (again.changed, again.user_invited) == (False, False)
+    assert len(home.clients.cognito.list_users(UserPoolId=home.pool_id)["Users"]) == 1
+
+
+class MortalJournal(MemoryJournal):
+    """Remembers, and is killed after ``saves`` records."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saves = 0
+
+    def save(self, journal: Journal) -> None:
+        super().save(journal)
+        self.saves -= 1
+        if self.saves == 0:
+            raise Killed("after a record")
+
+
+async def test_killed_after_each_step_in_turn_it_still_comes_to_its_end(home: EmulatedHome) -> None:
+    journal, desk = MortalJournal(), FakeDesk()
+    for survived in range(1, len(STEPS) + 2):
+        journal.saves = survived
+        with pytest.raises(Killed):
+            await deploy(home, journal=journal, desk=desk)
+    done = await deploy(home, journal=journal, desk=desk)
+    assert not done.changed
+    assert journal.kept is not None
+    assert journal.kept.finished
+    stacks = home.clients.cloudformation.describe_stacks(StackName=home.place.home)["Stacks"]
+    assert [one["StackStatus"] for one in stacks] == ["CREATE_COMPLETE"]
+    assert len(home.clients.cognito.list_users(UserPoolId=home.pool_id)["Users"]) == 1
+
+
+async def test_the_code_bucket_is_closed_tagged_and_holds_the_package(home: EmulatedHome) -> None:
+    bucket = await home.installation.make_code_bucket()
+    key = await home.installation.upload_package(None)
+    s3 = home.clients.s3
+    assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > 0
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    assert {"Key": "tlfif:home", "Value": home.place.home} in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+
+
+async def test_a_promoted_image_is_seen(home: EmulatedHome) -> None:
+    assert await home.installation.promoted_image() is None
+    home.clients.ssm.put_parameter(Name=PROMOTED_IMAGE, Value="ami-1", Type="String")
+    try:
+        assert await home.installation.promoted_image() == "ami-1"
+    finally:
+        home.clients.ssm.delete_parameter(Name=PROMOTED_IMAGE)
+
+
+async def test_a_trail_of_somebody_else_is_seen_and_our_own_is_not(home: EmulatedHome) -> None:
+    trail, s3 = home.clients.cloudtrail, home.clients.s3
+    bucket = await home.installation.make_code_bucket()
+    trail.create_trail(Name=home.place.home, S3BucketName=bucket)
+    assert not await home.installation.has_trail()
+    trail.create_trail(Name="companys-own", S3BucketName=bucket)
+    assert await home.installation.has_trail()
+    for name in ("companys-own", home.place.home):
+        trail.delete_trail(Name=name)
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+async def test_a_template_too_large_for_a_request_goes_by_the_bucket(home: EmulatedHome, tmp_path: Path) -> None:
+    large = emulated_template(home.outputs)
+    large["Metadata"] = {"Padding": "x" * MOST_BYTES_IN_REQUEST}
+    path = tmp_path / "large.json"
+    path.write_text(json.dumps(large))
+    template = StackTemplate(path)
+    assert not template.fits_into_request
+    installation = AwsInstallation(home.clients, home.place, template=template, build=package, clock=home.clock)
+    sent: list[str] = []
+
+    def watch(params: dict[str, Any], **_: object) -> None:
+        sent.append(params.get("TemplateURL", ""))
+
+    events = home.clients.cloudformation.meta.events
+    events.register("provide-client-params.cloudformation.CreateChangeSet", watch)
+    try:
+        assert (await deploy(home, journal=MemoryJournal(), desk=FakeDesk(), installation=installation)).changed
+    finally:
+        events.unregister("provide-client-params.cloudformation.CreateChangeSet", watch)
+    (url,) = sent
+    bucket, _, rest = url.removeprefix("https://").partition(".s3.")
+    key = rest.partition("/")[2]
+    stored = home.clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    assert json.loads(stored) == template.content
+
+
+async def test_a_change_set_left_by_a_killed_try_does_not_stand_in_the_way(home: EmulatedHome) -> None:
+    bucket = await home.installation.make_code_bucket()
+    home.clients.cloudformation.create_change_set(
+        StackName=home.place.home,
+        ChangeSetName=f"{home.place.home}-deploy",
+        ChangeSetType="CREATE",
+        TemplateBody=home.template.body,
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in {
+                "HomeName": home.place.home,
+                "LambdaCodeBucket": bucket,
+                "LambdaCodeKey": "releases/0.zip",
+                "AlarmEmail": "a@example.com",
+                "Zone1": "eu-central-1a",
+            }.items()
+        ],
+    )
+    assert (await deploy(home, journal=MemoryJournal(), desk=FakeDesk())).changed
+
+
+def refused(code: str, message: str = "no", operation: str = "CreateStack") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (NoCredentialsError(), "aws_no_credentials", "aws configure"),
+        (UnauthorizedSSOTokenError(), "aws_expired", "aws sso login"),
+        (refused("ExpiredToken"), "aws_expired", "run out"),
+        (refused("InvalidClientTokenId"), "aws_credentials_wrong", "first-day-on-aws"),
+        (refused("SignatureDoesNotMatch", "The signature we calculated differs"), "aws_credentials_wrong", "key"),
+        (refused("SignatureDoesNotMatch", "Signature expired: x is now earlier than y"), "clock_wrong", "clock"),
+        (
+            refused("AccessDenied", "User x is not authorized to perform: iam:CreateRole on y"),
+            "aws_denied",
+            "iam:CreateRole",
+        ),
+        (refused("AccessDeniedException", "no"), "aws_denied", "cloudformation:CreateStack"),
+        (refused("OptInRequired"), "aws_region_disabled", "--region"),
+        (refused("LimitExceededException", "too many stacks"), "aws_limit", "too many stacks"),
+        (refused("Throttling"), "aws_busy", "busy"),
+        (refused("ValidationError", "a strange thing"), "aws_refused", "a strange thing"),
+        (EndpointConnectionError(endpoint_url="https://x"), "aws_unreachable", "network"),
+    ],
+)
+def test_every_refusal_has_a_code_and_says_what_to_do(error: Any, code: str, words: str) -> None:
+    translated = deployment_error(error, "cloudformation")
+    assert isinstance(translated, UnavailableError)
+    assert translated.code == code
+    assert words in translated.message

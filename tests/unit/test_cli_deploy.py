@@ -1,0 +1,272 @@
+"""``tlfif deploy`` and ``tlfif destroy`` at the desk: the plan, the questions, the reports."""
+
+import io
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tlfif.adapters.aws.stack_template import StackTemplate
+from tlfif.adapters.local.deployment_file import DeploymentFile
+from tlfif.application.deploy import SAFE, Deployed
+from tlfif.application.destroy import Destroyed
+from tlfif.bootstrap.deployment_plan import offline_plan
+from tlfif.bootstrap.home import Home, write_private
+from tlfif.cli import main
+from tlfif.cli.console import Console
+from tlfif.cli.deploy import LONGEST_EMAIL, PROOF, check_email, prove, result_text
+from tlfif.cli.destroy import result_text as destroyed_text
+from tlfif.cli.destroy import survey_text
+from tlfif.cli.progress import Progress, agreed
+from tlfif.client.deployed_desk import DeployedDesk
+from tlfif.client.profile import AWS, COMPUTER, load_profiles
+from tlfif.domain.deployment import Found, StackEvent, SweptKind, budget_usd, zone_parameters
+from tlfif.domain.deployment_plan import kinds_of, words_for
+from tlfif.domain.errors import InvalidInputError
+from tlfif.domain.money import ASSUMED_RATE
+from tlfif.domain.prices import INSTANCE_TYPES, REGIONS
+from tlfif.domain.stack_words import cause_of, cure_for, failure_text
+from tlfif.ports.deployment_journal import Journal
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_plan_holds_what_programs_ask_for(region: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["deploy", "--plan", "--json", "--region", region]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["region"] == region
+    assert plan["vat"] == "without VAT"
+    assert 0 < plan["idle_usd_per_month"] <= 4
+    assert sum(item["usd_per_month"] for item in plan["idle_items"]) == pytest.approx(plan["idle_usd_per_month"])
+    assert any("snapshot" in item["label"] for item in plan["idle_items"])
+    assert set(plan["hourly_usd"]) == set(INSTANCE_TYPES)
+    assert all(price > 0.5 for price in plan["hourly_usd"].values())
+    assert plan["resources_total"] == len(StackTemplate().resource_types)
+    assert len(plan["asked_of_owner"]) == 5
+
+
+def test_the_plan_reads_plainly(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["deploy", "--plan"]) == 0
+    text = capsys.readouterr().out
+    assert "AWS::" not in text
+    for words in ("without VAT", "g4dn.xlarge", "8 vCPU", "e-mail", "--keep-account-settings", "Sum"):
+        assert words in text
+    assert max(len(line) for line in text.splitlines()) <= 90
+
+
+def test_the_plan_needs_neither_the_network_nor_aws_library() -> None:
+    code = (
+        "import socket, sys\n"
+        "def no(*a, **k): raise SystemExit('network')\n"
+        "socket.socket.connect = no\nsocket.getaddrinfo = no\n"
+        "from tlfif.cli.main import main\n"
+        "code = main(['deploy', '--plan', '--json'])\n"
+        "assert 'boto3' not in sys.modules and 'botocore' not in sys.modules\n"
+        "raise SystemExit(code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["region"] == "eu-central-1"
+
+
+def test_every_type_of_the_template_has_words() -> None:
+    for kind in offline_plan("eu-central-1").resources:
+        assert "AWS::" not in kind.words, kind
+    assert kinds_of(["AWS::Strange::Thing"])[0].words == "AWS::Strange::Thing"
+    assert words_for("AWS::Strange::Thing") == "Strange Thing"
+
+
+@pytest.mark.parametrize("text", ["", "me", "me@", "@example.com", "a@b", "a b@c.de", "a@b.de,c@d.ef", "a@b.de\n"])
+def test_no_address_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        check_email(text)
+    assert refused.value.code == "email_invalid"
+
+
+def test_an_address_is_taken_up_to_its_longest() -> None:
+    assert check_email("me@example.com") == "me@example.com"
+    domain = "@" + "d" * (LONGEST_EMAIL - 61 - 4) + ".com"
+    assert check_email("a" * 60 + domain)
+    with pytest.raises(InvalidInputError):
+        check_email("a" * 62 + domain)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["deploy"], "email_invalid"),
+        (["deploy", "--email", "x"], "email_invalid"),
+        (["deploy", "--email", "a@b.de", "--region", "mars-1"], "region_unknown"),
+        (["deploy", "--email", "a@b.de", "--budget", "0"], "budget_invalid"),
+        (["destroy", "--region", "mars-1"], "region_unknown"),
+    ],
+)
+def test_bad_input_ends_at_the_first_door(
+    arguments: list[str], code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TLFIF_HOME", str(tmp_path))
+    assert main.main(arguments) == 2
+    assert f"[{code}]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("eur", "usd"), [("20", 23), ("0.01", 1), ("1", 2), ("100000", 10_000)])
+def test_the_budget_in_whole_dollars(eur: str, usd: int) -> None:
+    assert budget_usd(Decimal(eur), ASSUMED_RATE) == usd
+
+
+def test_a_zone_keeps_its_place() -> None:
+    first = zone_parameters(("b", "a"), {})
+    assert (first["Zone1"], first["Zone2"], first["Zone3"]) == ("a", "b", "")
+    later = zone_parameters(("0", "b"), first)
+    assert [later[f"Zone{number}"] for number in (1, 2, 3, 4)] == ["a", "b", "0", ""]
+    assert len(zone_parameters(tuple("abcdefgh"), {})) == 6
+    with pytest.raises(ValueError, match="no zone"):
+        zone_parameters((), {})
+
+
+def event(kind: str, status: str, reason: str) -> StackEvent:
+    return StackEvent(event_id="1", at=0.0, logical_id="X", resource_type=kind, status=status, reason=reason)
+
+
+def test_the_cause_is_the_first_that_failed_by_itself() -> None:
+    events = [
+        event("AWS::CloudFormation::Stack", "CREATE_IN_PROGRESS", "User Initiated"),
+        event("AWS::SQS::Queue", "CREATE_FAILED", "Resource creation cancelled"),
+        event("AWS::Lambda::Function", "CREATE_FAILED", "decreases account's UnreservedConcurrentExecution"),
+        event("AWS::CloudFormation::Stack", "CREATE_FAILED", "The following resource(s) failed"),
+    ]
+    found = cause_of(events)
+    assert found is not None
+    assert found.resource_type == "AWS::Lambda::Function"
+    assert "Lambda concurrency" in failure_text(events, updating=False)
+    assert "gave no reason" in failure_text([], updating=True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("tlfif-jobs already exists in stack", "./tlfif destroy"),
+        ("Rate exceeded", "Wait a minute"),
+        ("LimitExceeded for VPC", "Service Quotas"),
+        ("no such words", "./tlfif doctor"),
+    ],
+)
+def test_reasons_have_cures(reason: str, words: str) -> None:
+    assert words in cure_for(reason)
+
+
+def test_nobody_to_ask_is_an_error_and_yes_is_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(io.StringIO(), io.StringIO())
+    monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
+    with pytest.raises(InvalidInputError) as refused:
+        agreed(console, "Sure?", yes=False)
+    assert refused.value.code == "not_confirmed"
+    assert agreed(console, "Sure?", yes=True)
+    assert agreed(console, "Sure?", yes=False, read=lambda: "Yes\n")
+    for answer in ("", "no\n", "\n", "yess\n"):
+        assert not agreed(console, "Sure?", yes=False, read=lambda answer=answer: answer)  # type: ignore[misc]
+
+
+def test_progress_without_a_terminal_says_each_thing_once() -> None:
+    err = io.StringIO()
+    tell = Progress(Console(io.StringIO(), err))
+    tell("Step 1")
+    for number in range(3):
+        tell(f"making queue ({number} of 3), 0:0{number} so far", passing=True)
+    tell("making table (3 of 3)", passing=True)
+    assert err.getvalue().count("making queue") == 1
+    assert len(err.getvalue().splitlines()) == 3
+
+
+@pytest.mark.parametrize(("image", "words"), [(None, "image_missing"), ("ami-1", "./tlfif ask")])
+def test_the_end_says_whether_the_proof_can_be_had(image: str | None, words: str) -> None:
+    done = Deployed(
+        account_id="1",
+        region="eu-central-1",
+        outputs={"ApiUrl": "https://x"},
+        image=image,
+        user_invited=True,
+        changed=True,
+    )
+    text = result_text(done, "me@example.com")
+    assert words in text
+    assert "me@example.com" in text
+    assert "./tlfif login" in text
+
+
+def swept(kind: str, *, found: int = 1, left: tuple[str, ...] = (), trouble: str = "") -> SweptKind:
+    return SweptKind(kind=kind, looked_for="tag", found=found, removed=found - len(left), left=left, trouble=trouble)
+
+
+def test_what_is_left_is_named_and_never_called_nothing() -> None:
+    whole = Destroyed(kinds=(swept("disks"),), objects=3, settings_restored=True, profile_removed=True, troubles=())
+    assert "Nothing is left" in destroyed_text(whole)
+    for part in (swept("disks", left=("vol-1",), trouble="in use"), swept("disks", found=0, trouble="denied")):
+        text = destroyed_text(
+            Destroyed(kinds=(part,), objects=0, settings_restored=False, profile_removed=False, troubles=())
+        )
+        assert "Nothing is left" not in text
+        assert part.trouble in text
+    assert "vol-1" in survey_text({"disks": [Found(name="vol-1"), Found(name="vol-2", ours=False)]}, "1", "r")
+
+
+def test_the_record_survives_and_a_damaged_one_is_said(tmp_path: Path) -> None:
+    file = DeploymentFile(tmp_path, write=write_private)
+    assert file.load() is None
+    journal = Journal(home="tlfif", region="r", account_id="1", email="a@b.de", done=("bucket",), settings_before=SAFE)
+    file.save(journal)
+    assert file.load() == journal
+    for text in ("{", "[]", '{"home": "x"}', '{"home":"x","region":"r","account_id":"1","settings_before":5}'):
+        (tmp_path / "deployment.json").write_text(text)
+        with pytest.raises(InvalidInputError) as damaged:
+            file.load()
+        assert damaged.value.code == "deployment_damaged"
+    file.clear()
+    file.clear()
+    assert file.load() is None
+
+
+async def test_the_desk_points_commands_at_aws_and_back(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    desk = DeployedDesk(home)
+    await desk.sign_out()
+    assert not desk.forget()
+    outputs = {
+        "ApiUrl": "https://api.example.com",
+        "Issuer": "https://issuer.example.com",
+        "ClientId": "client",
+        "Scope": "openid email tlfif/use",
+    }
+    desk.remember(outputs, "eu-central-1")
+    found = load_profiles(home)
+    assert found.active == AWS
+    assert found.aws is not None
+    assert found.aws.api_url == "https://api.example.com"
+    assert desk.forget()
+    assert load_profiles(home).active == COMPUTER
+    assert load_profiles(home).aws is None
+    home.profile.write_text("damaged")
+    assert desk.forget()
+    assert load_profiles(home).aws is None
+    with pytest.raises(InvalidInputError):
+        desk.remember({}, "eu-central-1")
+
+
+@pytest.mark.parametrize(("codes", "ran", "end"), [((0, 0), 2, 0), ((0, 3), 2, 3), ((5, 0), 1, 5)])
+def test_the_proof_is_a_sign_in_and_one_prompt(codes: tuple[int, int], ran: int, end: int) -> None:
+    started: list[list[str]] = []
+
+    def run(arguments: list[str]) -> int:
+        started.append(arguments)
+        return codes[len(started) - 1]
+
+    console = Console(io.StringIO(), io.StringIO())
+    assert prove(console, yes=True, run_command=run) == end
+    assert started == [["login"], ["ask", PROOF]][:ran]
+
+
+def test_without_a_person_there_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert prove(Console(io.StringIO(), io.StringIO()), yes=True) == 0

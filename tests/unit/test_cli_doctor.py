@@ -1,0 +1,250 @@
+"""``tlfif doctor`` as a person and a program see it: no account, no network but loopback."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from time import time
+
+import pytest
+
+from tests.fakes.identity_provider import FakeVault
+from tlfif.adapters.http.aws_clock import clock_skew
+from tlfif.adapters.local.doctor_probes import FolderProbe, LoopbackProbe, PriceProbe
+from tlfif.application.examine import Examination
+from tlfif.bootstrap.home import Home, aws_endpoint, aws_key_places
+from tlfif.cli import doctor as command
+from tlfif.cli.doctor_desk import ProfileProbe, ServerProbe, region_of
+from tlfif.cli.main import main
+from tlfif.client.profile import AWS, Profile, save_aws_profile, use
+from tlfif.client.token_store import Tokens, TokenStore
+from tlfif.domain import doctor
+from tlfif.domain.doctor import ACCOUNT_CHECKS, CHECKS, State, finding, not_asked
+from tlfif.domain.list_prices import LIST_PRICES
+
+PROFILE = Profile(
+    api_url="https://api.example.com", issuer="https://who.example.com", client_id="c", scope="openid",
+    region="eu-west-1",
+)  # fmt: skip
+KEY_NAMES = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "TLFIF_PROFILE",
+)  # fmt: skip
+
+
+@pytest.fixture
+def nobody_there() -> Iterator[str]:
+    """An address at which nobody listens, for as long as the test runs."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nobody_there: str) -> Home:
+    """No key, no network, a folder of its own that does not exist yet."""
+    for name in KEY_NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", nobody_there)
+    monkeypatch.setenv("TLFIF_HOME", str(tmp_path / "home"))
+    return Home(tmp_path / "home")
+
+
+def test_without_an_account_it_says_what_it_could_not_ask(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json", "--region", "us-east-1"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["region"] == "us-east-1"
+    assert [one["id"] for one in found["checks"]] == [check.id for check in CHECKS]
+    assert all(set(one) - {"cost"} == {"id", "title", "state", "evidence", "cure"} for one in found["checks"])
+    by_id = {one["id"]: one for one in found["checks"]}
+    assert {by_id[check.id]["state"] for check in ACCOUNT_CHECKS} == {"not asked"}
+    assert "no key for AWS" in by_id["gpu_quota"]["evidence"]
+    assert by_id["clock"]["state"] == "not asked"
+    assert by_id["loopback"]["state"] == by_id["python_version"]["state"] == "ok"
+    assert not home.root.exists()  # looking changes nothing
+
+
+def test_the_report_fits_a_terminal(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert not [line for line in lines if len(line) > 80 and str(home.root) not in line]
+    heads = [line for line in lines if line.isupper() and not line.startswith(" ")]
+    assert heads == ["WILL SURPRISE LATER", "COULD NOT BE ASKED", "IN ORDER"]
+    assert "So nobody knows: Rights to deploy" in " ".join(" ".join(lines).split())
+
+
+def test_a_key_and_no_network_is_no_access(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
+    assert main(["doctor", "--json"]) == 5
+    by_id = {one["id"]: one for one in json.loads(capsys.readouterr().out)["checks"]}
+    assert "AWS did not answer sts:GetCallerIdentity" in by_id["credentials"]["evidence"]
+    assert by_id["python_version"]["state"] == "ok"
+
+
+def test_a_region_without_prices_ends_at_the_desk(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--region", "mars"]) == 2
+    assert "[region_unknown]" in capsys.readouterr().err
+
+
+def test_aws_library_is_not_loaded_without_a_key(home: Home) -> None:
+    code = (
+        "import sys; from tlfif.cli.main import main; main(['doctor', '--json']);"
+        "sys.exit(repr({'boto3', 'botocore'} & set(sys.modules)) if 'boto3' in sys.modules else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def findings(*states: State) -> Examination:
+    made = [
+        finding(check, state, "seen", "" if state is State.OK else "do")
+        for check, state in zip(CHECKS, states, strict=False)
+    ]
+    return Examination(findings=tuple(made), account_silent=False)
+
+
+def test_exit_codes() -> None:
+    ok, fail = findings(State.OK, State.WARN, State.NOT_ASKED), findings(State.OK, State.FAIL)
+    assert command.exit_code(ok) == 0
+    assert command.exit_code(fail) == 4
+    assert command.exit_code(Examination(findings=fail.findings, account_silent=True)) == 5
+
+
+def test_the_most_serious_group_stands_first_and_has_its_cure() -> None:
+    text = command.report(findings(State.OK, State.NOT_ASKED, State.FAIL, State.WARN), "eu-west-1")
+    places = [text.index(head) for head in command.HEADS.values()]
+    assert places == sorted(places)
+    assert text.startswith("4 checks, AWS region eu-west-1: 1 stands in the way")
+    assert text.count("> do More: docs/howto/first-day-on-aws.md#") == 3
+
+
+def test_what_costs_money_says_how_much_to_programs() -> None:
+    one = finding(doctor.DISKS, State.WARN, "a disk", "delete it", micros_per_month=3_808_000)
+    assert command.as_object(one)["cost"] == {"usd_per_month": 3.808, "vat": "without VAT"}
+    assert "cost" not in command.as_object(not_asked(doctor.DISKS, "why"))
+
+
+def test_where_a_key_may_be(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert aws_key_places() == []
+    (tmp_path / "no-config").write_text("")
+    assert aws_key_places() == [str(tmp_path / "no-config")]
+    monkeypatch.setenv("AWS_PROFILE", "me")
+    assert aws_key_places()[0] == "AWS_PROFILE"
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert aws_endpoint("eu-west-1") == "https://sts.eu-west-1.amazonaws.com"
+
+
+async def test_the_desk_knows_its_profile_and_sign_in(home: Home) -> None:
+    vault = FakeVault()
+    probe = ProfileProbe(home, find_vault=lambda: vault)
+    assert {one.state for one in await probe.ask()} == {State.OK}
+    assert region_of(home) is None
+    save_aws_profile(home, PROFILE)
+    assert region_of(home) == "eu-west-1"
+    found = {one.check: one for one in await probe.ask()}
+    assert found[doctor.SIGN_IN].state is State.WARN
+    assert "FakeVault" in found[doctor.TOKEN_STORAGE].evidence
+    use(home, AWS)
+    found = {one.check: one for one in await probe.ask()}
+    assert found[doctor.SIGN_IN].state is State.FAIL
+    tokens = Tokens(access_token="a", refresh_token="r", renew_at=1.0, who="ada@example.com")
+    TokenStore(home, PROFILE, find_vault=lambda: vault).save(tokens)
+    found = {one.check: one for one in await probe.ask()}
+    assert "ada@example.com" in found[doctor.SIGN_IN].evidence
+    vault.locked = True
+    found = {one.check: one for one in await probe.ask()}
+    assert found[doctor.SIGN_IN].state is State.WARN
+    assert "did not open" in found[doctor.SIGN_IN].evidence
+    found = {one.check: one for one in await ProfileProbe(home, find_vault=lambda: None).ask()}
+    assert found[doctor.TOKEN_STORAGE].state is State.WARN
+
+
+async def test_a_damaged_profile_is_a_finding_and_no_end(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    home.create()
+    home.profile.write_text("{")
+    found = {one.check: one for one in await ProfileProbe(home, find_vault=lambda: None).ask()}
+    assert found[doctor.PROFILE].state is State.FAIL
+    assert "is damaged" in found[doctor.PROFILE].evidence
+    assert region_of(home) is None
+
+
+async def test_a_server_that_does_not_run_is_no_fault(home: Home) -> None:
+    (found,) = await ServerProbe(home).ask()
+    assert (found.state, "Not running" in found.evidence) == (State.OK, True)
+
+
+def test_a_folder_is_tried_and_none_is_made(tmp_path: Path) -> None:
+    folder, disk = asyncio.run(FolderProbe(tmp_path / "a" / "b").ask())
+    assert (folder.state, disk.check) == (State.OK, doctor.DISK)
+    assert "will be made" in folder.evidence
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "full").mkdir()
+    folder, _ = asyncio.run(FolderProbe(tmp_path / "full").ask())
+    assert "can be written" in folder.evidence
+
+
+async def test_ports_that_are_taken_are_seen() -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        (found,) = await LoopbackProbe([held.getsockname()[1]]).ask()
+    assert found.state is State.WARN
+
+
+async def test_the_price_that_counts_most_has_its_age() -> None:
+    (found,) = await PriceProbe(LIST_PRICES, region="eu-central-1", now=1_769_000_000.0).ask()
+    assert "2026-01-21" in found.evidence
+    (found,) = await PriceProbe(LIST_PRICES, region="eu-central-1", now=0.0, problem="locked").ask()
+    assert (found.state, found.evidence) == (State.NOT_ASKED, "locked")
+
+
+class Dated(BaseHTTPRequestHandler):
+    """Answers with the clock that its server was given."""
+
+    ahead: float | None = 0.0
+
+    def do_HEAD(self) -> None:
+        self.send_response_only(404)
+        if self.ahead is not None:
+            self.send_header("Date", formatdate(time() + self.ahead, usegmt=True))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def dated() -> Iterator[tuple[str, type[Dated]]]:
+    handler = type("Handler", (Dated,), {})
+    server = HTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", handler
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_the_clock_is_compared_with_any_answer_that_has_a_date(
+    dated: tuple[str, type[Dated]], nobody_there: str
+) -> None:
+    address, handler = dated
+    assert abs(await clock_skew(address)) < 5
+    handler.ahead = 3600.0
+    assert abs(await clock_skew(address) + 3600) < 5
+    handler.ahead = None
+    with pytest.raises(ValueError, match="no date"):
+        await clock_skew(address)
+    with pytest.raises(OSError, match="ConnectError"):
+        await clock_skew(nobody_there)

@@ -1,0 +1,341 @@
+"""Deploying and destroying: whatever ends them half-way, the same command ends them well."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.fakes.aws_account import FakeAccount, FakeDesk, FakeInstallation, FakeSweeper, Killed, MemoryJournal
+from tests.fakes.clock import FakeClock
+from tlfif.application.deploy import SAFE, STEPS, Deployed, Deployment, check_deploy
+from tlfif.application.destroy import Destroyed, Destruction
+from tlfif.domain.deployment import DeployWish
+from tlfif.domain.errors import InvalidInputError, UnavailableError
+
+WISH = DeployWish(home="tlfif", region="eu-central-1", email="me@example.com", budget_usd=23, release="one")
+
+
+class World:
+    """An account, a computer, and what was said."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(auto_advance=True)
+        self.account = FakeAccount(clock=self.clock)
+        self.journal = MemoryJournal()
+        self.desk = FakeDesk()
+        self.said: list[str] = []
+
+    def tell(self, text: str, *, passing: bool = False) -> None:
+        self.said.append(text)
+
+    async def deploy(self, wish: DeployWish = WISH) -> Deployed:
+        installation = FakeInstallation(self.account)
+        caller = await check_deploy(
+            installation=installation, journal=self.journal, clock=self.clock, region=wish.region
+        )
+        deployment = Deployment(
+            installation=installation, journal=self.journal, desk=self.desk, clock=self.clock, tell=self.tell, total=3
+        )
+        return await deployment.run(wish, caller)
+
+    def destruction(self) -> Destruction:
+        return Destruction(
+            installation=FakeInstallation(self.account),
+            sweeper=FakeSweeper(self.account),
+            journal=self.journal,
+            desk=self.desk,
+            clock=self.clock,
+            tell=self.tell,
+            total=3,
+        )
+
+    async def destroy(self) -> Destroyed:
+        return await self.destruction().run()
+
+    def state(self) -> object:
+        """What is there, as far as the owner would care."""
+        account, kept = self.account, self.journal.kept
+        return (
+            account.stack,
+            account.settings,
+            account.users,
+            account.packages,
+            account.objects,
+            account.door_open,
+            {kind: sorted(some) for kind, some in account.things.items()},
+            self.desk.outputs,
+            kept,
+        )
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_all_steps_in_order_and_remembered(world: World) -> None:
+    done = await world.deploy()
+    assert done.changed
+    assert done.user_invited
+    assert done.image is None
+    assert world.desk.outputs is not None
+    assert world.desk.outputs["ApiUrl"] == "https://api.example.com"
+    kept = world.journal.kept
+    assert kept is not None
+    assert kept.done == STEPS
+    assert kept.finished
+    assert world.account.stack is not None
+    assert world.account.stack.parameters["Zone1"] == "eu-central-1a"
+    assert world.account.stack.parameters["CreateTrail"] == "yes"
+    assert any("of 3" in text and "min are usual" in text for text in world.said)
+
+
+async def test_twice_changes_nothing_and_mails_nobody_again(world: World) -> None:
+    await world.deploy()
+    before = world.state()
+    again = await world.deploy()
+    assert not again.changed
+    assert not again.user_invited
+    assert world.state() == before
+
+
+async def test_killed_before_any_call_the_next_try_ends_the_same(world: World) -> None:
+    await world.deploy()
+    whole, calls = world.state(), len(world.account.calls)
+    assert calls > 12
+    for at in range(calls):
+        cut = World()
+        cut.account.kill_at = at
+        with pytest.raises(Killed):
+            await cut.deploy()
+        cut.account.kill_at = None
+        await cut.deploy()
+        assert cut.state() == whole, f"killed before call {at + 1}, {world.account.calls[at]}"
+
+
+async def test_network_lost_at_any_call_says_so_and_the_next_try_ends_the_same(world: World) -> None:
+    await world.deploy()
+    whole, calls = world.state(), list(world.account.calls)
+    for at, name in enumerate(calls):
+        cut = World()
+        cut.account.fault = _from_call(cut.account, at)
+        with pytest.raises(UnavailableError) as lost:
+            await cut.deploy()
+        assert lost.value.code == "aws_unreachable"
+        cut.account.fault = lambda _name: None
+        await cut.deploy()
+        assert cut.state() == whole, f"lost at {name}"
+
+
+def _from_call(account: FakeAccount, at: int) -> Callable[[str], Exception | None]:
+    """Everything from the call number ``at`` on is lost."""
+
+    def fault(_name: str) -> Exception | None:
+        return UnavailableError("lost", code="aws_unreachable") if len(account.calls) > at else None
+
+    return fault
+
+
+async def test_a_network_that_comes_back_within_three_minutes_ends_nothing(world: World) -> None:
+    world.account.ticks = 10
+    lost = iter([False] * 4 + [True] * 20)
+    world.account.fault = lambda name: (
+        UnavailableError("lost", code="aws_unreachable") if name == "stack" and next(lost, False) else None
+    )
+    assert (await world.deploy()).changed
+    assert any("Asking again" in text for text in world.said)
+
+
+async def test_a_failed_stack_is_explained_and_the_next_try_begins_clean(world: World) -> None:
+    world.account.fail_stack = "User is not authorized to perform: lambda:CreateFunction"
+    with pytest.raises(UnavailableError) as failed:
+        await world.deploy()
+    assert failed.value.code == "stack_failed"
+    for words in ("small program", "not authorized", "nothing costs anything", "administrator rights"):
+        assert words in failed.value.message
+    assert world.desk.outputs is None
+    assert (await world.deploy()).changed
+    assert world.account.stack is not None
+    assert world.account.stack.stands
+
+
+async def test_a_failed_change_leaves_what_was(world: World) -> None:
+    await world.deploy()
+    world.account.fail_stack = "Rate exceeded"
+    with pytest.raises(UnavailableError, match=r"as it was before.*asked too often"):
+        await world.deploy(
+            DeployWish(home="tlfif", region="eu-central-1", email="b@example.com", budget_usd=50, release="one")
+        )
+
+
+async def test_settings_that_were_safe_before_are_not_ours_to_put_back(world: World) -> None:
+    world.account.settings = SAFE
+    await world.deploy()
+    await world.destroy()
+    assert world.account.settings == SAFE
+
+
+async def test_settings_are_left_alone_where_the_owner_says_so(world: World) -> None:
+    before = world.account.settings
+    await world.deploy(
+        DeployWish(
+            home="tlfif",
+            region="eu-central-1",
+            email="me@example.com",
+            budget_usd=23,
+            release="one",
+            secure_account=False,
+        )
+    )
+    assert world.account.settings == before
+
+
+async def test_the_package_of_a_broken_off_try_is_used_unless_the_program_changed(world: World) -> None:
+    world.account.fail_stack = "Rate exceeded"
+    with pytest.raises(UnavailableError):
+        await world.deploy()
+    assert world.account.built == 1
+    world.account.fail_stack = "Rate exceeded"
+    with pytest.raises(UnavailableError):
+        await world.deploy()
+    assert world.account.built == 1
+    await world.deploy(
+        DeployWish(home="tlfif", region="eu-central-1", email="me@example.com", budget_usd=23, release="two")
+    )
+    assert world.account.built == 2
+
+
+async def test_no_second_trail_and_no_zone_without_a_machine(world: World) -> None:
+    world.account.other_trail = True
+    await world.deploy()
+    assert world.account.stack is not None
+    assert world.account.stack.parameters["CreateTrail"] == "no"
+    bare = World()
+    bare.account.zone_names = ()
+    with pytest.raises(UnavailableError) as refused:
+        await bare.deploy()
+    assert refused.value.code == "no_zone"
+
+
+@pytest.mark.parametrize("off", [-600, 600])
+async def test_a_wrong_clock_ends_it_before_anything_is_made(world: World, off: int) -> None:
+    world.account.aws_time = world.clock.now() + off
+    with pytest.raises(UnavailableError) as wrong:
+        await world.deploy()
+    assert wrong.value.code == "clock_wrong"
+    assert world.account.calls == ["caller"]
+
+
+async def test_one_computer_keeps_one_home(world: World) -> None:
+    await world.deploy()
+    world.account.account_id = "999999999999"
+    with pytest.raises(InvalidInputError) as elsewhere:
+        await world.deploy()
+    assert elsewhere.value.code == "deployed_elsewhere"
+
+
+async def test_destroy_takes_all_and_puts_the_settings_back(world: World) -> None:
+    before = world.account.settings
+    await world.deploy()
+    world.account.objects = 2500
+    done = await world.destroy()
+    assert done.nothing_left
+    assert done.settings_restored
+    assert done.profile_removed
+    assert done.objects == 2500
+    assert world.account.settings == before
+    assert world.account.stack is None
+    assert not any(world.account.things.values())
+    assert not world.desk.signed_in
+    assert world.journal.kept is None
+    assert {one.kind: (one.found, one.removed) for one in done.kinds}["stacks"] == (1, 1)
+
+
+async def test_destroy_twice_and_without_any_home_is_harmless(world: World) -> None:
+    assert (await world.destroy()).nothing_left
+    await world.deploy()
+    assert (await world.destroy()).nothing_left
+    again = await world.destroy()
+    assert again.nothing_left
+    assert all(one.found == 0 for one in again.kinds)
+
+
+async def test_a_running_machine_is_ended_and_waited_for_before_anything_else_goes(world: World) -> None:
+    await world.deploy()
+    world.account.things["machines"]["i-1"] = True
+    world.account.machine_looks = 3
+    done = await world.destroy()
+    assert done.nothing_left
+    calls = world.account.calls
+    last_sight = max(at for at in range(calls.index("begin_delete")) if calls[at] == "machines")
+    assert calls.index("close_door") < calls.index("end_machines") < last_sight < calls.index("begin_delete")
+
+
+async def test_a_machine_that_does_not_end_is_said_and_all_else_is_removed(world: World) -> None:
+    await world.deploy()
+    world.account.things["machines"]["i-1"] = True
+    world.account.machine_looks = 10**6
+    world.account.fault = lambda name: UnavailableError("no") if name == "remove machines" else None
+    done = await world.destroy()
+    assert not done.nothing_left
+    assert any("machines_stay" in trouble and "i-1" in trouble for trouble in done.troubles)
+    assert world.account.stack is None
+    assert world.journal.kept is not None
+
+
+async def test_what_is_not_ours_stays(world: World) -> None:
+    world.account.things["disks"] = {"vol-ours": True, "vol-other": False}
+    world.account.things["snapshots"] = {"snap-ours": True, "snap-other": False}
+    assert (await world.destroy()).nothing_left
+    assert world.account.things["disks"] == {"vol-other": False}
+    assert world.account.things["snapshots"] == {"snap-other": False}
+
+
+async def test_killed_before_any_call_destroy_ends_the_same_next_time() -> None:
+    async def stands() -> World:
+        world = World()
+        await world.deploy()
+        world.account.things["machines"]["i-1"] = True
+        world.account.things["disks"]["vol-1"] = True
+        world.account.objects = 3
+        world.account.calls.clear()
+        return world
+
+    world = await stands()
+    assert (await world.destroy()).nothing_left
+    whole, calls = world.state(), list(world.account.calls)
+    for at, name in enumerate(calls):
+        cut = await stands()
+        cut.account.kill_at = at
+        with pytest.raises(Killed):
+            await cut.destroy()
+        cut.account.kill_at = None
+        assert (await cut.destroy()).nothing_left, name
+        assert cut.state() == whole, f"killed before {name}"
+
+
+async def test_a_kind_that_cannot_be_asked_about_keeps_no_other_from_going(world: World) -> None:
+    await world.deploy()
+    world.account.things["snapshots"]["snap-1"] = True
+    world.account.fault = lambda name: UnavailableError("denied", code="aws_denied") if name == "find disks" else None
+    done = await world.destroy()
+    assert not done.nothing_left
+    assert [one.kind for one in done.kinds if not one.clean] == ["disks"]
+    assert world.account.things["snapshots"] == {}
+    assert world.journal.kept is not None
+
+
+async def test_a_stack_that_will_not_go_at_first_goes_in_the_end(world: World) -> None:
+    await world.deploy()
+    world.account.stubborn = 2
+    assert (await world.destroy()).nothing_left
+
+
+async def test_after_a_broken_off_destroy_a_deploy_opens_the_door_again(world: World) -> None:
+    await world.deploy()
+    world.account.fault = lambda name: Killed() if name == "end_machines" or name == "empty_buckets" else None  # type: ignore[return-value]
+    with pytest.raises(Killed):
+        await world.destroy()
+    assert not world.account.door_open
+    world.account.fault = lambda _name: None
+    await world.deploy()
+    assert world.account.door_open

@@ -1,0 +1,124 @@
+"""Verdicts on the AWS account, state by state, and that each leads to a section that is there."""
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from tlfif.domain import doctor
+from tlfif.domain import doctor_account as verdicts
+from tlfif.domain.doctor import CHECKS, Finding, State, by_gravity
+from tlfif.domain.doctor_account import BuildFact, QuotaRequest
+from tlfif.domain.doctor_rights import DEPLOY_ACTIONS, rights, root_rights
+
+OK, WARN, FAIL, NOT_ASKED = State.OK, State.WARN, State.FAIL, State.NOT_ASKED
+EU = "eu-central-1"
+ALLOWED = dict.fromkeys(DEPLOY_ACTIONS, "allowed")
+TYPES = ("g4dn.xlarge", "g6.xlarge")
+ARN = "arn:aws:sns:eu-central-1:1:tlfif-alarms:x"
+PAGE = Path(__file__).parents[2] / doctor.PAGE
+
+
+def key(arn: str) -> Finding:
+    return verdicts.credentials(account="1", arn=arn, source="~/.aws/credentials")
+
+
+CASES = [
+    (key("arn:aws:iam::1:user/me"), OK, "user/me"),
+    (key("arn:aws:iam::1:root"), WARN, ":root"),
+    (verdicts.refused_credentials("ExpiredToken"), FAIL, "ExpiredToken"),
+    (rights(ALLOWED, asked="me"), OK, str(len(DEPLOY_ACTIONS))),
+    (rights({**ALLOWED, "iam:PassRole": "implicitDeny"}, asked="me"), FAIL, "not given: iam:PassRole."),
+    (rights({**ALLOWED, "iam:PassRole": "explicitDeny"}, asked="me"), FAIL, "forbidden: iam:PassRole."),
+    (rights({"iam:PassRole": "allowed"}, asked="me"), WARN, "RunInstances"),
+    (
+        rights({**ALLOWED, "iam:PassRole": "implicitDeny", "sns:Subscribe": "implicitDeny"}, asked="me"),
+        FAIL,
+        "2 of 79 actions are refused (IAM's simulation for me): not given: iam:PassRole, sns:Subscribe.",
+    ),
+    (root_rights(), WARN, "root"),
+    (verdicts.region(EU, "opt-in-not-required"), OK, EU),
+    (verdicts.region(EU, "opted-in"), OK, EU),
+    (verdicts.region(EU, "not-opted-in"), FAIL, "not-opted-in"),
+    (verdicts.region(EU, None), FAIL, "unknown to it"),
+    (verdicts.account_plan("PAID", "ACTIVE"), OK, "PAID"),
+    (verdicts.account_plan("PAID", "NOT_STARTED", credits_usd=100.0), OK, "100.00 USD"),
+    (verdicts.account_plan("PAID", "EXPIRED"), FAIL, "EXPIRED"),
+    (verdicts.account_plan("FREE", "ACTIVE"), FAIL, "cannot start a GPU machine"),
+    (verdicts.account_plan("FREE", "EXPIRED"), FAIL, "FREE"),
+    (verdicts.no_account_plan(), NOT_ASKED, "ResourceNotFoundException"),
+    (verdicts.gpu_quota(8, EU), OK, "8 vCPU"),
+    (verdicts.gpu_quota(7.5, EU), WARN, "7.5 vCPU"),
+    (verdicts.gpu_quota(4, EU), WARN, "cannot be tested"),
+    (verdicts.gpu_quota(3.9, EU), FAIL, "none can start"),
+    (verdicts.gpu_quota(0, EU), FAIL, "L-DB2E81BA"),
+    (verdicts.gpu_quota(0, EU, QuotaRequest(status="PENDING", wanted=8)), FAIL, "AWS has not answered (PENDING)"),
+    (verdicts.gpu_quota(4, EU, QuotaRequest(status="CASE_OPENED", wanted=8)), WARN, "CASE_OPENED"),
+    (verdicts.gpu_quota(0, EU, QuotaRequest(status="DENIED", wanted=64)), FAIL, "turned down 64"),
+    (verdicts.offerings({"g4dn.xlarge": ["b", "a"]}, EU, TYPES), OK, "g4dn.xlarge: a, b; g6.xlarge: nowhere"),
+    (verdicts.offerings({"g4dn.xlarge": ["a"], "g6.xlarge": ["a"]}, EU, TYPES), WARN, "Only one zone"),
+    (verdicts.offerings({"t3.micro": ["a"]}, EU, TYPES), FAIL, "none of the types"),
+    (verdicts.capacity(), NOT_ASKED, "only when one is launched"),
+    (verdicts.lambda_concurrency(1000), OK, "1000 calls"),
+    (verdicts.lambda_concurrency(10), OK, "enough"),
+    (verdicts.lambda_concurrency(3), OK, "3 calls"),
+    (verdicts.lambda_concurrency(2), FAIL, "needs 3"),
+    (verdicts.codebuild(BuildFact(status="FAILED", day="2026-11-01")), OK, "2026-11-01"),
+    (verdicts.codebuild(None), NOT_ASKED, "only at the first build"),
+    (verdicts.github_connection({"a": "AVAILABLE", "b": "PENDING"}), OK, "b: PENDING"),
+    (verdicts.github_connection({"b": "PENDING"}), WARN, "until you confirm"),
+    (verdicts.github_connection({"b": "ERROR"}), WARN, "ERROR"),
+    (verdicts.github_connection({}), WARN, "No GitHub connection"),
+    (verdicts.cost_explorer(answered=True), OK, "0.01 USD"),
+    (verdicts.cost_explorer(answered=False, words="DataUnavailableException"), WARN, "DataUnavailableException"),
+    (verdicts.cost_explorer_not_paid_for(), NOT_ASKED, "0.01 USD"),
+    (verdicts.root_user(mfa=True, access_keys=False), OK, "Second factor on"),
+    (verdicts.root_user(mfa=False, access_keys=False), WARN, "no second factor"),
+    (verdicts.root_user(mfa=True, access_keys=True), WARN, "access keys"),
+    (verdicts.alarm_address([("me@example.com", ARN)], "t"), OK, "me@example.com"),
+    (verdicts.alarm_address([("me@example.com", "PendingConfirmation")], "t"), WARN, "Not confirmed: me@example.com"),
+    (verdicts.alarm_address([], "t"), WARN, "Nobody"),
+    (verdicts.alarm_address(None, "t"), WARN, "no topic t"),
+    (verdicts.budget("23 USD", "tlfif-month"), OK, "23 USD"),
+    (verdicts.budget(None, "tlfif-month"), WARN, "no budget tlfif-month"),
+    (verdicts.disk_encryption(True, EU), OK, EU),
+    (verdicts.disk_encryption(False, EU), WARN, "Off"),
+]
+
+
+@pytest.mark.parametrize(("found", "state", "words"), CASES)
+def test_an_answer_gives_its_verdict(found: Finding, state: State, words: str) -> None:
+    assert found.state is state
+    assert words in found.evidence
+    assert bool(found.cure) == (state is not OK and found.check is not doctor.CAPACITY)
+
+
+def test_a_cure_says_what_it_costs_and_where_to_read_on() -> None:
+    cures = [found.cure for found, _, _ in CASES if found.cure]
+    assert not [cure for cure in cures if not re.search(r"free|costs nothing|USD|No fee", cure, re.IGNORECASE)]
+    assert all(doctor.PAGE in cure for cure in cures)
+
+
+def test_every_check_leads_to_a_section_of_the_page() -> None:
+    heads = [line.lstrip("# ") for line in PAGE.read_text("utf-8").splitlines() if line.startswith("#")]
+    slugs = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+    assert {check.section for check in CHECKS} <= slugs
+
+
+def test_every_right_that_is_asked_for_exists() -> None:
+    known = json.loads((files("cfnlint.data.AdditionalSpecs") / "Policies.json").read_text("utf-8"))
+    for action in DEPLOY_ACTIONS:
+        service, name = action.split(":")
+        assert name.lower() in known[service]["Actions"], action
+    assert len(set(DEPLOY_ACTIONS)) == len(DEPLOY_ACTIONS)
+
+
+def test_checks_have_names_of_their_own() -> None:
+    assert len({check.id for check in CHECKS}) == len({check.title for check in CHECKS}) == len(CHECKS)
+
+
+def test_the_most_serious_comes_first() -> None:
+    found = by_gravity([verdicts.capacity(), verdicts.gpu_quota(8, EU), root_rights(), verdicts.gpu_quota(0, EU)])
+    assert [one.state for one in found] == [FAIL, WARN, NOT_ASKED, OK]

@@ -1,0 +1,68 @@
+"""Verdicts on what costs money, with the sums."""
+
+import pytest
+
+from tlfif.domain import doctor_leftovers as verdicts
+from tlfif.domain.doctor import Finding, State
+from tlfif.domain.doctor_leftovers import DiskFact, LogGroupFact, MachineFact, Priced, SnapshotFact
+from tlfif.domain.list_prices import LIST_PRICES
+from tlfif.domain.prices import running_rates
+
+PRICED = Priced(book=LIST_PRICES, region="eu-central-1", at_ms=0)
+HOUR = sum(one.micros_per_hour for one in running_rates(LIST_PRICES, "eu-central-1", "g4dn.xlarge", at_ms=0))
+MAX_RUN = 4 * 3600.0
+
+
+def machine(hours: float, kind: str = "g4dn.xlarge") -> MachineFact:
+    return MachineFact(instance_id="i-1", instance_type=kind, age_seconds=hours * 3600)
+
+
+def machines(*found: MachineFact) -> Finding:
+    return verdicts.machines(found, PRICED, max_run_seconds=MAX_RUN)
+
+
+def disk(gb: int, *, attached: bool = False, kind: str = "gp3") -> DiskFact:
+    return DiskFact(volume_id=f"vol-{gb}", gb=gb, attached=attached, kind=kind)
+
+
+def snapshot(gb: float, *, of_image: bool) -> SnapshotFact:
+    return SnapshotFact(snapshot_id=f"snap-{gb:g}", gb=gb, of_image=of_image)
+
+
+CASES = [
+    (machines(), State.OK, "None runs", None),
+    (machines(machine(4)), State.WARN, "0.67 USD an hour", 730 * HOUR),
+    (machines(machine(1), machine(4.1)), State.FAIL, "Older than 4 h", 730 * 2 * HOUR),
+    (machines(machine(1, "p5.48xlarge")), State.WARN, "0.00 USD an hour at least", 0),
+    (verdicts.disks([], PRICED), State.OK, "None", None),
+    (verdicts.disks([disk(40, attached=True)], PRICED), State.OK, "40 GB in use", 40 * 95_200),
+    (verdicts.disks([disk(40), disk(8, attached=True)], PRICED), State.WARN, "vol-40 40 GB", 40 * 95_200),
+    (verdicts.foreign_disks([], PRICED), State.OK, "None", None),
+    (verdicts.foreign_disks([disk(9, attached=True)], PRICED), State.OK, "None", None),
+    (verdicts.foreign_disks([disk(10, kind="io2")], PRICED), State.WARN, "at gp3's price", 10 * 95_200),
+    (verdicts.foreign_disks([disk(n) for n in range(1, 8)], PRICED), State.WARN, "and 2 more", 28 * 95_200),
+    (verdicts.snapshots([], PRICED), State.OK, "None", None),
+    (verdicts.snapshots([snapshot(20, of_image=True)] * 2, PRICED), State.OK, "2.16 USD a month", 40 * 54_000),
+    (verdicts.snapshots([snapshot(20, of_image=True)] * 6, PRICED), State.WARN, "two images", 120 * 54_000),
+    (
+        verdicts.snapshots([snapshot(20, of_image=True), snapshot(5, of_image=False)], PRICED),
+        State.WARN,
+        "No image needs snap-5 5 GB: 0.27 USD",
+        5 * 54_000,
+    ),
+    (verdicts.log_groups([], region="eu-central-1"), State.OK, "None", None),
+    (
+        verdicts.log_groups([LogGroupFact(name="/tlfif/machine", stored_bytes=2_000_000)], region="eu-central-1"),
+        State.WARN,
+        "/tlfif/machine, 0.002 GB",
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("found", "state", "words", "micros"), CASES)
+def test_what_is_there_gives_its_verdict_and_sum(found: Finding, state: State, words: str, micros: int | None) -> None:
+    assert found.state is state
+    assert words in found.evidence
+    assert found.micros_per_month == micros
+    assert bool(found.cure) == (state is not State.OK)
