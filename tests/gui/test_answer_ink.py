@@ -3,6 +3,7 @@
 import tkinter
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from tests.gui.test_window_views import exchange, talk
 from tlfif.gui import markup
 from tlfif.gui.answer_text import AnswerText
 from tlfif.gui.state import ExchangeStage
+from tlfif.gui.views.answer_ink import LONGEST
 
 ANSWER = """Use **sorted** and `len`: 😀
 
@@ -29,9 +31,9 @@ def visible(text: tkinter.Text, name: str) -> str:
     return str(shown)
 
 
-def streamed(seat: Seat, *pieces: str) -> tkinter.Text:
+def streamed(seat: Seat, *pieces: str, name: str = "e1") -> tkinter.Text:
     answer = AnswerText()
-    one = exchange(1, answer=answer, stage=ExchangeStage.STREAMING)
+    one = exchange(1, id=name, answer=answer, stage=ExchangeStage.STREAMING)
     talk(seat, one)
     for piece in pieces:
         answer = answer.add(piece)
@@ -79,6 +81,36 @@ def test_an_answer_that_streams_ends_as_if_it_had_come_at_once(seat: Seat) -> No
     assert _all_ranges(text) == spans
 
 
+def test_ids_as_the_window_makes_them_hold_hyphens_which_tk_reads_as_arithmetic(seat: Seat) -> None:
+    name = "x-0f3c-5-1"
+    text = streamed(seat, *ANSWER, name=name)
+    seen, spans = visible(text, name), _all_ranges(text)
+    talk(seat, name="d")
+    text = streamed(seat, *ANSWER)
+    assert visible(text, "e1") == seen
+    assert _all_ranges(text) == spans
+    assert seat.window.chat.conversation._ink.original("a0:e1", "a1:e1") == ANSWER
+
+
+@pytest.mark.parametrize("sign", ["", "**"])
+def test_a_very_long_line_is_broken_for_the_eye_only(seat: Seat, sign: str) -> None:
+    line = sign + "word and another " * 280 + sign
+    whole = f"before\n{line}\nafter {line}"
+    text = streamed(seat, *(whole[at : at + 400] for at in range(0, len(whole), 400)))
+    shown = text.get("a0:e1", "a1:e1")
+    assert max(map(len, shown.split("\n"))) <= LONGEST
+    assert shown.count("\n") > 6
+    assert all(part.endswith((" ", "**", "before")) for part in shown.split("\n"))
+    text.tag_add("sel", "a0:e1", "a1:e1")
+    text.event_generate("<<Copy>>")
+    assert seat.root.clipboard_get() == whole
+    text.tag_remove("sel", "1.0", "end")
+    at = shown.index("\n", 100)  # a break of the window's own
+    text.tag_add("sel", f"a0:e1 +{at}c", f"a0:e1 +{at + 5}c")
+    text.event_generate("<<Copy>>")
+    assert seat.root.clipboard_get() == shown[at + 1 : at + 5]
+
+
 def test_an_answer_that_starts_over_begins_outside_of_code(seat: Seat) -> None:
     first = AnswerText(["```\ncode"])
     one = exchange(1, answer=first, stage=ExchangeStage.STREAMING)
@@ -102,7 +134,9 @@ def test_an_answer_that_counts_again_is_no_longer_grey(seat: Seat) -> None:
 
 @given(st.lists(st.text(st.sampled_from("a *`-#\n😀"), max_size=6), max_size=8))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_streams_is_copied_as_it_came(seat: Seat, pieces: list[str]) -> None:
+@pytest.mark.parametrize("longest", [4, 1500])
+def test_whatever_streams_is_copied_as_it_came(seat: Seat, longest: int, pieces: list[str]) -> None:
+    seat.window.chat.conversation._ink._longest = longest
     talk(seat, name="other")
     text = streamed(seat, *pieces)
     assert seat.window.chat.conversation._ink.original("a0:e1", "a1:e1") == "".join(pieces)

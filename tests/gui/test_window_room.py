@@ -176,8 +176,10 @@ def test_all_conversations_can_be_deleted_and_the_safe_choice_comes_first(seat: 
     button = seat.window.views["settings"].delete_all  # type: ignore[union-attr]
     button.invoke()
     seat.settle()
-    first, second = seat.window.dialog.buttons
-    assert (str(first.cget("text")), str(second.cget("text"))) == ("Keep them", "Delete all")
+    first = seat.window.dialog.buttons[0]
+    assert [str(one.cget("text")) for one in seat.window.dialog.buttons] == [
+        "Keep them", "Delete here and in the server", "Delete here only",
+    ]  # fmt: skip
     assert seat.root.focus_get() is first
     seat.key("<Escape>")
     assert desk.core.state.dialog is None

@@ -445,6 +445,18 @@ def test_of_a_long_past_the_newest_part_stands_there_and_scrolling_up_brings_the
     assert view._welcome.winfo_ismapped()
 
 
+def test_long_answers_are_drawn_few_at_a_time(seat: Seat) -> None:
+    long = "line of an answer\n" * 200
+    many = tuple(exchange(n, answer=AnswerText([long]), stage=ExchangeStage.DONE) for n in range(12))
+    view = seat.window.chat.conversation
+    core = seat.window.core
+    old, core.state = core.state, replace(core.state, conversation=Conversation(id="long", exchanges=many))
+    seat.window.render(old, core.state)
+    assert len(view._drawn) == 2, "as many as 4,000 characters make"
+    seat.wait(lambda: view.is_drawn, "the rest follows")
+    assert len(view._drawn) == 12
+
+
 def test_the_machine_s_past_is_drawn(seat: Seat, desk: Desk) -> None:
     desk.hear("loading", phase="engine_start", eta_seconds=3.0)
     desk.core.press(intents.ShowTab("machine"))

@@ -223,9 +223,10 @@ async def test_a_refused_request_is_sent_again_once_with_a_new_token(desk: Desk)
         assert seen == ["Bearer access-1", "Bearer access-2"]
 
 
-async def test_a_stream_is_asked_for_again_with_a_new_token(desk: Desk) -> None:
+async def test_an_answer_is_asked_for_again_with_a_new_token(desk: Desk) -> None:
     tokens: list[str] = []
-    events = b'id: 1\nevent: succeeded\ndata: {"at": 2}\n\n'
+    last = {"seq": 1, "kind": "succeeded", "at": 2, "data": {}}
+    events = json.dumps({"events": [last], "last_seq": 1, "status": "succeeded", "machine": None}).encode()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()

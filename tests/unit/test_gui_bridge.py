@@ -449,6 +449,14 @@ def test_looking_is_seldom_at_rest_and_seldomer_unseen() -> None:
     assert cost_seconds(busy) < cost_seconds(rest) < cost_seconds(unseen)
 
 
+@pytest.mark.parametrize("visible", [True, False])
+@pytest.mark.parametrize("running", [True, False])
+def test_looks_that_aws_counts_are_fewer(running: bool, visible: bool) -> None:
+    near, far = (commands.Watch(running=running, visible=visible, far=away) for away in (False, True))
+    assert machine_seconds(near) < machine_seconds(far)
+    assert cost_seconds(near) < cost_seconds(far)
+
+
 def test_the_box_keeps_the_order_of_each_answer_and_the_newest_of_the_rest() -> None:
     box = NewsBox()
     box.put(news.AnswerDelta(exchange_id="a", text="1", seq=1))

@@ -133,21 +133,51 @@ def test_an_answer_counts_again_when_the_other_one_asked_for_comes_to_nothing(pa
     history.close()
 
 
-def test_a_history_of_the_version_before_is_taken_over(path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_history_of_the_version_before_is_taken_over(path: Path, version: int) -> None:
     history = History(path)
     keep(history)
     history.close()
     with sqlite3.connect(path) as db:
-        db.execute("DROP INDEX exchanges_instead")
-        db.execute("ALTER TABLE exchanges DROP COLUMN instead_of")
+        db.execute("ALTER TABLE exchanges DROP COLUMN place")
+        if version == 1:
+            db.execute("DROP INDEX exchanges_instead")
+            db.execute("ALTER TABLE exchanges DROP COLUMN instead_of")
         db.execute("UPDATE exchanges SET superseded = 1")
-        db.execute("PRAGMA user_version = 1")
+        db.execute(f"PRAGMA user_version = {version}")
     db.close()
     for _ in range(2):
         again = History(path)
         assert again.set_aside is None
-        assert [(one.superseded, one.instead_of) for one in kept_in(again)] == [(True, None)]
+        assert [(one.superseded, one.instead_of, one.place) for one in kept_in(again)] == [(True, None, "")]
         again.close()
+
+
+def test_the_jobs_behind_a_conversation_are_known_with_the_place_where_they_are(path: Path) -> None:
+    history = History(path)
+    for number, place in ((1, ""), (2, "AWS eu-central-1"), (3, "")):
+        name = f"x{number}"
+        history.add(
+            conversation_id=f"c{number % 2}",
+            exchange_id=name,
+            key=name,
+            prompt="P",
+            model="",
+            asked_at=1.0,
+            place=place,
+        )
+    history.accepted("x1", job_id="j1", model="m")
+    history.finish("x1", status="succeeded", seq=1)
+    history.accepted("x2", job_id="j2", model="m")
+    assert [(one.id, one.place, one.is_open) for one in history.jobs_of(None)] == [
+        ("j1", "", False),
+        ("j2", "AWS eu-central-1", True),
+    ]
+    assert [one.id for one in history.jobs_of("c0")] == ["j2"]
+    there = history.conversation("c0")
+    assert there is not None
+    assert there.exchanges[0].place == "AWS eu-central-1"
+    history.close()
 
 
 def test_the_servers_whole_answer_comes_before_the_pieces(path: Path) -> None:

@@ -244,12 +244,11 @@ def test_the_cost_tab_asks_the_adviser_when_it_comes_to_the_front() -> None:
 
 def test_settings_that_can_be_are_kept_and_the_others_are_named() -> None:
     desk = Desk()
-    values = replace(desk.core.state.settings.values, temperature=3.0, font_size=14, profile="aws", seed=-1)
+    values = replace(desk.core.state.settings.values, temperature=3.0, font_size=14, seed=-1)
     desk.core.press(intents.ChangeSettings(values))
     panel = desk.core.state.settings
     assert (panel.values.font_size, panel.values.temperature, panel.values.seed) == (14, 0.7, None)
-    assert panel.values.profile == "this computer"
-    assert {name for name, _ in panel.problems} == {"temperature", "profile", "seed"}
+    assert {name for name, _ in panel.problems} == {"temperature", "seed"}
     assert desk.bridge.last(commands.KeepPreferences).preferences == panel.values
 
 

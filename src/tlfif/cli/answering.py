@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from tlfif.cli.console import Console, OutputLostError
-from tlfif.cli.wording import receipt_line, waiting_line
+from tlfif.cli.wording import is_far, receipt_line, refusal_note, waiting_line
 from tlfif.client.cost_wire import CostShareView
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
@@ -19,7 +19,12 @@ from tlfif.domain.jobs import TERMINAL
 CANCEL_SECONDS = 2.0
 """How long the server is given to confirm a cancellation."""
 CANCEL_POLL_SECONDS = 0.05
+FAR_CANCEL_SECONDS = 12.0
+FAR_CANCEL_POLL_SECONDS = 0.5
+"""The same on AWS, where each look is a request and the machine hears of a cancellation within a second or two."""
 COST_SECONDS = 2.0
+FAR_COST_SECONDS = 10.0
+"""A function that was not asked for a while takes some seconds to answer."""
 STARTED_OVER = "--- started over ---"
 """Stands on a line of its own in standard output after text that does not count; the answer begins below the last."""
 
@@ -56,6 +61,7 @@ class AnswerReader:
     _receipt: ReceiptView | None = None
     _error: tuple[str | None, str | None] = (None, None)
     _told_held: bool = False
+    _told_refusal: str = ""
 
     def take(self, news: AcceptedNews | News) -> None:
         """One piece of news. Raises OutputLostError."""
@@ -76,8 +82,13 @@ class AnswerReader:
             self._error = (str(code) if code else None, str(message) if message else None)
 
     def _wait(self, machine: MachineView) -> None:
-        """On a terminal what is waited for; elsewhere only that it waits for the person, once."""
+        """On a terminal what is waited for; elsewhere only that it waits for the person, once. Why no machine starts
+        is said everywhere, once for each reason."""
         line = waiting_line(machine)
+        refusal = refusal_note(machine)
+        if refusal and refusal != self._told_refusal:
+            self.console.note(refusal)
+        self._told_refusal = refusal or self._told_refusal
         self.console.status(line)
         if machine["held"] and not self._told_held and not self.console.is_interactive:
             self.console.note(line)
@@ -130,10 +141,10 @@ async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *
                     status = item.kind.value
         except asyncio.CancelledError:
             _swallow_cancellation()
-            confirmed = await cancel_job(client, accepted["job_id"])
+            confirmed = await cancel_job(client, accepted["job_id"], far=is_far(accepted["machine"]))
             return reader.answer(confirmed or "running", interrupted=True)
         except OutputLostError:
-            await cancel_job(client, accepted["job_id"])
+            await cancel_job(client, accepted["job_id"], far=is_far(accepted["machine"]))
             raise
         return reader.answer(status)
 
@@ -152,7 +163,7 @@ async def _interrupted_submit(client: TlfifClient, submitting: "asyncio.Task[Acc
     with suppress(TimeoutError, ApiError):
         accepted = await asyncio.wait_for(submitting, CANCEL_SECONDS)
         job_id = accepted["job_id"]
-        status = await cancel_job(client, job_id) or accepted["status"]
+        status = await cancel_job(client, job_id, far=is_far(accepted["machine"])) or accepted["status"]
     return Answer(job_id=job_id, status=status, model=model, interrupted=True)
 
 
@@ -162,24 +173,26 @@ def _swallow_cancellation() -> None:
         task.uncancel()
 
 
-async def cancel_job(client: TlfifClient, job_id: str) -> str | None:
-    """Cancel, and wait up to 2 s until the server confirms. The job's status then; None if it did not answer."""
+async def cancel_job(client: TlfifClient, job_id: str, *, far: bool = False) -> str | None:
+    """Cancel, and wait up to 2 s (12 s where it is ``far``) until the server confirms. The job's status then; None if
+    it did not answer."""
     status: str | None = None
     with suppress(TimeoutError, ApiError):
-        async with asyncio.timeout(CANCEL_SECONDS):
+        async with asyncio.timeout(FAR_CANCEL_SECONDS if far else CANCEL_SECONDS):
             status = (await client.cancel(job_id))["status"]
             while status not in TERMINAL:
-                await asyncio.sleep(CANCEL_POLL_SECONDS)
+                await asyncio.sleep(FAR_CANCEL_POLL_SECONDS if far else CANCEL_POLL_SECONDS)
                 status = (await client.job(job_id))["status"]
     return status
 
 
 async def with_cost(client: TlfifClient, answer: Answer) -> Answer:
-    """The answer with what it cost; as it was where that cannot be learnt within 2 s: the answer counts more."""
+    """The answer with what it cost; as it was where that cannot be learnt within 2 s (10 s from AWS): the answer counts
+    more."""
     if answer.receipt is None or answer.job_id is None:
         return answer
     try:
-        async with asyncio.timeout(COST_SECONDS):
+        async with asyncio.timeout(FAR_COST_SECONDS if is_far(answer.machine) else COST_SECONDS):
             job = await client.job(answer.job_id)
     except asyncio.CancelledError:  # the person does not want to wait; the answer is whole
         _swallow_cancellation()

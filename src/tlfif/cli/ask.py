@@ -8,7 +8,7 @@ from typing import BinaryIO
 from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, add_json, answer_options
 from tlfif.cli.console import Console
-from tlfif.cli.desk import open_client
+from tlfif.cli.desk import local_server, open_client
 from tlfif.cli.exit_codes import INTERRUPTED, exit_code_of_job
 from tlfif.cli.fetching import choose_model
 from tlfif.cli.interrupts import Interrupts
@@ -20,8 +20,10 @@ from tlfif.domain.errors import InvalidInputError, TlfifError
 EPILOG = """The answer goes to standard output as it is written, everything else to standard error. Ctrl-C cancels.
 Should the machine be lost half way, the answer starts over; in a pipe or a file the line "--- started over ---"
 then stands between the attempts, and what is above it does not count (--json has the answer alone).
+On AWS the machine takes some minutes to start; the line that waits says how long, as learned from earlier starts.
 Exit codes: 0 answered, 2 bad input, 3 the answer failed or was cancelled elsewhere, 4 the machine cannot
-start (its model is missing, or the budget is locked), 5 the server cannot be reached, 130 interrupted by you."""
+start (its model is missing, or the budget is locked), 5 the server cannot be reached or you are not signed in,
+130 interrupted by you."""
 MAX_BYTES = 1024 * 1024
 """What the server takes at most."""
 
@@ -60,6 +62,11 @@ def read_prompt(argument: str, stdin: BinaryIO | None) -> str:
         ) from None
 
 
+def opening_words() -> str:
+    """What is done before anything was sent."""
+    return "starting TL-FIF" if local_server() is not None else "asking your home on AWS"
+
+
 def asking_for(messages: list[MessageView], model: str, options: AnswerOptions) -> Asking:
     """What to send."""
     system: list[MessageView] = []
@@ -78,7 +85,7 @@ def asking_for(messages: list[MessageView], model: str, options: AnswerOptions) 
 async def _ask(prompt: str, options: AnswerOptions, console: Console, *, as_json: bool) -> int:
     with Interrupts():
         try:
-            console.status("starting TL-FIF")
+            console.status(opening_words())
             async with open_client() as client:
                 choice = await choose_model(client, options.model, console)
                 console.announce(choice.note)

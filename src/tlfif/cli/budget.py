@@ -5,8 +5,8 @@ import asyncio
 
 from tlfif.cli.arguments import add_json
 from tlfif.cli.console import Console
-from tlfif.cli.cost_wording import eur, limit_eur
-from tlfif.cli.desk import open_client
+from tlfif.cli.cost_wording import eur, limit_eur, usd
+from tlfif.cli.desk import only_on_this_computer, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.tables import columns, paragraph
 from tlfif.client.cost_wire import BudgetView, CostView
@@ -22,8 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     parser.epilog = (
         "At the limit the machine is ended and nothing starts until you raise the limit, release the lock, or the "
-        "month is over. Warnings come at 50 and 80 %. This computer costs nothing, so here a limit on real money is "
-        "never reached; --as-if-aws rehearses it."
+        "month is over. Warnings come at 50 and 80 %. Prompts answered on this computer cost nothing, so a limit on "
+        "real money is never reached there; --as-if-aws rehearses it. On AWS the limit counts real money."
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     show = actions.add_parser("show", help="the limit, what is spent and what is free")
@@ -53,6 +53,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return asyncio.run(_show(console, as_json=args.json))
     if args.action == "set":
         limit = None if args.amount.strip().lower() == NO_LIMIT else str(check_limit(args.amount))
+        if args.as_if_aws:
+            only_on_this_computer("budget set --as-if-aws")
         return asyncio.run(_set(limit, console, as_if_aws=args.as_if_aws, as_json=args.json))
     return asyncio.run(_release(console, as_json=args.json))
 
@@ -101,7 +103,7 @@ def budget_report(cost: CostView) -> str:
     if limit is not None:
         free = budget["free_eur"]
         rows.append(("Set aside", eur(budget["committed_eur"]), "for a machine that runs"))
-        rows.append(("Free", eur(free or 0), ""))
+        rows.append(("Free", eur(free or 0), usd((free or 0) * cost["exchange"]["usd_per_eur"])))
         rows.append(("One start needs", eur(budget["start_eur"]), "boot, idle time-out and the longest answer"))
     state = _STATES.get(budget["state"], budget["state"])
     press = "./tlfif budget release   or   " if budget["state"] == "locked" else ""

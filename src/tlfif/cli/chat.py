@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, answer_options
-from tlfif.cli.ask import asking_for, failure_of, interrupted_text
+from tlfif.cli.ask import asking_for, failure_of, interrupted_text, opening_words
 from tlfif.cli.console import Console
 from tlfif.cli.conversation import Conversation, trimmed_note
 from tlfif.cli.desk import open_client
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 async def _prepare(client: TlfifClient, options: AnswerOptions, console: Console) -> Choice | None:
     with Interrupts():
         try:
-            console.status("starting TL-FIF")
+            console.status(opening_words())
             choice = await choose_model(client, options.model, console)
         except asyncio.CancelledError:
             console.note("You left before the conversation began.")

@@ -9,7 +9,7 @@ from tlfif.charts.png_file import check_png_path
 from tlfif.cli.arguments import add_json
 from tlfif.cli.console import Console
 from tlfif.cli.cost_report import cost_text
-from tlfif.cli.desk import open_client
+from tlfif.cli.desk import local_server, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.price_report import prices_text, refresh_text
 from tlfif.cli.standing_report import advice_text, standing_text
@@ -17,9 +17,9 @@ from tlfif.client.cost_wire import CostView
 from tlfif.domain.errors import InvalidInputError, UnavailableError
 from tlfif.domain.prices import INSTANCE_TYPES, REGIONS, check_instance_type, check_region
 
-EPILOG = """Every sum is without VAT. This computer costs nothing; what AWS would have cost is metered beside that.
-TL-FIF's own meter is an estimate: AWS's bill counts. Nothing here costs anything; "prices --refresh" reads public
-lists, without an account."""
+EPILOG = """Every sum is without VAT. Prompts answered on this computer cost nothing; what AWS would have cost is
+metered beside that. With the home on AWS the sums are what you owe, by TL-FIF's own meter: AWS's bill counts.
+Nothing here costs anything; "prices --refresh" reads public lists, without an account."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -128,8 +128,15 @@ async def _advice(args: argparse.Namespace, console: Console) -> int:
     if args.json:
         console.json(advice)
     else:
-        console.line(advice_text(advice))
+        console.line(advice_text(advice, here=local_server() is not None))
     return DONE
+
+
+def reading_words(*, here: bool) -> str:
+    """What a refresh reads: the functions on AWS leave lists of hundreds of megabytes alone."""
+    if here:
+        return "Reading AWS's public price lists and the European Central Bank's rate; this may take minutes."
+    return "Reading the European Central Bank's rate. The home on AWS keeps the prices that it was deployed with."
 
 
 async def _prices(args: argparse.Namespace, console: Console) -> int:
@@ -138,9 +145,7 @@ async def _prices(args: argparse.Namespace, console: Console) -> int:
         raise InvalidInputError("--plot, --standing and --advice do not go with prices.", code="usage")
     async with open_client() as client:
         if getattr(args, "refresh", False):
-            console.note(
-                "Reading AWS's public price lists and the European Central Bank's rate; this may take minutes."
-            )
+            console.note(reading_words(here=local_server() is not None))
             report = await client.refresh_prices()
             if args.json:
                 console.json(report)

@@ -44,7 +44,7 @@ def _sums_text(sums: SumsView, cost: CostView, *, as_if: bool) -> str:
     running = sums["running_usd_per_hour"]
     rows = [
         _row("Month to date", sums["month_to_date_usd"], sums["month_to_date_eur"], spent),
-        _row("Running now", running, running / rate, "per hour" if running else "per hour: no machine runs"),
+        _row("Running now", running, running / rate, _pace(running)),
         _row(
             "Standing",
             sums["standing_usd_per_month"],
@@ -53,8 +53,13 @@ def _sums_text(sums: SumsView, cost: CostView, *, as_if: bool) -> str:
         ),
         _row("Forecast", sums["forecast_usd"], sums["forecast_eur"], "at the month's end, if it goes on so"),
     ]
-    since = f"  Counted since {cost['since'][:16].replace('T', ' ')} UTC by TL-FIF's own meter: not a bill."
+    bill = "not a bill" if as_if else "an estimate, AWS's bill counts"
+    since = f"  Counted since {cost['since'][:16].replace('T', ' ')} UTC by TL-FIF's own meter: {bill}."
     return "\n".join([title, *columns(rows, right=(1, 2), indent="  "), since])
+
+
+def _pace(running: float) -> str:
+    return f"per hour, {running / 3600:.6f} USD per second" if running else "per hour: no machine runs"
 
 
 def _row(label: str, in_usd: float, in_eur: float, note: str) -> tuple[str, str, str, str]:

@@ -25,14 +25,17 @@ def limit_eur(value: float) -> str:
     return f"{value:,.2f} EUR" if abs(value - round(value, 2)) < 0.00005 else f"{value:,.4f} EUR"
 
 
-def answer_cost(cost: CostShareView | None, as_if_aws: CostShareView | None, *, place: str) -> str:
+def answer_cost(cost: CostShareView | None, as_if_aws: CostShareView | None, *, place: str, here: bool = True) -> str:
     """What an answer cost, for its receipt: on the owner's own computer nothing, and what AWS would have cost.
 
     ``cost`` None: it could not be asked for; only that the owner's own computer costs nothing is known then. An empty
-    ``place`` is left out.
+    ``place`` is left out. ``here`` False: the machine was on AWS, where nothing is free.
     """
     if cost is not None and cost["usd"] > 0:
         return f"{usd(cost['usd'])} ({eur(cost['eur'])}){'' if cost['final'] else ' so far'}"
+    if not here:
+        counted = cost is not None and cost["final"]
+        return f"{usd(0)} ({eur(0)})" if counted else "its cost is not known yet: ./tlfif cost"
     nothing = f"costs nothing: {place}" if place else "costs nothing"
     if as_if_aws is None:
         return nothing

@@ -4,14 +4,14 @@ import argparse
 import asyncio
 import time
 
-from tlfif.cli.answering import CANCEL_SECONDS, cancel_job
+from tlfif.cli.answering import CANCEL_SECONDS, FAR_CANCEL_SECONDS, cancel_job
 from tlfif.cli.arguments import add_json, job_id, no_such_job, page_limit
 from tlfif.cli.console import Console
 from tlfif.cli.cost_wording import parts_line
-from tlfif.cli.desk import open_client
+from tlfif.cli.desk import local_server, open_client
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.tables import paragraph, table
-from tlfif.cli.wording import model_title, moment, receipt_line
+from tlfif.cli.wording import HERE, model_title, moment, receipt_line
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.client.wire import JobList, JobView
@@ -98,7 +98,7 @@ async def _show(wanted: str, console: Console, *, as_json: bool) -> int:
     if as_json:
         console.json(job)
     else:
-        console.line(job_text(job, now=time.time()))
+        console.line(job_text(job, now=time.time(), place=HERE if local_server() is not None else "AWS"))
     return DONE
 
 
@@ -112,8 +112,8 @@ async def _job(client: TlfifClient, wanted: str) -> JobView:
         raise no_such_job(wanted) from error
 
 
-def job_text(job: JobView, *, now: float) -> str:
-    """A job for a person: head, prompt, answer, receipt or reason."""
+def job_text(job: JobView, *, now: float, place: str = HERE) -> str:
+    """A job for a person: head, prompt, answer, receipt or reason. ``place``: where the server is that was asked."""
     parts = [
         f"{job['job_id']}  {job['status']}  {model_title(job['model'])}  {moment(job['created_at'], now=now)}",
         f"\n> {_question(job)}",
@@ -124,9 +124,7 @@ def job_text(job: JobView, *, now: float) -> str:
         parts.append(f"\n{job['error']['message']} [{job['error']['code']}]")
     if job["receipt"] is not None:
         cost, as_if_aws = job.get("cost"), job.get("as_if_aws")
-        parts.append(
-            "\n" + receipt_line(job["receipt"], before=None, place="this computer", cost=cost, as_if_aws=as_if_aws)
-        )
+        parts.append("\n" + receipt_line(job["receipt"], before=None, place=place, cost=cost, as_if_aws=as_if_aws))
         counted = as_if_aws or cost
         if counted is not None and counted["usd"] > 0:
             parts.append(paragraph(parts_line(counted, as_if=as_if_aws is not None), first="  ", indent="    "))
@@ -137,7 +135,7 @@ async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         before = await _job(client, wanted)
         ended = JobStatus(before["status"]).is_terminal
-        status = before["status"] if ended else await cancel_job(client, wanted)
+        status = before["status"] if ended else await cancel_job(client, wanted, far=local_server() is None)
         job = await client.job(wanted)
     if as_json:
         console.json(job)
@@ -148,7 +146,8 @@ async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
     elif JobStatus(job["status"]).is_terminal:
         console.line(f"It ended before it could be cancelled: {job['status']}.")
     else:
-        console.note(f"tlfif: The server has not confirmed the end within {CANCEL_SECONDS:.0f} s. [cancel_pending]")
+        waited = CANCEL_SECONDS if local_server() is not None else FAR_CANCEL_SECONDS
+        console.note(f"tlfif: The server has not confirmed the end within {waited:.0f} s. [cancel_pending]")
         return NO_ACCESS
     return DONE
 

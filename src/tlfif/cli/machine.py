@@ -11,13 +11,16 @@ from tlfif.cli.console import Console
 from tlfif.cli.desk import local_server, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.tables import table
-from tlfif.cli.wording import how_many, machine_lines, model_title, moment, seconds, waiting_line
+from tlfif.cli.wording import how_many, is_far, machine_lines, model_title, moment, seconds, waiting_line
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.client.wire import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
 from tlfif.domain.errors import MachineError, TlfifError
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0
+FAR_POLL_SECONDS = 2.0
+FAR_STOP_SECONDS = 180.0
+"""On AWS each look is a request, and EC2 takes up to some minutes to end a machine."""
 STARTING = frozenset({"launching", "loading"})
 WIDTH = 80
 
@@ -69,20 +72,35 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return asyncio.run(_idle_timeout(idle_minutes(args.minutes), console, as_json=args.json))
 
 
-def _show(machine: MachineView, console: Console, *, as_json: bool) -> None:
+def _show(machine: MachineView, console: Console, *, as_json: bool, hourly_usd: float | None = None) -> None:
     if as_json:
         console.json(machine)
     else:
-        console.line("\n".join(machine_lines(machine)))
+        console.line("\n".join(machine_lines(machine, hourly_usd=hourly_usd)))
+
+
+async def _hourly_usd(client: TlfifClient, machine: MachineView) -> float | None:
+    """What runs on AWS now; None on this computer, and where it cannot be asked for: the state counts more."""
+    if not is_far(machine):
+        return None
+    try:
+        return (await client.cost())["running_usd_per_hour"]
+    except TlfifError:
+        return None
+
+
+def _pause(machine: MachineView) -> float:
+    return FAR_POLL_SECONDS if is_far(machine) else POLL_SECONDS
 
 
 async def _status(console: Console, *, as_json: bool) -> int:
-    machine = NO_MACHINE
+    machine, hourly = NO_MACHINE, None
     server = local_server()
     if server is None or await server.find() is not None:
         async with open_client() as client:
             machine = await client.machine()
-    _show(machine, console, as_json=as_json)
+            hourly = None if as_json else await _hourly_usd(client, machine)
+    _show(machine, console, as_json=as_json, hourly_usd=hourly)
     return DONE
 
 
@@ -127,15 +145,22 @@ async def _start(model: str | None, console: Console, *, as_json: bool) -> int:
         machine = await client.start_machine(model=model)
         while machine["state"] in STARTING:
             console.status(waiting_line(machine))
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(_pause(machine))
             machine = await client.machine()
+        hourly = None if as_json else await _hourly_usd(client, machine)
     if machine["state"] != "ready":
         raise MachineError(
-            f"The machine did not start: {machine['reason'] or machine['state']}. Look into its log, then try again.",
+            _not_started(machine),
             code=machine["state"] if machine["state"].startswith("no_") else "machine_not_ready",
         )
-    _show(machine, console, as_json=as_json)
+    _show(machine, console, as_json=as_json, hourly_usd=hourly)
     return DONE
+
+
+def _not_started(machine: MachineView) -> str:
+    why = (machine["reason"] or machine["state"]).rstrip(".")
+    log = "" if is_far(machine) else " Look into its log, then try again."
+    return f"The machine did not start: {why}.{log}"
 
 
 async def _stop(console: Console, *, keep_jobs: bool, as_json: bool) -> int:
@@ -156,10 +181,10 @@ async def _stop(console: Console, *, keep_jobs: bool, as_json: bool) -> int:
 
 async def _until_gone(client: TlfifClient, machine: MachineView, console: Console) -> MachineView:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + STOP_SECONDS
+    deadline = loop.time() + (FAR_STOP_SECONDS if is_far(machine) else STOP_SECONDS)
     while machine["state"] in {"stopping", "draining"} and loop.time() < deadline:
         console.status("stopping the machine")
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(_pause(machine))
         try:
             machine = await client.machine()
         except TlfifError:

@@ -75,8 +75,8 @@ def _sums(label: str, regions: Sequence[StandingView], total: Total, usd_per_eur
     return [[rule, in_usd, in_eur]]
 
 
-def advice_text(advice: AdviceView) -> str:
-    """The adviser's sentence and table, and what to type to follow it."""
+def advice_text(advice: AdviceView, *, here: bool = True) -> str:
+    """The adviser's sentence and table, and what to type to follow it. ``here``: prompts stay on this computer."""
     if not advice["options"]:
         return paragraph(f"{advice['sentence']} Come back after some more questions.")
     rows: list[tuple[str, ...]] = [("IDLE TIME-OUT", "WOULD HAVE COST", "COLD STARTS", "WAITED FOR THEM", "")]
@@ -98,7 +98,7 @@ def advice_text(advice: AdviceView) -> str:
         "",
         paragraph(
             f"Replayed from your last {advice['answers']} prompts at AWS's prices for {advice['instance_type']} in "
-            f"{advice['region']}, without VAT. Prompts answered on this computer cost nothing."
+            f"{advice['region']}, without VAT.{' Prompts answered on this computer cost nothing.' if here else ''}"
         ),
     ]
     if best is not None:

@@ -4,12 +4,14 @@ import re
 from datetime import datetime
 from pathlib import PurePath
 
-from tlfif.cli.cost_wording import answer_cost
+from tlfif.cli.cost_wording import answer_cost, usd
 from tlfif.client.cost_wire import CostShareView
 from tlfif.client.wire import MachineView, ModelView, ReceiptView
 from tlfif.domain.models import file_path_of, find_model
 
 RECEIPT_WIDTH = 140
+HERE = "this computer"
+"""What the server on this computer calls its place."""
 _CUT_OFF = "cut off at the longest answer allowed (--max-tokens)"
 _SHORT = {_CUT_OFF: "cut off (--max-tokens)"}
 _PHASES = {
@@ -76,7 +78,7 @@ def receipt_line(
     ``before`` is the machine when the prompt was accepted. ``cost`` None: not known.
     """
     parts = _receipt_parts(receipt, before)
-    line = "— " + " · ".join([*parts, answer_cost(cost, as_if_aws, place=place)])
+    line = "— " + " · ".join([*parts, answer_cost(cost, as_if_aws, place=place, here=place == HERE)])
     if len(line) > RECEIPT_WIDTH and as_if_aws is not None:  # what can be read elsewhere makes room
         parts = [part.split(" at ")[0] if part.endswith("/s") else _SHORT.get(part, part) for part in parts]
         parts = [re.sub(r"^machine (started|changed over) .*(?=\()", r"machine \1 ", part) for part in parts]
@@ -129,17 +131,35 @@ def waiting_line(machine: MachineView) -> str:
         return f"waiting: {how_many(ahead, 'other answer')} under way" if ahead > 0 else "waiting for the first word"
     if state in {"draining", "stopping"}:
         return "waiting: the machine before is ending"
-    if state in {"broken", "no_capacity", "no_quota"}:
+    if state == "no_capacity":
+        return "AWS has no free GPU now; asked again every 2 minutes; your prompt waits"
+    if state == "no_quota":
+        return "AWS gives your account no GPU machine yet; your prompt waits"
+    if state == "broken":
         return f"the machine did not start ({machine['reason']}); it is tried again"
     text = _PHASES.get(machine["phase"] or "launch", _PHASES["launch"])
     eta = machine["eta_seconds"]
     if eta is None:
         return text
-    return f"{text}, about {max(1, round(eta))} s left"
+    left = max(1, round(eta))
+    return f"{text}, about {left} s left" if left < 60 else f"{text}, about {seconds(left)} left"
 
 
-def machine_lines(machine: MachineView) -> list[str]:
-    """The machine for a person."""
+def refusal_note(machine: MachineView) -> str:
+    """Why no machine starts, whole: what AWS says has more to do in it than a line that is rewritten has room for.
+    Empty where nothing is refused."""
+    if machine["state"] not in {"no_capacity", "no_quota", "broken"} or not machine["reason"]:
+        return ""
+    return f"— {machine['reason']} —"
+
+
+def is_far(machine: MachineView | None) -> bool:
+    """Whether the machine is not this computer: what it does takes longer, and each look is a request."""
+    return machine is not None and machine["place"] != HERE
+
+
+def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> list[str]:
+    """The machine for a person. ``hourly_usd`` is what runs on AWS now, None where that is not known."""
     lines = [
         f"machine   {machine['state'].replace('_', ' ')}" + (f": {machine['reason']}" if machine["reason"] else "")
     ]
@@ -149,7 +169,9 @@ def machine_lines(machine: MachineView) -> list[str]:
         lines.append(f"model     {model_title(machine['model'])}")
     if machine["image"] is not None:
         lines.append(f"image     {machine['image']}")
-    lines.append(f"place     {machine['place']}, costs nothing")
+    lines.append(f"place     {machine['place']}{'' if is_far(machine) else ', costs nothing'}")
+    if is_far(machine) and hourly_usd is not None:
+        lines.append(f"costs     {_running_cost(hourly_usd)}")
     if machine["idle_timeout_minutes"] is not None:
         idle = f"idle      ends itself after {machine['idle_timeout_minutes']:g} min without work"
         left = machine["idle_seconds_left"]
@@ -159,8 +181,15 @@ def machine_lines(machine: MachineView) -> list[str]:
     if machine["pids"]["server"] is not None:
         lines.append(f"prompts   {machine['running']} running, {machine['queued']} waiting")
         known = [f"{name} {pid}" for name, pid in machine["pids"].items() if pid is not None]
-        lines.append(f"processes {', '.join(known)}")
+        if not is_far(machine):  # elsewhere they are those of a function, which tell nobody anything
+            lines.append(f"processes {', '.join(known)}")
     return lines
+
+
+def _running_cost(hourly_usd: float) -> str:
+    if not hourly_usd:
+        return "no machine is paid for now; what is kept on AWS: ./tlfif cost"
+    return f"{usd(hourly_usd)} an hour now, {hourly_usd / 3600:.6f} USD a second, without VAT; the month: ./tlfif cost"
 
 
 def stand_in_note(wanted: ModelView, stand_in: ModelView, *, code: str) -> str:

@@ -35,7 +35,8 @@ class KeptExchange:
 
     ``last_seq`` is the last event of the job that ``answer`` holds: the cursor to go on from. ``receipt`` is its line,
     ``note`` why there is no whole answer. ``instead_of``: the exchange to which this is another answer. ``superseded``:
-    another answer counts in this one's place.
+    another answer counts in this one's place. ``place`` is where it was asked, "this computer" or "AWS eu-central-1";
+    empty in exchanges from before there was a choice.
     """
 
     id: str
@@ -52,11 +53,21 @@ class KeptExchange:
     superseded: bool
     asked_at: float
     instead_of: str | None = None
+    place: str = ""
 
     @property
     def is_open(self) -> bool:
         """Whether its answer may still come."""
         return self.status in OPEN_STATUSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptJob:
+    """A server's job behind an exchange, and which server's (see :class:`KeptExchange`)."""
+
+    id: str
+    place: str
+    is_open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +119,7 @@ class History:
         model: str,
         asked_at: float,
         instead_of: str | None = None,
+        place: str = "",
     ) -> None:
         """Keep a prompt before it is sent. The conversation begins with its first one.
 
@@ -124,11 +136,11 @@ class History:
             )
             self._db.execute("DELETE FROM pieces WHERE exchange_id = ?", (exchange_id,))
             self._db.execute(
-                "INSERT INTO exchanges (id, conversation_id, key, prompt, model, asked_at, instead_of) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "INSERT INTO exchanges (id, conversation_id, key, prompt, model, asked_at, instead_of, place) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET key = excluded.key, job_id = NULL, answer = '', last_seq = 0, "
-                "status = 'sending', receipt = '', note = '', model = excluded.model",
-                (exchange_id, conversation_id, key, prompt, model, asked_at, instead_of),
+                "status = 'sending', receipt = '', note = '', model = excluded.model, place = excluded.place",
+                (exchange_id, conversation_id, key, prompt, model, asked_at, instead_of, place),
             )
             self._reindex(exchange_id)
 
@@ -239,6 +251,16 @@ class History:
             rows = self._db.execute(f"{_EXCHANGE} WHERE status IN ('sending', 'running') ORDER BY number")
             return [_exchange(row) for row in rows]
 
+    def jobs_of(self, conversation_id: str | None) -> list[KeptJob]:
+        """The servers' jobs behind a conversation, behind all of them where that is None."""
+        with _storage(self.path):
+            rows = self._db.execute(
+                "SELECT job_id, place, status FROM exchanges WHERE job_id IS NOT NULL "
+                "AND coalesce(?1, conversation_id) = conversation_id ORDER BY number",
+                (conversation_id,),
+            )
+            return [KeptJob(id=row[0], place=row[1], is_open=row[2] in OPEN_STATUSES) for row in rows]
+
     # Inside
 
     @contextlib.contextmanager
@@ -301,7 +323,7 @@ _EXCHANGE = (
     "SELECT id, conversation_id, job_id, key, prompt, answer || coalesce((SELECT group_concat(text, '') FROM "
     "(SELECT text FROM pieces WHERE exchange_id = exchanges.id ORDER BY seq)), ''), last_seq, status, model, receipt, "
     "note, superseded OR EXISTS (SELECT 1 FROM exchanges AS newer WHERE newer.instead_of = exchanges.id AND "
-    "newer.status NOT IN ('failed', 'cancelled', 'expired')), asked_at, instead_of FROM exchanges"
+    "newer.status NOT IN ('failed', 'cancelled', 'expired')), asked_at, instead_of, place FROM exchanges"
 )
 
 
@@ -363,7 +385,7 @@ def _summary(row: tuple[str, str, float, float, int], snippet: str = "") -> Conv
 
 
 def _exchange(
-    row: tuple[str, str, str | None, str, str, str, int, str, str, str, str, int, float, str | None],
+    row: tuple[str, str, str | None, str, str, str, int, str, str, str, str, int, float, str | None, str],
 ) -> KeptExchange:
     return KeptExchange(
         id=row[0],
@@ -380,4 +402,5 @@ def _exchange(
         superseded=bool(row[11]),
         asked_at=row[12],
         instead_of=row[13],
+        place=row[14],
     )

@@ -8,7 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _PRIVATE = 0o600
 
 _TABLES = """
@@ -34,7 +34,8 @@ CREATE TABLE exchanges (
     note TEXT NOT NULL DEFAULT '',
     superseded INTEGER NOT NULL DEFAULT 0,
     asked_at REAL NOT NULL,
-    instead_of TEXT
+    instead_of TEXT,
+    place TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX exchanges_of ON exchanges (conversation_id, number);
 CREATE INDEX exchanges_open ON exchanges (status) WHERE status IN ('sending', 'running');
@@ -51,6 +52,10 @@ ALTER TABLE exchanges ADD COLUMN instead_of TEXT;
 CREATE INDEX exchanges_instead ON exchanges (instead_of) WHERE instead_of IS NOT NULL;
 """
 """``superseded`` is set by hand in files of version 1 only; since then ``instead_of`` says it."""
+_FROM_2 = """
+ALTER TABLE exchanges ADD COLUMN place TEXT NOT NULL DEFAULT '';
+"""
+"""Files of version 2 are from before there was another place than this computer."""
 
 
 class UnreadableError(Exception):
@@ -74,8 +79,9 @@ def open_file(path: Path) -> sqlite3.Connection:
             raise UnreadableError
         if version == 0:
             _create(db)
-        elif version == 1:
-            db.executescript(f"BEGIN IMMEDIATE;{_FROM_1}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        elif version < SCHEMA_VERSION:
+            steps = (_FROM_1 if version == 1 else "") + _FROM_2
+            db.executescript(f"BEGIN IMMEDIATE;{steps}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
         db.execute("SELECT count(*) FROM conversations, exchanges WHERE 0")
     except sqlite3.DatabaseError as error:
         db.close()

@@ -63,6 +63,7 @@ class Answering:
                 model=command.asking.get("model") or "",
                 asked_at=command.asked_at,
                 instead_of=command.instead_of,
+                place=command.place,
             )
         )
         try:

@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from tlfif.client.connection import BACKOFF_SECONDS
-from tlfif.client.endpoint import Sleep
+from tlfif.client.endpoint import Locator, Sleep
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.domain.errors import TlfifError
 from tlfif.gui import commands, news
 from tlfif.gui.answering import Answering
 from tlfif.gui.archive import Archive
 from tlfif.gui.commands import Command
+from tlfif.gui.forgetting import forget_at_server
+from tlfif.gui.home_desk import COMMANDS as HOME_COMMANDS
+from tlfif.gui.home_desk import HomeDesk
+from tlfif.gui.homes import Homes
 from tlfif.gui.news import WindowNews
 from tlfif.gui.news_box import NewsBox
 from tlfif.gui.preferences import Preferences, save_preferences
@@ -37,17 +41,29 @@ _DISK = (commands.ListConversations, commands.LoadConversation, commands.ForgetC
 
 
 class Bridge:
-    """Commands in, news out. ``connect`` makes a client that may start the server, ``watch`` one that only finds it."""
+    """Commands in, news out. ``connect`` makes a client that may start the server, ``watch`` one that only finds it;
+    where there are ``homes`` to choose from, their locators stand in for both."""
 
-    def __init__(self, *, connect: Connector, watch: Connector, history_path: Path, preferences_path: Path) -> None:
-        self._connect = connect
-        self._watch = watch
+    def __init__(
+        self,
+        *,
+        connect: Connector | None = None,
+        watch: Connector | None = None,
+        history_path: Path,
+        preferences_path: Path,
+        homes: Homes | None = None,
+    ) -> None:
+        self._fixed = None if connect is None or watch is None else (connect, watch)
+        self._homes = homes
+        self._desk = HomeDesk(homes, self._tell, move=self._move, look=self._signed) if homes is not None else None
+        self._looks = commands.Watch(running=True, visible=True)
         self._preferences_path = preferences_path
         self._loop = asyncio.new_event_loop()
         self._box = NewsBox(on_room=lambda: self._call(lambda: self._room.set()))
         self._archive = Archive(history_path, self._tell)
         self._answers: dict[str, Answering] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._server_tasks: set[asyncio.Task[None]] = set()
         self._preferences: Preferences | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="tlfif-window-bridge", daemon=True)
@@ -81,17 +97,54 @@ class Bridge:
         asyncio.set_event_loop(self._loop)
         self._room, self._ending, self._connected = asyncio.Event(), asyncio.Event(), asyncio.Event()
         # All of it before the loop runs: commands that were sent already are taken in its first round.
-        self._client = self._connect(self._sleep)
-        self._watcher = Watcher(self._watch(asyncio.sleep), self._watch(asyncio.sleep), self._tell)
+        self._enter()
         self._loop.set_exception_handler(self._loop_failed)
         try:
             self._loop.run_until_complete(self._main())
         finally:
             self._loop.close()
 
+    def _enter(self) -> None:
+        """Take the server of the active home; nothing is asked yet."""
+        connect, watch = self._connectors()
+        self._client = connect(self._sleep)
+        self._watcher = Watcher(watch(asyncio.sleep), watch(asyncio.sleep), self._tell)
+        self._watcher.adjust(self._looks)
+
+    def _connectors(self) -> tuple[Connector, Connector]:
+        if self._homes is not None:
+            may_start, only_finds = self._homes.locators()
+            return _client_maker(may_start), _client_maker(only_finds)
+        if self._fixed is None:
+            raise ValueError("a bridge needs a server to talk to")
+        return self._fixed
+
+    async def _move(self) -> None:
+        """Let go of the server and take the one that is active now. Answers under way go on where they are."""
+        for answer in self._answers.values():
+            await answer.keep()
+        doomed = list(self._server_tasks)
+        for task in doomed:
+            task.cancel()
+        await asyncio.gather(*doomed, return_exceptions=True)
+        await self._client.close()
+        self._connected.clear()
+        self._enter()
+        if self._desk is not None:
+            await self._desk.say(moved=True)
+        self._spawn_at_server(self._watch_once_connected())
+        self._accept(commands.Connect())
+
+    def _signed(self) -> None:
+        """Somebody signed in or out: what was not possible may be, and the other way round."""
+        self._accept(commands.Connect())
+        self._watcher.poke()
+
     async def _main(self) -> None:
+        if self._desk is not None:
+            await self._desk.say()  # first: who is asked stands beside everything else
         self._spawn(self._archive.open())
-        self._spawn(self._watch_once_connected())
+        self._spawn_at_server(self._watch_once_connected())
         await self._ending.wait()
         for answer in self._answers.values():
             await answer.keep()
@@ -111,19 +164,22 @@ class Bridge:
         match command:
             case commands.Ask():
                 answering = self._answering(command.exchange_id)
-                self._spawn(self._answered(command.exchange_id, answering, answering.ask(command)))
+                self._spawn_at_server(self._answered(command.exchange_id, answering, answering.ask(command)))
             case commands.Follow():
                 if command.exchange_id not in self._answers:
                     answering = self._answering(command.exchange_id)
                     reading = answering.follow(command.job_id, after=command.after)
-                    self._spawn(self._answered(command.exchange_id, answering, reading))
+                    self._spawn_at_server(self._answered(command.exchange_id, answering, reading))
             case commands.Watch():
+                self._looks = command
                 self._watcher.adjust(command)
             case commands.KeepPreferences(preferences=preferences):
                 self._preferences = preferences
                 self._spawn(self._write_soon())
-            case _:
+            case _ if isinstance(command, (*_DISK, *HOME_COMMANDS)):
                 self._spawn(self._do(command))
+            case _:
+                self._spawn_at_server(self._do(command))
 
     def _answering(self, exchange_id: str) -> Answering:
         answering = Answering(exchange_id, self._client, self._archive, self._tell_and_wait)
@@ -143,6 +199,12 @@ class Bridge:
     async def _do(self, command: Command) -> None:
         """Any other command, and news of how it went."""
         try:
+            if isinstance(command, HOME_COMMANDS):
+                if self._desk is not None:
+                    await self._desk.do(command)
+                return
+            if isinstance(command, commands.ForgetConversation) and command.at:
+                await self._forget_there(command)
             if isinstance(command, _DISK):
                 await self._archive.do(command)
                 return
@@ -182,6 +244,14 @@ class Bridge:
                 await self._read_server(command)
                 return
         self._watcher.poke()
+
+    async def _forget_there(self, command: commands.ForgetConversation) -> None:
+        """At the server first: what fails there is still here, and can be deleted again."""
+        doomed = command.conversation_id
+        jobs = await self._archive.keep(lambda history: history.jobs_of(doomed))
+        await self._connected.wait()
+        everything = doomed is None
+        await forget_at_server(self._client, jobs or (), place=command.at, everything=everything, sleep=asyncio.sleep)
 
     async def _read_server(self, command: Command) -> None:
         match command:
@@ -234,10 +304,17 @@ class Bridge:
             self._room.clear()
             await self._room.wait()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
+
+    def _spawn_at_server(self, work: Coroutine[Any, Any, None]) -> None:
+        """A task that has no business with another server than the present one."""
+        task = self._spawn(work)
+        self._server_tasks.add(task)
+        task.add_done_callback(self._server_tasks.discard)
 
     def _loop_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A mistake outside of any task becomes a message, too."""
@@ -250,3 +327,7 @@ class Bridge:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a task of the window failed", exc_info=error)
             self._tell(news.BridgeFault(text=f"{type(error).__name__}: {error}"))
+
+
+def _client_maker(locator: Locator) -> Connector:
+    return lambda sleep: TlfifClient(locator, sleep=sleep)

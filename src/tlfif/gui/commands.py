@@ -21,7 +21,7 @@ class Connect(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask(Command):
     """Send a prompt and follow its answer. ``key``: the same again makes no second job. ``instead_of``: the exchange
-    in whose place this one comes."""
+    in whose place this one comes. ``place``: where it is asked, kept in the history."""
 
     exchange_id: str
     conversation_id: str
@@ -29,6 +29,7 @@ class Ask(Command):
     prompt: str
     asked_at: float
     instead_of: str | None = None
+    place: str = ""
     asking: Asking = field(repr=False)
 
 
@@ -107,10 +108,12 @@ class PullModel(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch(Command):
-    """How often to look: ``running`` a machine or an answer is there, ``visible`` somebody may be looking."""
+    """How often to look: ``running`` a machine or an answer is there, ``visible`` somebody may be looking, ``far``
+    each look is a request that AWS counts."""
 
     running: bool
     visible: bool
+    far: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +139,33 @@ class LoadConversation(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetConversation(Command):
-    """Delete one for good; all of them where ``conversation_id`` is None."""
+    """Delete one for good; all of them where ``conversation_id`` is None. ``at``: first the prompts and answers at the
+    server, which is at that place; nothing is deleted here before that is done. Empty: here only."""
 
     conversation_id: str | None
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseHome(Command):
+    """Talk to this computer or to AWS (a profile's name), now and at the next start."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn(Command):
+    """Open the browser and wait for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSignIn(Command):
+    """Wait no longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOut(Command):
+    """Forget the sign-in here and end it at the provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

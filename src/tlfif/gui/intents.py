@@ -144,6 +144,28 @@ class ChangeSettings(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class ChooseHome(Intent):
+    """This computer or AWS, by the profile's name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInNow(Intent):
+    """In the browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelSignInNow(Intent):
+    """Wait for the browser no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignOutNow(Intent):
+    """Here and at the provider."""
+
+
+@dataclass(frozen=True, slots=True)
 class FetchModel(Intent):
     """Fetch a model's file."""
 

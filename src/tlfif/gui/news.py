@@ -7,6 +7,7 @@ from tlfif.client.history import ConversationSummary, KeptConversation, KeptExch
 from tlfif.client.wire import Accepted, JobView, MachineView, ModelView, PastMachineView, StopResult
 from tlfif.domain.errors import TlfifError
 from tlfif.domain.events import Event
+from tlfif.gui.home_view import HomeView
 
 
 class WindowNews:
@@ -223,6 +224,41 @@ class HistoryTrouble(WindowNews):
 
     message: str
     available: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeHeard(WindowNews):
+    """Where the window talks to. ``moved``: to another server than before; whatever is known of that one is over."""
+
+    home: HomeView
+    moved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInWaits(WindowNews):
+    """The browser is at it. ``opened`` False: none could be opened, the address is to be copied."""
+
+    address: str
+    opened: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn(WindowNews):
+    """It worked; ``note`` is a warning to be shown, or empty."""
+
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInLeft(WindowNews):
+    """It was cancelled; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOut(WindowNews):
+    """``how`` is a value of :class:`~tlfif.client.signed_in_tokens.Leaving`."""
+
+    how: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

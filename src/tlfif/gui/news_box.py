@@ -5,7 +5,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tlfif.gui.news import AnswerDelta, AnswerFetches, AnswerWaits, CostHeard, MachineHeard, ModelHeard, WindowNews
+from tlfif.gui.news import (
+    AnswerDelta,
+    AnswerFetches,
+    AnswerWaits,
+    CostHeard,
+    HomeHeard,
+    MachineHeard,
+    ModelHeard,
+    WindowNews,
+)
 
 CAPACITY = 1000
 """Items that may wait; a window that hangs stops the reading, not the answering."""
@@ -79,6 +88,8 @@ class NewsBox:
 
     def _put_other(self, item: WindowNews) -> None:
         key = _newest_only(item)
+        if isinstance(item, HomeHeard):
+            self._latest.clear()  # what comes after it is another server's, and must not be put in front of it
         if key is None:
             exchange_id = getattr(item, "exchange_id", None)
             if exchange_id is not None:

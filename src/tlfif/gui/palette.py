@@ -113,6 +113,7 @@ _INK = {
     TruthKind.LAUNCHING: "caution",
     TruthKind.LOADING: "caution",
     TruthKind.STOPPING: "caution",
+    TruthKind.SIGNED_OUT: "caution",
     TruthKind.NO_CAPACITY: "bad",
     TruthKind.NO_QUOTA: "bad",
     TruthKind.BUDGET_LOCKED: "bad",

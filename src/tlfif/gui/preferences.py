@@ -9,7 +9,6 @@ from tlfif.bootstrap.home import write_private
 from tlfif.domain.policy import JobPolicy
 
 APPEARANCES = ("system", "light", "dark")
-PROFILES = ("this computer", "aws")
 FONT_RANGE = (8, 32)
 """Points."""
 MIN_SIZE = (900, 600)
@@ -23,9 +22,9 @@ class Preferences:
 
     ``model`` and ``seed`` None mean the server's choice. ``max_tokens`` is said outright, so that a long conversation
     is shortened instead of leaving no room for the answer. ``geometry`` is Tk's, empty until the window was moved.
+    Where prompts are answered is no preference of the window's: commands obey it, too (client/profile.py).
     """
 
-    profile: str = "this computer"
     appearance: str = "system"
     font_size: int = 11
     model: str | None = None
@@ -66,8 +65,6 @@ def save_preferences(path: Path, preferences: Preferences) -> None:
 def _plausible(name: str, value: object) -> bool:
     """Whether a file's value has the type and the range of its field; limits that the server knows it checks itself."""
     match name:
-        case "profile":
-            return value in PROFILES
         case "appearance":
             return value in APPEARANCES
         case "font_size":

@@ -12,6 +12,7 @@ from tlfif.client.history import ConversationSummary
 from tlfif.client.wire import MachineView, ModelView, PastMachineView
 from tlfif.gui.answer_text import AnswerText
 from tlfif.gui.commands import Watch
+from tlfif.gui.home_view import HomeView
 from tlfif.gui.preferences import Preferences
 
 
@@ -25,6 +26,10 @@ class Press(StrEnum):
     OPEN_COST = "open_cost"
     OPEN_SETTINGS = "open_settings"
     OPEN_MACHINE = "open_machine"
+    SIGN_IN = "sign_in"
+    CANCEL_SIGN_IN = "cancel_sign_in"
+    DELETE_AGAIN = "delete_again"
+    DELETE_HERE = "delete_here"
 
 
 LABELS = {
@@ -35,6 +40,10 @@ LABELS = {
     Press.OPEN_COST: "Show cost",
     Press.OPEN_SETTINGS: "Open settings",
     Press.OPEN_MACHINE: "Show machine",
+    Press.SIGN_IN: "Sign in",
+    Press.CANCEL_SIGN_IN: "Cancel sign-in",
+    Press.DELETE_AGAIN: "Delete again",
+    Press.DELETE_HERE: "Delete here only",
 }
 
 
@@ -70,6 +79,23 @@ class Connection:
     problem: Problem | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomePanel:
+    """Where the window's prompts are answered. ``moving`` is the profile that it is going over to, empty usually.
+
+    ``signing``: the browser is waited for; ``address`` is where to sign in by hand. ``leaving``: a sign-out is under
+    way. ``problem`` says why the last choice or sign-in came to nothing, ``note`` what is to be known after one.
+    """
+
+    view: HomeView = field(default_factory=HomeView)
+    moving: str = ""
+    signing: bool = False
+    leaving: bool = False
+    address: str = ""
+    problem: str = ""
+    note: str = ""
+
+
 class TruthKind(StrEnum):
     """What is true of the machine at this moment, as far as the owner is concerned."""
 
@@ -89,6 +115,8 @@ class TruthKind(StrEnum):
     BUDGET_LOCKED = "budget_locked"
     BROKEN = "broken"
     NOT_CONNECTED = "not_connected"
+    SIGNED_OUT = "signed_out"
+    """AWS answers nobody who is not signed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +232,7 @@ class BudgetPanel:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostPanel:
     """Money. ``real`` is what is owed, ``as_if`` what AWS would have taken: two numbers that are never mixed; each is
-    None where there is none. ``billed_text`` speaks for AWS's own invoice, which is a third thing.
+    None where there is none. ``billed_text`` says how the first one stands to AWS's invoice, which is a third thing.
 
     ``stale``: the last report is older than ten seconds although a machine runs.
     """
@@ -214,6 +242,8 @@ class CostPanel:
     real: Meter | None = None
     as_if: Meter | None = None
     billed_text: str = ""
+    standing_text: str = ""
+    """What is kept costs by the month, where machines run on AWS; empty on this computer."""
     formula_text: str = ""
     budget: BudgetPanel = BudgetPanel()
     days: tuple[DayView, ...] = ()
@@ -275,6 +305,10 @@ class Exchange:
     last_seq: int = 0
     model: str = ""
     machine_before: MachineView | None = None
+    waited: bool = False
+    """A machine was started for it."""
+    place: str = ""
+    """Where it was asked; empty: this computer."""
     marks: tuple[str, ...] = ()
     problem: Problem | None = None
     instead_of: str | None = None
@@ -339,6 +373,8 @@ class HistoryPanel:
     found: tuple[ConversationSummary, ...] = ()
     available: bool = True
     exported_to: str = ""
+    deleting: str | None = None
+    """The conversation that is being deleted at the server, too; empty: all of them, None: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,6 +402,7 @@ class Choice(StrEnum):
     LEAVE = "leave"
     STAY = "stay"
     DELETE = "delete"
+    DELETE_EVERYWHERE = "delete_everywhere"
     KEEP = "keep"
 
 
@@ -400,6 +437,7 @@ class WindowState:
 
     connection: Connection
     truth: TruthLine
+    home: HomePanel = HomePanel()
     machine: MachinePanel = MachinePanel()
     cost: CostPanel = CostPanel()
     conversation: Conversation = Conversation()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tkinter
 from tkinter import font
+from typing import Any
 
 import ttkbootstrap
 from ttkbootstrap.style.theme import Colors, Theme, ThemeDefinition
@@ -27,6 +28,8 @@ BODY, SMALL, STRONG, SMALL_STRONG, HEADING, TITLE, FIXED = (
 )
 _SHARES = {BODY: 1.0, SMALL: 0.88, STRONG: 1.0, SMALL_STRONG: 0.88, HEADING: 1.15, TITLE: 1.4, FIXED: 0.95}
 _BOLD = frozenset({STRONG, SMALL_STRONG, HEADING, TITLE})
+_BUTTONS = ("TButton", "primary.TButton", "danger.TButton", "danger.TMenubutton")
+_TAB = "TNotebook.Tab"
 _OF_TK = (
     "TkDefaultFont",
     "TkTextFont",
@@ -106,6 +109,18 @@ class Look:
         style = ttkbootstrap.Style()
         style.theme_use(f"tlfif-{palette.name}")
         self._styles(style)
+
+    def finish(self, *, scarce: bool) -> None:
+        """Mend what the toolkit draws itself, once its buttons and tabs are there: words on buttons that are off can be
+        read, the tab with the keyboard stands out. ``scarce``: tabs lie flat."""
+        style, px, palette = ttkbootstrap.Style(), self.px, self.palette
+        for name in _BUTTONS:
+            style.map(name, foreground=[("disabled", palette.edge)])
+        for option, colour in (("background", palette.select), ("foreground", palette.on_select)):
+            states: list[Any] = [one for one in style.map(_TAB, option) if "focus" not in one]
+            style.map(_TAB, None, **{option: [("focus", "selected", colour), *states]})
+        style.configure("TNotebook", tabmargins=(px(8), px(2 if scarce else 6), 0, 0))
+        style.configure(_TAB, padding=(px(14), px(2 if scarce else 5)))
 
     def _fonts(self) -> None:
         family = font.nametofont("TkDefaultFont", root=self.root).actual("family")

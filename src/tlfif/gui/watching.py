@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from tlfif.client.errors import ApiError, NotReachableError
+from tlfif.client.errors import AccessDeniedError, ApiError, NotReachableError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.commands import Watch
 from tlfif.gui.news import ConnectionFailed, CostHeard, MachineHeard, WindowNews
@@ -15,8 +15,14 @@ LOST_SECONDS = 2.0
 """Between two looks for a server that is gone."""
 
 
+SIGNED_OUT_SECONDS = 5.0
+"""Between two looks whether somebody has signed in meanwhile, in a terminal for instance."""
+
+
 def machine_seconds(watch: Watch) -> float:
     """Between two looks at the machine."""
+    if watch.far:
+        return 3.0 if watch.running else 15.0 if watch.visible else 120.0
     if watch.running:
         return 1.0
     return 5.0 if watch.visible else 30.0
@@ -24,6 +30,8 @@ def machine_seconds(watch: Watch) -> float:
 
 def cost_seconds(watch: Watch) -> float:
     """Between two looks at the cost."""
+    if watch.far:
+        return 10.0 if watch.running and watch.visible else 60.0 if watch.visible else 300.0
     if watch.running and watch.visible:
         return 2.0
     return 15.0 if watch.visible else 60.0
@@ -78,7 +86,7 @@ class Watcher:
             machine = await self._client.machine()
         except ApiError as error:
             self._tell(ConnectionFailed(error=error))
-            return LOST_SECONDS
+            return SIGNED_OUT_SECONDS if isinstance(error, AccessDeniedError) else LOST_SECONDS
         self._tell(MachineHeard(machine=machine))
         return machine_seconds(self._watch)
 
@@ -87,6 +95,8 @@ class Watcher:
             self._tell(CostHeard(cost=await self._cost_client.cost()))
         except NotReachableError:
             return LOST_SECONDS  # the other loop says so
+        except AccessDeniedError:
+            return SIGNED_OUT_SECONDS  # so it does here
         except ApiError as error:
             log.warning("the cost could not be read: %s", error.code)
         return cost_seconds(self._watch)

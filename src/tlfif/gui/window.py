@@ -23,7 +23,6 @@ from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.cost_tab import CostTab
 from tlfif.gui.views.dialog_view import DialogView
 from tlfif.gui.views.exchange_lines import REGENERATE, RETRY, actions_of
-from tlfif.gui.views.finish import finish_styles
 from tlfif.gui.views.images_tab import ImagesTab
 from tlfif.gui.views.keys_view import KeysView
 from tlfif.gui.views.machine_tab import MachineTab
@@ -145,7 +144,7 @@ class MainWindow:
     def _restyle(self) -> None:
         px = self.look.px
         self._scarce = is_scarce(self.look)
-        finish_styles(self.look, scarce=self._scarce)
+        self.look.finish(scarce=self._scarce)
         self.root.configure(background=self.look.palette.ground)
         self.notices.configure(padding=(px(10), px(6) if self.core.state.notices else 0, px(10), 0))
         for part in (self.truth, self.notices, self.dialog, *self.views.values()):

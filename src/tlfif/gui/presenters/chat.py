@@ -9,6 +9,7 @@ from tlfif.domain.errors import InvalidInputError, TlfifError
 from tlfif.domain.limits import check_text
 from tlfif.gui import intents, news
 from tlfif.gui.commands import Ask, Cancel, Command, Follow
+from tlfif.gui.home_view import is_same_place
 from tlfif.gui.presenters.context import asking_for, memory, surplus, with_one_answer_each
 from tlfif.gui.presenters.endings import ended
 from tlfif.gui.presenters.problems import problem_of
@@ -24,6 +25,7 @@ from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.gui.presenters.words import plain
 from tlfif.gui.state import Composer, Conversation, Exchange, ExchangeStage, Receipt, WindowState
 
+MOVING = "The window is going over to another place. Send it again in a moment."
 BUSY = "An answer is under way. Cancel it, or wait for its end."
 Change = Callable[[Exchange], Exchange]
 
@@ -61,7 +63,7 @@ def find_exchange(state: WindowState, exchange_id: str) -> Exchange | None:
 
 def with_composer(state: WindowState) -> WindowState:
     """The state whose Send button is right: one answer at a time in a conversation."""
-    can_send = not state.conversation.is_busy
+    can_send = not state.conversation.is_busy and not state.home.moving
     if can_send == state.composer.can_send:
         return state
     return replace(state, composer=replace(state.composer, can_send=can_send))
@@ -72,8 +74,9 @@ def _send(state: WindowState, text: str, moment: Moment) -> Step:
         check_text(text)
     except InvalidInputError as error:
         return Step(replace(state, composer=replace(state.composer, problem=error.message)))
-    if state.conversation.is_busy:
-        return Step(replace(state, composer=replace(state.composer, problem=BUSY)))
+    if state.conversation.is_busy or state.home.moving:
+        said = MOVING if state.home.moving else BUSY
+        return Step(replace(state, composer=replace(state.composer, problem=said)))
     conversation = state.conversation
     if not conversation.id:
         conversation = Conversation(id=f"c-{moment.key}", title=" ".join(text.split())[:60])
@@ -91,6 +94,7 @@ def _send(state: WindowState, text: str, moment: Moment) -> Step:
 
 def _ask(state: WindowState, before: Conversation, exchange: Exchange) -> Step:
     """Put ``exchange`` at the end of the conversation, or in its own place, and send it."""
+    exchange = replace(exchange, place=state.home.view.place)
     if any(one.id == exchange.id for one in before.exchanges):
         exchanges = tuple(exchange if one.id == exchange.id else one for one in before.exchanges)
     else:
@@ -105,6 +109,7 @@ def _ask(state: WindowState, before: Conversation, exchange: Exchange) -> Step:
         prompt=exchange.prompt,
         asked_at=exchange.asked_at,
         instead_of=exchange.instead_of,
+        place=exchange.place,
         asking=asking_for(remembered[left_out:], exchange.prompt, state.settings.values),
     )
     return Step(replace(state, conversation=replace(conversation, left_out=left_out)), (command,))
@@ -130,12 +135,13 @@ def _retry(state: WindowState, exchange_id: str, moment: Moment) -> Step:
     one = next((one for one in state.conversation.exchanges if one.id == exchange_id), None)
     if one is None or not one.can_retry:
         return Step(state)
-    if one.resumable and one.job_id is not None:
+    if one.resumable and one.job_id is not None and is_same_place(one.place, state.home.view.place):
         follow = Follow(exchange_id=one.id, job_id=one.job_id, after=one.last_seq)
         changed = replace(one, stage=ExchangeStage.WAITING, status="Connecting", problem=None, resumable=False)
         return Step(_changed(state, exchange_id, lambda _: changed), (follow,))
-    if state.conversation.is_busy:
-        return Step(replace(state, composer=replace(state.composer, problem=BUSY)))
+    if state.conversation.is_busy or state.home.moving:
+        said = MOVING if state.home.moving else BUSY
+        return Step(replace(state, composer=replace(state.composer, problem=said)))
     again = replace(
         one,
         key=one.key if one.job_id is None else moment.key,
@@ -147,13 +153,17 @@ def _retry(state: WindowState, exchange_id: str, moment: Moment) -> Step:
         last_seq=0,
         marks=(),
         problem=None,
+        resumable=False,
+        machine_before=None,
+        waited=False,
     )
     return _ask(state, state.conversation, again)
 
 
 def _regenerate(state: WindowState, exchange_id: str, moment: Moment) -> Step:
     last = next((one for one in reversed(state.conversation.exchanges) if not one.superseded), None)
-    if last is None or last.id != exchange_id or not last.can_regenerate or state.conversation.is_busy:
+    busy = state.conversation.is_busy or bool(state.home.moving)
+    if last is None or last.id != exchange_id or not last.can_regenerate or busy:
         return Step(state)
     exchange = Exchange(
         id=f"x-{moment.key}",
@@ -222,6 +232,7 @@ def _heard(state: WindowState, event: GuiEvent) -> WindowState:
                     job_id=accepted["job_id"],
                     model=accepted["model"],
                     machine_before=machine,
+                    waited=waited_for_start(machine),
                     stage=one.stage if one.stage is ExchangeStage.CANCELLING else ExchangeStage.WAITING,
                     status=one.status if one.stage is ExchangeStage.CANCELLING else waiting_words(machine),
                 ),
@@ -270,10 +281,11 @@ def _with_status(one: Exchange, stage: ExchangeStage, status: str) -> Exchange:
 
 
 def _priced(one: Exchange, job: JobView) -> Exchange:
-    """Only the job knows of the start of a machine before this window looked."""
-    known = receipt_of(job["receipt"], waited=waited_for_start(one.machine_before, job)) or one.receipt
-    one = replace(one, machine_before=None)  # has served; a thousand of them are two megabytes
-    words = price_words(job)
+    """Only the job knows of the start of a machine before this window looked. May come twice."""
+    waited = one.waited or waited_for_start(None, job)
+    known = receipt_of(job["receipt"], waited=waited) or one.receipt
+    one = replace(one, machine_before=None)  # a thousand views of machines are two megabytes
+    words = price_words(job, place=one.place)
     if not words:
         return one if known is None else replace(one, receipt=known)
     return replace(one, receipt=replace(known or Receipt(line=""), cost=words))

@@ -6,6 +6,7 @@ from tlfif.client.errors import NotReachableError
 from tlfif.domain.errors import TlfifError
 from tlfif.gui import intents
 from tlfif.gui.commands import Command, Connect, Follow, ReadModels
+from tlfif.gui.home_view import is_same_place
 from tlfif.gui.news import (
     AnswerAccepted,
     AnswerDelta,
@@ -18,10 +19,12 @@ from tlfif.gui.news import (
     MachineHeard,
     Retrying,
 )
-from tlfif.gui.presenters.problems import problem_of
+from tlfif.gui.presenters.problems import is_signed_out, problem, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.gui.state import Connection, Exchange, ExchangeStage, Link, Press, WindowState
 
+_OWN_PLACE = frozenset({"SignIn", "SignOut", "UseHome"})
+"""Commands that the server has no part in; what became of them stands in Settings."""
 _SIGNS_OF_LIFE = (Connected, MachineHeard, CostHeard, AnswerAccepted, AnswerDelta, AnswerWaits)
 
 
@@ -34,7 +37,9 @@ def present_connection(state: WindowState, event: GuiEvent, _moment: Moment) -> 
             return Step(replace(state, connection=Connection(link=Link.RETRYING, attempt=attempt)))
         case ConnectionFailed(error=error):
             return Step(_lost(state, error))
-        case AnswerFailed(error=error) | CommandFailed(error=error) if isinstance(error, NotReachableError):
+        case CommandFailed(command=command) if command in _OWN_PLACE:
+            return Step(state)
+        case AnswerFailed(error=error) | CommandFailed(error=error) if _is_cut_off(state, error):
             return Step(_lost(state, error))
         case intents.PressButton(press=Press.RECONNECT):
             return Step(replace(state, connection=Connection(link=Link.CONNECTING)), (Connect(),))
@@ -44,15 +49,23 @@ def present_connection(state: WindowState, event: GuiEvent, _moment: Moment) -> 
             return Step(state)
 
 
+def _is_cut_off(state: WindowState, error: TlfifError) -> bool:
+    return isinstance(error, NotReachableError) or is_signed_out(error, on_aws=state.home.view.on_aws)
+
+
 def _lost(state: WindowState, error: TlfifError) -> WindowState:
-    lost = Connection(link=Link.LOST, problem=problem_of(error))
+    cause = problem_of(error)
+    if is_signed_out(error, on_aws=state.home.view.on_aws) and error.code.startswith(("token_", "http_")):
+        cause = problem("signed_out", "")
+    lost = Connection(link=Link.LOST, problem=cause)
     return state if state.connection == lost else replace(state, connection=lost)
 
 
 def _connected(state: WindowState, commands: tuple[Command, ...]) -> Step:
     """Answers that only lost their reader are followed again."""
-    here, following = _resumed(state.conversation.exchanges)
-    away, more = _resumed(state.elsewhere)
+    place = state.home.view.place
+    here, following = _resumed(state.conversation.exchanges, place)
+    away, more = _resumed(state.elsewhere, place)
     conversation = state.conversation
     if here is not conversation.exchanges:
         conversation = replace(conversation, exchanges=here)
@@ -60,13 +73,13 @@ def _connected(state: WindowState, commands: tuple[Command, ...]) -> Step:
     return Step(state, (*commands, *following, *more))
 
 
-def _resumed(exchanges: tuple[Exchange, ...]) -> tuple[tuple[Exchange, ...], list[Follow]]:
-    if not any(one.resumable for one in exchanges):
+def _resumed(exchanges: tuple[Exchange, ...], place: str) -> tuple[tuple[Exchange, ...], list[Follow]]:
+    if not any(one.resumable and is_same_place(one.place, place) for one in exchanges):
         return exchanges, []
     commands: list[Follow] = []
     found: list[Exchange] = []
     for one in exchanges:
-        if one.resumable and one.job_id is not None:
+        if one.resumable and one.job_id is not None and is_same_place(one.place, place):
             commands.append(Follow(exchange_id=one.id, job_id=one.job_id, after=one.last_seq))
             one = replace(one, stage=ExchangeStage.WAITING, status="connected again", problem=None, resumable=False)
         found.append(one)

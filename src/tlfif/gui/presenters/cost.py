@@ -10,7 +10,7 @@ from tlfif.gui.commands import ReadAdvice, SetBudget, UnlockBudget
 from tlfif.gui.news import AdviceHeard, BudgetChanged, CommandFailed, CostHeard
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.gui.presenters.words import day, eur, plain, usd, usd_rate
+from tlfif.gui.presenters.words import day, eur, plain, usd, usd_rate, usd_second
 from tlfif.gui.state import BudgetPanel, CostPanel, Meter, WindowState
 
 STALE_SECONDS = 10.0
@@ -18,7 +18,7 @@ REAL = "Running estimate"
 AS_IF = "On AWS this would have cost"
 BLANK = "Type an amount such as 20. To have no limit at all, press No limit."
 NOT_BILLED_HERE = "Billed by AWS: nothing, because no machine runs there."
-NOT_BILLED_YET = "Billed by AWS: not read yet. AWS itself is about a day behind."
+OWN_METER = "By TL-FIF's own meter; AWS's bill is what counts in the end."
 
 
 def present_cost(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
@@ -85,7 +85,8 @@ def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
         panel,
         heard_at=now,
         report=report,
-        billed_text=NOT_BILLED_HERE if here else NOT_BILLED_YET,
+        billed_text=NOT_BILLED_HERE if here else OWN_METER,
+        standing_text="" if here else _standing(report),
         formula_text=_formula(report, shown),
         budget=budget_panel(report["budget"], panel.budget),
         days=tuple(shown["days"]),
@@ -117,14 +118,14 @@ def live(panel: CostPanel, now: float) -> CostPanel:
     per_eur = report["exchange"]["usd_per_eur"]
     real = _meter(REAL, report, age, per_eur, nothing=here)
     other = None if as_if is None else _meter(AS_IF, as_if, age, per_eur, nothing=False)
-    budget = panel.budget
+    budget, rate = panel.budget, None if here else per_eur
     counted = other if budget.rehearsal and other is not None else real
     running = bool(report["running_usd_per_hour"] or (as_if and as_if["running_usd_per_hour"]))
     return replace(
         panel,
         real=real,
         as_if=other,
-        budget=_left(budget, report["budget"], (counted.usd - counted.usd_at_report) / per_eur),
+        budget=_left(budget, report["budget"], (counted.usd - counted.usd_at_report) / per_eur, rate),
         stale=running and age > STALE_SECONDS,
     )
 
@@ -144,7 +145,9 @@ def budget_panel(view: BudgetView, old: BudgetPanel) -> BudgetPanel:
     )
 
 
-def _left(panel: BudgetPanel, view: BudgetView, spent_since_eur: float) -> BudgetPanel:
+def _left(
+    panel: BudgetPanel, view: BudgetView, spent_since_eur: float, usd_per_eur: float | None = None
+) -> BudgetPanel:
     limit = None if view["limit_eur"] is None else view["limit_eur"] + view["extra_eur"]
     if limit is None:
         return replace(panel, left_text="No monthly limit is set", limit_eur=None, left_eur=None, fraction=None)
@@ -152,9 +155,10 @@ def _left(panel: BudgetPanel, view: BudgetView, spent_since_eur: float) -> Budge
     left = max(0.0, limit - spent)
     name = "Rehearsal: " if view["as_if_aws"] else ""
     aside = f", {eur(view['committed_eur'])} of it set aside by the machine" if view["committed_eur"] else ""
+    in_usd = "" if usd_per_eur is None else f" (${left * usd_per_eur:,.2f})"
     return replace(
         panel,
-        left_text=f"{name}{eur(left)} of {limit:,.2f} EUR left this month{aside}",
+        left_text=f"{name}{eur(left)}{in_usd} of {limit:,.2f} EUR left this month{aside}",
         limit_eur=limit,
         left_eur=left,
         fraction=spent / limit if limit else 1.0,
@@ -166,6 +170,7 @@ def _meter(name: str, sums: SumsView, age: float, usd_per_eur: float, *, nothing
     now = sums["month_to_date_usd"] + hourly * age / 3600
     in_eur = now / usd_per_eur
     free = nothing and not now
+    pace = f"{usd_rate(hourly)} an hour now, {usd_second(hourly)} a second" if hourly else "nothing runs now"
     return Meter(
         name=name,
         usd_at_report=sums["month_to_date_usd"],
@@ -173,8 +178,15 @@ def _meter(name: str, sums: SumsView, age: float, usd_per_eur: float, *, nothing
         usd=now,
         eur=in_eur,
         text="Costs nothing: it runs on this computer" if free else f"{name} this month: {usd(now)} ({eur(in_eur)})",
-        per_hour_text=f"{usd_rate(hourly)} an hour now" if hourly else "nothing runs now",
+        per_hour_text=pace,
     )
+
+
+def _standing(report: CostView) -> str:
+    """What is paid although no machine runs: a line of its own, part of the month's sum."""
+    monthly = report["standing_usd_per_month"]
+    in_eur = monthly / report["exchange"]["usd_per_eur"]
+    return f"Kept on AWS: {usd_rate(monthly)} a month ({eur(in_eur)}), even if no machine ever runs"
 
 
 def _formula(report: CostView, sums: SumsView) -> str:

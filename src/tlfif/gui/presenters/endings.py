@@ -33,7 +33,7 @@ def ended(one: Exchange, event: Event) -> Exchange:
             )
         case kind if kind in _STAGES:
             took = cast(ReceiptView | None, event.data.get("receipt"))
-            receipt = receipt_of(took, waited=waited_for_start(one.machine_before))
+            receipt = receipt_of(took, waited=one.waited or waited_for_start(one.machine_before))
             over = replace(one, answer=one.answer.settled(), receipt=receipt, stage=_STAGES[kind], status="")
             return _over(over, event, asked=one.stage)
         case _:

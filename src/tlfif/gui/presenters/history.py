@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from tlfif.client.history import KeptConversation, KeptExchange
+from tlfif.domain.errors import TlfifError
 from tlfif.gui import intents
 from tlfif.gui.answer_text import AnswerText
 from tlfif.gui.commands import Export, Follow, ForgetConversation, ListConversations, LoadConversation
+from tlfif.gui.home_view import is_same_place
 from tlfif.gui.news import (
     AnswerEvent,
     AnswerPriced,
@@ -15,11 +17,14 @@ from tlfif.gui.news import (
     ConversationsListed,
     Exported,
     HistoryTrouble,
+    HomeHeard,
     UnfinishedFound,
 )
 from tlfif.gui.presenters.chat import cancelled_all
+from tlfif.gui.presenters.home import left_behind
 from tlfif.gui.presenters.problems import own_message, problem, problem_of
-from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice
+from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
+from tlfif.gui.presenters.words import plain
 from tlfif.gui.state import (
     Choice,
     Conversation,
@@ -27,12 +32,15 @@ from tlfif.gui.state import (
     Exchange,
     ExchangeStage,
     HistoryPanel,
+    Press,
+    Problem,
     Receipt,
     WindowState,
 )
 
 DELETE_ONE = "delete_conversation"
 DELETE_ALL = "delete_all"
+NOT_DELETED = "not_deleted"
 _MINE = frozenset({"ListConversations", "LoadConversation", "ForgetConversation", "Export"})
 _STAGES = {
     "running": ExchangeStage.WAITING,
@@ -61,6 +69,10 @@ def present_history(state: WindowState, event: GuiEvent, moment: Moment) -> Step
             return Step(replace(state, dialog=_question(state, None)))
         case intents.AnswerDialog(choice=choice) if state.dialog and state.dialog.name in {DELETE_ONE, DELETE_ALL}:
             return _chosen(state, state.dialog, choice)
+        case (
+            ConversationForgotten() | CommandFailed(command="ForgetConversation") | HomeHeard() | intents.PressButton()
+        ):
+            return _deletion(state, event, moment)
         case _:
             return _heard(state, event, moment)
 
@@ -73,8 +85,6 @@ def _heard(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
             return Step(state if query != panel.query else _with(state, replace(panel, found=found)))
         case ConversationLoaded(conversation=kept):
             return Step(_open(_leave(state), kept))
-        case ConversationForgotten():
-            return Step(state, (ListConversations(query=panel.query),))
         case Exported(path=path):
             return Step(_with(state, replace(panel, exported_to=path)))
         case UnfinishedFound(conversation=kept, exchanges=exchanges):
@@ -116,7 +126,13 @@ def exchange_of(kept: KeptExchange) -> Exchange:
         problem=found,
         instead_of=kept.instead_of,
         superseded=kept.superseded,
+        place=kept.place,
     )
+
+
+def _at(exchange: Exchange, place: str) -> Exchange:
+    """As it is shown at ``place``: what runs elsewhere is not followed from there."""
+    return exchange if is_same_place(exchange.place, place) else left_behind(exchange)
 
 
 def _leave(state: WindowState) -> WindowState:
@@ -128,7 +144,8 @@ def _leave(state: WindowState) -> WindowState:
 def _open(state: WindowState, kept: KeptConversation) -> WindowState:
     """Show a kept conversation; of answers under way the window knows more than the history."""
     live = {one.id: one for one in state.elsewhere if one.conversation_id == kept.id}
-    exchanges = tuple(live.get(one.id) or exchange_of(one) for one in kept.exchanges)
+    place = state.home.view.place
+    exchanges = tuple(live.get(one.id) or _at(exchange_of(one), place) for one in kept.exchanges)
     return replace(
         state,
         conversation=Conversation(id=kept.id, title=kept.title, exchanges=exchanges),
@@ -138,42 +155,86 @@ def _open(state: WindowState, kept: KeptConversation) -> WindowState:
 
 def _resumed(state: WindowState, kept: KeptConversation, unfinished: tuple[KeptExchange, ...]) -> Step:
     """Go on reading what still ran; the newest of those conversations is shown if nothing else is."""
+    place = state.home.view.place
     commands = tuple(
         Follow(exchange_id=one.id, job_id=one.job_id, after=one.last_seq)
         for one in unfinished
-        if one.job_id is not None
+        if one.job_id is not None and is_same_place(one.place, place)
     )
-    away = tuple(exchange_of(one) for one in unfinished if one.job_id is not None)
+    away = tuple(_at(exchange_of(one), place) for one in unfinished if one.job_id is not None)
     state = replace(state, elsewhere=(*state.elsewhere, *away))
     return Step(state if state.conversation.exchanges else _open(state, kept), commands)
 
 
 def _question(state: WindowState, conversation_id: str | None) -> Dialog:
+    home = state.home.view
+    server = f"at {home.place}" if home.on_aws else "in the server on this computer"
+    both = "Delete here and at AWS" if home.on_aws else "Delete here and in the server"
     if conversation_id is None:
         return Dialog(
             name=DELETE_ALL,
             title="Delete all conversations?",
-            text="Every conversation kept on this computer is deleted for good. There is no way back.",
-            choices=((Choice.KEEP, "Keep them"), (Choice.DELETE, "Delete all")),
+            text=f"Every conversation in this list is deleted for good. {both} also deletes every prompt and answer "
+            f"that is still kept {server}, those from commands, too. There is no way back.",
+            choices=((Choice.KEEP, "Keep them"), (Choice.DELETE_EVERYWHERE, both), (Choice.DELETE, "Delete here only")),
         )
     title = next((one.title for one in state.history.found if one.id == conversation_id), "this conversation")
     return Dialog(
         name=DELETE_ONE,
         title="Delete this conversation?",
-        text=f"“{title}” is deleted for good. There is no way back.",
-        choices=((Choice.KEEP, "Keep it"), (Choice.DELETE, "Delete")),
+        text=f"“{title}” is deleted for good. Its prompts and answers are also kept {server} for up to 30 days: {both} "
+        "ends that now. There is no way back.",
+        choices=((Choice.KEEP, "Keep it"), (Choice.DELETE_EVERYWHERE, both), (Choice.DELETE, "Delete here only")),
         subject=conversation_id,
     )
 
 
 def _chosen(state: WindowState, dialog: Dialog, choice: Choice) -> Step:
     state = replace(state, dialog=None)
-    if choice is not Choice.DELETE:
+    if choice not in {Choice.DELETE, Choice.DELETE_EVERYWHERE}:
         return Step(state)
-    doomed = dialog.subject or None
+    return _delete(state, dialog.subject, everywhere=choice is Choice.DELETE_EVERYWHERE)
+
+
+def _deletion(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
+    """How it went, and what the owner presses where it did not."""
+    panel = state.history
+    match event:
+        case ConversationForgotten():
+            state = _with(without_notices(state, NOT_DELETED), replace(panel, deleting=None))
+            return Step(state, (ListConversations(query=panel.query),))
+        case CommandFailed(error=error):
+            told = problem_of(error) if panel.deleting is None else _not_deleted(error)
+            return Step(with_notice(state, told, moment.at))
+        case HomeHeard(moved=True) if panel.deleting is not None:
+            return Step(
+                with_notice(state, _not_deleted(TlfifError("The window went over to another place.")), moment.at)
+            )
+        case intents.PressButton(press=Press.DELETE_AGAIN | Press.DELETE_HERE as press) if panel.deleting is not None:
+            return _delete(state, panel.deleting, everywhere=press is Press.DELETE_AGAIN)
+        case _:
+            return Step(state)
+
+
+def _not_deleted(error: TlfifError) -> Problem:
+    return own_message(
+        NOT_DELETED,
+        "Not deleted",
+        plain(error.message),
+        advice="It is still in the list: nothing is deleted here before the server's part is gone.",
+        presses=(Press.DELETE_AGAIN, Press.DELETE_HERE),
+    )
+
+
+def _delete(state: WindowState, subject: str, *, everywhere: bool) -> Step:
+    """Delete a conversation, all of them where ``subject`` is empty. With the server's part nothing goes here before
+    that is gone: what failed can be tried again."""
+    doomed = subject or None
+    state = _with(without_notices(state, NOT_DELETED), replace(state.history, deleting=subject if everywhere else None))
     running = (*state.conversation.exchanges, *state.elsewhere)
     gone = tuple(one for one in running if doomed in {None, one.conversation_id})
-    commands = (*cancelled_all(gone), ForgetConversation(conversation_id=doomed))
+    at = state.home.view.place if everywhere else ""
+    commands = (*cancelled_all(gone), ForgetConversation(conversation_id=doomed, at=at))
     elsewhere = tuple(one for one in state.elsewhere if one not in gone)
     shown = Conversation() if doomed in {None, state.conversation.id} else state.conversation
     return Step(replace(state, conversation=shown, elsewhere=elsewhere), commands)

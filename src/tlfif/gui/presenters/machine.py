@@ -18,9 +18,9 @@ from tlfif.gui.news import (
     MachineStopped,
     PastMachinesHeard,
 )
+from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.gui.presenters.truth import is_alive
 from tlfif.gui.presenters.words import how_many, plain
 from tlfif.gui.state import IdleEntry, MachineLogLine, MachinePanel, StopButton, WindowState
 

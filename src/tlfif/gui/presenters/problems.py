@@ -12,11 +12,15 @@ class _Cause:
     title: str
     advice: str
     presses: tuple[Press, ...] = ()
+    says: str = ""
+    """Instead of the error's own sentence, which may be meant for a terminal."""
 
 
 _AGAIN = (Press.RETRY,)
 _LINK = (Press.RECONNECT,)
 _MONEY = (Press.RELEASE_BUDGET, Press.OPEN_COST)
+_SIGN_IN = (Press.SIGN_IN,)
+_START = (Press.START_MACHINE,)
 _KEPT = "What was accepted goes on without the window and is here again once it is connected."
 
 _CAUSES: dict[str, _Cause] = {
@@ -35,6 +39,37 @@ _CAUSES: dict[str, _Cause] = {
     "host_wrong": _Cause("That is not TL-FIF's server", "Close every TL-FIF window and open one again.", _LINK),
     "stream_malformed": _Cause("The server is of another version", "Close the window and open it again.", _AGAIN),
     "answer_malformed": _Cause("The server is of another version", "Close the window and open it again.", _LINK),
+    "profile_damaged": _Cause("The file that says where prompts are answered is damaged", "Then press Connect.", _LINK),
+    "profile_missing": _Cause(
+        "There is no home on AWS yet", "Choose this computer in Settings.", (Press.OPEN_SETTINGS, Press.RECONNECT)
+    ),
+    # Signing in to AWS
+    "signed_out": _Cause(
+        "You are not signed in",
+        "Press Sign in; your browser opens.",
+        _SIGN_IN,
+        says="Your home on AWS answers only you.",
+    ),
+    "token_expired": _Cause("Your sign-in has run out", "Press Sign in; your browser opens.", _SIGN_IN),
+    "keyring_failed": _Cause("This computer's keyring did not open", "Unlock it, then press Connect.", _LINK),
+    "sign_in_unreachable": _Cause(
+        "The provider that signs you in cannot be reached", "Check the network, then press Connect.", _LINK
+    ),
+    "sign_in_busy": _Cause("Another program is at the sign-in", "End it, then press Connect.", _LINK),
+    "sign_in_malformed": _Cause(
+        "The provider that signs you in is out of order", "Press Sign in to try again.", _SIGN_IN
+    ),
+    "sign_in_not_ours": _Cause(
+        "Another page answered", "Close pages that you do not know, then press Sign in.", _SIGN_IN
+    ),
+    "sign_in_ports_taken": _Cause("Other programs are in the way", "End one of them, then press Sign in.", _SIGN_IN),
+    "sign_in_refused": _Cause("The sign-in was declined", "Press Sign in to try again.", _SIGN_IN),
+    "sign_in_timeout": _Cause(
+        "Nobody signed in", "Press Sign in to try again.", _SIGN_IN, says="The browser did not come back in 5 minutes."
+    ),
+    "id_token_invalid": _Cause(
+        "The proof of who you are is not right", "Look at this computer's clock, then press Sign in.", _SIGN_IN
+    ),
     # Money
     "budget_locked": _Cause(
         "The month's budget is used up", "Raise the limit in the Cost tab, or press Release budget.", _MONEY
@@ -47,6 +82,17 @@ _CAUSES: dict[str, _Cause] = {
     "machine_broken": _Cause(
         "The machine does not start", "Press Start machine to try again.", (Press.START_MACHINE, Press.OPEN_MACHINE)
     ),
+    "no_capacity": _Cause("AWS has no GPU machine free", "Start machine asks at once.", _START),
+    "no_quota": _Cause("Your AWS account may not run a GPU machine yet", "Press Start machine when it may.", _START),
+    "account_plan": _Cause("Your AWS account is on the Free plan", "Press Start machine when that is done.", _START),
+    "account_pending": _Cause("AWS has not opened your account yet", "Press Start machine when it has.", _START),
+    "image_missing": _Cause("There is no image to start from", "Then press Start machine.", _START),
+    "aws_denied": _Cause("AWS does not permit it", "Then press Start machine.", _START),
+    "aws_busy": _Cause("AWS is too busy", "It is tried again by itself.", _START),
+    "aws_unreachable": _Cause("AWS does not answer", "It is tried again by itself.", _START),
+    "no_schedule": _Cause("The machine was ended again", "Then press Start machine.", _START),
+    "router_unreachable": _Cause("The order did not arrive", "Press Start machine again.", _START),
+    "model_in_image": _Cause("On AWS the model is part of the image", "There is nothing to fetch."),
     "machine_failed": _Cause("The machine did not start", "Read the reason, then try again.", _AGAIN),
     "model_absent": _Cause("The model is not on this computer", "Fetch it in Settings.", (Press.OPEN_SETTINGS,)),
     "model_corrupt": _Cause("The model's file is damaged", "Fetch it again in Settings.", (Press.OPEN_SETTINGS,)),
@@ -74,6 +120,20 @@ _CAUSES: dict[str, _Cause] = {
 }
 
 
+NOT_SIGNED_IN = frozenset(
+    {
+        "signed_out", "token_expired", "id_token_invalid", "keyring_failed", "sign_in_unreachable", "sign_in_busy",
+        "sign_in_malformed", "sign_in_not_ours", "sign_in_ports_taken", "sign_in_refused", "sign_in_timeout",
+    }
+)  # fmt: skip
+"""Codes by which it is the sign-in that is missing, and not the server."""
+
+
+def is_signed_out(error: TlfifError, *, on_aws: bool) -> bool:
+    """Whether the sign-in is missing. ``http_401`` is what the gateway before the API says, ``token_wrong`` the API."""
+    return error.code in NOT_SIGNED_IN or (on_aws and error.code in {"token_wrong", "http_401"})
+
+
 def problem_of(error: TlfifError) -> Problem:
     """What the owner is told of an error; the error's own sentence stands in the middle."""
     return problem(error.code, error.message)
@@ -87,4 +147,5 @@ def own_message(name: str, title: str, message: str, *, advice: str = "", presse
 def problem(code: str, message: str) -> Problem:
     """The same from its parts, as a job's end has them."""
     cause = _CAUSES.get(code, _Cause("That did not work", "", _AGAIN))
-    return Problem(code=code, title=cause.title, message=plain(message), advice=cause.advice, presses=cause.presses)
+    message = cause.says or plain(message)
+    return Problem(code=code, title=cause.title, message=message, advice=cause.advice, presses=cause.presses)

@@ -2,6 +2,7 @@
 
 from tlfif.client.cost_wire import CostShareView
 from tlfif.client.wire import JobView, MachineView, ModelView, ReceiptView
+from tlfif.gui.home_view import HERE, is_same_place
 from tlfif.gui.presenters.words import countdown, eur, how_many, megabytes, model_title, plain, seconds, usd
 from tlfif.gui.state import Receipt
 
@@ -22,7 +23,11 @@ def waiting_words(machine: MachineView) -> str:
         return f"Waiting: {how_many(ahead, 'other answer')} under way" if ahead > 0 else "Waiting for the first word"
     if state in {"draining", "stopping"}:
         return "Waiting: the machine before is ending"
-    if state in {"broken", "no_capacity", "no_quota"}:
+    if state == "no_capacity":
+        return "AWS has no GPU machine free now. It is asked again every 2 minutes; your prompt waits."
+    if state == "no_quota":
+        return f"{plain(machine['reason']) or 'Your AWS account may not run a GPU machine yet.'} Your prompt waits."
+    if state == "broken":
         return f"The machine did not start ({plain(machine['reason'])}). It is tried again; the prompt is kept."
     text = _STARTING.get(machine["phase"] or "launch", _STARTING["launch"])
     eta = machine["eta_seconds"]
@@ -83,12 +88,16 @@ def receipt_of(receipt: ReceiptView | None, *, waited: bool) -> Receipt | None:
     return Receipt(line=" · ".join(parts), latency_seconds=first, tokens_per_second=rate)
 
 
-def price_words(job: JobView) -> str:
-    """What an answer cost, and apart from it what AWS would have taken; empty where that is not known."""
+def price_words(job: JobView, *, place: str = HERE) -> str:
+    """What an answer at ``place`` cost, and apart from it what AWS would have taken; empty where that is not known."""
     cost, as_if = job["cost"], job["as_if_aws"]
+    away = not is_same_place(place, HERE)
     parts = []
-    if cost is not None:
-        parts.append(f"Cost {_share(cost)}" if cost["usd"] or as_if is None else "Cost nothing on this computer")
+    if cost is not None and (cost["usd"] or as_if is None):
+        counted = away and not cost["usd"] and not cost["final"]
+        parts.append("Its cost is not counted yet" if counted else f"Cost {_share(cost)}")
+    elif cost is not None:
+        parts.append("Cost nothing on this computer")
     if as_if is not None:
         parts.append(f"on AWS it would have cost {_share(as_if)}")
     return " · ".join(parts)

@@ -9,9 +9,10 @@ from tlfif.domain.limits import check_max_tokens, check_seed, check_temperature,
 from tlfif.gui import intents
 from tlfif.gui.commands import KeepPreferences, PullModel
 from tlfif.gui.news import AnswerFetches, BridgeFault, CommandFailed, ModelHeard, ModelsHeard
-from tlfif.gui.preferences import APPEARANCES, FONT_RANGE, PROFILES, Preferences
-from tlfif.gui.presenters.problems import own_message, problem_of
+from tlfif.gui.preferences import APPEARANCES, FONT_RANGE, Preferences
+from tlfif.gui.presenters.problems import is_signed_out, own_message, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
+from tlfif.gui.presenters.words import model_title
 from tlfif.gui.state import Press, Problem, SettingsPanel, WindowState
 
 TABS = ("chat", "cost", "machine", "images", "settings")
@@ -29,11 +30,13 @@ def present_settings(state: WindowState, event: GuiEvent, moment: Moment) -> Ste
         case intents.FetchModel(name=name):
             return Step(without_notices(state, "fetch_failed"), (PullModel(name=name),))
         case ModelsHeard(models=models):
-            return Step(replace(state, settings=replace(panel, models=models)))
+            return _catalogue(replace(state, settings=replace(panel, models=models)), moment)
         case ModelHeard(model=model) | AnswerFetches(model=model):
             return _fetched(state, panel, ModelHeard(model=model), moment)
         case CommandFailed(error=NotReachableError()):
             return Step(state)  # the truth line says so
+        case CommandFailed(error=error) if is_signed_out(error, on_aws=state.home.view.on_aws):
+            return Step(state)  # so it does here
         case CommandFailed(command=command, error=error) if command in _MINE:
             changed = replace(state, settings=replace(panel, fetching=None))
             return Step(with_notice(changed, problem_of(error), moment.at))
@@ -53,6 +56,24 @@ def _shown(state: WindowState, event: GuiEvent, moment: Moment) -> WindowState:
             return with_notice(state, own_mistake(text), moment.at)
         case _:
             return state
+
+
+def _catalogue(state: WindowState, moment: Moment) -> Step:
+    """A chosen model that this server does not have would refuse every prompt: then TL-FIF chooses again."""
+    panel = state.settings
+    chosen = panel.values.model
+    if chosen is None or ":" in chosen or not panel.models or any(one["name"] == chosen for one in panel.models):
+        return Step(state)
+    values = replace(panel.values, model=None)
+    told = own_message(
+        "model_gone",
+        f"{model_title(chosen)} is not where prompts are answered now",
+        f"From now on {panel.models[0]['title']} answers.",
+        advice="Choose another one in Settings.",
+        presses=(Press.OPEN_SETTINGS,),
+    )
+    changed = replace(state, settings=replace(panel, values=values))
+    return Step(with_notice(changed, told, moment.at), (KeepPreferences(preferences=values),))
 
 
 def own_mistake(text: str) -> Problem:
@@ -78,8 +99,6 @@ def _problems(wanted: Preferences) -> Iterator[tuple[str, str]]:
         yield "font_size", f"The size of the text is from {low} to {high} points."
     if wanted.appearance not in APPEARANCES:
         yield "appearance", f"The appearance is one of {', '.join(APPEARANCES)}."
-    if wanted.profile != PROFILES[0]:
-        yield "profile", "Only “this computer” can be chosen: no AWS account is set up for TL-FIF yet."
     checks: tuple[tuple[str, Callable[[], object]], ...] = (
         ("temperature", lambda: check_temperature(wanted.temperature, name="The temperature")),
         ("max_tokens", lambda: check_max_tokens(wanted.max_tokens, name="The longest answer")),

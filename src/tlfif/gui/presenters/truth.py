@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from tlfif.client.wire import MachineView
-from tlfif.gui.presenters.words import countdown, how_many, model_title, plain, usd_rate
+from tlfif.gui.presenters.cost_words import brief_cost, cost_words
+from tlfif.gui.presenters.machine_states import is_alive
+from tlfif.gui.presenters.problems import NOT_SIGNED_IN
+from tlfif.gui.presenters.words import countdown, how_many, model_title, plain
 from tlfif.gui.state import Link, Press, TruthKind, TruthLine, WindowState
 
-ALIVE = frozenset({"launching", "loading", "ready", "draining", "stopping"})
-"""Machine states in which a machine exists or may exist, and may cost money."""
 _PHASES = {
     "launch": "starting up",
     "engine_start": "loading the model",
@@ -28,11 +29,15 @@ BRIEF = {
     TruthKind.BUDGET_LOCKED: "Budget used up",
     TruthKind.BROKEN: "It did not start",
     TruthKind.NOT_CONNECTED: "Not connected",
+    TruthKind.SIGNED_OUT: "Not signed in",
 }
+SIGN_IN_ADVICE = "AWS answers only you, and starts nothing for anybody else. Press Sign in; your browser opens."
+LONG_REASON = 60
+"""Characters; a longer one stands below the headline."""
 CONNECTING = TruthLine(
     kind=TruthKind.CONNECTING,
-    headline="Looking for TL-FIF's server on this computer…",
-    cost="Looking costs nothing.",
+    headline="Looking for TL-FIF's server…",
+    cost="Looking starts no machine.",
     advice="You can type your prompt meanwhile.",
 )
 
@@ -51,19 +56,16 @@ def truth_of(state: WindowState, now: float) -> TruthLine:
     """What is true at ``now``."""
     view = state.machine.view
     if state.connection.link is Link.LOST:
-        return _not_connected(state)
+        cause = state.connection.problem
+        signed_out = cause is not None and cause.code in NOT_SIGNED_IN
+        return _signed_out(state) if signed_out else _not_connected(state)
     if view is None:
-        return CONNECTING
+        return _looking(state)
     line = _locked(state, view) if state.cost.budget.locked else None
     line = line or _of_machine(state, view, now)
     if state.connection.link is Link.RETRYING:
         line = replace(line, advice=f"The connection broke; trying again ({state.connection.attempt} of 3).")
     return line
-
-
-def is_alive(view: MachineView | None) -> bool:
-    """Whether a machine exists or may exist."""
-    return view is not None and view["state"] in ALIVE
 
 
 def _of_machine(state: WindowState, view: MachineView, now: float) -> TruthLine:
@@ -81,18 +83,21 @@ def _of_machine(state: WindowState, view: MachineView, now: float) -> TruthLine:
         case "broken" if not view["held"]:
             return _broken(state, view)
         case _:
-            return _held(state, view) if view["held"] else _off(state, view)
+            return _held(state, view) if view["held"] else _off(state, view, now)
 
 
-def _off(state: WindowState, view: MachineView) -> TruthLine:
+def _off(state: WindowState, view: MachineView, now: float) -> TruthLine:
     eta = view["eta_seconds"]
     ready = f" It is ready after about {countdown(max(1.0, eta))}." if eta else ""
     if view["queued"]:
+        left = _left(state, eta, now)
         return TruthLine(
             kind=TruthKind.LAUNCHING,
             headline=f"{how_many(view['queued'], 'prompt')} accepted; a machine is being asked for",
             cost=cost_words(state, running=False),
-            advice=f"Nothing to press.{ready}",
+            advice="Nothing to press.",
+            countdown_seconds=left,
+            countdown=_left_words(left),
         )
     return TruthLine(
         kind=TruthKind.OFF,
@@ -129,7 +134,7 @@ def _starting(state: WindowState, view: MachineView, now: float) -> TruthLine:
         cost=cost_words(state, running=True),
         advice=f"{kept}. Nothing to press; Stop GPU ends it at once.",
         countdown_seconds=left,
-        countdown="" if left is None else (f"about {countdown(left)} left" if left >= 1 else "any moment now"),
+        countdown=_left_words(left),
         progress=None if left is None or not whole else min(1.0, max(0.0, 1 - left / whole)),
         since=view["since"],
     )
@@ -184,38 +189,40 @@ def _stopping(state: WindowState, view: MachineView) -> TruthLine:
 
 
 def _no_capacity(state: WindowState, view: MachineView) -> TruthLine:
-    waiting = _waiting_words(view)
+    again = "" if "asked again" in view["reason"] else " It is asked again every two minutes; Start machine asks now."
     return TruthLine(
         kind=TruthKind.NO_CAPACITY,
-        headline=f"AWS has no such machine free at the moment{_reason(view)}",
+        headline=f"AWS has no GPU machine free now{_reason(view)}",
         cost=cost_words(state, running=False),
-        advice=f"{waiting} It is asked again every two minutes; Start machine asks now.",
+        advice=f"{_waiting_words(view)}{_long_reason(view)}{again}",
         presses=(Press.START_MACHINE,),
         since=view["since"],
     )
 
 
 def _no_quota(state: WindowState, view: MachineView) -> TruthLine:
+    """The reason says what is missing: the quota, the account's plan, or that AWS has not opened the account."""
+    usual = (
+        " Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, at least 4. It takes a day or two. "
+        "Press Start machine when AWS has agreed."
+    )
     return TruthLine(
         kind=TruthKind.NO_QUOTA,
         headline=f"Your AWS account may not run a GPU machine yet{_reason(view)}",
         cost=cost_words(state, running=False),
-        advice=(
-            "Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, at least 4. It takes a day or two. "
-            f"{_waiting_words(view)} Press Start machine when AWS has agreed."
-        ),
+        advice=f"{_waiting_words(view)}{_long_reason(view) or usual}",
         presses=(Press.START_MACHINE,),
         since=view["since"],
     )
 
 
 def _broken(state: WindowState, view: MachineView) -> TruthLine:
-    again = "It is tried again by itself. " if view["queued"] else ""
+    again = " It is tried again by itself." if view["queued"] else ""
     return TruthLine(
         kind=TruthKind.BROKEN,
         headline=f"The machine did not start or did not survive{_reason(view)}",
         cost=cost_words(state, running=False),
-        advice=f"{again}Press Start machine to try now; the Machine tab has the reasons.",
+        advice=f"{_long_reason(view)}{again} Press Start machine to try now; the Machine tab has the reasons.".strip(),
         presses=(Press.START_MACHINE, Press.OPEN_MACHINE),
         since=view["since"],
     )
@@ -238,13 +245,11 @@ def _locked(state: WindowState, view: MachineView) -> TruthLine | None:
 
 def _not_connected(state: WindowState) -> TruthLine:
     cause = state.connection.problem
-    view, report = state.machine.view, state.cost.report
+    report = state.cost.report
     if report is not None and report["region"] is None:
         cost = "Costs nothing on this computer; a machine without its server ends itself within 30 s."
-    elif is_alive(view):
-        cost = f"If the machine still runs: {cost_words(state, running=True)} It ends itself when it is idle."
     else:
-        cost = "No machine was running when it was last heard of."
+        cost = _unheard(state)
     return TruthLine(
         kind=TruthKind.NOT_CONNECTED,
         headline=f"Not connected: {cause.title[0].lower() + cause.title[1:]}" if cause else "Not connected",
@@ -254,40 +259,42 @@ def _not_connected(state: WindowState) -> TruthLine:
     )
 
 
-def cost_words(state: WindowState, *, running: bool) -> str:
-    """What the present state costs, in one sentence; what AWS would take is named as such."""
-    report = state.cost.report
-    if report is None:
-        return "What it costs is not known yet."
-    as_if = report["as_if_aws"]
-    if report["region"] is None:
-        if not running or as_if is None or not as_if["running_usd_per_hour"]:
-            return "Costs nothing on this computer."
-        hourly = usd_rate(as_if["running_usd_per_hour"])
-        return f"Costs nothing on this computer. On AWS this would cost {hourly} an hour."
-    if running:
-        hour = report["running_usd_per_hour"]
-        if not hour:
-            return "Costs nothing yet: AWS does not count the machine as running."
-        return f"Costs {usd_rate(hour)} an hour, by the second, 60 seconds at least."
-    kept = report["standing_usd_per_month"]
-    return f"No machine is paid for. What is kept on AWS costs {usd_rate(kept)} a month." if kept else "Costs nothing."
+def _signed_out(state: WindowState) -> TruthLine:
+    cause = state.connection.problem
+    if state.home.signing:
+        return TruthLine(
+            kind=TruthKind.SIGNED_OUT,
+            headline="Signing in: your browser waits for you",
+            cost=_unheard(state),
+            advice="Sign in there, within 5 minutes. No browser? Settings has the address to copy.",
+            presses=(Press.CANCEL_SIGN_IN, Press.OPEN_SETTINGS),
+        )
+    found = cause.title if cause is not None and cause.code != "signed_out" else "Not signed in to your home on AWS"
+    said = f"{cause.message} {cause.advice}" if cause is not None and cause.code != "signed_out" else SIGN_IN_ADVICE
+    presses = cause.presses if cause is not None else ()
+    return TruthLine(
+        kind=TruthKind.SIGNED_OUT,
+        headline=found,
+        cost=_unheard(state),
+        advice=said.strip(),
+        presses=presses if Press.SIGN_IN in presses else (*presses, Press.SIGN_IN),
+    )
 
 
-def brief_cost(state: WindowState) -> str:
-    """The same in few words."""
-    report = state.cost.report
-    if report is None:
-        return "Cost not known yet"
-    alive, as_if = is_alive(state.machine.view), report["as_if_aws"]
-    if report["region"] is None:
-        hourly = as_if["running_usd_per_hour"] if alive and as_if is not None else 0.0
-        return f"Free here; on AWS {usd_rate(hourly)} an hour" if hourly else "Costs nothing here"
-    if alive:
-        hourly = report["running_usd_per_hour"]
-        return f"Costs {usd_rate(hourly)} an hour" if hourly else "Costs nothing yet"
-    kept = report["standing_usd_per_month"]
-    return f"What is kept costs {usd_rate(kept)} a month" if kept else "Costs nothing"
+def _unheard(state: WindowState) -> str:
+    """What it costs while nobody can be asked."""
+    view = state.machine.view
+    if is_alive(view):
+        return f"If the machine still runs: {cost_words(state, running=True)} It ends itself when it is idle."
+    if view is None and state.home.view.on_aws:
+        return "This costs nothing by itself. A machine that runs on AWS ends itself when it is idle."
+    return "No machine was running when it was last heard of."
+
+
+def _looking(state: WindowState) -> TruthLine:
+    if not state.home.view.on_aws:
+        return CONNECTING
+    return replace(CONNECTING, headline=f"Asking your home on {state.home.view.place}…")
 
 
 def _left(state: WindowState, seconds: float | None, now: float) -> float | None:
@@ -295,8 +302,21 @@ def _left(state: WindowState, seconds: float | None, now: float) -> float | None
     return None if seconds is None else max(0.0, round(seconds - max(0.0, now - state.machine.heard_at), 1))
 
 
+def _left_words(left: float | None) -> str:
+    if left is None:
+        return ""
+    return f"about {countdown(left)} left" if left >= 1 else "any moment now"
+
+
 def _reason(view: MachineView) -> str:
-    return f": {plain(view['reason']).rstrip('.')}" if view["reason"] else ""
+    """A short one, for the headline."""
+    found = plain(view["reason"]).rstrip(".")
+    return f": {found}" if found and len(found) <= LONG_REASON else ""
+
+
+def _long_reason(view: MachineView) -> str:
+    found = plain(view["reason"])
+    return f" {found}" if len(found.rstrip(".")) > LONG_REASON else ""
 
 
 def _waiting_words(view: MachineView) -> str:

@@ -12,13 +12,16 @@ from tlfif.gui.presenters.connection import present_connection
 from tlfif.gui.presenters.context import with_one_answer_each
 from tlfif.gui.presenters.cost import present_cost, with_live_cost
 from tlfif.gui.presenters.history import present_history
+from tlfif.gui.presenters.home import present_home
 from tlfif.gui.presenters.machine import present_machine
+from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.settings import present_settings
 from tlfif.gui.presenters.step import GuiEvent, Moment, Presenter, Step
-from tlfif.gui.presenters.truth import CONNECTING, is_alive, with_truth
+from tlfif.gui.presenters.truth import CONNECTING, with_truth
 from tlfif.gui.state import Connection, Link, Press, SettingsPanel, WindowState
 
 PRESENTERS: tuple[Presenter, ...] = (
+    present_home,
     present_connection,
     present_machine,
     present_cost,
@@ -51,7 +54,7 @@ def present(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
         exchanges = with_one_answer_each(state.conversation.exchanges)
         state = replace(state, conversation=replace(state.conversation, exchanges=exchanges))
     state = with_truth(with_composer(with_live_cost(state, moment.now)), moment.now)
-    watch = Watch(running=_is_running(state), visible=state.visible)
+    watch = Watch(running=_is_running(state), visible=state.visible, far=state.home.view.on_aws)
     if watch != state.watch:
         state = replace(state, watch=watch)
         commands.append(watch)
@@ -69,6 +72,10 @@ def _meant(event: GuiEvent) -> GuiEvent:
             return intents.StartMachineNow()
         case intents.PressButton(press=Press.RELEASE_BUDGET):
             return intents.ReleaseBudget()
+        case intents.PressButton(press=Press.SIGN_IN):
+            return intents.SignInNow()
+        case intents.PressButton(press=Press.CANCEL_SIGN_IN):
+            return intents.CancelSignInNow()
         case _:
             return event
 

@@ -65,6 +65,11 @@ def usd_rate(value: float) -> str:
     return f"${value:,.3f}" if abs(value) < 1 else f"${value:,.2f}"
 
 
+def usd_second(hourly: float) -> str:
+    """Dollars a second, of dollars an hour."""
+    return f"${hourly / 3600:.6f}"
+
+
 def eur(value: float) -> str:
     """Euros, like :func:`usd`."""
     return f"{value:,.4f} EUR" if abs(value) < 0.1 else f"{value:,.2f} EUR"

@@ -1,20 +1,31 @@
 """How answers are written into the conversation's text: Markdown's few styles, and copies that are the original."""
 
+import re
 import tkinter
 
 from tlfif.gui import markup
-from tlfif.gui.markup import Reading
+from tlfif.gui.markup import Piece, Reading
 from tlfif.gui.theme import BODY, FIXED, SMALL, STRONG, Look
 
 ANSWER = "answer"
+SOFT = "soft-break"
+"""A line's end that the model did not write: Tk lays a line out anew as a whole, which takes long for a long one."""
+ONWARD = "soft-line"
+"""What follows one."""
+LONGEST = 1500
+"""Characters of a line before it is broken so."""
+NEAR = 200
+"""Within so many characters before that a space is looked for, to break at."""
+_AFTER_BREAK = re.compile(r"(?<=\n)")
 BULLET_GAP = f"{markup.BULLET} "
 
 
 class AnswerInk:
     """Writes between the marks a0 and a1 of an exchange. What is hidden stays in the text, so that it is copied."""
 
-    def __init__(self, text: tkinter.Text) -> None:
+    def __init__(self, text: tkinter.Text, *, longest: int = LONGEST) -> None:
         self._text = text
+        self._longest = longest
         text.bind("<<Copy>>", self._copy)
         for kind in ("STRING", "UTF8_STRING"):
             text.selection_handle(self._handed, selection="PRIMARY", type=kind)
@@ -34,6 +45,7 @@ class AnswerInk:
         for depth, name in enumerate(markup.ITEMS):
             left = px(18) + depth * px(22)
             tag(name, lmargin1=left, lmargin2=left + look.width(BULLET_GAP), spacing1=px(2))
+        tag(ONWARD, spacing1=px(2))
         tag(markup.HIDDEN, elide=True)
 
     def write(self, name: str, before: Reading, new: str) -> Reading:
@@ -41,9 +53,10 @@ class AnswerInk:
         written = markup.read(before, new)
         end = f"a1:{name}"
         if written.again:
-            self._text.delete(f"{self._text.index(end)} linestart", end)
+            self._text.delete(self._line_start(end), end)
+        column = int(self._text.index(end).partition(".")[2])
         parts: list[str | tuple[str, ...]] = []
-        for piece, styles in written.pieces:
+        for piece, styles in _broken(written.pieces, column, self._longest):
             parts += (piece, (ANSWER, *styles))
         if parts:
             self._text.insert(end, *parts)  # type: ignore[arg-type]  # text and tags in turn, as Tk takes them
@@ -54,13 +67,23 @@ class AnswerInk:
             self._text.tag_remove(markup.FENCE, f"{here} lineend", f"{here} lineend +1c")
         return written.reading
 
+    def _line_start(self, index: str) -> str:
+        """Where the line begins that the model wrote, however often it is broken."""
+        start = self._text.index(f"{self._text.index(index)} linestart")
+        while SOFT in self._text.tag_names(f"{start} -1c"):
+            start = self._text.index(f"{start} -1c linestart")
+        return start
+
     def original(self, start: str, end: str) -> str:
-        """What was written between two places, with the model's own signs."""
+        """What was written between two places, with the model's own signs and without breaks that are not its own."""
+        soft = SOFT in self._tags(start)
         sign: str | None = next((markup.BULLETS[one] for one in self._tags(start) if one in markup.BULLETS), None)
         found: list[str] = []
         for kind, value, _ in self._text.dump(start, end, text=True, tag=True):
             if kind == "text":
-                found.append(sign or value)
+                found.append("" if soft else sign or value)
+            elif value == SOFT:
+                soft = kind == "tagon"
             elif value in markup.BULLETS:
                 sign = markup.BULLETS[value] if kind == "tagon" else None
         return "".join(found)
@@ -82,3 +105,27 @@ class AnswerInk:
     def _handed(self, offset: str, length: str) -> str:
         """The selection as another program asks for it, part by part."""
         return self._selected()[int(offset) : int(offset) + int(length)]
+
+
+def _broken(pieces: list[Piece], column: int, longest: int) -> list[Piece]:
+    """The pieces, with a soft break wherever a line gets longer than that; ``column`` is where they begin."""
+    found: list[Piece] = []
+    onward: tuple[str, ...] = ()
+    for text, styles in pieces:
+        for line in _AFTER_BREAK.split(text):
+            rest = line
+            while column + len(rest.rstrip("\n")) > longest:
+                at = _place(rest, longest - column)
+                found += [(rest[:at], (*styles, *onward)), ("\n", (*styles, SOFT))]
+                rest, column, onward = rest[at:], 0, (ONWARD,)
+            found.append((rest, (*styles, *onward)))
+            ended = rest.endswith("\n")
+            column, onward = (0, ()) if ended else (column + len(rest), onward)
+    return [(text, styles) for text, styles in found if text]
+
+
+def _place(text: str, room: int) -> int:
+    """Where to break: behind a space near the end of the room, or where the room ends."""
+    room = max(0, room)
+    space = text.rfind(" ", max(0, room - NEAR), room)
+    return space + 1 if space >= 0 else room

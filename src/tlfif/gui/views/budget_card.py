@@ -19,6 +19,7 @@ class BudgetCard(Card):
         super().__init__(parent, context, "Budget")
         self._rehearsal = tkinter.BooleanVar(self, value=False)
         self._shown: BudgetPanel | None = None
+        self._real_money = False
         self.left = WrappingLabel(self.body, style="Panel.TLabel")
         self.bar = ttk.Progressbar(self.body, maximum=1000, bootstyle="primary")
         self.sentence = WrappingLabel(self.body, style="Muted.Panel.TLabel")
@@ -70,10 +71,12 @@ class BudgetCard(Card):
         if self._shown is None or not self._shown.locked:
             self.release.grid_remove()
 
-    def show(self, budget: BudgetPanel) -> None:
-        """Draw it."""
-        if budget == self._shown:
+    def show(self, budget: BudgetPanel, *, real_money: bool = False) -> None:
+        """Draw it. ``real_money``: machines run on AWS, so there is nothing to rehearse."""
+        if budget == self._shown and real_money is self._real_money:
             return
+        self._real_money = real_money
+        (self.rehearse.grid_remove if real_money and not budget.rehearsal else self.rehearse.grid)()
         if self._shown is None or budget.rehearsal != self._shown.rehearsal:
             self._rehearsal.set(budget.rehearsal)
         self._shown = budget

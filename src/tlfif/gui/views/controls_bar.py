@@ -10,7 +10,7 @@ from tlfif.gui.theme import SMALL
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
 from tlfif.gui.views.room import is_compact
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.wrapping import MARGIN, WrappingLabel
 
 
 class IdleField(ttk.Frame):
@@ -45,6 +45,12 @@ class IdleField(ttk.Frame):
         self.note.configure(font=SMALL)
         if self._shown is not None:
             self._say(self._shown)
+
+    @property
+    def room(self) -> int:
+        """Height in pixels with the two lines below the field, which come once the range is known."""
+        below = 0 if is_compact(self._context.look) else 2 * self._context.look.line(SMALL) + MARGIN
+        return self.entry.winfo_reqheight() + below
 
     def render(self, entry: IdleEntry) -> None:
         """Show it; what is being typed is left alone."""
@@ -98,6 +104,8 @@ class ControlsBar(ttk.Frame):
         for cell in self._cells:
             cell.configure(font=SMALL)
         self.idle.restyle()
+        # Kept from the beginning: what is heard later must not push the prompt's box up under somebody's fingers.
+        self.rowconfigure(0, minsize=max(self.idle.room, 2 * self._context.look.line(SMALL) + MARGIN))
         if self._cost is not None:
             self._money(self._cost)
 
@@ -117,10 +125,10 @@ class ControlsBar(ttk.Frame):
 
 
 def long_texts(cost: CostPanel) -> tuple[str, str, str]:
-    """The running estimate; what AWS would have cost, or what it billed; what is left of the budget."""
+    """The running estimate; what AWS would have cost, or what is kept there costs; what is left of the budget."""
     return (
         cost.real.text if cost.real is not None else "Running estimate: not read yet",
-        cost.as_if.text if cost.as_if is not None else cost.billed_text,
+        cost.as_if.text if cost.as_if is not None else cost.standing_text,
         cost.budget.left_text or "Budget: not read yet",
     )
 
@@ -130,6 +138,6 @@ def short_texts(cost: CostPanel) -> tuple[str, str, str]:
     left = cost.budget.left_eur
     return (
         f"Estimate ${cost.real.usd:,.4f}" if cost.real is not None else "Estimate …",
-        f"On AWS ${cost.as_if.usd:,.4f}" if cost.as_if is not None else "Billed: see Cost",
+        f"On AWS ${cost.as_if.usd:,.4f}" if cost.as_if is not None else "Kept: see Cost" if cost.standing_text else "",
         f"{left:,.2f} EUR left" if left is not None else "No limit",
     )

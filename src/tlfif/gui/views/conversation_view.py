@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import ttkbootstrap as ttk
 
+from tlfif.gui.home_view import HomeView
 from tlfif.gui.markup import Reading
 from tlfif.gui.state import Exchange, WindowState
 from tlfif.gui.theme import SMALL, STRONG
@@ -21,6 +22,8 @@ from tlfif.gui.views.wrapping import WrappingLabel
 
 BATCH = 10
 """Exchanges drawn before the window is given time for other things."""
+BATCH_CHARACTERS = 4000
+"""Of answers. One exchange of a hundred marked-up lines takes 20 to 40 ms."""
 KEPT = 60
 """Exchanges that stand in the text at first, and that stay where more have come."""
 DROP_AT = KEPT + BATCH
@@ -30,8 +33,9 @@ HERE = "here"
 WELCOME = "Ask something"
 WELCOME_TEXT = (
     "Type a prompt below and press Send. If no machine runs, one starts for it and ends itself again when nothing is "
-    "asked for a while. Nothing you type leaves this computer."
+    "asked for a while. {where}"
 )
+WHERE_HERE = "Nothing you type leaves this computer."
 
 
 @dataclass(slots=True)
@@ -66,7 +70,9 @@ class ConversationView(ttk.Frame):
         self.actions = AnswerActions(self.text, context, lambda: self._exchanges)
         self._welcome = ttk.Frame(self, style="Panel.TFrame")
         self._welcome_title = ttk.Label(self._welcome, text=WELCOME, style="Panel.TLabel", anchor="center")
-        self._welcome_text = WrappingLabel(self._welcome, style="Muted.Panel.TLabel", text=WELCOME_TEXT)
+        self._welcome_text = WrappingLabel(
+            self._welcome, style="Muted.Panel.TLabel", text=WELCOME_TEXT.format(where=WHERE_HERE)
+        )
         self._jump = ttk.Button(self, text="↓ Newest words", bootstyle="primary", command=self.follow)
         self.rowconfigure(0, weight=1)
         self.columnconfigure(0, weight=1)
@@ -110,6 +116,8 @@ class ConversationView(ttk.Frame):
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
+        if old is None or old.home is not new.home:
+            self._welcome_text.show(WELCOME_TEXT.format(where=where_words(new.home.view)))
         if old is not None and old.conversation is new.conversation:
             return
         conversation = new.conversation
@@ -151,15 +159,17 @@ class ConversationView(ttk.Frame):
             wanted = self._exchanges[self._first :]
         self._welcome_shown(not self._exchanges)
         last = len(self._exchanges) - 1
-        room = BATCH
+        room = BATCH_CHARACTERS
+        drawn = 0
         self.text.configure(state="normal")
         for number, exchange in enumerate(wanted, start=self._first):
             shown = self._drawn.get(exchange.id)
             if shown is None:
-                if not room:
+                if drawn == BATCH or room <= 0:
                     self._later = self.after(1, self._draw)
                     break
-                room -= 1
+                drawn += 1
+                room -= exchange.answer.count
                 self._add(exchange, newest=number == last)
             elif shown.exchange is not exchange or shown.newest != (number == last):
                 self._change(shown, exchange, newest=number == last)
@@ -182,7 +192,7 @@ class ConversationView(ttk.Frame):
     def _bring_earlier(self) -> None:
         """Put those before the first into the text, above what is being read."""
         text, top = self.text, next(iter(self._drawn))
-        earlier = self._exchanges[max(0, self._first - BATCH) : self._first]
+        earlier = _some_before(self._exchanges[: self._first])
         text.configure(state="normal")
         text.mark_gravity(f"h0:{top}", "right")
         text.insert("1.0", "\n")
@@ -289,6 +299,22 @@ class ConversationView(ttk.Frame):
             if self._first and self.is_drawn and self.text.yview()[0] == 0:
                 self._bring_earlier()
             self._jump.place(relx=0.5, rely=1.0, y=-self._context.look.px(10), anchor="s")
+
+
+def where_words(view: HomeView) -> str:
+    """Where what is typed goes."""
+    if not view.on_aws:
+        return WHERE_HERE
+    return f"What you type goes to your own home on {view.place}, and the machine costs money while it runs."
+
+
+def _some_before(exchanges: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
+    """The last ones, as many as are drawn in one step; one at least."""
+    room, first = BATCH_CHARACTERS, len(exchanges)
+    while first > 0 and len(exchanges) - first < BATCH and room > 0:
+        first -= 1
+        room -= exchanges[first].answer.count
+    return exchanges[first:]
 
 
 def _closed(pieces: list[Piece]) -> list[Piece]:

@@ -5,7 +5,7 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.presenters.words import eur
+from tlfif.gui.presenters.words import eur, usd_rate
 from tlfif.gui.state import CostPanel, Meter, WindowState
 from tlfif.gui.theme import SMALL, TITLE
 from tlfif.gui.views.budget_card import BudgetCard
@@ -15,6 +15,9 @@ from tlfif.gui.views.month_plot import MonthPlot
 from tlfif.gui.views.receipts_table import ReceiptsTable
 from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.wrapping import WrappingLabel
+
+AS_IF = "On AWS this would have cost"
+KEPT = "What is kept on AWS, by the month"
 
 
 class _Figure(Card):
@@ -34,6 +37,11 @@ class _Figure(Card):
         if hasattr(self, "note"):
             self.value.configure(font=TITLE)
             self.note.configure(font=SMALL)
+
+    def say(self, value: str, note: str) -> None:
+        """A figure that does not run."""
+        self.value.configure(text=value, style="Panel.TLabel")
+        self.note.show(note)
 
     def show(self, meter: Meter | None, *, stale: bool, nothing: str, aside: str) -> None:
         """Draw it."""
@@ -60,7 +68,7 @@ class CostTab(ttk.Frame):
         self._page.pack(fill="both", expand=True)
         body = self._page.body
         self.real = _Figure(body, context, "Running estimate")
-        self.as_if = _Figure(body, context, "On AWS this would have cost")
+        self.as_if = _Figure(body, context, AS_IF)
         self.budget = BudgetCard(body, context)
         self._month = Card(body, context, "This month")
         self.plot = MonthPlot(self._month.body, context)
@@ -103,14 +111,15 @@ class CostTab(ttk.Frame):
         if new.tab != "cost" or (old is not None and old.cost is new.cost and old.tab == new.tab):
             return
         cost = new.cost
+        report = cost.report
+        real_money = report is not None and report["as_if_aws"] is None
         self.real.show(cost.real, stale=cost.stale, nothing="not read yet", aside=cost.billed_text)
-        self.as_if.show(
-            cost.as_if,
-            stale=cost.stale,
-            nothing="does not apply",
-            aside="" if cost.as_if else "The machines run there.",
-        )
-        self.budget.show(cost.budget)
+        self.as_if.title.show(KEPT if real_money else AS_IF)
+        if report is not None and real_money:
+            self.as_if.say(usd_rate(report["standing_usd_per_month"]), cost.standing_text)
+        else:
+            self.as_if.show(cost.as_if, stale=cost.stale, nothing="not read yet", aside="")
+        self.budget.show(cost.budget, real_money=real_money)
         self.receipts.show(cost.receipts)
         self._words(cost)
         if cost.report is not self._report:

@@ -10,7 +10,7 @@ from tlfif.gui.theme import HEADING
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.wrapping import WrappingLabel
 
-_HARSH = frozenset({Choice.DELETE})
+_HARSH = frozenset({Choice.DELETE, Choice.DELETE_EVERYWHERE})
 
 
 class DialogView:

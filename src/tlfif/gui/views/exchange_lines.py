@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from tlfif.gui.home_view import HERE, is_same_place
 from tlfif.gui.state import LABELS, Exchange, ExchangeStage, Press
 
 Piece = tuple[str, tuple[str, ...]]
@@ -14,11 +15,12 @@ NAMES = {CANCEL: "Cancel", RETRY: "Try again", REGENERATE: "Another answer", COP
 
 
 def head_of(exchange: Exchange) -> list[Piece]:
-    """The prompt, and whose answer follows."""
+    """The prompt, when it was asked, and where if that is not this computer."""
     asked = datetime.fromtimestamp(exchange.asked_at)
     when = f"{asked:%H:%M}" if asked.date() == datetime.now().date() else f"{asked:%d %b %Y, %H:%M}"
+    where = "" if is_same_place(exchange.place, HERE) else f"  ·  {exchange.place}"
     return [
-        (f"You  ·  {when}\n", ("who", "prompt", "first")),
+        (f"You  ·  {when}{where}\n", ("who", "prompt", "first")),
         (exchange.prompt.rstrip("\n") + "\n", ("said", "prompt")),
         ("\n", ("pad", "prompt")),
     ]

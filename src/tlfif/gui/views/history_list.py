@@ -8,6 +8,7 @@ import ttkbootstrap as ttk
 
 from tlfif.client.history import ConversationSummary
 from tlfif.gui import intents
+from tlfif.gui.home_view import HomeView
 from tlfif.gui.presenters.words import how_many
 from tlfif.gui.state import WindowState
 from tlfif.gui.theme import SMALL
@@ -19,7 +20,7 @@ from tlfif.gui.views.wrapping import WrappingLabel
 
 
 class HistoryList(ttk.Frame):
-    """Kept on this computer only. A click or Return opens one, Delete asks whether to delete it."""
+    """Kept on this computer. A click or Return opens one, Delete asks whether to delete it."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext, *, leave: Callable[[], None] = lambda: None) -> None:
         super().__init__(parent)
@@ -98,7 +99,7 @@ class HistoryList(ttk.Frame):
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
-        if old is None or old.history is not new.history:
+        if old is None or old.history is not new.history or old.home is not new.home:
             history = new.history
             if history.found != self._shown:
                 self._fill(history.found)
@@ -109,7 +110,7 @@ class HistoryList(ttk.Frame):
                 self.note.show(f"Written to {history.exported_to}", "Good.Ground.TLabel")
             else:
                 nothing = history.query.strip() and not history.found
-                usual = "" if is_scarce(self._context.look) else "Kept on this computer only."
+                usual = "" if is_scarce(self._context.look) else usual_words(new.home.view)
                 self.note.show("Nothing found." if nothing else usual, "Muted.Ground.TLabel")
         if new.conversation.id != self._current:
             self._current = new.conversation.id
@@ -202,6 +203,11 @@ class HistoryList(ttk.Frame):
         self.search.delete(0, "end")
         self._searched(event)
         return "break"
+
+
+def usual_words(view: HomeView) -> str:
+    """Where they are kept."""
+    return "Kept on this computer; by AWS for 30 days." if view.on_aws else "Kept on this computer only."
 
 
 def _second_line(one: ConversationSummary) -> str:

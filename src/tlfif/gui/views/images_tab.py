@@ -14,8 +14,14 @@ TEXT = (
     "An image is what a machine starts from: the system, the engine and the model, tested together as one.",
     "This tab is empty for now. It will list the images with their versions and tests, show which one is in use, and "
     "let you approve a new one or go back to the one before.",
+)
+HERE = (
     "Until then each start uses the version of TL-FIF that is installed on this computer. That costs nothing and "
-    "there is nothing to press here.",
+    "there is nothing to press here."
+)
+ON_AWS = (
+    "Until then each start uses the image that is promoted; ./tlfif image list shows it in a terminal. What an image "
+    "costs is part of what is kept on AWS (Cost). There is nothing to press here."
 )
 
 
@@ -29,7 +35,7 @@ class ImagesTab(ttk.Frame):
         self._page.pack(fill="both", expand=True)
         self._card = Card(self._page.body, context, "Images are not here yet")
         self._card.pack(fill="x")
-        self._labels = [WrappingLabel(self._card.body, style="Panel.TLabel", text=text) for text in TEXT]
+        self._labels = [WrappingLabel(self._card.body, style="Panel.TLabel", text=text) for text in (*TEXT, HERE)]
         self.in_use = WrappingLabel(self._card.body, style="Muted.Panel.TLabel")
         for row, label in enumerate((*self._labels, self.in_use)):
             label.grid(row=row, column=0, sticky="ew")
@@ -46,8 +52,9 @@ class ImagesTab(ttk.Frame):
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
-        if old is not None and old.machine is new.machine:
+        if old is not None and old.machine is new.machine and old.home is new.home:
             return
+        self._labels[-1].show(ON_AWS if new.home.view.on_aws else HERE)
         view = new.machine.view
         self.in_use.show(
             f"In use now: {view['image']}" if view is not None and view["image"] else "No machine runs now."

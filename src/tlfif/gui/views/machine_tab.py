@@ -7,6 +7,7 @@ import ttkbootstrap as ttk
 
 from tlfif.client.wire import MachineView
 from tlfif.gui import intents
+from tlfif.gui.home_view import HERE
 from tlfif.gui.presenters.words import model_title, plain
 from tlfif.gui.state import MachinePanel, WindowState
 from tlfif.gui.views.cards import Card
@@ -113,7 +114,7 @@ def facts_of(view: MachineView | None) -> list[tuple[str, str]]:
         rows.append(("Image", view["image"]))
     rows.append(("Prompts", f"{view['running']} being answered, {view['queued']} waiting"))
     pids = [f"{name} {pid}" for name, pid in view["pids"].items() if pid is not None]
-    if pids:
+    if pids and view["place"] == HERE:  # elsewhere they are the function's own, which tell nobody anything
         rows.append(("Processes", ", ".join(pids)))
     return rows
 

@@ -46,7 +46,7 @@ class ModelCard(Card):
             self.bar.grid_configure(pady=(px(8), 0))
             self.note.grid_configure(pady=(px(6), 0))
 
-    def show(self, panel: SettingsPanel) -> None:
+    def show(self, panel: SettingsPanel, *, on_aws: bool = False) -> None:
         """Draw it."""
         self._models = panel.models
         self.box.configure(values=[AUTOMATIC, *(one["title"] for one in panel.models)])
@@ -61,7 +61,7 @@ class ModelCard(Card):
             self.bar.configure(value=round(1000 * fetching["received_bytes"] / fetching["size_bytes"]))
         else:
             self.bar.grid_remove()
-        self.note.show(note_of(fetching or shown))
+        self.note.show(note_of(fetching or shown, on_aws=on_aws))
 
     def _chosen(self, _event: object) -> None:
         title = self.box.get()
@@ -74,7 +74,7 @@ class ModelCard(Card):
             self._context.press(intents.FetchModel(name))
 
 
-def note_of(model: ModelView | None) -> str:
+def note_of(model: ModelView | None, *, on_aws: bool = False) -> str:
     """What is known of a model and of its file."""
     if model is None:
         return "The list of models has not come yet."
@@ -84,6 +84,6 @@ def note_of(model: ModelView | None) -> str:
         whole = f" of {megabytes(model['size_bytes'])}" if model["size_bytes"] else ""
         return f"{about} Fetching: {megabytes(model['received_bytes'])}{whole} are here."
     if model["state"] == "ready":
-        return f"{about} It is on this computer."
+        return f"{about} It is part of the machine's image." if on_aws else f"{about} It is on this computer."
     problem = f" {model['problem']}" if model["problem"] else ""
     return f"{about} It is not on this computer.{problem}"

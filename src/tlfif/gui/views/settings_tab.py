@@ -7,11 +7,13 @@ from typing import Any
 import ttkbootstrap as ttk
 
 from tlfif.gui import intents
+from tlfif.gui.home_view import kept_at
 from tlfif.gui.preferences import Preferences
 from tlfif.gui.state import SettingsPanel, WindowState
 from tlfif.gui.theme import SIZES
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.home_card import HomeCard
 from tlfif.gui.views.model_card import ModelCard
 from tlfif.gui.views.room import is_compact
 from tlfif.gui.views.scrolling import ScrolledPage
@@ -19,12 +21,12 @@ from tlfif.gui.views.texts import dress
 from tlfif.gui.views.wrapping import WrappingLabel
 
 _LOOKS = {"system": "As the system has it", "light": "Light", "dark": "Dark"}
-_PROFILES = {"this computer": "This computer", "aws": "AWS"}
 _NUMBERS: dict[str, tuple[str, str, type, str]] = {
     "temperature": ("Temperature", "0 is always the likeliest word, 2 is wild", float, "a number such as 0.7"),
     "max_tokens": ("Longest answer", "tokens; a token is about three quarters of a word", int, "a whole number"),
     "seed": ("Seed", "empty: another answer each time", int, "a whole number, or nothing"),
 }
+PAST = "They are kept on this computer.{also} Export one first if you may want it again."
 NEXT_START = "Letters have the new size now. Boxes, arrows and scroll bars follow at the next start."
 
 
@@ -41,9 +43,8 @@ class SettingsTab(ttk.Frame):
         self._bad: dict[str, WrappingLabel] = {}
         self._typed: dict[str, str] = {}
         self._notes: dict[str, WrappingLabel] = {}
-        self._profile = tkinter.StringVar(self)
         self._looks = tkinter.StringVar(self)
-        self._where = self._choices(body, "Where it runs", "profile", _PROFILES, self._profile)
+        self.home = HomeCard(body, context)
         self._appearance = self._choices(body, "Appearance", "appearance", _LOOKS, self._looks)
         self._size_card()
         self.model = ModelCard(body, context, lambda model: self._change(model=model))
@@ -51,7 +52,7 @@ class SettingsTab(ttk.Frame):
         self.entries = {name: self._number(row, name) for row, name in enumerate(_NUMBERS)}
         self._system_card(body)
         self._past_card(body)
-        self._cards = (self._where, self._appearance, self.model, self._answers, self._system, self._past)
+        self._cards = (self.home, self._appearance, self.model, self._answers, self._system, self._past)
         body.columnconfigure((0, 1), weight=1, uniform="half")
         for card, row, column, span in zip(
             self._cards, (0, 0, 1, 2, 3, 4), (0, 1, 0, 0, 0, 0), (1, 1, 2, 2, 2, 2), strict=True
@@ -68,7 +69,7 @@ class SettingsTab(ttk.Frame):
         for card in self._cards:
             card.restyle()
             card.grid_configure(pady=(0, px(10)))
-        self._where.grid_configure(padx=(0, px(5)))
+        self.home.grid_configure(padx=(0, px(5)))
         self._appearance.grid_configure(padx=(px(5), 0))
         for entry in self.entries.values():
             entry.configure(font="TlfifBody")
@@ -88,13 +89,14 @@ class SettingsTab(ttk.Frame):
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
-        if old is not None and old.settings is new.settings:
-            return
-        self._show(new.settings)
+        if old is None or old.home is not new.home:
+            self.home.show(new.home)
+            self.past_note.show(PAST.format(also=kept_at(new.home.view)))
+        if old is None or old.settings is not new.settings or old.home is not new.home:
+            self._show(new.settings, on_aws=new.home.view.on_aws)
 
-    def _show(self, panel: SettingsPanel) -> None:
+    def _show(self, panel: SettingsPanel, *, on_aws: bool) -> None:
         values = self._values = panel.values
-        self._profile.set(values.profile)
         self._looks.set(values.appearance)
         percent = next((name for name, points in SIZES.items() if points == values.font_size), None)
         self.size_box.set(percent or f"{values.font_size / 11 * 100:.0f} %")
@@ -116,7 +118,7 @@ class SettingsTab(ttk.Frame):
         if self.focus_get() is not self.system and self.system.get("1.0", "end-1c") != values.system:
             self.system.delete("1.0", "end")
             self.system.insert("1.0", values.system)
-        self.model.show(panel)
+        self.model.show(panel, on_aws=on_aws)
 
     def _change(self, **changed: Any) -> None:
         self._context.press(intents.ChangeSettings(replace(self._values, **changed)))
@@ -189,8 +191,8 @@ class SettingsTab(ttk.Frame):
 
     def _past_card(self, body: tkinter.Misc) -> None:
         self._past = Card(body, self._context, "Past conversations")
-        note = "They are kept on this computer only. Export one first if you may want it again."
-        WrappingLabel(self._past.body, style="Muted.Panel.TLabel", text=note).grid(row=0, column=0, sticky="ew")
+        self.past_note = WrappingLabel(self._past.body, style="Muted.Panel.TLabel")
+        self.past_note.grid(row=0, column=0, sticky="ew")
         self.delete_all = ttk.Button(
             self._past.body,
             text="Delete all…",

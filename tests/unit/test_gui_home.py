@@ -1,0 +1,331 @@
+"""Where prompts are answered, and signing in: what is pressed, what is done, and what then stands there."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.fakes.gui import Desk, accepted, cost_view, event, job_view, model_view, receipt_view, share
+from tests.unit.test_gui_history_panel import conversation, kept
+from tlfif.client.errors import AccessDeniedError, ConnectionLostError, NotReachableError
+from tlfif.client.profile import AWS, COMPUTER
+from tlfif.domain.errors import NotFoundError
+from tlfif.domain.events import EventKind
+from tlfif.gui import commands, intents, news
+from tlfif.gui.home_view import HomeView
+from tlfif.gui.presenters.home import NO_HOME, button_words, state_words
+from tlfif.gui.state import Choice, ExchangeStage, Link, Press, TruthKind
+from tlfif.gui.views.exchange_lines import head_of
+
+PLACE = "AWS eu-central-1"
+HERE = HomeView(aws_place=PLACE)
+THERE = HomeView(active=AWS, aws_place=PLACE, who="ada@example.com")
+SIGNED_OUT = AccessDeniedError("You are not signed in. Sign in: ./tlfif login", code="signed_out")
+
+
+def on_aws(desk: Desk, **changes: Any) -> None:
+    """The window talks to AWS, where the machine is off."""
+    desk.say(news.HomeHeard(home=THERE, moved=True))
+    desk.hear("off", place=PLACE, cost=cost_view(here=False), **changes)
+
+
+# Going over
+
+
+def test_the_choice_is_carried_out_and_the_window_begins_anew() -> None:
+    desk = Desk()
+    desk.say(news.HomeHeard(home=HERE))
+    desk.hear("ready", cost=cost_view())
+    desk.core.press(intents.ChooseHome(AWS))
+    assert desk.bridge.last(commands.UseHome).name == AWS
+    assert desk.core.state.home.moving == AWS
+    assert not desk.core.state.composer.can_send
+    desk.core.press(intents.Send("Hello"))
+    assert not desk.bridge.all(commands.Ask), "nobody knows yet who would answer"
+    desk.core.press(intents.ChooseHome(COMPUTER))
+    assert len(desk.bridge.all(commands.UseHome)) == 1, "one at a time"
+    desk.say(news.HomeHeard(home=THERE, moved=True))
+    state = desk.core.state
+    assert (state.home.view, state.home.moving) == (THERE, "")
+    assert (state.machine.view, state.cost.report, state.settings.models) == (None, None, ())
+    assert state.connection.link is Link.CONNECTING
+    assert PLACE in state.truth.headline
+    assert state.composer.can_send
+    assert desk.bridge.last(commands.Watch).far
+    desk.core.press(intents.Send("Hello"))
+    assert desk.bridge.last(commands.Ask).place == PLACE
+
+
+def test_without_a_home_on_aws_it_says_what_to_do_and_what_that_costs() -> None:
+    desk = Desk()
+    desk.say(news.HomeHeard(home=HomeView(price="It would cost $2.53 a month.")))
+    desk.core.press(intents.ChooseHome(AWS))
+    assert not desk.bridge.all(commands.UseHome)
+    assert desk.core.state.home.problem == f"{NO_HOME} It would cost $2.53 a month."
+    assert "./tlfif deploy" in NO_HOME
+
+
+def test_a_choice_that_the_environment_overrules_or_that_fails_is_named() -> None:
+    desk = Desk()
+    desk.say(news.HomeHeard(home=replace(HERE, fixed="TLFIF_PROFILE is set.")))
+    desk.core.press(intents.ChooseHome(AWS))
+    assert desk.core.state.home.problem == "TLFIF_PROFILE is set."
+    desk.say(news.HomeHeard(home=HERE))
+    desk.core.press(intents.ChooseHome(AWS))
+    desk.say(news.CommandFailed(command="UseHome", error=NotFoundError("There is none.", code="profile_missing")))
+    assert (desk.core.state.home.moving, desk.core.state.home.problem) == ("", "There is none.")
+    assert desk.core.state.connection.link is not Link.LOST
+
+
+def test_answers_under_way_stay_marked_with_their_place_and_go_on_when_the_window_is_back() -> None:
+    desk = Desk()
+    desk.say(news.HomeHeard(home=HERE))
+    desk.hear("ready")
+    desk.core.press(intents.Send("Hello"))
+    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    desk.say(news.AnswerDelta(exchange_id=desk.last.id, text="Half", seq=4))
+    on_aws(desk)
+    one = desk.last
+    assert (one.stage, one.resumable, str(one.answer)) == (ExchangeStage.FAILED, True, "Half")
+    assert one.problem is not None
+    assert one.problem.title == "This prompt is at this computer"
+    assert not desk.bridge.all(commands.Follow), "that server knows nothing of it"
+    desk.say(news.HomeHeard(home=HERE, moved=True))
+    desk.hear("ready")
+    follow = desk.bridge.last(commands.Follow)
+    assert (follow.exchange_id, follow.job_id, follow.after) == (one.id, "job_1", 4)
+    assert desk.last.stage is ExchangeStage.WAITING
+
+
+def test_trying_again_asks_anew_where_prompts_are_answered_now() -> None:
+    desk = Desk()
+    desk.hear("ready")
+    desk.core.press(intents.Send("Hello"))
+    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    on_aws(desk)
+    desk.core.press(intents.RetryAnswer(desk.last.id))
+    assert desk.bridge.last(commands.Ask).place == PLACE
+    assert desk.last.place == PLACE
+    assert not desk.last.resumable
+    assert PLACE in head_of(desk.last)[0][0]
+
+
+def test_what_still_ran_elsewhere_when_the_window_was_closed_is_not_asked_for_here() -> None:
+    desk = Desk()
+    running = kept("x2", status="running", place=PLACE)
+    desk.say(news.UnfinishedFound(conversation=conversation(kept(), running), exchanges=(running,)))
+    assert not desk.bridge.all(commands.Follow)
+    assert (desk.last.stage, desk.last.place) == (ExchangeStage.FAILED, PLACE)
+    on_aws(desk)
+    assert desk.bridge.last(commands.Follow).job_id == "job_x2"
+
+
+def test_a_model_that_the_other_server_does_not_have_is_not_asked_for() -> None:
+    desk = Desk()
+    desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, model="tinyllama")))
+    desk.say(news.ModelsHeard(models=(model_view("smollm2"),)))
+    assert desk.core.state.settings.values.model is None
+    assert desk.bridge.last(commands.KeepPreferences).preferences.model is None
+    assert desk.core.state.notices[0].problem.code == "model_gone"
+
+
+# Money
+
+
+def test_on_aws_nothing_is_called_free_and_the_figures_stand_apart() -> None:
+    desk = Desk()
+    desk.say(news.HomeHeard(home=THERE, moved=True))
+    desk.hear("ready", place=PLACE, cost=cost_view(here=False, hourly=0.72))
+    state = desk.core.state
+    assert state.truth.cost == "Costs $0.720 an hour, $0.000200 a second, 60 seconds at least."
+    assert state.cost.real is not None
+    assert state.cost.real.per_hour_text == "$0.720 an hour now, $0.000200 a second"
+    assert "EUR ($23.88) of 20.00 EUR left this month" in state.cost.budget.left_text
+    assert state.cost.standing_text.startswith("Kept on AWS: $0.380 a month (0.30 EUR)")
+    assert state.cost.as_if is None
+    shown = " ".join((state.truth.cost, state.cost.real.text, state.cost.billed_text, state.cost.standing_text))
+    assert "this computer" not in shown
+    assert "nothing" not in shown
+
+
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [
+        (share(usd=0.0123, eur=0.01), "Cost $0.0123 (0.0100 EUR)"),
+        (share(usd=0.0, eur=0.0, final=False), "Its cost is not counted yet"),
+    ],
+)
+def test_a_receipt_of_aws_has_the_real_cost(cost: Any, said: str) -> None:
+    desk = Desk()
+    on_aws(desk)
+    desk.core.press(intents.Send("Hello"))
+    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(4, EventKind.SUCCEEDED, receipt=receipt_view())))
+    desk.say(news.AnswerPriced(exchange_id=desk.last.id, job=job_view(cost=cost)))
+    assert desk.last.receipt is not None
+    assert desk.last.receipt.cost == said
+
+
+def test_a_cost_that_comes_twice_keeps_what_the_window_saw_of_the_start() -> None:
+    desk = Desk()
+    desk.core.press(intents.Send("Hello"))
+    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(4, EventKind.SUCCEEDED, receipt=receipt_view())))
+    for _ in range(2):
+        desk.say(news.AnswerPriced(exchange_id=desk.last.id, job=job_view(cost=share())))
+        assert desk.last.receipt is not None
+        assert "machine started for this, 2.0 s" in desk.last.receipt.line
+        assert desk.last.machine_before is None
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "kind"),
+    [
+        ("no_capacity", "AWS has no GPU machine free: g4dn.xlarge in eu-central-1a. Your prompts wait, and it is asked "
+         "again every two minutes; Start machine asks at once.", TruthKind.NO_CAPACITY),
+        ("no_quota", "Your AWS account is on the Free plan, which cannot start a GPU machine. Press “Upgrade plan”.",
+         TruthKind.NO_QUOTA),
+        ("broken", "There is no image to start a machine from (InvalidAMIID.NotFound: gone). Nothing was started.",
+         TruthKind.BROKEN),
+    ],
+)  # fmt: skip
+def test_what_aws_says_stands_there_once_and_whole(state: str, reason: str, kind: TruthKind) -> None:
+    desk = Desk()
+    desk.say(news.HomeHeard(home=THERE, moved=True))
+    desk.hear(state, place=PLACE, reason=reason, queued=1, cost=cost_view(here=False))
+    line = desk.core.state.truth
+    assert line.kind is kind
+    assert reason.rstrip(".") in line.advice
+    assert reason[:30] not in line.headline
+    assert line.advice.count("asked again") <= 1
+    assert Press.START_MACHINE in line.presses
+    assert not desk.core.state.machine.stop.enabled
+
+
+# Signing in
+
+
+def test_signed_out_is_said_with_what_it_means_and_what_to_press() -> None:
+    desk = Desk()
+    desk.say(news.HomeHeard(home=replace(THERE, who="")))
+    desk.say(news.ConnectionFailed(error=SIGNED_OUT))
+    line = desk.core.state.truth
+    assert line.kind is TruthKind.SIGNED_OUT
+    assert line.headline == "Not signed in to your home on AWS"
+    assert line.cost.startswith("This costs nothing by itself.")
+    assert line.presses == (Press.SIGN_IN,)
+    assert "./tlfif" not in f"{line.headline}{line.advice}"
+    assert desk.core.state.home.view.who is None
+    desk.core.press(intents.PressButton(Press.SIGN_IN))
+    assert desk.bridge.all(commands.SignIn)
+    assert desk.core.state.truth.presses[0] is Press.CANCEL_SIGN_IN
+    desk.core.press(intents.PressButton(Press.SIGN_IN))
+    assert len(desk.bridge.all(commands.SignIn)) == 1
+    desk.say(news.SignInWaits(address="https://idp.example/x", opened=False))
+    assert desk.core.state.home.address == "https://idp.example/x"
+    assert "No browser" in desk.core.state.home.note
+    desk.core.press(intents.PressButton(Press.CANCEL_SIGN_IN))
+    assert desk.bridge.all(commands.CancelSignIn)
+    desk.say(news.SignInLeft())
+    assert (desk.core.state.home.signing, desk.core.state.home.address) == (False, "")
+    assert desk.core.state.truth.kind is TruthKind.SIGNED_OUT
+
+
+def test_signing_in_works_fails_with_its_reason_and_ends() -> None:
+    desk = Desk()
+    desk.say(news.HomeHeard(home=replace(THERE, who=None)), news.ConnectionFailed(error=SIGNED_OUT))
+    desk.core.press(intents.SignInNow())
+    late = NotReachableError("Nobody signed in within 5 minutes.", code="sign_in_timeout")
+    desk.say(news.CommandFailed(command="SignIn", error=late))
+    assert desk.core.state.home.problem.startswith("Nobody signed in.")
+    assert not desk.core.state.home.signing
+    desk.core.press(intents.SignInNow())
+    desk.say(news.SignedIn(note="It is in a file."), news.HomeHeard(home=THERE))
+    panel = desk.core.state.home
+    assert (panel.problem, panel.note, panel.view.who) == ("", "It is in a file.", "ada@example.com")
+    assert desk.core.state.connection.link is Link.CONNECTING
+    desk.core.press(intents.SignOutNow())
+    assert desk.bridge.all(commands.SignOut)
+    desk.say(news.SignedOut(how="not_reached"))
+    assert desk.core.state.home.view.who is None
+    assert "could not be reached" in desk.core.state.home.note
+
+
+@pytest.mark.parametrize(("code", "signed_out"), [("token_wrong", True), ("http_401", True), ("http_403", False)])
+def test_a_token_that_aws_refuses_means_to_sign_in_again(code: str, signed_out: bool) -> None:
+    desk = Desk()
+    on_aws(desk)
+    desk.say(news.ConnectionFailed(error=AccessDeniedError("Unauthorized", code=code, status=401)))
+    assert (desk.core.state.truth.kind is TruthKind.SIGNED_OUT) is signed_out
+
+
+def test_a_prompt_that_met_a_closed_door_says_sign_in_and_is_kept_for_another_try() -> None:
+    desk = Desk()
+    on_aws(desk)
+    desk.core.press(intents.Send("Hello"))
+    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=SIGNED_OUT, accepted=False))
+    assert desk.last.problem is not None
+    assert (desk.last.problem.title, desk.last.problem.presses) == ("You are not signed in", (Press.SIGN_IN,))
+    assert desk.last.can_retry
+    assert desk.core.state.truth.kind is TruthKind.SIGNED_OUT
+    desk.say(news.CommandFailed(command="ReadModels", error=SIGNED_OUT))
+    assert desk.core.state.notices == (), "the truth line says it already"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says", "button"),
+    [
+        ({"view": THERE}, "Signed in as ada@example.com.", "Sign out"),
+        ({"view": replace(THERE, who="")}, "Signed in.", "Sign out"),
+        ({"view": replace(THERE, who=None)}, "Not signed in.", "Sign in"),
+        ({"view": THERE, "signing": True}, "Waiting for your browser", "Cancel sign-in"),
+        ({"view": THERE, "moving": COMPUTER}, "Going over…", "Sign out"),
+        ({"view": THERE, "leaving": True}, "Signing out…", "Sign out"),
+        ({"view": HERE}, "costs money while it runs", "Sign in"),
+        ({"view": HomeView(price="$2.53 a month.")}, "./tlfif deploy. $2.53 a month.", "Sign in"),
+    ],
+)
+def test_settings_say_how_it_stands(changes: dict[str, Any], says: str, button: str) -> None:
+    panel = replace(Desk().core.state.home, **changes)
+    assert says in state_words(panel)
+    assert button_words(panel) == button
+
+
+# Deleting
+
+
+def test_a_deletion_that_the_going_over_cut_short_is_said() -> None:
+    desk = Desk()
+    on_aws(desk)
+    desk.core.press(intents.DeleteConversation("c1"))
+    desk.core.press(intents.AnswerDialog(Choice.DELETE_EVERYWHERE))
+    desk.say(news.HomeHeard(home=HERE, moved=True))
+    assert [one.problem.title for one in desk.core.state.notices] == ["Not deleted"]
+
+
+def test_deleting_everywhere_waits_for_the_server_and_is_tried_again_on_request() -> None:
+    desk = Desk()
+    on_aws(desk)
+    desk.core.press(intents.DeleteConversation("c1"))
+    assert desk.core.state.dialog is not None
+    assert PLACE in desk.core.state.dialog.text
+    assert [choice for choice, _ in desk.core.state.dialog.choices] == [
+        Choice.KEEP, Choice.DELETE_EVERYWHERE, Choice.DELETE,
+    ]  # fmt: skip
+    desk.core.press(intents.AnswerDialog(Choice.DELETE_EVERYWHERE))
+    wanted = commands.ForgetConversation(conversation_id="c1", at=PLACE)
+    assert desk.bridge.last(commands.ForgetConversation) == wanted
+    desk.say(news.CommandFailed(command="ForgetConversation", error=ConnectionLostError("It broke.")))
+    notice = desk.core.state.notices[0].problem
+    assert (notice.title, notice.message) == ("Not deleted", "It broke.")
+    assert notice.presses == (Press.DELETE_AGAIN, Press.DELETE_HERE)
+    desk.core.press(intents.PressButton(Press.DELETE_AGAIN))
+    assert desk.bridge.all(commands.ForgetConversation) == [wanted, wanted]
+    assert desk.core.state.notices == ()
+    desk.say(news.CommandFailed(command="ForgetConversation", error=ConnectionLostError("It broke.")))
+    desk.core.press(intents.PressButton(Press.DELETE_HERE))
+    assert desk.bridge.last(commands.ForgetConversation) == commands.ForgetConversation(conversation_id="c1")
+    desk.say(news.ConversationForgotten(conversation_id="c1"))
+    assert desk.core.state.history.deleting is None
+    desk.core.press(intents.PressButton(Press.DELETE_AGAIN))
+    assert len(desk.bridge.all(commands.ForgetConversation)) == 3, "there is nothing left to delete"

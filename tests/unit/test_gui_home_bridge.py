@@ -1,0 +1,327 @@
+"""The bridge and the homes behind it: going over from one real API to another, signing in, deleting there, too."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.gui import machine_view
+from tests.fakes.identity_provider import CLIENT, Person, Provider, serving_provider
+from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
+from tests.unit.test_client_sign_in import free_ports
+from tests.unit.test_gui_bridge import until
+from tlfif.bootstrap.home import Home
+from tlfif.client.endpoint import Endpoint, FixedEndpoint, Locator
+from tlfif.client.errors import AccessDeniedError, ApiError, ConnectionLostError, NotPossibleError
+from tlfif.client.history import KeptJob
+from tlfif.client.profile import AWS, COMPUTER, Profile, load_profiles, save_aws_profile
+from tlfif.client.sign_in import sign_in
+from tlfif.client.tlfif_client import TlfifClient
+from tlfif.client.token_store import TokenStore
+from tlfif.domain.errors import InvalidInputError
+from tlfif.domain.jobs import JobStatus, Outcome
+from tlfif.gui import commands, intents, news
+from tlfif.gui.bridge import Bridge
+from tlfif.gui.core import WindowCore
+from tlfif.gui.forgetting import LOOKS, forget_at_server
+from tlfif.gui.home_view import HERE, HomeView
+from tlfif.gui.homes import ProfileHomes
+from tlfif.gui.news import WindowNews
+from tlfif.gui.news_box import NewsBox
+from tlfif.gui.state import ExchangeStage, Link
+
+PLACE = "AWS eu-central-1"
+
+
+class TwoHomes:
+    """Two servers of this computer; the second calls itself AWS. The browser waits for ``came_back``."""
+
+    def __init__(self, *urls: str) -> None:
+        self._urls = dict(zip((COMPUTER, AWS), urls, strict=True))
+        self.active = COMPUTER
+        self.who: str | None = None
+        self.came_back = asyncio.Event()
+        self.threads: set[str] = set()
+
+    def locators(self) -> tuple[Locator, Locator]:
+        found = FixedEndpoint(endpoint=Endpoint(base_url=self._urls[self.active], token=TOKEN))
+        return found, found
+
+    def view(self) -> HomeView:
+        self.threads.add(threading.current_thread().name)
+        return HomeView(active=self.active, aws_place=PLACE, who=self.who)
+
+    def choose(self, name: str) -> None:
+        if name not in self._urls:
+            raise InvalidInputError("There is no such place.", code="profile_unknown")
+        self.active = name
+
+    async def sign_in(self, tell: Callable[[str, bool], None]) -> str:
+        tell("https://idp.example/login", True)
+        await self.came_back.wait()
+        if self.who == "nobody":
+            raise AccessDeniedError("You declined.", code="sign_in_refused")
+        self.who = "ada"
+        return "It is in a file."
+
+    async def sign_out(self) -> str:
+        self.who = None
+        return "revoked"
+
+
+class Seat:
+    """A core over the bridge over two servers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.servers = [ApiServer(build_container(folder / name)) for name in ("one", "two")]
+        for server in self.servers:
+            server.start()
+        self.homes = TwoHomes(*(server.url for server in self.servers))
+        self.bridge = Bridge(homes=self.homes, history_path=folder / "h.db", preferences_path=folder / "w.json")
+        self.core = WindowCore(self.bridge)
+        self.bridge.start()
+
+    def wait(self, what: str, found: Callable[[], object]) -> None:
+        until(lambda: (self.core.poll(), found())[1], f"{what}: {self.core.state}")
+
+    def ask(self, text: str) -> None:
+        self.core.press(intents.Send(text))
+        self.wait("accepted", lambda: self.core.state.conversation.exchanges[-1].job_id)
+
+    def answer(self, server: ApiServer, text: str) -> None:
+        claimed = server.claim()
+        server.finish(claimed, 3, Outcome(status=JobStatus.SUCCEEDED), text)
+
+    def close(self) -> None:
+        self.core.close()
+        for server in self.servers:
+            server.stop()
+
+
+@pytest.fixture
+def seat(tmp_path: Path) -> Iterator[Seat]:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    found = Seat(tmp_path)
+    found.core.press(intents.ChangeSettings(replace(found.core.state.settings.values, model=READY_MODEL)))
+    found.wait("connected", lambda: found.core.state.connection.link is Link.CONNECTED)
+    yield found
+    found.close()
+
+
+def test_going_over_lets_answers_go_on_where_they_are_and_reads_them_on_later(seat: Seat) -> None:
+    seat.ask("First")
+    seat.core.press(intents.ChooseHome(AWS))
+    seat.wait("gone over", lambda: seat.core.state.home.view.active == AWS)
+    first = seat.core.state.conversation.exchanges[0]
+    assert (first.stage, first.resumable, first.place) == (ExchangeStage.FAILED, True, HERE)
+    seat.wait("connected there", lambda: seat.core.state.connection.link is Link.CONNECTED)
+    seat.answer(seat.servers[0], "From the first.")
+    seat.ask("Second")
+    seat.answer(seat.servers[1], "From the second.")
+    seat.wait("answered", lambda: seat.core.state.conversation.exchanges[1].stage is ExchangeStage.DONE)
+    assert str(seat.core.state.conversation.exchanges[1].answer) == "From the second."
+    assert str(seat.core.state.conversation.exchanges[0].answer) == ""
+    seat.core.press(intents.ChooseHome(COMPUTER))
+    seat.wait("read on", lambda: seat.core.state.conversation.exchanges[0].stage is ExchangeStage.DONE)
+    assert str(seat.core.state.conversation.exchanges[0].answer) == "From the first."
+    assert threading.current_thread().name not in seat.homes.threads, "files and keyrings are not the window's thread"
+
+
+def test_a_choice_that_cannot_be_leaves_everything_as_it_is(seat: Seat) -> None:
+    seat.bridge.send(commands.UseHome(name="moon"))
+    seat.wait("said", lambda: seat.core.state.home.problem)
+    assert seat.core.state.connection.link is Link.CONNECTED
+    seat.ask("Still here")
+
+
+def test_signing_in_waits_beside_everything_else_is_left_fails_and_works(seat: Seat) -> None:
+    seat.core.press(intents.SignInNow())
+    seat.wait("the address", lambda: seat.core.state.home.address)
+    seat.ask("Meanwhile")
+    seat.core.press(intents.CancelSignInNow())
+    seat.wait("left", lambda: not seat.core.state.home.signing)
+    assert "You left the sign-in" in seat.core.state.home.note
+
+    seat.homes.who = "nobody"
+    seat.bridge._loop.call_soon_threadsafe(seat.homes.came_back.set)
+    seat.core.press(intents.SignInNow())
+    seat.wait("declined", lambda: seat.core.state.home.problem)
+    assert "declined" in seat.core.state.home.problem
+
+    seat.homes.who = None
+    seat.core.press(intents.SignInNow())
+    seat.wait("signed in", lambda: seat.core.state.home.note == "It is in a file.")
+    seat.core.press(intents.SignOutNow())
+    seat.wait("signed out", lambda: "signed out" in seat.core.state.home.note)
+
+
+def test_deleting_everywhere_deletes_at_the_server_first(seat: Seat) -> None:
+    seat.ask("Secret")
+    seat.answer(seat.servers[0], "Also secret.")
+    seat.wait("listed", lambda: seat.core.state.history.found)
+    one = seat.core.state.conversation.exchanges[0]
+    seat.core.press(intents.ChooseHome(AWS))
+    seat.wait("gone over", lambda: seat.core.state.home.view.active == AWS)
+    seat.bridge.send(commands.ForgetConversation(conversation_id=one.conversation_id, at=PLACE))
+    seat.wait("refused", lambda: any("another place" in item.problem.message for item in seat.core.state.notices))
+    assert seat.core.state.history.found
+    seat.core.press(intents.ChooseHome(COMPUTER))
+    seat.wait("back", lambda: seat.core.state.home.view.active == COMPUTER and not seat.core.state.home.moving)
+    seat.bridge.send(commands.ForgetConversation(conversation_id=one.conversation_id, at=HERE))
+    seat.wait("gone", lambda: not seat.core.state.history.found)
+
+    async def look() -> str:
+        async with TlfifClient(seat.homes.locators()[0]) as client:
+            with pytest.raises(ApiError) as raised:
+                await client.job(str(one.job_id))
+        return raised.value.code
+
+    assert asyncio.run(look()) == "job_not_found"
+
+
+class Deleting:
+    """A client of a server with jobs in the states given; a running one ends after it was cancelled and two looks."""
+
+    def __init__(self, **states: str) -> None:
+        self.states = states
+        self.done: list[str] = []
+
+    async def delete_job(self, job_id: str) -> None:
+        self.done.append(f"delete {job_id}")
+        state = self.states.get(job_id)
+        if state is None:
+            raise NotPossibleError("Gone.", code="job_not_found")
+        if state == "lost":
+            raise ConnectionLostError("It broke.")
+        if state != "ended":
+            self.states[job_id] = {"cancelled": "ending", "ending": "ended"}.get(state, state)
+            raise NotPossibleError("It runs.", code="job_not_ended")
+
+    async def delete_jobs(self) -> int:
+        self.done.append("all")
+        return 1
+
+    async def cancel(self, job_id: str) -> None:
+        self.done.append(f"cancel {job_id}")
+        if self.states[job_id] == "running":
+            self.states[job_id] = "cancelled"
+
+
+async def nothing(_seconds: float) -> None:
+    """No time passes."""
+
+
+def jobs(*names: str, place: str = "", is_open: bool = False) -> list[KeptJob]:
+    return [KeptJob(id=name, place=place, is_open=is_open) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("doomed", "everything", "done"),
+    [
+        (jobs("a", "gone"), False, ["delete a", "delete gone"]),
+        (jobs("r"), False, ["delete r", "cancel r", "delete r", "delete r", "delete r"]),
+        (jobs("a") + jobs("r", is_open=True), True, ["delete r", "cancel r", *["delete r"] * 3, "all"]),
+        ([], False, []),
+    ],
+)
+async def test_what_is_deleted_at_the_server(doomed: list[KeptJob], everything: bool, done: list[str]) -> None:
+    client: Any = Deleting(a="ended", r="running")
+    await forget_at_server(client, doomed, place=HERE, everything=everything, sleep=nothing)
+    assert client.done == done
+
+
+async def test_a_server_that_is_gone_or_a_job_that_does_not_end_is_told() -> None:
+    client: Any = Deleting(x="lost", stuck="stuck")
+    with pytest.raises(ConnectionLostError):
+        await forget_at_server(client, jobs("x"), place=HERE, everything=False, sleep=nothing)
+    with pytest.raises(NotPossibleError, match="It runs"):
+        await forget_at_server(client, jobs("stuck"), place=HERE, everything=False, sleep=nothing)
+    assert client.done.count("delete stuck") == LOOKS
+    with pytest.raises(NotPossibleError) as raised:
+        await forget_at_server(client, jobs("a", place=PLACE), place=HERE, everything=True, sleep=nothing)
+    assert raised.value.code == "jobs_elsewhere"
+    assert "all" not in client.done
+
+
+def test_news_of_another_server_are_not_put_before_the_going_over() -> None:
+    box = NewsBox()
+    box.put(news.MachineHeard(machine=machine_view("ready")))
+    box.put(news.HomeHeard(home=HomeView(), moved=True))
+    box.put(news.MachineHeard(machine=machine_view("off")))
+    kinds: list[type[WindowNews]] = [type(item) for item in box.take(9)]
+    assert kinds == [news.MachineHeard, news.HomeHeard, news.MachineHeard]
+
+
+# The homes of a folder
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with serving_provider() as found:
+        yield found
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.delenv("TLFIF_PROFILE", raising=False)
+    monkeypatch.setattr(TokenStore.__init__, "__kwdefaults__", {"find_vault": lambda: None})
+    return Home(tmp_path / "home")
+
+
+def a_profile(provider: Provider) -> Profile:
+    return Profile(
+        api_url="http://127.0.0.1:9", issuer=provider.url, client_id=CLIENT, scope="openid", region="eu-central-1",
+        redirect_ports=free_ports(),
+    )  # fmt: skip
+
+
+async def test_a_folder_s_homes_are_chosen_signed_in_to_and_left(
+    folder: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes = ProfileHomes(folder)
+    assert "month" in homes.view().price
+    save_aws_profile(folder, a_profile(provider))
+    assert (homes.view().aws_place, homes.view().on_aws, homes.view().price) == (PLACE, False, "")
+    homes.choose(AWS)
+    assert load_profiles(folder).active == AWS
+    assert (homes.view().place, homes.view().who) == (PLACE, None)
+    may_start, only_finds = homes.locators()
+    with pytest.raises(AccessDeniedError) as raised:
+        await may_start.ensure()
+    assert raised.value.code == "signed_out"
+    person = Person(provider.authorize)
+    monkeypatch.setitem(sign_in.__kwdefaults__, "open_browser", person)
+    told: list[str] = []
+    note = await homes.sign_in(lambda address, _: told.append(address))
+    assert str(folder.sign_in) in note
+    assert told == person.opened
+    assert homes.view().who == "ada@example.com"
+    assert (await only_finds.ensure()).base_url == "http://127.0.0.1:9"
+    assert await homes.sign_out() == "revoked"
+    with pytest.raises(AccessDeniedError):
+        await only_finds.ensure()
+
+
+async def test_a_profile_that_cannot_be_read_or_chosen_is_said(folder: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.create()
+    folder.profile.write_text("{")
+    homes = ProfileHomes(folder)
+    assert "damaged" in homes.view().problem
+    for locator in homes.locators():
+        with pytest.raises(ApiError) as raised:
+            await locator.again()
+        assert raised.value.code == "profile_damaged"
+    folder.profile.unlink()
+    monkeypatch.setenv("TLFIF_PROFILE", COMPUTER)
+    assert "TLFIF_PROFILE" in homes.view().fixed
+    with pytest.raises(InvalidInputError) as fixed:
+        homes.choose(AWS)
+    assert fixed.value.code == "profile_fixed"
+    with pytest.raises(ApiError) as gone:
+        await homes.locators()[1].ensure()
+    assert gone.value.code == "server_stopped"
