@@ -12,9 +12,9 @@ PATIENCE = 40.0
 
 
 async def wait_until(
-    condition: Callable[[], Awaitable[T | None] | T | None], what: str, timeout: float = PATIENCE
+    condition: Callable[[], Awaitable[T | None] | T | None], what: str, timeout: float = PATIENCE, every: float = 0.01
 ) -> T:
-    """The first true result of ``condition``, asked again and again."""
+    """The first true result of ``condition``, asked again ``every`` so many seconds."""
     deadline = time.monotonic() + timeout
     while True:
         found = condition()
@@ -22,4 +22,4 @@ async def wait_until(
         if result:
             return result
         assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(every)

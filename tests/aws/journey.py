@@ -22,6 +22,8 @@ from tlfif.domain.machine import MachineRecord, MachineState
 from tlfif.domain.policy import JobPolicy
 
 TICK_SECONDS = 0.2
+LOOK_SECONDS = 0.1
+"""Between two looks into a table: the emulator works for 10 ms on each, and the machine wants to get on, too."""
 
 
 @dataclass(kw_only=True)
@@ -57,7 +59,7 @@ class Aws:
             job = await self.container.jobs.get(job_id)
             return job if job.status.is_terminal else None
 
-        return await wait_until(look, f"{job_id} ended\n{self.hypervisor.logs()}")
+        return await wait_until(look, f"{job_id} ended\n{self.hypervisor.logs()}", every=LOOK_SECONDS)
 
     async def answer(self, job_id: str) -> str:
         """The answer as its events tell it."""
@@ -71,7 +73,7 @@ class Aws:
             record = await self.container.machines.latest()
             return record if record is not None and record.state in states else None
 
-        return await wait_until(look, f"a machine {states}")
+        return await wait_until(look, f"a machine {states}", every=LOOK_SECONDS)
 
     async def over(self) -> MachineRecord:
         """The newest machine, once EC2 has confirmed its end."""
@@ -80,7 +82,7 @@ class Aws:
             record = await self.container.machines.latest()
             return record if record is not None and record.ended_at is not None else None
 
-        return await wait_until(look, f"the machine's end is confirmed\n{self.hypervisor.logs()}")
+        return await wait_until(look, f"the machine's end is confirmed\n{self.hypervisor.logs()}", every=LOOK_SECONDS)
 
     async def guest(self) -> Guest:
         """The machine's processes, once there are some."""
@@ -132,7 +134,7 @@ async def ledger_is_the_emulators(aws: Aws, record: MachineRecord) -> None:
         span = await aws.container.money.ledger.span(record.id)
         return span if span is not None and span.corrected else None
 
-    span = await wait_until(corrected, "the ledger has EC2's own times")
+    span = await wait_until(corrected, "the ledger has EC2's own times", every=LOOK_SECONDS)
     assert record.handle is not None
     instance = aws.hypervisor.record()[record.handle]
     stopped = instance["StateTransitionReason"]  # User initiated (2026-11-23 04:00:00 UTC)

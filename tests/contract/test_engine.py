@@ -55,7 +55,7 @@ def small_model() -> Path:
     return found
 
 
-def llama(folder: Path, model: Path | None = None, mark: str = "contract") -> LlamaEngineProcess:
+def llama(folder: Path, model: Path | None = None, threads: int | None = None) -> LlamaEngineProcess:
     return LlamaEngineProcess(
         EngineSpec(
             model_name="smollm2",
@@ -63,7 +63,8 @@ def llama(folder: Path, model: Path | None = None, mark: str = "contract") -> Ll
             context_tokens=CONTEXT,
             slots=SLOTS,
             log_path=folder / "engine.log",
-            mark=("--machine-id", mark),
+            threads=threads,
+            mark=("--machine-id", "contract"),
         )
     )
 
@@ -82,7 +83,8 @@ GetLlama = Callable[[], Awaitable[OpenAIEngine]]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def llama_engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GetLlama]:
     """llama.cpp, started when first asked for and shared by this file's tests."""
-    process = llama(tmp_path_factory.mktemp("engine"))
+    # Of two threads on a busy computer one turns in circles while it waits for the other.
+    process = llama(tmp_path_factory.mktemp("engine"), threads=1)
     started: list[OpenAIEngine] = []
 
     async def get() -> OpenAIEngine:

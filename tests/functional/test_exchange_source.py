@@ -1,7 +1,7 @@
 """Reading the European Central Bank's rate from a server on loopback."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -130,7 +130,19 @@ async def test_a_trickle_ends_at_the_limit(server: PriceServer) -> None:
     assert error.code == "exchange_unreachable"
 
 
-@given(body=st.binary(max_size=300) | st.text(max_size=80).map(lambda text: envelope(cubes(day=text))))
+def is_no_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return True
+    return False
+
+
+# Hypothesis tries texts that it finds in the program, too, and one of them is a day.
+NO_DAYS = st.text(max_size=80).filter(is_no_day)
+
+
+@given(body=st.binary(max_size=300) | NO_DAYS.map(lambda text: envelope(cubes(day=text))))
 def test_no_document_breaks_the_reader(body: bytes) -> None:
     with pytest.raises(UnusableError):
         reference_rate(body, NOW.date())

@@ -187,9 +187,9 @@ def test_pip_does_it_where_uv_is_missing_and_refuses_another_hash(checkout: Chec
     code, _, err = checkout.run()
     assert code == 0, err
     assert checkout.has() == ["mini"]
-    wrong = checkout.lines["mini"][:-65] + "0" * 64 + "\n"
-    checkout.lock(runtime=wrong)
-    code, out, err = checkout.run()
+    wrong = checkout.lines["minidev"][:-65] + "0" * 64 + "\n"
+    checkout.lock(dev=checkout.lines["mini"] + wrong)  # into the same .venv: one with pip takes seconds to make
+    code, out, err = checkout.run("test")
     assert (code, out) == (5, "")
     assert "its hash differs" in err
 

@@ -97,6 +97,7 @@ class Desk:
             **settings,
         }
         self.server: subprocess.Popen[bytes] | None = None
+        self._since = time.time() - 60.0  # no process of this home is older, also if the clock is set a little
         self._client: httpx2.AsyncClient | None = None
         self._watching: asyncio.Task[None] | None = None
         self.most_workers = 0
@@ -111,6 +112,16 @@ class Desk:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        await self._enter()
+
+    async def visit(self) -> None:
+        """As :meth:`start`; a server that runs already is the one."""
+        if self.server is None or self.server.poll() is not None:
+            await self.start()
+        else:
+            await self._enter()
+
+    async def _enter(self) -> None:
         address = await wait_until(self._address, "the server listens")
         token = (self.home / "api-token").read_text()
         await self._drop_client()
@@ -223,12 +234,19 @@ class Desk:
     def processes(self, *modules: str) -> list[psutil.Process]:
         """Living processes that carry this home on their command line; all modules where none is named."""
         found = []
-        for process in psutil.process_iter(["cmdline", "status"]):
-            command = process.info["cmdline"] or []
-            if str(self.home) not in command or process.info["status"] == psutil.STATUS_ZOMBIE:
-                continue
-            if not modules or any(module in command for module in modules):
-                found.append(process)
+        commands: dict[int, list[str]] = {}
+        for process in psutil.process_iter():  # ten times a second: only what is new is looked at closely
+            with contextlib.suppress(psutil.Error):
+                if process.create_time() < self._since:
+                    continue
+                command = process.cmdline()
+                if str(self.home) not in command or process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                if commands.get(process.ppid()) == command:
+                    continue  # a fork of the one before that has not become its own program yet
+                commands[process.pid] = command
+                if not modules or any(module in command for module in modules):
+                    found.append(process)
         return found
 
     async def process(self, module: str) -> psutil.Process:
@@ -263,11 +281,16 @@ class Desk:
             await wait_until(lambda: self.server is None or self.server.poll() is not None, "the server ended", 20.0)
         await self.gone(timeout=5.0)
 
-    async def abolish(self) -> None:
-        """After a test, whatever its end: leave no process."""
+    async def leave(self) -> None:
+        """The server goes on; whoever comes next may have another event loop."""
         if self._watching is not None:
             self._watching.cancel()
+            self._watching = None
         await self._drop_client()
+
+    async def abolish(self) -> None:
+        """After a test, whatever its end: leave no process."""
+        await self.leave()
         if self.server is not None and self.server.poll() is None:
             self.kill_server()
         for process in self.processes():

@@ -23,7 +23,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="both ways to fill a disk here are Linux's"),
 ]
 
-LONG_PROMPT = "cloud " * 400
+LONG_PROMPT = "=" * 2400
+"""Many bytes to store and few tokens to read: as words they would take the engine seconds of work each time."""
 
 
 class Disk(ABC):

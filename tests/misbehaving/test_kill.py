@@ -12,6 +12,12 @@ _undisturbed: dict[str, str] = {}
 """What the model says when nothing happens; the same on every fresh machine."""
 
 
+@pytest.fixture
+def desk(lasting_desk: Desk) -> Desk:
+    """One server for all here but those that are killed; each test begins without a machine."""
+    return lasting_desk
+
+
 async def undisturbed_answer(desk: Desk) -> str:
     """The answer of a first prompt on a fresh machine. Leaves the machine off, as it found it."""
     if PROMPT not in _undisturbed:

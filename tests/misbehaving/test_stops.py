@@ -15,6 +15,12 @@ from tlfif.domain.policy import MachinePolicy
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 
+@pytest.fixture
+def desk(lasting_desk: Desk) -> Desk:
+    """One server for all here that do not end it; each test begins without a machine."""
+    return lasting_desk
+
+
 def test_the_promise_of_thirty_seconds_is_in_the_numbers() -> None:
     policy = MachinePolicy()
     told = policy.control_gone_seconds + policy.control_gone_drain_seconds
@@ -159,20 +165,21 @@ async def test_orphans_are_swept_and_another_homes_machine_is_left_alone(desk: D
             process.communicate()
 
 
-async def test_a_worker_whose_record_is_closed_ends_itself(desk: Desk) -> None:
+async def test_a_worker_whose_record_is_closed_ends_itself(a_desk_with: MakeDesk) -> None:
     """As after a restore from a backup, or when a record was closed by mistake: two must never work."""
-    await desk.finish(await desk.submit(max_tokens=4))
-    worker = await desk.process(MACHINE_MODULE)
-    desk.kill_server()
-    close = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
-        "c.execute(\"UPDATE machines SET state = 'off', ended_at = 1, phase = NULL\"); c.commit()"
-    )
-    subprocess.run([sys.executable, "-c", close, str(desk.home / "tlfif.db")], check=True)  # noqa: ASYNC221
-    began = time.monotonic()
-    await wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "it ended", 15.0)
-    assert time.monotonic() - began < 5.0, "at the next heartbeat, not only when the server is missed"
-    await desk.start()
+    async with a_desk_with() as desk:
+        await desk.finish(await desk.submit(max_tokens=4))
+        worker = await desk.process(MACHINE_MODULE)
+        desk.kill_server()
+        close = (
+            "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+            "c.execute(\"UPDATE machines SET state = 'off', ended_at = 1, phase = NULL\"); c.commit()"
+        )
+        subprocess.run([sys.executable, "-c", close, str(desk.home / "tlfif.db")], check=True)  # noqa: ASYNC221
+        began = time.monotonic()
+        await wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "it ended", 15.0)
+        assert time.monotonic() - began < 5.0, "at the next heartbeat, not only when the server is missed"
+        await desk.start()
 
 
 async def test_two_servers_of_one_home(desk: Desk) -> None:

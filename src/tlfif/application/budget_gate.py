@@ -1,5 +1,6 @@
 """Holds the owner's monthly limit: before a start, before a prompt is taken, and while a machine runs."""
 
+import asyncio
 from dataclasses import dataclass
 
 from tlfif.application.accounts import Accounts, Spending
@@ -9,7 +10,7 @@ from tlfif.domain.billing_month import Month
 from tlfif.domain.budget import Budget, BudgetLock, BudgetState, Reservation, Room, StartDecision
 from tlfif.domain.budget_limit import check_limit
 from tlfif.domain.errors import BudgetLockedError, MachineError
-from tlfif.domain.machine import estimate_ready_seconds
+from tlfif.domain.machine import PhaseTiming, Situation, estimate_ready_seconds
 from tlfif.domain.money import MicroUsd
 from tlfif.domain.policy import JobPolicy, MachinePolicy
 from tlfif.domain.tariff import Tariff
@@ -26,6 +27,9 @@ SHORTEST_ANSWER_SECONDS = 10.0
 """And never shorter than this; without any history it is the time a draining machine is given."""
 RELEASE_PERCENT = 125
 """A release makes room for one start, and so much of it."""
+KNOWN_SECONDS = 60.0
+"""With every prompt the longest answer is asked for: what was found this long ago is good enough for that. A start's
+own reservation looks anew."""
 LOOK_SECONDS = 5.0
 """How far apart the router's looks may be; the lock comes that much earlier."""
 
@@ -58,6 +62,7 @@ class BudgetGate:
     look_seconds: float = LOOK_SECONDS
 
     _lock_seen: tuple[int, float] | None = None
+    _longest_seen: tuple[float, float] | None = None
 
     async def standing(self) -> Standing:
         """The budget with its month. Raises StorageError."""
@@ -77,7 +82,7 @@ class BudgetGate:
         room, spending = await self._room(state)
         if room.state is BudgetState.LOCKED or room.limit is None:
             return 0
-        reservation = await self._reservation(state.budget)
+        reservation = await self._reservation(state.budget, known_seconds=KNOWN_SECONDS)
         if state.reserved or spending.running:
             # What ends the machine in order must be left, whatever the prompts have used up.
             kept = max(room.committed, self._wind_down(spending))
@@ -227,27 +232,38 @@ class BudgetGate:
         )
         return room, spending
 
-    async def _reservation(self, budget: Budget) -> Reservation:
+    async def _reservation(self, budget: Budget, *, known_seconds: float = 0.0) -> Reservation:
         tariff, book, now_ms = self._tariff(budget), await self.pricing.book(), self.accounts.now_ms()
-        situation = await self.machines.situation()
-        model = situation.latest.model if situation.latest is not None else ""
-        timings = await self.machines.phase_timings(model=model, image=self.image, limit=HISTORY_STARTS)
+        # Side by side, because a person waits for it.
+        (situation, timings), answer_seconds = await asyncio.gather(
+            self._starts(), self._longest_answer_seconds(known_seconds)
+        )
         return rules.start_reservation(
             tariff.dearest_hourly(book, at_ms=now_ms),
             boot_seconds=estimate_ready_seconds(
                 phase=None, elapsed=0.0, history=timings, expected=self.machine_policy.expected_phase_seconds
             ),
             idle_seconds=situation.idle_timeout_seconds or self.machine_policy.idle_timeout_seconds,
-            answer_seconds=await self._longest_answer_seconds(),
+            answer_seconds=answer_seconds,
             once_micros=tariff.once(book, at_ms=now_ms),
             ending_seconds=self._wind_down_seconds(),
         )
 
-    async def _longest_answer_seconds(self) -> float:
+    async def _starts(self) -> tuple[Situation, list[PhaseTiming]]:
+        situation = await self.machines.situation()
+        model = situation.latest.model if situation.latest is not None else ""
+        return situation, await self.machines.phase_timings(model=model, image=self.image, limit=HISTORY_STARTS)
+
+    async def _longest_answer_seconds(self, known_seconds: float) -> float:
+        now = self.clock.monotonic()
+        if self._longest_seen is not None and now - self._longest_seen[0] < known_seconds:
+            return self._longest_seen[1]
         times = await self.jobs.answer_times(limit=HISTORY_ANSWERS)
         took = [time.finished_at - time.started_at for time in times if time.finished_at is not None]
         longest = max(took, default=rules.DRAIN_SECONDS / ANSWER_FACTOR)
-        return min(self.job_policy.run_limit_seconds, max(SHORTEST_ANSWER_SECONDS, longest * ANSWER_FACTOR))
+        seconds = min(self.job_policy.run_limit_seconds, max(SHORTEST_ANSWER_SECONDS, longest * ANSWER_FACTOR))
+        self._longest_seen = (now, seconds)
+        return seconds
 
 
 def _refused(decision: StartDecision, room: Room) -> BudgetLockedError:

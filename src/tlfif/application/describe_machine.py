@@ -1,5 +1,6 @@
 """The machine as a person sees it: state, reason, what it waits for and how long."""
 
+import asyncio
 from dataclasses import dataclass
 
 from tlfif.domain.jobs import QueueCounts
@@ -36,8 +37,7 @@ async def describe_machine(
     *, jobs: JobStore, machines: MachineStore, models: ModelStore, policy: MachinePolicy, image: str, clock: Clock
 ) -> MachineStatus:
     """The state now. Asks only the stores, and no more of them than the answer needs: every prompt passes here."""
-    counts = await jobs.counts()
-    situation = await machines.situation()
+    counts, situation = await asyncio.gather(jobs.counts(), machines.situation())
     record, open_record, held = situation.latest, situation.active, situation.held
     idle_timeout = situation.idle_timeout_seconds or policy.idle_timeout_seconds
     state = record.state if record is not None else MachineState.OFF

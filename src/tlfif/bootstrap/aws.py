@@ -65,7 +65,7 @@ class AwsStores:
 
 def open_aws_stores(settings: AwsSettings, *, clients: AwsClients, clock: Clock, ids: Ids, chance: Random) -> AwsStores:
     """The stores at the places that ``settings`` names. Nothing is asked yet."""
-    dynamodb = clients.make("dynamodb", dynamo_table.CLIENT_CONFIG)
+    dynamodb = clients.make("dynamodb", dynamo_table.TABLE_CONFIG)
     jobs = open_dynamo_job_store(
         JobClients(
             dynamodb=dynamodb,

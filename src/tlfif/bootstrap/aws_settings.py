@@ -1,16 +1,18 @@
 """Settings of the parts that run on AWS. The stack writes them into each function's environment."""
 
-from typing import Annotated, Literal
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from tlfif.bootstrap.settings import all_positive, known, settings_fault
+from tlfif.bootstrap.setting_rules import all_positive, known, settings_fault
 from tlfif.domain.models import ON_AWS, SMOLLM2, find_model, known_names
 from tlfif.domain.policy import AWS_JOB_POLICY, AWS_MACHINE_POLICY, JobPolicy, MachinePolicy
 from tlfif.domain.prices import INSTANCE_TYPES, check_instance_type, check_region
 
 PREFIX = "TLFIF_AWS_"
+_REGION = "AWS_REGION"
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 IN_IMAGES = (*ON_AWS, SMOLLM2)
 """What an image may hold; the small model is the test images'."""
@@ -31,14 +33,14 @@ def _model(name: str) -> str:
     return spec.name
 
 
-class AwsSettings(BaseSettings):
+class AwsSettings(BaseModel):
     """Where the parts of one installation are. Nothing here is secret: rights come from the function's role."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore")
+    model_config = ConfigDict(extra="ignore", validate_default=True)
 
     home_name: Name = "tlfif"
     """In front of every name, and in the tag ``tlfif:home``."""
-    region: Annotated[str, Field(validation_alias="AWS_REGION"), AfterValidator(known(check_region))]
+    region: Annotated[str, Field(validation_alias=_REGION), AfterValidator(known(check_region))]
     """Lambda says it itself."""
     endpoint_url: str | None = None
     """An emulator; None: AWS."""
@@ -50,9 +52,7 @@ class AwsSettings(BaseSettings):
     """Whom the API asks to start machines."""
     launch_template: str = ""
     image_parameter: str = "/tlfif/image/promoted"
-    instance_types: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts), AfterValidator(_types)] = (
-        INSTANCE_TYPES
-    )
+    instance_types: Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_types)] = INSTANCE_TYPES
     """In the order in which they are tried, separated by commas."""
     schedule_group: str = ""
     schedule_role: str = ""
@@ -74,8 +74,23 @@ class AwsSettings(BaseSettings):
 
 
 def load_aws_settings() -> AwsSettings:
-    """Settings from the environment. Raises InvalidInputError (code ``settings_invalid``) naming every fault."""
+    """Settings from the environment: ``TLFIF_AWS_JOBS_TABLE``, a policy's number as
+    ``TLFIF_AWS_MACHINE__HEARTBEAT_SECONDS``, and ``AWS_REGION``. Raises InvalidInputError (code ``settings_invalid``)
+    naming every fault."""
     try:
-        return AwsSettings()
+        return AwsSettings.model_validate(_values(os.environ))
     except ValidationError as error:
         raise settings_fault(error, PREFIX) from None
+
+
+def _values(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {_REGION: environment[_REGION]} if _REGION in environment else {}
+    for name, value in environment.items():
+        if not name.startswith(PREFIX):
+            continue
+        setting, nested, part = name.removeprefix(PREFIX).lower().partition("__")
+        if nested:
+            values.setdefault(setting, {})[part] = value
+        else:
+            values[setting] = value
+    return values

@@ -105,7 +105,7 @@ def home_settings(file: MachineFile) -> AwsSettings:
     """The home as the control plane described it. Raises InvalidInputError ``settings_invalid``."""
     known = {name: value for name, value in file.settings.items() if name in AwsSettings.model_fields}
     try:
-        return AwsSettings(AWS_REGION=file.region, home_name=file.home, **known)  # type: ignore[arg-type]  # pydantic checks
+        return AwsSettings(AWS_REGION=file.region, home_name=file.home, **known)
     except ValidationError as error:
         raise _unusable(error) from None
 

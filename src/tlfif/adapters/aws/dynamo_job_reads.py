@@ -1,5 +1,8 @@
 """What is read of the table of jobs beyond one job."""
 
+import asyncio
+
+from tlfif.adapters.aws.dynamo_items import Item
 from tlfif.adapters.aws.dynamo_job_items import (
     ALL_JOBS,
     ENDED_JOBS,
@@ -24,21 +27,29 @@ from tlfif.domain.refusals import cursor_past_end, no_such_job
 CLOCKS_AGREE_SECONDS = 86_400.0
 """The hosts' clocks differ by less: beyond it no older job is looked at for being accepted lately."""
 _PAGE = 100
+_TIMES = ("worker_id", "created_at", "started_at", "finished_at")
+_WAITING = 10
+"""So many of the newest jobs may wait, and one page of them is enough nevertheless."""
 
 
 async def counts(table: JobTable) -> QueueCounts:
     """Waiting and running jobs, from small items that stand together."""
-    queued = 0
-    oldest = None
-    async for page in table.pages(QUEUE, size=1000):
-        queued += len(page)
-        oldest = oldest or (page[0] if page else None)
+    (queued, oldest), running = await asyncio.gather(_waiting(table), table.count(RUNNING))
     return QueueCounts(
         queued=queued,
-        running=await table.count(RUNNING),
+        running=running,
         oldest_queued_at=float(oldest["created_at"]) if oldest else None,
         oldest_queued_model=oldest["model"] if oldest else None,
     )
+
+
+async def _waiting(table: JobTable) -> tuple[int, Item | None]:
+    """How many, and the oldest."""
+    queued, oldest = 0, None
+    async for page in table.pages(QUEUE, size=1000):
+        queued += len(page)
+        oldest = oldest or (page[0] if page else None)
+    return queued, oldest
 
 
 async def listed(
@@ -65,9 +76,11 @@ async def answer_times(table: JobTable, *, limit: int, machine_id: str | None, s
     found: list[AnswerTime] = []
     if limit < 1:
         return found
-    async for page in table.by_time(ALL_JOBS, below=None, newest_first=True, size=min(_PAGE, 2 * limit)):
+    async for page in table.by_time(ALL_JOBS, below=None, newest_first=True, size=min(_PAGE, limit + _WAITING)):
         late = [item for item in page if since is None or item["created_at"] >= since]
-        for record in await table.records(job_id_of(item) for item in late):
+        keys = [(job_pk(job_id_of(item)), RECORD) for item in late]
+        records = await table.get_all(keys, only=_TIMES)
+        for record in (records[key] for key in keys if key in records):
             time = _answer_time(record)
             if time is not None and machine_id in (None, time.machine_id):
                 found.append(time)
@@ -117,13 +130,14 @@ async def events_after(table: JobTable, job_id: str, *, after: int, limit: int) 
     return found
 
 
-def _answer_time(record: JobRecord) -> AnswerTime | None:
-    if record.worker_id is None or record.started_at is None:
+def _answer_time(record: Item) -> AnswerTime | None:
+    if "worker_id" not in record or "started_at" not in record:
         return None
+    finished_at = record.get("finished_at")
     return AnswerTime(
-        job_id=record.id,
-        machine_id=record.worker_id,
-        created_at=record.created_at,
-        started_at=record.started_at,
-        finished_at=record.finished_at,
+        job_id=job_id_of(record),
+        machine_id=record["worker_id"],
+        created_at=float(record["created_at"]),
+        started_at=float(record["started_at"]),
+        finished_at=None if finished_at is None else float(finished_at),
     )

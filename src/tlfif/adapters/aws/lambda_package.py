@@ -39,23 +39,26 @@ def build_package(
     python_version: str = PYTHON_VERSION,
     platforms: Sequence[str] = PLATFORMS,
     compile_all: bool = False,
+    lock: Path = LOCK,
 ) -> Path:
     """Make the package in ``folder`` and return its file, named by its sha256.
 
     ``platforms`` empty: for this very computer. ``compile_all``: with this Python's byte code; without, only where this
-    Python is the runtime's own. A function without byte code compiles every module at each cold start.
+    Python is the runtime's own. A function without byte code compiles every module at each cold start. ``lock`` names
+    the libraries with their hashes.
     Raises UnavailableError ``package_failed`` where a library cannot be fetched, or the package is too large for the
     promise of a quick start; nothing was uploaded.
     """
     with tempfile.TemporaryDirectory() as scratch:
         inside = Path(scratch) / "inside"
-        _fetch(inside, python_version, platforms)
+        _fetch(inside, lock, python_version, platforms)
         _prune(inside / "botocore" / "data")
+        shutil.rmtree(inside / "bin", ignore_errors=True)  # commands, which name this very Python
         _copy_program(inside)
         if compile_all or (platforms == PLATFORMS and python_version == _own_version()):
             _compile(inside)
         made = folder / "tlfif.zip"
-        _zip(inside, made)
+        zip_folder(inside, made)
     size = made.stat().st_size
     if size > MAX_BYTES:
         raise UnavailableError(
@@ -75,14 +78,14 @@ def _own_version() -> str:
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def _fetch(inside: Path, python_version: str, platforms: Sequence[str]) -> None:
+def _fetch(inside: Path, lock: Path, python_version: str, platforms: Sequence[str]) -> None:
     where = [word for platform in platforms for word in ("--platform", platform)]
     if platforms:
         where += ["--python-version", python_version, "--implementation", "cp"]
     command = [
         *(sys.executable, "-m", "pip", "install", "--target", str(inside)),
         *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--no-compile", "--quiet"),
-        *("--disable-pip-version-check", "--no-input", *where, "--requirement", str(LOCK)),
+        *("--disable-pip-version-check", "--no-input", *where, "--requirement", str(lock)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -129,7 +132,8 @@ def _compile(inside: Path) -> None:
             continue  # a library's file for another version of Python
 
 
-def _zip(inside: Path, made: Path) -> None:
+def zip_folder(inside: Path, made: Path) -> None:
+    """The same files give the same bytes, whenever and on whatever computer."""
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as package:
         for file in _files(inside):
             entry = zipfile.ZipInfo(file.relative_to(inside).as_posix(), MOMENT)

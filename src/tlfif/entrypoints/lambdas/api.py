@@ -7,6 +7,10 @@ from typing import Any
 
 from mangum import Mangum
 
+from tlfif.entrypoints.lambdas import fastapi_first, loaded  # noqa: F401  # before all that imports FastAPI
+
+# isort: split
+
 from tlfif.api.app import create_app
 from tlfif.api.signed_in_gate import SignedInGate
 from tlfif.bootstrap.aws import aws_authority, aws_container
@@ -28,3 +32,6 @@ def _app() -> Mangum:
 def handler(event: dict[str, Any], context: Any) -> Any:
     """One request, as API Gateway's HTTP APIs pass it (payload format 2.0)."""
     return _app()(event, context)
+
+
+loaded()

@@ -9,6 +9,7 @@ from tlfif.adapters.aws.router_calls import told
 from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import load_aws_settings
 from tlfif.domain.errors import TlfifError
+from tlfif.entrypoints.lambdas import loaded
 from tlfif.router.rounds import Rounds
 
 logging.getLogger().setLevel(logging.INFO)
@@ -45,3 +46,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         rounds.look(housekeeping=action is None, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
     )
     return {"pace": pace.value}
+
+
+loaded()
