@@ -287,6 +287,7 @@ KNOWN_TO_EMULATOR = {
 
 async def test_what_the_emulator_knows_is_read_from_it(emulator: Emulator) -> None:
     home = emulator.unique("doc")
+    emulator.ec2.disable_ebs_encryption_by_default()  # another test of this emulator may have switched it on
     ours = [{"Key": "tlfif:home", "Value": home}]
     zone = f"{REGION}a"
     left = emulator.ec2.create_volume(
