@@ -133,7 +133,7 @@ def _calls(rounds: int) -> Report:
             make_ready()
             for number in range(SUBMITS + 1):
                 event = home.infer(one * 1000 + number)
-                call = _timed(waits, lambda event=event: _accepted(api.handler(event, Context())))  # type: ignore[misc]
+                call = _timed(waits, lambda event=event: _accepted(api.handler(event, Context())))
                 if number:
                     submits.append(call)
         return {

@@ -19,15 +19,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 os.environ["PYTHONPATH"] = str(ROOT / "src")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody's server compiles its modules at every start
 
-import psutil  # noqa: E402
+import psutil
 
-from bench.answers import direct, prompt, through_tlfif  # noqa: E402
-from bench.aws import aws  # noqa: E402
-from bench.figures import middle, percentile  # noqa: E402
-from bench.history import cost  # noqa: E402
-from bench.stage import MODEL, Stage, dump, stage  # noqa: E402
-from bench.window import window  # noqa: E402
-from tlfif.domain.events import Event, EventKind  # noqa: E402
+from bench.answers import direct, prompt, through_tlfif
+from bench.aws import aws
+from bench.figures import middle, percentile
+from bench.history import cost
+from bench.stage import MODEL, Stage, dump, stage
+from bench.window import window
+from tlfif.domain.events import Event, EventKind
 
 Report = dict[str, Any]
 TTFT_PAIRS = 8

@@ -15,16 +15,16 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-import psutil  # noqa: E402
+import psutil
 
-from bench.figures import percentile  # noqa: E402
-from tlfif.bootstrap.home import Home  # noqa: E402
-from tlfif.client.endpoint import Endpoint, FixedEndpoint  # noqa: E402
-from tlfif.gui import intents  # noqa: E402
-from tlfif.gui.main import show  # noqa: E402
-from tlfif.gui.opening import open_core  # noqa: E402
-from tlfif.gui.server_bridge import bridge_over  # noqa: E402
-from tlfif.gui.window import MainWindow  # noqa: E402
+from bench.figures import percentile
+from tlfif.bootstrap.home import Home
+from tlfif.client.endpoint import Endpoint, FixedEndpoint
+from tlfif.gui import intents
+from tlfif.gui.main import show
+from tlfif.gui.opening import open_core
+from tlfif.gui.server_bridge import bridge_over
+from tlfif.gui.window import MainWindow
 
 TICK_MS = 5
 """The clock's beat: a pause is what comes on top of it."""

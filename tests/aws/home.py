@@ -39,7 +39,7 @@ class AwsHome:
         """The same, as the functions read it."""
         prefix = "TLFIF_AWS_"
         own = {key.removeprefix(prefix).lower(): value for key, value in self.environment.items() if prefix in key}
-        return AwsSettings(AWS_REGION=REGION, **own)  # type: ignore[call-arg, arg-type]
+        return AwsSettings(AWS_REGION=REGION, **own)
 
     def client(self, user: str = "anna", **changed: Any) -> httpx2.Client:
         """A client signed in as ``user``."""

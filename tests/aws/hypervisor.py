@@ -124,7 +124,7 @@ class Hypervisor:
     def record(self) -> dict[str, dict[str, Any]]:
         """Every instance of the home as EC2 itself describes it."""
         ours = [{"Name": "tag:tlfif:home", "Values": [self._home]}]
-        found = self._ec2.describe_instances(Filters=ours)["Reservations"]  # type: ignore[arg-type]
+        found = self._ec2.describe_instances(Filters=ours)["Reservations"]
         return {one["InstanceId"]: dict(one) for group in found for one in group["Instances"]}
 
     async def run(self) -> None:

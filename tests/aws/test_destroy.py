@@ -54,7 +54,7 @@ class World:
 
 
 def tagged(kind: str, home: str) -> "list[TagSpecificationTypeDef]":
-    return [{"ResourceType": kind, "Tags": [{"Key": "tlfif:home", "Value": home}]}]  # type: ignore[typeddict-item]
+    return [{"ResourceType": kind, "Tags": [{"Key": "tlfif:home", "Value": home}]}]
 
 
 async def test_nothing_of_a_whole_home_is_left(home: EmulatedHome) -> None:

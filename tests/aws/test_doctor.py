@@ -293,17 +293,17 @@ async def test_what_the_emulator_knows_is_read_from_it(emulator: Emulator) -> No
     left = emulator.ec2.create_volume(
         AvailabilityZone=zone,
         Size=40,
-        TagSpecifications=[{"ResourceType": "volume", "Tags": ours}],  # type: ignore[list-item]
+        TagSpecifications=[{"ResourceType": "volume", "Tags": ours}],
     )["VolumeId"]
     byhand = emulator.ec2.create_volume(AvailabilityZone=zone, Size=7)["VolumeId"]
     snapshot = emulator.ec2.create_snapshot(
         VolumeId=left,
-        TagSpecifications=[{"ResourceType": "snapshot", "Tags": ours}],  # type: ignore[list-item]
+        TagSpecifications=[{"ResourceType": "snapshot", "Tags": ours}],
     )["SnapshotId"]
     image = emulator.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     machine = emulator.ec2.run_instances(
         ImageId=image, MinCount=1, MaxCount=1, InstanceType="g4dn.xlarge",
-        TagSpecifications=[{"ResourceType": "instance", "Tags": ours}],  # type: ignore[list-item]
+        TagSpecifications=[{"ResourceType": "instance", "Tags": ours}],
     )["Instances"][0]  # fmt: skip
     client = emulator.session.client("logs", endpoint_url=emulator.endpoint)
     client.create_log_group(logGroupName=f"/aws/lambda/{home}-api")

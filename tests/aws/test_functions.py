@@ -42,7 +42,7 @@ class PaperWorker:
         record = await stores.machines.active()
         assert record is not None
         for state, phase in ((MachineState.LOADING, "engine_start"), (MachineState.READY, None)):
-            beat = a_beat(record.id, state=state, phase=phase)  # type: ignore[arg-type]
+            beat = a_beat(record.id, state=state, phase=phase)
             await stores.machines.heartbeat(beat, now=time.time())
         (claimed,) = await stores.jobs.claim(
             worker_id=record.id, model=MODEL, limit=1, lease_seconds=60, now=time.time()

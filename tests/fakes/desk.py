@@ -57,7 +57,7 @@ def events(*kinds: EventKind | str | tuple[EventKind, dict[str, object]]) -> lis
 
 def machine_news(**changes: Any) -> MachineNews:
     """What a waiting job hears."""
-    return MachineNews(machine={**NO_MACHINE, **changes})  # type: ignore[typeddict-item]
+    return MachineNews(machine={**NO_MACHINE, **changes})
 
 
 def a_model(name: str, state: str = "ready", **changes: Any) -> ModelView:
@@ -67,7 +67,7 @@ def a_model(name: str, state: str = "ready", **changes: Any) -> ModelView:
         "size_bytes": 1000, "sha256": "ab", "state": state, "received_bytes": 0, "problem": "",
         "is_default": name == "tinyllama",
     }  # fmt: skip
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 class FakeClient(TlfifClient):
@@ -114,7 +114,7 @@ class FakeClient(TlfifClient):
         return await self.job(job_id)
 
     async def job(self, job_id: str) -> JobView:
-        return {"job_id": job_id, "status": "cancelled"}  # type: ignore[typeddict-item]
+        return {"job_id": job_id, "status": "cancelled"}
 
     async def machine(self) -> MachineView:
         return NO_MACHINE

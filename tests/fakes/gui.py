@@ -42,7 +42,7 @@ def machine_view(state: str = "ready", **changes: Any) -> MachineView:
         "idle_timeout_minutes": 5.0,
         "since": 1000.0,
     }
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 def sums(**changes: Any) -> SumsView:
@@ -52,7 +52,7 @@ def sums(**changes: Any) -> SumsView:
         "machines_usd": 0.8, "standing_usd": 0.2, "running_usd_per_hour": 0.0, "standing_usd_per_month": 0.38,
         "forecast_usd": 2.0, "forecast_eur": 1.8, "days": [{"date": "2026-11-22", "hours": 1.0, "usd": 0.6}],
     }  # fmt: skip
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 def budget_view(**changes: Any) -> Any:
@@ -81,7 +81,7 @@ def cost_view(*, here: bool = True, hourly: float = 0.0, **changes: Any) -> Cost
         "rates": [],
         "receipts": [],
     }
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 def accepted(job_id: str = "job_1", machine: MachineView | None = None) -> Accepted:
@@ -120,7 +120,7 @@ def job_view(job_id: str = "job_1", **changes: Any) -> JobView:
         "last_seq": 9, "cancel_requested": False, "error": None, "receipt": receipt_view(), "answer": None,
         "cost": None, "as_if_aws": None,
     }  # fmt: skip
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 def model_view(name: str, state: str = "ready", **changes: Any) -> ModelView:
@@ -130,7 +130,7 @@ def model_view(name: str, state: str = "ready", **changes: Any) -> ModelView:
         "size_bytes": 1000, "sha256": "ab", "state": state, "received_bytes": 0, "problem": "",
         "is_default": name == "tinyllama",
     }  # fmt: skip
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 def event(seq: int, kind: EventKind, **data: object) -> Event:

@@ -56,7 +56,7 @@ def sums(**changes: Any) -> SumsView:
             {"date": "2026-11-11", "hours": 0.5, "usd": 0.9},
         ],
     }
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 NO_SUMS = sums(
@@ -88,7 +88,7 @@ def budget(**changes: Any) -> BudgetView:
         "locked_until": None,
         "sentence": "0.00 EUR of 20.00 EUR are spent.",
     }
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 def rate(item: str, usd: float, *, verified: bool = True, source: str = "a table") -> dict[str, Any]:
@@ -123,7 +123,7 @@ def cost(*, on_aws: bool = False, **changes: Any) -> CostView:
         "receipts": [answered()],
         "notes": [],
     }
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 def line(
@@ -179,8 +179,8 @@ ADVICE: AdviceView = {
 }
 CHANGE = {"item": "gpu_hour", "region": "us-east-1", "instance_type": "g6.xlarge", "old_usd": 0.8048}
 REFRESH: RefreshView = {
-    "changed": [{**CHANGE, "new_usd": 0.79, "reason": ""}],  # type: ignore[typeddict-item]
-    "kept": [{**CHANGE, "new_usd": None, "reason": "It is ten times the old one."}],  # type: ignore[typeddict-item]
+    "changed": [{**CHANGE, "new_usd": 0.79, "reason": ""}],
+    "kept": [{**CHANGE, "new_usd": None, "reason": "It is ten times the old one."}],
     "unchanged": 41,
     "failed": ["eu-west-1: There is no connection."],
     "exchange": {"usd_per_eur": 1.0812, "date": "2026-11-20", "source": "European Central Bank", "verified": True},

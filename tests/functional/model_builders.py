@@ -65,7 +65,7 @@ async def model_stores(models_dir: Path, hub: FakeHub, clock: FakeClock) -> Asyn
             "block_bytes": BLOCK,
             **changed,
         }
-        stores.append(FileModelStore(**arguments))  # type: ignore[arg-type]
+        stores.append(FileModelStore(**arguments))
         return stores[-1]
 
     yield build

@@ -95,4 +95,4 @@ def seat(desk: Desk, open_seat: Callable[..., Seat]) -> Seat:
 @pytest.fixture(autouse=True)
 def _no_root_is_left() -> Iterator[None]:
     yield
-    assert tkinter._default_root is None, "a window was left open"  # type: ignore[attr-defined]
+    assert tkinter._default_root is None, "a window was left open"

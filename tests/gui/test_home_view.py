@@ -99,13 +99,13 @@ def test_on_aws_no_text_in_sight_speaks_of_this_computer_s_price(seat: Seat, des
         assert word not in shown
     assert "$0.000200 a second" in shown
     assert "What is kept on AWS, by the month" in shown
-    assert not seat.window.views["cost"].budget.rehearse.winfo_manager()  # type: ignore[union-attr]
+    assert not seat.window.views["cost"].budget.rehearse.winfo_manager()
     desk.say(news.HomeHeard(home=HERE, moved=True))
     desk.hear("off", cost=cost_view())
     desk.core.press(intents.ShowTab("cost"))
     seat.settle()
     assert "On AWS this would have cost" in seat.texts(seat.window.views["cost"])
-    assert seat.window.views["cost"].budget.rehearse.winfo_manager()  # type: ignore[union-attr]
+    assert seat.window.views["cost"].budget.rehearse.winfo_manager()
 
 
 def test_deleting_offers_the_server_too_and_the_words_fit(seat: Seat, desk: Desk) -> None:

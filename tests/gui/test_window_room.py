@@ -122,7 +122,7 @@ def test_keys_do_not_go_to_a_tab_that_is_hidden(seat: Seat, desk: Desk) -> None:
     assert not seat.window.chat.composer.written()
     seat.key("<Right>")
     seat.wait(lambda: desk.core.state.tab == "machine", "the arrow goes to the next tab")
-    seat.window.views["machine"].start.focus_force()  # type: ignore[union-attr]
+    seat.window.views["machine"].start.focus_force()
     seat.key("<Control-Key-1>")
     assert seat.root.focus_get() is seat.window.chat.composer.text
 
@@ -141,7 +141,7 @@ def test_a_narrow_table_of_receipts_keeps_what_counts(desk: Desk, open_seat: Cal
     seat = open_seat(desk.core, points=LARGE)
     desk.core.press(intents.ShowTab("cost"))
     seat.settle()
-    table = seat.window.views["cost"].receipts  # type: ignore[union-attr]
+    table = seat.window.views["cost"].receipts
     columns = tuple(table.tree.cget("displaycolumns"))
     assert {"when", "real", "aws"} <= set(columns)
     assert "status" not in columns
@@ -163,7 +163,7 @@ def test_another_size_counts_at_once_and_what_follows_later_is_said(seat: Seat, 
     seat.settle()
     assert NEXT_START in seat.texts(tab)
     assert seat.window.chat.controls.idle.note.shown == ""
-    assert not seat.window.views["cost"].budget.release.winfo_manager()  # type: ignore[union-attr]
+    assert not seat.window.views["cost"].budget.release.winfo_manager()
     desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, font_size=11)))
     seat.settle()
     assert NEXT_START not in seat.texts(tab)
@@ -173,7 +173,7 @@ def test_another_size_counts_at_once_and_what_follows_later_is_said(seat: Seat, 
 def test_all_conversations_can_be_deleted_and_the_safe_choice_comes_first(seat: Seat, desk: Desk) -> None:
     desk.core.press(intents.ShowTab("settings"))
     seat.settle()
-    button = seat.window.views["settings"].delete_all  # type: ignore[union-attr]
+    button = seat.window.views["settings"].delete_all
     button.invoke()
     seat.settle()
     first = seat.window.dialog.buttons[0]

@@ -34,14 +34,14 @@ HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "window.md"
 
 def exchange(number: int, **changes: object) -> Exchange:
     base = Exchange(id=f"e{number}", conversation_id="c", key=f"k{number}", prompt=f"Question {number}", asked_at=1.0)
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
 def show(seat: Seat, **changes: object) -> None:
     """Another state, drawn as the core would have it drawn."""
     core = seat.window.core
     old = core.state
-    core.state = replace(old, **changes)  # type: ignore[arg-type]
+    core.state = replace(old, **changes)
     seat.window.render(old, core.state)
     seat.settle()
 
@@ -207,8 +207,8 @@ def test_the_idle_time_out_is_typed_checked_and_set(seat: Seat, desk: Desk) -> N
 def test_the_two_costs_stand_apart(seat: Seat, desk: Desk) -> None:
     desk.hear("ready", cost=cost_view(hourly=0.5))
     bar = seat.window.chat.controls
-    assert bar.real.shown == desk.core.state.cost.real.text  # type: ignore[union-attr]
-    assert bar.as_if.shown == desk.core.state.cost.as_if.text  # type: ignore[union-attr]
+    assert bar.real.shown == desk.core.state.cost.real.text
+    assert bar.as_if.shown == desk.core.state.cost.as_if.text
     before = bar.as_if.shown
     desk.pass_time(8)
     seat.settle()
@@ -329,7 +329,7 @@ def test_the_budget_is_set_refused_and_released(seat: Seat, desk: Desk) -> None:
     desk.hear("off", cost=cost_view())
     desk.core.press(intents.ShowTab("cost"))
     seat.settle()
-    card = seat.window.views["cost"].budget  # type: ignore[union-attr]
+    card = seat.window.views["cost"].budget
     seat.focus(card.entry)
     seat.type("abc")
     seat.key("<KeyRelease-c>")
@@ -353,16 +353,16 @@ def test_settings_count_at_once_and_bad_ones_are_named(seat: Seat, desk: Desk) -
     desk.core.press(intents.ShowTab("settings"))
     seat.settle()
     tab = seat.window.views["settings"]
-    entry = tab.entries["temperature"]  # type: ignore[union-attr]
+    entry = tab.entries["temperature"]
     for text, kept in (("9", 0.7), ("abc", 0.7), ("0.2", 0.2)):
         seat.focus(entry)
         entry.delete(0, "end")
         seat.type(text)
         seat.key("<Return>")
         assert desk.core.state.settings.values.temperature == kept
-        assert bool(tab._bad["temperature"].shown) == (kept == 0.7)  # type: ignore[union-attr]
-    tab.size_box.set("150 %")  # type: ignore[union-attr]
-    tab.size_box.event_generate("<<ComboboxSelected>>")  # type: ignore[union-attr]
+        assert bool(tab._bad["temperature"].shown) == (kept == 0.7)
+    tab.size_box.set("150 %")
+    tab.size_box.event_generate("<<ComboboxSelected>>")
     seat.settle()
     assert seat.window.look.points == 16
     desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, appearance="dark")))

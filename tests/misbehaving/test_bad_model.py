@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 @pytest.fixture
 def torn_model(tmp_path: Path) -> Path:
     """A real model file whose second half is missing: its header reads well, the engine cannot load it."""
-    source = ModelWheel(pip_command=()).installed(SMOLLM2.source)  # type: ignore[arg-type]
+    source = ModelWheel(pip_command=()).installed(SMOLLM2.source)
     assert source is not None, "install the development requirements: the small model comes with them"
     torn = tmp_path / "torn.gguf"
     with source.open("rb") as whole, torn.open("wb") as part:
@@ -39,7 +39,7 @@ async def test_a_model_that_cannot_be_loaded(desk: Desk, torn_model: Path) -> No
 
 async def test_a_model_file_that_vanishes_after_it_was_accepted(desk: Desk, torn_model: Path, tmp_path: Path) -> None:
     """The prompt waits while another model answers; then its file is not there any more."""
-    source = ModelWheel(pip_command=()).installed(SMOLLM2.source)  # type: ignore[arg-type]
+    source = ModelWheel(pip_command=()).installed(SMOLLM2.source)
     assert source is not None
     own = tmp_path / "own.gguf"
     shutil.copy(source, own)
@@ -55,7 +55,7 @@ async def test_a_model_file_that_vanishes_after_it_was_accepted(desk: Desk, torn
 
 
 async def test_a_change_of_model_drains_and_starts_anew(desk: Desk, tmp_path: Path) -> None:
-    source = ModelWheel(pip_command=()).installed(SMOLLM2.source)  # type: ignore[arg-type]
+    source = ModelWheel(pip_command=()).installed(SMOLLM2.source)
     assert source is not None
     own = tmp_path / "own.gguf"
     shutil.copy(source, own)

@@ -175,7 +175,7 @@ async def test_a_worker_whose_record_is_closed_ends_itself(a_desk_with: MakeDesk
             "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
             "c.execute(\"UPDATE machines SET state = 'off', ended_at = 1, phase = NULL\"); c.commit()"
         )
-        subprocess.run([sys.executable, "-c", close, str(desk.home / "tlfif.db")], check=True)  # noqa: ASYNC221
+        subprocess.run([sys.executable, "-c", close, str(desk.home / "tlfif.db")], check=True)  # noqa: ASYNC221  # nothing else is to go on meanwhile
         began = time.monotonic()
         await wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "it ended", 15.0)
         assert time.monotonic() - began < 5.0, "at the next heartbeat, not only when the server is missed"

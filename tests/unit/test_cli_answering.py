@@ -127,7 +127,7 @@ async def test_an_interruption_while_submitting_cancels_what_was_stored() -> Non
         await gate.wait()
         return await infer(asking, key=key)
 
-    client.infer = slow  # type: ignore[method-assign]
+    client.infer = slow
     task = asyncio.create_task(answer_prompt(client, ASKING, FakeDesk().console))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -145,7 +145,7 @@ async def test_a_reader_that_leaves_cancels_the_job() -> None:
     def broken(text: str) -> int:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-    desk.out.write = broken  # type: ignore[method-assign]
+    desk.out.write = broken
     with pytest.raises(OutputLostError) as caught:
         await answer_prompt(client, ASKING, desk.console)
     assert caught.value.reader_left
@@ -193,7 +193,7 @@ class PricedClient(FakeClient):
     async def job(self, job_id: str) -> JobView:
         if self.fault is not None:
             raise self.fault
-        return {"job_id": job_id, "status": "succeeded", "cost": NOTHING, "as_if_aws": SHARE}  # type: ignore[typeddict-item]
+        return {"job_id": job_id, "status": "succeeded", "cost": NOTHING, "as_if_aws": SHARE}
 
 
 async def test_the_receipt_has_what_the_answer_cost() -> None:
@@ -231,7 +231,7 @@ async def test_an_interruption_while_the_cost_is_asked_for_leaves_the_answer() -
         await never.wait()
         raise AssertionError("cancelled before")
 
-    client.job = hang  # type: ignore[method-assign]
+    client.job = hang
     task = asyncio.create_task(_report(client, answer, desk.console, as_json=False))
     await asked.wait()
     task.cancel()

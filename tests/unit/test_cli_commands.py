@@ -40,7 +40,7 @@ class Client(FakeClient):
     async def stop_machine(self, *, jobs: StopMode = "cancel") -> StopResult:
         self.calls.append(("stop", jobs))
         kept = {"cancelled": ["a"], "requeued": []} if jobs == "cancel" else {"cancelled": [], "requeued": ["a"]}
-        return {"was_running": True, "machine": await self.machine(), **kept}  # type: ignore[typeddict-item]
+        return {"was_running": True, "machine": await self.machine(), **kept}
 
     async def set_idle_timeout(self, minutes: float) -> MachineView:
         self.calls.append(("idle", minutes))
@@ -56,7 +56,7 @@ class Client(FakeClient):
 
     async def job(self, job_id: str) -> JobView:
         state = self.job_states.pop(0)
-        return {"job_id": job_id, "status": state}  # type: ignore[typeddict-item]
+        return {"job_id": job_id, "status": state}
 
     async def cancel(self, job_id: str) -> JobView:
         self.calls.append(("cancel", job_id))
@@ -141,7 +141,7 @@ def a_past_machine(**changes: Any) -> PastMachineView:
         "ready_at": 1e9 + 2.5, "ended_at": 1e9 + 305.5, "phases": [{"phase": "launch", "seconds": 2.5}],
         "boot_seconds": 2.5, "run_seconds": 303.0,
     }  # fmt: skip
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 def test_the_history_of_no_machine(command: Run) -> None:
@@ -269,8 +269,8 @@ def test_every_fault_of_a_command_is_a_sentence_and_a_code(
 
 def test_the_window_opens_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = ModuleType("tlfif.gui.main")
-    entry.why_not = lambda: ""  # type: ignore[attr-defined]
-    entry.open_window = lambda home: 7  # type: ignore[attr-defined]
+    entry.why_not = lambda: ""
+    entry.open_window = lambda home: 7
     monkeypatch.setitem(sys.modules, "tlfif.gui.main", entry)
     assert main.main([]) == 7
     assert main.main(["gui"]) == 7
@@ -278,7 +278,7 @@ def test_the_window_opens_where_there_is_one(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_it_says_why_no_window_opens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     entry = ModuleType("tlfif.gui.main")
-    entry.why_not = lambda: "There is no screen here."  # type: ignore[attr-defined]
+    entry.why_not = lambda: "There is no screen here."
     monkeypatch.setitem(sys.modules, "tlfif.gui.main", entry)
     assert main.main([]) == 0
     assert "tlfif ask" in capsys.readouterr().out

@@ -116,18 +116,18 @@ def test_a_rehearsal_is_not_told_to_rehearse() -> None:
 
 
 def test_the_parts_of_an_answer_add_up_on_the_line() -> None:
-    text = receipts_text([answered()], now=NOW, as_if=True)  # type: ignore[list-item]
+    text = receipts_text([answered()], now=NOW, as_if=True)
     cells = next(line for line in text.splitlines() if "succeeded" in line).split()
     whole, *parts = (float(cell.rstrip("+")) for cell in cells[3:7])
     assert whole == pytest.approx(sum(parts), abs=0.0002)
     assert "may add up to 0.0530 USD" in text
     ended = answered(as_if_aws={**SHARE, "final": True})
-    assert "+" not in receipts_text([ended], now=NOW, as_if=True)  # type: ignore[list-item]
+    assert "+" not in receipts_text([ended], now=NOW, as_if=True)
 
 
 def test_an_answer_that_never_ran_has_a_line_all_the_same() -> None:
     waited = answered(status="cancelled", total_seconds=None, completion_tokens=None, as_if_aws=None)
-    text = receipts_text([waited], now=NOW, as_if=True)  # type: ignore[list-item]
+    text = receipts_text([waited], now=NOW, as_if=True)
     assert "cancelled" in text
     assert "0.0000" in text
     assert "None yet" in receipts_text([], now=NOW, as_if=True)
@@ -202,7 +202,7 @@ def test_a_refresh_tells_what_it_did() -> None:
 def test_a_refresh_that_reached_nobody_goes_on_with_what_there_is(run: Any) -> None:
     client = MoneyClient()
     nobody = {**REFRESH, "changed": [], "kept": [], "unchanged": 0, "exchange_problem": "It cannot be reached."}
-    client.report = nobody  # type: ignore[assignment]
+    client.report = nobody
     code, desk = run(client, "prices", "--refresh")
     assert (code, client.calls) == (0, ["refresh"])
     assert desk.out.getvalue().startswith("No price was read. TL-FIF goes on with the ones that it has")

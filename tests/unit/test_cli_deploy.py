@@ -166,7 +166,7 @@ def test_nobody_to_ask_is_an_error_and_yes_is_yes(monkeypatch: pytest.MonkeyPatc
     assert agreed(console, "Sure?", yes=True)
     assert agreed(console, "Sure?", yes=False, read=lambda: "Yes\n")
     for answer in ("", "no\n", "\n", "yess\n"):
-        assert not agreed(console, "Sure?", yes=False, read=lambda answer=answer: answer)  # type: ignore[misc]
+        assert not agreed(console, "Sure?", yes=False, read=lambda answer=answer: answer)
 
 
 def test_progress_without_a_terminal_says_each_thing_once() -> None:

@@ -32,11 +32,11 @@ RECEIPT: ReceiptView = {
 
 
 def receipt(**changes: Any) -> ReceiptView:
-    return {**RECEIPT, **changes}  # type: ignore[typeddict-item]
+    return {**RECEIPT, **changes}
 
 
 def machine(**changes: Any) -> MachineView:
-    return {**NO_MACHINE, **changes}  # type: ignore[typeddict-item]
+    return {**NO_MACHINE, **changes}
 
 
 def test_the_receipt_names_the_model_and_what_it_took() -> None:
@@ -168,7 +168,7 @@ def job(**changes: Any) -> JobView:
         "created_at": 1e9, "started_at": None, "finished_at": None, "attempt": 1, "last_seq": 4,
         "cancel_requested": False, "error": None, "receipt": RECEIPT, "answer": "Because.",
     }  # fmt: skip
-    return {**base, **changes}  # type: ignore[typeddict-item]
+    return {**base, **changes}
 
 
 def test_the_list_of_jobs_leads_to_the_next_page() -> None:
@@ -207,7 +207,7 @@ def test_a_job_shows_what_it_cost_and_the_parts() -> None:
 )
 def test_a_stop_says_what_became_of_the_answers(changes: dict[str, Any], text: str) -> None:
     base: StopResult = {"was_running": True, "cancelled": [], "requeued": [], "machine": NO_MACHINE}
-    assert text in stop_text({**base, **changes})  # type: ignore[typeddict-item]
+    assert text in stop_text({**base, **changes})
 
 
 def test_a_transfer_shows_share_rate_and_time_left() -> None:

@@ -33,7 +33,7 @@ def a_profile(**changes: object) -> Profile:
         "api_url": "https://api.example.com", "issuer": "https://issuer.example.com/pool", "client_id": "abc",
         "scope": "openid tlfif/use", "region": "eu-central-1",
     }  # fmt: skip
-    return Profile(**{**base, **changes})  # type: ignore[arg-type]
+    return Profile(**{**base, **changes})
 
 
 @pytest.fixture

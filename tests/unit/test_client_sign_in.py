@@ -37,7 +37,7 @@ def profile_of(provider: Provider, **changes: object) -> Profile:
         "api_url": "https://api.example.com", "issuer": provider.url, "client_id": CLIENT,
         "scope": "openid tlfif/use", "region": "eu-central-1", "redirect_ports": free_ports(),
     }  # fmt: skip
-    return Profile(**{**base, **changes})  # type: ignore[arg-type]
+    return Profile(**{**base, **changes})
 
 
 async def signed_in(provider: Provider, person: Person, *, profile: Profile | None = None, told: list[str]) -> Tokens:

@@ -24,7 +24,7 @@ def test_an_event_cut_off_by_a_broken_connection_is_not_given_out() -> None:
 
 def test_news_of_the_machine_have_no_number() -> None:
     assert list(SseReader().feed(b'event: machine\ndata: {"state": "loading"}\n\n')) == [
-        MachineNews(machine={"state": "loading"})  # type: ignore[typeddict-item]
+        MachineNews(machine={"state": "loading"})
     ]
 
 

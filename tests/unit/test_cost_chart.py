@@ -32,7 +32,7 @@ def texts(figure: Figure) -> str:
 
 def line(figure: Figure, name: str) -> list[tuple[float, float]]:
     found = next(line for line in figure.axes[0].lines if line.get_label() == name)
-    return [(float(x), float(y)) for x, y in zip(found.get_xdata(), found.get_ydata(), strict=True)]  # type: ignore[arg-type]
+    return [(float(x), float(y)) for x, y in zip(found.get_xdata(), found.get_ydata(), strict=True)]
 
 
 def test_the_curve_ends_at_the_month_to_date() -> None:
@@ -74,9 +74,9 @@ def test_the_lines_are_the_data() -> None:
     curve = spend_curve(view, sums(), now_ms=at(16, 12))
     assert line(figure, "spent") == list(curve.spent)
     assert line(figure, "forecast") == list(curve.forecast)
-    levels = {round(float(found.get_ydata()[0]), 4) for found in figure.axes[0].lines}  # type: ignore[index]
+    levels = {round(float(found.get_ydata()[0]), 4) for found in figure.axes[0].lines}
     assert {23.0, 18.4, 11.5} <= levels
-    assert [bar.get_height() for bar in figure.axes[1].patches] == list(curve.hours)  # type: ignore[attr-defined]
+    assert [bar.get_height() for bar in figure.axes[1].patches] == list(curve.hours)
 
 
 def test_what_is_pretended_is_called_so() -> None:

@@ -332,7 +332,7 @@ async def test_a_stack_that_will_not_go_at_first_goes_in_the_end(world: World) -
 
 async def test_after_a_broken_off_destroy_a_deploy_opens_the_door_again(world: World) -> None:
     await world.deploy()
-    world.account.fault = lambda name: Killed() if name == "end_machines" or name == "empty_buckets" else None  # type: ignore[return-value]
+    world.account.fault = lambda name: Killed() if name == "end_machines" or name == "empty_buckets" else None
     with pytest.raises(Killed):
         await world.destroy()
     assert not world.account.door_open

@@ -13,7 +13,7 @@ from tlfif.gui.state import Choice, Closing, Link, Press, TruthKind
 
 def stop_result(**changes: object) -> news.MachineStopped:
     base = {"was_running": True, "cancelled": [], "requeued": [], "machine": machine_view("stopping")}
-    return news.MachineStopped(result={**base, **changes})  # type: ignore[typeddict-item]
+    return news.MachineStopped(result={**base, **changes})
 
 
 # Stop GPU

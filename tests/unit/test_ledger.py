@@ -179,7 +179,7 @@ def test_the_parts_are_the_whole(span: MachineSpan, jobs: list[JobTime], rate: i
     if span.to_ms is not None or now >= span.from_ms:
         assert cost.total == max(charge(rate, span.end_ms(now) - span.from_ms), charge(rate, 60 * S))
     shuffled = list(jobs)
-    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    order.shuffle(shuffled)
     assert span_cost(span, shuffled, rate, now) == cost
 
 

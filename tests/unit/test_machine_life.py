@@ -397,7 +397,7 @@ async def test_a_part_that_fails_ends_the_machine_instead_of_leaving_it_deaf() -
     async def broken_loop() -> None:
         raise RuntimeError("a mistake of ours")
 
-    machine.worker.run = broken_loop  # type: ignore[method-assign]
+    machine.worker.run = broken_loop
     async with living(machine) as running:
         assert await ended(running) == "a mistake of ours"
         assert (await machine.record()).state is MachineState.BROKEN

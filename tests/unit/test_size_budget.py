@@ -9,9 +9,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src"
 MAX_FUNCTION_LINES = 60
 MAX_FILE_LINES = 500
-ALLOWED_FUNCTIONS = {
-    "tlfif/api/routes/jobs.py:job_routes": "binds four routes to their ports; each of them is short",
-}
+ALLOWED_FUNCTIONS: dict[str, str] = {}
 """Longer than the limit for a reason, which stands beside it. Delete the line once the function is short."""
 ALLOWED_FILES: dict[str, str] = {}
 ALLOWED_WITHOUT_REASON: dict[str, str] = {}

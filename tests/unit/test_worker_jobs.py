@@ -198,12 +198,12 @@ async def test_three_attempts() -> None:
 
 async def test_a_fault_of_our_own_does_not_end_in_silence() -> None:
     engine = FakeEngine()
-    engine.words = ("fine", None)  # type: ignore[assignment]
+    engine.words = ("fine", None)
     async with at_work(engine) as bench:
         await submit(bench.jobs)
         job = await bench.until_status(JobStatus.SUCCEEDED)
         assert job.receipt is not None
-        engine.requests = None  # type: ignore[assignment]
+        engine.requests = None
         await submit(bench.jobs, "job_2")
         job = await bench.until_status(JobStatus.FAILED, "job_2")
         assert job.error_code == "internal_error"
@@ -243,7 +243,7 @@ async def test_release_while_a_claim_is_under_way() -> None:
         go_on = asyncio.Event()
 
         async def claim(self, **wanted: object) -> list[ClaimedJob]:
-            found = await super().claim(**wanted)  # type: ignore[arg-type]
+            found = await super().claim(**wanted)
             if found:
                 self.claiming.set()
                 await self.go_on.wait()
@@ -310,19 +310,19 @@ class FullDisk(MemoryJobStore):
 
     async def append(self, *args: object, **kwargs: object) -> frozenset[str]:
         self._check()
-        return await super().append(*args, **kwargs)  # type: ignore[arg-type]
+        return await super().append(*args, **kwargs)
 
     async def finish(self, *args: object, **kwargs: object) -> None:
         self._check()
-        await super().finish(*args, **kwargs)  # type: ignore[arg-type]
+        await super().finish(*args, **kwargs)
 
     async def heartbeat(self, *args: object, **kwargs: object) -> list:
         self._check()
-        return await super().heartbeat(*args, **kwargs)  # type: ignore[arg-type]
+        return await super().heartbeat(*args, **kwargs)
 
     async def claim(self, **kwargs: object) -> list[ClaimedJob]:
         self._check()
-        return await super().claim(**kwargs)  # type: ignore[arg-type]
+        return await super().claim(**kwargs)
 
 
 @pytest.mark.parametrize("words_before", [0, 3, len(WORDS)])

@@ -32,7 +32,13 @@ WaitQuery = Annotated[
 def job_routes(container: Container) -> APIRouter:
     """The routes of jobs, bound to their ports."""
     router = APIRouter(prefix="/v1", tags=["jobs"], route_class=StrictRoute)
+    _reading(router, container)
+    _changing(router, container)
+    _following(router, container)
+    return router
 
+
+def _reading(router: APIRouter, container: Container) -> None:
     @router.get("/jobs", operation_id="list_jobs")
     async def list_jobs(
         request: Request,
@@ -54,6 +60,8 @@ def job_routes(container: Container) -> APIRouter:
         view.cost, view.as_if_aws = await shares(container, job, container.money.as_if)
         return view
 
+
+def _changing(router: APIRouter, container: Container) -> None:
     @router.post("/jobs/{job_id}/cancel", operation_id="cancel_job")
     async def cancel(request: Request, job_id: JobId) -> JobView:
         """End a job that waits or runs. A job that has ended is returned as it is."""
@@ -73,6 +81,8 @@ def job_routes(container: Container) -> APIRouter:
         await delete_job(job_id, owner=user_of(request), jobs=container.jobs)
         return DeletedJobs(deleted=1, more=False)
 
+
+def _following(router: APIRouter, container: Container) -> None:
     @router.get(
         "/jobs/{job_id}/events",
         response_model=EventList,
@@ -111,8 +121,6 @@ def job_routes(container: Container) -> APIRouter:
             status=job.status,
             machine=machine,
         )
-
-    return router
 
 
 def _event_id(text: str) -> int:
