@@ -1,8 +1,8 @@
 """The requests whose answers are streams, to a server on this computer, over plain connections.
 
 Between a person's call and the first word every layer counts: the HTTP client that ``client.connection`` has for
-everything else spends 1.3 to 1.6 ms of processor time on such a request and its answer (profiled, two slow cores); this one
-opens no request objects and builds its head in one piece. httptools does the parsing.
+everything else spends 1.3 to 1.6 ms of processor time on such a request and its answer (profiled, two slow cores);
+this one makes no request objects and builds its head in one piece. httptools does the parsing.
 """
 
 import asyncio

@@ -32,8 +32,8 @@ Key = Annotated[
 
 
 class PromptRoute(StrictRoute):
-    """Takes a prompt that is right as it stands straight to its endpoint, without FastAPI's work on parameters: this is on
-    the way to every first word. Any other goes FastAPI's way, which has the words for what is wrong with it."""
+    """Takes a prompt that is right as it stands straight to its endpoint, without FastAPI's work on parameters: this
+    is on the way to every first word. Any other goes FastAPI's way, which has the words for what is wrong with it."""
 
     async def straight(self, request: ParsedRequest) -> Response | None:
         """See the base."""
