@@ -17,11 +17,13 @@ from tests.aws.emulator import Emulator
 from tests.builders import T0, a_beat, a_machine
 from tests.fakes.clock import FakeClock
 from tests.money_world import MoneyWorld
+from tlfif.adapters.aws.dynamo_bill_store import DynamoBillStore
 from tlfif.adapters.aws.dynamo_items import from_wire, to_wire
 from tlfif.adapters.aws.dynamo_ledger import DynamoLedger
 from tlfif.adapters.aws.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.dynamo_table import TRIES, DynamoTable, Update
 from tlfif.application.reconcile import Pace
+from tlfif.domain.bill import BillFailure, Question
 from tlfif.domain.errors import StorageError
 from tlfif.domain.ledger import MachineSpan
 from tlfif.domain.machine import MachineState
@@ -92,6 +94,13 @@ async def test_what_each_question_about_money_costs(ledger: DynamoLedger, line: 
     assert await requests(line, ledger.spans_after(0, from_ms=0)) == ["Query"]
     assert await requests(line, ledger.close_span("m1", at_ms=BEGUN + 1)) == ["BatchGetItem", "TransactWriteItems"]
     assert await requests(line, ledger.release("m1")) == ["BatchGetItem"]
+
+
+async def test_what_the_bill_costs_beside_its_cent(table: DynamoTable, line: FaultyLine) -> None:
+    bills, question = DynamoBillStore(table), Question(id="bill_1", asked_ms=BEGUN)
+    assert await requests(line, bills.record()) == ["GetItem"]
+    assert await requests(line, bills.begin(question, after=None)) == ["UpdateItem"]
+    assert await requests(line, bills.settle(question, BillFailure(code="c", message="m"))) == ["UpdateItem"]
 
 
 async def test_a_day_on_dynamodb_costs_what_it_costs_in_memory(emulator: Emulator, line: FaultyLine) -> None:

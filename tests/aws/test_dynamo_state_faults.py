@@ -14,11 +14,14 @@ from tests.aws.dynamo_state import new_state_table, open_state_table
 from tests.aws.emulator import Emulator
 from tests.builders import T0, a_beat, a_machine
 from tests.fakes.clock import FakeClock
+from tlfif.adapters.aws.dynamo_bill_store import DynamoBillStore
 from tlfif.adapters.aws.dynamo_ledger import DynamoLedger
 from tlfif.adapters.aws.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.dynamo_price_store import DynamoPriceStore
 from tlfif.adapters.aws.dynamo_table import PATIENCE_SECONDS, ROUNDS, TRIES, DynamoTable, Put
 from tlfif.adapters.aws.storage_errors import reason_of
+from tlfif.domain.bill import Bill, BillFailure, Question
+from tlfif.domain.billing_month import Month
 from tlfif.domain.budget import Budget
 from tlfif.domain.errors import StorageError
 from tlfif.domain.ledger import MachineSpan
@@ -28,6 +31,7 @@ from tlfif.domain.machine import MachineState
 BEGUN = 1_800_000_000_000
 SPAN = MachineSpan(machine_id="m1", instance_type="g4dn.xlarge", region="eu-central-1", from_ms=BEGUN)
 THROTTLED = refused("ThrottlingException")
+BILLED = Bill(month=Month(2027, 1), micros=1, credits=0, up_to=None, estimated=True)
 CONFLICT = refused("TransactionCanceledException", reasons=["None", "TransactionConflict", "None"])
 
 
@@ -450,3 +454,45 @@ async def test_two_refreshes_at_once_lose_no_price(
     stores = [DynamoPriceStore(table) for table in tables]
     await asyncio.gather(*(store.add(some[n::2]) for n, store in enumerate(stores)))
     assert await stores[0].prices() == some
+
+
+async def test_a_question_whose_writing_down_was_not_confirmed_is_ours_and_no_other_s(
+    tables: list[DynamoTable], line: FaultyLine
+) -> None:
+    ours, theirs = (DynamoBillStore(table) for table in tables)
+    newest: Question | None = None
+    for number in range(2):
+        question = Question(id=f"bill_{number}", asked_ms=BEGUN + number)
+        line.next("UpdateItem", answer_lost)
+        assert await ours.begin(question, after=newest)
+        assert not await theirs.begin(Question(id=f"bill_x{number}", asked_ms=BEGUN), after=newest)
+        newest = question
+    line.next("UpdateItem", answer_lost, THROTTLED)
+    await ours.settle(Question(id="bill_1", asked_ms=BEGUN + 1), BILLED)
+    assert (await theirs.record()).bill == BILLED
+
+
+async def test_of_two_routers_at_the_same_moment_one_begins(
+    tables: list[DynamoTable], lines: tuple[FaultyLine, FaultyLine], line: FaultyLine
+) -> None:
+    stores = [DynamoBillStore(table) for table in tables]
+    both = Barrier(2)
+    for one in lines:
+        one.next("UpdateItem", meeting(both))
+    begun = await asyncio.gather(
+        *(store.begin(Question(id=f"bill_{n}", asked_ms=BEGUN), after=None) for n, store in enumerate(stores))
+    )
+    assert sorted(begun) == [False, True]
+
+
+async def test_a_question_that_the_store_refuses_is_none(tables: list[DynamoTable], line: FaultyLine) -> None:
+    store, question = DynamoBillStore(tables[0]), Question(id="bill_1", asked_ms=BEGUN)
+    line.next("UpdateItem", refused("AccessDeniedException"))
+    with pytest.raises(StorageError):
+        await store.begin(question, after=None)
+    assert (await store.record()).question is None
+    await store.begin(question, after=None)
+    line.next("UpdateItem", refused("AccessDeniedException"))
+    with pytest.raises(StorageError):
+        await store.settle(question, BillFailure(code="c", message="m"))
+    assert not (await store.record()).settled

@@ -65,6 +65,17 @@ def budget_view(**changes: Any) -> Any:
     return {**base, **changes}
 
 
+def billed_view(**changes: Any) -> Any:
+    """AWS's own figure."""
+    base = {
+        "state": "known", "month": "November 2026", "usd": 1234.5, "eur": 987.6, "credits_usd": 0.0, "currency": "USD",
+        "up_to": "2026-11-26", "estimated": True, "billed_at": "2026-11-28T10:12:00Z",
+        "asked_at": "2026-11-28T10:12:00Z", "next_at": "2026-11-29T10:12:00Z", "problem": None,
+        "title": "Billed by AWS up to 26 November 2026", "sentence": "The whole AWS account in November 2026.",
+    }  # fmt: skip
+    return {**base, **changes}
+
+
 def cost_view(*, here: bool = True, hourly: float = 0.0, **changes: Any) -> CostView:
     """A report: of this computer with what AWS would have taken, or of AWS."""
     own = sums(region=None, instance_type=None, month_to_date_usd=0.0, month_to_date_eur=0.0, machines_usd=0.0,
@@ -76,6 +87,7 @@ def cost_view(*, here: bool = True, hourly: float = 0.0, **changes: Any) -> Cost
         "vat": "without VAT",
         "since": "2026-11-01",
         "as_if_aws": sums(running_usd_per_hour=hourly) if here else None,
+        "billed": None if here else billed_view(),
         "budget": budget_view(),
         "exchange": {"usd_per_eur": 1.25, "date": "2026-11-20", "source": "ECB", "verified": True},
         "rates": [],

@@ -5,6 +5,7 @@ from typing import Any
 from tests.fakes.desk import FakeClient
 from tlfif.client.cost_wire import (
     AdviceView,
+    BilledView,
     BudgetView,
     CostShareView,
     CostView,
@@ -108,6 +109,27 @@ def answered(**changes: Any) -> dict[str, Any]:
     return {**base, **changes}
 
 
+def billed(**changes: Any) -> BilledView:
+    """AWS's own figure, asked for in the morning of the 28th."""
+    base: BilledView = {
+        "state": "known",
+        "month": "November 2026",
+        "usd": 12.34,
+        "eur": 10.73,
+        "credits_usd": 0.0,
+        "currency": "USD",
+        "up_to": "2026-11-26",
+        "estimated": True,
+        "billed_at": "2026-11-28T10:12:00Z",
+        "asked_at": "2026-11-28T10:12:00Z",
+        "next_at": "2026-11-29T10:12:00Z",
+        "problem": None,
+        "title": "Billed by AWS up to 26 November 2026",
+        "sentence": "The whole AWS account in November 2026, also what is not TL-FIF's, without VAT.",
+    }
+    return {**base, **changes}
+
+
 def cost(*, on_aws: bool = False, **changes: Any) -> CostView:
     """November 2026 on the owner's own computer, metered since the 1st."""
     base = {
@@ -117,6 +139,7 @@ def cost(*, on_aws: bool = False, **changes: Any) -> CostView:
         "vat": "without VAT",
         "since": "2026-11-01T00:00:00Z",
         "as_if_aws": None if on_aws else sums(),
+        "billed": billed() if on_aws else None,
         "budget": budget(),
         "exchange": {"usd_per_eur": 1.15, "date": "2026-11-22", "source": "an assumption", "verified": False},
         "rates": [rate("gpu_hour", 0.658), rate("nat_hour", 0.052), rate("volume_init_gb", 0.0036, verified=False)],

@@ -99,12 +99,18 @@ def test_on_aws_no_text_in_sight_speaks_of_this_computer_s_price(seat: Seat, des
         assert word not in shown
     assert "$0.000200 a second" in shown
     assert "What is kept on AWS, by the month" in shown
+    assert "Billed by AWS up to 26 November 2026" in shown
+    assert "$1,234.50" in shown
     assert not seat.window.views["cost"].budget.rehearse.winfo_manager()
     desk.say(news.HomeHeard(home=HERE, moved=True))
     desk.hear("off", cost=cost_view())
     desk.core.press(intents.ShowTab("cost"))
     seat.settle()
     assert "On AWS this would have cost" in seat.texts(seat.window.views["cost"])
+    assert not seat.window.views["cost"].billed.winfo_manager()
+    desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, font_size=12)))
+    seat.settle()
+    assert not seat.window.views["cost"].billed.winfo_manager()
     assert seat.window.views["cost"].budget.rehearse.winfo_manager()
 
 

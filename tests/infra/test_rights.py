@@ -215,6 +215,16 @@ def test_the_machine_starts_stops_and_reads_nothing_else(template: Template) -> 
     }
 
 
+def test_only_the_router_reads_the_bill(template: Template) -> None:
+    readers = {
+        one.owner for one in template.role_statements() for action in one.actions if action.startswith(("ce:", "cur:"))
+    }
+    assert len(readers) == 1
+    assert "ce:GetCostAndUsage" in {
+        action for one in template.role("RouterTickRole").values() for action in one.actions
+    }
+
+
 def test_nobody_makes_rights_or_promotes_images(template: Template) -> None:
     actions = {action for one in template.role_statements() for action in one.actions}
     assert not [action for action in actions for forbidden in OF_NOBODY if fnmatch.fnmatch(action, forbidden)]

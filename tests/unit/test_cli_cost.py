@@ -17,6 +17,7 @@ from tests.fakes.money import (
     SHARE,
     MoneyClient,
     answered,
+    billed,
     budget,
     cost,
     rate,
@@ -103,6 +104,31 @@ def test_on_aws_there_is_one_truth() -> None:
     assert "would have" not in text
     assert "On AWS (g4dn.xlarge in eu-central-1):" in text
     assert "0.0831+" in text
+
+
+def test_what_aws_bills_is_a_part_of_its_own() -> None:
+    parts = cost_text(cost(on_aws=True), now=NOW).split("\n\n")
+    own = next(part for part in parts if part.startswith("Billed by AWS"))
+    title, *covers = own.splitlines()
+    assert title == "Billed by AWS up to 26 November 2026: 12.34 USD (10.73 EUR)"
+    assert "The whole AWS account in November 2026" in " ".join(" ".join(covers).split())
+    assert "without VAT" in " ".join(own.split())
+    assert not any("12.34" in part for part in parts if part is not own)
+    assert narrow(own)
+    assert "Billed by AWS" not in cost_text(cost(), now=NOW)
+
+
+@pytest.mark.parametrize("state", ["not_asked", "unanswered", "failed", "nothing_yet"])
+def test_without_a_figure_the_reason_stands_there_and_no_zero(state: str) -> None:
+    none = billed(state=state, usd=None, eur=None, up_to=None, title="Billed by AWS", sentence="It was not asked.")
+    text = cost_text(cost(on_aws=True, billed=none), now=NOW)
+    assert "\n\nBilled by AWS\n  It was not asked.\n\n" in text
+
+
+def test_a_home_that_was_deployed_earlier_tells_nothing_of_it() -> None:
+    old = cost(on_aws=True)
+    del old["billed"]  # type: ignore[misc]  # what an older server sends
+    assert "Billed by AWS" not in cost_text(old, now=NOW)
 
 
 def test_what_happened_to_the_books_is_told() -> None:

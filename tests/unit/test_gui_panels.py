@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.gui import Desk, accepted, budget_view, cost_view, machine_view, model_view
+from tests.fakes.gui import Desk, accepted, billed_view, budget_view, cost_view, machine_view, model_view
 from tlfif.client.errors import NotPossibleError, RefusedError, ServerFailedError
 from tlfif.gui import commands, intents, news
 from tlfif.gui.presenters.words import day
-from tlfif.gui.state import Choice, Closing, Link, Press, TruthKind
+from tlfif.gui.state import BilledPanel, Choice, Closing, Link, Press, TruthKind
 
 
 def stop_result(**changes: object) -> news.MachineStopped:
@@ -157,6 +157,29 @@ def test_two_figures_run_side_by_side_and_are_never_mixed() -> None:
     assert cost.billed_text.startswith("Billed by AWS: nothing")
     assert cost.days_name.startswith("On AWS")
     assert cost.budget.left_eur == pytest.approx(19.1)
+
+
+def test_what_aws_bills_is_a_third_figure_that_does_not_run() -> None:
+    desk = Desk()
+    desk.hear("ready", cost=cost_view(here=False, hourly=3.6))
+    desk.pass_time(5.0)
+    billed = desk.core.state.cost.billed
+    assert billed == BilledPanel(
+        title="Billed by AWS up to 26 November 2026",
+        value="$1,234.50",
+        note="987.60 EUR. The whole AWS account in November 2026.",
+    )
+    sentence = "It has no right. Deploy again (./tlfif deploy). Again tomorrow."
+    none = billed_view(state="failed", usd=None, eur=None, title="Billed by AWS", sentence=sentence)
+    desk.say(news.CostHeard(cost=cost_view(here=False, billed=none)))
+    assert desk.core.state.cost.billed == BilledPanel(
+        title="Billed by AWS", value="No figure yet", note="It has no right. Deploy again. Again tomorrow."
+    )
+    old = cost_view(here=False)
+    del old["billed"]  # type: ignore[misc]  # what a home sends that was deployed earlier
+    for report in (old, cost_view()):
+        desk.say(news.CostHeard(cost=report))
+        assert desk.core.state.cost.billed is None
 
 
 def test_on_aws_the_running_estimate_moves_and_eats_the_budget_until_the_next_report() -> None:

@@ -125,16 +125,44 @@ class AnswerCostView(BaseModel):
     as_if_aws: CostShareView | None
 
 
+class BilledView(BaseModel):
+    """What AWS itself says that the whole account costs in ``month``, asked once a day: a figure of its own, which is
+    part of no other.
+
+    ``state`` is not_asked, asking, unanswered, failed (``problem`` has the code), nothing_yet or known, of the newest
+    question. ``usd`` is without VAT and less ``credits_usd``; it holds up to and with the day ``up_to`` (ISO, UTC) and
+    may be from an older question: ``billed_at`` is when it was asked for. Null where there is none. ``title`` and
+    ``sentence`` say all of it to a person.
+    """
+
+    state: str
+    month: str | None
+    usd: float | None
+    eur: float | None
+    credits_usd: float | None
+    currency: str
+    up_to: str | None
+    estimated: bool | None
+    billed_at: str | None
+    asked_at: str | None
+    next_at: str | None
+    problem: str | None
+    title: str
+    sentence: str
+
+
 class CostView(SumsView):
     """What it costs now. The sums at the top are what is really owed; on the owner's own computer they are nothing,
-    and ``as_if_aws`` says what AWS would have cost (null where the machines do run on AWS). ``notes`` are sentences
-    about the book itself, oldest first, such as that a crash cut its last write off."""
+    and ``as_if_aws`` says what AWS would have cost (null where the machines do run on AWS). ``billed`` is AWS's own
+    figure, null where AWS bills nothing. ``notes`` are sentences about the book itself, oldest first, such as that a
+    crash cut its last write off."""
 
     month: str
     place: str
     vat: str
     since: str
     as_if_aws: SumsView | None
+    billed: BilledView | None
     budget: BudgetView
     exchange: ExchangeView
     rates: list[RateView]

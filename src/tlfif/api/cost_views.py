@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from tlfif.api.cost_schemas import (
     AnswerCostView,
+    BilledView,
     BudgetView,
     CostView,
     DayView,
@@ -18,6 +19,8 @@ from tlfif.application.accounts import Sums
 from tlfif.application.answer_costs import AnswerCost
 from tlfif.application.budget_gate import Standing
 from tlfif.bootstrap.container import Container
+from tlfif.domain.bill import BillRecord, next_question_ms
+from tlfif.domain.bill_words import bill_report
 from tlfif.domain.budget import BudgetState
 from tlfif.domain.jobs import Job
 from tlfif.domain.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
@@ -26,6 +29,7 @@ from tlfif.domain.standing import StandingItem, lean_items, rql1_items, total_pe
 from tlfif.domain.tariff import Tariff
 
 VAT = "without VAT"
+BILL_CURRENCY = "USD"
 RECEIPTS = 5
 STANDBY_DISK_GB = 40
 """RQL 1's disk, as far as this design needs it (price notes, variant B)."""
@@ -48,11 +52,37 @@ async def cost_view(container: Container, as_if: Tariff) -> CostView:
         vat=VAT,
         since=_iso(state.since_ms),
         as_if_aws=sums_view(pretended, as_if, rate) if pretended is not None else None,
+        billed=None
+        if money.bills is None
+        else billed_view(await money.bills.record(), rate, now_ms=money.accounts.now_ms()),
         budget=budget_view(await money.budget.standing()),
         exchange=exchange_view(rate),
         rates=[rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
         receipts=await _receipts(container, as_if),
         notes=list(state.notes),
+    )
+
+
+def billed_view(record: BillRecord, rate: ExchangeRate, *, now_ms: int) -> BilledView:
+    """AWS's own figure. A month of which AWS knows nothing yet has none, which is not the same as zero."""
+    report, question, bill = bill_report(record, now_ms), record.question, record.bill
+    known = bill if bill is not None and bill.up_to is not None else None
+    next_ms = next_question_ms(record)
+    return BilledView(
+        state=report.state,
+        month=bill.month.label if bill else None,
+        usd=usd(known.micros) if known else None,
+        eur=float(rate.to_eur(known.micros)) if known else None,
+        credits_usd=usd(known.credits) if known else None,
+        currency=BILL_CURRENCY,
+        up_to=known.up_to.isoformat() if known and known.up_to else None,
+        estimated=known.estimated if known else None,
+        billed_at=None if record.billed_ms is None else _iso(record.billed_ms),
+        asked_at=_iso(question.asked_ms) if question else None,
+        next_at=None if next_ms is None else _iso(next_ms),
+        problem=record.failure.code if record.failure else None,
+        title=report.title,
+        sentence=report.sentence,
     )
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from tlfif.adapters.aws import dynamo_table, ec2_calls, router_calls
 from tlfif.adapters.aws.clients import AwsClients
 from tlfif.adapters.aws.cognito_authority import CognitoAuthority
+from tlfif.adapters.aws.cost_explorer_bill_source import BILL_REGION, CLIENT_CONFIG, CostExplorerBillSource
 from tlfif.adapters.aws.dead_man_schedule import DeadManSchedule
+from tlfif.adapters.aws.dynamo_bill_store import DynamoBillStore
 from tlfif.adapters.aws.dynamo_job_calls import POLL_CONFIG
 from tlfif.adapters.aws.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
 from tlfif.adapters.aws.dynamo_ledger import DynamoLedger
@@ -22,6 +24,7 @@ from tlfif.adapters.aws.lambda_clock import LambdaClock
 from tlfif.adapters.aws.router_calls import RouterCalls
 from tlfif.adapters.aws.word_tokenizer import WordTokenizer
 from tlfif.adapters.local.system_clock import SystemIds
+from tlfif.application.ask_bill import DailyBill
 from tlfif.application.control_machine import LocalControl
 from tlfif.application.meter import Meter
 from tlfif.application.pricing import Pricing
@@ -145,6 +148,21 @@ def aws_authority(settings: AwsSettings) -> CognitoAuthority:
     )
 
 
+def aws_daily_bill(
+    settings: AwsSettings, container: Container, *, session: "boto3.Session | None" = None
+) -> DailyBill | None:
+    """The router's alone: no other role may read the bill. None where nothing is billed."""
+    if container.money.bills is None:
+        return None
+    clients = AwsClients(region=BILL_REGION, endpoint_url=settings.endpoint_url, session=session)
+    return DailyBill(
+        store=container.money.bills,
+        source=CostExplorerBillSource(clients.make("ce", CLIENT_CONFIG)),
+        clock=container.clock,
+        ids=container.ids,
+    )
+
+
 def machine_settings(settings: AwsSettings) -> dict[str, object]:
     """What a machine's worker must know of its home; plain JSON values."""
     return {
@@ -179,6 +197,7 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
         refresh=_refresh(prices, pricing, clock),
         host=host,
         look_seconds=LOOK_SECONDS,
+        bills=DynamoBillStore(stores.state),
     )
 
 

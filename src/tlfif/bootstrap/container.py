@@ -11,6 +11,7 @@ from tlfif.application.reconcile import Reconciler
 from tlfif.application.refresh_prices import RefreshReport
 from tlfif.domain.policy import JobPolicy, MachinePolicy
 from tlfif.domain.tariff import Tariff
+from tlfif.ports.bill_store import BillStore
 from tlfif.ports.clock import Clock, Ids
 from tlfif.ports.control import Control
 from tlfif.ports.job_store import JobStore
@@ -24,7 +25,8 @@ from tlfif.ports.tokenizer import Tokenizer
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
     """What counts and limits money. ``tariff`` None: this computer, which costs nothing; ``as_if`` is what it would
-    be on AWS. ``refresh`` reads the public price lists."""
+    be on AWS. ``refresh`` reads the public price lists. ``bills``: what AWS itself has billed; None where it bills
+    nothing."""
 
     ledger: Ledger
     pricing: Pricing
@@ -34,6 +36,7 @@ class Money:
     tariff: Tariff | None
     as_if: Tariff
     refresh: Callable[[], Awaitable[RefreshReport]]
+    bills: BillStore | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

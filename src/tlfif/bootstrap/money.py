@@ -12,6 +12,7 @@ from tlfif.application.refresh_prices import RefreshReport
 from tlfif.bootstrap.container import Money
 from tlfif.domain.policy import JobPolicy, MachinePolicy
 from tlfif.domain.tariff import Tariff
+from tlfif.ports.bill_store import BillStore
 from tlfif.ports.clock import Clock
 from tlfif.ports.job_store import JobStore
 from tlfif.ports.ledger import Ledger
@@ -34,10 +35,12 @@ def build_money(
     refresh: Callable[[], Awaitable[RefreshReport]],
     host: MachineHost | None = None,
     look_seconds: float = LOOK_SECONDS,
+    bills: BillStore | None = None,
 ) -> tuple[Money, Meter]:
     """One home's money and the meter that its router runs. ``tariff`` None: this computer, which costs nothing.
 
     ``host`` is asked for its own record of a machine's time; ``look_seconds`` is how often the router looks at least.
+    ``bills`` is left out where there is no ``tariff``: nobody is to pay for asking what nobody bills.
     """
     life = LifeSigns(machines=machines, policy=machine_policy, clock=clock)
     accounts = Accounts(ledger, pricing, life, clock)
@@ -64,6 +67,7 @@ def build_money(
         tariff=tariff,
         as_if=as_if,
         refresh=refresh,
+        bills=None if tariff is None else bills,
     )
     meter = Meter(ledger=ledger, machines=machines, life=life, tariff=tariff or as_if, clock=clock, host=host)
     return money, meter

@@ -18,7 +18,8 @@ from tlfif.domain.errors import InvalidInputError, UnavailableError
 from tlfif.domain.prices import INSTANCE_TYPES, REGIONS, check_instance_type, check_region
 
 EPILOG = """Every sum is without VAT. Prompts answered on this computer cost nothing; what AWS would have cost is
-metered beside that. With the home on AWS the sums are what you owe, by TL-FIF's own meter: AWS's bill counts.
+metered beside that. With the home on AWS the sums are what you owe, by TL-FIF's own meter: AWS's bill counts. What
+AWS itself has billed stands apart, with the day up to which it holds; looking here never asks AWS for it.
 Nothing here costs anything; "prices --refresh" reads public lists, without an account."""
 
 

@@ -28,6 +28,7 @@ def cost_text(cost: CostView, *, now: float) -> str:
         parts.append(f"{cost['place'].capitalize()}   costs nothing: {usd(0)} ({eur(0)})")
     parts += [
         _sums_text(as_if or cost, cost, as_if=as_if is not None),
+        *billed_text(cost),
         budget_text(cost),
         receipts_text(cost["receipts"], now=now, as_if=as_if is not None),
         _rates_text(cost, as_if or cost),
@@ -64,6 +65,17 @@ def _pace(running: float) -> str:
 
 def _row(label: str, in_usd: float, in_eur: float, note: str) -> tuple[str, str, str, str]:
     return label, usd(in_usd), eur(in_eur), note
+
+
+def billed_text(cost: CostView) -> list[str]:
+    """AWS's own figure in a part of its own; nothing where AWS bills nothing."""
+    billed = cost.get("billed")  # a home that was deployed earlier does not send it
+    if billed is None:
+        return []
+    title = billed["title"]
+    if billed["usd"] is not None and billed["eur"] is not None:
+        title += f": {usd(billed['usd'])} ({eur(billed['eur'])})"
+    return [f"{title}\n{paragraph(billed['sentence'], first='  ', indent='  ')}"]
 
 
 def budget_text(cost: CostView) -> str:

@@ -97,15 +97,39 @@ class AnswerCostView(TypedDict):
     as_if_aws: CostShareView | None
 
 
+class BilledView(TypedDict):
+    """What AWS itself says that the whole account costs in ``month``, asked once a day, without VAT and less
+    ``credits_usd``: a figure of its own. It holds up to and with the day ``up_to`` (ISO, UTC); None where there is
+    none. ``state`` is not_asked, asking, unanswered, failed (``problem`` has the code), nothing_yet or known.
+    ``title`` and ``sentence`` say all of it to a person."""
+
+    state: str
+    month: str | None
+    usd: float | None
+    eur: float | None
+    credits_usd: float | None
+    currency: str
+    up_to: str | None
+    estimated: bool | None
+    billed_at: str | None
+    asked_at: str | None
+    next_at: str | None
+    problem: str | None
+    title: str
+    sentence: str
+
+
 class CostView(SumsView):
     """What it costs now. The sums at the top are what is really owed; ``as_if_aws`` is what AWS would have cost, None
-    where the machines do run there. ``notes`` are sentences about the books themselves, oldest first."""
+    where the machines do run there. ``billed`` is AWS's own figure, None where AWS bills nothing. ``notes`` are
+    sentences about the books themselves, oldest first."""
 
     month: str
     place: str
     vat: str
     since: str
     as_if_aws: SumsView | None
+    billed: BilledView | None
     budget: BudgetView
     exchange: ExchangeView
     rates: list[RateView]

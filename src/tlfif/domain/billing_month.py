@@ -28,7 +28,7 @@ class Month:
     @classmethod
     def of(cls, ms: int) -> "Month":
         """The month that the moment (epoch milliseconds) is in."""
-        day = date.fromordinal(_EPOCH_DAY + ms // MS_PER_DAY)
+        day = day_of(ms)
         return cls(day.year, day.month)
 
     @property
@@ -79,7 +79,16 @@ class Month:
         return cls(int(year), int(month))
 
 
+def day_of(ms: int) -> date:
+    """The moment's day in UTC."""
+    return date.fromordinal(_EPOCH_DAY + ms // MS_PER_DAY)
+
+
 def day_label(ms: int) -> str:
     """The moment's day in UTC for people: ``1 December 2026``."""
-    day = date.fromordinal(_EPOCH_DAY + ms // MS_PER_DAY)
+    return date_label(day_of(ms))
+
+
+def date_label(day: date) -> str:
+    """A day for people: ``1 December 2026``."""
     return f"{day.day} {_NAMES[day.month - 1]} {day.year}"

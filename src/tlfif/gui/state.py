@@ -230,9 +230,20 @@ class BudgetPanel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BilledPanel:
+    """AWS's own figure: its name with the day up to which it holds, the amount, and what it covers or why there is
+    none."""
+
+    title: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CostPanel:
     """Money. ``real`` is what is owed, ``as_if`` what AWS would have taken: two numbers that are never mixed; each is
-    None where there is none. ``billed_text`` says how the first one stands to AWS's invoice, which is a third thing.
+    None where there is none. ``billed`` is a third: what AWS itself says, None where it is not asked. ``billed_text``
+    says how the first one stands to it.
 
     ``stale``: the last report is older than ten seconds although a machine runs.
     """
@@ -242,6 +253,7 @@ class CostPanel:
     real: Meter | None = None
     as_if: Meter | None = None
     billed_text: str = ""
+    billed: BilledPanel | None = None
     standing_text: str = ""
     """What is kept costs by the month, where machines run on AWS; empty on this computer."""
     formula_text: str = ""

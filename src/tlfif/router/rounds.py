@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from tlfif.application.ask_bill import DailyBill
 from tlfif.application.reconcile import Pace, Reconciler
 from tlfif.domain.errors import TlfifError
 from tlfif.domain.fault_place import place_of
@@ -20,6 +21,8 @@ PAUSE_SECONDS = 4.0
 """Between two looks while a machine is on its way in or out."""
 MARGIN_SECONDS = 20.0
 """A round begins only with this much time left: the slowest launch tries a dozen zones and types."""
+BILL_SECONDS = 15.0
+"""What asking for the bill may take; with less left it waits for the next minute."""
 PURGE_LIMIT = 100
 NAMESPACE, DIMENSION = "TLFIF", "Home"
 """The custom metrics that the stack's alarms listen to; both names stand in infra/constructs/watch.py, too."""
@@ -27,17 +30,24 @@ NAMESPACE, DIMENSION = "TLFIF", "Home"
 
 @dataclass(slots=True, kw_only=True)
 class Rounds:
-    """``say`` writes one line to the log as it is: CloudWatch makes metrics out of it."""
+    """``say`` writes one line to the log as it is: CloudWatch makes metrics out of it. ``bill`` None: nobody bills."""
 
     reconciler: Reconciler
     control: Control
     home: str
     say: Callable[[str], None]
+    bill: DailyBill | None = None
 
     async def look(self, *, housekeeping: bool, seconds_left: Callable[[], float]) -> Pace:
         """Tick, and go on while something moves and there is time. With ``housekeeping`` also end what nobody owns,
-        forget what has expired, and report."""
-        pace = Pace.WORK
+        forget what has expired, and report; last of all, when nothing else waits for it, ask for the bill if it is due.
+        """
+        found = await self._looks(housekeeping=housekeeping, seconds_left=seconds_left)
+        if housekeeping and self.bill is not None and seconds_left() >= BILL_SECONDS:
+            await self._part("bill", self.bill.ask_if_due)
+        return found
+
+    async def _looks(self, *, housekeeping: bool, seconds_left: Callable[[], float]) -> Pace:
         while True:
             found = await self._part("tick", self.reconciler.tick)
             pace = found if found is not None else Pace.WORK

@@ -24,7 +24,7 @@ PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x8
 """Lambda's python3.13 runs on Amazon Linux 2023, which has glibc 2.34; no wheel of the lock wants more than 2.28. pip
 takes these names to the letter."""
 MAX_BYTES = 20_000_000
-SERVICES = ("dynamodb", "ec2", "lambda", "s3", "scheduler", "sqs", "ssm", "sts")
+SERVICES = ("ce", "dynamodb", "ec2", "lambda", "s3", "scheduler", "sqs", "ssm", "sts")
 """Whom the functions speak to. botocore brings descriptions of 400 services; the others are left out."""
 LEFT_OUT = ("charts", "cli", "client", "gui", "worker", "adapters/engines", "adapters/memory", "adapters/sqlite")
 """Parts of this program that no function has."""

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from tlfif.adapters.aws.router_calls import told
-from tlfif.bootstrap.aws import aws_container
+from tlfif.bootstrap.aws import aws_container, aws_daily_bill
 from tlfif.bootstrap.aws_settings import load_aws_settings
 from tlfif.domain.errors import TlfifError
 from tlfif.entrypoints.lambdas import loaded
@@ -27,6 +27,7 @@ def _rounds() -> Rounds:
     return Rounds(
         reconciler=container.reconciler,
         control=container.control,
+        bill=aws_daily_bill(settings, container),
         home=settings.home_name,
         say=lambda line: print(line),
     )
@@ -34,7 +35,7 @@ def _rounds() -> Rounds:
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """``{"action": "start", "model": …}`` answers ``launched`` or ``error``; anything else is a look. A look of the
-    schedule (no ``action``) does the housekeeping as well."""
+    schedule (no ``action``) does the housekeeping as well, and once a day asks for the bill."""
     rounds = _rounds()
     action = event.get("action")
     if action == "start":

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tlfif.client.cost_wire import BudgetView, CostView, SumsView
+from tlfif.client.cost_wire import BilledView, BudgetView, CostView, SumsView
 from tlfif.domain.budget_limit import check_limit
 from tlfif.domain.errors import InvalidInputError
 from tlfif.gui import intents
@@ -11,13 +11,14 @@ from tlfif.gui.news import AdviceHeard, BudgetChanged, CommandFailed, CostHeard
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.gui.presenters.words import day, eur, plain, usd, usd_rate, usd_second
-from tlfif.gui.state import BudgetPanel, CostPanel, Meter, WindowState
+from tlfif.gui.state import BilledPanel, BudgetPanel, CostPanel, Meter, WindowState
 
 STALE_SECONDS = 10.0
 REAL = "Running estimate"
 AS_IF = "On AWS this would have cost"
 BLANK = "Type an amount such as 20. To have no limit at all, press No limit."
 NOT_BILLED_HERE = "Billed by AWS: nothing, because no machine runs there."
+NO_FIGURE = "No figure yet"
 OWN_METER = "By TL-FIF's own meter; AWS's bill is what counts in the end."
 
 
@@ -86,6 +87,7 @@ def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
         heard_at=now,
         report=report,
         billed_text=NOT_BILLED_HERE if here else OWN_METER,
+        billed=billed_panel(report.get("billed")),  # a home that was deployed earlier does not send it
         standing_text="" if here else _standing(report),
         formula_text=_formula(report, shown),
         budget=budget_panel(report["budget"], panel.budget),
@@ -128,6 +130,16 @@ def live(panel: CostPanel, now: float) -> CostPanel:
         budget=_left(budget, report["budget"], (counted.usd - counted.usd_at_report) / per_eur, rate),
         stale=running and age > STALE_SECONDS,
     )
+
+
+def billed_panel(view: BilledView | None) -> BilledPanel | None:
+    """AWS's own figure as the server says it."""
+    if view is None:
+        return None
+    amount, in_eur, note = view["usd"], view["eur"], plain(view["sentence"])
+    if amount is None or in_eur is None:
+        return BilledPanel(title=view["title"], value=NO_FIGURE, note=note)
+    return BilledPanel(title=view["title"], value=usd(amount), note=f"{eur(in_eur)}. {note}")
 
 
 def budget_panel(view: BudgetView, old: BudgetPanel) -> BudgetPanel:

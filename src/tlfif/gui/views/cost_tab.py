@@ -6,7 +6,7 @@ import tkinter
 import ttkbootstrap as ttk
 
 from tlfif.gui.presenters.words import eur, usd_rate
-from tlfif.gui.state import CostPanel, Meter, WindowState
+from tlfif.gui.state import BilledPanel, CostPanel, Meter, WindowState
 from tlfif.gui.theme import SMALL, TITLE
 from tlfif.gui.views.budget_card import BudgetCard
 from tlfif.gui.views.cards import Card
@@ -69,6 +69,7 @@ class CostTab(ttk.Frame):
         body = self._page.body
         self.real = _Figure(body, context, "Running estimate")
         self.as_if = _Figure(body, context, AS_IF)
+        self.billed = _Figure(body, context, "Billed by AWS")
         self.budget = BudgetCard(body, context)
         self._month = Card(body, context, "This month")
         self.plot = MonthPlot(self._month.body, context)
@@ -83,12 +84,13 @@ class CostTab(ttk.Frame):
         self._last = Card(body, context, "Receipts of the last answers")
         self.receipts = ReceiptsTable(self._last.body, context)
         self.receipts.grid(row=0, column=0, sticky="ew")
-        self._cards = (self.real, self.as_if, self.budget, self._month, self._adviser, self._last)
+        self._cards = (self.real, self.as_if, self.billed, self.budget, self._month, self._adviser, self._last)
         body.columnconfigure((0, 1), weight=1, uniform="half")
         for card, row, column, span in zip(
-            self._cards, (0, 0, 1, 2, 3, 4), (0, 1, 0, 0, 0, 0), (1, 1, 2, 2, 2, 2), strict=True
+            self._cards, (0, 0, 1, 2, 3, 4, 5), (0, 1, 0, 0, 0, 0, 0), (1, 1, 2, 2, 2, 2, 2), strict=True
         ):
             card.grid(row=row, column=column, columnspan=span, sticky="nsew")
+        self.billed.grid_remove()  # nobody bills this computer
         self._report: object = None
         self.restyle()
 
@@ -99,7 +101,8 @@ class CostTab(ttk.Frame):
         self._page.body.configure(padding=px(10))
         for card in self._cards:
             card.restyle()
-            card.grid_configure(pady=(0, px(10)))
+            if card.winfo_manager():
+                card.grid_configure(pady=(0, px(10)))
         self.real.grid_configure(padx=(0, px(5)))
         self.as_if.grid_configure(padx=(px(5), 0))
         self.month_note.configure(font=SMALL)
@@ -119,12 +122,21 @@ class CostTab(ttk.Frame):
             self.as_if.say(usd_rate(report["standing_usd_per_month"]), cost.standing_text)
         else:
             self.as_if.show(cost.as_if, stale=cost.stale, nothing="not read yet", aside="")
+        self._show_billed(cost.billed)
         self.budget.show(cost.budget, real_money=real_money)
         self.receipts.show(cost.receipts)
         self._words(cost)
         if cost.report is not self._report:
             self._report = cost.report
             self.plot.show(cost.report, now_ms=round(time.time() * 1000))
+
+    def _show_billed(self, billed: BilledPanel | None) -> None:
+        if billed is None:
+            self.billed.grid_remove()
+            return
+        self.billed.title.show(billed.title)
+        self.billed.say(billed.value, billed.note)
+        self.billed.grid(pady=(0, self._context.look.px(10)))
 
     def _words(self, cost: CostPanel) -> None:
         parts = [text for text in (cost.forecast_text, cost.formula_text, cost.exchange_text) if text]

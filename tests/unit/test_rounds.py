@@ -1,0 +1,145 @@
+"""The router's minute on AWS: where the bill comes in it, and that nothing of it stops the rest."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.money_world import MoneyWorld
+from tlfif.adapters.aws import cost_explorer_bill_source
+from tlfif.adapters.memory.memory_bill_store import MemoryBillStore
+from tlfif.application.control_machine import LocalControl
+from tlfif.application.reconcile import Pace
+from tlfif.bootstrap.aws import aws_daily_bill
+from tlfif.bootstrap.aws_settings import AwsSettings
+from tlfif.bootstrap.container import Container
+from tlfif.bootstrap.money import build_money
+from tlfif.domain.errors import StorageError
+from tlfif.domain.tariff import Tariff
+from tlfif.router.rounds import BILL_SECONDS, MARGIN_SECONDS, PAUSE_SECONDS, Rounds
+
+
+@dataclass(kw_only=True)
+class Bill:
+    """Stands for the daily question; counts, and fails where a test says so."""
+
+    said: list[str]
+    fault: Exception | None = None
+    asked: int = 0
+
+    async def ask_if_due(self) -> None:
+        self.asked += 1
+        self.said.append("bill")
+        if self.fault is not None:
+            raise self.fault
+
+
+@dataclass(kw_only=True)
+class Minute:
+    """A round of the router over stores in memory; ``said`` is what it reported and asked, in order."""
+
+    world: MoneyWorld = field(default_factory=MoneyWorld)
+    said: list[str] = field(default_factory=list)
+    seconds: float = 55.0
+
+    def __post_init__(self) -> None:
+        self.bill = Bill(said=self.said)
+        self.began = self.world.clock.monotonic()
+
+    async def look(self, *, housekeeping: bool = True) -> Pace:
+        reconciler = self.world.plane.router
+        rounds = Rounds(
+            reconciler=reconciler,
+            control=LocalControl(reconciler=reconciler),
+            home="tlfif",
+            say=lambda line: self.said.append("report"),
+            bill=self.bill,  # type: ignore[arg-type]  # it has the one method that is called
+        )
+        end = self.world.clock.monotonic() + self.seconds
+        return await rounds.look(housekeeping=housekeeping, seconds_left=lambda: end - self.world.clock.monotonic())
+
+
+@pytest.fixture
+def minute() -> Minute:
+    return Minute()
+
+
+async def test_the_bill_comes_last(minute: Minute) -> None:
+    assert await minute.look() is Pace.REST
+    assert minute.said == ["report", "bill"]
+
+
+async def test_a_prompt_s_call_never_asks(minute: Minute) -> None:
+    await minute.world.submit()
+    await minute.look(housekeeping=False)
+    assert minute.bill.asked == 0
+
+
+async def test_a_machine_on_its_way_goes_before_the_bill_and_does_not_keep_it_off_for_ever(minute: Minute) -> None:
+    await minute.world.submit()
+    assert await minute.look() is Pace.WORK
+    assert minute.said == ["report", "bill"]
+    assert minute.world.clock.monotonic() - minute.began >= 55 - MARGIN_SECONDS - PAUSE_SECONDS
+
+
+async def test_with_little_time_left_it_waits_for_the_next_minute(minute: Minute) -> None:
+    minute.seconds = BILL_SECONDS - 1
+    await minute.look()
+    assert minute.bill.asked == 0
+
+
+@pytest.mark.parametrize("fault", [StorageError("no"), RuntimeError("a bug")])
+async def test_whatever_goes_wrong_with_it_the_round_ends_as_it_would_have(minute: Minute, fault: Exception) -> None:
+    minute.bill.fault = fault
+    for _ in range(2):
+        assert await minute.look() is Pace.REST
+    assert minute.said == ["report", "bill"] * 2
+
+
+def test_one_try_fits_into_what_is_left_for_it() -> None:
+    config = cost_explorer_bill_source.CLIENT_CONFIG
+    assert config.connect_timeout + config.read_timeout < BILL_SECONDS < MARGIN_SECONDS
+    assert config.retries["total_max_attempts"] == 1
+
+
+@pytest.mark.parametrize("tariff", [None, Tariff()])
+def test_who_has_no_tariff_has_no_bill_and_asks_for_none(tariff: Tariff | None) -> None:
+    world = MoneyWorld()
+    router = world.plane.router
+    money, _ = build_money(
+        jobs=world.jobs,
+        machines=world.machines,
+        ledger=world.book,
+        pricing=world.money.pricing,
+        clock=world.clock,
+        image="image-1",
+        job_policy=world.job_policy,
+        machine_policy=world.policy,
+        tariff=tariff,
+        as_if=Tariff(),
+        refresh=world.money.refresh,
+        bills=MemoryBillStore(),
+    )
+    assert (money.bills is None) == (tariff is None)
+
+    async def close() -> None:
+        """Nothing is open."""
+
+    container = Container(
+        jobs=world.jobs,
+        machines=world.machines,
+        models=router.models,
+        tokenizer=None,  # type: ignore[arg-type]  # nobody counts here
+        host=world.host,
+        clock=world.clock,
+        ids=world.ids,
+        job_policy=world.job_policy,
+        machine_policy=world.policy,
+        image="image-1",
+        place="AWS",
+        reconciler=router,
+        control=LocalControl(reconciler=router),
+        money=money,
+        close=close,
+    )
+    settings = AwsSettings(AWS_REGION="eu-central-1", jobs_table="j", state_table="s", queue_url="q", bucket="b")
+    assert (aws_daily_bill(settings, container) is None) == (tariff is None)
