@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from infra.function import RUNTIME
 from tlfif.adapters.aws import lambda_package
@@ -33,27 +35,50 @@ FUNCTIONS = ("api", "router")
 
 @dataclass(frozen=True)
 class Built:
-    """The file, what is in it, and the folder in which it was put together."""
+    """Where it was built: the file, what is in it, and the folder in which it was put together."""
 
-    file: Path
-    inside: Path
-    scratch: Path
+    place: Path
+
+    @property
+    def file(self) -> Path:
+        (found,) = self.place.glob("*.zip")
+        return found
+
+    @property
+    def inside(self) -> Path:
+        return self.place / "inside"
+
+    @property
+    def scratch(self) -> Path:
+        return self.place / "scratch"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    scratch, folder = tmp_path_factory.mktemp("scratch"), tmp_path_factory.mktemp("package")
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Built:
+    """One for all of pytest's workers: whoever needs it first builds it."""
+    base = tmp_path_factory.getbasetemp()
+    made = Built((base if worker_id == "master" else base.parent) / "functions-package")
+    whole = made.place / "whole"
+    with FileLock(made.place.with_suffix(".lock")):
+        if not whole.exists():
+            shutil.rmtree(made.place, ignore_errors=True)
+            made.scratch.mkdir(parents=True)
+            _build(made)
+            whole.touch()
+    return made
+
+
+def _build(made: Built) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", str(scratch))
+        patch.setattr(tempfile, "tempdir", str(made.scratch))
         try:
-            file = build_package(folder, python_version=OWN, platforms=(), compile_all=True)
+            build_package(made.place, python_version=OWN, platforms=(), compile_all=True)
         except UnavailableError as error:
             if "CI" not in os.environ and any(sign in error.message for sign in OFFLINE):
                 pytest.skip(f"the package registry cannot be reached from this desk: {error.message}")
             raise
-    with zipfile.ZipFile(file) as package:
-        package.extractall(folder / "inside")
-    return Built(file, folder / "inside", scratch)
+    with zipfile.ZipFile(made.file) as package:
+        package.extractall(made.inside)
 
 
 def test_it_is_small_and_named_by_what_is_in_it(built: Built) -> None:
