@@ -17,6 +17,7 @@ from tests.waiting import wait_until
 from tlfif.adapters.engines.openai_engine import OpenAIEngine
 from tlfif.adapters.local.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.adapters.local.model_wheel import ModelWheel
+from tlfif.adapters.local.right_of_way import STEPS
 from tlfif.domain.errors import EngineGoneError, EngineRejectedError
 from tlfif.domain.jobs import FinishReason, GenerationRequest, Message
 from tlfif.domain.models import SMOLLM2, WheelSource
@@ -415,6 +416,7 @@ asyncio.run(main())
         process = llama(tmp_path)
         address = await process.start()
         assert address.api_key not in " ".join(psutil.Process(address.pid).cmdline())
+        assert psutil.Process(address.pid).nice() == psutil.Process().nice() + STEPS, "it keeps the computer to itself"
         assert address.base_url.startswith("http://127.0.0.1:")
         listening = {c.laddr.ip for c in psutil.Process(address.pid).net_connections("inet") if c.status == "LISTEN"}
         assert listening == {"127.0.0.1"}

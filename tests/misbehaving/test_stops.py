@@ -4,12 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.misbehaving.desk import ENGINE_MODULE, MACHINE_MODULE, Desk, MakeDesk
 from tests.waiting import wait_until
+from tlfif.adapters.local.right_of_way import STEPS
 from tlfif.domain.policy import MachinePolicy
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -192,3 +194,16 @@ async def test_two_servers_of_one_home(desk: Desk) -> None:
     )
     assert second.returncode == 0
     assert (await desk.call("GET", "/healthz")).status_code == 200
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="only Linux shares the cores among sessions")
+async def test_a_machine_stands_back_behind_the_rest_of_the_computer(desk: Desk) -> None:
+    await desk.call("POST", "/v1/machine/start", {})
+    worker, engine = await desk.process(MACHINE_MODULE), await desk.process(ENGINE_MODULE)
+
+    def group_of(process: psutil.Process) -> str:
+        return Path(f"/proc/{process.pid}/autogroup").read_text().strip()
+
+    await wait_until(lambda: group_of(worker).endswith(f"nice {STEPS}"), "the machine's session stands back")
+    assert group_of(engine) == group_of(worker), "the engine is of that session"
+    assert worker.nice() == psutil.Process().nice(), "within it no worker waits for its engine"

@@ -9,9 +9,12 @@ import json
 import os
 import sys
 
+from tlfif.adapters.local.right_of_way import give_way
+
 
 def main() -> None:
     """Serve until the supervisor's end of the pipe closes."""
+    give_way()
     wish = json.loads(sys.stdin.buffer.readline())
     import xllamacpp
 

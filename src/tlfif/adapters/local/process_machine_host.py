@@ -62,17 +62,20 @@ class ProcessMachineHost(MachineHost):
             json.dumps({**asdict(spec), "policies": self._policies}),
         ]
         logs = self._home / "logs"
-        group = (
-            # Known to the type checker on Windows only.
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]  # above
-            if sys.platform == "win32"
-            else {"start_new_session": True}
-        )
+        flags = 0
+        if sys.platform == "win32":  # what it starts inherits the priority
+            flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
         try:
             logs.mkdir(parents=True, exist_ok=True)
             with (logs / "machine.log").open("wb") as log:
                 child = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, **group
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    close_fds=True,
+                    start_new_session=sys.platform != "win32",
+                    creationflags=flags,
                 )
             started = psutil.Process(child.pid).create_time()
         except (OSError, psutil.Error) as error:
