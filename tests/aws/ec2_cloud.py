@@ -100,7 +100,7 @@ class Ec2Cloud:
     """
 
     def __init__(self, emulator: Emulator) -> None:
-        self.home = f"home-{next(_NUMBERS)}"
+        self.home = f"cloud-{next(_NUMBERS)}"  # no name that a home of ``Emulator.unique`` has
         self.ground = _GROUNDS[emulator].pop() if _GROUNDS.setdefault(emulator, []) else Ground(emulator)
         self._emulator = emulator
         self.ec2, self.scheduler, self.zones = self.ground.ec2, self.ground.scheduler, self.ground.zones

@@ -24,10 +24,14 @@ class Seat:
         late: list[bool] = []
         timer = self.root.after(round(timeout * 1000), lambda: late.append(True))
         while not condition():
-            assert not late, f"not within {timeout} s: {what}"
+            assert not late, f"not within {timeout} s: {what}; {self._now()}"
             self.root.tk.dooneevent(0)
         self.root.after_cancel(timer)
         self.settle()
+
+    def _now(self) -> str:
+        state = self.window.core.state
+        return f"the window says {state.truth}, {state.connection}, cost {state.cost.as_if}"
 
     def click(self, widget: tkinter.Misc) -> None:
         """The left button, in the middle of it."""
