@@ -6,6 +6,7 @@ import boto3
 import pytest
 
 from tests.aws.emulator import Emulator, running_emulator
+from tests.aws.function_home import FunctionHome, a_function_home
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +26,17 @@ def aws_endpoint(emulator: Emulator) -> str:
 def aws_session(emulator: Emulator) -> boto3.Session:
     """A session with made-up credentials."""
     return emulator.session
+
+
+@pytest.fixture(scope="session")
+def function_home(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionHome]:
+    """That of this pytest worker, as the test before left it."""
+    with a_function_home(emulator, tmp_path_factory.mktemp("functions")) as home:
+        yield home
+
+
+@pytest.fixture
+def house(function_home: FunctionHome) -> FunctionHome:
+    """A home whose functions are new at each call, on its first day."""
+    function_home.new()
+    return function_home
