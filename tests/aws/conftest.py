@@ -1,5 +1,6 @@
 """Every test here speaks to the emulator; see ``tests/aws/emulator.py``."""
 
+import os
 from collections.abc import Iterator
 
 import boto3
@@ -31,6 +32,8 @@ def aws_session(emulator: Emulator) -> boto3.Session:
 @pytest.fixture(scope="session")
 def function_home(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionHome]:
     """That of this pytest worker, as the test before left it."""
+    if not hasattr(os, "fork"):
+        pytest.skip("a sandbox is made by fork, which Windows does not have")
     with a_function_home(emulator, tmp_path_factory.mktemp("functions")) as home:
         yield home
 

@@ -276,19 +276,25 @@ class FunctionHome:
         every: float = MINUTE,
         routers: int = 1,
         clock_off: float = 0.0,
+        lives: int | None = None,
     ) -> None:
-        """Time goes by, with a new router ``every`` so many seconds (or ``routers`` at once, whose clocks may be off),
-        until nothing moves any more. ``machine`` is what one that runs does in between; None: its work, and goes."""
+        """Time goes by, with a new router ``every`` so many seconds, until nothing moves any more.
+
+        ``machine`` is what one that runs does in between; None: its work, and goes. ``routers`` look at once; their
+        clocks are ``clock_off`` seconds off; each dies after as many changes as it has ``lives``.
+        """
         for _ in range(MOST_ROUNDS):
             self.ahead += every + clock_off
             self.line.heard.clear()
             # Who frees what was set aside for a start that never was has to look for longer than a moment.
             in_order = self.active() is not None or not self.run(self._box.money.ledger.state()).reserved
-            assert self.tick(seconds=ONE_LOOK_SECONDS if in_order else WHOLE_CALL_SECONDS, copies=routers)
+            seconds = ONE_LOOK_SECONDS if in_order else WHOLE_CALL_SECONDS
+            whole = self.tick(seconds=seconds, copies=routers, lives=lives)
+            assert whole or lives
             self.ahead -= clock_off
             if self.record() is not None:
                 (machine or self.works)()
-            elif self._rests() and "TerminateInstances" not in self.line.heard:
+            elif whole and "TerminateInstances" not in self.line.heard and self._rests():
                 return
         raise AssertionError((self.machines(), self.jobs(), self._sandboxes.log.read_text()[-2000:]))
 

@@ -14,9 +14,10 @@ from tlfif.domain.jobs import JobStatus
 
 KEY = "the-same-again"
 MOST_STEPS = 30
-OWN_STEPS_OF_A_STOP = 3
+OWN_STEPS_OF_A_START = 4
 OWN_STEPS_OF_A_REAPING = 3
-"""The rest of them are those of the test before it."""
+OWN_STEPS_OF_A_STOP = 3
+"""What comes after them is what the test before it goes through."""
 
 
 def deaths(
@@ -75,8 +76,17 @@ def test_a_launch(house: FunctionHome) -> None:
         assert len(house.instances()) == 1, "the start that was under way is gone on with"
 
 
+@pytest.mark.parametrize("lives", [3, 5])
+def test_routers_that_all_die(house: FunctionHome, lives: int) -> None:
+    """None makes more than so many changes; each goes on where the one before it was."""
+    house.submit()
+    house.settle(lives=lives)
+    assert statuses(house) == [JobStatus.SUCCEEDED]
+
+
 def test_a_start_without_a_prompt(house: FunctionHome) -> None:
-    for _ in deaths(house, lambda: "", lambda _, lives: house.tick(lives=lives, action="start", model=None)):
+    own = deaths(house, lambda: "", lambda _, lives: house.tick(lives=lives, action="start", model=None))
+    for _ in islice(own, OWN_STEPS_OF_A_START):
         house.settle()
         assert statuses(house) == []
 
