@@ -1,6 +1,6 @@
 """A home whose functions run in sandboxes, over a line with faults, under a clock that the test moves.
 
-The machine is on paper: what its worker would do to the stores is done here.
+The machine is on paper, see ``paper_machine.py``.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from tests.aws.aws_line import AwsLine
 from tests.aws.emulator import ACCESS_KEY, REGION, Emulator
 from tests.aws.functions import gateway_event
 from tests.aws.home import MODEL, access_token, made_places
+from tests.aws.paper_machine import PaperMachine
 from tests.aws.sandboxes import ONE_LOOK_SECONDS, Sandboxes
-from tests.builders import a_beat, a_machine, a_new_job, delta, succeeded
+from tests.builders import a_machine, a_new_job
 from tests.contract.test_machine_host import a_spec
 from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import AwsSettings
-from tlfif.domain.jobs import Job, Lease
+from tlfif.domain.jobs import Job
 from tlfif.domain.ledger import opened
-from tlfif.domain.machine import MachineRecord, MachineState, Phase
+from tlfif.domain.machine import MachineRecord, MachineState
 
 T = TypeVar("T")
-LEASE_SECONDS = 30.0
 WAIT_SECONDS = 3600.0
 MINUTE = 60.0
 WHOLE_CALL_SECONDS = 60.0
@@ -63,6 +63,7 @@ class FunctionHome:
         self._runner = asyncio.Runner()
         here = self.settings.model_copy(update={"endpoint_url": emulator.endpoint})
         self._box = aws_container(here, session=emulator.session)
+        self.machine = PaperMachine(self._box, emulator, run=self.run, now=self.now, instances=self.instances)
         self.ahead = 0.0
 
     def new(self) -> None:
@@ -172,76 +173,6 @@ class FunctionHome:
         span = opened(machine_id=record.id, instance_type=told.instance_type, region=REGION, at_ms=at_ms)
         await box.money.ledger.open_span(span)
 
-    # The machine
-
-    def record(self) -> MachineRecord | None:
-        """The open machine's record, once its launch was confirmed and while its instance runs."""
-        record = self.active()
-        running = [one["InstanceId"] for one in self.instances() if one["State"]["Name"] == "running"]
-        return record if record is not None and record.handle in running else None
-
-    def active(self) -> MachineRecord | None:
-        """The open machine's record."""
-        return self.run(self._box.machines.active())
-
-    def open(self) -> MachineRecord:
-        """The same where there must be one."""
-        record = self.active()
-        assert record is not None
-        return record
-
-    def beat(self, state: MachineState = MachineState.READY, *, idle_since: float | None = None) -> None:
-        """A heartbeat of the open machine."""
-        phase = None if state is MachineState.READY else Phase.ENGINE_START
-        beat = a_beat(self.open().id, state=state, phase=phase, idle_since=idle_since)
-        self.run(self._box.machines.heartbeat(beat, now=self.now()))
-
-    def claim(self, *, limit: int = 9) -> list[Lease]:
-        """The open machine's worker takes what waits, as many as ``limit``."""
-        taken = self._box.jobs.claim(
-            worker_id=self.open().id, model=MODEL, limit=limit, lease_seconds=LEASE_SECONDS, now=self.now()
-        )
-        return [one.lease for one in self.run(taken)]
-
-    def write(self, lease: Lease, seq: int) -> None:
-        """The worker writes some text."""
-        self.run(self._box.jobs.append([delta(lease, seq, "Hello, ")], now=self.now()))
-
-    def last_event(self, job_id: str) -> int:
-        """The number of the job's newest event."""
-        return self.run(self._box.jobs.get(job_id)).last_seq
-
-    def wait_for_work(self) -> None:
-        """As the worker does where there is none; a message ends it."""
-        self.run(self._box.jobs.wait_work(timeout=1.0))
-
-    def reverse_the_queue(self) -> None:
-        """Its messages come in the order of yesterday's news: the last one first."""
-        sqs, queue = self.emulator.sqs, self.settings.queue_url
-        found: list[Any] = []
-        while more := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-            found += more
-        for one in reversed(found):
-            sqs.send_message(QueueUrl=queue, MessageBody=one["Body"])
-
-    def answer(self, *, limit: int = 9) -> list[str]:
-        """The machine is ready and answers what waits, as many as ``limit``; returns the jobs."""
-        self.beat()
-        leases = self.claim(limit=limit)
-        for lease in leases:
-            self.run(self._finish(lease))
-        return [lease.job_id for lease in leases]
-
-    async def _finish(self, lease: Lease) -> None:
-        last = (await self._box.jobs.get(lease.job_id)).last_seq
-        await self._box.jobs.finish(lease, seq=last + 1, text="Anna.", outcome=succeeded(), now=self.now())
-
-    def switch_off(self) -> None:
-        """The open machine ends itself, or somebody does it in the console."""
-        record = self.record()
-        if record is not None and record.handle is not None:
-            self.emulator.ec2.terminate_instances(InstanceIds=[record.handle])
-
     # Looking
 
     def instances(self) -> list[dict[str, Any]]:
@@ -254,6 +185,15 @@ class FunctionHome:
         """The dead man's schedules that are set."""
         return [one["Name"] for one in self.emulator.scheduler.list_schedules(GroupName=self.name)["Schedules"]]
 
+    def reverse_the_queue(self) -> None:
+        """Its messages come in the order of yesterday's news: the last one first."""
+        sqs, queue = self.emulator.sqs, self.settings.queue_url
+        found: list[Any] = []
+        while more := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            found += more
+        for one in reversed(found):
+            sqs.send_message(QueueUrl=queue, MessageBody=one["Body"])
+
     def jobs(self) -> list[Job]:
         """All jobs, newest first."""
         return list(self.run(self._box.jobs.list_jobs(limit=100)).jobs)
@@ -263,11 +203,6 @@ class FunctionHome:
         return self.run(self._box.machines.history(limit=100))
 
     # Time goes by
-
-    def works(self) -> None:
-        """What a good machine does: it answers everything that waits, and switches itself off."""
-        self.answer()
-        self.switch_off()
 
     def settle(
         self,
@@ -287,13 +222,13 @@ class FunctionHome:
             self.ahead += every + clock_off
             self.line.heard.clear()
             # Who frees what was set aside for a start that never was has to look for longer than a moment.
-            in_order = self.active() is not None or not self.run(self._box.money.ledger.state()).reserved
+            in_order = self.machine.active() is not None or not self.run(self._box.money.ledger.state()).reserved
             seconds = ONE_LOOK_SECONDS if in_order else WHOLE_CALL_SECONDS
             whole = self.tick(seconds=seconds, copies=routers, lives=lives)
             assert whole or lives
             self.ahead -= clock_off
-            if self.record() is not None:
-                (machine or self.works)()
+            if self.machine.record() is not None:
+                (machine or self.machine.works)()
             elif whole and "TerminateInstances" not in self.line.heard and self._rests():
                 return
         raise AssertionError((self.machines(), self.jobs(), self._sandboxes.log.read_text()[-2000:]))
@@ -302,7 +237,7 @@ class FunctionHome:
         waits = any(not job.status.is_terminal for job in self.jobs())
         runs = any(one["State"]["Name"] != "terminated" for one in self.instances())
         state = self.run(self._box.money.ledger.state())
-        return not (waits or runs or self.schedules() or state.reserved) and self.active() is None
+        return not (waits or runs or self.schedules() or state.reserved) and self.machine.active() is None
 
     def afterwards(self) -> list[Job]:
         """What must hold after every fault. Returns all jobs."""

@@ -21,13 +21,13 @@ def nothing(house: FunctionHome) -> None:
 
 def loading(house: FunctionHome) -> None:
     """It boots, and goes on loading."""
-    house.beat(MachineState.LOADING)
+    house.machine.beat(MachineState.LOADING)
 
 
 def silently_working(house: FunctionHome) -> None:
     """It takes prompts and begins to answer, but its record knows nothing of it, and it holds no lease."""
-    for lease in house.claim():
-        house.write(lease, house.last_event(lease.job_id) + 1)
+    for lease in house.machine.claim():
+        house.machine.write(lease, house.machine.last_event(lease.job_id) + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +63,9 @@ def test_a_machine_that_hangs_in_the_middle_of_an_answer(house: FunctionHome) ->
     """It is ended and another one answers, although no router has watched it for as long as a minute."""
     job_id = house.submit()
     assert house.tick()
-    house.beat()
-    (lease,) = house.claim()
-    house.write(lease, 3)
+    house.machine.beat()
+    (lease,) = house.machine.claim()
+    house.machine.write(lease, 3)
     for _ in range(4):
         house.ahead += FIVE_MINUTES
         assert house.tick()
@@ -81,11 +81,11 @@ def test_a_machine_that_is_stuck_in_stopping(house: FunctionHome) -> None:
     house.line.deaf = True
     house.submit()
     assert house.tick()
-    house.answer()
+    house.machine.answer()
     told = house.api("POST", "/v1/machine/stop", {"jobs": "requeue"})
     assert told is not None
     assert told.body["machine"]["state"] == "stopping"
-    assert house.record() is not None
+    assert house.machine.record() is not None
     house.settle(lambda: None)
     (job,) = house.afterwards()
     assert job.status is JobStatus.SUCCEEDED
@@ -94,10 +94,10 @@ def test_a_machine_that_is_stuck_in_stopping(house: FunctionHome) -> None:
 def test_a_machine_that_is_ended_by_hand_in_the_middle_of_an_answer(house: FunctionHome) -> None:
     job_id = house.submit()
     assert house.tick()
-    house.beat()
-    (lease,) = house.claim()
-    house.write(lease, 3)
-    house.switch_off()
+    house.machine.beat()
+    (lease,) = house.machine.claim()
+    house.machine.write(lease, 3)
+    house.machine.switch_off()
     house.settle()
     (job,) = house.afterwards()
     assert (job.id, job.status, job.attempt) == (job_id, JobStatus.SUCCEEDED, 2)

@@ -40,10 +40,10 @@ def test_a_machines_clock_is_ten_minutes_slow(house: FunctionHome) -> None:
     house.submit()
     assert house.tick()
     house.ahead -= TEN_MINUTES
-    house.beat()
+    house.machine.beat()
     house.ahead += TEN_MINUTES
     assert house.tick()
-    assert house.record() is not None
+    assert house.machine.record() is not None
     house.settle()
     (job,) = house.afterwards()
     assert job.status is JobStatus.SUCCEEDED
@@ -55,15 +55,15 @@ def test_sqs_delivers_twice_and_in_another_order(house: FunctionHome) -> None:
     jobs = [house.submit() for _ in range(3)]
     house.reverse_the_queue()
     assert house.tick()
-    house.beat()
+    house.machine.beat()
     answered: list[str] = []
     for _ in jobs:
-        house.wait_for_work()
-        answered += house.answer(limit=1)
+        house.machine.wait_for_work()
+        answered += house.machine.answer(limit=1)
     assert answered == jobs
-    house.wait_for_work()
-    assert house.claim() == []
-    house.switch_off()
+    house.machine.wait_for_work()
+    assert house.machine.claim() == []
+    house.machine.switch_off()
     house.settle()
     assert [job.status for job in house.afterwards()] == [JobStatus.SUCCEEDED] * 3
 

@@ -44,9 +44,9 @@ def answering(house: FunctionHome) -> str:
     """A machine is in the middle of an answer."""
     job_id = house.stored()
     house.launched()
-    house.beat()
-    (lease,) = house.claim()
-    house.write(lease, 3)
+    house.machine.beat()
+    (lease,) = house.machine.claim()
+    house.machine.write(lease, 3)
     return job_id
 
 
@@ -54,7 +54,7 @@ def answered(house: FunctionHome) -> str:
     """A machine has answered, and stands idle."""
     job_id = house.stored(key=KEY)
     house.launched()
-    assert house.answer() == [job_id]
+    assert house.machine.answer() == [job_id]
     return job_id
 
 
@@ -95,7 +95,7 @@ def test_an_idle_machines_stop(house: FunctionHome) -> None:
     def idle() -> str:
         job_id = answered(house)
         house.ahead += 600.0
-        house.beat(idle_since=house.now() - 590.0)
+        house.machine.beat(idle_since=house.now() - 590.0)
         return job_id
 
     for _ in deaths(house, idle, lambda _, lives: house.tick(lives=lives)):
@@ -107,7 +107,7 @@ def test_an_idle_machines_stop(house: FunctionHome) -> None:
 def test_the_end_of_a_machine(house: FunctionHome) -> None:
     def gone() -> str:
         job_id = answered(house)
-        house.switch_off()
+        house.machine.switch_off()
         return job_id
 
     for _ in deaths(house, gone, lambda _, lives: house.tick(lives=lives)):
@@ -119,7 +119,7 @@ def test_the_end_of_a_machine(house: FunctionHome) -> None:
 def test_the_end_of_a_machine_in_the_middle_of_an_answer(house: FunctionHome) -> None:
     def broken_off() -> str:
         job_id = answering(house)
-        house.switch_off()
+        house.machine.switch_off()
         house.ahead += 60.0
         return job_id
 
@@ -144,7 +144,7 @@ def test_the_sweep_of_what_nobody_owns(house: FunctionHome) -> None:
 def test_the_purge_of_an_old_job(house: FunctionHome) -> None:
     def old() -> str:
         job_id = answered(house)
-        house.switch_off()
+        house.machine.switch_off()
         assert house.tick()
         house.ahead += 31 * 86400.0
         return job_id
@@ -203,7 +203,7 @@ def test_a_cancel(house: FunctionHome, begun: Callable[[FunctionHome], str]) -> 
 
     for job_id in deaths(house, lambda: begun(house), cancel):
         assert cancel(job_id)
-        house.switch_off()
+        house.machine.switch_off()
         house.settle()
         assert statuses(house) == [JobStatus.CANCELLED]
 
@@ -211,7 +211,7 @@ def test_a_cancel(house: FunctionHome, begun: Callable[[FunctionHome], str]) -> 
 def test_a_deletion(house: FunctionHome) -> None:
     def ended() -> str:
         job_id = answered(house)
-        house.switch_off()
+        house.machine.switch_off()
         return job_id
 
     def delete(job_id: str, lives: int | None = None) -> Told | None:
