@@ -48,18 +48,7 @@ class AwsHome:
 
     def token(self, user: str, **changed: Any) -> str:
         """An access token as Cognito makes them."""
-        now = int(time.time())
-        claims = {
-            "iss": self.front.url,
-            "sub": user,
-            "client_id": CLIENT_ID,
-            "token_use": "access",
-            "scope": f"openid {SCOPE}",
-            "iat": now,
-            "exp": now + 3600,
-            **changed,
-        }
-        return jwt.encode({"alg": "RS256", "kid": "test"}, claims, SIGNING_KEY)
+        return access_token(self.front.url, user, **changed)
 
     def tick(self) -> Any:
         """The minute's call of the router."""
@@ -82,6 +71,27 @@ class AwsHome:
         return "".join(each.log.read_text() for each in self.functions.values() if each.log.exists())
 
 
+def access_token(issuer: str, user: str, **changed: Any) -> str:
+    """An access token as Cognito makes them; ``changed`` are claims."""
+    now = int(time.time())
+    claims = {
+        "iss": issuer,
+        "sub": user,
+        "client_id": CLIENT_ID,
+        "token_use": "access",
+        "scope": f"openid {SCOPE}",
+        "iat": now,
+        "exp": now + 3600,
+        **changed,
+    }
+    return jwt.encode({"alg": "RS256", "kid": "test"}, claims, SIGNING_KEY)
+
+
+def access_keys() -> dict[str, Any]:
+    """The list by which they are checked."""
+    return {"keys": [SIGNING_KEY.as_dict(private=False)]}
+
+
 @contextmanager
 def a_home(emulator: Emulator, folder: Path, **settings: str) -> Iterator[AwsHome]:
     """A new one. ``settings`` are added to the environment, in its words (``MACHINE__HEARTBEAT_SECONDS``)."""
@@ -91,7 +101,7 @@ def a_home(emulator: Emulator, folder: Path, **settings: str) -> Iterator[AwsHom
         "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
         "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": emulator.endpoint,
-        **{f"TLFIF_AWS_{key}": value for key, value in _places(emulator, name).items()},
+        **{f"TLFIF_AWS_{key}": value for key, value in made_places(emulator, name).items()},
         **{f"TLFIF_AWS_{key}": value for key, value in settings.items()},
     }
     functions = {
@@ -100,8 +110,8 @@ def a_home(emulator: Emulator, folder: Path, **settings: str) -> Iterator[AwsHom
         )
         for part, s in (("api", 30.0), ("router", 60.0))
     }
-    keys = {"keys": [SIGNING_KEY.as_dict(private=False)]}
-    front = Front({f"{name}-{part}": each for part, each in functions.items()}, api=f"{name}-api", keys=keys)
+    doors = {f"{name}-{part}": each for part, each in functions.items()}
+    front = Front(doors, api=f"{name}-api", keys=access_keys())
     environment |= {"TLFIF_AWS_ISSUER": front.url, "AWS_ENDPOINT_URL_LAMBDA": front.url}
     try:
         yield AwsHome(
@@ -116,7 +126,8 @@ def a_home(emulator: Emulator, folder: Path, **settings: str) -> Iterator[AwsHom
         front.close()
 
 
-def _places(emulator: Emulator, name: str) -> dict[str, str]:
+def made_places(emulator: Emulator, name: str) -> dict[str, str]:
+    """Everything that the stack makes for a home beside its functions, as their settings name it."""
     jobs, state, bucket = f"{name}-jobs", f"{name}-state", f"{name}-texts"
     emulator.create_jobs_table(jobs)
     emulator.create_state_table(state)

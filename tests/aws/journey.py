@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.aws.afterwards import running_time
 from tests.aws.emulator import Emulator
 from tests.aws.home import MODEL, AwsHome, a_home
 from tests.aws.hypervisor import Guest, Hypervisor, a_hypervisor
@@ -137,9 +137,6 @@ async def ledger_is_the_emulators(aws: Aws, record: MachineRecord) -> None:
     span = await wait_until(corrected, "the ledger has EC2's own times", every=LOOK_SECONDS)
     assert record.handle is not None
     instance = aws.hypervisor.record()[record.handle]
-    stopped = instance["StateTransitionReason"]  # User initiated (2026-11-23 04:00:00 UTC)
-    ended = datetime.strptime(stopped[stopped.index("(") + 1 :][:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    assert span.from_ms == int(instance["LaunchTime"].timestamp() * 1000)
-    assert span.to_ms == int(ended.timestamp() * 1000)
+    assert (span.from_ms, span.to_ms) == running_time(instance)
     assert span.instance_type == instance["InstanceType"]
     assert await aws.container.money.ledger.open_spans() == []

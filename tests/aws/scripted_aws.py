@@ -66,7 +66,7 @@ class ScriptedAws:
         answer = self.answers.get((client, operation.name), self.otherwise)
         protocol = str(model.resolved_protocol)
         if isinstance(answer, Refused):
-            return _refusal(protocol, answer)
+            return refusal(protocol, answer)
         report = ParamValidator().validate(answer, operation.output_shape)
         if report.has_errors():
             self.faults.append(f"{client} {operation.name}: {report.generate_report()}")
@@ -129,7 +129,8 @@ def _operation(model: ServiceModel, headers: Mapping[str, str], method: str, pat
     raise AssertionError(f"{model.service_name}: {method} {path}")
 
 
-def _refusal(protocol: str, refused: Refused) -> tuple[int, dict[str, str], bytes]:
+def refusal(protocol: str, refused: Refused) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of AWS's refusal, as its ``protocol`` has them."""
     if "json" in protocol:
         body = json.dumps({"__type": refused.code, "message": refused.message})
         return refused.status, {"x-amzn-errortype": refused.code}, body.encode()

@@ -10,6 +10,7 @@ from tests.fakes.clock import START
 from tests.fakes.machine_host import FakeMachineHost, Obedience
 from tests.money_world import AWS, MoneyWorld
 from tlfif.application.meter import UNCLAIMED_SECONDS
+from tlfif.application.reconcile import Pace
 from tlfif.domain.errors import MachineError
 from tlfif.domain.ledger import MachineSpan
 from tlfif.domain.list_prices import LIST_PRICES
@@ -182,6 +183,45 @@ async def test_what_is_set_aside_for_a_start_under_way_is_left_alone_for_a_while
     world.clock.advance(UNCLAIMED_SECONDS)
     await world.tick()
     assert (await world.book.state()).reserved == {}
+
+
+async def test_a_control_plane_that_will_be_forgotten_looks_again_until_that_is_done() -> None:
+    """On AWS each call may come to a new process, which has seen the reservation for no time at all."""
+    world = MoneyWorld()
+    await world.book.reserve("m9", micros=5, room_micros=None)
+    plane = world.another_plane()
+    assert await plane.router.tick() is Pace.WORK
+    world.clock.advance(UNCLAIMED_SECONDS)
+    assert await plane.router.tick() is Pace.REST
+    assert (await world.book.state()).reserved == {}
+
+
+async def test_a_meter_that_begins_anew_asks_once_for_all_that_it_knows_already() -> None:
+    world = MoneyWorld()
+    for number in range(5):
+        handle, at = f"h{number}", world.clock.now()
+        world.host.lifetimes[handle] = Lifetime(began_at=at, ended_at=at + 60.0, instance_type=AWS.instance_type)
+        await world.machines.create_intent(a_machine(f"m{number}", created_at=at))
+        await world.machines.commit_launch(f"m{number}", handle=handle)
+        await world.machines.mark_ended(f"m{number}", state=MachineState.BROKEN, reason="", now=at + 61.0)
+        world.clock.advance(100.0)
+        await world.tick()
+    before = await spans(world)
+    assert [span.to_ms for span in before] == [span.from_ms + 60_000 for span in before]
+    asked: list[str] = []
+
+    class Counting:
+        def __init__(self, part: Any) -> None:
+            self._part = part
+
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            return getattr(self._part, name)
+
+    plane = world.another_plane(Counting)
+    await plane.router.tick()
+    assert (asked.count("spans_after"), asked.count("span"), asked.count("lifetime")) == (2, 0, 0)  # and the sums
+    assert await spans(world) == before
 
 
 async def test_machines_from_before_the_ledger_are_not_billed() -> None:

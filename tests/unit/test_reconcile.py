@@ -14,7 +14,7 @@ from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.application.control_machine import start_machine, stop_machine
 from tlfif.application.end_machine import end_machine
 from tlfif.application.reconcile import CONFIRM_SECONDS, ORPHAN_AGE_SECONDS, HeartbeatWatch, Pace, Reconciler
-from tlfif.domain.errors import InvalidInputError, MachineError, ModelError
+from tlfif.domain.errors import InvalidInputError, MachineError, ModelError, StorageError
 from tlfif.domain.jobs import JobStatus
 from tlfif.domain.machine import MachineRecord, MachineState
 from tlfif.domain.policy import JobPolicy, MachinePolicy
@@ -330,6 +330,32 @@ class TestOrphans:
         await world.router.sweep_orphans()
         assert await world.router.sweep_orphans() == [world.host.machines[0].handle]
 
+    async def test_one_that_was_thought_never_to_have_started_is_in_its_record(self) -> None:
+        """So that its time is metered, which somebody pays for."""
+        world = World()
+        await world.machines.create_intent(a_machine("machine_1"))
+        await world.machines.mark_ended("machine_1", state=MachineState.BROKEN, reason="no answer", now=T0)
+        handle = await self.stray(world, "machine_1")
+        await world.router.sweep_orphans()
+        assert await world.router.sweep_orphans() == [handle]
+        (record,) = await world.machines.history(limit=5)
+        assert (record.handle, record.state, record.reason) == (handle, MachineState.BROKEN, "no answer")
+
+    async def test_a_store_that_fails_keeps_nothing_from_its_end(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        world = World()
+        handle = await self.stray(world, "machine_1")
+
+        async def fails(machine_id: str, *, handle: str) -> None:
+            raise StorageError("The disk is full.")
+
+        monkeypatch.setattr(world.machines, "commit_launch", fails)
+        await world.router.sweep_orphans()
+        assert await world.router.sweep_orphans() == [handle]
+        assert not await world.host.alive(handle)
+        assert "will not be metered" in caplog.text
+
 
 class TestAPerson:
     """What the buttons do."""
@@ -507,3 +533,18 @@ class TestAHostThatIsFarAway:
         await world.router.sweep_orphans()
         assert await world.router.sweep_orphans() == [double.handle]
         assert (await world.active()).handle == record.handle == first.handle
+
+    @pytest.mark.parametrize(("apart", "limit"), [(900.0, 960.0), (None, 10**6)])
+    async def test_a_silent_machine_is_ended_by_routers_that_never_watched(
+        self, apart: float | None, limit: float
+    ) -> None:
+        """On AWS each tick may come to a new process. Where machine and router share one clock, which may jump, what
+        was not watched does not count."""
+        world = World(policy=MachinePolicy(clocks_apart_seconds=apart, max_run_seconds=10**7))
+        await world.ready()
+        world.clock.advance(limit - 1.0)
+        await world.another_router().tick()
+        assert (await world.active()).state is MachineState.READY
+        world.clock.advance(2.0)
+        await world.another_router().tick()
+        assert ((await world.active()).state is MachineState.READY) is (apart is None)

@@ -115,6 +115,9 @@ async def _launch(
     try:
         handle = await host.launch(spec)
     except MachineError as error:
+        ran = error.details.get("handle")
+        if isinstance(ran, str):
+            await machines.commit_launch(record.id, handle=ran)  # only for a moment, but that is paid for
         state = END_STATES.get(error.code, MachineState.BROKEN)
         await machines.mark_ended(record.id, state=state, reason=error.message, now=clock.now())
         raise

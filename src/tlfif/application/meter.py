@@ -35,35 +35,47 @@ class Meter:
     _done: set[str] = field(default_factory=set)
     _unclaimed: dict[str, float] = field(default_factory=dict)
 
-    async def observe(self, active: MachineRecord | None) -> None:
+    async def observe(self, active: MachineRecord | None) -> bool:
         """Take in what the records say now; ``active`` is the open one, of which the host has just said that it exists.
-        Two short reads where nothing has changed. Raises StorageError."""
+        Two short reads where nothing has changed.
+
+        True where another look is wanted soon, before this meter is forgotten: something is set aside for a start of
+        which there is no record, and only who has seen that for a while may free it. Raises StorageError.
+        """
         if active is not None and active.handle is not None:
             self.life.saw(active.id)
         state = await self.ledger.state()
         seen = _key(await self.machines.latest(), state)
         if seen == self._settled:
-            return
+            return False
         records = {record.id: record for record in await self.machines.history(limit=REMEMBERED_MACHINES)}
-        for record in reversed(records.values()):
-            if record.id not in self._done:
-                await self._enter(record, state)
+        # One that never got a handle was never launched.
+        launched = [one for one in reversed(records.values()) if one.handle is not None and one.id not in self._done]
+        spans = await self._spans(launched)
+        for record in launched:
+            await self._enter(record, spans.get(record.id), state)
         self._done &= records.keys()
         await self._close_unknown(records)
-        if await self._free_unused(records, state):
+        freed = await self._free_unused(records, state)
+        if freed:
             self._settled = _key(await self.machines.latest(), await self.ledger.state())
             if self._settled[:4] != seen[:4]:
                 self._settled = None  # another machine came while this was written
+        return not freed
 
-    async def _enter(self, record: MachineRecord, state: LedgerState) -> None:
-        """One machine's record, open or ended. One that never got a handle was never launched."""
-        if record.handle is None:
-            return
+    async def _spans(self, records: list[MachineRecord]) -> dict[str, MachineSpan]:
+        """The machines' spans. A meter that has just begun asks for all at once, later for that of the newest."""
+        if len(records) == 1:
+            span = await self.ledger.span(records[0].id)
+            return {} if span is None else {span.machine_id: span}
+        return {span.machine_id: span for _, span in await self.ledger.spans_after(0, from_ms=0)} if records else {}
+
+    async def _enter(self, record: MachineRecord, span: MachineSpan | None, state: LedgerState) -> None:
+        """One machine's record, open or ended, and the span that it has so far."""
         begun, ended = _ms(record.created_at), record.ended_at
-        if ended is not None and _ms(ended) <= state.since_ms:
-            self._done.add(record.id)  # before there was a ledger
+        if ended is not None and (_ms(ended) <= state.since_ms if span is None else _is_whole(span, record)):
+            self._done.add(record.id)  # before there was a ledger, or all is in it
             return
-        span = await self.ledger.span(record.id)
         told = await self._told(record) if span is None or ended is not None else Lifetime()
         if span is None:
             span = opened(
@@ -114,6 +126,11 @@ class Meter:
                 await self.ledger.release(machine_id)
         self._unclaimed = waiting
         return not waiting
+
+
+def _is_whole(span: MachineSpan, record: MachineRecord) -> bool:
+    """Whether nothing about an ended machine can turn up any more: the host has told its end."""
+    return span.corrected and (record.ready_at is None or span.ready_ms is not None)
 
 
 def _key(latest: MachineRecord | None, state: LedgerState) -> tuple[object, ...]:

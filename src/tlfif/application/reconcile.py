@@ -7,7 +7,14 @@ from enum import Enum
 from tlfif.application.budget_gate import BudgetGate
 from tlfif.application.launch_machine import confirm_launch, launch_machine
 from tlfif.application.meter import Meter
-from tlfif.domain.errors import BudgetLockedError, InvalidInputError, MachineError, ModelError
+from tlfif.domain.errors import (
+    BudgetLockedError,
+    InvalidInputError,
+    MachineError,
+    ModelError,
+    NotFoundError,
+    StorageError,
+)
 from tlfif.domain.jobs import QueueCounts
 from tlfif.domain.machine import MachineRecord, MachineState
 from tlfif.domain.policy import JobPolicy, MachinePolicy
@@ -36,7 +43,7 @@ class Pace(Enum):
     WATCH = "watch"
     """A machine serves; prompts need nothing from the router."""
     WORK = "work"
-    """A machine is on its way in or out, or a prompt waits for one."""
+    """A machine is on its way in or out, a prompt waits for one, or a start that never was is to be forgotten."""
 
 
 @dataclass(slots=True)
@@ -96,8 +103,9 @@ class Reconciler:
             if action.kind is ActionKind.LAUNCH and not launch:
                 continue
             await self._act(action, seen.machine, now)
-        if self.meter is not None:
-            await self.meter.observe(await self.machines.active())
+        soon = self.meter is not None and await self.meter.observe(await self.machines.active())
+        if soon:
+            return Pace.WORK
         if seen.machine is None:
             return Pace.WORK if seen.counts.queued or seen.counts.running else Pace.REST
         return Pace.WATCH if seen.machine.state is MachineState.READY else Pace.WORK
@@ -120,7 +128,7 @@ class Reconciler:
             counts=counts,
             machine=machine,
             exists=exists,
-            heartbeat_age=self.watch.age(machine, self.clock.monotonic()),
+            heartbeat_age=self._heartbeat_age(machine),
             idle_timeout_seconds=situation.idle_timeout_seconds or self.machine_policy.idle_timeout_seconds,
             held=situation.held,
             failed_starts=failed,
@@ -128,6 +136,14 @@ class Reconciler:
             last_state=last_state,
             budget_lock=await self.budget.watch() if self.budget is not None else None,
         )
+
+    def _heartbeat_age(self, machine: MachineRecord | None) -> float | None:
+        """As this process has watched it; and by the clocks, as far as they can be trusted, since the process may be
+        new at every round."""
+        watched, apart = self.watch.age(machine, self.clock.monotonic()), self.machine_policy.clocks_apart_seconds
+        if machine is None or machine.heartbeat_at is None or watched is None or apart is None:
+            return watched
+        return max(watched, self.clock.now() - machine.heartbeat_at - apart)
 
     async def _exists(self, handle: str) -> bool | None:
         """The host's word. One that does not answer has not said that the machine is gone: it goes on counting."""
@@ -224,11 +240,25 @@ class Reconciler:
             # A launch in flight may show processes before its commit; its id is known, but be patient all the same.
             found.discard(record.handle or "")
         guilty = found & (self.suspects | old)
-        for handle in guilty:
+        for stray in (each for each in strays if each.handle in guilty):
             log.warning("router: ending an orphaned machine")
-            await self.terminate(handle, force=True)
+            await self._own_up(stray)
+            await self.terminate(stray.handle, force=True)
         self.suspects = found - guilty
         return sorted(guilty)
+
+    async def _own_up(self, stray: ObservedMachine) -> None:
+        """A machine whose launch seemed to have failed ran after all: its record learns of it, so that its time is
+        metered. Before its end is asked for, because nobody finds it afterwards; but a store that fails keeps nothing
+        from its end."""
+        if stray.machine_id is None:
+            return
+        try:
+            await self.machines.commit_launch(stray.machine_id, handle=stray.handle)
+        except NotFoundError:
+            return  # no record of this home
+        except StorageError as error:
+            log.warning("router: an orphaned machine's time will not be metered: %s", error.message)
 
 
 def _is_double(found: ObservedMachine, record: MachineRecord | None) -> bool:

@@ -47,6 +47,10 @@ class MachinePolicy:
     expected_prove_seconds: float = 0.5
     heartbeat_seconds: float = 2.0
     heartbeat_valid_seconds: float = 60.0
+    clocks_apart_seconds: float | None = None
+    """How far the clocks of a machine and its control plane may be apart. A heartbeat that is older than
+    this and the time for which it is valid is none, also for a control plane that has not watched the machine.
+    None: they have one clock, which may jump, so only what was watched counts."""
     max_run_seconds: float = 4 * 3600.0
     """Absolute maximum run time of one machine (the third stop)."""
     drain_limit_seconds: float = 600.0
@@ -89,6 +93,7 @@ AWS_MACHINE_POLICY = MachinePolicy(
     expected_engine_start_seconds=150.0,
     expected_prove_seconds=3.0,
     heartbeat_seconds=5.0,
+    clocks_apart_seconds=900.0,
     control_gone_seconds=600.0,
     control_gone_drain_seconds=60.0,
     stop_patience_seconds=60.0,

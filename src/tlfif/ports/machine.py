@@ -46,7 +46,8 @@ class MachineHost(ABC):
         """Start a machine and return its handle at once, long before it is ready. Launching one machine id
         twice gives one machine.
 
-        Raises MachineError (codes ``no_capacity``, ``no_quota``, ``machine_failed``)."""
+        Raises MachineError (codes ``no_capacity``, ``no_quota``, ``machine_failed``). Where a machine ran all the same,
+        the error's details name its ``handle``."""
 
     @abstractmethod
     async def alive(self, handle: str) -> bool | None:

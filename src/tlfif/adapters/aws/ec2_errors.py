@@ -201,7 +201,7 @@ def no_schedule(cause: AwsError, *, instance_id: str, ended: bool) -> MachineErr
         f"A machine was started, but the timer that ends it in any case could not be set, {outcome} "
         f"AWS says: {words_of(cause) or code_of(cause)} Run `./tlfif doctor`, then press Start machine.",
         code="no_schedule",
-        details={"instance_id": instance_id, "ended": ended, "aws_code": code_of(cause)},
+        details={"handle": instance_id, "instance_id": instance_id, "ended": ended, "aws_code": code_of(cause)},
     )
 
 
