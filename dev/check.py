@@ -18,7 +18,7 @@ CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("lint", ("-m", "ruff", "check", ".")),
     ("types", ("-m", "mypy")),
     ("layers", ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")),
-    ("tests", ("-m", "pytest", "-n", "2", "--dist", "worksteal")),
+    ("tests", ("-m", "pytest", "-n", "3", "--dist", "worksteal")),
 )
 HELP = """Checks TL-FIF itself. Every check runs, also after one has failed:
 
@@ -26,7 +26,7 @@ HELP = """Checks TL-FIF itself. Every check runs, also after one has failed:
   lint      ruff: known mistakes and bad habits
   types     mypy: every value has the type that it is used as
   layers    import-linter: no part knows more than it may
-  tests     pytest, on two cores
+  tests     pytest, three at a time: they mostly wait for processes
 
 The first use installs the tools into .venv (about 60 MB). Exit codes: 0 all is well, 1 a check failed, 130 Ctrl-C.
 """

@@ -99,7 +99,8 @@ def first_piece(process: "subprocess.Popen[str]") -> str:
     return process.stdout.read(1)
 
 
-def test_looking_starts_nothing(desk: Desk) -> None:
+def test_looking_starts_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "home of Zoë")
     done = desk.run("serve", "--status")
     assert (done.returncode, "not running" in done.stdout) == (5, True)
     machine = desk.object("machine", "status")
@@ -152,6 +153,7 @@ def test_an_answer_is_deleted_for_good(desk: Desk) -> None:
 
 
 def test_what_it_costs_is_told_in_both_truths(desk: Desk, tmp_path: Path) -> None:
+    desk.run("machine", "stop")  # so that this answer pays for the start
     asked = desk.object("ask", "Name a colour.", "--model", "smollm2", "--max-tokens", "4")
     share = asked["receipt"]["as_if_aws"]
     assert asked["receipt"]["cost"]["usd"] == 0
@@ -177,7 +179,7 @@ def test_what_it_costs_is_told_in_both_truths(desk: Desk, tmp_path: Path) -> Non
     assert desk.run("cost", "--plot", str(tmp_path / "cost.png")).returncode == 0
     assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")
     assert "RQL 1 as written" in desk.run("cost", "--standing").stdout
-    assert "starting the machine" in desk.run("jobs", "show", cost["receipts"][-1]["job_id"]).stdout
+    assert "starting the machine" in desk.run("jobs", "show", asked["job_id"]).stdout
 
 
 def test_prices_that_nobody_hands_out_stay(desk: Desk) -> None:
@@ -276,12 +278,14 @@ def test_a_conversation_remembers(desk: Desk) -> None:
 
 @posix_only
 def test_only_their_owner_reads_logs_and_lock(desk: Desk) -> None:
+    assert desk.run("ask", "Hello", "--max-tokens", "4").returncode == 0
     files = [desk.home / "server.lock", desk.home / "tlfif.db", *(desk.home / "logs").iterdir()]
     assert {"server.log", "machine.log", "engine.log", "server-start.log"} <= {file.name for file in files}
     assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
 
 
 def test_the_status_says_where_the_files_are(desk: Desk) -> None:
+    assert desk.run("serve").returncode == 0
     status = desk.object("serve", "--status")
     assert (status["folder"], status["log"]) == (str(desk.home), str(desk.home / "logs" / "server.log"))
     assert Path(status["log"]).is_file()
@@ -303,6 +307,7 @@ def test_a_server_in_the_foreground_ends_when_its_process_is_asked_to(tmp_path: 
 
 
 def test_stop_ends_the_machine_and_serve_stop_the_server(desk: Desk) -> None:
+    assert desk.run("ask", "Hello", "--max-tokens", "4").returncode == 0
     stopped = desk.object("machine", "stop")
     assert (stopped["was_running"], stopped["machine"]["state"]) == (True, "off")
     assert desk.run("serve", "--status").returncode == 0

@@ -1,5 +1,6 @@
 """A screen of its own for the tests of the window, and windows that fail their test when a callback raises."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -82,6 +83,9 @@ def open_seat(screen: str) -> Iterator[Callable[..., Seat]]:
         if not seat.is_closed():
             seat.window.core.close()
             seat.window.leave()
+    seats.clear()
+    # What the toolkit made must be collected in this thread: in another one Tk would wait for a window that is gone.
+    gc.collect()
     if raised:
         raise raised[0]
 

@@ -7,7 +7,6 @@ import logging
 from pathlib import Path
 
 from tlfif.adapters.local.llama_engine_process import EngineSpec, LlamaEngineProcess
-from tlfif.adapters.local.right_of_way import give_way_as_group
 from tlfif.domain.policy import JobPolicy, MachinePolicy
 
 
@@ -50,7 +49,6 @@ def main() -> None:
     parser.add_argument("--spec", type=json.loads, required=True)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    give_way_as_group()
     living = _live(args.home, args.machine_id, args.spec)
     try:
         import uvloop

@@ -23,7 +23,7 @@ MACHINE_FLAG = "--machine-id"
 
 
 class ProcessMachineHost(MachineHost):
-    """Starts the worker in a process group (POSIX: session) of its own; the engine is the worker's child.
+    """Starts the worker in a process group of its own; the engine is the worker's child.
 
     A handle is ``<process id>:<start time>``: a process id alone is reused by the system.
     """
@@ -63,8 +63,8 @@ class ProcessMachineHost(MachineHost):
         ]
         logs = self._home / "logs"
         flags = 0
-        if sys.platform == "win32":  # what it starts inherits the priority
-            flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+        if sys.platform == "win32":
+            flags = subprocess.CREATE_NEW_PROCESS_GROUP
         try:
             logs.mkdir(parents=True, exist_ok=True)
             with (logs / "machine.log").open("wb") as log:
@@ -74,7 +74,9 @@ class ProcessMachineHost(MachineHost):
                     stdout=log,
                     stderr=log,
                     close_fds=True,
-                    start_new_session=sys.platform != "win32",
+                    # A group, so that no Ctrl-C reaches it; no session: Linux shares the cores among sessions first,
+                    # and then the server would have to wait for the engine's.
+                    process_group=None if sys.platform == "win32" else 0,
                     creationflags=flags,
                 )
             started = psutil.Process(child.pid).create_time()
