@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,25 +12,13 @@ from typing import Any
 import pytest
 
 from tests.aws.emulator import Emulator
-from tests.aws.home import CLIENT_ID, SCOPE, AwsHome, a_home
-from tests.aws.hypervisor import a_hypervisor
+from tests.aws.home import AwsHome
+from tests.aws.live_home import a_living_home, sign_in
 from tests.waiting import wait_until
-from tlfif.bootstrap.home import Home
-from tlfif.client.profile import AWS, Profile, save_aws_profile, use
-from tlfif.client.token_store import Tokens, TokenStore
 
 pytestmark = pytest.mark.engine
 
 SOURCE = Path(__file__).parents[2] / "src"
-MINUTE_SECONDS = 1.0
-"""The router's minute, made short."""
-QUICK = {
-    "MACHINE__HEARTBEAT_SECONDS": "0.3",
-    "MACHINE__STOP_PATIENCE_SECONDS": "3",
-    "MACHINE__ENGINE_SLOTS": "1",
-    "JOB__LEASE_SECONDS": "3",
-    "JOB__HEARTBEAT_SECONDS": "0.5",
-}
 
 
 @dataclass(kw_only=True)
@@ -40,18 +27,6 @@ class Desk:
 
     folder: Path
     home: AwsHome
-
-    def sign_in(self) -> None:
-        """As ``login`` leaves it."""
-        here = Home(self.folder)
-        here.create()
-        url = self.home.front.url
-        profile = Profile(api_url=url, issuer=url, client_id=CLIENT_ID, scope=f"openid {SCOPE}", region="eu-central-1")
-        save_aws_profile(here, profile)
-        use(here, AWS)
-        store = TokenStore(here, profile, find_vault=lambda: None)
-        token = self.home.token("anna")
-        store.save(Tokens(access_token=token, refresh_token=None, renew_at=time.time() + 3000, who="Anna"))
 
     async def run(self, *words: str) -> tuple[int, str, str]:
         """One command: exit code, standard output, standard error."""
@@ -83,27 +58,9 @@ class Desk:
 
 @pytest.fixture
 async def desk(emulator: Emulator, tmp_path: Path) -> AsyncIterator[Desk]:
-    def tell(content: dict[str, Any]) -> None:
-        content["settings"]["endpoint_url"] = emulator.endpoint  # on a real machine there is only one AWS
-
-    with a_home(emulator, tmp_path, **QUICK) as home:
-        machines = a_hypervisor(emulator, home=home.name, folder=tmp_path / "instances", change=tell)
-        async with machines as hypervisor:
-            minutes = asyncio.create_task(_minutes(home))
-            one = Desk(folder=tmp_path / "desk", home=home)
-            one.sign_in()
-            try:
-                yield one
-                assert not minutes.done(), (minutes, hypervisor.logs())
-            finally:
-                minutes.cancel()
-                await asyncio.gather(minutes, return_exceptions=True)
-
-
-async def _minutes(home: AwsHome) -> None:
-    while True:
-        await asyncio.to_thread(home.tick)
-        await asyncio.sleep(MINUTE_SECONDS)
+    async with a_living_home(emulator, tmp_path) as home:
+        sign_in(tmp_path / "desk", home)
+        yield Desk(folder=tmp_path / "desk", home=home)
 
 
 async def test_a_question_from_the_desk_is_answered_on_aws_and_nothing_is_left(desk: Desk) -> None:

@@ -1,11 +1,17 @@
 """Somebody who sits before the window: types, clicks, looks, waits."""
 
+import os
 import tkinter
 from collections.abc import Callable
+from pathlib import Path
 from tkinter import ttk
+
+from PIL import ImageGrab
 
 from tests.waiting import PATIENCE
 from tlfif.gui.window import MainWindow
+
+PICTURES = "TLFIF_TEST_PICTURES"
 
 
 class Seat:
@@ -32,6 +38,13 @@ class Seat:
     def _now(self) -> str:
         state = self.window.core.state
         return f"the window says {state.truth}, {state.connection}, cost {state.cost.as_if}"
+
+    def picture(self, name: str) -> None:
+        """The window as it looks now, for whoever wants to see it: into the folder that PICTURES names."""
+        folder = os.environ.get(PICTURES)
+        if folder:
+            self.settle()
+            ImageGrab.grab(xdisplay=os.environ["DISPLAY"]).save(Path(folder) / f"{name}.png")
 
     def click(self, widget: tkinter.Misc) -> None:
         """The left button, in the middle of it."""

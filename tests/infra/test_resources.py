@@ -110,6 +110,7 @@ def test_machines_are_made_safe_and_end_themselves(template: Template) -> None:
     }
     assert {one["ResourceType"] for one in data["TagSpecifications"]} == {"instance", "volume", "network-interface"}
     assert not {"KeyName", "NetworkInterfaces", "UserData"} & set(data), "the router says these, or nobody"
+    assert "HibernationOptions" not in data, "EC2 hibernates no machine with a GPU"
     assert template.body["Parameters"]["InstanceTypes"]["Default"].split(",") == list(INSTANCE_TYPES)
 
 
@@ -117,6 +118,8 @@ def test_what_is_kept_is_private_encrypted_and_forgotten(template: Template) -> 
     for bucket in template.of_type("AWS::S3::Bucket").values():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["BucketEncryption"]
+        assert bucket["BucketName"]["Fn::Sub"].endswith("-${AWS::AccountId}-${AWS::Region}"), "unique in the world"
+        assert "VersioningConfiguration" not in bucket, "old versions cost, and keep what was deleted"
     rules = {rule["Id"]: rule for one in template.of_type("AWS::S3::Bucket").values() for rule in _rules(one)}
     assert rules["jobs"]["Prefix"] == "jobs/"
     assert rules["jobs"]["ExpirationInDays"] == {"Ref": "JobRetentionDays"}

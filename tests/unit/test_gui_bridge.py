@@ -136,6 +136,21 @@ def test_ten_thousand_deltas_pass_without_one_being_lost_and_in_few_pieces(windo
     assert len(found) < 1_000
 
 
+def test_the_machine_is_looked_at_once_it_answers(windows: Callable[..., Window]) -> None:
+    window = windows(Script([event(2, EventKind.STARTED), *deltas("Hi", first=3)], hang=True))
+    window.bridge.send(commands.Watch(running=False, visible=False, far=True))  # the next look is two minutes away
+    window.wait_for(news.CostHeard)  # both have been looked at
+    window.watching.machine_now = machine_view("ready")
+    window.bridge.send(an_ask())
+    window.wait_for(news.AnswerDelta)
+
+    def seen() -> bool:
+        window.heard += window.bridge.poll(100)
+        return window.all(news.MachineHeard)[-1].machine["state"] == "ready"
+
+    until(seen, "it is seen to be ready")
+
+
 def test_a_window_that_does_not_read_stops_the_reading_not_the_answering(windows: Callable[..., Window]) -> None:
     produced: list[int] = []
 

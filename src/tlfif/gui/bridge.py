@@ -15,6 +15,7 @@ from tlfif.client.connection import BACKOFF_SECONDS
 from tlfif.client.endpoint import Locator, Sleep
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.domain.errors import TlfifError
+from tlfif.domain.events import EventKind
 from tlfif.gui import commands, news
 from tlfif.gui.answering import Answering
 from tlfif.gui.archive import Archive
@@ -300,6 +301,8 @@ class Bridge:
         self._box.put(item)
 
     async def _tell_and_wait(self, item: WindowNews) -> None:
+        if isinstance(item, news.AnswerEvent) and item.event.kind is EventKind.STARTED:
+            self._watcher.poke()  # a machine answers that was last seen on its way
         if not self._box.put(item):
             self._room.clear()
             await self._room.wait()

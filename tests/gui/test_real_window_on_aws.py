@@ -1,0 +1,99 @@
+"""The window over a home on AWS, from a prompt to a machine that is gone: real functions, a real worker, a real model.
+
+``TLFIF_TEST_PICTURES=FOLDER ./tlfif test tests/gui/test_real_window_on_aws.py`` keeps pictures of its stages.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.aws.afterwards import every_job_has_one_end_and_a_reason, nothing_is_left, the_ledger_is_ec2s
+from tests.aws.emulator import running_emulator
+from tests.aws.home import AwsHome
+from tests.aws.live_home import a_home_beside, sign_in
+from tests.gui.seat import Seat
+from tlfif.bootstrap.aws import aws_container
+from tlfif.client.token_store import TokenStore
+from tlfif.gui import intents
+from tlfif.gui.opening import open_core
+from tlfif.gui.state import ExchangeStage, TruthKind
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[AwsHome]:
+    with running_emulator() as emulator, a_home_beside(emulator, tmp_path) as one:
+        yield one
+
+
+def test_a_prompt_on_aws_until_its_machine_is_gone(
+    home: AwsHome, tmp_path: Path, open_seat: Callable[..., Seat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TLFIF_PROFILE", raising=False)
+    monkeypatch.setattr(TokenStore.__init__, "__kwdefaults__", {"find_vault": lambda: None})
+    core = open_core(sign_in(tmp_path / "desk", home))
+    seat = open_seat(core, size="1120x760")
+    window = seat.window
+    seat.wait(lambda: core.state.truth.kind is TruthKind.OFF and core.state.cost.real, "the home answers", 60)
+    seat.picture("1-off")
+
+    seat.focus(window.chat.composer.text)
+    seat.type("What is a cloud computer?")
+    seat.click(window.chat.composer.send_button)
+    seat.wait(lambda: core.state.truth.kind in {TruthKind.LAUNCHING, TruthKind.LOADING}, "the start is shown", 60)
+    seat.picture("2-launching")
+    lengths, kinds = set(), set()
+
+    def answered() -> bool:
+        (one,) = core.state.conversation.exchanges
+        kinds.add(core.state.truth.kind)
+        lengths.add(len(str(one.answer)))
+        if len(lengths) == 6:
+            seat.picture("3-answering")
+        return one.stage is ExchangeStage.DONE
+
+    seat.wait(answered, "the answer", 120)
+    assert len(lengths) > 3, "it was written as it came"
+    assert TruthKind.ANSWERING in kinds, "the truth line says who answers"
+    (one,) = core.state.conversation.exchanges
+    assert str(one.answer)[:30] in window.chat.conversation.text.get("1.0", "end")
+    seat.wait(lambda: core.state.conversation.exchanges[-1].receipt.cost, "what it cost")  # type: ignore[union-attr]
+    assert core.state.conversation.exchanges[-1].receipt.cost.startswith("Cost $")  # type: ignore[union-attr]
+    seat.wait(lambda: core.state.truth.kind is TruthKind.IDLE, "idle")
+    seat.picture("4-idle")
+    for tab in ("cost", "machine", "settings"):
+        core.press(intents.ShowTab(tab))
+        seat.settle()
+        seat.wait(lambda: core.state.cost.report, "the cost is read")
+        seat.picture(f"5-{tab}")
+    core.press(intents.ShowTab("chat"))
+
+    field = window.chat.controls.idle.entry
+    seat.focus(field)
+    field.selection_range(0, "end")
+    seat.key("<BackSpace>")
+    seat.type("0.1")
+    seat.key("<KeyRelease-1>")
+    seat.key("<Return>")
+    seat.wait(lambda: core.state.truth.kind is TruthKind.OFF, "idle for six seconds, it ended by itself", 60)
+    seat.picture("6-off-again")
+    assert set(home.instances().values()) == {"terminated"}
+    asyncio.run(afterwards(home))
+
+
+async def afterwards(home: AwsHome) -> None:
+    """Asked of EC2 and of the tables."""
+    settings = home.settings.model_copy(update={"endpoint_url": home.emulator.endpoint})
+    container = aws_container(settings, session=home.emulator.session)
+    found = home.emulator.ec2.describe_instances(Filters=[{"Name": "tag:tlfif:home", "Values": [home.name]}])
+    instances = [dict(one) for part in found["Reservations"] for one in part["Instances"]]
+    try:
+        (job,) = await every_job_has_one_end_and_a_reason(container)
+        assert job.status == "succeeded"
+        await nothing_is_left(container, instances, home.schedules())
+        await the_ledger_is_ec2s(container.money.ledger, instances)
+    finally:
+        await container.close()
