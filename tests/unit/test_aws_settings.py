@@ -1,9 +1,12 @@
 """How the functions on AWS read their environment."""
 
+from dataclasses import replace
+
 import pytest
 
 from tlfif.bootstrap.aws_settings import load_aws_settings
 from tlfif.domain.errors import InvalidInputError
+from tlfif.domain.policy import AWS_JOB_POLICY, AWS_MACHINE_POLICY
 
 PLACES = {
     "AWS_REGION": "eu-central-1",
@@ -31,6 +34,14 @@ def test_names_parts_and_lists_are_read(environment: pytest.MonkeyPatch) -> None
     assert (found.region, found.jobs_table, found.home_name) == ("eu-central-1", "jobs", "tlfif")
     assert found.instance_types == ("g6.xlarge", "g5.xlarge")
     assert (found.machine.heartbeat_seconds, found.machine.engine_slots) == (7.5, 3)
+
+
+def test_a_number_that_is_given_leaves_the_others_as_aws_has_them(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TLFIF_AWS_MACHINE__HEARTBEAT_SECONDS", "7.5")
+    environment.setenv("TLFIF_AWS_JOB__LEASE_SECONDS", "9")
+    found = load_aws_settings()
+    assert found.machine == replace(AWS_MACHINE_POLICY, heartbeat_seconds=7.5)
+    assert found.job == replace(AWS_JOB_POLICY, lease_seconds=9.0)
 
 
 def test_all_faults_are_told_at_once_by_the_names_that_were_set(environment: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -20,6 +21,12 @@ IN_IMAGES = (*ON_AWS, SMOLLM2)
 
 def _parts(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _changed(policy: JobPolicy | MachinePolicy) -> BeforeValidator:
+    """Numbers that are given change ``policy``: those that are not given stay AWS's own."""
+    numbers = asdict(policy)
+    return BeforeValidator(lambda given: {**numbers, **given} if isinstance(given, dict) else given)
 
 
 def _types(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -69,8 +76,8 @@ class AwsSettings(BaseModel):
     """What runs the model on the machine; ``llama`` is the profile without a GPU (facts 38)."""
     image: str = "aws"
     """The version of the machine image, where it is known."""
-    job: Annotated[JobPolicy, AfterValidator(all_positive)] = AWS_JOB_POLICY
-    machine: Annotated[MachinePolicy, AfterValidator(all_positive)] = AWS_MACHINE_POLICY
+    job: Annotated[JobPolicy, _changed(AWS_JOB_POLICY), AfterValidator(all_positive)] = AWS_JOB_POLICY
+    machine: Annotated[MachinePolicy, _changed(AWS_MACHINE_POLICY), AfterValidator(all_positive)] = AWS_MACHINE_POLICY
 
 
 def load_aws_settings() -> AwsSettings:
