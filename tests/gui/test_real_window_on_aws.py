@@ -67,7 +67,9 @@ def test_a_prompt_on_aws_until_its_machine_is_gone(
     for tab in ("cost", "machine", "settings"):
         core.press(intents.ShowTab(tab))
         seat.settle()
-        seat.wait(lambda: core.state.cost.report, "the cost is read")
+        if tab == "machine":
+            seat.wait(lambda: core.state.machine.past, "its start is read")
+            assert core.state.machine.past[0]["phases"], "phase by phase"
         seat.picture(f"5-{tab}")
     core.press(intents.ShowTab("chat"))
 
