@@ -20,7 +20,7 @@ RETENTION_SECONDS = 4 * 86400
 LONG_POLL_SECONDS = 20
 
 _READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
-_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
+_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
 """A transaction is allowed by the rights to its parts."""
 
 

@@ -20,6 +20,7 @@ from tests.aws.ec2_cloud import LostAnswer, NoConnection, Refuse
 from tests.aws.emulator import Emulator, PromptHandler
 from tests.aws.functions import INVOKE_PREFIX, KEYS_PATH
 from tests.aws.home import access_keys
+from tests.aws.rights import Answer, actions_of, denied
 from tests.aws.scripted_aws import Refused, refusal
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ class Twice:
 
 
 Fault = Refuse | LostAnswer | NoConnection | Twice | None
-Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,8 @@ class Asked:
 
 class AwsLine:
     """``faults`` by operation, or by ``""`` for all, are chosen anew for each request. ``heard`` are the operations
-    asked for, ``nudges`` how often the router was called by its name.
+    asked for, ``nudges`` how often the router was called by its name. What ``rights`` do not allow is refused; ``used``
+    are the actions that were asked for.
 
     With ``lives`` set, the sandbox that sends the requests is killed as soon as that many of its changes have been
     carried out, before it hears of the last one; with 0 before the first one is.
@@ -69,6 +70,8 @@ class AwsLine:
         self._made: dict[str, Answer] = {}
         self.faults: dict[str, Callable[[Asked], Fault]] = {}
         self.heard: list[str] = []
+        self.rights: frozenset[str] | None = None
+        self.used: set[str] = set()
         self.nudges = 0
         self.deaf = False
         self.lives: int | None = None
@@ -107,6 +110,10 @@ class AwsLine:
     def _carried_out(self, asked: Asked, environ: "WSGIEnvironment", body: bytes) -> Answer | None:
         """None where nobody hears of it."""
         self.heard.append(asked.operation)
+        wanted = actions_of(environ, body)
+        self.used |= wanted
+        if self.rights is not None and not wanted <= self.rights:
+            return denied(environ, wanted - self.rights)
         if asked.changes and self.lives == 0:
             return self._die()
         choose = self.faults.get(asked.operation) or self.faults.get("")

@@ -21,6 +21,7 @@ from tests.aws.emulator import ACCESS_KEY, REGION, Emulator
 from tests.aws.functions import gateway_event
 from tests.aws.home import MODEL, access_token, made_places
 from tests.aws.paper_machine import PaperMachine
+from tests.aws.rights import API, API_FUNCTION, ROUTER, rights_of, settings_of
 from tests.aws.sandboxes import ONE_LOOK_SECONDS, Sandboxes
 from tests.builders import a_machine, a_new_job
 from tests.contract.test_machine_host import a_spec
@@ -36,6 +37,7 @@ MINUTE = 60.0
 WHOLE_CALL_SECONDS = 60.0
 YEAR = 365 * 86400
 MOST_ROUNDS = 40
+OF_TESTS = ("TLFIF_AWS_KEYS_URL", "TLFIF_AWS_MODEL")
 ASK = {"prompt": "Hello", "model": MODEL, "max_tokens": 8}
 
 
@@ -48,7 +50,8 @@ class Told:
 
 
 class FunctionHome:
-    """``line`` is between the functions and AWS; the test's own looks go past it."""
+    """``line`` is between the functions and AWS, where each has its role's ``rights``; the test's own looks go past
+    it."""
 
     def __init__(self, emulator: Emulator, folder: Path) -> None:
         self.emulator = emulator
@@ -59,18 +62,23 @@ class FunctionHome:
         own = {f"TLFIF_AWS_{key}": value for key, value in places.items()}
         keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": ACCESS_KEY, "AWS_REGION": REGION}
         environment = {**keys, **own, "AWS_ENDPOINT_URL": self.line.url, "TLFIF_AWS_ISSUER": self.line.url}
+        # Where the emulator is, and what the tests change, the stack does not write.
+        environment["SANDBOX_OF_API"] = " ".join({*settings_of(API_FUNCTION), *OF_TESTS})
         self._sandboxes = Sandboxes(environment, folder / "functions.log")
         self._runner = asyncio.Runner()
         here = self.settings.model_copy(update={"endpoint_url": emulator.endpoint})
         self._box = aws_container(here, session=emulator.session)
         self.machine = PaperMachine(self._box, emulator, run=self.run, now=self.now, instances=self.instances)
         self.ahead = 0.0
+        self.rights = {role: rights_of(role) for role in (API, ROUTER)}
 
     def new(self) -> None:
         """Everything as on the first day. What the test before left running is ended."""
         self.line.begin(None)
         self.line.faults.clear()
         self.line.heard.clear()
+        self.line.used.clear()
+        self.rights = {role: rights_of(role) for role in (API, ROUTER)}
         self.line.nudges, self.line.deaf = 0, False
         self.ahead = 0.0
         places, aws = self.settings, self.emulator
@@ -111,6 +119,7 @@ class FunctionHome:
             path, method=method, headers=headers, data=content, content_type="application/json" if content else None
         ).get_environ()
         self.line.begin(lives)
+        self.line.rights = self.rights[API]
         ended = self._sandboxes.call("api", gateway_event(environ, content), ahead=self.ahead)
         self.ahead = ended.ahead
         if ended.killed:
@@ -128,6 +137,7 @@ class FunctionHome:
     ) -> bool:
         """The minute's call of the router, in new sandboxes. False where one was killed."""
         self.line.begin(lives)
+        self.line.rights = self.rights[ROUTER]
         order = event or {"source": "aws.events"}
         ended = self._sandboxes.call("router", order, ahead=self.ahead, seconds=seconds, copies=copies)
         self.ahead = ended.ahead

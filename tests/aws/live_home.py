@@ -12,6 +12,7 @@ from typing import Any
 from tests.aws.emulator import REGION, Emulator
 from tests.aws.home import CLIENT_ID, SCOPE, AwsHome, a_home
 from tests.aws.hypervisor import a_hypervisor
+from tests.aws.rights import MACHINE, a_door
 from tlfif.bootstrap.home import Home
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.client.token_store import Tokens, TokenStore
@@ -31,18 +32,21 @@ LONGEST_SECONDS = 60.0
 
 @asynccontextmanager
 async def a_living_home(emulator: Emulator, folder: Path) -> AsyncIterator[AwsHome]:
-    """For the length of the block. Fails where its router or the hypervisor did."""
+    """For the length of the block. Fails where its router or the hypervisor did, or where a machine's worker asked for
+    more than its role may do."""
 
     def tell(content: dict[str, Any]) -> None:
-        content["settings"]["endpoint_url"] = emulator.endpoint  # on a real machine there is only one AWS
+        content["settings"]["endpoint_url"] = url  # on a real machine there is only one AWS
 
-    with a_home(emulator, folder, **QUICK) as home:
+    with a_home(emulator, folder, **QUICK) as home, a_door(emulator, MACHINE) as (url, door):
         machines = a_hypervisor(emulator, home=home.name, folder=folder / "instances", change=tell)
         async with machines as hypervisor:
             minutes = asyncio.create_task(_minutes(home))
             try:
                 yield home
                 assert not minutes.done(), (minutes, hypervisor.logs())
+                assert door.used
+                assert not door.refused
             finally:
                 minutes.cancel()
                 await asyncio.gather(minutes, return_exceptions=True)

@@ -15,6 +15,8 @@ from typing import Any, TextIO
 from tlfif.adapters.aws import clients, lambda_clock
 from tlfif.entrypoints.lambdas import api, router
 
+OF_API = "SANDBOX_OF_API"
+"""Names the settings that the stack writes into the API's environment; the router has all of them."""
 HANDLERS = {"api": api.handler, "router": router.handler}
 
 
@@ -50,7 +52,11 @@ def main() -> None:
 def _make_ready() -> None:
     """Everything that each sandbox would make anew in the same way."""
     clients.AwsClients.make = lambda self, service, config: self._make(service, **self._where, config=config)  # type: ignore[method-assign]  # a client is long to make and opens nothing
+    everything = dict(os.environ)
+    for name in [one for one in everything if one.startswith("TLFIF_AWS_") and one not in everything[OF_API].split()]:
+        del os.environ[name]
     api._app()
+    os.environ.update(everything)
     router._rounds()
     # No sandbox lives long enough for garbage to matter, and what nobody touches need not be copied for each.
     gc.freeze()

@@ -30,7 +30,6 @@ WANTED_BY_ROLE = {
     "ApiAppRole": {
         "dynamodb:BatchGetItem",
         "dynamodb:BatchWriteItem",
-        "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",

@@ -99,7 +99,11 @@ class DeadManSchedule:
 
     async def disarm(self, machine_id: str) -> bool:
         """Remove the schedule of a machine that is confirmed gone. Asks once, because the next look at the machines
-        asks again. False where that failed: at worst it fires at its hour and ends what is gone already."""
+        asks again. False where that failed: at worst it fires at its hour and ends what is gone already.
+
+        Without a group, as in the API, schedules are somebody else's business: the router's, which looks next."""
+        if not self._group:
+            return False
         name = schedule_name(machine_id, home=self._home)
         try:
             await asyncio.to_thread(self._scheduler.delete_schedule, Name=name, GroupName=self._group)
