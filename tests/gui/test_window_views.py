@@ -417,6 +417,8 @@ def test_everything_is_reached_by_tab(seat: Seat, desk: Desk) -> None:
     for _ in range(40):
         seat.key("<Tab>")
         reached.add(str(seat.root.focus_get()))
+    classes = {seat.root.nametowidget(name).winfo_class() for name in reached}
+    assert "TLabel" not in classes, "a text has no frame that shows where one is"
     window = seat.window
     for widget in (
         window.truth.stop, window.tabs, window.chat.history.new, window.chat.history.search, window.chat.history.tree,
