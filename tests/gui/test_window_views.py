@@ -249,6 +249,27 @@ def test_past_conversations_are_searched_opened_exported_and_deleted(seat: Seat,
     assert "a.md" in listed.note.shown
 
 
+def test_what_a_search_found_is_opened_by_keys_alone(seat: Seat, desk: Desk) -> None:
+    found = (ConversationSummary(id="c1", title="Talk", created_at=1, updated_at=2, exchanges=1),)
+    desk.say(news.Connected(), news.ConversationsListed(query="", found=found))
+    seat.focus(seat.window.chat.history.search)
+    seat.key("<Tab>")
+    assert seat.root.focus_get() is seat.window.chat.history.tree
+    seat.key("<Return>")
+    assert desk.bridge.last(commands.LoadConversation).conversation_id == "c1"
+
+
+def test_after_a_click_on_send_the_next_prompt_can_be_typed(seat: Seat, desk: Desk) -> None:
+    composer = seat.window.chat.composer
+    desk.say(news.Connected())
+    desk.hear("off")
+    seat.focus(composer.text)
+    composer.text.insert("1.0", "Hello")
+    seat.click(composer.send_button)
+    assert desk.bridge.last(commands.Ask).prompt == "Hello"
+    assert seat.root.focus_get() is composer.text
+
+
 def test_a_question_is_answered_by_keys_and_stays_in_front(seat: Seat, desk: Desk) -> None:
     desk.hear("ready")
     desk.core.press(intents.CloseWindow())
@@ -396,6 +417,8 @@ def test_everything_is_reached_by_tab(seat: Seat, desk: Desk) -> None:
     for _ in range(40):
         seat.key("<Tab>")
         reached.add(str(seat.root.focus_get()))
+    classes = {seat.root.nametowidget(name).winfo_class() for name in reached}
+    assert "TLabel" not in classes, "a text has no frame that shows where one is"
     window = seat.window
     for widget in (
         window.truth.stop, window.tabs, window.chat.history.new, window.chat.history.search, window.chat.history.tree,

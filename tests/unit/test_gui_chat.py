@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.gui import Desk, accepted, event, job_view, machine_view, model_view, receipt_view, share
 from tlfif.client.errors import ConnectionLostError, NotPossibleError, RefusedError
+from tlfif.client.wire import StopMode
 from tlfif.domain.events import EventKind
 from tlfif.gui import commands, intents, news
 from tlfif.gui.answer_text import AnswerText
@@ -183,6 +184,26 @@ def test_a_cancellation_that_did_not_arrive_is_said() -> None:
     desk.say(news.CommandFailed(command="Cancel", error=ConnectionLostError("It broke.")))
     assert desk.last.can_cancel
     assert "did not arrive" in desk.last.status
+
+
+@pytest.mark.parametrize(("jobs", "said"), [("cancel", "Stop GPU cancelled"), ("requeue", "not at this window")])
+def test_an_answer_that_stop_gpu_ended_says_so(jobs: StopMode, said: str) -> None:
+    desk = asked()
+    desk.hear("ready", running=1)
+    desk.core.press(intents.StopMachineNow(jobs))
+    desk.hear("off")
+    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
+    assert said in desk.last.status
+
+
+def test_stop_gpu_is_not_blamed_for_what_the_next_machine_loses() -> None:
+    desk = asked()
+    desk.hear("ready", running=1)
+    desk.core.press(intents.StopMachineNow())
+    desk.hear("off")
+    desk.hear("ready", machine_id="m2", running=1)
+    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
+    assert "not at this window" in desk.last.status
 
 
 def test_a_cancellation_by_another_is_not_called_yours() -> None:

@@ -47,6 +47,7 @@ def test_a_new_machine_is_not_taken_for_the_one_that_was_stopped() -> None:
     assert "2 prompts kept" in desk.core.state.machine.stopped_text
     desk.hear("launching", machine_id="m2")
     assert desk.core.state.machine.stop.enabled
+    assert desk.core.state.machine.stopped_text == "", "that was said of the one before"
 
 
 def test_a_stop_that_did_not_arrive_is_said_and_can_be_pressed_again() -> None:
@@ -68,7 +69,7 @@ def test_the_log_has_each_change_with_its_reason_newest_first() -> None:
     desk.clock.advance(5)
     desk.hear("ready")
     texts = [line.text for line in desk.core.state.machine.log]
-    assert texts == ["Machine ready", "Machine started: started for 1 waiting prompt"]
+    assert texts == ["Machine ready", "Machine started: for 1 waiting prompt"]
     assert desk.core.state.machine.log[0].at == desk.clock.now()
 
 

@@ -201,9 +201,9 @@ def result_text(done: "Deployed", email: str) -> str:
     steps.append("Sign in: ./tlfif login")
     if done.image is None:
         steps.append(
-            "There is no machine image yet [image_missing]. It is built by the image pipeline (./tlfif image build); "
-            "until one is promoted, prompts wait in the queue and are answered afterwards, at the latest they expire. "
-            "Nothing costs anything meanwhile. The proof, one real prompt, waits for the image."
+            "There is no machine image [image_missing], and building one is not part of this version yet. So no "
+            "machine starts on AWS and none costs anything; a prompt sent there waits until it expires. This "
+            "computer answers meanwhile: ./tlfif profile use computer. The proof, one real prompt, waits for the image."
         )
     else:
         steps.append(

@@ -292,7 +292,7 @@ class History:
             # The index knows letters and digits only; where other signs are asked for, the slow way answers.
             if all(word.isalnum() for word in words):
                 rows = self._db.execute(
-                    "SELECT e.conversation_id, snippet(words, -1, '', '', '…', 12) FROM words "
+                    "SELECT e.conversation_id, snippet(words, -1, '', '', '…', 5) FROM words "
                     "JOIN exchanges e ON e.number = words.rowid WHERE words MATCH ? ORDER BY e.number",
                     (match,),
                 )

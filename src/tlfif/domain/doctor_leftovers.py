@@ -148,7 +148,7 @@ def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
             doctor.SNAPSHOTS,
             State.WARN,
             f"{total}; two images, the present and the one before, are enough.",
-            "./tlfif image list shows them; deregister old ones in the AWS console, EC2, AMIs, with “Delete associated "
+            "In the AWS console, EC2, AMIs, choose old ones, Actions, Deregister AMI, with “Delete associated "
             "snapshots”. Free, at once.",
             micros_per_month=micros,
         )

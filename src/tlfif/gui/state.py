@@ -179,7 +179,8 @@ class MachineLogLine:
 class MachinePanel:
     """The machine as last heard, and the controls that belong to it. ``countdown_from`` is this start's first estimate.
 
-    ``stopped_text`` says what became of the answers after Stop GPU, empty before.
+    ``stopped_text`` says what became of the answers after Stop GPU, empty before and once another machine is there.
+    ``stop_cancels``: Stop GPU was pressed at this window, and what it cancels or cancelled is its doing.
     """
 
     view: MachineView | None = None
@@ -188,6 +189,7 @@ class MachinePanel:
     stop: StopButton = StopButton()
     start_enabled: bool = False
     stopped_text: str = ""
+    stop_cancels: bool = False
     stop_asked_for: str | None = None
     idle: IdleEntry = IdleEntry()
     log: tuple[MachineLogLine, ...] = ()

@@ -63,6 +63,7 @@ class MainWindow:
         self._system_dark = system_dark
         self._timers: dict[str, str] = {}
         self._scarce = False
+        self._exports = Path.home()
         mac = root.tk.call("tk", "windowingsystem") == "aqua"
         self.context = ViewContext(
             look=look,
@@ -239,9 +240,17 @@ class MainWindow:
         kinds = [("Markdown", "*.md"), ("JSON", "*.json")]
         safe = re.sub(r"[^\w -]+", "", title).strip()[:40] or "conversation"
         found = filedialog.asksaveasfilename(
-            parent=self.root, title="Export", initialfile=f"{safe}.md", defaultextension=".md", filetypes=kinds
+            parent=self.root,
+            title="Export",
+            initialdir=self._exports,
+            initialfile=f"{safe}.md",
+            defaultextension=".md",
+            filetypes=kinds,
         )
-        return Path(found) if found else None
+        if not found:
+            return None
+        self._exports = Path(found).parent
+        return Path(found)
 
     def _place(self, values: Preferences) -> None:
         """Where and as large as it was, if that still lies on the screen."""

@@ -249,7 +249,8 @@ def _heard(state: WindowState, event: GuiEvent) -> WindowState:
             mark = stand_in_words(wanted, stand_in, code)
             return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
         case news.AnswerEvent(exchange_id=exchange_id, event=fact):
-            return _changed(state, exchange_id, lambda one: ended(one, fact))
+            stopped = state.machine.stop_cancels
+            return _changed(state, exchange_id, lambda one: ended(one, fact, stopped=stopped))
         case news.AnswerDropped(exchange_id=exchange_id):
             return _changed(
                 state, exchange_id, lambda one: replace(one, stage=ExchangeStage.CANCELLED, status="Not sent")

@@ -18,8 +18,8 @@ _STAGES = {
 }
 
 
-def ended(one: Exchange, event: Event) -> Exchange:
-    """The exchange after ``event``, which is no delta."""
+def ended(one: Exchange, event: Event, *, stopped: bool = False) -> Exchange:
+    """The exchange after ``event``, which is no delta. ``stopped``: Stop GPU was pressed at this window."""
     one = replace(one, last_seq=max(one.last_seq, event.seq))
     stage = one.stage if one.stage is ExchangeStage.CANCELLING else ExchangeStage.WAITING
     match event.kind:
@@ -35,20 +35,20 @@ def ended(one: Exchange, event: Event) -> Exchange:
             took = cast(ReceiptView | None, event.data.get("receipt"))
             receipt = receipt_of(took, waited=one.waited or waited_for_start(one.machine_before))
             over = replace(one, answer=one.answer.settled(), receipt=receipt, stage=_STAGES[kind], status="")
-            return _over(over, event, asked=one.stage)
+            return _over(over, event, asked=one.stage, stopped=stopped)
         case _:
             return one
 
 
-def _over(one: Exchange, event: Event, *, asked: ExchangeStage) -> Exchange:
+def _over(one: Exchange, event: Event, *, asked: ExchangeStage, stopped: bool) -> Exchange:
     if one.stage is ExchangeStage.DONE:
         kept = asked is ExchangeStage.CANCELLING
         return replace(one, status="It was whole before the cancellation arrived.") if kept else one
     reason, message = event.data.get("error_code"), str(event.data.get("error_message") or "")
     if one.stage is ExchangeStage.CANCELLED:
+        by_another = "Stop GPU cancelled this answer." if stopped else "Cancelled, not at this window."
         by_you = asked is ExchangeStage.CANCELLING
-        text = "You cancelled this answer." if by_you else plain(message) or "Cancelled, not at this window."
-        return replace(one, status=text)
+        return replace(one, status="You cancelled this answer." if by_you else plain(message) or by_another)
     expired = event.kind is EventKind.EXPIRED
     found = problem(
         str(reason or ("expired" if expired else "job_failed")),

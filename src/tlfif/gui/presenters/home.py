@@ -21,7 +21,10 @@ from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.gui.presenters.words import plain
 from tlfif.gui.state import Connection, CostPanel, Exchange, ExchangeStage, HomePanel, Link, MachinePanel, WindowState
 
-NO_HOME = "There is no home on AWS yet. Set it up in a terminal first: ./tlfif deploy."
+NO_HOME = (
+    "There is no home on AWS yet. Set it up in a terminal first: ./tlfif deploy. No machine starts there yet: building "
+    "its image is not part of this version."
+)
 LEFT = {
     "nothing": "You were not signed in.",
     "revoked": "You are signed out, here and at the provider.",

@@ -49,11 +49,13 @@ def present_machine(state: WindowState, event: GuiEvent, moment: Moment) -> Step
             return _told(state, accepted["machine"], moment, event)
         case MachineStopped(result=result):
             panel = _heard(state.machine, result["machine"], moment, event)
-            return Step(replace(state, machine=replace(panel, stopped_text=stopped_words(result))))
+            cancels = panel.stop_cancels or bool(result["cancelled"])
+            panel = replace(panel, stopped_text=stopped_words(result), stop_cancels=cancels)
+            return Step(replace(state, machine=panel))
         case PastMachinesHeard(machines=machines):
             return Step(replace(state, machine=replace(state.machine, past=machines)))
         case CommandFailed(command=command, error=error) if command in _MINE:
-            panel = replace(state.machine, stop_asked_for=None)
+            panel = replace(state.machine, stop_asked_for=None, stop_cancels=False)
             panel = replace(panel, stop=_stop_button(panel), start_enabled=not is_alive(panel.view))
             return Step(with_notice(replace(state, machine=panel), problem_of(error), moment.at))
         case CommandFailed(command="SetIdleTimeout", error=error):
@@ -81,7 +83,7 @@ def _pressed(state: WindowState, event: GuiEvent) -> Step:
 
 def stopped_words(result: StopResult) -> str:
     """What became of the machine and of the answers after Stop GPU."""
-    machine = "The machine is being ended." if result["was_running"] else "No machine was running."
+    machine = "Stop GPU was pressed." if result["was_running"] else "No machine was running."
     if result["cancelled"]:
         ended = how_many(len(result["cancelled"]), "prompt")
         return f"{machine} {ended} cancelled; the words written so far stay here."
@@ -132,7 +134,8 @@ def _with_idle(state: WindowState, entry: IdleEntry) -> WindowState:
 
 def _stop(state: WindowState, command: StopMachine) -> Step:
     view = state.machine.view
-    panel = replace(state.machine, stop_asked_for=(view and view["machine_id"]) or "unknown", stopped_text="")
+    asked = (view and view["machine_id"]) or "unknown"
+    panel = replace(state.machine, stop_asked_for=asked, stop_cancels=command.jobs == "cancel", stopped_text="")
     panel = replace(panel, stop=_stop_button(panel))
     return Step(without_notices(replace(state, machine=panel), "machine_failed"), (command,))
 
@@ -149,6 +152,8 @@ def _heard(panel: MachinePanel, view: MachineView, moment: Moment, event: object
     asked = panel.stop_asked_for
     if asked is not None and (not is_alive(view) or view["machine_id"] not in {asked, None}):
         asked = None  # confirmed: it is gone, or this is another one
+    if asked is None and is_alive(view):  # what Stop GPU did belongs to a machine that is gone
+        panel = replace(panel, stopped_text="", stop_cancels=False)
     changed = replace(
         panel,
         view=view,
@@ -199,7 +204,10 @@ def _log(
         return lines  # it ended before this window was there
     if old is not None and (old["state"], old["machine_id"]) == (new["state"], new["machine_id"]):
         return lines
-    reason = f": {plain(new['reason'])}" if new["reason"] else ""
+    why = plain(new["reason"] or "")
+    if new["state"] == "launching":
+        why = why.removeprefix("started ")
+    reason = f": {why}" if why else ""
     line = MachineLogLine(at=at, text=f"Machine {_WORDS.get(new['state'], new['state'])}{reason}")
     if lines and lines[0].text == line.text:
         return lines

@@ -86,7 +86,9 @@ _CAUSES: dict[str, _Cause] = {
     "no_quota": _Cause("Your AWS account may not run a GPU machine yet", "Press Start machine when it may.", _START),
     "account_plan": _Cause("Your AWS account is on the Free plan", "Press Start machine when that is done.", _START),
     "account_pending": _Cause("AWS has not opened your account yet", "Press Start machine when it has.", _START),
-    "image_missing": _Cause("There is no image to start from", "Then press Start machine.", _START),
+    "image_missing": _Cause(
+        "There is no image to start from", "Settings has Where it runs.", (Press.OPEN_SETTINGS, Press.START_MACHINE)
+    ),
     "aws_denied": _Cause("AWS does not permit it", "Then press Start machine.", _START),
     "aws_busy": _Cause("AWS is too busy", "It is tried again by itself.", _START),
     "aws_unreachable": _Cause("AWS does not answer", "It is tried again by itself.", _START),

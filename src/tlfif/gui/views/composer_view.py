@@ -116,6 +116,7 @@ class ComposerView(ttk.Frame):
 
     def _send(self, _event: object = None) -> str:
         self._context.press(intents.Send(self.written()))
+        self.text.focus_set()  # the button is of no use while the answer comes
         return "break"
 
     def _edited(self, _event: object) -> None:

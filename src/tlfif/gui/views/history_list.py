@@ -75,6 +75,7 @@ class HistoryList(ttk.Frame):
         self.tree.bind("<ButtonRelease-1>", self._open)
         self.tree.bind("<Return>", self._open)
         self.tree.bind("<Delete>", lambda _: self._delete())
+        self.tree.bind("<FocusIn>", lambda _: self._begin(), add="+")
         self.tree.bind("<<TreeviewSelect>>", lambda _: self._able())
         self.tree.bind("<Configure>", lambda _: self._refit(), add="+")
         Hint(self.new, context, f"{key}+N")
@@ -171,6 +172,13 @@ class HistoryList(ttk.Frame):
             self.tree.selection_set(wanted)
             if wanted:
                 self.tree.focus(wanted[0])
+
+    def _begin(self) -> None:
+        """The arrows need a line to go from, and the open conversation may not be among those found."""
+        rows = self.tree.get_children()
+        if rows and not self.tree.focus():
+            self.tree.focus(rows[0])
+            self.tree.selection_set(rows[0])
 
     def _able(self) -> None:
         able = bool(self._chosen() or (self._current and self._context))

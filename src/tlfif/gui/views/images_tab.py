@@ -20,8 +20,8 @@ HERE = (
     "there is nothing to press here."
 )
 ON_AWS = (
-    "Until then each start uses the image that is promoted; ./tlfif image list shows it in a terminal. What an image "
-    "costs is part of what is kept on AWS (Cost). There is nothing to press here."
+    "Building images is not part of this version yet. Without an image no machine starts on AWS, so none "
+    "costs anything. This computer answers meanwhile: Settings, Where it runs. There is nothing to press here."
 )
 
 

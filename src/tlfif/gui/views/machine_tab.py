@@ -99,6 +99,7 @@ class MachineTab(ttk.Frame):
         for place, (name, value) in enumerate(self.facts):
             title, text = rows[place] if place < len(rows) else ("", "")
             name.configure(text=title)
+            (name.grid if title else name.grid_remove)()
             value.show(text)
 
 

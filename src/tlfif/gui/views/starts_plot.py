@@ -111,7 +111,11 @@ class StartsPlot(tkinter.Canvas):
 
 def why(one: PastMachineView) -> str:
     """Why it began and why it ended."""
-    began = f"Started: {plain(one['start_reason'])}." if one["start_reason"] else "Why it started is not on record."
+    began = (
+        f"Started: {plain(one['start_reason']).removeprefix('started ')}."
+        if one["start_reason"]
+        else "Why it started is not on record."
+    )
     if one["end_reason"]:
         return f"{began}  Ended: {plain(one['end_reason'])}."
     return f"{began}  Still there." if one["ended_at"] is None else began

@@ -15,7 +15,7 @@ class WrappingLabel(ttk.Label):
     """Breaks its lines at the width that it is given. ``style`` is one of the theme's."""
 
     def __init__(self, parent: tkinter.Misc, *, style: str, text: str = "") -> None:
-        super().__init__(parent, style=style, text=text, justify="left", anchor="w")
+        super().__init__(parent, style=style, text=text, justify="left", anchor="w", takefocus=False)
         self._shown = text
         self.bind("<Configure>", self._fit)
 
