@@ -160,6 +160,18 @@ def test_two_figures_run_side_by_side_and_are_never_mixed() -> None:
     assert cost.budget.left_eur == pytest.approx(19.1)
 
 
+def test_a_running_figure_never_goes_back_while_something_runs() -> None:
+    """The first minute is paid in full from its beginning, so the next report may have no more than the last one."""
+    desk = Desk()
+    desk.hear("ready", cost=cost_view(hourly=3.6))
+    desk.pass_time(5.0)
+    desk.say(news.CostHeard(cost=cost_view(hourly=3.6)))
+    assert desk.core.state.cost.as_if is not None
+    assert desk.core.state.cost.as_if.usd == pytest.approx(1.005)
+    desk.say(news.CostHeard(cost=cost_view()))
+    assert desk.core.state.cost.as_if.usd == pytest.approx(1.0), "what is over is as the report says"
+
+
 def test_what_aws_bills_is_a_third_figure_that_does_not_run() -> None:
     desk = Desk()
     desk.hear("ready", cost=cost_view(here=False, hourly=3.6))

@@ -118,8 +118,8 @@ def live(panel: CostPanel, now: float) -> CostPanel:
     here = report["region"] is None
     as_if = report["as_if_aws"]
     per_eur = report["exchange"]["usd_per_eur"]
-    real = _meter(REAL, report, age, per_eur, nothing=here)
-    other = None if as_if is None else _meter(AS_IF, as_if, age, per_eur, nothing=False)
+    real = _meter(REAL, report, age, per_eur, nothing=here, before=panel.real)
+    other = None if as_if is None else _meter(AS_IF, as_if, age, per_eur, nothing=False, before=panel.as_if)
     budget, rate = panel.budget, None if here else per_eur
     counted = other if budget.rehearsal and other is not None else real
     running = bool(report["running_usd_per_hour"] or (as_if and as_if["running_usd_per_hour"]))
@@ -177,9 +177,13 @@ def _left(
     )
 
 
-def _meter(name: str, sums: SumsView, age: float, usd_per_eur: float, *, nothing: bool) -> Meter:
+def _meter(name: str, sums: SumsView, age: float, usd_per_eur: float, *, nothing: bool, before: Meter | None) -> Meter:
+    """The report's figure and what has run up since; while something runs it never goes back, as it would with each
+    report of a machine's first minute, which is paid in full from its beginning."""
     hourly = sums["running_usd_per_hour"]
     now = sums["month_to_date_usd"] + hourly * age / 3600
+    if before is not None and now < before.usd <= now + hourly / 60:
+        now = before.usd
     in_eur = now / usd_per_eur
     free = nothing and not now
     pace = f"{usd_rate(hourly)} an hour now, {usd_second(hourly)} a second" if hourly else "nothing runs now"
