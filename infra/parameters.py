@@ -23,6 +23,7 @@ class HomeParameters:
     instance_types: str
     disk_gb: float
     retention_days: float
+    standby: str
     zones: tuple[tuple[str, CfnCondition | None], ...]
     reserve_concurrency: CfnCondition
     create_trail: CfnCondition
@@ -64,6 +65,12 @@ def declare(stack: Stack) -> HomeParameters:
         retention_days=_number(
             stack, "JobRetentionDays", "Prompts and answers are gone after that.", default=30, least=1, most=3650
         ).value_as_number,
+        standby=_yes_or_no(
+            stack,
+            "Standby",
+            "Keep the disk of a machine that ends by itself, for a quicker start. Costs rent; is tied to its zone.",
+            default="no",
+        ).value_as_string,
         zones=tuple(_zone(stack, number) for number in range(1, MAX_ZONES + 1)),
         reserve_concurrency=_switch(
             stack,
@@ -155,7 +162,11 @@ def _zone(stack: Stack, number: int) -> tuple[str, CfnCondition | None]:
 
 
 def _switch(stack: Stack, name: str, description: str, *, default: str) -> CfnCondition:
-    parameter = CfnParameter(
+    parameter = _yes_or_no(stack, name, description, default=default)
+    return CfnCondition(stack, f"Wants{name}", expression=Fn.condition_equals(parameter.value_as_string, "yes"))
+
+
+def _yes_or_no(stack: Stack, name: str, description: str, *, default: str) -> CfnParameter:
+    return CfnParameter(
         stack, name, type="String", description=description, default=default, allowed_values=["yes", "no"]
     )
-    return CfnCondition(stack, f"Wants{name}", expression=Fn.condition_equals(parameter.value_as_string, "yes"))

@@ -48,6 +48,7 @@ class ApiProps:
     home: str
     code: Code
     reserve: CfnCondition
+    standby: str
     identity: Identity
     store: Store
     machine: Machine
@@ -106,6 +107,7 @@ class Api(Construct):
                     "TLFIF_AWS_ISSUER": props.identity.issuer,
                     "TLFIF_AWS_CLIENT_ID": props.identity.audience,
                     "TLFIF_AWS_SCOPE": props.identity.scope,
+                    "TLFIF_AWS_STANDBY": props.standby,
                 },
                 statements=[
                     *store.control_rights(),

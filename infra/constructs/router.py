@@ -33,6 +33,7 @@ class RouterProps:
     reserve: CfnCondition
     image_parameter: str
     instance_types: str
+    standby: str
     store: Store
     machine: Machine
     stops: Stops
@@ -114,6 +115,7 @@ def _environment(props: RouterProps) -> dict[str, str]:
         "TLFIF_AWS_LAUNCH_TEMPLATE": props.machine.template.ref,
         "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
         "TLFIF_AWS_IMAGE_PARAMETER": props.image_parameter,
+        "TLFIF_AWS_STANDBY": props.standby,
         "TLFIF_AWS_SCHEDULE_GROUP": stops.group.ref,
         "TLFIF_AWS_SCHEDULE_ROLE": stops.role.role_arn,
         "TLFIF_AWS_SCHEDULE_DEAD_LETTERS": stops.dead.attr_arn,

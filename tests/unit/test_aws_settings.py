@@ -4,8 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from tests.builders import T0
+from tlfif.adapters.aws.ec2_machine_host import Ec2MachineHost
+from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import load_aws_settings
 from tlfif.domain.errors import InvalidInputError
+from tlfif.domain.list_prices import LIST_PRICES
 from tlfif.domain.policy import AWS_JOB_POLICY, AWS_MACHINE_POLICY
 
 PLACES = {
@@ -44,16 +48,44 @@ def test_a_number_that_is_given_leaves_the_others_as_aws_has_them(environment: p
     assert found.job == replace(AWS_JOB_POLICY, lease_seconds=9.0)
 
 
+@pytest.mark.parametrize(("word", "kept"), [("yes", True), ("no", False)])
+def test_a_disk_is_kept_where_the_stack_says_so(environment: pytest.MonkeyPatch, word: str, kept: bool) -> None:
+    assert load_aws_settings().standby is False
+    environment.setenv("TLFIF_AWS_STANDBY", word)
+    assert load_aws_settings().standby is kept
+
+
+def test_who_launches_keeps_the_disk_and_both_count_its_rent(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TLFIF_AWS_STANDBY", "yes")
+    api = aws_container(load_aws_settings())
+    environment.setenv("TLFIF_AWS_LAUNCH_TEMPLATE", "tlfif-machine")
+    router = aws_container(load_aws_settings())
+    hosts = [box.host for box in (api, router)]
+    assert [host._settings.standby for host in hosts if isinstance(host, Ec2MachineHost)] == [False, True]
+    for box in (api, router):
+        assert box.money.tariff is not None
+        kept = box.money.tariff.standing(LIST_PRICES, at_ms=int(T0 * 1000))
+        assert any("kept while stopped" in item.label for item in kept)
+
+
 def test_all_faults_are_told_at_once_by_the_names_that_were_set(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("TLFIF_AWS_BUCKET")
     environment.setenv("AWS_REGION", "mars-1")
     environment.setenv("TLFIF_AWS_INSTANCE_TYPES", "t2.nano")
     environment.setenv("TLFIF_AWS_MODEL", "none")
+    environment.setenv("TLFIF_AWS_STANDBY", "perhaps")
     environment.setenv("TLFIF_AWS_MACHINE__HEARTBEAT_SECONDS", "0")
     with pytest.raises(InvalidInputError) as caught:
         load_aws_settings()
     assert caught.value.code == "settings_invalid"
     told = caught.value.message
-    for part in ("AWS_REGION", "TLFIF_AWS_BUCKET", "TLFIF_AWS_INSTANCE_TYPES", "TLFIF_AWS_MODEL", "TLFIF_AWS_MACHINE"):
+    for part in (
+        "AWS_REGION",
+        "TLFIF_AWS_STANDBY",
+        "TLFIF_AWS_BUCKET",
+        "TLFIF_AWS_INSTANCE_TYPES",
+        "TLFIF_AWS_MODEL",
+        "TLFIF_AWS_MACHINE",
+    ):
         assert part in told
     assert "heartbeat_seconds must be a number above 0" in told

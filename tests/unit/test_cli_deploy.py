@@ -57,6 +57,19 @@ def test_the_plan_reads_plainly(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(len(line) for line in text.splitlines()) <= 90
 
 
+def test_the_rent_of_a_kept_disk_is_shown_before_it_is_paid(capsys: pytest.CaptureFixture[str]) -> None:
+    sums = []
+    for choice in ("--no-standby", "--standby"):
+        assert main.main(["deploy", "--plan", "--json", choice]) == 0
+        sums.append(json.loads(capsys.readouterr().out)["idle_usd_per_month"])
+    assert sums[1] - sums[0] == pytest.approx(40 * 0.0952)
+    assert main.main(["deploy", "--plan", "--standby"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "disk of 40 GB kept while stopped 3.81" in told
+    assert "tied to its zone" in told
+    assert "hibernation, which GPU machines do not have" in told
+
+
 def test_the_plan_needs_neither_the_network_nor_aws_library() -> None:
     code = (
         "import socket, sys\n"

@@ -1,6 +1,7 @@
 """Deploying and destroying: whatever ends them half-way, the same command ends them well."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,15 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+async def test_a_disk_is_kept_only_once_asked_for_and_until_it_is_asked_back(world: World) -> None:
+    kept = []
+    for asked in (None, True, None, False):
+        await world.deploy(replace(WISH, standby=asked))
+        assert world.account.stack is not None
+        kept.append(world.account.stack.parameters["Standby"])
+    assert kept == ["no", "yes", "yes", "no"]
 
 
 async def test_all_steps_in_order_and_remembered(world: World) -> None:

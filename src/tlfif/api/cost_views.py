@@ -25,13 +25,12 @@ from tlfif.domain.budget import BudgetState
 from tlfif.domain.jobs import Job
 from tlfif.domain.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
 from tlfif.domain.prices import Price, PriceBook
-from tlfif.domain.standing import StandingItem, lean_items, rql1_items, total_per_month
+from tlfif.domain.standing import STANDBY_DISK_GB, StandingItem, lean_items, rql1_items, total_per_month
 from tlfif.domain.tariff import Tariff
 
 VAT = "without VAT"
 BILL_CURRENCY = "USD"
 RECEIPTS = 5
-STANDBY_DISK_GB = 40
 """RQL 1's disk, as far as this design needs it (price notes, variant B)."""
 NOTHING = AnswerCost(boot=0, working=0, idle=0, minimum=0, start=0, final=True)
 

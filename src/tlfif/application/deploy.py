@@ -206,6 +206,7 @@ class Deployment:
             "AlarmEmail": wish.email,
             "MonthlyBudgetUsd": str(wish.budget_usd),
             "CreateTrail": trail,
+            "Standby": old.get("Standby", "no") if wish.standby is None else "yes" if wish.standby else "no",
             **zones,
         }
 

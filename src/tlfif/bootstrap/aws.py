@@ -35,6 +35,7 @@ from tlfif.bootstrap.container import Container, Money
 from tlfif.bootstrap.money import build_money
 from tlfif.domain.models import find_model
 from tlfif.domain.prices import REGIONS
+from tlfif.domain.standing import STANDBY_DISK_GB
 from tlfif.domain.tariff import Tariff
 from tlfif.ports.clock import Clock, Ids
 from tlfif.ports.control import Control
@@ -181,7 +182,10 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
     prices = DynamoPriceStore(stores.state)
     pricing = Pricing(prices)
     tariff = Tariff(
-        region=settings.region, instance_type=settings.instance_types[0], fallbacks=settings.instance_types[1:]
+        region=settings.region,
+        instance_type=settings.instance_types[0],
+        fallbacks=settings.instance_types[1:],
+        kept_disk_gb=STANDBY_DISK_GB if settings.standby else 0,
     )
     return build_money(
         jobs=stores.jobs,
@@ -223,6 +227,8 @@ def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2Machin
             instance_types=settings.instance_types,
             max_run_seconds=policy.max_run_seconds + policy.drain_limit_seconds,
             machine_settings=machine_settings(settings),
+            # Who launches also keeps. The API does neither: what a person stops there is ended for good.
+            standby=settings.standby and bool(settings.launch_template),
         ),
         clock=clock,
     )

@@ -61,6 +61,8 @@ class AwsSettings(BaseModel):
     image_parameter: str = "/tlfif/image/promoted"
     instance_types: Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_types)] = INSTANCE_TYPES
     """In the order in which they are tried, separated by commas."""
+    standby: bool = False
+    """The disk of a machine that ends by itself is kept for the next one."""
     schedule_group: str = ""
     schedule_role: str = ""
     schedule_dead_letters: str = ""

@@ -6,7 +6,9 @@ from tlfif.domain.deployment_plan import DeploymentPlan, plan_deployment
 from tlfif.domain.list_prices import LIST_PRICES
 
 
-def offline_plan(region: str) -> DeploymentPlan:
+def offline_plan(region: str, *, standby: bool = False) -> DeploymentPlan:
     """At the built-in list prices. Raises InvalidInputError ``region_unknown``."""
     at_ms = int(SystemClock().now() * 1000)
-    return plan_deployment(StackTemplate().resource_types, book=LIST_PRICES, region=region, at_ms=at_ms)
+    return plan_deployment(
+        StackTemplate().resource_types, book=LIST_PRICES, region=region, at_ms=at_ms, standby=standby
+    )

@@ -51,6 +51,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-account-settings", action="store_true", help="leave disk encryption and S3's public block as they are"
     )
+    parser.add_argument(
+        "--standby",
+        action=argparse.BooleanOptionalAction,
+        help="keep the disk of a machine that ends by itself, for a quicker start; costs rent (default: as it is; at "
+        "first no)",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask, begin")
     add_json(parser)
 
@@ -60,7 +66,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from tlfif.bootstrap.deployment_plan import offline_plan
 
     if args.plan:
-        plan = offline_plan(check_region(args.region or DEFAULT_REGION))
+        plan = offline_plan(check_region(args.region or DEFAULT_REGION), standby=bool(args.standby))
         if args.json:
             console.json(plan_object(plan))
         else:
@@ -108,7 +114,7 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
 
     home = this_home()
     wish = wished(args, home)
-    plan = offline_plan(wish.region)
+    plan = offline_plan(wish.region, standby=bool(wish.standby))
     console.status("asking AWS whose credentials these are")
     container = await open_deployment(home, region=wish.region)
     caller = await check_deploy(
@@ -149,6 +155,7 @@ def wished(args: argparse.Namespace, home: "Home") -> DeployWish:
         budget_usd=budget_usd(limit, ASSUMED_RATE) if limit is not None else kept,
         release=source_fingerprint(),
         secure_account=not args.keep_account_settings,
+        standby=args.standby,
     )
 
 

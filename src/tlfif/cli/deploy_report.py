@@ -12,12 +12,19 @@ ACCOUNT_SETTINGS = (
     "--keep-account-settings."
 )
 
+STANDBY = (
+    "With --standby the disk of a machine that ends by itself is kept for the next start, and costs rent each month. "
+    "It is tied to its zone: where that has no machine, the disk is given up and another machine is launched. Stop GPU "
+    "ends a machine with its disk. Nothing of this is hibernation, which GPU machines do not have."
+)
+
 
 def plan_object(plan: DeploymentPlan) -> dict[str, object]:
     """For programs. Money in USD without VAT."""
     return {
         "region": plan.region,
         "vat": VAT,
+        "standby": plan.standby,
         "idle_usd_per_month": _dollars(plan.idle_micros_per_month),
         "idle_eur_per_month": round(float(ASSUMED_RATE.to_eur(plan.idle_micros_per_month)), 4),
         "idle_items": [
@@ -81,6 +88,7 @@ def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
             "What is asked of you:",
             *(paragraph(one, first="  - ", indent="    ") for one in plan.asked),
             "",
+            *((paragraph(STANDBY), "") if plan.standby else ()),
             paragraph(ACCOUNT_SETTINGS if secure_account else "Your account's settings are left as they are."),
             "",
             "~ how much of it is an estimate; ? the price is not verified.",

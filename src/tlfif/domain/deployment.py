@@ -117,6 +117,8 @@ class DeployWish:
     budget_usd: int
     release: str
     secure_account: bool = True
+    standby: bool | None = None
+    """Whether disks are kept for the next machine; None: as it is."""
 
 
 def budget_usd(limit_eur: Decimal, rate: ExchangeRate) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tlfif.domain.money import MicroUsd
 from tlfif.domain.prices import INSTANCE_TYPES, Item, PriceBook, check_region, launch_cost, running_rates
-from tlfif.domain.standing import StandingItem, lean_items, total_per_month
+from tlfif.domain.standing import STANDBY_DISK_GB, StandingItem, lean_items, total_per_month
 
 GPU_QUOTA_VCPUS = 8
 """Four for the machine, four for the trial of a new image beside it (project's facts, item 43)."""
@@ -103,6 +103,7 @@ class DeploymentPlan:
     launch_micros: MicroUsd
     """What each start costs beside its time."""
     asked: tuple[str, ...]
+    standby: bool = False
 
     @property
     def idle_micros_per_month(self) -> MicroUsd:
@@ -110,17 +111,20 @@ class DeploymentPlan:
         return total_per_month(self.idle_items)
 
 
-def plan_deployment(resource_types: Iterable[str], *, book: PriceBook, region: str, at_ms: int) -> DeploymentPlan:
+def plan_deployment(
+    resource_types: Iterable[str], *, book: PriceBook, region: str, at_ms: int, standby: bool = False
+) -> DeploymentPlan:
     """The plan for a stack of ``resource_types`` (one CloudFormation type for each resource), at the prices in force at
-    ``at_ms``. Raises InvalidInputError ``region_unknown``."""
+    ``at_ms``; with ``standby``, a disk is kept. Raises InvalidInputError ``region_unknown``."""
     check_region(region)
     return DeploymentPlan(
         region=region,
         resources=kinds_of(resource_types),
-        idle_items=lean_items(book, region, at_ms),
+        idle_items=lean_items(book, region, at_ms, kept_disk_gb=STANDBY_DISK_GB if standby else 0),
         hourly=tuple(_hourly(book, region, name, at_ms) for name in INSTANCE_TYPES),
         launch_micros=launch_cost(book, region, at_ms=at_ms),
         asked=asked_of_owner(region),
+        standby=standby,
     )
 
 

@@ -38,6 +38,10 @@ class Rql1Month:
     extras: tuple[StandingItem, ...]
 
 
+STANDBY_DISK_GB = 40
+"""A machine's disk as the template has it (``DiskGb``)."""
+
+
 def lean_items(
     book: PriceBook,
     region: str,

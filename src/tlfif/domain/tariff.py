@@ -29,6 +29,7 @@ class Tariff:
     region: str = DEFAULT_REGION
     instance_type: str = DEFAULT_INSTANCE_TYPE
     fallbacks: tuple[str, ...] = ()
+    kept_disk_gb: int = 0
 
     def __post_init__(self) -> None:
         check_region(self.region)
@@ -63,7 +64,7 @@ class Tariff:
 
     def standing(self, book: PriceBook, *, at_ms: int) -> tuple[StandingItem, ...]:
         """What costs money while nothing runs."""
-        return lean_items(book, self.region, at_ms)
+        return lean_items(book, self.region, at_ms, kept_disk_gb=self.kept_disk_gb)
 
 
 def run_cost_between(
