@@ -337,6 +337,16 @@ def test_parameters_refuse_what_makes_no_sense(
     assert [one for one in bad if re.fullmatch(pattern, one)] == []
 
 
+def test_a_disk_is_kept_only_where_asked_for_and_both_functions_know(template: Template) -> None:
+    wanted = template.body["Parameters"]["Standby"]
+    assert (wanted["Default"], wanted["AllowedValues"]) == ("no", ["yes", "no"])
+    told = [
+        one["Environment"]["Variables"].get("TLFIF_AWS_STANDBY")
+        for one in template.of_type("AWS::Lambda::Function").values()
+    ]
+    assert told == [{"Ref": "Standby"}] * 2
+
+
 def test_numbers_have_two_ends(template: Template) -> None:
     numbers = {name: one for name, one in template.body["Parameters"].items() if one["Type"] == "Number"}
     assert set(numbers) == {"DiskGb", "JobRetentionDays", "MonthlyBudgetUsd"}

@@ -1,5 +1,6 @@
 """``tlfif deploy`` and ``tlfif destroy`` at the desk: the plan, the questions, the reports."""
 
+import argparse
 import io
 import json
 import subprocess
@@ -15,7 +16,7 @@ from tlfif.application.deploy import SAFE, Deployed
 from tlfif.application.destroy import Destroyed
 from tlfif.bootstrap.deployment_plan import offline_plan
 from tlfif.bootstrap.home import Home, write_private
-from tlfif.cli import main
+from tlfif.cli import deploy, main
 from tlfif.cli.console import Console
 from tlfif.cli.deploy import LONGEST_EMAIL, PROOF, check_email, prove, result_text
 from tlfif.cli.destroy import result_text as destroyed_text
@@ -68,6 +69,19 @@ def test_the_rent_of_a_kept_disk_is_shown_before_it_is_paid(capsys: pytest.Captu
     assert "disk of 40 GB kept while stopped 3.81" in told
     assert "tied to its zone" in told
     assert "hibernation, which GPU machines do not have" in told
+
+
+def test_what_was_chosen_is_remembered_until_something_else_is(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    journal = DeploymentFile(home.root, write=write_private)
+    journal.save(Journal(home="tlfif", region="eu-central-1", account_id="1", email="a@example.com", standby=True))
+    parser = argparse.ArgumentParser()
+    deploy.configure(parser)
+    assert deploy.wished(parser.parse_args([]), home).standby is True
+    assert deploy.wished(parser.parse_args(["--no-standby"]), home).standby is False
+    journal.clear()
+    assert deploy.wished(parser.parse_args(["--email", "a@example.com"]), home).standby is None
 
 
 def test_the_plan_needs_neither_the_network_nor_aws_library() -> None:

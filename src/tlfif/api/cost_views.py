@@ -31,7 +31,6 @@ from tlfif.domain.tariff import Tariff
 VAT = "without VAT"
 BILL_CURRENCY = "USD"
 RECEIPTS = 5
-"""RQL 1's disk, as far as this design needs it (price notes, variant B)."""
 NOTHING = AnswerCost(boot=0, working=0, idle=0, minimum=0, start=0, final=True)
 
 

@@ -135,7 +135,7 @@ class Deployment:
             known = replace(known, done=(), finished=False)
         elif known.done:
             self._tell(f"Going on after the last try, which came through step {len(known.done)} of {len(STEPS)}.")
-        begun = replace(known, email=wish.email, budget_usd=wish.budget_usd)
+        begun = replace(known, email=wish.email, budget_usd=wish.budget_usd, standby=wish.standby)
         self._file.save(begun)
         return begun
 

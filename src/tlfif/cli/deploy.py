@@ -155,7 +155,7 @@ def wished(args: argparse.Namespace, home: "Home") -> DeployWish:
         budget_usd=budget_usd(limit, ASSUMED_RATE) if limit is not None else kept,
         release=source_fingerprint(),
         secure_account=not args.keep_account_settings,
-        standby=args.standby,
+        standby=known.standby if args.standby is None and known is not None else args.standby,
     )
 
 

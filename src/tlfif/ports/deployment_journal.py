@@ -11,7 +11,7 @@ class Journal:
     """``done``: steps of the present try. ``code_key``: the package that was uploaded, made from ``release``.
 
     ``settings_before``: the account's settings before TL-FIF changed them; None where it did not. ``finished``: the
-    deployment went through to its end.
+    deployment went through to its end. ``standby``: what was last asked for; None where it never was.
     """
 
     home: str
@@ -24,6 +24,7 @@ class Journal:
     done: tuple[str, ...] = ()
     settings_before: AccountSettings | None = None
     finished: bool = False
+    standby: bool | None = None
 
 
 class DeploymentJournal(ABC):

@@ -64,6 +64,7 @@ def _parsed(found: dict[str, Any]) -> Journal:
         done=tuple(str(step) for step in found.get("done", ())),
         settings_before=None if before is None else _settings(before),
         finished=bool(found.get("finished", False)),
+        standby=None if found.get("standby") is None else bool(found["standby"]),
     )
 
 
