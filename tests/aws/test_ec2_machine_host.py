@@ -257,6 +257,20 @@ async def test_standby_gives_up_a_kept_disk_that_is_of_no_use(cloud: Ec2Cloud) -
     assert [one["InstanceId"] for one in cloud.instances()] == [third]
 
 
+async def test_a_second_kept_disk_is_nobodys(cloud: Ec2Cloud) -> None:
+    """A prompt that came while the first machine was on its way out launched another one."""
+    host = cloud.host(standby=True)
+    first = await host.launch(a_spec())
+    second = await host.launch(a_spec("machine_2"))
+    for handle in (first, second):
+        await host.terminate(handle, force=False)
+    (spare,) = await host.find_all()
+    assert spare.handle in {first, second}
+    await host.terminate(spare.handle, force=True)
+    assert await host.find_all() == []
+    assert len(cloud.instances("stopped")) == 1
+
+
 async def test_without_standby_a_stopped_instance_is_not_gone(cloud: Ec2Cloud) -> None:
     """Somebody stopped it by hand; its disk costs rent until it is ended."""
     host = cloud.host()

@@ -223,7 +223,9 @@ class Ec2MachineHost(MachineHost):
         """See the port. Removes the schedules of those that EC2 still shows as terminated along the way."""
         with self._told(ASKED):
             found = await self._instances.find({}, PatientCalls(self._clock))
-        living = [one for one in found if not self._over(one)]
+        kept = max((one for one in found if one.state == STOPPED), key=lambda one: one.began_at, default=None)
+        # One kept disk is wanted and its rent is shown; a second one is nobody's, and the sweep ends it.
+        living = [one for one in found if not self._over(one) or (one.state == STOPPED and one is not kept)]
         gone = {one.machine_id for one in found if one.machine_id} - {one.machine_id for one in living}
         self._disarmed &= gone
         for machine_id in sorted(gone - self._disarmed):
