@@ -146,7 +146,7 @@ class Desk:
     async def _count_workers(self) -> None:
         while True:
             self.most_workers = max(self.most_workers, len(self.processes(MACHINE_MODULE)))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.25)
 
     async def _drop_client(self) -> None:
         if self._client is not None:
@@ -251,7 +251,7 @@ class Desk:
 
     async def process(self, module: str) -> psutil.Process:
         """The one process that runs ``module``, as soon as there is one."""
-        found = await wait_until(lambda: self.processes(module), f"a process {module}")
+        found = await wait_until(lambda: self.processes(module), f"a process {module}", every=0.05)
         return found[0]
 
     def kill_server(self) -> None:
@@ -270,7 +270,7 @@ class Desk:
 
     async def gone(self, timeout: float = PATIENCE) -> None:
         """Wait until no process of a machine is left."""
-        await wait_until(lambda: not self.processes(), "no machine process is left", timeout)
+        await wait_until(lambda: not self.processes(), "no machine process is left", timeout, every=0.05)
 
     async def stop(self) -> None:
         """End the server as the client does; nothing may stay behind."""
