@@ -53,6 +53,8 @@ def test_a_disk_is_kept_where_the_stack_says_so(environment: pytest.MonkeyPatch,
     assert load_aws_settings().standby is False
     environment.setenv("TLFIF_AWS_STANDBY", word)
     assert load_aws_settings().standby is kept
+    patience = load_aws_settings().machine.stop_patience_seconds
+    assert (patience > 152) is kept, "it is not ended by force, and its disk with it, while it stops"
 
 
 def test_who_launches_keeps_the_disk_and_both_count_its_rent(environment: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -14,6 +14,9 @@ from tlfif.domain.prices import INSTANCE_TYPES, check_instance_type, check_regio
 
 PREFIX = "TLFIF_AWS_"
 _REGION = "AWS_REGION"
+STANDBY_PATIENCE_SECONDS = 300.0
+"""A machine whose disk is kept has this long to stop before it is ended by force, and its disk with it. Others report
+22 to 152 s until EC2 says "stopped"."""
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 IN_IMAGES = (*ON_AWS, SMOLLM2)
 """What an image may hold; the small model is the test images'."""
@@ -87,9 +90,13 @@ def load_aws_settings() -> AwsSettings:
     ``TLFIF_AWS_MACHINE__HEARTBEAT_SECONDS``, and ``AWS_REGION``. Raises InvalidInputError (code ``settings_invalid``)
     naming every fault."""
     try:
-        return AwsSettings.model_validate(_values(os.environ))
+        found = AwsSettings.model_validate(_values(os.environ))
     except ValidationError as error:
         raise settings_fault(error, PREFIX) from None
+    if not found.standby:
+        return found
+    patience = max(found.machine.stop_patience_seconds, STANDBY_PATIENCE_SECONDS)
+    return found.model_copy(update={"machine": replace(found.machine, stop_patience_seconds=patience)})
 
 
 def _values(environment: Mapping[str, str]) -> dict[str, Any]:
