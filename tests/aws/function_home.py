@@ -71,14 +71,15 @@ class FunctionHome:
         self.machine = PaperMachine(self._box, emulator, run=self.run, now=self.now, instances=self.instances)
         self.ahead = 0.0
         self.rights = {role: rights_of(role) for role in (API, ROUTER)}
+        self.used: dict[str, set[str]] = {role: set() for role in self.rights}
 
     def new(self) -> None:
         """Everything as on the first day. What the test before left running is ended."""
         self.line.begin(None)
         self.line.faults.clear()
         self.line.heard.clear()
-        self.line.used.clear()
         self.rights = {role: rights_of(role) for role in (API, ROUTER)}
+        self.used = {role: set() for role in self.rights}
         self.line.nudges, self.line.deaf = 0, False
         self.ahead = 0.0
         places, aws = self.settings, self.emulator
@@ -119,7 +120,7 @@ class FunctionHome:
             path, method=method, headers=headers, data=content, content_type="application/json" if content else None
         ).get_environ()
         self.line.begin(lives)
-        self.line.rights = self.rights[API]
+        self.line.rights, self.line.used = self.rights[API], self.used[API]
         ended = self._sandboxes.call("api", gateway_event(environ, content), ahead=self.ahead)
         self.ahead = ended.ahead
         if ended.killed:
@@ -137,7 +138,7 @@ class FunctionHome:
     ) -> bool:
         """The minute's call of the router, in new sandboxes. False where one was killed."""
         self.line.begin(lives)
-        self.line.rights = self.rights[ROUTER]
+        self.line.rights, self.line.used = self.rights[ROUTER], self.used[ROUTER]
         order = event or {"source": "aws.events"}
         ended = self._sandboxes.call("router", order, ahead=self.ahead, seconds=seconds, copies=copies)
         self.ahead = ended.ahead
