@@ -1,8 +1,9 @@
 """The hypervisor that the emulator lacks: for each instance that EC2 calls running it runs what the image would.
 
 That is ``python -m tlfif.entrypoints.instance`` with a machine file made from the instance's own user data, and a real
-llama.cpp engine under it. When the instance ends, so do its processes; when the worker ends by itself, the instance
-is terminated, as "shutdown behaviour: terminate" has it. It can be told to misbehave (:class:`Mischief`).
+llama.cpp engine under it. When the instance ends, so do its processes, and as long as they need for it EC2 calls the
+instance shutting down, not terminated; when the worker ends by itself, the instance is terminated, as "shutdown
+behaviour: terminate" has it. It can be told to misbehave (:class:`Mischief`).
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
 
 from tests.aws.emulator import ACCESS_KEY, REGION, Emulator
 from tlfif.adapters.local.model_wheel import ModelWheel
@@ -36,6 +39,7 @@ SHUTDOWN_SECONDS = 5.0
 ENGINE_KEY = "key-of-this-boot"
 CLOSED_PORT = "http://127.0.0.1:9"
 LIVING = ("pending", "running")
+SHUTTING_DOWN, TERMINATED = (32, "shutting-down"), (48, "terminated")
 
 
 class Mischief(StrEnum):
@@ -111,6 +115,7 @@ class Hypervisor:
         change: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self._ec2 = emulator.ec2
+        self._instances = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
         self._home = home
         self._folder = folder
         self._change = change
@@ -148,9 +153,16 @@ class Hypervisor:
                     self._ec2.terminate_instances(InstanceIds=[instance_id])
             elif guest is not None and guest.alive:
                 self._end(guest)
+            elif instance["State"]["Name"] == SHUTTING_DOWN[1]:
+                self._call(instance_id, TERMINATED)
         for guest in self.guests.values():
             if guest.alive and time.monotonic() - guest.born > self.longest_seconds:
                 guest.kill()
+
+    def _call(self, instance_id: str, state: tuple[int, str]) -> None:
+        """Have EC2 call the instance so."""
+        instance = self._instances.get_instance(instance_id)
+        instance._state.code, instance._state.name = state
 
     def _start(self, instance_id: str) -> Guest:
         assert len(self.guests) < MOST_INSTANCES, "more instances than any test needs"
@@ -172,7 +184,23 @@ class Hypervisor:
         (folder / "machine.json").write_text(json.dumps(content))
         (folder / "engine.env").write_text(f"VLLM_API_KEY={ENGINE_KEY}\n")
         guest.process = self._spawn(folder)
+        if guest.mischief is not Mischief.STUCK:
+            self._last_to_be_terminated(guest)
         return guest
+
+    def _last_to_be_terminated(self, guest: Guest) -> None:
+        """The emulator ends an instance in one step; EC2 shuts its system down first, and the control plane looks at
+        both."""
+        instance = self._instances.get_instance(guest.instance_id)
+        terminate = instance.terminate
+
+        def shut_down() -> Any:
+            before = terminate()
+            if guest.alive:
+                self._call(guest.instance_id, SHUTTING_DOWN)
+            return before
+
+        instance.terminate = shut_down
 
     def _spawn(self, folder: Path) -> "subprocess.Popen[bytes]":
         command = ["--machine-file", "machine.json", "--engine-key-file", "engine.env", "--runtime-dir", "."]
@@ -219,7 +247,7 @@ class Hypervisor:
         self._events.unregister("provide-client-params.ec2.TerminateInstances", self._notice_force)
         for guest in self.guests.values():
             guest.kill()
-        living = [name for name, one in self.record().items() if one["State"]["Name"] in (*LIVING, "stopped")]
+        living = [name for name, one in self.record().items() if one["State"]["Name"] != TERMINATED[1]]
         if living:
             self._ec2.terminate_instances(InstanceIds=living)
 
