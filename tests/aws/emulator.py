@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.literals import ResourceTypeType
+    from mypy_boto3_ec2.type_defs import TagSpecificationTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
@@ -42,6 +44,11 @@ def aws_session() -> boto3.Session:
 
 
 _NUMBERS = count(1)
+
+
+def tagged(kind: "ResourceTypeType", home: str) -> "list[TagSpecificationTypeDef]":
+    """The home's mark, for one kind of EC2's resources."""
+    return [{"ResourceType": kind, "Tags": [{"Key": "tlfif:home", "Value": home}]}]
 
 
 class Emulator:

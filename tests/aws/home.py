@@ -1,7 +1,7 @@
 """A whole home on the emulated AWS: tables, queue, bucket, network, template, and both functions behind their doors."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ import httpx2
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tests.aws.emulator import ACCESS_KEY, REGION, Emulator
+from tests.aws.emulator import ACCESS_KEY, REGION, Emulator, tagged
 from tests.aws.functions import Front, Function
 from tlfif.bootstrap.aws_settings import AwsSettings
 
@@ -93,15 +93,19 @@ def access_keys() -> dict[str, Any]:
 
 
 @contextmanager
-def a_home(emulator: Emulator, folder: Path, **settings: str) -> Iterator[AwsHome]:
-    """A new one. ``settings`` are added to the environment, in its words (``MACHINE__HEARTBEAT_SECONDS``)."""
-    name = emulator.unique("home")
+def a_home(
+    emulator: Emulator, folder: Path, places: Mapping[str, str] | None = None, **settings: str
+) -> Iterator[AwsHome]:
+    """A new one, or one whose ``places`` exist already. ``settings`` are added to the environment, in its words
+    (``MACHINE__HEARTBEAT_SECONDS``)."""
+    places = made_places(emulator, emulator.unique("home")) if places is None else places
+    name = places["HOME_NAME"]
     environment = {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
         "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": emulator.endpoint,
-        **{f"TLFIF_AWS_{key}": value for key, value in made_places(emulator, name).items()},
+        **{f"TLFIF_AWS_{key}": value for key, value in places.items()},
         **{f"TLFIF_AWS_{key}": value for key, value in settings.items()},
     }
     functions = {
@@ -132,9 +136,24 @@ def made_places(emulator: Emulator, name: str) -> dict[str, str]:
     emulator.create_jobs_table(jobs)
     emulator.create_state_table(state)
     emulator.create_bucket(bucket)
+    return {
+        **made_grounds(emulator, name),
+        "JOBS_TABLE": jobs,
+        "STATE_TABLE": state,
+        "QUEUE_URL": emulator.create_queue(f"{name}-work"),
+        "BUCKET": bucket,
+        "CLIENT_ID": CLIENT_ID,
+        "SCOPE": SCOPE,
+    }
+
+
+def made_grounds(emulator: Emulator, name: str) -> dict[str, str]:
+    """The part of it that machines stand on, and what both functions are told beside it."""
     emulator.scheduler.create_schedule_group(Name=name)
     emulator.ec2.create_launch_template(
-        LaunchTemplateName=f"{name}-machine", LaunchTemplateData={"ImageId": "resolve:ssm:/tlfif/image/promoted"}
+        LaunchTemplateName=f"{name}-machine",
+        LaunchTemplateData={"ImageId": "resolve:ssm:/tlfif/image/promoted"},
+        TagSpecifications=tagged("launch-template", name),
     )
     vpc = emulator.ec2.create_vpc(CidrBlock="10.30.0.0/16")["Vpc"]["VpcId"]
     for number, letter in enumerate("ab"):
@@ -142,20 +161,14 @@ def made_places(emulator: Emulator, name: str) -> dict[str, str]:
             VpcId=vpc,
             CidrBlock=f"10.30.{number}.0/24",
             AvailabilityZone=REGION + letter,
-            TagSpecifications=[{"ResourceType": "subnet", "Tags": [{"Key": "tlfif:home", "Value": name}]}],
+            TagSpecifications=tagged("subnet", name),
         )
     return {
         "HOME_NAME": name,
-        "JOBS_TABLE": jobs,
-        "STATE_TABLE": state,
-        "QUEUE_URL": emulator.create_queue(f"{name}-work"),
-        "BUCKET": bucket,
         "LAUNCH_TEMPLATE": f"{name}-machine",
         "SCHEDULE_GROUP": name,
         "SCHEDULE_ROLE": ROLE,
         "SCHEDULE_DEAD_LETTERS": DEAD_LETTERS,
         "ROUTER_FUNCTION": f"{name}-router",
-        "CLIENT_ID": CLIENT_ID,
-        "SCOPE": SCOPE,
         "MODEL": MODEL,
     }

@@ -4,7 +4,7 @@ real model, and somebody's computer is signed in to it."""
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,16 @@ LONGEST_SECONDS = 60.0
 
 
 @asynccontextmanager
-async def a_living_home(emulator: Emulator, folder: Path) -> AsyncIterator[AwsHome]:
-    """For the length of the block. Fails where its router or the hypervisor did, or where a machine's worker asked for
-    more than its role may do."""
+async def a_living_home(
+    emulator: Emulator, folder: Path, places: Mapping[str, str] | None = None
+) -> AsyncIterator[AwsHome]:
+    """For the length of the block; at ``places`` that exist already, or at new ones. Fails where its router or the
+    hypervisor did, or where a machine's worker asked for more than its role may do."""
 
     def tell(content: dict[str, Any]) -> None:
         content["settings"]["endpoint_url"] = url  # on a real machine there is only one AWS
 
-    with a_home(emulator, folder, **QUICK) as home, a_door(emulator, MACHINE) as (url, door):
+    with a_home(emulator, folder, places, **QUICK) as home, a_door(emulator, MACHINE) as (url, door):
         machines = a_hypervisor(emulator, home=home.name, folder=folder / "instances", change=tell)
         async with machines as hypervisor:
             minutes = asyncio.create_task(_minutes(home))
@@ -53,14 +55,14 @@ async def a_living_home(emulator: Emulator, folder: Path) -> AsyncIterator[AwsHo
 
 
 @contextmanager
-def a_home_beside(emulator: Emulator, folder: Path) -> Iterator[AwsHome]:
+def a_home_beside(emulator: Emulator, folder: Path, places: Mapping[str, str] | None = None) -> Iterator[AwsHome]:
     """The same in a thread of its own, for who has no event loop."""
     begun, over = threading.Event(), threading.Event()
     made: list[AwsHome] = []
     faults: list[BaseException] = []
 
     async def live() -> None:
-        async with a_living_home(emulator, folder) as home:
+        async with a_living_home(emulator, folder, places) as home:
             made.append(home)
             begun.set()
             await asyncio.to_thread(over.wait)

@@ -1,4 +1,5 @@
-"""The commands of this computer, pointed at AWS: real functions, a real worker and a real model behind the emulator."""
+"""The commands of this computer, pointed at AWS: real functions, a real worker and a real model behind the emulator,
+from ``deploy`` to ``destroy``."""
 
 import asyncio
 import json
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.aws.deployed_world import World
+from tests.aws.deployments import EmulatedHome
 from tests.aws.emulator import Emulator
 from tests.aws.home import AwsHome
 from tests.aws.live_home import a_living_home, sign_in
@@ -23,10 +26,11 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 @dataclass(kw_only=True)
 class Desk:
-    """A person's computer, signed in to the home on AWS."""
+    """A person's computer, signed in to the home on AWS that ``world`` has deployed."""
 
     folder: Path
     home: AwsHome
+    world: World
 
     async def run(self, *words: str) -> tuple[int, str, str]:
         """One command: exit code, standard output, standard error."""
@@ -58,9 +62,12 @@ class Desk:
 
 @pytest.fixture
 async def desk(emulator: Emulator, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with a_living_home(emulator, tmp_path) as home:
+    world = World(EmulatedHome(emulator, tmp_path))
+    await world.deploy()
+    async with a_living_home(emulator, tmp_path, world.places()) as home:
         sign_in(tmp_path / "desk", home)
-        yield Desk(folder=tmp_path / "desk", home=home)
+        yield Desk(folder=tmp_path / "desk", home=home, world=world)
+    assert (await world.destroy()).nothing_left
 
 
 async def test_a_question_from_the_desk_is_answered_on_aws_and_nothing_is_left(desk: Desk) -> None:
@@ -91,3 +98,12 @@ async def test_a_question_from_the_desk_is_answered_on_aws_and_nothing_is_left(d
     assert "cloud" not in desk.home.log(), "no prompt in any log"
     assert (await desk.run("jobs", "delete", asked["job_id"]))[0] == 0
     assert (await desk.run("jobs", "show", asked["job_id"]))[0] == 2
+
+    before = await desk.world.ours()
+    for kind in ("tables", "buckets", "queues", "launch templates", "logs", "rights", "users"):
+        assert any(one.startswith(f"{kind}:") for one in before), (kind, before)
+    done = await desk.world.destroy()
+    assert done.nothing_left, [one for one in done.kinds if not one.clean]
+    assert sum(one.removed for one in done.kinds) >= len(before)
+    assert await desk.world.ours() == []
+    assert set(desk.home.instances().values()) == {"terminated"}

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, UnauthorizedSSOTokenError
 
+from tests.aws.deployed_world import deploy
 from tests.aws.deployments import EmulatedHome, emulated_template, package
 from tests.aws.emulator import Emulator
 from tests.fakes.aws_account import FakeDesk, Killed, MemoryJournal
 from tlfif.adapters.aws.aws_installation import PROMOTED_IMAGE, AwsInstallation
 from tlfif.adapters.aws.deployment_errors import deployment_error
 from tlfif.adapters.aws.stack_template import MOST_BYTES_IN_REQUEST, StackTemplate
-from tlfif.application.deploy import STEPS, Deployed, Deployment
-from tlfif.domain.deployment import Caller, DeployWish
+from tlfif.application.deploy import STEPS
 from tlfif.domain.errors import UnavailableError
 from tlfif.ports.deployment_journal import Journal
 
@@ -22,23 +22,6 @@ from tlfif.ports.deployment_journal import Journal
 @pytest.fixture
 def home(emulator: Emulator, tmp_path: Path) -> EmulatedHome:
     return EmulatedHome(emulator, tmp_path)
-
-
-async def deploy(home: EmulatedHome, *, journal: MemoryJournal, desk: FakeDesk, installation: Any = None) -> Deployed:
-    cloud = installation or home.installation
-    caller: Caller = await cloud.caller()
-    wish = DeployWish(
-        home=home.place.home, region=home.place.region, email="me@example.com", budget_usd=23, release="r"
-    )
-    deployment = Deployment(
-        installation=cloud,
-        journal=journal,
-        desk=desk,
-        clock=home.clock,
-        tell=lambda text, passing=False: None,
-        total=len(home.template.resource_types),
-    )
-    return await deployment.run(wish, caller)
 
 
 async def test_a_home_is_made_and_the_second_time_nothing_is_new(home: EmulatedHome) -> None:

@@ -5,19 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from moto.s3.models import s3_backends
 
+from tests.aws.deployed_world import World
 from tests.aws.deployments import EmulatedHome
-from tests.aws.emulator import Emulator
-from tests.aws.test_deploy import deploy
-from tests.fakes.aws_account import FakeDesk, MemoryJournal
-from tlfif.application.destroy import Destroyed, Destruction
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2.type_defs import TagSpecificationTypeDef
+from tests.aws.emulator import Emulator, tagged
+from tests.aws.home import made_grounds
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,36 +20,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def home(emulator: Emulator, tmp_path: Path) -> EmulatedHome:
     return EmulatedHome(emulator, tmp_path)
-
-
-class World:
-    """A home that was deployed, with the computer that did it."""
-
-    def __init__(self, home: EmulatedHome) -> None:
-        self.home = home
-        self.journal = MemoryJournal()
-        self.desk = FakeDesk()
-
-    async def deploy(self) -> None:
-        await deploy(self.home, journal=self.journal, desk=self.desk)
-
-    def destruction(self) -> Destruction:
-        return Destruction(
-            installation=self.home.installation,
-            sweeper=self.home.sweeper,
-            journal=self.journal,
-            desk=self.desk,
-            clock=self.home.clock,
-            tell=lambda text, passing=False: None,
-            total=3,
-        )
-
-    async def destroy(self) -> Destroyed:
-        return await self.destruction().run()
-
-
-def tagged(kind: str, home: str) -> "list[TagSpecificationTypeDef]":
-    return [{"ResourceType": kind, "Tags": [{"Key": "tlfif:home", "Value": home}]}]
 
 
 async def test_nothing_of_a_whole_home_is_left(home: EmulatedHome) -> None:
@@ -82,7 +47,7 @@ async def test_nothing_of_a_whole_home_is_left(home: EmulatedHome) -> None:
     )
     clients.ssm.put_parameter(Name=f"/{name}/image/promoted", Value="ami-1", Type="String")
     clients.logs.create_log_group(logGroupName=f"/{name}/by-hand")
-    clients.scheduler.create_schedule_group(Name=name)
+    made_grounds(home.emulator, name)
     clients.scheduler.create_schedule(
         Name=f"{name}-machine_1",
         GroupName=name,
@@ -93,18 +58,13 @@ async def test_nothing_of_a_whole_home_is_left(home: EmulatedHome) -> None:
             "RoleArn": "arn:aws:iam::123456789012:role/r",
         },
     )
-    clients.ec2.create_launch_template(
-        LaunchTemplateName=f"{name}-machine",
-        LaunchTemplateData={"InstanceType": "g4dn.xlarge"},
-        TagSpecifications=tagged("launch-template", name),
-    )
     found = await world.destruction().survey()
     for kind in ("alarms", "budgets", "parameters", "timers", "launch templates", "logs", "users", "rights", "queues"):
         assert any(one.ours for one in found[kind]), kind
     done = await world.destroy()
     assert done.nothing_left, (done.troubles, [one for one in done.kinds if not one.clean])
     assert all(one.found == one.removed for one in done.kinds)
-    assert not any(one.ours for some in (await world.destruction().survey()).values() for one in some)
+    assert await world.ours() == []
     again = await world.destroy()
     assert again.nothing_left
     assert all(one.found == 0 for one in again.kinds)

@@ -1,4 +1,5 @@
-"""The window over a home on AWS, from a prompt to a machine that is gone: real functions, a real worker, a real model.
+"""The window over a home on AWS, from ``deploy`` over a prompt and a machine that is gone to ``destroy``: real
+functions, a real worker, a real model.
 
 ``TLFIF_TEST_PICTURES=FOLDER ./tlfif test tests/gui/test_real_window_on_aws.py`` keeps pictures of its stages.
 """
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.aws.afterwards import every_job_has_one_end_and_a_reason, nothing_is_left, the_ledger_is_ec2s
-from tests.aws.emulator import running_emulator
+from tests.aws.deployed_world import World
+from tests.aws.deployments import EmulatedHome
+from tests.aws.emulator import Emulator, running_emulator
 from tests.aws.home import AwsHome
 from tests.aws.live_home import a_home_beside, sign_in
 from tests.gui.seat import Seat
@@ -24,13 +27,25 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[AwsHome]:
-    with running_emulator() as emulator, a_home_beside(emulator, tmp_path) as one:
+def emulator() -> Iterator[Emulator]:
+    with running_emulator() as one:
+        yield one
+
+
+@pytest.fixture
+def world(emulator: Emulator, tmp_path: Path) -> World:
+    return World(EmulatedHome(emulator, tmp_path))
+
+
+@pytest.fixture
+def home(emulator: Emulator, world: World, tmp_path: Path) -> Iterator[AwsHome]:
+    asyncio.run(world.deploy())
+    with a_home_beside(emulator, tmp_path, world.places()) as one:
         yield one
 
 
 def test_a_prompt_on_aws_until_its_machine_is_gone(
-    home: AwsHome, tmp_path: Path, open_seat: Callable[..., Seat], monkeypatch: pytest.MonkeyPatch
+    home: AwsHome, world: World, tmp_path: Path, open_seat: Callable[..., Seat], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TLFIF_PROFILE", raising=False)
     monkeypatch.setattr(TokenStore.__init__, "__kwdefaults__", {"find_vault": lambda: None})
@@ -84,6 +99,7 @@ def test_a_prompt_on_aws_until_its_machine_is_gone(
     seat.picture("6-off-again")
     assert set(home.instances().values()) == {"terminated"}
     asyncio.run(afterwards(home))
+    asyncio.run(destroyed(world))
 
 
 async def afterwards(home: AwsHome) -> None:
@@ -99,3 +115,11 @@ async def afterwards(home: AwsHome) -> None:
         await the_ledger_is_ec2s(container.money.ledger, instances)
     finally:
         await container.close()
+
+
+async def destroyed(world: World) -> None:
+    """All that was deployed goes, and the account has nothing of this home."""
+    assert len(await world.ours()) > 10
+    done = await world.destroy()
+    assert done.nothing_left, [one for one in done.kinds if not one.clean]
+    assert await world.ours() == []

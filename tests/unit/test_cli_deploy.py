@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from tlfif.cli.destroy import survey_text
 from tlfif.cli.progress import Progress, agreed
 from tlfif.client.deployed_desk import DeployedDesk
 from tlfif.client.profile import AWS, COMPUTER, load_profiles
-from tlfif.domain.deployment import Found, StackEvent, SweptKind, budget_usd, zone_parameters
+from tlfif.domain.deployment import DeployWish, Found, StackEvent, SweptKind, budget_usd, zone_parameters
 from tlfif.domain.deployment_plan import kinds_of, words_for
 from tlfif.domain.errors import InvalidInputError
 from tlfif.domain.money import ASSUMED_RATE
@@ -64,24 +65,71 @@ def test_the_rent_of_a_kept_disk_is_shown_before_it_is_paid(capsys: pytest.Captu
         assert main.main(["deploy", "--plan", "--json", choice]) == 0
         sums.append(json.loads(capsys.readouterr().out)["idle_usd_per_month"])
     assert sums[1] - sums[0] == pytest.approx(40 * 0.0952)
+    assert main.main(["deploy", "--plan", "--no-standby"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Standby is off. With --standby" in told
+    assert "for 3.81 USD a month" in told
     assert main.main(["deploy", "--plan", "--standby"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "disk of 40 GB kept while stopped 3.81" in told
+    assert "Standby is on." in told
     assert "tied to its zone" in told
     assert "hibernation, which GPU machines do not have" in told
 
 
-def test_what_was_chosen_is_remembered_until_something_else_is(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    home.create()
-    journal = DeploymentFile(home.root, write=write_private)
-    journal.save(Journal(home="tlfif", region="eu-central-1", account_id="1", email="a@example.com", standby=True))
+KNOWN = Journal(
+    home="tlfif",
+    region="eu-west-1",
+    account_id="1",
+    email="a@example.com",
+    budget_usd=50,
+    standby=True,
+    done=("stack",),
+)
+
+
+def wished(home: Home, *words: str) -> DeployWish:
     parser = argparse.ArgumentParser()
     deploy.configure(parser)
-    assert deploy.wished(parser.parse_args([]), home).standby is True
-    assert deploy.wished(parser.parse_args(["--no-standby"]), home).standby is False
-    journal.clear()
-    assert deploy.wished(parser.parse_args(["--email", "a@example.com"]), home).standby is None
+    return deploy.wished(parser.parse_args(words), home)
+
+
+def test_a_try_that_was_broken_off_goes_on_with_its_choices_unless_others_are_made(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    DeploymentFile(home.root, write=write_private).save(KNOWN)
+    assert (wished(home).standby, wished(home).budget_usd) == (True, 50)
+    changed = wished(home, "--no-standby", "--budget", "20")
+    assert (changed.standby, changed.budget_usd) == (False, 23)
+
+
+def test_what_is_not_said_is_as_the_stack_has_it_whoever_deployed_last(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    other = {"Standby": "yes", "MonthlyBudgetUsd": "70"}
+    fresh = wished(home, "--email", "a@example.com")
+    assert (fresh.settled(other).standby, fresh.settled(other).budget_usd) == (True, 70)
+    assert (fresh.settled({}).standby, fresh.settled({}).budget_usd) == (False, 23)
+    DeploymentFile(home.root, write=write_private).save(replace(KNOWN, finished=True))
+    mine = wished(home)
+    assert (mine.region, mine.email) == ("eu-west-1", "a@example.com")
+    assert (mine.settled(other).standby, mine.settled(other).budget_usd) == (True, 70)
+    assert wished(home, "--no-standby").settled(other).standby is False
+
+
+def test_the_plan_is_of_the_home_that_this_computer_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TLFIF_HOME", str(tmp_path))
+    home = Home(tmp_path)
+    home.create()
+    DeploymentFile(home.root, write=write_private).save(replace(KNOWN, finished=True))
+    assert main.main(["deploy", "--plan", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["region"], plan["standby"]) == ("eu-west-1", True)
+    assert main.main(["deploy", "--plan", "--json", "--region", "eu-central-1", "--no-standby"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["region"], plan["standby"]) == ("eu-central-1", False)
 
 
 def test_the_plan_needs_neither_the_network_nor_aws_library() -> None:

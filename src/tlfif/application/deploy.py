@@ -135,7 +135,7 @@ class Deployment:
             known = replace(known, done=(), finished=False)
         elif known.done:
             self._tell(f"Going on after the last try, which came through step {len(known.done)} of {len(STEPS)}.")
-        begun = replace(known, email=wish.email, budget_usd=wish.budget_usd, standby=wish.standby)
+        begun = replace(known, email=wish.email, budget_usd=wish.budget_usd or 0, standby=wish.standby)
         self._file.save(begun)
         return begun
 
@@ -198,6 +198,7 @@ class Deployment:
                 "was made that costs anything.",
                 code="no_zone",
             ) from None
+        wish = wish.settled(old)
         trail = old.get("CreateTrail") or ("no" if await self._cloud.has_trail() else "yes")
         return {
             "HomeName": wish.home,
@@ -206,7 +207,7 @@ class Deployment:
             "AlarmEmail": wish.email,
             "MonthlyBudgetUsd": str(wish.budget_usd),
             "CreateTrail": trail,
-            "Standby": old.get("Standby", "no") if wish.standby is None else "yes" if wish.standby else "no",
+            "Standby": "yes" if wish.standby else "no",
             **zones,
         }
 

@@ -14,13 +14,13 @@ from tlfif.adapters.aws.deployment_clients import DeploymentClients, Place
 from tlfif.adapters.aws.lambda_package import build_package
 from tlfif.adapters.aws.leftovers import AwsSweeper
 from tlfif.adapters.aws.stack_template import StackTemplate
-from tlfif.adapters.local.deployment_file import DeploymentFile
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.application.deploy import Deployment
 from tlfif.application.destroy import Destruction
 from tlfif.application.follow_stack import Tell
+from tlfif.bootstrap.deployment_plan import open_journal
 from tlfif.bootstrap.doctor import Wanted, examine_all
-from tlfif.bootstrap.home import Home, write_private
+from tlfif.bootstrap.home import Home
 from tlfif.domain.doctor import Finding, State
 from tlfif.ports.clock import Clock
 from tlfif.ports.deployment_journal import DeploymentJournal
@@ -68,11 +68,6 @@ class DeploymentContainer:
             tell=tell,
             total=self.total,
         )
-
-
-def open_journal(home: Home) -> DeploymentJournal:
-    """What this computer remembers of its home on AWS."""
-    return DeploymentFile(home.root, write=write_private)
 
 
 async def open_deployment(

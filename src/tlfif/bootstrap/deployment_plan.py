@@ -1,9 +1,12 @@
 """The plan of a deployment, out of what is on this computer: no account, no network, no boto3."""
 
 from tlfif.adapters.aws.stack_template import StackTemplate
+from tlfif.adapters.local.deployment_file import DeploymentFile
 from tlfif.adapters.local.system_clock import SystemClock
+from tlfif.bootstrap.home import Home, write_private
 from tlfif.domain.deployment_plan import DeploymentPlan, plan_deployment
 from tlfif.domain.list_prices import LIST_PRICES
+from tlfif.ports.deployment_journal import DeploymentJournal
 
 
 def offline_plan(region: str, *, standby: bool = False) -> DeploymentPlan:
@@ -12,3 +15,8 @@ def offline_plan(region: str, *, standby: bool = False) -> DeploymentPlan:
     return plan_deployment(
         StackTemplate().resource_types, book=LIST_PRICES, region=region, at_ms=at_ms, standby=standby
     )
+
+
+def open_journal(home: Home) -> DeploymentJournal:
+    """What this computer remembers of its home on AWS."""
+    return DeploymentFile(home.root, write=write_private)

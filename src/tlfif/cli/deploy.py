@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget",
         metavar="EUR",
-        help=f"AWS writes to you when the account's month reaches it (default: {DEFAULT_LIMIT_EUR})",
+        help=f"AWS writes to you when the account's month reaches it (default: as it is; at first {DEFAULT_LIMIT_EUR})",
     )
     parser.add_argument(
         "--keep-account-settings", action="store_true", help="leave disk encryption and S3's public block as they are"
@@ -63,10 +63,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """The plan; and without ``--plan``, the question and the deed."""
-    from tlfif.bootstrap.deployment_plan import offline_plan
+    from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
 
     if args.plan:
-        plan = offline_plan(check_region(args.region or DEFAULT_REGION), standby=bool(args.standby))
+        known = open_journal(this_home()).load()
+        region = check_region(args.region or (known.region if known is not None else DEFAULT_REGION))
+        kept = known.standby if args.standby is None and known is not None else args.standby
+        plan = offline_plan(region, standby=bool(kept))
         if args.json:
             console.json(plan_object(plan))
         else:
@@ -108,20 +111,25 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     """The exit code, and whether a prompt can be asked."""
     # AWS's library takes longer to load than everything else together.
     from tlfif.application.deploy import check_deploy
-    from tlfif.bootstrap.deployment import in_the_way, open_deployment, open_journal
-    from tlfif.bootstrap.deployment_plan import offline_plan
+    from tlfif.bootstrap.deployment import in_the_way, open_deployment
+    from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
     from tlfif.client.deployed_desk import DeployedDesk
 
     home = this_home()
     wish = wished(args, home)
-    plan = offline_plan(wish.region, standby=bool(wish.standby))
     console.status("asking AWS whose credentials these are")
     container = await open_deployment(home, region=wish.region)
     caller = await check_deploy(
         installation=container.installation, journal=open_journal(home), clock=container.clock, region=wish.region
     )
+    stack = await container.installation.stack()
+    wish = wish.settled(stack.parameters if stack is not None and not stack.dead else {})
+    plan = offline_plan(wish.region, standby=bool(wish.standby))
     console.note(plan_text(plan, secure_account=wish.secure_account))
-    console.note(f"\nAccount {caller.account_id}, as {caller.who}. Alarms and the first password go to {wish.email}.")
+    console.note(
+        f"\nAccount {caller.account_id}, as {caller.who}. Alarms and the first password go to {wish.email}; AWS also "
+        f"writes there when the account's month reaches {wish.budget_usd} USD."
+    )
     console.status("looking what could stand in the way")
     warn(console, await in_the_way(home, wish.region))
     if not agreed(console, f"Make this in account {caller.account_id}, {wish.region}?", yes=args.yes):
@@ -136,26 +144,26 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
 
 
 def wished(args: argparse.Namespace, home: "Home") -> DeployWish:
-    """What was typed, or what this computer remembers of the last time.
+    """What was typed, or what this computer remembers: its home's region and address, and of a try that was broken
+    off also the choices. What stays open is as it is on AWS.
 
     Raises InvalidInputError: ``region_unknown``, ``email_invalid``, ``budget_invalid``.
     """
-    from tlfif.bootstrap.deployment import HOME_NAME, open_journal, source_fingerprint
+    from tlfif.bootstrap.deployment import HOME_NAME, source_fingerprint
+    from tlfif.bootstrap.deployment_plan import open_journal
 
     known = open_journal(home).load()
     region = check_region(args.region or (known.region if known is not None else "") or DEFAULT_REGION)
-    limit = check_limit(args.budget) if args.budget is not None else None
-    kept = known.budget_usd if known is not None else 0
-    if limit is None and not kept:
-        limit = DEFAULT_LIMIT_EUR
+    limit = budget_usd(check_limit(args.budget), ASSUMED_RATE) if args.budget is not None else None
+    unfinished = known if known is not None and not known.finished else None
     return DeployWish(
         home=HOME_NAME,
         region=region,
         email=check_email(args.email or (known.email if known is not None else "")),
-        budget_usd=budget_usd(limit, ASSUMED_RATE) if limit is not None else kept,
+        budget_usd=unfinished.budget_usd or None if limit is None and unfinished is not None else limit,
         release=source_fingerprint(),
         secure_account=not args.keep_account_settings,
-        standby=known.standby if args.standby is None and known is not None else args.standby,
+        standby=unfinished.standby if args.standby is None and unfinished is not None else args.standby,
     )
 
 

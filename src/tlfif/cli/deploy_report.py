@@ -13,9 +13,9 @@ ACCOUNT_SETTINGS = (
 )
 
 STANDBY = (
-    "With --standby the disk of a machine that ends by itself is kept for the next start, and costs rent each month. "
-    "It is tied to its zone: where that has no machine, the disk is given up and another machine is launched. Stop GPU "
-    "ends a machine with its disk. Nothing of this is hibernation, which GPU machines do not have."
+    "Standby is {}. With --standby the disk of a machine that ends by itself is kept for the next start, for {} USD a "
+    "month. It is tied to its zone: where that has no machine, the disk is given up and another machine is launched. "
+    "Stop GPU ends a machine with its disk. Nothing of this is hibernation, which GPU machines do not have."
 )
 
 
@@ -25,6 +25,7 @@ def plan_object(plan: DeploymentPlan) -> dict[str, object]:
         "region": plan.region,
         "vat": VAT,
         "standby": plan.standby,
+        "standby_usd_per_month": _dollars(plan.standby_micros_per_month),
         "idle_usd_per_month": _dollars(plan.idle_micros_per_month),
         "idle_eur_per_month": round(float(ASSUMED_RATE.to_eur(plan.idle_micros_per_month)), 4),
         "idle_items": [
@@ -88,7 +89,8 @@ def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
             "What is asked of you:",
             *(paragraph(one, first="  - ", indent="    ") for one in plan.asked),
             "",
-            *((paragraph(STANDBY), "") if plan.standby else ()),
+            paragraph(STANDBY.format("on" if plan.standby else "off", _cents(plan.standby_micros_per_month))),
+            "",
             paragraph(ACCOUNT_SETTINGS if secure_account else "Your account's settings are left as they are."),
             "",
             "~ how much of it is an estimate; ? the price is not verified.",

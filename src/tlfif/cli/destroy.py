@@ -78,7 +78,7 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
 
 def region_of(home: "Home") -> str:
     """Where this computer's home on AWS is; empty where it knows of none."""
-    from tlfif.bootstrap.deployment import open_journal
+    from tlfif.bootstrap.deployment_plan import open_journal
 
     known = open_journal(home).load()
     if known is not None:
@@ -92,7 +92,7 @@ def check_account(home: "Home", account_id: str, region: str) -> None:
 
     Raises InvalidInputError (code ``deployed_elsewhere``).
     """
-    from tlfif.bootstrap.deployment import open_journal
+    from tlfif.bootstrap.deployment_plan import open_journal
 
     known = open_journal(home).load()
     if known is not None and (known.account_id, known.region) != (account_id, region):

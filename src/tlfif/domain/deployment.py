@@ -1,10 +1,11 @@
 """A deployment as everybody sees it: who deploys, the stack and what happens to it, what was changed, what is left."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
-from tlfif.domain.money import ExchangeRate
+from tlfif.domain.budget_limit import DEFAULT_LIMIT_EUR
+from tlfif.domain.money import ASSUMED_RATE, ExchangeRate
 
 CLOCK_SKEW_SECONDS = 300
 """AWS refuses requests whose time is further off than that (AWS Signature Version 4: five minutes)."""
@@ -109,16 +110,26 @@ class SweptKind:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployWish:
     """What the owner asks for. ``budget_usd``: whole dollars a month, at which AWS writes. ``release``: what the
-    programs' package is made from, as a fingerprint."""
+    programs' package is made from, as a fingerprint. ``standby``: whether disks are kept for the next machine. None:
+    nothing was said, it stays as it is (:meth:`settled`)."""
 
     home: str
     region: str
     email: str
-    budget_usd: int
     release: str
+    budget_usd: int | None = None
     secure_account: bool = True
     standby: bool | None = None
-    """Whether disks are kept for the next machine; None: as it is."""
+
+    def settled(self, before: Mapping[str, str]) -> "DeployWish":
+        """The same with nothing open: what was not said is as the stack's parameters ``before`` have it, and at first
+        the usual."""
+        usual = budget_usd(DEFAULT_LIMIT_EUR, ASSUMED_RATE)
+        return replace(
+            self,
+            budget_usd=self.budget_usd or int(before.get("MonthlyBudgetUsd") or usual),
+            standby=before.get("Standby") == "yes" if self.standby is None else self.standby,
+        )
 
 
 def budget_usd(limit_eur: Decimal, rate: ExchangeRate) -> int:

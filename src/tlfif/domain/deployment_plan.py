@@ -103,7 +103,9 @@ class DeploymentPlan:
     launch_micros: MicroUsd
     """What each start costs beside its time."""
     asked: tuple[str, ...]
-    standby: bool = False
+    standby: bool
+    standby_micros_per_month: MicroUsd
+    """The rent of a kept disk, asked for or not."""
 
     @property
     def idle_micros_per_month(self) -> MicroUsd:
@@ -117,14 +119,17 @@ def plan_deployment(
     """The plan for a stack of ``resource_types`` (one CloudFormation type for each resource), at the prices in force at
     ``at_ms``; with ``standby``, a disk is kept. Raises InvalidInputError ``region_unknown``."""
     check_region(region)
+    lean = lean_items(book, region, at_ms)
+    kept = lean_items(book, region, at_ms, kept_disk_gb=STANDBY_DISK_GB)
     return DeploymentPlan(
         region=region,
         resources=kinds_of(resource_types),
-        idle_items=lean_items(book, region, at_ms, kept_disk_gb=STANDBY_DISK_GB if standby else 0),
+        idle_items=kept if standby else lean,
         hourly=tuple(_hourly(book, region, name, at_ms) for name in INSTANCE_TYPES),
         launch_micros=launch_cost(book, region, at_ms=at_ms),
         asked=asked_of_owner(region),
         standby=standby,
+        standby_micros_per_month=total_per_month(kept) - total_per_month(lean),
     )
 
 

@@ -11,7 +11,8 @@ class Journal:
     """``done``: steps of the present try. ``code_key``: the package that was uploaded, made from ``release``.
 
     ``settings_before``: the account's settings before TL-FIF changed them; None where it did not. ``finished``: the
-    deployment went through to its end. ``standby``: what was last asked for; None where it never was.
+    deployment went through to its end. ``budget_usd`` and ``standby``: as the last try had them; 0 and None: as
+    AWS has them.
     """
 
     home: str

@@ -1,0 +1,80 @@
+"""A home that ``tlfif deploy`` made at the emulator, with the computer that did it."""
+
+from typing import Any
+
+from tests.aws.deployments import EmulatedHome
+from tests.aws.home import CLIENT_ID, SCOPE, made_grounds
+from tests.fakes.aws_account import FakeDesk, MemoryJournal
+from tlfif.application.deploy import Deployed, Deployment
+from tlfif.application.destroy import Destroyed, Destruction
+from tlfif.domain.deployment import DeployWish
+
+OF_THE_STACK = {
+    "JOBS_TABLE": "StoreJobs",
+    "STATE_TABLE": "StoreState",
+    "QUEUE_URL": "StoreWork",
+    "BUCKET": "StoreBucket",
+}
+"""What the functions are told of, and how the stack's resources for it begin."""
+
+
+async def deploy(
+    home: EmulatedHome, *, journal: MemoryJournal, desk: FakeDesk, installation: Any = None, **chosen: Any
+) -> Deployed:
+    """One ``tlfif deploy``; ``chosen`` are the wish's further fields."""
+    cloud = installation or home.installation
+    wish = DeployWish(home=home.place.home, region=home.place.region, email="me@example.com", release="r", **chosen)
+    deployment = Deployment(
+        installation=cloud,
+        journal=journal,
+        desk=desk,
+        clock=home.clock,
+        tell=lambda text, passing=False: None,
+        total=len(home.template.resource_types),
+    )
+    return await deployment.run(wish, await cloud.caller())
+
+
+class World:
+    """Deploys it and destroys it."""
+
+    def __init__(self, home: EmulatedHome) -> None:
+        self.home = home
+        self.journal = MemoryJournal()
+        self.desk = FakeDesk()
+
+    async def deploy(self, **chosen: Any) -> Deployed:
+        """One ``tlfif deploy``."""
+        return await deploy(self.home, journal=self.journal, desk=self.desk, **chosen)
+
+    def destruction(self) -> Destruction:
+        """One try to destroy."""
+        return Destruction(
+            installation=self.home.installation,
+            sweeper=self.home.sweeper,
+            journal=self.journal,
+            desk=self.desk,
+            clock=self.home.clock,
+            tell=lambda text, passing=False: None,
+            total=3,
+        )
+
+    async def destroy(self) -> Destroyed:
+        """One ``tlfif destroy``."""
+        return await self.destruction().run()
+
+    async def ours(self) -> list[str]:
+        """Everything in the account that is this home's."""
+        found = await self.destruction().survey()
+        return [f"{kind}: {one.name}" for kind, some in found.items() for one in some if one.ours]
+
+    def places(self) -> dict[str, str]:
+        """What the stack made, as the functions' settings name it; and beside it what the emulator's CloudFormation
+        does not know: the network, the pattern of machines, the group of timers."""
+        stack = self.home.clients.cloudformation.describe_stack_resources(StackName=self.home.place.home)
+        made = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in stack["StackResources"]}
+        own = {
+            setting: next(place for logical, place in made.items() if logical.startswith(start))
+            for setting, start in OF_THE_STACK.items()
+        }
+        return {**made_grounds(self.home.emulator, self.home.place.home), **own, "CLIENT_ID": CLIENT_ID, "SCOPE": SCOPE}
