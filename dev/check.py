@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 ROOT = Path(__file__).resolve().parent.parent
 PROVIDER = ROOT / "tests" / "sign_in" / "provider"
@@ -43,12 +44,14 @@ def main(argv: list[str]) -> int:
     if argv[:1] in (["--help"], ["-h"]):
         _parser().print_help()
         return 0
-    prepare_screen()
-    prepare_sign_in()
     # The tests start hundreds of processes; each would compile every module anew.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    preparing = Thread(target=prepare)
+    preparing.start()
     results = []
     for name, command in CHECKS:
+        if name == "tests":
+            preparing.join()
         print(f"\n== {name} ==", flush=True)
         started = time.monotonic()
         extra = argv if name == "tests" else []
@@ -58,6 +61,12 @@ def main(argv: list[str]) -> int:
     for name, code, seconds in results:
         print(f"{name:8} {'ok' if code == 0 else f'FAILED (exit {code})':18} {seconds:6.1f} s")
     return int(any(code for _, code, _ in results))
+
+
+def prepare() -> None:
+    """What only the tests need; meanwhile the other checks run."""
+    prepare_screen()
+    prepare_sign_in()
 
 
 def prepare_screen() -> None:

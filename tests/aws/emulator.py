@@ -17,6 +17,8 @@ import boto3
 from botocore.config import Config
 from moto import backends
 from moto.core import responses, serialize
+from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -177,7 +179,7 @@ class _OneAtATime:
 def _look_once() -> None:
     """What never changes while moto runs, and what it looks up for each request: its folders on the disk (twice), the
     methods of the class that answers, and by how many names each value of an item of DynamoDB might be known. Half of
-    a request's time."""
+    a request's time. And of all tags of all resources there are, which are an instance's."""
     folders = tuple(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: folders
     responses.method_names_from_class = cache(responses.method_names_from_class)
@@ -189,6 +191,13 @@ def _look_once() -> None:
         return by_any_name(self, value, key, shape)
 
     serialize.ResponseSerializer.get_value = get_value
+
+    def get_tags(self: TaggedEC2Resource) -> list[dict[str, str]]:
+        kind = EC2_PREFIX_TO_RESOURCE[get_prefix(self.id)]
+        own = self.ec2_backend.tags.get(self.id, {})
+        return [{"resource_id": self.id, "key": key, "value": own[key], "resource_type": kind} for key in own]
+
+    TaggedEC2Resource.get_tags = get_tags
 
 
 _look_once()

@@ -63,6 +63,7 @@ def open_seat(screen: str) -> Iterator[Callable[..., Seat]]:
     """Opens windows; at the end they are gone, and no callback of theirs has raised."""
     seats: list[Seat] = []
     raised: list[BaseException] = []
+    gc.freeze()  # what was there before need not be looked through at the end
 
     def failed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         raised.append(error)

@@ -134,7 +134,7 @@ def _compile(inside: Path) -> None:
 
 def zip_folder(inside: Path, made: Path) -> None:
     """The same files give the same bytes, whenever and on whatever computer."""
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as package:
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as package:
         for file in _files(inside):
             entry = zipfile.ZipInfo(file.relative_to(inside).as_posix(), MOMENT)
             entry.compress_type = zipfile.ZIP_DEFLATED
