@@ -2,7 +2,7 @@
 
 It is a socket of its own, so that what a function sends is what AWS hears, whichever process it runs in. Requests are
 carried out one after the other. Added to the emulator are what it lacks: client tokens of launches, instances that
-are deaf to a polite end, and the router's own door, where its nudges are counted.
+are deaf to a polite end, and the router's own door, where its nudges are counted and its orders carried out.
 """
 
 import json
@@ -56,8 +56,8 @@ class Asked:
 
 class AwsLine:
     """``faults`` by operation, or by ``""`` for all, are chosen anew for each request. ``heard`` are the operations
-    asked for, ``nudges`` how often the router was called by its name. What ``rights`` do not allow is refused; ``used``
-    are the actions that were asked for.
+    asked for, ``nudges`` how often the router was called by its name. ``router`` answers to a call of it that is waited
+    for. What ``rights`` do not allow is refused; ``used`` are the actions that were asked for.
 
     With ``lives`` set, the sandbox that sends the requests is killed as soon as that many of its changes have been
     carried out, before it hears of the last one; with 0 before the first one is.
@@ -73,6 +73,7 @@ class AwsLine:
         self.rights: frozenset[str] | None = None
         self.used: set[str] = set()
         self.nudges = 0
+        self.router: Callable[[Mapping[str, Any]], object] | None = None
         self.deaf = False
         self.lives: int | None = None
         self._changes = 0
@@ -140,16 +141,19 @@ class AwsLine:
     def _passed_on(self, asked: Asked, environ: "WSGIEnvironment", body: bytes) -> Answer:
         if asked.operation == "Invoke":
             self.nudges += 1
-            return "202 Accepted", [], b""
+            if self.router is None or environ.get("HTTP_X_AMZ_INVOCATION_TYPE") == "Event":
+                return "202 Accepted", [], b""
+            told = self.router(json.loads(body))
+            return "200 OK", [("Content-Type", "application/json")], json.dumps(told).encode()
         if asked.operation == "TerminateInstances" and self.deaf and "SkipOsShutdown" not in asked.params:
             return "200 OK", [("Content-Type", "text/xml")], DEAF.encode()
         token = asked.params.get("ClientToken", "") if asked.operation == "RunInstances" else ""
         if token in self._made:
             return self._made[token]
-        told: list[Any] = []
+        begun: list[Any] = []
         environ["wsgi.input"] = BytesIO(body)
-        parts = self._app(environ, lambda status, headers, exc_info=None: told.extend((status, headers)))  # type: ignore[arg-type,return-value,func-returns-value,misc]  # nobody writes by the old way
-        answer: Answer = (told[0], told[1], b"".join(parts))
+        parts = self._app(environ, lambda status, headers, exc_info=None: begun.extend((status, headers)))  # type: ignore[arg-type,return-value,func-returns-value,misc]  # nobody writes by the old way
+        answer: Answer = (begun[0], begun[1], b"".join(parts))
         if token and answer[0].startswith("200"):
             self._made[token] = answer
         return answer

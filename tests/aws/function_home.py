@@ -7,7 +7,7 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,6 +64,7 @@ class FunctionHome:
         environment = {**keys, **own, "AWS_ENDPOINT_URL": self.line.url, "TLFIF_AWS_ISSUER": self.line.url}
         # Where the emulator is, and what the tests change, the stack does not write.
         environment["SANDBOX_OF_API"] = " ".join({*settings_of(API_FUNCTION), *OF_TESTS})
+        self._environment, self._folder = environment, folder
         self._sandboxes = Sandboxes(environment, folder / "functions.log")
         self._runner = asyncio.Runner()
         here = self.settings.model_copy(update={"endpoint_url": emulator.endpoint})
@@ -143,6 +144,26 @@ class FunctionHome:
         ended = self._sandboxes.call("router", order, ahead=self.ahead, seconds=seconds, copies=copies)
         self.ahead = ended.ahead
         return not ended.killed
+
+    @contextmanager
+    def router_within_reach(self) -> Iterator[None]:
+        """For the length of the block an order of the API to the router is carried out, while the API waits: by a
+        router with a line of its own, which dies with nobody."""
+        line = AwsLine(self.emulator, kill=lambda: None)
+        line.rights, line.used = self.rights[ROUTER], self.used[ROUTER]
+        sandboxes = Sandboxes({**self._environment, "AWS_ENDPOINT_URL": line.url}, self._folder / "router.log")
+
+        def carry_out(order: Mapping[str, Any]) -> object:
+            (told,) = sandboxes.call("router", order, ahead=self.ahead).results
+            return told
+
+        self.line.router = carry_out
+        try:
+            yield
+        finally:
+            self.line.router = None
+            sandboxes.close()
+            line.close()
 
     def submit(self, **more: Any) -> str:
         """A prompt is accepted; returns the job's id."""

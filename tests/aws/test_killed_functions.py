@@ -5,7 +5,7 @@ would leave a step earlier. Each death is a real one, of a process; everything a
 """
 
 from collections.abc import Callable, Iterator
-from itertools import count, islice
+from itertools import count
 
 import pytest
 
@@ -14,10 +14,6 @@ from tlfif.domain.jobs import JobStatus
 
 KEY = "the-same-again"
 MOST_STEPS = 30
-OWN_STEPS_OF_A_START = 4
-OWN_STEPS_OF_A_REAPING = 3
-OWN_STEPS_OF_A_STOP = 3
-"""What comes after them is what the test before it goes through."""
 
 
 def deaths(
@@ -85,10 +81,29 @@ def test_routers_that_all_die(house: FunctionHome, lives: int) -> None:
 
 
 def test_a_start_without_a_prompt(house: FunctionHome) -> None:
-    own = deaths(house, lambda: "", lambda _, lives: house.tick(lives=lives, action="start", model=None))
-    for _ in islice(own, OWN_STEPS_OF_A_START):
+    for _ in deaths(house, lambda: "", lambda _, lives: house.tick(lives=lives, action="start", model=None)):
         house.settle()
         assert statuses(house) == []
+        assert len(house.instances()) <= 1
+
+
+def test_a_persons_start(house: FunctionHome) -> None:
+    """The API dies before the router hears of the order, or after it has carried it out."""
+
+    def start(_: str, lives: int | None = None) -> Told | None:
+        return house.api("POST", "/v1/machine/start", {}, lives=lives)
+
+    started = []
+    with house.router_within_reach():
+        for _ in deaths(house, lambda: "", start, first=0):
+            started.append(len(house.instances()))
+            again = start("")
+            assert again is not None
+            assert again.status == 202
+            assert len(house.instances()) == 1, "pressed again, there is one machine"
+            house.settle()
+            assert statuses(house) == []
+    assert started == [0, 1]
 
 
 def test_an_idle_machines_stop(house: FunctionHome) -> None:
@@ -123,8 +138,7 @@ def test_the_end_of_a_machine_in_the_middle_of_an_answer(house: FunctionHome) ->
         house.ahead += 60.0
         return job_id
 
-    own = deaths(house, broken_off, lambda _, lives: house.tick(lives=lives))
-    for _ in islice(own, OWN_STEPS_OF_A_REAPING):
+    for _ in deaths(house, broken_off, lambda _, lives: house.tick(lives=lives)):
         house.settle()
         assert statuses(house) == [JobStatus.SUCCEEDED]
         assert len(house.instances()) == 2, "another machine answers"
@@ -169,7 +183,7 @@ def test_a_stop_that_keeps_the_prompts(house: FunctionHome) -> None:
     def stop(_: str, lives: int | None = None) -> Told | None:
         return house.api("POST", "/v1/machine/stop", {"jobs": "requeue"}, lives=lives)
 
-    for job_id in islice(deaths(house, lambda: answering(house), stop), OWN_STEPS_OF_A_STOP):
+    for job_id in deaths(house, lambda: answering(house), stop):
         assert stop(job_id)
         house.ahead += 60.0
         assert house.tick()
