@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from tests.aws.emulator import Emulator
+from tests.aws.function_home import FunctionHome
 from tests.aws.home import MODEL, AwsHome, a_home
 from tests.builders import a_beat, succeeded
 from tests.functional.api_server import assert_problem
@@ -151,3 +152,11 @@ def test_health_needs_no_token_and_the_server_routes_are_not_there(home: AwsHome
 def test_a_router_that_dies_is_called_again(home: AwsHome) -> None:
     home.functions["router"].kill_all()
     assert home.tick() == {"pace": "rest"}
+
+
+def test_the_minute_in_which_nothing_happens_costs_fourteen_requests(house: FunctionHome) -> None:
+    """By a router that knows nothing yet, housekeeping included: 43,800 times a month."""
+    assert house.tick()
+    house.line.heard.clear()
+    assert house.tick()
+    assert (len(house.line.heard), house.line.heard.count("DescribeInstances")) == (14, 1), house.line.heard

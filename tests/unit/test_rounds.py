@@ -1,6 +1,8 @@
 """The router's minute on AWS: where the bill comes in it, and that nothing of it stops the rest."""
 
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -43,7 +45,12 @@ class Minute:
 
     def __post_init__(self) -> None:
         self.bill = Bill(said=self.said)
+        self.reported: dict[str, Any] = {}
         self.began = self.world.clock.monotonic()
+
+    def _report(self, line: str) -> None:
+        self.said.append("report")
+        self.reported = json.loads(line)
 
     async def look(self, *, housekeeping: bool = True) -> Pace:
         reconciler = self.world.plane.router
@@ -51,7 +58,7 @@ class Minute:
             reconciler=reconciler,
             control=LocalControl(reconciler=reconciler),
             home="tlfif",
-            say=lambda line: self.said.append("report"),
+            say=self._report,
             bill=self.bill,  # type: ignore[arg-type]  # it has the one method that is called
         )
         end = self.world.clock.monotonic() + self.seconds
@@ -66,6 +73,21 @@ def minute() -> Minute:
 async def test_the_bill_comes_last(minute: Minute) -> None:
     assert await minute.look() is Pace.REST
     assert minute.said == ["report", "bill"]
+
+
+async def test_a_tick_that_fails_is_reported_on_as_things_are_now_and_not_as_it_last_saw_them(
+    minute: Minute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await minute.look()
+    assert minute.reported["PromptsWaiting"] == 0
+    await minute.world.submit()
+
+    async def fail(*, now: float) -> list[str]:
+        raise StorageError(f"not at {now}")
+
+    monkeypatch.setattr(minute.world.jobs, "reap", fail)
+    await minute.look()
+    assert minute.reported["PromptsWaiting"] == 1
 
 
 async def test_a_prompt_s_call_never_asks(minute: Minute) -> None:

@@ -37,7 +37,7 @@ class Meter:
 
     async def observe(self, active: MachineRecord | None) -> bool:
         """Take in what the records say now; ``active`` is the open one, of which the host has just said that it exists.
-        Two short reads where nothing has changed.
+        Two short reads where nothing has changed; a meter that knows nothing yet looks at everything once.
 
         True where another look is wanted soon, before this meter is forgotten: something is set aside for a start of
         which there is no record, and only who has seen that for a while may free it. Raises StorageError.
@@ -45,10 +45,10 @@ class Meter:
         if active is not None and active.handle is not None:
             self.life.saw(active.id)
         state = await self.ledger.state()
-        seen = _key(await self.machines.latest(), state)
-        if seen == self._settled:
+        if self._settled is not None and _key(await self.machines.latest(), state) == self._settled:
             return False
         records = {record.id: record for record in await self.machines.history(limit=REMEMBERED_MACHINES)}
+        seen = _key(next(iter(records.values()), None), state)
         # One that never got a handle was never launched.
         launched = [one for one in reversed(records.values()) if one.handle is not None and one.id not in self._done]
         spans = await self._spans(launched)
@@ -57,10 +57,8 @@ class Meter:
         self._done &= records.keys()
         await self._close_unknown(records)
         freed = await self._free_unused(records, state)
-        if freed:
-            self._settled = _key(await self.machines.latest(), await self.ledger.state())
-            if self._settled[:4] != seen[:4]:
-                self._settled = None  # another machine came while this was written
+        # What was written here has changed the ledger: the next look finds it so, and nothing to do.
+        self._settled = seen if freed else None
         return not freed
 
     async def _spans(self, records: list[MachineRecord]) -> dict[str, MachineSpan]:

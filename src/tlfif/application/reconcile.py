@@ -84,17 +84,20 @@ class Reconciler:
     budget: BudgetGate | None = None
     watch: HeartbeatWatch = field(default_factory=HeartbeatWatch)
     suspects: set[str] = field(default_factory=set)
+    seen: Observation | None = None
+    """What the last tick began with; None where it could not look."""
 
     async def tick(self) -> Pace:
         """One round; returns how soon the next one is wanted."""
-        now = self.clock.now()
+        self.seen, now = None, self.clock.now()
         await self.jobs.reap(now=now)
         return await self.tick_running()
 
     async def tick_running(self, *, launch: bool = True) -> Pace:
         """The machine's part of a tick; with ``launch`` False nothing new is started (the server is ending)."""
         now = self.clock.now()
-        seen = await self.observe()
+        self.seen = seen = await self.observe()
+        unchanged = seen.machine is None or seen.machine.handle is not None
         if seen.machine is not None and seen.machine.handle is None and launch:
             await self._confirm(seen.machine, now)
         if seen.machine is not None:
@@ -102,8 +105,10 @@ class Reconciler:
         for action in decide(seen, self.machine_policy, now):
             if action.kind is ActionKind.LAUNCH and not launch:
                 continue
+            unchanged = False
             await self._act(action, seen.machine, now)
-        soon = self.meter is not None and await self.meter.observe(await self.machines.active())
+        active = seen.machine if unchanged else await self.machines.active()
+        soon = self.meter is not None and await self.meter.observe(active)
         if soon:
             return Pace.WORK
         if seen.machine is None:

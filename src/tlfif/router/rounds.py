@@ -81,23 +81,22 @@ class Rounds:
         await hands.jobs.purge(finished_before=hands.clock.now() - keep, limit=PURGE_LIMIT)
 
     async def _report(self) -> None:
-        """Metrics in CloudWatch's embedded metric format: lines of the log that cost nothing beyond the log."""
+        """Metrics in CloudWatch's embedded metric format: lines of the log that cost nothing beyond the log. They say
+        what the tick before has seen, and look for themselves where it could not."""
         hands = self.reconciler
-        record = await hands.machines.active()
-        policy = hands.machine_policy
+        seen = hands.seen or await hands.observe()
+        record, policy = seen.machine, hands.machine_policy
         longest = policy.max_run_seconds + policy.drain_limit_seconds
         over = record is not None and hands.clock.now() - record.created_at > longest + policy.stop_patience_seconds
-        locked = hands.budget is not None and await hands.budget.watch() is not None
-        counts = await hands.jobs.counts()
         self.say(
             metrics(
                 self.home,
                 now=hands.clock.now(),
                 values={
                     "MachinesOverAge": int(over),
-                    "BudgetLocked": int(locked),
+                    "BudgetLocked": int(seen.budget_lock is not None),
                     "MachinesRunning": int(record is not None),
-                    "PromptsWaiting": counts.queued,
+                    "PromptsWaiting": seen.counts.queued,
                 },
             )
         )
