@@ -21,7 +21,7 @@ from tlfif.domain.ledger import MachineSpan
 from tlfif.domain.machine import MachineRecord, MachineState
 from tlfif.domain.policy import JobPolicy
 
-TICK_SECONDS = 0.2
+TICK_SECONDS = 0.5
 LOOK_SECONDS = 0.1
 """Between two looks into a table: the emulator works for 10 ms on each, and the machine wants to get on, too."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from infra.function import RUNTIME
+from tests.infra.template import Template
 from tlfif.adapters.aws import lambda_package
 from tlfif.adapters.aws.lambda_package import (
     LEFT_OUT,
@@ -180,7 +180,8 @@ def test_the_lock_has_the_versions_that_are_tested() -> None:
 
 
 def test_it_is_made_for_the_functions_runtime() -> None:
-    assert f"python{PYTHON_VERSION}" == RUNTIME
+    functions = Template.committed().of_type("AWS::Lambda::Function").values()
+    assert {one["Runtime"] for one in functions} == {f"python{PYTHON_VERSION}"}
 
 
 def test_the_description_of_every_service_that_is_spoken_to_is_in_it() -> None:

@@ -1,7 +1,6 @@
 """CloudFormation's own rules: cfn-lint in every region with prices, and the limits of what can be sent."""
 
 import pytest
-from cfnlint.api import ManualArgs, lint
 
 from tests.infra.template import Template
 from tlfif.domain.prices import REGIONS
@@ -13,11 +12,15 @@ RESOURCES, PARAMETERS, OUTPUTS = 500, 200, 200
 
 
 def test_cfn_lint_has_nothing_to_say(template: Template) -> None:
+    from cfnlint.api import ManualArgs, lint  # takes a second to load, in each of pytest's workers
+
     found = lint(template.text, config=ManualArgs(regions=list(REGIONS), include_checks=["I"]))
     assert [f"{one.rule.id} {one.path}: {one.message}" for one in found] == []
 
 
 def test_cfn_lint_would_say_something() -> None:
+    from cfnlint.api import lint
+
     found = lint('{"Resources": {"A": {"Type": "AWS::SQS::Queue", "Properties": {"Sise": 1}}}}')
     assert [one.rule.id for one in found] == ["E3002"]
 
