@@ -109,6 +109,7 @@ def test_a_job_belongs_to_its_user(start_api: Start) -> None:
 def test_cancelling_twice_is_the_same_as_once(api: ApiServer, http: httpx2.Client) -> None:
     job_id = api.submit()
     first, second = (http.post(f"/v1/jobs/{job_id}/cancel").json() for _ in range(2))
+    assert first["cancel_reason"] == "cancelled by you"
     assert first == second
     assert (first["status"], first["last_seq"]) == ("cancelled", 2)
 

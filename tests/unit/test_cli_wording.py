@@ -166,9 +166,16 @@ def job(**changes: Any) -> JobView:
         "job_id": "job_" + "0" * 32, "status": "succeeded", "model": "smollm2",
         "messages": [{"role": "user", "content": "Why?"}], "max_tokens": 5, "temperature": 0.7, "seed": None,
         "created_at": 1e9, "started_at": None, "finished_at": None, "attempt": 1, "last_seq": 4,
-        "cancel_requested": False, "error": None, "receipt": RECEIPT, "answer": "Because.",
+        "cancel_requested": False, "cancel_reason": None, "error": None, "receipt": RECEIPT, "answer": "Because.",
     }  # fmt: skip
     return {**base, **changes}
+
+
+def test_a_cancelled_job_says_who_ended_it() -> None:
+    ended = job(status="cancelled", cancel_requested=True, cancel_reason="stopped by you", receipt=None, answer="")
+    assert "It ended because it was stopped by you." in job_text(ended, now=1e9)
+    late = job(cancel_requested=True, cancel_reason="cancelled by you")
+    assert "It ended because" not in job_text(late, now=1e9), "it was whole before"
 
 
 def test_the_list_of_jobs_leads_to_the_next_page() -> None:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from tests.fakes.gui import Desk, accepted, event, job_view, machine_view, model_view, receipt_view, share
 from tlfif.client.errors import ConnectionLostError, NotPossibleError, RefusedError
-from tlfif.client.wire import StopMode
+from tlfif.client.wire import JobView, StopMode
 from tlfif.domain.events import EventKind
 from tlfif.gui import commands, intents, news
 from tlfif.gui.answer_text import AnswerText
+from tlfif.gui.presenters.receipts import kept_price_words
 from tlfif.gui.state import ExchangeStage, Press, TruthKind
 
 
@@ -106,6 +107,24 @@ def test_a_whole_answer_has_latency_speed_receipt_and_two_prices_that_are_not_mi
     nothing, aws = one.receipt.cost.split(" · ")
     assert nothing == "Cost nothing on this computer"
     assert aws == "on AWS it would have cost $0.0004 (0.0003 EUR), and up to $0.0400 more while the machine idles"
+
+
+@pytest.mark.parametrize(
+    ("job", "line"),
+    [
+        (
+            job_view(cost=share(usd=0.0), as_if_aws=share(final=False, idle_at_most_usd=0.04)),
+            "Cost nothing on this computer · on AWS it would have cost $0.0004 (0.0003 EUR) without the idle time "
+            "after it",
+        ),
+        (job_view(cost=share(final=False)), "Cost $0.0004 (0.0003 EUR) without the idle time after it"),
+        (job_view(cost=share()), "Cost $0.0004 (0.0003 EUR)"),
+        (job_view(cost=share(usd=0.0, final=False)), ""),
+        (job_view(), ""),
+    ],
+)
+def test_what_is_kept_of_a_price_promises_nothing_that_is_over_when_it_is_read(job: JobView, line: str) -> None:
+    assert kept_price_words(job) == line
 
 
 def test_the_conversation_so_far_and_the_settings_go_along() -> None:

@@ -30,7 +30,7 @@ def keep(
     history.add(conversation_id=conversation, exchange_id=one, key=f"k{number}", prompt=prompt, model="", asked_at=1.0)
     history.accepted(one, job_id=f"job_{number}", model="smollm2")
     history.append(one, text=answer, after=2, seq=5)
-    history.finish(one, status="succeeded", seq=6, receipt="A receipt")
+    history.finish(one, status="succeeded", seq=6, receipt="A receipt", cost="Cost $1")
     return one
 
 
@@ -133,13 +133,15 @@ def test_an_answer_counts_again_when_the_other_one_asked_for_comes_to_nothing(pa
     history.close()
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_history_of_the_version_before_is_taken_over(path: Path, version: int) -> None:
     history = History(path)
     keep(history)
     history.close()
     with sqlite3.connect(path) as db:
-        db.execute("ALTER TABLE exchanges DROP COLUMN place")
+        db.execute("ALTER TABLE exchanges DROP COLUMN cost")
+        if version < 3:
+            db.execute("ALTER TABLE exchanges DROP COLUMN place")
         if version == 1:
             db.execute("DROP INDEX exchanges_instead")
             db.execute("ALTER TABLE exchanges DROP COLUMN instead_of")
@@ -149,7 +151,8 @@ def test_a_history_of_the_version_before_is_taken_over(path: Path, version: int)
     for _ in range(2):
         again = History(path)
         assert again.set_aside is None
-        assert [(one.superseded, one.instead_of, one.place) for one in kept_in(again)] == [(True, None, "")]
+        (one,) = kept_in(again)
+        assert (one.superseded, one.instead_of, one.place, one.cost) == (True, None, "", "")
         again.close()
 
 
@@ -334,6 +337,7 @@ def test_exports_for_people_and_for_programs(path: Path, tmp_path: Path) -> None
     assert text.startswith("# Two lines\n")
     assert "> Two\n> lines" in text
     assert "*A receipt*" in text
+    assert "*Cost $1*" in text
     assert "*failed: No answer.*" in text
     write_export(whole, tmp_path / "out.JSON")
     found = json.loads((tmp_path / "out.JSON").read_text("utf-8"))

@@ -17,7 +17,7 @@ def kept(exchange_id: str = "x1", *, conversation: str = "c1", **changes: Any) -
     base: dict[str, Any] = {
         "id": exchange_id, "conversation_id": conversation, "job_id": f"job_{exchange_id}", "key": f"k-{exchange_id}",
         "prompt": "Hello", "answer": "Hi", "last_seq": 5, "status": "succeeded", "model": "smollm2",
-        "receipt": "A receipt", "note": "", "superseded": False, "asked_at": 1.0,
+        "receipt": "A receipt", "cost": "Cost $1", "note": "", "superseded": False, "asked_at": 1.0,
     }  # fmt: skip
     return KeptExchange(**{**base, **changes})
 
@@ -41,6 +41,9 @@ def test_a_conversation_is_opened_with_everything_that_was_kept_and_goes_on() ->
     desk.say(news.ConversationLoaded(conversation=conversation(kept(), failed, unsent)))
     stages = [one.stage for one in desk.core.state.conversation.exchanges]
     assert stages == [ExchangeStage.DONE, ExchangeStage.FAILED, ExchangeStage.FAILED]
+    first = desk.core.state.conversation.exchanges[0].receipt
+    assert first is not None
+    assert (first.line, first.cost) == ("A receipt", "Cost $1")
     problems = [one.problem.code for one in desk.core.state.conversation.exchanges if one.problem]
     assert problems == ["failed", "not_sent"]
     desk.core.press(intents.RetryAnswer("x3"))

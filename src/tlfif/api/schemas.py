@@ -203,7 +203,8 @@ class CostShareView(BaseModel):
 
 
 class JobView(BaseModel):
-    """A job. ``answer``, ``cost`` and ``as_if_aws`` are null in lists; ``as_if_aws`` also where machines run on AWS."""
+    """A job. ``answer``, ``cost`` and ``as_if_aws`` are null in lists; ``as_if_aws`` also where machines run on AWS.
+    ``cancel_reason`` says who asked for the end, where somebody did."""
 
     job_id: str
     status: str
@@ -218,6 +219,7 @@ class JobView(BaseModel):
     attempt: int
     last_seq: int
     cancel_requested: bool
+    cancel_reason: str | None = None
     error: ErrorView | None
     receipt: ReceiptView | None
     answer: str | None

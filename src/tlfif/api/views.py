@@ -43,6 +43,7 @@ def job_view(job: Job, answer: str | None) -> JobView:
         attempt=job.attempt,
         last_seq=job.last_seq,
         cancel_requested=job.cancel_requested,
+        cancel_reason=job.cancel_reason,
         error=error,
         receipt=ReceiptView(**asdict(job.receipt)) if job.receipt is not None else None,
         answer=answer,

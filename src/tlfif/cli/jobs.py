@@ -122,6 +122,8 @@ def job_text(job: JobView, *, now: float, place: str = HERE) -> str:
         parts.append(f"\n{job['answer']}")
     if job["error"] is not None:
         parts.append(f"\n{job['error']['message']} [{job['error']['code']}]")
+    if job["status"] == "cancelled" and (reason := job.get("cancel_reason")):
+        parts.append(f"\nIt ended because it was {reason}.")
     if job["receipt"] is not None:
         cost, as_if_aws = job.get("cost"), job.get("as_if_aws")
         parts.append("\n" + receipt_line(job["receipt"], before=None, place=place, cost=cost, as_if_aws=as_if_aws))

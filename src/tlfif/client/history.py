@@ -34,9 +34,10 @@ class KeptExchange:
     """A prompt and what is kept of its answer. ``status``: sending, running, succeeded, failed, cancelled, expired.
 
     ``last_seq`` is the last event of the job that ``answer`` holds: the cursor to go on from. ``receipt`` is its line,
-    ``note`` why there is no whole answer. ``instead_of``: the exchange to which this is another answer. ``superseded``:
-    another answer counts in this one's place. ``place`` is where it was asked, "this computer" or "AWS eu-central-1";
-    empty in exchanges from before there was a choice.
+    ``cost`` the one below it, as far as it was known when the answer ended; ``note`` why there is no whole answer.
+    ``instead_of``: the exchange to which this is another answer. ``superseded``: another answer counts in this one's
+    place. ``place`` is where it was asked, "this computer" or "AWS eu-central-1"; empty in exchanges from before there
+    was a choice.
     """
 
     id: str
@@ -54,6 +55,7 @@ class KeptExchange:
     asked_at: float
     instead_of: str | None = None
     place: str = ""
+    cost: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -139,7 +141,8 @@ class History:
                 "INSERT INTO exchanges (id, conversation_id, key, prompt, model, asked_at, instead_of, place) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET key = excluded.key, job_id = NULL, answer = '', last_seq = 0, "
-                "status = 'sending', receipt = '', note = '', model = excluded.model, place = excluded.place",
+                "status = 'sending', receipt = '', cost = '', note = '', model = excluded.model, "
+                "place = excluded.place",
                 (exchange_id, conversation_id, key, prompt, model, asked_at, instead_of, place),
             )
             self._reindex(exchange_id)
@@ -180,6 +183,7 @@ class History:
         status: str,
         seq: int,
         receipt: str = "",
+        cost: str = "",
         note: str = "",
         answer: str | None = None,
     ) -> None:
@@ -188,9 +192,9 @@ class History:
             rows = self._db.execute("SELECT text FROM pieces WHERE exchange_id = ? ORDER BY seq", (exchange_id,))
             whole = "".join(row[0] for row in rows)
             self._db.execute(
-                "UPDATE exchanges SET status = ?, last_seq = max(last_seq, ?), receipt = ?, note = ?, "
+                "UPDATE exchanges SET status = ?, last_seq = max(last_seq, ?), receipt = ?, cost = ?, note = ?, "
                 "answer = coalesce(?, answer || ?) WHERE id = ?",
-                (status, seq, receipt, note, None if answer is None else _whole(answer), whole, exchange_id),
+                (status, seq, receipt, cost, note, None if answer is None else _whole(answer), whole, exchange_id),
             )
             self._db.execute("DELETE FROM pieces WHERE exchange_id = ?", (exchange_id,))
             self._db.execute(
@@ -323,7 +327,7 @@ _EXCHANGE = (
     "SELECT id, conversation_id, job_id, key, prompt, answer || coalesce((SELECT group_concat(text, '') FROM "
     "(SELECT text FROM pieces WHERE exchange_id = exchanges.id ORDER BY seq)), ''), last_seq, status, model, receipt, "
     "note, superseded OR EXISTS (SELECT 1 FROM exchanges AS newer WHERE newer.instead_of = exchanges.id AND "
-    "newer.status NOT IN ('failed', 'cancelled', 'expired')), asked_at, instead_of, place FROM exchanges"
+    "newer.status NOT IN ('failed', 'cancelled', 'expired')), asked_at, instead_of, place, cost FROM exchanges"
 )
 
 
@@ -385,7 +389,7 @@ def _summary(row: tuple[str, str, float, float, int], snippet: str = "") -> Conv
 
 
 def _exchange(
-    row: tuple[str, str, str | None, str, str, str, int, str, str, str, str, int, float, str | None, str],
+    row: tuple[str, str, str | None, str, str, str, int, str, str, str, str, int, float, str | None, str, str],
 ) -> KeptExchange:
     return KeptExchange(
         id=row[0],
@@ -403,4 +407,5 @@ def _exchange(
         asked_at=row[12],
         instead_of=row[13],
         place=row[14],
+        cost=row[15],
     )

@@ -43,6 +43,8 @@ def _exchange(one: KeptExchange) -> list[str]:
         parts.append(f"*{one.status}{': ' + one.note if one.note else ''}*")
     if one.receipt:
         parts.append(f"*{one.receipt}*")
+    if one.cost:
+        parts.append(f"*{one.cost}*")
     return parts
 
 

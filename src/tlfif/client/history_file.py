@@ -8,7 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _PRIVATE = 0o600
 
 _TABLES = """
@@ -35,7 +35,8 @@ CREATE TABLE exchanges (
     superseded INTEGER NOT NULL DEFAULT 0,
     asked_at REAL NOT NULL,
     instead_of TEXT,
-    place TEXT NOT NULL DEFAULT ''
+    place TEXT NOT NULL DEFAULT '',
+    cost TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX exchanges_of ON exchanges (conversation_id, number);
 CREATE INDEX exchanges_open ON exchanges (status) WHERE status IN ('sending', 'running');
@@ -56,6 +57,10 @@ _FROM_2 = """
 ALTER TABLE exchanges ADD COLUMN place TEXT NOT NULL DEFAULT '';
 """
 """Files of version 2 are from before there was another place than this computer."""
+_FROM_3 = """
+ALTER TABLE exchanges ADD COLUMN cost TEXT NOT NULL DEFAULT '';
+"""
+_STEPS = (_FROM_1, _FROM_2, _FROM_3)
 
 
 class UnreadableError(Exception):
@@ -80,7 +85,7 @@ def open_file(path: Path) -> sqlite3.Connection:
         if version == 0:
             _create(db)
         elif version < SCHEMA_VERSION:
-            steps = (_FROM_1 if version == 1 else "") + _FROM_2
+            steps = "".join(_STEPS[version - 1 :])
             db.executescript(f"BEGIN IMMEDIATE;{steps}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
         db.execute("SELECT count(*) FROM conversations, exchanges WHERE 0")
     except sqlite3.DatabaseError as error:

@@ -113,6 +113,7 @@ class JobView(TypedDict):
     attempt: int
     last_seq: int
     cancel_requested: bool
+    cancel_reason: str | None
     error: ErrorView | None
     receipt: ReceiptView | None
     answer: str | None

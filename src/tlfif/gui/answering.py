@@ -6,7 +6,6 @@ from contextlib import aclosing
 from typing import cast
 
 from tlfif.client.errors import ApiError, NotPossibleError
-from tlfif.client.history import History
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.client.wire import AcceptedNews, Asking, JobView, MachineNews, MachineView, ModelView, News, ReceiptView
 from tlfif.domain.errors import TlfifError
@@ -25,7 +24,7 @@ from tlfif.gui.news import (
     AnswerWaits,
     WindowNews,
 )
-from tlfif.gui.presenters.receipts import receipt_of, waited_for_start
+from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
 from tlfif.gui.presenters.words import plain
 
 KEEP_SECONDS = 1.0
@@ -153,8 +152,17 @@ class Answering:
         took = cast(ReceiptView | None, event.data.get("receipt"))
         receipt = receipt_of(took, waited=waited_for_start(self._machine, job))
         note = plain(str(event.data.get("error_message") or ""))
+        whole = job["answer"] or None if job is not None else None
         await self._archive.keep(
-            lambda history: _finish_in(history, self._id, event, receipt.line if receipt else "", note, job)
+            lambda history: history.finish(
+                self._id,
+                status=event.kind.value,
+                seq=event.seq,
+                receipt=receipt.line if receipt else "",
+                cost=kept_price_words(job) if job is not None else "",
+                note=note,
+                answer=whole,
+            )
         )
         if job is not None:
             await self._tell(AnswerPriced(exchange_id=self._id, job=job))
@@ -215,8 +223,3 @@ class Answering:
         if latest["state"] == "ready":
             return ""
         return "model_corrupt" if latest["state"] == "corrupt" else "pull_failed"
-
-
-def _finish_in(history: History, exchange_id: str, event: Event, receipt: str, note: str, job: JobView | None) -> None:
-    answer = job["answer"] if job is not None and job["answer"] else None
-    history.finish(exchange_id, status=event.kind.value, seq=event.seq, receipt=receipt, note=note, answer=answer)

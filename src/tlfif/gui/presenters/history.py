@@ -119,7 +119,7 @@ def exchange_of(kept: KeptExchange) -> Exchange:
         answer=AnswerText([kept.answer]),
         stage=stage,
         status="Going on where it was" if stage is ExchangeStage.WAITING else kept.note if found is None else "",
-        receipt=Receipt(line=kept.receipt) if kept.receipt else None,
+        receipt=Receipt(line=kept.receipt, cost=kept.cost) if kept.receipt else None,
         job_id=kept.job_id,
         last_seq=kept.last_seq,
         model=kept.model,

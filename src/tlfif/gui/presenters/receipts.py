@@ -103,6 +103,27 @@ def price_words(job: JobView, *, place: str = HERE) -> str:
     return " · ".join(parts)
 
 
+def kept_price_words(job: JobView) -> str:
+    """The same for the history, which is read long after; empty where nothing was counted yet."""
+    cost, as_if = job["cost"], job["as_if_aws"]
+    parts = []
+    if cost is not None and (cost["usd"] or as_if is None):
+        parts += [f"Cost {_kept_share(cost)}"] if cost["usd"] or cost["final"] else []
+    elif cost is not None:
+        parts.append("Cost nothing on this computer")
+    if as_if is not None:
+        parts.append(f"on AWS it would have cost {_kept_share(as_if)}")
+    return " · ".join(parts)
+
+
 def _share(share: CostShareView) -> str:
     more = "" if share["final"] else f", and up to {usd(share['idle_at_most_usd'])} more while the machine idles"
-    return f"{usd(share['usd'])} ({eur(share['eur'])}){more}"
+    return f"{_sum(share)}{more}"
+
+
+def _kept_share(share: CostShareView) -> str:
+    return _sum(share) + ("" if share["final"] else " without the idle time after it")
+
+
+def _sum(share: CostShareView) -> str:
+    return f"{usd(share['usd'])} ({eur(share['eur'])})"
