@@ -103,6 +103,26 @@ async def test_a_running_machine_is_ended_first(home: EmulatedHome) -> None:
     assert {one.kind: (one.found, one.removed) for one in done.kinds}["machines"] == (1, 1)
 
 
+async def test_a_stopped_machine_goes_with_the_disk_that_was_kept(home: EmulatedHome) -> None:
+    """Standby: the instance is stopped, and its disk costs rent until it ends."""
+    ec2, name = home.clients.ec2, home.place.home
+    image = ec2.register_image(Name=f"{name}-image", RootDeviceName="/dev/sda1")["ImageId"]
+    (machine,) = ec2.run_instances(
+        ImageId=image,
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[*tagged("instance", name), *tagged("volume", name)],
+        BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 40, "DeleteOnTermination": True}}],
+    )["Instances"]
+    ec2.stop_instances(InstanceIds=[machine["InstanceId"]])
+    world = World(home)
+    assert {"machines", "disks"} <= {one.partition(":")[0] for one in await world.ours()}
+    done = await world.destroy()
+    assert done.nothing_left
+    assert await world.ours() == []
+    assert [one for one in done.kinds if one.kind == "machines" and one.removed == 1]
+
+
 async def test_a_disk_and_a_snapshot_of_ours_go_and_strangers_stay(home: EmulatedHome) -> None:
     world = World(home)
     ec2, name = home.clients.ec2, home.place.home

@@ -280,3 +280,14 @@ async def test_without_standby_a_stopped_instance_is_not_gone(cloud: Ec2Cloud) -
     assert [m.handle for m in await host.find_all()] == [handle]
     await host.terminate(handle, force=True)
     assert await host.alive(handle) is False
+
+
+async def test_a_disk_kept_before_standby_was_switched_off_is_nobodys(cloud: Ec2Cloud) -> None:
+    """``deploy --no-standby``: the router's sweep finds it, and its rent ends."""
+    handle = await cloud.host(standby=True).launch(a_spec())
+    await cloud.host(standby=True).terminate(handle, force=False)
+    host = cloud.host(standby=False)
+    assert [m.handle for m in await host.find_all()] == [handle]
+    await host.terminate(handle, force=True)
+    assert await host.find_all() == []
+    assert cloud.instances() == []
