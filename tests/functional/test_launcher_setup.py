@@ -323,6 +323,16 @@ def test_the_tests_may_be_the_first_use(checkout: Checkout) -> None:
 
 
 @posix_only
+def test_what_the_first_answer_loads_is_compiled_and_nothing_else(checkout: Checkout) -> None:
+    """Also for who wants no compiled files of their own programs."""
+    (checkout.root / "src" / "tlfif" / "cli" / "ask.py").write_text("import mini\n")
+    checkout.env["PYTHONDONTWRITEBYTECODE"] = "1"
+    assert checkout.run("test")[0] == 0
+    compiled = {path.name.partition(".")[0] for path in checkout.root.rglob("*.pyc")}
+    assert {"ask", "mini"} <= compiled
+    assert "minidev" not in compiled
+
+
 def test_of_two_at_once_one_sets_up_and_the_other_waits(checkout: Checkout) -> None:
     import fcntl
 
