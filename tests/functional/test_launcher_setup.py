@@ -38,11 +38,11 @@ if "--version" not in sys.argv:
 """
 
 
-def make_wheel(folder: Path, name: str) -> str:
-    """Makes a wheel with one empty module; returns its line for a lock."""
+def make_wheel(folder: Path, name: str, content: str = "") -> str:
+    """Makes a wheel with one module; returns its line for a lock."""
     info = f"{name}-1.0.dist-info"
     files = {
-        f"{name}.py": b"",
+        f"{name}.py": content.encode(),
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -192,6 +192,18 @@ def test_pip_does_it_where_uv_is_missing_and_refuses_another_hash(checkout: Chec
     code, out, err = checkout.run("test")
     assert (code, out) == (5, "")
     assert "its hash differs" in err
+
+
+def test_the_pip_that_the_lock_names_installs_all_the_others(checkout: Checkout, tmp_path: Path) -> None:
+    """The one that comes with an old Python is slow."""
+    checkout.hide_uv()
+    newer = "import sys\nopen('pip.called', 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+    own = make_wheel(tmp_path / "wheels", "pip", newer).replace(" --hash", " \\\n    --hash")
+    checkout.lock(runtime=own + checkout.lines["mini"])
+    assert checkout.run()[0] == 0
+    (called,) = (checkout.root / "pip.called").read_text().splitlines()
+    assert called.endswith("--require-hashes --no-deps --only-binary=:all: -r requirements/runtime.lock")
+    assert json.loads(checkout.run()[1])["has"] == [], "the stand-in installs nothing"
 
 
 def test_another_hash_is_refused_by_uv_too_and_stays_refused(checkout: Checkout) -> None:
