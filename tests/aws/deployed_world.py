@@ -1,5 +1,9 @@
 """A home that ``tlfif deploy`` made at the emulator, with the computer that did it."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from tests.aws.deployments import EmulatedHome
@@ -9,6 +13,7 @@ from tlfif.application.deploy import Deployed, Deployment
 from tlfif.application.destroy import Destroyed, Destruction
 from tlfif.domain.deployment import DeployWish
 
+ROOT = Path(__file__).parents[2]
 OF_THE_STACK = {
     "JOBS_TABLE": "StoreJobs",
     "STATE_TABLE": "StoreState",
@@ -78,3 +83,24 @@ class World:
             for setting, start in OF_THE_STACK.items()
         }
         return {**made_grounds(self.home.emulator, self.home.place.home), **own, "CLIENT_ID": CLIENT_ID, "SCOPE": SCOPE}
+
+
+def run_tlfif(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command itself, on a computer whose folder is ``folder``, with nobody at the terminal."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "tlfif", *arguments],
+        env={
+            **kept,
+            "PYTHONPATH": str(ROOT / "src"),
+            "TLFIF_HOME": str(folder),
+            "HOME": str(folder),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **environment,
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, UnauthorizedSSOTokenError
 
-from tests.aws.deployed_world import deploy
+from tests.aws.deployed_world import deploy, run_tlfif
 from tests.aws.deployments import EmulatedHome, emulated_template, package
 from tests.aws.emulator import Emulator
 from tests.fakes.aws_account import FakeDesk, Killed, MemoryJournal
@@ -78,6 +78,34 @@ async def test_the_code_bucket_is_closed_tagged_and_holds_the_package(home: Emul
     assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > 0
     assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
     assert {"Key": "tlfif:home", "Value": home.place.home} in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+
+
+def test_from_another_computer_the_plan_shows_what_the_home_has(emulator: Emulator, tmp_path: Path) -> None:
+    """Whoever deploys again pays for the disk that somebody has chosen to keep: it is said before the question."""
+    cloud = emulator.session.client("cloudformation", endpoint_url=emulator.endpoint)
+    chosen = {"Standby": "yes", "MonthlyBudgetUsd": "70"}
+    template = {
+        "Parameters": {name: {"Type": "String"} for name in chosen},
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+    }
+    cloud.create_stack(
+        StackName="tlfif",
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in chosen.items()],
+    )
+    account = {
+        "AWS_ENDPOINT_URL": emulator.endpoint,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }
+    try:
+        done = run_tlfif("deploy", "--email", "me@example.com", folder=tmp_path, **account)
+    finally:
+        cloud.delete_stack(StackName="tlfif")
+    assert done.returncode == 2, done.stderr
+    told = " ".join(done.stderr.split())
+    for words in ("Standby is on.", "disk of 40 GB kept while stopped 3.81", "reaches 70 USD", "Nothing was changed."):
+        assert words in told, done.stderr
 
 
 async def test_a_promoted_image_is_seen(home: EmulatedHome) -> None:

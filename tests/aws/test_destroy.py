@@ -1,20 +1,15 @@
 """``tlfif destroy`` against the emulator: all of ours goes, nothing else is touched."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from moto.s3.models import s3_backends
 
-from tests.aws.deployed_world import World
+from tests.aws.deployed_world import World, run_tlfif
 from tests.aws.deployments import EmulatedHome
 from tests.aws.emulator import Emulator, tagged
 from tests.aws.home import made_grounds
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -164,26 +159,6 @@ async def test_things_that_only_have_a_similar_name_stay_and_are_named(home: Emu
     assert home.clients.dynamodb.describe_table(TableName=f"{name}-other")["Table"]
     assert home.clients.sqs.get_queue_attributes(QueueUrl=queue)["ResponseMetadata"]["HTTPStatusCode"] == 200
     assert home.clients.cognito.describe_user_pool(UserPoolId=stranger)["UserPool"]["Name"] == name
-
-
-def run_tlfif(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-m", "tlfif", *arguments],
-        env={
-            **kept,
-            "PYTHONPATH": str(ROOT / "src"),
-            "TLFIF_HOME": str(folder),
-            "HOME": str(folder),
-            "AWS_EC2_METADATA_DISABLED": "true",
-            **environment,
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
 
 
 def test_the_command_itself_on_an_account_without_a_home(emulator: Emulator, tmp_path: Path) -> None:

@@ -126,10 +126,9 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     wish = wish.settled(stack.parameters if stack is not None and not stack.dead else {})
     plan = offline_plan(wish.region, standby=bool(wish.standby))
     console.note(plan_text(plan, secure_account=wish.secure_account))
-    console.note(
-        f"\nAccount {caller.account_id}, as {caller.who}. Alarms and the first password go to {wish.email}; AWS also "
-        f"writes there when the account's month reaches {wish.budget_usd} USD."
-    )
+    whose = f"Account {caller.account_id}, as {caller.who}. Alarms and the first password go to {wish.email}; "
+    when = f"AWS also writes there when the account's month reaches {wish.budget_usd} USD."
+    console.note("\n" + paragraph(whose + when))
     console.status("looking what could stand in the way")
     warn(console, await in_the_way(home, wish.region))
     if not agreed(console, f"Make this in account {caller.account_id}, {wish.region}?", yes=args.yes):
