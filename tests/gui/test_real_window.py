@@ -58,12 +58,11 @@ def test_a_day_with_the_window(home: Home, open_seat: Callable[..., Seat]) -> No
 
     seat.wait(answered, "the answer", 120)
     answer = str(core.state.conversation.exchanges[-1].answer)
-    shown = window.chat.conversation.text.get("1.0", "end")
     assert answer.strip()
-    assert answer in shown
+    seat.wait(lambda: answer in window.chat.conversation.text.get("1.0", "end"), "it is shown")
     receipt = core.state.conversation.exchanges[-1].receipt
     assert receipt is not None
-    assert receipt.line in shown
+    seat.wait(lambda: receipt.line in window.chat.conversation.text.get("1.0", "end"), "so is its receipt")
     assert receipt.tokens_per_second
     assert kinds & {TruthKind.LAUNCHING, TruthKind.LOADING}, "the wait for the first answer was shown"
 

@@ -74,7 +74,7 @@ def test_a_prompt_on_aws_until_its_machine_is_gone(
     assert len(lengths) > 3, "it was written as it came"
     assert TruthKind.ANSWERING in kinds, "the truth line says who answers"
     (one,) = core.state.conversation.exchanges
-    assert str(one.answer)[:30] in window.chat.conversation.text.get("1.0", "end")
+    seat.wait(lambda: str(one.answer) in window.chat.conversation.text.get("1.0", "end"), "it is shown")
     seat.wait(lambda: core.state.conversation.exchanges[-1].receipt.cost, "what it cost")  # type: ignore[union-attr]
     assert core.state.conversation.exchanges[-1].receipt.cost.startswith("Cost $")  # type: ignore[union-attr]
     seat.wait(lambda: core.state.truth.kind is TruthKind.IDLE, "idle")

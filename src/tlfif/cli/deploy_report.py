@@ -14,8 +14,9 @@ ACCOUNT_SETTINGS = (
 
 STANDBY = (
     "Standby is {}. With --standby the disk of a machine that ends by itself is kept for the next start, for {} USD a "
-    "month. It is tied to its zone: where that has no machine, the disk is given up and another machine is launched. "
-    "Stop GPU ends a machine with its disk. Nothing of this is hibernation, which GPU machines do not have."
+    "month; a start from it fills no disk. It is tied to its zone: where that has no machine, the disk is given up and "
+    "another machine is launched. Stop GPU ends a machine with its disk. Nothing of this is hibernation, which GPU "
+    "machines do not have."
 )
 
 

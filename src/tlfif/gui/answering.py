@@ -152,6 +152,8 @@ class Answering:
         took = cast(ReceiptView | None, event.data.get("receipt"))
         receipt = receipt_of(took, waited=waited_for_start(self._machine, job))
         note = plain(str(event.data.get("error_message") or ""))
+        if event.kind is EventKind.CANCELLED and not note and job is not None and job.get("cancel_reason"):
+            note = f"It ended because it was {job['cancel_reason']}."
         whole = job["answer"] or None if job is not None else None
         await self._archive.keep(
             lambda history: history.finish(
