@@ -293,6 +293,21 @@ def test_a_start_before_the_window_was_reopened_stands_in_the_receipt_that_is_ke
     assert "machine started for this, 2.0 s" in kept.exchanges[0].receipt
 
 
+def test_what_an_answer_cost_and_who_ended_it_are_kept(windows: Callable[..., Window]) -> None:
+    client = FakeWindowClient(Script([*deltas("Half"), event(3, EventKind.CANCELLED, receipt=receipt_view())]))
+    client.job_answer = job_view(status="cancelled", cancel_reason="stopped by you", answer="Half", cost=share())
+    window = windows(client=client)
+    window.bridge.send(an_ask())
+    window.wait_for(news.AnswerPriced)
+    window.bridge.close()
+    history = History(window.folder / "history.db")
+    kept = history.conversation("c1")
+    history.close()
+    assert kept is not None
+    (one,) = kept.exchanges
+    assert (one.note, one.cost) == ("It ended because it was stopped by you.", "Cost $0.0004 (0.0003 EUR)")
+
+
 def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows: Callable[..., Window]) -> None:
     end = event(9, EventKind.SUCCEEDED, receipt=receipt_view())
     window = windows(Script([*deltas("Hi"), end]), Script([NotPossibleError("Used up.", code="budget_locked")]))
