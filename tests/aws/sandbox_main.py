@@ -70,7 +70,7 @@ def _fork(order: dict[str, Any], answers: TextIO) -> int:
     _say(answers, {"pid": os.getpid()})
     its = Time(ahead=order["ahead"], seconds=order["seconds"])
     lambda_clock.time = its  # type: ignore[assignment]  # all that is used of the module
-    lambda_clock.LambdaClock.sleep = lambda self, seconds: its.sleep(seconds)  # type: ignore[method-assign]
+    lambda_clock.LambdaClock.sleep = lambda self, seconds: its.sleep(seconds)  # type: ignore[method-assign]  # Lambda's own has no seam
     asyncio.set_event_loop(asyncio.new_event_loop())
     try:
         told = {"result": HANDLERS[order["function"]](order["event"], its), "ahead": its.ahead}

@@ -109,6 +109,7 @@ def test_what_is_not_said_is_as_the_stack_has_it_whoever_deployed_last(tmp_path:
     other = {"Standby": "yes", "MonthlyBudgetUsd": "70"}
     fresh = wished(home, "--email", "a@example.com")
     assert (fresh.settled(other).standby, fresh.settled(other).budget_usd) == (True, 70)
+    assert fresh.settled({"MonthlyBudgetUsd": "22.5"}).budget_usd == 23, "set by hand in the console"
     assert (fresh.settled({}).standby, fresh.settled({}).budget_usd) == (False, 23)
     DeploymentFile(home.root, write=write_private).save(replace(KNOWN, finished=True))
     mine = wished(home)

@@ -14,7 +14,7 @@ from tests.fakes.gui import FakeWindowClient, Script, event, job_view, machine_v
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.errors import ConnectionLostError, NotPossibleError, NotReachableError
-from tlfif.client.history import History
+from tlfif.client.history import History, KeptExchange
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.domain.events import EventKind
 from tlfif.domain.jobs import JobStatus, Outcome, Receipt
@@ -88,6 +88,16 @@ def windows(tmp_path: Path) -> Iterator[Callable[..., Window]]:
         assert not window.bridge._thread.is_alive()
 
 
+def closed(window: Window) -> tuple[KeptExchange, ...]:
+    """What is in the history of the one conversation once the window has gone."""
+    window.bridge.close()
+    history = History(window.folder / "history.db")
+    kept = history.conversation("c1")
+    history.close()
+    assert kept is not None
+    return kept.exchanges
+
+
 def an_ask(exchange_id: str = "x1", *, model: str | None = "smollm2") -> commands.Ask:
     return commands.Ask(
         exchange_id=exchange_id,
@@ -116,13 +126,9 @@ def test_an_answer_comes_whole_is_priced_and_kept(windows: Callable[..., Window]
     kinds = [type(item) for item in window.heard if getattr(item, "exchange_id", None) == "x1"]
     assert kinds[0] is news.AnswerAccepted
     assert kinds[-2:] == [news.AnswerEvent, news.AnswerPriced]
-    window.bridge.close()
-    history = History(window.folder / "history.db")
-    kept = history.conversation("c1")
-    assert kept is not None
-    assert (kept.exchanges[0].answer, kept.exchanges[0].status) == ("whole", "succeeded")
-    assert "SmolLM2" in kept.exchanges[0].receipt
-    history.close()
+    kept = closed(window)
+    assert (kept[0].answer, kept[0].status) == ("whole", "succeeded")
+    assert "SmolLM2" in kept[0].receipt
 
 
 def test_ten_thousand_deltas_pass_without_one_being_lost_and_in_few_pieces(windows: Callable[..., Window]) -> None:
@@ -285,12 +291,8 @@ def test_a_start_before_the_window_was_reopened_stands_in_the_receipt_that_is_ke
         return exchanges[0].receipt.line if exchanges and exchanges[0].receipt else ""
 
     until(lambda: "machine started for this, 2.0 s" in line(), "the window says so")
-    again.bridge.close()
-    history = History(again.folder / "history.db")
-    kept = history.conversation("c1")
-    history.close()
-    assert kept is not None
-    assert "machine started for this, 2.0 s" in kept.exchanges[0].receipt
+    kept = closed(again)
+    assert "machine started for this, 2.0 s" in kept[0].receipt
 
 
 def test_what_an_answer_cost_and_who_ended_it_are_kept(windows: Callable[..., Window]) -> None:
@@ -299,12 +301,8 @@ def test_what_an_answer_cost_and_who_ended_it_are_kept(windows: Callable[..., Wi
     window = windows(client=client)
     window.bridge.send(an_ask())
     window.wait_for(news.AnswerPriced)
-    window.bridge.close()
-    history = History(window.folder / "history.db")
-    kept = history.conversation("c1")
-    history.close()
-    assert kept is not None
-    (one,) = kept.exchanges
+    kept = closed(window)
+    (one,) = kept
     assert (one.note, one.cost) == ("It ended because it was stopped by you.", "Cost $0.0004 (0.0003 EUR)")
 
 
@@ -315,12 +313,8 @@ def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows:
     window.wait_for(news.AnswerPriced)
     window.bridge.send(replace(an_ask("x2"), instead_of="x1"))
     window.wait_for(news.AnswerFailed)
-    window.bridge.close()
-    history = History(window.folder / "history.db")
-    kept = history.conversation("c1")
-    history.close()
-    assert kept is not None
-    assert [(one.id, one.superseded, one.instead_of) for one in kept.exchanges] == [
+    kept = closed(window)
+    assert [(one.id, one.superseded, one.instead_of) for one in kept] == [
         ("x1", False, None),
         ("x2", False, "x1"),
     ]

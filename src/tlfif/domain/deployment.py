@@ -127,15 +127,18 @@ class DeployWish:
         usual = budget_usd(DEFAULT_LIMIT_EUR, ASSUMED_RATE)
         return replace(
             self,
-            budget_usd=self.budget_usd or int(before.get("MonthlyBudgetUsd") or usual),
+            budget_usd=self.budget_usd or _whole_dollars(Decimal(before.get("MonthlyBudgetUsd") or usual)),
             standby=before.get("Standby") == "yes" if self.standby is None else self.standby,
         )
 
 
 def budget_usd(limit_eur: Decimal, rate: ExchangeRate) -> int:
     """The budget in whole dollars, rounded up; AWS's own budget takes 1 to 10,000 in our template."""
-    dollars = int((limit_eur * rate.usd_per_eur).to_integral_value(rounding=ROUND_CEILING))
-    return min(10_000, max(1, dollars))
+    return _whole_dollars(limit_eur * rate.usd_per_eur)
+
+
+def _whole_dollars(usd: Decimal) -> int:
+    return min(10_000, max(1, int(usd.to_integral_value(rounding=ROUND_CEILING))))
 
 
 def zone_parameters(zones: tuple[str, ...], before: Mapping[str, str]) -> dict[str, str]:

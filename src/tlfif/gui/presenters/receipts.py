@@ -1,5 +1,7 @@
 """What stands under an answer: what it waits for, what it took, what it cost."""
 
+from collections.abc import Callable
+
 from tlfif.client.cost_wire import CostShareView
 from tlfif.client.wire import JobView, MachineView, ModelView, ReceiptView
 from tlfif.gui.home_view import HERE, is_same_place
@@ -90,30 +92,27 @@ def receipt_of(receipt: ReceiptView | None, *, waited: bool) -> Receipt | None:
 
 def price_words(job: JobView, *, place: str = HERE) -> str:
     """What an answer at ``place`` cost, and apart from it what AWS would have taken; empty where that is not known."""
-    cost, as_if = job["cost"], job["as_if_aws"]
     away = not is_same_place(place, HERE)
-    parts = []
-    if cost is not None and (cost["usd"] or as_if is None):
-        counted = away and not cost["usd"] and not cost["final"]
-        parts.append("Its cost is not counted yet" if counted else f"Cost {_share(cost)}")
-    elif cost is not None:
-        parts.append("Cost nothing on this computer")
-    if as_if is not None:
-        parts.append(f"on AWS it would have cost {_share(as_if)}")
-    return " · ".join(parts)
+    return _prices(job, _share, uncounted="Its cost is not counted yet" if away else None)
 
 
 def kept_price_words(job: JobView) -> str:
     """The same for the history, which is read long after; empty where nothing was counted yet."""
+    return _prices(job, _kept_share, uncounted="")
+
+
+def _prices(job: JobView, say: Callable[[CostShareView], str], *, uncounted: str | None) -> str:
+    """``uncounted`` stands for a cost that is zero so far and may grow; None: it is said like any other."""
     cost, as_if = job["cost"], job["as_if_aws"]
     parts = []
     if cost is not None and (cost["usd"] or as_if is None):
-        parts += [f"Cost {_kept_share(cost)}"] if cost["usd"] or cost["final"] else []
+        open_ = not cost["usd"] and not cost["final"]
+        parts.append(uncounted if open_ and uncounted is not None else f"Cost {say(cost)}")
     elif cost is not None:
         parts.append("Cost nothing on this computer")
     if as_if is not None:
-        parts.append(f"on AWS it would have cost {_kept_share(as_if)}")
-    return " · ".join(parts)
+        parts.append(f"on AWS it would have cost {say(as_if)}")
+    return " · ".join(part for part in parts if part)
 
 
 def _share(share: CostShareView) -> str:
