@@ -5,9 +5,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from bench.stage import MODEL, Stage
-from tlfif.client.wire import Asking
-from tlfif.domain.events import Event, EventKind
-from tlfif.domain.jobs import GenerationRequest, Message
+from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.jobs import GenerationRequest, Message
+from tlfif.wire.answers import Asking
 
 SUBJECTS = ("rivers", "clocks", "bread", "bridges", "letters", "glass", "maps", "salt", "wool", "iron")
 

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Any
 
 from bench.figures import middle, percentile
-from tlfif.domain.errors import TlfifError
+from tlfif.kernel.errors import TlfifError
 
 Report = dict[str, Any]
 MISSING = (
@@ -88,7 +88,7 @@ def aws(rounds: int) -> Report:
 
 def _package(rounds: int) -> Report:
     """Built for this very computer, so that it can be loaded here, and loaded as in Lambda: nothing else in reach."""
-    from tlfif.adapters.aws.lambda_package import build_package
+    from tlfif.adapters.aws.deployment.lambda_package import build_package
 
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     with tempfile.TemporaryDirectory(prefix="tlfif-bench-") as folder:

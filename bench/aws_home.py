@@ -20,12 +20,12 @@ from botocore.config import Config
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tlfif.adapters.aws.clients import AwsClients
+from tlfif.adapters.aws.calls.clients import AwsClients
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.bootstrap.aws import AwsStores, open_aws_stores
 from tlfif.bootstrap.aws_settings import load_aws_settings
-from tlfif.domain.jobs import JobStatus, Outcome, Receipt
-from tlfif.domain.machine import Heartbeat, MachineRecord, MachineState, Phase
+from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
+from tlfif.machines.machine import Heartbeat, MachineRecord, MachineState, Phase
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "eu-central-1"

@@ -25,10 +25,10 @@ from bench.stage import CLOSED_HUB, MODEL
 from tlfif.adapters.local.system_clock import SystemIds
 from tlfif.adapters.sqlite.stores import open_all_sqlite_stores
 from tlfif.bootstrap.embedded import IMAGE
-from tlfif.bootstrap.home import Home, read_server
-from tlfif.domain.endings import receipt_data
-from tlfif.domain.jobs import FinishReason, GenerationRequest, Message, Receipt
-from tlfif.domain.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION
+from tlfif.jobs.endings import receipt_data
+from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message, Receipt
+from tlfif.kernel.home import Home, read_server
+from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION
 
 JOBS = 100_000
 BUSY_ANSWERS = 3_000

@@ -27,7 +27,7 @@ from bench.figures import middle, percentile
 from bench.history import cost
 from bench.stage import MODEL, Stage, dump, stage
 from bench.window import window
-from tlfif.domain.events import Event, EventKind
+from tlfif.jobs.events import Event, EventKind
 
 Report = dict[str, Any]
 TTFT_PAIRS = 8

@@ -16,14 +16,14 @@ from typing import Any
 import httpx2
 import psutil
 
+from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.adapters.engines.openai_engine import OpenAIEngine
-from tlfif.adapters.local.file_model_store import FileModelStore
-from tlfif.adapters.local.llama_engine_process import EngineSpec, LlamaEngineProcess
+from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
-from tlfif.bootstrap.home import Home, read_server
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.domain.policy import MachinePolicy
+from tlfif.kernel.home import Home, read_server
+from tlfif.machines.policy import MachinePolicy
 
 CLOSED_HUB = "http://127.0.0.1:9"
 MODEL = "smollm2"

@@ -26,9 +26,9 @@ from bench.figures import middle, percentile
 from bench.stage import CLOSED_HUB, MODEL
 from bench.window_screen import BACKSPACE, LETTER, Screen, open_screen, why_no_screen
 from bench.window_server import Views, stand_in, text_of
-from tlfif.bootstrap.home import Home
-from tlfif.client.history import History
 from tlfif.client.local_server import LocalServer
+from tlfif.history.history import History
+from tlfif.kernel.home import Home
 
 ROOT = Path(__file__).resolve().parent.parent
 LINES, EXCHANGE_LINES = 10_000, 40

@@ -18,13 +18,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 import psutil
 
 from bench.figures import percentile
-from tlfif.bootstrap.home import Home
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
-from tlfif.gui import intents
+from tlfif.gui.bridge.opening import open_core
+from tlfif.gui.bridge.server_bridge import bridge_over
 from tlfif.gui.main import show
-from tlfif.gui.opening import open_core
-from tlfif.gui.server_bridge import bridge_over
+from tlfif.gui.model import intents
 from tlfif.gui.window import MainWindow
+from tlfif.kernel.home import Home
 
 TICK_MS = 5
 """The clock's beat: a pause is what comes on top of it."""

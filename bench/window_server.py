@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.stage import MODEL
 from tlfif.api.event_stream import sse
-from tlfif.domain.events import Event, EventKind
+from tlfif.jobs.events import Event, EventKind
 
 Views = dict[str, Any]
 """By path, what the real server answered."""

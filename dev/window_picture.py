@@ -14,13 +14,13 @@ from pathlib import Path
 
 from PIL import ImageGrab
 
-from tlfif.bootstrap.home import Home
-from tlfif.gui import intents
+from tlfif.gui.bridge.opening import open_core
 from tlfif.gui.core import WindowCore
-from tlfif.gui.opening import open_core
-from tlfif.gui.state import TruthKind
-from tlfif.gui.theme import open_look
+from tlfif.gui.look.theme import open_look
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import TruthKind
 from tlfif.gui.window import MainWindow
+from tlfif.kernel.home import Home
 
 SIZE = (1120, 720)
 PROMPTS = ("What is a cloud computer? One sentence.", "Name three uses of it, very briefly.")

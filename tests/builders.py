@@ -1,7 +1,8 @@
 """Jobs, machines and their parts with sensible contents, so that a test names only what it is about."""
 
 from tests.fakes.clock import START
-from tlfif.domain.jobs import (
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import (
     ClaimedJob,
     DeltaWrite,
     FinishReason,
@@ -14,8 +15,7 @@ from tlfif.domain.jobs import (
     Outcome,
     Receipt,
 )
-from tlfif.domain.machine import Heartbeat, MachineRecord, MachineState, Phase
-from tlfif.ports.job_store import JobStore
+from tlfif.machines.machine import Heartbeat, MachineRecord, MachineState, Phase
 
 MODEL = "smollm2-135m"
 LEASE_SECONDS = 30.0

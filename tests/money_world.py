@@ -12,20 +12,20 @@ from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_ledger import MemoryLedger
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
-from tlfif.application.pricing import Pricing
-from tlfif.application.reconcile import Reconciler
-from tlfif.application.refresh_prices import RefreshReport
-from tlfif.application.submit_job import Submission, submit_job
-from tlfif.bootstrap.container import Money
 from tlfif.bootstrap.money import build_money
-from tlfif.domain.jobs import Message, SubmitResult
-from tlfif.domain.machine import MachineRecord, MachineState, Phase
-from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.domain.tariff import Tariff
-from tlfif.ports.job_store import JobStore
-from tlfif.ports.ledger import Ledger
-from tlfif.ports.machine_store import MachineStore
-from tlfif.ports.tokenizer import Tokenizer
+from tlfif.control.container import Money
+from tlfif.control.reconcile import Reconciler
+from tlfif.control.submit_job import Submission, submit_job
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import Message, SubmitResult
+from tlfif.jobs.tokenizer import Tokenizer
+from tlfif.machines.machine import MachineRecord, MachineState, Phase
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.money.prices.pricing import Pricing
+from tlfif.money.prices.refresh_prices import RefreshReport
+from tlfif.money.spend.ledger import Ledger
+from tlfif.money.spend.tariff import Tariff
 
 AWS = Tariff()
 IMAGE = "image-1"

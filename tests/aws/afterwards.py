@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from tlfif.bootstrap.container import Container
-from tlfif.domain.events import Event
-from tlfif.domain.jobs import Job, JobStatus
-from tlfif.ports.ledger import Ledger
+from tlfif.control.container import Container
+from tlfif.jobs.events import Event
+from tlfif.jobs.jobs import Job, JobStatus
+from tlfif.money.spend.ledger import Ledger
 
 
 def running_time(instance: dict[str, Any]) -> tuple[int, int]:

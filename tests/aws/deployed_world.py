@@ -9,9 +9,9 @@ from typing import Any
 from tests.aws.deployments import EmulatedHome
 from tests.aws.home import CLIENT_ID, SCOPE, made_grounds
 from tests.fakes.aws_account import FakeDesk, MemoryJournal
-from tlfif.application.deploy import Deployed, Deployment
-from tlfif.application.destroy import Destroyed, Destruction
-from tlfif.domain.deployment import DeployWish
+from tlfif.deployment.deploy import Deployed, Deployment
+from tlfif.deployment.deployment import DeployWish
+from tlfif.deployment.destroy import Destroyed, Destruction
 
 ROOT = Path(__file__).parents[2]
 OF_THE_STACK = {

@@ -18,10 +18,10 @@ import boto3
 
 from tests.aws.emulator import REGION, Emulator
 from tests.fakes.clock import FakeClock
-from tlfif.adapters.aws.aws_installation import AwsInstallation
-from tlfif.adapters.aws.deployment_clients import DeploymentClients, Place
-from tlfif.adapters.aws.leftovers import AwsSweeper
-from tlfif.adapters.aws.stack_template import StackTemplate
+from tlfif.adapters.aws.deployment.aws_installation import AwsInstallation
+from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place
+from tlfif.adapters.aws.deployment.leftovers import AwsSweeper
+from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 
 ACCOUNT = "123456789012"
 """moto's one account."""

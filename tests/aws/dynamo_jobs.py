@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from tests.aws.emulator import Emulator
 from tests.fakes.clock import FakeIds
-from tlfif.adapters.aws.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
-from tlfif.adapters.aws.dynamo_job_store import DynamoJobStore
+from tlfif.adapters.aws.jobs.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
+from tlfif.adapters.aws.jobs.dynamo_job_store import DynamoJobStore
 from tlfif.adapters.local.system_clock import SystemClock
-from tlfif.ports.clock import Clock, Ids
+from tlfif.kernel.clock import Clock, Ids
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

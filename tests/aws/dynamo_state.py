@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from tests.aws.emulator import Emulator
 from tests.fakes.clock import FakeClock, FakeIds
-from tlfif.adapters.aws.dynamo_table import DynamoTable
-from tlfif.ports.clock import Clock
+from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
+from tlfif.kernel.clock import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -19,12 +19,12 @@ from botocore.exceptions import ConnectionClosedError
 
 from tests.aws.emulator import REGION, Emulator
 from tests.fakes.clock import FakeClock
-from tlfif.adapters.aws.dead_man_schedule import DeadManSchedule
-from tlfif.adapters.aws.ec2_calls import CLIENT_CONFIG
-from tlfif.adapters.aws.ec2_instances import Ec2Instances
-from tlfif.adapters.aws.ec2_machine_host import Ec2MachineHost, Ec2Settings
-from tlfif.domain.launch_plan import Zone
-from tlfif.domain.prices import INSTANCE_TYPES
+from tlfif.adapters.aws.machines.dead_man_schedule import DeadManSchedule
+from tlfif.adapters.aws.machines.ec2_calls import CLIENT_CONFIG
+from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
+from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
+from tlfif.adapters.aws.machines.launch_plan import Zone
+from tlfif.money.prices.prices import INSTANCE_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

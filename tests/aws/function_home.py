@@ -27,9 +27,9 @@ from tests.builders import a_machine, a_new_job
 from tests.contract.test_machine_host import a_spec
 from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import AwsSettings
-from tlfif.domain.jobs import Job
-from tlfif.domain.ledger import opened
-from tlfif.domain.machine import MachineRecord, MachineState
+from tlfif.jobs.jobs import Job
+from tlfif.machines.machine import MachineRecord, MachineState
+from tlfif.money.spend.spans import opened
 
 T = TypeVar("T")
 WAIT_SECONDS = 3600.0

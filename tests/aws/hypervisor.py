@@ -27,8 +27,8 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 
 from tests.aws.emulator import ACCESS_KEY, REGION, Emulator
-from tlfif.adapters.local.model_wheel import ModelWheel
-from tlfif.domain.models import SMOLLM2, WheelSource
+from tlfif.adapters.local.models.model_wheel import ModelWheel
+from tlfif.models.models import SMOLLM2, WheelSource
 
 SOURCE = Path(__file__).parents[2] / "src"
 MOST_INSTANCES = 8

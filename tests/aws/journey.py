@@ -12,14 +12,14 @@ from tests.aws.emulator import Emulator
 from tests.aws.home import MODEL, AwsHome, a_home
 from tests.aws.hypervisor import Guest, Hypervisor, a_hypervisor
 from tests.waiting import wait_until
-from tlfif.application.submit_job import Submission, submit_job
 from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import AwsSettings
-from tlfif.bootstrap.container import Container
-from tlfif.domain.jobs import Job, Message
-from tlfif.domain.ledger import MachineSpan
-from tlfif.domain.machine import MachineRecord, MachineState
-from tlfif.domain.policy import JobPolicy
+from tlfif.control.container import Container
+from tlfif.control.submit_job import Submission, submit_job
+from tlfif.jobs.jobs import Job, Message
+from tlfif.machines.machine import MachineRecord, MachineState
+from tlfif.machines.policy import JobPolicy
+from tlfif.money.spend.spans import MachineSpan
 
 TICK_SECONDS = 0.5
 LOOK_SECONDS = 0.1

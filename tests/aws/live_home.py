@@ -13,9 +13,9 @@ from tests.aws.emulator import REGION, Emulator
 from tests.aws.home import CLIENT_ID, SCOPE, AwsHome, a_home
 from tests.aws.hypervisor import a_hypervisor
 from tests.aws.rights import MACHINE, a_door
-from tlfif.bootstrap.home import Home
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
-from tlfif.client.token_store import Tokens, TokenStore
+from tlfif.client.sign_in.token_store import Tokens, TokenStore
+from tlfif.kernel.home import Home
 
 MINUTE_SECONDS = 1.0
 """The router's minute, made short."""

@@ -6,9 +6,9 @@ from typing import Any
 from tests.aws.emulator import Emulator
 from tests.aws.home import MODEL
 from tests.builders import a_beat, delta, succeeded
-from tlfif.bootstrap.container import Container
-from tlfif.domain.jobs import Lease
-from tlfif.domain.machine import MachineRecord, MachineState, Phase
+from tlfif.control.container import Container
+from tlfif.jobs.jobs import Lease
+from tlfif.machines.machine import MachineRecord, MachineState, Phase
 
 LEASE_SECONDS = 30.0
 

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any, TextIO
 
-from tlfif.adapters.aws import clients, lambda_clock
+from tlfif.adapters.aws.calls import clients, lambda_clock
 from tlfif.entrypoints.lambdas import api, router
 
 OF_API = "SANDBOX_OF_API"

@@ -14,7 +14,7 @@ from tests.aws.emulator import Emulator
 from tests.aws.functions import CrashedError
 from tests.aws.home import AwsHome, a_home
 from tests.aws.scripted_aws import Answer, Refused, ScriptedAws, serving
-from tlfif.domain.bill import period_at
+from tlfif.money.bill.bill import period_at
 
 CALL = ("ce", "GetCostAndUsage")
 

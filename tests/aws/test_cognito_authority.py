@@ -14,8 +14,8 @@ from joserfc.jwk import RSAKey
 
 from tests.fakes.clock import FakeClock
 from tests.waiting import wait_until
-from tlfif.adapters.aws.cognito_authority import LEEWAY_SECONDS, REFETCH_SECONDS, CognitoAuthority
-from tlfif.domain.errors import NotAllowedError, UnavailableError
+from tlfif.adapters.aws.sign_in.cognito_authority import LEEWAY_SECONDS, REFETCH_SECONDS, CognitoAuthority
+from tlfif.kernel.errors import NotAllowedError, UnavailableError
 
 SCOPE = "tlfif/use"
 CLIENT = "client-1"

@@ -17,11 +17,11 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError, Rea
 from tests.aws.dynamo_faults import answer_lost
 from tests.aws.emulator import Emulator, aws_session
 from tests.aws.scripted_aws import Answer, Refused, ScriptedAws, serving
-from tlfif.adapters.aws.clients import AwsClients
-from tlfif.adapters.aws.cost_explorer_bill_source import BILL_REGION, CLIENT_CONFIG, CostExplorerBillSource
-from tlfif.domain.bill import BilledDay, BillPeriod, bill_of
-from tlfif.domain.billing_month import Month
-from tlfif.domain.errors import UnavailableError
+from tlfif.adapters.aws.calls.clients import AwsClients
+from tlfif.adapters.aws.money.cost_explorer_bill_source import BILL_REGION, CLIENT_CONFIG, CostExplorerBillSource
+from tlfif.kernel.errors import UnavailableError
+from tlfif.money.bill.bill import BilledDay, BillPeriod, bill_of
+from tlfif.money.billing_month import Month
 
 PERIOD = BillPeriod(month=Month(2026, 11), first=date(2026, 11, 1), end=date(2026, 11, 3))
 CALL = ("ce", "GetCostAndUsage")

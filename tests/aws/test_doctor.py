@@ -11,14 +11,14 @@ import pytest
 
 from tests.aws.emulator import NO_RETRIES, Emulator, aws_session
 from tests.aws.scripted_aws import DENIED, Answer, Refused, ScriptedAws, serving
-from tlfif.adapters.aws.doctor_account import AwsAccount, this_account
-from tlfif.adapters.aws.doctor_calls import DoctorCalls
-from tlfif.application.examine import Examination, examine
-from tlfif.domain import doctor
-from tlfif.domain.doctor import ACCOUNT_CHECKS, CAPACITY, CODEBUILD, COST_EXPLORER, Check, Finding, State
-from tlfif.domain.doctor_leftovers import Priced
-from tlfif.domain.doctor_rights import DEPLOY_ACTIONS
-from tlfif.domain.list_prices import LIST_PRICES
+from tlfif.adapters.aws.doctor.doctor_account import AwsAccount, this_account
+from tlfif.adapters.aws.doctor.doctor_calls import DoctorCalls
+from tlfif.doctor import doctor
+from tlfif.doctor.doctor import ACCOUNT_CHECKS, CAPACITY, CODEBUILD, COST_EXPLORER, Check, Finding, State
+from tlfif.doctor.doctor_leftovers import Priced
+from tlfif.doctor.doctor_rights import DEPLOY_ACTIONS
+from tlfif.doctor.examine import Examination, examine
+from tlfif.money.prices.list_prices import LIST_PRICES
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"

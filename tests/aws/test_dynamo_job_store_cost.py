@@ -11,8 +11,8 @@ from tests.aws.dynamo_units import Units
 from tests.aws.emulator import NO_RETRIES, Emulator
 from tests.builders import LEASE_SECONDS, T0, a_new_job, claim, delta, succeeded
 from tests.fakes.clock import FakeClock
-from tlfif.adapters.aws.dynamo_job_store import DynamoJobStore
-from tlfif.domain.jobs import Lease
+from tlfif.adapters.aws.jobs.dynamo_job_store import DynamoJobStore
+from tlfif.jobs.jobs import Lease
 
 PAGE = Path(__file__).parents[2] / "docs/reference/aws-store.md"
 ROW = re.compile(r"^\| `([a-z_]+)` \| (\d+) \| ([\d.]+) \| (\d+) \|", re.MULTILINE)

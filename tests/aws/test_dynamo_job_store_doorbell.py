@@ -14,9 +14,9 @@ from tests.aws.sqs_faults import FaultyQueueLine, left, redeliver_at_once, ring,
 from tests.builders import LEASE_SECONDS, T0, a_new_job, claim, delta, running, submit, succeeded
 from tests.fakes.clock import FakeClock
 from tests.waiting import wait_until
-from tlfif.adapters.aws.dynamo_job_doorbell import LAST_RING
-from tlfif.adapters.aws.dynamo_job_store import POLL_SECONDS, DynamoJobStore
-from tlfif.domain.jobs import JobStatus
+from tlfif.adapters.aws.jobs.dynamo_job_doorbell import LAST_RING
+from tlfif.adapters.aws.jobs.dynamo_job_store import POLL_SECONDS, DynamoJobStore
+from tlfif.jobs.jobs import JobStatus
 
 MOMENT = 0.3
 LONG = 60.0

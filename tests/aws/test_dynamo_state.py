@@ -17,16 +17,16 @@ from tests.aws.emulator import Emulator
 from tests.builders import T0, a_beat, a_machine
 from tests.fakes.clock import FakeClock
 from tests.money_world import MoneyWorld
-from tlfif.adapters.aws.dynamo_bill_store import DynamoBillStore
-from tlfif.adapters.aws.dynamo_items import from_wire, to_wire
-from tlfif.adapters.aws.dynamo_ledger import DynamoLedger
-from tlfif.adapters.aws.dynamo_machine_store import DynamoMachineStore
-from tlfif.adapters.aws.dynamo_table import TRIES, DynamoTable, Update
-from tlfif.application.reconcile import Pace
-from tlfif.domain.bill import BillFailure, Question
-from tlfif.domain.errors import StorageError
-from tlfif.domain.ledger import MachineSpan
-from tlfif.domain.machine import MachineState
+from tlfif.adapters.aws.calls.dynamo_items import from_wire, to_wire
+from tlfif.adapters.aws.calls.dynamo_table import TRIES, DynamoTable, Update
+from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
+from tlfif.adapters.aws.money.dynamo_bill_store import DynamoBillStore
+from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
+from tlfif.control.reconcile import Pace
+from tlfif.kernel.errors import StorageError
+from tlfif.machines.machine import MachineState
+from tlfif.money.bill.bill import BillFailure, Question
+from tlfif.money.spend.spans import MachineSpan
 
 BEGUN = 1_800_000_000_000
 SPAN = MachineSpan(machine_id="m1", instance_type="g4dn.xlarge", region="eu-central-1", from_ms=BEGUN)

@@ -14,19 +14,19 @@ from tests.aws.dynamo_state import new_state_table, open_state_table
 from tests.aws.emulator import Emulator
 from tests.builders import T0, a_beat, a_machine
 from tests.fakes.clock import FakeClock
-from tlfif.adapters.aws.dynamo_bill_store import DynamoBillStore
-from tlfif.adapters.aws.dynamo_ledger import DynamoLedger
-from tlfif.adapters.aws.dynamo_machine_store import DynamoMachineStore
-from tlfif.adapters.aws.dynamo_price_store import DynamoPriceStore
-from tlfif.adapters.aws.dynamo_table import PATIENCE_SECONDS, ROUNDS, TRIES, DynamoTable, Put
-from tlfif.adapters.aws.storage_errors import reason_of
-from tlfif.domain.bill import Bill, BillFailure, Question
-from tlfif.domain.billing_month import Month
-from tlfif.domain.budget import Budget
-from tlfif.domain.errors import StorageError
-from tlfif.domain.ledger import MachineSpan
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.domain.machine import MachineState
+from tlfif.adapters.aws.calls.dynamo_table import PATIENCE_SECONDS, ROUNDS, TRIES, DynamoTable, Put
+from tlfif.adapters.aws.calls.storage_errors import reason_of
+from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
+from tlfif.adapters.aws.money.dynamo_bill_store import DynamoBillStore
+from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
+from tlfif.adapters.aws.money.dynamo_price_store import DynamoPriceStore
+from tlfif.kernel.errors import StorageError
+from tlfif.machines.machine import MachineState
+from tlfif.money.bill.bill import Bill, BillFailure, Question
+from tlfif.money.billing_month import Month
+from tlfif.money.budget.budget import Budget
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.spend.spans import MachineSpan
 
 BEGUN = 1_800_000_000_000
 SPAN = MachineSpan(machine_id="m1", instance_type="g4dn.xlarge", region="eu-central-1", from_ms=BEGUN)

@@ -13,11 +13,11 @@ from botocore.parsers import ResponseParserError
 from tests.aws.ec2_cloud import MAX_RUN_SECONDS, Ec2Cloud, LostAnswer, NoConnection, Refuse, always, times
 from tests.aws.emulator import Emulator
 from tests.contract.test_machine_host import a_spec
-from tlfif.application.launch_machine import END_STATES
-from tlfif.domain.errors import MachineError
-from tlfif.domain.launch_plan import PAUSES
-from tlfif.domain.machine import MachineState
-from tlfif.domain.prices import INSTANCE_TYPES
+from tlfif.adapters.aws.machines.launch_plan import PAUSES
+from tlfif.control.launch_machine import END_STATES
+from tlfif.kernel.errors import MachineError
+from tlfif.machines.machine import MachineState
+from tlfif.money.prices.prices import INSTANCE_TYPES
 
 NO_CAPACITY = Refuse("InsufficientInstanceCapacity", "We currently do not have sufficient capacity.", status=500)
 THROTTLED = Refuse("RequestLimitExceeded", "Request limit exceeded.", status=503)

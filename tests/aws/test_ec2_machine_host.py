@@ -13,11 +13,11 @@ from botocore.validate import validate_parameters
 from tests.aws.ec2_cloud import DEAD_LETTERS, MAX_RUN_SECONDS, ROLE, Ec2Cloud, Refuse, always
 from tests.aws.emulator import REGION, Emulator
 from tests.contract.test_machine_host import a_spec
-from tlfif.adapters.aws import ec2_instances
-from tlfif.adapters.aws.ec2_instances import ended_at
-from tlfif.adapters.aws.ec2_machine_host import Ec2Settings
-from tlfif.adapters.aws.ec2_user_data import MachineFile
-from tlfif.domain.errors import InvalidInputError
+from tlfif.adapters.aws.machines import ec2_instances
+from tlfif.adapters.aws.machines.ec2_instances import ended_at
+from tlfif.adapters.aws.machines.ec2_machine_host import Ec2Settings
+from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
+from tlfif.kernel.errors import InvalidInputError
 
 
 @pytest.fixture

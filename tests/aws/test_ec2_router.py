@@ -13,11 +13,11 @@ from tests.fakes.clock import FakeIds
 from tests.fakes.model_store import FakeModelStore
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.application.control_machine import stop_machine
-from tlfif.application.reconcile import Reconciler
-from tlfif.domain.jobs import JobStatus
-from tlfif.domain.machine import MachineRecord, MachineState
-from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.control.control_machine import stop_machine
+from tlfif.control.reconcile import Reconciler
+from tlfif.jobs.jobs import JobStatus
+from tlfif.machines.machine import MachineRecord, MachineState
+from tlfif.machines.policy import JobPolicy, MachinePolicy
 
 
 @dataclass(kw_only=True)

@@ -8,8 +8,8 @@ from tests.aws.emulator import Emulator
 from tests.aws.hypervisor import Mischief
 from tests.aws.journey import Aws, an_aws, ledger_is_the_emulators
 from tests.waiting import wait_until
-from tlfif.domain.jobs import JobStatus
-from tlfif.domain.machine import MachineRecord, MachineState
+from tlfif.jobs.jobs import JobStatus
+from tlfif.machines.machine import MachineRecord, MachineState
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

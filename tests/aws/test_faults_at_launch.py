@@ -9,7 +9,7 @@ from tests.aws.aws_line import Asked, Fault
 from tests.aws.ec2_cloud import LostAnswer, Refuse, always, times
 from tests.aws.function_home import FunctionHome
 from tests.aws.test_ec2_faults import FREE_PLAN, NO_CAPACITY
-from tlfif.domain.jobs import JobStatus
+from tlfif.jobs.jobs import JobStatus
 
 NO_QUOTA = Refuse("VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of 0.")
 NOT_ALLOWED = Refuse("AccessDeniedException", "not authorized to perform: scheduler:CreateSchedule", status=403)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.aws.function_home import FunctionHome
-from tlfif.domain.jobs import JobStatus
-from tlfif.domain.machine import MachineState
+from tlfif.jobs.jobs import JobStatus
+from tlfif.machines.machine import MachineState
 
 FIVE_MINUTES = 300.0
 

@@ -12,7 +12,7 @@ import pytest
 from tests.aws.aws_line import Asked, Fault, Twice
 from tests.aws.ec2_cloud import LostAnswer, Refuse, always
 from tests.aws.function_home import ASK, FunctionHome
-from tlfif.domain.jobs import JobStatus
+from tlfif.jobs.jobs import JobStatus
 
 THROTTLED = Refuse("ThrottlingException", "Rate exceeded")
 TEN_MINUTES = 600.0

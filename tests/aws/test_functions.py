@@ -15,11 +15,11 @@ from tests.aws.function_home import FunctionHome
 from tests.aws.home import MODEL, AwsHome, a_home
 from tests.builders import a_beat, succeeded
 from tests.functional.api_server import assert_problem
-from tlfif.adapters.aws.clients import AwsClients
+from tlfif.adapters.aws.calls.clients import AwsClients
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.bootstrap.aws import AwsStores, open_aws_stores
-from tlfif.domain.jobs import DeltaWrite
-from tlfif.domain.machine import MachineState
+from tlfif.jobs.jobs import DeltaWrite
+from tlfif.machines.machine import MachineState
 
 ASK = {"prompt": "Hello", "model": MODEL, "max_tokens": 8}
 

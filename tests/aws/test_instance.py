@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.aws.emulator import REGION
-from tlfif.adapters.aws.ec2_user_data import MachineFile
+from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
 from tlfif.bootstrap.aws import machine_settings
 from tlfif.bootstrap.aws_settings import AwsSettings
-from tlfif.domain.errors import EngineGoneError, InvalidInputError
-from tlfif.domain.policy import AWS_MACHINE_POLICY, JobPolicy
-from tlfif.ports.machine import LaunchSpec
+from tlfif.kernel.errors import EngineGoneError, InvalidInputError
+from tlfif.machines.machine_host import LaunchSpec
+from tlfif.machines.policy import AWS_MACHINE_POLICY, JobPolicy
 from tlfif.worker.run_instance import BOOT_ID, InstancePlaces, engine_wish, home_settings, run_instance
 
 SPEC = LaunchSpec(

@@ -22,9 +22,9 @@ from tlfif.adapters.engines.served_engine import (
     read_engine_key,
     systemd_says_failed,
 )
-from tlfif.domain.errors import EngineGoneError, EngineRejectedError
-from tlfif.domain.jobs import GenerationRequest, Message
-from tlfif.ports.engine import Chunk, EngineAddress
+from tlfif.jobs.engine import Chunk, EngineAddress
+from tlfif.jobs.jobs import GenerationRequest, Message
+from tlfif.kernel.errors import EngineGoneError, EngineRejectedError
 
 CONTEXT = 2048
 VLLM_TOO_LONG = {

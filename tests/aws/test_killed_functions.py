@@ -10,7 +10,7 @@ from itertools import count
 import pytest
 
 from tests.aws.function_home import ASK, FunctionHome, Told
-from tlfif.domain.jobs import JobStatus
+from tlfif.jobs.jobs import JobStatus
 
 KEY = "the-same-again"
 MOST_STEPS = 30

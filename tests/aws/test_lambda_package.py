@@ -14,8 +14,8 @@ import pytest
 from filelock import FileLock
 
 from tests.infra.template import Template
-from tlfif.adapters.aws import lambda_package
-from tlfif.adapters.aws.lambda_package import (
+from tlfif.adapters.aws.deployment import lambda_package
+from tlfif.adapters.aws.deployment.lambda_package import (
     LEFT_OUT,
     LOCK,
     MAX_BYTES,
@@ -25,7 +25,7 @@ from tlfif.adapters.aws.lambda_package import (
     sha256,
     zip_folder,
 )
-from tlfif.domain.errors import UnavailableError
+from tlfif.kernel.errors import UnavailableError
 
 ROOT = Path(__file__).parents[2]
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -33,9 +33,9 @@ from tests.aws.hypervisor import ENGINE_KEY, small_model
 from tests.aws.journey import Aws, an_aws
 from tests.images.units import flags_of_engine
 from tests.waiting import wait_until
-from tlfif.adapters.local.gguf_file import read_gguf
-from tlfif.domain.jobs import FinishReason, JobStatus
-from tlfif.domain.machine import MachineState
+from tlfif.adapters.local.models.gguf_file import read_gguf
+from tlfif.jobs.jobs import FinishReason, JobStatus
+from tlfif.machines.machine import MachineState
 
 PYTHON = os.environ.get("TLFIF_TEST_VLLM", "")
 pytestmark = [

@@ -10,13 +10,13 @@ import pytest
 from tests.aws.emulator import REGION, Emulator
 from tests.aws.home import CLIENT_ID, SCOPE, AwsHome, a_home
 from tests.aws.test_functions import PaperWorker, wait_for
-from tlfif.bootstrap.home import Home
 from tlfif.client.profile import AWS, COMPUTER, Profile, save_aws_profile, use
-from tlfif.client.token_store import Tokens, TokenStore
-from tlfif.gui import intents
+from tlfif.client.sign_in.token_store import Tokens, TokenStore
+from tlfif.gui.bridge.opening import open_core
 from tlfif.gui.core import WindowCore
-from tlfif.gui.opening import open_core
-from tlfif.gui.state import ExchangeStage, Link, Press, TruthKind
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import ExchangeStage, Link, Press, TruthKind
+from tlfif.kernel.home import Home
 
 PLACE = f"AWS {REGION}"
 
@@ -135,7 +135,7 @@ def test_an_answer_under_way_on_aws_waits_there_while_the_window_is_elsewhere(
         wait_for(lambda: "running" in cloud.instances().values(), "a machine")
 
         # The server of this computer is not started: the window looks for it and can go back at once.
-        monkeypatch.setattr("tlfif.gui.homes.LocalServer", _NobodyHere)
+        monkeypatch.setattr("tlfif.gui.bridge.homes.LocalServer", _NobodyHere)
         core.press(intents.ChooseHome(COMPUTER))
         assert not core.state.composer.can_send
         until(core, lambda: core.state.home.view.active == COMPUTER, "the window has gone over")

@@ -10,11 +10,11 @@ import pytest
 
 from tests.aws.dynamo_state import new_state_table, open_state_table
 from tests.aws.emulator import Emulator
-from tlfif.adapters.aws.dynamo_bill_store import DynamoBillStore
+from tlfif.adapters.aws.money.dynamo_bill_store import DynamoBillStore
 from tlfif.adapters.memory.memory_bill_store import MemoryBillStore
-from tlfif.domain.bill import Bill, BillFailure, BillRecord, Question
-from tlfif.domain.billing_month import Month
-from tlfif.ports.bill_store import BillStore
+from tlfif.money.bill.bill import Bill, BillFailure, BillRecord, Question
+from tlfif.money.bill.bill_store import BillStore
+from tlfif.money.billing_month import Month
 
 T0 = 1_800_000_000_000
 FIRST = Question(id="bill_1", asked_ms=T0)

@@ -14,14 +14,14 @@ import pytest_asyncio
 from tests.fakes.engine import FakeEngine
 from tests.fakes.openai_server import DONE, WHOLE, Say, event, piece, refuses, says, serving, usage
 from tests.waiting import wait_until
+from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.adapters.engines.openai_engine import OpenAIEngine
-from tlfif.adapters.local.llama_engine_process import EngineSpec, LlamaEngineProcess
-from tlfif.adapters.local.model_wheel import ModelWheel
-from tlfif.adapters.local.right_of_way import STEPS
-from tlfif.domain.errors import EngineGoneError, EngineRejectedError
-from tlfif.domain.jobs import FinishReason, GenerationRequest, Message
-from tlfif.domain.models import SMOLLM2, WheelSource
-from tlfif.ports.engine import Chunk, Engine
+from tlfif.adapters.local.machines.right_of_way import STEPS
+from tlfif.adapters.local.models.model_wheel import ModelWheel
+from tlfif.jobs.engine import Chunk, Engine
+from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message
+from tlfif.kernel.errors import EngineGoneError, EngineRejectedError
+from tlfif.models.models import SMOLLM2, WheelSource
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -389,7 +389,7 @@ class TestLlama:
         supervisor = f"""
 import asyncio, os, signal
 from pathlib import Path
-from tlfif.adapters.local.llama_engine_process import EngineSpec, LlamaEngineProcess
+from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 async def main():
     process = LlamaEngineProcess(EngineSpec(model_name="m", model_path={str(small_model())!r},
         context_tokens=256, slots=1, log_path=Path({str(tmp_path / "engine.log")!r}),

@@ -7,11 +7,11 @@ import pytest
 from tests.aws.deployments import EmulatedHome
 from tests.fakes.aws_account import FakeAccount, FakeInstallation, FakeSweeper
 from tests.fakes.clock import FakeClock
-from tlfif.application.deploy import SAFE
-from tlfif.application.follow_stack import follow_stack
-from tlfif.domain.deployment import Stack
-from tlfif.ports.installation import Installation
-from tlfif.ports.sweeper import Sweeper
+from tlfif.deployment.deploy import SAFE
+from tlfif.deployment.deployment import Stack
+from tlfif.deployment.follow_stack import follow_stack
+from tlfif.deployment.installation import Installation
+from tlfif.deployment.sweeper import Sweeper
 
 
 class Cloud:

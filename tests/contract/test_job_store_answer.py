@@ -3,10 +3,10 @@
 import pytest
 
 from tests.builders import T0, a_receipt, claim, delta, running, submit, succeeded
-from tlfif.domain.errors import LeaseLostError
-from tlfif.domain.events import Event, EventKind, answer_text
-from tlfif.domain.jobs import FinishReason, JobStatus, Lease, Outcome
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.events import Event, EventKind, answer_text
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import FinishReason, JobStatus, Lease, Outcome
+from tlfif.kernel.errors import LeaseLostError
 
 
 async def text_of(store: JobStore, job_id: str = "job_1") -> str:

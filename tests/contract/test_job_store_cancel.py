@@ -3,10 +3,10 @@
 import pytest
 
 from tests.builders import LEASE_SECONDS, T0, a_receipt, delta, running, submit, succeeded
-from tlfif.domain.errors import NotFoundError
-from tlfif.domain.events import EventKind, answer_text
-from tlfif.domain.jobs import JobStatus, Outcome
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.events import EventKind, answer_text
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import JobStatus, Outcome
+from tlfif.kernel.errors import NotFoundError
 
 
 async def test_a_waiting_job_ends_at_once(job_store: JobStore) -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from tests.builders import LEASE_SECONDS, T0, WAIT_SECONDS, a_new_job, claim, delta, running, submit, succeeded
-from tlfif.domain.errors import LeaseLostError
-from tlfif.domain.events import Event, EventKind
-from tlfif.domain.jobs import JobStatus, LeaseState
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import JobStatus, LeaseState
+from tlfif.kernel.errors import LeaseLostError
 
 EXPIRY = T0 + LEASE_SECONDS
 

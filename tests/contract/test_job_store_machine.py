@@ -22,12 +22,12 @@ from tests.aws.emulator import Emulator, running_emulator
 from tests.builders import LEASE_SECONDS, MODEL, T0, WAIT_SECONDS, a_new_job, delta, succeeded
 from tests.fakes.clock import FakeIds
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
-from tlfif.adapters.sqlite.database import Database
+from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
-from tlfif.domain.errors import BusyError, IdempotencyConflictError, LeaseLostError
-from tlfif.domain.events import Event, EventKind, answer_text
-from tlfif.domain.jobs import MAX_ATTEMPTS, Job, JobStatus, Lease, Outcome
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.events import Event, EventKind, answer_text
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import MAX_ATTEMPTS, Job, JobStatus, Lease, Outcome
+from tlfif.kernel.errors import BusyError, IdempotencyConflictError, LeaseLostError
 
 T = TypeVar("T")
 MODELS = (MODEL, "other")

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.builders import T0, a_new_job, claim, running, submit, succeeded
-from tlfif.domain.errors import ConflictError, NotFoundError
-from tlfif.domain.jobs import JobStatus
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import JobStatus
+from tlfif.kernel.errors import ConflictError, NotFoundError
 
 
 async def two_owners(store: JobStore) -> None:

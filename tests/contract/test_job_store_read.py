@@ -3,9 +3,9 @@
 import pytest
 
 from tests.builders import T0, a_new_job, delta, running, submit, succeeded
-from tlfif.domain.errors import InvalidInputError, NotFoundError
-from tlfif.domain.jobs import JobStatus
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import JobStatus
+from tlfif.kernel.errors import InvalidInputError, NotFoundError
 
 
 async def ids_of_all_pages(store: JobStore, limit: int, status: JobStatus | None = None) -> list[str]:

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from tests.builders import LEASE_SECONDS, MODEL, T0, WAIT_SECONDS, claim, delta, running, submit, succeeded
-from tlfif.domain.events import EventKind, answer_text
-from tlfif.domain.jobs import JobStatus, Lease
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.events import EventKind, answer_text
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import JobStatus, Lease
 
 
 async def lose_attempts(store: JobStore, lease: Lease, times: int) -> Lease:

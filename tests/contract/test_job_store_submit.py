@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from tests.builders import MODEL, T0, a_new_job, claim, running, submit, succeeded
-from tlfif.domain.errors import BusyError, IdempotencyConflictError, NotFoundError
-from tlfif.domain.events import Event, EventKind
-from tlfif.domain.jobs import Job, JobStatus, QueueCounts
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import Job, JobStatus, QueueCounts
+from tlfif.kernel.errors import BusyError, IdempotencyConflictError, NotFoundError
 
 
 async def test_a_submitted_job_waits_with_its_request_and_first_event(job_store: JobStore) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.builders import MODEL, T0, a_new_job, succeeded
-from tlfif.domain.jobs import AnswerTime, ClaimedJob
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import AnswerTime, ClaimedJob
 
 
 async def answered(store: JobStore, number: int, machine: str, *, finish: bool = True) -> str:

@@ -7,8 +7,8 @@ from time import monotonic
 import pytest
 
 from tests.builders import T0, a_new_job, claim, delta, running, submit, succeeded
-from tlfif.domain.jobs import Lease
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import Lease
 
 LONG = 60.0
 """A time-out that no test lives to see."""

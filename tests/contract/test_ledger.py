@@ -12,25 +12,26 @@ from hypothesis import strategies as st
 
 from tests.aws.dynamo_state import new_state_table, open_state_table
 from tests.aws.emulator import Emulator
-from tlfif.adapters.aws.dynamo_ledger import DynamoLedger
+from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
 from tlfif.adapters.memory.memory_ledger import MemoryLedger
 from tlfif.adapters.sqlite.stores import open_sqlite_ledger
-from tlfif.domain.billing_month import Month
-from tlfif.domain.budget import Budget
-from tlfif.domain.ledger import MachineSpan
-from tlfif.ports.ledger import MOST_NOTES, Ledger
+from tlfif.money.billing_month import Month
+from tlfif.money.budget.budget import Budget
+from tlfif.money.budget.budget_ledger import BudgetLedger
+from tlfif.money.spend.ledger import MOST_NOTES
+from tlfif.money.spend.spans import MachineSpan
 
 T0 = 1_800_000_000_000
 
 
-OpenLedger = Callable[[int], Awaitable[Ledger]]
+OpenLedger = Callable[[int], Awaitable[BudgetLedger]]
 
 
 @pytest.fixture(params=["memory", "sqlite", "aws"])
-async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
+async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BudgetLedger]:
     """An empty ledger, begun at T0."""
     if request.param == "memory":
-        book: Ledger = MemoryLedger(since_ms=T0)
+        book: BudgetLedger = MemoryLedger(since_ms=T0)
     elif request.param == "aws":
         book = DynamoLedger(open_state_table(request.getfixturevalue("emulator")), since_ms=T0)
     else:
@@ -47,7 +48,7 @@ def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLedger:
     emulator: Emulator = request.getfixturevalue("emulator")
     table = new_state_table(emulator)
 
-    async def open_dynamo_ledger(since_ms: int) -> Ledger:
+    async def open_dynamo_ledger(since_ms: int) -> BudgetLedger:
         return DynamoLedger(open_state_table(emulator, table), since_ms=since_ms)
 
     return open_dynamo_ledger
@@ -60,21 +61,21 @@ def a_span(number: int = 1, **changes: Any) -> MachineSpan:
     return replace(span, **changes)
 
 
-async def test_a_new_ledger_is_empty_and_knows_when_it_began(ledger: Ledger) -> None:
+async def test_a_new_ledger_is_empty_and_knows_when_it_began(ledger: BudgetLedger) -> None:
     state = await ledger.state()
     assert (state.revision, state.since_ms, state.budget, state.reserved) == (0, T0, Budget(), {})
     assert await ledger.open_spans() == []
     assert await ledger.span("m1") is None
 
 
-async def test_a_machine_has_one_span(ledger: Ledger) -> None:
+async def test_a_machine_has_one_span(ledger: BudgetLedger) -> None:
     await ledger.open_span(a_span())
     await ledger.open_span(a_span(from_ms=T0 + 5))
     assert await ledger.open_spans() == [a_span()]
     assert (await ledger.state()).revision == 1
 
 
-async def test_a_span_is_closed_and_corrected(ledger: Ledger) -> None:
+async def test_a_span_is_closed_and_corrected(ledger: BudgetLedger) -> None:
     await ledger.open_span(a_span())
     await ledger.mark_ready("m1", at_ms=T0 + 3000)
     await ledger.close_span("m1", at_ms=T0 + 9000)
@@ -86,14 +87,14 @@ async def test_a_span_is_closed_and_corrected(ledger: Ledger) -> None:
     assert await ledger.open_spans() == []
 
 
-async def test_news_of_a_machine_without_a_span_changes_nothing(ledger: Ledger) -> None:
+async def test_news_of_a_machine_without_a_span_changes_nothing(ledger: BudgetLedger) -> None:
     await ledger.mark_ready("m9", at_ms=T0)
     await ledger.close_span("m9", at_ms=T0)
     await ledger.correct_span("m9", real_stop_ms=T0)
     assert (await ledger.state()).revision == 0
 
 
-async def test_a_reader_hears_of_changes_once_each(ledger: Ledger) -> None:
+async def test_a_reader_hears_of_changes_once_each(ledger: BudgetLedger) -> None:
     await ledger.open_span(a_span(1))
     await ledger.open_span(a_span(2))
     assert await ledger.spans_after(0, from_ms=0) == [(1, a_span(1)), (2, a_span(2))]
@@ -104,7 +105,7 @@ async def test_a_reader_hears_of_changes_once_each(ledger: Ledger) -> None:
     assert (await ledger.state()).revision == 3
 
 
-async def test_spans_that_ended_long_ago_are_left_out(ledger: Ledger) -> None:
+async def test_spans_that_ended_long_ago_are_left_out(ledger: BudgetLedger) -> None:
     for number in (1, 2, 3):
         await ledger.open_span(a_span(number))
     await ledger.close_span("m1", at_ms=T0 + 5000)
@@ -113,7 +114,7 @@ async def test_spans_that_ended_long_ago_are_left_out(ledger: Ledger) -> None:
     assert sorted(span.machine_id for _, span in found) == ["m2", "m3"]
 
 
-async def test_what_is_set_aside_never_exceeds_the_room(ledger: Ledger) -> None:
+async def test_what_is_set_aside_never_exceeds_the_room(ledger: BudgetLedger) -> None:
     assert await ledger.reserve("m1", micros=60, room_micros=100)
     assert not await ledger.reserve("m2", micros=41, room_micros=100)
     assert await ledger.reserve("m2", micros=40, room_micros=100)
@@ -127,7 +128,7 @@ async def test_what_is_set_aside_never_exceeds_the_room(ledger: Ledger) -> None:
     assert (await ledger.state()).reserved == {"m1": 10}
 
 
-async def test_no_room_is_no_room(ledger: Ledger) -> None:
+async def test_no_room_is_no_room(ledger: BudgetLedger) -> None:
     assert not await ledger.reserve("m1", micros=1, room_micros=0)
     assert not await ledger.reserve("m1", micros=0, room_micros=-5)
     assert (await ledger.state()).reserved == {}
@@ -142,12 +143,12 @@ async def test_no_room_is_no_room(ledger: Ledger) -> None:
         Budget(locked_at_ms=T0, lock_month=Month(2026, 12)),
     ],
 )
-async def test_the_budget_is_kept_as_it_is(ledger: Ledger, budget: Budget) -> None:
+async def test_the_budget_is_kept_as_it_is(ledger: BudgetLedger, budget: Budget) -> None:
     await ledger.set_budget(budget)
     assert (await ledger.state()).budget == budget
 
 
-async def test_the_budget_is_kept_only_where_the_old_one_is_still_there(ledger: Ledger) -> None:
+async def test_the_budget_is_kept_only_where_the_old_one_is_still_there(ledger: BudgetLedger) -> None:
     first, second = Budget(limit_eur=Decimal(1)), Budget(limit_eur=Decimal(2))
     assert await ledger.set_budget(first, instead_of=Budget())
     assert not await ledger.set_budget(second, instead_of=Budget())
@@ -156,7 +157,7 @@ async def test_the_budget_is_kept_only_where_the_old_one_is_still_there(ledger: 
     assert (await ledger.state()).budget == second
 
 
-async def test_the_newest_notes_are_kept(ledger: Ledger) -> None:
+async def test_the_newest_notes_are_kept(ledger: BudgetLedger) -> None:
     assert (await ledger.state()).notes == ()
     for number in range(MOST_NOTES + 2):
         await ledger.add_note(f"note {number}")
@@ -180,7 +181,7 @@ Step = tuple[str, int, int]
 a_step = st.tuples(st.sampled_from(["open", "ready", "close", "correct"]), st.integers(1, 3), st.integers(-5, 20))
 
 
-async def carry_out(steps: list[Step], books: list[Ledger]) -> list[Any]:
+async def carry_out(steps: list[Step], books: list[BudgetLedger]) -> list[Any]:
     """What each book tells after the same steps; they are closed."""
     for book in books:
         for what, number, seconds in steps:

@@ -15,11 +15,11 @@ from tests.aws.emulator import Emulator
 from tests.builders import MODEL
 from tests.fakes.machine_host import FakeMachineHost, Obedience
 from tests.waiting import wait_until
-from tlfif.adapters.local import process_machine_host
-from tlfif.adapters.local.process_machine_host import ProcessMachineHost
-from tlfif.domain.errors import MachineError
-from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.ports.machine import LaunchSpec, MachineHost
+from tlfif.adapters.local.machines import process_machine_host
+from tlfif.adapters.local.machines.process_machine_host import ProcessMachineHost
+from tlfif.kernel.errors import MachineError
+from tlfif.machines.machine_host import LaunchSpec, MachineHost
+from tlfif.machines.policy import JobPolicy, MachinePolicy
 
 ROOT = Path(__file__).parents[2]
 

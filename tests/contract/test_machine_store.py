@@ -7,9 +7,9 @@ import pytest
 
 from tests.builders import T0, a_beat, a_machine
 from tests.contract.conftest import DEFAULT_IDLE_TIMEOUT, OpenSqlite
-from tlfif.domain.errors import NotFoundError
-from tlfif.domain.machine import Directive, MachineState, Phase, PhaseTiming
-from tlfif.ports.machine_store import MachineStore
+from tlfif.kernel.errors import NotFoundError
+from tlfif.machines.machine import Directive, MachineState, Phase, PhaseTiming
+from tlfif.machines.machine_store import MachineStore
 
 
 async def ended(

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from tests.aws.dynamo_state import new_state_table, open_state_table
 from tests.aws.emulator import Emulator
-from tlfif.adapters.aws.dynamo_price_store import DynamoPriceStore
+from tlfif.adapters.aws.money.dynamo_price_store import DynamoPriceStore
 from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
-from tlfif.adapters.sqlite.database import Database
+from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.domain.money import ASSUMED_RATE
-from tlfif.domain.prices import Item, Price, PriceBook
-from tlfif.ports.price_store import PriceStore
+from tlfif.money.money import ASSUMED_RATE
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.price_store import PriceStore
+from tlfif.money.prices.prices import Item, Price, PriceBook
 
 T0 = 1_800_000_000_000
 DISK = Price(

@@ -8,11 +8,11 @@ import pytest
 from tests.builders import T0, a_new_job
 from tests.fakes.clock import FakeIds
 from tlfif.adapters.local.wakeups import WORK
-from tlfif.adapters.sqlite import log_sync
-from tlfif.adapters.sqlite.database import Database
-from tlfif.adapters.sqlite.log_mover import MOVE_EVERY, LogMover
+from tlfif.adapters.sqlite.file import log_sync
+from tlfif.adapters.sqlite.file.database import Database
+from tlfif.adapters.sqlite.file.log_mover import MOVE_EVERY, LogMover
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
-from tlfif.domain.errors import StorageError
+from tlfif.kernel.errors import StorageError
 
 
 def size_of(path: Path) -> int:

@@ -12,8 +12,8 @@ import pytest
 
 from tests.builders import T0, a_new_job, claim, delta, running, submit
 from tests.fakes.clock import FakeIds
-from tlfif.adapters.sqlite.database import Database
-from tlfif.adapters.sqlite.doorbell import decode_topics, encode_topics, listening_ports
+from tlfif.adapters.sqlite.file.database import Database
+from tlfif.adapters.sqlite.file.doorbell import decode_topics, encode_topics, listening_ports
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 
 LONG = 60.0

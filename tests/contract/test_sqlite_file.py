@@ -12,12 +12,12 @@ import pytest
 from tests.builders import T0, a_machine, a_new_job, claim, delta, running, submit, succeeded
 from tests.contract.conftest import OpenSqlite
 from tests.fakes.clock import FakeIds
-from tlfif.adapters.sqlite.database import Database
+from tlfif.adapters.sqlite.file.database import Database
+from tlfif.adapters.sqlite.file.storage_errors import storage_error
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
-from tlfif.adapters.sqlite.storage_errors import storage_error
 from tlfif.adapters.sqlite.stores import open_sqlite_stores
-from tlfif.domain.errors import StorageError
-from tlfif.domain.jobs import JobStatus
+from tlfif.jobs.jobs import JobStatus
+from tlfif.kernel.errors import StorageError
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no file modes; the user's folder guards the file there")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.clock import FakeIds
+from tlfif.adapters.sqlite.file.wal_tail import FRAME_HEADER_BYTES, HEADER_BYTES, TornWrite, torn_write, wal_file
 from tlfif.adapters.sqlite.stores import SqliteStores, open_all_sqlite_stores
-from tlfif.adapters.sqlite.wal_tail import FRAME_HEADER_BYTES, HEADER_BYTES, TornWrite, torn_write, wal_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 T0 = 1_800_000_000_000
@@ -25,7 +25,7 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from tests.contract.test_wal_tail import T0, SPANS
 from tlfif.adapters.sqlite.stores import open_sqlite_ledger
-from tlfif.domain.ledger import opened
+from tlfif.money.spend.spans import opened
 
 async def main():
     ledger = await open_sqlite_ledger(Path(sys.argv[1]), since_ms=T0)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.fakes.clock import FakeClock
-from tlfif.domain.deployment import AccountSettings, Caller, Found, Stack, StackEvent
-from tlfif.domain.errors import UnavailableError
-from tlfif.ports.deployment_journal import DeploymentJournal, Journal
-from tlfif.ports.desk import Desk
-from tlfif.ports.installation import Installation
-from tlfif.ports.sweeper import Sweeper
+from tlfif.deployment.deployment import AccountSettings, Caller, Found, Stack, StackEvent
+from tlfif.deployment.deployment_journal import DeploymentJournal, Journal
+from tlfif.deployment.installation import Installation
+from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.sweeper import Sweeper
+from tlfif.kernel.errors import UnavailableError
 
 KINDS = ("machines", "disks", "snapshots", "stacks", "tables", "buckets")
 OUTPUTS = {

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tlfif.ports.clock import Clock, Ids
+from tlfif.kernel.clock import Clock, Ids
 
 START = 1_800_000_000.0
 

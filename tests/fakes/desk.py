@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator, Callable
 from io import StringIO
 from typing import Any, Self
 
-from tlfif.cli.console import Console
+from tlfif.cli.output.console import Console
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import (
+from tlfif.jobs.events import Event, EventKind
+from tlfif.wire.answers import (
     NO_MACHINE,
     Accepted,
     AcceptedNews,
@@ -18,7 +19,6 @@ from tlfif.client.wire import (
     ModelView,
     News,
 )
-from tlfif.domain.events import Event, EventKind
 
 
 class Terminal(StringIO):

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-from tlfif.domain.errors import EngineError, EngineGoneError
-from tlfif.domain.jobs import FinishReason, GenerationRequest
-from tlfif.ports.engine import Chunk, Engine, EngineAddress, EngineProcess
+from tlfif.jobs.engine import Chunk, Engine, EngineAddress, EngineProcess
+from tlfif.jobs.jobs import FinishReason, GenerationRequest
+from tlfif.kernel.errors import EngineError, EngineGoneError
 
 WORDS = ("A ", "cloud ", "computer ", "is ", "somebody ", "else's.")
 

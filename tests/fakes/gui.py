@@ -7,10 +7,15 @@ from itertools import count
 from typing import Any, Self
 
 from tests.fakes.clock import FakeClock
-from tlfif.client.cost_wire import CostView, SumsView
 from tlfif.client.endpoint import Sleep
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import (
+from tlfif.gui.core import WindowCore
+from tlfif.gui.model import news
+from tlfif.gui.model.commands import Command
+from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.state import Exchange
+from tlfif.jobs.events import Event, EventKind
+from tlfif.wire.answers import (
     NO_MACHINE,
     Accepted,
     AcceptedNews,
@@ -22,12 +27,7 @@ from tlfif.client.wire import (
     StopMode,
     StopResult,
 )
-from tlfif.domain.events import Event, EventKind
-from tlfif.gui import news
-from tlfif.gui.commands import Command
-from tlfif.gui.core import WindowCore
-from tlfif.gui.news import WindowNews
-from tlfif.gui.state import Exchange
+from tlfif.wire.money import CostView, SumsView
 
 
 def machine_view(state: str = "ready", **changes: Any) -> MachineView:

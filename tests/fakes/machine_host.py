@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tlfif.domain.errors import MachineError
-from tlfif.ports.machine import LaunchSpec, Lifetime, MachineHost, ObservedMachine
+from tlfif.kernel.errors import MachineError
+from tlfif.machines.machine_host import LaunchSpec, Lifetime, MachineHost, ObservedMachine
 
 
 class Obedience(StrEnum):

@@ -1,7 +1,7 @@
 """Model files that are always there, or never."""
 
-from tlfif.domain.errors import TlfifError
-from tlfif.ports.model_store import ModelFile, ModelInfo, ModelState, ModelStore
+from tlfif.kernel.errors import TlfifError
+from tlfif.models.model_store import ModelFile, ModelInfo, ModelState, ModelStore
 
 
 class FakeModelStore(ModelStore):

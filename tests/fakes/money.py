@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.fakes.desk import FakeClient
-from tlfif.client.cost_wire import (
+from tlfif.wire.money import (
     AdviceView,
     BilledView,
     BudgetView,

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tlfif.ports.engine import EngineAddress
+from tlfif.jobs.engine import EngineAddress
 
 Say = Callable[[bytes], Awaitable[None]]
 Script = Callable[[Say], Awaitable[None]]

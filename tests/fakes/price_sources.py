@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from tlfif.domain.errors import UnavailableError
-from tlfif.domain.money import ExchangeRate
-from tlfif.domain.prices import Price
-from tlfif.ports.price_source import ExchangeSource, PriceSource, Progress
+from tlfif.kernel.errors import UnavailableError
+from tlfif.money.money import ExchangeRate
+from tlfif.money.prices.price_source import ExchangeSource, PriceSource, Progress
+from tlfif.money.prices.prices import Price
 
 
 @dataclass

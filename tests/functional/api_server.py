@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.fakes.clock import FakeIds
-from tlfif.adapters.local.file_model_store import FileModelStore
+from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_ledger import MemoryLedger
@@ -27,18 +27,18 @@ from tlfif.api.caller import set_user
 from tlfif.api.embedded_server import bind
 from tlfif.api.gate import Gate
 from tlfif.api.routes.server import ServerFacts
-from tlfif.application.control_machine import LocalControl
-from tlfif.application.pricing import Pricing
-from tlfif.application.reconcile import Reconciler
-from tlfif.application.refresh_prices import ExchangeResult, RefreshReport
-from tlfif.bootstrap.container import Container
 from tlfif.bootstrap.money import build_money
-from tlfif.domain.jobs import ClaimedJob, DeltaWrite, Message, Outcome
-from tlfif.domain.models import SMOLLM2, TINYLLAMA, HubSource, ModelSpec, WheelSource
-from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.domain.tariff import Tariff
-from tlfif.ports.machine import LaunchSpec, MachineHost, ObservedMachine
-from tlfif.ports.tokenizer import Tokenizer
+from tlfif.control.container import Container
+from tlfif.control.control_machine import LocalControl
+from tlfif.control.reconcile import Reconciler
+from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Message, Outcome
+from tlfif.jobs.tokenizer import Tokenizer
+from tlfif.machines.machine_host import LaunchSpec, MachineHost, ObservedMachine
+from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.models.models import SMOLLM2, TINYLLAMA, HubSource, ModelSpec, WheelSource
+from tlfif.money.prices.pricing import Pricing
+from tlfif.money.prices.refresh_prices import ExchangeResult, RefreshReport
+from tlfif.money.spend.tariff import Tariff
 
 TOKEN = "a-token-of-the-tests-with-forty-characters"
 IMAGE = "test-image"

@@ -11,10 +11,10 @@ import pytest
 
 from tests.fakes.clock import FakeClock
 from tests.functional.fake_hub import FakeHub
-from tlfif.adapters.local.file_model_store import FileModelStore
-from tlfif.domain.errors import ModelError
-from tlfif.domain.models import HubSource, ModelSpec, WheelSource
-from tlfif.ports.model_store import ModelInfo, ModelState
+from tlfif.adapters.local.models.file_model_store import FileModelStore
+from tlfif.kernel.errors import ModelError
+from tlfif.models.model_store import ModelInfo, ModelState
+from tlfif.models.models import HubSource, ModelSpec, WheelSource
 
 BLOCK = 64 << 10
 BODY = random.Random(7).randbytes(3 * 16 * BLOCK + 12_345)

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from tests.functional.api_server import CONTEXT, ApiServer, assert_problem
-from tlfif.domain.limits import MAX_MESSAGES
+from tlfif.jobs.limits import MAX_MESSAGES
 
 JSON = {"content-type": "application/json"}
 USER = {"role": "user", "content": "Hello"}

@@ -21,8 +21,8 @@ from tests.builders import T0, a_new_job
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer
 from tlfif.api.app import create_app
 from tlfif.api.routes.server import ServerFacts
-from tlfif.bootstrap.container import Container
-from tlfif.domain import limits
+from tlfif.control.container import Container
+from tlfif.jobs import limits
 
 OPERATIONS = {
     ("get", "/v1/cost"): "get_cost",

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from tests.functional.api_server import READY_MODEL, ApiServer, assert_problem
-from tlfif.domain.jobs import ClaimedJob, FinishReason, JobStatus, Outcome, Receipt
+from tlfif.jobs.jobs import ClaimedJob, FinishReason, JobStatus, Outcome, Receipt
 
 CHAT = "/v1/chat/completions"
 ASK = {"messages": [{"role": "user", "content": "Hello"}]}

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tests.functional.api_server import READY_MODEL, ApiServer
-from tlfif.domain.jobs import FinishReason, JobStatus, Outcome, Receipt
+from tlfif.jobs.jobs import FinishReason, JobStatus, Outcome, Receipt
 
 DONE = Outcome(
     status=JobStatus.SUCCEEDED,

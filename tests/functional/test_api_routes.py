@@ -11,10 +11,10 @@ from tests.builders import a_beat
 from tests.functional.api_server import IMAGE, READY_MODEL, WEIGHTS, ApiServer, assert_problem
 from tlfif.cli.exit_codes import exit_code_of
 from tlfif.client.errors import error_from
-from tlfif.domain.errors import StorageError
-from tlfif.domain.jobs import JobStatus, Outcome, Receipt
-from tlfif.domain.machine import MachineState
-from tlfif.domain.policy import JobPolicy
+from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
+from tlfif.kernel.errors import StorageError
+from tlfif.machines.machine import MachineState
+from tlfif.machines.policy import JobPolicy
 
 Start = Callable[..., ApiServer]
 

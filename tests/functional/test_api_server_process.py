@@ -17,8 +17,8 @@ import pytest
 from tests.functional.api_server import assert_problem, build_container
 from tlfif import __version__
 from tlfif.api.embedded_server import EmbeddedServer, bind, load_token
-from tlfif.bootstrap.home import Home, ServerAddress, read_server
-from tlfif.domain.errors import StorageError
+from tlfif.kernel.errors import StorageError
+from tlfif.kernel.home import Home, ServerAddress, read_server
 
 SOURCE = Path(__file__).parents[2] / "src"
 COMMAND = [sys.executable, "-P", "-m", "tlfif.entrypoints.server"]

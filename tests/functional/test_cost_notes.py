@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tlfif.adapters.sqlite.file.wal_tail import wal_file
 from tlfif.adapters.sqlite.stores import open_sqlite_ledger
-from tlfif.adapters.sqlite.wal_tail import wal_file
 from tlfif.api.cost_views import cost_view
 from tlfif.bootstrap.embedded import embedded_container
-from tlfif.bootstrap.home import Home
 from tlfif.bootstrap.settings import load_settings
-from tlfif.domain.ledger import opened
+from tlfif.kernel.home import Home
+from tlfif.money.spend.spans import opened
 
 
 async def test_a_cut_off_write_is_told_where_money_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 
 from tests.functional.gguf_writer import I32, STRING, Typed, llama_header, write_gguf
 from tests.functional.toy_vocabulary import toy_values
-from tlfif.adapters.local.chat_template import ChatTemplate
-from tlfif.adapters.local.gguf_file import read_gguf
-from tlfif.adapters.local.gguf_tokenizer import text_bytes
-from tlfif.adapters.local.llama_vocabulary import Vocabulary
-from tlfif.adapters.local.model_wheel import ModelWheel
-from tlfif.domain.jobs import Message
-from tlfif.domain.models import SMOLLM2, WheelSource
+from tlfif.adapters.local.models.chat_template import ChatTemplate
+from tlfif.adapters.local.models.gguf_file import read_gguf
+from tlfif.adapters.local.models.gguf_tokenizer import text_bytes
+from tlfif.adapters.local.models.llama_vocabulary import Vocabulary
+from tlfif.adapters.local.models.model_wheel import ModelWheel
+from tlfif.jobs.jobs import Message
+from tlfif.models.models import SMOLLM2, WheelSource
 
 pytestmark = pytest.mark.engine
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.fakes.clock import FakeClock
 from tests.functional.price_server import PriceServer, Reply, price_server
-from tlfif.adapters.ecb.exchange_source import MAX_BYTES, SOURCE, EcbExchangeSource, reference_rate
 from tlfif.adapters.http.bounded_download import UnusableError
-from tlfif.domain.errors import UnavailableError
+from tlfif.adapters.http.exchange_source import MAX_BYTES, SOURCE, EcbExchangeSource, reference_rate
+from tlfif.kernel.errors import UnavailableError
 
 PATH = "/stats/eurofxref/eurofxref-daily.xml"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

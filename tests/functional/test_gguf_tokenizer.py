@@ -9,13 +9,13 @@ import pytest
 from tests.fakes.clock import FakeClock
 from tests.functional.gguf_writer import I32, STRING, Typed, Value, llama_header, write_gguf
 from tests.functional.toy_vocabulary import SPACE, TINYLLAMA_TEMPLATE, toy_values
-from tlfif.adapters.local.chat_template import ChatTemplate, TemplateFailedError
-from tlfif.adapters.local.file_model_store import FileModelStore
-from tlfif.adapters.local.gguf_file import GgufError, read_gguf
-from tlfif.adapters.local.gguf_tokenizer import GgufTokenizer, text_bytes
-from tlfif.adapters.local.llama_vocabulary import UnknownVocabularyError, Vocabulary
-from tlfif.domain.errors import InvalidInputError, ModelError
-from tlfif.domain.jobs import Message
+from tlfif.adapters.local.models.chat_template import ChatTemplate, TemplateFailedError
+from tlfif.adapters.local.models.file_model_store import FileModelStore
+from tlfif.adapters.local.models.gguf_file import GgufError, read_gguf
+from tlfif.adapters.local.models.gguf_tokenizer import GgufTokenizer, text_bytes
+from tlfif.adapters.local.models.llama_vocabulary import UnknownVocabularyError, Vocabulary
+from tlfif.jobs.jobs import Message
+from tlfif.kernel.errors import InvalidInputError, ModelError
 
 USER = (Message(role="user", content="hello world"),)
 

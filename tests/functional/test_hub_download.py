@@ -12,9 +12,9 @@ import pytest
 from tests.fakes.clock import FakeClock
 from tests.functional.fake_hub import Answer, FakeHub, fake_hub
 from tests.functional.model_builders import BLOCK, BODY, SPEC, WRONG, Make, info, model_stores, pulled, reached, refused
-from tlfif.adapters.local.file_model_store import SPARE_BYTES, FileModelStore
-from tlfif.adapters.local.part_file import PartFile
-from tlfif.ports.model_store import ModelState
+from tlfif.adapters.local.models.file_model_store import SPARE_BYTES, FileModelStore
+from tlfif.adapters.local.models.part_file import PartFile
+from tlfif.models.model_store import ModelState
 
 
 @pytest.fixture(autouse=True)

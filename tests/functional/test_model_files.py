@@ -23,8 +23,8 @@ from tests.functional.model_builders import (
     pulled,
     refused,
 )
-from tlfif.domain.errors import InvalidInputError
-from tlfif.ports.model_store import ModelState
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.models.model_store import ModelState
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,9 @@ async def test_an_unchanged_file_is_read_once(make: Make, tmp_path: Path, monkey
     file(tmp_path).write_bytes(BODY)
     store = make()
     await asyncio.gather(*(store.checked_file("tiny") for _ in range(5)))
-    monkeypatch.setattr("tlfif.adapters.local.file_model_store.sha256_of", lambda *a, **k: pytest.fail("read again"))
+    monkeypatch.setattr(
+        "tlfif.adapters.local.models.file_model_store.sha256_of", lambda *a, **k: pytest.fail("read again")
+    )
     await store.checked_file("tiny")
     await make().checked_file("tiny")  # another program: the note on disk counts
 

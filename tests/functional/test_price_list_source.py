@@ -21,10 +21,10 @@ from tests.functional.price_lists import (
     vpc_rows,
 )
 from tests.functional.price_server import PriceServer, Reply, price_server
-from tlfif.adapters.aws.price_list import MAX_LINE_BYTES, PriceListMalformedError, PriceListReader, WantedPrice
-from tlfif.adapters.aws.price_list_source import AwsPriceListSource
-from tlfif.domain.errors import InvalidInputError, UnavailableError
-from tlfif.domain.prices import Item, Price
+from tlfif.adapters.aws.money.price_list import MAX_LINE_BYTES, PriceListMalformedError, PriceListReader, WantedPrice
+from tlfif.adapters.aws.money.price_list_source import AwsPriceListSource
+from tlfif.kernel.errors import InvalidInputError, UnavailableError
+from tlfif.money.prices.prices import Item, Price
 
 EC2 = f"/offers/v1.0/aws/AmazonEC2/current/{REGION}/index.csv"
 VPC = f"/offers/v1.0/aws/AmazonVPC/current/{REGION}/index.csv"

@@ -13,8 +13,8 @@ import pytest
 from tests.fakes.gui import Desk
 from tests.gui.seat import Seat
 from tlfif.gui.core import WindowCore
-from tlfif.gui.palette import LIGHT, Palette
-from tlfif.gui.theme import open_look
+from tlfif.gui.look.palette import LIGHT, Palette
+from tlfif.gui.look.theme import open_look
 from tlfif.gui.window import MainWindow
 
 NO_SCREEN = "The window's tests need a screen: install Xvfb (Debian: apt-get install xvfb), or set DISPLAY."

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.gui.seat import Seat
 from tests.gui.test_window_views import exchange, talk
-from tlfif.gui import markup
-from tlfif.gui.answer_text import AnswerText
-from tlfif.gui.state import ExchangeStage
+from tlfif.gui.look import markup
+from tlfif.gui.model.answer_text import AnswerText
+from tlfif.gui.model.state import ExchangeStage
 from tlfif.gui.views.answer_ink import LONGEST
 
 ANSWER = """Use **sorted** and `len`: 😀

@@ -6,9 +6,9 @@ from tests.fakes.gui import Desk, cost_view, machine_view, model_view
 from tests.gui.seat import Seat
 from tlfif.client.errors import AccessDeniedError
 from tlfif.client.profile import AWS, COMPUTER
-from tlfif.gui import commands, intents, news
-from tlfif.gui.home_view import HomeView
-from tlfif.gui.state import Press
+from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.state import Press
 from tlfif.gui.views.machine_tab import facts_of
 from tlfif.gui.views.settings_tab import SettingsTab
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tlfif.bootstrap.home import Home
 from tlfif.gui import main
+from tlfif.kernel.home import Home
 
 X11_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tlfif.gui.palette import DARK, LIGHT, PART_CONTRAST, TEXT_CONTRAST, Palette, contrast, state_ink, state_sign
-from tlfif.gui.state import TruthKind
+from tlfif.gui.look.palette import DARK, LIGHT, PART_CONTRAST, TEXT_CONTRAST, Palette, contrast, state_ink, state_sign
+from tlfif.gui.model.state import TruthKind
 
 PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda palette: palette.name)
 

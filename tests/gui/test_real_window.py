@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.gui.seat import Seat
-from tlfif.bootstrap.home import Home
-from tlfif.gui.opening import open_core
-from tlfif.gui.state import ExchangeStage, TruthKind
+from tlfif.gui.bridge.opening import open_core
+from tlfif.gui.model.state import ExchangeStage, TruthKind
+from tlfif.kernel.home import Home
 
 pytestmark = [
     pytest.mark.engine,

@@ -18,10 +18,10 @@ from tests.aws.home import AwsHome
 from tests.aws.live_home import a_home_beside, sign_in
 from tests.gui.seat import Seat
 from tlfif.bootstrap.aws import aws_container
-from tlfif.client.token_store import TokenStore
-from tlfif.gui import intents
-from tlfif.gui.opening import open_core
-from tlfif.gui.state import ExchangeStage, TruthKind
+from tlfif.client.sign_in.token_store import TokenStore
+from tlfif.gui.bridge.opening import open_core
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import ExchangeStage, TruthKind
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 

@@ -9,12 +9,12 @@ import pytest
 from tests.fakes.gui import Desk, cost_view, share
 from tests.gui.seat import Seat
 from tests.gui.test_window_views import exchange, show, talk
-from tlfif.client.cost_wire import AnswerCostView
-from tlfif.client.history import ConversationSummary
-from tlfif.gui import commands, intents, news
-from tlfif.gui.answer_text import AnswerText
-from tlfif.gui.state import ExchangeStage, Notice, Press, Problem, TruthKind
+from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model.answer_text import AnswerText
+from tlfif.gui.model.state import ExchangeStage, Notice, Press, Problem, TruthKind
 from tlfif.gui.views.settings_tab import NEXT_START
+from tlfif.history.history import ConversationSummary
+from tlfif.wire.money import AnswerCostView
 
 LARGE = 22
 

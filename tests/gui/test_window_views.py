@@ -9,11 +9,10 @@ import pytest
 
 from tests.fakes.gui import Desk, accepted, cost_view, model_view
 from tests.gui.seat import Seat
-from tlfif.client.history import ConversationSummary
-from tlfif.gui import commands, intents, news
-from tlfif.gui.answer_text import AnswerText
-from tlfif.gui.palette import DARK
-from tlfif.gui.state import (
+from tlfif.gui.look.palette import DARK
+from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model.answer_text import AnswerText
+from tlfif.gui.model.state import (
     LABELS,
     Choice,
     Conversation,
@@ -28,6 +27,7 @@ from tlfif.gui.state import (
     TruthLine,
 )
 from tlfif.gui.views.keys_view import key_table
+from tlfif.history.history import ConversationSummary
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "window.md"
 

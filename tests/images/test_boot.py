@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from tests.images.units import IMAGES
-from tlfif.adapters.aws.ec2_user_data import MachineFile
+from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
+from tlfif.adapters.aws.machines.launch_plan import LONGEST_RUN_SECONDS
 from tlfif.adapters.engines.served_engine import read_engine_key
-from tlfif.domain.launch_plan import LONGEST_RUN_SECONDS
-from tlfif.ports.machine import LaunchSpec
+from tlfif.machines.machine_host import LaunchSpec
 
 BOOT = IMAGES / "bin" / "tlfif-boot"
 

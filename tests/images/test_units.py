@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.images.units import SYSTEMD, UNITS, command_of, flags_of_engine, settings
-from tlfif.adapters.aws.ec2_user_data import PATH
-from tlfif.adapters.aws.image_model_store import MODELS_DIR
+from tlfif.adapters.aws.machines.ec2_user_data import PATH
+from tlfif.adapters.aws.machines.image_model_store import MODELS_DIR
+from tlfif.adapters.aws.machines.launch_plan import LONGEST_RUN_SECONDS
 from tlfif.adapters.engines.served_engine import check_loopback
-from tlfif.domain.launch_plan import LONGEST_RUN_SECONDS
-from tlfif.domain.models import ON_AWS
-from tlfif.domain.policy import AWS_MACHINE_POLICY
+from tlfif.machines.policy import AWS_MACHINE_POLICY
+from tlfif.models.models import ON_AWS
 from tlfif.worker.run_instance import ENGINE_UNIT, READY_MARK, EngineWish
 
 SERVICES = [unit.name for unit in UNITS if unit.suffix == ".service"]

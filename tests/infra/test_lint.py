@@ -3,7 +3,7 @@
 import pytest
 
 from tests.infra.template import Template
-from tlfif.domain.prices import REGIONS
+from tlfif.money.prices.prices import REGIONS
 
 BODY_BYTES = 51_200
 """Longest template that CreateStack takes in the request itself (CloudFormation quotas); a longer one, to 1 MB, would

@@ -11,8 +11,8 @@ import pytest
 from tests.infra.template import Json, Template
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.client.profile import REDIRECT_PORTS, redirect_uri
-from tlfif.domain.prices import INSTANCE_TYPES
-from tlfif.router import rounds
+from tlfif.control import rounds
+from tlfif.money.prices.prices import INSTANCE_TYPES
 
 HOME = {"Ref": "HomeName"}
 COUNTS = {

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.infra.template import Template
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.domain.prices import REGIONS, Item
-from tlfif.domain.standing import lean_items, total_per_month
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.prices import REGIONS, Item
+from tlfif.money.spend.standing import lean_items, total_per_month
 
 NOW = 1_795_000_000_000
 IDLE_LIMIT_MICROS = 4_000_000

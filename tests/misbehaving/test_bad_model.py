@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.misbehaving.desk import Desk
-from tlfif.adapters.local.model_wheel import ModelWheel
-from tlfif.domain.models import SMOLLM2
+from tlfif.adapters.local.models.model_wheel import ModelWheel
+from tlfif.models.models import SMOLLM2
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 

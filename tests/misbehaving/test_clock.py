@@ -13,12 +13,12 @@ from tests.fakes.machine_host import FakeMachine, FakeMachineHost, Obedience
 from tests.fakes.model_store import FakeModelStore
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.application.reconcile import Reconciler
-from tlfif.application.run_job import Provenance
-from tlfif.domain.events import Event, answer_text
-from tlfif.domain.jobs import Job, JobStatus
-from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.ports.engine import Engine, EngineAddress
+from tlfif.control.reconcile import Reconciler
+from tlfif.jobs.engine import Engine, EngineAddress
+from tlfif.jobs.events import Event, answer_text
+from tlfif.jobs.jobs import Job, JobStatus
+from tlfif.jobs.run_job import Provenance
+from tlfif.machines.policy import JobPolicy, MachinePolicy
 from tlfif.worker.machine_life import MachineLife
 from tlfif.worker.worker import Worker
 

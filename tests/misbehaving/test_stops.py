@@ -11,8 +11,8 @@ import pytest
 
 from tests.misbehaving.desk import ENGINE_MODULE, MACHINE_MODULE, Desk, MakeDesk
 from tests.waiting import wait_until
-from tlfif.adapters.local.right_of_way import STEPS
-from tlfif.domain.policy import MachinePolicy
+from tlfif.adapters.local.machines.right_of_way import STEPS
+from tlfif.machines.policy import MachinePolicy
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 

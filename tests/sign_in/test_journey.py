@@ -19,9 +19,9 @@ from tests.sign_in.conftest import RunningProvider
 from tests.sign_in.resource_server import ResourceServer, serving_resource
 from tests.unit.test_client_sign_in import free_ports
 from tests.waiting import PATIENCE
-from tlfif.bootstrap.home import Home
 from tlfif.cli.main import main
 from tlfif.client.profile import AWS, Profile, redirect_uri, save_aws_profile, use
+from tlfif.kernel.home import Home
 
 NO_KEYRING = "keyring.backends.fail.Keyring"
 

@@ -13,14 +13,14 @@ from tests.money_world import AWS, MoneyWorld
 from tlfif.adapters.memory.memory_ledger import MemoryLedger
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
-from tlfif.application.accounts import Accounts
-from tlfif.application.life_signs import LifeSigns
-from tlfif.application.pricing import Pricing
-from tlfif.domain.billing_month import MS_PER_DAY, Month
-from tlfif.domain.ledger import MachineSpan
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.domain.machine import MachineState
-from tlfif.domain.policy import MachinePolicy
+from tlfif.machines.machine import MachineState
+from tlfif.machines.policy import MachinePolicy
+from tlfif.money.billing_month import MS_PER_DAY, Month
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.pricing import Pricing
+from tlfif.money.spend.accounts import Accounts
+from tlfif.money.spend.life_signs import LifeSigns
+from tlfif.money.spend.spans import MachineSpan
 
 DECEMBER = Month(2026, 12)
 RATE = AWS.hourly(LIST_PRICES, at_ms=DECEMBER.start_ms)

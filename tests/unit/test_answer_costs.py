@@ -7,10 +7,10 @@ import pytest
 
 from tests.fakes.clock import FakeClock
 from tests.money_world import AWS, MoneyWorld
-from tlfif.application.answer_costs import KEPT_FACTOR, MachineShares
-from tlfif.domain.jobs import AnswerTime
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import AnswerTime
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.spend.answer_costs import KEPT_FACTOR, MachineShares
 
 ONCE = AWS.once(LIST_PRICES, at_ms=0)
 
@@ -147,7 +147,7 @@ async def test_few_shares_are_computed_anew_however_slow_the_computer_is() -> No
 
 
 async def test_shares_that_take_long_are_kept_for_two_hundred_times_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tlfif.application.answer_costs.FEW_ANSWERS", 0)
+    monkeypatch.setattr("tlfif.money.spend.answer_costs.FEW_ANSWERS", 0)
     world, counting, jobs = await counted(0.1)
     before = await cost(world, jobs[0])
     new = (await world.submit("new")).job.id

@@ -10,10 +10,19 @@ import pytest
 
 from tests.fakes.clock import FakeClock, FakeIds
 from tlfif.adapters.memory.memory_bill_store import MemoryBillStore
-from tlfif.application.ask_bill import DailyBill
-from tlfif.domain.bill import CLOCK_WAS_WRONG, WAIT_MS, Bill, BilledDay, BillFailure, BillPeriod, BillRecord, Question
-from tlfif.domain.errors import StorageError, UnavailableError
-from tlfif.ports.bill_source import BillSource
+from tlfif.kernel.errors import StorageError, UnavailableError
+from tlfif.money.bill.ask_bill import DailyBill
+from tlfif.money.bill.bill import (
+    CLOCK_WAS_WRONG,
+    WAIT_MS,
+    Bill,
+    BilledDay,
+    BillFailure,
+    BillPeriod,
+    BillRecord,
+    Question,
+)
+from tlfif.money.bill.bill_source import BillSource
 
 DAY = 86_400.0
 MINUTE = 60.0

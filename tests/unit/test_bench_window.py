@@ -5,8 +5,8 @@ from contextlib import aclosing
 from bench.window_server import stand_in, text_of
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import AcceptedNews
-from tlfif.domain.events import Event, EventKind
+from tlfif.jobs.events import Event, EventKind
+from tlfif.wire.answers import AcceptedNews
 
 
 async def test_an_answer_comes_word_by_word_and_ends_with_its_receipt() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlfif.domain.bill import (
+from tlfif.money.bill.bill import (
     ANSWER_MS,
     CLOCK_WAS_WRONG,
     WAIT_MS,
@@ -24,8 +24,8 @@ from tlfif.domain.bill import (
     period_at,
     settled,
 )
-from tlfif.domain.bill_words import BillState, bill_report
-from tlfif.domain.billing_month import MS_PER_DAY, Month
+from tlfif.money.bill.bill_words import BillState, bill_report
+from tlfif.money.billing_month import MS_PER_DAY, Month
 
 
 def at(text: str) -> int:

@@ -12,13 +12,13 @@ from tests.fakes.clock import START, FakeIds
 from tests.fakes.machine_host import FakeMachineHost, Obedience
 from tests.money_world import AWS, MoneyWorld
 from tlfif.adapters.sqlite.stores import open_all_sqlite_stores
-from tlfif.application.control_machine import start_machine
-from tlfif.domain.billing_month import Month
-from tlfif.domain.budget import DRAIN_SECONDS, REHEARSAL, Budget, BudgetState
-from tlfif.domain.errors import BudgetLockedError, IdempotencyConflictError, MachineError
-from tlfif.domain.jobs import JobStatus
-from tlfif.domain.machine import MachineState
-from tlfif.domain.policy import MachinePolicy
+from tlfif.control.control_machine import start_machine
+from tlfif.jobs.jobs import JobStatus
+from tlfif.kernel.errors import BudgetLockedError, IdempotencyConflictError, MachineError
+from tlfif.machines.machine import MachineState
+from tlfif.machines.policy import MachinePolicy
+from tlfif.money.billing_month import Month
+from tlfif.money.budget.budget import DRAIN_SECONDS, REHEARSAL, Budget, BudgetState
 
 TIGHT = "0.15"
 """EUR: room for one start of the default policy, and a little more."""

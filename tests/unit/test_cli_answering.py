@@ -12,11 +12,11 @@ from tests.fakes.money import NOTHING, SHARE
 from tlfif.cli.answering import STARTED_OVER, answer_prompt, with_cost
 from tlfif.cli.arguments import AnswerOptions
 from tlfif.cli.ask import _report, as_object, asking_for, failure_of
-from tlfif.cli.console import Console, OutputLostError
+from tlfif.cli.output.console import Console, OutputLostError
 from tlfif.client.errors import ConnectionLostError
-from tlfif.client.wire import Asking, JobView
-from tlfif.domain.errors import InvalidInputError, StorageError
-from tlfif.domain.events import EventKind
+from tlfif.jobs.events import EventKind
+from tlfif.kernel.errors import InvalidInputError, StorageError
+from tlfif.wire.answers import Asking, JobView
 
 ASKING: Asking = {"messages": [{"role": "user", "content": "Why?"}], "model": "smollm2"}
 RECEIPT: dict[str, object] = {

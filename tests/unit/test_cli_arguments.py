@@ -9,7 +9,7 @@ import pytest
 from tlfif.cli import arguments
 from tlfif.cli.arguments import Parser, add_answer_options, answer_options
 from tlfif.cli.ask import MAX_BYTES, read_prompt
-from tlfif.domain.errors import InvalidInputError, NotFoundError
+from tlfif.kernel.errors import InvalidInputError, NotFoundError
 
 NOT_NUMBERS = ["", " ", "nan", "inf", "-inf", "ten", "1_0", "0x10", "٣", "1,5", "-1", "1e99", "9" * 400]
 

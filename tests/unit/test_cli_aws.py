@@ -10,18 +10,18 @@ from tests.fakes.desk import FakeClient, FakeDesk, events, machine_news
 from tests.fakes.money import NOTHING, SHARE, budget, cost
 from tests.unit.test_cli_answering import ASKING, DONE
 from tests.unit.test_cli_wording import RECEIPT, job, machine
-from tlfif.bootstrap.home import Home
 from tlfif.cli import machine as machine_command
 from tlfif.cli.answering import answer_prompt, cancel_job
 from tlfif.cli.ask import opening_words
 from tlfif.cli.budget import budget_report
 from tlfif.cli.cost import reading_words
-from tlfif.cli.cost_report import cost_text
 from tlfif.cli.jobs import job_text
 from tlfif.cli.main import main
-from tlfif.cli.wording import is_far, machine_lines, receipt_line, refusal_note, waiting_line
+from tlfif.cli.output.cost_report import cost_text
+from tlfif.cli.output.wording import is_far, machine_lines, receipt_line, refusal_note, waiting_line
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
-from tlfif.client.wire import NO_MACHINE
+from tlfif.kernel.home import Home
+from tlfif.wire.answers import NO_MACHINE
 
 PLACE = "AWS eu-central-1"
 

@@ -12,7 +12,7 @@ from tlfif.cli.arguments import Parser
 from tlfif.cli.budget import budget_report, release_text, set_text
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.client.errors import error_from
-from tlfif.domain.errors import BudgetLockedError, InvalidInputError
+from tlfif.kernel.errors import BudgetLockedError, InvalidInputError
 
 REHEARSED = "0.02 EUR of 0.05 EUR are spent. This is a rehearsal: nothing is charged."
 

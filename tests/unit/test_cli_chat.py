@@ -12,8 +12,8 @@ from tlfif.cli.chat import COMMANDS, Talk
 from tlfif.cli.conversation import Conversation, Exchange, trimmed_note
 from tlfif.client.conversation_window import MAX_EXCHANGES
 from tlfif.client.errors import NotReachableError, RefusedError
-from tlfif.client.wire import Asking, News
-from tlfif.domain.events import EventKind
+from tlfif.jobs.events import EventKind
+from tlfif.wire.answers import Asking, News
 
 
 def answered(text: str) -> list[News]:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from tests.fakes.desk import FakeClient, FakeDesk, a_model
-from tlfif.bootstrap.home import Home
 from tlfif.cli import jobs, machine, main, model, serve
 from tlfif.cli.arguments import Parser
-from tlfif.cli.console import OutputLostError
+from tlfif.cli.output.console import OutputLostError
 from tlfif.client.local_server import LocalServer
-from tlfif.client.wire import NO_MACHINE, JobView, MachineHistory, MachineView, PastMachineView, StopMode, StopResult
-from tlfif.domain.errors import InvalidInputError, MachineError, TlfifError
+from tlfif.kernel.errors import InvalidInputError, MachineError, TlfifError
+from tlfif.kernel.home import Home
+from tlfif.wire.answers import NO_MACHINE, JobView, MachineHistory, MachineView, PastMachineView, StopMode, StopResult
 
 
 class Client(FakeClient):
@@ -262,7 +262,7 @@ def test_every_fault_of_a_command_is_a_sentence_and_a_code(
         raise fault
 
     monkeypatch.setattr(model, "run", fail)
-    monkeypatch.setattr("tlfif.cli.console.abandon_output", lambda: None)
+    monkeypatch.setattr("tlfif.cli.output.console.abandon_output", lambda: None)
     assert main.main(["model", "list"]) == code
     assert said in capsys.readouterr().err
 

@@ -26,11 +26,11 @@ from tests.fakes.money import (
 )
 from tlfif.cli import cost as command
 from tlfif.cli.arguments import Parser
-from tlfif.cli.cost_report import cost_text, receipts_text
-from tlfif.cli.cost_wording import amount, answer_cost, limit_eur, parts_line
-from tlfif.cli.price_report import prices_text, refresh_text
-from tlfif.cli.standing_report import advice_text, standing_text
-from tlfif.domain.errors import InvalidInputError, UnavailableError
+from tlfif.cli.output.cost_report import cost_text, receipts_text
+from tlfif.cli.output.cost_wording import amount, answer_cost, limit_eur, parts_line
+from tlfif.cli.output.price_report import prices_text, refresh_text
+from tlfif.cli.output.standing_report import advice_text, standing_text
+from tlfif.kernel.errors import InvalidInputError, UnavailableError
 
 NOW = 1_795_000_100.0
 

@@ -11,27 +11,27 @@ from pathlib import Path
 
 import pytest
 
-from tlfif.adapters.aws.stack_template import StackTemplate
+from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.adapters.local.deployment_file import DeploymentFile
-from tlfif.application.deploy import SAFE, Deployed
-from tlfif.application.destroy import Destroyed
 from tlfif.bootstrap.deployment_plan import offline_plan
-from tlfif.bootstrap.home import Home, write_private
 from tlfif.cli import deploy, main
-from tlfif.cli.console import Console
 from tlfif.cli.deploy import LONGEST_EMAIL, PROOF, check_email, prove, result_text
 from tlfif.cli.destroy import result_text as destroyed_text
 from tlfif.cli.destroy import survey_text
-from tlfif.cli.progress import Progress, agreed
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.progress import Progress, agreed
 from tlfif.client.deployed_desk import DeployedDesk
 from tlfif.client.profile import AWS, COMPUTER, load_profiles
-from tlfif.domain.deployment import DeployWish, Found, StackEvent, SweptKind, budget_usd, zone_parameters
-from tlfif.domain.deployment_plan import kinds_of, words_for
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.money import ASSUMED_RATE
-from tlfif.domain.prices import INSTANCE_TYPES, REGIONS
-from tlfif.domain.stack_words import cause_of, cure_for, failure_text
-from tlfif.ports.deployment_journal import Journal
+from tlfif.deployment.deploy import SAFE, Deployed
+from tlfif.deployment.deployment import DeployWish, Found, StackEvent, SweptKind, budget_usd, zone_parameters
+from tlfif.deployment.deployment_journal import Journal
+from tlfif.deployment.deployment_plan import kinds_of, words_for
+from tlfif.deployment.destroy import Destroyed
+from tlfif.deployment.stack_words import cause_of, cure_for, failure_text
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.kernel.home import Home, write_private
+from tlfif.money.money import ASSUMED_RATE
+from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS
 
 
 @pytest.mark.parametrize("region", REGIONS)

@@ -17,16 +17,16 @@ import pytest
 from tests.fakes.identity_provider import FakeVault
 from tlfif.adapters.http.aws_clock import clock_skew
 from tlfif.adapters.local.doctor_probes import FolderProbe, LoopbackProbe, PriceProbe
-from tlfif.application.examine import Examination
-from tlfif.bootstrap.home import Home, aws_endpoint, aws_key_places
 from tlfif.cli import doctor as command
 from tlfif.cli.doctor_desk import ProfileProbe, ServerProbe, region_of
 from tlfif.cli.main import main
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
-from tlfif.client.token_store import Tokens, TokenStore
-from tlfif.domain import doctor
-from tlfif.domain.doctor import ACCOUNT_CHECKS, CHECKS, State, finding, not_asked
-from tlfif.domain.list_prices import LIST_PRICES
+from tlfif.client.sign_in.token_store import Tokens, TokenStore
+from tlfif.doctor import doctor
+from tlfif.doctor.doctor import ACCOUNT_CHECKS, CHECKS, State, finding, not_asked
+from tlfif.doctor.examine import Examination
+from tlfif.kernel.home import Home, aws_endpoint, aws_key_places
+from tlfif.money.prices.list_prices import LIST_PRICES
 
 PROFILE = Profile(
     api_url="https://api.example.com", issuer="https://who.example.com", client_id="c", scope="openid",

@@ -11,8 +11,8 @@ import pytest
 import tlfif
 from tests.fakes.desk import FakeDesk, Terminal
 from tlfif import __version__
-from tlfif.cli.console import Console
 from tlfif.cli.main import COMMANDS, main
+from tlfif.cli.output.console import Console
 
 
 def test_the_version_loads_next_to_nothing() -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from tests.fakes.identity_provider import CLIENT, FakeVault, Person, Provider, serving_provider
 from tests.unit.test_client_sign_in import free_ports
-from tlfif.bootstrap.home import Home
 from tlfif.cli.main import main
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
-from tlfif.client.token_store import Tokens, TokenStore
+from tlfif.client.sign_in.token_store import Tokens, TokenStore
+from tlfif.kernel.home import Home
 
 Run = Callable[..., tuple[int, str, str]]
 

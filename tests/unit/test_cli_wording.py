@@ -8,12 +8,20 @@ from tests.fakes.money import NOTHING, SHARE
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.cli.jobs import job_text, list_text
 from tlfif.cli.machine import stop_text
-from tlfif.cli.tables import table
-from tlfif.cli.transfer import Transfer
-from tlfif.cli.wording import RECEIPT_WIDTH, machine_lines, model_title, receipt_line, seconds, size, waiting_line
+from tlfif.cli.output.tables import table
+from tlfif.cli.output.transfer import Transfer
+from tlfif.cli.output.wording import (
+    RECEIPT_WIDTH,
+    machine_lines,
+    model_title,
+    receipt_line,
+    seconds,
+    size,
+    waiting_line,
+)
 from tlfif.client.errors import error_from
-from tlfif.client.wire import NO_MACHINE, JobView, MachineView, ReceiptView, StopResult
-from tlfif.domain.errors import InvalidInputError, MachineError, NotFoundError, TlfifError, UnavailableError
+from tlfif.kernel.errors import InvalidInputError, MachineError, NotFoundError, TlfifError, UnavailableError
+from tlfif.wire.answers import NO_MACHINE, JobView, MachineView, ReceiptView, StopResult
 
 RECEIPT: ReceiptView = {
     "model": "smollm2",

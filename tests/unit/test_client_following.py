@@ -9,8 +9,8 @@ import pytest
 from tlfif.client.connection import Connection
 from tlfif.client.errors import ConnectionLostError, NotReachableError, RefusedError, ServerFailedError
 from tlfif.client.following import ask, follow
-from tlfif.client.wire import AcceptedNews
-from tlfif.domain.events import Event
+from tlfif.jobs.events import Event
+from tlfif.wire.answers import AcceptedNews
 
 
 def event(seq: int, kind: str = "delta") -> bytes:

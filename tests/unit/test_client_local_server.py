@@ -14,9 +14,9 @@ from filelock import FileLock
 
 from tests.fakes.clock import FakeClock
 from tlfif import __version__
-from tlfif.bootstrap.home import Home
 from tlfif.client.errors import NotReachableError
 from tlfif.client.local_server import LocalServer
+from tlfif.kernel.home import Home
 
 TOKEN = "t" * 43
 NO_PROCESS = 2**22 + 1

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import tlfif
-from tlfif.bootstrap.home import Home
 from tlfif.client.local_server import LocalServer
 from tlfif.client.locators import locator_for
 from tlfif.client.profile import (
@@ -24,8 +23,9 @@ from tlfif.client.profile import (
     save_aws_profile,
     use,
 )
-from tlfif.client.signed_in import SignedInEndpoint
-from tlfif.domain.errors import InvalidInputError, NotFoundError
+from tlfif.client.sign_in.signed_in import SignedInEndpoint
+from tlfif.kernel.errors import InvalidInputError, NotFoundError
+from tlfif.kernel.home import Home
 
 
 def a_profile(**changes: object) -> Profile:
@@ -164,11 +164,11 @@ def test_the_address_that_a_user_pool_registers() -> None:
 def test_a_command_that_stays_on_this_computer_loads_nothing_of_signing_in(home: Home) -> None:
     save_aws_profile(home, a_profile())
     code = (
-        "import sys; from pathlib import Path; from tlfif.bootstrap.home import Home;"
+        "import sys; from pathlib import Path; from tlfif.kernel.home import Home;"
         "import tlfif.cli.ask, tlfif.cli.chat, tlfif.cli.machine, tlfif.cli.jobs, tlfif.cli.login, tlfif.cli.logout;"
         "import tlfif.cli.profile; from tlfif.client.locators import locator_for;"
         "locator_for(Home(Path(sys.argv[1])));"
-        "heavy = {'authlib', 'joserfc', 'keyring', 'cryptography', 'httpx2', 'tlfif.client.signed_in'};"
+        "heavy = {'authlib', 'joserfc', 'keyring', 'cryptography', 'httpx2', 'tlfif.client.sign_in.signed_in'};"
         "found = heavy & set(sys.modules); sys.exit(repr(found) if found else 0)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(tlfif.__file__).parents[1])}

@@ -10,11 +10,11 @@ import pytest
 
 from tests.fakes.identity_provider import CLIENT, Person, Provider, serving_provider
 from tlfif.client.errors import AccessDeniedError, ApiError, NotReachableError, ServerFailedError
-from tlfif.client.identity_provider import IdentityProvider, Request
-from tlfif.client.loopback_listener import LoopbackListener
 from tlfif.client.profile import Profile
-from tlfif.client.sign_in import sign_in
-from tlfif.client.token_store import Tokens
+from tlfif.client.sign_in.identity_provider import IdentityProvider, Request
+from tlfif.client.sign_in.loopback_listener import LoopbackListener
+from tlfif.client.sign_in.sign_in import sign_in
+from tlfif.client.sign_in.token_store import Tokens
 
 
 @pytest.fixture

@@ -15,16 +15,16 @@ import pytest
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.identity_provider import CLIENT, FakeVault, Provider, serving_provider
-from tlfif.bootstrap.home import Home
-from tlfif.client import token_store
 from tlfif.client.errors import AccessDeniedError, NotReachableError, ServerFailedError
-from tlfif.client.identity_provider import IdentityProvider
 from tlfif.client.profile import Profile
-from tlfif.client.signed_in import SignedInEndpoint, signed_in_tokens
-from tlfif.client.signed_in_auth import FreshToken
-from tlfif.client.signed_in_tokens import Leaving, SignedInTokens
+from tlfif.client.sign_in import token_store
+from tlfif.client.sign_in.identity_provider import IdentityProvider
+from tlfif.client.sign_in.signed_in import SignedInEndpoint, signed_in_tokens
+from tlfif.client.sign_in.signed_in_auth import FreshToken
+from tlfif.client.sign_in.signed_in_tokens import Leaving, SignedInTokens
+from tlfif.client.sign_in.token_store import Place, Tokens, TokenStore, file_warning, system_vault
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.token_store import Place, Tokens, TokenStore, file_warning, system_vault
+from tlfif.kernel.home import Home
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from tlfif.client.sse import SseReader
-from tlfif.client.wire import MachineNews
-from tlfif.domain.events import Event, EventKind
+from tlfif.jobs.events import Event, EventKind
+from tlfif.wire.answers import MachineNews
 
 DELTA = 'id: 3\nevent: delta\ndata: {"at": 2.5, "text": "Grüße\u2028\x85!"}\n\n'.encode()
 EXPECTED = Event(seq=3, kind=EventKind.DELTA, at=2.5, data={"text": "Grüße\u2028\x85!"})

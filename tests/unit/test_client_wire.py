@@ -6,7 +6,6 @@ import pytest
 from pydantic import BaseModel
 
 from tlfif.api import cost_schemas, schemas
-from tlfif.client import cost_wire, wire
 from tlfif.client.errors import (
     AccessDeniedError,
     ApiError,
@@ -16,6 +15,8 @@ from tlfif.client.errors import (
     ServerFailedError,
     error_from,
 )
+from tlfif.wire import answers as wire
+from tlfif.wire import money as cost_wire
 
 PAIRS = [
     (wire.MessageView, schemas.MessageBody),

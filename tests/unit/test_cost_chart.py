@@ -12,7 +12,7 @@ from tests.fakes.money import NO_SUMS, budget, cost, sums
 from tlfif.charts.cost_chart import HEIGHT, WIDTH, cost_figure, draw_cost
 from tlfif.charts.png_file import check_png_path
 from tlfif.charts.spend_curve import spend_curve
-from tlfif.domain.errors import InvalidInputError
+from tlfif.kernel.errors import InvalidInputError
 
 
 def at(day: int, hour: int = 0, month: int = 11) -> int:

@@ -7,10 +7,10 @@ import pytest
 
 from tests.fakes.aws_account import FakeAccount, FakeDesk, FakeInstallation, FakeSweeper, Killed, MemoryJournal
 from tests.fakes.clock import FakeClock
-from tlfif.application.deploy import SAFE, STEPS, Deployed, Deployment, check_deploy
-from tlfif.application.destroy import Destroyed, Destruction
-from tlfif.domain.deployment import DeployWish
-from tlfif.domain.errors import InvalidInputError, UnavailableError
+from tlfif.deployment.deploy import SAFE, STEPS, Deployed, Deployment, check_deploy
+from tlfif.deployment.deployment import DeployWish
+from tlfif.deployment.destroy import Destroyed, Destruction
+from tlfif.kernel.errors import InvalidInputError, UnavailableError
 
 WISH = DeployWish(home="tlfif", region="eu-central-1", email="me@example.com", budget_usd=23, release="one")
 

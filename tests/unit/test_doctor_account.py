@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tlfif.domain import doctor
-from tlfif.domain import doctor_account as verdicts
-from tlfif.domain.doctor import CHECKS, Finding, State, by_gravity
-from tlfif.domain.doctor_account import BuildFact, QuotaRequest
-from tlfif.domain.doctor_rights import DEPLOY_ACTIONS, rights, root_rights
+from tlfif.doctor import doctor
+from tlfif.doctor import doctor_account as verdicts
+from tlfif.doctor.doctor import CHECKS, Finding, State, by_gravity
+from tlfif.doctor.doctor_account import BuildFact, QuotaRequest
+from tlfif.doctor.doctor_rights import DEPLOY_ACTIONS, rights, root_rights
 
 OK, WARN, FAIL, NOT_ASKED = State.OK, State.WARN, State.FAIL, State.NOT_ASKED
 EU = "eu-central-1"

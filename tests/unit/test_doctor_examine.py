@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
-from tlfif.application.examine import examine
-from tlfif.domain import doctor
-from tlfif.domain.doctor import ACCOUNT_CHECKS, CHECKS, Check, Finding, State, finding, not_asked
-from tlfif.ports.account import Account
-from tlfif.ports.probe import Probe
+from tlfif.doctor import doctor
+from tlfif.doctor.account import Account
+from tlfif.doctor.doctor import ACCOUNT_CHECKS, CHECKS, Check, Finding, State, finding, not_asked
+from tlfif.doctor.examine import examine
+from tlfif.doctor.probe import Probe
 
 
 class Answers(Probe):

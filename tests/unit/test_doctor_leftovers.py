@@ -2,11 +2,11 @@
 
 import pytest
 
-from tlfif.domain import doctor_leftovers as verdicts
-from tlfif.domain.doctor import Finding, State
-from tlfif.domain.doctor_leftovers import DiskFact, LogGroupFact, MachineFact, Priced, SnapshotFact
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.domain.prices import running_rates
+from tlfif.doctor import doctor_leftovers as verdicts
+from tlfif.doctor.doctor import Finding, State
+from tlfif.doctor.doctor_leftovers import DiskFact, LogGroupFact, MachineFact, Priced, SnapshotFact
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.prices import running_rates
 
 PRICED = Priced(book=LIST_PRICES, region="eu-central-1", at_ms=0)
 HOUR = sum(one.micros_per_hour for one in running_rates(LIST_PRICES, "eu-central-1", "g4dn.xlarge", at_ms=0))

@@ -14,18 +14,18 @@ from tests.fakes.gui import FakeWindowClient, Script, event, job_view, machine_v
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.errors import ConnectionLostError, NotPossibleError, NotReachableError
-from tlfif.client.history import History, KeptExchange
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.domain.events import EventKind
-from tlfif.domain.jobs import JobStatus, Outcome, Receipt
-from tlfif.gui import commands, intents, news
-from tlfif.gui.bridge import Bridge
+from tlfif.gui.bridge.bridge import Bridge
+from tlfif.gui.bridge.news_box import CAPACITY, NewsBox
+from tlfif.gui.bridge.watching import cost_seconds, machine_seconds
 from tlfif.gui.core import WindowCore
-from tlfif.gui.news import WindowNews
-from tlfif.gui.news_box import CAPACITY, NewsBox
-from tlfif.gui.preferences import Preferences, load_preferences, save_preferences
-from tlfif.gui.state import ExchangeStage, Link, TruthKind
-from tlfif.gui.watching import cost_seconds, machine_seconds
+from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.preferences import Preferences, load_preferences, save_preferences
+from tlfif.gui.model.state import ExchangeStage, Link, TruthKind
+from tlfif.history.history import History, KeptExchange
+from tlfif.jobs.events import EventKind
+from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
 
 T = TypeVar("T")
 PATIENCE = 20.0
@@ -321,7 +321,7 @@ def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows:
 
 
 def machine_news() -> Any:
-    from tlfif.client.wire import MachineNews
+    from tlfif.wire.answers import MachineNews
 
     return MachineNews(machine=machine_view("loading"))
 

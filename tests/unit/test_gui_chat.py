@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from tests.fakes.gui import Desk, accepted, event, job_view, machine_view, model_view, receipt_view, share
 from tlfif.client.errors import ConnectionLostError, NotPossibleError, RefusedError
-from tlfif.client.wire import JobView, StopMode
-from tlfif.domain.events import EventKind
-from tlfif.gui import commands, intents, news
-from tlfif.gui.answer_text import AnswerText
+from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model.answer_text import AnswerText
+from tlfif.gui.model.state import ExchangeStage, Press, TruthKind
 from tlfif.gui.presenters.receipts import kept_price_words
-from tlfif.gui.state import ExchangeStage, Press, TruthKind
+from tlfif.jobs.events import EventKind
+from tlfif.wire.answers import JobView, StopMode
 
 
 def asked(text: str = "Hello", **machine: Any) -> Desk:

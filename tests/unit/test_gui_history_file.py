@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tlfif.client.history import History, KeptExchange, set_aside_text, title_of
-from tlfif.client.history_export import as_markdown, write_export
-from tlfif.domain.errors import StorageError
+from tlfif.history.history import History, KeptExchange, set_aside_text, title_of
+from tlfif.history.history_export import as_markdown, write_export
+from tlfif.kernel.errors import StorageError
 
 
 @pytest.fixture

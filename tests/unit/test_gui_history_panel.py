@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.fakes.gui import Desk, accepted, event, job_view, share
-from tlfif.client.history import ConversationSummary, KeptConversation, KeptExchange
-from tlfif.domain.errors import StorageError
-from tlfif.domain.events import EventKind
-from tlfif.gui import commands, intents, news
-from tlfif.gui.state import Choice, ExchangeStage
+from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model.state import Choice, ExchangeStage
+from tlfif.history.history import ConversationSummary, KeptConversation, KeptExchange
+from tlfif.jobs.events import EventKind
+from tlfif.kernel.errors import StorageError
 
 
 def kept(exchange_id: str = "x1", *, conversation: str = "c1", **changes: Any) -> KeptExchange:

@@ -9,13 +9,13 @@ from tests.fakes.gui import Desk, accepted, cost_view, event, job_view, model_vi
 from tests.unit.test_gui_history_panel import conversation, kept
 from tlfif.client.errors import AccessDeniedError, ConnectionLostError, NotReachableError
 from tlfif.client.profile import AWS, COMPUTER
-from tlfif.domain.errors import NotFoundError
-from tlfif.domain.events import EventKind
-from tlfif.gui import commands, intents, news
-from tlfif.gui.home_view import HomeView
+from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.state import Choice, ExchangeStage, Link, Press, TruthKind
 from tlfif.gui.presenters.home import NO_HOME, button_words, state_words
-from tlfif.gui.state import Choice, ExchangeStage, Link, Press, TruthKind
 from tlfif.gui.views.exchange_lines import head_of
+from tlfif.jobs.events import EventKind
+from tlfif.kernel.errors import NotFoundError
 
 PLACE = "AWS eu-central-1"
 HERE = HomeView(aws_place=PLACE)

@@ -14,25 +14,25 @@ from tests.fakes.identity_provider import CLIENT, Person, Provider, serving_prov
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
 from tests.unit.test_client_sign_in import free_ports
 from tests.unit.test_gui_bridge import until
-from tlfif.bootstrap.home import Home
 from tlfif.client.endpoint import Endpoint, FixedEndpoint, Locator
 from tlfif.client.errors import AccessDeniedError, ApiError, ConnectionLostError, NotPossibleError
-from tlfif.client.history import KeptJob
 from tlfif.client.profile import AWS, COMPUTER, Profile, load_profiles, save_aws_profile
-from tlfif.client.sign_in import sign_in
+from tlfif.client.sign_in.sign_in import sign_in
+from tlfif.client.sign_in.token_store import TokenStore
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.token_store import TokenStore
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.jobs import JobStatus, Outcome
-from tlfif.gui import commands, intents, news
-from tlfif.gui.bridge import Bridge
+from tlfif.gui.bridge.bridge import Bridge
+from tlfif.gui.bridge.forgetting import LOOKS, forget_at_server
+from tlfif.gui.bridge.homes import ProfileHomes
+from tlfif.gui.bridge.news_box import NewsBox
 from tlfif.gui.core import WindowCore
-from tlfif.gui.forgetting import LOOKS, forget_at_server
-from tlfif.gui.home_view import HERE, HomeView
-from tlfif.gui.homes import ProfileHomes
-from tlfif.gui.news import WindowNews
-from tlfif.gui.news_box import NewsBox
-from tlfif.gui.state import ExchangeStage, Link
+from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model.home_view import HERE, HomeView
+from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.state import ExchangeStage, Link
+from tlfif.history.history import KeptJob
+from tlfif.jobs.jobs import JobStatus, Outcome
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.kernel.home import Home
 
 PLACE = "AWS eu-central-1"
 

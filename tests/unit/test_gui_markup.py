@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlfif.gui.markup import (
+from tlfif.gui.look.markup import (
     BLOCK,
     BOLD,
     BULLETS,

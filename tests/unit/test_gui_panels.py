@@ -6,9 +6,9 @@ import pytest
 
 from tests.fakes.gui import Desk, accepted, billed_view, budget_view, cost_view, machine_view, model_view
 from tlfif.client.errors import NotPossibleError, RefusedError, ServerFailedError
-from tlfif.gui import commands, intents, news
+from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model.state import BilledPanel, Choice, Closing, Link, Press, TruthKind
 from tlfif.gui.presenters.words import day
-from tlfif.gui.state import BilledPanel, Choice, Closing, Link, Press, TruthKind
 
 
 def stop_result(**changes: object) -> news.MachineStopped:

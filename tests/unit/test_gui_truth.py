@@ -6,8 +6,8 @@ import pytest
 
 from tests.fakes.gui import Desk, budget_view, cost_view
 from tlfif.client.errors import ConnectionLostError, NotReachableError
-from tlfif.gui import intents, news
-from tlfif.gui.state import LABELS, Press, TruthKind
+from tlfif.gui.model import intents, news
+from tlfif.gui.model.state import LABELS, Press, TruthKind
 
 HOURLY = 0.526
 

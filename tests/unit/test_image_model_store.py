@@ -2,12 +2,12 @@
 
 import pytest
 
-from tlfif.adapters.aws.image_model_store import ImageModelStore
-from tlfif.adapters.aws.word_tokenizer import WordTokenizer
-from tlfif.domain.errors import ConflictError, InvalidInputError
-from tlfif.domain.jobs import Message
-from tlfif.domain.models import ON_AWS, SMOLLM2, TINYLLAMA_FP16
-from tlfif.ports.model_store import ModelState
+from tlfif.adapters.aws.jobs.word_tokenizer import WordTokenizer
+from tlfif.adapters.aws.machines.image_model_store import ImageModelStore
+from tlfif.jobs.jobs import Message
+from tlfif.kernel.errors import ConflictError, InvalidInputError
+from tlfif.models.model_store import ModelState
+from tlfif.models.models import ON_AWS, SMOLLM2, TINYLLAMA_FP16
 
 
 async def test_the_images_model_is_the_default_and_ready() -> None:

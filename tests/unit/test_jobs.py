@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import a_receipt, a_request
-from tlfif.domain.endings import after_attempt, after_waiting, receipt_data, receipt_from, terminal_data
-from tlfif.domain.events import TERMINAL_KINDS, Event, EventKind, answer_text
-from tlfif.domain.jobs import (
+from tlfif.jobs.endings import after_attempt, after_waiting, receipt_data, receipt_from, terminal_data
+from tlfif.jobs.events import TERMINAL_KINDS, Event, EventKind, answer_text
+from tlfif.jobs.jobs import (
     MAX_ATTEMPTS,
     TERMINAL,
     FinishReason,

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.launch_plan import (
+from tlfif.adapters.aws.machines.launch_plan import (
     LONGEST_RUN_SECONDS,
     PAUSES,
     SHORTEST_RUN_SECONDS,
@@ -19,7 +18,8 @@ from tlfif.domain.launch_plan import (
     last_moment,
     survivor,
 )
-from tlfif.domain.prices import INSTANCE_TYPES
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.money.prices.prices import INSTANCE_TYPES
 
 ZONES = tuple(Zone(name=f"eu-central-1{letter}", subnet_id=f"subnet-{letter}") for letter in "abc")
 

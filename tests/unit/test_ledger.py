@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlfif.domain import ledger
-from tlfif.domain.billing_month import Month
-from tlfif.domain.ledger import MachineSpan
-from tlfif.domain.money import charge
-from tlfif.domain.prices import HourlyRate
-from tlfif.domain.span_costs import JobTime, SpanCost, span_cost, stretches
+from tlfif.money.billing_month import Month
+from tlfif.money.money import charge
+from tlfif.money.prices.prices import HourlyRate
+from tlfif.money.spend import spans as ledger
+from tlfif.money.spend.span_costs import JobTime, SpanCost, span_cost, stretches
+from tlfif.money.spend.spans import MachineSpan
 
 quick = settings(max_examples=100, deadline=None)
 RATE = 3_600_000

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from tlfif.domain import limits
-from tlfif.domain.errors import InvalidInputError, PromptTooLongError
-from tlfif.domain.jobs import Message
+from tlfif.jobs import limits
+from tlfif.jobs.jobs import Message
+from tlfif.kernel.errors import InvalidInputError, PromptTooLongError
 
 
 def refusal(check, *args: object, **kwargs: object) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlfif.domain.machine import (
+from tlfif.machines.machine import (
     ALIVE,
     DEFAULT_PHASE_SECONDS,
     PHASES,

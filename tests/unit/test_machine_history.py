@@ -11,13 +11,13 @@ from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.machine_host import FakeMachineHost
 from tests.fakes.model_store import FakeModelStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.application.launch_machine import launch_machine
-from tlfif.application.list_machines import list_machines
-from tlfif.domain.errors import MachineError
-from tlfif.domain.machine import Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming
-from tlfif.domain.machine_history import PastMachine, past_machine
-from tlfif.domain.machine_records import asked_to_drain, asked_to_stop, closed, take_heartbeat
-from tlfif.domain.policy import MachinePolicy
+from tlfif.control.launch_machine import launch_machine
+from tlfif.kernel.errors import MachineError
+from tlfif.machines.list_machines import list_machines
+from tlfif.machines.machine import Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming
+from tlfif.machines.machine_history import PastMachine, past_machine
+from tlfif.machines.machine_records import asked_to_drain, asked_to_stop, closed, take_heartbeat
+from tlfif.machines.policy import MachinePolicy
 
 WHY = "started for 2 waiting prompts"
 TIMES = st.floats(min_value=0, max_value=2e9)

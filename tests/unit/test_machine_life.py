@@ -12,12 +12,12 @@ from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.engine import FakeEngine, FakeEngineProcess
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.application.run_job import Provenance
-from tlfif.domain.errors import EngineError, EngineGoneError, StorageError
-from tlfif.domain.jobs import JobStatus
-from tlfif.domain.machine import MachineRecord, MachineState, Phase
-from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.ports.engine import Engine, EngineAddress
+from tlfif.jobs.engine import Engine, EngineAddress
+from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.run_job import Provenance
+from tlfif.kernel.errors import EngineError, EngineGoneError, StorageError
+from tlfif.machines.machine import MachineRecord, MachineState, Phase
+from tlfif.machines.policy import JobPolicy, MachinePolicy
 from tlfif.worker.machine_life import MachineLife
 from tlfif.worker.worker import Worker
 

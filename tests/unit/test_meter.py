@@ -9,14 +9,14 @@ from tests.builders import a_machine, a_new_job
 from tests.fakes.clock import START
 from tests.fakes.machine_host import FakeMachineHost, Obedience
 from tests.money_world import AWS, MoneyWorld
-from tlfif.application.meter import UNCLAIMED_SECONDS
-from tlfif.application.reconcile import Pace
-from tlfif.domain.errors import MachineError
-from tlfif.domain.ledger import MachineSpan
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.domain.machine import MachineRecord, MachineState
-from tlfif.domain.tariff import Tariff
-from tlfif.ports.machine import Lifetime
+from tlfif.control.reconcile import Pace
+from tlfif.kernel.errors import MachineError
+from tlfif.machines.machine import MachineRecord, MachineState
+from tlfif.machines.machine_host import Lifetime
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.spend.meter import UNCLAIMED_SECONDS
+from tlfif.money.spend.spans import MachineSpan
+from tlfif.money.spend.tariff import Tariff
 
 T0 = int(START * 1000)
 RATE = AWS.hourly(LIST_PRICES, at_ms=T0)

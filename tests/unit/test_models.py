@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tlfif.domain.models import (
+from tlfif.models.models import (
     CATALOGUE,
     MAX_CONTEXT_TOKENS,
     SMOLLM2,

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlfif.domain import prices
-from tlfif.domain.billing_month import MS_PER_DAY, Month, day_label
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.domain.money import ASSUMED_RATE, MS_PER_HOUR, ExchangeRate, charge, share, time_cost
-from tlfif.domain.prices import INSTANCE_TYPES, REGIONS, Item, Price, PriceBook
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.money.billing_month import MS_PER_DAY, Month, day_label
+from tlfif.money.money import ASSUMED_RATE, MS_PER_HOUR, ExchangeRate, charge, share, time_cost
+from tlfif.money.prices import prices
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, Item, Price, PriceBook
 
 quick = settings(max_examples=100, deadline=None)
 AMOUNTS = st.integers(0, 10**12)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlfif.domain import budget as rules
-from tlfif.domain.billing_month import Month
-from tlfif.domain.budget import Budget, BudgetState, Reservation, Room
-from tlfif.domain.budget_limit import check_limit
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.money import ASSUMED_RATE, ExchangeRate, charge
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.money.billing_month import Month
+from tlfif.money.budget import budget as rules
+from tlfif.money.budget.budget import Budget, BudgetState, Reservation, Room
+from tlfif.money.budget.budget_limit import check_limit
+from tlfif.money.money import ASSUMED_RATE, ExchangeRate, charge
 
 quick = settings(max_examples=100, deadline=None)
 NOV = Month(2026, 11)

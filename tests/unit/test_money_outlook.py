@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlfif.domain import standing
-from tlfif.domain.billing_month import MS_PER_DAY, Month
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.forecast import DayCost, month_end
-from tlfif.domain.idle_adviser import PastAnswer, advise, replay
-from tlfif.domain.list_prices import LIST_PRICES
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.money.billing_month import MS_PER_DAY, Month
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.spend import standing
+from tlfif.money.spend.forecast import DayCost, month_end
+from tlfif.money.spend.idle_adviser import PastAnswer, advise, replay
 
 quick = settings(max_examples=100, deadline=None)
 NOV = Month(2026, 11)

@@ -13,8 +13,8 @@ from tlfif.api.faults import Fault, faults_of
 from tlfif.api.problems import STATUS, problem_body, status_of
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.client.errors import error_from
-from tlfif.domain import errors
-from tlfif.domain.errors import InvalidInputError, NotFoundError, TlfifError
+from tlfif.kernel import errors
+from tlfif.kernel.errors import InvalidInputError, NotFoundError, TlfifError
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tlfif"

@@ -11,14 +11,14 @@ from tests.fakes.machine_host import FakeMachineHost, Obedience
 from tests.fakes.model_store import FakeModelStore
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.application.control_machine import start_machine, stop_machine
-from tlfif.application.end_machine import end_machine
-from tlfif.application.reconcile import CONFIRM_SECONDS, ORPHAN_AGE_SECONDS, HeartbeatWatch, Pace, Reconciler
-from tlfif.domain.errors import InvalidInputError, MachineError, ModelError, StorageError
-from tlfif.domain.jobs import JobStatus
-from tlfif.domain.machine import MachineRecord, MachineState
-from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.ports.machine import LaunchSpec, Lifetime
+from tlfif.control.control_machine import start_machine, stop_machine
+from tlfif.control.end_machine import end_machine
+from tlfif.control.reconcile import CONFIRM_SECONDS, ORPHAN_AGE_SECONDS, HeartbeatWatch, Pace, Reconciler
+from tlfif.jobs.jobs import JobStatus
+from tlfif.kernel.errors import InvalidInputError, MachineError, ModelError, StorageError
+from tlfif.machines.machine import MachineRecord, MachineState
+from tlfif.machines.machine_host import LaunchSpec, Lifetime
+from tlfif.machines.policy import JobPolicy, MachinePolicy
 
 
 @dataclass(kw_only=True)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.price_sources import FakeExchangeSource, FakePriceSource
 from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
-from tlfif.application.refresh_prices import RefreshReport, refresh_prices
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.domain.money import ASSUMED_RATE
-from tlfif.domain.price_refresh import compare_prices
-from tlfif.domain.prices import INSTANCE_TYPES, Item, Price
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.money.money import ASSUMED_RATE
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.price_refresh import compare_prices
+from tlfif.money.prices.prices import INSTANCE_TYPES, Item, Price
+from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
 
 NOW_MS = int(START * 1000)
 DE = "eu-central-1"

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from tests.money_world import MoneyWorld
-from tlfif.adapters.aws import cost_explorer_bill_source
+from tlfif.adapters.aws.money import cost_explorer_bill_source
 from tlfif.adapters.memory.memory_bill_store import MemoryBillStore
-from tlfif.application.control_machine import LocalControl
-from tlfif.application.reconcile import Pace
 from tlfif.bootstrap.aws import aws_daily_bill
 from tlfif.bootstrap.aws_settings import AwsSettings
-from tlfif.bootstrap.container import Container
 from tlfif.bootstrap.money import build_money
-from tlfif.domain.errors import StorageError
-from tlfif.domain.tariff import Tariff
-from tlfif.router.rounds import BILL_SECONDS, MARGIN_SECONDS, PAUSE_SECONDS, Rounds
+from tlfif.control.container import Container
+from tlfif.control.control_machine import LocalControl
+from tlfif.control.reconcile import Pace
+from tlfif.control.rounds import BILL_SECONDS, MARGIN_SECONDS, PAUSE_SECONDS, Rounds
+from tlfif.kernel.errors import StorageError
+from tlfif.money.spend.tariff import Tariff
 
 
 @dataclass(kw_only=True)

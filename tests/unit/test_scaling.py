@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import T0, a_machine
-from tlfif.domain.jobs import QueueCounts
-from tlfif.domain.machine import MachineRecord, MachineState, Phase
-from tlfif.domain.policy import MachinePolicy
-from tlfif.domain.scaling import ActionKind, Observation, decide
+from tlfif.control.scaling import ActionKind, Observation, decide
+from tlfif.jobs.jobs import QueueCounts
+from tlfif.machines.machine import MachineRecord, MachineState, Phase
+from tlfif.machines.policy import MachinePolicy
 
 POLICY = MachinePolicy()
 WAITING = QueueCounts(queued=1, oldest_queued_at=T0, oldest_queued_model="smollm2-135m")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tlfif.adapters.sqlite.connections import open_connections
+from tlfif.adapters.sqlite.file.connections import open_connections
 from tlfif.adapters.sqlite.schema import MIGRATIONS, Migration, migrate, version
-from tlfif.domain.errors import StorageError
+from tlfif.kernel.errors import StorageError
 
 FIRST: Migration = ("CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT NOT NULL)",)
 SECOND: Migration = (

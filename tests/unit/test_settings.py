@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tlfif.bootstrap.home import home_from_environment
 from tlfif.bootstrap.settings import load_settings
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.kernel.home import home_from_environment
+from tlfif.machines.policy import JobPolicy, MachinePolicy
 
 
 @pytest.fixture(autouse=True)

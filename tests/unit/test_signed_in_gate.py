@@ -7,8 +7,8 @@ import pytest
 
 from tlfif.api.request_body import MAX_BODY_BYTES
 from tlfif.api.signed_in_gate import SignedInGate
-from tlfif.domain.errors import NotAllowedError, UnavailableError
-from tlfif.ports.authority import Authority, Caller
+from tlfif.kernel.authority import Authority, Caller
+from tlfif.kernel.errors import NotAllowedError, UnavailableError
 
 
 class OnePerson(Authority):

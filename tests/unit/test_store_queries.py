@@ -8,9 +8,9 @@ import pytest
 
 from tests.builders import MODEL, T0, a_new_job, claim, delta, running, succeeded
 from tests.fakes.clock import FakeIds
-from tlfif.adapters.sqlite.database import Database
+from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
-from tlfif.domain.jobs import JobStatus
+from tlfif.jobs.jobs import JobStatus
 
 Use = Callable[[SqliteJobStore], Awaitable[object]]
 

@@ -11,11 +11,11 @@ from tests.builders import MODEL, T0, submit
 from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.engine import WORDS, FakeEngine
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
-from tlfif.application.run_job import Provenance
-from tlfif.domain.errors import EngineGoneError, EngineRejectedError, StorageError
-from tlfif.domain.events import EventKind, answer_text
-from tlfif.domain.jobs import ClaimedJob, Job, JobStatus, Lease
-from tlfif.domain.policy import JobPolicy
+from tlfif.jobs.events import EventKind, answer_text
+from tlfif.jobs.jobs import ClaimedJob, Job, JobStatus, Lease
+from tlfif.jobs.run_job import Provenance
+from tlfif.kernel.errors import EngineGoneError, EngineRejectedError, StorageError
+from tlfif.machines.policy import JobPolicy
 from tlfif.worker.worker import Worker
 
 ANSWER = "".join(WORDS)

@@ -12,7 +12,7 @@ from tlfif.api.routes.jobs import job_routes
 from tlfif.api.routes.machine import machine_routes
 from tlfif.api.routes.models import model_routes
 from tlfif.api.routes.server import ServerFacts, server_routes
-from tlfif.bootstrap.container import Container
+from tlfif.control.container import Container
 
 
 def create_app(container: Container, facts: ServerFacts | None) -> FastAPI:

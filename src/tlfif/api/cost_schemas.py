@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from tlfif.api.schemas import CostShareView, Strict, examples
-from tlfif.domain.budget_limit import MAX_LIMIT_EUR, MIN_LIMIT_EUR
+from tlfif.money.budget.budget_limit import MAX_LIMIT_EUR, MIN_LIMIT_EUR
 
 LimitEur = Annotated[
     Any,

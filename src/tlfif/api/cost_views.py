@@ -15,18 +15,18 @@ from tlfif.api.cost_schemas import (
     SumsView,
 )
 from tlfif.api.schemas import CostShareView
-from tlfif.application.accounts import Sums
-from tlfif.application.answer_costs import AnswerCost
-from tlfif.application.budget_gate import Standing
-from tlfif.bootstrap.container import Container
-from tlfif.domain.bill import BillRecord, next_question_ms
-from tlfif.domain.bill_words import bill_report
-from tlfif.domain.budget import BudgetState
-from tlfif.domain.jobs import Job
-from tlfif.domain.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
-from tlfif.domain.prices import Price, PriceBook
-from tlfif.domain.standing import STANDBY_DISK_GB, StandingItem, lean_items, rql1_items, total_per_month
-from tlfif.domain.tariff import Tariff
+from tlfif.control.container import Container
+from tlfif.jobs.jobs import Job
+from tlfif.money.bill.bill import BillRecord, next_question_ms
+from tlfif.money.bill.bill_words import bill_report
+from tlfif.money.budget.budget import BudgetState
+from tlfif.money.budget.budget_gate import Standing
+from tlfif.money.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
+from tlfif.money.prices.prices import Price, PriceBook
+from tlfif.money.spend.accounts import Sums
+from tlfif.money.spend.answer_costs import AnswerCost
+from tlfif.money.spend.standing import STANDBY_DISK_GB, StandingItem, lean_items, rql1_items, total_per_month
+from tlfif.money.spend.tariff import Tariff
 
 VAT = "without VAT"
 BILL_CURRENCY = "USD"

@@ -18,9 +18,9 @@ from tlfif import __version__
 from tlfif.api.app import create_app
 from tlfif.api.gate import Gate
 from tlfif.api.routes.server import ServerFacts
-from tlfif.bootstrap.container import Container
-from tlfif.bootstrap.home import Home, write_private
-from tlfif.domain.errors import StorageError
+from tlfif.control.container import Container
+from tlfif.kernel.errors import StorageError
+from tlfif.kernel.home import Home, write_private
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import Any
 from starlette.responses import StreamingResponse
 
 from tlfif.api.views import current_machine
-from tlfif.application.read_job import follow
-from tlfif.bootstrap.container import Container
-from tlfif.domain.events import Event
+from tlfif.control.container import Container
+from tlfif.jobs.events import Event
+from tlfif.jobs.read_job import follow
 
 SSE = "text/event-stream"
 STREAM: dict[str, Any] = {"content": {SSE: {"schema": {"type": "string"}}}}

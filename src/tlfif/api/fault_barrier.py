@@ -6,7 +6,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tlfif.api.problems import MEDIA_TYPE, problem_body
-from tlfif.domain.fault_place import place_of
+from tlfif.kernel.fault_place import place_of
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tlfif.api.request_body import check_declared, drain, read_body, refuse, replay
-from tlfif.domain.errors import NotAllowedError, TlfifError
+from tlfif.kernel.errors import NotAllowedError, TlfifError
 
 OPEN_PATHS = frozenset({"/healthz"})
 

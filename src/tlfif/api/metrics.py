@@ -1,8 +1,8 @@
 """Counters in Prometheus' text format, made from the stores on each request: nothing to keep in step."""
 
 from tlfif.api.schemas import MachineView
-from tlfif.domain.jobs import QueueCounts
-from tlfif.domain.machine import MachineState
+from tlfif.jobs.jobs import QueueCounts
+from tlfif.machines.machine import MachineState
 
 
 def render(counts: QueueCounts, machine: MachineView, uptime: float) -> str:

@@ -13,12 +13,12 @@ from tlfif.api.event_stream import SSE
 from tlfif.api.routes.infer import Key, submit
 from tlfif.api.schemas import MaxTokens, Messages, Seed, Strict, Temperature, examples, value_range
 from tlfif.api.strict_route import StrictRoute
-from tlfif.application.read_job import follow, read_answer
-from tlfif.application.submit_job import Submission
-from tlfif.bootstrap.container import Container
-from tlfif.domain.errors import ConflictError, InvalidInputError, TlfifError, UnavailableError
-from tlfif.domain.events import Event, EventKind
-from tlfif.domain.jobs import Job, Message
+from tlfif.control.container import Container
+from tlfif.control.submit_job import Submission
+from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.jobs import Job, Message
+from tlfif.jobs.read_job import follow, read_answer
+from tlfif.kernel.errors import ConflictError, InvalidInputError, TlfifError, UnavailableError
 
 BEAT_SECONDS = 10.0
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tlfif.api.faults import faults_of
-from tlfif.domain.errors import (
+from tlfif.kernel.errors import (
     BusyError,
     ConflictError,
     InvalidInputError,

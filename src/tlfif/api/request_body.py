@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.types import Message, Receive, Send
 
 from tlfif.api.problems import MEDIA_TYPE, problem_body, status_of
-from tlfif.domain.errors import InvalidInputError, TlfifError
+from tlfif.kernel.errors import InvalidInputError, TlfifError
 
 MAX_BODY_BYTES = 1024 * 1024
 DRAIN_BYTES = 64 * MAX_BODY_BYTES

@@ -1,11 +1,11 @@
-"""Requests and answers of the HTTP API. Types are checked here, ranges in ``domain.limits``: one door, one text."""
+"""Requests and answers of the HTTP API. Types are checked here, ranges in ``jobs.limits``: one door, one text."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tlfif.domain import limits
-from tlfif.domain.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
+from tlfif.jobs import limits
+from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
 
 
 def value_range(low: float, high: float) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tlfif.api.caller import set_user
 from tlfif.api.gate import OPEN_PATHS
 from tlfif.api.request_body import check_declared, read_body, refuse, replay
-from tlfif.domain.errors import NotAllowedError, TlfifError
-from tlfif.ports.authority import Authority
+from tlfif.kernel.authority import Authority
+from tlfif.kernel.errors import NotAllowedError, TlfifError
 
 
 class SignedInGate:

@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from tlfif.domain.errors import InvalidInputError
+from tlfif.kernel.errors import InvalidInputError
 
 MAX_FIELDS = 100
 """Well over what any request has; each unknown field costs time to name."""

@@ -16,12 +16,12 @@ from tlfif.api.schemas import (
     Pids,
     ReceiptView,
 )
-from tlfif.application.describe_machine import MachineStatus, describe_machine
-from tlfif.bootstrap.container import Container
-from tlfif.domain.events import Event
-from tlfif.domain.jobs import Job
-from tlfif.domain.machine_history import PastMachine
-from tlfif.ports.model_store import ModelInfo
+from tlfif.control.container import Container
+from tlfif.control.describe_machine import MachineStatus, describe_machine
+from tlfif.jobs.events import Event
+from tlfif.jobs.jobs import Job
+from tlfif.machines.machine_history import PastMachine
+from tlfif.models.model_store import ModelInfo
 
 
 def job_view(job: Job, answer: str | None) -> JobView:

@@ -5,44 +5,45 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from tlfif.adapters.aws import dynamo_table, ec2_calls, router_calls
-from tlfif.adapters.aws.clients import AwsClients
-from tlfif.adapters.aws.cognito_authority import CognitoAuthority
-from tlfif.adapters.aws.cost_explorer_bill_source import BILL_REGION, CLIENT_CONFIG, CostExplorerBillSource
-from tlfif.adapters.aws.dead_man_schedule import DeadManSchedule
-from tlfif.adapters.aws.dynamo_bill_store import DynamoBillStore
-from tlfif.adapters.aws.dynamo_job_calls import POLL_CONFIG
-from tlfif.adapters.aws.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
-from tlfif.adapters.aws.dynamo_ledger import DynamoLedger
-from tlfif.adapters.aws.dynamo_machine_store import DynamoMachineStore
-from tlfif.adapters.aws.dynamo_price_store import DynamoPriceStore
-from tlfif.adapters.aws.dynamo_table import DynamoTable
-from tlfif.adapters.aws.ec2_instances import Ec2Instances
-from tlfif.adapters.aws.ec2_machine_host import Ec2MachineHost, Ec2Settings
-from tlfif.adapters.aws.image_model_store import ImageModelStore
-from tlfif.adapters.aws.lambda_clock import LambdaClock
-from tlfif.adapters.aws.router_calls import RouterCalls
-from tlfif.adapters.aws.word_tokenizer import WordTokenizer
+from tlfif.adapters.aws.calls import dynamo_table
+from tlfif.adapters.aws.calls.clients import AwsClients
+from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
+from tlfif.adapters.aws.calls.lambda_clock import LambdaClock
+from tlfif.adapters.aws.jobs.dynamo_job_calls import POLL_CONFIG
+from tlfif.adapters.aws.jobs.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
+from tlfif.adapters.aws.jobs.word_tokenizer import WordTokenizer
+from tlfif.adapters.aws.machines import ec2_calls, router_calls
+from tlfif.adapters.aws.machines.dead_man_schedule import DeadManSchedule
+from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
+from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
+from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
+from tlfif.adapters.aws.machines.image_model_store import ImageModelStore
+from tlfif.adapters.aws.machines.router_calls import RouterCalls
+from tlfif.adapters.aws.money.cost_explorer_bill_source import BILL_REGION, CLIENT_CONFIG, CostExplorerBillSource
+from tlfif.adapters.aws.money.dynamo_bill_store import DynamoBillStore
+from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
+from tlfif.adapters.aws.money.dynamo_price_store import DynamoPriceStore
+from tlfif.adapters.aws.sign_in.cognito_authority import CognitoAuthority
 from tlfif.adapters.local.system_clock import SystemIds
-from tlfif.application.ask_bill import DailyBill
-from tlfif.application.control_machine import LocalControl
-from tlfif.application.meter import Meter
-from tlfif.application.pricing import Pricing
-from tlfif.application.reconcile import Reconciler
-from tlfif.application.refresh_prices import RefreshReport, refresh_prices
 from tlfif.bootstrap.aws_settings import IN_IMAGES, AwsSettings
-from tlfif.bootstrap.container import Container, Money
 from tlfif.bootstrap.money import build_money
-from tlfif.domain.models import find_model
-from tlfif.domain.prices import REGIONS
-from tlfif.domain.standing import STANDBY_DISK_GB
-from tlfif.domain.tariff import Tariff
-from tlfif.ports.clock import Clock, Ids
-from tlfif.ports.control import Control
-from tlfif.ports.job_store import JobStore
-from tlfif.ports.machine import MachineHost
-from tlfif.ports.machine_store import MachineStore
-from tlfif.ports.price_store import PriceStore
+from tlfif.control.container import Container, Money
+from tlfif.control.control import Control
+from tlfif.control.control_machine import LocalControl
+from tlfif.control.reconcile import Reconciler
+from tlfif.jobs.job_store import JobStore
+from tlfif.kernel.clock import Clock, Ids
+from tlfif.machines.machine_host import MachineHost
+from tlfif.machines.machine_store import MachineStore
+from tlfif.models.models import find_model
+from tlfif.money.bill.ask_bill import DailyBill
+from tlfif.money.prices.price_store import PriceStore
+from tlfif.money.prices.prices import REGIONS
+from tlfif.money.prices.pricing import Pricing
+from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
+from tlfif.money.spend.meter import Meter
+from tlfif.money.spend.standing import STANDBY_DISK_GB
+from tlfif.money.spend.tariff import Tariff
 
 if TYPE_CHECKING:
     import boto3
@@ -237,7 +238,7 @@ def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2Machin
 def _refresh(prices: PriceStore, pricing: Pricing, clock: Clock) -> Callable[[], Awaitable[RefreshReport]]:
     async def refresh() -> RefreshReport:
         """The exchange rate alone: AWS's lists are hundreds of megabytes, more than a function should read."""
-        from tlfif.adapters.ecb.exchange_source import EcbExchangeSource  # seldom asked for, and long to load
+        from tlfif.adapters.http.exchange_source import EcbExchangeSource  # seldom asked for, and long to load
 
         report = await refresh_prices(
             REGIONS,

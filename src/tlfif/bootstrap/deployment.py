@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tlfif
-from tlfif.adapters.aws.aws_installation import AwsInstallation, Build, who_calls
-from tlfif.adapters.aws.deployment_clients import DeploymentClients, Place
-from tlfif.adapters.aws.lambda_package import build_package
-from tlfif.adapters.aws.leftovers import AwsSweeper
-from tlfif.adapters.aws.stack_template import StackTemplate
+from tlfif.adapters.aws.deployment.aws_installation import AwsInstallation, Build, who_calls
+from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place
+from tlfif.adapters.aws.deployment.lambda_package import build_package
+from tlfif.adapters.aws.deployment.leftovers import AwsSweeper
+from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.adapters.local.system_clock import SystemClock
-from tlfif.application.deploy import Deployment
-from tlfif.application.destroy import Destruction
-from tlfif.application.follow_stack import Tell
 from tlfif.bootstrap.deployment_plan import open_journal
 from tlfif.bootstrap.doctor import Wanted, examine_all
-from tlfif.bootstrap.home import Home
-from tlfif.domain.doctor import Finding, State
-from tlfif.ports.clock import Clock
-from tlfif.ports.deployment_journal import DeploymentJournal
-from tlfif.ports.desk import Desk
-from tlfif.ports.installation import Installation
-from tlfif.ports.sweeper import Sweeper
+from tlfif.deployment.deploy import Deployment
+from tlfif.deployment.deployment_journal import DeploymentJournal
+from tlfif.deployment.destroy import Destruction
+from tlfif.deployment.follow_stack import Tell
+from tlfif.deployment.installation import Installation
+from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.sweeper import Sweeper
+from tlfif.doctor.doctor import Finding, State
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.home import Home
 
 if TYPE_CHECKING:
     import boto3
@@ -80,7 +80,7 @@ async def open_deployment(
     build: Build | None = None,
 ) -> DeploymentContainer:
     """Everything for one region; asks AWS whose credentials these are. Raises TlfifError as
-    ``ports/installation.py`` says."""
+    ``deployment/installation.py`` says."""
     clients = DeploymentClients(region=region, endpoint_url=endpoint_url, session=session)
     caller = await who_calls(clients)
     place = Place(home=HOME_NAME, account_id=caller.account_id, region=region)

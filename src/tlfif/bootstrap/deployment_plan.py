@@ -1,12 +1,12 @@
 """The plan of a deployment, out of what is on this computer: no account, no network, no boto3."""
 
-from tlfif.adapters.aws.stack_template import StackTemplate
+from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.adapters.local.deployment_file import DeploymentFile
 from tlfif.adapters.local.system_clock import SystemClock
-from tlfif.bootstrap.home import Home, write_private
-from tlfif.domain.deployment_plan import DeploymentPlan, plan_deployment
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.ports.deployment_journal import DeploymentJournal
+from tlfif.deployment.deployment_journal import DeploymentJournal
+from tlfif.deployment.deployment_plan import DeploymentPlan, plan_deployment
+from tlfif.kernel.home import Home, write_private
+from tlfif.money.prices.list_prices import LIST_PRICES
 
 
 def offline_plan(region: str, *, standby: bool = False) -> DeploymentPlan:

@@ -16,22 +16,22 @@ from tlfif.adapters.local.doctor_probes import (
     PriceProbe,
     PythonProbe,
 )
-from tlfif.adapters.local.file_model_store import FileModelStore
+from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
-from tlfif.adapters.sqlite.database import Database
+from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
-from tlfif.application.examine import Examination, examine
-from tlfif.application.pricing import Pricing
-from tlfif.bootstrap.home import Home, aws_endpoint, aws_key_places
-from tlfif.domain.doctor_leftovers import Priced
-from tlfif.domain.errors import StorageError
-from tlfif.domain.list_prices import LIST_PRICES
-from tlfif.domain.policy import AWS_MACHINE_POLICY
-from tlfif.domain.prices import PriceBook
-from tlfif.ports.probe import Probe
+from tlfif.doctor.doctor_leftovers import Priced
+from tlfif.doctor.examine import Examination, examine
+from tlfif.doctor.probe import Probe
+from tlfif.kernel.errors import StorageError
+from tlfif.kernel.home import Home, aws_endpoint, aws_key_places
+from tlfif.machines.policy import AWS_MACHINE_POLICY
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.prices import PriceBook
+from tlfif.money.prices.pricing import Pricing
 
 if TYPE_CHECKING:
-    from tlfif.ports.account import Account
+    from tlfif.doctor.account import Account
 
 LATE_SECONDS = 600.0
 """A machine may be over its age for that long: its drain, a schedule's minute, a slow end."""
@@ -67,7 +67,7 @@ async def examine_all(wanted: Wanted, *, desk: Sequence[Probe]) -> Examination:
 
 
 def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
-    from tlfif.adapters.aws.doctor_account import this_account
+    from tlfif.adapters.aws.doctor.doctor_account import this_account
 
     policy = AWS_MACHINE_POLICY
     return this_account(

@@ -5,24 +5,24 @@ from datetime import UTC, datetime
 from pydantic import AnyHttpUrl
 
 from tlfif import __version__
-from tlfif.adapters.aws.price_list_source import AwsPriceListSource
-from tlfif.adapters.ecb.exchange_source import EcbExchangeSource
-from tlfif.adapters.local.file_model_store import FileModelStore
-from tlfif.adapters.local.gguf_tokenizer import GgufTokenizer
-from tlfif.adapters.local.process_machine_host import ProcessMachineHost
+from tlfif.adapters.aws.money.price_list_source import AwsPriceListSource
+from tlfif.adapters.http.exchange_source import EcbExchangeSource
+from tlfif.adapters.local.machines.process_machine_host import ProcessMachineHost
+from tlfif.adapters.local.models.file_model_store import FileModelStore
+from tlfif.adapters.local.models.gguf_tokenizer import GgufTokenizer
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import SqliteStores, open_all_sqlite_stores
-from tlfif.application.control_machine import LocalControl
-from tlfif.application.meter import Meter
-from tlfif.application.pricing import Pricing
-from tlfif.application.reconcile import Reconciler
-from tlfif.application.refresh_prices import RefreshReport, refresh_prices
-from tlfif.bootstrap.container import Container, Money
 from tlfif.bootstrap.money import build_money
 from tlfif.bootstrap.settings import Settings
-from tlfif.domain.prices import REGIONS
-from tlfif.domain.tariff import Tariff
-from tlfif.ports.clock import Clock
+from tlfif.control.container import Container, Money
+from tlfif.control.control_machine import LocalControl
+from tlfif.control.reconcile import Reconciler
+from tlfif.kernel.clock import Clock
+from tlfif.money.prices.prices import REGIONS
+from tlfif.money.prices.pricing import Pricing
+from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
+from tlfif.money.spend.meter import Meter
+from tlfif.money.spend.tariff import Tariff
 
 IMAGE = f"embedded-{__version__}"
 

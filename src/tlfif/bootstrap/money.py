@@ -2,29 +2,29 @@
 
 from collections.abc import Awaitable, Callable
 
-from tlfif.application.accounts import Accounts
-from tlfif.application.answer_costs import AnswerCosts
-from tlfif.application.budget_gate import LOOK_SECONDS, BudgetGate
-from tlfif.application.life_signs import LifeSigns
-from tlfif.application.meter import Meter
-from tlfif.application.pricing import Pricing
-from tlfif.application.refresh_prices import RefreshReport
-from tlfif.bootstrap.container import Money
-from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.domain.tariff import Tariff
-from tlfif.ports.bill_store import BillStore
-from tlfif.ports.clock import Clock
-from tlfif.ports.job_store import JobStore
-from tlfif.ports.ledger import Ledger
-from tlfif.ports.machine import MachineHost
-from tlfif.ports.machine_store import MachineStore
+from tlfif.control.container import Money
+from tlfif.jobs.job_store import JobStore
+from tlfif.kernel.clock import Clock
+from tlfif.machines.machine_host import MachineHost
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.money.bill.bill_store import BillStore
+from tlfif.money.budget.budget_gate import LOOK_SECONDS, BudgetGate
+from tlfif.money.budget.budget_ledger import BudgetLedger
+from tlfif.money.prices.pricing import Pricing
+from tlfif.money.prices.refresh_prices import RefreshReport
+from tlfif.money.spend.accounts import Accounts
+from tlfif.money.spend.answer_costs import AnswerCosts
+from tlfif.money.spend.life_signs import LifeSigns
+from tlfif.money.spend.meter import Meter
+from tlfif.money.spend.tariff import Tariff
 
 
 def build_money(
     *,
     jobs: JobStore,
     machines: MachineStore,
-    ledger: Ledger,
+    ledger: BudgetLedger,
     pricing: Pricing,
     clock: Clock,
     image: str,

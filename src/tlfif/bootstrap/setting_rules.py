@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.policy import JobPolicy, MachinePolicy
 
 Policy = TypeVar("Policy", JobPolicy, MachinePolicy)
 

@@ -9,10 +9,10 @@ from typing import Annotated
 from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tlfif.bootstrap.home import Home, default_home
 from tlfif.bootstrap.setting_rules import all_positive, known, settings_fault
-from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.domain.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, check_instance_type, check_region
+from tlfif.kernel.home import Home, default_home
+from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, check_instance_type, check_region
 
 PREFIX = "TLFIF_"
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tlfif.charts.spend_curve import Point, SpendCurve, spend_curve
-from tlfif.client.cost_wire import CostView, SumsView
+from tlfif.wire.money import CostView, SumsView
 
 WIDTH, HEIGHT, DPI = 1200, 800, 100
 """Pixels, and pixels per inch."""

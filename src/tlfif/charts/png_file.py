@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tlfif.domain.errors import InvalidInputError
+from tlfif.kernel.errors import InvalidInputError
 
 
 def check_png_path(text: str) -> Path:

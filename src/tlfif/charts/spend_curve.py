@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from tlfif.client.cost_wire import CostView, SumsView
-from tlfif.domain.billing_month import MS_PER_DAY, Month
+from tlfif.money.billing_month import MS_PER_DAY, Month
+from tlfif.wire.money import CostView, SumsView
 
 Point = tuple[float, float]
 """Days since the month's first moment (UTC), and US dollars without VAT."""

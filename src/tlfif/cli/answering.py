@@ -6,15 +6,15 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from tlfif.cli.console import Console, OutputLostError
-from tlfif.cli.wording import is_far, receipt_line, refusal_note, waiting_line
-from tlfif.client.cost_wire import CostShareView
+from tlfif.cli.output.console import Console, OutputLostError
+from tlfif.cli.output.wording import is_far, receipt_line, refusal_note, waiting_line
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import Accepted, AcceptedNews, Asking, MachineNews, MachineView, News, ReceiptView
-from tlfif.domain.errors import TlfifError
-from tlfif.domain.events import Event, EventKind
-from tlfif.domain.jobs import TERMINAL
+from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.jobs import TERMINAL
+from tlfif.kernel.errors import TlfifError
+from tlfif.wire.answers import Accepted, AcceptedNews, Asking, MachineNews, MachineView, News, ReceiptView
+from tlfif.wire.money import CostShareView
 
 CANCEL_SECONDS = 2.0
 """How long the server is given to confirm a cancellation."""

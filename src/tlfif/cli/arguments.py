@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from tlfif.domain import limits
-from tlfif.domain.errors import InvalidInputError, NotFoundError
-from tlfif.domain.models import FILE_PREFIX, file_path_of, find_model, known_names
+from tlfif.jobs import limits
+from tlfif.kernel.errors import InvalidInputError, NotFoundError
+from tlfif.models.models import FILE_PREFIX, file_path_of, find_model, known_names
 
 T = TypeVar("T")
 

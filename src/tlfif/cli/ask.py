@@ -7,15 +7,15 @@ from typing import BinaryIO
 
 from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, add_json, answer_options
-from tlfif.cli.console import Console
 from tlfif.cli.desk import local_server, open_client
 from tlfif.cli.exit_codes import INTERRUPTED, exit_code_of_job
 from tlfif.cli.fetching import choose_model
 from tlfif.cli.interrupts import Interrupts
+from tlfif.cli.output.console import Console
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import Asking, MessageView
-from tlfif.domain import limits
-from tlfif.domain.errors import InvalidInputError, TlfifError
+from tlfif.jobs import limits
+from tlfif.kernel.errors import InvalidInputError, TlfifError
+from tlfif.wire.answers import Asking, MessageView
 
 EPILOG = """The answer goes to standard output as it is written, everything else to standard error. Ctrl-C cancels.
 Should the machine be lost half way, the answer starts over; in a pipe or a file the line "--- started over ---"

@@ -4,13 +4,13 @@ import argparse
 import asyncio
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.console import Console
-from tlfif.cli.cost_wording import eur, limit_eur, usd
 from tlfif.cli.desk import only_on_this_computer, open_client
 from tlfif.cli.exit_codes import DONE
-from tlfif.cli.tables import columns, paragraph
-from tlfif.client.cost_wire import BudgetView, CostView
-from tlfif.domain.budget_limit import DEFAULT_LIMIT_EUR, MAX_LIMIT_EUR, MIN_LIMIT_EUR, check_limit
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.cost_wording import eur, limit_eur, usd
+from tlfif.cli.output.tables import columns, paragraph
+from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, MAX_LIMIT_EUR, MIN_LIMIT_EUR, check_limit
+from tlfif.wire.money import BudgetView, CostView
 
 NO_LIMIT = "none"
 REHEARSAL = "This is a rehearsal against AWS's prices: nothing is charged."

@@ -10,19 +10,19 @@ from dataclasses import replace
 from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, answer_options
 from tlfif.cli.ask import asking_for, failure_of, interrupted_text, opening_words
-from tlfif.cli.console import Console
 from tlfif.cli.conversation import Conversation, trimmed_note
 from tlfif.cli.desk import open_client
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Choice, choose_model
 from tlfif.cli.interrupts import Interrupts
-from tlfif.cli.wording import model_title
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.wording import model_title
 from tlfif.client.conversation_window import MAX_EXCHANGES, how_many_to_drop
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.domain import limits
-from tlfif.domain.errors import TlfifError
-from tlfif.domain.policy import JobPolicy
+from tlfif.jobs import limits
+from tlfif.kernel.errors import TlfifError
+from tlfif.machines.policy import JobPolicy
 
 COMMANDS = "/new forgets what was said · /quit leaves · /help shows this · Ctrl-C cancels an answer, or leaves"
 

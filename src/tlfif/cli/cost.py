@@ -7,15 +7,15 @@ from pathlib import Path
 
 from tlfif.charts.png_file import check_png_path
 from tlfif.cli.arguments import add_json
-from tlfif.cli.console import Console
-from tlfif.cli.cost_report import cost_text
 from tlfif.cli.desk import local_server, open_client
 from tlfif.cli.exit_codes import DONE
-from tlfif.cli.price_report import prices_text, refresh_text
-from tlfif.cli.standing_report import advice_text, standing_text
-from tlfif.client.cost_wire import CostView
-from tlfif.domain.errors import InvalidInputError, UnavailableError
-from tlfif.domain.prices import INSTANCE_TYPES, REGIONS, check_instance_type, check_region
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.cost_report import cost_text
+from tlfif.cli.output.price_report import prices_text, refresh_text
+from tlfif.cli.output.standing_report import advice_text, standing_text
+from tlfif.kernel.errors import InvalidInputError, UnavailableError
+from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, check_instance_type, check_region
+from tlfif.wire.money import CostView
 
 EPILOG = """Every sum is without VAT. Prompts answered on this computer cost nothing; what AWS would have cost is
 metered beside that. With the home on AWS the sums are what you owe, by TL-FIF's own meter: AWS's bill counts. What

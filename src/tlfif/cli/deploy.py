@@ -8,23 +8,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.console import Console
-from tlfif.cli.deploy_report import plan_object, plan_text
 from tlfif.cli.desk import this_home
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from tlfif.cli.interrupts import Interrupts
-from tlfif.cli.progress import Progress, agreed
-from tlfif.cli.tables import paragraph
-from tlfif.domain.budget_limit import DEFAULT_LIMIT_EUR, check_limit
-from tlfif.domain.deployment import DeployWish, budget_usd
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.money import ASSUMED_RATE
-from tlfif.domain.prices import DEFAULT_REGION, REGIONS, check_region
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.deploy_report import plan_object, plan_text
+from tlfif.cli.output.progress import Progress, agreed
+from tlfif.cli.output.tables import paragraph
+from tlfif.deployment.deployment import DeployWish, budget_usd
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, check_limit
+from tlfif.money.money import ASSUMED_RATE
+from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 
 if TYPE_CHECKING:
-    from tlfif.application.deploy import Deployed
-    from tlfif.bootstrap.home import Home
-    from tlfif.domain.doctor import Finding
+    from tlfif.deployment.deploy import Deployed
+    from tlfif.doctor.doctor import Finding
+    from tlfif.kernel.home import Home
 
 EPILOG = """--plan needs neither an account nor the network and changes nothing. Broken off, the same command goes on
 where it stopped. docs/howto/first-day-on-aws.md leads from a new account to the first answer. Exit codes: 0 done,
@@ -110,10 +110,10 @@ async def _deploy(args: argparse.Namespace, console: Console) -> tuple[int, bool
 async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int, bool]:
     """The exit code, and whether a prompt can be asked."""
     # AWS's library takes longer to load than everything else together.
-    from tlfif.application.deploy import check_deploy
     from tlfif.bootstrap.deployment import in_the_way, open_deployment
     from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
     from tlfif.client.deployed_desk import DeployedDesk
+    from tlfif.deployment.deploy import check_deploy
 
     home = this_home()
     wish = wished(args, home)

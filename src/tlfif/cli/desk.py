@@ -1,10 +1,10 @@
 """From a command to the server that it talks to: this computer's, or the one on AWS where that profile is active."""
 
-from tlfif.bootstrap.home import Home, home_from_environment
 from tlfif.client.local_server import LocalServer
 from tlfif.client.locators import aws_profile_of, locator_for
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.domain.errors import InvalidInputError
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.kernel.home import Home, home_from_environment
 
 
 def this_home() -> Home:

@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.console import Console
 from tlfif.cli.desk import this_home
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, USAGE
 from tlfif.cli.interrupts import Interrupts
-from tlfif.cli.progress import Progress, agreed
-from tlfif.cli.tables import columns, paragraph
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.progress import Progress, agreed
+from tlfif.cli.output.tables import columns, paragraph
 from tlfif.client.profile import load_profiles
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.prices import DEFAULT_REGION, REGIONS, check_region
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 
 if TYPE_CHECKING:
-    from tlfif.application.destroy import Destroyed
-    from tlfif.bootstrap.home import Home
-    from tlfif.domain.deployment import Found
+    from tlfif.deployment.deployment import Found
+    from tlfif.deployment.destroy import Destroyed
+    from tlfif.kernel.home import Home
 
 EPILOG = """Machines are ended first, and waited for until AWS confirms it. Prompts, answers and users on AWS are lost.
 Only what carries the home's mark or exactly its names is touched. Twice is harmless; broken off, it goes on.

@@ -4,18 +4,18 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 
-from tlfif.application.examine import Examination
 from tlfif.bootstrap.doctor import Wanted, examine_all
 from tlfif.cli.arguments import add_json
-from tlfif.cli.console import Console
 from tlfif.cli.desk import this_home
 from tlfif.cli.doctor_desk import desk_probes, region_of
 from tlfif.cli.exit_codes import DONE, NO_ACCESS, NO_MACHINE
-from tlfif.cli.tables import GAP, paragraph
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.tables import GAP, paragraph
 from tlfif.client.profile import REDIRECT_PORTS
-from tlfif.domain.doctor import GRAVITY, Finding, State
-from tlfif.domain.money import MICROS_PER_USD
-from tlfif.domain.prices import DEFAULT_REGION, REGIONS, check_region
+from tlfif.doctor.doctor import GRAVITY, Finding, State
+from tlfif.doctor.examine import Examination
+from tlfif.money.money import MICROS_PER_USD
+from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 
 EPILOG = """Nothing is changed, here or at AWS, and nothing costs money unless you add --paid (0.01 USD). Without a key
 for AWS only this computer is looked at, and AWS is asked for nothing but the time. Exit 0: nothing stands in the way;

@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from tlfif.bootstrap.home import Home
 from tlfif.client.local_server import LocalServer, is_locked
 from tlfif.client.locators import aws_profile_of
 from tlfif.client.profile import AWS, COMPUTER, Profile, load_profiles
-from tlfif.client.token_store import TokenStore, Vault, system_vault
-from tlfif.domain import doctor
-from tlfif.domain import doctor_computer as verdicts
-from tlfif.domain.doctor import Check, Finding
-from tlfif.domain.errors import TlfifError
-from tlfif.ports.probe import Probe
+from tlfif.client.sign_in.token_store import TokenStore, Vault, system_vault
+from tlfif.doctor import doctor
+from tlfif.doctor import doctor_computer as verdicts
+from tlfif.doctor.doctor import Check, Finding
+from tlfif.doctor.probe import Probe
+from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.home import Home
 
 
 class ServerProbe(Probe):

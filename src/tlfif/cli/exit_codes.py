@@ -1,7 +1,7 @@
 """What a command's end means to the shell. Part of the interface: scripts depend on these numbers."""
 
 from tlfif.client.errors import ApiError, RefusedError
-from tlfif.domain.errors import InvalidInputError, NotFoundError, TlfifError
+from tlfif.kernel.errors import InvalidInputError, NotFoundError, TlfifError
 
 DONE = 0
 USAGE = 2

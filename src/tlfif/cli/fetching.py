@@ -5,12 +5,12 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from tlfif.cli.console import Console
-from tlfif.cli.transfer import Transfer
-from tlfif.cli.wording import size, stand_in_note
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.transfer import Transfer
+from tlfif.cli.output.wording import size, stand_in_note
 from tlfif.client.errors import ApiError, NotPossibleError
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import ModelView
+from tlfif.wire.answers import ModelView
 
 PLAIN_LINE_SECONDS = 5.0
 """Without a terminal to rewrite a line on, one is written this often."""

@@ -3,9 +3,9 @@
 import argparse
 from importlib import import_module
 
-from tlfif.cli.console import Console
 from tlfif.cli.desk import this_home
 from tlfif.cli.exit_codes import NO_ACCESS
+from tlfif.cli.output.console import Console
 
 
 def configure(_parser: argparse.ArgumentParser) -> None:

@@ -6,17 +6,17 @@ import time
 
 from tlfif.cli.answering import CANCEL_SECONDS, FAR_CANCEL_SECONDS, cancel_job
 from tlfif.cli.arguments import add_json, job_id, no_such_job, page_limit
-from tlfif.cli.console import Console
-from tlfif.cli.cost_wording import parts_line
 from tlfif.cli.desk import local_server, open_client
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
-from tlfif.cli.tables import paragraph, table
-from tlfif.cli.wording import HERE, model_title, moment, receipt_line
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.cost_wording import parts_line
+from tlfif.cli.output.tables import paragraph, table
+from tlfif.cli.output.wording import HERE, model_title, moment, receipt_line
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import JobList, JobView
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.jobs import JobStatus
+from tlfif.jobs.jobs import JobStatus
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.wire.answers import JobList, JobView
 
 ID_HELP = "the job's id, as ./tlfif jobs list shows it: job_ and 32 more characters"
 

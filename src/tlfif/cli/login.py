@@ -4,16 +4,16 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING
 
-from tlfif.cli.console import Console
 from tlfif.cli.desk import this_home
 from tlfif.cli.exit_codes import DONE, INTERRUPTED
 from tlfif.cli.interrupts import Interrupts
+from tlfif.cli.output.console import Console
 from tlfif.client.locators import aws_profile_of
 from tlfif.client.profile import aws_profile, load_profiles
 
 if TYPE_CHECKING:
-    from tlfif.bootstrap.home import Home
     from tlfif.client.profile import Profile
+    from tlfif.kernel.home import Home
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +35,10 @@ async def _login(home: "Home", profile: "Profile", console: Console, *, no_brows
     # The libraries of signing in are loaded here: no other command needs them.
     import webbrowser
 
-    from tlfif.client.identity_provider import IdentityProvider
-    from tlfif.client.sign_in import sign_in
-    from tlfif.client.signed_in import signed_in_tokens
-    from tlfif.client.token_store import Place, file_warning
+    from tlfif.client.sign_in.identity_provider import IdentityProvider
+    from tlfif.client.sign_in.sign_in import sign_in
+    from tlfif.client.sign_in.signed_in import signed_in_tokens
+    from tlfif.client.sign_in.token_store import Place, file_warning
 
     def tell(url: str, opened: bool) -> None:
         console.note(opening_text(url, opened=opened))

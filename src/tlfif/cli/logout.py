@@ -3,9 +3,9 @@
 import argparse
 import asyncio
 
-from tlfif.cli.console import Console
 from tlfif.cli.desk import this_home
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
+from tlfif.cli.output.console import Console
 from tlfif.client.profile import aws_profile, load_profiles
 
 
@@ -15,8 +15,8 @@ def configure(_parser: argparse.ArgumentParser) -> None:
 
 def run(_args: argparse.Namespace, console: Console) -> int:
     """Sign out; exit 5 where the provider did not confirm it."""
-    from tlfif.client.signed_in import signed_in_tokens
-    from tlfif.client.signed_in_tokens import Leaving
+    from tlfif.client.sign_in.signed_in import signed_in_tokens
+    from tlfif.client.sign_in.signed_in_tokens import Leaving
 
     home = this_home()
     left = asyncio.run(signed_in_tokens(home, aws_profile(load_profiles(home))).leave())
@@ -33,4 +33,4 @@ TEXTS = {
     "too: whoever had a copy of it could use it until it ends by itself, 30 days after you signed in unless you set "
     "that otherwise.",
 }
-"""By :class:`tlfif.client.signed_in_tokens.Leaving`, which loads more than help needs."""
+"""By :class:`tlfif.client.sign_in.signed_in_tokens.Leaving`, which loads more than help needs."""

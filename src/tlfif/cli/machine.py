@@ -5,16 +5,16 @@ import asyncio
 import time
 from textwrap import fill
 
-from tlfif.bootstrap.home import read_server
 from tlfif.cli.arguments import add_json, idle_minutes, model_name, page_limit
-from tlfif.cli.console import Console
 from tlfif.cli.desk import local_server, open_client
 from tlfif.cli.exit_codes import DONE
-from tlfif.cli.tables import table
-from tlfif.cli.wording import how_many, is_far, machine_lines, model_title, moment, seconds, waiting_line
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.tables import table
+from tlfif.cli.output.wording import how_many, is_far, machine_lines, model_title, moment, seconds, waiting_line
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.client.wire import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
-from tlfif.domain.errors import MachineError, TlfifError
+from tlfif.kernel.errors import MachineError, TlfifError
+from tlfif.kernel.home import read_server
+from tlfif.wire.answers import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tlfif import __version__
 
 if TYPE_CHECKING:
-    from tlfif.cli.console import Console
+    from tlfif.cli.output.console import Console
 
 COMMANDS = {
     "gui": "open the window",
@@ -79,9 +79,9 @@ def _no_command() -> int:
 
 
 def _run(name: str, arguments: list[str]) -> int:
-    from tlfif.cli.console import OutputLostError, abandon_output, real_console
     from tlfif.cli.exit_codes import INTERRUPTED, NO_ACCESS, OUTPUT_CLOSED, exit_code_of
-    from tlfif.domain.errors import TlfifError
+    from tlfif.cli.output.console import OutputLostError, abandon_output, real_console
+    from tlfif.kernel.errors import TlfifError
 
     console = real_console()
     try:
@@ -108,7 +108,7 @@ def _run(name: str, arguments: list[str]) -> int:
 
 def _command(name: str, arguments: list[str], console: "Console") -> int:
     from tlfif.cli.arguments import Parser
-    from tlfif.domain.errors import InvalidInputError
+    from tlfif.kernel.errors import InvalidInputError
 
     if name not in COMMANDS:
         raise InvalidInputError(f"There is no command {name[:50]!r}. {_guess(name)}", code="usage")

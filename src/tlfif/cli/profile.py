@@ -2,14 +2,14 @@
 
 import argparse
 
-from tlfif.bootstrap.home import profile_from_environment
 from tlfif.cli.arguments import add_json
-from tlfif.cli.console import Console
 from tlfif.cli.desk import this_home
 from tlfif.cli.exit_codes import DONE
-from tlfif.cli.tables import columns
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.tables import columns
 from tlfif.client.locators import aws_profile_of
 from tlfif.client.profile import AWS, COMPUTER, Profile, Profiles, load_profiles, use
+from tlfif.kernel.home import profile_from_environment
 
 NOWHERE = "This computer. There is no home on AWS yet; ./tlfif deploy sets one up."
 

@@ -10,15 +10,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from tlfif.bootstrap.home import Home
 from tlfif.cli.arguments import add_json, port_number
-from tlfif.cli.console import Console
 from tlfif.cli.desk import only_on_this_computer, this_home
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
-from tlfif.cli.wording import seconds
+from tlfif.cli.output.console import Console
+from tlfif.cli.output.wording import seconds
 from tlfif.client.local_server import LocalServer, RunningServer, start_failure
 from tlfif.client.loopback import exchange
-from tlfif.domain.errors import ConflictError, UnavailableError
+from tlfif.kernel.errors import ConflictError, UnavailableError
+from tlfif.kernel.home import Home
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

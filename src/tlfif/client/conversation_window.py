@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from tlfif.client.wire import MessageView
-from tlfif.domain.errors import TlfifError
+from tlfif.kernel.errors import TlfifError
+from tlfif.wire.answers import MessageView
 
 MAX_EXCHANGES = 120
 """With the system prompt and the new question still under the server's limit of 256 messages."""

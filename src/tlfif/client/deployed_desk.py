@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import Mapping
 from importlib import import_module
 
-from tlfif.bootstrap.home import Home
 from tlfif.client.profile import AWS, Profile, load_profiles, save_aws_profile, use
-from tlfif.domain.errors import TlfifError
-from tlfif.ports.desk import Desk
+from tlfif.deployment.owner_profile import Desk
+from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.home import Home
 
 
 class DeployedDesk(Desk):
@@ -33,7 +33,7 @@ class DeployedDesk(Desk):
         profile = load_profiles(self._home).aws
         if profile is None:
             return
-        signed_in = import_module("tlfif.client.signed_in")  # loads the HTTP library
+        signed_in = import_module("tlfif.client.sign_in.signed_in")  # loads the HTTP library
         await signed_in.signed_in_tokens(self._home, profile).leave()
 
     def forget(self) -> bool:

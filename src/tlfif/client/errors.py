@@ -12,7 +12,7 @@
 
 from collections.abc import Mapping
 
-from tlfif.domain.errors import TlfifError
+from tlfif.kernel.errors import TlfifError
 
 
 class ApiError(TlfifError):

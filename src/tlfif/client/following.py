@@ -8,9 +8,9 @@ from typing import Any
 from tlfif.client.connection import ANSWER_SECONDS, BACKOFF_SECONDS, Connection
 from tlfif.client.errors import ApiError, ConnectionLostError, ServerFailedError
 from tlfif.client.sse import SseReader
-from tlfif.client.wire import Accepted, AcceptedNews, MachineNews, MachineView, News
-from tlfif.domain.events import Event, EventKind
-from tlfif.domain.jobs import JobStatus
+from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.jobs import JobStatus
+from tlfif.wire.answers import Accepted, AcceptedNews, MachineNews, MachineView, News
 
 START_WAIT_SECONDS = 4.0
 """How long a host that cannot stream keeps a request open while the machine starts: a person wants to see it go on."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 from filelock import FileLock, Timeout
 
 from tlfif import __version__
-from tlfif.bootstrap.home import Home, ServerAddress, open_private, read_server
 from tlfif.client.endpoint import Endpoint, Sleep
 from tlfif.client.errors import NotReachableError
 from tlfif.client.loopback import exchange
+from tlfif.kernel.home import Home, ServerAddress, open_private, read_server
 
 if TYPE_CHECKING:
     import psutil

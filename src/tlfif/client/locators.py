@@ -3,10 +3,10 @@
 from importlib import import_module
 from typing import cast
 
-from tlfif.bootstrap.home import Home, profile_from_environment
 from tlfif.client.endpoint import Locator
 from tlfif.client.local_server import LocalServer
 from tlfif.client.profile import Profile, active_profile
+from tlfif.kernel.home import Home, profile_from_environment
 
 
 def aws_profile_of(home: Home) -> Profile | None:
@@ -22,5 +22,5 @@ def locator_for(home: Home) -> Locator:
     profile = aws_profile_of(home)
     if profile is None:
         return LocalServer(home)
-    signed_in = import_module("tlfif.client.signed_in")  # not for a command that talks to this computer
+    signed_in = import_module("tlfif.client.sign_in.signed_in")  # not for a command that talks to this computer
     return cast(Locator, signed_in.SignedInEndpoint(profile, signed_in.signed_in_tokens(home, profile)))

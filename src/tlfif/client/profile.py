@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from urllib.parse import urlsplit
 
-from tlfif.bootstrap.home import Home, write_private
-from tlfif.domain.errors import InvalidInputError, NotFoundError
+from tlfif.kernel.errors import InvalidInputError, NotFoundError
+from tlfif.kernel.home import Home, write_private
 
 COMPUTER = "computer"
 AWS = "aws"

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tlfif.client.wire import AcceptedNews, MachineNews, News
-from tlfif.domain.events import Event, EventKind
+from tlfif.jobs.events import Event, EventKind
+from tlfif.wire.answers import AcceptedNews, MachineNews, News
 
 
 @dataclass(slots=True)

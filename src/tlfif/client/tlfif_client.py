@@ -7,10 +7,9 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from tlfif.client.connection import Connection
-from tlfif.client.cost_wire import AdviceView, BudgetView, CostView, RefreshView, StandingList
 from tlfif.client.endpoint import Locator, Sleep
 from tlfif.client.following import ask, follow
-from tlfif.client.wire import (
+from tlfif.wire.answers import (
     Accepted,
     AcceptedNews,
     Asking,
@@ -26,6 +25,7 @@ from tlfif.client.wire import (
     StopMode,
     StopResult,
 )
+from tlfif.wire.money import AdviceView, BudgetView, CostView, RefreshView, StandingList
 
 PULL_POLL_SECONDS = 0.25
 VERIFY_SECONDS = 600.0

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 
-from tlfif.adapters.local.right_of_way import give_way
+from tlfif.adapters.local.machines.right_of_way import give_way
 
 
 def main() -> None:

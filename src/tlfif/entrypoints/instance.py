@@ -7,8 +7,8 @@ import logging
 import sys
 from pathlib import Path
 
-from tlfif.adapters.aws.ec2_user_data import PATH, MachineFile
-from tlfif.domain.errors import TlfifError
+from tlfif.adapters.aws.machines.ec2_user_data import PATH, MachineFile
+from tlfif.kernel.errors import TlfifError
 from tlfif.worker.run_instance import InstancePlaces, run_instance
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ import json
 import logging
 from pathlib import Path
 
-from tlfif.adapters.local.llama_engine_process import EngineSpec, LlamaEngineProcess
-from tlfif.domain.policy import JobPolicy, MachinePolicy
+from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
+from tlfif.machines.policy import JobPolicy, MachinePolicy
 
 
 async def _live(home: Path, machine_id: str, spec: dict[str, object]) -> None:

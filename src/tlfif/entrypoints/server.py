@@ -9,13 +9,13 @@ import sys
 from filelock import FileLock, Timeout
 
 from tlfif.api.embedded_server import EmbeddedServer
-from tlfif.application.end_machine import end_machine
-from tlfif.application.reconcile import Pace
 from tlfif.bootstrap.embedded import embedded_container
-from tlfif.bootstrap.home import PRIVATE, Home, home_from_environment
 from tlfif.bootstrap.settings import Settings, load_settings
-from tlfif.domain.errors import TlfifError
-from tlfif.router.loop import RouterLoop
+from tlfif.control.end_machine import end_machine
+from tlfif.control.loop import RouterLoop
+from tlfif.control.reconcile import Pace
+from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.home import PRIVATE, Home, home_from_environment
 
 STOP_LIMIT_SECONDS = 10.0
 

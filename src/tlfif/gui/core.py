@@ -5,14 +5,14 @@ import uuid
 from collections.abc import Callable
 from typing import Protocol
 
-from tlfif.gui import intents
-from tlfif.gui.commands import Command
-from tlfif.gui.intents import Intent
-from tlfif.gui.news import AnswerDelta, WindowNews
-from tlfif.gui.preferences import Preferences
+from tlfif.gui.model import intents
+from tlfif.gui.model.commands import Command
+from tlfif.gui.model.intents import Intent
+from tlfif.gui.model.news import AnswerDelta, WindowNews
+from tlfif.gui.model.preferences import Preferences
+from tlfif.gui.model.state import WindowState
 from tlfif.gui.presenters.step import GuiEvent, Moment
 from tlfif.gui.presenters.window import first_state, present
-from tlfif.gui.state import WindowState
 
 TICK_SECONDS = 0.25
 POLL_MS_STREAMING = 25

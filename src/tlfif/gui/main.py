@@ -7,8 +7,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from tlfif.bootstrap.home import Home, home_from_environment
-from tlfif.gui.screen import density
+from tlfif.gui.look.screen import density
+from tlfif.kernel.home import Home, home_from_environment
 
 if TYPE_CHECKING:
     from tlfif.gui.core import WindowCore
@@ -70,7 +70,7 @@ def run(home: Home) -> int:
 def open_window(home: Home) -> int:
     """The same where :func:`why_not` found nothing."""
     gc.disable()  # while modules are loaded and widgets made there is nothing to collect: a tenth of the start
-    from tlfif.gui.opening import open_core
+    from tlfif.gui.bridge.opening import open_core
 
     logging.basicConfig(level=logging.WARNING, format="tlfif: %(message)s")
     return show(open_core(home))
@@ -78,7 +78,7 @@ def open_window(home: Home) -> int:
 
 def show(core: "WindowCore", *, shown: "Callable[[MainWindow], None]" = lambda _: None) -> int:
     """The window of a core, until it is closed; ``shown`` is called once it can be used."""
-    from tlfif.gui.theme import open_look, palette_for, system_is_dark
+    from tlfif.gui.look.theme import open_look, palette_for, system_is_dark
     from tlfif.gui.window import MainWindow
 
     try:

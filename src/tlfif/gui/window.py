@@ -12,11 +12,11 @@ from types import TracebackType
 
 import ttkbootstrap as ttk
 
-from tlfif.gui import intents
 from tlfif.gui.core import WindowCore
-from tlfif.gui.preferences import MIN_SIZE, Preferences
-from tlfif.gui.state import Closing, WindowState
-from tlfif.gui.theme import Look, palette_for
+from tlfif.gui.look.theme import Look, palette_for
+from tlfif.gui.model import intents
+from tlfif.gui.model.preferences import MIN_SIZE, Preferences
+from tlfif.gui.model.state import Closing, WindowState
 from tlfif.gui.views.chat_tab import ChatTab
 from tlfif.gui.views.composer_view import KEYS
 from tlfif.gui.views.context import ViewContext

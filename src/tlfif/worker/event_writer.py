@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tlfif.domain.errors import StorageError
-from tlfif.domain.jobs import DeltaWrite, JobStatus, Lease, Outcome
-from tlfif.ports.clock import Clock
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import DeltaWrite, JobStatus, Lease, Outcome
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import StorageError
 
 log = logging.getLogger(__name__)
 

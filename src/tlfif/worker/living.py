@@ -7,12 +7,12 @@ import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tlfif.application.run_job import Provenance
-from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.ports.clock import Clock
-from tlfif.ports.engine import Engine, EngineAddress, EngineProcess
-from tlfif.ports.job_store import JobStore
-from tlfif.ports.machine_store import MachineStore
+from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.run_job import Provenance
+from tlfif.kernel.clock import Clock
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.policy import JobPolicy, MachinePolicy
 from tlfif.worker.machine_life import MachineLife
 from tlfif.worker.worker import Worker
 

@@ -7,13 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from tlfif.domain.errors import EngineError, EngineGoneError, StorageError
-from tlfif.domain.jobs import GenerationRequest, Message
-from tlfif.domain.machine import Directive, Heartbeat, MachineState, Phase
-from tlfif.domain.policy import MachinePolicy
-from tlfif.ports.clock import Clock
-from tlfif.ports.engine import Engine, EngineAddress, EngineProcess
-from tlfif.ports.machine_store import MachineStore
+from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
+from tlfif.jobs.jobs import GenerationRequest, Message
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import EngineError, EngineGoneError, StorageError
+from tlfif.machines.machine import Directive, Heartbeat, MachineState, Phase
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.policy import MachinePolicy
 from tlfif.worker.worker import Worker
 
 log = logging.getLogger(__name__)

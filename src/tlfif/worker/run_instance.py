@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from tlfif.adapters.aws.clients import AwsClients
-from tlfif.adapters.aws.ec2_user_data import PATH, MachineFile
+from tlfif.adapters.aws.calls.clients import AwsClients
+from tlfif.adapters.aws.machines.ec2_user_data import PATH, MachineFile
+from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.adapters.engines.openai_engine import OpenAIEngine
 from tlfif.adapters.engines.served_engine import (
     ServedEngineProcess,
@@ -19,13 +20,12 @@ from tlfif.adapters.engines.served_engine import (
     read_engine_key,
     systemd_says_failed,
 )
-from tlfif.adapters.local.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.bootstrap.aws import AwsStores, open_aws_stores
 from tlfif.bootstrap.aws_settings import AwsSettings
-from tlfif.domain.errors import InvalidInputError
-from tlfif.ports.clock import Clock
-from tlfif.ports.engine import Engine, EngineAddress, EngineProcess
+from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import InvalidInputError
 from tlfif.worker.living import Identity, live
 from tlfif.worker.machine_life import MachineLife
 

@@ -5,12 +5,12 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlfif.adapters.local.llama_engine_process import LlamaEngineProcess
+from tlfif.adapters.engines.llama_engine_process import LlamaEngineProcess
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import open_sqlite_stores
-from tlfif.bootstrap.home import Home
-from tlfif.domain.policy import JobPolicy, MachinePolicy
-from tlfif.ports.engine import Engine, EngineAddress
+from tlfif.jobs.engine import Engine, EngineAddress
+from tlfif.kernel.home import Home
+from tlfif.machines.policy import JobPolicy, MachinePolicy
 from tlfif.worker.living import Identity, live
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx2
 
-from tlfif.domain.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
-from tlfif.domain.jobs import FinishReason, GenerationRequest
-from tlfif.ports.engine import Chunk, Engine, EngineAddress
+from tlfif.jobs.engine import Chunk, Engine, EngineAddress
+from tlfif.jobs.jobs import FinishReason, GenerationRequest
+from tlfif.kernel.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
 
 STALL_SECONDS = 180.0
 TOO_LONG = PromptTooLongError.code

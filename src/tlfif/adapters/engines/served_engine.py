@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import httpx2
 
 from tlfif.adapters.engines.openai_engine import TOO_LONG, OpenAIEngine, refusal
-from tlfif.domain.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
-from tlfif.domain.jobs import GenerationRequest
-from tlfif.domain.limits import MIN_ANSWER_TOKENS, fit_max_tokens
-from tlfif.ports.clock import Clock
-from tlfif.ports.engine import Chunk, Engine, EngineAddress, EngineProcess
+from tlfif.jobs.engine import Chunk, Engine, EngineAddress, EngineProcess
+from tlfif.jobs.jobs import GenerationRequest
+from tlfif.jobs.limits import MIN_ANSWER_TOKENS, fit_max_tokens
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
 
 KEY_NAME = "VLLM_API_KEY"
 """How vLLM is told its key (vLLM ``envs.py``); the file is systemd's EnvironmentFile for it."""

@@ -6,7 +6,7 @@ from urllib.request import getproxies
 
 import httpx2
 
-from tlfif.adapters.local.host_lookup import Resolver, look_up, system_resolver
+from tlfif.adapters.http.host_lookup import Resolver, look_up, system_resolver
 
 BLOCK_BYTES = 1 << 16
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tlfif.domain.deployment import AccountSettings
-from tlfif.domain.errors import InvalidInputError
-from tlfif.ports.deployment_journal import DeploymentJournal, Journal
+from tlfif.deployment.deployment import AccountSettings
+from tlfif.deployment.deployment_journal import DeploymentJournal, Journal
+from tlfif.kernel.errors import InvalidInputError
 
 FILE = "deployment.json"
 Write = Callable[[Path, str], None]

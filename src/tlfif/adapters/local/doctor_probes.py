@@ -10,12 +10,12 @@ from datetime import date
 from pathlib import Path
 
 from tlfif.adapters.http.aws_clock import clock_skew
-from tlfif.domain import doctor
-from tlfif.domain import doctor_computer as verdicts
-from tlfif.domain.doctor import Check, Finding, not_asked
-from tlfif.domain.prices import DEFAULT_INSTANCE_TYPE, Item, PriceBook
-from tlfif.ports.model_store import ModelStore
-from tlfif.ports.probe import Probe
+from tlfif.doctor import doctor
+from tlfif.doctor import doctor_computer as verdicts
+from tlfif.doctor.doctor import Check, Finding, not_asked
+from tlfif.doctor.probe import Probe
+from tlfif.models.model_store import ModelStore
+from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, Item, PriceBook
 
 LOOPBACK = "127.0.0.1"
 

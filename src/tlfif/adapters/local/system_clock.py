@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 
-from tlfif.ports.clock import Clock, Ids
+from tlfif.kernel.clock import Clock, Ids
 
 
 class SystemClock(Clock):

@@ -1,7 +1,7 @@
 """What AWS has billed, in the memory of one process."""
 
-from tlfif.domain.bill import Bill, BillFailure, BillRecord, Question, begun, settled
-from tlfif.ports.bill_store import BillStore
+from tlfif.money.bill.bill import Bill, BillFailure, BillRecord, Question, begun, settled
+from tlfif.money.bill.bill_store import BillStore
 
 
 class MemoryBillStore(BillStore):

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tlfif.adapters.local.wakeups import WORK, Wakeups, job_topic
-from tlfif.domain.cursors import list_cursor, list_position
-from tlfif.domain.endings import LEASE_RAN_OUT, after_attempt, after_waiting, terminal_data
-from tlfif.domain.events import Event, EventKind
-from tlfif.domain.jobs import (
+from tlfif.jobs.cursors import list_cursor, list_position
+from tlfif.jobs.endings import LEASE_RAN_OUT, after_attempt, after_waiting, terminal_data
+from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import (
     AnswerTime,
     ClaimedJob,
     DeltaWrite,
@@ -21,7 +22,7 @@ from tlfif.domain.jobs import (
     QueueCounts,
     SubmitResult,
 )
-from tlfif.domain.refusals import (
+from tlfif.jobs.refusals import (
     cursor_past_end,
     is_next,
     key_used_before,
@@ -30,8 +31,7 @@ from tlfif.domain.refusals import (
     not_ended,
     queue_full,
 )
-from tlfif.ports.clock import Ids
-from tlfif.ports.job_store import JobStore
+from tlfif.kernel.clock import Ids
 
 
 @dataclass(slots=True)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from tlfif.domain.budget import Budget
-from tlfif.domain.ledger import MachineSpan, closed, corrected, ready
-from tlfif.ports.ledger import MOST_NOTES, Ledger, LedgerState
+from tlfif.money.budget.budget import Budget
+from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
+from tlfif.money.spend.ledger import MOST_NOTES
+from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
 
 
-class MemoryLedger(Ledger):
+class MemoryLedger(BudgetLedger):
     """Used from one event loop. Begun at ``since_ms``."""
 
     def __init__(self, *, since_ms: int) -> None:
@@ -18,9 +19,9 @@ class MemoryLedger(Ledger):
         self._budget = Budget()
         self._notes: tuple[str, ...] = ()
 
-    async def state(self) -> LedgerState:
+    async def state(self) -> BudgetLedgerState:
         """See :meth:`Ledger.state`."""
-        return LedgerState(
+        return BudgetLedgerState(
             revision=self._revision,
             since_ms=self._since_ms,
             budget=self._budget,

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
-from tlfif.domain.machine_records import (
+from tlfif.jobs.refusals import no_such_machine
+from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
+from tlfif.machines.machine_records import (
     asked_to_drain,
     asked_to_stop,
     closed,
@@ -12,8 +13,7 @@ from tlfif.domain.machine_records import (
     launched,
     take_heartbeat,
 )
-from tlfif.domain.refusals import no_such_machine
-from tlfif.ports.machine_store import MachineStore
+from tlfif.machines.machine_store import MachineStore
 
 
 class MemoryMachineStore(MachineStore):

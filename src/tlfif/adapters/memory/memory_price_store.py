@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from tlfif.domain.money import ExchangeRate
-from tlfif.domain.prices import Key, Price
-from tlfif.ports.price_store import PriceStore
+from tlfif.money.money import ExchangeRate
+from tlfif.money.prices.price_store import PriceStore
+from tlfif.money.prices.prices import Key, Price
 
 
 class MemoryPriceStore(PriceStore):

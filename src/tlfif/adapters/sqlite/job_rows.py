@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tlfif.adapters.local.wakeups import WORK, job_topic
-from tlfif.domain.endings import after_attempt, receipt_data, receipt_from, terminal_data
-from tlfif.domain.events import Event, EventKind
-from tlfif.domain.jobs import GenerationRequest, Job, JobStatus, Lease, Outcome
+from tlfif.jobs.endings import after_attempt, receipt_data, receipt_from, terminal_data
+from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.jobs import GenerationRequest, Job, JobStatus, Lease, Outcome
 
 SELECT_JOB = """
     SELECT j.id, j.status, r.body, j.idempotency_key, j.created_at, j.expires_at, j.attempt,

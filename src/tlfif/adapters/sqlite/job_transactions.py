@@ -16,9 +16,9 @@ from tlfif.adapters.sqlite.job_rows import (
     log,
     open_jobs,
 )
-from tlfif.domain.endings import LEASE_RAN_OUT, after_waiting
-from tlfif.domain.events import EventKind
-from tlfif.domain.jobs import (
+from tlfif.jobs.endings import LEASE_RAN_OUT, after_waiting
+from tlfif.jobs.events import EventKind
+from tlfif.jobs.jobs import (
     ClaimedJob,
     DeltaWrite,
     Job,
@@ -29,8 +29,8 @@ from tlfif.domain.jobs import (
     Outcome,
     SubmitResult,
 )
-from tlfif.domain.refusals import is_next, key_used_before, lease_lost, no_such_job, not_ended, queue_full
-from tlfif.ports.clock import Ids
+from tlfif.jobs.refusals import is_next, key_used_before, lease_lost, no_such_job, not_ended, queue_full
+from tlfif.kernel.clock import Ids
 
 PURGE = (
     "DELETE FROM jobs WHERE position IN (SELECT position FROM jobs WHERE finished_at < ? ORDER BY finished_at LIMIT ?)"

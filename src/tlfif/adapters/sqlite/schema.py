@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
-from tlfif.domain.errors import StorageError
+from tlfif.kernel.errors import StorageError
 
 Migration = tuple[str, ...]
 """The statements that lead from one version to the next."""

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.sqlite import job_transactions as transactions
-from tlfif.adapters.sqlite.database import Database
-from tlfif.adapters.sqlite.doorbell_listener import POLL_SECONDS, DoorbellListener
+from tlfif.adapters.sqlite.file.database import Database
+from tlfif.adapters.sqlite.file.doorbell_listener import POLL_SECONDS, DoorbellListener
 from tlfif.adapters.sqlite.job_rows import SELECT_JOB, event_from, job_from
-from tlfif.domain.cursors import list_cursor, list_position
-from tlfif.domain.events import Event
-from tlfif.domain.jobs import (
+from tlfif.jobs.cursors import list_cursor, list_position
+from tlfif.jobs.events import Event
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import (
     AnswerTime,
     ClaimedJob,
     DeltaWrite,
@@ -24,9 +25,8 @@ from tlfif.domain.jobs import (
     QueueCounts,
     SubmitResult,
 )
-from tlfif.domain.refusals import cursor_past_end
-from tlfif.ports.clock import Ids
-from tlfif.ports.job_store import JobStore
+from tlfif.jobs.refusals import cursor_past_end
+from tlfif.kernel.clock import Ids
 
 _NEWEST = 2**62
 """Beyond every position."""

@@ -11,13 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tlfif.adapters.sqlite.database import Database
-from tlfif.adapters.sqlite.wal_tail import TornWrite, torn_write, wal_file
-from tlfif.domain.billing_month import Month
-from tlfif.domain.budget import Budget
-from tlfif.domain.errors import StorageError
-from tlfif.domain.ledger import MachineSpan, closed, corrected, ready
-from tlfif.ports.ledger import MOST_NOTES, Ledger, LedgerState
+from tlfif.adapters.sqlite.file.database import Database
+from tlfif.adapters.sqlite.file.wal_tail import TornWrite, torn_write, wal_file
+from tlfif.kernel.errors import StorageError
+from tlfif.money.billing_month import Month
+from tlfif.money.budget.budget import Budget
+from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
+from tlfif.money.spend.ledger import MOST_NOTES
+from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ TORN_NOTE = (
 )
 
 
-class SqliteLedger(Ledger):
+class SqliteLedger(BudgetLedger):
     """Over the file that holds jobs and machines. Every change survives power loss: it is about money."""
 
     def __init__(self, database: Database, *, since_ms: int) -> None:
@@ -46,7 +47,7 @@ class SqliteLedger(Ledger):
         self._closed = False
         database.share()
 
-    async def state(self) -> LedgerState:
+    async def state(self) -> BudgetLedgerState:
         """See :meth:`Ledger.state`."""
         found = await self._database.read(_state)
         if found is None:
@@ -168,12 +169,12 @@ class SqliteLedger(Ledger):
         await self._database.write(lambda c, _: _changed(c, machine_id, change), durable=True)
 
 
-def _state(connection: sqlite3.Connection) -> LedgerState | None:
+def _state(connection: sqlite3.Connection) -> BudgetLedgerState | None:
     documents = _documents(connection)
     if _SINCE not in documents:
         return None
     (revision,) = connection.execute("SELECT COALESCE(MAX(revision), 0) FROM machine_spans").fetchone()
-    return LedgerState(
+    return BudgetLedgerState(
         revision=revision,
         since_ms=documents[_SINCE],
         budget=_present_budget(documents),

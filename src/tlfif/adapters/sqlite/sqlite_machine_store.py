@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, fields
 from typing import Any
 
-from tlfif.adapters.sqlite.database import Database
-from tlfif.domain.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
-from tlfif.domain.machine_records import (
+from tlfif.adapters.sqlite.file.database import Database
+from tlfif.jobs.refusals import no_such_machine
+from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
+from tlfif.machines.machine_records import (
     asked_to_drain,
     asked_to_stop,
     closed,
@@ -16,8 +17,7 @@ from tlfif.domain.machine_records import (
     launched,
     take_heartbeat,
 )
-from tlfif.domain.refusals import no_such_machine
-from tlfif.ports.machine_store import MachineStore
+from tlfif.machines.machine_store import MachineStore
 
 _COLUMNS = tuple(f.name for f in fields(MachineRecord))
 # Column names are the record's own field names, so nothing from outside gets into these.

@@ -7,10 +7,10 @@ from dataclasses import astuple, fields
 from decimal import Decimal
 from typing import Any
 
-from tlfif.adapters.sqlite.database import Database
-from tlfif.domain.money import ExchangeRate
-from tlfif.domain.prices import Item, Price
-from tlfif.ports.price_store import PriceStore
+from tlfif.adapters.sqlite.file.database import Database
+from tlfif.money.money import ExchangeRate
+from tlfif.money.prices.price_store import PriceStore
+from tlfif.money.prices.prices import Item, Price
 
 _COLUMNS = tuple(f.name for f in fields(Price))
 # Column names are the price's own field names, so nothing from outside gets into these.

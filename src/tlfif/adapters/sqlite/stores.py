@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlfif.adapters.sqlite.database import Database
+from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.adapters.sqlite.sqlite_ledger import SqliteLedger
 from tlfif.adapters.sqlite.sqlite_machine_store import SqliteMachineStore
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
-from tlfif.ports.clock import Ids
+from tlfif.kernel.clock import Ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,12 +17,12 @@ from tlfif.api.cost_schemas import (
 )
 from tlfif.api.cost_views import VAT, budget_view, cost_view, exchange_view, standing_view, usd
 from tlfif.api.strict_route import StrictRoute
-from tlfif.application.refresh_prices import RefreshReport
-from tlfif.bootstrap.container import Container
-from tlfif.domain.idle_adviser import PastAnswer, advise
-from tlfif.domain.machine import estimate_ready_seconds
-from tlfif.domain.prices import INSTANCE_TYPES, REGIONS, check_region
-from tlfif.domain.tariff import Tariff
+from tlfif.control.container import Container
+from tlfif.machines.machine import estimate_ready_seconds
+from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, check_region
+from tlfif.money.prices.refresh_prices import RefreshReport
+from tlfif.money.spend.idle_adviser import PastAnswer, advise
+from tlfif.money.spend.tariff import Tariff
 
 PAST_ANSWERS = 5000
 """What the adviser replays at most."""

@@ -11,12 +11,12 @@ from tlfif.api.event_stream import SSE, STREAM, streamed
 from tlfif.api.schemas import Accepted, InferRequest
 from tlfif.api.strict_route import ParsedRequest, StrictRoute
 from tlfif.api.views import current_machine
-from tlfif.application.submit_job import Submission, submit_job
-from tlfif.bootstrap.container import Container
-from tlfif.domain import limits
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.jobs import Message, SubmitResult
-from tlfif.domain.machine import STARTING, MachineState
+from tlfif.control.container import Container
+from tlfif.control.submit_job import Submission, submit_job
+from tlfif.jobs import limits
+from tlfif.jobs.jobs import Message, SubmitResult
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.machine import STARTING, MachineState
 
 AT_WORK = STARTING | {MachineState.READY}
 """States in which a prompt needs nothing from the router."""

@@ -12,12 +12,12 @@ from tlfif.api.event_stream import SSE, STREAM, streamed
 from tlfif.api.schemas import DeletedJobs, EventList, JobList, JobView, value_range
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, event_view, job_view
-from tlfif.application.delete_jobs import delete_ended_jobs, delete_job
-from tlfif.application.read_job import next_events, owned_job, read_answer
-from tlfif.bootstrap.container import Container
-from tlfif.domain import limits
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.jobs import JobStatus
+from tlfif.control.container import Container
+from tlfif.jobs import limits
+from tlfif.jobs.delete_jobs import delete_ended_jobs, delete_job
+from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.read_job import next_events, owned_job, read_answer
+from tlfif.kernel.errors import InvalidInputError
 
 JobId = Annotated[str, Path(examples=["job_0123456789abcdef0123456789abcdef"]), AfterValidator(limits.check_job_id)]
 AfterQuery = Annotated[

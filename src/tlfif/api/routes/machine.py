@@ -15,10 +15,10 @@ from tlfif.api.schemas import (
 )
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, past_machine_view
-from tlfif.application.control_machine import set_idle_timeout
-from tlfif.application.list_machines import list_machines
-from tlfif.bootstrap.container import Container
-from tlfif.domain import limits
+from tlfif.control.container import Container
+from tlfif.control.control_machine import set_idle_timeout
+from tlfif.jobs import limits
+from tlfif.machines.list_machines import list_machines
 
 PageLimit = Annotated[int, Query(json_schema_extra=value_range(*limits.PAGE_RANGE))]
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path
 from tlfif.api.schemas import ModelList, ModelView, PullRequest
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import model_view, openai_model
-from tlfif.bootstrap.container import Container
-from tlfif.ports.model_store import ModelState
+from tlfif.control.container import Container
+from tlfif.models.model_store import ModelState
 
 ModelName = Annotated[str, Path(examples=["tinyllama"])]
 

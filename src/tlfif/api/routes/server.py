@@ -12,7 +12,7 @@ from tlfif.api.metrics import render
 from tlfif.api.schemas import Health, ServerView
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine
-from tlfif.bootstrap.container import Container
+from tlfif.control.container import Container
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ import logging
 from functools import cache
 from typing import Any
 
-from tlfif.adapters.aws.router_calls import told
+from tlfif.adapters.aws.machines.router_calls import told
 from tlfif.bootstrap.aws import aws_container, aws_daily_bill
 from tlfif.bootstrap.aws_settings import load_aws_settings
-from tlfif.domain.errors import TlfifError
+from tlfif.control.rounds import Rounds
 from tlfif.entrypoints.lambdas import loaded
-from tlfif.router.rounds import Rounds
+from tlfif.kernel.errors import TlfifError
 
 logging.getLogger().setLevel(logging.INFO)
 

@@ -4,12 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tlfif.client.conversation_window import MAX_EXCHANGES, dropped_words
-from tlfif.client.wire import JobView
-from tlfif.domain.errors import InvalidInputError, TlfifError
-from tlfif.domain.limits import check_text
-from tlfif.gui import intents, news
-from tlfif.gui.commands import Ask, Cancel, Command, Follow
-from tlfif.gui.home_view import is_same_place
+from tlfif.gui.model import intents, news
+from tlfif.gui.model.commands import Ask, Cancel, Command, Follow
+from tlfif.gui.model.home_view import is_same_place
+from tlfif.gui.model.state import Composer, Conversation, Exchange, ExchangeStage, Receipt, WindowState
 from tlfif.gui.presenters.context import asking_for, memory, surplus, with_one_answer_each
 from tlfif.gui.presenters.endings import ended
 from tlfif.gui.presenters.problems import problem_of
@@ -23,7 +21,9 @@ from tlfif.gui.presenters.receipts import (
 )
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.gui.presenters.words import plain
-from tlfif.gui.state import Composer, Conversation, Exchange, ExchangeStage, Receipt, WindowState
+from tlfif.jobs.limits import check_text
+from tlfif.kernel.errors import InvalidInputError, TlfifError
+from tlfif.wire.answers import JobView
 
 MOVING = "The window is going over to another place. Send it again in a moment."
 BUSY = "An answer is under way. Cancel it, or wait for its end."

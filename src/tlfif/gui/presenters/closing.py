@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from tlfif.gui import intents
-from tlfif.gui.commands import StopMachine
-from tlfif.gui.news import CommandFailed, MachineHeard, MachineStopped
+from tlfif.gui.model import intents
+from tlfif.gui.model.commands import StopMachine
+from tlfif.gui.model.news import CommandFailed, MachineHeard, MachineStopped
+from tlfif.gui.model.state import Choice, Closing, Dialog, WindowState
 from tlfif.gui.presenters.cost_words import cost_words
 from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.gui.presenters.words import how_many, plain
-from tlfif.gui.state import Choice, Closing, Dialog, WindowState
 
 NAME = "closing"
 LATE = "not_confirmed"

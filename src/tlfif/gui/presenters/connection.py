@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 from tlfif.client.errors import NotReachableError
-from tlfif.domain.errors import TlfifError
-from tlfif.gui import intents
-from tlfif.gui.commands import Command, Connect, Follow, ReadModels
-from tlfif.gui.home_view import is_same_place
-from tlfif.gui.news import (
+from tlfif.gui.model import intents
+from tlfif.gui.model.commands import Command, Connect, Follow, ReadModels
+from tlfif.gui.model.home_view import is_same_place
+from tlfif.gui.model.news import (
     AnswerAccepted,
     AnswerDelta,
     AnswerFailed,
@@ -19,9 +18,10 @@ from tlfif.gui.news import (
     MachineHeard,
     Retrying,
 )
+from tlfif.gui.model.state import Connection, Exchange, ExchangeStage, Link, Press, WindowState
 from tlfif.gui.presenters.problems import is_signed_out, problem, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
-from tlfif.gui.state import Connection, Exchange, ExchangeStage, Link, Press, WindowState
+from tlfif.kernel.errors import TlfifError
 
 _OWN_PLACE = frozenset({"SignIn", "SignOut", "UseHome"})
 """Commands that the server has no part in; what became of them stands in Settings."""

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tlfif.client.conversation_window import how_many_to_drop, messages_of
-from tlfif.client.wire import Asking
-from tlfif.domain.errors import TlfifError
-from tlfif.gui.preferences import Preferences
-from tlfif.gui.state import Exchange
+from tlfif.gui.model.preferences import Preferences
+from tlfif.gui.model.state import Exchange
+from tlfif.kernel.errors import TlfifError
+from tlfif.wire.answers import Asking
 
 
 def memory(exchanges: Sequence[Exchange]) -> list[Exchange]:

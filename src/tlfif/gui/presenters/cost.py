@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from tlfif.client.cost_wire import BilledView, BudgetView, CostView, SumsView
-from tlfif.domain.budget_limit import check_limit
-from tlfif.domain.errors import InvalidInputError
-from tlfif.gui import intents
-from tlfif.gui.commands import ReadAdvice, SetBudget, UnlockBudget
-from tlfif.gui.news import AdviceHeard, BudgetChanged, CommandFailed, CostHeard
+from tlfif.gui.model import intents
+from tlfif.gui.model.commands import ReadAdvice, SetBudget, UnlockBudget
+from tlfif.gui.model.news import AdviceHeard, BudgetChanged, CommandFailed, CostHeard
+from tlfif.gui.model.state import BilledPanel, BudgetPanel, CostPanel, Meter, WindowState
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.gui.presenters.words import day, eur, plain, usd, usd_rate, usd_second
-from tlfif.gui.state import BilledPanel, BudgetPanel, CostPanel, Meter, WindowState
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.money.budget.budget_limit import check_limit
+from tlfif.wire.money import BilledView, BudgetView, CostView, SumsView
 
 STALE_SECONDS = 10.0
 REAL = "Running estimate"

@@ -1,8 +1,8 @@
 """What the present state costs, in a sentence and in few words. Money is in US dollars without VAT."""
 
+from tlfif.gui.model.state import WindowState
 from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.words import usd_rate, usd_second
-from tlfif.gui.state import WindowState
 
 
 def cost_words(state: WindowState, *, running: bool) -> str:

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import cast
 
-from tlfif.client.wire import ReceiptView
-from tlfif.domain.events import Event, EventKind
+from tlfif.gui.model.state import Exchange, ExchangeStage
 from tlfif.gui.presenters.problems import problem
 from tlfif.gui.presenters.receipts import receipt_of, waited_for_start
 from tlfif.gui.presenters.words import plain
-from tlfif.gui.state import Exchange, ExchangeStage
+from tlfif.jobs.events import Event, EventKind
+from tlfif.wire.answers import ReceiptView
 
 _STAGES = {
     EventKind.SUCCEEDED: ExchangeStage.DONE,

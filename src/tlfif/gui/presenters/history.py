@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-from tlfif.client.history import KeptConversation, KeptExchange
-from tlfif.domain.errors import TlfifError
-from tlfif.gui import intents
-from tlfif.gui.answer_text import AnswerText
-from tlfif.gui.commands import Export, Follow, ForgetConversation, ListConversations, LoadConversation
-from tlfif.gui.home_view import is_same_place
-from tlfif.gui.news import (
+from tlfif.gui.model import intents
+from tlfif.gui.model.answer_text import AnswerText
+from tlfif.gui.model.commands import Export, Follow, ForgetConversation, ListConversations, LoadConversation
+from tlfif.gui.model.home_view import is_same_place
+from tlfif.gui.model.news import (
     AnswerEvent,
     AnswerPriced,
     CommandFailed,
@@ -20,12 +18,7 @@ from tlfif.gui.news import (
     HomeHeard,
     UnfinishedFound,
 )
-from tlfif.gui.presenters.chat import cancelled_all
-from tlfif.gui.presenters.home import left_behind
-from tlfif.gui.presenters.problems import own_message, problem, problem_of
-from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.gui.presenters.words import plain
-from tlfif.gui.state import (
+from tlfif.gui.model.state import (
     Choice,
     Conversation,
     Dialog,
@@ -37,6 +30,13 @@ from tlfif.gui.state import (
     Receipt,
     WindowState,
 )
+from tlfif.gui.presenters.chat import cancelled_all
+from tlfif.gui.presenters.home import left_behind
+from tlfif.gui.presenters.problems import own_message, problem, problem_of
+from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
+from tlfif.gui.presenters.words import plain
+from tlfif.history.history import KeptConversation, KeptExchange
+from tlfif.kernel.errors import TlfifError
 
 DELETE_ONE = "delete_conversation"
 DELETE_ALL = "delete_all"

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from tlfif.client.profile import AWS
-from tlfif.gui import intents
-from tlfif.gui.commands import CancelSignIn, SignIn, SignOut, UseHome
-from tlfif.gui.home_view import HERE, HomeView
-from tlfif.gui.news import (
+from tlfif.gui.model import intents
+from tlfif.gui.model.commands import CancelSignIn, SignIn, SignOut, UseHome
+from tlfif.gui.model.home_view import HERE, HomeView
+from tlfif.gui.model.news import (
     CommandFailed,
     ConnectionFailed,
     HomeHeard,
@@ -16,10 +16,19 @@ from tlfif.gui.news import (
     SignInLeft,
     SignInWaits,
 )
+from tlfif.gui.model.state import (
+    Connection,
+    CostPanel,
+    Exchange,
+    ExchangeStage,
+    HomePanel,
+    Link,
+    MachinePanel,
+    WindowState,
+)
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN, own_message, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.gui.presenters.words import plain
-from tlfif.gui.state import Connection, CostPanel, Exchange, ExchangeStage, HomePanel, Link, MachinePanel, WindowState
 
 NO_HOME = (
     "There is no home on AWS yet. Set it up in a terminal first: ./tlfif deploy. No machine starts there yet: building "
@@ -32,7 +41,7 @@ LEFT = {
     "not_reached": "You are signed out on this computer. The provider could not be reached to end the sign-in there, "
     "too: whoever had a copy of it could use it until it ends by itself, after 30 days at most.",
 }
-"""By :class:`tlfif.client.signed_in_tokens.Leaving`."""
+"""By :class:`tlfif.client.sign_in.signed_in_tokens.Leaving`."""
 
 
 def present_home(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:

@@ -3,13 +3,9 @@
 import math
 from dataclasses import replace
 
-from tlfif.client.wire import MachineView, StopResult
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.limits import check_idle_minutes
-from tlfif.domain.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
-from tlfif.gui import intents
-from tlfif.gui.commands import ReadPastMachines, SetIdleTimeout, StartMachine, StopMachine
-from tlfif.gui.news import (
+from tlfif.gui.model import intents
+from tlfif.gui.model.commands import ReadPastMachines, SetIdleTimeout, StartMachine, StopMachine
+from tlfif.gui.model.news import (
     AnswerAccepted,
     AnswerWaits,
     CommandFailed,
@@ -18,11 +14,15 @@ from tlfif.gui.news import (
     MachineStopped,
     PastMachinesHeard,
 )
+from tlfif.gui.model.state import IdleEntry, MachineLogLine, MachinePanel, StopButton, WindowState
 from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.gui.presenters.words import how_many, plain
-from tlfif.gui.state import IdleEntry, MachineLogLine, MachinePanel, StopButton, WindowState
+from tlfif.jobs.limits import check_idle_minutes
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
+from tlfif.wire.answers import MachineView, StopResult
 
 LOG_LINES = 200
 RANGE_TEXT = f"{MIN_IDLE_TIMEOUT_MINUTES:g} to {MAX_IDLE_TIMEOUT_MINUTES:g} minutes; there is no “never”"

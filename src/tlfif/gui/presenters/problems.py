@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from tlfif.domain.errors import TlfifError
+from tlfif.gui.model.state import Press, Problem
 from tlfif.gui.presenters.words import plain
-from tlfif.gui.state import Press, Problem
+from tlfif.kernel.errors import TlfifError
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from tlfif.client.cost_wire import CostShareView
-from tlfif.client.wire import JobView, MachineView, ModelView, ReceiptView
-from tlfif.gui.home_view import HERE, is_same_place
+from tlfif.gui.model.home_view import HERE, is_same_place
+from tlfif.gui.model.state import Receipt
 from tlfif.gui.presenters.words import countdown, eur, how_many, megabytes, model_title, plain, seconds, usd
-from tlfif.gui.state import Receipt
+from tlfif.wire.answers import JobView, MachineView, ModelView, ReceiptView
+from tlfif.wire.money import CostShareView
 
 _STARTING = {
     "launch": "The machine starts",

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tlfif.client.errors import NotReachableError
-from tlfif.domain.errors import InvalidInputError
-from tlfif.domain.limits import check_max_tokens, check_seed, check_temperature, check_text
-from tlfif.gui import intents
-from tlfif.gui.commands import KeepPreferences, PullModel
-from tlfif.gui.news import AnswerFetches, BridgeFault, CommandFailed, ModelHeard, ModelsHeard
-from tlfif.gui.preferences import APPEARANCES, FONT_RANGE, Preferences
+from tlfif.gui.model import intents
+from tlfif.gui.model.commands import KeepPreferences, PullModel
+from tlfif.gui.model.news import AnswerFetches, BridgeFault, CommandFailed, ModelHeard, ModelsHeard
+from tlfif.gui.model.preferences import APPEARANCES, FONT_RANGE, Preferences
+from tlfif.gui.model.state import Press, Problem, SettingsPanel, WindowState
 from tlfif.gui.presenters.problems import is_signed_out, own_message, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.gui.presenters.words import model_title
-from tlfif.gui.state import Press, Problem, SettingsPanel, WindowState
+from tlfif.jobs.limits import check_max_tokens, check_seed, check_temperature, check_text
+from tlfif.kernel.errors import InvalidInputError
 
 TABS = ("chat", "cost", "machine", "images", "settings")
 _MINE = frozenset({"KeepPreferences", "PullModel", "ReadModels", "ReadAdvice", "ReadPastMachines"})

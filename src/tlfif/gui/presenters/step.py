@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from tlfif.gui.commands import Command
-from tlfif.gui.intents import Intent
-from tlfif.gui.news import WindowNews
-from tlfif.gui.state import Notice, Problem, WindowState
+from tlfif.gui.model.commands import Command
+from tlfif.gui.model.intents import Intent
+from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.state import Notice, Problem, WindowState
 
 GuiEvent = Intent | WindowNews
 """What a presenter hears."""

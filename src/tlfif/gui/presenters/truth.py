@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from tlfif.client.wire import MachineView
+from tlfif.gui.model.state import Link, Press, TruthKind, TruthLine, WindowState
 from tlfif.gui.presenters.cost_words import brief_cost, cost_words
 from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN
 from tlfif.gui.presenters.words import countdown, how_many, model_title, plain
-from tlfif.gui.state import Link, Press, TruthKind, TruthLine, WindowState
+from tlfif.wire.answers import MachineView
 
 _PHASES = {
     "launch": "starting up",

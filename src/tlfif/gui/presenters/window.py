@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from tlfif.gui import intents
-from tlfif.gui.commands import Command, Watch
-from tlfif.gui.news import AnswerDelta
-from tlfif.gui.preferences import Preferences
+from tlfif.gui.model import intents
+from tlfif.gui.model.commands import Command, Watch
+from tlfif.gui.model.news import AnswerDelta
+from tlfif.gui.model.preferences import Preferences
+from tlfif.gui.model.state import Connection, Link, Press, SettingsPanel, WindowState
 from tlfif.gui.presenters.chat import present_chat, with_composer
 from tlfif.gui.presenters.closing import present_closing
 from tlfif.gui.presenters.connection import present_connection
@@ -18,7 +19,6 @@ from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.settings import present_settings
 from tlfif.gui.presenters.step import GuiEvent, Moment, Presenter, Step
 from tlfif.gui.presenters.truth import CONNECTING, with_truth
-from tlfif.gui.state import Connection, Link, Press, SettingsPanel, WindowState
 
 PRESENTERS: tuple[Presenter, ...] = (
     present_home,

@@ -6,8 +6,8 @@ Words and not buttons, because a thousand answers would mean four thousand widge
 import tkinter
 from collections.abc import Callable
 
-from tlfif.gui import intents
-from tlfif.gui.state import Exchange, Press
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import Exchange, Press
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.exchange_lines import ACTION, CANCEL, COPY, REGENERATE, RETRY
 

@@ -3,9 +3,9 @@
 import re
 import tkinter
 
-from tlfif.gui import markup
-from tlfif.gui.markup import Piece, Reading
-from tlfif.gui.theme import BODY, FIXED, SMALL, STRONG, Look
+from tlfif.gui.look import markup
+from tlfif.gui.look.markup import Piece, Reading
+from tlfif.gui.look.theme import BODY, FIXED, SMALL, STRONG, Look
 
 ANSWER = "answer"
 SOFT = "soft-break"

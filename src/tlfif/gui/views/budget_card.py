@@ -4,8 +4,8 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui import intents
-from tlfif.gui.state import BudgetPanel
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import BudgetPanel
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.room import is_compact

@@ -4,7 +4,7 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.theme import HEADING
+from tlfif.gui.look.theme import HEADING
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.wrapping import WrappingLabel
 

@@ -4,7 +4,7 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.state import WindowState
+from tlfif.gui.model.state import WindowState
 from tlfif.gui.views.composer_view import LINES, ComposerView
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.controls_bar import ControlsBar

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import ttkbootstrap as ttk
 
-from tlfif.gui import intents
-from tlfif.gui.state import WindowState
-from tlfif.gui.theme import BODY, SMALL
+from tlfif.gui.look.theme import BODY, SMALL
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
 from tlfif.gui.views.texts import dress

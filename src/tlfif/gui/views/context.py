@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlfif.gui.intents import Intent
-from tlfif.gui.theme import NORMAL_SIZE, Look
+from tlfif.gui.look.theme import NORMAL_SIZE, Look
+from tlfif.gui.model.intents import Intent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

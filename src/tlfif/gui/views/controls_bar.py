@@ -4,9 +4,9 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui import intents
-from tlfif.gui.state import CostPanel, IdleEntry, WindowState
-from tlfif.gui.theme import SMALL
+from tlfif.gui.look.theme import SMALL
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import CostPanel, IdleEntry, WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
 from tlfif.gui.views.room import is_compact

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.home_view import HomeView
-from tlfif.gui.markup import Reading
-from tlfif.gui.state import Exchange, WindowState
-from tlfif.gui.theme import SMALL, STRONG
+from tlfif.gui.look.markup import Reading
+from tlfif.gui.look.theme import SMALL, STRONG
+from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.state import Exchange, WindowState
 from tlfif.gui.views.answer_actions import AnswerActions
 from tlfif.gui.views.answer_ink import AnswerInk
 from tlfif.gui.views.context import ViewContext

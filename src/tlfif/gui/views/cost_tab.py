@@ -5,9 +5,9 @@ import tkinter
 
 import ttkbootstrap as ttk
 
+from tlfif.gui.look.theme import SMALL, TITLE
+from tlfif.gui.model.state import BilledPanel, CostPanel, Meter, WindowState
 from tlfif.gui.presenters.words import eur, usd_rate
-from tlfif.gui.state import BilledPanel, CostPanel, Meter, WindowState
-from tlfif.gui.theme import SMALL, TITLE
 from tlfif.gui.views.budget_card import BudgetCard
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext

@@ -4,9 +4,9 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui import intents
-from tlfif.gui.state import Choice, Dialog, WindowState
-from tlfif.gui.theme import HEADING
+from tlfif.gui.look.theme import HEADING
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import Choice, Dialog, WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.wrapping import WrappingLabel
 

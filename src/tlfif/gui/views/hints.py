@@ -2,7 +2,7 @@
 
 import tkinter
 
-from tlfif.gui.theme import SMALL
+from tlfif.gui.look.theme import SMALL
 from tlfif.gui.views.context import ViewContext
 
 DELAY_MS = 500

@@ -6,17 +6,17 @@ from datetime import datetime
 
 import ttkbootstrap as ttk
 
-from tlfif.client.history import ConversationSummary
-from tlfif.gui import intents
-from tlfif.gui.home_view import HomeView
+from tlfif.gui.look.theme import SMALL
+from tlfif.gui.model import intents
+from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.state import WindowState
 from tlfif.gui.presenters.words import how_many
-from tlfif.gui.state import WindowState
-from tlfif.gui.theme import SMALL
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.focus_ring import FocusRing
 from tlfif.gui.views.hints import Hint
 from tlfif.gui.views.room import is_scarce
 from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.history.history import ConversationSummary
 
 
 class HistoryList(ttk.Frame):

@@ -5,9 +5,9 @@ import tkinter
 import ttkbootstrap as ttk
 
 from tlfif.client.profile import AWS, COMPUTER
-from tlfif.gui import intents
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import HomePanel
 from tlfif.gui.presenters.home import button_words, state_words
-from tlfif.gui.state import HomePanel
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.wrapping import WrappingLabel

@@ -4,7 +4,7 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.theme import BODY, HEADING, SMALL, SMALL_STRONG, STRONG
+from tlfif.gui.look.theme import BODY, HEADING, SMALL, SMALL_STRONG, STRONG
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.room import is_compact
 

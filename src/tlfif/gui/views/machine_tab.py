@@ -5,16 +5,16 @@ from datetime import datetime
 
 import ttkbootstrap as ttk
 
-from tlfif.client.wire import MachineView
-from tlfif.gui import intents
-from tlfif.gui.home_view import HERE
+from tlfif.gui.model import intents
+from tlfif.gui.model.home_view import HERE
+from tlfif.gui.model.state import MachinePanel, WindowState
 from tlfif.gui.presenters.words import model_title, plain
-from tlfif.gui.state import MachinePanel, WindowState
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.starts_plot import StartsPlot
 from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.wire.answers import MachineView
 
 STATES = {
     "off": "off",

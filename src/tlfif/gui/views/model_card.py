@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import ttkbootstrap as ttk
 
-from tlfif.client.wire import ModelView
-from tlfif.gui import intents
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import SettingsPanel
 from tlfif.gui.presenters.words import megabytes
-from tlfif.gui.state import SettingsPanel
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.wire.answers import ModelView
 
 AUTOMATIC = "Let TL-FIF choose"
 

@@ -8,10 +8,10 @@ import tkinter
 from typing import Literal
 
 from tlfif.charts.spend_curve import Point, SpendCurve, spend_curve
-from tlfif.client.cost_wire import CostView
+from tlfif.gui.look.theme import SMALL
 from tlfif.gui.presenters.words import usd_rate
-from tlfif.gui.theme import SMALL
 from tlfif.gui.views.context import ViewContext
+from tlfif.wire.money import CostView
 
 FAR = 40
 """A limit so many times everything else is named instead of drawn: it would press the rest onto the ground."""

@@ -4,9 +4,9 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui import intents
-from tlfif.gui.state import Notice, WindowState
-from tlfif.gui.theme import BODY, SMALL
+from tlfif.gui.look.theme import BODY, SMALL
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import Notice, WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.room import is_compact
 from tlfif.gui.views.wrapping import PressRow, WrappingLabel

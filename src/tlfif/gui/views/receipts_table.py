@@ -6,11 +6,11 @@ from typing import Literal
 
 import ttkbootstrap as ttk
 
-from tlfif.client.cost_wire import AnswerCostView
+from tlfif.gui.look.theme import SMALL
 from tlfif.gui.presenters.words import model_title, seconds, usd
-from tlfif.gui.theme import SMALL
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.focus_ring import FocusRing
+from tlfif.wire.money import AnswerCostView
 
 _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("when", "When", "w", "00 Nov, 00:00"),

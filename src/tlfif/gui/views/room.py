@@ -1,6 +1,6 @@
 """How much room there is for letters of the size chosen: what is shown is less where it is little."""
 
-from tlfif.gui.theme import Look
+from tlfif.gui.look.theme import Look
 
 COMPACT = 1.4
 """From this scale on lines are joined and words left out."""

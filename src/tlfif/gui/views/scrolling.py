@@ -4,7 +4,7 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.theme import Look
+from tlfif.gui.look.theme import Look
 
 
 class ScrolledPage(ttk.Frame):

@@ -6,11 +6,11 @@ from typing import Any
 
 import ttkbootstrap as ttk
 
-from tlfif.gui import intents
-from tlfif.gui.home_view import kept_at
-from tlfif.gui.preferences import Preferences
-from tlfif.gui.state import SettingsPanel, WindowState
-from tlfif.gui.theme import SIZES
+from tlfif.gui.look.theme import SIZES
+from tlfif.gui.model import intents
+from tlfif.gui.model.home_view import kept_at
+from tlfif.gui.model.preferences import Preferences
+from tlfif.gui.model.state import SettingsPanel, WindowState
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.home_card import HomeCard

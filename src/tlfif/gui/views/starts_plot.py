@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from tlfif.client.wire import PastMachineView
+from tlfif.gui.look.theme import SMALL, STRONG
 from tlfif.gui.presenters.words import countdown, model_title, plain, seconds
-from tlfif.gui.theme import SMALL, STRONG
 from tlfif.gui.views.context import ViewContext
+from tlfif.wire.answers import PastMachineView
 
 SHOWN = 6
 PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "trying it out"}

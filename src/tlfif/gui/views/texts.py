@@ -2,7 +2,7 @@
 
 import tkinter
 
-from tlfif.gui.theme import BODY, Look
+from tlfif.gui.look.theme import BODY, Look
 
 
 def dress(text: tkinter.Text, look: Look, *, ground: str, edge: str, padx: int, pady: int) -> None:

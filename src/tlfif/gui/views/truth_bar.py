@@ -4,10 +4,10 @@ import tkinter
 
 import ttkbootstrap as ttk
 
-from tlfif.gui import intents
-from tlfif.gui.palette import state_ink, state_sign
-from tlfif.gui.state import StopButton, TruthLine, WindowState
-from tlfif.gui.theme import HEADING, SMALL, SMALL_STRONG
+from tlfif.gui.look.palette import state_ink, state_sign
+from tlfif.gui.look.theme import HEADING, SMALL, SMALL_STRONG
+from tlfif.gui.model import intents
+from tlfif.gui.model.state import StopButton, TruthLine, WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
 from tlfif.gui.views.room import is_compact, is_scarce

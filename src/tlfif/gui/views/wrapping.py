@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.state import LABELS, Press
+from tlfif.gui.model.state import LABELS, Press
 
 MARGIN = 6
 """Pixels that the toolkit draws around a label's text; counted as text they would cut off its last letters."""

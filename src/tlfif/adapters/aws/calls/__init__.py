@@ -1,0 +1,1 @@
+"""What every call to AWS shares: clients, retries, errors, tables."""

@@ -1,0 +1,1 @@
+"""Deploying and destroying with CloudFormation, and what could be left behind."""

@@ -1,0 +1,167 @@
+"""The installation port on AWS."""
+
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from botocore.exceptions import ClientError
+
+from tlfif.adapters.aws.calls.errors import code_of
+from tlfif.adapters.aws.deployment.account_settings import read_account_settings, write_account_settings
+from tlfif.adapters.aws.deployment.buckets import (
+    code_bucket_name,
+    make_private_bucket,
+    object_exists,
+    upload_by_content,
+)
+from tlfif.adapters.aws.deployment.cloud_formation_stack import HOME_TAG, CloudFormationStack
+from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
+from tlfif.adapters.aws.deployment.door import open_door
+from tlfif.adapters.aws.deployment.stack_template import StackTemplate
+from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
+from tlfif.deployment.installation import Installation
+from tlfif.kernel.clock import Clock
+from tlfif.money.prices.prices import INSTANCE_TYPES
+
+PROMOTED_IMAGE = "/tlfif/image/promoted"
+RELEASES = "releases/"
+Build = Callable[[Path], Path]
+"""Builds the functions' package in a folder and returns the file."""
+
+
+async def who_calls(clients: DeploymentClients) -> Caller:
+    """Whose credentials these are; the answer's date is AWS's time. Raises TlfifError."""
+
+    def read() -> Caller:
+        answer = clients.sts.get_caller_identity()
+        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+        return Caller(account_id=answer["Account"], who=answer["Arn"], aws_time=parsedate_to_datetime(date).timestamp())
+
+    return await ask("sts", read)
+
+
+class AwsInstallation(Installation):
+    """One home at one place."""
+
+    def __init__(
+        self, clients: DeploymentClients, place: Place, *, template: StackTemplate, build: Build, clock: Clock
+    ) -> None:
+        self._clients = clients
+        self._place = place
+        self._stack = CloudFormationStack(clients, place, template=template, clock=clock)
+        self._build = build
+
+    @property
+    def _bucket(self) -> str:
+        return code_bucket_name(self._place.home, self._place.account_id, self._place.region)
+
+    async def caller(self) -> Caller:
+        """STS: needs no right at all."""
+        return await who_calls(self._clients)
+
+    async def zones(self) -> tuple[str, ...]:
+        """EC2's list of offerings, which says nothing of what is free at the moment."""
+
+        def read() -> tuple[str, ...]:
+            pages = self._clients.ec2.get_paginator("describe_instance_type_offerings").paginate(
+                LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(INSTANCE_TYPES)}]
+            )
+            return tuple(sorted({one["Location"] for page in pages for one in page["InstanceTypeOfferings"]}))
+
+        return await ask("ec2", read)
+
+    async def has_trail(self) -> bool:
+        """Trails of other regions that watch this one, too; the home's own is not counted."""
+
+        def read() -> bool:
+            found = self._clients.cloudtrail.describe_trails(includeShadowTrails=True)["trailList"]
+            return any(one.get("Name") != self._place.home for one in found)
+
+        return await ask("cloudtrail", read)
+
+    async def make_code_bucket(self) -> str:
+        """Beside the stack, because the stack's functions need their package first."""
+
+        def make() -> str:
+            make_private_bucket(
+                self._clients.s3, self._bucket, region=self._place.region, tags={HOME_TAG: self._place.home}
+            )
+            return self._bucket
+
+        return await ask("s3", make)
+
+    async def upload_package(self, known_key: str | None) -> str:
+        """Named by its content, so that CloudFormation sees each change and no other."""
+
+        def upload() -> str:
+            s3 = self._clients.s3
+            if known_key and object_exists(s3, self._bucket, known_key):
+                return known_key
+            with TemporaryDirectory(prefix="tlfif-package-") as folder:
+                package = self._build(Path(folder))
+                return upload_by_content(s3, self._bucket, package, prefix=RELEASES, suffix=".zip")
+
+        return await ask("s3", upload)
+
+    async def account_settings(self) -> AccountSettings:
+        """EC2's is the region's, S3's the account's."""
+        clients, account = self._clients, self._place.account_id
+        return await ask("s3", lambda: read_account_settings(clients.ec2, clients.s3control, account))
+
+    async def set_account_settings(self, wanted: AccountSettings) -> None:
+        """Only what differs."""
+        clients, account = self._clients, self._place.account_id
+        await ask("s3", lambda: write_account_settings(clients.ec2, clients.s3control, account, wanted))
+
+    async def stack(self) -> Stack | None:
+        """CloudFormation's word."""
+        return await self._stack.look()
+
+    async def begin_stack(self, parameters: Mapping[str, str]) -> bool:
+        """By change set."""
+        return await self._stack.begin(parameters)
+
+    async def open_door(self) -> None:
+        """See ``door.py``."""
+        await open_door(self._clients, self._place)
+
+    async def begin_delete(self) -> None:
+        """The whole stack."""
+        await self._stack.begin_delete()
+
+    async def stack_events(self) -> tuple[StackEvent, ...]:
+        """Of the last operation."""
+        return await self._stack.events()
+
+    async def promoted_image(self) -> str | None:
+        """What the SSM parameter says."""
+
+        def read() -> str | None:
+            try:
+                return self._clients.ssm.get_parameter(Name=PROMOTED_IMAGE)["Parameter"].get("Value") or None
+            except ClientError as error:
+                if code_of(error) == "ParameterNotFound":
+                    return None
+                raise
+
+        return await ask("ssm", read)
+
+    async def make_user(self, pool_id: str, email: str) -> bool:
+        """Cognito makes the password and mails it; it passes through no program of ours."""
+
+        def make() -> bool:
+            try:
+                self._clients.cognito.admin_create_user(
+                    UserPoolId=pool_id,
+                    Username=email,
+                    UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}],
+                    DesiredDeliveryMediums=["EMAIL"],
+                )
+            except ClientError as error:
+                if code_of(error) == "UsernameExistsException":
+                    return False
+                raise
+            return True
+
+        return await ask("cognito-idp", make)

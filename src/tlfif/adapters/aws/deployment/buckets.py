@@ -1,0 +1,132 @@
+"""Buckets: made closed, filled, emptied to the last version."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tlfif.adapters.aws.calls.errors import code_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+PER_CALL = 1000
+"""What DeleteObjects takes (Amazon S3 API reference)."""
+_MISSING = frozenset({"404", "NoSuchBucket", "NoSuchKey", "NotFound"})
+_NO_LOCATION = "us-east-1"
+"""The one region that must not be named when a bucket is made (Amazon S3 API reference, CreateBucket)."""
+
+
+def code_bucket_name(home: str, account_id: str, region: str) -> str:
+    """The bucket that must be there before the stack is."""
+    return f"{home}-code-{account_id}-{region}"
+
+
+def make_private_bucket(s3: "S3Client", name: str, *, region: str, tags: dict[str, str]) -> None:
+    """Make the bucket, or set right the one that is there: tagged, closed, encrypted, unfinished uploads dropped.
+
+    Raises AWS's errors, ``BucketAlreadyExists`` among them where somebody else has the name.
+    """
+    if not bucket_exists(s3, name):
+        try:
+            if region == _NO_LOCATION:
+                s3.create_bucket(Bucket=name)
+            else:
+                s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]  # any region's name
+        except ClientError as error:
+            if code_of(error) != "BucketAlreadyOwnedByYou":
+                raise
+    s3.put_bucket_tagging(
+        Bucket=name, Tagging={"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]}
+    )
+    s3.put_public_access_block(
+        Bucket=name,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=name,
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "unfinished-uploads",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": ""},
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                }
+            ]
+        },
+    )
+
+
+def bucket_exists(s3: "S3Client", name: str) -> bool:
+    """Whether there is such a bucket that we may see."""
+    try:
+        s3.head_bucket(Bucket=name)
+    except ClientError as error:
+        if code_of(error) in _MISSING:
+            return False
+        raise
+    return True
+
+
+def object_exists(s3: "S3Client", bucket: str, key: str) -> bool:
+    """Whether there is such an object."""
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if code_of(error) in _MISSING:
+            return False
+        raise
+    return True
+
+
+def upload_by_content(s3: "S3Client", bucket: str, file: Path, *, prefix: str, suffix: str) -> str:
+    """Upload ``file`` under the name of its content, unless it is there; the key."""
+    with file.open("rb") as opened:
+        key = f"{prefix}{hashlib.file_digest(opened, 'sha256').hexdigest()}{suffix}"
+    if not object_exists(s3, bucket, key):
+        with file.open("rb") as body:  # in one piece: 20 MB, and a broken-off upload leaves nothing
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+    return key
+
+
+def empty_bucket(s3: "S3Client", name: str) -> int:
+    """Delete every object in every version; how many. Nothing where there is no bucket. Raises AWS's errors.
+
+    Always from the beginning: a mark for the next page may name what is deleted by then.
+    """
+    emptied = 0
+    try:
+        while batch := _first_versions(s3, name):
+            answer = s3.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
+            refused = answer.get("Errors", [])
+            if refused:
+                raise ClientError({"Error": {**refused[0]}}, "DeleteObjects")  # type: ignore[typeddict-unknown-key]  # one more
+            emptied += len(batch)
+    except ClientError as error:
+        if code_of(error) not in _MISSING:
+            raise
+    return emptied
+
+
+def _first_versions(s3: "S3Client", name: str) -> "list[ObjectIdentifierTypeDef]":
+    page = s3.list_object_versions(Bucket=name, MaxKeys=PER_CALL)
+    found = (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+    return [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+
+
+def remove_bucket(s3: "S3Client", name: str) -> None:
+    """Empty it and delete it; one that is gone is no error."""
+    empty_bucket(s3, name)
+    try:
+        s3.delete_bucket(Bucket=name)
+    except ClientError as error:
+        if code_of(error) not in _MISSING:
+            raise

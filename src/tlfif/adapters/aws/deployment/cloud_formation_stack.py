@@ -1,0 +1,197 @@
+"""The stack: made and changed by change sets, followed by its events, deleted."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tlfif.adapters.aws.calls.errors import code_of, words_of
+from tlfif.adapters.aws.deployment.buckets import code_bucket_name
+from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
+from tlfif.adapters.aws.deployment.stack_template import StackTemplate
+from tlfif.deployment.deployment import GONE, Stack, StackEvent
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import (
+        CreateChangeSetInputTypeDef,
+        ParameterTypeDef,
+        StackEventTypeDef,
+        StackTypeDef,
+    )
+
+HOME_TAG = "tlfif:home"
+STACK_TYPE = "AWS::CloudFormation::Stack"
+LOOK_SECONDS = 2.0
+MOST_LOOKS = 150
+"""Five minutes: a change set of this size takes AWS seconds."""
+_NO_CHANGE = ("didn't contain changes", "No updates are to be performed")
+_BEGUN = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"})
+SERVICE = "cloudformation"
+
+
+class CloudFormationStack:
+    """The stack of one home; it has the home's name. Raises TlfifError as ``deployment/installation.py`` says."""
+
+    def __init__(self, clients: DeploymentClients, place: Place, *, template: StackTemplate, clock: Clock) -> None:
+        self._clients = clients
+        self._place = place
+        self._template = template
+        self._clock = clock
+        self._change_set = f"{place.home}-deploy"
+
+    async def look(self) -> Stack | None:
+        """The stack; None where there is none."""
+        return await ask(SERVICE, self._look)
+
+    def _look(self) -> Stack | None:
+        try:
+            (found,) = self._clients.cloudformation.describe_stacks(StackName=self._place.home)["Stacks"]
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+        return None if found["StackStatus"] == GONE else _seen(found)
+
+    async def begin(self, parameters: Mapping[str, str]) -> bool:
+        """Make and execute a change set; False where there was nothing to change."""
+        now = await self._without_empty_stack()
+        wanted = await ask(SERVICE, lambda: self._wanted(parameters, now))
+        await ask(SERVICE, self._drop_change_set)
+        await ask(SERVICE, lambda: self._clients.cloudformation.create_change_set(**wanted))
+        if not await self._prepared():
+            await ask(SERVICE, self._drop_change_set)
+            return False
+        await ask(
+            SERVICE,
+            lambda: self._clients.cloudformation.execute_change_set(
+                ChangeSetName=self._change_set, StackName=self._place.home
+            ),
+        )
+        return True
+
+    async def _without_empty_stack(self) -> Stack | None:
+        """A try that broke off between making and executing a change set leaves a stack in which nothing is."""
+        now = await self.look()
+        for _ in range(MOST_LOOKS):
+            if now is None or now.status != "REVIEW_IN_PROGRESS":
+                break
+            await self.begin_delete()
+            now = await self.look()
+            await self._clock.sleep(LOOK_SECONDS if now is not None else 0)
+        return now
+
+    def _wanted(self, parameters: Mapping[str, str], now: Stack | None) -> "CreateChangeSetInputTypeDef":
+        wanted: CreateChangeSetInputTypeDef = {
+            "StackName": self._place.home,
+            "ChangeSetName": self._change_set,
+            "ChangeSetType": "CREATE" if now is None else "UPDATE",
+            "Parameters": self._parameters(parameters, now),
+            "Capabilities": ["CAPABILITY_IAM"],
+            "Tags": [{"Key": HOME_TAG, "Value": self._place.home}],
+        }
+        if self._template.fits_into_request:
+            wanted["TemplateBody"] = self._template.body
+        else:
+            wanted["TemplateURL"] = self._uploaded_template()
+        return wanted
+
+    def _parameters(self, wanted: Mapping[str, str], now: Stack | None) -> "list[ParameterTypeDef]":
+        """All that the template knows: as wanted, else as the stack has it, else the template's default."""
+        kept = now.parameters if now is not None else {}
+        found = {name: wanted.get(name, kept.get(name, default)) for name, default in self._template.defaults.items()}
+        return [{"ParameterKey": name, "ParameterValue": value} for name, value in found.items() if value is not None]
+
+    def _uploaded_template(self) -> str:
+        place = self._place
+        bucket = code_bucket_name(place.home, place.account_id, place.region)
+        key = f"templates/{place.home}.template.json"
+        self._clients.s3.put_object(Bucket=bucket, Key=key, Body=self._template.body.encode())
+        return f"https://{bucket}.s3.{place.region}.amazonaws.com/{key}"
+
+    def _drop_change_set(self) -> None:
+        """One of a try that broke off between making and executing it."""
+        try:
+            self._clients.cloudformation.describe_change_set(ChangeSetName=self._change_set, StackName=self._place.home)
+        except ClientError as error:
+            if code_of(error) == "ChangeSetNotFound" or _is_missing(error):
+                return
+            raise
+        self._clients.cloudformation.delete_change_set(ChangeSetName=self._change_set, StackName=self._place.home)
+
+    async def _prepared(self) -> bool:
+        for _ in range(MOST_LOOKS):
+            found = await ask(
+                SERVICE,
+                lambda: self._clients.cloudformation.describe_change_set(
+                    ChangeSetName=self._change_set, StackName=self._place.home
+                ),
+            )
+            status, reason = found["Status"], found.get("StatusReason", "")
+            if status == "CREATE_COMPLETE":
+                return True
+            if status == "FAILED":
+                if any(words in reason for words in _NO_CHANGE):
+                    return False
+                raise UnavailableError(
+                    f"AWS does not accept what is to be made: {' '.join(reason.split())[:300]} Nothing was changed, "
+                    "and nothing costs anything. Run `./tlfif doctor`.",
+                    code="stack_failed",
+                )
+            await self._clock.sleep(LOOK_SECONDS)
+        raise UnavailableError(
+            "AWS has compared what is to be made with what is there for five minutes and has no result. Nothing was "
+            "changed. Run the same command again.",
+            code="stack_slow",
+        )
+
+    async def begin_delete(self) -> None:
+        """Ask for its end; nothing where there is none."""
+        await ask(SERVICE, lambda: self._clients.cloudformation.delete_stack(StackName=self._place.home))
+
+    async def events(self) -> tuple[StackEvent, ...]:
+        """Of the operation that was begun last, the oldest first."""
+        return await ask(SERVICE, self._events)
+
+    def _events(self) -> tuple[StackEvent, ...]:
+        """AWS gives the newest first and every page of the past, of which one operation is enough."""
+        found: list[StackEvent] = []
+        try:
+            for one in _all_events(self._clients, self._place.home):
+                found.append(_event(one))
+                if one.get("ResourceType") == STACK_TYPE and one.get("ResourceStatus") in _BEGUN:
+                    break
+        except ClientError as error:
+            if not _is_missing(error):
+                raise
+        return tuple(reversed(found))
+
+
+def _all_events(clients: DeploymentClients, name: str) -> "Iterable[StackEventTypeDef]":
+    for page in clients.cloudformation.get_paginator("describe_stack_events").paginate(StackName=name):
+        yield from page["StackEvents"]
+
+
+def _is_missing(error: ClientError) -> bool:
+    return code_of(error) == "ValidationError" and "does not exist" in words_of(error)
+
+
+def _seen(found: "StackTypeDef") -> Stack:
+    return Stack(
+        status=found["StackStatus"],
+        reason=found.get("StackStatusReason", ""),
+        parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
+        outputs={one["OutputKey"]: one.get("OutputValue", "") for one in found.get("Outputs", [])},
+    )
+
+
+def _event(one: "StackEventTypeDef") -> StackEvent:
+    return StackEvent(
+        event_id=one["EventId"],
+        at=one["Timestamp"].timestamp(),
+        logical_id=one.get("LogicalResourceId", ""),
+        resource_type=one.get("ResourceType", ""),
+        status=one.get("ResourceStatus", ""),
+        reason=one.get("ResourceStatusReason", ""),
+    )

@@ -1,0 +1,81 @@
+"""The home's door: closed before it is destroyed, opened again by the next deployment."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from botocore.exceptions import ClientError
+
+from tlfif.adapters.aws.calls.errors import code_of
+from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
+from tlfif.kernel.errors import TlfifError
+
+_GONE = frozenset(
+    {
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "InvalidInstanceID.NotFound",
+        "NoSuchEntity",
+        "NotFoundException",
+        "ParameterNotFound",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+        "TrailNotFoundException",
+    }
+)
+Step = tuple[str, Callable[[], object]]
+
+
+def unless_gone(call: Callable[[], object]) -> None:
+    """Call it; that the thing is gone already is no error. Raises AWS's other errors."""
+    try:
+        call()
+    except ClientError as error:
+        code = code_of(error)
+        if code not in _GONE and not code.endswith(".NotFound"):
+            raise
+
+
+def _functions(place: Place) -> tuple[str, ...]:
+    return (f"{place.home}-router", f"{place.home}-api")
+
+
+async def close_door(clients: DeploymentClients, place: Place) -> None:
+    """No more ticks; neither function may run; the trail no longer writes into its bucket.
+
+    All are tried, whatever became of the others; the first refusal is raised at the end.
+    """
+    closings: list[Step] = [
+        ("events", partial(clients.events.disable_rule, Name=f"{place.home}-minute")),
+        ("cloudtrail", partial(clients.cloudtrail.stop_logging, Name=place.home)),
+    ]
+    put = clients.functions.put_function_concurrency
+    closings += [
+        ("lambda", partial(put, FunctionName=name, ReservedConcurrentExecutions=0)) for name in _functions(place)
+    ]
+    await _each(closings)
+
+
+async def open_door(clients: DeploymentClients, place: Place) -> None:
+    """What a broken-off destroy closed, and only that: CloudFormation does not see that it is closed."""
+    openings: list[Step] = [
+        ("events", partial(clients.events.enable_rule, Name=f"{place.home}-minute")),
+        ("cloudtrail", partial(clients.cloudtrail.start_logging, Name=place.home)),
+    ]
+    openings += [("lambda", partial(_let_run, clients, name)) for name in _functions(place)]
+    await _each(openings)
+
+
+def _let_run(clients: DeploymentClients, name: str) -> None:
+    found = clients.functions.get_function_concurrency(FunctionName=name)
+    if found.get("ReservedConcurrentExecutions") == 0:
+        clients.functions.delete_function_concurrency(FunctionName=name)
+
+
+async def _each(steps: Sequence[Step]) -> None:
+    refused: TlfifError | None = None
+    for service, step in steps:
+        try:
+            await ask(service, partial(unless_gone, step))
+        except TlfifError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused

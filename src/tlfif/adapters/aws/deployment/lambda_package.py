@@ -1,0 +1,153 @@
+"""The package of both functions: this program without window, engine and server, and the libraries that they need.
+
+The same program gives the same bytes, so that its name (its sha256) changes only when it does. The libraries are
+wheels for Lambda's system, named with their hashes in ``template/lambda.lock``; pip fetches them and checks them.
+"""
+
+import hashlib
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tlfif.kernel.errors import UnavailableError
+
+LOCK = Path(__file__).parent / "template" / "lambda.lock"
+PYTHON_VERSION = "3.13"
+"""The functions' runtime: infra/function.py has the same, and a test compares them."""
+PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+"""Lambda's python3.13 runs on Amazon Linux 2023, which has glibc 2.34; no wheel of the lock wants more than 2.28. pip
+takes these names to the letter."""
+MAX_BYTES = 20_000_000
+SERVICES = ("ce", "dynamodb", "ec2", "lambda", "s3", "scheduler", "sqs", "ssm", "sts")
+"""Whom the functions speak to. botocore brings descriptions of 400 services; the others are left out."""
+LEFT_OUT = ("charts", "cli", "client", "gui", "worker", "adapters/engines", "adapters/memory", "adapters/sqlite")
+"""Parts of this program that no function has."""
+NOT_NEEDED = ("tests", "testing", "__pycache__", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+MOMENT = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip file can hold."""
+
+
+def build_package(
+    folder: Path,
+    *,
+    python_version: str = PYTHON_VERSION,
+    platforms: Sequence[str] = PLATFORMS,
+    compile_all: bool = False,
+    lock: Path = LOCK,
+) -> Path:
+    """Make the package in ``folder`` and return its file, named by its sha256.
+
+    ``platforms`` empty: for this very computer. ``compile_all``: with this Python's byte code; without, only where this
+    Python is the runtime's own. A function without byte code compiles every module at each cold start. ``lock`` names
+    the libraries with their hashes.
+    Raises UnavailableError ``package_failed`` where a library cannot be fetched, or the package is too large for the
+    promise of a quick start; nothing was uploaded.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        inside = Path(scratch) / "inside"
+        _fetch(inside, lock, python_version, platforms)
+        _prune(inside / "botocore" / "data")
+        shutil.rmtree(inside / "bin", ignore_errors=True)  # commands, which name this very Python
+        _copy_program(inside)
+        if compile_all or (platforms == PLATFORMS and python_version == _own_version()):
+            _compile(inside)
+        made = folder / "tlfif.zip"
+        zip_folder(inside, made)
+    size = made.stat().st_size
+    if size > MAX_BYTES:
+        raise UnavailableError(
+            f"The functions' package is {size / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:.0f}. Nothing was uploaded.",
+            code="package_failed",
+        )
+    return made.rename(folder / f"{sha256(made)}.zip")
+
+
+def sha256(file: Path) -> str:
+    """The file's sha256 in hex."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _own_version() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _fetch(inside: Path, lock: Path, python_version: str, platforms: Sequence[str]) -> None:
+    where = [word for platform in platforms for word in ("--platform", platform)]
+    if platforms:
+        where += ["--python-version", python_version, "--implementation", "cp"]
+    command = [
+        *(sys.executable, "-m", "pip", "install", "--target", str(inside)),
+        *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--no-compile", "--quiet"),
+        *("--disable-pip-version-check", "--no-input", *where, "--requirement", str(lock)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
+        raise UnavailableError(
+            "The libraries of the functions cannot be fetched: "
+            f"{last[0].strip()[:300] if last else 'pip gave no reason'}. Check the network and run the command again; "
+            "nothing was uploaded.",
+            code="package_failed",
+        )
+
+
+def _prune(data: Path) -> None:
+    for each in data.iterdir():
+        if each.is_dir() and each.name not in SERVICES:
+            shutil.rmtree(each)
+
+
+def _copy_program(inside: Path) -> None:
+    source = Path(__file__).parents[2]
+    out = {source / part for part in LEFT_OUT}
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        here = Path(folder)
+        return {name for name in names if name == "__pycache__" or here / name in out}
+
+    shutil.copytree(source, inside / source.name, ignore=left_out)
+
+
+def _compile(inside: Path) -> None:
+    """Byte code that is taken as it is: the files in a function never change, and their times mean nothing."""
+    for file in sorted(inside.rglob("*.py")):
+        target = file.parent / "__pycache__" / f"{file.stem}.{sys.implementation.cache_tag}.pyc"
+        where = file.relative_to(inside).as_posix()
+        try:
+            py_compile.compile(
+                str(file),
+                cfile=str(target),
+                dfile=where,
+                doraise=True,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+        except py_compile.PyCompileError:
+            continue  # a library's file for another version of Python
+
+
+def zip_folder(inside: Path, made: Path) -> None:
+    """The same files give the same bytes, whenever and on whatever computer."""
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as package:
+        for file in _files(inside):
+            entry = zipfile.ZipInfo(file.relative_to(inside).as_posix(), MOMENT)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # else the bytes differ between Windows and the rest
+            entry.external_attr = (0o755 if file.suffix == ".so" or ".so." in file.name else 0o644) << 16
+            package.writestr(entry, file.read_bytes())
+
+
+def _files(inside: Path) -> Iterable[Path]:
+    """What goes in, in an order that does not depend on the computer."""
+    found: list[Path] = []
+    for folder, folders, names in os.walk(inside):
+        compiled = Path(folder).name == "__pycache__"
+        folders[:] = [name for name in folders if name not in NOT_NEEDED or name == "__pycache__"]
+        found += [Path(folder) / name for name in names if compiled or name not in NOT_NEEDED]
+    return sorted(found, key=lambda file: file.relative_to(inside).as_posix())

@@ -1,0 +1,172 @@
+"""The AWS account behind this computer's own key, as ``tlfif doctor`` asks about it.
+
+The key is found as AWS's own programs find it (environment, ~/.aws, IAM Identity Center), except that the metadata
+address of EC2 is not asked: at a desk that is five seconds of silence.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import InstanceMetadataProvider
+
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, words_of
+from tlfif.adapters.aws.doctor import doctor_probes, doctor_probes_leftovers, doctor_probes_rights
+from tlfif.adapters.aws.doctor.doctor_calls import CONFIG, DoctorCalls, Question, in_thread, is_unreachable, reason
+from tlfif.doctor import doctor, doctor_account
+from tlfif.doctor.account import Account
+from tlfif.doctor.doctor import Check, Finding, not_asked
+from tlfif.doctor.doctor_leftovers import Priced
+from tlfif.doctor.probe import Probe
+
+Ask: TypeAlias = Callable[[Question], Awaitable[Finding]]
+
+_QUESTIONS: tuple[tuple[Check, str, Ask], ...] = (
+    (doctor.RIGHTS, "iam:SimulatePrincipalPolicy", doctor_probes_rights.rights),
+    (doctor.REGION, "ec2:DescribeRegions", doctor_probes.region),
+    (doctor.ACCOUNT_PLAN, "freetier:GetAccountPlanState", doctor_probes.account_plan),
+    (doctor.GPU_QUOTA, "servicequotas:GetServiceQuota", doctor_probes.gpu_quota),
+    (doctor.OFFERINGS, "ec2:DescribeInstanceTypeOfferings", doctor_probes.offerings),
+    (doctor.CAPACITY, "", doctor_probes.capacity),
+    (doctor.LAMBDA, "lambda:GetAccountSettings", doctor_probes.lambda_concurrency),
+    (doctor.CODEBUILD, "codebuild:ListBuilds", doctor_probes.codebuild),
+    (doctor.GITHUB, "codeconnections:ListConnections", doctor_probes.github_connection),
+    (doctor.COST_EXPLORER, "ce:GetCostAndUsage", doctor_probes.cost_explorer),
+    (doctor.ROOT, "iam:GetAccountSummary", doctor_probes.root_user),
+    (doctor.ALARM_ADDRESS, "sns:ListSubscriptionsByTopic", doctor_probes.alarm_address),
+    (doctor.BUDGET, "budgets:ViewBudget", doctor_probes.budget),
+    (doctor.ENCRYPTION, "ec2:GetEbsEncryptionByDefault", doctor_probes.disk_encryption),
+    (doctor.MACHINES, "ec2:DescribeInstances", doctor_probes_leftovers.machines),
+    (doctor.DISKS, "ec2:DescribeVolumes", doctor_probes_leftovers.disks),
+    (doctor.SNAPSHOTS, "ec2:DescribeSnapshots", doctor_probes_leftovers.snapshots),
+    (doctor.FOREIGN_DISKS, "ec2:DescribeVolumes", doctor_probes_leftovers.foreign_disks),
+    (doctor.LOG_GROUPS, "logs:DescribeLogGroups", doctor_probes_leftovers.log_groups),
+)
+"""Each check, the right that asking it needs, and who asks."""
+_ASK_AGAIN = "Run ./tlfif doctor again when that is mended. Costs nothing."
+_SOURCES = {
+    "env": "the environment of this terminal",
+    "shared-credentials-file": "~/.aws/credentials",
+    "config-file": "~/.aws/config",
+    "sso": "IAM Identity Center",
+    "login": "`aws login`",
+    "assume-role": "a role in ~/.aws/config",
+    "custom-process": "a program named in ~/.aws/config",
+    "explicit": "this program",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AskedProbe(Probe):
+    """One check. What AWS refuses becomes a finding with AWS's reason."""
+
+    check: Check
+    needs: str
+    asks: Ask
+    question: Question
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """See :attr:`Probe.checks`."""
+        return (self.check,)
+
+    async def ask(self) -> Sequence[Finding]:
+        """See :meth:`Probe.ask`."""
+        try:
+            return [await self.asks(self.question)]
+        except AWS_ERRORS as error:
+            return [not_asked(self.check, reason(error, self.needs), _ASK_AGAIN)]
+
+
+def find_session() -> boto3.Session | None:
+    """A session with this computer's key; None where there is none. Raises BotoCoreError where a named profile or its
+    file is wrong."""
+    found = botocore.session.Session()
+    found.get_component("credential_provider").remove(InstanceMetadataProvider.METHOD)
+    return boto3.Session(botocore_session=found) if found.get_credentials() is not None else None
+
+
+class AwsAccount(Account):
+    """See :class:`Account`. ``home``: the installation's name, in front of every name and in the tag ``tlfif:home``."""
+
+    def __init__(
+        self,
+        session: boto3.Session,
+        *,
+        priced: Priced,
+        now: datetime,
+        max_run_seconds: float,
+        paid: bool = False,
+        home: str = "tlfif",
+        endpoint_url: str | None = None,
+        config: Config = CONFIG,
+    ) -> None:
+        """``now`` with its time zone; ``paid``: questions that cost a cent may be asked. Nothing is asked yet."""
+        self._session = session
+        self._calls = DoctorCalls(session, region=priced.region, endpoint_url=endpoint_url, config=config)
+        self._question = Question(
+            calls=self._calls,
+            account="",
+            arn="",
+            home=home,
+            priced=priced,
+            now=now,
+            max_run_seconds=max_run_seconds,
+            paid=paid,
+        )
+
+    async def identify(self) -> Finding:
+        """See :meth:`Account.identify` (STS GetCallerIdentity, which needs no right at all)."""
+        try:
+            who = await self._calls.call("sts", "get_caller_identity")
+            key = await in_thread(self._session.get_credentials)
+        except AWS_ERRORS as error:
+            if is_unreachable(error):
+                return not_asked(
+                    doctor.CREDENTIALS,
+                    reason(error, "sts:GetCallerIdentity"),
+                    "Check the network, and that a firewall or proxy lets *.amazonaws.com through. Costs nothing.",
+                )
+            return doctor_account.refused_credentials(f"{code_of(error)}: {words_of(error)}")
+        self._question = replace(self._question, account=who["Account"], arn=who["Arn"])
+        method = key.method if key is not None else "?"
+        return doctor_account.credentials(
+            account=who["Account"], arn=who["Arn"], source=_SOURCES.get(method, str(method))
+        )
+
+    def probes(self) -> Sequence[Probe]:
+        """See :meth:`Account.probes`."""
+        return [
+            _AskedProbe(check=check, needs=needs, asks=asks, question=self._question)
+            for check, needs, asks in _QUESTIONS
+        ]
+
+
+class UnusableKey(Account):
+    """There is a key's name or file, and it is not even right enough to ask with it."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def identify(self) -> Finding:
+        """Always a failure."""
+        return doctor_account.refused_credentials(self._why)
+
+    def probes(self) -> Sequence[Probe]:
+        """None: nothing can be asked."""
+        return []
+
+
+def this_account(*, priced: Priced, now: datetime, max_run_seconds: float, paid: bool) -> Account | None:
+    """The account of this computer's key; None where there is none. Arguments as :class:`AwsAccount`'s."""
+    try:
+        session = find_session()
+    except AWS_ERRORS as error:
+        return UnusableKey(f"{code_of(error)}: {words_of(error)}")
+    if session is None:
+        return None
+    return AwsAccount(session, priced=priced, now=now, max_run_seconds=max_run_seconds, paid=paid)

@@ -1,0 +1,179 @@
+"""What ``tlfif doctor`` asks AWS about the account itself. Each function is one check: ask, then hand on the facts.
+
+Operations, fields and codes are those of botocore's models; tests hold the answers against their shapes.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tlfif.adapters.aws.calls.errors import code_of, words_of
+from tlfif.adapters.aws.doctor.doctor_calls import Question, is_denied
+from tlfif.adapters.aws.machines.ec2_errors import GPU_QUOTA
+from tlfif.doctor import doctor_account as verdicts
+from tlfif.doctor.doctor import Finding
+from tlfif.money.prices.prices import INSTANCE_TYPES
+
+GLOBAL = "us-east-1"
+"""Where the services live that have no region of their own."""
+_NO_SUCH = frozenset({"NotFound", "NotFoundException", "ResourceNotFoundException"})
+
+
+async def region(ask: Question) -> Finding:
+    """Asked in us-east-1, because a region that is switched off answers nobody."""
+    found = await ask.calls.call(
+        "ec2",
+        "describe_regions",
+        region=GLOBAL,
+        AllRegions=True,
+        Filters=[{"Name": "region-name", "Values": [ask.region]}],
+    )
+    status = next((one.get("OptInStatus") for one in found.get("Regions", []) if one["RegionName"] == ask.region), None)
+    return verdicts.region(ask.region, status)
+
+
+async def account_plan(ask: Question) -> Finding:
+    """See :func:`tlfif.doctor.doctor_account.account_plan`."""
+    try:
+        found = await ask.calls.call("freetier", "get_account_plan_state", region=GLOBAL)
+    except ClientError as error:
+        if code_of(error) not in _NO_SUCH:
+            raise
+        return verdicts.no_account_plan()
+    left = found.get("accountPlanRemainingCredits", {}).get("amount")
+    return verdicts.account_plan(found["accountPlanType"], found["accountPlanStatus"], credits_usd=left)
+
+
+async def gpu_quota(ask: Question) -> Finding:
+    """The quota, and the newest wish for a larger one. That one may not be readable; the quota counts."""
+    found = await ask.calls.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=GPU_QUOTA)
+    value = float(found["Quota"]["Value"])
+    if value >= verdicts.WANTED_VCPUS:
+        return verdicts.gpu_quota(value, ask.region)
+    try:
+        wishes = await ask.calls.items(
+            "service-quotas",
+            "list_requested_service_quota_change_history_by_quota",
+            "RequestedQuotas",
+            ServiceCode="ec2",
+            QuotaCode=GPU_QUOTA,
+        )
+    except ClientError:
+        wishes = []
+    newest: dict[str, Any] | None = max(wishes, key=lambda one: one["Created"], default=None)
+    if newest is None:
+        return verdicts.gpu_quota(value, ask.region)
+    request = verdicts.QuotaRequest(status=newest["Status"], wanted=float(newest["DesiredValue"]))
+    return verdicts.gpu_quota(value, ask.region, request)
+
+
+async def offerings(ask: Question) -> Finding:
+    """In which zones each type exists at all."""
+    found = await ask.calls.items(
+        "ec2",
+        "describe_instance_type_offerings",
+        "InstanceTypeOfferings",
+        LocationType="availability-zone",
+        Filters=[{"Name": "instance-type", "Values": list(INSTANCE_TYPES)}],
+    )
+    zones: dict[str, list[str]] = {}
+    for one in found:
+        zones.setdefault(one["InstanceType"], []).append(one["Location"])
+    return verdicts.offerings(zones, ask.region, INSTANCE_TYPES)
+
+
+async def capacity(_: Question) -> Finding:
+    """AWS has no question for it, so none is asked."""
+    return verdicts.capacity()
+
+
+async def lambda_concurrency(ask: Question) -> Finding:
+    """The account's limit in the region."""
+    found = await ask.calls.call("lambda", "get_account_settings")
+    return verdicts.lambda_concurrency(int(found["AccountLimit"]["ConcurrentExecutions"]))
+
+
+async def codebuild(ask: Question) -> Finding:
+    """The newest build is the only proof that there may be builds."""
+    ids = (await ask.calls.call("codebuild", "list_builds", sortOrder="DESCENDING")).get("ids", [])
+    if not ids:
+        return verdicts.codebuild(None)
+    found = await ask.calls.call("codebuild", "batch_get_builds", ids=ids[:1])
+    builds = found.get("builds", [])
+    if not builds:
+        return verdicts.codebuild(None)
+    day = builds[0]["startTime"].date().isoformat()
+    return verdicts.codebuild(verdicts.BuildFact(status=builds[0]["buildStatus"], day=day))
+
+
+async def github_connection(ask: Question) -> Finding:
+    """GitHub's connections of the region."""
+    found = await ask.calls.call("codeconnections", "list_connections", ProviderTypeFilter="GitHub", MaxResults=100)
+    return verdicts.github_connection(
+        {one["ConnectionName"]: one["ConnectionStatus"] for one in found.get("Connections", [])}
+    )
+
+
+async def cost_explorer(ask: Question) -> Finding:
+    """One question about yesterday, for one cent, only where the person said so."""
+    if not ask.paid:
+        return verdicts.cost_explorer_not_paid_for()
+    today = ask.now.date()
+    try:
+        await ask.calls.call(
+            "ce",
+            "get_cost_and_usage",
+            region=GLOBAL,
+            TimePeriod={"Start": (today - timedelta(days=1)).isoformat(), "End": today.isoformat()},
+            Granularity="DAILY",
+            Metrics=["UnblendedCost"],
+        )
+    except ClientError as error:
+        # "Not enabled" comes with the same code as a missing right, and in other words.
+        if is_denied(error) and "not authorized to perform" in words_of(error):
+            raise
+        return verdicts.cost_explorer(answered=False, words=f"{code_of(error)}: {words_of(error)}")
+    return verdicts.cost_explorer(answered=True)
+
+
+async def root_user(ask: Question) -> Finding:
+    """IAM counts them: 1 for there, 0 for not."""
+    found = (await ask.calls.call("iam", "get_account_summary", region=GLOBAL))["SummaryMap"]
+    return verdicts.root_user(
+        mfa=bool(found.get("AccountMFAEnabled", 0)), access_keys=bool(found.get("AccountAccessKeysPresent", 0))
+    )
+
+
+async def alarm_address(ask: Question) -> Finding:
+    """Who listens to the home's topic."""
+    topic = f"{ask.home}-alarms"
+    arn = f"arn:{ask.partition}:sns:{ask.region}:{ask.account}:{topic}"
+    try:
+        found = await ask.calls.items("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=arn)
+    except ClientError as error:
+        if code_of(error) not in _NO_SUCH:
+            raise
+        return verdicts.alarm_address(None, topic)
+    return verdicts.alarm_address([(one["Endpoint"], one["SubscriptionArn"]) for one in found], topic)
+
+
+async def budget(ask: Question) -> Finding:
+    """The home's budget at AWS Budgets."""
+    name = f"{ask.home}-month"
+    try:
+        found = await ask.calls.call(
+            "budgets", "describe_budget", region=GLOBAL, AccountId=ask.account, BudgetName=name
+        )
+    except ClientError as error:
+        if code_of(error) not in _NO_SUCH:
+            raise
+        return verdicts.budget(None, name)
+    limit = found["Budget"].get("BudgetLimit", {"Amount": "?", "Unit": "USD"})
+    return verdicts.budget(f"{limit['Amount']} {limit['Unit']}", name)
+
+
+async def disk_encryption(ask: Question) -> Finding:
+    """A setting of the account in the region."""
+    found = await ask.calls.call("ec2", "get_ebs_encryption_by_default")
+    return verdicts.disk_encryption(bool(found["EbsEncryptionByDefault"]), ask.region)

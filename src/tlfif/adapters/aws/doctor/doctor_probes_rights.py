@@ -1,0 +1,41 @@
+"""Whether the key has the rights that deploying needs, by IAM's own simulation."""
+
+from botocore.exceptions import ClientError
+
+from tlfif.adapters.aws.doctor.doctor_calls import Question
+from tlfif.adapters.aws.doctor.doctor_probes import GLOBAL
+from tlfif.doctor import doctor_rights as verdicts
+from tlfif.doctor.doctor import RIGHTS, Finding, not_asked
+
+
+async def rights(ask: Question) -> Finding:
+    """Simulated action by action for whatever resource; nothing is carried out (IAM SimulatePrincipalPolicy)."""
+    if ask.arn.endswith(":root"):
+        return verdicts.root_rights()
+    source = await _policy_source(ask)
+    if source is None:
+        return not_asked(RIGHTS, f"IAM simulates users and roles only, and the key is of neither: {ask.arn}")
+    found = await ask.calls.items(
+        "iam",
+        "simulate_principal_policy",
+        "EvaluationResults",
+        region=GLOBAL,
+        PolicySourceArn=source,
+        ActionNames=list(verdicts.DEPLOY_ACTIONS),
+    )
+    return verdicts.rights({one["EvalActionName"]: one["EvalDecision"] for one in found}, asked=source)
+
+
+async def _policy_source(ask: Question) -> str | None:
+    """The user or role behind the key. A session's ARN leaves out the path of its role, which the simulation wants."""
+    kind, _, name = ask.arn.split(":", 5)[5].partition("/")
+    if kind in {"user", "role"}:
+        return ask.arn
+    if kind != "assumed-role":
+        return None
+    role = name.split("/")[0]
+    try:
+        found = await ask.calls.call("iam", "get_role", region=GLOBAL, RoleName=role)
+    except ClientError:
+        return f"arn:{ask.partition}:iam::{ask.account}:role/{role}"
+    return str(found["Role"]["Arn"])

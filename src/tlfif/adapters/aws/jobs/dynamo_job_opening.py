@@ -1,0 +1,86 @@
+"""Puts the job store of the AWS home together."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from tlfif.adapters.aws.jobs.dynamo_job_calls import PatientCalls
+from tlfif.adapters.aws.jobs.dynamo_job_doorbell import LONGEST_POLL_SECONDS, Doorbell
+from tlfif.adapters.aws.jobs.dynamo_job_store import DynamoJobStore
+from tlfif.adapters.aws.jobs.dynamo_job_table import JobTable
+from tlfif.adapters.aws.jobs.dynamo_job_texts import INLINE_BYTES, JobTexts
+from tlfif.kernel.clock import Clock, Ids
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+TRIES = 6
+RING_TRIES = 2
+"""A person waits while the bell is rung, and the job is found without it."""
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPlaces:
+    """Where the jobs of one home are: table, address of the queue, bucket."""
+
+    table: str
+    queue_url: str
+    bucket: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobClients:
+    """Clients that repeat nothing themselves: ``poller`` made with ``dynamo_job_calls.POLL_CONFIG``, the others with
+    ``dynamo_table.CLIENT_CONFIG``. The store closes them."""
+
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+    sqs: "SQSClient"
+    poller: "SQSClient"
+
+
+def open_dynamo_job_store(
+    clients: JobClients,
+    places: JobPlaces,
+    *,
+    clock: Clock,
+    ids: Ids,
+    chance: Random,
+    keep_seconds: float = 30 * DAY,
+    inline_bytes: int = INLINE_BYTES,
+    poll_seconds: int = LONGEST_POLL_SECONDS,
+) -> DynamoJobStore:
+    """The store at ``places``. ``chance`` spreads pauses; ``keep_seconds`` is how long ended jobs are kept;
+    ``inline_bytes`` the longest text in an item; ``poll_seconds`` (0 to 20) the longest wait for one message."""
+    if not 0 <= poll_seconds <= LONGEST_POLL_SECONDS:
+        raise ValueError(f"a poll lasts 0 to {LONGEST_POLL_SECONDS} seconds")
+    if not 0 < keep_seconds <= 3650 * DAY:
+        raise ValueError("ended jobs are kept for some time, at most ten years")
+    if not 0 <= inline_bytes <= INLINE_BYTES:
+        raise ValueError(f"an item takes a text of 0 to {INLINE_BYTES} bytes")
+    texts = JobTexts(
+        clients.s3,
+        places.bucket,
+        calls=PatientCalls(tries=TRIES, clock=clock, chance=chance),
+        inline_bytes=inline_bytes,
+    )
+    table = JobTable(
+        clients.dynamodb, places.table, texts=texts, keep_seconds=keep_seconds, clock=clock, ids=ids, chance=chance
+    )
+    store = DynamoJobStore(table, clock=clock, ids=ids)
+    store.connect(
+        Doorbell(
+            clients.sqs,
+            clients.poller,
+            places.queue_url,
+            calls=PatientCalls(tries=RING_TRIES, clock=clock, chance=chance),
+            clock=clock,
+            on_news=store.news_of_work,
+            still_waiting=store.still_waiting,
+            poll_seconds=poll_seconds,
+        )
+    )
+    return store

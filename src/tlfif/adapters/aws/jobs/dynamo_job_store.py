@@ -1,0 +1,298 @@
+"""Jobs in DynamoDB, long texts in S3, a doorbell in SQS."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from typing import Any
+
+from tlfif.adapters.aws.calls.dynamo_items import Item
+from tlfif.adapters.aws.jobs import dynamo_job_reads as reads
+from tlfif.adapters.aws.jobs.dynamo_job_append import Appending
+from tlfif.adapters.aws.jobs.dynamo_job_claim import Claiming
+from tlfif.adapters.aws.jobs.dynamo_job_doorbell import CANCEL, RELEASED, SUBMITTED, Doorbell, Heard
+from tlfif.adapters.aws.jobs.dynamo_job_items import QUEUE, RUNNING
+from tlfif.adapters.aws.jobs.dynamo_job_submit import Acceptance, forget
+from tlfif.adapters.aws.jobs.dynamo_job_table import JobTable, side_by_side
+from tlfif.adapters.local.wakeups import WORK, Waiter, Wakeups, job_topic
+from tlfif.jobs import transitions as steps
+from tlfif.jobs.events import Event
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import (
+    AnswerTime,
+    ClaimedJob,
+    DeltaWrite,
+    Job,
+    JobPage,
+    JobStatus,
+    Lease,
+    LeaseState,
+    NewJob,
+    Outcome,
+    QueueCounts,
+    SubmitResult,
+)
+from tlfif.jobs.refusals import no_such_job, not_ended
+from tlfif.jobs.transitions import Change, Decision, JobRecord
+from tlfif.kernel.clock import Clock, Ids
+
+POLL_SECONDS = 0.25
+"""How often a reader looks for events that another process wrote."""
+_QUEUE_PAGE = 1000
+
+
+class DynamoJobStore(JobStore):
+    """The AWS home's job store; open it with ``dynamo_job_opening.open_dynamo_job_store``.
+
+    What DynamoDB cannot do as the port says, and what happens instead:
+
+    * The limit of waiting jobs is looked at before a job is written: submits at the very same moment may overstep it
+      by as many as they are. Exactness would make all of them write one item, one after another.
+    * A job is in the list (:meth:`list_jobs`, :meth:`answer_times`, :meth:`purge`) a moment after it was accepted or
+      ended, most often within a second: their index follows the table. How a listed job stands is always current.
+    * One :meth:`append` for more than 40 jobs, or of more text than one transaction takes, is one step for each part.
+      All gaps are found before the first is written.
+    * :meth:`fail_queued`, :meth:`reap`, :meth:`abandon` and :meth:`purge` take job by job: where AWS fails half-way,
+      what was done stays done, each job whole, and the next call does the rest.
+    * A read of many items is not of one moment: for some milliseconds a job may be shown as ended whose last event
+      is not shown yet. Events are never shown with a gap.
+    """
+
+    def __init__(self, table: JobTable, *, clock: Clock, ids: Ids) -> None:
+        self._table = table
+        self._clock = clock
+        self._ids = ids
+        self._wakeups = Wakeups()
+        self._doorbell: Doorbell | None = None
+        self._closed = False
+
+    def connect(self, doorbell: Doorbell) -> None:
+        """Ring and hear this doorbell from now on."""
+        self._doorbell = doorbell
+
+    def news_of_work(self) -> None:
+        """Somebody rang."""
+        self._wakeups.ring([WORK])
+
+    async def still_waiting(self, job_ids: Collection[str]) -> set[str]:
+        """Those of the jobs that wait for a worker."""
+        return {each.id for each in await self._table.records(job_ids) if each.status is JobStatus.QUEUED}
+
+    async def submit(self, job: NewJob, *, now: float, max_queued: int) -> SubmitResult:
+        """See :meth:`JobStore.submit`."""
+        result = await Acceptance(self._table, job, now=now, max_queued=max_queued).run()
+        if result.created:
+            await self._ring(SUBMITTED, job.id)
+        return result
+
+    async def get(self, job_id: str) -> Job:
+        """See :meth:`JobStore.get`."""
+        found = await self._table.load(job_id)
+        if found is None:
+            raise no_such_job(job_id)
+        record, request = found
+        return record.job(request)
+
+    async def list_jobs(
+        self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None, owner: str | None = None
+    ) -> JobPage:
+        """See :meth:`JobStore.list_jobs`."""
+        if limit < 1:
+            raise ValueError("a page holds at least one job")
+        return await reads.listed(self._table, limit=limit, cursor=cursor, status=status, owner=owner)
+
+    async def answer_times(
+        self, *, limit: int, machine_id: str | None = None, since: float | None = None
+    ) -> list[AnswerTime]:
+        """See :meth:`JobStore.answer_times`."""
+        return await reads.answer_times(self._table, limit=limit, machine_id=machine_id, since=since)
+
+    async def counts(self) -> QueueCounts:
+        """See :meth:`JobStore.counts`."""
+        return await reads.counts(self._table)
+
+    async def claim(
+        self, *, worker_id: str, model: str, limit: int, lease_seconds: float, now: float
+    ) -> list[ClaimedJob]:
+        """See :meth:`JobStore.claim`."""
+        if limit < 1:
+            return []
+        claiming = Claiming(
+            self._table, self._ids, worker_id=worker_id, model=model, lease_seconds=lease_seconds, now=now
+        )
+        await claiming.run(limit)
+        job_ids = [one.job.id for one in claiming.claimed]
+        self._wakeups.ring(job_topic(job_id) for job_id in job_ids)
+        if self._doorbell is not None:
+            self._doorbell.answered(job_ids)
+        return claiming.claimed
+
+    async def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float, now: float) -> list[LeaseState]:
+        """See :meth:`JobStore.heartbeat`."""
+
+        async def extend(lease: Lease) -> LeaseState:
+            record = await self._table.extend(lease.job_id, lease.token, until=now + lease_seconds)
+            if record is None:
+                return LeaseState(job_id=lease.job_id, held=False)
+            return LeaseState(job_id=lease.job_id, held=True, cancel_requested=record.cancel_requested)
+
+        return await side_by_side(extend, leases)
+
+    async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
+        """See :meth:`JobStore.append`."""
+        appending = Appending(self._table, writes, now=now)
+        try:
+            await appending.run()
+        finally:
+            self._wakeups.ring(job_topic(job_id) for job_id in appending.told)
+        return frozenset(appending.lost)
+
+    async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
+        """See :meth:`JobStore.finish`."""
+        await self._change(lease.job_id, steps.finish(lease, seq=seq, text=text, outcome=outcome, now=now))
+
+    async def release(self, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> JobStatus:
+        """See :meth:`JobStore.release`."""
+        decide = steps.release(lease, reason=reason, count_attempt=count_attempt, now=now)
+        change = await self._change(lease.job_id, decide)
+        assert change is not None  # noqa: S101  # a release changes the job or raises
+        return change.after.status
+
+    async def abandon(self, worker_id: str, *, reason: str, now: float) -> list[str]:
+        """See :meth:`JobStore.abandon`."""
+        theirs = [
+            item["sk"] async for page in self._table.pages(RUNNING) for item in page if item["worker"] == worker_id
+        ]
+        return await self._change_all(theirs, steps.abandon(worker_id, reason=reason, now=now))
+
+    async def request_cancel(self, job_id: str, *, reason: str, now: float) -> Job:
+        """See :meth:`JobStore.request_cancel`."""
+
+        def decide(record: JobRecord | None) -> Change | None:
+            if record is None:
+                raise no_such_job(job_id)
+            return steps.cancelled(record, reason=reason, now=now)
+
+        await self._change(job_id, decide)
+        return await self.get(job_id)
+
+    async def fail_queued(self, *, model: str, code: str, message: str, now: float) -> list[str]:
+        """See :meth:`JobStore.fail_queued`."""
+        outcome = Outcome(status=JobStatus.FAILED, error_code=code, error_message=message)
+        waiting = [item["job"] async for item in self._queue() if item["model"] == model]
+        return await self._change_all(waiting, steps.fail_waiting(outcome, now))
+
+    async def reap(self, *, now: float) -> list[str]:
+        """See :meth:`JobStore.reap`. Waits first, so that no job is given back and expired in one go."""
+        late = [item["job"] async for item in self._queue() if item["expires_at"] < now]
+        changed = await self._change_all(late, steps.expire(now))
+        async for page in self._table.pages(RUNNING):
+            records = await self._table.records(item["sk"] for item in page)
+            silent = sorted((each for each in records if steps.ran_out(each, now)), key=lambda each: each.position)
+            changed += await self._change_all((each.id for each in silent), steps.reap(now))
+        return changed
+
+    async def delete(self, job_id: str) -> None:
+        """See :meth:`JobStore.delete`."""
+        record = await self._table.record(job_id)
+        if record is None:
+            raise no_such_job(job_id)
+        if not record.status.is_terminal:
+            raise not_ended(job_id)
+        await forget(self._table, record)
+
+    async def purge(self, *, finished_before: float, limit: int) -> int:
+        """See :meth:`JobStore.purge`."""
+        if limit < 1:
+            return 0
+
+        ended = await reads.longest_ended(self._table, before=finished_before, limit=limit)
+        return len(await side_by_side(lambda record: forget(self._table, record), ended))
+
+    async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
+        """See :meth:`JobStore.events`."""
+        if limit < 1:
+            raise ValueError("ask for at least one event")
+        return await reads.events_after(self._table, job_id, after=after, limit=limit)
+
+    async def wait_events(self, job_id: str, *, after: int, timeout: float) -> None:
+        """See :meth:`JobStore.wait_events`. Looks every :data:`POLL_SECONDS`; what this very process writes is heard
+        at once."""
+        deadline = self._clock.monotonic() + timeout
+        with self._wakeups.waiter(job_topic(job_id)) as waiter:
+            while (left := deadline - self._clock.monotonic()) > 0 and await self._may_follow(job_id, after):
+                pause = asyncio.create_task(self._clock.sleep(min(POLL_SECONDS, left)))
+                try:
+                    if await _over_before(pause, waiter, left):
+                        return
+                finally:
+                    pause.cancel()
+
+    async def wait_work(self, *, timeout: float) -> None:
+        """See :meth:`JobStore.wait_work`. A queue that fails is waited out: who looks for work then finds it late."""
+        deadline = self._clock.monotonic() + timeout
+        with self._wakeups.waiter(WORK) as waiter:
+            while self._doorbell is not None and (left := deadline - self._clock.monotonic()) > 0:
+                poll = self._doorbell.listen(left)
+                if await _over_before(poll, waiter, left) or poll.cancelled() or poll.result() is Heard.NEWS:
+                    return
+                if left < 1 or poll.result() is Heard.FAILURE:
+                    break  # polls last whole seconds; and a queue that fails is not asked again and again
+            await waiter.until(deadline - self._clock.monotonic())
+
+    async def close(self) -> None:
+        """See :meth:`JobStore.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        self._wakeups.ring_all()
+        if self._doorbell is not None:
+            await self._doorbell.close()
+        self._table.close()
+
+    async def _change(self, job_id: str, decide: Decision) -> Change | None:
+        change = await self._table.change(job_id, decide)
+        if change is not None:
+            await self._tell(change)
+        return change
+
+    async def _change_all(self, job_ids: Iterable[str], decide: Decision) -> list[str]:
+        """The ids of those that changed."""
+        changes = await side_by_side(lambda job_id: self._change(job_id, decide), job_ids)
+        return [change.after.id for change in changes if change is not None]
+
+    async def _tell(self, change: Change) -> None:
+        """Wake whom it concerns, here and elsewhere."""
+        before, after = change.before, change.after
+        if before.last_seq != after.last_seq or before.status is not after.status:
+            self._wakeups.ring([job_topic(after.id)])
+        if self._doorbell is not None and before.status is JobStatus.QUEUED:
+            self._doorbell.answered([after.id])
+        if before.status is JobStatus.RUNNING:
+            if after.status is JobStatus.QUEUED:
+                await self._ring(RELEASED, after.id)
+            elif after.status is JobStatus.RUNNING and after.cancel_requested:
+                await self._ring(CANCEL, after.id)
+
+    async def _ring(self, kind: str, job_id: str) -> None:
+        self._wakeups.ring([WORK])
+        if self._doorbell is not None:
+            await self._doorbell.ring(kind, [job_id])
+
+    async def _queue(self) -> AsyncIterator[Item]:
+        async for page in self._table.pages(QUEUE, size=_QUEUE_PAGE):
+            for item in page:
+                yield item
+
+    async def _may_follow(self, job_id: str, after: int) -> bool:
+        """Whether it makes sense to wait: nothing beyond ``after`` is there, and more may come."""
+        record = await self._table.glance(job_id) or await self._table.record(job_id)
+        return record is not None and not record.status.is_terminal and record.last_seq <= after
+
+
+async def _over_before(other: "asyncio.Task[Any]", waiter: Waiter, left: float) -> bool:
+    """Whether the wait is over, by a ring or its time, before ``other`` is."""
+    waiting = asyncio.create_task(waiter.until(left))
+    try:
+        await asyncio.wait({waiting, other}, return_when=asyncio.FIRST_COMPLETED)
+        return not other.done()
+    finally:
+        waiting.cancel()

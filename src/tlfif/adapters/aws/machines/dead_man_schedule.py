@@ -1,0 +1,135 @@
+"""The third stop: a one-time EventBridge schedule that ends one instance, whatever became of everything else.
+
+Scheduler looks at the target's input only when it fires, so the input is made here and nowhere else, and a test fires
+it against EC2's own description of the call.
+"""
+
+import asyncio
+import json
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, words_of
+from tlfif.adapters.aws.machines.ec2_calls import PatientCalls
+from tlfif.kernel.clock import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_scheduler.type_defs import CreateScheduleInputTypeDef
+
+log = logging.getLogger(__name__)
+
+TARGET = "arn:aws:scheduler:::aws-sdk:ec2:terminateInstances"
+"""EventBridge Scheduler user guide, "Using universal targets"."""
+GONE = "ResourceNotFoundException"
+
+
+def schedule_name(machine_id: str, *, home: str) -> str:
+    """The name of a machine's schedule: at most 64 letters, digits, dots, hyphens and underscores."""
+    return f"{home}-{machine_id}"
+
+
+class DeadManSchedule:
+    """Sets and removes the schedules of one group.
+
+    ``role_arn`` is the role that Scheduler takes on, which may end instances with the installation's tag and nothing
+    else; ``dead_letters_arn`` the queue (with an alarm) that hears of a schedule that could not do its work.
+    """
+
+    def __init__(
+        self,
+        scheduler: "EventBridgeSchedulerClient",
+        *,
+        home: str,
+        group: str,
+        role_arn: str,
+        dead_letters_arn: str,
+        clock: Clock,
+    ) -> None:
+        self._scheduler = scheduler
+        self._home = home
+        self._group = group
+        self._role_arn = role_arn
+        self._dead_letters_arn = dead_letters_arn
+        self._clock = clock
+
+    async def arm(self, machine_id: str, *, instance_id: str, at: int) -> None:
+        """Have the instance ended at ``at`` (epoch seconds). Safe to repeat; one for another instance of the same
+        machine is replaced, a later one is never put in the place of an earlier one.
+
+        Raises AWS's error once it is clear that there is no such schedule.
+        """
+        calls = PatientCalls(self._clock)
+        wanted = self._request(machine_id, instance_id=instance_id, at=at)
+        for last in (False, False, True):
+            try:
+                await calls.do(lambda: self._scheduler.create_schedule(**wanted))
+                return
+            except ClientError as error:
+                if code_of(error) != "ConflictException" or last:
+                    raise
+            if await self._is_right(wanted, calls):
+                return
+            # Deleted and made anew: the right to change a schedule would be the right to put every end off.
+            await self._delete(wanted["Name"], calls)
+
+    async def _is_right(self, wanted: "CreateScheduleInputTypeDef", calls: PatientCalls) -> bool:
+        """Of the one that is there: made before an answer was lost, or for an instance that was given up?"""
+        try:
+            found = await calls.do(lambda: self._scheduler.get_schedule(Name=wanted["Name"], GroupName=self._group))
+        except ClientError as error:
+            if code_of(error) == GONE:
+                return False
+            raise
+        return (
+            found["Target"].get("Input") == wanted["Target"].get("Input")
+            and found.get("State") == "ENABLED"
+            and found["ScheduleExpression"] <= wanted["ScheduleExpression"]
+        )
+
+    async def _delete(self, name: str, calls: PatientCalls) -> None:
+        try:
+            await calls.do(lambda: self._scheduler.delete_schedule(Name=name, GroupName=self._group))
+        except ClientError as error:
+            if code_of(error) != GONE:
+                raise
+
+    async def disarm(self, machine_id: str) -> bool:
+        """Remove the schedule of a machine that is confirmed gone. Asks once, because the next look at the machines
+        asks again. False where that failed: at worst it fires at its hour and ends what is gone already.
+
+        Without a group, as in the API, schedules are somebody else's business: the router's, which looks next."""
+        if not self._group:
+            return False
+        name = schedule_name(machine_id, home=self._home)
+        try:
+            await asyncio.to_thread(self._scheduler.delete_schedule, Name=name, GroupName=self._group)
+        except AWS_ERRORS as error:
+            if code_of(error) == GONE:
+                return True
+            log.warning("ec2: the schedule of a machine that is gone stays: %s: %s", code_of(error), words_of(error))
+            return False
+        return True
+
+    def _request(self, machine_id: str, *, instance_id: str, at: int) -> "CreateScheduleInputTypeDef":
+        return {
+            "Name": schedule_name(machine_id, home=self._home),
+            "GroupName": self._group,
+            "Description": "Ends this machine at its longest run time. Removed by itself.",
+            "ScheduleExpression": f"at({datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S})",
+            "ScheduleExpressionTimezone": "UTC",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "ActionAfterCompletion": "DELETE",
+            "State": "ENABLED",
+            "Target": {
+                "Arn": TARGET,
+                "RoleArn": self._role_arn,
+                "Input": json.dumps({"InstanceIds": [instance_id]}, separators=(",", ":")),
+                "DeadLetterConfig": {"Arn": self._dead_letters_arn},
+                # Scheduler's own most: for a day, since the last stop must not give up.
+                "RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
+            },
+        }

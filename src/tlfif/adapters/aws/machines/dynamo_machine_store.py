@@ -1,0 +1,326 @@
+"""Machine records in DynamoDB, shared by the control plane and the machines.
+
+The table's items (``pk`` | ``sk``):
+
+* ``MACHINES`` | ``MACHINE#<position>``   a record, with the completed phases of its start; positions rise by one
+* ``MACHINES`` | ``SETTINGS``             what a person has set; sorted behind all records
+* ``MACHINE#OPEN`` | ``OPEN``             there while a machine is open: of two launches at once, one finds it there
+* ``MACHINE#<id>`` | ``ID``               the position of the machine with this id
+* ``STARTS#<model>#<image>`` | ``<position>``  the completed phases once more, by what was started
+
+So the newest record and the settings are one query. A record is written only if it still is as it was read.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import quote
+
+from tlfif.adapters.aws.calls.dynamo_items import Item
+from tlfif.adapters.aws.calls.dynamo_table import (
+    ABSENT,
+    ConditionFailedError,
+    Delete,
+    DynamoTable,
+    Key,
+    Put,
+    Update,
+    Write,
+)
+from tlfif.jobs.refusals import no_such_machine
+from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
+from tlfif.machines.machine_records import (
+    asked_to_drain,
+    asked_to_stop,
+    closed,
+    directive,
+    failed_starts,
+    launched,
+    take_heartbeat,
+)
+from tlfif.machines.machine_store import MachineStore
+
+_RECORDS = "MACHINES"
+_SETTINGS: Key = (_RECORDS, "SETTINGS")
+_OPEN: Key = ("MACHINE#OPEN", "OPEN")
+_FIELDS = tuple(f.name for f in fields(MachineRecord))
+_FLOATS = frozenset(f.name for f in fields(MachineRecord) if f.type in (float, float | None))
+_ENOUGH_FOR_A_ROW_OF_FAILURES = 50
+
+_IDLE_TIMEOUT = "idle_timeout_seconds"
+_HELD = "held"
+_CONTROL_SEEN_AT = "control_seen_at"
+_FORGIVEN_THROUGH = "forgiven_through"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A record as it lies in the table; ``item`` may hold more than this program knows."""
+
+    item: Item
+
+    @property
+    def position(self) -> int:
+        return int(self.item["position"])
+
+    @property
+    def record(self) -> MachineRecord:
+        values = {name: self.item[name] for name in _FIELDS if name in self.item}
+        values.update({name: float(values[name]) for name in _FLOATS & values.keys()})
+        values["state"] = MachineState(values["state"])
+        values["phase"] = Phase(values["phase"]) if "phase" in values else None
+        return MachineRecord(**values)
+
+    @property
+    def timings(self) -> list[PhaseTiming]:
+        return [PhaseTiming(phase=Phase(t["phase"]), seconds=float(t["seconds"])) for t in self.item["timings"]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The newest record and the settings, as one query told them."""
+
+    latest: _Kept | None
+    settings: Item
+
+
+class DynamoMachineStore(MachineStore):
+    """The AWS home's machine store. Of a newest machine and settings each question is one request, a heartbeat two.
+
+    ``default_idle_timeout`` (seconds) is what machines are told while no person has set another.
+    """
+
+    def __init__(self, table: DynamoTable, *, default_idle_timeout: float) -> None:
+        self._table = table
+        self._default_idle_timeout = default_idle_timeout
+
+    async def create_intent(self, record: MachineRecord) -> bool:
+        """See :meth:`MachineStore.create_intent`."""
+        intent = self._table.new_token()
+
+        async def step() -> bool:
+            latest = (await self._look()).latest
+            if latest is not None and latest.record.ended_at is None:
+                # True for our own, which was written and only the answer lost.
+                return bool(latest.item.get("intent") == intent)
+            position = 1 if latest is None else latest.position + 1
+            try:
+                await self._table.write(*_creation(record, position, intent))
+            except ConditionFailedError as refused:
+                opened, there, same_id = refused.found
+                if there is not None and there.get("intent") == intent:
+                    return True
+                if opened is not None:
+                    return False
+                if same_id is not None:
+                    raise ValueError(f"the id {record.id} is taken") from refused
+                raise  # another machine came and went since we looked
+            return True
+
+        return await self._table.persist(step)
+
+    async def commit_launch(self, machine_id: str, *, handle: str) -> None:
+        """See :meth:`MachineStore.commit_launch`."""
+        await self._change(machine_id, lambda record: launched(record, handle=handle))
+
+    async def active(self) -> MachineRecord | None:
+        """See :meth:`MachineStore.active`."""
+        return (await self.situation()).active
+
+    async def latest(self) -> MachineRecord | None:
+        """See :meth:`MachineStore.latest`."""
+        return (await self.situation()).latest
+
+    async def situation(self) -> Situation:
+        """See :meth:`MachineStore.situation`."""
+        look = await self._look()
+        return Situation(
+            latest=None if look.latest is None else look.latest.record,
+            held=bool(look.settings.get(_HELD, False)),
+            idle_timeout_seconds=_seconds(look.settings.get(_IDLE_TIMEOUT)),
+        )
+
+    async def history(self, *, limit: int) -> list[MachineRecord]:
+        """See :meth:`MachineStore.history`."""
+        found = await self._table.query(
+            "pk = :records AND begins_with(sk, :record)",
+            {":records": _RECORDS, ":record": "MACHINE#"},
+            limit=max(0, limit),
+            newest_first=True,
+        )
+        return [_Kept(item).record for item in found]
+
+    async def phases_of(self, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
+        """See :meth:`MachineStore.phases_of`."""
+        found: dict[str, list[PhaseTiming]] = {machine_id: [] for machine_id in machine_ids}
+        positions = await self._table.get_all(_id_key(machine_id) for machine_id in found)
+        records = await self._table.get_all(_record_key(item["position"]) for item in positions.values())
+        for item in records.values():
+            found[item["id"]] = _Kept(item).timings
+        return found
+
+    async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
+        """See :meth:`MachineStore.heartbeat`."""
+
+        async def step() -> Directive:
+            look = await self._look()
+            # Only the newest can be open.
+            kept = look.latest if look.latest is not None and look.latest.item["id"] == beat.machine_id else None
+            taken = take_heartbeat(None if kept is None else kept.record, beat, now=now)
+            if kept is not None and taken is not None:
+                await self._store(kept, taken.record, taken.timing)
+            wanted = _seconds(look.settings.get(_IDLE_TIMEOUT))
+            return directive(
+                taken,
+                idle_timeout=self._default_idle_timeout if wanted is None else wanted,
+                control_seen_at=_seconds(look.settings.get(_CONTROL_SEEN_AT)),
+            )
+
+        return await self._table.persist(step)
+
+    async def request_drain(self, machine_id: str, *, reason: str) -> None:
+        """See :meth:`MachineStore.request_drain`."""
+        await self._change(machine_id, lambda record: asked_to_drain(record, reason=reason))
+
+    async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
+        """See :meth:`MachineStore.mark_stopping`."""
+        await self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
+
+    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
+        """See :meth:`MachineStore.mark_ended`."""
+        await self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
+
+    async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
+        """See :meth:`MachineStore.phase_timings`."""
+        starts = await self._table.query(
+            "pk = :starts", {":starts": _starts_of(model, image)}, limit=max(0, limit), newest_first=True
+        )
+        return [timing for item in starts for timing in reversed(_Kept(item).timings)]
+
+    async def failed_starts(self) -> int:
+        """See :meth:`MachineStore.failed_starts`."""
+        # The settings come first; where there are none, one more record does no harm.
+        found = await self._newest(1 + _ENOUGH_FOR_A_ROW_OF_FAILURES)
+        forgiven = _settings(found).get(_FORGIVEN_THROUGH, 0)
+        return failed_starts([kept.record for kept in _records(found) if kept.position > forgiven])
+
+    async def forgive(self) -> None:
+        """See :meth:`MachineStore.forgive`."""
+        latest = (await self._look()).latest
+        await self._set(_FORGIVEN_THROUGH, 0 if latest is None else latest.position)
+
+    async def idle_timeout(self) -> float | None:
+        """See :meth:`MachineStore.idle_timeout`."""
+        return (await self.situation()).idle_timeout_seconds
+
+    async def set_idle_timeout(self, seconds: float) -> None:
+        """See :meth:`MachineStore.set_idle_timeout`."""
+        await self._set(_IDLE_TIMEOUT, seconds)
+
+    async def held(self) -> bool:
+        """See :meth:`MachineStore.held`."""
+        return (await self.situation()).held
+
+    async def set_held(self, held: bool) -> None:
+        """See :meth:`MachineStore.set_held`."""
+        await self._set(_HELD, held)
+
+    async def control_alive(self, *, now: float) -> None:
+        """See :meth:`MachineStore.control_alive`."""
+        await self._set(_CONTROL_SEEN_AT, now)
+
+    async def close(self) -> None:
+        """See :meth:`MachineStore.close`. The client is its maker's to close."""
+
+    async def _look(self) -> _Look:
+        found = await self._newest(2)
+        return _Look(next(iter(_records(found)), None), _settings(found))
+
+    async def _newest(self, limit: int) -> list[Item]:
+        return await self._table.query("pk = :records", {":records": _RECORDS}, limit=limit, newest_first=True)
+
+    async def _find(self, machine_id: str) -> _Kept:
+        latest = (await self._look()).latest
+        if latest is not None and latest.item["id"] == machine_id:
+            return latest
+        known = await self._table.get(_id_key(machine_id))
+        item = None if known is None else await self._table.get(_record_key(known["position"]))
+        if item is None:
+            raise no_such_machine(machine_id)
+        return _Kept(item)
+
+    async def _change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
+        """Every such change made twice is made once, so one whose answer was lost is simply made again."""
+
+        async def step() -> None:
+            kept = await self._find(machine_id)
+            await self._store(kept, change(kept.record))
+
+        await self._table.persist(step)
+
+    async def _store(self, kept: _Kept, record: MachineRecord, timing: PhaseTiming | None = None) -> None:
+        before = kept.record
+        if record == before:
+            return
+        item = kept.item | _values(record) | {"version": kept.item["version"] + 1}
+        if timing is not None:
+            item["timings"] = [*item["timings"], {"phase": timing.phase, "seconds": timing.seconds}]
+        names, seen = {"#version": "version"}, {":seen": kept.item["version"]}
+        writes: list[Write] = [Put(item=item, condition="#version = :seen", names=names, values=seen)]
+        if timing is not None:
+            writes.append(Put(item=_start_item(record, kept.position, item["timings"])))
+        if before.ended_at is None and record.ended_at is not None:
+            writes.append(Delete(key=_OPEN))
+        await self._table.write(*writes)
+
+    async def _set(self, name: str, value: float | bool) -> None:
+        update = Update(key=_SETTINGS, change="SET #name = :value", names={"#name": name}, values={":value": value})
+        await self._table.write(update)
+
+
+def _creation(record: MachineRecord, position: int, intent: str) -> list[Write]:
+    """All of it or nothing: the record, that it is open, and where it lies."""
+    item = _item(_record_key(position), _values(record) | {"position": position, "version": 1, "timings": []})
+    return [
+        Put(item=_item(_OPEN, {"id": record.id}), condition=ABSENT),
+        Put(item=item | {"intent": intent}, condition=ABSENT),
+        Put(item=_item(_id_key(record.id), {"position": position}), condition=ABSENT),
+    ]
+
+
+def _start_item(record: MachineRecord, position: int, timings: list[dict[str, Any]]) -> Item:
+    key = (_starts_of(record.model, record.image), f"{position:010d}")
+    return _item(key, {"id": record.id, "timings": timings})
+
+
+def _item(key: Key, values: Item) -> Item:
+    return {"pk": key[0], "sk": key[1], **values}
+
+
+def _values(record: MachineRecord) -> Item:
+    return {name: getattr(record, name) for name in _FIELDS}
+
+
+def _record_key(position: int) -> Key:
+    return (_RECORDS, f"MACHINE#{position:010d}")
+
+
+def _id_key(machine_id: str) -> Key:
+    return (f"MACHINE#{machine_id}", "ID")
+
+
+def _starts_of(model: str, image: str) -> str:
+    # Quoted, so that no name reaches into another's.
+    return f"STARTS#{quote(model, safe='')}#{quote(image, safe='')}"
+
+
+def _records(found: list[Item]) -> list[_Kept]:
+    return [_Kept(item) for item in found if item["sk"] != _SETTINGS[1]]
+
+
+def _settings(found: list[Item]) -> Item:
+    return next((item for item in found if item["sk"] == _SETTINGS[1]), {})
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,199 @@
+"""What EC2 and EventBridge Scheduler refuse, told apart, and the words for it.
+
+Codes: Amazon EC2 API reference, "Error codes for the Amazon EC2 API"; the refusal on the Free plan has no code of its
+own and is known by its text (seen in 2025 and 2026). What AWS says is quoted where it is all there is to say.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from botocore.exceptions import (
+    ClientError,
+)
+
+from tlfif.adapters.aws.calls.errors import (
+    ACCOUNT,
+    BAD_CREDENTIALS,
+    BUSY,
+    DENIED,
+    NO_CREDENTIALS,
+    NO_QUOTA,
+    UNREACHABLE,
+    AwsError,
+    Verdict,
+    code_of,
+    verdict,
+    words_of,
+)
+from tlfif.adapters.aws.machines.launch_plan import Attempt
+from tlfif.kernel.errors import MachineError
+
+GPU_QUOTA = "L-DB2E81BA"
+"""Service Quotas' code of "Running On-Demand G and VT instances", counted in virtual processors per region."""
+GPU_QUOTA_VCPUS = 8
+"""To be asked for: four for the machine, four for the test of a new image beside it."""
+
+
+_NO_IMAGE = re.compile(r"^(InvalidAMIID|InvalidSnapshot|InvalidLaunchTemplate|InvalidParameterValue$|InvalidSSM)")
+_ABOUT_IMAGE = re.compile(r"\bssm\b|resolve:|parameter store|\bami\b|image id|launch template", re.IGNORECASE)
+_FREE_PLAN = re.compile(r"free[ -]tier|free plan", re.IGNORECASE)
+_FILLING = re.compile(r"volume ?initiali[sz]ation", re.IGNORECASE)
+_ACTION = re.compile(r"perform: ([a-z0-9-]+:[A-Za-z]+)")
+
+NOT_STARTED = "Nothing was started and nothing is charged."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One attempt that found nothing."""
+
+    attempt: Attempt
+    code: str
+
+
+def machine_error(error: AwsError, *, region: str, outcome: str = NOT_STARTED) -> MachineError:
+    """``error`` in the owner's words; ``outcome`` says what came of it and what it costs."""
+    code = code_of(error)
+    if isinstance(error, UNREACHABLE):
+        return _unreachable(error, outcome)
+    if code in BUSY or verdict(error) is Verdict.REPEAT:
+        return _busy(error, outcome)
+    if isinstance(error, NO_CREDENTIALS) or code in BAD_CREDENTIALS | DENIED:
+        return _denied(error, outcome)
+    if code in ACCOUNT:
+        return _account_pending(error, region, outcome)
+    if _FREE_PLAN.search(words_of(error)):
+        return _account_plan(outcome)
+    if _FILLING.search(f"{code} {words_of(error)}"):
+        return _filling_quota(region, outcome)
+    if code in NO_QUOTA:
+        return _gpu_quota(region, outcome)
+    if _NO_IMAGE.match(code) and (code != "InvalidParameterValue" or _ABOUT_IMAGE.search(words_of(error))):
+        return _image_missing(error, outcome)
+    return MachineError(
+        f"AWS refused the machine for a reason that TL-FIF does not know ({code}: {words_of(error)}). {outcome} "
+        "Run `./tlfif doctor`; it checks what AWS needs.",
+        details={"aws_code": code},
+    )
+
+
+def no_capacity(refusals: Sequence[Refusal]) -> MachineError:
+    """Nothing free anywhere."""
+    types = ", ".join(dict.fromkeys(one.attempt.instance_type for one in refusals))
+    zones = ", ".join(sorted({one.attempt.zone.name for one in refusals}))
+    return MachineError(
+        f"AWS has no GPU machine free: {types} in {zones}. {NOT_STARTED} Your prompts wait, and it is asked again "
+        "every two minutes; Start machine asks at once.",
+        code="no_capacity",
+        details={"tried": [f"{one.attempt.instance_type} {one.attempt.zone.name}: {one.code}" for one in refusals]},
+    )
+
+
+def no_network(region: str) -> MachineError:
+    """No subnet has the installation's tag."""
+    return MachineError(
+        f"TL-FIF's network in {region} is gone, so there is no place for a machine. {NOT_STARTED} Run `./tlfif deploy` "
+        "again, then press Start machine."
+    )
+
+
+def no_schedule(cause: AwsError, *, instance_id: str, ended: bool) -> MachineError:
+    """The machine was there, its timer could not be set."""
+    outcome = (
+        "so it was ended again at once. That costs about 0.10 USD at most (one minute, and filling its disk)."
+        if ended
+        else f"and AWS did not confirm its end either. It costs money until it ends: TL-FIF goes on trying every "
+        f"minute; to be sure, end {instance_id} by hand in the AWS console (EC2, Instances, Terminate)."
+    )
+    return MachineError(
+        f"A machine was started, but the timer that ends it in any case could not be set, {outcome} "
+        f"AWS says: {words_of(cause) or code_of(cause)} Run `./tlfif doctor`, then press Start machine.",
+        code="no_schedule",
+        details={"handle": instance_id, "instance_id": instance_id, "ended": ended, "aws_code": code_of(cause)},
+    )
+
+
+def _gpu_quota(region: str, outcome: str) -> MachineError:
+    link = f"https://{region}.console.aws.amazon.com/servicequotas/home/services/ec2/quotas/{GPU_QUOTA}"
+    return MachineError(
+        f"Your AWS account may not run a GPU machine in {region} yet: its quota “Running On-Demand G and VT "
+        f"instances” ({GPU_QUOTA}) is too small. {outcome} Open {link} , press “Request increase at account level”, "
+        f"ask for {GPU_QUOTA_VCPUS}, and press Start machine when AWS has agreed (hours to days). It costs nothing.",
+        code="no_quota",
+        details={"quota_code": GPU_QUOTA, "wanted_vcpus": GPU_QUOTA_VCPUS, "region": region, "link": link},
+    )
+
+
+def _filling_quota(region: str, outcome: str) -> MachineError:
+    return MachineError(
+        f"AWS fills no more disks at a set speed in {region} at the moment: your account's quota for that (volume "
+        f"initialization, 5,000 MiB/s together) is used up by other starts. {outcome} Wait some minutes, then press "
+        "Start machine.",
+        code="no_quota",
+        details={"quota_code": "volume_initialization", "region": region},
+    )
+
+
+def _account_plan(outcome: str) -> MachineError:
+    return MachineError(
+        "Your AWS account is on the Free plan, which cannot start a GPU machine. "
+        f"{outcome} In the AWS console open Billing and Cost Management and press “Upgrade plan”; credits that are "
+        "left stay usable. Then press Start machine.",
+        code="account_plan",
+    )
+
+
+def _account_pending(error: AwsError, region: str, outcome: str) -> MachineError:
+    return MachineError(
+        f"AWS has not opened your account for machines in {region}, or has closed it ({words_of(error)}). {outcome} "
+        "A new account is checked within hours and AWS writes when that is done; otherwise ask AWS Support. Then press "
+        "Start machine.",
+        code="account_pending",
+        details={"aws_code": code_of(error)},
+    )
+
+
+def _denied(error: AwsError, outcome: str) -> MachineError:
+    if not isinstance(error, ClientError) or code_of(error) in BAD_CREDENTIALS:
+        return MachineError(
+            f"AWS does not know who asks ({code_of(error)}): TL-FIF's key is missing, too old or wrong, or this "
+            f"clock is. {outcome} Run `./tlfif doctor`.",
+            code="aws_denied",
+            details={"aws_code": code_of(error)},
+        )
+    named = _ACTION.search(words_of(error))
+    service = "scheduler" if error.operation_name.endswith("Schedule") else "ec2"
+    action = named[1] if named else f"{service}:{error.operation_name}"
+    return MachineError(
+        f"AWS does not permit TL-FIF the action {action}. {outcome} Run `./tlfif deploy` again, which sets the "
+        "permissions right, then press Start machine.",
+        code="aws_denied",
+        details={"permission": action, "aws_code": code_of(error)},
+    )
+
+
+def _busy(error: AwsError, outcome: str) -> MachineError:
+    return MachineError(
+        f"AWS turned TL-FIF away several times in a row ({code_of(error)}). {outcome} It is tried again by itself.",
+        code="aws_busy",
+        details={"aws_code": code_of(error), "retryable": True},
+    )
+
+
+def _unreachable(error: AwsError, outcome: str) -> MachineError:
+    return MachineError(
+        f"AWS does not answer ({code_of(error)}). {outcome} It is tried again by itself; check the network.",
+        code="aws_unreachable",
+        details={"aws_code": code_of(error), "retryable": True},
+    )
+
+
+def _image_missing(error: AwsError, outcome: str) -> MachineError:
+    return MachineError(
+        f"There is no image to start a machine from ({code_of(error)}: {words_of(error)}). {outcome} Building "
+        "images is not part of this version yet; this computer answers meanwhile: `./tlfif profile use computer`, or "
+        "Settings, Where it runs.",
+        code="image_missing",
+        details={"aws_code": code_of(error)},
+    )

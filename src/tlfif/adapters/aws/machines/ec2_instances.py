@@ -1,0 +1,249 @@
+"""The calls to EC2, and what an instance looks like from here."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
+from botocore.exceptions import ClientError
+
+from tlfif.adapters.aws.calls.errors import code_of
+from tlfif.adapters.aws.machines.ec2_calls import PatientCalls
+from tlfif.adapters.aws.machines.launch_plan import Attempt, Launched, Zone
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.literals import InstanceTypeType
+    from mypy_boto3_ec2.type_defs import (
+        FilterTypeDef,
+        InstanceTypeDef,
+        LaunchTemplateSpecificationTypeDef,
+        RunInstancesRequestTypeDef,
+        TagTypeDef,
+    )
+
+HOME_TAG = "tlfif:home"
+MACHINE_TAG = "tlfif:machine-id"
+IMAGE_TAG = "tlfif:image"
+"""The image's version by our own name, so that a kept disk with an old one is not started again."""
+
+PENDING, RUNNING, STOPPING, STOPPED = "pending", "running", "stopping", "stopped"
+SHUTTING_DOWN, TERMINATED = "shutting-down", "terminated"
+
+MISMATCH = "IdempotentParameterMismatch"
+"""The code for a token that was used before with other parameters: something was made by it."""
+
+_NOT_FOUND = frozenset({"InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"})
+_CANNOT_SKIP = re.compile(r"^(InvalidParameter|UnknownParameter|UnsupportedOperation)")
+_WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ec2Instance:
+    """One instance. Times are EC2's own, in epoch seconds; ``ended_at`` is when its state left running, as far as EC2
+    says so. ``reason`` is EC2's code for why it ended, if it did."""
+
+    instance_id: str
+    instance_type: str
+    state: str
+    machine_id: str | None
+    image: str | None
+    token: str
+    began_at: float
+    ended_at: float | None
+    reason: str
+    volume_ids: tuple[str, ...]
+
+    @property
+    def launched(self) -> Launched:
+        """As the launch plan sees it."""
+        ending = self.state not in {PENDING, RUNNING}
+        return Launched(handle=self.instance_id, began_at=self.began_at, ending=ending)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchRequest:
+    """What all attempts of one launch have in common. ``image_id`` None: as the launch template says."""
+
+    machine_id: str
+    image: str
+    image_id: str | None
+    user_data: str
+    keep_disk: bool
+
+
+class Ec2Instances:
+    """The instances of one installation, known by their tag. Every method raises AWS's errors unless it says otherwise;
+    all of them are safe to repeat. ``launch_template`` is its id or its name."""
+
+    def __init__(self, ec2: "EC2Client", *, home: str, launch_template: str) -> None:
+        self._ec2 = ec2
+        self._home = home
+        self._template: LaunchTemplateSpecificationTypeDef = (
+            {"LaunchTemplateId": launch_template, "Version": "$Latest"}
+            if launch_template.startswith("lt-")
+            else {"LaunchTemplateName": launch_template, "Version": "$Latest"}
+        )
+
+    async def run(self, request: LaunchRequest, attempt: Attempt, calls: PatientCalls) -> Ec2Instance:
+        """Make the instance, or be told which one this very attempt has made before."""
+        wanted = self._wanted(request, attempt)
+        try:
+            answer = await calls.do(lambda: self._ec2.run_instances(**wanted))
+        except ClientError as error:
+            if code_of(error) != MISMATCH:
+                raise
+            # Executed before, with settings that have changed since: that one is it.
+            return await self._made_before(request.machine_id, attempt, error, calls)
+        return _seen(answer["Instances"][0])
+
+    async def _made_before(
+        self, machine_id: str, attempt: Attempt, error: ClientError, calls: PatientCalls
+    ) -> Ec2Instance:
+        """Look until EC2 shows it; terminated counts too, because then this machine is over."""
+        while True:
+            found = await self.find({f"tag:{MACHINE_TAG}": [machine_id]}, calls)
+            made = next((one for one in found if one.token == attempt.token), None)
+            if made is not None:
+                return made
+            await calls.pause(error)
+
+    async def zones(self, calls: PatientCalls) -> tuple[Zone, ...]:
+        """Where machines can go: every zone with one of our subnets, in the order of their names."""
+        ours: list[FilterTypeDef] = [{"Name": f"tag:{HOME_TAG}", "Values": [self._home]}]
+        answer = await calls.do(lambda: self._ec2.describe_subnets(Filters=ours))
+        found = sorted((one["AvailabilityZone"], one["SubnetId"]) for one in answer["Subnets"])
+        return tuple(Zone(name=name, subnet_id=subnet_id) for name, subnet_id in found)
+
+    async def find(self, filters: Mapping[str, Sequence[str]], calls: PatientCalls) -> list[Ec2Instance]:
+        """Instances with our tag that fit, in any state; the newest may not be visible yet."""
+        wanted: list[FilterTypeDef] = [{"Name": f"tag:{HOME_TAG}", "Values": [self._home]}]
+        wanted += [{"Name": name, "Values": list(values)} for name, values in filters.items()]
+
+        def read() -> list[Ec2Instance]:
+            pages = self._ec2.get_paginator("describe_instances").paginate(
+                Filters=wanted, PaginationConfig={"PageSize": _PAGE}
+            )
+            return [_seen(one) for page in pages for group in page["Reservations"] for one in group["Instances"]]
+
+        return await calls.do(read)
+
+    async def of_machine(self, machine_id: str, calls: PatientCalls) -> list[Ec2Instance]:
+        """The machine's instances that are not terminated; more than one only after an accident."""
+        found = await self.find({f"tag:{MACHINE_TAG}": [machine_id]}, calls)
+        return [one for one in found if one.state != TERMINATED]
+
+    async def describe(self, instance_id: str, calls: PatientCalls) -> Ec2Instance | None:
+        """The instance; None where EC2 knows nothing of it: not yet, or not any more (about an hour after its end)."""
+        try:
+            answer = await calls.do(lambda: self._ec2.describe_instances(InstanceIds=[instance_id]))
+        except ClientError as error:
+            if code_of(error) in _NOT_FOUND:
+                return None
+            raise
+        return next((_seen(one) for group in answer["Reservations"] for one in group["Instances"]), None)
+
+    async def terminate(self, instance_id: str, calls: PatientCalls, *, at_once: bool) -> None:
+        """End it for good; ``at_once`` without the operating system's shutdown. One that is gone is no error."""
+        try:
+            if at_once and await self._cut_off(instance_id, calls):
+                return
+            await calls.do(lambda: self._ec2.terminate_instances(InstanceIds=[instance_id]))
+        except ClientError as error:
+            if code_of(error) not in _NOT_FOUND:
+                raise
+
+    async def _cut_off(self, instance_id: str, calls: PatientCalls) -> bool:
+        """False where EC2 will not leave the shutdown out; ending it more slowly is better than not at all."""
+        try:
+            await calls.do(lambda: self._ec2.terminate_instances(InstanceIds=[instance_id], SkipOsShutdown=True))
+        except ClientError as error:
+            if _CANNOT_SKIP.match(code_of(error)):
+                return False
+            raise
+        return True
+
+    async def stop(self, instance_id: str, calls: PatientCalls) -> None:
+        """Shut it down and keep its disk. One that is gone is no error."""
+        try:
+            await calls.do(lambda: self._ec2.stop_instances(InstanceIds=[instance_id]))
+        except ClientError as error:
+            if code_of(error) not in _NOT_FOUND:
+                raise
+
+    async def wake(self, kept: Ec2Instance, request: LaunchRequest, calls: PatientCalls) -> None:
+        """Start a stopped instance as another machine. The marks first: a start whose answer is lost is found by
+        them."""
+
+        def mark() -> None:
+            self._ec2.create_tags(
+                Resources=[kept.instance_id, *kept.volume_ids], Tags=self._tags(request.machine_id, request.image)
+            )
+            # Unlike RunInstances, botocore sends this as it is; EC2 wants base 64 (EC2 user guide, "user data").
+            encoded = base64.b64encode(request.user_data.encode()).decode()
+            self._ec2.modify_instance_attribute(InstanceId=kept.instance_id, Attribute="userData", Value=encoded)
+
+        await calls.do(mark)
+        await calls.do(lambda: self._ec2.start_instances(InstanceIds=[kept.instance_id]))
+
+    def _tags(self, machine_id: str, image: str) -> "list[TagTypeDef]":
+        tags = {
+            "Name": f"{self._home} {machine_id}",
+            HOME_TAG: self._home,
+            MACHINE_TAG: machine_id,
+            IMAGE_TAG: image[:256],
+        }
+        return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+    def _wanted(self, request: LaunchRequest, attempt: Attempt) -> "RunInstancesRequestTypeDef":
+        tags = self._tags(request.machine_id, request.image)
+        wanted: RunInstancesRequestTypeDef = {
+            "LaunchTemplate": self._template,
+            "MinCount": 1,
+            "MaxCount": 1,
+            "ClientToken": attempt.token,
+            "InstanceType": cast("InstanceTypeType", attempt.instance_type),
+            "SubnetId": attempt.zone.subnet_id,
+            "InstanceInitiatedShutdownBehavior": "stop" if request.keep_disk else "terminate",
+            "UserData": request.user_data,
+            "TagSpecifications": [
+                {"ResourceType": "instance", "Tags": tags},
+                {"ResourceType": "volume", "Tags": tags},
+            ],
+        }
+        if request.image_id is not None:
+            wanted["ImageId"] = request.image_id
+        return wanted
+
+
+def _seen(one: "InstanceTypeDef") -> Ec2Instance:
+    tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", []) if "Key" in tag and "Value" in tag}
+    state = str(one["State"]["Name"])
+    volumes = (mapping.get("Ebs", {}).get("VolumeId") for mapping in one.get("BlockDeviceMappings", []))
+    return Ec2Instance(
+        instance_id=one["InstanceId"],
+        instance_type=one["InstanceType"],
+        state=state,
+        machine_id=tags.get(MACHINE_TAG),
+        image=tags.get(IMAGE_TAG),
+        token=one.get("ClientToken", ""),
+        began_at=one["LaunchTime"].timestamp(),
+        ended_at=None if state in {PENDING, RUNNING} else ended_at(one.get("StateTransitionReason", "")),
+        reason=str(one.get("StateReason", {}).get("Code", "")),
+        volume_ids=tuple(volume for volume in volumes if volume),
+    )
+
+
+def ended_at(transition_reason: str) -> float | None:
+    """The moment in a text such as "User initiated (2024-01-01 12:00:00 GMT)", in epoch seconds; None where it names
+    none, as for an instance that shut itself down."""
+    found = _WHEN.search(transition_reason)
+    if found is None:
+        return None
+    try:
+        return datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None

@@ -1,0 +1,85 @@
+"""The models inside the machine image: checked when it was built, ready whenever a machine runs."""
+
+from collections.abc import Sequence
+
+from tlfif.kernel.errors import ConflictError, InvalidInputError
+from tlfif.models.model_store import ModelFile, ModelInfo, ModelState, ModelStore
+from tlfif.models.models import FILE_PREFIX, ON_AWS, ModelSpec, file_path_of, find_model
+
+MODELS_DIR = "/opt/tlfif/models"
+"""Where the image keeps them, a folder each."""
+
+
+class ImageModelStore(ModelStore):
+    """Nothing is fetched at run time: another model is another image, or later a personal one beside its base."""
+
+    def __init__(self, catalogue: Sequence[ModelSpec] = ON_AWS, *, models_dir: str = MODELS_DIR) -> None:
+        self._catalogue = tuple(catalogue)
+        self._folder = models_dir
+
+    async def list_models(self) -> list[ModelInfo]:
+        """See the port."""
+        return [self._info(spec) for spec in self._catalogue]
+
+    async def resolve(self, name: str | None) -> ModelInfo:
+        """See the port."""
+        return self._info(self._spec(name))
+
+    async def checked_file(self, name: str) -> ModelFile:
+        """See the port; the path is the model's folder on the machine."""
+        spec = self._spec(name)
+        return ModelFile(
+            name=spec.name,
+            path=f"{self._folder}/{spec.name}",
+            sha256=spec.sha256,
+            context_tokens=spec.context_tokens,
+        )
+
+    async def start_pull(self, name: str, *, force: bool = False) -> ModelInfo:
+        """See the port; what is in the image is there already. ``force`` raises ConflictError ``model_in_image``."""
+        if force:
+            raise ConflictError(
+                "On AWS the model is part of the machine image and cannot be fetched by itself. A new image is built "
+                "by a push to Git.",
+                code="model_in_image",
+            )
+        return await self.resolve(name)
+
+    async def verify(self, name: str) -> ModelInfo:
+        """See the port. Its sha256 was checked when the image was built; there is no file here to read."""
+        return await self.resolve(name)
+
+    async def close(self) -> None:
+        """See the port."""
+
+    def _spec(self, name: str | None) -> ModelSpec:
+        if name is None:
+            return self._catalogue[0]
+        if file_path_of(name) is not None:
+            raise InvalidInputError(
+                f"{FILE_PREFIX}… names a file of this computer; a machine on AWS does not see it. Choose the model "
+                f"{self._names()}, or ask on this computer: ./tlfif profile use computer",
+                code="unknown_model",
+            )
+        spec = find_model(name, self._catalogue)
+        if spec is None:
+            raise InvalidInputError(
+                f"There is no model by that name in the machine image. It has: {self._names()}.", code="unknown_model"
+            )
+        return spec
+
+    def _names(self) -> str:
+        return ", ".join(spec.name for spec in self._catalogue)
+
+    def _info(self, spec: ModelSpec) -> ModelInfo:
+        return ModelInfo(
+            name=spec.name,
+            title=spec.title,
+            licence=spec.licence,
+            source=spec.source.label,
+            context_tokens=spec.context_tokens,
+            size_bytes=spec.size_bytes,
+            sha256=spec.sha256,
+            state=ModelState.READY,
+            is_default=spec == self._catalogue[0],
+        )

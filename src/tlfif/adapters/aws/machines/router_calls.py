@@ -1,0 +1,89 @@
+"""The API's orders on AWS: stopped by its own hands, started by the router's, which alone may launch machines."""
+
+import asyncio
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tlfif.control.control import Control, StopResult
+from tlfif.kernel import errors
+from tlfif.kernel.errors import TlfifError, UnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+log = logging.getLogger(__name__)
+
+CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=25, retries={"mode": "standard", "total_max_attempts": 1})
+"""For the client: the caller waits less than 30 seconds for all of it."""
+_KINDS: dict[str, type[TlfifError]] = {
+    kind.__name__: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, TlfifError) and kind is not TlfifError
+}
+
+
+def told(error: TlfifError) -> dict[str, Any]:
+    """An error as one function tells another."""
+    return {
+        "kind": type(error).__name__,
+        "code": error.code,
+        "message": error.message,
+        "details": dict(error.details),
+    }
+
+
+def error_from(body: dict[str, Any]) -> TlfifError:
+    """The inverse of :func:`told`."""
+    kind = _KINDS.get(str(body.get("kind")), UnavailableError)
+    return kind(str(body.get("message")), code=str(body.get("code")), details=body.get("details") or {})
+
+
+class RouterCalls(Control):
+    """``here`` ends machines without asking anybody, so that Stop works whatever state the router is in; ``function``
+    is the router's name."""
+
+    def __init__(self, client: "LambdaClient", function: str, *, here: Control) -> None:
+        self._client = client
+        self._function = function
+        self._here = here
+
+    async def start(self, model: str | None) -> bool:
+        """See the port."""
+        try:
+            answer = await asyncio.to_thread(self._ask, {"action": "start", "model": model})
+        except (ClientError, BotoCoreError, ValueError) as error:
+            log.warning("control: the router did not take an order: %s", type(error).__name__)
+            raise UnavailableError(
+                "The order to start the machine did not arrive. Nothing was started. Press start again.",
+                code="router_unreachable",
+            ) from error
+        if "error" in answer:
+            raise error_from(answer["error"])
+        return bool(answer["launched"])
+
+    async def stop(self, *, requeue: bool) -> StopResult:
+        """See the port."""
+        result = await self._here.stop(requeue=requeue)
+        await self.nudge()  # it looks until the machine is gone
+        return result
+
+    async def nudge(self) -> None:
+        """See the port."""
+        try:
+            await asyncio.to_thread(self._tell, {"action": "tick"})
+        except (ClientError, BotoCoreError) as error:
+            log.warning("control: the router was not woken, it looks by itself each minute: %s", type(error).__name__)
+
+    def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
+        answer = self._client.invoke(FunctionName=self._function, Payload=json.dumps(order).encode())
+        body: object = json.loads(answer["Payload"].read())
+        if answer.get("FunctionError") or not isinstance(body, dict) or not body.keys() & {"launched", "error"}:
+            raise ValueError("the router failed")
+        return body
+
+    def _tell(self, order: dict[str, Any]) -> None:
+        self._client.invoke(FunctionName=self._function, InvocationType="Event", Payload=json.dumps(order).encode())

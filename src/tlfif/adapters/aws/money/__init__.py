@@ -1,0 +1,1 @@
+"""Ledger, prices and bills on AWS."""

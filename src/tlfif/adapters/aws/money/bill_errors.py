@@ -1,0 +1,77 @@
+"""What Cost Explorer refuses, told apart, and the words for it.
+
+Codes: botocore's model of GetCostAndUsage. "Not switched on" has no code of its own: it comes as a missing right, and
+in other words (seen in public reports of 2018 to 2021). What only a real account can show: the exact texts.
+"""
+
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.exceptions import (
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.parsers import ResponseParserError
+
+from tlfif.adapters.aws.calls.errors import AwsError, code_of, words_of
+from tlfif.kernel.errors import UnavailableError
+
+_UNREACHABLE = (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseParserError)
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+_NO_RIGHT = "not authorized to perform"
+_MAY_NOT = (
+    "TL-FIF may not read the bill: its router lacks the right ce:GetCostAndUsage, or the account that pays for yours "
+    "has closed it. Deploy again (./tlfif deploy), which sets the rights right."
+)
+_SWITCHED_OFF = (
+    "Cost Explorer was never switched on in this AWS account. Open it once: AWS console, Billing and Cost Management, "
+    "Cost Explorer, “Launch Cost Explorer”. Free; the first figures take 24 hours."
+)
+_NOT_READY = frozenset({"BillExpirationException", "BillingViewHealthStatusException", "DataUnavailableException"})
+_THROTTLED = frozenset(
+    {"LimitExceededException", "RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"}
+)
+_UNKNOWN_CALLER = frozenset(
+    {
+        "ExpiredTokenException",
+        "IncompleteSignatureException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+
+
+def bill_error(error: AwsError) -> UnavailableError:
+    """``error`` in the owner's words; ``details`` has AWS's own code."""
+    code, words = code_of(error), words_of(error)
+    if isinstance(error, _UNREACHABLE):
+        return _unavailable(f"Cost Explorer did not answer ({code}).", error, code="bill_unreachable")
+    if isinstance(error, _NO_CREDENTIALS) or code in _UNKNOWN_CALLER:
+        sentence = f"Cost Explorer does not know who asks, or a clock is wrong ({code})."
+        return _unavailable(sentence, error, code="bill_denied")
+    if code in _DENIED and _NO_RIGHT in words:
+        return _unavailable(_MAY_NOT, error, code="bill_denied")
+    if code in _DENIED:
+        return _unavailable(_SWITCHED_OFF, error, code="bill_not_enabled")
+    if code in _NOT_READY:
+        sentence = f"Cost Explorer has no figures yet ({code}). That is normal for a day or more after it was opened."
+        return _unavailable(sentence, error, code="bill_not_ready")
+    if code in _THROTTLED:
+        return _unavailable(f"Cost Explorer takes no more questions now ({code}).", error, code="bill_throttled")
+    sentence = f"Cost Explorer gave no figure ({code}: {words or 'no reason given'})."
+    return _unavailable(sentence, error, code="bill_failed")
+
+
+def bill_malformed(why: str) -> UnavailableError:
+    """An answer that nothing was taken from."""
+    return UnavailableError(f"Cost Explorer's answer cannot be used: {why}.", code="bill_malformed")
+
+
+def _unavailable(sentence: str, error: AwsError, *, code: str) -> UnavailableError:
+    return UnavailableError(sentence, code=code, details={"aws_code": code_of(error)})

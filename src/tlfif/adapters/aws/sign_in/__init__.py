@@ -1,0 +1,1 @@
+"""Sign-in on AWS: Amazon Cognito."""

@@ -1,1 +1,0 @@
-"""Ports kept by the European Central Bank."""

@@ -1,0 +1,1 @@
+"""A machine on this computer: a group of processes."""

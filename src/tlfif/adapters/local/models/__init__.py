@@ -1,0 +1,1 @@
+"""Model files on this computer: download, check, read."""

@@ -1,0 +1,1 @@
+"""The database file: connections, threads, notifications between processes."""

@@ -1,0 +1,1 @@
+"""What commands print: wording, reports, tables, progress."""

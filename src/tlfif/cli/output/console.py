@@ -1,0 +1,122 @@
+"""Where a command prints: answers to standard output, everything else to standard error."""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+from tlfif.kernel.errors import TlfifError
+
+_TERMINAL_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What could move the cursor or worse; a model may say anything."""
+
+
+class OutputLostError(OSError):
+    """Standard output takes no more: its reader left, or the disk is full."""
+
+    @property
+    def reader_left(self) -> bool:
+        """Whether it was closed, which is no fault (``| head``)."""
+        return self.errno == errno.EPIPE or (sys.platform == "win32" and self.errno == errno.EINVAL)
+
+
+class Console:
+    """Two text streams and, on a terminal, one line that is rewritten while a person waits.
+
+    Writing to standard output raises OutputLostError; standard error never fails.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self._out = out
+        self._err = err
+        self.out_is_terminal = out.isatty()
+        self.is_interactive = err.isatty()
+        self._status = ""
+        self._announced = ""
+        self._in_line = False
+
+    def text(self, piece: str) -> None:
+        """A piece of an answer, at once."""
+        announced, self._announced = self._announced, ""
+        if announced:
+            self.note(announced)
+        self.status("")
+        if self.out_is_terminal:
+            piece = _TERMINAL_CONTROLS.sub("", piece)
+        if piece:
+            try:
+                self._out.write(piece)
+                self._out.flush()
+            except OSError as error:
+                raise OutputLostError(error.errno, error.strerror) from error
+            self._in_line = not piece.endswith("\n")
+
+    def end_line(self) -> None:
+        """Begin a new line, unless the answer stands at the beginning of one."""
+        if self._in_line:
+            self.text("\n")
+
+    def line(self, text: str) -> None:
+        """One line, or several, of a result."""
+        self.text(text + "\n")
+
+    def json(self, found: object) -> None:
+        """A result for programs."""
+        self.line(json.dumps(found, ensure_ascii=False, indent=2))
+
+    def note(self, text: str) -> None:
+        """Something to know, on standard error."""
+        self.status("")
+        with contextlib.suppress(OSError, ValueError):
+            self._err.write(text + "\n")
+            self._err.flush()
+
+    def announce(self, text: str) -> None:
+        """A note that belongs to the answer to come: said before its first piece, never if there is none."""
+        self._announced = text
+
+    def status(self, text: str) -> None:
+        """What is being waited for; replaces the last such line. Shown on a terminal only; "" clears it."""
+        if not self.is_interactive or text == self._status:
+            return
+        width = max(20, shutil.get_terminal_size().columns - 1)
+        shown = text[:width]
+        padding = " " * max(0, len(self._status) - len(shown))
+        with contextlib.suppress(OSError, ValueError):
+            self._err.write(f"\r{shown}{padding}" + ("" if shown else "\r"))
+            self._err.flush()
+        self._status = shown
+
+    def error(self, error: TlfifError, *, as_json: bool = False, more: Mapping[str, object] | None = None) -> None:
+        """What went wrong: a sentence with its code, or an object for programs."""
+        self._announced = ""
+        if as_json:
+            self.json({**(more or {}), "error": {"code": error.code, "message": error.message}})
+        else:
+            self.end_line()
+            self.note(f"tlfif: {error.message} [{error.code}]")
+
+
+def real_console() -> Console:
+    """This process's own streams, always UTF-8: prompts and answers are, whatever the locale says."""
+    return Console(_utf8(sys.stdout), _utf8(sys.stderr))
+
+
+def _utf8(stream: TextIO | None) -> TextIO:
+    if stream is None:  # closed by the caller
+        return io.StringIO()
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="replace")
+    return stream
+
+
+def abandon_output() -> None:
+    """Point standard output nowhere, so that what is left in its buffer does not fail again at the end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

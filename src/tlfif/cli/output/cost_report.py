@@ -1,0 +1,144 @@
+"""What ``tlfif cost`` shows a person: pure functions from the API's answer to text."""
+
+from collections.abc import Sequence
+
+from tlfif.cli.output.cost_wording import amount, eur, usd
+from tlfif.cli.output.price_report import exchange_text, price_name, source_numbers
+from tlfif.cli.output.tables import columns, paragraph
+from tlfif.cli.output.wording import moment
+from tlfif.wire.money import AnswerCostView, CostView, RateView, SumsView
+
+COUNTED = (
+    "gpu_hour",
+    "public_ipv4_hour",
+    "ebs_gp3_gb_month",
+    "volume_init_gb",
+    "snapshot_gb_month",
+    "s3_gb_month",
+    "cost_explorer_request",
+)
+"""The prices that the sums rest on, in the order they are shown."""
+
+
+def cost_text(cost: CostView, *, now: float) -> str:
+    """The whole report. ``now`` in epoch seconds."""
+    as_if = cost["as_if_aws"]
+    parts = [f"What TL-FIF costs: {cost['month']}, in USD with EUR beside it, {cost['vat']}"]
+    if as_if is not None:
+        parts.append(f"{cost['place'].capitalize()}   costs nothing: {usd(0)} ({eur(0)})")
+    parts += [
+        _sums_text(as_if or cost, cost, as_if=as_if is not None),
+        *billed_text(cost),
+        budget_text(cost),
+        receipts_text(cost["receipts"], now=now, as_if=as_if is not None),
+        _rates_text(cost, as_if or cost),
+        *(paragraph(note, first="Note   ", indent="       ") for note in cost["notes"]),
+    ]
+    return "\n\n".join(parts)
+
+
+def _sums_text(sums: SumsView, cost: CostView, *, as_if: bool) -> str:
+    where = f"{sums['instance_type']} in {sums['region']}"
+    title = f"On AWS this would have cost ({where}):" if as_if else f"On AWS ({where}):"
+    rate = cost["exchange"]["usd_per_eur"]
+    spent = f"machines {amount(sums['machines_usd'])}, standing items {amount(sums['standing_usd'])}"
+    running = sums["running_usd_per_hour"]
+    rows = [
+        _row("Month to date", sums["month_to_date_usd"], sums["month_to_date_eur"], spent),
+        _row("Running now", running, running / rate, _pace(running)),
+        _row(
+            "Standing",
+            sums["standing_usd_per_month"],
+            sums["standing_usd_per_month"] / rate,
+            "per month, even if no machine ever runs",
+        ),
+        _row("Forecast", sums["forecast_usd"], sums["forecast_eur"], "at the month's end, if it goes on so"),
+    ]
+    bill = "not a bill" if as_if else "an estimate, AWS's bill counts"
+    since = f"  Counted since {cost['since'][:16].replace('T', ' ')} UTC by TL-FIF's own meter: {bill}."
+    return "\n".join([title, *columns(rows, right=(1, 2), indent="  "), since])
+
+
+def _pace(running: float) -> str:
+    return f"per hour, {running / 3600:.6f} USD per second" if running else "per hour: no machine runs"
+
+
+def _row(label: str, in_usd: float, in_eur: float, note: str) -> tuple[str, str, str, str]:
+    return label, usd(in_usd), eur(in_eur), note
+
+
+def billed_text(cost: CostView) -> list[str]:
+    """AWS's own figure in a part of its own; nothing where AWS bills nothing."""
+    billed = cost.get("billed")  # a home that was deployed earlier does not send it
+    if billed is None:
+        return []
+    title = billed["title"]
+    if billed["usd"] is not None and billed["eur"] is not None:
+        title += f": {usd(billed['usd'])} ({eur(billed['eur'])})"
+    return [f"{title}\n{paragraph(billed['sentence'], first='  ', indent='  ')}"]
+
+
+def budget_text(cost: CostView) -> str:
+    """The budget in its own sentence, and what it means where the owner's own computer can spend nothing."""
+    budget = cost["budget"]
+    indent = " " * len("Budget   ")
+    lines = [paragraph(budget["sentence"], first="Budget   ", indent=indent)]
+    if cost["as_if_aws"] is not None and not budget["as_if_aws"]:
+        real = f"It counts real money only; {cost['place']} costs nothing. To rehearse it:"
+        lines += [paragraph(real, first=indent, indent=indent), f"{indent}./tlfif budget set 0.05 --as-if-aws"]
+    return "\n".join(lines)
+
+
+def receipts_text(receipts: Sequence[AnswerCostView], *, now: float, as_if: bool) -> str:
+    """The last answers with the parts of their cost, which add up to it."""
+    title = "Last answers, and what each would have cost on AWS (USD)" if as_if else "Last answers (USD)"
+    if not receipts:
+        return f"{title}\n  None yet."
+    rows: list[tuple[str, ...]] = [("ASKED", "TOKENS", "SECONDS", "COST", "STARTING", "WORKING", "IDLE", "ENDED")]
+    running = 0.0
+    for one in receipts:
+        cost = one["as_if_aws"] if as_if else one["cost"]
+        took, tokens = one["total_seconds"], one["completion_tokens"]
+        row = [
+            moment(one["created_at"], now=now),
+            "-" if tokens is None else str(tokens),
+            "-" if took is None else f"{took:.1f}",
+        ]
+        if cost is None:
+            row += ["0.0000", "-", "-", "-"]
+        else:
+            starting, idle = cost["boot_usd"] + cost["start_usd"], cost["idle_usd"] + cost["minimum_usd"]
+            row += [f"{value:.4f}" for value in (cost["usd"], starting, cost["working_usd"], idle)]
+            row[3] += "" if cost["final"] else "+"
+            running = max(running, cost["idle_at_most_usd"])
+        rows.append((*row, one["status"]))
+    notes = [
+        "  Starting: boot and filling the disk, shared by the answers that waited for it.",
+        "  Idle: the time afterwards, and what is missing to the minute always charged.",
+    ]
+    if any(row[3].endswith("+") for row in rows[1:]):
+        notes.append(f"  + The machine still runs; being idle may add up to {usd(running)}.")
+    return "\n".join([title, *columns(rows, right=(1, 2, 3, 4, 5, 6), indent="  "), *notes])
+
+
+def _rates_text(cost: CostView, sums: SumsView) -> str:
+    """The prices that the sums rest on, each with its source, and what nobody has checked."""
+    by_item = {rate["item"]: rate for rate in cost["rates"]}
+    used = [by_item[item] for item in COUNTED if item in by_item]
+    unsure = [price_name(rate) for rate in used if not rate["verified"]]
+    numbers = source_numbers(used)
+    rows = [_rate_row(rate, numbers) for rate in used]
+    lines = [f"Prices counted with, {sums['region']}", *columns(rows, right=(1,), indent="  ")]
+    lines += [paragraph(source, first=f"  [{number}] ", indent="      ") for source, number in numbers.items()]
+    lines.append(paragraph(exchange_text(cost["exchange"]), first="  Exchange rate: ", indent="      "))
+    if not cost["exchange"]["verified"]:
+        unsure.append("the exchange rate")
+    if unsure:
+        lines.append(paragraph(f"{', '.join(unsure)}.", first="  Not verified: ", indent="      "))
+        lines.append("  To ask AWS and the bank: ./tlfif cost prices --refresh")
+    return "\n".join(lines)
+
+
+def _rate_row(rate: RateView, numbers: dict[str, int]) -> tuple[str, ...]:
+    price = f"{rate['usd']:.6f}".rstrip("0").rstrip(".")
+    return price_name(rate), price, f"USD per {rate['unit']}", rate["date"], f"[{numbers[rate['source']]}]"

@@ -1,0 +1,107 @@
+"""Prices, and what a refresh of them did, for a person."""
+
+from collections.abc import Iterable
+
+from tlfif.cli.output.cost_wording import amount
+from tlfif.cli.output.tables import columns, paragraph
+from tlfif.cli.output.wording import how_many
+from tlfif.wire.money import CostView, ExchangeView, PriceChangeView, RateView, RefreshView
+
+_NAMES = {
+    "ebs_gp3_gb_month": "disk (gp3)",
+    "gp3_mibs_month": "disk throughput above 125 MiB/s",
+    "snapshot_gb_month": "image snapshots",
+    "public_ipv4_hour": "public address, while running",
+    "s3_gb_month": "stored files (S3)",
+    "cost_explorer_request": "Cost Explorer, asking for the bill",
+    "volume_init_gb": "filling a disk at each start",
+    "sqs_million": "queue requests",
+    "api_million": "API requests",
+    "nat_hour": "NAT gateway",
+    "nlb_hour": "network load balancer",
+    "cache_t3_micro_hour": "ElastiCache, smallest node",
+    "interface_endpoint_hour": "interface endpoint",
+    "config_item": "AWS Config, recorded changes",
+    "config_evaluation": "AWS Config, rule evaluations",
+    "kms_key_month": "encryption key of one's own",
+    "certificate_month": "domain and certificate",
+    "free_tier": "what stays within AWS's free amounts",
+}
+
+
+def price_name(price: RateView | PriceChangeView) -> str:
+    """What has the price."""
+    if price["instance_type"] is not None:
+        return f"machine {price['instance_type']}"
+    return _NAMES.get(price["item"], price["item"].replace("_", " "))
+
+
+def source_numbers(rates: Iterable[RateView]) -> dict[str, int]:
+    """A number for each source, in the order of their first use."""
+    return {source: number for number, source in enumerate(dict.fromkeys(rate["source"] for rate in rates), start=1)}
+
+
+def exchange_text(exchange: ExchangeView) -> str:
+    """One euro in dollars, with its day and who says so."""
+    sure = "verified" if exchange["verified"] else "not verified"
+    return f"1 EUR = {exchange['usd_per_eur']:g} USD of {exchange['date']}, {sure} ({exchange['source']})"
+
+
+def prices_text(cost: CostView) -> str:
+    """Every price of a region in force, with source, date and whether it was checked."""
+    rates = sorted(cost["rates"], key=lambda rate: (rate["instance_type"] is None, price_name(rate)))
+    numbers = source_numbers(rates)
+    where = rates[0]["region"] if rates else "this region"
+    rows: list[tuple[str, ...]] = [("PRICE OF", "USD", "PER", "AS OF", "VERIFIED", "SOURCE")]
+    for rate in rates:
+        price = f"{rate['usd']:.6f}".rstrip("0").rstrip(".")
+        sure = "yes" if rate["verified"] else "no"
+        rows.append((price_name(rate), price, rate["unit"], rate["date"], sure, f"[{numbers[rate['source']]}]"))
+    lines = [f"Prices in {where}, {cost['vat']}", "", *columns(rows, right=(1,)), "", "Sources"]
+    lines += [paragraph(source, first=f"  [{number}] ", indent="      ") for source, number in numbers.items()]
+    lines += ["", paragraph(exchange_text(cost["exchange"]), first="Exchange rate: ", indent="  ")]
+    lines.append("To read today's from AWS and the European Central Bank: ./tlfif cost prices --refresh")
+    return "\n".join(lines)
+
+
+def refresh_text(report: RefreshView) -> str:
+    """What changed, what was kept and why, what could not be read."""
+    lines = []
+    if not report["changed"] and not report["kept"] and not report["unchanged"]:
+        lines.append("No price was read. TL-FIF goes on with the ones that it has: ./tlfif cost prices")
+    else:
+        counts = [f"{how_many(len(report['changed']), 'price')} changed", f"{report['unchanged']} unchanged"]
+        lines.append(", ".join([*counts, f"{len(report['kept'])} kept"]) + ".")
+    if report["changed"]:
+        lines += ["", "Changed from now on; what was spent before keeps its old price:"]
+        rows = [_change_row(change) for change in report["changed"]]
+        lines += columns(rows, right=(2, 4), indent="  ")
+    if report["kept"]:
+        lines += ["", "Kept, because the new price looks like a mistake:"]
+        lines += [
+            f"  {price_name(one)}, {one['region']}, {_usd(one['old_usd'])} USD: {one['reason']}"
+            for one in report["kept"]
+        ]
+    if report["failed"]:
+        lines += ["", "Could not be read; the prices stay as they were:"]
+        lines += [paragraph(one, first="  ", indent="    ") for one in report["failed"]]
+    lines += ["", paragraph(exchange_text(report["exchange"]), first="Exchange rate: ", indent="  ")]
+    if report["exchange_problem"] is not None:
+        lines.append(paragraph(f"No new one was taken over. {report['exchange_problem']}", first="  ", indent="  "))
+    return "\n".join(lines)
+
+
+def _change_row(change: PriceChangeView) -> tuple[str, ...]:
+    new = change["new_usd"]
+    return (
+        price_name(change),
+        change["region"],
+        _usd(change["old_usd"]),
+        "→",
+        _usd(new if new is not None else 0),
+        "USD",
+    )
+
+
+def _usd(value: float) -> str:
+    return f"{value:.6f}".rstrip("0").rstrip(".") if value < 1 else amount(value)

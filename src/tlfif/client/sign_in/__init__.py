@@ -1,0 +1,1 @@
+"""Signing in to the home on AWS: the browser, the listener, the tokens."""

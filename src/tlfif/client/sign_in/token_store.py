@@ -1,0 +1,204 @@
+"""Where a sign-in is kept: the keyring of the operating system, or a private file on a computer without one."""
+
+import contextlib
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from tlfif.client.errors import AccessDeniedError
+from tlfif.client.profile import Profile
+from tlfif.kernel.home import Home, write_private
+
+PART_CHARACTERS = 1000
+"""Windows' credential manager takes 2,560 bytes an entry, two a character (CRED_MAX_CREDENTIAL_BLOB_SIZE)."""
+MOST_PARTS = 32
+_USER = "tlfif"
+_LOOKS = 3
+"""A writer may replace the parts between two reads; the next look finds them whole."""
+
+
+class Vault(Protocol):
+    """A keyring, as far as anybody here cares: the three methods of ``keyring``'s backends."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """What was stored."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Store it."""
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Forget it."""
+
+
+class Place(StrEnum):
+    """Where a sign-in lies."""
+
+    KEYRING = "keyring"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """A sign-in. Its tokens are never printed, whatever prints it."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    renew_at: float
+    """Seconds since 1970 by this computer's clock; from then on the access token is renewed before it is used."""
+    who: str = ""
+    """The person's name at the provider."""
+
+
+def system_vault() -> Vault | None:
+    """This computer's keyring; None where there is none that keeps secrets from other users of the computer."""
+    import keyring
+
+    try:
+        vault = keyring.get_keyring()
+        return vault if vault.priority >= 1 else None  # "recommended" by keyring; below are plain files, or none
+    except Exception:  # a backend that is set up wrongly raises whatever it likes
+        return None
+
+
+class TokenStore:
+    """One sign-in, for one home and one provider. Slow calls, each may ask the person to unlock the keyring.
+
+    ``find_vault`` is asked once, at the first use.
+    """
+
+    def __init__(self, home: Home, profile: Profile, *, find_vault: Callable[[], Vault | None] = system_vault) -> None:
+        self.home = home
+        whose = "\n".join((str(home.root), profile.issuer, profile.client_id))
+        self._name = hashlib.sha256(whose.encode()).hexdigest()[:16]
+        self._find_vault = find_vault
+        self._vault: tuple[Vault | None] | None = None
+
+    def load(self) -> Tokens | None:
+        """The sign-in; None where there is none, or none that can be read.
+
+        Raises AccessDeniedError (code ``keyring_failed``) where the keyring does not open.
+        """
+        in_file = self._from_file()
+        vault = self._keyring()
+        if vault is None:
+            return in_file
+        try:
+            in_vault = self._from_vault(vault)
+        except Exception as error:  # backends raise their systems' own errors, too
+            if in_file is not None:
+                return in_file
+            raise AccessDeniedError(
+                f"The keyring of this computer did not open ({type(error).__name__}). Unlock it and try again.",
+                code="keyring_failed",
+            ) from None
+        if in_file is not None and (in_vault is None or in_file.renew_at > in_vault.renew_at):
+            return in_file  # written when the keyring would not take it
+        return in_vault
+
+    def save(self, tokens: Tokens) -> Place:
+        """Keep it, in the keyring if that takes it. Raises OSError where neither does."""
+        vault = self._keyring()
+        if vault is not None:
+            try:
+                self._to_vault(vault, json.dumps(asdict(tokens)))
+            except Exception:  # as above; a sign-in is never lost because a keyring is locked
+                vault = None
+        if vault is not None:
+            self.home.sign_in.unlink(missing_ok=True)
+            return Place.KEYRING
+        self.home.create()
+        write_private(self.home.sign_in, json.dumps({"for": self._name, **asdict(tokens)}) + "\n")
+        return Place.FILE
+
+    def delete(self) -> None:
+        """Forget it, wherever it is. Raises OSError; AccessDeniedError where the keyring does not let go of it."""
+        self.home.sign_in.unlink(missing_ok=True)
+        vault = self._keyring()
+        if vault is None:
+            return
+        try:
+            parts = self._parts(vault)
+            if parts:
+                vault.delete_password(self._service(), _USER)
+        except Exception as error:
+            raise AccessDeniedError(
+                f"The keyring of this computer did not let go of the sign-in ({type(error).__name__}). "
+                f"Unlock it and try again, or delete its entries that begin with {self._service()}.",
+                code="keyring_failed",
+            ) from None
+        _drop(vault, parts)
+
+    def _keyring(self) -> Vault | None:
+        if self._vault is None:
+            self._vault = (self._find_vault(),)
+        return self._vault[0]
+
+    def _service(self, part: str = "") -> str:
+        return f"tlfif:{self._name}{part}"
+
+    def _from_file(self) -> Tokens | None:
+        try:
+            found = json.loads(self.home.sign_in.read_text(encoding="utf-8"))
+            return _tokens(found) if found.pop("for") == self._name else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _parts(self, vault: Vault) -> list[str]:
+        """The entries that the first one names; they were written before it, so that they are whole."""
+        head = vault.get_password(self._service(), _USER)
+        if head is None:
+            return []
+        generation, _, count = head.partition(":")
+        if not count.isdecimal() or int(count) > MOST_PARTS:
+            return []
+        return [self._service(f":{generation}{number}") for number in range(int(count))]
+
+    def _from_vault(self, vault: Vault) -> Tokens | None:
+        for _ in range(_LOOKS):
+            parts = [vault.get_password(service, _USER) for service in self._parts(vault)]
+            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+                return _tokens(json.loads("".join(part or "" for part in parts)))
+        return None
+
+    def _to_vault(self, vault: Vault, text: str) -> None:
+        before = self._parts(vault)
+        generation = "b" if before and before[0] == self._service(":a0") else "a"
+        cut = [text[start : start + PART_CHARACTERS] for start in range(0, len(text), PART_CHARACTERS)]
+        if len(cut) > MOST_PARTS:
+            raise ValueError("a sign-in of that size is none")
+        for number, part in enumerate(cut):
+            vault.set_password(self._service(f":{generation}{number}"), _USER, part)
+        vault.set_password(self._service(), _USER, f"{generation}:{len(cut)}")
+        _drop(vault, before)
+
+
+def _drop(vault: Vault, services: list[str]) -> None:
+    for service in services:
+        with contextlib.suppress(Exception):  # nothing names them any more
+            vault.delete_password(service, _USER)
+
+
+def _tokens(found: dict[str, object]) -> Tokens:
+    """Raises KeyError, TypeError, ValueError for anything that is not a sign-in."""
+    access, refresh, renew_at = found["access_token"], found["refresh_token"], found["renew_at"]
+    if not isinstance(access, str) or not isinstance(refresh, str | None) or not isinstance(renew_at, int | float):
+        raise TypeError("not a sign-in")
+    return Tokens(access_token=access, refresh_token=refresh, renew_at=renew_at, who=str(found.get("who") or ""))
+
+
+def file_warning(home: Home) -> str:
+    """What a file instead of a keyring means, and how to get a keyring."""
+    cure = {
+        "linux": "install and start one (Debian, Ubuntu: sudo apt install gnome-keyring; KDE: KWallet)",
+        "darwin": "unlock the login keychain (Keychain Access)",
+        "win32": "allow the Credential Manager",
+    }.get(sys.platform, "install one")
+    return (
+        f"No keyring keeps secrets on this computer, so the sign-in is in the file {home.sign_in}. Only your user can "
+        "read it, but whoever gets a copy of it, from a backup for instance, can use your machine on AWS until you "
+        f"sign out. To use a keyring instead: {cure}, then ./tlfif login again."
+    )

@@ -1,0 +1,66 @@
+"""The set of ports that a control plane works with."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tlfif.control.control import Control
+from tlfif.control.reconcile import Reconciler
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.tokenizer import Tokenizer
+from tlfif.kernel.clock import Clock, Ids
+from tlfif.machines.machine_host import MachineHost
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.models.model_store import ModelStore
+from tlfif.money.bill.bill_store import BillStore
+from tlfif.money.budget.budget_gate import BudgetGate
+from tlfif.money.prices.pricing import Pricing
+from tlfif.money.prices.refresh_prices import RefreshReport
+from tlfif.money.spend.accounts import Accounts
+from tlfif.money.spend.answer_costs import AnswerCosts
+from tlfif.money.spend.ledger import Ledger
+from tlfif.money.spend.tariff import Tariff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """What counts and limits money. ``tariff`` None: this computer, which costs nothing; ``as_if`` is what it would
+    be on AWS. ``refresh`` reads the public price lists. ``bills``: what AWS itself has billed; None where it bills
+    nothing."""
+
+    ledger: Ledger
+    pricing: Pricing
+    accounts: Accounts
+    answers: AnswerCosts
+    budget: BudgetGate
+    tariff: Tariff | None
+    as_if: Tariff
+    refresh: Callable[[], Awaitable[RefreshReport]]
+    bills: BillStore | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """Everything the API and the router use; built in one place, passed explicitly, without behaviour.
+
+    ``place`` is where machines run, in words for the owner. ``streams``: whether an answer can be streamed to the
+    caller as it comes. ``longest_wait_seconds``: how long a request may be kept open. ``close`` lets go of all of it.
+    """
+
+    jobs: JobStore
+    machines: MachineStore
+    models: ModelStore
+    tokenizer: Tokenizer
+    host: MachineHost
+    clock: Clock
+    ids: Ids
+    job_policy: JobPolicy
+    machine_policy: MachinePolicy
+    image: str
+    place: str
+    reconciler: Reconciler
+    control: Control
+    money: Money
+    close: Callable[[], Awaitable[None]]
+    streams: bool = True
+    longest_wait_seconds: float = 3600.0

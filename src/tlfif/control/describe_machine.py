@@ -1,0 +1,69 @@
+"""The machine as a person sees it: state, reason, what it waits for and how long."""
+
+import asyncio
+from dataclasses import dataclass
+
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import QueueCounts
+from tlfif.kernel.clock import Clock
+from tlfif.machines.machine import STARTING, MachineRecord, MachineState, estimate_ready_seconds
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.policy import MachinePolicy
+from tlfif.models.model_store import ModelStore
+
+HISTORY_STARTS = 5
+"""The newest starts tell most: a computer's load and a model's place in the file cache change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineStatus:
+    """``state`` is what is shown; ``eta_seconds`` until ready: 0 when ready, what a start would take when off, None
+    while it ends or is held.
+
+    ``idle_seconds_left`` until it ends itself; None unless it is ready and idle.
+    """
+
+    state: MachineState
+    reason: str
+    record: MachineRecord | None
+    eta_seconds: float | None
+    idle_seconds_left: float | None
+    idle_timeout_seconds: float
+    counts: QueueCounts
+    held: bool
+
+
+async def describe_machine(
+    *, jobs: JobStore, machines: MachineStore, models: ModelStore, policy: MachinePolicy, image: str, clock: Clock
+) -> MachineStatus:
+    """The state now. Asks only the stores, and no more of them than the answer needs: every prompt passes here."""
+    counts, situation = await asyncio.gather(jobs.counts(), machines.situation())
+    record, open_record, held = situation.latest, situation.active, situation.held
+    idle_timeout = situation.idle_timeout_seconds or policy.idle_timeout_seconds
+    state = record.state if record is not None else MachineState.OFF
+    now = clock.now()
+    eta, idle_left = None, None
+    expected = policy.expected_phase_seconds
+    if open_record is not None and state is MachineState.READY:
+        eta = 0.0
+        if not counts.running:
+            # The machine says since when it is idle with its next heartbeat; until then: since now.
+            idle_left = round(max(0.0, (open_record.idle_since or now) + idle_timeout - now), 1)
+    elif open_record is not None and state in STARTING:
+        history = await machines.phase_timings(model=open_record.model, image=image, limit=HISTORY_STARTS)
+        elapsed = max(0.0, now - (open_record.phase_started_at or now))
+        eta = estimate_ready_seconds(phase=open_record.phase, elapsed=elapsed, history=history, expected=expected)
+    elif open_record is None and not held:
+        model = counts.oldest_queued_model or (await models.resolve(None)).name
+        history = await machines.phase_timings(model=model, image=image, limit=HISTORY_STARTS)
+        eta = estimate_ready_seconds(phase=None, elapsed=0.0, history=history, expected=expected)
+    return MachineStatus(
+        state=state,
+        reason=record.reason if record is not None else "not started yet",
+        record=open_record,
+        eta_seconds=eta,
+        idle_seconds_left=idle_left,
+        idle_timeout_seconds=idle_timeout,
+        counts=counts,
+        held=held,
+    )

@@ -1,0 +1,67 @@
+"""The router's loop in a server process. On AWS the same tick runs in a Lambda."""
+
+import contextlib
+import logging
+from dataclasses import dataclass
+
+from tlfif.control.reconcile import Pace, Reconciler
+from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.fault_place import place_of
+
+log = logging.getLogger(__name__)
+
+MIN_PAUSE_SECONDS = 0.1
+"""Between ticks, however many prompts come: a start needs one tick, not one per prompt."""
+IDLE_FACTOR = 5
+SWEEP_SECONDS = 60.0
+FIRST_SWEEPS_SECONDS = 2.0
+"""The two passes of the orphan sweep come soon after a start: a server that died may have left a machine."""
+PURGE_SECONDS = 60.0
+PURGE_LIMIT = 100
+"""Old jobs per purge: the write lock is held for about 2.5 ms."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RouterLoop:
+    """Ticks when work comes and at least every ``tick_seconds`` while there is any; five times as slow at rest."""
+
+    reconciler: Reconciler
+    tick_seconds: float
+    pace: Pace = Pace.WORK
+    _ticks: int = 0
+    _next_sweep: float = 0.0
+    _next_purge: float = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled. A tick that fails is logged and repeated: the router outlives every fault of a store."""
+        clock = self.reconciler.clock
+        while True:
+            pause = self.tick_seconds
+            try:
+                self.pace = await self.reconciler.tick()
+                await self._housekeeping(clock.monotonic())
+                if self.pace is Pace.WATCH:
+                    await clock.sleep(pause)
+                    continue
+                await clock.sleep(MIN_PAUSE_SECONDS)
+                rest = IDLE_FACTOR if self.pace is Pace.REST else 1
+                await self.reconciler.jobs.wait_work(timeout=pause * rest)
+            except TlfifError as error:
+                log.warning("router: %s: %s", error.code, error.message)
+                await clock.sleep(pause)
+            except Exception as error:
+                # The loop's top: a fault in one tick must not end the only thing that stops machines.
+                log.error("router: unexpected fault: %s", place_of(error))
+                await clock.sleep(pause)
+
+    async def _housekeeping(self, now: float) -> None:
+        if now >= self._next_sweep:
+            with contextlib.suppress(OSError):
+                await self.reconciler.sweep_orphans()
+            self._ticks += 1
+            self._next_sweep = now + (FIRST_SWEEPS_SECONDS if self._ticks < 2 else SWEEP_SECONDS)
+        if now >= self._next_purge:
+            self._next_purge = now + PURGE_SECONDS
+            wall = self.reconciler.clock.now()
+            keep = self.reconciler.job_policy.retention_seconds
+            await self.reconciler.jobs.purge(finished_before=wall - keep, limit=PURGE_LIMIT)

@@ -1,0 +1,98 @@
+"""Accept a prompt: check it, make it durable, say so."""
+
+from dataclasses import dataclass
+
+from tlfif.jobs import limits
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import GenerationRequest, Message, NewJob, SubmitResult
+from tlfif.jobs.tokenizer import Tokenizer
+from tlfif.kernel.clock import Clock, Ids
+from tlfif.kernel.errors import BusyError, ModelError
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.policy import JobPolicy
+from tlfif.models.model_store import ModelState, ModelStore
+from tlfif.money.budget.budget_gate import BudgetGate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a caller asks for, types checked but nothing else. None means: the default."""
+
+    messages: list[Message]
+    model: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
+    idle_timeout_minutes: float | None = None
+    idempotency_key: str | None = None
+    owner: str = ""
+
+
+async def submit_job(
+    asked: Submission,
+    *,
+    jobs: JobStore,
+    machines: MachineStore,
+    models: ModelStore,
+    tokenizer: Tokenizer,
+    policy: JobPolicy,
+    clock: Clock,
+    ids: Ids,
+    budget: BudgetGate | None = None,
+) -> SubmitResult:
+    """Check everything, then store the job; from here on it cannot be lost.
+
+    Raises InvalidInputError (nothing stored), IdempotencyConflictError, BudgetLockedError, BusyError, ModelError,
+    StorageError.
+    """
+    key = limits.check_idempotency_key(asked.idempotency_key) if asked.idempotency_key is not None else None
+    idle = limits.check_idle_minutes(asked.idle_timeout_minutes) if asked.idle_timeout_minutes is not None else None
+    request = await _checked_request(asked, models=models, tokenizer=tokenizer, policy=policy)
+    room = policy.max_queued if budget is None else await budget.check_admission(max_queued=policy.max_queued)
+    now = clock.now()
+    job = NewJob(
+        id=ids.new_id("job"),
+        request=request,
+        # Two people may choose the same key.
+        idempotency_key=f"{asked.owner}/{key}" if key is not None and asked.owner else key,
+        expires_at=now + policy.wait_limit_seconds,
+        owner=asked.owner,
+    )
+    try:
+        result = await jobs.submit(job, now=now, max_queued=room)
+    except BusyError:
+        if budget is None or room == policy.max_queued:
+            raise
+        raise await budget.too_many_waiting(room) from None
+    if idle is not None:
+        await machines.set_idle_timeout(idle)
+    if await machines.held():
+        await machines.set_held(False)
+    return result
+
+
+async def _checked_request(
+    asked: Submission, *, models: ModelStore, tokenizer: Tokenizer, policy: JobPolicy
+) -> GenerationRequest:
+    messages = limits.check_messages(asked.messages)
+    max_tokens = limits.check_max_tokens(asked.max_tokens) if asked.max_tokens is not None else None
+    temperature = (
+        limits.check_temperature(asked.temperature) if asked.temperature is not None else policy.default_temperature
+    )
+    seed = limits.check_seed(asked.seed) if asked.seed is not None else None
+    model = await models.resolve(asked.model)
+    if model.state is not ModelState.READY:
+        raise ModelError(
+            f"The model {model.title} is not ready on this computer ({model.state}). "
+            f"Fetch it with: ./tlfif model pull {model.name}",
+            code="model_absent" if model.state is not ModelState.CORRUPT else "model_corrupt",
+            details={"model": model.name},
+        )
+    context = model.context_tokens
+    wanted = max_tokens if max_tokens is not None else policy.default_max_tokens
+    counted = await tokenizer.count_if_over(model.name, messages, limit=context - wanted)
+    if counted is not None:
+        wanted = limits.fit_max_tokens(
+            prompt_tokens=counted, asked=max_tokens, default=policy.default_max_tokens, context=context
+        )
+    return GenerationRequest(model=model.name, messages=messages, max_tokens=wanted, temperature=temperature, seed=seed)

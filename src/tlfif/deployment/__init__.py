@@ -1,0 +1,1 @@
+"""Deployment: makes, follows and removes the home on AWS."""

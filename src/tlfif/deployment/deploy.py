@@ -1,0 +1,216 @@
+"""Make a home on AWS, or bring it up to date: steps that may each be repeated, and a record of how far they came."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from tlfif.deployment.deployment import (
+    CLOCK_SKEW_SECONDS,
+    AccountSettings,
+    Caller,
+    DeployWish,
+    Stack,
+    zone_parameters,
+)
+from tlfif.deployment.deployment_journal import DeploymentJournal, Journal
+from tlfif.deployment.deployment_plan import DEPLOY_MINUTES
+from tlfif.deployment.follow_stack import Tell, follow_stack
+from tlfif.deployment.installation import Installation
+from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.stack_words import failure_text
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import InvalidInputError, UnavailableError
+
+STEPS = ("bucket", "package", "account", "stack", "image", "user", "profile")
+SAFE = AccountSettings(
+    encrypt_disks=True,
+    block_public={
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": True,
+        "BlockPublicPolicy": True,
+        "RestrictPublicBuckets": True,
+    },
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """How it ended. ``image`` None: no image was promoted yet, so no machine can start and nothing can be proven."""
+
+    account_id: str
+    region: str
+    outputs: Mapping[str, str]
+    image: str | None
+    user_invited: bool
+    changed: bool
+
+
+async def check_deploy(*, installation: Installation, journal: DeploymentJournal, clock: Clock, region: str) -> Caller:
+    """Before anything is made: who asks, whether the clock is right, and whether this computer knows another home.
+
+    Raises InvalidInputError (code ``deployed_elsewhere``), UnavailableError (``clock_wrong``), and what the cloud
+    refuses.
+    """
+    caller = await installation.caller()
+    skew = abs(clock.now() - caller.aws_time)
+    if skew > CLOCK_SKEW_SECONDS:
+        raise UnavailableError(
+            f"This computer's clock is {int(skew // 60)} minutes off from AWS's. AWS refuses requests then. Set the "
+            "clock (automatic date and time), and deploy again. Nothing was made.",
+            code="clock_wrong",
+        )
+    known = journal.load()
+    if known is not None and (known.account_id, known.region) != (caller.account_id, region):
+        raise InvalidInputError(
+            f"This computer's home on AWS is in account {known.account_id}, region {known.region}; now you ask for "
+            f"account {caller.account_id}, region {region}. One computer keeps one home. Remove the first one "
+            f"(./tlfif destroy --region {known.region}, with that account's credentials), or deploy where it is.",
+            code="deployed_elsewhere",
+        )
+    return caller
+
+
+class Deployment:
+    """One try. ``total`` is the number of the template's resources, for the progress line."""
+
+    def __init__(
+        self,
+        *,
+        installation: Installation,
+        journal: DeploymentJournal,
+        desk: Desk,
+        clock: Clock,
+        tell: Tell,
+        total: int,
+    ) -> None:
+        self._cloud = installation
+        self._file = journal
+        self._desk = desk
+        self._clock = clock
+        self._tell = tell
+        self._total = total
+
+    async def run(self, wish: DeployWish, caller: Caller) -> Deployed:
+        """All steps. Raises UnavailableError (``stack_failed``, ``stack_slow``, ``no_zone``), and what the cloud
+        refuses; running it again goes on."""
+        self._journal = self._begin(wish, caller)
+        self._say("bucket", "a bucket for the programs' package")
+        bucket = await self._cloud.make_code_bucket()
+        self._done("bucket")
+        self._say("package", "building and uploading the programs' package")
+        same = self._journal.release == wish.release and "package" in self._journal.done
+        key = await self._cloud.upload_package(self._journal.code_key if same else None)
+        self._journal = replace(self._journal, code_key=key, release=wish.release)
+        self._done("package")
+        kept = "" if wish.secure_account else ", left as they are"
+        self._say("account", f"the account's two safety settings{kept}")
+        await self._secure_account(wish)
+        self._done("account")
+        self._say("stack", "the home itself")
+        stack, changed = await self._make_stack(wish, bucket=bucket, key=key)
+        await self._cloud.open_door()
+        self._done("stack")
+        self._say("image", "looking for a machine image")
+        image = await self._cloud.promoted_image()
+        self._done("image")
+        self._say("user", f"a user for {wish.email}")
+        invited = await self._cloud.make_user(stack.outputs["UserPoolId"], wish.email)
+        self._done("user")
+        self._say("profile", "pointing your commands and your window at it")
+        self._desk.remember(stack.outputs, wish.region)
+        self._done("profile")
+        return Deployed(
+            account_id=caller.account_id,
+            region=wish.region,
+            outputs=stack.outputs,
+            image=image,
+            user_invited=invited,
+            changed=changed,
+        )
+
+    def _begin(self, wish: DeployWish, caller: Caller) -> Journal:
+        known = self._file.load()
+        if known is None:
+            known = Journal(home=wish.home, region=wish.region, account_id=caller.account_id)
+        if known.finished:
+            known = replace(known, done=(), finished=False)
+        elif known.done:
+            self._tell(f"Going on after the last try, which came through step {len(known.done)} of {len(STEPS)}.")
+        begun = replace(known, email=wish.email, budget_usd=wish.budget_usd or 0, standby=wish.standby)
+        self._file.save(begun)
+        return begun
+
+    def _say(self, step: str, words: str) -> None:
+        number = STEPS.index(step) + 1
+        self._tell(f"Step {number} of {len(STEPS)}: {words}.")
+
+    def _done(self, step: str) -> None:
+        done = (*(one for one in self._journal.done if one != step), step)
+        self._journal = replace(self._journal, done=done, finished=step == STEPS[-1])
+        self._file.save(self._journal)
+
+    async def _secure_account(self, wish: DeployWish) -> None:
+        """What was before is on disk before anything is changed, so that ``destroy`` can put it back."""
+        if not wish.secure_account:
+            return
+        now = await self._cloud.account_settings()
+        if now.safe:
+            return
+        if self._journal.settings_before is None:
+            self._journal = replace(self._journal, settings_before=now)
+            self._file.save(self._journal)
+        await self._cloud.set_account_settings(SAFE)
+
+    async def _make_stack(self, wish: DeployWish, *, bucket: str, key: str) -> tuple[Stack, bool]:
+        before = await self._rest()
+        if before is not None and before.dead:
+            self._tell("Removing what is left of an earlier try that failed.")
+            await self._cloud.begin_delete()
+            before = await self._rest()
+            if before is not None:
+                raise UnavailableError(
+                    "What an earlier try left cannot be removed. Run `./tlfif destroy`, then deploy again.",
+                    code="stack_failed",
+                )
+        parameters = await self._parameters(wish, before, bucket=bucket, key=key)
+        changed = await self._cloud.begin_stack(parameters)
+        stack = await self._rest()
+        if stack is None or not (stack.stands or not changed):
+            raise await self._failure(updating=before is not None and bool(before.outputs))
+        return stack, changed
+
+    async def _rest(self) -> Stack | None:
+        return await follow_stack(
+            installation=self._cloud,
+            clock=self._clock,
+            tell=self._tell,
+            expected=DEPLOY_MINUTES,
+            total=self._total,
+        )
+
+    async def _parameters(self, wish: DeployWish, before: Stack | None, *, bucket: str, key: str) -> dict[str, str]:
+        """What the owner did not choose stays as it was."""
+        old = before.parameters if before is not None else {}
+        try:
+            zones = zone_parameters(await self._cloud.zones(), old)
+        except ValueError:
+            raise UnavailableError(
+                f"AWS offers no GPU machine of the wished types in {wish.region}. Choose another region. Nothing "
+                "was made that costs anything.",
+                code="no_zone",
+            ) from None
+        wish = wish.settled(old)
+        trail = old.get("CreateTrail") or ("no" if await self._cloud.has_trail() else "yes")
+        return {
+            "HomeName": wish.home,
+            "LambdaCodeBucket": bucket,
+            "LambdaCodeKey": key,
+            "AlarmEmail": wish.email,
+            "MonthlyBudgetUsd": str(wish.budget_usd),
+            "CreateTrail": trail,
+            "Standby": "yes" if wish.standby else "no",
+            **zones,
+        }
+
+    async def _failure(self, *, updating: bool) -> UnavailableError:
+        events = await self._cloud.stack_events()
+        return UnavailableError(failure_text(events, updating=updating), code="stack_failed")

@@ -1,0 +1,184 @@
+"""What a home on AWS will consist of, what it costs, and what it asks of its owner: known without asking anybody."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tlfif.money.money import MicroUsd
+from tlfif.money.prices.prices import INSTANCE_TYPES, Item, PriceBook, check_region, launch_cost, running_rates
+from tlfif.money.spend.standing import STANDBY_DISK_GB, StandingItem, lean_items, total_per_month
+
+GPU_QUOTA_VCPUS = 8
+"""Four for the machine, four for the trial of a new image beside it (project's facts, item 43)."""
+DEPLOY_MINUTES = (4, 10)
+"""An estimate, not measured on an account: tables and functions are quick, the network's routes and the sign-in pages
+take the longest."""
+
+_KINDS: dict[str, tuple[str, str, str]] = {
+    "AWS::ApiGatewayV2::Api": ("web address for your commands", "web addresses for your commands", "by the request"),
+    "AWS::Budgets::Budget": ("AWS budget that writes to you", "AWS budgets that write to you", "free"),
+    "AWS::CloudTrail::Trail": ("record of who called what", "records of who called what", "free, if it is the first"),
+    "AWS::CloudWatch::Alarm": ("alarm", "alarms", "free up to ten"),
+    "AWS::Cognito::UserPool": ("list of users who may sign in", "lists of users who may sign in", "free"),
+    "AWS::DynamoDB::Table": ("table for prompts and state", "tables for prompts and state", "by the request"),
+    "AWS::EC2::LaunchTemplate": ("pattern that machines are made from", "patterns that machines are made from", "free"),
+    "AWS::EC2::VPC": ("network without a way in", "networks without a way in", "free"),
+    "AWS::Events::Rule": ("look once a minute", "looks once a minute", "free"),
+    "AWS::IAM::Role": ("set of rights for its parts", "sets of rights for its parts", "free"),
+    "AWS::Lambda::Function": ("small program (API, router)", "small programs (API, router)", "by the call"),
+    "AWS::Logs::LogGroup": ("log, kept 14 days", "logs, kept 14 days", "free up to 5 GB a month"),
+    "AWS::S3::Bucket": ("storage bucket", "storage buckets", "by the gigabyte"),
+    "AWS::SNS::Topic": ("address list for alarms", "address lists for alarms", "free"),
+    "AWS::SQS::Queue": ("queue", "queues", "free up to a million calls a month"),
+    "AWS::Scheduler::ScheduleGroup": (
+        "group of timers that end machines",
+        "groups of timers that end machines",
+        "free",
+    ),
+}
+"""One of them, several of them, and what they cost while nobody asks. Sources of the prices: money/spend/standing.py
+and docs/reference/aws-resources.md."""
+
+_SETTINGS = frozenset(
+    {
+        "AWS::ApiGatewayV2::Authorizer",
+        "AWS::ApiGatewayV2::Integration",
+        "AWS::ApiGatewayV2::Route",
+        "AWS::ApiGatewayV2::Stage",
+        "AWS::Cognito::UserPoolClient",
+        "AWS::Cognito::UserPoolDomain",
+        "AWS::Cognito::UserPoolResourceServer",
+        "AWS::EC2::InternetGateway",
+        "AWS::EC2::Route",
+        "AWS::EC2::RouteTable",
+        "AWS::EC2::SecurityGroup",
+        "AWS::EC2::Subnet",
+        "AWS::EC2::SubnetRouteTableAssociation",
+        "AWS::EC2::VPCEndpoint",
+        "AWS::EC2::VPCGatewayAttachment",
+        "AWS::IAM::InstanceProfile",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::Permission",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::Subscription",
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::QueuePolicy",
+    }
+)
+"""Parts of the above that nobody would count: rules, addresses and wires."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceKind:
+    """``count`` things of one kind, in ``words``; ``idle`` is what they cost while nobody asks anything.
+
+    ``aws_types``: CloudFormation's names, sorted.
+    """
+
+    count: int
+    words: str
+    idle: str
+    aws_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourlyPrice:
+    """One running hour of a type: the machine, its public address and its disk, in micro-dollars without VAT."""
+
+    instance_type: str
+    micros_per_hour: MicroUsd
+    source: str
+    date: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentPlan:
+    """What ``tlfif deploy`` would do in ``region``. Money is list price without VAT; a month is 730 h."""
+
+    region: str
+    resources: tuple[ResourceKind, ...]
+    idle_items: tuple[StandingItem, ...]
+    hourly: tuple[HourlyPrice, ...]
+    launch_micros: MicroUsd
+    """What each start costs beside its time."""
+    asked: tuple[str, ...]
+    standby: bool
+    standby_micros_per_month: MicroUsd
+    """The rent of a kept disk, asked for or not."""
+
+    @property
+    def idle_micros_per_month(self) -> MicroUsd:
+        """The month in which no machine runs."""
+        return total_per_month(self.idle_items)
+
+
+def plan_deployment(
+    resource_types: Iterable[str], *, book: PriceBook, region: str, at_ms: int, standby: bool = False
+) -> DeploymentPlan:
+    """The plan for a stack of ``resource_types`` (one CloudFormation type for each resource), at the prices in force at
+    ``at_ms``; with ``standby``, a disk is kept. Raises InvalidInputError ``region_unknown``."""
+    check_region(region)
+    lean = lean_items(book, region, at_ms)
+    kept = lean_items(book, region, at_ms, kept_disk_gb=STANDBY_DISK_GB)
+    return DeploymentPlan(
+        region=region,
+        resources=kinds_of(resource_types),
+        idle_items=kept if standby else lean,
+        hourly=tuple(_hourly(book, region, name, at_ms) for name in INSTANCE_TYPES),
+        launch_micros=launch_cost(book, region, at_ms=at_ms),
+        asked=asked_of_owner(region),
+        standby=standby,
+        standby_micros_per_month=total_per_month(kept) - total_per_month(lean),
+    )
+
+
+def kinds_of(resource_types: Iterable[str]) -> tuple[ResourceKind, ...]:
+    """Counted and in plain words, what is named first; a type without words stands under AWS's own name."""
+    counted = Counter(resource_types)
+    named = [_named(kind, count) for kind, count in sorted(counted.items()) if kind not in _SETTINGS]
+    settings = {kind: count for kind, count in counted.items() if kind in _SETTINGS}
+    if settings:
+        total = sum(settings.values())
+        words = "rule, address or wire between these" if total == 1 else "rules, addresses and wires between these"
+        named.append(ResourceKind(count=total, words=words, idle="free", aws_types=tuple(sorted(settings))))
+    return tuple(named)
+
+
+def words_for(resource_type: str) -> str:
+    """One resource of a CloudFormation type in plain words; AWS's name where there are none."""
+    if resource_type in _KINDS:
+        return _KINDS[resource_type][0]
+    return resource_type.removeprefix("AWS::").replace("::", " ")
+
+
+def _named(kind: str, count: int) -> ResourceKind:
+    one, several, idle = _KINDS.get(kind, (kind, kind, "see AWS's price list"))
+    return ResourceKind(count=count, words=one if count == 1 else several, idle=idle, aws_types=(kind,))
+
+
+def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int) -> HourlyPrice:
+    price = book.price(Item.GPU_HOUR, region, instance_type, at_ms=at_ms)
+    rates = running_rates(book, region, instance_type, at_ms=at_ms)
+    return HourlyPrice(
+        instance_type=instance_type,
+        micros_per_hour=sum(rate.micros_per_hour for rate in rates),
+        source=price.source,
+        date=price.date,
+        verified=price.verified,
+    )
+
+
+def asked_of_owner(region: str) -> tuple[str, ...]:
+    """What only a person can bring."""
+    least, most = DEPLOY_MINUTES
+    return (
+        "Patience: building the image that a machine starts from is not part of this version yet. Until there is one, "
+        "no machine starts on AWS; this computer answers.",
+        "An AWS account on the Paid plan (the Free plan has no GPU machines).",
+        f"A GPU quota of {GPU_QUOTA_VCPUS} vCPU in {region}: Service Quotas, “Running On-Demand G and VT instances”. "
+        "It is free; AWS takes hours to days.",
+        "AWS credentials on this computer for the time of deploying: docs/howto/first-day-on-aws.md says how.",
+        "An e-mail address for alarms, which gets a letter to confirm and another with your first password.",
+        f"{least} to {most} minutes of waiting (an estimate).",
+    )

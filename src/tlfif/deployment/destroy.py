@@ -1,0 +1,196 @@
+"""Remove a home from AWS: machines first, everything else after, then look whether anything is left."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tlfif.deployment.deployment import Found, Stack, SweptKind
+from tlfif.deployment.deployment_journal import DeploymentJournal
+from tlfif.deployment.follow_stack import Tell, follow_stack
+from tlfif.deployment.installation import Installation
+from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.sweeper import Sweeper
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import TlfifError, UnavailableError
+
+DESTROY_MINUTES = (3, 10)
+"""An estimate, not measured on an account."""
+MACHINE_SECONDS = 900.0
+"""Waiting for `terminated` took others up to 152 s; after 15 minutes a person must look."""
+LOOK_SECONDS = 5.0
+DELETE_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destroyed:
+    """What was looked for and what became of it. ``troubles``: steps that failed, in plain words."""
+
+    kinds: tuple[SweptKind, ...]
+    objects: int
+    settings_restored: bool
+    profile_removed: bool
+    troubles: tuple[str, ...]
+
+    @property
+    def nothing_left(self) -> bool:
+        """Every kind was looked for, and there is nothing of ours any more."""
+        return not self.troubles and all(kind.clean for kind in self.kinds)
+
+
+class Destruction:
+    """One try. A part that fails never keeps another part from being removed: what runs costs money."""
+
+    def __init__(
+        self,
+        *,
+        installation: Installation,
+        sweeper: Sweeper,
+        journal: DeploymentJournal,
+        desk: Desk,
+        clock: Clock,
+        tell: Tell,
+        total: int,
+    ) -> None:
+        self._cloud = installation
+        self._sweeper = sweeper
+        self._file = journal
+        self._desk = desk
+        self._clock = clock
+        self._tell = tell
+        self._total = total
+        self._troubles: dict[str, str] = {}
+        self._refusals: dict[str, str] = {}
+        self._seen: dict[str, set[str]] = {}
+        self._objects = 0
+
+    async def survey(self) -> dict[str, tuple[Found, ...]]:
+        """What is there by now, by kind. Raises what the cloud refuses."""
+        return {kind: await self._sweeper.find(kind) for kind, _ in self._sweeper.kinds()}
+
+    async def run(self) -> Destroyed:
+        """Remove everything. Never raises for what the cloud refuses: that stands in the result."""
+        for kind, _ in self._sweeper.kinds():
+            await self._look(kind)
+        await self._try("signing out", self._desk.sign_out)
+        await self._try("closing the door", self._sweeper.close_door)
+        await self._try("ending machines", self._end_machines)
+        await self._try("emptying buckets", self._empty)
+        await self._try("deleting the stack", self._delete_stack)
+        await self._try("ending machines", self._end_machines)  # one may have been launched before the door closed
+        await self._sweep()
+        await self._try("deleting the stack", self._delete_stack)  # what it stumbled over is gone now
+        kinds = tuple([await self._confirmed(kind, looked_for) for kind, looked_for in self._sweeper.kinds()])
+        restored = await self._restore()
+        return self._leave(kinds, restored=restored)
+
+    async def _try(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
+        """A later success makes an earlier failure of the same step good."""
+        self._tell(f"{what[:1].upper()}{what[1:]}.")
+        try:
+            await step()
+        except TlfifError as error:
+            self._troubles[what] = f"{what}: {error.message} [{error.code}]"
+        else:
+            self._troubles.pop(what, None)
+
+    async def _look(self, kind: str) -> tuple[list[str], str]:
+        """Names of what is ours, and why nobody could look."""
+        try:
+            ours = [one.name for one in await self._sweeper.find(kind) if one.ours]
+        except TlfifError as error:
+            return [], error.message
+        self._seen.setdefault(kind, set()).update(ours)
+        return ours, ""
+
+    async def _end_machines(self) -> None:
+        """Ended is what the cloud confirms; a machine that is only told to end still costs."""
+        began = self._clock.monotonic()
+        while names := await self._sweeper.machines():
+            await self._sweeper.end_machines(names)
+            waited = self._clock.monotonic() - began
+            if waited > MACHINE_SECONDS:
+                raise UnavailableError(
+                    f"AWS has not confirmed the end of {', '.join(names)} in 15 minutes. A machine costs money until "
+                    "it has ended: end it in the AWS console (EC2, Instances, Terminate), then run this again.",
+                    code="machines_stay",
+                )
+            self._tell(
+                f"Waiting until AWS confirms that {', '.join(names)} has ended, {int(waited)} s so far.", passing=True
+            )
+            await self._clock.sleep(LOOK_SECONDS)
+
+    async def _empty(self) -> None:
+        self._objects += await self._sweeper.empty_buckets()
+
+    async def _delete_stack(self) -> None:
+        """A bucket that was written into meanwhile keeps a stack from going: emptied again, and once more."""
+        for last in (False,) * (DELETE_TRIES - 1) + (True,):
+            stack = await self._rest()
+            if stack is None:
+                return
+            await self._cloud.begin_delete()
+            stack = await self._rest()
+            if stack is None:
+                return
+            if last:
+                raise UnavailableError(
+                    f"AWS could not delete the stack ({stack.status}: {stack.reason or 'no reason given'}). What still "
+                    "costs money was removed first. Run this again.",
+                    code="stack_stays",
+                )
+            await self._empty()
+
+    async def _rest(self) -> Stack | None:
+        return await follow_stack(
+            installation=self._cloud, clock=self._clock, tell=self._tell, expected=DESTROY_MINUTES, total=self._total
+        )
+
+    async def _sweep(self) -> None:
+        """Look for each kind and remove what is ours."""
+        for kind, looked_for in self._sweeper.kinds():
+            self._tell(f"Looking for {kind} ({looked_for}).", passing=True)
+            ours, _ = await self._look(kind)
+            for name in ours:
+                try:
+                    await self._sweeper.remove(kind, name)
+                except TlfifError as error:
+                    self._refusals[kind] = error.message
+
+    async def _confirmed(self, kind: str, looked_for: str) -> SweptKind:
+        """Look again: removed is what is not there any more, not what was asked to go."""
+        left, trouble = await self._look(kind)
+        found = len(self._seen.get(kind, ()))
+        return SweptKind(
+            kind=kind,
+            looked_for=looked_for,
+            found=found,
+            removed=0 if trouble else found - len(left),
+            left=tuple(left),
+            trouble=trouble or (self._refusals.get(kind, "") if left else ""),
+        )
+
+    async def _restore(self) -> bool:
+        """The account's settings as they were, where this computer knows that TL-FIF changed them."""
+        journal = self._file.load()
+        if journal is None or journal.settings_before is None:
+            return False
+        before = journal.settings_before
+
+        async def put_back() -> None:
+            await self._cloud.set_account_settings(before)
+
+        what = "putting the account's settings back"
+        await self._try(what, put_back)
+        return what not in self._troubles
+
+    def _leave(self, kinds: tuple[SweptKind, ...], *, restored: bool) -> Destroyed:
+        """The profile goes in any case, since the stack does; the record only once nothing is left to go on with."""
+        result = Destroyed(
+            kinds=kinds,
+            objects=self._objects,
+            settings_restored=restored,
+            profile_removed=self._desk.forget(),
+            troubles=tuple(self._troubles.values()),
+        )
+        if result.nothing_left:
+            self._file.clear()
+        return result

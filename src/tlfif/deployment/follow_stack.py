@@ -1,0 +1,62 @@
+"""Follow what CloudFormation does until it is done."""
+
+from typing import Protocol
+
+from tlfif.deployment.deployment import Stack
+from tlfif.deployment.installation import Installation
+from tlfif.deployment.stack_words import progress_line
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import TlfifError, UnavailableError
+
+LOOK_SECONDS = 5.0
+LONGEST_SECONDS = 3600.0
+PATIENCE_SECONDS = 180.0
+"""Of silence from AWS: a network that comes and goes must not end what AWS does without us."""
+_PASSING = frozenset({"aws_busy", "aws_unreachable"})
+
+
+class Tell(Protocol):
+    """How a person hears what is done."""
+
+    def __call__(self, text: str, *, passing: bool = False) -> None:
+        """Say it; ``passing``: it is replaced by what comes next."""
+
+
+async def follow_stack(
+    *, installation: Installation, clock: Clock, tell: Tell, expected: tuple[int, int], total: int
+) -> Stack | None:
+    """The stack once it rests; None where it is gone. ``tell`` hears what is being done, ``expected`` minutes and
+    ``total`` resources for the sentence.
+
+    Raises UnavailableError (code ``stack_slow``) after an hour, and what the cloud refuses.
+    """
+    began = heard = clock.monotonic()
+    while True:
+        now = clock.monotonic()
+        try:
+            stack = await installation.stack()
+            if stack is None or not stack.moving:
+                return stack
+            await _tell_progress(installation, tell, elapsed=now - began, expected=expected, total=total)
+            heard = now
+        except TlfifError as error:
+            if error.code not in _PASSING or now - heard > PATIENCE_SECONDS:
+                raise
+            tell("AWS does not answer at the moment; it goes on with its work. Asking again.", passing=True)
+        if now - began > LONGEST_SECONDS:
+            raise UnavailableError(
+                "AWS has worked on this for an hour and is not done. It goes on by itself; run the same command again "
+                "later, it takes up where this one stopped.",
+                code="stack_slow",
+            )
+        await clock.sleep(LOOK_SECONDS)
+
+
+async def _tell_progress(
+    installation: Installation, tell: Tell, *, elapsed: float, expected: tuple[int, int], total: int
+) -> None:
+    events = [event for event in await installation.stack_events() if "::Stack" not in event.resource_type]
+    if not events:
+        return
+    done = len({event.logical_id for event in events if event.status.endswith("_COMPLETE")})
+    tell(progress_line(events[-1], elapsed=elapsed, expected=expected, done=done, total=total), passing=True)

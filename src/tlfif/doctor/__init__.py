@@ -1,0 +1,1 @@
+"""Doctor: every known surprise as a check."""

@@ -1,0 +1,158 @@
+"""What ``tlfif doctor`` looks at, what it found, and what to do about it. Pure; the verdicts stand in ``doctor_*``.
+
+A finding is made out of facts that a probe brought. It never claims more than was asked: what could not be asked is a
+state of its own, with the reason.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tlfif.money.money import MICROS_PER_USD, MicroUsd
+
+PAGE = "docs/howto/first-day-on-aws.md"
+"""Each check names a section of it; a test holds that the section is there."""
+
+
+class State(StrEnum):
+    """How serious a finding is."""
+
+    FAIL = "fail"
+    """It stops a start, or costs money that nobody wants: do something now."""
+    WARN = "warn"
+    """It works, and will surprise later."""
+    NOT_ASKED = "not asked"
+    """Nobody knows; the evidence says why."""
+    OK = "ok"
+
+
+GRAVITY = (State.FAIL, State.WARN, State.NOT_ASKED, State.OK)
+"""The most serious first."""
+
+
+class Place(StrEnum):
+    """Where a check looks."""
+
+    COMPUTER = "this computer"
+    ACCOUNT = "AWS account"
+    LEFTOVERS = "what costs money"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One known surprise. ``id`` is for programs and never changes; ``section`` is the anchor in :data:`PAGE`."""
+
+    id: str
+    title: str
+    place: Place
+    section: str
+
+    @property
+    def more(self) -> str:
+        """Where a person reads on."""
+        return f"More: {PAGE}#{self.section}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check came to.
+
+    ``evidence``: the number or text that was found and where it came from. ``cure``: what to press, what it costs and
+    how long it takes; empty where nothing is to be done. ``micros_per_month``: what the thing found costs until
+    somebody does something, in micro-dollars without VAT; None where it costs nothing by itself.
+    """
+
+    check: Check
+    state: State
+    evidence: str
+    cure: str = ""
+    micros_per_month: MicroUsd | None = None
+
+
+def finding(
+    check: Check, state: State, evidence: str, cure: str = "", *, micros_per_month: MicroUsd | None = None
+) -> Finding:
+    """A finding whose cure, where there is one, ends with where to read on."""
+    return Finding(
+        check=check,
+        state=state,
+        evidence=evidence,
+        cure=f"{cure} {check.more}" if cure else "",
+        micros_per_month=micros_per_month,
+    )
+
+
+def not_asked(check: Check, why: str, cure: str = "") -> Finding:
+    """Nobody knows, and ``why``."""
+    return finding(check, State.NOT_ASKED, why, cure)
+
+
+def by_gravity(found: Iterable[Finding]) -> list[Finding]:
+    """The most serious first; what is equally serious stays in order."""
+    return sorted(found, key=lambda one: GRAVITY.index(one.state))
+
+
+def usd(micros: MicroUsd) -> str:
+    """For a sentence: two places, more below a dollar's hundredth."""
+    value = micros / MICROS_PER_USD
+    return f"{value:.2f} USD" if value >= 0.01 or micros == 0 else f"{value:.4f} USD"
+
+
+def _computer(name: str, title: str, section: str = "before-you-begin-this-computer") -> Check:
+    return Check(id=name, title=title, place=Place.COMPUTER, section=section)
+
+
+def _account(name: str, title: str, section: str) -> Check:
+    return Check(id=name, title=title, place=Place.ACCOUNT, section=section)
+
+
+def _left(name: str, title: str) -> Check:
+    return Check(id=name, title=title, place=Place.LEFTOVERS, section="12-the-first-bill")
+
+
+PYTHON = _computer("python_version", "Python")
+FOLDER = _computer("folder", "TL-FIF's folder")
+DISK = _computer("disk_space", "Room on the disk")
+MODELS = _computer("models", "Model files")
+SERVER = _computer("server", "Background server")
+WINDOW = _computer("window", "Window")
+LOOPBACK = _computer("loopback", "Ports of this computer")
+CLOCK = _computer("clock", "Clock")
+PRICES = _computer("price_book", "Price book", "12-the-first-bill")
+PROFILE = _computer("profile", "Profile", "11-sign-in-and-ask")
+SIGN_IN = _computer("sign_in", "Sign-in", "11-sign-in-and-ask")
+TOKEN_STORAGE = _computer("token_storage", "Where sign-ins are kept", "11-sign-in-and-ask")
+
+CREDENTIALS = _account("credentials", "Key for AWS", "4-make-a-key-for-this-computer")
+RIGHTS = _account("rights", "Rights to deploy", "4-make-a-key-for-this-computer")
+REGION = _account("region", "Region", "5-choose-the-region")
+ACCOUNT_PLAN = _account("account_plan", "Account plan", "2-take-the-paid-plan")
+GPU_QUOTA = _account("gpu_quota", "GPU quota", "6-ask-for-the-gpu-quota")
+OFFERINGS = _account("offerings", "Machine types on offer", "5-choose-the-region")
+CAPACITY = _account("capacity", "Free machines at AWS", "5-choose-the-region")
+LAMBDA = _account("lambda_concurrency", "Lambda at once", "7-look-with-tlfif-doctor")
+CODEBUILD = _account("codebuild", "CodeBuild", "7-look-with-tlfif-doctor")
+GITHUB = _account("github_connection", "GitHub connection", "10-connect-github")
+COST_EXPLORER = _account("cost_explorer", "Cost Explorer", "12-the-first-bill")
+ROOT = _account("root_user", "Root user", "3-guard-the-root-user")
+ALARM_ADDRESS = _account("alarm_address", "Alarm address", "9-confirm-the-alarm-address")
+BUDGET = _account("budget", "AWS budget", "9-confirm-the-alarm-address")
+ENCRYPTION = _account("disk_encryption", "New disks encrypted", "8-deploy")
+
+MACHINES = _left("machines", "Machines")
+DISKS = _left("disks", "Disks of TL-FIF")
+SNAPSHOTS = _left("snapshots", "Snapshots of TL-FIF")
+FOREIGN_DISKS = _left("foreign_disks", "Disks left by hand")
+LOG_GROUPS = _left("log_groups", "Logs without an end")
+
+ACCOUNT_CHECKS = (
+    CREDENTIALS, RIGHTS, REGION, ACCOUNT_PLAN, GPU_QUOTA, OFFERINGS, CAPACITY, LAMBDA, CODEBUILD, GITHUB, COST_EXPLORER,
+    ROOT, ALARM_ADDRESS, BUDGET, ENCRYPTION, MACHINES, DISKS, SNAPSHOTS, FOREIGN_DISKS, LOG_GROUPS,
+)  # fmt: skip
+"""What only AWS can answer, in the order in which it is shown."""
+COMPUTER_CHECKS = (
+    PYTHON, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, CLOCK, PRICES, PROFILE, SIGN_IN, TOKEN_STORAGE,
+)  # fmt: skip
+"""What needs no account."""
+CHECKS = (*COMPUTER_CHECKS, *ACCOUNT_CHECKS)
+"""Every check, in the order in which it is shown."""

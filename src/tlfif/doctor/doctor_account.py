@@ -1,0 +1,307 @@
+"""Verdicts on the AWS account: from what AWS answered to findings. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tlfif.doctor import doctor
+from tlfif.doctor.doctor import Finding, State, finding, not_asked
+
+WANTED_VCPUS = 8
+"""Four for the machine, four for the test of a new image beside it."""
+MACHINE_VCPUS = 4
+CONSOLE = "https://console.aws.amazon.com"
+LEAST_LAMBDA = 3
+"""The API, the router, and one prompt beside another."""
+RESERVING_LAMBDA = 112
+"""From there on concurrency can be set aside: 100 must stay free, the home takes 12."""
+QUOTA_NAME = "Running On-Demand G and VT instances (L-DB2E81BA)"
+
+
+def credentials(*, account: str, arn: str, source: str) -> Finding:
+    """Whose key it is. ``source``: where the key was found."""
+    found = f"AWS knows it as {arn}, account {account} (key from {source})."
+    if arn.endswith(":root"):
+        return finding(
+            doctor.CREDENTIALS,
+            State.WARN,
+            found,
+            "This is the root user's key: whoever gets it owns the account. Make an administrator, use that, and "
+            "delete this key under Security credentials. Free, ten minutes.",
+        )
+    return finding(doctor.CREDENTIALS, State.OK, found)
+
+
+def refused_credentials(why: str) -> Finding:
+    """There is a key, and AWS or this computer would not take it."""
+    return finding(
+        doctor.CREDENTIALS,
+        State.FAIL,
+        f"There is a key, but it does not open anything: {why}",
+        "A key of IAM Identity Center lasts hours: run `aws sso login`. Another one may be mistyped or deleted: make a "
+        "new one. If the clock above is off, set it first. Free, some minutes.",
+    )
+
+
+def region(name: str, opt_in_status: str | None) -> Finding:
+    """``opt_in_status`` as EC2 says it; None where EC2 does not know the region."""
+    if opt_in_status in {"opt-in-not-required", "opted-in"}:
+        return finding(doctor.REGION, State.OK, f"{name} is switched on ({opt_in_status}, EC2).")
+    return finding(
+        doctor.REGION,
+        State.FAIL,
+        f"{name} is not switched on for this account ({opt_in_status or 'unknown to it'}, EC2).",
+        f"In the AWS console click your name, Account, AWS Regions, {name}, Enable (free, minutes to hours), or take "
+        "another region: ./tlfif doctor --region us-east-1.",
+    )
+
+
+def account_plan(plan: str, status: str, *, credits_usd: float | None = None) -> Finding:
+    """``plan`` is FREE or PAID, ``status`` NOT_STARTED, ACTIVE or EXPIRED (freetier GetAccountPlanState)."""
+    left = "" if credits_usd is None else f", {credits_usd:.2f} USD of credits left"
+    found = f"Plan {plan}, {status}{left} (freetier GetAccountPlanState)"
+    cure = (
+        "In the AWS console open Billing and Cost Management and press “Upgrade plan”. No fee of its own: from then on "
+        "you pay for what runs, credits first. Works within minutes."
+    )
+    if plan == "PAID" and status != "EXPIRED":
+        return finding(doctor.ACCOUNT_PLAN, State.OK, f"{found}.")
+    if plan == "FREE":
+        return finding(doctor.ACCOUNT_PLAN, State.FAIL, f"{found}: it cannot start a GPU machine at all.", cure)
+    return finding(doctor.ACCOUNT_PLAN, State.FAIL, f"{found}: AWS starts nothing for it.", cure)
+
+
+def no_account_plan() -> Finding:
+    """AWS keeps no plan for the account."""
+    return not_asked(
+        doctor.ACCOUNT_PLAN,
+        "AWS keeps no plan for this account (freetier GetAccountPlanState: ResourceNotFoundException), as may be for "
+        "accounts from before 15 July 2025.",
+        "If the account is newer: Billing and Cost Management shows its plan; it must be the Paid one. Costs nothing.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaRequest:
+    """A wish for more that AWS has not answered yet, or has refused. ``status`` as Service Quotas says it."""
+
+    status: str
+    wanted: float
+
+
+def gpu_quota(value: float, region_name: str, request: QuotaRequest | None = None) -> Finding:
+    """``value``: virtual processors that may run at once. ``request``: the newest one, None where there is none."""
+    found = f"{value:g} vCPU in {region_name}, {WANTED_VCPUS} wanted (Service Quotas, L-DB2E81BA)"
+    if value >= WANTED_VCPUS:
+        return finding(doctor.GPU_QUOTA, State.OK, f"{found}.")
+    state = State.WARN if value >= MACHINE_VCPUS else State.FAIL
+    meaning = "one machine runs, a new image cannot be tested beside it" if state is State.WARN else "none can start"
+    if request is not None and request.status in {"PENDING", "CASE_OPENED"}:
+        return finding(
+            doctor.GPU_QUOTA,
+            state,
+            f"{found}: {meaning}. {request.wanted:g} are asked for, AWS has not answered ({request.status}).",
+            "Wait: hours to days, AWS promises no time. Costs nothing. If it asks back, it does so by e-mail and under "
+            "Support, Your cases.",
+        )
+    refused = f" AWS turned down {request.wanted:g} ({request.status})." if request is not None else ""
+    return finding(
+        doctor.GPU_QUOTA,
+        state,
+        f"{found}: {meaning}.{refused}",
+        f"Open {CONSOLE}/servicequotas , choose {region_name} at the top right, AWS services, Amazon EC2, "
+        f"“{QUOTA_NAME}”, “Request increase at account level”, {WANTED_VCPUS}. Free; hours to days, "
+        "AWS promises no time.",
+    )
+
+
+def offerings(zones_by_type: Mapping[str, Sequence[str]], region_name: str, types: Sequence[str]) -> Finding:
+    """``zones_by_type``: where EC2 offers each of ``types``, which are in the order in which they are tried."""
+    offered = {kind: sorted(zones_by_type.get(kind, ())) for kind in types}
+    shown = "; ".join(f"{kind}: {', '.join(zones) or 'nowhere'}" for kind, zones in offered.items())
+    zones = {zone for some in offered.values() for zone in some}
+    found = f"{shown} (EC2 DescribeInstanceTypeOfferings)."
+    if not zones:
+        return finding(
+            doctor.OFFERINGS,
+            State.FAIL,
+            f"{region_name} has none of the types. {found}",
+            "Take another region: ./tlfif doctor --region us-east-1. Costs nothing.",
+        )
+    if len(zones) == 1:
+        return finding(
+            doctor.OFFERINGS,
+            State.WARN,
+            f"Only one zone: where that is full, nothing starts. {found}",
+            "Another region has more zones: ./tlfif doctor --region us-east-1. Costs nothing.",
+        )
+    return finding(doctor.OFFERINGS, State.OK, found)
+
+
+def capacity() -> Finding:
+    """AWS has no question for it."""
+    return not_asked(
+        doctor.CAPACITY,
+        "Whether a machine is free AWS tells only when one is launched. Its Spot placement score is not asked: it is "
+        "about another kind of machine. A launch that finds none costs nothing and is tried again every two minutes.",
+    )
+
+
+def lambda_concurrency(limit: int) -> Finding:
+    """``limit``: how many calls the account may run at once in the region."""
+    found = f"{limit} calls at once (Lambda GetAccountSettings)"
+    if limit < LEAST_LAMBDA:
+        return finding(
+            doctor.LAMBDA,
+            State.FAIL,
+            f"{found}; the home needs {LEAST_LAMBDA}.",
+            f"Open {CONSOLE}/servicequotas , AWS Lambda, “Concurrent executions”, and ask for 1000. Free; "
+            "hours to days.",
+        )
+    if limit < RESERVING_LAMBDA:
+        return finding(
+            doctor.LAMBDA, State.OK, f"{found}: enough for you. Nothing is set aside, as AWS refuses that below 112."
+        )
+    return finding(doctor.LAMBDA, State.OK, f"{found}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFact:
+    """CodeBuild's newest build: ``status`` as CodeBuild says it, ``day`` as ISO date."""
+
+    status: str
+    day: str
+
+
+def codebuild(newest: BuildFact | None) -> Finding:
+    """``newest``: None where nothing was ever built in the region."""
+    if newest is not None:
+        return finding(
+            doctor.CODEBUILD,
+            State.OK,
+            f"Builds run here: the newest is from {newest.day}, {newest.status} (CodeBuild ListBuilds).",
+        )
+    return not_asked(
+        doctor.CODEBUILD,
+        "Nothing was built here yet, and AWS tells only at the first build whether it holds CodeBuild at 0 for a new "
+        "account; the quota it shows (10) does not say so.",
+        "If the first image build says “Cannot have more than 0 builds in queue”, open a case in AWS Support (Account "
+        "and billing, free; days).",
+    )
+
+
+def github_connection(statuses: Mapping[str, str]) -> Finding:
+    """``statuses``: each GitHub connection's name and what CodeConnections says of it."""
+    if not statuses:
+        return finding(
+            doctor.GITHUB,
+            State.WARN,
+            "No GitHub connection (CodeConnections). Prompts need none; images do not follow your commits.",
+            "Only if you want that: in the AWS console, Developer Tools, Settings, Connections, “Create connection”, "
+            "GitHub. Free, two minutes.",
+        )
+    shown = ", ".join(f"{name}: {status}" for name, status in sorted(statuses.items()))
+    if "AVAILABLE" in statuses.values():
+        return finding(doctor.GITHUB, State.OK, f"{shown} (CodeConnections).")
+    return finding(
+        doctor.GITHUB,
+        State.WARN,
+        f"{shown} (CodeConnections): no commit reaches AWS until you confirm it.",
+        "In the AWS console open Developer Tools, Settings, Connections, choose it, “Update pending connection”, and "
+        "allow GitHub. Free, two minutes, once.",
+    )
+
+
+def cost_explorer(answered: bool, words: str = "") -> Finding:
+    """Only with ``--paid``. ``words``: AWS's own where it did not answer."""
+    if answered:
+        return finding(doctor.COST_EXPLORER, State.OK, "Switched on: it answered (this question cost 0.01 USD).")
+    return finding(
+        doctor.COST_EXPLORER,
+        State.WARN,
+        f"It did not answer: {words}",
+        "In the AWS console open Billing and Cost Management, Cost Explorer, “Launch Cost Explorer”. Free; the first "
+        "figures take 24 hours. Until then “billed by AWS” stays empty and TL-FIF's own meter goes on.",
+    )
+
+
+def cost_explorer_not_paid_for() -> Finding:
+    """Without ``--paid``."""
+    return not_asked(
+        doctor.COST_EXPLORER,
+        "Each question to Cost Explorer costs 0.01 USD, so it was not asked.",
+        "To ask it: ./tlfif doctor --paid (0.01 USD).",
+    )
+
+
+def root_user(*, mfa: bool, access_keys: bool) -> Finding:
+    """Of the account's owner, as IAM's summary says it."""
+    wrong = []
+    if not mfa:
+        wrong.append("it has no second factor (MFA)")
+    if access_keys:
+        wrong.append("it has access keys")
+    if not wrong:
+        return finding(doctor.ROOT, State.OK, "Second factor on, no access keys (IAM GetAccountSummary).")
+    return finding(
+        doctor.ROOT,
+        State.WARN,
+        f"Root user: {' and '.join(wrong)} (IAM GetAccountSummary). Who gets in owns the account and its bill.",
+        "Sign in as the root user, click your name, Security credentials: “Assign MFA device”, and delete every access "
+        "key there. Free with an app on your phone, five minutes.",
+    )
+
+
+def alarm_address(subscriptions: Sequence[tuple[str, str]] | None, topic: str) -> Finding:
+    """``subscriptions``: each address and its ARN, which reads PendingConfirmation until the letter is answered; None
+    where the topic does not exist."""
+    if subscriptions is None:
+        return finding(
+            doctor.ALARM_ADDRESS,
+            State.WARN,
+            f"There is no topic {topic} (SNS): nothing is deployed here yet.",
+            "./tlfif deploy makes it and asks for your address. Free.",
+        )
+    pending = [address for address, arn in subscriptions if not arn.startswith("arn:")]
+    if not subscriptions:
+        return finding(
+            doctor.ALARM_ADDRESS,
+            State.WARN,
+            f"Nobody listens to {topic} (SNS): alarms go nowhere.",
+            "Run ./tlfif deploy again with your address. Free.",
+        )
+    if pending:
+        return finding(
+            doctor.ALARM_ADDRESS,
+            State.WARN,
+            f"Not confirmed: {', '.join(pending)} (SNS). Alarms do not reach it.",
+            "Open the letter “AWS Notification - Subscription Confirmation” and click “Confirm subscription”; look in "
+            "the spam folder as well. It is good for three days; after that: AWS console, SNS, Subscriptions, "
+            "choose it, “Request confirmation”. Free.",
+        )
+    return finding(
+        doctor.ALARM_ADDRESS, State.OK, f"Confirmed: {', '.join(address for address, _ in subscriptions)} (SNS)."
+    )
+
+
+def budget(limit: str | None, name: str) -> Finding:
+    """``limit``: amount and currency, None where there is no such budget."""
+    if limit is None:
+        return finding(
+            doctor.BUDGET,
+            State.WARN,
+            f"There is no budget {name} (AWS Budgets): AWS writes to nobody when the month gets dear.",
+            "./tlfif deploy makes it. Free. AWS's letters come 8 to 12 hours late; TL-FIF's own limit stops at once.",
+        )
+    return finding(doctor.BUDGET, State.OK, f"{name}: {limit} a month (AWS Budgets).")
+
+
+def disk_encryption(on: bool, region_name: str) -> Finding:
+    """Of disks that anybody makes in the region; the machines' own are encrypted in any case."""
+    if on:
+        return finding(doctor.ENCRYPTION, State.OK, f"On in {region_name} (EC2 GetEbsEncryptionByDefault).")
+    return finding(
+        doctor.ENCRYPTION,
+        State.WARN,
+        f"Off in {region_name} (EC2 GetEbsEncryptionByDefault). TL-FIF's own disks are encrypted all the same.",
+        "./tlfif deploy switches it on; or EC2, Settings, “EBS encryption”, Enable. Free, at once.",
+    )

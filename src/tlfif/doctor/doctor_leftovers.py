@@ -1,0 +1,184 @@
+"""Verdicts on what costs money although nobody may want it. Pure. Prices are the price book's, without VAT."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tlfif.doctor import doctor
+from tlfif.doctor.doctor import Finding, State, finding, usd
+from tlfif.money.money import MicroUsd
+from tlfif.money.prices.prices import HOURS_PER_MONTH, INSTANCE_TYPES, Item, PriceBook, running_rates
+
+PRICED = "(EC2; list prices without VAT: ./tlfif cost prices)"
+KEPT_IMAGES = 5
+"""More than that are kept for nobody."""
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """Where and when prices are looked up."""
+
+    book: PriceBook
+    region: str
+    at_ms: int
+
+    def per_gb_month(self, item: Item, gb: float) -> MicroUsd:
+        """``gb`` GB of disk or snapshot for a month of 730 h."""
+        return round(self.book.price(item, self.region, at_ms=self.at_ms).micros * gb)
+
+    def per_hour(self, instance_type: str) -> MicroUsd | None:
+        """A running machine with address and disk; None for a type without a price."""
+        if instance_type not in INSTANCE_TYPES:
+            return None
+        rates = running_rates(self.book, self.region, instance_type, at_ms=self.at_ms)
+        return sum(rate.micros_per_hour for rate in rates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineFact:
+    """An instance that costs by the hour: pending, running, stopping or shutting down."""
+
+    instance_id: str
+    instance_type: str
+    age_seconds: float
+
+
+def machines(found: Sequence[MachineFact], priced: Priced, *, max_run_seconds: float) -> Finding:
+    """Instances with the home's tag. One that runs is no fault while it is not older than it ever may be."""
+    if not found:
+        return finding(doctor.MACHINES, State.OK, f"None runs in {priced.region} (EC2, by tag).")
+    hours = [priced.per_hour(one.instance_type) for one in found]
+    per_hour = sum(rate or 0 for rate in hours)
+    old = [one for one in found if one.age_seconds > max_run_seconds]
+    shown = _shown([f"{one.instance_id} {one.instance_type} for {one.age_seconds / 3600:.1f} h" for one in found])
+    unpriced = " at least" if None in hours else ""
+    evidence = f"{shown}. Together {usd(per_hour)} an hour{unpriced} {PRICED}."
+    month = per_hour * HOURS_PER_MONTH
+    if old:
+        return finding(
+            doctor.MACHINES,
+            State.FAIL,
+            f"Older than {max_run_seconds / 3600:.0f} h, which no machine may be: {evidence}",
+            f"End it now: in the AWS console, EC2, Instances, {old[0].instance_id}, Instance state, Terminate. It "
+            "stops costing within a minute.",
+            micros_per_month=month,
+        )
+    return finding(
+        doctor.MACHINES,
+        State.WARN,
+        evidence,
+        "If you do not use it: ./tlfif machine stop. Left alone it ends by itself when idle.",
+        micros_per_month=month,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskFact:
+    """A volume; ``attached``: a machine uses it. ``gb`` as AWS counts."""
+
+    volume_id: str
+    gb: int
+    attached: bool
+    kind: str = "gp3"
+
+
+def disks(found: Sequence[DiskFact], priced: Priced) -> Finding:
+    """Volumes with the home's tag. Attached ones end with their machine, or are a standby's."""
+    loose = [one for one in found if not one.attached]
+    attached_gb = sum(one.gb for one in found if one.attached)
+    if not loose:
+        kept = f"{attached_gb} GB in use by machines" if attached_gb else "None"
+        cost = priced.per_gb_month(Item.EBS_GP3_GB_MONTH, attached_gb) if attached_gb else None
+        return finding(doctor.DISKS, State.OK, f"{kept} in {priced.region} (EC2, by tag).", micros_per_month=cost)
+    return _loose_disks(
+        doctor.DISKS, loose, priced, "No machine uses them. If none is on its way, they are left over", State.WARN
+    )
+
+
+def foreign_disks(found: Sequence[DiskFact], priced: Priced) -> Finding:
+    """Volumes without the home's tag that no machine uses."""
+    loose = [one for one in found if not one.attached]
+    if not loose:
+        return finding(doctor.FOREIGN_DISKS, State.OK, f"None in {priced.region} (EC2, unattached, without our tag).")
+    return _loose_disks(doctor.FOREIGN_DISKS, loose, priced, "Not TL-FIF's, and no machine uses them", State.WARN)
+
+
+def _loose_disks(check: doctor.Check, loose: Sequence[DiskFact], priced: Priced, why: str, state: State) -> Finding:
+    micros = priced.per_gb_month(Item.EBS_GP3_GB_MONTH, sum(one.gb for one in loose))
+    other = "" if all(one.kind == "gp3" for one in loose) else ", counted at gp3's price"
+    shown = _shown([f"{one.volume_id} {one.gb} GB" for one in loose])
+    return finding(
+        check,
+        state,
+        f"{why}: {shown}. Together {usd(micros)} a month{other} {PRICED}.",
+        "Look at them in the AWS console, EC2, Volumes; what you do not need: Actions, Delete volume. That cannot be "
+        "undone, is free and works at once.",
+        micros_per_month=micros,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotFact:
+    """A snapshot; ``gb``: of its disk, so at most that is stored. ``of_image``: an image of the account needs it."""
+
+    snapshot_id: str
+    gb: float
+    of_image: bool
+
+
+def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
+    """Snapshots with the home's tag. Those of images are meant to be there."""
+    if not found:
+        return finding(doctor.SNAPSHOTS, State.OK, f"None in {priced.region} (EC2, by tag).")
+    micros = priced.per_gb_month(Item.SNAPSHOT_GB_MONTH, sum(one.gb for one in found))
+    total = f"{len(found)} with {usd(micros)} a month at most {PRICED}"
+    orphans = [one for one in found if not one.of_image]
+    if orphans:
+        lost = priced.per_gb_month(Item.SNAPSHOT_GB_MONTH, sum(one.gb for one in orphans))
+        shown = _shown([f"{one.snapshot_id} {one.gb:g} GB" for one in orphans])
+        return finding(
+            doctor.SNAPSHOTS,
+            State.WARN,
+            f"No image needs {shown}: {usd(lost)} a month at most, of {total}.",
+            "In the AWS console, EC2, Snapshots, choose it, Actions, Delete snapshot. Free, at once, cannot be undone.",
+            micros_per_month=lost,
+        )
+    if len(found) > KEPT_IMAGES:
+        return finding(
+            doctor.SNAPSHOTS,
+            State.WARN,
+            f"{total}; two images, the present and the one before, are enough.",
+            "In the AWS console, EC2, AMIs, choose old ones, Actions, Deregister AMI, with “Delete associated "
+            "snapshots”. Free, at once.",
+            micros_per_month=micros,
+        )
+    return finding(doctor.SNAPSHOTS, State.OK, f"{total}, all of images.", micros_per_month=micros)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogGroupFact:
+    """A log group without an end; ``stored_bytes`` of it."""
+
+    name: str
+    stored_bytes: int
+
+
+def log_groups(found: Sequence[LogGroupFact], *, region: str) -> Finding:
+    """Log groups whose name says that they are the home's, and which AWS keeps for ever."""
+    if not found:
+        return finding(
+            doctor.LOG_GROUPS, State.OK, f"None of the home's in {region} is kept for ever (CloudWatch Logs)."
+        )
+    stored = sum(one.stored_bytes for one in found) / 1e9
+    return finding(
+        doctor.LOG_GROUPS,
+        State.WARN,
+        f"Kept for ever: {_shown([one.name for one in found])}, {stored:.3f} GB now (CloudWatch Logs).",
+        "In the AWS console, CloudWatch, Log groups, choose it, Actions, “Edit retention setting”, 2 weeks. Free, at "
+        "once. The first 5 GB of logs cost nothing.",
+    )
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,1 +1,0 @@
-"""Pure rules: jobs, machine, scaling, events, errors. No I/O, no clock, standard library only."""

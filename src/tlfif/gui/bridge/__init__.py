@@ -1,0 +1,1 @@
+"""Between the window and everything slow: the only threads of the window."""

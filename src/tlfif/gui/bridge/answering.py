@@ -1,0 +1,227 @@
+"""One answer from the prompt to its end: choose the model, send, follow, keep, tell. Runs in the bridge's loop."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import cast
+
+from tlfif.client.errors import ApiError, NotPossibleError
+from tlfif.client.tlfif_client import TlfifClient
+from tlfif.gui.bridge.archive import Archive
+from tlfif.gui.model.commands import Ask
+from tlfif.gui.model.news import (
+    AnswerAccepted,
+    AnswerDelta,
+    AnswerDropped,
+    AnswerEvent,
+    AnswerFailed,
+    AnswerFetches,
+    AnswerPriced,
+    AnswerStandsIn,
+    AnswerWaits,
+    WindowNews,
+)
+from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
+from tlfif.gui.presenters.words import plain
+from tlfif.jobs.events import Event, EventKind
+from tlfif.kernel.errors import TlfifError
+from tlfif.wire.answers import AcceptedNews, Asking, JobView, MachineNews, MachineView, ModelView, News, ReceiptView
+
+KEEP_SECONDS = 1.0
+"""What has come of an answer is written down this often; the server has it all, so little is at stake."""
+
+TellAndWait = Callable[[WindowNews], Awaitable[None]]
+"""Tell the window; waits where it has too much to read already."""
+
+
+class Answering:
+    """One exchange. :meth:`cancel` may come at any time, also before the server has named the job."""
+
+    def __init__(self, exchange_id: str, client: TlfifClient, archive: Archive, tell: TellAndWait) -> None:
+        self._id = exchange_id
+        self._client = client
+        self._archive = archive
+        self._tell = tell
+        self._job_id: str | None = None
+        self._cancel_asked = False
+        self._sent = False
+        self._machine: MachineView | None = None
+        self._pieces: list[str] = []
+        self._kept_seq = 0
+        self._seen_seq = 0
+        self._kept_at = 0.0
+
+    async def ask(self, command: Ask) -> None:
+        """Send a prompt and read its answer to the end. Says what went wrong; raises nothing that was expected."""
+        await self._archive.keep(
+            lambda history: history.add(
+                conversation_id=command.conversation_id,
+                exchange_id=self._id,
+                key=command.key,
+                prompt=command.prompt,
+                model=command.asking.get("model") or "",
+                asked_at=command.asked_at,
+                instead_of=command.instead_of,
+                place=command.place,
+            )
+        )
+        try:
+            asking = await self._with_model(command.asking)
+            if self._cancel_asked:
+                await self._drop()
+                return
+            self._sent = True
+            await self._read(self._client.ask(asking, key=command.key))
+        except TlfifError as error:
+            await self._failed(error)
+
+    async def follow(self, job_id: str, *, after: int) -> None:
+        """Go on with an answer that the server has."""
+        self._job_id, self._sent = job_id, True
+        self._kept_seq = self._seen_seq = after
+        try:
+            if after == 0:
+                job = await self._client.job(job_id)
+                await self._keep_acceptance(job_id, job["model"])
+            await self._read(self._client.follow(job_id, after=after))
+        except TlfifError as error:
+            await self._failed(error)
+
+    async def cancel(self) -> None:
+        """End it. Raises ApiError where the server could not be told."""
+        self._cancel_asked = True
+        if self._job_id is not None:
+            await self._client.cancel(self._job_id)
+
+    async def keep(self) -> None:
+        """Write down what has come so far: the window is being closed."""
+        await self._keep_pieces()
+
+    async def _read(self, source: AsyncGenerator[AcceptedNews | News, None] | AsyncGenerator[News, None]) -> None:
+        async with aclosing(source) as heard:
+            async for item in heard:
+                if isinstance(item, AcceptedNews):
+                    await self._accepted(item)
+                elif isinstance(item, MachineNews):
+                    self._machine = self._machine or item.machine
+                    await self._tell(AnswerWaits(exchange_id=self._id, machine=item.machine))
+                else:
+                    await self._take(item)
+
+    async def _accepted(self, item: AcceptedNews) -> None:
+        self._job_id = item.accepted["job_id"]
+        cancel_now = self._cancel_asked  # what is asked from here on knows the job and goes to the server by itself
+        self._machine = item.accepted["machine"]
+        await self._tell(AnswerAccepted(exchange_id=self._id, accepted=item.accepted))
+        await self._keep_acceptance(self._job_id, item.accepted["model"])
+        if cancel_now:
+            await self._client.cancel(self._job_id)
+
+    async def _keep_acceptance(self, job_id: str, model: str) -> None:
+        await self._archive.keep(lambda history: history.accepted(self._id, job_id=job_id, model=model))
+
+    async def _take(self, event: Event) -> None:
+        self._seen_seq = event.seq
+        if event.kind is EventKind.DELTA:
+            text = str(event.data["text"])
+            self._pieces.append(text)
+            await self._tell(AnswerDelta(exchange_id=self._id, text=text, seq=event.seq))
+            if asyncio.get_running_loop().time() - self._kept_at >= KEEP_SECONDS:
+                await self._keep_pieces()
+            return
+        if event.kind is EventKind.RESTARTED:
+            self._pieces.clear()
+            self._kept_seq = event.seq
+            await self._archive.keep(lambda history: history.start_over(self._id, seq=event.seq))
+        await self._tell(AnswerEvent(exchange_id=self._id, event=event))
+        if event.kind.is_terminal:
+            await self._finish(event)
+
+    async def _keep_pieces(self) -> None:
+        self._kept_at = asyncio.get_running_loop().time()
+        if not self._pieces:
+            return
+        text, after, seq = "".join(self._pieces), self._kept_seq, self._seen_seq
+        self._pieces.clear()
+        self._kept_seq = seq
+        await self._archive.keep(lambda history: history.append(self._id, text=text, after=after, seq=seq))
+
+    async def _finish(self, event: Event) -> None:
+        await self._keep_pieces()
+        job = await self._whole_job()
+        took = cast(ReceiptView | None, event.data.get("receipt"))
+        receipt = receipt_of(took, waited=waited_for_start(self._machine, job))
+        note = plain(str(event.data.get("error_message") or ""))
+        if event.kind is EventKind.CANCELLED and not note and job is not None and job.get("cancel_reason"):
+            note = f"It ended because it was {job['cancel_reason']}."
+        whole = job["answer"] or None if job is not None else None
+        await self._archive.keep(
+            lambda history: history.finish(
+                self._id,
+                status=event.kind.value,
+                seq=event.seq,
+                receipt=receipt.line if receipt else "",
+                cost=kept_price_words(job) if job is not None else "",
+                note=note,
+                answer=whole,
+            )
+        )
+        if job is not None:
+            await self._tell(AnswerPriced(exchange_id=self._id, job=job))
+
+    async def _whole_job(self) -> JobView | None:
+        """The job with its cost; None where the server does not say: the answer itself is here already."""
+        if self._job_id is None:
+            return None
+        try:
+            return await self._client.job(self._job_id)
+        except ApiError:
+            return None
+
+    async def _failed(self, error: TlfifError) -> None:
+        await self._keep_pieces()
+        if self._job_id is None and error.code != "connection_lost":
+            # Nothing is stored at the server, or nothing that this window could go on with.
+            note = plain(error.message)
+            await self._archive.keep(lambda history: history.finish(self._id, status="failed", seq=0, note=note))
+        await self._tell(AnswerFailed(exchange_id=self._id, error=error, accepted=self._job_id is not None))
+
+    async def _drop(self) -> None:
+        note = "Cancelled before it was sent."
+        await self._archive.keep(lambda history: history.finish(self._id, status="cancelled", seq=0, note=note))
+        await self._tell(AnswerDropped(exchange_id=self._id))
+
+    async def _with_model(self, asking: Asking) -> Asking:
+        """What to send, with a model that can answer: the one chosen, else the default, else the small one."""
+        if asking.get("model") is not None:
+            return asking
+        models = await self._client.models()
+        default, stand_in = models[0], models[-1]
+        if default["state"] == "ready" or default["name"] == stand_in["name"]:
+            return {**asking, "model": default["name"]}
+        why = "model_corrupt"
+        if default["state"] != "corrupt":
+            why = await self._fetch(default)
+            if not why:
+                return {**asking, "model": default["name"]}
+        if self._cancel_asked:
+            return asking
+        await self._tell(AnswerStandsIn(exchange_id=self._id, wanted=default, stand_in=stand_in, code=why))
+        if stand_in["state"] in {"absent", "pulling"}:
+            await self._fetch(stand_in)
+        return {**asking, "model": stand_in["name"]}
+
+    async def _fetch(self, model: ModelView) -> str:
+        """Fetch a model; the code of why it is not here then, empty if it is. Raises ApiError for other faults."""
+        latest = model
+        try:
+            async with aclosing(self._client.pull(model["name"])) as progress:
+                async for latest in progress:
+                    await self._tell(AnswerFetches(exchange_id=self._id, model=latest))
+                    if self._cancel_asked:
+                        break
+        except NotPossibleError as error:
+            return error.code
+        if latest["state"] == "ready":
+            return ""
+        return "model_corrupt" if latest["state"] == "corrupt" else "pull_failed"

@@ -1,0 +1,336 @@
+"""The only owner of threads in the window: one with an event loop that talks to the server, one for the disk.
+
+The window's thread calls ``send``, ``poll`` and ``close`` and never waits for either of them.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from tlfif.client.connection import BACKOFF_SECONDS
+from tlfif.client.endpoint import Locator, Sleep
+from tlfif.client.tlfif_client import TlfifClient
+from tlfif.gui.bridge.answering import Answering
+from tlfif.gui.bridge.archive import Archive
+from tlfif.gui.bridge.forgetting import forget_at_server
+from tlfif.gui.bridge.home_desk import COMMANDS as HOME_COMMANDS
+from tlfif.gui.bridge.home_desk import HomeDesk
+from tlfif.gui.bridge.homes import Homes
+from tlfif.gui.bridge.news_box import NewsBox
+from tlfif.gui.bridge.watching import Watcher
+from tlfif.gui.model import commands, news
+from tlfif.gui.model.commands import Command
+from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.preferences import Preferences, save_preferences
+from tlfif.jobs.events import EventKind
+from tlfif.kernel.errors import TlfifError
+
+log = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 2.0
+"""How long closing may take before the threads are left to end with the process."""
+PAST_MACHINES = 20
+
+Connector = Callable[[Sleep], TlfifClient]
+"""Makes a client that waits with this sleep."""
+
+_DISK = (commands.ListConversations, commands.LoadConversation, commands.ForgetConversation, commands.Export)
+
+
+class Bridge:
+    """Commands in, news out. ``connect`` makes a client that may start the server, ``watch`` one that only finds it;
+    where there are ``homes`` to choose from, their locators stand in for both."""
+
+    def __init__(
+        self,
+        *,
+        connect: Connector | None = None,
+        watch: Connector | None = None,
+        history_path: Path,
+        preferences_path: Path,
+        homes: Homes | None = None,
+    ) -> None:
+        self._fixed = None if connect is None or watch is None else (connect, watch)
+        self._homes = homes
+        self._desk = HomeDesk(homes, self._tell, move=self._move, look=self._signed) if homes is not None else None
+        self._looks = commands.Watch(running=True, visible=True)
+        self._preferences_path = preferences_path
+        self._loop = asyncio.new_event_loop()
+        self._box = NewsBox(on_room=lambda: self._call(lambda: self._room.set()))
+        self._archive = Archive(history_path, self._tell)
+        self._answers: dict[str, Answering] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server_tasks: set[asyncio.Task[None]] = set()
+        self._preferences: Preferences | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="tlfif-window-bridge", daemon=True)
+
+    def start(self) -> None:
+        """Begin: find or start the server, open the history. Returns at once."""
+        self._thread.start()
+        self.send(commands.Connect())
+
+    def send(self, command: Command) -> None:
+        """Have a command done. After :meth:`close` nothing happens."""
+        self._call(lambda: self._accept(command))
+
+    def poll(self, limit: int) -> list[WindowNews]:
+        """What has happened since, ``limit`` items at most; never waits. Deltas of an answer come joined."""
+        return self._box.take(limit)
+
+    def close(self) -> None:
+        """End the threads; at most two seconds. Answers under way go on at the server."""
+        if not self._closed:
+            self._call(lambda: self._ending.set())
+            self._closed = True
+            self._thread.join(CLOSE_SECONDS)
+
+    def _call(self, work: Callable[[], object]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            if not self._closed:
+                self._loop.call_soon_threadsafe(work)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._room, self._ending, self._connected = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        # All of it before the loop runs: commands that were sent already are taken in its first round.
+        self._enter()
+        self._loop.set_exception_handler(self._loop_failed)
+        try:
+            self._loop.run_until_complete(self._main())
+        finally:
+            self._loop.close()
+
+    def _enter(self) -> None:
+        """Take the server of the active home; nothing is asked yet."""
+        connect, watch = self._connectors()
+        self._client = connect(self._sleep)
+        self._watcher = Watcher(watch(asyncio.sleep), watch(asyncio.sleep), self._tell)
+        self._watcher.adjust(self._looks)
+
+    def _connectors(self) -> tuple[Connector, Connector]:
+        if self._homes is not None:
+            may_start, only_finds = self._homes.locators()
+            return _client_maker(may_start), _client_maker(only_finds)
+        if self._fixed is None:
+            raise ValueError("a bridge needs a server to talk to")
+        return self._fixed
+
+    async def _move(self) -> None:
+        """Let go of the server and take the one that is active now. Answers under way go on where they are."""
+        for answer in self._answers.values():
+            await answer.keep()
+        doomed = list(self._server_tasks)
+        for task in doomed:
+            task.cancel()
+        await asyncio.gather(*doomed, return_exceptions=True)
+        await self._client.close()
+        self._connected.clear()
+        self._enter()
+        if self._desk is not None:
+            await self._desk.say(moved=True)
+        self._spawn_at_server(self._watch_once_connected())
+        self._accept(commands.Connect())
+
+    def _signed(self) -> None:
+        """Somebody signed in or out: what was not possible may be, and the other way round."""
+        self._accept(commands.Connect())
+        self._watcher.poke()
+
+    async def _main(self) -> None:
+        if self._desk is not None:
+            await self._desk.say()  # first: who is asked stands beside everything else
+        self._spawn(self._archive.open())
+        self._spawn_at_server(self._watch_once_connected())
+        await self._ending.wait()
+        for answer in self._answers.values():
+            await answer.keep()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._write_preferences()
+        await self._archive.close()
+        await self._client.close()
+        await asyncio.sleep(0)  # closed sockets leave the loop in its next round
+
+    async def _watch_once_connected(self) -> None:
+        await self._connected.wait()
+        await self._watcher.run()
+
+    def _accept(self, command: Command) -> None:
+        match command:
+            case commands.Ask():
+                answering = self._answering(command.exchange_id)
+                self._spawn_at_server(self._answered(command.exchange_id, answering, answering.ask(command)))
+            case commands.Follow():
+                if command.exchange_id not in self._answers:
+                    answering = self._answering(command.exchange_id)
+                    reading = answering.follow(command.job_id, after=command.after)
+                    self._spawn_at_server(self._answered(command.exchange_id, answering, reading))
+            case commands.Watch():
+                self._looks = command
+                self._watcher.adjust(command)
+            case commands.KeepPreferences(preferences=preferences):
+                self._preferences = preferences
+                self._spawn(self._write_soon())
+            case _ if isinstance(command, (*_DISK, *HOME_COMMANDS)):
+                self._spawn(self._do(command))
+            case _:
+                self._spawn_at_server(self._do(command))
+
+    def _answering(self, exchange_id: str) -> Answering:
+        answering = Answering(exchange_id, self._client, self._archive, self._tell_and_wait)
+        self._answers[exchange_id] = answering
+        return answering
+
+    async def _answered(self, exchange_id: str, answering: Answering, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await self._connected.wait()  # one opens the connection, the others then share it
+            await work
+        finally:
+            work.close()
+            if self._answers.get(exchange_id) is answering:
+                del self._answers[exchange_id]
+            self._watcher.poke()
+
+    async def _do(self, command: Command) -> None:
+        """Any other command, and news of how it went."""
+        try:
+            if isinstance(command, HOME_COMMANDS):
+                if self._desk is not None:
+                    await self._desk.do(command)
+                return
+            if isinstance(command, commands.ForgetConversation) and command.at:
+                await self._forget_there(command)
+            if isinstance(command, _DISK):
+                await self._archive.do(command)
+                return
+            if not isinstance(command, commands.Connect):
+                await self._connected.wait()
+            await self._ask_server(command)
+        except TlfifError as error:
+            if isinstance(command, commands.Connect):
+                self._tell(news.ConnectionFailed(error=error))
+            else:
+                self._tell(news.CommandFailed(command=type(command).__name__, error=error))
+        finally:
+            if isinstance(command, commands.Connect):
+                self._connected.set()
+
+    async def _ask_server(self, command: Command) -> None:
+        """What changes something, after which the watchers look at once; the rest only reads."""
+        client = self._client
+        match command:
+            case commands.Connect():
+                machine = await client.machine()
+                self._tell(news.Connected())
+                self._tell(news.MachineHeard(machine=machine))
+            case commands.Cancel(exchange_id=exchange_id, job_id=job_id):
+                await self._cancel(exchange_id, job_id)
+            case commands.StopMachine(jobs=jobs):
+                self._tell(news.MachineStopped(result=await client.stop_machine(jobs=jobs)))
+            case commands.StartMachine(model=model):
+                self._tell(news.MachineHeard(machine=await client.start_machine(model=model)))
+            case commands.SetIdleTimeout(minutes=minutes):
+                self._tell(news.IdleTimeoutSet(machine=await client.set_idle_timeout(minutes)))
+            case commands.SetBudget(limit=limit, as_if_aws=as_if_aws):
+                self._tell(news.BudgetChanged(budget=await client.set_budget(limit, as_if_aws=as_if_aws)))
+            case commands.UnlockBudget():
+                self._tell(news.BudgetChanged(budget=await client.release_budget()))
+            case _:
+                await self._read_server(command)
+                return
+        self._watcher.poke()
+
+    async def _forget_there(self, command: commands.ForgetConversation) -> None:
+        """At the server first: what fails there is still here, and can be deleted again."""
+        doomed = command.conversation_id
+        jobs = await self._archive.keep(lambda history: history.jobs_of(doomed))
+        await self._connected.wait()
+        everything = doomed is None
+        await forget_at_server(self._client, jobs or (), place=command.at, everything=everything, sleep=asyncio.sleep)
+
+    async def _read_server(self, command: Command) -> None:
+        match command:
+            case commands.ReadAdvice():
+                self._tell(news.AdviceHeard(advice=await self._client.idle_advice()))
+            case commands.ReadPastMachines():
+                past = await self._client.machine_history(limit=PAST_MACHINES)
+                self._tell(news.PastMachinesHeard(machines=tuple(past["machines"])))
+            case commands.ReadModels():
+                self._tell(news.ModelsHeard(models=tuple(await self._client.models())))
+            case commands.PullModel(name=name):
+                async with contextlib.aclosing(self._client.pull(name)) as progress:
+                    async for stage in progress:
+                        self._tell(news.ModelHeard(model=stage))
+
+    async def _cancel(self, exchange_id: str, job_id: str | None) -> None:
+        answering = self._answers.get(exchange_id)
+        if answering is not None:
+            await answering.cancel()
+        elif job_id is not None:
+            await self._client.cancel(job_id)
+
+    async def _write_soon(self) -> None:
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(self._write_preferences)
+
+    def _write_preferences(self) -> None:
+        """The newest settings, once, however often they changed."""
+        preferences, self._preferences = self._preferences, None
+        if preferences is None:
+            return
+        try:
+            save_preferences(self._preferences_path, preferences)
+        except OSError as error:
+            message = f"The settings could not be kept in {self._preferences_path} ({error.strerror or error})."
+            failed = TlfifError(message, code="storage_failed")
+            self._tell(news.CommandFailed(command="KeepPreferences", error=failed))
+
+    async def _sleep(self, seconds: float) -> None:
+        """The client's pause; one between two tries is told, so that the owner sees why it takes longer."""
+        if seconds in BACKOFF_SECONDS:
+            self._tell(news.Retrying(attempt=BACKOFF_SECONDS.index(seconds) + 1))
+        await asyncio.sleep(seconds)
+
+    def _tell(self, item: WindowNews) -> None:
+        self._box.put(item)
+
+    async def _tell_and_wait(self, item: WindowNews) -> None:
+        if isinstance(item, news.AnswerEvent) and item.event.kind is EventKind.STARTED:
+            self._watcher.poke()  # a machine answers that was last seen on its way
+        if not self._box.put(item):
+            self._room.clear()
+            await self._room.wait()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _spawn_at_server(self, work: Coroutine[Any, Any, None]) -> None:
+        """A task that has no business with another server than the present one."""
+        task = self._spawn(work)
+        self._server_tasks.add(task)
+        task.add_done_callback(self._server_tasks.discard)
+
+    def _loop_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A mistake outside of any task becomes a message, too."""
+        error = context.get("exception")
+        log.error("the window's loop: %s", context.get("message"), exc_info=error)
+        self._tell(news.BridgeFault(text=f"{type(error).__name__}: {error}" if error else str(context.get("message"))))
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a task of the window failed", exc_info=error)
+            self._tell(news.BridgeFault(text=f"{type(error).__name__}: {error}"))
+
+
+def _client_maker(locator: Locator) -> Connector:
+    return lambda sleep: TlfifClient(locator, sleep=sleep)

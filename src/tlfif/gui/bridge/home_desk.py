@@ -1,0 +1,82 @@
+"""Choosing the home and signing in, as the bridge's loop does it; the window's own thread never waits for it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from tlfif.gui.bridge.homes import Homes
+from tlfif.gui.model import commands, news
+from tlfif.gui.model.commands import Command
+from tlfif.gui.model.news import WindowNews
+from tlfif.kernel.errors import TlfifError
+
+COMMANDS = (commands.UseHome, commands.SignIn, commands.CancelSignIn, commands.SignOut)
+
+
+class HomeDesk:
+    """``move`` lets go of the present server and takes the one that is chosen by then; ``look`` has it looked at."""
+
+    def __init__(
+        self,
+        homes: Homes,
+        tell: Callable[[WindowNews], object],
+        *,
+        move: Callable[[], Awaitable[None]],
+        look: Callable[[], object],
+    ) -> None:
+        self._homes = homes
+        self._tell = tell
+        self._move = move
+        self._look = look
+        self._one_move = asyncio.Lock()
+        self._signing: asyncio.Future[str] | None = None
+        self._left = False
+
+    async def say(self, *, moved: bool = False) -> None:
+        """Tell where the window talks to."""
+        self._tell(news.HomeHeard(home=await asyncio.to_thread(self._homes.view), moved=moved))
+
+    async def do(self, command: Command) -> None:
+        """One of :data:`COMMANDS`. Raises TlfifError."""
+        try:
+            match command:
+                case commands.UseHome(name=name):
+                    await self._use(name)
+                case commands.SignIn():
+                    await self._sign_in()
+                case commands.CancelSignIn():
+                    if self._signing is not None:
+                        self._left = True
+                        self._signing.cancel()
+                case commands.SignOut():
+                    how = await self._homes.sign_out()
+                    self._tell(news.SignedOut(how=how))
+                    self._look()
+                    await self.say()
+        except OSError as error:
+            raise TlfifError(
+                f"TL-FIF's folder cannot be written ({error.strerror or error}).", code="home_not_usable"
+            ) from error
+
+    async def _use(self, name: str) -> None:
+        async with self._one_move:
+            await asyncio.to_thread(self._homes.choose, name)
+            await self._move()
+
+    async def _sign_in(self) -> None:
+        if self._signing is not None:
+            return  # one is under way; two would fight for the ports
+        self._signing, self._left = asyncio.ensure_future(self._homes.sign_in(self._waits)), False
+        try:
+            note = await self._signing
+            self._tell(news.SignedIn(note=note))
+            self._look()
+            await self.say()
+        except asyncio.CancelledError:
+            if not self._left:
+                raise  # the window is being closed
+            self._tell(news.SignInLeft())
+        finally:
+            self._signing = None
+
+    def _waits(self, address: str, opened: bool) -> None:
+        self._tell(news.SignInWaits(address=address, opened=opened))

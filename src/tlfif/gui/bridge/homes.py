@@ -1,0 +1,168 @@
+"""The homes that a window can talk to, and signing in to the one on AWS. Slow calls: run them outside of a loop."""
+
+import importlib
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from tlfif.client.endpoint import Endpoint, Locator
+from tlfif.client.errors import ApiError, NotReachableError
+from tlfif.client.local_server import LocalServer
+from tlfif.client.locators import aws_profile_of
+from tlfif.client.profile import Profile, aws_profile, load_profiles, use
+from tlfif.client.sign_in.signed_in import SignedInEndpoint, signed_in_tokens
+from tlfif.client.sign_in.signed_in_tokens import SignedInTokens
+from tlfif.client.sign_in.token_store import Place, TokenStore, file_warning
+from tlfif.gui.model.home_view import HomeView
+from tlfif.kernel.errors import InvalidInputError, TlfifError
+from tlfif.kernel.home import Home, profile_from_environment
+from tlfif.money.money import MICROS_PER_USD
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, running_rates
+from tlfif.money.spend.standing import lean_items, total_per_month
+
+TellAddress = Callable[[str, bool], None]
+"""Told where to sign in, and whether a browser was opened there."""
+
+
+class Homes(Protocol):
+    """What the bridge asks of them."""
+
+    def locators(self) -> tuple[Locator, Locator]:
+        """The active home's server: one locator that may start it, one that only finds it. Never raises: a home that
+        cannot be used has locators that say why."""
+
+    def view(self) -> HomeView:
+        """Where the window talks to, and who is signed in. May ask the keyring."""
+
+    def choose(self, name: str) -> None:
+        """Talk to that home from now on, also at the next start. Raises TlfifError, OSError."""
+
+    async def sign_in(self, tell: TellAddress) -> str:
+        """Wait for the person's browser; returns a warning to be shown, or nothing. Cancelling changes nothing.
+
+        Raises ApiError, OSError."""
+
+    async def sign_out(self) -> str:
+        """How it ended, a value of ``signed_in_tokens.Leaving``. Raises ApiError, OSError."""
+
+
+class OnlyFind:
+    """A locator that never starts a server."""
+
+    def __init__(self, server: LocalServer) -> None:
+        self._server = server
+
+    async def ensure(self) -> Endpoint:
+        """The server that runs. Raises NotReachableError ``server_stopped`` where none does."""
+        running = await self._server.find()
+        if running is None:
+            raise NotReachableError("The background server does not run.", code="server_stopped")
+        return running.endpoint
+
+    async def again(self) -> Endpoint:
+        """See :meth:`ensure`."""
+        return await self.ensure()
+
+
+class Nowhere:
+    """A locator of a home that cannot be used."""
+
+    def __init__(self, error: TlfifError) -> None:
+        self._error = error
+
+    async def ensure(self) -> Endpoint:
+        """Raises what is in the way, as NotReachableError."""
+        raise NotReachableError(self._error.message, code=self._error.code)
+
+    async def again(self) -> Endpoint:
+        """See :meth:`ensure`."""
+        return await self.ensure()
+
+
+class ProfileHomes:
+    """The homes of one folder, by its ``profile.json``; ``TLFIF_PROFILE`` stands above it."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._tokens: tuple[Profile, SignedInTokens] | None = None
+
+    def locators(self) -> tuple[Locator, Locator]:
+        """See :class:`Homes`."""
+        try:
+            profile = aws_profile_of(self._home)
+        except TlfifError as error:
+            return Nowhere(error), Nowhere(error)
+        if profile is None:
+            server = LocalServer(self._home)
+            return server, OnlyFind(server)
+        signed_in = SignedInEndpoint(profile, self._tokens_of(profile))
+        return signed_in, signed_in
+
+    def view(self) -> HomeView:
+        """See :class:`Homes`."""
+        named = profile_from_environment()
+        try:
+            aws = load_profiles(self._home).aws
+            active = aws_profile_of(self._home)
+        except TlfifError as error:
+            return HomeView(problem=error.message)
+        return HomeView(
+            active="computer" if active is None else "aws",
+            aws_place="" if aws is None else f"AWS {aws.region}",
+            who=None if active is None else self._who(active),
+            fixed="" if named is None else _fixed(named),
+            price=price_words() if aws is None else "",
+        )
+
+    def choose(self, name: str) -> None:
+        """See :class:`Homes`. Raises InvalidInputError ``profile_fixed`` where the environment says it."""
+        named = profile_from_environment()
+        if named is not None and named != name:
+            raise InvalidInputError(_fixed(named), code="profile_fixed")
+        use(self._home, name)
+
+    async def sign_in(self, tell: TellAddress) -> str:
+        """See :class:`Homes`."""
+        profile = aws_profile(load_profiles(self._home))
+        signing = importlib.import_module("tlfif.client.sign_in.sign_in")  # loads its own libraries
+        provider = importlib.import_module("tlfif.client.sign_in.identity_provider").IdentityProvider(profile)
+        tokens = await signing.sign_in(profile, provider, tell=tell)
+        place = await self._tokens_of(profile).adopt(tokens)
+        return file_warning(self._home) if place is Place.FILE else ""
+
+    async def sign_out(self) -> str:
+        """See :class:`Homes`."""
+        return (await self._tokens_of(aws_profile(load_profiles(self._home))).leave()).value
+
+    def _tokens_of(self, profile: Profile) -> SignedInTokens:
+        """The same for all who use that home: a sign-out must be known to each at once."""
+        if self._tokens is None or self._tokens[0] != profile:
+            self._tokens = (profile, signed_in_tokens(self._home, profile))
+        return self._tokens[1]
+
+    def _who(self, profile: Profile) -> str | None:
+        try:
+            tokens = TokenStore(self._home, profile).load()
+        except ApiError:
+            return None  # a keyring that stays shut: the first request says so
+        return None if tokens is None else tokens.who
+
+
+def _fixed(named: str) -> str:
+    return (
+        f"TLFIF_PROFILE is set to {named} where this window was started, and that stands above the choice here. Close "
+        "the window and start it without it to choose."
+    )
+
+
+def price_words() -> str:
+    """What a home on AWS costs, as ``deploy --plan`` counts it: list prices of the usual region, without VAT."""
+    now_ms = int(time.time() * 1000)
+    month = total_per_month(lean_items(LIST_PRICES, DEFAULT_REGION, now_ms)) / MICROS_PER_USD
+    rates = running_rates(LIST_PRICES, DEFAULT_REGION, DEFAULT_INSTANCE_TYPE, at_ms=now_ms)
+    hour = sum(rate.micros_per_hour for rate in rates) / MICROS_PER_USD
+    return (
+        f"In {DEFAULT_REGION} it would cost about ${month:.2f} a month while nobody asks, and about ${hour:.2f} for "
+        "each hour that a machine runs, without VAT."
+    )

@@ -1,0 +1,102 @@
+"""Looking at the machine and at the cost: often while something runs and somebody looks, seldom otherwise."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from tlfif.client.errors import AccessDeniedError, ApiError, NotReachableError
+from tlfif.client.tlfif_client import TlfifClient
+from tlfif.gui.model.commands import Watch
+from tlfif.gui.model.news import ConnectionFailed, CostHeard, MachineHeard, WindowNews
+
+log = logging.getLogger(__name__)
+
+LOST_SECONDS = 2.0
+"""Between two looks for a server that is gone."""
+
+
+SIGNED_OUT_SECONDS = 5.0
+"""Between two looks whether somebody has signed in meanwhile, in a terminal for instance."""
+
+
+def machine_seconds(watch: Watch) -> float:
+    """Between two looks at the machine."""
+    if watch.far:
+        return 3.0 if watch.running else 15.0 if watch.visible else 120.0
+    if watch.running:
+        return 1.0
+    return 5.0 if watch.visible else 30.0
+
+
+def cost_seconds(watch: Watch) -> float:
+    """Between two looks at the cost."""
+    if watch.far:
+        return 10.0 if watch.running and watch.visible else 60.0 if watch.visible else 300.0
+    if watch.running and watch.visible:
+        return 2.0
+    return 15.0 if watch.visible else 60.0
+
+
+class Watcher:
+    """Two loops over clients that only find the server: looking must not start what the owner has stopped.
+
+    Each has its own, so that a slow answer about the cost never holds up the truth about the machine.
+    """
+
+    def __init__(self, client: TlfifClient, cost_client: TlfifClient, tell: Callable[[WindowNews], object]) -> None:
+        self._client = client
+        self._cost_client = cost_client
+        self._tell = tell
+        self._watch = Watch(running=True, visible=True)
+        self._pokes = (asyncio.Event(), asyncio.Event())
+
+    def adjust(self, watch: Watch) -> None:
+        """Look as often as this asks for; at once where it is more often than before."""
+        before, self._watch = self._watch, watch
+        if machine_seconds(watch) < machine_seconds(before) or cost_seconds(watch) < cost_seconds(before):
+            self.poke()
+
+    def poke(self) -> None:
+        """Look now: something was changed."""
+        for event in self._pokes:
+            event.set()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._loop(self._pokes[0], self._look_at_machine))
+                group.create_task(self._loop(self._pokes[1], self._look_at_cost))
+        finally:
+            await self._client.close()
+            await self._cost_client.close()
+
+    async def _loop(self, poke: asyncio.Event, look: Callable[[], Awaitable[float]]) -> None:
+        while True:
+            poke.clear()
+            pause = await look()
+            try:
+                async with asyncio.timeout(pause):
+                    await poke.wait()
+            except TimeoutError:
+                continue
+
+    async def _look_at_machine(self) -> float:
+        try:
+            machine = await self._client.machine()
+        except ApiError as error:
+            self._tell(ConnectionFailed(error=error))
+            return SIGNED_OUT_SECONDS if isinstance(error, AccessDeniedError) else LOST_SECONDS
+        self._tell(MachineHeard(machine=machine))
+        return machine_seconds(self._watch)
+
+    async def _look_at_cost(self) -> float:
+        try:
+            self._tell(CostHeard(cost=await self._cost_client.cost()))
+        except NotReachableError:
+            return LOST_SECONDS  # the other loop says so
+        except AccessDeniedError:
+            return SIGNED_OUT_SECONDS  # so it does here
+        except ApiError as error:
+            log.warning("the cost could not be read: %s", error.code)
+        return cost_seconds(self._watch)

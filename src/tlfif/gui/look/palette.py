@@ -1,0 +1,149 @@
+"""The window's colours, light and dark, each pair of ink and ground with the contrast that WCAG 2.2 asks for at AA.
+
+Knows no toolkit: ``tests/gui/test_palette.py`` computes every contrast from the figures here.
+"""
+
+from dataclasses import dataclass
+
+from tlfif.gui.model.state import TruthKind
+
+TEXT_CONTRAST = 4.5
+"""WCAG 2.2, 1.4.3 (AA): text against what lies behind it."""
+PART_CONTRAST = 3.0
+"""WCAG 2.2, 1.4.11 (AA): the edge of a control, the ring of the focus, a dot that tells something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Palette:
+    """Colours as ``#rrggbb``. ``ground`` is the window, ``panel`` what lies on it, ``field`` what one types in.
+
+    ``text``, ``muted``, ``link``, ``good``, ``caution`` and ``bad`` are inks for all of them; ``edge`` bounds controls,
+    ``line`` only divides. ``accent`` and ``danger`` fill buttons under ``on_fill``. ``prompt`` lies behind a prompt.
+    """
+
+    name: str
+    ground: str
+    panel: str
+    field: str
+    prompt: str
+    active: str
+    text: str
+    muted: str
+    link: str
+    good: str
+    caution: str
+    bad: str
+    edge: str
+    line: str
+    focus: str
+    accent: str
+    danger: str
+    quiet: str
+    on_fill: str
+    select: str
+    on_select: str
+
+    @property
+    def inks(self) -> tuple[str, ...]:
+        """What texts are written in."""
+        return (self.text, self.muted, self.link, self.good, self.caution, self.bad)
+
+    @property
+    def grounds(self) -> tuple[str, ...]:
+        """What texts are written on."""
+        return (self.ground, self.panel, self.field, self.prompt, self.active)
+
+    @property
+    def fills(self) -> tuple[str, ...]:
+        """What ``on_fill`` is written on."""
+        return (self.accent, self.danger, self.quiet)
+
+
+LIGHT = Palette(
+    name="light",
+    ground="#f3f5f8",
+    panel="#ffffff",
+    field="#ffffff",
+    prompt="#eaf0fb",
+    active="#e6e9ef",
+    text="#1a1f28",
+    muted="#4f5867",
+    link="#1d54b8",
+    good="#13693a",
+    caution="#7d4a00",
+    bad="#b3211f",
+    edge="#7c8696",
+    line="#d6dbe3",
+    focus="#1d5fd0",
+    accent="#1d5fd0",
+    danger="#c02826",
+    quiet="#566072",
+    on_fill="#ffffff",
+    select="#1d5fd0",
+    on_select="#ffffff",
+)
+DARK = Palette(
+    name="dark",
+    ground="#14171c",
+    panel="#1c2028",
+    field="#171a21",
+    prompt="#212a3c",
+    active="#2a303b",
+    text="#e9ecf1",
+    muted="#abb4c2",
+    link="#8fb6ff",
+    good="#6bd394",
+    caution="#f2bd66",
+    bad="#ff918a",
+    edge="#7f8a9b",
+    line="#343b48",
+    focus="#7aa8ff",
+    accent="#2f69d9",
+    danger="#cc3733",
+    quiet="#5d6879",
+    on_fill="#ffffff",
+    select="#2f69d9",
+    on_select="#ffffff",
+)
+_INK = {
+    TruthKind.READY: "good",
+    TruthKind.ANSWERING: "good",
+    TruthKind.IDLE: "good",
+    TruthKind.CONNECTING: "caution",
+    TruthKind.LAUNCHING: "caution",
+    TruthKind.LOADING: "caution",
+    TruthKind.STOPPING: "caution",
+    TruthKind.SIGNED_OUT: "caution",
+    TruthKind.NO_CAPACITY: "bad",
+    TruthKind.NO_QUOTA: "bad",
+    TruthKind.BUDGET_LOCKED: "bad",
+    TruthKind.BROKEN: "bad",
+    TruthKind.NOT_CONNECTED: "bad",
+    TruthKind.OFF: "muted",
+    TruthKind.HELD: "muted",
+}
+_SIGNS = {"good": "●", "caution": "◐", "bad": "▲", "muted": "○"}
+"""The state's mark also differs in its shape: nobody has to tell colours apart."""
+
+
+def state_ink(palette: Palette, kind: TruthKind) -> str:
+    """The colour of a state's mark."""
+    return str(getattr(palette, _INK[kind]))
+
+
+def state_sign(kind: TruthKind) -> str:
+    """The shape of a state's mark."""
+    return _SIGNS[_INK[kind]]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of ``#rrggbb``, 0 to 1 (WCAG 2.2, "relative luminance")."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours, 1 to 21 (WCAG 2.2, "contrast ratio")."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)

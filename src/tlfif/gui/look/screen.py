@@ -1,0 +1,30 @@
+"""What this desk's screen is like, found out once. Imports nothing that may be missing."""
+
+import sys
+from functools import lru_cache
+
+from tlfif.kernel.home import display_name
+
+
+def density() -> float:
+    """Pixels per point of the screen, before any choice of the person's.
+
+    Raises TclError where no window can open, ImportError where this Python has no Tk.
+    """
+    return _density(display_name())
+
+
+@lru_cache(maxsize=4)
+def _density(_display: str) -> float:
+    """A window that is never seen: nothing less finds out. It takes a tenth of a start, hence once a screen."""
+    import tkinter
+
+    if sys.platform == "win32":
+        from ttkbootstrap.utils.scaling import enable_high_dpi_awareness
+
+        enable_high_dpi_awareness()  # before the first window, or the answer is the one for old programs
+    probe = tkinter.Tk()
+    try:
+        return float(probe.winfo_fpixels("1i")) / 72
+    finally:
+        probe.destroy()

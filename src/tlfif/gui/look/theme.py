@@ -1,0 +1,213 @@
+"""Look of the window: our palettes as ttkbootstrap themes, named fonts that scale together, distances likewise."""
+
+import contextlib
+import subprocess
+import sys
+import tkinter
+from tkinter import font
+from typing import Any
+
+import ttkbootstrap
+from ttkbootstrap.style.theme import Colors, Theme, ThemeDefinition
+
+from tlfif.gui.look import screen
+from tlfif.gui.look.palette import DARK, LIGHT, Palette
+
+NORMAL_SIZE = 11
+"""Points that count as 100 %."""
+SIZES = {"100 %": 11, "110 %": 12, "125 %": 14, "150 %": 16, "175 %": 19, "200 %": 22}
+"""What the settings offer, and the points that each stands for."""
+BODY, SMALL, STRONG, SMALL_STRONG, HEADING, TITLE, FIXED = (
+    "TlfifBody",
+    "TlfifSmall",
+    "TlfifStrong",
+    "TlfifSmallStrong",
+    "TlfifHeading",
+    "TlfifTitle",
+    "TlfifFixed",
+)
+_SHARES = {BODY: 1.0, SMALL: 0.88, STRONG: 1.0, SMALL_STRONG: 0.88, HEADING: 1.15, TITLE: 1.4, FIXED: 0.95}
+_BOLD = frozenset({STRONG, SMALL_STRONG, HEADING, TITLE})
+_BUTTONS = ("TButton", "primary.TButton", "danger.TButton", "danger.TMenubutton")
+_TAB = "TNotebook.Tab"
+_OF_TK = (
+    "TkDefaultFont",
+    "TkTextFont",
+    "TkMenuFont",
+    "TkHeadingFont",
+    "TkCaptionFont",
+    "TkIconFont",
+    "TkSmallCaptionFont",
+    "TkTooltipFont",
+)
+
+
+class _OwnTheme(Theme):
+    """Both palettes as they are, instead of shades that the toolkit derives."""
+
+    def to_definitions(self) -> list[ThemeDefinition]:
+        return [_definition(palette) for palette in (LIGHT, DARK)]
+
+
+def _definition(palette: Palette) -> ThemeDefinition:
+    colours = Colors(
+        primary=palette.accent,
+        secondary=palette.quiet,
+        success=palette.good,
+        info=palette.link,
+        warning=palette.caution,
+        danger=palette.danger,
+        light=palette.active,
+        dark=palette.quiet,
+        bg=palette.ground,
+        fg=palette.text,
+        selectbg=palette.select,
+        selectfg=palette.on_select,
+        border=palette.edge,
+        inputfg=palette.text,
+        inputbg=palette.field,
+        active=palette.active,
+    )
+    return ThemeDefinition(name=f"tlfif-{palette.name}", colors=colours, mode=palette.name)
+
+
+class Look:
+    """How everything looks now. Views ask it for colours and pixels, and are told when it changes."""
+
+    def __init__(self, root: tkinter.Tk, *, density: float, points: int, palette: Palette) -> None:
+        """``density``: the screen's pixels per point, before any choice of the person's."""
+        self.root = root
+        self.palette = palette
+        self.points = points
+        self._density = density
+        self._kept = [  # a font ends with its object
+            font.Font(root, name=name, exists=False, weight="bold" if name in _BOLD else "normal") for name in _SHARES
+        ]
+        self.use(palette=palette, points=points)
+
+    @property
+    def scale(self) -> float:
+        """1.0 for 100 % on a screen of 96 dots an inch."""
+        return self.points / NORMAL_SIZE * self._density * 72 / 96
+
+    def px(self, logical: float) -> int:
+        """Pixels of a distance that is ``logical`` pixels at 100 %."""
+        return max(1, round(logical * self.scale)) if logical else 0
+
+    def line(self, name: str = BODY) -> int:
+        """Height of a line of text in pixels."""
+        return int(font.nametofont(name, root=self.root).metrics("linespace"))
+
+    def width(self, text: str, name: str = BODY) -> int:
+        """Width of a text in pixels."""
+        return int(font.nametofont(name, root=self.root).measure(text))
+
+    def use(self, *, palette: Palette, points: int) -> None:
+        """Change it. Whoever drew with the old one draws again."""
+        self.palette, self.points = palette, points
+        self._fonts()
+        style = ttkbootstrap.Style()
+        style.theme_use(f"tlfif-{palette.name}")
+        self._styles(style)
+
+    def finish(self, *, scarce: bool) -> None:
+        """Mend what the toolkit draws itself, once its buttons and tabs are there: words on buttons that are off can be
+        read, the tab with the keyboard stands out. ``scarce``: tabs lie flat."""
+        style, px, palette = ttkbootstrap.Style(), self.px, self.palette
+        for name in _BUTTONS:
+            style.map(name, foreground=[("disabled", palette.edge)])
+        for option, colour in (("background", palette.select), ("foreground", palette.on_select)):
+            states: list[Any] = [one for one in style.map(_TAB, option) if "focus" not in one]
+            style.map(_TAB, None, **{option: [("focus", "selected", colour), *states]})
+        style.configure("TNotebook", tabmargins=(px(8), px(2 if scarce else 6), 0, 0))
+        style.configure(_TAB, padding=(px(14), px(2 if scarce else 5)))
+
+    def _fonts(self) -> None:
+        family = font.nametofont("TkDefaultFont", root=self.root).actual("family")
+        fixed = font.nametofont("TkFixedFont", root=self.root).actual("family")
+        # Pixels (negative), so that every font follows the person's choice and none the screen's later on.
+        height = self.points * self._density
+        for name, share in _SHARES.items():
+            face = fixed if name == FIXED else family
+            font.nametofont(name, root=self.root).configure(family=face, size=-round(height * share))
+        for name in (*_OF_TK, "TkFixedFont"):
+            with contextlib.suppress(tkinter.TclError):  # not every system has every one
+                font.nametofont(name, root=self.root).configure(size=-round(height))
+
+    def _styles(self, style: ttkbootstrap.Style) -> None:
+        palette, px = self.palette, self.px
+        style.configure("TLabel", font=BODY)
+        for name, ground in (("Panel", palette.panel), ("Field", palette.field), ("Line", palette.line)):
+            style.configure(f"{name}.TFrame", background=ground)
+        inks = {"": "text", "Muted.": "muted", "Good.": "good", "Bad.": "bad", "Caution.": "caution", "Link.": "link"}
+        for prefix, ink in inks.items():
+            colour = getattr(palette, ink)
+            style.configure(f"{prefix}Ground.TLabel", background=palette.ground, foreground=colour, font=BODY)
+            style.configure(f"{prefix}Panel.TLabel", background=palette.panel, foreground=colour, font=BODY)
+        style.configure("TButton", font=BODY, padding=(px(10), px(4)))
+        for name in ("TCheckbutton", "TRadiobutton"):
+            style.configure(f"Panel.{name}", background=palette.panel, font=BODY)
+            style.map(f"Panel.{name}", background=[("", palette.panel)])
+        style.configure("TNotebook", bordercolor=palette.line, borderwidth=0, tabmargins=(px(8), px(6), 0, 0))
+        style.configure("TNotebook.Tab", font=BODY, padding=(px(14), px(5)), bordercolor=palette.line)
+        style.configure("Treeview", font=BODY, rowheight=round(self.line() * 1.5))
+        style.configure("Treeview.Heading", font=STRONG, padding=(px(6), px(4)))
+        style.configure("History.Treeview", font=SMALL, rowheight=round(self.line(SMALL) * 2.5))
+        text = ("Treeitem.padding", {"sticky": "nswe", "children": [("Treeitem.text", {"sticky": "nswe"})]})
+        style.configure("History.Treeview.Item", padding=(px(8), 0))
+        style.layout("History.Treeview.Item", [text])  # type: ignore[list-item]  # without the space for a triangle
+        style.configure("Receipts.Treeview", font=SMALL, rowheight=round(self.line(SMALL) * 1.6))
+        for kind in ("History.Treeview", "Receipts.Treeview", "Treeview"):
+            style.configure(
+                kind,
+                background=palette.panel,
+                fieldbackground=palette.panel,
+                foreground=palette.text,
+                bordercolor=palette.line,
+                borderwidth=0,
+            )
+            style.map(kind, background=[("selected", palette.select)], foreground=[("selected", palette.on_select)])
+
+
+def open_look(*, points: int = NORMAL_SIZE, palette: Palette = LIGHT) -> Look:
+    """A hidden root window that looks like this. Raises TclError where there is no display."""
+    density = screen.density()
+    _OwnTheme(name="tlfif").register()
+    # The toolkit draws its boxes and rings for this scaling once; fonts and distances follow every later change.
+    root = ttkbootstrap.App(
+        title="TL-FIF", theme=f"tlfif-{palette.name}", iconphoto=None, scaling=density * points / NORMAL_SIZE
+    )
+    root.withdraw()
+    # Scaling belongs to the display for as long as this process lives: the next window must find it as it was.
+    root.bind("<Destroy>", lambda event: event.widget is root and root.tk.call("tk", "scaling", density), add="+")
+    return Look(root, density=density, points=points, palette=palette)
+
+
+def palette_for(appearance: str, *, system_dark: bool) -> Palette:
+    """The palette of a setting: light, dark, or what the system has."""
+    if appearance == "system":
+        return DARK if system_dark else LIGHT
+    return DARK if appearance == "dark" else LIGHT
+
+
+def system_is_dark(system: str = sys.platform) -> bool:
+    """Whether this desk is set to dark; False where nothing says so."""
+    try:
+        if system == "darwin":
+            command = ["/usr/bin/defaults", "read", "-g", "AppleInterfaceStyle"]
+            found = subprocess.run(command, capture_output=True, text=True, timeout=1, check=False)
+            return "dark" in found.stdout.lower()
+        if system == "win32":
+            return _windows_is_dark()
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return False
+
+
+def _windows_is_dark() -> bool:
+    import importlib
+
+    registry = importlib.import_module("winreg")  # by name: it exists on Windows only, also for the type checker
+    path = r"Software\Microsoft\Windows\CurrentVersion\Themes\Personalize"
+    with registry.OpenKey(registry.HKEY_CURRENT_USER, path) as key:
+        return bool(registry.QueryValueEx(key, "AppsUseLightTheme")[0] == 0)

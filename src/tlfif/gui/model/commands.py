@@ -1,0 +1,176 @@
+"""What the presenters want done outside: the bridge does it and sends news of how it went."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tlfif.gui.model.preferences import Preferences
+from tlfif.wire.answers import Asking, StopMode
+
+
+class Command:
+    """Something to be done outside."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connect(Command):
+    """Find the server, start it if none runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Command):
+    """Send a prompt and follow its answer. ``key``: the same again makes no second job. ``instead_of``: the exchange
+    in whose place this one comes. ``place``: where it is asked, kept in the history."""
+
+    exchange_id: str
+    conversation_id: str
+    key: str
+    prompt: str
+    asked_at: float
+    instead_of: str | None = None
+    place: str = ""
+    asking: Asking = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow(Command):
+    """Go on with an answer after event number ``after``."""
+
+    exchange_id: str
+    job_id: str
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel(Command):
+    """End an answer; ``job_id`` None: the server has not named it yet, it is cancelled as soon as it does."""
+
+    exchange_id: str
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopMachine(Command):
+    """End the machine now."""
+
+    jobs: StopMode = "cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartMachine(Command):
+    """Launch it without a prompt."""
+
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetIdleTimeout(Command):
+    """Minutes, checked."""
+
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBudget(Command):
+    """EUR per month as typed, None takes the limit away."""
+
+    limit: str | None
+    as_if_aws: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlockBudget(Command):
+    """Release the lock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAdvice(Command):
+    """The idle adviser."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPastMachines(Command):
+    """The last starts and ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadModels(Command):
+    """The catalogue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullModel(Command):
+    """Fetch a model's file."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch(Command):
+    """How often to look: ``running`` a machine or an answer is there, ``visible`` somebody may be looking, ``far``
+    each look is a request that AWS counts."""
+
+    running: bool
+    visible: bool
+    far: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepPreferences(Command):
+    """Write the settings."""
+
+    preferences: Preferences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListConversations(Command):
+    """Those that match, all where ``query`` is blank."""
+
+    query: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadConversation(Command):
+    """Read one whole."""
+
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetConversation(Command):
+    """Delete one for good; all of them where ``conversation_id`` is None. ``at``: first the prompts and answers at the
+    server, which is at that place; nothing is deleted here before that is done. Empty: here only."""
+
+    conversation_id: str | None
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseHome(Command):
+    """Talk to this computer or to AWS (a profile's name), now and at the next start."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn(Command):
+    """Open the browser and wait for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSignIn(Command):
+    """Wait no longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOut(Command):
+    """Forget the sign-in here and end it at the provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export(Command):
+    """Write one to a file: JSON where its name ends so, Markdown otherwise."""
+
+    conversation_id: str
+    path: Path

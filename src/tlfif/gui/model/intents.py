@@ -1,0 +1,225 @@
+"""What the owner does in the window. A view makes one and hands it to ``WindowCore.press``; it decides nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlfif.gui.model.preferences import Preferences
+from tlfif.gui.model.state import Choice, Press
+from tlfif.wire.answers import StopMode
+
+
+class Intent:
+    """What the owner did."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TypePrompt(Intent):
+    """The prompt's box has this text now: clears an old complaint about it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send(Intent):
+    """Send button or Ctrl+Enter."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAnswer(Intent):
+    """Cancel one answer."""
+
+    exchange_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAnswer(Intent):
+    """Try again what failed or was cancelled."""
+
+    exchange_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regenerate(Intent):
+    """Another answer to the newest prompt."""
+
+    exchange_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewConversation(Intent):
+    """An empty one. Answers under way go on in the one that is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConversation(Intent):
+    """One from the history."""
+
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHistory(Intent):
+    """Conversations with these words; all where it is blank."""
+
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteConversation(Intent):
+    """Asks first."""
+
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAllConversations(Intent):
+    """Asks first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportConversation(Intent):
+    """Write one to ``path``; as JSON where that ends in ``.json``, as Markdown otherwise."""
+
+    conversation_id: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StopMachineNow(Intent):
+    """Stop GPU: at once, whatever runs. ``jobs`` "cancel" ends the answers, "requeue" keeps them for later."""
+
+    jobs: StopMode = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class StartMachineNow(Intent):
+    """Start without a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeIdleMinutes(Intent):
+    """The field of the idle time-out has this text now."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyIdleMinutes(Intent):
+    """Enter, or the field is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeBudget(Intent):
+    """The field of the budget has this text now."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyBudget(Intent):
+    """Set the typed limit. ``rehearsal``: hold it against AWS's prices."""
+
+    rehearsal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveBudget(Intent):
+    """No limit at all: a button of its own, because a blank field must not mean that."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseBudget(Intent):
+    """Release the lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSettings(Intent):
+    """Settings as they stand in the form now; what cannot be right is named and not kept."""
+
+    values: Preferences
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseHome(Intent):
+    """This computer or AWS, by the profile's name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInNow(Intent):
+    """In the browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelSignInNow(Intent):
+    """Wait for the browser no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignOutNow(Intent):
+    """Here and at the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchModel(Intent):
+    """Fetch a model's file."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTab(Intent):
+    """A tab comes to the front: chat, cost, machine, images or settings."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PressButton(Intent):
+    """A button of the truth line or of a notice. ``exchange_id`` where it stands under an answer."""
+
+    press: Press
+    exchange_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DismissNotice(Intent):
+    """Take a message away."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWindow(Intent):
+    """The window's close button. Asks where a machine runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDialog(Intent):
+    """A dialog's button."""
+
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class WindowVisible(Intent):
+    """False while the window is minimised: nobody looks, so less is asked."""
+
+    visible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackFailed(Intent):
+    """An exception in a Tk callback; ``text`` names it in one line."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick(Intent):
+    """Time goes on; sent by the core, about four times a second."""

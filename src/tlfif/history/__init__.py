@@ -1,0 +1,1 @@
+"""Past conversations, kept on this computer."""

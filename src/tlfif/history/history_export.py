@@ -1,0 +1,52 @@
+"""A conversation as a file for people (Markdown) or for programs (JSON)."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tlfif.history.history import KeptConversation, KeptExchange
+from tlfif.kernel.errors import StorageError
+
+
+def write_export(conversation: KeptConversation, path: Path) -> None:
+    """Write to ``path``: JSON where its name ends in ``.json``, Markdown otherwise. Raises StorageError."""
+    text = as_json(conversation) if path.suffix.casefold() == ".json" else as_markdown(conversation)
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise StorageError(
+            f"The conversation could not be written to {path} ({error.strerror or error}). Choose another place.",
+            code="storage_failed",
+        ) from error
+
+
+def as_json(conversation: KeptConversation) -> str:
+    """All that is kept, times as epoch seconds."""
+    return json.dumps(asdict(conversation), ensure_ascii=False, indent=2) + "\n"
+
+
+def as_markdown(conversation: KeptConversation) -> str:
+    """Prompts as quotations, answers as they are, receipts in italics."""
+    parts = [f"# {conversation.title}", f"{_day(conversation.created_at)} to {_day(conversation.updated_at)}"]
+    for one in conversation.exchanges:
+        parts += _exchange(one)
+    return "\n\n".join(parts) + "\n"
+
+
+def _exchange(one: KeptExchange) -> list[str]:
+    title = "## Prompt (replaced by a later answer)" if one.superseded else "## Prompt"
+    parts = [f"{title}, {_day(one.asked_at)}", "\n".join(f"> {line}" for line in one.prompt.splitlines())]
+    parts.append("## Answer")
+    parts.append(one.answer if one.answer.strip() else "(none)")
+    if one.status != "succeeded":
+        parts.append(f"*{one.status}{': ' + one.note if one.note else ''}*")
+    if one.receipt:
+        parts.append(f"*{one.receipt}*")
+    if one.cost:
+        parts.append(f"*{one.cost}*")
+    return parts
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

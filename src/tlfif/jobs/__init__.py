@@ -1,0 +1,1 @@
+"""Jobs: requests, events, limits, every transition of a job, and the use cases of answering one."""

@@ -1,0 +1,236 @@
+"""A job: one accepted request to generate, from acceptance to its one terminal state."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    """``queued → running → succeeded | failed | cancelled | expired``, and ``running → queued`` on a lost lease."""
+
+    QUEUED = "queued"
+    """Accepted and durable; waits for a worker."""
+    RUNNING = "running"
+    """A worker holds the lease."""
+    SUCCEEDED = "succeeded"
+    """Finished with a whole answer."""
+    FAILED = "failed"
+    """Ended by an error; ``error_code`` and ``error_message`` say which."""
+    CANCELLED = "cancelled"
+    """Ended on request; a partial answer stays readable."""
+    EXPIRED = "expired"
+    """Waited longer than its limit and was never answered."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended for good."""
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED})
+
+MAX_ATTEMPTS = 3
+"""Receives of one job before it fails for good (design.md section 2.7)."""
+
+
+class FinishReason(StrEnum):
+    """Why the engine stopped, in OpenAI's words."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    CANCELLED = "cancelled"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation. ``role`` is ``system``, ``user`` or ``assistant``."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRequest:
+    """What to generate. Checked by ``jobs.limits`` before it gets here.
+
+    ``max_tokens`` counts completion tokens. ``temperature`` is 0 (greedy) to 2. ``seed`` None means random.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    max_tokens: int
+    temperature: float
+    seed: int | None = None
+
+    def to_json(self) -> str:
+        """The request as one line of JSON with sorted keys."""
+        body = {
+            "model": self.model,
+            "messages": [{"role": m.role, "content": m.content} for m in self.messages],
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "seed": self.seed,
+        }
+        return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "GenerationRequest":
+        """The inverse of :meth:`to_json`."""
+        body = json.loads(text)
+        body["messages"] = tuple(Message(**m) for m in body["messages"])
+        return cls(**body)
+
+    def fingerprint(self) -> str:
+        """sha256 of the request: two requests with one idempotency key must have the same."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What an answer took. Seconds are wall clock; ``queue_seconds`` runs from acceptance to the last claim.
+
+    ``first_token_seconds`` and ``total_seconds`` run from acceptance. Token counts come from the engine;
+    None where it did not say. ``model_sha256`` is the hash of the weights that answered.
+    """
+
+    model: str
+    model_sha256: str | None = None
+    image: str | None = None
+    machine_id: str | None = None
+    attempt: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    finish_reason: FinishReason | None = None
+    queue_seconds: float | None = None
+    first_token_seconds: float | None = None
+    total_seconds: float | None = None
+    tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job as the store holds it. Times are seconds since the epoch (UTC).
+
+    ``request`` never leaves the store except to its worker and its owner. ``last_seq`` is the number of the
+    newest event. ``expires_at`` limits waiting only; a running job has its own limit.
+    """
+
+    id: str
+    status: JobStatus
+    request: GenerationRequest
+    idempotency_key: str | None
+    created_at: float
+    expires_at: float
+    attempt: int = 0
+    last_seq: int = 0
+    worker_id: str | None = None
+    lease_expires_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    cancel_requested: bool = False
+    cancel_reason: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    receipt: Receipt | None = None
+    owner: str = ""
+    """Whose it is; empty in a home that has one user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A checked request, ready to be made durable."""
+
+    id: str
+    request: GenerationRequest
+    idempotency_key: str | None
+    expires_at: float
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A time-limited claim on a job; only its ``token`` may write to the job."""
+
+    job_id: str
+    token: str
+    worker_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedJob:
+    """A job and the lease under which its worker may write."""
+
+    job: Job
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a job ends. ``status`` is terminal; ``receipt`` belongs to every end that a worker reports."""
+
+    status: JobStatus
+    receipt: Receipt | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.status.is_terminal:
+            raise ValueError(f"{self.status} does not end a job")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCounts:
+    """How many jobs wait and run; since when the oldest waits (epoch seconds) and for which model."""
+
+    queued: int = 0
+    running: int = 0
+    oldest_queued_at: float | None = None
+    oldest_queued_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitResult:
+    """The stored job; ``created`` is False where the idempotency key had been seen with the same request."""
+
+    job: Job
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaWrite:
+    """Text to append as event number ``seq``, which the lease's holder counts; writing it twice changes nothing."""
+
+    lease: Lease
+    seq: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseState:
+    """What a heartbeat learned: whether the lease is still held, and whether the job is to be cancelled."""
+
+    job_id: str
+    held: bool
+    cancel_requested: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerTime:
+    """When a job came, was begun and ended, and on which machine: what costs are shared by. Epoch seconds."""
+
+    job_id: str
+    machine_id: str
+    created_at: float
+    started_at: float
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """Jobs newest first; ``next_cursor`` is None on the last page."""
+
+    jobs: tuple[Job, ...]
+    next_cursor: str | None = None

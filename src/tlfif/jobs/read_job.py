@@ -1,0 +1,80 @@
+"""Read a job and follow its events."""
+
+from collections.abc import AsyncIterator
+
+from tlfif.jobs.events import Event, EventKind, answer_text
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import Job
+from tlfif.jobs.refusals import no_such_job
+from tlfif.kernel.clock import Clock
+
+READ_LIMIT = 1000
+"""Events per read: bounds memory, and 1,000 batches of 50 ms are 50 seconds of answer."""
+
+
+async def owned_job(job_id: str, *, owner: str, jobs: JobStore) -> Job:
+    """The job, if it is ``owner``'s. Raises NotFoundError, for another's as for one that is not there."""
+    job = await jobs.get(job_id)
+    if job.owner != owner:
+        raise no_such_job(job_id)
+    return job
+
+
+async def read_answer(job_id: str, *, jobs: JobStore) -> str:
+    """The text of the answer so far. Raises NotFoundError."""
+    events: list[Event] = []
+    after = 0
+    while True:
+        batch = await jobs.events(job_id, after=after, limit=READ_LIMIT)
+        events += batch
+        if len(batch) < READ_LIMIT:
+            return answer_text(events)
+        after = batch[-1].seq
+
+
+async def next_events(job_id: str, *, after: int, wait: float, jobs: JobStore, clock: Clock) -> list[Event]:
+    """Events beyond ``after``; where there are none yet, wait up to ``wait`` seconds for the first.
+
+    Returns at once at the end of an ended job. Raises NotFoundError, InvalidInputError ``cursor_past_end``.
+    """
+    deadline = clock.monotonic() + wait
+    waited = False
+    while True:
+        found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
+        left = deadline - clock.monotonic()
+        if found or left <= 0 or (waited and await _ended_before(job_id, after, jobs)):
+            return found
+        await jobs.wait_events(job_id, after=after, timeout=left)
+        waited = True
+
+
+async def follow(job_id: str, *, after: int, jobs: JobStore, beat_seconds: float) -> AsyncIterator[list[Event]]:
+    """Batches of events until the last; an empty batch each ``beat_seconds`` without news, to show life.
+
+    Two looks into the store per batch: this runs twenty times a second beside an engine that wants the processor.
+    For the same reason the news that a worker has the job waits for the first words, one beat at most: it comes in
+    the moment in which the engine reads the prompt.
+    """
+    found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
+    held = False
+    while True:
+        if found and found[-1].kind is EventKind.STARTED and not held:
+            held = True
+        elif found:
+            held = False
+            yield found
+            after = found[-1].seq
+            if found[-1].kind.is_terminal:
+                return
+        elif await _ended_before(job_id, after, jobs):
+            return
+        else:
+            yield []
+        await jobs.wait_events(job_id, after=after, timeout=beat_seconds)
+        found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
+
+
+async def _ended_before(job_id: str, after: int, jobs: JobStore) -> bool:
+    """Whether the reader has the terminal event already."""
+    job: Job = await jobs.get(job_id)
+    return job.status.is_terminal and after >= job.last_seq

@@ -1,0 +1,116 @@
+"""Answer one claimed job with an engine."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from tlfif.jobs.engine import Chunk, Engine
+from tlfif.jobs.jobs import FinishReason, Job, JobStatus, Outcome, Receipt
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import EngineRejectedError
+from tlfif.machines.policy import JobPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Who answers: printed on every receipt."""
+
+    machine_id: str
+    image: str
+    model: str
+    model_sha256: str | None
+
+
+@dataclass(slots=True)
+class Meter:
+    """Times and counts of one attempt while it runs."""
+
+    claimed_at: float
+    first_at: float | None = None
+    last_at: float | None = None
+    pieces: int = 0
+    last: Chunk | None = None
+
+    def take(self, chunk: Chunk, now: float) -> None:
+        """Count one chunk that came at monotonic ``now``."""
+        if chunk.text:
+            self.pieces += 1
+            self.last_at = now
+            if self.first_at is None:
+                self.first_at = now
+        if chunk.finish_reason is not None:
+            self.last = chunk
+
+
+async def run_job(
+    job: Job,
+    *,
+    engine: Engine,
+    emit: Callable[[str], None],
+    provenance: Provenance,
+    policy: JobPolicy,
+    clock: Clock,
+) -> Outcome:
+    """Generate and hand each piece of text to ``emit`` as it comes; returns how the job ends.
+
+    Raises EngineGoneError (the attempt may be repeated) and CancelledError (whoever cancelled knows why).
+    """
+    meter = Meter(claimed_at=clock.monotonic())
+    waited = max(0.0, (job.started_at or job.created_at) - job.created_at)
+
+    def end(status: JobStatus, code: str | None = None, message: str | None = None) -> Outcome:
+        receipt = _receipt(job, meter, provenance, waited, clock.monotonic(), status)
+        return Outcome(status=status, receipt=receipt, error_code=code, error_message=message)
+
+    try:
+        async with asyncio.timeout(policy.run_limit_seconds), aclosing(engine.generate(job.request)) as chunks:
+            async for chunk in chunks:
+                meter.take(chunk, clock.monotonic())
+                if chunk.text:
+                    emit(chunk.text)
+    except TimeoutError:
+        limit = policy.run_limit_seconds
+        return end(JobStatus.FAILED, "run_timeout", f"The answer took longer than {limit:.0f} s and was stopped.")
+    except EngineRejectedError as error:
+        return end(JobStatus.FAILED, error.code, error.message)
+    return end(JobStatus.SUCCEEDED)
+
+
+def cancelled_outcome(job: Job, provenance: Provenance) -> Outcome:
+    """The end of a job that was cancelled while it ran."""
+    receipt = Receipt(
+        model=job.request.model,
+        model_sha256=provenance.model_sha256,
+        image=provenance.image,
+        machine_id=provenance.machine_id,
+        attempt=job.attempt,
+        finish_reason=FinishReason.CANCELLED,
+    )
+    return Outcome(status=JobStatus.CANCELLED, receipt=receipt)
+
+
+def _receipt(job: Job, meter: Meter, provenance: Provenance, waited: float, now: float, status: JobStatus) -> Receipt:
+    last = meter.last
+    tokens = last.completion_tokens if last else None
+    speed = None
+    if meter.first_at is not None and meter.last_at is not None and meter.last_at > meter.first_at:
+        # The first token's time belongs to the prompt, so it is left out on both sides.
+        speed = round(((tokens or meter.pieces) - 1) / (meter.last_at - meter.first_at), 1)
+    reason = last.finish_reason if last else None
+    return Receipt(
+        model=job.request.model,
+        model_sha256=provenance.model_sha256,
+        image=provenance.image,
+        machine_id=provenance.machine_id,
+        attempt=job.attempt,
+        prompt_tokens=last.prompt_tokens if last else None,
+        completion_tokens=tokens,
+        finish_reason=reason if status is JobStatus.SUCCEEDED else FinishReason.ERROR,
+        queue_seconds=round(waited, 3),
+        first_token_seconds=(
+            round(waited + meter.first_at - meter.claimed_at, 3) if meter.first_at is not None else None
+        ),
+        total_seconds=round(waited + now - meter.claimed_at, 3),
+        tokens_per_second=speed,
+    )

@@ -1,0 +1,1 @@
+"""What every subject needs: errors, time and ids, the folder of all state."""

@@ -1,0 +1,108 @@
+"""The records of machines, and what the control plane and the machines tell each other."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
+
+
+class MachineStore(ABC):
+    """Machine records, heartbeats and settings, shared by the control plane and the machine.
+
+    At most one record is open (``ended_at`` None) at any time; the store itself holds this, so that two control
+    planes cannot both launch. Proven by ``tests/contract/test_machine_store.py``.
+    Every method raises StorageError when the medium fails; those that change a record raise NotFoundError (code
+    ``machine_not_found``) for an unknown id and change nothing once it is ended.
+    """
+
+    @abstractmethod
+    async def create_intent(self, record: MachineRecord) -> bool:
+        """Write the intent to launch, before anything is launched. False where a record is open already."""
+
+    @abstractmethod
+    async def commit_launch(self, machine_id: str, *, handle: str) -> None:
+        """The launch was accepted and the machine has a name."""
+
+    @abstractmethod
+    async def active(self) -> MachineRecord | None:
+        """The open record, if any."""
+
+    @abstractmethod
+    async def latest(self) -> MachineRecord | None:
+        """The newest record, open or ended."""
+
+    @abstractmethod
+    async def situation(self) -> Situation:
+        """:meth:`latest`, :meth:`held` and :meth:`idle_timeout` in one look: every prompt and every tick asks."""
+
+    @abstractmethod
+    async def history(self, *, limit: int) -> list[MachineRecord]:
+        """Records newest first."""
+
+    @abstractmethod
+    async def phases_of(self, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
+        """Completed phases of these machines' starts, in the order in which they were completed.
+
+        Every id that was asked for has an entry, an empty one where nothing was measured or no such machine is known.
+        """
+
+    @abstractmethod
+    async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
+        """Take the machine's word and answer with what is wanted of it.
+
+        Binds ``boot_id`` on the first beat. Closes the running phase and opens the next when ``phase`` changes
+        (to None at ready), keeping its seconds for :meth:`phase_timings`. The state is taken over unless the
+        record says stopping. A beat for a record that is closed or has another boot id changes nothing and
+        answers ``owned=False``. ``drain`` is true for a record that is stopping, too. Where no person ever set an idle
+        time-out, the answer carries the one that the store was opened with."""
+
+    @abstractmethod
+    async def request_drain(self, machine_id: str, *, reason: str) -> None:
+        """Ask the machine, through its next heartbeat, to take no more jobs, finish and end."""
+
+    @abstractmethod
+    async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
+        """The end was asked for; the first reason and time are kept, and so is the state ``broken``."""
+
+    @abstractmethod
+    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
+        """The cloud says that it is gone. ``state`` is what is shown from now on: off, broken, no_capacity or
+        no_quota. A second call changes nothing."""
+
+    @abstractmethod
+    async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
+        """Seconds of completed phases of the newest starts of this model and image, newest first;
+        ``limit`` counts starts that have any."""
+
+    @abstractmethod
+    async def failed_starts(self) -> int:
+        """How many of the newest ended machines in a row were ``broken`` before they were ready; any other end, or
+        a ready one, or :meth:`forgive`, sets it to 0."""
+
+    @abstractmethod
+    async def forgive(self) -> None:
+        """A person tries again: forget the row of failed starts."""
+
+    @abstractmethod
+    async def idle_timeout(self) -> float | None:
+        """Idle seconds before the machine ends itself, as last set by a person; None where never set."""
+
+    @abstractmethod
+    async def set_idle_timeout(self, seconds: float) -> None:
+        """Keep a checked idle time-out."""
+
+    @abstractmethod
+    async def held(self) -> bool:
+        """Whether a person stopped the machine while jobs stayed queued: no start until a person asks again."""
+
+    @abstractmethod
+    async def set_held(self, held: bool) -> None:
+        """Hold or let go."""
+
+    @abstractmethod
+    async def control_alive(self, *, now: float) -> None:
+        """The control plane shows life; machines end themselves without it."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of files and threads."""

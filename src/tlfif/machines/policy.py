@@ -1,0 +1,104 @@
+"""The numbers TL-FIF decides by, each with its unit, range and reason."""
+
+from dataclasses import dataclass
+
+from tlfif.machines.machine import Phase
+
+MIN_IDLE_TIMEOUT_MINUTES = 0.1
+MAX_IDLE_TIMEOUT_MINUTES = 240.0
+DEFAULT_IDLE_TIMEOUT_MINUTES = 5.0
+"""RQL 1 section 1.1.4. The upper bound keeps a forgotten machine at four hours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPolicy:
+    """Limits of jobs. All in seconds but ``max_queued`` (jobs) and ``default_max_tokens`` (tokens)."""
+
+    lease_seconds: float = 30.0
+    heartbeat_seconds: float = 5.0
+    """Well under a third of the lease, so that two lost beats do not lose the job."""
+    wait_limit_seconds: float = 3600.0
+    """A job that waited this long is expired: an answer an hour late helps nobody."""
+    run_limit_seconds: float = 1800.0
+    """2,048 tokens at two tokens a second is the slowest machine we serve, rounded up."""
+    batch_seconds: float = 0.05
+    """Text of an answer is written this often: a reader sees no difference between 20 and 100 pieces a second, the
+    store does (design.md section 2.4)."""
+    max_queued: int = 1000
+    default_max_tokens: int = 512
+    default_temperature: float = 0.7
+    retention_seconds: float = 30 * 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachinePolicy:
+    """Limits of machines, in seconds unless named otherwise."""
+
+    idle_timeout_seconds: float = DEFAULT_IDLE_TIMEOUT_MINUTES * 60
+    idle_grace_seconds: float = 15.0
+    """The control plane acts this long after the machine should have ended itself (the second stop)."""
+    launch_limit_seconds: float = 180.0
+    """Not ready by then: the start has failed."""
+    unseen_limit_seconds: float = 120.0
+    """A cloud shows a new machine late. One that it still knows nothing of this long after its launch is gone."""
+    expected_launch_seconds: float = 1.0
+    """How long the parts of a start take, where there is no history yet: two cores, SmolLM2-135M."""
+    expected_engine_start_seconds: float = 2.0
+    expected_prove_seconds: float = 0.5
+    heartbeat_seconds: float = 2.0
+    heartbeat_valid_seconds: float = 60.0
+    clocks_apart_seconds: float | None = None
+    """How far the clocks of a machine and its control plane may be apart. A heartbeat that is older than
+    this and the time for which it is valid is none, also for a control plane that has not watched the machine.
+    None: they have one clock, which may jump, so only what was watched counts."""
+    max_run_seconds: float = 4 * 3600.0
+    """Absolute maximum run time of one machine (the third stop)."""
+    drain_limit_seconds: float = 600.0
+    """A draining machine that still runs then is terminated; its jobs go back to the queue."""
+    stop_patience_seconds: float = 5.0
+    """From the request to end until the end is forced."""
+    control_gone_seconds: float = 15.0
+    """Silence of the control plane after which an embedded machine drains."""
+    control_gone_drain_seconds: float = 10.0
+    """How long it may then still finish answers: together under the promised 30 s."""
+    max_failed_starts: int = 3
+    failed_start_backoff_seconds: float = 2.0
+    """Doubled with each failed start in a row."""
+    no_capacity_pause_seconds: float = 120.0
+    """Nothing free at the cloud: asked again after this long, the prompts wait."""
+    no_quota_pause_seconds: float = 900.0
+    """A quota is raised by people, not by asking again."""
+    engine_slots: int = 4
+    """Answers generated at once (continuous batching)."""
+    engine_threads: int | None = None
+    """Processor threads of an embedded engine; None: one for each core. Fewer are better on a busy computer, because
+    the threads of one answer wait for each other by spinning."""
+
+    @property
+    def expected_phase_seconds(self) -> dict[Phase, float]:
+        """The same by phase."""
+        return {
+            Phase.LAUNCH: self.expected_launch_seconds,
+            Phase.ENGINE_START: self.expected_engine_start_seconds,
+            Phase.PROVE: self.expected_prove_seconds,
+        }
+
+
+AWS_JOB_POLICY = JobPolicy(batch_seconds=0.25)
+"""Each write costs money there, and readers look four times a second."""
+
+AWS_MACHINE_POLICY = MachinePolicy(
+    launch_limit_seconds=900.0,
+    expected_launch_seconds=75.0,
+    expected_engine_start_seconds=150.0,
+    expected_prove_seconds=3.0,
+    heartbeat_seconds=5.0,
+    clocks_apart_seconds=900.0,
+    control_gone_seconds=600.0,
+    control_gone_drain_seconds=60.0,
+    stop_patience_seconds=60.0,
+    failed_start_backoff_seconds=60.0,
+    engine_slots=16,
+)
+"""A machine in the cloud: minutes to start, a router that looks once a minute, a whole GPU. How long a start takes is
+not measured yet: facts 37 to 41 give 2 to 10 minutes for a new image; its own history replaces these figures."""

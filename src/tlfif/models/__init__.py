@@ -1,0 +1,1 @@
+"""Models: the catalogue and the port that holds their files."""

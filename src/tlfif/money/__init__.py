@@ -1,0 +1,1 @@
+"""Money: amounts and months; each folder below is one subject of it."""

@@ -1,0 +1,1 @@
+"""Bill: what AWS itself says that the account costs."""

@@ -1,0 +1,1 @@
+"""Budget: the monthly limit that holds, and the gate that asks it."""

@@ -1,0 +1,342 @@
+"""The owner's monthly limit: reserve before a start, warn at 50 and 80 %, lock at 100 % until a person acts."""
+
+import math
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
+
+from tlfif.money.billing_month import Month, day_label
+from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR
+from tlfif.money.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
+from tlfif.money.spend.spans import MINIMUM_MS, Hourly, rate_of
+
+WARN_PERCENT = (50, 80)
+HEADROOM_PERCENT = 25
+"""A release gives this much of the limit, or one start where that is more."""
+DRAIN_SECONDS = 60.0
+"""How long a locked machine may still run: it drains, then ends."""
+
+REHEARSAL = " This is a rehearsal: nothing is charged."
+"""Behind every text of a budget that is held against what AWS would have cost."""
+
+
+class BudgetState(StrEnum):
+    """Where the month stands."""
+
+    NONE = "none"
+    """No limit is set; that is not a limit of zero."""
+    OPEN = "open"
+    WARN_50 = "warn_50"
+    WARN_80 = "warn_80"
+    LOCKED = "locked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The limit per month in EUR without VAT (None: no limit), and the lock.
+
+    ``as_if_aws``: a rehearsal; the limit is held against what AWS would have cost. ``extra_eur`` is what a release
+    added for ``extra_month`` only. ``locked_at_ms`` and ``lock_month`` are both set or both None; the lock holds in
+    that month and no longer.
+    """
+
+    limit_eur: Decimal | None = DEFAULT_LIMIT_EUR
+    as_if_aws: bool = False
+    extra_eur: Decimal = Decimal(0)
+    extra_month: Month | None = None
+    locked_at_ms: int | None = None
+    lock_month: Month | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLock:
+    """A lock that holds: for how many seconds it has, and whether it is a rehearsal."""
+
+    seconds: float
+    as_if_aws: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much of the month's limit is left, in micro-dollars; ``limit`` and ``free`` None where there is no limit.
+
+    ``spent`` is metered, ``committed`` is reserved by machines that run; ``free`` is what neither has taken, and zero
+    under a lock. ``sentence`` says it to the owner.
+    """
+
+    state: BudgetState
+    limit: MicroUsd | None
+    spent: MicroUsd
+    committed: MicroUsd
+    free: MicroUsd | None
+    month: Month
+    as_if_aws: bool
+    rate: ExchangeRate
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What a start may cost until its first answer and its idle time-out are over, in micro-dollars, rounded up.
+
+    ``once`` is paid per start whatever it does; ``minimum`` fills up to the least that a start with an answer costs.
+    """
+
+    boot: MicroUsd
+    idle: MicroUsd
+    answer: MicroUsd
+    once: MicroUsd = 0
+    minimum: MicroUsd = 0
+
+    @property
+    def total(self) -> MicroUsd:
+        """What is set aside."""
+        return self.boot + self.idle + self.answer + self.once + self.minimum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartDecision:
+    """Whether a machine may start; if not, ``code`` is ``budget_locked`` or ``budget_no_room`` and ``message`` says
+    why, with figures and what to press. Both are empty for a yes."""
+
+    ok: bool
+    code: str = ""
+    message: str = ""
+
+
+def limit_micros(budget: Budget, rate: ExchangeRate, month: Month) -> MicroUsd | None:
+    """The month's limit with what a release added, in micro-dollars; None for no limit."""
+    if budget.limit_eur is None:
+        return None
+    extra = budget.extra_eur if budget.extra_month == month else Decimal(0)
+    return rate.to_usd_micros(budget.limit_eur + extra)
+
+
+def verdict(
+    budget: Budget, spent_micros: MicroUsd, committed_micros: MicroUsd, rate: ExchangeRate, month: Month, now_ms: int
+) -> Room:
+    """Where ``month`` stands at ``now_ms``. A lock of another month, or once its month is over, holds no longer."""
+    limit = limit_micros(budget, rate, month)
+    latched = budget.locked_at_ms is not None and budget.lock_month == month and now_ms < month.end_ms
+    state = BudgetState.NONE if limit is None else _state(spent_micros, limit, latched)
+    free = None if limit is None else max(0, limit - spent_micros - committed_micros)
+    room = Room(
+        state=state,
+        limit=limit,
+        spent=spent_micros,
+        committed=committed_micros,
+        free=0 if state is BudgetState.LOCKED else free,
+        month=month,
+        as_if_aws=budget.as_if_aws,
+        rate=rate,
+        sentence="",
+    )
+    return replace(room, sentence=_standing_text(room))
+
+
+def _state(spent: MicroUsd, limit: MicroUsd, latched: bool) -> BudgetState:
+    if latched or spent >= limit:
+        return BudgetState.LOCKED
+    half, most = WARN_PERCENT
+    if spent * 100 >= limit * most:
+        return BudgetState.WARN_80
+    return BudgetState.WARN_50 if spent * 100 >= limit * half else BudgetState.OPEN
+
+
+def start_reservation(
+    hourly: Hourly,
+    *,
+    boot_seconds: float,
+    idle_seconds: float,
+    answer_seconds: float,
+    once_micros: MicroUsd = 0,
+    ending_seconds: float = 0.0,
+) -> Reservation:
+    """What must be free before a machine may start: boot, the whole idle time-out, the longest answer.
+
+    Each part is rounded up; together they are at least boot and answer, or the 60-second minimum where that is more,
+    and ``ending_seconds``, what it takes to end a machine: with less the lock would come before the first answer.
+    ``once_micros`` is paid per start. Raises ValueError for a time that is negative or no number.
+    """
+    rate = rate_of(hourly)
+    boot, idle, answer = (_upper_cost(rate, seconds) for seconds in (boot_seconds, idle_seconds, answer_seconds))
+    least = _upper_cost(rate, max(MINIMUM_MS / 1000, boot_seconds + answer_seconds) + ending_seconds)
+    return Reservation(
+        boot=boot, idle=idle, answer=answer, once=once_micros, minimum=max(0, least - boot - idle - answer)
+    )
+
+
+def _upper_cost(rate: MicroUsd, seconds: float) -> MicroUsd:
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ValueError("a time is a number from zero up")
+    return -(-rate * math.ceil(seconds * 1000) // MS_PER_HOUR)
+
+
+def outstanding(reservation: Reservation, metered_micros: MicroUsd) -> MicroUsd:
+    """What a running machine still has reserved after ``metered_micros``; never below zero."""
+    return max(0, reservation.total - metered_micros)
+
+
+def room_for_start(room: Room, reservation: Reservation) -> StartDecision:
+    """Whether the reservation fits into what is free. Without a limit it always does."""
+    if room.state is BudgetState.LOCKED:
+        return StartDecision(ok=False, code="budget_locked", message=locked_text(room))
+    if room.free is None or reservation.total <= room.free:
+        return StartDecision(ok=True)
+    return StartDecision(ok=False, code="budget_no_room", message=_no_room_text(room, reservation, room.free))
+
+
+def no_room_for_answer(room: Room, waiting: int) -> StartDecision:
+    """The refusal of a prompt because ``waiting`` others, which may wait already, can use up what is free."""
+    taken = "the prompts that are being answered" if waiting == 0 else f"the {waiting} prompts that may wait"
+    return StartDecision(
+        ok=False,
+        code="budget_no_room",
+        message=(
+            f"This prompt was not taken: {both(room.free or 0, room.rate)} are free of this month's budget, and "
+            f"{taken} may use that up. Send it again when they are answered, or raise "
+            f"the limit (./tlfif budget set AMOUNT).{_rehearsal(room)}"
+        ),
+    )
+
+
+def wind_down_cost(hourly: Hourly, drain_seconds: float = DRAIN_SECONDS) -> MicroUsd:
+    """What ending a running machine in an orderly way costs, rounded up; add the seconds until the next look."""
+    return _upper_cost(rate_of(hourly), drain_seconds)
+
+
+def must_lock(spent_micros: MicroUsd, wind_down_micros: MicroUsd, limit: MicroUsd | None) -> bool:
+    """Whether the lock must come now, so that winding down still fits under the limit. Never without a limit."""
+    return limit is not None and spent_micros + wind_down_micros >= limit
+
+
+def answers_in_room(room_micros: MicroUsd | None, answer_cost: MicroUsd) -> int | None:
+    """How many more answers at ``answer_cost`` fit; None: any number (no limit, or answers cost nothing)."""
+    if room_micros is None or answer_cost <= 0:
+        return None
+    return max(0, room_micros) // answer_cost
+
+
+def lock(budget: Budget, month: Month, now_ms: int) -> Budget:
+    """The budget locked for ``month``; one that is locked for it already, or has no limit, is returned as it is."""
+    if budget.limit_eur is None or (budget.lock_month == month and budget.locked_at_ms is not None):
+        return budget
+    return replace(budget, locked_at_ms=now_ms, lock_month=month)
+
+
+def release(
+    budget: Budget,
+    spent_micros: MicroUsd,
+    *,
+    rate: ExchangeRate,
+    month: Month,
+    now_ms: int,
+    reservation_micros: MicroUsd,
+) -> Budget:
+    """The budget unlocked by a person, in ``month`` only; the limit itself stays as it is.
+
+    It locks again at ``spent`` + the larger of a quarter of the limit and one start's reservation. A budget that is not
+    locked is returned as it is: pressing twice does not add twice.
+    """
+    room = verdict(budget, spent_micros, 0, rate, month, now_ms)
+    if budget.limit_eur is None or room.state is not BudgetState.LOCKED:
+        return budget
+    quarter = -(-rate.to_usd_micros(budget.limit_eur) * HEADROOM_PERCENT // 100)
+    target = Decimal(spent_micros + max(quarter, reservation_micros)) / MICROS_PER_USD / rate.usd_per_eur
+    # Rounded up, so that the promised start fits to the last micro-dollar.
+    extra = max(Decimal(0), target - budget.limit_eur).quantize(Decimal("0.000001"), rounding=ROUND_CEILING)
+    return replace(budget, extra_eur=extra, extra_month=month, locked_at_ms=None, lock_month=None)
+
+
+def with_limit(
+    budget: Budget,
+    limit_eur: Decimal | None,
+    spent_micros: MicroUsd,
+    *,
+    as_if_aws: bool,
+    rate: ExchangeRate,
+    month: Month,
+    now_ms: int,
+) -> Budget:
+    """The budget with a limit that a person has set, checked by ``check_limit``; what a release had added is gone.
+
+    Above what is spent it unlocks, at or below it locks at once; None: no limit, unlocked. ``spent_micros`` is what
+    the limit is held against from now on: as-if sums in a rehearsal.
+    """
+    changed = replace(
+        budget,
+        limit_eur=limit_eur,
+        as_if_aws=as_if_aws,
+        extra_eur=Decimal(0),
+        extra_month=None,
+        locked_at_ms=None,
+        lock_month=None,
+    )
+    limit = limit_micros(changed, rate, month)
+    return lock(changed, month, now_ms) if limit is not None and spent_micros >= limit else changed
+
+
+def locked_text(room: Room) -> str:
+    """For the owner: that it is locked, until when, and what to press."""
+    return (
+        f"The budget is locked: {both(room.spent, room.rate)} of {both(room.limit or 0, room.rate)} are spent in "
+        f"{room.month.label}, without VAT. Nothing starts until {day_label(room.month.end_ms)}, 00:00 UTC, unless you "
+        "raise the limit (./tlfif budget set AMOUNT) or release the lock (./tlfif budget release)."
+        f"{_rehearsal(room)}"
+    )
+
+
+def queued_text(lock: BudgetLock) -> str:
+    """For the owner of a prompt that waited when the lock came: what happened and what to press."""
+    return (
+        "The month's budget is used up: this prompt was not answered. Raise the limit (./tlfif budget set AMOUNT) or "
+        "release the lock (./tlfif budget release), then send it again. ./tlfif cost shows the figures."
+        f"{REHEARSAL if lock.as_if_aws else ''}"
+    )
+
+
+def _standing_text(room: Room) -> str:
+    if room.state is BudgetState.LOCKED:
+        return locked_text(room)
+    if room.limit is None:
+        return (
+            f"No limit is set. {both(room.spent, room.rate)} are spent in {room.month.label}, without VAT."
+            f"{_rehearsal(room)}"
+        )
+    warning = {BudgetState.WARN_50: "More than half of the budget is gone: ", BudgetState.WARN_80: "Nearly locked: "}
+    return (
+        f"{warning.get(room.state, '')}{both(room.spent, room.rate)} of {both(room.limit, room.rate)} are spent in "
+        f"{room.month.label}, without VAT; {both(room.free or 0, room.rate)} are free.{_rehearsal(room)}"
+    )
+
+
+def _no_room_text(room: Room, needed: Reservation, free: MicroUsd) -> str:
+    parts = f"{_eur(needed.boot, room.rate)} to boot, {_eur(needed.idle, room.rate)} for the idle time-out, "
+    parts += f"{_eur(needed.answer, room.rate)} for the longest answer"
+    if needed.once:
+        parts += f", {_eur(needed.once, room.rate)} once per start"
+    if needed.minimum:
+        parts += f", {_eur(needed.minimum, room.rate)} up to the least that a start costs"
+    return (
+        f"The machine was not started: {both(free, room.rate)} are free of this month's budget, and a start needs "
+        f"{both(needed.total, room.rate)}, without VAT ({parts}). Raise the limit (./tlfif budget set AMOUNT), allow "
+        "one more start (./tlfif budget release), or shorten the idle time-out (./tlfif machine idle-timeout MINUTES)."
+        f"{_rehearsal(room)}"
+    )
+
+
+def _rehearsal(room: Room) -> str:
+    return REHEARSAL if room.as_if_aws else ""
+
+
+def both(micros: MicroUsd, rate: ExchangeRate) -> str:
+    """An amount in EUR with USD beside it; four decimals below one EUR."""
+    return f"{_eur(micros, rate)} ({_places(Decimal(micros) / MICROS_PER_USD)} USD)"
+
+
+def _eur(micros: MicroUsd, rate: ExchangeRate) -> str:
+    return f"{_places(rate.to_eur(micros))} EUR"
+
+
+def _places(amount: Decimal) -> str:
+    return f"{amount:.2f}" if amount >= 1 or amount == 0 else f"{amount:.4f}"

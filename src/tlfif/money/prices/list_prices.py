@@ -1,0 +1,117 @@
+"""The built-in price list: what the product counts with until AWS's own list was read once.
+
+Micro-dollars for one unit, on demand, Linux, USD without VAT. The project's price notes are its table of November
+2026, made from stored copies of AWS's pages and public bills. A rate is ``verified`` where the notes call it found, or
+two public sources that were read agree; what stands in one table only, is derived or remembered is not.
+"""
+
+from tlfif.money.prices.prices import Item, Price, PriceBook
+
+_US, _DE, _IE = "us-east-1", "eu-central-1", "eu-west-1"
+_FACTS = "project's price notes"
+_FACTS_DAY = "2026-11-22"
+_TABLE = "github.com/tsaol/aws-gpu, made from instances.vantage.sh"
+_TABLE_DAY = "2026-01-21"
+_TOOLS = "price tables in public cost tools, two or more that agree"
+_ONE_TOOL = "price table in one public cost tool"
+_READ_DAY = "2026-11-23"
+_MEMORY = "from memory, not verified"
+
+_INSTANCE_HOURS = (
+    ("g4dn.xlarge", _US, 526_000, f"project's price notes, item 97; {_TABLE}", True),
+    ("g4dn.xlarge", _DE, 658_000, f"project's price notes, item 97; {_TABLE}", True),
+    ("g4dn.xlarge", _IE, 587_000, f"{_TABLE}; {_TOOLS}", True),
+    ("g5.xlarge", _US, 1_006_000, f"{_TABLE}; factualminds.com, June 2026", True),
+    ("g5.xlarge", _DE, 1_258_000, f"{_TABLE}; {_TOOLS}", True),
+    ("g5.xlarge", _IE, 1_123_000, f"{_TABLE} alone", False),
+    ("g6.xlarge", _US, 804_800, f"{_TABLE}; {_TOOLS}", True),
+    ("g6.xlarge", _DE, 1_006_400, f"{_TABLE}; {_TOOLS}", True),
+    (
+        "g6.xlarge",
+        _IE,
+        898_400,
+        f"derived: us-east-1 times g5's factor; {_TABLE} has no g6 there, AWS may not offer it",
+        False,
+    ),
+)
+
+_RATES: tuple[tuple[Item, str, str, int, str, str, bool], ...] = (
+    (Item.EBS_GP3_GB_MONTH, "GB-month", _US, 80_000, _FACTS, _FACTS_DAY, True),
+    (Item.EBS_GP3_GB_MONTH, "GB-month", _DE, 95_200, _FACTS, _FACTS_DAY, True),
+    (Item.EBS_GP3_GB_MONTH, "GB-month", _IE, 88_000, _TOOLS, _READ_DAY, True),
+    (Item.GP3_MIBS_MONTH, "MiB/s-month", _US, 40_000, f"{_FACTS}: {_MEMORY}", _FACTS_DAY, False),
+    (Item.GP3_MIBS_MONTH, "MiB/s-month", _DE, 47_600, _FACTS, _FACTS_DAY, True),
+    (Item.GP3_MIBS_MONTH, "MiB/s-month", _IE, 44_000, _MEMORY, _READ_DAY, False),
+    (Item.SNAPSHOT_GB_MONTH, "GB-month", _US, 50_000, _FACTS, _FACTS_DAY, True),
+    (Item.SNAPSHOT_GB_MONTH, "GB-month", _DE, 54_000, _FACTS, _FACTS_DAY, True),
+    (Item.SNAPSHOT_GB_MONTH, "GB-month", _IE, 50_000, _TOOLS, _READ_DAY, True),
+    (Item.S3_GB_MONTH, "GB-month", _US, 23_000, _TOOLS, _READ_DAY, True),
+    (Item.S3_GB_MONTH, "GB-month", _DE, 24_500, _TOOLS, _READ_DAY, True),
+    (Item.S3_GB_MONTH, "GB-month", _IE, 23_000, _TOOLS, _READ_DAY, True),
+    (
+        Item.VOLUME_INIT_GB,
+        "GB",
+        _US,
+        3_600,
+        "project's price notes, item 41: AWS's example at 300 MB/s",
+        _FACTS_DAY,
+        True,
+    ),
+    (Item.VOLUME_INIT_GB, "GB", _DE, 3_600, "us-east-1's rate; this region's not found", _FACTS_DAY, False),
+    (Item.VOLUME_INIT_GB, "GB", _IE, 3_600, "us-east-1's rate; this region's not found", _FACTS_DAY, False),
+    (Item.NAT_HOUR, "hour", _US, 45_000, _FACTS, _FACTS_DAY, True),
+    (Item.NAT_HOUR, "hour", _DE, 52_000, _FACTS, _FACTS_DAY, True),
+    (Item.NAT_HOUR, "hour", _IE, 48_000, _TOOLS, _READ_DAY, True),
+    (Item.NLB_HOUR, "hour", _US, 22_500, _FACTS, _FACTS_DAY, True),
+    (Item.NLB_HOUR, "hour", _DE, 27_000, f"{_FACTS}: taken as equal to the ALB's rate", _FACTS_DAY, False),
+    (Item.NLB_HOUR, "hour", _IE, 25_200, _TOOLS, _READ_DAY, True),
+    (Item.CACHE_T3_MICRO_HOUR, "hour", _US, 17_000, _FACTS, _FACTS_DAY, True),
+    (Item.CACHE_T3_MICRO_HOUR, "hour", _DE, 19_000, f"{_FACTS}: half of t3.small", _FACTS_DAY, False),
+    (Item.CACHE_T3_MICRO_HOUR, "hour", _IE, 18_000, _MEMORY, _READ_DAY, False),
+    (Item.INTERFACE_ENDPOINT_HOUR, "hour per zone", _US, 10_000, _FACTS, _FACTS_DAY, True),
+    (Item.INTERFACE_ENDPOINT_HOUR, "hour per zone", _DE, 12_000, _FACTS, _FACTS_DAY, True),
+    (Item.INTERFACE_ENDPOINT_HOUR, "hour per zone", _IE, 11_000, _ONE_TOOL, _READ_DAY, False),
+)
+
+_EVERYWHERE: tuple[tuple[Item, str, int, str, bool], ...] = (
+    (Item.PUBLIC_IPV4_HOUR, "hour", 5_000, _FACTS, True),
+    (Item.COST_EXPLORER_REQUEST, "request", 10_000, "project's price notes, item 56", True),
+    (Item.SQS_MILLION, "million requests", 400_000, _MEMORY, False),
+    (Item.API_MILLION, "million requests", 1_000_000, _MEMORY, False),
+    (Item.CONFIG_ITEM, "configuration item", 3_000, "project's price notes, item 101", True),
+    (Item.CONFIG_EVALUATION, "rule evaluation", 1_000, "project's price notes, item 101", True),
+    (Item.KMS_KEY_MONTH, "key-month", 1_000_000, _FACTS, True),
+    (Item.CERTIFICATE_MONTH, "month", 2_000_000, f"{_FACTS}: 1 to 3 USD, the domain {_MEMORY}", False),
+    (Item.FREE_TIER, "month", 0, f"{_FACTS}: AWS's free amounts, partly {_MEMORY}", False),
+)
+"""The same in every region."""
+
+
+def _built_in() -> list[Price]:
+    prices = [
+        Price(
+            item=Item.GPU_HOUR,
+            region=region,
+            instance_type=instance_type,
+            micros=micros,
+            unit="hour",
+            source=source,
+            date=_TABLE_DAY,
+            verified=verified,
+        )
+        for instance_type, region, micros, source, verified in _INSTANCE_HOURS
+    ]
+    prices += [
+        Price(item=item, region=region, micros=micros, unit=unit, source=source, date=day, verified=verified)
+        for item, unit, region, micros, source, day, verified in _RATES
+    ]
+    prices += [
+        Price(item=item, region=region, micros=micros, unit=unit, source=source, date=_FACTS_DAY, verified=verified)
+        for item, unit, micros, source, verified in _EVERYWHERE
+        for region in (_US, _DE, _IE)
+    ]
+    return prices
+
+
+LIST_PRICES = PriceBook(_built_in())
+"""Every rate the product starts with, each with its source and date, in force since ever."""

@@ -1,0 +1,31 @@
+"""The prices and the exchange rate in force."""
+
+from tlfif.money.money import ASSUMED_RATE, ExchangeRate
+from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.price_store import PriceStore
+from tlfif.money.prices.prices import PriceBook
+
+
+class Pricing:
+    """Built-in prices with what refreshes brought on top. Reads the store once, and again after :meth:`reload`."""
+
+    def __init__(self, store: PriceStore) -> None:
+        self._store = store
+        self._book: PriceBook | None = None
+        self._rate: ExchangeRate | None = None
+
+    async def book(self) -> PriceBook:
+        """All prices. Raises StorageError."""
+        if self._book is None:
+            self._book = LIST_PRICES.with_prices(await self._store.prices())
+        return self._book
+
+    async def rate(self) -> ExchangeRate:
+        """EUR and USD: the newest reference that was read, or the stated assumption. Raises StorageError."""
+        if self._rate is None:
+            self._rate = await self._store.exchange_rate() or ASSUMED_RATE
+        return self._rate
+
+    def reload(self) -> None:
+        """The store has changed."""
+        self._book = self._rate = None

@@ -1,0 +1,112 @@
+"""Brings the price book and the exchange rate up to date from what is published."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import UnavailableError
+from tlfif.money.money import ExchangeRate
+from tlfif.money.prices.price_refresh import PriceChanges, compare_prices, exchange_kept_because
+from tlfif.money.prices.price_source import ExchangeSource, PriceSource, Progress
+from tlfif.money.prices.price_store import PriceStore
+from tlfif.money.prices.prices import Price, PriceBook, check_region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeResult:
+    """``rate``: the one kept now, None where there never was one. ``changed``: it is new. ``problem``: why the one that
+    was read, if any, was not taken over. ``read``: the bank answered with a rate."""
+
+    rate: ExchangeRate | None
+    changed: bool = False
+    read: bool = True
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshReport:
+    """What a refresh did.
+
+    ``changed``: old and new price; the old one stays in force for old moments. ``kept``: an
+    old price that stays, and why. ``unchanged``: how many prices were read and are the same. ``failed``: a region of
+    which no price could be read from a source, and why. ``lists_read``: how many lists were read.
+    """
+
+    changed: tuple[tuple[Price, Price], ...]
+    kept: tuple[tuple[Price, str], ...]
+    unchanged: int
+    failed: tuple[tuple[str, str], ...]
+    lists_read: int
+    exchange: ExchangeResult
+
+    @property
+    def exchange_problem(self) -> str | None:
+        """Why the exchange rate was not read or not taken over; None where all went well."""
+        return self.exchange.problem
+
+    @property
+    def nothing_reached(self) -> bool:
+        """Neither a price nor the exchange rate could be read: all is as it was before."""
+        return not self.lists_read and not self.exchange.read
+
+
+async def refresh_prices(
+    regions: Sequence[str],
+    *,
+    store: PriceStore,
+    sources: Sequence[PriceSource],
+    exchange: ExchangeSource,
+    book: PriceBook,
+    clock: Clock,
+    progress: Progress = lambda _: None,
+) -> RefreshReport:
+    """Read the exchange rate and the prices of ``regions`` and keep what is new and plausible.
+
+    ``book`` is what is in force now. What cannot be read or believed changes nothing and is in the report; all lists
+    are read at once, and what one brought is kept even where the next one fails. ``progress`` hears the bytes of each.
+    Raises InvalidInputError ``region_unknown`` before anything is read; StorageError.
+    """
+    wanted = [check_region(region) for region in dict.fromkeys(regions)]
+    exchange_result = await _refresh_exchange(exchange, store)
+    changes = PriceChanges()
+    failed: list[tuple[str, str]] = []
+    lists_read = 0
+    asked = [(region, source) for region in wanted for source in sources]
+    fetching = [asyncio.create_task(source.fetch(region, progress)) for region, source in asked]
+    try:
+        for (region, _), fetch in zip(asked, fetching, strict=True):
+            try:
+                fetched = await fetch
+            except UnavailableError as error:
+                failed.append((region, error.message))
+                continue
+            lists_read += 1
+            found = compare_prices(fetched, book, at_ms=round(clock.now() * 1000))
+            if found.changed or found.confirmed:
+                await store.add([*(new for _, new in found.changed), *found.confirmed])
+            changes = changes.and_also(found)
+    finally:
+        for fetch in fetching:
+            fetch.cancel()
+    return RefreshReport(
+        changed=changes.changed,
+        kept=changes.kept,
+        unchanged=changes.unchanged,
+        failed=tuple(failed),
+        lists_read=lists_read,
+        exchange=exchange_result,
+    )
+
+
+async def _refresh_exchange(source: ExchangeSource, store: PriceStore) -> ExchangeResult:
+    old = await store.exchange_rate()
+    try:
+        new = await source.fetch()
+    except UnavailableError as error:
+        return ExchangeResult(rate=old, read=False, problem=error.message)
+    problem = exchange_kept_because(new, old)
+    if problem is not None or new == old:
+        return ExchangeResult(rate=old, problem=problem)
+    await store.set_exchange_rate(new)
+    return ExchangeResult(rate=new, changed=True)

@@ -1,0 +1,1 @@
+"""Spend: the ledger of machine time and what is computed from it."""

@@ -1,0 +1,235 @@
+"""Sums of the ledger: what a month's machines and standing items cost under a tariff."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tlfif.kernel.clock import Clock
+from tlfif.money.billing_month import MS_PER_DAY, Month
+from tlfif.money.money import MS_PER_HOUR, MicroUsd
+from tlfif.money.prices.prices import PriceBook
+from tlfif.money.prices.pricing import Pricing
+from tlfif.money.spend.forecast import DayCost, Forecast, month_end
+from tlfif.money.spend.ledger import Ledger, LedgerState
+from tlfif.money.spend.life_signs import LifeSigns
+from tlfif.money.spend.spans import MachineSpan, clip
+from tlfif.money.spend.standing import StandingItem, accrued, total_per_month
+from tlfif.money.spend.tariff import Tariff, run_cost_between
+
+SPANS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """One UTC day of machines: its first millisecond, milliseconds on, micro-dollars."""
+
+    day_ms: int
+    on_ms: int
+    micros: MicroUsd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """A month so far, in micro-dollars without VAT: ``total == machines + standing_accrued``.
+
+    ``running_per_hour`` is what runs now, ``standing_per_month`` what an idle month of 730 h costs. ``days`` has the
+    days on which a machine ran, oldest first.
+    """
+
+    month: Month
+    machines: MicroUsd = 0
+    standing_accrued: MicroUsd = 0
+    running_per_hour: MicroUsd = 0
+    standing_per_month: MicroUsd = 0
+    forecast: Forecast | None = None
+    days: tuple[Day, ...] = ()
+
+    @property
+    def total(self) -> MicroUsd:
+        """The month to date."""
+        return self.machines + self.standing_accrued
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """The month so far in micro-dollars, machines and standing items together.
+
+    ``running`` is what each machine that runs has cost since its start, by machine; ``per_hour`` what an hour more
+    costs as things are, standing items included and rounded up.
+    """
+
+    total: MicroUsd
+    running: Mapping[str, MicroUsd] = field(default_factory=dict)
+    per_hour: MicroUsd = 0
+
+
+@dataclass(slots=True)
+class _Account:
+    """Closed runs, added up by day under one tariff; kept up to date by revision."""
+
+    tariff: Tariff
+    book: PriceBook
+    since_ms: int
+    revision: int = 0
+    days: dict[int, tuple[int, MicroUsd]] = field(default_factory=dict)
+    known: dict[str, tuple[int, list[Day]]] = field(default_factory=dict)
+    running: dict[str, MachineSpan] = field(default_factory=dict)
+    changes_ms: list[int] = field(default_factory=list)
+    prices: dict[tuple[int, Tariff], tuple[MicroUsd, MicroUsd]] = field(default_factory=dict)
+
+    def take(self, revision: int, span: MachineSpan) -> None:
+        """A run that is new or has changed. News that is older than what is known changes nothing."""
+        old_revision, old_days = self.known.get(span.machine_id, (0, []))
+        if revision <= old_revision:
+            return
+        self.revision = max(self.revision, revision)
+        self._add(old_days, sign=-1)
+        self.running.pop(span.machine_id, None)
+        days = [] if span.to_ms is None else self.days_of(span, span.to_ms)
+        if span.to_ms is None:
+            self.running[span.machine_id] = span
+        self.known[span.machine_id] = (revision, days)
+        self._add(days, sign=1)
+
+    def days_of(self, span: MachineSpan, now_ms: int) -> list[Day]:
+        """The run's days since the account's beginning."""
+        found = []
+        rate, once = self._prices(span)
+        day = max(span.from_ms, self.since_ms) // MS_PER_DAY * MS_PER_DAY
+        while day <= span.end_ms(now_ms):
+            part = clip(span, day, day + MS_PER_DAY, now_ms)
+            micros = run_cost_between(span, rate, once, day, day + MS_PER_DAY, now_ms)
+            if part or micros:
+                found.append(Day(day_ms=day, on_ms=part[1] - part[0] if part else 0, micros=micros))
+            day += MS_PER_DAY
+        return found
+
+    def all_days(self, ends_ms: Mapping[str, int]) -> list[Day]:
+        """Every day with a machine, those that run now included, until ``ends_ms``."""
+        days = dict(self.days)
+        for span in self.running.values():
+            for day in self.days_of(span, ends_ms[span.machine_id]):
+                on_ms, micros = days.get(day.day_ms, (0, 0))
+                days[day.day_ms] = (on_ms + day.on_ms, micros + day.micros)
+        return [Day(day_ms=at, on_ms=days[at][0], micros=days[at][1]) for at in sorted(days) if any(days[at])]
+
+    def _prices(self, span: MachineSpan) -> tuple[MicroUsd, MicroUsd]:
+        """What the tariff says for the run, looked up once between two changes of any price."""
+        if not self.changes_ms:
+            self.changes_ms = sorted({price.valid_from_ms for price in self.book.all()})
+        tariff = self.tariff.of(span)
+        key = (bisect_right(self.changes_ms, span.from_ms), tariff)
+        if key not in self.prices:
+            self.prices[key] = tariff.prices(self.book, at_ms=span.from_ms)
+        return self.prices[key]
+
+    def _add(self, days: list[Day], *, sign: int) -> None:
+        for day in days:
+            on_ms, micros = self.days.get(day.day_ms, (0, 0))
+            self.days[day.day_ms] = (on_ms + sign * day.on_ms, micros + sign * day.micros)
+
+
+class Accounts:
+    """Adds up the ledger. What has ended is added once, so that a look costs the same after a year as on day one."""
+
+    def __init__(self, ledger: Ledger, pricing: Pricing, life: LifeSigns, clock: Clock) -> None:
+        self._ledger = ledger
+        self._pricing = pricing
+        self._life = life
+        self._clock = clock
+        self._accounts: dict[Tariff, _Account] = {}
+
+    def now_ms(self) -> int:
+        """Now, in epoch milliseconds."""
+        return int(self._clock.now() * 1000)
+
+    async def sums(self, tariff: Tariff | None, *, state: LedgerState | None = None) -> Sums:
+        """The present month under ``tariff``; None is the owner's own computer, where all is nothing.
+
+        Raises StorageError.
+        """
+        now_ms = self.now_ms()
+        month = Month.of(now_ms)
+        if tariff is None:
+            return Sums(month=month)
+        state = state or await self._ledger.state()
+        account = await self._account(tariff, state, month)
+        days = account.all_days(await self._life.ends_ms(account.running.values()))
+        own = tuple(day for day in days if month.start_ms <= day.day_ms < month.end_ms)
+        machines = sum(day.micros for day in own)
+        standing = tariff.standing(account.book, at_ms=now_ms)
+        accrued_now = _standing_accrued(standing, state, month, now_ms)
+        return Sums(
+            month=month,
+            machines=machines,
+            standing_accrued=accrued_now,
+            running_per_hour=_hourly(account),
+            standing_per_month=total_per_month(standing),
+            forecast=month_end(
+                month=month,
+                now_ms=now_ms,
+                spent_micros=machines + accrued_now,
+                standing=standing,
+                machine_days=[DayCost(day_ms=day.day_ms, micros=day.micros) for day in days],
+            ),
+            days=own,
+        )
+
+    async def spending(self, tariff: Tariff | None, *, state: LedgerState) -> Spending:
+        """The month's total and what runs: what the budget is held against, asked for with every prompt.
+
+        Raises StorageError.
+        """
+        now_ms = self.now_ms()
+        month = Month.of(now_ms)
+        if tariff is None:
+            return Spending(total=0)
+        account = await self._account(tariff, state, month)
+        closed = sum(micros for at, (_, micros) in account.days.items() if month.start_ms <= at < month.end_ms)
+        ends = await self._life.ends_ms(account.running.values())
+        running = sum(
+            tariff.span_between(account.book, span, month.start_ms, month.end_ms, ends[span.machine_id])
+            for span in account.running.values()
+        )
+        standing = tariff.standing(account.book, at_ms=now_ms)
+        return Spending(
+            total=closed + running + _standing_accrued(standing, state, month, now_ms),
+            running={
+                span.machine_id: tariff.span_between(
+                    account.book, span, span.from_ms, ends[span.machine_id] + 1, ends[span.machine_id]
+                )
+                for span in account.running.values()
+            },
+            per_hour=_hourly(account) + -(-total_per_month(standing) * MS_PER_HOUR // month.length_ms),
+        )
+
+    async def _account(self, tariff: Tariff, state: LedgerState, month: Month) -> _Account:
+        book = await self._pricing.book()
+        account = self._accounts.get(tariff)
+        if account is None or account.book is not book:
+            account = _Account(tariff=tariff, book=book, since_ms=month.previous.start_ms)
+            self._accounts[tariff] = account
+        if account.revision < state.revision:
+            # Only the first look may leave out what ended long ago: later, that is news of a run that is known as open.
+            from_ms = account.since_ms if account.revision == 0 else _EVER
+            news = await self._ledger.spans_after(account.revision, from_ms=from_ms)
+            for number, (revision, span) in enumerate(news, start=1):
+                account.take(revision, span)
+                if number % SPANS_AT_ONCE == 0:
+                    await self._clock.sleep(0)  # two months of many short runs take half a second: let others in
+            account.revision = max(account.revision, state.revision)
+        return account
+
+
+_EVER = -(2**62)
+"""Before every moment."""
+
+
+def _hourly(account: _Account) -> MicroUsd:
+    running = account.running.values()
+    return sum(account.tariff.of(span).hourly(account.book, at_ms=span.from_ms) for span in running)
+
+
+def _standing_accrued(standing: tuple[StandingItem, ...], state: LedgerState, month: Month, now_ms: int) -> MicroUsd:
+    begin = max(state.since_ms, month.start_ms)
+    return accrued(standing, begin, max(now_ms, begin))

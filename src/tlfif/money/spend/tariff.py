@@ -1,0 +1,78 @@
+"""What a home pays for: a machine type in a region, or nothing because it is the owner's own computer."""
+
+from dataclasses import dataclass
+
+from tlfif.money.money import MicroUsd
+from tlfif.money.prices.prices import (
+    DEFAULT_INSTANCE_TYPE,
+    DEFAULT_REGION,
+    PriceBook,
+    check_instance_type,
+    check_region,
+    launch_cost,
+    running_rates,
+)
+from tlfif.money.spend.spans import Hourly, MachineSpan, cost_between, rate_of
+from tlfif.money.spend.standing import StandingItem, lean_items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariff:
+    """By what a machine's time is priced.
+
+    ``fallbacks``: the types that a start may get where ``instance_type`` is not to be had. A home that has any is a
+    real one: each run is priced by the type and the region that it had, and a start reserves for the dearest of them.
+    Without, everything is priced as if it had been ``instance_type``.
+    Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``.
+    """
+
+    region: str = DEFAULT_REGION
+    instance_type: str = DEFAULT_INSTANCE_TYPE
+    fallbacks: tuple[str, ...] = ()
+    kept_disk_gb: int = 0
+
+    def __post_init__(self) -> None:
+        check_region(self.region)
+        for name in (self.instance_type, *self.fallbacks):
+            check_instance_type(name)
+
+    def of(self, span: MachineSpan) -> "Tariff":
+        """By what this run is priced."""
+        return Tariff(region=span.region, instance_type=span.instance_type) if self.fallbacks else self
+
+    def dearest_hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
+        """The most that a machine that is started now may cost per hour."""
+        types = (self.instance_type, *self.fallbacks)
+        return max(rate_of(running_rates(book, self.region, name, at_ms=at_ms)) for name in types)
+
+    def hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
+        """What a running machine costs per hour: instance, public address, disk."""
+        return rate_of(running_rates(book, self.region, self.instance_type, at_ms=at_ms))
+
+    def once(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
+        """What each start costs beside its time: its disk is filled from the image."""
+        return launch_cost(book, self.region, at_ms=at_ms)
+
+    def prices(self, book: PriceBook, *, at_ms: int) -> tuple[MicroUsd, MicroUsd]:
+        """:meth:`hourly` and :meth:`once` together."""
+        return self.hourly(book, at_ms=at_ms), self.once(book, at_ms=at_ms)
+
+    def span_between(self, book: PriceBook, span: MachineSpan, from_ms: int, to_ms: int, now_ms: int) -> MicroUsd:
+        """The part of a run's cost in ``[from_ms, to_ms)``, at the prices of the run's start."""
+        hourly, once = self.of(span).prices(book, at_ms=span.from_ms)
+        return run_cost_between(span, hourly, once, from_ms, to_ms, now_ms)
+
+    def standing(self, book: PriceBook, *, at_ms: int) -> tuple[StandingItem, ...]:
+        """What costs money while nothing runs."""
+        return lean_items(book, self.region, at_ms, kept_disk_gb=self.kept_disk_gb)
+
+
+def run_cost_between(
+    span: MachineSpan, hourly: Hourly, once: MicroUsd, from_ms: int, to_ms: int, now_ms: int
+) -> MicroUsd:
+    """The part of a run's cost in ``[from_ms, to_ms)``, with ``once`` paid per start.
+
+    That belongs to the part that has the start; adjacent parts add up to the whole.
+    """
+    started = from_ms <= span.from_ms < to_ms and now_ms >= span.from_ms
+    return cost_between(span, hourly, from_ms, to_ms, now_ms) + (once if started else 0)

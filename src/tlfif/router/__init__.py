@@ -1,1 +1,0 @@
-"""The router: observe, decide, act, again and again."""
