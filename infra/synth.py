@@ -10,7 +10,7 @@ from aws_cdk import App
 from infra.app import STACK, build_app
 from infra.substitution import with_substitutions
 
-TEMPLATE = Path(__file__).parents[1] / "src/tlfif/adapters/aws/template/tlfif.template.json"
+TEMPLATE = Path(__file__).parents[1] / "src/tlfif/adapters/aws/deployment/template/tlfif.template.json"
 
 
 def render(app: App) -> str:

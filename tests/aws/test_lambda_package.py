@@ -14,7 +14,6 @@ import pytest
 from filelock import FileLock
 
 from tests.infra.template import Template
-from tlfif.adapters.aws.deployment import lambda_package
 from tlfif.adapters.aws.deployment.lambda_package import (
     LEFT_OUT,
     LOCK,
@@ -185,8 +184,8 @@ def test_it_is_made_for_the_functions_runtime() -> None:
 
 
 def test_the_description_of_every_service_that_is_spoken_to_is_in_it() -> None:
-    source = Path(lambda_package.__file__).parents[2]
+    source = Path(tlfif.__file__).parent
     asked: set[str] = set()
-    for file in (source / "bootstrap" / "aws.py", *(source / "adapters" / "aws").glob("*.py")):
+    for file in (source / "bootstrap" / "aws.py", *(source / "adapters" / "aws").rglob("*.py")):
         asked |= set(re.findall(r'clients\.make\(\s*"([a-z0-9-]+)"', file.read_text()))
     assert {"dynamodb", "sqs", "s3", "lambda", "ec2", "scheduler"} <= asked <= set(SERVICES)

@@ -32,7 +32,7 @@ class Template:
     @classmethod
     def committed(cls) -> "Template":
         """The file that is part of the program."""
-        place = files("tlfif.adapters.aws") / "template" / "tlfif.template.json"
+        place = files("tlfif.adapters.aws.deployment") / "template" / "tlfif.template.json"
         text = place.read_text("utf-8")
         return cls(text=text, body=json.loads(text))
 

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import tlfif
 from tlfif.kernel.errors import UnavailableError
 
 LOCK = Path(__file__).parent / "template" / "lambda.lock"
@@ -26,7 +27,21 @@ takes these names to the letter."""
 MAX_BYTES = 20_000_000
 SERVICES = ("ce", "dynamodb", "ec2", "lambda", "s3", "scheduler", "sqs", "ssm", "sts")
 """Whom the functions speak to. botocore brings descriptions of 400 services; the others are left out."""
-LEFT_OUT = ("charts", "cli", "client", "gui", "worker", "adapters/engines", "adapters/memory", "adapters/sqlite")
+LEFT_OUT = (
+    "adapters/aws/deployment",
+    "adapters/aws/doctor",
+    "adapters/engines",
+    "adapters/memory",
+    "adapters/sqlite",
+    "charts",
+    "cli",
+    "client",
+    "deployment",
+    "doctor",
+    "gui",
+    "history",
+    "worker",
+)
 """Parts of this program that no function has."""
 NOT_NEEDED = ("tests", "testing", "__pycache__", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 MOMENT = (1980, 1, 1, 0, 0, 0)
@@ -105,7 +120,7 @@ def _prune(data: Path) -> None:
 
 
 def _copy_program(inside: Path) -> None:
-    source = Path(__file__).parents[2]
+    source = Path(tlfif.__file__).parent
     out = {source / part for part in LEFT_OUT}
 
     def left_out(folder: str, names: list[str]) -> set[str]:
