@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+import tlfif
 from tests.infra.template import Template
 from tlfif.adapters.aws.deployment.lambda_package import (
     LEFT_OUT,
