@@ -14,9 +14,10 @@ from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
 from tlfif.bootstrap.aws import machine_settings
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.bootstrap.aws_worker import BOOT_ID, InstancePaths, aws_settings, engine_config, run_aws_worker
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import EngineGoneError, InvalidInputError
 from tlfif.machines.machine_host import LaunchSpec
-from tlfif.machines.policy import AWS_MACHINE_POLICY, JobPolicy
+from tlfif.machines.policy import AWS_MACHINE_POLICY
 
 SPEC = LaunchSpec(
     machine_id="machine_1",

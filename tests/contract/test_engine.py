@@ -21,7 +21,7 @@ from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.jobs.engine import Chunk, Engine
 from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message
 from tlfif.kernel.errors import EngineGoneError, EngineRejectedError
-from tlfif.models.models import SMOLLM2, WheelSource
+from tlfif.models.catalogue import SMOLLM2, WheelSource
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -32,10 +32,11 @@ from tlfif.control.container import Container
 from tlfif.control.control_machine import LocalControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Message, Outcome
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.machines.machine_host import LaunchSpec, MachineHost, ObservedMachine
-from tlfif.machines.policy import JobPolicy, MachinePolicy
-from tlfif.models.models import SMOLLM2, TINYLLAMA, HubSource, ModelSpec, WheelSource
+from tlfif.machines.policy import MachinePolicy
+from tlfif.models.catalogue import SMOLLM2, TINYLLAMA, HubSource, ModelSpec, WheelSource
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import ExchangeResult, RefreshReport
 from tlfif.money.spend.tariff import Tariff

@@ -14,7 +14,7 @@ from tlfif.adapters.aws.machines.launch_plan import LONGEST_RUN_SECONDS
 from tlfif.adapters.engines.served_engine import check_loopback
 from tlfif.bootstrap.aws_worker import ENGINE_UNIT, READY_MARK, EngineConfig
 from tlfif.machines.policy import AWS_MACHINE_POLICY
-from tlfif.models.models import ON_AWS
+from tlfif.models.catalogue import ON_AWS
 
 SERVICES = [unit.name for unit in UNITS if unit.suffix == ".service"]
 

@@ -17,9 +17,10 @@ from tlfif.control.control_machine import stop_machine
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import DeltaWrite, JobStatus, Lease, Outcome
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import LeaseLostError, MachineError
 from tlfif.machines.machine import Heartbeat, MachineState, Phase
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 
 POLICY = MachinePolicy(
     idle_timeout_seconds=20.0,

@@ -8,8 +8,9 @@ from tests.builders import T0
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost
 from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import load_aws_settings
+from tlfif.jobs.policy import AWS_JOB_POLICY
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.machines.policy import AWS_JOB_POLICY, AWS_MACHINE_POLICY
+from tlfif.machines.policy import AWS_MACHINE_POLICY
 from tlfif.money.prices.list_prices import LIST_PRICES
 
 PLACES = {

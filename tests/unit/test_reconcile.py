@@ -15,10 +15,11 @@ from tlfif.control.control_machine import start_machine, stop_machine
 from tlfif.control.end_machine import end_machine
 from tlfif.control.reconcile import CONFIRM_SECONDS, ORPHAN_AGE_SECONDS, HeartbeatWatch, Pace, Reconciler
 from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import InvalidInputError, MachineError, ModelError, StorageError
 from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_host import LaunchSpec, Lifetime
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 
 
 @dataclass(kw_only=True)

@@ -35,7 +35,7 @@ from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
-from tlfif.models.models import find_model
+from tlfif.models.catalogue import find_model
 from tlfif.money.bill.ask_bill import DailyBill
 from tlfif.money.prices.price_store import PriceStore
 from tlfif.money.prices.prices import REGIONS

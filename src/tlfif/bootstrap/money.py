@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from tlfif.control.container import Money
 from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.money.bill.bill_store import BillStore
 from tlfif.money.budget.budget_gate import LOOK_SECONDS, BudgetGate
 from tlfif.money.budget.budget_ledger import BudgetLedger

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from tlfif.control.control import Control
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.models.model_store import ModelStore
 from tlfif.money.bill.bill_store import BillStore
 from tlfif.money.budget.budget_gate import BudgetGate

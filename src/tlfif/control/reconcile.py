@@ -8,6 +8,7 @@ from tlfif.control.launch_machine import confirm_launch, launch_machine
 from tlfif.control.scaling import Action, ActionKind, Observation, decide
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import QueueCounts
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.kernel.errors import (
     BudgetLockedError,
@@ -20,7 +21,7 @@ from tlfif.kernel.errors import (
 from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_host import MachineHost, ObservedMachine
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.models.model_store import ModelStore
 from tlfif.money.budget.budget_gate import BudgetGate
 from tlfif.money.spend.meter import Meter

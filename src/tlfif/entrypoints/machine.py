@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.entrypoints.event_loop import run_event_loop
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.jobs.policy import JobPolicy
+from tlfif.machines.policy import MachinePolicy
 
 
 async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
 from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.worker.machine_life import MachineLife
 from tlfif.worker.worker import Worker
 

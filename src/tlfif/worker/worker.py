@@ -9,11 +9,11 @@ from enum import StrEnum
 from tlfif.jobs.engine import Engine
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import ClaimedJob, JobStatus, Lease, Outcome
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance, cancelled_outcome, run_job
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import EngineGoneError, LeaseLostError, StorageError
 from tlfif.kernel.fault_place import place_of
-from tlfif.machines.policy import JobPolicy
 from tlfif.worker.event_writer import EventWriter, JobLog
 
 log = logging.getLogger(__name__)

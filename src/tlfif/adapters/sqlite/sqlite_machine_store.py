@@ -8,7 +8,8 @@ from typing import Any
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
-from tlfif.machines.machine_records import (
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.transitions import (
     asked_to_drain,
     asked_to_stop,
     closed,
@@ -17,7 +18,6 @@ from tlfif.machines.machine_records import (
     launched,
     take_heartbeat,
 )
-from tlfif.machines.machine_store import MachineStore
 
 _COLUMNS = tuple(f.name for f in fields(MachineRecord))
 # Column names are the record's own field names, so nothing from outside gets into these.

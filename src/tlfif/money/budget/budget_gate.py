@@ -4,11 +4,12 @@ import asyncio
 from dataclasses import dataclass
 
 from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import BudgetLockedError, MachineError
 from tlfif.machines.machine import PhaseTiming, Situation, estimate_ready_seconds
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.money.billing_month import Month
 from tlfif.money.budget import budget as rules
 from tlfif.money.budget.budget import Budget, BudgetLock, BudgetState, Reservation, Room, StartDecision

@@ -29,7 +29,8 @@ from tlfif.adapters.aws.calls.dynamo_table import (
 )
 from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
-from tlfif.machines.machine_records import (
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.transitions import (
     asked_to_drain,
     asked_to_stop,
     closed,
@@ -38,7 +39,6 @@ from tlfif.machines.machine_records import (
     launched,
     take_heartbeat,
 )
-from tlfif.machines.machine_store import MachineStore
 
 _RECORDS = "MACHINES"
 _SETTINGS: Key = (_RECORDS, "SETTINGS")
