@@ -28,8 +28,8 @@ from tlfif.adapters.local.system_clock import SystemIds
 from tlfif.bootstrap.aws_settings import IN_IMAGES, AwsSettings
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container, Money
-from tlfif.control.control import Control
-from tlfif.control.control_machine import LocalControl
+from tlfif.control.local_machine_control import LocalMachineControl
+from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.clock import Clock, Ids
@@ -112,7 +112,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
         meter=meter,
         budget=money.budget,
     )
-    control: Control = LocalControl(reconciler=reconciler)
+    control: MachineControl = LocalMachineControl(reconciler=reconciler)
     if settings.router_function:
         caller = clients.make("lambda", router_calls.CLIENT_CONFIG)
         control = RouterCalls(caller, settings.router_function, here=control)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tlfif.control.control import Control
+from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.policy import JobPolicy
@@ -60,7 +60,7 @@ class Container:
     image: str
     place: str
     reconciler: Reconciler
-    control: Control
+    control: MachineControl
     money: Money
     close: Callable[[], Awaitable[None]]
     streams: bool = True

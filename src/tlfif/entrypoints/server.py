@@ -12,8 +12,8 @@ from tlfif.api.embedded_server import EmbeddedServer
 from tlfif.bootstrap.embedded import embedded_container
 from tlfif.bootstrap.settings import Settings, load_settings
 from tlfif.control.end_machine import end_machine
-from tlfif.control.loop import RouterLoop
 from tlfif.control.reconcile import Pace
+from tlfif.control.router_loop import RouterLoop
 from tlfif.entrypoints.event_loop import run_event_loop
 from tlfif.kernel.errors import TlfifError
 from tlfif.kernel.home import PRIVATE, Home, home_from_environment
