@@ -173,7 +173,7 @@ class Reconciler:
             await self._launch(action.model, action.reason, now)
         elif action.kind is ActionKind.FAIL_QUEUED and action.model is not None:
             await self._give_up(action.model, action.code, action.reason, now)
-            await self.machines.forgive()
+            await self.machines.reset_failures()
         elif machine is None:
             return
         elif action.kind is ActionKind.DRAIN:

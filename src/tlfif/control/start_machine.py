@@ -34,7 +34,7 @@ async def start_machine(
     if model is not None:
         await _refuse_other_model(chosen.name, machines)
     await machines.set_held(False)
-    await machines.forgive()
+    await machines.reset_failures()
     launched = await launch_machine(
         chosen.name,
         reason="started by you",

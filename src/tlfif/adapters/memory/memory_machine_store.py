@@ -98,8 +98,8 @@ class MemoryMachineStore(MachineStore):
         """See :meth:`MachineStore.failed_starts`."""
         return failed_starts([r for r in reversed(self._records.values()) if r.id not in self._forgiven])
 
-    async def forgive(self) -> None:
-        """See :meth:`MachineStore.forgive`."""
+    async def reset_failures(self) -> None:
+        """See :meth:`MachineStore.reset_failures`."""
         self._forgiven = set(self._records)
 
     async def idle_timeout(self) -> float | None:

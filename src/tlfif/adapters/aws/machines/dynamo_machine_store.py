@@ -204,8 +204,8 @@ class DynamoMachineStore(MachineStore):
         forgiven = _settings(found).get(_FORGIVEN_THROUGH, 0)
         return failed_starts([kept.record for kept in _records(found) if kept.position > forgiven])
 
-    async def forgive(self) -> None:
-        """See :meth:`MachineStore.forgive`."""
+    async def reset_failures(self) -> None:
+        """See :meth:`MachineStore.reset_failures`."""
         latest = (await self._look()).latest
         await self._set(_FORGIVEN_THROUGH, 0 if latest is None else latest.position)
 
