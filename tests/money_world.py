@@ -193,4 +193,4 @@ class MoneyWorld:
 
     async def spent(self, plane: Plane | None = None) -> int:
         """What the meter says of the month."""
-        return (await (plane or self.plane).money.accounts.sums(AWS)).total
+        return (await (plane or self.plane).money.totals.month(AWS)).total

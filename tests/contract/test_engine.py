@@ -16,7 +16,7 @@ from tests.fakes.openai_server import DONE, WHOLE, Say, event, piece, refuses, s
 from tests.waiting import wait_until
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.adapters.engines.openai_engine import OpenAIEngine
-from tlfif.adapters.local.machines.process_priority import NICENESS_STEPS
+from tlfif.adapters.local.machines.process_priority import NICENESS
 from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.jobs.engine import Chunk, Engine
 from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message
@@ -416,7 +416,7 @@ asyncio.run(main())
         process = llama(tmp_path)
         address = await process.start()
         assert address.api_key not in " ".join(psutil.Process(address.pid).cmdline())
-        assert psutil.Process(address.pid).nice() == psutil.Process().nice() + NICENESS_STEPS, (
+        assert psutil.Process(address.pid).nice() == psutil.Process().nice() + NICENESS, (
             "it keeps the computer to itself"
         )
         assert address.base_url.startswith("http://127.0.0.1:")

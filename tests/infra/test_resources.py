@@ -248,7 +248,7 @@ def test_alarms_listen_to_the_metrics_that_the_router_writes(template: Template)
         if not alarm["Namespace"].startswith("AWS/"):
             assert alarm["Namespace"] == scheduled_router.NAMESPACE
             assert alarm["Dimensions"] == [{"Name": scheduled_router.DIMENSION, "Value": HOME}]
-            assert f'"{alarm["MetricName"]}"' in inspect.getsource(rounds)
+            assert f'"{alarm["MetricName"]}"' in inspect.getsource(scheduled_router)
 
 
 def test_concurrency_is_set_aside_only_where_it_is_asked_for(template: Template) -> None:

@@ -36,13 +36,13 @@ from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
 from tlfif.models.catalogue import find_model
-from tlfif.money.bill.ask_bill import DailyBill
+from tlfif.money.bill.query_bill import DailyBill
 from tlfif.money.prices.price_store import PriceStore
 from tlfif.money.prices.prices import REGIONS
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
 from tlfif.money.spend.meter import Meter
-from tlfif.money.spend.standing import STANDBY_DISK_GB
+from tlfif.money.spend.standing_costs import STANDBY_DISK_GB
 from tlfif.money.spend.tariff import Tariff
 
 if TYPE_CHECKING:

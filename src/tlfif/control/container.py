@@ -17,10 +17,10 @@ from tlfif.money.bill.bill_store import BillStore
 from tlfif.money.budget.budget_gate import BudgetGate
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport
-from tlfif.money.spend.accounts import Accounts
 from tlfif.money.spend.answer_costs import AnswerCosts
 from tlfif.money.spend.ledger import Ledger
 from tlfif.money.spend.tariff import Tariff
+from tlfif.money.spend.totals import Totals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Money:
 
     ledger: Ledger
     pricing: Pricing
-    accounts: Accounts
+    totals: Totals
     answers: AnswerCosts
     budget: BudgetGate
     tariff: Tariff | None

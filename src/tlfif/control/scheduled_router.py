@@ -13,7 +13,7 @@ from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Pace, Reconciler
 from tlfif.kernel.errors import TlfifError
 from tlfif.kernel.redacted_traceback import redacted_traceback
-from tlfif.money.bill.ask_bill import DailyBill
+from tlfif.money.bill.query_bill import DailyBill
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class ScheduledRouter:
         """
         found = await self._looks(housekeeping=housekeeping, seconds_left=seconds_left)
         if housekeeping and self.bill is not None and seconds_left() >= BILL_SECONDS:
-            await self._part("bill", self.bill.ask_if_due)
+            await self._part("bill", self.bill.query_if_due)
         return found
 
     async def _looks(self, *, housekeeping: bool, seconds_left: Callable[[], float]) -> Pace:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import UnavailableError
 from tlfif.money.money import ExchangeRate
-from tlfif.money.prices.price_refresh import PriceChanges, compare_prices, exchange_kept_because
+from tlfif.money.prices.price_changes import PriceChanges, compare_prices, exchange_kept_because
 from tlfif.money.prices.price_source import ExchangeSource, PriceSource, Progress
 from tlfif.money.prices.price_store import PriceStore
 from tlfif.money.prices.prices import Price, PriceBook, check_region

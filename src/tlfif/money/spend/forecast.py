@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tlfif.money.billing_month import MS_PER_DAY, Month
 from tlfif.money.money import MicroUsd
-from tlfif.money.spend.standing import StandingItem, accrued
+from tlfif.money.spend.standing_costs import StandingItem, accrued
 
 RECENT_DAYS = 7
 

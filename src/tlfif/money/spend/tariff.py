@@ -13,7 +13,7 @@ from tlfif.money.prices.prices import (
     running_rates,
 )
 from tlfif.money.spend.spans import Hourly, MachineSpan, cost_between, rate_of
-from tlfif.money.spend.standing import StandingItem, lean_items
+from tlfif.money.spend.standing_costs import StandingItem, lean_items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

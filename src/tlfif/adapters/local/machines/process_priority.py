@@ -2,7 +2,7 @@
 
 import os
 
-NICENESS_STEPS = 5
+NICENESS = 5
 """Of niceness: beside the engine's threads, which always want a core, a server that wakes up for a moment has one at
 once. Enough for that; with 15, a program that is busy for long would leave the engine next to nothing."""
 
@@ -10,4 +10,4 @@ once. Enough for that; with 15, a program that is busy for long would leave the 
 def lower_priority() -> None:
     """This process stands back behind the others. Not on Windows, where standing back means waiting for their end."""
     if os.name == "posix":
-        os.nice(NICENESS_STEPS)
+        os.nice(NICENESS)
