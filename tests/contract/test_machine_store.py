@@ -36,7 +36,7 @@ async def started(
 
 
 async def test_an_intent_is_kept_whole(machine_store: MachineStore) -> None:
-    intent = replace(a_machine(), reason="why", start_reason="what for", orphan_seen_at=T0 + 1, worker_pid=5)
+    intent = replace(a_machine(), reason="why", start_reason="what for", worker_pid=5)
     assert await machine_store.create_intent(intent)
     assert await machine_store.active() == intent
     assert await machine_store.latest() == intent

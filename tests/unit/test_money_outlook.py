@@ -85,7 +85,6 @@ def test_a_forecast_goes_on_as_the_last_week() -> None:
         month=NOV, now_ms=now, spent_micros=99 * CENT, standing=LEAN, machine_days=days(0, *[500] * 14, *[6] * 6)
     )
     # Six whole days at six cents and a seventh, today, that has just begun.
-    assert found.days_used == 7
     assert found.machine_rest == 60 * CENT
     assert found.standing_rest == standing.accrued(LEAN, now, NOV.end_ms)
     assert found.total == found.spent + found.standing_rest + found.machine_rest
@@ -99,13 +98,12 @@ def test_the_first_hour_of_a_month_makes_no_nonsense() -> None:
         month=NOV, now_ms=now, spent_micros=50 * CENT, standing=(), machine_days=days(-10, *[2] * 10, 50)
     )
     assert with_october.machine_rest == pytest.approx(62 * CENT * 30 / 6, rel=0.01)
-    assert with_october.days_used == 7
 
 
 def test_a_forecast_without_machines() -> None:
     now = NOV.start_ms + MS_PER_DAY
     found = month_end(month=NOV, now_ms=now, spent_micros=5, standing=(), machine_days=[])
-    assert (found.total, found.days_used) == (5, 0)
+    assert (found.total, found.machine_rest) == (5, 0)
 
 
 @quick

@@ -28,7 +28,7 @@ class Bill:
     fault: Exception | None = None
     asked: int = 0
 
-    async def ask_if_due(self) -> None:
+    async def query_if_due(self) -> None:
         self.asked += 1
         self.said.append("bill")
         if self.fault is not None:

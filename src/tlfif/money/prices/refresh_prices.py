@@ -40,16 +40,6 @@ class RefreshReport:
     lists_read: int
     exchange: ExchangeResult
 
-    @property
-    def exchange_problem(self) -> str | None:
-        """Why the exchange rate was not read or not taken over; None where all went well."""
-        return self.exchange.problem
-
-    @property
-    def nothing_reached(self) -> bool:
-        """Neither a price nor the exchange rate could be read: all is as it was before."""
-        return not self.lists_read and not self.exchange.read
-
 
 async def refresh_prices(
     regions: Sequence[str],
