@@ -18,10 +18,11 @@ from tlfif.control.reconcile import Reconciler
 from tlfif.control.submit_job import Submission, submit_job
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import Message, SubmitResult
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport
 from tlfif.money.spend.ledger import Ledger
@@ -192,4 +193,4 @@ class MoneyWorld:
 
     async def spent(self, plane: Plane | None = None) -> int:
         """What the meter says of the month."""
-        return (await (plane or self.plane).money.accounts.sums(AWS)).total
+        return (await (plane or self.plane).money.totals.month(AWS)).total

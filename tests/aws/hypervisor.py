@@ -28,7 +28,7 @@ from moto.ec2.models import ec2_backends
 
 from tests.aws.emulator import ACCESS_KEY, REGION, Emulator
 from tlfif.adapters.local.models.model_wheel import ModelWheel
-from tlfif.models.models import SMOLLM2, WheelSource
+from tlfif.models.catalogue import SMOLLM2, WheelSource
 
 SOURCE = Path(__file__).parents[2] / "src"
 MOST_INSTANCES = 8

@@ -17,8 +17,8 @@ from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission, submit_job
 from tlfif.jobs.jobs import Job, Message
+from tlfif.jobs.policy import JobPolicy
 from tlfif.machines.machine import MachineRecord, MachineState
-from tlfif.machines.policy import JobPolicy
 from tlfif.money.spend.spans import MachineSpan
 
 TICK_SECONDS = 0.5

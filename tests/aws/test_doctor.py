@@ -18,7 +18,7 @@ from tlfif.doctor.doctor import ACCOUNT_CHECKS, CAPACITY, CODEBUILD, COST_EXPLOR
 from tlfif.doctor.doctor_leftovers import Priced
 from tlfif.doctor.doctor_rights import DEPLOY_ACTIONS
 from tlfif.doctor.examine import Examination, examine
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -36,7 +36,7 @@ def session() -> boto3.Session:
 
 
 def an_account(endpoint: str, *, paid: bool = False, home: str = "tlfif", now: datetime = NOW) -> AwsAccount:
-    priced = Priced(book=LIST_PRICES, region=REGION, at_ms=int(NOW.timestamp() * 1000))
+    priced = Priced(book=BUILT_IN_PRICES, region=REGION, at_ms=int(NOW.timestamp() * 1000))
     return AwsAccount(
         session(),
         priced=priced,
@@ -349,7 +349,7 @@ async def test_a_profile_that_is_not_there_is_a_key_that_does_not_open(
         monkeypatch.setenv(name, str(tmp_path / "none"))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    priced = Priced(book=LIST_PRICES, region=REGION, at_ms=0)
+    priced = Priced(book=BUILT_IN_PRICES, region=REGION, at_ms=0)
     assert this_account(priced=priced, now=NOW, max_run_seconds=1, paid=False) is None
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     account = this_account(priced=priced, now=NOW, max_run_seconds=1, paid=False)

@@ -25,7 +25,7 @@ from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
 from tlfif.control.reconcile import Pace
 from tlfif.kernel.errors import StorageError
 from tlfif.machines.machine import MachineState
-from tlfif.money.bill.bill import BillFailure, Question
+from tlfif.money.bill.bill import BillFailure, BillQuery
 from tlfif.money.spend.spans import MachineSpan
 
 BEGUN = 1_800_000_000_000
@@ -97,7 +97,7 @@ async def test_what_each_question_about_money_costs(ledger: DynamoLedger, line: 
 
 
 async def test_what_the_bill_costs_beside_its_cent(table: DynamoTable, line: FaultyLine) -> None:
-    bills, question = DynamoBillStore(table), Question(id="bill_1", asked_ms=BEGUN)
+    bills, question = DynamoBillStore(table), BillQuery(id="bill_1", asked_ms=BEGUN)
     assert await requests(line, bills.record()) == ["GetItem"]
     assert await requests(line, bills.begin(question, after=None)) == ["UpdateItem"]
     assert await requests(line, bills.settle(question, BillFailure(code="c", message="m"))) == ["UpdateItem"]

@@ -22,10 +22,10 @@ from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
 from tlfif.adapters.aws.money.dynamo_price_store import DynamoPriceStore
 from tlfif.kernel.errors import StorageError
 from tlfif.machines.machine import MachineState
-from tlfif.money.bill.bill import Bill, BillFailure, Question
+from tlfif.money.bill.bill import Bill, BillFailure, BillQuery
 from tlfif.money.billing_month import Month
 from tlfif.money.budget.budget import Budget
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.spend.spans import MachineSpan
 
 BEGUN = 1_800_000_000_000
@@ -432,7 +432,7 @@ async def test_prices_whose_answer_was_lost_are_kept_once_and_do_not_cover_newer
     tables: list[DynamoTable], line: FaultyLine
 ) -> None:
     ours, theirs = (DynamoPriceStore(table) for table in tables)
-    price = replace(LIST_PRICES.all()[0], micros=1)
+    price = replace(BUILT_IN_PRICES.all()[0], micros=1)
     loop = asyncio.get_running_loop()
     newer = theirs.add([replace(price, micros=2)])
     line.next(
@@ -450,7 +450,7 @@ async def test_two_refreshes_at_once_lose_no_price(
     both = Barrier(2)
     for one in lines:
         one.next("PutItem", meeting(both))
-    some = [replace(price, micros=price.micros + 1) for price in LIST_PRICES.all()]
+    some = [replace(price, micros=price.micros + 1) for price in BUILT_IN_PRICES.all()]
     stores = [DynamoPriceStore(table) for table in tables]
     await asyncio.gather(*(store.add(some[n::2]) for n, store in enumerate(stores)))
     assert await stores[0].prices() == some
@@ -460,15 +460,15 @@ async def test_a_question_whose_writing_down_was_not_confirmed_is_ours_and_no_ot
     tables: list[DynamoTable], line: FaultyLine
 ) -> None:
     ours, theirs = (DynamoBillStore(table) for table in tables)
-    newest: Question | None = None
+    newest: BillQuery | None = None
     for number in range(2):
-        question = Question(id=f"bill_{number}", asked_ms=BEGUN + number)
+        question = BillQuery(id=f"bill_{number}", asked_ms=BEGUN + number)
         line.next("UpdateItem", answer_lost)
         assert await ours.begin(question, after=newest)
-        assert not await theirs.begin(Question(id=f"bill_x{number}", asked_ms=BEGUN), after=newest)
+        assert not await theirs.begin(BillQuery(id=f"bill_x{number}", asked_ms=BEGUN), after=newest)
         newest = question
     line.next("UpdateItem", answer_lost, THROTTLED)
-    await ours.settle(Question(id="bill_1", asked_ms=BEGUN + 1), BILLED)
+    await ours.settle(BillQuery(id="bill_1", asked_ms=BEGUN + 1), BILLED)
     assert (await theirs.record()).bill == BILLED
 
 
@@ -480,13 +480,13 @@ async def test_of_two_routers_at_the_same_moment_one_begins(
     for one in lines:
         one.next("UpdateItem", meeting(both))
     begun = await asyncio.gather(
-        *(store.begin(Question(id=f"bill_{n}", asked_ms=BEGUN), after=None) for n, store in enumerate(stores))
+        *(store.begin(BillQuery(id=f"bill_{n}", asked_ms=BEGUN), after=None) for n, store in enumerate(stores))
     )
     assert sorted(begun) == [False, True]
 
 
 async def test_a_question_that_the_store_refuses_is_none(tables: list[DynamoTable], line: FaultyLine) -> None:
-    store, question = DynamoBillStore(tables[0]), Question(id="bill_1", asked_ms=BEGUN)
+    store, question = DynamoBillStore(tables[0]), BillQuery(id="bill_1", asked_ms=BEGUN)
     line.next("UpdateItem", refused("AccessDeniedException"))
     with pytest.raises(StorageError):
         await store.begin(question, after=None)

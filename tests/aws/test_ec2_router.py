@@ -13,11 +13,12 @@ from tests.fakes.clock import FakeIds
 from tests.fakes.model_store import FakeModelStore
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.control.control_machine import stop_machine
 from tlfif.control.reconcile import Reconciler
+from tlfif.control.stop_machine import stop_machine
 from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.policy import JobPolicy
 from tlfif.machines.machine import MachineRecord, MachineState
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 
 
 @dataclass(kw_only=True)

@@ -13,10 +13,11 @@ from tests.aws.emulator import REGION
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
 from tlfif.bootstrap.aws import machine_settings
 from tlfif.bootstrap.aws_settings import AwsSettings
+from tlfif.bootstrap.aws_worker import BOOT_ID, InstancePaths, aws_settings, engine_config, run_aws_worker
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import EngineGoneError, InvalidInputError
 from tlfif.machines.machine_host import LaunchSpec
-from tlfif.machines.policy import AWS_MACHINE_POLICY, JobPolicy
-from tlfif.worker.run_instance import BOOT_ID, InstancePlaces, engine_wish, home_settings, run_instance
+from tlfif.machines.policy import AWS_MACHINE_POLICY
 
 SPEC = LaunchSpec(
     machine_id="machine_1",
@@ -47,7 +48,7 @@ def a_file(**changed: Any) -> MachineFile:
 
 
 def test_what_the_control_plane_wrote_is_what_the_worker_reads() -> None:
-    read = home_settings(a_file())
+    read = aws_settings(a_file())
     assert machine_settings(read) == machine_settings(HOME)
     assert (read.home_name, read.region) == ("anna", REGION)
 
@@ -55,7 +56,7 @@ def test_what_the_control_plane_wrote_is_what_the_worker_reads() -> None:
 def test_an_older_or_newer_control_plane_is_understood() -> None:
     """What is not known here is left alone, and what is not said has its default."""
     job = {name: value for name, value in asdict(HOME.job).items() if name != "max_queued"}
-    read = home_settings(a_file(job={**job, "new_number": 5}, colour="green"))
+    read = aws_settings(a_file(job={**job, "new_number": 5}, colour="green"))
     assert read.job == HOME.job
 
 
@@ -72,14 +73,14 @@ def test_an_older_or_newer_control_plane_is_understood() -> None:
 )
 def test_settings_that_cannot_be_are_named(changed: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match=next(iter(changed))) as caught:
-        home_settings(a_file(**changed))
+        aws_settings(a_file(**changed))
     assert caught.value.code == "settings_invalid"
 
 
 def test_the_engine_is_vllm_here_unless_said_otherwise() -> None:
-    assert (engine_wish({}).kind, engine_wish({}).base_url) == ("vllm", "http://127.0.0.1:8000")
-    wish = engine_wish({"engine": {"kind": "llama", "model_path": "/m.gguf", "threads": 2}})
-    assert (wish.kind, wish.model_path, wish.threads) == ("llama", "/m.gguf", 2)
+    assert (engine_config({}).kind, engine_config({}).base_url) == ("vllm", "http://127.0.0.1:8000")
+    config = engine_config({"engine": {"kind": "llama", "model_path": "/m.gguf", "threads": 2}})
+    assert (config.kind, config.model_path, config.threads) == ("llama", "/m.gguf", 2)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +89,14 @@ def test_the_engine_is_vllm_here_unless_said_otherwise() -> None:
 )
 def test_an_engine_that_cannot_be_is_refused(engine: object) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        engine_wish({"engine": engine})
+        engine_config({"engine": engine})
     assert caught.value.code == "settings_invalid"
 
 
 async def test_without_the_engines_key_nothing_begins(tmp_path: Path) -> None:
-    places = InstancePlaces(engine_key_file=tmp_path / "engine.env", runtime_dir=tmp_path)
+    paths = InstancePaths(engine_key_file=tmp_path / "engine.env", runtime_dir=tmp_path)
     with pytest.raises(EngineGoneError, match="key"):
-        await run_instance(a_file(), places)
+        await run_aws_worker(a_file(), paths)
 
 
 def test_the_boot_id_is_the_kernels() -> None:

@@ -1,4 +1,4 @@
-"""The bill store: a question is begun once, and what came of it is not lost. There is none in SQLite, because nothing
+"""The bill store: a query is begun once, and its result is not lost. There is none in SQLite, because nothing
 is billed on the owner's own computer."""
 
 import asyncio
@@ -12,13 +12,13 @@ from tests.aws.dynamo_state import new_state_table, open_state_table
 from tests.aws.emulator import Emulator
 from tlfif.adapters.aws.money.dynamo_bill_store import DynamoBillStore
 from tlfif.adapters.memory.memory_bill_store import MemoryBillStore
-from tlfif.money.bill.bill import Bill, BillFailure, BillRecord, Question
+from tlfif.money.bill.bill import Bill, BillFailure, BillQuery, BillRecord
 from tlfif.money.bill.bill_store import BillStore
 from tlfif.money.billing_month import Month
 
 T0 = 1_800_000_000_000
-FIRST = Question(id="bill_1", asked_ms=T0)
-SECOND = Question(id="bill_2", asked_ms=T0 + 86_400_000)
+FIRST = BillQuery(id="bill_1", asked_ms=T0)
+SECOND = BillQuery(id="bill_2", asked_ms=T0 + 86_400_000)
 BILL = Bill(month=Month(2027, 1), micros=12_345_678, credits=0, up_to=date(2027, 1, 13), estimated=True)
 FAILURE = BillFailure(code="bill_not_enabled", message="It was never “switched on”.")
 
@@ -40,7 +40,7 @@ async def test_a_new_store_knows_of_no_question(store: BillStore) -> None:
 
 async def test_a_question_is_there_before_its_answer(store: BillStore) -> None:
     assert await store.begin(FIRST, after=None)
-    assert await store.record() == BillRecord(question=FIRST)
+    assert await store.record() == BillRecord(query=FIRST)
 
 
 @pytest.mark.parametrize(
@@ -54,16 +54,16 @@ async def test_a_question_is_there_before_its_answer(store: BillStore) -> None:
 async def test_an_answer_comes_back_as_it_was(store: BillStore, bill: Bill) -> None:
     await store.begin(FIRST, after=None)
     await store.settle(FIRST, bill)
-    assert await store.record() == BillRecord(question=FIRST, settled=True, bill=bill, billed_ms=T0)
+    assert await store.record() == BillRecord(query=FIRST, settled=True, bill=bill, billed_ms=T0)
 
 
 async def test_a_failure_is_kept_and_the_figure_before_it_stays(store: BillStore) -> None:
     await store.begin(FIRST, after=None)
     await store.settle(FIRST, BILL)
     assert await store.begin(SECOND, after=FIRST)
-    assert await store.record() == BillRecord(question=SECOND, bill=BILL, billed_ms=T0)
+    assert await store.record() == BillRecord(query=SECOND, bill=BILL, billed_ms=T0)
     await store.settle(SECOND, FAILURE)
-    expected = BillRecord(question=SECOND, settled=True, failure=FAILURE, bill=BILL, billed_ms=T0)
+    expected = BillRecord(query=SECOND, settled=True, failure=FAILURE, bill=BILL, billed_ms=T0)
     assert await store.record() == expected
 
 
@@ -77,7 +77,7 @@ async def test_a_new_question_and_a_new_answer_end_the_failure(store: BillStore)
 
 
 @pytest.mark.parametrize("after", [None, SECOND])
-async def test_who_looked_too_early_begins_nothing(store: BillStore, after: Question | None) -> None:
+async def test_who_looked_too_early_begins_nothing(store: BillStore, after: BillQuery | None) -> None:
     await store.begin(FIRST, after=None)
     await store.settle(FIRST, BILL)
     before = await store.record()
@@ -92,10 +92,10 @@ async def test_nobody_begins_after_a_question_that_never_was(store: BillStore) -
 
 async def test_of_many_at_once_one_begins(store: BillStore) -> None:
     for newest in (None, FIRST):
-        wanted = [Question(id=f"bill_{newest}_{n}", asked_ms=T0 + n) for n in range(5)]
+        wanted = [BillQuery(id=f"bill_{newest}_{n}", asked_ms=T0 + n) for n in range(5)]
         begun = await asyncio.gather(*(store.begin(one, after=newest) for one in wanted))
         assert begun.count(True) == 1
-        assert (await store.record()).question == wanted[begun.index(True)]
+        assert (await store.record()).query == wanted[begun.index(True)]
         await store.begin(FIRST, after=wanted[begun.index(True)])
 
 
@@ -105,7 +105,7 @@ async def test_an_answer_to_a_question_that_is_not_the_newest_is_dropped(store: 
     await store.begin(FIRST, after=None)
     await store.begin(SECOND, after=FIRST)
     await store.settle(FIRST, BILL)
-    assert await store.record() == BillRecord(question=SECOND)
+    assert await store.record() == BillRecord(query=SECOND)
 
 
 async def test_telling_the_answer_twice_is_telling_it_once(store: BillStore) -> None:

@@ -16,12 +16,12 @@ from tests.fakes.openai_server import DONE, WHOLE, Say, event, piece, refuses, s
 from tests.waiting import wait_until
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.adapters.engines.openai_engine import OpenAIEngine
-from tlfif.adapters.local.machines.right_of_way import STEPS
+from tlfif.adapters.local.machines.process_priority import NICENESS
 from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.jobs.engine import Chunk, Engine
 from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message
 from tlfif.kernel.errors import EngineGoneError, EngineRejectedError
-from tlfif.models.models import SMOLLM2, WheelSource
+from tlfif.models.catalogue import SMOLLM2, WheelSource
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -416,7 +416,9 @@ asyncio.run(main())
         process = llama(tmp_path)
         address = await process.start()
         assert address.api_key not in " ".join(psutil.Process(address.pid).cmdline())
-        assert psutil.Process(address.pid).nice() == psutil.Process().nice() + STEPS, "it keeps the computer to itself"
+        assert psutil.Process(address.pid).nice() == psutil.Process().nice() + NICENESS, (
+            "it keeps the computer to itself"
+        )
         assert address.base_url.startswith("http://127.0.0.1:")
         listening = {c.laddr.ip for c in psutil.Process(address.pid).net_connections("inet") if c.status == "LISTEN"}
         assert listening == {"127.0.0.1"}

@@ -17,9 +17,10 @@ from tests.fakes.machine_host import FakeMachineHost, Obedience
 from tests.waiting import wait_until
 from tlfif.adapters.local.machines import process_machine_host
 from tlfif.adapters.local.machines.process_machine_host import ProcessMachineHost
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine_host import LaunchSpec, MachineHost
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 
 ROOT = Path(__file__).parents[2]
 

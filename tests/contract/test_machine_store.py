@@ -36,7 +36,7 @@ async def started(
 
 
 async def test_an_intent_is_kept_whole(machine_store: MachineStore) -> None:
-    intent = replace(a_machine(), reason="why", start_reason="what for", orphan_seen_at=T0 + 1, worker_pid=5)
+    intent = replace(a_machine(), reason="why", start_reason="what for", worker_pid=5)
     assert await machine_store.create_intent(intent)
     assert await machine_store.active() == intent
     assert await machine_store.latest() == intent
@@ -339,10 +339,10 @@ async def test_another_end_ends_the_row(machine_store: MachineStore) -> None:
     assert await machine_store.failed_starts() == 0
 
 
-async def test_a_person_may_forgive(machine_store: MachineStore) -> None:
-    await machine_store.forgive()
+async def test_a_person_may_reset_the_failures(machine_store: MachineStore) -> None:
+    await machine_store.reset_failures()
     await ended(machine_store, "machine_1", MachineState.BROKEN)
-    await machine_store.forgive()
+    await machine_store.reset_failures()
     assert await machine_store.failed_starts() == 0
     await ended(machine_store, "machine_2", MachineState.BROKEN)
     assert await machine_store.failed_starts() == 1

@@ -17,7 +17,7 @@ from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
 from tlfif.money.money import ASSUMED_RATE
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.price_store import PriceStore
 from tlfif.money.prices.prices import Item, Price, PriceBook
 
@@ -128,7 +128,7 @@ async def test_everything_survives_a_restart(open_store: OpenStore) -> None:
 
 async def test_a_book_with_the_stored_prices_keeps_old_moments(store: PriceStore) -> None:
     await store.add([replace(DISK, micros=101_000)])
-    book = LIST_PRICES.with_prices(await store.prices())
+    book = BUILT_IN_PRICES.with_prices(await store.prices())
     assert book.price(DISK.item, DISK.region, at_ms=T0 - 1).micros == 95_200
     assert book.price(DISK.item, DISK.region, at_ms=T0).micros == 101_000
 

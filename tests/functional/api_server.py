@@ -29,13 +29,14 @@ from tlfif.api.gate import Gate
 from tlfif.api.routes.server import ServerFacts
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container
-from tlfif.control.control_machine import LocalControl
+from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Message, Outcome
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.machines.machine_host import LaunchSpec, MachineHost, ObservedMachine
-from tlfif.machines.policy import JobPolicy, MachinePolicy
-from tlfif.models.models import SMOLLM2, TINYLLAMA, HubSource, ModelSpec, WheelSource
+from tlfif.machines.policy import MachinePolicy
+from tlfif.models.catalogue import SMOLLM2, TINYLLAMA, HubSource, ModelSpec, WheelSource
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import ExchangeResult, RefreshReport
 from tlfif.money.spend.tariff import Tariff
@@ -177,7 +178,7 @@ def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Con
         image=IMAGE,
         place="the test",
         reconciler=reconciler,
-        control=LocalControl(reconciler=reconciler),
+        control=LocalMachineControl(reconciler=reconciler),
         money=money,
         close=close,
     )

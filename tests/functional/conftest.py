@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.functional.api_server import ApiServer, build_container
-from tlfif.machines.policy import JobPolicy
+from tlfif.jobs.policy import JobPolicy
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from tests.fakes.clock import FakeClock
 from tests.functional.fake_hub import FakeHub
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.kernel.errors import ModelError
+from tlfif.models.catalogue import HubSource, ModelSpec, WheelSource
 from tlfif.models.model_store import ModelInfo, ModelState
-from tlfif.models.models import HubSource, ModelSpec, WheelSource
 
 BLOCK = 64 << 10
 BODY = random.Random(7).randbytes(3 * 16 * BLOCK + 12_345)

@@ -12,9 +12,9 @@ from tests.functional.api_server import IMAGE, READY_MODEL, WEIGHTS, ApiServer, 
 from tlfif.cli.exit_codes import exit_code_of
 from tlfif.client.errors import error_from
 from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import StorageError
 from tlfif.machines.machine import MachineState
-from tlfif.machines.policy import JobPolicy
 
 Start = Callable[..., ApiServer]
 

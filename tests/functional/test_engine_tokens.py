@@ -26,7 +26,7 @@ from tlfif.adapters.local.models.gguf_tokenizer import text_bytes
 from tlfif.adapters.local.models.llama_vocabulary import Vocabulary
 from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.jobs.jobs import Message
-from tlfif.models.models import SMOLLM2, WheelSource
+from tlfif.models.catalogue import SMOLLM2, WheelSource
 
 pytestmark = pytest.mark.engine
 

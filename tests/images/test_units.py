@@ -12,9 +12,9 @@ from tlfif.adapters.aws.machines.ec2_user_data import PATH
 from tlfif.adapters.aws.machines.image_model_store import MODELS_DIR
 from tlfif.adapters.aws.machines.launch_plan import LONGEST_RUN_SECONDS
 from tlfif.adapters.engines.served_engine import check_loopback
+from tlfif.bootstrap.aws_worker import ENGINE_UNIT, READY_MARK, EngineConfig
 from tlfif.machines.policy import AWS_MACHINE_POLICY
-from tlfif.models.models import ON_AWS
-from tlfif.worker.run_instance import ENGINE_UNIT, READY_MARK, EngineWish
+from tlfif.models.catalogue import ON_AWS
 
 SERVICES = [unit.name for unit in UNITS if unit.suffix == ".service"]
 
@@ -52,7 +52,7 @@ def test_the_engines_flags_are_the_pinned_ones() -> None:
 
 def test_the_worker_looks_for_the_engine_where_the_unit_has_it() -> None:
     flags = flags_of_engine()
-    assert EngineWish().base_url == check_loopback(f"http://{flags['--host']}:{flags['--port']}")
+    assert EngineConfig().base_url == check_loopback(f"http://{flags['--host']}:{flags['--port']}")
     assert (SYSTEMD / ENGINE_UNIT).exists()
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.infra.template import Json, Template
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.client.profile import REDIRECT_PORTS, redirect_uri
-from tlfif.control import rounds
+from tlfif.control import scheduled_router
 from tlfif.money.prices.prices import INSTANCE_TYPES
 
 HOME = {"Ref": "HomeName"}
@@ -246,9 +246,9 @@ def test_functions_are_told_what_their_settings_ask_for(template: Template) -> N
 def test_alarms_listen_to_the_metrics_that_the_router_writes(template: Template) -> None:
     for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
         if not alarm["Namespace"].startswith("AWS/"):
-            assert alarm["Namespace"] == rounds.NAMESPACE
-            assert alarm["Dimensions"] == [{"Name": rounds.DIMENSION, "Value": HOME}]
-            assert f'"{alarm["MetricName"]}"' in inspect.getsource(rounds)
+            assert alarm["Namespace"] == scheduled_router.NAMESPACE
+            assert alarm["Dimensions"] == [{"Name": scheduled_router.DIMENSION, "Value": HOME}]
+            assert f'"{alarm["MetricName"]}"' in inspect.getsource(scheduled_router)
 
 
 def test_concurrency_is_set_aside_only_where_it_is_asked_for(template: Template) -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.infra.template import Template
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import REGIONS, Item
-from tlfif.money.spend.standing import lean_items, total_per_month
+from tlfif.money.spend.standing_costs import lean_items, total_per_month
 
 NOW = 1_795_000_000_000
 IDLE_LIMIT_MICROS = 4_000_000
@@ -65,7 +65,7 @@ def test_every_type_has_a_known_standing_price(template: Template) -> None:
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_the_idle_month_that_is_shown_holds_every_priced_type(region: str) -> None:
-    items = lean_items(LIST_PRICES, region, NOW)
+    items = lean_items(BUILT_IN_PRICES, region, NOW)
     assert {one.item for one in items} == {*PRICED.values(), Item.FREE_TIER}
     assert 0 < total_per_month(items) <= IDLE_LIMIT_MICROS
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.misbehaving.desk import Desk
 from tlfif.adapters.local.models.model_wheel import ModelWheel
-from tlfif.models.models import SMOLLM2
+from tlfif.models.catalogue import SMOLLM2
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 

@@ -17,8 +17,9 @@ from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.engine import Engine, EngineAddress
 from tlfif.jobs.events import Event, answer_text
 from tlfif.jobs.jobs import Job, JobStatus
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.worker.machine_life import MachineLife
 from tlfif.worker.worker import Worker
 

@@ -13,13 +13,14 @@ from tests.fakes.machine_host import FakeMachine, FakeMachineHost, Obedience
 from tests.fakes.model_store import FakeModelStore
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.control.control_machine import stop_machine
 from tlfif.control.reconcile import Reconciler
+from tlfif.control.stop_machine import stop_machine
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import DeltaWrite, JobStatus, Lease, Outcome
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import LeaseLostError, MachineError
 from tlfif.machines.machine import Heartbeat, MachineState, Phase
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 
 POLICY = MachinePolicy(
     idle_timeout_seconds=20.0,

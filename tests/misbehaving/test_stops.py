@@ -11,7 +11,7 @@ import pytest
 
 from tests.misbehaving.desk import ENGINE_MODULE, MACHINE_MODULE, Desk, MakeDesk
 from tests.waiting import wait_until
-from tlfif.adapters.local.machines.right_of_way import STEPS
+from tlfif.adapters.local.machines.process_priority import NICENESS
 from tlfif.machines.policy import MachinePolicy
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -203,5 +203,5 @@ async def test_an_engine_stands_back_behind_its_server(desk: Desk) -> None:
     assert desk.server is not None
     assert os.getsid(worker.pid) == os.getsid(desk.server.pid), "Linux would share the cores among sessions first"
     assert os.getpgid(worker.pid) != os.getpgid(desk.server.pid), "a Ctrl-C would reach it"
-    await wait_until(lambda: engine.nice() == worker.nice() + STEPS, "the engine stands back")
+    await wait_until(lambda: engine.nice() == worker.nice() + NICENESS, "the engine stands back")
     assert worker.nice() == psutil.Process(desk.server.pid).nice()

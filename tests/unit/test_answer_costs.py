@@ -9,10 +9,10 @@ from tests.fakes.clock import FakeClock
 from tests.money_world import AWS, MoneyWorld
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import AnswerTime
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.spend.answer_costs import KEPT_FACTOR, MachineShares
 
-ONCE = AWS.once(LIST_PRICES, at_ms=0)
+ONCE = AWS.once(BUILT_IN_PRICES, at_ms=0)
 
 
 async def shares_of(world: MoneyWorld, machine_id: str) -> MachineShares:
@@ -54,7 +54,7 @@ async def test_shares_and_what_nobody_caused_are_the_whole_run(seed: int) -> Non
 
 
 async def standing(world: MoneyWorld) -> int:
-    return (await world.money.accounts.sums(AWS)).standing_accrued
+    return (await world.money.totals.month(AWS)).standing_accrued
 
 
 async def test_what_a_start_costs_once_is_nobodys_where_nobody_waited_for_it() -> None:
@@ -82,7 +82,7 @@ async def test_only_the_last_answer_can_still_cost_idle_time() -> None:
     await world.answer(2)
     world.clock.advance(10)
     one, two = await cost(world, first.id), await cost(world, second.id)
-    rate = AWS.hourly(LIST_PRICES, at_ms=world.now_ms)
+    rate = AWS.hourly(BUILT_IN_PRICES, at_ms=world.now_ms)
     assert (one.final, one.idle_at_most) == (False, 0)
     assert (two.final, two.idle_at_most) == (False, -(-rate * 300 // 3600) - two.idle)
 

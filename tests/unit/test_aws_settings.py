@@ -8,9 +8,10 @@ from tests.builders import T0
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost
 from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import load_aws_settings
+from tlfif.jobs.policy import AWS_JOB_POLICY
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.machines.policy import AWS_JOB_POLICY, AWS_MACHINE_POLICY
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.machines.policy import AWS_MACHINE_POLICY
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 
 PLACES = {
     "AWS_REGION": "eu-central-1",
@@ -66,7 +67,7 @@ def test_who_launches_keeps_the_disk_and_both_count_its_rent(environment: pytest
     assert [host._settings.standby for host in hosts if isinstance(host, Ec2MachineHost)] == [False, True]
     for box in (api, router):
         assert box.money.tariff is not None
-        kept = box.money.tariff.standing(LIST_PRICES, at_ms=int(T0 * 1000))
+        kept = box.money.tariff.standing(BUILT_IN_PRICES, at_ms=int(T0 * 1000))
         assert any("kept while stopped" in item.label for item in kept)
 
 

@@ -15,8 +15,8 @@ from tlfif.money.bill.bill import (
     Bill,
     BilledDay,
     BillFailure,
+    BillQuery,
     BillRecord,
-    Question,
     Step,
     begun,
     bill_of,
@@ -24,7 +24,7 @@ from tlfif.money.bill.bill import (
     period_at,
     settled,
 )
-from tlfif.money.bill.bill_words import BillState, bill_report
+from tlfif.money.bill.bill_report import BillState, bill_report
 from tlfif.money.billing_month import MS_PER_DAY, Month
 
 
@@ -34,13 +34,13 @@ def at(text: str) -> int:
 
 
 NOW = at("2026-11-28 10:12")
-QUESTION = Question(id="bill_1", asked_ms=NOW)
+QUESTION = BillQuery(id="bill_1", asked_ms=NOW)
 BILL = Bill(month=Month(2026, 11), micros=12_340_000, credits=0, up_to=date(2026, 11, 26), estimated=True)
 DENIED = BillFailure(code="bill_denied", message="TL-FIF may not read the bill.")
 
 
 def asked(result: Bill | BillFailure | None = None) -> BillRecord:
-    """A record with a question of NOW."""
+    """A record with a query of NOW."""
     record = begun(BillRecord(), QUESTION)
     return record if result is None else settled(record, result)
 
@@ -63,7 +63,7 @@ def test_the_next_one_waits_a_day_whatever_became_of_this_one(record: BillRecord
 def test_a_clock_that_is_off_costs_waiting_and_no_question(later: int) -> None:
     step = next_step(asked(), NOW + later)
     assert (step is Step.ASK) == (later >= MS_PER_DAY)
-    assert (step is Step.COUNT_ANEW) == (later < -MS_PER_DAY)
+    assert (step is Step.RESTART_WAIT) == (later < -MS_PER_DAY)
 
 
 def test_a_month_of_questions_stays_within_what_standing_items_say() -> None:
@@ -72,7 +72,7 @@ def test_a_month_of_questions_stays_within_what_standing_items_say() -> None:
     for minute in range(0, Month(2026, 12).length_ms, 60_000):
         now = Month(2026, 12).start_ms + minute
         if next_step(record, now) is Step.ASK:
-            record, count = begun(record, Question(id=str(minute), asked_ms=now)), count + 1
+            record, count = begun(record, BillQuery(id=str(minute), asked_ms=now)), count + 1
     assert count <= 31
 
 
@@ -146,11 +146,11 @@ def test_other_days_than_those_asked_for_are_no_bill(told: list[BilledDay]) -> N
 
 def test_a_failure_leaves_the_newest_figure_and_an_answer_ends_the_failure() -> None:
     known = asked(BILL)
-    failed = settled(begun(known, Question(id="bill_2", asked_ms=NOW + WAIT_MS)), DENIED)
+    failed = settled(begun(known, BillQuery(id="bill_2", asked_ms=NOW + WAIT_MS)), DENIED)
     assert (failed.bill, failed.billed_ms, failed.failure) == (BILL, NOW, DENIED)
-    newer = settled(begun(failed, Question(id="bill_3", asked_ms=NOW + 2 * WAIT_MS)), replace(BILL, micros=1))
+    newer = settled(begun(failed, BillQuery(id="bill_3", asked_ms=NOW + 2 * WAIT_MS)), replace(BILL, micros=1))
     assert (newer.failure, newer.billed_ms) == (None, NOW + 2 * WAIT_MS)
-    with pytest.raises(ValueError, match="asked"):
+    with pytest.raises(ValueError, match="no query"):
         settled(BillRecord(), BILL)
 
 
@@ -194,7 +194,7 @@ def test_a_refusal_says_why_and_when_the_next_try_is_and_an_older_figure_stays()
         "No new figure on 28 November 2026, 10:12 UTC: TL-FIF may not read the bill. "
         "AWS is asked again after 29 November 2026, 10:12 UTC."
     )
-    older = settled(begun(asked(BILL), Question(id="bill_2", asked_ms=NOW + WAIT_MS)), DENIED)
+    older = settled(begun(asked(BILL), BillQuery(id="bill_2", asked_ms=NOW + WAIT_MS)), DENIED)
     report = bill_report(older, NOW + WAIT_MS)
     assert (report.state, report.title) == (BillState.FAILED, "Billed by AWS up to 26 November 2026")
     assert "in November 2026" in report.sentence

@@ -12,7 +12,7 @@ from tests.fakes.clock import START, FakeIds
 from tests.fakes.machine_host import FakeMachineHost, Obedience
 from tests.money_world import AWS, MoneyWorld
 from tlfif.adapters.sqlite.stores import open_all_sqlite_stores
-from tlfif.control.control_machine import start_machine
+from tlfif.control.start_machine import start_machine
 from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.errors import BudgetLockedError, IdempotencyConflictError, MachineError
 from tlfif.machines.machine import MachineState

@@ -26,7 +26,7 @@ from tlfif.doctor import doctor
 from tlfif.doctor.doctor import ACCOUNT_CHECKS, CHECKS, State, finding, not_asked
 from tlfif.doctor.examine import Examination
 from tlfif.kernel.home import Home, aws_endpoint, aws_key_places
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 
 PROFILE = Profile(
     api_url="https://api.example.com", issuer="https://who.example.com", client_id="c", scope="openid",
@@ -203,9 +203,9 @@ async def test_ports_that_are_taken_are_seen() -> None:
 
 
 async def test_the_price_that_counts_most_has_its_age() -> None:
-    (found,) = await PriceProbe(LIST_PRICES, region="eu-central-1", now=1_769_000_000.0).ask()
+    (found,) = await PriceProbe(BUILT_IN_PRICES, region="eu-central-1", now=1_769_000_000.0).ask()
     assert "2026-01-21" in found.evidence
-    (found,) = await PriceProbe(LIST_PRICES, region="eu-central-1", now=0.0, problem="locked").ask()
+    (found,) = await PriceProbe(BUILT_IN_PRICES, region="eu-central-1", now=0.0, problem="locked").ask()
     assert (found.state, found.evidence) == (State.NOT_ASKED, "locked")
 
 

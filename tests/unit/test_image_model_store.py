@@ -6,8 +6,8 @@ from tlfif.adapters.aws.jobs.word_tokenizer import WordTokenizer
 from tlfif.adapters.aws.machines.image_model_store import ImageModelStore
 from tlfif.jobs.jobs import Message
 from tlfif.kernel.errors import ConflictError, InvalidInputError
+from tlfif.models.catalogue import ON_AWS, SMOLLM2, TINYLLAMA_FP16
 from tlfif.models.model_store import ModelState
-from tlfif.models.models import ON_AWS, SMOLLM2, TINYLLAMA_FP16
 
 
 async def test_the_images_model_is_the_default_and_ready() -> None:

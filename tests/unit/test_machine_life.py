@@ -14,10 +14,11 @@ from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.jobs.engine import Engine, EngineAddress
 from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance
 from tlfif.kernel.errors import EngineError, EngineGoneError, StorageError
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.worker.machine_life import MachineLife
 from tlfif.worker.worker import Worker
 

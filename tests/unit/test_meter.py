@@ -13,14 +13,14 @@ from tlfif.control.reconcile import Pace
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_host import Lifetime
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.spend.meter import UNCLAIMED_SECONDS
 from tlfif.money.spend.spans import MachineSpan
 from tlfif.money.spend.tariff import Tariff
 
 T0 = int(START * 1000)
-RATE = AWS.hourly(LIST_PRICES, at_ms=T0)
-ONCE = AWS.once(LIST_PRICES, at_ms=T0)
+RATE = AWS.hourly(BUILT_IN_PRICES, at_ms=T0)
+ONCE = AWS.once(BUILT_IN_PRICES, at_ms=T0)
 
 
 def a_span(machine_id: str, from_s: float, ready_s: float | None, to_s: float | None) -> MachineSpan:
@@ -44,7 +44,7 @@ async def spans(world: MoneyWorld) -> list[MachineSpan]:
 
 
 async def machine_cost(world: MoneyWorld) -> int:
-    return (await world.money.accounts.sums(AWS)).machines
+    return (await world.money.totals.month(AWS)).machines
 
 
 async def test_a_whole_life_is_metered_to_the_millisecond() -> None:
@@ -379,8 +379,8 @@ async def test_a_fallback_type_is_priced_as_itself() -> None:
     await world.machines.mark_ended("m1", state=MachineState.OFF, reason="over", now=world.clock.now())
     await world.tick()
     g5 = Tariff(instance_type="g5.xlarge")
-    assert (await world.money.accounts.sums(tariff)).machines == g5.hourly(LIST_PRICES, at_ms=T0) + g5.once(
-        LIST_PRICES, at_ms=T0
+    assert (await world.money.totals.month(tariff)).machines == g5.hourly(BUILT_IN_PRICES, at_ms=T0) + g5.once(
+        BUILT_IN_PRICES, at_ms=T0
     )
-    dearest = max(Tariff(instance_type=name).hourly(LIST_PRICES, at_ms=T0) for name in ("g4dn.xlarge", "g5.xlarge"))
-    assert tariff.dearest_hourly(LIST_PRICES, at_ms=T0) == dearest
+    dearest = max(Tariff(instance_type=name).hourly(BUILT_IN_PRICES, at_ms=T0) for name in ("g4dn.xlarge", "g5.xlarge"))
+    assert tariff.dearest_hourly(BUILT_IN_PRICES, at_ms=T0) == dearest

@@ -12,7 +12,7 @@ from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.billing_month import MS_PER_DAY, Month, day_label
 from tlfif.money.money import ASSUMED_RATE, MS_PER_HOUR, ExchangeRate, charge, share, time_cost
 from tlfif.money.prices import prices
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, Item, Price, PriceBook
 
 quick = settings(max_examples=100, deadline=None)
@@ -122,13 +122,13 @@ def test_a_moment_is_in_its_month(ms: int) -> None:
 def test_the_list_knows_every_type_in_every_region() -> None:
     for region in REGIONS:
         for instance_type in INSTANCE_TYPES:
-            assert 300_000 < LIST_PRICES.price(Item.GPU_HOUR, region, instance_type, at_ms=0).micros < 2_000_000
+            assert 300_000 < BUILT_IN_PRICES.price(Item.GPU_HOUR, region, instance_type, at_ms=0).micros < 2_000_000
         for item in set(Item) - {Item.GPU_HOUR}:
-            assert LIST_PRICES.price(item, region, at_ms=0).region == region
+            assert BUILT_IN_PRICES.price(item, region, at_ms=0).region == region
 
 
 def test_every_rate_has_a_source_and_a_day() -> None:
-    for price in LIST_PRICES.all():
+    for price in BUILT_IN_PRICES.all():
         assert price.source
         assert datetime.fromisoformat(price.date).year == 2026
         assert price.unit
@@ -138,12 +138,12 @@ def test_every_rate_has_a_source_and_a_day() -> None:
 
 def test_the_facts_own_figures() -> None:
     def micros(item: Item, region: str, instance_type: str | None = None) -> int:
-        return LIST_PRICES.price(item, region, instance_type, at_ms=0).micros
+        return BUILT_IN_PRICES.price(item, region, instance_type, at_ms=0).micros
 
     assert micros(Item.GPU_HOUR, "us-east-1", "g4dn.xlarge") == 526_000
     assert micros(Item.GPU_HOUR, "eu-central-1", "g4dn.xlarge") == 658_000
     assert micros(Item.EBS_GP3_GB_MONTH, "eu-central-1") == 95_200
-    assert not LIST_PRICES.price(Item.NLB_HOUR, "eu-central-1", at_ms=0).verified
+    assert not BUILT_IN_PRICES.price(Item.NLB_HOUR, "eu-central-1", at_ms=0).verified
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_the_facts_own_figures() -> None:
 )
 def test_unknown_places_and_types(region: str, instance_type: str | None, code: str, known: str) -> None:
     with pytest.raises(InvalidInputError, match=known) as caught:
-        LIST_PRICES.price(Item.GPU_HOUR, region, instance_type, at_ms=0)
+        BUILT_IN_PRICES.price(Item.GPU_HOUR, region, instance_type, at_ms=0)
     assert caught.value.code == code
     assert caught.value.message.isprintable()
     assert len(caught.value.message) < 400
@@ -212,6 +212,6 @@ def test_implausible_refresh(micros: int, reason: str) -> None:
 
 
 def test_running_and_launching() -> None:
-    rates = prices.running_rates(LIST_PRICES, "eu-central-1", "g4dn.xlarge", at_ms=0)
+    rates = prices.running_rates(BUILT_IN_PRICES, "eu-central-1", "g4dn.xlarge", at_ms=0)
     assert [rate.micros_per_hour for rate in rates] == [658_000, 5_000, 5_216]
-    assert prices.launch_cost(LIST_PRICES, "us-east-1", at_ms=0) == 72_000
+    assert prices.launch_cost(BUILT_IN_PRICES, "us-east-1", at_ms=0) == 72_000

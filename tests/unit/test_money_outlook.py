@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.billing_month import MS_PER_DAY, Month
-from tlfif.money.prices.list_prices import LIST_PRICES
-from tlfif.money.spend import standing
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
+from tlfif.money.spend import standing_costs as standing
 from tlfif.money.spend.forecast import DayCost, month_end
 from tlfif.money.spend.idle_adviser import PastAnswer, advise, replay
 
@@ -31,17 +31,17 @@ def dollars(items: tuple[standing.StandingItem, ...]) -> float:
     [("us-east-1", 2.37, 5.57, 88.99, 164.99), ("eu-central-1", 2.53, 6.34, 101.79, 192.39)],
 )
 def test_the_facts_own_table(region: str, terminated: float, stopped: float, as_written: float, worst: float) -> None:
-    assert dollars(standing.lean_items(LIST_PRICES, region, 0)) == pytest.approx(terminated, abs=0.01)
-    assert dollars(standing.lean_items(LIST_PRICES, region, 0, kept_disk_gb=40)) == pytest.approx(stopped, abs=0.01)
-    rql1 = standing.rql1_items(LIST_PRICES, region, 0)
+    assert dollars(standing.lean_items(BUILT_IN_PRICES, region, 0)) == pytest.approx(terminated, abs=0.01)
+    assert dollars(standing.lean_items(BUILT_IN_PRICES, region, 0, kept_disk_gb=40)) == pytest.approx(stopped, abs=0.01)
+    rql1 = standing.rql1_items(BUILT_IN_PRICES, region, 0)
     assert dollars(rql1.items) == pytest.approx(as_written, abs=0.01)
     assert dollars(rql1.items + rql1.extras) == pytest.approx(worst, abs=0.01)
 
 
 def test_every_line_is_quantity_times_price() -> None:
     for item in (
-        *standing.lean_items(LIST_PRICES, "eu-west-1", 0),
-        *standing.rql1_items(LIST_PRICES, "eu-west-1", 0).items,
+        *standing.lean_items(BUILT_IN_PRICES, "eu-west-1", 0),
+        *standing.rql1_items(BUILT_IN_PRICES, "eu-west-1", 0).items,
     ):
         assert item.micros_per_month == item.quantity * item.price.micros
         assert item.label
@@ -50,13 +50,13 @@ def test_every_line_is_quantity_times_price() -> None:
 
 def test_lines_need_a_known_region_and_real_sizes() -> None:
     with pytest.raises(InvalidInputError) as caught:
-        standing.rql1_items(LIST_PRICES, "mars-1", 0)
+        standing.rql1_items(BUILT_IN_PRICES, "mars-1", 0)
     assert caught.value.code == "region_unknown"
     with pytest.raises(ValueError, match="zero"):
-        standing.lean_items(LIST_PRICES, "eu-central-1", 0, stored_gb=-1)
+        standing.lean_items(BUILT_IN_PRICES, "eu-central-1", 0, stored_gb=-1)
 
 
-LEAN = standing.lean_items(LIST_PRICES, "eu-central-1", 0)
+LEAN = standing.lean_items(BUILT_IN_PRICES, "eu-central-1", 0)
 
 
 @pytest.mark.parametrize("month", [NOV, Month(2026, 2), Month(2028, 2), Month(2026, 12)])
@@ -85,7 +85,6 @@ def test_a_forecast_goes_on_as_the_last_week() -> None:
         month=NOV, now_ms=now, spent_micros=99 * CENT, standing=LEAN, machine_days=days(0, *[500] * 14, *[6] * 6)
     )
     # Six whole days at six cents and a seventh, today, that has just begun.
-    assert found.days_used == 7
     assert found.machine_rest == 60 * CENT
     assert found.standing_rest == standing.accrued(LEAN, now, NOV.end_ms)
     assert found.total == found.spent + found.standing_rest + found.machine_rest
@@ -99,13 +98,12 @@ def test_the_first_hour_of_a_month_makes_no_nonsense() -> None:
         month=NOV, now_ms=now, spent_micros=50 * CENT, standing=(), machine_days=days(-10, *[2] * 10, 50)
     )
     assert with_october.machine_rest == pytest.approx(62 * CENT * 30 / 6, rel=0.01)
-    assert with_october.days_used == 7
 
 
 def test_a_forecast_without_machines() -> None:
     now = NOV.start_ms + MS_PER_DAY
     found = month_end(month=NOV, now_ms=now, spent_micros=5, standing=(), machine_days=[])
-    assert (found.total, found.days_used) == (5, 0)
+    assert (found.total, found.machine_rest) == (5, 0)
 
 
 @quick

@@ -11,14 +11,16 @@ from tests.fakes.machine_host import FakeMachineHost, Obedience
 from tests.fakes.model_store import FakeModelStore
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.control.control_machine import start_machine, stop_machine
 from tlfif.control.end_machine import end_machine
 from tlfif.control.reconcile import CONFIRM_SECONDS, ORPHAN_AGE_SECONDS, HeartbeatWatch, Pace, Reconciler
+from tlfif.control.start_machine import start_machine
+from tlfif.control.stop_machine import stop_machine
 from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import InvalidInputError, MachineError, ModelError, StorageError
 from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_host import LaunchSpec, Lifetime
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 
 
 @dataclass(kw_only=True)

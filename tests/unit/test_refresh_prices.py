@@ -12,8 +12,8 @@ from tests.fakes.price_sources import FakeExchangeSource, FakePriceSource
 from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.money import ASSUMED_RATE
-from tlfif.money.prices.list_prices import LIST_PRICES
-from tlfif.money.prices.price_refresh import compare_prices
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
+from tlfif.money.prices.price_changes import compare_prices
 from tlfif.money.prices.prices import INSTANCE_TYPES, Item, Price
 from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
 
@@ -23,7 +23,7 @@ RATE = replace(ASSUMED_RATE, usd_per_eur=Decimal("1.1646"), date="2026-11-20", s
 
 
 def old(item: Item, instance_type: str | None = None, region: str = DE) -> Price:
-    return LIST_PRICES.price(item, region, instance_type, at_ms=NOW_MS)
+    return BUILT_IN_PRICES.price(item, region, instance_type, at_ms=NOW_MS)
 
 
 def listed(micros: int, item: Item = Item.EBS_GP3_GB_MONTH, kind: str | None = None, region: str = DE) -> Price:
@@ -43,7 +43,7 @@ async def refreshed(
         store=store or MemoryPriceStore(),
         sources=[source],
         exchange=exchange or FakeExchangeSource(RATE),
-        book=LIST_PRICES,
+        book=BUILT_IN_PRICES,
         clock=FakeClock(),
     )
 
@@ -54,9 +54,9 @@ async def test_a_new_price_is_in_force_from_now_on() -> None:
     report = await refreshed(source, store=store)
     new = replace(listed(99_000), valid_from_ms=NOW_MS)
     assert report.changed == ((old(Item.EBS_GP3_GB_MONTH), new),)
-    assert (report.kept, report.unchanged, report.failed, report.nothing_reached) == ((), 1, (), False)
+    assert (report.kept, report.unchanged, report.failed, report.lists_read) == ((), 1, (), 1)
     assert await store.prices() == [new]
-    book = LIST_PRICES.with_prices(await store.prices())
+    book = BUILT_IN_PRICES.with_prices(await store.prices())
     assert book.price(Item.EBS_GP3_GB_MONTH, DE, at_ms=NOW_MS - 1).micros == 95_200
 
 
@@ -80,16 +80,17 @@ async def test_a_region_that_cannot_be_reached_does_not_stop_the_others() -> Non
     assert source.asked == [DE, "us-east-1", "eu-west-1"]
     assert report.failed == ((DE, f"no list for {DE}"), ("eu-west-1", "no list for eu-west-1"))
     assert [new.region for _, new in report.changed] == ["us-east-1"]
-    assert not report.nothing_reached
+    assert report.exchange.read
 
 
 async def test_without_a_network_everything_stays() -> None:
     store = MemoryPriceStore()
     await store.set_exchange_rate(RATE)
     report = await refreshed(FakePriceSource(), store=store, exchange=FakeExchangeSource())
-    assert report.nothing_reached
+    assert not report.lists_read
+    assert not report.exchange.read
     assert (report.changed, report.kept, len(report.failed)) == ((), (), 1)
-    assert (report.exchange.rate, report.exchange.changed, report.exchange_problem) == (RATE, False, "no bank")
+    assert (report.exchange.rate, report.exchange.changed, report.exchange.problem) == (RATE, False, "no bank")
     assert (await store.prices(), await store.exchange_rate()) == ([], RATE)
 
 
@@ -99,13 +100,13 @@ async def test_the_exchange_rate_is_replaced_by_a_newer_one_only() -> None:
     first = await refreshed(source, store=store)
     assert (first.exchange.rate, first.exchange.changed) == (RATE, True)
     again = await refreshed(source, store=store)
-    assert (again.exchange.changed, again.exchange_problem) == (False, None)
+    assert (again.exchange.changed, again.exchange.problem) == (False, None)
     older = replace(RATE, date="2026-11-19", usd_per_eur=Decimal("1.2"))
     stale = await refreshed(source, store=store, exchange=FakeExchangeSource(older))
     assert stale.exchange.rate == await store.exchange_rate() == RATE
-    assert "older" in (stale.exchange_problem or "")
+    assert "older" in (stale.exchange.problem or "")
     unread = await refreshed(FakePriceSource(), store=store, exchange=FakeExchangeSource(older))
-    assert (unread.nothing_reached, unread.lists_read) == (False, 0)
+    assert (unread.exchange.read, unread.lists_read) == (True, 0)
     newer = replace(RATE, date="2026-11-23", usd_per_eur=Decimal("1.2"))
     await refreshed(source, store=store, exchange=FakeExchangeSource(newer))
     assert await store.exchange_rate() == newer
@@ -140,7 +141,7 @@ async def test_an_unknown_region_is_refused_before_anything_is_read() -> None:
 )
 def test_each_price_has_one_fate_and_none_changes_the_past(micros: dict[str, int], at_ms: int) -> None:
     fetched = [listed(value, Item.GPU_HOUR, kind) for kind, value in micros.items()]
-    found = compare_prices(fetched, LIST_PRICES, at_ms=at_ms)
+    found = compare_prices(fetched, BUILT_IN_PRICES, at_ms=at_ms)
     fates = [new.key for _, new in found.changed] + [price.key for price, _ in found.kept]
     assert len(fates) == len(set(fates))
     assert len(fates) + found.unchanged == (len(INSTANCE_TYPES) if micros else 0)

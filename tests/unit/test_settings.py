@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tlfif.bootstrap.settings import load_settings
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.kernel.home import home_from_environment
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pytest
 
 from tlfif.api.request_body import MAX_BODY_BYTES
 from tlfif.api.signed_in_gate import SignedInGate
-from tlfif.kernel.authority import Authority, Caller
+from tlfif.control.authority import Authority, Caller
 from tlfif.kernel.errors import NotAllowedError, UnavailableError
 
 

@@ -13,9 +13,9 @@ from tests.fakes.engine import WORDS, FakeEngine
 from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.jobs.events import EventKind, answer_text
 from tlfif.jobs.jobs import ClaimedJob, Job, JobStatus, Lease
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance
 from tlfif.kernel.errors import EngineGoneError, EngineRejectedError, StorageError
-from tlfif.machines.policy import JobPolicy
 from tlfif.worker.worker import Worker
 
 ANSWER = "".join(WORDS)

@@ -17,16 +17,16 @@ from tlfif.api.cost_schemas import (
 from tlfif.api.schemas import CostShareView
 from tlfif.control.container import Container
 from tlfif.jobs.jobs import Job
-from tlfif.money.bill.bill import BillRecord, next_question_ms
-from tlfif.money.bill.bill_words import bill_report
+from tlfif.money.bill.bill import BillRecord, next_query_ms
+from tlfif.money.bill.bill_report import bill_report
 from tlfif.money.budget.budget import BudgetState
 from tlfif.money.budget.budget_gate import Standing
 from tlfif.money.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
 from tlfif.money.prices.prices import Price, PriceBook
-from tlfif.money.spend.accounts import Sums
 from tlfif.money.spend.answer_costs import AnswerCost
-from tlfif.money.spend.standing import STANDBY_DISK_GB, StandingItem, lean_items, rql1_items, total_per_month
+from tlfif.money.spend.standing_costs import STANDBY_DISK_GB, StandingItem, lean_items, rql1_items, total_per_month
 from tlfif.money.spend.tariff import Tariff
+from tlfif.money.spend.totals import MonthTotals
 
 VAT = "without VAT"
 BILL_CURRENCY = "USD"
@@ -39,8 +39,8 @@ async def cost_view(container: Container, as_if: Tariff) -> CostView:
     money = container.money
     rate, book = await money.pricing.rate(), await money.pricing.book()
     state = await money.ledger.state()
-    sums = await money.accounts.sums(money.tariff, state=state)
-    pretended = await money.accounts.sums(as_if, state=state) if money.tariff is None else None
+    sums = await money.totals.month(money.tariff, state=state)
+    pretended = await money.totals.month(as_if, state=state) if money.tariff is None else None
     priced = as_if if money.tariff is None else money.tariff
     rates = [price for price in book.current() if price.region == priced.region]
     return CostView(
@@ -52,7 +52,7 @@ async def cost_view(container: Container, as_if: Tariff) -> CostView:
         as_if_aws=sums_view(pretended, as_if, rate) if pretended is not None else None,
         billed=None
         if money.bills is None
-        else billed_view(await money.bills.record(), rate, now_ms=money.accounts.now_ms()),
+        else billed_view(await money.bills.record(), rate, now_ms=money.totals.now_ms()),
         budget=budget_view(await money.budget.standing()),
         exchange=exchange_view(rate),
         rates=[rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
@@ -63,9 +63,9 @@ async def cost_view(container: Container, as_if: Tariff) -> CostView:
 
 def billed_view(record: BillRecord, rate: ExchangeRate, *, now_ms: int) -> BilledView:
     """AWS's own figure. A month of which AWS knows nothing yet has none, which is not the same as zero."""
-    report, question, bill = bill_report(record, now_ms), record.question, record.bill
+    report, query, bill = bill_report(record, now_ms), record.query, record.bill
     known = bill if bill is not None and bill.up_to is not None else None
-    next_ms = next_question_ms(record)
+    next_ms = next_query_ms(record)
     return BilledView(
         state=report.state,
         month=bill.month.label if bill else None,
@@ -76,7 +76,7 @@ def billed_view(record: BillRecord, rate: ExchangeRate, *, now_ms: int) -> Bille
         up_to=known.up_to.isoformat() if known and known.up_to else None,
         estimated=known.estimated if known else None,
         billed_at=None if record.billed_ms is None else _iso(record.billed_ms),
-        asked_at=_iso(question.asked_ms) if question else None,
+        asked_at=_iso(query.asked_ms) if query else None,
         next_at=None if next_ms is None else _iso(next_ms),
         problem=record.failure.code if record.failure else None,
         title=report.title,
@@ -84,7 +84,7 @@ def billed_view(record: BillRecord, rate: ExchangeRate, *, now_ms: int) -> Bille
     )
 
 
-def sums_view(sums: Sums, tariff: Tariff | None, rate: ExchangeRate) -> SumsView:
+def sums_view(sums: MonthTotals, tariff: Tariff | None, rate: ExchangeRate) -> SumsView:
     """One month."""
     forecast = sums.forecast.total if sums.forecast is not None else sums.total
     return SumsView(

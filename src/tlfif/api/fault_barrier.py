@@ -6,7 +6,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tlfif.api.problems import MEDIA_TYPE, problem_body
-from tlfif.kernel.fault_place import place_of
+from tlfif.kernel.redacted_traceback import redacted_traceback
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class FaultBarrier:
         except ClientDisconnect:
             return
         except Exception as error:
-            log.error("api: unexpected fault: %s", place_of(error))  # not its message
+            log.error("api: unexpected fault: %s", redacted_traceback(error))  # not its message
             if started:
                 return  # the server closes the connection of an answer without an end
             body = problem_body(500, "internal_error", TEXT, path=scope.get("path", ""))

@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tlfif.api.caller import set_user
 from tlfif.api.gate import OPEN_PATHS
 from tlfif.api.request_body import check_declared, read_body, refuse, replay
-from tlfif.kernel.authority import Authority
+from tlfif.control.authority import Authority
 from tlfif.kernel.errors import NotAllowedError, TlfifError
 
 

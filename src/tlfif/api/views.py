@@ -20,7 +20,7 @@ from tlfif.control.container import Container
 from tlfif.control.describe_machine import MachineStatus, describe_machine
 from tlfif.jobs.events import Event
 from tlfif.jobs.jobs import Job
-from tlfif.machines.machine_history import PastMachine
+from tlfif.machines.list_machines import PastMachine
 from tlfif.models.model_store import ModelInfo
 
 

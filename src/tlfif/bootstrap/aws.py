@@ -28,21 +28,21 @@ from tlfif.adapters.local.system_clock import SystemIds
 from tlfif.bootstrap.aws_settings import IN_IMAGES, AwsSettings
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container, Money
-from tlfif.control.control import Control
-from tlfif.control.control_machine import LocalControl
+from tlfif.control.local_machine_control import LocalMachineControl
+from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
-from tlfif.models.models import find_model
-from tlfif.money.bill.ask_bill import DailyBill
+from tlfif.models.catalogue import find_model
+from tlfif.money.bill.query_bill import DailyBill
 from tlfif.money.prices.price_store import PriceStore
 from tlfif.money.prices.prices import REGIONS
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
 from tlfif.money.spend.meter import Meter
-from tlfif.money.spend.standing import STANDBY_DISK_GB
+from tlfif.money.spend.standing_costs import STANDBY_DISK_GB
 from tlfif.money.spend.tariff import Tariff
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
         meter=meter,
         budget=money.budget,
     )
-    control: Control = LocalControl(reconciler=reconciler)
+    control: MachineControl = LocalMachineControl(reconciler=reconciler)
     if settings.router_function:
         caller = clients.make("lambda", router_calls.CLIENT_CONFIG)
         control = RouterCalls(caller, settings.router_function, here=control)

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tlfif.bootstrap.setting_rules import all_positive, known, settings_fault
-from tlfif.machines.policy import AWS_JOB_POLICY, AWS_MACHINE_POLICY, JobPolicy, MachinePolicy
-from tlfif.models.models import ON_AWS, SMOLLM2, find_model, known_names
+from tlfif.jobs.policy import AWS_JOB_POLICY, JobPolicy
+from tlfif.machines.policy import AWS_MACHINE_POLICY, MachinePolicy
+from tlfif.models.catalogue import ON_AWS, SMOLLM2, find_model, known_names
 from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type, check_region
 
 PREFIX = "TLFIF_AWS_"

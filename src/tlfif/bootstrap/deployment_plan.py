@@ -6,14 +6,14 @@ from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.deployment.deployment_journal import DeploymentJournal
 from tlfif.deployment.deployment_plan import DeploymentPlan, plan_deployment
 from tlfif.kernel.home import Home, write_private
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 
 
 def offline_plan(region: str, *, standby: bool = False) -> DeploymentPlan:
     """At the built-in list prices. Raises InvalidInputError ``region_unknown``."""
     at_ms = int(SystemClock().now() * 1000)
     return plan_deployment(
-        StackTemplate().resource_types, book=LIST_PRICES, region=region, at_ms=at_ms, standby=standby
+        StackTemplate().resource_types, book=BUILT_IN_PRICES, region=region, at_ms=at_ms, standby=standby
     )
 
 

@@ -26,7 +26,7 @@ from tlfif.doctor.probe import Probe
 from tlfif.kernel.errors import StorageError
 from tlfif.kernel.home import Home, aws_endpoint, aws_key_places
 from tlfif.machines.policy import AWS_MACHINE_POLICY
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import PriceBook
 from tlfif.money.prices.pricing import Pricing
 
@@ -81,14 +81,14 @@ def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
 async def _book(home: Home) -> tuple[PriceBook, str]:
     """The prices in force, and why only the built-in ones are where that is so through a fault."""
     if not home.database.is_file():
-        return LIST_PRICES, ""
+        return BUILT_IN_PRICES, ""
     try:
         store = SqlitePriceStore(await Database.open(home.database))
     except StorageError as error:
-        return LIST_PRICES, f"The prices kept here could not be read: {error.message}"
+        return BUILT_IN_PRICES, f"The prices kept here could not be read: {error.message}"
     try:
         return await Pricing(store).book(), ""
     except StorageError as error:
-        return LIST_PRICES, f"The prices kept here could not be read: {error.message}"
+        return BUILT_IN_PRICES, f"The prices kept here could not be read: {error.message}"
     finally:
         await store.close()

@@ -15,7 +15,7 @@ from tlfif.adapters.sqlite.stores import SqliteStores, open_all_sqlite_stores
 from tlfif.bootstrap.money import build_money
 from tlfif.bootstrap.settings import Settings
 from tlfif.control.container import Container, Money
-from tlfif.control.control_machine import LocalControl
+from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.kernel.clock import Clock
 from tlfif.money.prices.prices import REGIONS
@@ -74,7 +74,7 @@ async def embedded_container(settings: Settings) -> Container:
         image=IMAGE,
         place="this computer",
         reconciler=reconciler,
-        control=LocalControl(reconciler=reconciler),
+        control=LocalMachineControl(reconciler=reconciler),
         money=money,
         close=close,
     )

@@ -4,20 +4,21 @@ from collections.abc import Awaitable, Callable
 
 from tlfif.control.container import Money
 from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.money.bill.bill_store import BillStore
 from tlfif.money.budget.budget_gate import LOOK_SECONDS, BudgetGate
 from tlfif.money.budget.budget_ledger import BudgetLedger
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport
-from tlfif.money.spend.accounts import Accounts
 from tlfif.money.spend.answer_costs import AnswerCosts
-from tlfif.money.spend.life_signs import LifeSigns
+from tlfif.money.spend.last_seen import LastSeen
 from tlfif.money.spend.meter import Meter
 from tlfif.money.spend.tariff import Tariff
+from tlfif.money.spend.totals import Totals
 
 
 def build_money(
@@ -42,11 +43,11 @@ def build_money(
     ``host`` is asked for its own record of a machine's time; ``look_seconds`` is how often the router looks at least.
     ``bills`` is left out where there is no ``tariff``: nobody is to pay for asking what nobody bills.
     """
-    life = LifeSigns(machines=machines, policy=machine_policy, clock=clock)
-    accounts = Accounts(ledger, pricing, life, clock)
+    last_seen = LastSeen(machines=machines, policy=machine_policy, clock=clock)
+    totals = Totals(ledger, pricing, last_seen, clock)
     budget = BudgetGate(
         ledger=ledger,
-        accounts=accounts,
+        totals=totals,
         pricing=pricing,
         jobs=jobs,
         machines=machines,
@@ -61,13 +62,13 @@ def build_money(
     money = Money(
         ledger=ledger,
         pricing=pricing,
-        accounts=accounts,
-        answers=AnswerCosts(jobs=jobs, ledger=ledger, pricing=pricing, life=life, clock=clock),
+        totals=totals,
+        answers=AnswerCosts(jobs=jobs, ledger=ledger, pricing=pricing, last_seen=last_seen, clock=clock),
         budget=budget,
         tariff=tariff,
         as_if=as_if,
         refresh=refresh,
         bills=None if tariff is None else bills,
     )
-    meter = Meter(ledger=ledger, machines=machines, life=life, tariff=tariff or as_if, clock=clock, host=host)
+    meter = Meter(ledger=ledger, machines=machines, last_seen=last_seen, tariff=tariff or as_if, clock=clock, host=host)
     return money, meter

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 
 Policy = TypeVar("Policy", JobPolicy, MachinePolicy)
 

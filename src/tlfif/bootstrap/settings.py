@@ -10,8 +10,9 @@ from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tlfif.bootstrap.setting_rules import all_positive, known, settings_fault
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.home import Home, default_home
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, check_instance_type, check_region
 
 PREFIX = "TLFIF_"

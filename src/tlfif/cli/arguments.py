@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 from tlfif.jobs import limits
 from tlfif.kernel.errors import InvalidInputError, NotFoundError
-from tlfif.models.models import FILE_PREFIX, file_path_of, find_model, known_names
+from tlfif.models.catalogue import FILE_PREFIX, file_path_of, find_model, known_names
 
 T = TypeVar("T")
 

@@ -21,8 +21,8 @@ from tlfif.client.conversation_window import MAX_EXCHANGES, how_many_to_drop
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs import limits
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import TlfifError
-from tlfif.machines.policy import JobPolicy
 
 COMMANDS = "/new forgets what was said · /quit leaves · /help shows this · Ctrl-C cancels an answer, or leaves"
 

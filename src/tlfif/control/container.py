@@ -3,23 +3,24 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tlfif.control.control import Control
+from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.models.model_store import ModelStore
 from tlfif.money.bill.bill_store import BillStore
 from tlfif.money.budget.budget_gate import BudgetGate
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport
-from tlfif.money.spend.accounts import Accounts
 from tlfif.money.spend.answer_costs import AnswerCosts
 from tlfif.money.spend.ledger import Ledger
 from tlfif.money.spend.tariff import Tariff
+from tlfif.money.spend.totals import Totals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Money:
 
     ledger: Ledger
     pricing: Pricing
-    accounts: Accounts
+    totals: Totals
     answers: AnswerCosts
     budget: BudgetGate
     tariff: Tariff | None
@@ -59,7 +60,7 @@ class Container:
     image: str
     place: str
     reconciler: Reconciler
-    control: Control
+    control: MachineControl
     money: Money
     close: Callable[[], Awaitable[None]]
     streams: bool = True

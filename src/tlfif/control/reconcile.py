@@ -8,6 +8,7 @@ from tlfif.control.launch_machine import confirm_launch, launch_machine
 from tlfif.control.scaling import Action, ActionKind, Observation, decide
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import QueueCounts
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.kernel.errors import (
     BudgetLockedError,
@@ -20,7 +21,7 @@ from tlfif.kernel.errors import (
 from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_host import MachineHost, ObservedMachine
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.models.model_store import ModelStore
 from tlfif.money.budget.budget_gate import BudgetGate
 from tlfif.money.spend.meter import Meter
@@ -172,7 +173,7 @@ class Reconciler:
             await self._launch(action.model, action.reason, now)
         elif action.kind is ActionKind.FAIL_QUEUED and action.model is not None:
             await self._give_up(action.model, action.code, action.reason, now)
-            await self.machines.forgive()
+            await self.machines.reset_failures()
         elif machine is None:
             return
         elif action.kind is ActionKind.DRAIN:

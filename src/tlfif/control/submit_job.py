@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from tlfif.jobs import limits
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import GenerationRequest, Message, NewJob, SubmitResult
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.kernel.errors import BusyError, ModelError
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy
 from tlfif.models.model_store import ModelState, ModelStore
 from tlfif.money.budget.budget_gate import BudgetGate
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tlfif.money.money import MicroUsd
 from tlfif.money.prices.prices import INSTANCE_TYPES, Item, PriceBook, check_region, launch_cost, running_rates
-from tlfif.money.spend.standing import STANDBY_DISK_GB, StandingItem, lean_items, total_per_month
+from tlfif.money.spend.standing_costs import STANDBY_DISK_GB, StandingItem, lean_items, total_per_month
 
 GPU_QUOTA_VCPUS = 8
 """Four for the machine, four for the trial of a new image beside it (project's facts, item 43)."""
@@ -36,8 +36,8 @@ _KINDS: dict[str, tuple[str, str, str]] = {
         "free",
     ),
 }
-"""One of them, several of them, and what they cost while nobody asks. Sources of the prices: money/spend/standing.py
-and docs/reference/aws-resources.md."""
+"""One of them, several of them, and what they cost while nobody asks. Sources of the prices:
+money/spend/standing_costs.py and docs/reference/aws-resources.md."""
 
 _SETTINGS = frozenset(
     {

@@ -9,12 +9,12 @@ import json
 import os
 import sys
 
-from tlfif.adapters.local.machines.right_of_way import give_way
+from tlfif.adapters.local.machines.process_priority import lower_priority
 
 
 def main() -> None:
     """Serve until the supervisor's end of the pipe closes."""
-    give_way()
+    lower_priority()
     wish = json.loads(sys.stdin.buffer.readline())
     import xllamacpp
 

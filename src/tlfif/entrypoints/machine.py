@@ -1,16 +1,18 @@
-"""An embedded machine: worker and engine. Started by ``adapters.local.process_machine_host``, never by hand."""
+"""A machine on this computer: worker and engine. Started by ``adapters.local.machines.process_machine_host``."""
 
 import argparse
-import asyncio
 import json
 import logging
+import secrets
 from pathlib import Path
 
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.entrypoints.event_loop import run_event_loop
+from tlfif.jobs.policy import JobPolicy
+from tlfif.machines.policy import MachinePolicy
 
 
-async def _live(home: Path, machine_id: str, spec: dict[str, object]) -> None:
+async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> None:
     policies: dict[str, dict[str, float]] = spec["policies"]  # type: ignore[assignment]  # written by the host
     machine_policy = MachinePolicy(**policies["machine"])  # type: ignore[arg-type]  # from asdict of the same class
     process = LlamaEngineProcess(
@@ -20,17 +22,18 @@ async def _live(home: Path, machine_id: str, spec: dict[str, object]) -> None:
             context_tokens=int(str(spec["context_tokens"])),
             slots=machine_policy.engine_slots,
             threads=machine_policy.engine_threads,
-            log_path=home / "logs" / "engine.log",
-            mark=("--home", str(home), "--machine-id", machine_id),
+            log_path=data_folder / "logs" / "engine.log",
+            mark=("--home", str(data_folder), "--machine-id", machine_id),
         )
     )
     await process.spawn()
-    # The rest is imported while the engine loads: this is on the path of every cold start.
-    from tlfif.worker.run_machine import MachineOrder, run_machine
+    # The rest is imported while the engine loads: each cold start waits for it.
+    from tlfif.bootstrap.embedded_worker import run_embedded_worker
+    from tlfif.worker.lifecycle import MachineIdentity
 
-    order = MachineOrder(
+    identity = MachineIdentity(
         machine_id=machine_id,
-        home=home,
+        boot_id=secrets.token_hex(8),
         model=str(spec["model"]),
         model_sha256=str(spec["model_sha256"]) if spec["model_sha256"] else None,
         image=str(spec["image"]),
@@ -38,24 +41,18 @@ async def _live(home: Path, machine_id: str, spec: dict[str, object]) -> None:
         job_policy=JobPolicy(**policies["job"]),  # type: ignore[arg-type]  # from asdict of the same class
         machine_policy=machine_policy,
     )
-    await run_machine(order, process)
+    await run_embedded_worker(identity, data_folder, process)
 
 
 def main() -> None:
-    """Read the order and live."""
+    """Read the launch specification from the command line and run."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--machine-id", required=True)
     parser.add_argument("--spec", type=json.loads, required=True)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    living = _live(args.home, args.machine_id, args.spec)
-    try:
-        import uvloop
-    except ImportError:  # Windows
-        asyncio.run(living)
-    else:
-        uvloop.run(living)
+    run_event_loop(_run(args.home, args.machine_id, args.spec))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from tlfif.api.embedded_server import EmbeddedServer
 from tlfif.bootstrap.embedded import embedded_container
 from tlfif.bootstrap.settings import Settings, load_settings
 from tlfif.control.end_machine import end_machine
-from tlfif.control.loop import RouterLoop
 from tlfif.control.reconcile import Pace
+from tlfif.control.router_loop import RouterLoop
+from tlfif.entrypoints.event_loop import run_event_loop
 from tlfif.kernel.errors import TlfifError
 from tlfif.kernel.home import PRIVATE, Home, home_from_environment
 
@@ -48,12 +49,7 @@ def _run(home: Home, port: int | None) -> None:
             format="%(asctime)s %(levelname)s %(message)s",
             filename=stream.name,
         )
-    try:
-        import uvloop
-
-        uvloop.run(_serve(settings, settings.port if port is None else port))
-    except ImportError:
-        asyncio.run(_serve(settings, settings.port if port is None else port))
+    run_event_loop(_serve(settings, settings.port if port is None else port))
 
 
 def main() -> int:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tlfif.jobs.engine import Chunk, Engine
 from tlfif.jobs.jobs import FinishReason, Job, JobStatus, Outcome, Receipt
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import EngineRejectedError
-from tlfif.machines.policy import JobPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,6 @@ class MachineRecord:
     engine_pid: int | None = None
     drain_requested: bool = False
     stop_requested_at: float | None = None
-    orphan_seen_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,10 +77,10 @@ class MachineStore(ABC):
     @abstractmethod
     async def failed_starts(self) -> int:
         """How many of the newest ended machines in a row were ``broken`` before they were ready; any other end, or
-        a ready one, or :meth:`forgive`, sets it to 0."""
+        a ready one, or :meth:`reset_failures`, sets it to 0."""
 
     @abstractmethod
-    async def forgive(self) -> None:
+    async def reset_failures(self) -> None:
         """A person tries again: forget the row of failed starts."""
 
     @abstractmethod

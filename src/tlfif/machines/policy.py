@@ -1,4 +1,4 @@
-"""The numbers TL-FIF decides by, each with its unit, range and reason."""
+"""The limits of machines, each with its unit, range and reason."""
 
 from dataclasses import dataclass
 
@@ -8,26 +8,6 @@ MIN_IDLE_TIMEOUT_MINUTES = 0.1
 MAX_IDLE_TIMEOUT_MINUTES = 240.0
 DEFAULT_IDLE_TIMEOUT_MINUTES = 5.0
 """RQL 1 section 1.1.4. The upper bound keeps a forgotten machine at four hours."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobPolicy:
-    """Limits of jobs. All in seconds but ``max_queued`` (jobs) and ``default_max_tokens`` (tokens)."""
-
-    lease_seconds: float = 30.0
-    heartbeat_seconds: float = 5.0
-    """Well under a third of the lease, so that two lost beats do not lose the job."""
-    wait_limit_seconds: float = 3600.0
-    """A job that waited this long is expired: an answer an hour late helps nobody."""
-    run_limit_seconds: float = 1800.0
-    """2,048 tokens at two tokens a second is the slowest machine we serve, rounded up."""
-    batch_seconds: float = 0.05
-    """Text of an answer is written this often: a reader sees no difference between 20 and 100 pieces a second, the
-    store does (design.md section 2.4)."""
-    max_queued: int = 1000
-    default_max_tokens: int = 512
-    default_temperature: float = 0.7
-    retention_seconds: float = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +63,6 @@ class MachinePolicy:
             Phase.PROVE: self.expected_prove_seconds,
         }
 
-
-AWS_JOB_POLICY = JobPolicy(batch_seconds=0.25)
-"""Each write costs money there, and readers look four times a second."""
 
 AWS_MACHINE_POLICY = MachinePolicy(
     launch_limit_seconds=900.0,

@@ -24,7 +24,8 @@ MAX_ENGINE_DEATHS = 3
 
 @dataclass(slots=True, kw_only=True)
 class MachineLife:
-    """Runs one machine to its end. ``connect`` makes an Engine for an address; ``pid`` is this process's."""
+    """Runs one machine to its end. ``connect`` makes an Engine for an address; ``pid`` is this process's; ``on_ready``
+    is called each time an engine has passed its first generation."""
 
     machine_id: str
     boot_id: str
@@ -37,6 +38,7 @@ class MachineLife:
     policy: MachinePolicy
     clock: Clock
     idle_timeout_seconds: float
+    on_ready: Callable[[], None] | None = None
     state: MachineState = MachineState.LOADING
     phase: Phase | None = Phase.ENGINE_START
     engine_pid: int | None = None
@@ -120,6 +122,8 @@ class MachineLife:
         self._engine = await self.connect(address)
         await self._prove(self._engine)
         self.worker.engine_up(self._engine)
+        if self.on_ready is not None:
+            self.on_ready()
         gc.freeze()  # what start-up made stays; the collector need not walk through it during an answer
         self._was_ready = True
         await self._say(MachineState.READY, None)

@@ -9,11 +9,11 @@ from enum import StrEnum
 from tlfif.jobs.engine import Engine
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import ClaimedJob, JobStatus, Lease, Outcome
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance, cancelled_outcome, run_job
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import EngineGoneError, LeaseLostError, StorageError
-from tlfif.kernel.fault_place import place_of
-from tlfif.machines.policy import JobPolicy
+from tlfif.kernel.redacted_traceback import redacted_traceback
 from tlfif.worker.event_writer import EventWriter, JobLog
 
 log = logging.getLogger(__name__)
@@ -215,7 +215,7 @@ class Worker:
             log.warning("worker: the lease of %s was lost; its result is dropped", job.id)
         except Exception as error:
             # The one place where a fault of ours meets an accepted job: it must not end in silence.
-            log.error("worker: unexpected fault on %s: %s", job.id, place_of(error))
+            log.error("worker: unexpected fault on %s: %s", job.id, redacted_traceback(error))
             outcome = Outcome(
                 status=JobStatus.FAILED,
                 error_code="internal_error",

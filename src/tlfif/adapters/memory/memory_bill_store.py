@@ -1,6 +1,6 @@
 """What AWS has billed, in the memory of one process."""
 
-from tlfif.money.bill.bill import Bill, BillFailure, BillRecord, Question, begun, settled
+from tlfif.money.bill.bill import Bill, BillFailure, BillQuery, BillRecord, begun, settled
 from tlfif.money.bill.bill_store import BillStore
 
 
@@ -14,16 +14,16 @@ class MemoryBillStore(BillStore):
         """See :meth:`BillStore.record`."""
         return self._record
 
-    async def begin(self, question: Question, *, after: Question | None) -> bool:
+    async def begin(self, query: BillQuery, *, after: BillQuery | None) -> bool:
         """See :meth:`BillStore.begin`."""
-        if self._record.question != after:
+        if self._record.query != after:
             return False
-        self._record = begun(self._record, question)
+        self._record = begun(self._record, query)
         return True
 
-    async def settle(self, question: Question, result: Bill | BillFailure) -> None:
+    async def settle(self, query: BillQuery, result: Bill | BillFailure) -> None:
         """See :meth:`BillStore.settle`."""
-        if self._record.question == question:
+        if self._record.query == query:
             self._record = settled(self._record, result)
 
     async def close(self) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
-from tlfif.machines.machine_records import (
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.transitions import (
     asked_to_drain,
     asked_to_stop,
     closed,
@@ -13,7 +14,6 @@ from tlfif.machines.machine_records import (
     launched,
     take_heartbeat,
 )
-from tlfif.machines.machine_store import MachineStore
 
 
 class MemoryMachineStore(MachineStore):
@@ -98,8 +98,8 @@ class MemoryMachineStore(MachineStore):
         """See :meth:`MachineStore.failed_starts`."""
         return failed_starts([r for r in reversed(self._records.values()) if r.id not in self._forgiven])
 
-    async def forgive(self) -> None:
-        """See :meth:`MachineStore.forgive`."""
+    async def reset_failures(self) -> None:
+        """See :meth:`MachineStore.reset_failures`."""
         self._forgiven = set(self._records)
 
     async def idle_timeout(self) -> float | None:

@@ -8,7 +8,8 @@ from typing import Any
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
-from tlfif.machines.machine_records import (
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.transitions import (
     asked_to_drain,
     asked_to_stop,
     closed,
@@ -17,7 +18,6 @@ from tlfif.machines.machine_records import (
     launched,
     take_heartbeat,
 )
-from tlfif.machines.machine_store import MachineStore
 
 _COLUMNS = tuple(f.name for f in fields(MachineRecord))
 # Column names are the record's own field names, so nothing from outside gets into these.
@@ -102,9 +102,9 @@ class SqliteMachineStore(MachineStore):
             lambda c: failed_starts(_newest(c, int(_setting(c, _FORGIVEN_THROUGH) or 0), _ENOUGH_FOR_A_ROW_OF_FAILURES))
         )
 
-    async def forgive(self) -> None:
-        """See :meth:`MachineStore.forgive`."""
-        await self._database.write(lambda c, _: _forgive(c), durable=True)
+    async def reset_failures(self) -> None:
+        """See :meth:`MachineStore.reset_failures`."""
+        await self._database.write(lambda c, _: _reset_failures(c), durable=True)
 
     async def idle_timeout(self) -> float | None:
         """See :meth:`MachineStore.idle_timeout`."""
@@ -222,7 +222,7 @@ def _phases(connection: sqlite3.Connection, machine_ids: Sequence[str]) -> dict[
     return found
 
 
-def _forgive(connection: sqlite3.Connection) -> None:
+def _reset_failures(connection: sqlite3.Connection) -> None:
     (newest,) = connection.execute("SELECT COALESCE(MAX(position), 0) FROM machines").fetchone()
     _set(connection, _FORGIVEN_THROUGH, newest)
 

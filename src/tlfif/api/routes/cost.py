@@ -57,7 +57,7 @@ def cost_routes(container: Container) -> APIRouter:
     async def standing(region: Region = None) -> StandingList:
         """An idle month line by line: this design beside RQL 1 as written, for one region or for all."""
         wanted = REGIONS if region is None else (check_region(region),)
-        book, now_ms = await container.money.pricing.book(), container.money.accounts.now_ms()
+        book, now_ms = await container.money.pricing.book(), container.money.totals.now_ms()
         return StandingList(vat=VAT, regions=[standing_view(book, one, now_ms) for one in wanted])
 
     @router.get("/cost/advice", operation_id="get_idle_advice")
@@ -106,8 +106,8 @@ async def advice_view(container: Container, tariff: Tariff) -> AdviceView:
         boot_seconds=estimate_ready_seconds(
             phase=None, elapsed=0.0, history=timings, expected=container.machine_policy.expected_phase_seconds
         ),
-        hourly=tariff.hourly(await money.pricing.book(), at_ms=money.accounts.now_ms()),
-        once=tariff.once(await money.pricing.book(), at_ms=money.accounts.now_ms()),
+        hourly=tariff.hourly(await money.pricing.book(), at_ms=money.totals.now_ms()),
+        once=tariff.once(await money.pricing.book(), at_ms=money.totals.now_ms()),
         present_minutes=(situation.idle_timeout_seconds or container.machine_policy.idle_timeout_seconds) / 60,
     )
     return AdviceView(

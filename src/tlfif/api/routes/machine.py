@@ -16,7 +16,7 @@ from tlfif.api.schemas import (
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, past_machine_view
 from tlfif.control.container import Container
-from tlfif.control.control_machine import set_idle_timeout
+from tlfif.control.set_idle_timeout import set_idle_timeout
 from tlfif.jobs import limits
 from tlfif.machines.list_machines import list_machines
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import PurePath
 
 from tlfif.cli.output.cost_wording import answer_cost, usd
-from tlfif.models.models import file_path_of, find_model
+from tlfif.models.catalogue import file_path_of, find_model
 from tlfif.wire.answers import MachineView, ModelView, ReceiptView
 from tlfif.wire.money import CostShareView
 

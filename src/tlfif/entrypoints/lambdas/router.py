@@ -8,7 +8,7 @@ from typing import Any
 from tlfif.adapters.aws.machines.router_calls import told
 from tlfif.bootstrap.aws import aws_container, aws_daily_bill
 from tlfif.bootstrap.aws_settings import load_aws_settings
-from tlfif.control.rounds import Rounds
+from tlfif.control.scheduled_router import ScheduledRouter
 from tlfif.entrypoints.lambdas import loaded
 from tlfif.kernel.errors import TlfifError
 
@@ -21,10 +21,10 @@ def _runner() -> asyncio.Runner:
 
 
 @cache
-def _rounds() -> Rounds:
+def _rounds() -> ScheduledRouter:
     settings = load_aws_settings()
     container = aws_container(settings.model_copy(update={"router_function": ""}))
-    return Rounds(
+    return ScheduledRouter(
         reconciler=container.reconciler,
         control=container.control,
         bill=aws_daily_bill(settings, container),

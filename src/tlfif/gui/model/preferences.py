@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.home import write_private
-from tlfif.machines.policy import JobPolicy
 
 APPEARANCES = ("system", "light", "dark")
 FONT_RANGE = (8, 32)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import PurePath
 
-from tlfif.models.models import file_path_of, find_model
+from tlfif.models.catalogue import file_path_of, find_model
 
 
 def seconds(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Where the bill comes from."""
+"""The source of the bill."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from tlfif.money.bill.bill import BilledDay, BillPeriod
 
 
 class BillSource(ABC):
-    """Who sends the bill, asked at a price: one question for each call, none of them repeated, none for a second page.
+    """Reads the bill from AWS, for a fee: each call makes one request, without retries and without a second page.
 
-    Whoever calls has written down before that it asks.
+    The caller has stored its query before it calls.
     """
 
     @abstractmethod

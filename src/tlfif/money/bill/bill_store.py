@@ -1,31 +1,31 @@
-"""What AWS has billed, and when it was asked."""
+"""The store of the bill and of its queries."""
 
 from abc import ABC, abstractmethod
 
-from tlfif.money.bill.bill import Bill, BillFailure, BillRecord, Question
+from tlfif.money.bill.bill import Bill, BillFailure, BillQuery, BillRecord
 
 
 class BillStore(ABC):
-    """Remembers each question before it is asked, so that it is paid for once: by whoever wrote it down.
+    """Stores each query before it is sent, so that only the router that stored it pays for it.
 
-    Duties, proven by ``tests/contract/test_bill_store.py``: what is written once survives power loss; of any number of
-    routers at once one begins a question. Every method raises StorageError when the medium fails; whether a question
-    was written down is then unknown, and whoever began it must not ask.
+    Contract, tested by ``tests/contract/test_bill_store.py``: what was written survives power loss; of several routers
+    at once exactly one begins a query. Every method raises StorageError when the medium fails; whether a query was
+    stored is then unknown, and its router must not send it.
     """
 
     @abstractmethod
     async def record(self) -> BillRecord:
-        """What is kept; an empty record before the first question."""
+        """What is stored; an empty record before the first query."""
 
     @abstractmethod
-    async def begin(self, question: Question, *, after: Question | None) -> bool:
-        """Write down that ``question`` is asked now, checked and written in one step: only where ``after`` is the
-        newest one (None: there is none). False where it is not; then somebody else asks. The newest figure stays."""
+    async def begin(self, query: BillQuery, *, after: BillQuery | None) -> bool:
+        """Store ``query`` if ``after`` is the newest one (None: there is none), checked and written in one step.
+        False where it is not; then another router asks. The newest bill stays."""
 
     @abstractmethod
-    async def settle(self, question: Question, result: Bill | BillFailure) -> None:
-        """What came of it. A failure leaves the newest figure as it is. Nothing happens where the question is no
-        longer the newest one."""
+    async def settle(self, query: BillQuery, result: Bill | BillFailure) -> None:
+        """Store the result of ``query``. A failure leaves the newest bill as it is. Nothing happens where the query is
+        no longer the newest one."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from tlfif.money.billing_month import Month, day_label
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR
 from tlfif.money.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
-from tlfif.money.spend.spans import MINIMUM_MS, Hourly, rate_of
+from tlfif.money.spend.spans import MINIMUM_MS
 
 WARN_PERCENT = (50, 80)
 HEADROOM_PERCENT = 25
@@ -144,7 +144,7 @@ def _state(spent: MicroUsd, limit: MicroUsd, latched: bool) -> BudgetState:
 
 
 def start_reservation(
-    hourly: Hourly,
+    hourly: MicroUsd,
     *,
     boot_seconds: float,
     idle_seconds: float,
@@ -158,9 +158,8 @@ def start_reservation(
     and ``ending_seconds``, what it takes to end a machine: with less the lock would come before the first answer.
     ``once_micros`` is paid per start. Raises ValueError for a time that is negative or no number.
     """
-    rate = rate_of(hourly)
-    boot, idle, answer = (_upper_cost(rate, seconds) for seconds in (boot_seconds, idle_seconds, answer_seconds))
-    least = _upper_cost(rate, max(MINIMUM_MS / 1000, boot_seconds + answer_seconds) + ending_seconds)
+    boot, idle, answer = (_upper_cost(hourly, seconds) for seconds in (boot_seconds, idle_seconds, answer_seconds))
+    least = _upper_cost(hourly, max(MINIMUM_MS / 1000, boot_seconds + answer_seconds) + ending_seconds)
     return Reservation(
         boot=boot, idle=idle, answer=answer, once=once_micros, minimum=max(0, least - boot - idle - answer)
     )
@@ -170,11 +169,6 @@ def _upper_cost(rate: MicroUsd, seconds: float) -> MicroUsd:
     if not math.isfinite(seconds) or seconds < 0:
         raise ValueError("a time is a number from zero up")
     return -(-rate * math.ceil(seconds * 1000) // MS_PER_HOUR)
-
-
-def outstanding(reservation: Reservation, metered_micros: MicroUsd) -> MicroUsd:
-    """What a running machine still has reserved after ``metered_micros``; never below zero."""
-    return max(0, reservation.total - metered_micros)
 
 
 def room_for_start(room: Room, reservation: Reservation) -> StartDecision:
@@ -200,9 +194,9 @@ def no_room_for_answer(room: Room, waiting: int) -> StartDecision:
     )
 
 
-def wind_down_cost(hourly: Hourly, drain_seconds: float = DRAIN_SECONDS) -> MicroUsd:
+def wind_down_cost(hourly: MicroUsd, drain_seconds: float = DRAIN_SECONDS) -> MicroUsd:
     """What ending a running machine in an orderly way costs, rounded up; add the seconds until the next look."""
-    return _upper_cost(rate_of(hourly), drain_seconds)
+    return _upper_cost(hourly, drain_seconds)
 
 
 def must_lock(spent_micros: MicroUsd, wind_down_micros: MicroUsd, limit: MicroUsd | None) -> bool:

@@ -4,11 +4,12 @@ import asyncio
 from dataclasses import dataclass
 
 from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import BudgetLockedError, MachineError
 from tlfif.machines.machine import PhaseTiming, Situation, estimate_ready_seconds
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.money.billing_month import Month
 from tlfif.money.budget import budget as rules
 from tlfif.money.budget.budget import Budget, BudgetLock, BudgetState, Reservation, Room, StartDecision
@@ -16,8 +17,8 @@ from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
 from tlfif.money.budget.budget_limit import check_limit
 from tlfif.money.money import MicroUsd
 from tlfif.money.prices.pricing import Pricing
-from tlfif.money.spend.accounts import Accounts, Spending
 from tlfif.money.spend.tariff import Tariff
+from tlfif.money.spend.totals import Spending, Totals
 
 HISTORY_STARTS = 5
 HISTORY_ANSWERS = 50
@@ -49,7 +50,7 @@ class BudgetGate:
     ``as_if`` is what the rehearsal is priced by."""
 
     ledger: BudgetLedger
-    accounts: Accounts
+    totals: Totals
     pricing: Pricing
     jobs: JobStore
     machines: MachineStore
@@ -148,7 +149,7 @@ class BudgetGate:
         if self._is_free(state.budget):
             return None
         room, spending = await self._room(state)
-        budget, now_ms = state.budget, self.accounts.now_ms()
+        budget, now_ms = state.budget, self.totals.now_ms()
         reached = bool(spending.running) and rules.must_lock(room.spent, self._wind_down(spending), room.limit)
         if reached or room.state is BudgetState.LOCKED:  # a limit reached by standing costs is a lock, too
             budget = rules.lock(budget, room.month, now_ms)
@@ -180,15 +181,15 @@ class BudgetGate:
         """
         checked = None if limit is None else check_limit(limit)
         state = await self.ledger.state()
-        spending = await self.accounts.spending(self.as_if if as_if_aws else self.tariff, state=state)
+        spending = await self.totals.spending(self.as_if if as_if_aws else self.tariff, state=state)
         changed = rules.with_limit(
             state.budget,
             checked,
             spending.total,
             as_if_aws=as_if_aws,
             rate=await self.pricing.rate(),
-            month=Month.of(self.accounts.now_ms()),
-            now_ms=self.accounts.now_ms(),
+            month=Month.of(self.totals.now_ms()),
+            now_ms=self.totals.now_ms(),
         )
         await self.ledger.set_budget(changed)
         return await self.standing()
@@ -199,13 +200,13 @@ class BudgetGate:
         standing = await self.standing()
         budget = standing.budget
         if not rules.room_for_start(standing.room, standing.start).ok:
-            budget = rules.lock(budget, standing.room.month, self.accounts.now_ms())
+            budget = rules.lock(budget, standing.room.month, self.totals.now_ms())
         changed = rules.release(
             budget,
             standing.room.spent,
             rate=standing.room.rate,
             month=standing.room.month,
-            now_ms=self.accounts.now_ms(),
+            now_ms=self.totals.now_ms(),
             # Beside what a machine that is still on its way out has set aside, and with room for estimates that grow.
             reservation_micros=standing.room.committed + standing.start.total * RELEASE_PERCENT // 100,
         )
@@ -222,18 +223,18 @@ class BudgetGate:
 
     async def _room(self, state: BudgetLedgerState) -> tuple[Room, Spending]:
         tariff = self.as_if if state.budget.as_if_aws else self.tariff
-        spending = await self.accounts.spending(tariff, state=state)
+        spending = await self.totals.spending(tariff, state=state)
         committed = 0
         if tariff is not None:
             committed = sum(max(0, kept - spending.running.get(id_, 0)) for id_, kept in state.reserved.items())
-        now_ms = self.accounts.now_ms()
+        now_ms = self.totals.now_ms()
         room = rules.verdict(
             state.budget, spending.total, committed, await self.pricing.rate(), Month.of(now_ms), now_ms
         )
         return room, spending
 
     async def _reservation(self, budget: Budget, *, known_seconds: float = 0.0) -> Reservation:
-        tariff, book, now_ms = self._tariff(budget), await self.pricing.book(), self.accounts.now_ms()
+        tariff, book, now_ms = self._tariff(budget), await self.pricing.book(), self.totals.now_ms()
         # Side by side, because a person waits for it.
         (situation, timings), answer_seconds = await asyncio.gather(
             self._starts(), self._longest_answer_seconds(known_seconds)

@@ -1,7 +1,7 @@
 """The prices and the exchange rate in force."""
 
 from tlfif.money.money import ASSUMED_RATE, ExchangeRate
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.price_store import PriceStore
 from tlfif.money.prices.prices import PriceBook
 
@@ -17,7 +17,7 @@ class Pricing:
     async def book(self) -> PriceBook:
         """All prices. Raises StorageError."""
         if self._book is None:
-            self._book = LIST_PRICES.with_prices(await self._store.prices())
+            self._book = BUILT_IN_PRICES.with_prices(await self._store.prices())
         return self._book
 
     async def rate(self) -> ExchangeRate:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import UnavailableError
 from tlfif.money.money import ExchangeRate
-from tlfif.money.prices.price_refresh import PriceChanges, compare_prices, exchange_kept_because
+from tlfif.money.prices.price_changes import PriceChanges, compare_prices, exchange_kept_because
 from tlfif.money.prices.price_source import ExchangeSource, PriceSource, Progress
 from tlfif.money.prices.price_store import PriceStore
 from tlfif.money.prices.prices import Price, PriceBook, check_region
@@ -39,16 +39,6 @@ class RefreshReport:
     failed: tuple[tuple[str, str], ...]
     lists_read: int
     exchange: ExchangeResult
-
-    @property
-    def exchange_problem(self) -> str | None:
-        """Why the exchange rate was not read or not taken over; None where all went well."""
-        return self.exchange.problem
-
-    @property
-    def nothing_reached(self) -> bool:
-        """Neither a price nor the exchange rate could be read: all is as it was before."""
-        return not self.lists_read and not self.exchange.read
 
 
 async def refresh_prices(

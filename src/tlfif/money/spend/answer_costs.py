@@ -12,8 +12,8 @@ from tlfif.kernel.clock import Clock
 from tlfif.money.money import MS_PER_HOUR, MicroUsd, share
 from tlfif.money.prices.prices import PriceBook
 from tlfif.money.prices.pricing import Pricing
+from tlfif.money.spend.last_seen import LastSeen
 from tlfif.money.spend.ledger import Ledger
-from tlfif.money.spend.life_signs import LifeSigns
 from tlfif.money.spend.span_costs import JobCost, JobTime, SpanCost, span_cost
 from tlfif.money.spend.spans import MachineSpan
 from tlfif.money.spend.tariff import Tariff
@@ -77,11 +77,11 @@ class _Kept:
 class AnswerCosts:
     """Shares out what machines cost. Remembers those of machines that have ended."""
 
-    def __init__(self, *, jobs: JobStore, ledger: Ledger, pricing: Pricing, life: LifeSigns, clock: Clock) -> None:
+    def __init__(self, *, jobs: JobStore, ledger: Ledger, pricing: Pricing, last_seen: LastSeen, clock: Clock) -> None:
         self._jobs = jobs
         self._ledger = ledger
         self._pricing = pricing
-        self._life = life
+        self._last_seen = last_seen
         self._clock = clock
         self._ended: OrderedDict[tuple[MachineSpan, Tariff], tuple[PriceBook, MachineShares]] = OrderedDict()
         self._running: OrderedDict[tuple[MachineSpan, Tariff, float], _Kept] = OrderedDict()
@@ -134,7 +134,7 @@ class AnswerCosts:
         self, span: MachineSpan, tariff: Tariff, book: PriceBook, times: Sequence[AnswerTime], idle_seconds: float
     ) -> MachineShares:
         running = span.to_ms is None
-        now_ms = (await self._life.ends_ms([span]))[span.machine_id] if running else span.end_ms(0)
+        now_ms = (await self._last_seen.ends_ms([span]))[span.machine_id] if running else span.end_ms(0)
         rate, once = tariff.of(span).prices(book, at_ms=span.from_ms)
         once = once if now_ms >= span.from_ms else 0
         cost = span_cost(span, [_job_time(time) for time in times], rate, now_ms)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tlfif.money.billing_month import MS_PER_DAY, Month
 from tlfif.money.money import MicroUsd
-from tlfif.money.spend.standing import StandingItem, accrued
+from tlfif.money.spend.standing_costs import StandingItem, accrued
 
 RECENT_DAYS = 7
 
@@ -20,16 +20,12 @@ class DayCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """The month's end in micro-dollars: ``total == spent + standing_rest + machine_rest``.
-
-    ``days_used`` is how many days of machine spend it rests on (0: none known, so machines count nothing more).
-    """
+    """The month's end in micro-dollars: ``total == spent + standing_rest + machine_rest``."""
 
     total: MicroUsd
     spent: MicroUsd
     standing_rest: MicroUsd
     machine_rest: MicroUsd
-    days_used: int
 
 
 def month_end(
@@ -62,5 +58,4 @@ def month_end(
         spent=spent_micros,
         standing_rest=standing_rest,
         machine_rest=machine_rest,
-        days_used=(today - first) // MS_PER_DAY + 1 if known else 0,
     )

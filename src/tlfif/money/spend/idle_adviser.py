@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tlfif.money.money import MICROS_PER_USD, MicroUsd, charge
-from tlfif.money.spend.spans import MINIMUM_MS, Hourly, rate_of
+from tlfif.money.spend.spans import MINIMUM_MS
 
 CANDIDATE_MINUTES = (1.0, 5.0, 15.0, 30.0, 60.0)
 MIN_ANSWERS = 5
@@ -45,7 +45,7 @@ class IdleAdvice:
 
 
 def replay(
-    answers: Iterable[PastAnswer], *, idle_ms: int, boot_ms: int, hourly: Hourly, once: MicroUsd = 0
+    answers: Iterable[PastAnswer], *, idle_ms: int, boot_ms: int, hourly: MicroUsd, once: MicroUsd = 0
 ) -> tuple[MicroUsd, int, int]:
     """Cost in micro-dollars, cold starts, milliseconds waited for boots, had ``idle_ms`` been the time-out.
 
@@ -54,13 +54,12 @@ def replay(
     ``once`` micro-dollars beside its time. The last idle tail is counted whole. Prompts never wait for one another:
     answers are made at the same time.
     """
-    rate = rate_of(hourly)
     cost = cold_starts = waited = 0
     started = ready = last_end = 0
     for answer in sorted(answers, key=lambda answer: answer.arrived_ms):
         if not cold_starts or answer.arrived_ms >= last_end + idle_ms:
             if cold_starts:
-                cost += charge(rate, max(last_end + idle_ms - started, MINIMUM_MS))
+                cost += charge(hourly, max(last_end + idle_ms - started, MINIMUM_MS))
             cold_starts += 1
             started = answer.arrived_ms
             ready = last_end = started + boot_ms
@@ -68,7 +67,7 @@ def replay(
         waited += begin - answer.arrived_ms
         last_end = max(last_end, begin + max(0, answer.busy_ms))
     if cold_starts:
-        cost += charge(rate, max(last_end + idle_ms - started, MINIMUM_MS))
+        cost += charge(hourly, max(last_end + idle_ms - started, MINIMUM_MS))
     return cost + cold_starts * once, cold_starts, waited
 
 
@@ -76,7 +75,7 @@ def advise(
     answers: Iterable[PastAnswer],
     *,
     boot_seconds: float,
-    hourly: Hourly,
+    hourly: MicroUsd,
     present_minutes: float,
     once: MicroUsd = 0,
 ) -> IdleAdvice:
@@ -110,7 +109,9 @@ def advise(
     )
 
 
-def _option(past: list[PastAnswer], minutes: float, boot_seconds: float, hourly: Hourly, once: MicroUsd) -> IdleOption:
+def _option(
+    past: list[PastAnswer], minutes: float, boot_seconds: float, hourly: MicroUsd, once: MicroUsd
+) -> IdleOption:
     cost, cold_starts, waited = replay(
         past, idle_ms=round(minutes * 60_000), boot_ms=round(boot_seconds * 1000), hourly=hourly, once=once
     )

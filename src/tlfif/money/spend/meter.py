@@ -8,8 +8,8 @@ from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine import MachineRecord
 from tlfif.machines.machine_host import Lifetime, MachineHost
 from tlfif.machines.machine_store import MachineStore
+from tlfif.money.spend.last_seen import REMEMBERED_MACHINES, LastSeen
 from tlfif.money.spend.ledger import Ledger, LedgerState
-from tlfif.money.spend.life_signs import REMEMBERED_MACHINES, LifeSigns
 from tlfif.money.spend.spans import MachineSpan, opened
 from tlfif.money.spend.tariff import Tariff
 
@@ -26,7 +26,7 @@ class Meter:
 
     ledger: Ledger
     machines: MachineStore
-    life: LifeSigns
+    last_seen: LastSeen
     tariff: Tariff
     clock: Clock
     host: MachineHost | None = None
@@ -43,7 +43,7 @@ class Meter:
         which there is no record, and only who has seen that for a while may free it. Raises StorageError.
         """
         if active is not None and active.handle is not None:
-            self.life.saw(active.id)
+            self.last_seen.saw(active.id)
         state = await self.ledger.state()
         if self._settled is not None and _key(await self.machines.latest(), state) == self._settled:
             return False
@@ -87,7 +87,7 @@ class Meter:
             await self.ledger.mark_ready(record.id, at_ms=_ms(record.ready_at))
         if ended is not None:
             if span.to_ms is None:
-                await self.ledger.close_span(record.id, at_ms=self.life.end_ms(span, record))
+                await self.ledger.close_span(record.id, at_ms=self.last_seen.end_ms(span, record))
             if told.ended_at is not None:
                 await self.ledger.correct_span(record.id, real_stop_ms=_ms(told.ended_at))
             self._done.add(record.id)
@@ -106,7 +106,7 @@ class Meter:
         """A span whose record is a hundred machines old: only the newest machine can be running."""
         left: list[MachineSpan] = [span for span in await self.ledger.open_spans() if span.machine_id not in records]
         for span in left:
-            await self.ledger.close_span(span.machine_id, at_ms=self.life.end_ms(span, None))
+            await self.ledger.close_span(span.machine_id, at_ms=self.last_seen.end_ms(span, None))
 
     async def _free_unused(self, records: dict[str, MachineRecord], state: LedgerState) -> bool:
         """Free what was set aside for starts that came to nothing. False where one has to be looked at again.

@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from tlfif.money.money import MicroUsd, time_cost
-from tlfif.money.spend.spans import Hourly, MachineSpan, clip, minimum_of, rate_of
+from tlfif.money.spend.spans import MachineSpan, minimum_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,35 +75,20 @@ class Stretch:
     jobs: tuple[str, ...]
 
 
-def span_cost(
-    span: MachineSpan,
-    jobs: Iterable[JobTime],
-    hourly: Hourly,
-    now_ms: int,
-    *,
-    between: tuple[int, int] | None = None,
-) -> SpanCost:
-    """What the span cost up to ``now_ms`` and for whom; ``between`` limits it to ``[from, to)``, such as a month.
+def span_cost(span: MachineSpan, jobs: Iterable[JobTime], hourly: MicroUsd, now_ms: int) -> SpanCost:
+    """What the span cost up to ``now_ms`` and for whom, at ``hourly`` micro-dollars per hour.
 
     ``jobs`` are those that this machine worked on, in any order; one with several attempts here stands once for each.
     Boot is shared by the jobs queued by the time of ready (the first answer, where ready is not known); work by the
     jobs answered at that moment; idle time belongs to the job or jobs that ended last before it. Idle time before the
-    first answer, and a boot that nobody waited for, are ``unassigned``. The minimum goes with the last stretch. Totals
-    over adjacent ``between`` add up exactly; one job's share may then differ by a micro-dollar for each stretch cut.
+    first answer, and a boot that nobody waited for, are ``unassigned``. The minimum goes with the last stretch.
     """
-    rate = rate_of(hourly)
-    begin, end = between if between is not None else (span.from_ms, max(span.end_ms(now_ms), span.from_ms + 1))
-    window = clip(span, begin, end, now_ms)
     found, heirs = stretches(span, jobs, now_ms)
     bill = _Bill()
     for stretch in found:
-        if window and stretch.from_ms < window[1] and stretch.to_ms > window[0]:
-            piece = time_cost(
-                rate, max(stretch.from_ms, window[0]), min(stretch.to_ms, window[1]), since_ms=span.from_ms
-            )
-            bill.add(stretch.phase, piece, stretch.jobs)
-    if begin <= span.from_ms < end:
-        bill.add("minimum", minimum_of(span, rate, now_ms), heirs)
+        piece = time_cost(hourly, stretch.from_ms, stretch.to_ms, since_ms=span.from_ms)
+        bill.add(stretch.phase, piece, stretch.jobs)
+    bill.add("minimum", minimum_of(span, hourly, now_ms), heirs)
     return bill.total()
 
 

@@ -3,19 +3,12 @@
 A machine is paid for from the moment the cloud says running to the moment it says not running, 60 seconds at least.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
-from tlfif.money.billing_month import MS_PER_DAY, Month
-from tlfif.money.money import MS_PER_HOUR, MicroUsd, charge, time_cost
-from tlfif.money.prices.prices import HourlyRate
+from tlfif.money.money import MicroUsd, charge, time_cost
 
 MINIMUM_MS = 60_000
 """Every start is billed for a minute at least (EC2 StartInstances: "one-minute minimum")."""
-
-Hourly: TypeAlias = int | Sequence[HourlyRate]
-"""What running costs: one rate in micro-dollars per hour, or several that add up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,53 +71,19 @@ def clip(span: MachineSpan, from_ms: int, to_ms: int, now_ms: int) -> tuple[int,
     return (begin, end) if begin < end else None
 
 
-def cost_between(span: MachineSpan, hourly: Hourly, from_ms: int, to_ms: int, now_ms: int) -> MicroUsd:
+def cost_between(span: MachineSpan, hourly: MicroUsd, from_ms: int, to_ms: int, now_ms: int) -> MicroUsd:
     """The span's cost that falls into ``[from_ms, to_ms)``.
 
     Pieces are differences of the cost since the span's start, and what the 60-second minimum adds belongs to the
     piece that has the start; so the pieces of all months add up to the whole.
     """
-    rate = rate_of(hourly)
     part = clip(span, from_ms, to_ms, now_ms)
-    cost = time_cost(rate, *part, since_ms=span.from_ms) if part else 0
-    return cost + (minimum_of(span, rate, now_ms) if from_ms <= span.from_ms < to_ms else 0)
+    cost = time_cost(hourly, *part, since_ms=span.from_ms) if part else 0
+    return cost + (minimum_of(span, hourly, now_ms) if from_ms <= span.from_ms < to_ms else 0)
 
 
-def minimum_of(span: MachineSpan, hourly: Hourly, now_ms: int) -> MicroUsd:
+def minimum_of(span: MachineSpan, hourly: MicroUsd, now_ms: int) -> MicroUsd:
     """What the 60-second minimum adds to the span's own time; nothing for one whose start the clock has not reached."""
     if span.to_ms is None and now_ms < span.from_ms:
         return 0
-    rate = rate_of(hourly)
-    return max(0, charge(rate, MINIMUM_MS) - charge(rate, span.end_ms(now_ms) - span.from_ms))
-
-
-def rate_of(hourly: Hourly) -> MicroUsd:
-    """All rates together, in micro-dollars per hour. Raises ValueError for one below zero."""
-    rates = [hourly] if isinstance(hourly, int) else [rate.micros_per_hour for rate in hourly]
-    if any(rate < 0 for rate in rates):
-        raise ValueError("a rate is never negative")
-    return sum(rates)
-
-
-def hours_by_day(spans: Iterable[MachineSpan], month: Month, now_ms: int) -> list[float]:
-    """Hours that machines were on, for each day of the month (index 0 is day 1); two machines at once count twice."""
-    on_ms = [0] * month.days
-    for span in spans:
-        part = clip(span, month.start_ms, month.end_ms, now_ms)
-        while part:
-            begin, end = part
-            day = (begin - month.start_ms) // MS_PER_DAY
-            midnight = month.start_ms + (day + 1) * MS_PER_DAY
-            on_ms[day] += min(end, midnight) - begin
-            part = (midnight, end) if midnight < end else None
-    return [ms / MS_PER_HOUR for ms in on_ms]
-
-
-def check_disjoint(spans: Iterable[MachineSpan]) -> None:
-    """Raises ValueError where two spans of one machine overlap; half-open spans may touch."""
-    last: dict[str, MachineSpan] = {}
-    for span in sorted(spans, key=lambda span: (span.from_ms, span.to_ms is None, span.to_ms or 0)):
-        before = last.get(span.machine_id)
-        if before is not None and (before.to_ms is None or before.to_ms > span.from_ms):
-            raise ValueError(f"machine {span.machine_id} ran twice at {span.from_ms} ms")
-        last[span.machine_id] = span
+    return max(0, charge(hourly, MINIMUM_MS) - charge(hourly, span.end_ms(now_ms) - span.from_ms))

@@ -12,8 +12,8 @@ from tlfif.money.prices.prices import (
     launch_cost,
     running_rates,
 )
-from tlfif.money.spend.spans import Hourly, MachineSpan, cost_between, rate_of
-from tlfif.money.spend.standing import StandingItem, lean_items
+from tlfif.money.spend.spans import MachineSpan, cost_between
+from tlfif.money.spend.standing_costs import StandingItem, lean_items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +43,11 @@ class Tariff:
     def dearest_hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """The most that a machine that is started now may cost per hour."""
         types = (self.instance_type, *self.fallbacks)
-        return max(rate_of(running_rates(book, self.region, name, at_ms=at_ms)) for name in types)
+        return max(_hourly(book, self.region, name, at_ms) for name in types)
 
     def hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """What a running machine costs per hour: instance, public address, disk."""
-        return rate_of(running_rates(book, self.region, self.instance_type, at_ms=at_ms))
+        return _hourly(book, self.region, self.instance_type, at_ms)
 
     def once(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """What each start costs beside its time: its disk is filled from the image."""
@@ -67,8 +67,12 @@ class Tariff:
         return lean_items(book, self.region, at_ms, kept_disk_gb=self.kept_disk_gb)
 
 
+def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int) -> MicroUsd:
+    return sum(rate.micros_per_hour for rate in running_rates(book, region, instance_type, at_ms=at_ms))
+
+
 def run_cost_between(
-    span: MachineSpan, hourly: Hourly, once: MicroUsd, from_ms: int, to_ms: int, now_ms: int
+    span: MachineSpan, hourly: MicroUsd, once: MicroUsd, from_ms: int, to_ms: int, now_ms: int
 ) -> MicroUsd:
     """The part of a run's cost in ``[from_ms, to_ms)``, with ``once`` paid per start.
 

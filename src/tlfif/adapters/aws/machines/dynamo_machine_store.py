@@ -29,7 +29,8 @@ from tlfif.adapters.aws.calls.dynamo_table import (
 )
 from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
-from tlfif.machines.machine_records import (
+from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.transitions import (
     asked_to_drain,
     asked_to_stop,
     closed,
@@ -38,7 +39,6 @@ from tlfif.machines.machine_records import (
     launched,
     take_heartbeat,
 )
-from tlfif.machines.machine_store import MachineStore
 
 _RECORDS = "MACHINES"
 _SETTINGS: Key = (_RECORDS, "SETTINGS")
@@ -204,8 +204,8 @@ class DynamoMachineStore(MachineStore):
         forgiven = _settings(found).get(_FORGIVEN_THROUGH, 0)
         return failed_starts([kept.record for kept in _records(found) if kept.position > forgiven])
 
-    async def forgive(self) -> None:
-        """See :meth:`MachineStore.forgive`."""
+    async def reset_failures(self) -> None:
+        """See :meth:`MachineStore.reset_failures`."""
         latest = (await self._look()).latest
         await self._set(_FORGIVEN_THROUGH, 0 if latest is None else latest.position)
 

@@ -30,7 +30,7 @@ IMAGE_TAG = "tlfif:image"
 """The image's version by our own name, so that a kept disk with an old one is not started again."""
 
 PENDING, RUNNING, STOPPING, STOPPED = "pending", "running", "stopping", "stopped"
-SHUTTING_DOWN, TERMINATED = "shutting-down", "terminated"
+TERMINATED = "terminated"
 
 MISMATCH = "IdempotentParameterMismatch"
 """The code for a token that was used before with other parameters: something was made by it."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from tlfif.kernel.errors import ConflictError, InvalidInputError
+from tlfif.models.catalogue import FILE_PREFIX, ON_AWS, ModelSpec, file_path_of, find_model
 from tlfif.models.model_store import ModelFile, ModelInfo, ModelState, ModelStore
-from tlfif.models.models import FILE_PREFIX, ON_AWS, ModelSpec, file_path_of, find_model
 
 MODELS_DIR = "/opt/tlfif/models"
 """Where the image keeps them, a folder each."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tlfif.control.control import Control, StopResult
+from tlfif.control.machine_control import MachineControl, StopResult
 from tlfif.kernel import errors
 from tlfif.kernel.errors import TlfifError, UnavailableError
 
@@ -42,11 +42,11 @@ def error_from(body: dict[str, Any]) -> TlfifError:
     return kind(str(body.get("message")), code=str(body.get("code")), details=body.get("details") or {})
 
 
-class RouterCalls(Control):
+class RouterCalls(MachineControl):
     """``here`` ends machines without asking anybody, so that Stop works whatever state the router is in; ``function``
     is the router's name."""
 
-    def __init__(self, client: "LambdaClient", function: str, *, here: Control) -> None:
+    def __init__(self, client: "LambdaClient", function: str, *, here: MachineControl) -> None:
         self._client = client
         self._function = function
         self._here = here

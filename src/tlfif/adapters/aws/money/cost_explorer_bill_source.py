@@ -1,8 +1,8 @@
-"""The bill out of AWS's Cost Explorer: one question for a cent, for the whole account.
+"""The bill out of AWS's Cost Explorer: one query for a cent, for the whole account.
 
 Cost Explorer user guide and API reference, "GetCostAndUsage". By kind of record, because one answer then holds apart
 what VAT and credits are. Not filtered by the home's tag: before somebody has switched a tag on for billing by hand, the
-same question has the answer 0.00, and what cannot carry a tag would be left out for good (docs/decisions/0011).
+same query has the answer 0.00, and what cannot carry a tag would be left out for good (docs/decisions/0011).
 """
 
 import asyncio

@@ -1,5 +1,5 @@
-"""What AWS has billed, in DynamoDB: one item, ``BILL`` | ``STATE``, with the newest question, what came of it, and the
-newest figure. A question is begun on the condition that the one before it is still the newest."""
+"""What AWS has billed, in DynamoDB: one item, ``BILL`` | ``STATE``, with the newest query, what came of it, and the
+newest figure. A query is begun on the condition that the one before it is still the newest."""
 
 from dataclasses import fields
 from datetime import date
@@ -7,7 +7,7 @@ from typing import Any
 
 from tlfif.adapters.aws.calls.dynamo_items import Item
 from tlfif.adapters.aws.calls.dynamo_table import ABSENT, ConditionFailedError, DynamoTable, Key, Update
-from tlfif.money.bill.bill import Bill, BillFailure, BillRecord, Question
+from tlfif.money.bill.bill import Bill, BillFailure, BillQuery, BillRecord
 from tlfif.money.bill.bill_store import BillStore
 from tlfif.money.billing_month import Month
 
@@ -26,9 +26,9 @@ class DynamoBillStore(BillStore):
         found = await self._table.get(_STATE)
         return BillRecord() if found is None else _record(found)
 
-    async def begin(self, question: Question, *, after: Question | None) -> bool:
+    async def begin(self, query: BillQuery, *, after: BillQuery | None) -> bool:
         """See :meth:`BillStore.begin`."""
-        values: dict[str, Any] = {":question": question.id, ":asked": question.asked_ms, ":no": False}
+        values: dict[str, Any] = {":question": query.id, ":asked": query.asked_ms, ":no": False}
         condition = ABSENT
         if after is not None:
             condition, values[":after"] = "question_id = :after", after.id
@@ -38,19 +38,19 @@ class DynamoBillStore(BillStore):
         except ConditionFailedError as refused:
             there = refused.found[0]
             # True for our own, which was written and only the answer lost.
-            return there is not None and there.get("question_id") == question.id
+            return there is not None and there.get("question_id") == query.id
         return True
 
-    async def settle(self, question: Question, result: Bill | BillFailure) -> None:
+    async def settle(self, query: BillQuery, result: Bill | BillFailure) -> None:
         """See :meth:`BillStore.settle`."""
-        values: dict[str, Any] = {":question": question.id, ":yes": True}
+        values: dict[str, Any] = {":question": query.id, ":yes": True}
         change = "SET settled = :yes, "
         if isinstance(result, BillFailure):
             change += "failure = :failure"
             values[":failure"] = {"code": result.code, "message": result.message}
         else:
             change += "bill = :bill, billed_ms = :asked REMOVE failure"
-            values |= {":bill": _bill_values(result), ":asked": question.asked_ms}
+            values |= {":bill": _bill_values(result), ":asked": query.asked_ms}
         try:
             await self._table.write(Update(key=_STATE, change=change, condition=_NEWEST, values=values))
         except ConditionFailedError:
@@ -63,7 +63,7 @@ class DynamoBillStore(BillStore):
 def _record(item: Item) -> BillRecord:
     failure, bill = item.get("failure"), item.get("bill")
     return BillRecord(
-        question=Question(id=item["question_id"], asked_ms=item["asked_ms"]),
+        query=BillQuery(id=item["question_id"], asked_ms=item["asked_ms"]),
         settled=item["settled"],
         failure=None if failure is None else BillFailure(code=failure["code"], message=failure["message"]),
         bill=None if bill is None else _bill(bill),

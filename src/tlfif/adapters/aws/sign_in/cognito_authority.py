@@ -15,7 +15,7 @@ from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.util import urlsafe_b64decode
 
-from tlfif.kernel.authority import Authority, Caller
+from tlfif.control.authority import Authority, Caller
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import NotAllowedError, UnavailableError
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import psutil
 
+from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine_host import LaunchSpec, MachineHost, ObservedMachine
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 
 MACHINE_MODULE = "tlfif.entrypoints.machine"
 ENGINE_MODULE = "tlfif.entrypoints.engine"

@@ -15,8 +15,7 @@ from tlfif.adapters.local.models.own_model_file import OwnModelFile, open_own_fi
 from tlfif.adapters.local.models.part_file import PartFile, part_bytes
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError, ModelError
-from tlfif.models.model_store import ModelFile, ModelInfo, ModelState, ModelStore
-from tlfif.models.models import (
+from tlfif.models.catalogue import (
     CATALOGUE,
     HubSource,
     ModelSpec,
@@ -25,6 +24,7 @@ from tlfif.models.models import (
     find_model,
     known_names,
 )
+from tlfif.models.model_store import ModelFile, ModelInfo, ModelState, ModelStore
 
 HUB_URL = "https://huggingface.co"
 SPARE_BYTES = 64 << 20

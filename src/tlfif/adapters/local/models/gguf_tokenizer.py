@@ -13,8 +13,8 @@ from tlfif.adapters.local.models.llama_vocabulary import UnknownVocabularyError,
 from tlfif.jobs.jobs import Message
 from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.kernel.errors import ModelError
+from tlfif.models.catalogue import file_path_of
 from tlfif.models.model_store import ModelStore
-from tlfif.models.models import file_path_of
 
 FIXED_BYTES = 256
 """More than the templates of the catalogue's models add once (SmolLM2's own system sentence: 122 bytes)."""

@@ -17,7 +17,7 @@ from tlfif.adapters.http.host_lookup import Resolver, look_up
 from tlfif.adapters.local.models.part_file import PartFile, PartWrongError
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ModelError
-from tlfif.models.models import HubSource, ModelSpec
+from tlfif.models.catalogue import HubSource, ModelSpec
 
 MAX_REDIRECTS = 5
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)

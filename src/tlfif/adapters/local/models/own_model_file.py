@@ -7,7 +7,7 @@ from pathlib import Path
 from tlfif.adapters.local.models.file_stamp import FileIdentity, identity_of
 from tlfif.adapters.local.models.gguf_file import GgufError, read_gguf
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.models.models import FILE_PREFIX, MAX_CONTEXT_TOKENS, file_path_of
+from tlfif.models.catalogue import FILE_PREFIX, MAX_CONTEXT_TOKENS, file_path_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

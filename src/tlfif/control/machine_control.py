@@ -13,7 +13,7 @@ class StopResult:
     requeued: tuple[str, ...] = ()
 
 
-class Control(ABC):
+class MachineControl(ABC):
     """What a person, or a prompt that waits, orders. On AWS the API may end machines but not launch them: for that it
     asks the router."""
 

@@ -1,4 +1,4 @@
-"""What every home's machine has in common: a worker and a life around its stores and its engine."""
+"""Runs a machine's worker and its engine from start to end, wherever the machine is."""
 
 import asyncio
 import contextlib
@@ -9,17 +9,18 @@ from dataclasses import dataclass
 
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
 from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import JobPolicy, MachinePolicy
+from tlfif.machines.policy import MachinePolicy
 from tlfif.worker.machine_life import MachineLife
 from tlfif.worker.worker import Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Which machine this is, what it serves, and by which numbers."""
+class MachineIdentity:
+    """Which machine this is, which model it serves, and its policies."""
 
     machine_id: str
     boot_id: str
@@ -31,19 +32,8 @@ class Identity:
     machine_policy: MachinePolicy
 
 
-class _TellingWorker(Worker):
-    """Tells when the engine has proven itself: after its first generation, before the first job."""
-
-    on_ready: Callable[[], None] | None = None
-
-    def engine_up(self, engine: Engine) -> None:
-        super().engine_up(engine)
-        if self.on_ready is not None:
-            self.on_ready()
-
-
-async def live(
-    identity: Identity,
+async def run_lifecycle(
+    identity: MachineIdentity,
     *,
     jobs: JobStore,
     machines: MachineStore,
@@ -52,11 +42,12 @@ async def live(
     clock: Clock,
     on_ready: Callable[[], None] | None = None,
 ) -> MachineLife:
-    """Live until the end and close the stores; returns the life that was, with its reason.
+    """Run the machine until it ends and close the stores; returns its life, which has the reason for the end.
 
-    SIGTERM ends it at once: jobs go back to the queue. ``on_ready`` is called each time the engine has proven itself.
+    SIGTERM ends it at once: jobs go back to the queue. ``on_ready`` is called each time an engine has passed its first
+    generation, before the first job.
     """
-    worker = _TellingWorker(
+    worker = Worker(
         jobs=jobs,
         clock=clock,
         provenance=Provenance(
@@ -68,7 +59,6 @@ async def live(
         policy=identity.job_policy,
         slots=int(identity.machine_policy.engine_slots),
     )
-    worker.on_ready = on_ready
     life = MachineLife(
         machine_id=identity.machine_id,
         boot_id=identity.boot_id,
@@ -81,6 +71,7 @@ async def live(
         policy=identity.machine_policy,
         clock=clock,
         idle_timeout_seconds=identity.idle_timeout_seconds,
+        on_ready=on_ready,
     )
     _end_on_signals(life)
     try:
@@ -93,7 +84,7 @@ async def live(
 
 def _end_on_signals(life: MachineLife) -> None:
     loop = asyncio.get_running_loop()
-    # Windows has no signal handlers on the loop; there the end is forced, which the store survives as well.
+    # Windows has no signal handlers on the loop; there the process is killed, which the store survives as well.
     with contextlib.suppress(NotImplementedError):
         loop.add_signal_handler(signal.SIGTERM, lambda: life.end("asked to end", drain_seconds=0))
         loop.add_signal_handler(signal.SIGINT, lambda: None)

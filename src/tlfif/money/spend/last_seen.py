@@ -12,7 +12,7 @@ REMEMBERED_MACHINES = 100
 """How far back machines are looked for that ended while no control plane watched."""
 
 
-class LifeSigns:
+class LastSeen:
     """Shared by the meter and the sums, so that both say the same of one machine. Holds nothing that a restart may not
     lose: then the records alone tell."""
 

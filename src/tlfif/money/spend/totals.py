@@ -1,4 +1,4 @@
-"""Sums of the ledger: what a month's machines and standing items cost under a tariff."""
+"""MonthTotals of the ledger: what a month's machines and standing items cost under a tariff."""
 
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from tlfif.money.money import MS_PER_HOUR, MicroUsd
 from tlfif.money.prices.prices import PriceBook
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.spend.forecast import DayCost, Forecast, month_end
+from tlfif.money.spend.last_seen import LastSeen
 from tlfif.money.spend.ledger import Ledger, LedgerState
-from tlfif.money.spend.life_signs import LifeSigns
 from tlfif.money.spend.spans import MachineSpan, clip
-from tlfif.money.spend.standing import StandingItem, accrued, total_per_month
+from tlfif.money.spend.standing_costs import StandingItem, accrued, total_per_month
 from tlfif.money.spend.tariff import Tariff, run_cost_between
 
 SPANS_AT_ONCE = 500
@@ -29,7 +29,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class MonthTotals:
     """A month so far, in micro-dollars without VAT: ``total == machines + standing_accrued``.
 
     ``running_per_hour`` is what runs now, ``standing_per_month`` what an idle month of 730 h costs. ``days`` has the
@@ -64,7 +64,7 @@ class Spending:
 
 
 @dataclass(slots=True)
-class _Account:
+class _DailyTotals:
     """Closed runs, added up by day under one tariff; kept up to date by revision."""
 
     tariff: Tariff
@@ -92,7 +92,7 @@ class _Account:
         self._add(days, sign=1)
 
     def days_of(self, span: MachineSpan, now_ms: int) -> list[Day]:
-        """The run's days since the account's beginning."""
+        """The run's days since the first day."""
         found = []
         rate, once = self._prices(span)
         day = max(span.from_ms, self.since_ms) // MS_PER_DAY * MS_PER_DAY
@@ -129,21 +129,21 @@ class _Account:
             self.days[day.day_ms] = (on_ms + sign * day.on_ms, micros + sign * day.micros)
 
 
-class Accounts:
+class Totals:
     """Adds up the ledger. What has ended is added once, so that a look costs the same after a year as on day one."""
 
-    def __init__(self, ledger: Ledger, pricing: Pricing, life: LifeSigns, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, pricing: Pricing, last_seen: LastSeen, clock: Clock) -> None:
         self._ledger = ledger
         self._pricing = pricing
-        self._life = life
+        self._last_seen = last_seen
         self._clock = clock
-        self._accounts: dict[Tariff, _Account] = {}
+        self._by_tariff: dict[Tariff, _DailyTotals] = {}
 
     def now_ms(self) -> int:
         """Now, in epoch milliseconds."""
         return int(self._clock.now() * 1000)
 
-    async def sums(self, tariff: Tariff | None, *, state: LedgerState | None = None) -> Sums:
+    async def month(self, tariff: Tariff | None, *, state: LedgerState | None = None) -> MonthTotals:
         """The present month under ``tariff``; None is the owner's own computer, where all is nothing.
 
         Raises StorageError.
@@ -151,19 +151,19 @@ class Accounts:
         now_ms = self.now_ms()
         month = Month.of(now_ms)
         if tariff is None:
-            return Sums(month=month)
+            return MonthTotals(month=month)
         state = state or await self._ledger.state()
-        account = await self._account(tariff, state, month)
-        days = account.all_days(await self._life.ends_ms(account.running.values()))
+        daily = await self._daily(tariff, state, month)
+        days = daily.all_days(await self._last_seen.ends_ms(daily.running.values()))
         own = tuple(day for day in days if month.start_ms <= day.day_ms < month.end_ms)
         machines = sum(day.micros for day in own)
-        standing = tariff.standing(account.book, at_ms=now_ms)
+        standing = tariff.standing(daily.book, at_ms=now_ms)
         accrued_now = _standing_accrued(standing, state, month, now_ms)
-        return Sums(
+        return MonthTotals(
             month=month,
             machines=machines,
             standing_accrued=accrued_now,
-            running_per_hour=_hourly(account),
+            running_per_hour=_hourly(daily),
             standing_per_month=total_per_month(standing),
             forecast=month_end(
                 month=month,
@@ -184,50 +184,50 @@ class Accounts:
         month = Month.of(now_ms)
         if tariff is None:
             return Spending(total=0)
-        account = await self._account(tariff, state, month)
-        closed = sum(micros for at, (_, micros) in account.days.items() if month.start_ms <= at < month.end_ms)
-        ends = await self._life.ends_ms(account.running.values())
+        daily = await self._daily(tariff, state, month)
+        closed = sum(micros for at, (_, micros) in daily.days.items() if month.start_ms <= at < month.end_ms)
+        ends = await self._last_seen.ends_ms(daily.running.values())
         running = sum(
-            tariff.span_between(account.book, span, month.start_ms, month.end_ms, ends[span.machine_id])
-            for span in account.running.values()
+            tariff.span_between(daily.book, span, month.start_ms, month.end_ms, ends[span.machine_id])
+            for span in daily.running.values()
         )
-        standing = tariff.standing(account.book, at_ms=now_ms)
+        standing = tariff.standing(daily.book, at_ms=now_ms)
         return Spending(
             total=closed + running + _standing_accrued(standing, state, month, now_ms),
             running={
                 span.machine_id: tariff.span_between(
-                    account.book, span, span.from_ms, ends[span.machine_id] + 1, ends[span.machine_id]
+                    daily.book, span, span.from_ms, ends[span.machine_id] + 1, ends[span.machine_id]
                 )
-                for span in account.running.values()
+                for span in daily.running.values()
             },
-            per_hour=_hourly(account) + -(-total_per_month(standing) * MS_PER_HOUR // month.length_ms),
+            per_hour=_hourly(daily) + -(-total_per_month(standing) * MS_PER_HOUR // month.length_ms),
         )
 
-    async def _account(self, tariff: Tariff, state: LedgerState, month: Month) -> _Account:
+    async def _daily(self, tariff: Tariff, state: LedgerState, month: Month) -> _DailyTotals:
         book = await self._pricing.book()
-        account = self._accounts.get(tariff)
-        if account is None or account.book is not book:
-            account = _Account(tariff=tariff, book=book, since_ms=month.previous.start_ms)
-            self._accounts[tariff] = account
-        if account.revision < state.revision:
+        daily = self._by_tariff.get(tariff)
+        if daily is None or daily.book is not book:
+            daily = _DailyTotals(tariff=tariff, book=book, since_ms=month.previous.start_ms)
+            self._by_tariff[tariff] = daily
+        if daily.revision < state.revision:
             # Only the first look may leave out what ended long ago: later, that is news of a run that is known as open.
-            from_ms = account.since_ms if account.revision == 0 else _EVER
-            news = await self._ledger.spans_after(account.revision, from_ms=from_ms)
+            from_ms = daily.since_ms if daily.revision == 0 else _EVER
+            news = await self._ledger.spans_after(daily.revision, from_ms=from_ms)
             for number, (revision, span) in enumerate(news, start=1):
-                account.take(revision, span)
+                daily.take(revision, span)
                 if number % SPANS_AT_ONCE == 0:
                     await self._clock.sleep(0)  # two months of many short runs take half a second: let others in
-            account.revision = max(account.revision, state.revision)
-        return account
+            daily.revision = max(daily.revision, state.revision)
+        return daily
 
 
 _EVER = -(2**62)
 """Before every moment."""
 
 
-def _hourly(account: _Account) -> MicroUsd:
-    running = account.running.values()
-    return sum(account.tariff.of(span).hourly(account.book, at_ms=span.from_ms) for span in running)
+def _hourly(daily: _DailyTotals) -> MicroUsd:
+    running = daily.running.values()
+    return sum(daily.tariff.of(span).hourly(daily.book, at_ms=span.from_ms) for span in running)
 
 
 def _standing_accrued(standing: tuple[StandingItem, ...], state: LedgerState, month: Month, now_ms: int) -> MicroUsd:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tlfif.models.models import (
+from tlfif.models.catalogue import (
     CATALOGUE,
     MAX_CONTEXT_TOKENS,
     SMOLLM2,

@@ -9,11 +9,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from tlfif.control.control import Control
+from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Pace, Reconciler
 from tlfif.kernel.errors import TlfifError
-from tlfif.kernel.fault_place import place_of
-from tlfif.money.bill.ask_bill import DailyBill
+from tlfif.kernel.redacted_traceback import redacted_traceback
+from tlfif.money.bill.query_bill import DailyBill
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +29,11 @@ NAMESPACE, DIMENSION = "TLFIF", "Home"
 
 
 @dataclass(slots=True, kw_only=True)
-class Rounds:
+class ScheduledRouter:
     """``say`` writes one line to the log as it is: CloudWatch makes metrics out of it. ``bill`` None: nobody bills."""
 
     reconciler: Reconciler
-    control: Control
+    control: MachineControl
     home: str
     say: Callable[[str], None]
     bill: DailyBill | None = None
@@ -44,7 +44,7 @@ class Rounds:
         """
         found = await self._looks(housekeeping=housekeeping, seconds_left=seconds_left)
         if housekeeping and self.bill is not None and seconds_left() >= BILL_SECONDS:
-            await self._part("bill", self.bill.ask_if_due)
+            await self._part("bill", self.bill.query_if_due)
         return found
 
     async def _looks(self, *, housekeeping: bool, seconds_left: Callable[[], float]) -> Pace:
@@ -61,7 +61,7 @@ class Rounds:
             await self.reconciler.clock.sleep(PAUSE_SECONDS)
 
     async def start(self, model: str | None) -> bool:
-        """A person's order. Raises what :meth:`Control.start` raises."""
+        """A person's order. Raises what :meth:`MachineControl.start` raises."""
         return await self.control.start(model)
 
     async def _part(self, name: str, work: Callable[[], Awaitable[object]]) -> Pace | None:
@@ -71,7 +71,7 @@ class Rounds:
             log.warning("router: %s: %s: %s", name, error.code, error.message)
             return None
         except Exception as error:
-            log.error("router: %s: unexpected fault: %s", name, place_of(error))
+            log.error("router: %s: unexpected fault: %s", name, redacted_traceback(error))
             return None
         return found if isinstance(found, Pace) else None
 

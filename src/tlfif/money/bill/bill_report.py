@@ -1,10 +1,10 @@
-"""What AWS has billed, as a person reads it, with the day up to which it holds."""
+"""What AWS has billed, in words for the owner, with the day up to which it holds."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from tlfif.money.bill.bill import ANSWER_MS, Bill, BillRecord, next_question_ms
+from tlfif.money.bill.bill import ANSWER_MS, Bill, BillRecord, next_query_ms
 from tlfif.money.billing_month import date_label
 from tlfif.money.money import MICROS_PER_USD, MicroUsd
 
@@ -12,16 +12,16 @@ TITLE = "Billed by AWS"
 
 
 class BillState(StrEnum):
-    """How the newest question stands. An older figure may be there beside every state."""
+    """The state of the newest query. An older bill may exist in every state."""
 
     NOT_ASKED = "not_asked"
     ASKING = "asking"
     UNANSWERED = "unanswered"
-    """Whoever asked is gone; no result was written down."""
+    """The router that asked is gone; no result was stored."""
     FAILED = "failed"
     KNOWN = "known"
     NOTHING_YET = "nothing_yet"
-    """AWS answered, and knows of nothing in that month yet."""
+    """AWS answered, and reports nothing in that month yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +39,15 @@ def bill_report(record: BillRecord, now_ms: int) -> BillReport:
     title = TITLE if bill is None or bill.up_to is None else f"{TITLE} up to {date_label(bill.up_to)}"
     state = _state(record, now_ms)
     parts = [_figure(bill)] if bill is not None else []
-    parts += [_question(record, state)]
+    parts += [_query(record, state)]
     return BillReport(state=state, title=title, sentence=" ".join(part for part in parts if part))
 
 
 def _state(record: BillRecord, now_ms: int) -> BillState:
-    if record.question is None:
+    if record.query is None:
         return BillState.NOT_ASKED
     if not record.settled:
-        return BillState.ASKING if now_ms - record.question.asked_ms < ANSWER_MS else BillState.UNANSWERED
+        return BillState.ASKING if now_ms - record.query.asked_ms < ANSWER_MS else BillState.UNANSWERED
     if record.failure is not None:
         return BillState.FAILED
     return BillState.KNOWN if record.bill is not None and record.bill.up_to is not None else BillState.NOTHING_YET
@@ -64,11 +64,11 @@ def _figure(bill: Bill) -> str:
     return " ".join(parts)
 
 
-def _question(record: BillRecord, state: BillState) -> str:
-    question, next_ms = record.question, next_question_ms(record)
-    if question is None or next_ms is None:
+def _query(record: BillRecord, state: BillState) -> str:
+    query, next_ms = record.query, next_query_ms(record)
+    if query is None or next_ms is None:
         return "Not asked yet: AWS is asked once a day, for 0.01 USD, within minutes of the deployment."
-    asked, again = _moment(question.asked_ms), f"AWS is asked again after {_moment(next_ms)}."
+    asked, again = _moment(query.asked_ms), f"AWS is asked again after {_moment(next_ms)}."
     if state is BillState.ASKING:
         return "AWS is being asked."
     if state is BillState.UNANSWERED:

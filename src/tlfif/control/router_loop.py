@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tlfif.control.reconcile import Pace, Reconciler
 from tlfif.kernel.errors import TlfifError
-from tlfif.kernel.fault_place import place_of
+from tlfif.kernel.redacted_traceback import redacted_traceback
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class RouterLoop:
                 await clock.sleep(pause)
             except Exception as error:
                 # The loop's top: a fault in one tick must not end the only thing that stops machines.
-                log.error("router: unexpected fault: %s", place_of(error))
+                log.error("router: unexpected fault: %s", redacted_traceback(error))
                 await clock.sleep(pause)
 
     async def _housekeeping(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Sums of the ledger against a sum made by hand, however the news come."""
+"""MonthTotals of the ledger against a sum made by hand, however the news come."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,23 +16,23 @@ from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.machines.machine import MachineState
 from tlfif.machines.policy import MachinePolicy
 from tlfif.money.billing_month import MS_PER_DAY, Month
-from tlfif.money.prices.list_prices import LIST_PRICES
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.pricing import Pricing
-from tlfif.money.spend.accounts import Accounts
-from tlfif.money.spend.life_signs import LifeSigns
+from tlfif.money.spend.last_seen import LastSeen
 from tlfif.money.spend.spans import MachineSpan
+from tlfif.money.spend.totals import Totals
 
 DECEMBER = Month(2026, 12)
-RATE = AWS.hourly(LIST_PRICES, at_ms=DECEMBER.start_ms)
-ONCE = AWS.once(LIST_PRICES, at_ms=DECEMBER.start_ms)
+RATE = AWS.hourly(BUILT_IN_PRICES, at_ms=DECEMBER.start_ms)
+ONCE = AWS.once(BUILT_IN_PRICES, at_ms=DECEMBER.start_ms)
 LONGEST_MS = int((MachinePolicy().max_run_seconds + MachinePolicy().drain_limit_seconds) * 1000)
 
 
-def the_accounts(ledger: MemoryLedger, clock: FakeClock, machines: MemoryMachineStore | None = None) -> Accounts:
-    life = LifeSigns(
+def the_totals(ledger: MemoryLedger, clock: FakeClock, machines: MemoryMachineStore | None = None) -> Totals:
+    last_seen = LastSeen(
         machines=machines or MemoryMachineStore(default_idle_timeout=300.0), policy=MachinePolicy(), clock=clock
     )
-    return Accounts(ledger, Pricing(MemoryPriceStore()), life, clock)
+    return Totals(ledger, Pricing(MemoryPriceStore()), last_seen, clock)
 
 
 def a_span(name: str, from_ms: int, **changes: Any) -> MachineSpan:
@@ -67,7 +67,7 @@ steps = st.lists(
 async def test_news_in_any_order_add_up_to_what_a_sum_by_hand_gives(steps: list[tuple[str, int, int]]) -> None:
     clock = FakeClock((DECEMBER.start_ms + MS_PER_DAY) / 1000)
     ledger = MemoryLedger(since_ms=DECEMBER.previous.start_ms)
-    kept = the_accounts(ledger, clock)
+    kept = the_totals(ledger, clock)
     for what, number, at in [*steps, ("look", 1, 0)]:
         name = f"m{number}"
         if what == "open":
@@ -83,13 +83,13 @@ async def test_news_in_any_order_add_up_to_what_a_sum_by_hand_gives(steps: list[
         else:
             now = kept.now_ms()
             spans = [span for _, span in await ledger.spans_after(0, from_ms=0)]
-            sums = await kept.sums(AWS)
+            sums = await kept.month(AWS)
             month = sums.month
             assert sums.machines == cost_by_hand(spans, month.start_ms, month.end_ms, now)
             assert sums.machines == sum(day.micros for day in sums.days)
             for day in sums.days:
                 assert day.micros == cost_by_hand(spans, day.day_ms, day.day_ms + MS_PER_DAY, now)
-            assert await the_accounts(ledger, clock).sums(AWS) == sums
+            assert await the_totals(ledger, clock).month(AWS) == sums
             spending = await kept.spending(AWS, state=await ledger.state())
             assert spending.total == sums.total
             running = [span for span in spans if span.to_ms is None]
@@ -103,8 +103,8 @@ async def test_two_months_together_are_the_whole_run() -> None:
     begin, end = DECEMBER.start_ms - 1_234_567, DECEMBER.start_ms + 7_654_321
     await ledger.open_span(a_span("m1", begin))
     await ledger.close_span("m1", at_ms=end)
-    before = await the_accounts(ledger, FakeClock((DECEMBER.start_ms - 1) / 1000)).sums(AWS)
-    after = await the_accounts(ledger, FakeClock((DECEMBER.start_ms + MS_PER_DAY) / 1000)).sums(AWS)
+    before = await the_totals(ledger, FakeClock((DECEMBER.start_ms - 1) / 1000)).month(AWS)
+    after = await the_totals(ledger, FakeClock((DECEMBER.start_ms + MS_PER_DAY) / 1000)).month(AWS)
     assert (before.month, after.month) == (DECEMBER.previous, DECEMBER)
     assert before.machines + after.machines == RATE * (end - begin) // 3_600_000 + ONCE
 
@@ -112,14 +112,14 @@ async def test_two_months_together_are_the_whole_run() -> None:
 async def test_old_news_of_a_run_do_not_bring_it_back() -> None:
     """Two looks at once: the slower one comes back with what was true before."""
     ledger, clock = MemoryLedger(since_ms=DECEMBER.start_ms), FakeClock((DECEMBER.start_ms + MS_PER_DAY) / 1000)
-    accounts = the_accounts(ledger, clock)
+    totals = the_totals(ledger, clock)
     await ledger.open_span(a_span("m1", DECEMBER.start_ms))
     old_state = await ledger.state()
     old_news = await ledger.spans_after(0, from_ms=0)
     await ledger.close_span("m1", at_ms=DECEMBER.start_ms + 3_600_000)
-    right = await accounts.sums(AWS)
+    right = await totals.month(AWS)
     ledger.spans_after = lambda *_, **__: _ready(old_news)  # type: ignore[method-assign,assignment]  # the slow look
-    assert await accounts.sums(AWS, state=replace(old_state, revision=9)) == right
+    assert await totals.month(AWS, state=replace(old_state, revision=9)) == right
     assert right.machines == RATE + ONCE
 
 
@@ -131,12 +131,12 @@ async def test_a_run_that_turns_out_to_have_ended_long_ago_is_not_running_any_mo
     """The computer was off for months with a machine on the books: its end is before all that is added up now."""
     clock = FakeClock((DECEMBER.start_ms + MS_PER_DAY) / 1000)
     ledger, machines = MemoryLedger(since_ms=0), MemoryMachineStore(default_idle_timeout=300.0)
-    accounts = the_accounts(ledger, clock, machines)
+    totals = the_totals(ledger, clock, machines)
     long_ago = DECEMBER.start_ms - 100 * MS_PER_DAY
     await ledger.open_span(a_span("m1", long_ago))
-    assert (await accounts.sums(AWS)).running_per_hour == RATE
+    assert (await totals.month(AWS)).running_per_hour == RATE
     await ledger.close_span("m1", at_ms=long_ago + 60_000)
-    sums = await accounts.sums(AWS)
+    sums = await totals.month(AWS)
     assert (sums.running_per_hour, sums.machines) == (0, 0)
 
 
@@ -150,16 +150,16 @@ async def test_time_that_nobody_watched_is_not_counted_before_the_machine_is_fou
     beat = a_beat("m1", state=MachineState.READY, phase=None)
     await world.machines.heartbeat(beat, now=world.clock.now())
     world.clock.advance(59)
-    first = (await world.money.accounts.sums(AWS)).machines
+    first = (await world.money.totals.month(AWS)).machines
     assert first == RATE * 159_000 // 3_600_000 + ONCE
     world.clock.advance(5 * 3600)  # the computer was off; the machine's end is not on the books yet
-    assert (await world.money.accounts.sums(AWS)).machines == RATE * 102_000 // 3_600_000 + ONCE
+    assert (await world.money.totals.month(AWS)).machines == RATE * 102_000 // 3_600_000 + ONCE
     await world.machines.heartbeat(beat, now=world.clock.now())  # it does live: all of its time counts
-    assert (await world.money.accounts.sums(AWS)).machines == RATE * (159_000 + 5 * 3_600_000) // 3_600_000 + ONCE
+    assert (await world.money.totals.month(AWS)).machines == RATE * (159_000 + 5 * 3_600_000) // 3_600_000 + ONCE
 
 
 async def test_this_computer_costs_nothing() -> None:
     ledger, clock = MemoryLedger(since_ms=DECEMBER.start_ms), FakeClock((DECEMBER.start_ms + MS_PER_DAY) / 1000)
     await ledger.open_span(a_span("m1", DECEMBER.start_ms))
-    sums = await the_accounts(ledger, clock).sums(None)
+    sums = await the_totals(ledger, clock).month(None)
     assert (sums.total, sums.running_per_hour, sums.days, sums.forecast) == (0, 0, (), None)

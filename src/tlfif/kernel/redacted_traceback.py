@@ -3,7 +3,7 @@
 import traceback
 
 
-def place_of(error: BaseException) -> str:
+def redacted_traceback(error: BaseException) -> str:
     """The kind of an exception, where it came from, and the same of what led to it; never its message, which may
     quote a prompt."""
     parts: list[str] = []

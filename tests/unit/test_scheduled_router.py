@@ -13,9 +13,9 @@ from tlfif.bootstrap.aws import aws_daily_bill
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container
-from tlfif.control.control_machine import LocalControl
+from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Pace
-from tlfif.control.rounds import BILL_SECONDS, MARGIN_SECONDS, PAUSE_SECONDS, Rounds
+from tlfif.control.scheduled_router import BILL_SECONDS, MARGIN_SECONDS, PAUSE_SECONDS, ScheduledRouter
 from tlfif.kernel.errors import StorageError
 from tlfif.money.spend.tariff import Tariff
 
@@ -28,7 +28,7 @@ class Bill:
     fault: Exception | None = None
     asked: int = 0
 
-    async def ask_if_due(self) -> None:
+    async def query_if_due(self) -> None:
         self.asked += 1
         self.said.append("bill")
         if self.fault is not None:
@@ -54,9 +54,9 @@ class Minute:
 
     async def look(self, *, housekeeping: bool = True) -> Pace:
         reconciler = self.world.plane.router
-        rounds = Rounds(
+        rounds = ScheduledRouter(
             reconciler=reconciler,
-            control=LocalControl(reconciler=reconciler),
+            control=LocalMachineControl(reconciler=reconciler),
             home="tlfif",
             say=self._report,
             bill=self.bill,  # type: ignore[arg-type]  # it has the one method that is called
@@ -159,7 +159,7 @@ def test_who_has_no_tariff_has_no_bill_and_asks_for_none(tariff: Tariff | None) 
         image="image-1",
         place="AWS",
         reconciler=router,
-        control=LocalControl(reconciler=router),
+        control=LocalMachineControl(reconciler=router),
         money=money,
         close=close,
     )

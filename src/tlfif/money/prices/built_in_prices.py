@@ -113,5 +113,5 @@ def _built_in() -> list[Price]:
     return prices
 
 
-LIST_PRICES = PriceBook(_built_in())
+BUILT_IN_PRICES = PriceBook(_built_in())
 """Every rate the product starts with, each with its source and date, in force since ever."""

@@ -13,11 +13,10 @@ from tests.fakes.model_store import FakeModelStore
 from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.control.launch_machine import launch_machine
 from tlfif.kernel.errors import MachineError
-from tlfif.machines.list_machines import list_machines
+from tlfif.machines.list_machines import PastMachine, list_machines, past_machine
 from tlfif.machines.machine import Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming
-from tlfif.machines.machine_history import PastMachine, past_machine
-from tlfif.machines.machine_records import asked_to_drain, asked_to_stop, closed, take_heartbeat
 from tlfif.machines.policy import MachinePolicy
+from tlfif.machines.transitions import asked_to_drain, asked_to_stop, closed, take_heartbeat
 
 WHY = "started for 2 waiting prompts"
 TIMES = st.floats(min_value=0, max_value=2e9)

@@ -1,4 +1,4 @@
-"""Put one machine on AWS together and let it live: the stores of its home, and the engine that its image has."""
+"""The worker of a machine on AWS: the stores of its installation, and the engine that its image has."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,28 +21,29 @@ from tlfif.adapters.engines.served_engine import (
     systemd_says_failed,
 )
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
-from tlfif.bootstrap.aws import AwsStores, open_aws_stores
+from tlfif.bootstrap.aws import open_aws_stores
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.worker.living import Identity, live
+from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 from tlfif.worker.machine_life import MachineLife
 
 log = logging.getLogger(__name__)
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-"""Linux makes a new one at each start (proc_sys_kernel(5)): a kept disk that starts again is another run."""
+"""Linux makes a new one at each boot (proc_sys_kernel(5)), so a kept disk that starts again is another run."""
 ENGINE_UNIT = "tlfif-engine.service"
 READY_MARK = "ready"
-"""In the run-time folder; the boot guard looks for it."""
+"""A file in the run-time folder; the boot guard looks for it."""
 
 
-class EngineWish(BaseModel):
+class EngineConfig(BaseModel):
     """``settings.engine`` of the machine file: which engine this machine has. Absent: vLLM as a service of its own.
 
-    ``vllm``: ``base_url`` on this machine. ``llama``: the processor's profile (facts 38), llama.cpp as a child with
-    the GGUF file ``model_path`` (None: the launch's own path) and ``threads`` (None: one for each core).
+    ``vllm``: ``base_url`` on this machine. ``llama``: the profile without a GPU (facts 38), llama.cpp as a child
+    process with the GGUF file ``model_path`` (None: the path in the launch specification) and ``threads`` (None: one
+    for each core).
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -54,8 +55,8 @@ class EngineWish(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstancePlaces:
-    """Where an instance keeps what it needs. ``runtime_dir`` is empty at each boot."""
+class InstancePaths:
+    """Files and folders of an instance. ``runtime_dir`` is empty at each boot."""
 
     engine_key_file: Path
     runtime_dir: Path
@@ -64,23 +65,30 @@ class InstancePlaces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
-    """An engine's process and how to speak to it."""
+    """An engine's process and how to connect to it."""
 
     process: EngineProcess
     connect: Callable[[EngineAddress], Awaitable[Engine]]
 
 
-async def run_instance(file: MachineFile, places: InstancePlaces) -> MachineLife:
-    """Live until the end, and return how it was. Raises InvalidInputError ``settings_invalid`` and EngineGoneError
-    (no key) before anything runs; afterwards the machine's record says why it ended."""
-    settings, wish = home_settings(file), engine_wish(file.settings)
+async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife:
+    """Run until the machine ends; returns its life, which has the reason. Raises InvalidInputError
+    ``settings_invalid`` and EngineGoneError (no key) before anything runs; afterwards the machine's record says why it
+    ended."""
+    settings, config = aws_settings(file), engine_config(file.settings)
     clock = SystemClock()
-    parts = _engine(file, wish, settings, places, clock)
-    stores = _stores(settings, clock)
+    parts = _engine(file, config, settings, paths, clock)
+    stores = open_aws_stores(
+        settings,
+        clients=AwsClients(region=settings.region, endpoint_url=settings.endpoint_url),
+        clock=clock,
+        ids=SystemIds(),
+        chance=Random(),
+    )
     spec = file.spec
-    identity = Identity(
+    identity = MachineIdentity(
         machine_id=spec.machine_id,
-        boot_id=places.boot_id_file.read_text(encoding="ascii").strip(),
+        boot_id=paths.boot_id_file.read_text(encoding="ascii").strip(),
         model=spec.model,
         model_sha256=spec.model_sha256,
         image=spec.image,
@@ -88,21 +96,20 @@ async def run_instance(file: MachineFile, places: InstancePlaces) -> MachineLife
         job_policy=settings.job,
         machine_policy=settings.machine,
     )
-    mark = places.runtime_dir / READY_MARK
-    log.info("instance: %s, boot %s, engine %s", spec.machine_id, identity.boot_id, wish.kind)
-    return await live(
+    log.info("instance: %s, boot %s, engine %s", spec.machine_id, identity.boot_id, config.kind)
+    return await run_lifecycle(
         identity,
         jobs=stores.jobs,
         machines=stores.machines,
         process=parts.process,
         connect=parts.connect,
         clock=clock,
-        on_ready=mark.touch,
+        on_ready=(paths.runtime_dir / READY_MARK).touch,
     )
 
 
-def home_settings(file: MachineFile) -> AwsSettings:
-    """The home as the control plane described it. Raises InvalidInputError ``settings_invalid``."""
+def aws_settings(file: MachineFile) -> AwsSettings:
+    """The settings that the control plane wrote for this machine. Raises InvalidInputError ``settings_invalid``."""
     known = {name: value for name, value in file.settings.items() if name in AwsSettings.model_fields}
     try:
         return AwsSettings(AWS_REGION=file.region, home_name=file.home, **known)
@@ -110,10 +117,10 @@ def home_settings(file: MachineFile) -> AwsSettings:
         raise _unusable(error) from None
 
 
-def engine_wish(settings: Mapping[str, object]) -> EngineWish:
+def engine_config(settings: Mapping[str, object]) -> EngineConfig:
     """Which engine the machine has. Raises InvalidInputError ``settings_invalid``."""
     try:
-        return EngineWish.model_validate(settings.get("engine") or {})
+        return EngineConfig.model_validate(settings.get("engine") or {})
     except ValidationError as error:
         raise _unusable(error) from None
 
@@ -127,21 +134,11 @@ def _unusable(error: ValidationError) -> InvalidInputError:
     )
 
 
-def _stores(settings: AwsSettings, clock: Clock) -> AwsStores:
-    return open_aws_stores(
-        settings,
-        clients=AwsClients(region=settings.region, endpoint_url=settings.endpoint_url),
-        clock=clock,
-        ids=SystemIds(),
-        chance=Random(),
-    )
-
-
 def _engine(
-    file: MachineFile, wish: EngineWish, settings: AwsSettings, places: InstancePlaces, clock: Clock
+    file: MachineFile, config: EngineConfig, settings: AwsSettings, paths: InstancePaths, clock: Clock
 ) -> EngineParts:
     spec, policy = file.spec, settings.machine
-    if wish.kind == "llama":
+    if config.kind == "llama":
 
         async def to_llama(address: EngineAddress) -> Engine:
             return OpenAIEngine(address)
@@ -149,11 +146,11 @@ def _engine(
         process = LlamaEngineProcess(
             EngineSpec(
                 model_name=spec.model,
-                model_path=wish.model_path or spec.model_path,
+                model_path=config.model_path or spec.model_path,
                 context_tokens=spec.context_tokens,
                 slots=policy.engine_slots,
-                threads=wish.threads,
-                log_path=places.runtime_dir / "engine.log",
+                threads=config.threads,
+                log_path=paths.runtime_dir / "engine.log",
                 mark=("--machine-id", spec.machine_id),
             )
         )
@@ -166,8 +163,8 @@ def _engine(
         return await systemd_says_failed(ENGINE_UNIT)
 
     served = ServedEngineProcess(
-        base_url=wish.base_url,
-        api_key=read_engine_key(places.engine_key_file),
+        base_url=config.base_url,
+        api_key=read_engine_key(paths.engine_key_file),
         clock=clock,
         failed=failed,
         start_limit_seconds=policy.launch_limit_seconds,

@@ -1,4 +1,4 @@
-"""The daily question: once, written down before it is asked, whoever dies in between."""
+"""The daily query: sent once, stored before it is sent, whichever router dies in between."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,6 @@ import pytest
 from tests.fakes.clock import FakeClock, FakeIds
 from tlfif.adapters.memory.memory_bill_store import MemoryBillStore
 from tlfif.kernel.errors import StorageError, UnavailableError
-from tlfif.money.bill.ask_bill import DailyBill
 from tlfif.money.bill.bill import (
     CLOCK_WAS_WRONG,
     WAIT_MS,
@@ -19,10 +18,11 @@ from tlfif.money.bill.bill import (
     BilledDay,
     BillFailure,
     BillPeriod,
+    BillQuery,
     BillRecord,
-    Question,
 )
 from tlfif.money.bill.bill_source import BillSource
+from tlfif.money.bill.query_bill import DailyBill
 
 DAY = 86_400.0
 MINUTE = 60.0
@@ -64,16 +64,16 @@ class FragileStore(MemoryBillStore):
         self._step("record", self.before)
         return await super().record()
 
-    async def begin(self, question: Question, *, after: Question | None) -> bool:
+    async def begin(self, query: BillQuery, *, after: BillQuery | None) -> bool:
         self._step("begin", self.before)
         await asyncio.sleep(0)
-        done = await super().begin(question, after=after)
+        done = await super().begin(query, after=after)
         self._step("", self.after, "begin")
         return done
 
-    async def settle(self, question: Question, result: Bill | BillFailure) -> None:
+    async def settle(self, query: BillQuery, result: Bill | BillFailure) -> None:
         self._step("settle", self.before)
-        await super().settle(question, result)
+        await super().settle(query, result)
 
     def _step(self, call: str, faults: dict[str, BaseException], at: str = "") -> None:
         if call:
@@ -100,7 +100,7 @@ class World:
         """Its ticks."""
         for _ in range(count):
             self.clock.advance(MINUTE)
-            await router.ask_if_due()
+            await router.query_if_due()
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def world() -> World:
 
 
 async def test_the_first_tick_asks_and_the_figure_is_kept(world: World) -> None:
-    await world.router().ask_if_due()
+    await world.router().query_if_due()
     record = await world.store.record()
     assert record.settled
     assert record.bill is not None
@@ -137,19 +137,19 @@ async def test_a_minute_in_which_nothing_is_due_asks_nobody(world: World) -> Non
 
 @pytest.mark.parametrize("count", [2, 6])
 async def test_of_routers_at_once_one_asks(world: World, count: int) -> None:
-    await asyncio.gather(*(world.router().ask_if_due() for _ in range(count)))
+    await asyncio.gather(*(world.router().query_if_due() for _ in range(count)))
     assert len(world.source.asked) == 1
     old = [world.router() for _ in range(count)]
-    await asyncio.gather(*(one.ask_if_due() for one in old))
+    await asyncio.gather(*(one.query_if_due() for one in old))
     world.clock.advance(DAY)
-    await asyncio.gather(*(one.ask_if_due() for one in old))
+    await asyncio.gather(*(one.query_if_due() for one in old))
     assert len(world.source.asked) == 2
 
 
 async def test_killed_between_writing_down_and_asking(world: World) -> None:
     world.store.after["begin"] = Killed()
     with pytest.raises(Killed):
-        await world.router().ask_if_due()
+        await world.router().query_if_due()
     await world.minutes(world.router(), 24 * 60 - 1)
     assert world.source.asked == []
     assert not (await world.store.record()).settled
@@ -160,7 +160,7 @@ async def test_killed_between_writing_down_and_asking(world: World) -> None:
 async def test_killed_between_asking_and_keeping(world: World) -> None:
     world.store.before["settle"] = Killed()
     with pytest.raises(Killed):
-        await world.router().ask_if_due()
+        await world.router().query_if_due()
     for _ in range(24 * 60 - 1):
         await world.minutes(world.router(), 1)  # a new process for each
     assert len(world.source.asked) == 1
@@ -172,7 +172,7 @@ async def test_killed_between_asking_and_keeping(world: World) -> None:
 async def test_killed_while_aws_answers(world: World) -> None:
     world.source.fault = Killed()
     with pytest.raises(Killed):
-        await world.router().ask_if_due()
+        await world.router().query_if_due()
     world.source.fault = None
     await world.minutes(world.router(), 24 * 60 - 1)
     assert len(world.source.asked) == 1
@@ -182,7 +182,7 @@ async def test_a_store_that_cannot_write_it_down_is_not_asked_for_money(world: W
     router = world.router()
     world.store.before["begin"] = StorageError("no")
     with pytest.raises(StorageError):
-        await router.ask_if_due()
+        await router.query_if_due()
     assert world.source.asked == []
     await world.minutes(router, 1)
     assert len(world.source.asked) == 1
@@ -193,7 +193,7 @@ async def test_what_may_have_been_written_down_counts_as_asked(world: World) -> 
     router = world.router()
     world.store.after["begin"] = StorageError("no")
     with pytest.raises(StorageError):
-        await router.ask_if_due()
+        await router.query_if_due()
     await world.minutes(router, 24 * 60 - 1)
     assert world.source.asked == []
 
@@ -202,14 +202,14 @@ async def test_an_answer_that_could_not_be_kept_is_not_paid_for_again_today(worl
     router = world.router()
     world.store.before["settle"] = StorageError("no")
     with pytest.raises(StorageError):
-        await router.ask_if_due()
+        await router.query_if_due()
     await world.minutes(router, 24 * 60 - 1)
     assert len(world.source.asked) == 1
 
 
 async def test_a_refusal_is_kept_and_waits_a_day_and_the_older_figure_stays(world: World) -> None:
     router = world.router()
-    await router.ask_if_due()
+    await router.query_if_due()
     world.source.fault = UnavailableError("Not switched on.", code="bill_not_enabled")
     world.clock.advance(DAY)
     await world.minutes(router, 300)
@@ -219,13 +219,13 @@ async def test_a_refusal_is_kept_and_waits_a_day_and_the_older_figure_stays(worl
     assert record.bill is not None
     world.source.fault = None
     world.clock.advance(DAY)
-    await router.ask_if_due()
+    await router.query_if_due()
     assert (await world.store.record()).failure is None
 
 
 async def test_other_days_than_were_asked_for_are_refused(world: World) -> None:
     world.source.days_less = 1
-    await world.router().ask_if_due()
+    await world.router().query_if_due()
     record = await world.store.record()
     assert record.bill is None
     assert record.failure is not None
@@ -235,7 +235,7 @@ async def test_other_days_than_were_asked_for_are_refused(world: World) -> None:
 async def test_a_mistake_of_our_own_is_not_repeated_each_minute(world: World) -> None:
     world.source.fault = RuntimeError("a bug")
     with pytest.raises(RuntimeError):
-        await world.router().ask_if_due()
+        await world.router().query_if_due()
     await world.minutes(world.router(), 24 * 60 - 1)
     assert len(world.source.asked) == 1
 
@@ -243,7 +243,7 @@ async def test_a_mistake_of_our_own_is_not_repeated_each_minute(world: World) ->
 async def test_over_the_month_s_end_each_question_is_about_one_month(world: World) -> None:
     router = world.router()
     for _ in range(40):
-        await router.ask_if_due()
+        await router.query_if_due()
         world.clock.advance(DAY)
     firsts = [period for period in world.source.asked if period.first.day == 1]
     assert len(firsts) == len(world.source.asked) == 40
@@ -255,7 +255,7 @@ async def test_over_the_month_s_end_each_question_is_about_one_month(world: Worl
 @pytest.mark.parametrize("back", [3600.0, 10 * DAY, 1000 * DAY])
 async def test_a_clock_set_back_costs_no_question(world: World, back: float) -> None:
     router = world.router()
-    await router.ask_if_due()
+    await router.query_if_due()
     world.clock.jump(-back)
     for one in (router, world.router()):
         await world.minutes(one, 12 * 60 - 2)
@@ -266,7 +266,7 @@ async def test_a_clock_set_back_costs_no_question(world: World, back: float) -> 
 
 async def test_a_clock_that_leapt_ahead_costs_one_question_and_is_said(world: World) -> None:
     router = world.router()
-    await router.ask_if_due()
+    await router.query_if_due()
     world.clock.jump(400 * DAY)
     await world.minutes(router, 3)
     world.clock.jump(-400 * DAY)
@@ -274,8 +274,8 @@ async def test_a_clock_that_leapt_ahead_costs_one_question_and_is_said(world: Wo
     assert len(world.source.asked) == 2
     record = await world.store.record()
     assert record.failure == CLOCK_WAS_WRONG
-    assert record.question is not None
-    assert abs(record.question.asked_ms - world.clock.now() * 1000) < WAIT_MS
+    assert record.query is not None
+    assert abs(record.query.asked_ms - world.clock.now() * 1000) < WAIT_MS
     await world.minutes(router, 24 * 60)
     assert len(world.source.asked) == 3
 

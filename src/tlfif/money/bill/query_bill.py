@@ -1,4 +1,4 @@
-"""Once a day: what has AWS billed?"""
+"""Asks AWS once a day what it has billed."""
 
 import logging
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from tlfif.money.bill.bill import (
     CLOCK_WAS_WRONG,
     Bill,
     BillFailure,
+    BillQuery,
     BillRecord,
-    Question,
     Step,
     begun,
     bill_of,
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class DailyBill:
-    """Run with the router's minute. It remembers what the store holds, so that a minute in which nothing is due asks
-    neither the store nor anybody else.
+    """Called by the router once a minute. It remembers what the store holds, so a minute in which nothing is due
+    reads neither the store nor AWS.
 
-    A question is written down before it is asked. So a router that is killed in between has paid for nothing, or for
-    an answer that nobody wrote down; either way the next question is a day later.
+    A query is stored before it is sent. So a router that is killed in between has paid for nothing, or for an answer
+    that was not stored; either way the next query is a day later.
     """
 
     store: BillStore
@@ -38,24 +38,24 @@ class DailyBill:
     ids: Ids
     _known: BillRecord | None = None
 
-    async def ask_if_due(self) -> None:
-        """Ask where that is due and nobody else does. Raises StorageError; then nothing was asked, or what came of it
-        is not kept."""
+    async def query_if_due(self) -> None:
+        """Ask if a query is due and no other router asks. Raises StorageError; then nothing was asked, or the result
+        was not stored."""
         now_ms = int(self.clock.now() * 1000)
         known = self._known or await self.store.record()
         step = next_step(known, now_ms)
         if step is Step.WAIT:
             self._known = known
             return
-        self._known = None  # where this goes wrong, or somebody else asks, the store knows better
-        question = Question(id=self.ids.new_id("bill"), asked_ms=now_ms)
-        if not await self.store.begin(question, after=known.question):
+        self._known = None  # if this fails, or another router asks, the store is read again
+        query = BillQuery(id=self.ids.new_id("bill"), asked_ms=now_ms)
+        if not await self.store.begin(query, after=known.query):
             return
-        # Its own question holds whatever the store says later: a router with a wrong clock and one with a right one
-        # would else count anew in turns.
-        self._known = begun(known, question)
-        result = CLOCK_WAS_WRONG if step is Step.COUNT_ANEW else await self._ask(now_ms)
-        await self.store.settle(question, result)
+        # This router goes by its own query, whatever the store says later: otherwise a router with a wrong clock and
+        # one with a right clock would restart the wait in turns.
+        self._known = begun(known, query)
+        result = CLOCK_WAS_WRONG if step is Step.RESTART_WAIT else await self._ask(now_ms)
+        await self.store.settle(query, result)
 
     async def _ask(self, now_ms: int) -> Bill | BillFailure:
         period = period_at(now_ms)

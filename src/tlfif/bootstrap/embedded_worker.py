@@ -1,0 +1,32 @@
+"""The worker of a machine on this computer: its stores and its engine's adapters. Imports little: each cold start waits
+for it."""
+
+import asyncio
+from pathlib import Path
+
+from tlfif.adapters.local.system_clock import SystemClock, SystemIds
+from tlfif.adapters.sqlite.stores import open_sqlite_stores
+from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
+from tlfif.kernel.home import Home
+from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
+
+
+async def run_embedded_worker(identity: MachineIdentity, data_folder: Path, process: EngineProcess) -> None:
+    """Run until the machine ends. ``process`` may be starting already."""
+    importing = asyncio.create_task(asyncio.to_thread(_import_engine_client))
+    jobs, machines = await open_sqlite_stores(
+        Home(data_folder).database, SystemIds(), default_idle_timeout=identity.idle_timeout_seconds
+    )
+
+    async def connect(address: EngineAddress) -> Engine:
+        await importing
+        from tlfif.adapters.engines.openai_engine import OpenAIEngine
+
+        return OpenAIEngine(address)
+
+    await run_lifecycle(identity, jobs=jobs, machines=machines, process=process, connect=connect, clock=SystemClock())
+
+
+def _import_engine_client() -> None:
+    """The HTTP client takes a quarter of a second to import; this is done while the engine loads the model."""
+    import tlfif.adapters.engines.openai_engine  # noqa: F401  # imported for its effect

@@ -1,0 +1,64 @@
+"""A person stops the machine now, whatever runs."""
+
+import logging
+
+from tlfif.control.machine_control import StopResult
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import JobStatus
+from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import MachineError
+from tlfif.machines.machine_host import MachineHost
+from tlfif.machines.machine_store import MachineStore
+
+log = logging.getLogger(__name__)
+
+STOPPED_BY_PERSON = "stopped by you"
+
+
+async def stop_machine(
+    *, requeue: bool, jobs: JobStore, machines: MachineStore, host: MachineHost, clock: Clock
+) -> StopResult:
+    """End the machine now, whatever runs. It is finished when the next ticks confirm it gone.
+
+    With ``requeue`` False every running and waiting job is cancelled, because a waiting job would start a new
+    machine at once. With ``requeue`` True they are kept, and no machine starts until a person sends a prompt or
+    presses start.
+    """
+    now = clock.now()
+    record = await machines.active()
+    waiting = await _open_jobs(jobs)
+    if requeue:
+        await machines.set_held(True)
+    else:
+        for job_id in waiting:
+            await jobs.request_cancel(job_id, reason=STOPPED_BY_PERSON, now=now)
+    if record is not None:
+        await machines.mark_stopping(record.id, reason=STOPPED_BY_PERSON, now=now)
+        if record.handle is not None:
+            # Asked politely, the worker gives its jobs back without counting an attempt, in a fraction of a second;
+            # the router's next ticks use force where that does not happen.
+            # The record says stopping: where the host does not take the order, the router gives it again.
+            try:
+                await host.terminate(record.handle, force=not requeue)
+            except MachineError as error:
+                log.warning("stop: the machine could not be told to end yet: %s", error.message)
+        if not requeue:
+            await jobs.abandon(record.id, reason="the machine was stopped", now=now)
+    return StopResult(
+        was_running=record is not None,
+        cancelled=() if requeue else tuple(waiting),
+        requeued=tuple(waiting) if requeue else (),
+    )
+
+
+async def _open_jobs(jobs: JobStore) -> list[str]:
+    found: list[str] = []
+    for status in (JobStatus.RUNNING, JobStatus.QUEUED):
+        cursor: str | None = None
+        while True:
+            page = await jobs.list_jobs(limit=100, cursor=cursor, status=status)
+            found += [job.id for job in page.jobs]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    return found
