@@ -26,7 +26,7 @@ takes these names to the letter."""
 MAX_BYTES = 20_000_000
 SERVICES = ("ce", "dynamodb", "ec2", "lambda", "s3", "scheduler", "sqs", "ssm", "sts")
 """Whom the functions speak to. botocore brings descriptions of 400 services; the others are left out."""
-LEFT_OUT = ("charts", "cli", "client", "gui", "worker", "adapters/engines", "adapters/memory", "adapters/sqlite")
+LEFT_OUT = ("charts", "cli", "client", "gui", "worker", "adapters/engines", "adapters/sqlite")
 """Parts of this program that no function has."""
 NOT_NEEDED = ("tests", "testing", "__pycache__", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 MOMENT = (1980, 1, 1, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Jobs in the memory of one process: for tests, and for whoever wants no trace on disk."""
+"""Jobs in the memory of one process, for tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
