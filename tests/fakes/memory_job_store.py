@@ -1,6 +1,7 @@
 """Jobs in the memory of one process, for tests: the transitions, and a dictionary to apply them to."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tlfif.adapters.local.wakeups import WORK, Wakeups, job_topic, topics_of
 from tlfif.jobs import transitions
@@ -122,10 +123,18 @@ class MemoryJobStore(JobStore):
         return states
 
     async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
-        changes, lost = transitions.append(self._records, writes, now=now)
-        for change in changes:
+        changes: list[Change] = []
+        lost: set[str] = set()
+        for lease, texts in transitions.by_lease(writes).items():
+            record = self._records.get(lease.job_id)
+            if record is None or not record.held_by(lease.token):
+                lost.add(lease.job_id)
+            elif events := transitions.fresh_deltas(texts, last_seq=record.last_seq, now=now):
+                after = replace(record, last_seq=events[-1].seq)
+                changes.append(Change(before=record, after=after, events=events))
+        for change in changes:  # all or nothing: no gap was found
             self._write(change)
-        return lost
+        return frozenset(lost)
 
     async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
         record = self._records.get(lease.job_id)

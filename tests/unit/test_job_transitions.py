@@ -154,6 +154,22 @@ def test_only_counted_attempts_use_attempts_up(counted: list[bool]) -> None:
         assert record.expires_at == T0 + 1 + WAIT_SECONDS  # the wait starts anew
 
 
+def test_the_last_attempt_says_why_it_failed_and_a_cancel_request_wins_over_it() -> None:
+    failed = after(release(LAST))
+    assert "drained" in str(failed.error_message)
+    assert "again" in str(failed.error_message)
+    marked = replace(LAST, cancel_requested=True)
+    for count in (True, False):
+        assert after(release(marked, count=count)).status is JobStatus.CANCELLED
+
+
+def test_waiting_too_long_expires() -> None:
+    change = reap(QUEUED)
+    assert change is not None
+    assert change.after.error_code == "expired"
+    assert change.events[-1].data["error_message"] == change.after.error_message
+
+
 def test_time_limits_include_their_last_moment() -> None:
     assert transitions.reap(QUEUED, now=QUEUED.expires_at) is None
     assert transitions.reap(RUNNING, now=T0 + LEASE_SECONDS) is None
@@ -201,34 +217,24 @@ def test_a_gap_is_refused() -> None:
     with pytest.raises(ValueError, match="gap"):
         finish(RUNNING, seq=4)
     with pytest.raises(ValueError, match="gap"):
-        transitions.append({"job_1": RUNNING}, [delta(LEASE, 3, "a"), delta(LEASE, 5, "c")], now=T0)
+        transitions.fresh_deltas([delta(LEASE, 3, "a"), delta(LEASE, 5, "c")], last_seq=2, now=T0)
 
 
 @given(st.lists(st.integers(1, 6), max_size=8))
 def test_text_is_appended_once_and_in_order(seqs: list[int]) -> None:
     """Writes that come again, in whatever order, as long as none is left out."""
-    last_seq, fresh = RUNNING.last_seq, []
+    last_seq, writes = 2, []
     for seq in seqs:
-        if seq > last_seq + 1:
-            break
-        if seq == last_seq + 1:
-            last_seq = seq
-        fresh.append(delta(LEASE, seq, str(seq)))
-    changes, lost = transitions.append({"job_1": RUNNING}, fresh, now=T0)
-    texts = [event.data["text"] for change in changes for event in change.events]
-    assert texts == [str(seq) for seq in range(RUNNING.last_seq + 1, last_seq + 1)]
-    assert lost == frozenset()
-    assert all(change.after == replace(RUNNING, last_seq=last_seq) for change in changes)
+        if seq <= last_seq + 1:
+            last_seq = max(last_seq, seq)
+            writes.append(delta(LEASE, seq, str(seq)))
+    events = transitions.fresh_deltas(writes, last_seq=2, now=T0)
+    assert [(event.seq, event.data["text"]) for event in events] == [(n, str(n)) for n in range(3, last_seq + 1)]
 
 
-def test_late_text_is_dropped_and_its_writer_told() -> None:
-    records = {"job_1": RUNNING, "job_2": replace(after(release(RUNNING)), id="job_2")}
-    other = replace(LEASE, job_id="job_2")
-    gone = replace(LEASE, job_id="job_3")
-    writes = [delta(LEASE, 3, "a"), delta(STRANGER, 3, "x"), delta(other, 3, "x"), delta(gone, 3, "x")]
-    changes, lost = transitions.append(records, writes, now=T0)
-    assert [(change.after.id, change.after.last_seq) for change in changes] == [("job_1", 3)]
-    assert lost == {"job_1", "job_2", "job_3"}
+def test_writes_are_sorted_by_lease_in_their_order() -> None:
+    one, two, other = delta(LEASE, 3, "a"), delta(LEASE, 4, "b"), delta(STRANGER, 3, "x")
+    assert transitions.by_lease([one, other, two]) == {LEASE: [one, two], STRANGER: [other]}
 
 
 def test_a_heartbeat_extends_the_lease_and_brings_the_cancel_request() -> None:

@@ -18,15 +18,22 @@ write, or None if there is nothing to do; it raises what :class:`~tlfif.jobs.job
 ``change.after`` and ``change.events`` in one step, provided that nobody else wrote to the job since it was read.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from tlfif.jobs.endings import LEASE_RAN_OUT, after_attempt, after_waiting, terminal_data
+from tlfif.jobs.endings import terminal_data
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.job_record import JobRecord
-from tlfif.jobs.jobs import DeltaWrite, Job, JobStatus, Lease, LeaseState, NewJob, Outcome, SubmitResult
+from tlfif.jobs.jobs import MAX_ATTEMPTS, DeltaWrite, Job, JobStatus, Lease, LeaseState, NewJob, Outcome, SubmitResult
 from tlfif.jobs.refusals import is_next, key_used_before, lease_lost, no_such_job, not_ended, queue_full
+
+_LEASE_RAN_OUT = "The worker stopped showing life."
+_WAITED_TOO_LONG = Outcome(
+    status=JobStatus.EXPIRED,
+    error_code="expired",
+    error_message="The prompt waited longer than its limit and was not answered. Send it again.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +77,9 @@ def start(record: JobRecord | None, *, worker_id: str, token: str, lease_seconds
     if record is None or record.status is not JobStatus.QUEUED or record.expires_at < now:
         return None
     attempt = record.attempt + 1
-    after = replace(
+    return _change(
         record,
+        _next_event(record, EventKind.STARTED, now, {"attempt": attempt}),
         status=JobStatus.RUNNING,
         attempt=attempt,
         worker_id=worker_id,
@@ -79,7 +87,6 @@ def start(record: JobRecord | None, *, worker_id: str, token: str, lease_seconds
         lease_expires_at=now + lease_seconds,
         started_at=now,
     )
-    return _with_events(record, after, _next_event(record, EventKind.STARTED, now, {"attempt": attempt}))
 
 
 def extend(record: JobRecord | None, lease: Lease, *, until: float) -> Change | None:
@@ -96,29 +103,17 @@ def lease_state(lease: Lease, record: JobRecord | None) -> LeaseState:
     )
 
 
-def append(
-    records: Mapping[str, JobRecord], writes: Sequence[DeltaWrite], *, now: float
-) -> tuple[list[Change], frozenset[str]]:
-    """More text for several jobs: a change for each job that gets new text, and the ids of those whose lease is lost.
-
-    ``records`` has the jobs of ``writes`` by id. Raises ValueError if a write would leave a gap.
-    """
-    by_lease: dict[Lease, list[DeltaWrite]] = {}
+def by_lease(writes: Sequence[DeltaWrite]) -> dict[Lease, list[DeltaWrite]]:
+    """What each lease has to write, in order: a text is new or not within its own lease."""
+    found: dict[Lease, list[DeltaWrite]] = {}
     for write in writes:
-        by_lease.setdefault(write.lease, []).append(write)
-    changes: list[Change] = []
-    lost: set[str] = set()
-    for lease, texts in by_lease.items():
-        record = records.get(lease.job_id)
-        if record is None or not record.held_by(lease.token):
-            lost.add(lease.job_id)
-        elif events := fresh_deltas(texts, last_seq=record.last_seq, now=now):
-            changes.append(_with_events(record, record, *events))
-    return changes, frozenset(lost)
+        found.setdefault(write.lease, []).append(write)
+    return found
 
 
 def fresh_deltas(writes: Sequence[DeltaWrite], *, last_seq: int, now: float) -> tuple[Event, ...]:
-    """The events of one lease's ``writes`` that come after ``last_seq``. Raises ValueError if there is a gap."""
+    """More text: the events of one held lease's ``writes`` that come after its job's ``last_seq``. Nothing else of the
+    job changes. Raises ValueError if there is a gap."""
     found: list[Event] = []
     for write in writes:
         if is_next(last_seq=last_seq, seq=write.seq):
@@ -138,8 +133,8 @@ def finish(
         if record is not None and record.lease_token == lease.token:
             return None  # only an end by this very lease leaves its token behind
         raise lease_lost(lease)
-    is_new = is_next(last_seq=record.last_seq, seq=seq) and text
-    return _end(record, outcome, now, text=(_delta(seq, text, now),) if is_new else (), token=lease.token)
+    is_new = is_next(last_seq=record.last_seq, seq=seq)
+    return _end(record, outcome, now, text=text if is_new else "", token=lease.token)
 
 
 def release(record: JobRecord | None, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> Change:
@@ -161,9 +156,9 @@ def reap(record: JobRecord | None, *, now: float) -> Change | None:
     if record is None:
         return None
     if record.status is JobStatus.QUEUED and record.expires_at < now:
-        return _end(record, after_waiting(), now)
+        return _end(record, _WAITED_TOO_LONG, now)
     if record.status is JobStatus.RUNNING and (record.lease_expires_at or 0.0) < now:
-        return _lose_attempt(record, reason=LEASE_RAN_OUT, count_attempt=True, now=now)
+        return _lose_attempt(record, reason=_LEASE_RAN_OUT, count_attempt=True, now=now)
     return None
 
 
@@ -171,7 +166,7 @@ def fail_waiting(record: JobRecord | None, *, code: str, message: str, now: floa
     """A waiting job fails: nobody will be able to answer it."""
     if record is None or record.status is not JobStatus.QUEUED:
         return None
-    return _end(record, Outcome(status=JobStatus.FAILED, error_code=code, error_message=message), now)
+    return _fail(record, code, message, now)
 
 
 def cancel(record: JobRecord | None, job_id: str, *, reason: str, now: float) -> Change | None:
@@ -180,10 +175,10 @@ def cancel(record: JobRecord | None, job_id: str, *, reason: str, now: float) ->
         raise no_such_job(job_id)
     if record.status.is_terminal or record.cancel_requested:
         return None
-    marked = replace(record, cancel_requested=True, cancel_reason=reason)
     if record.status is JobStatus.RUNNING:
-        return Change(before=record, after=marked)
-    return replace(_end(marked, Outcome(status=JobStatus.CANCELLED), now), before=record)
+        return Change(before=record, after=replace(record, cancel_requested=True, cancel_reason=reason))
+    outcome = Outcome(status=JobStatus.CANCELLED)
+    return _end(record, outcome, now, cancel_requested=True, cancel_reason=reason)
 
 
 def deletable(record: JobRecord | None, job_id: str) -> JobRecord:
@@ -197,16 +192,18 @@ def deletable(record: JobRecord | None, job_id: str) -> JobRecord:
 
 def _lose_attempt(record: JobRecord, *, reason: str, count_attempt: bool, now: float) -> Change:
     """The attempt ended without an answer: the job waits again, or ends if it may not."""
-    outcome = after_attempt(
-        attempt=record.attempt,
-        count_attempt=count_attempt,
-        cancel_requested=record.cancel_requested,
-        reason=reason,
-    )
-    if outcome is not None:
-        return _end(record, outcome, now)
-    after = replace(
+    if record.cancel_requested:
+        return _end(record, Outcome(status=JobStatus.CANCELLED), now)
+    if count_attempt and record.attempt >= MAX_ATTEMPTS:
+        message = (
+            f"Given up after {MAX_ATTEMPTS} attempts. The last one ended so: {reason} "
+            "Send the prompt again, or look at the machine first."
+        )
+        return _fail(record, "attempts_exhausted", message, now)
+    lost: dict[str, object] = {"reason": reason, "attempt": record.attempt}
+    return _change(
         record,
+        _next_event(record, EventKind.RESTARTED, now, lost),
         status=JobStatus.QUEUED,
         attempt=record.attempt if count_attempt else record.attempt - 1,
         worker_id=None,
@@ -215,25 +212,32 @@ def _lose_attempt(record: JobRecord, *, reason: str, count_attempt: bool, now: f
         started_at=None,
         expires_at=now + record.wait_seconds,
     )
-    lost: dict[str, object] = {"reason": reason, "attempt": record.attempt}
-    return _with_events(record, after, _next_event(record, EventKind.RESTARTED, now, lost))
 
 
-def _end(record: JobRecord, outcome: Outcome, now: float, *, text: tuple[Event, ...] = (), token: str = "") -> Change:
-    """The job ends after ``text``. ``token``: of the lease that ended it."""
-    after = replace(
+def _end(
+    record: JobRecord, outcome: Outcome, now: float, *, text: str = "", token: str | None = None, **other: Any
+) -> Change:
+    """The job ends after ``text``. ``token``: of the lease that ended it. ``other`` fields change with it."""
+    seq = record.last_seq + 1
+    rest = (_delta(seq, text, now),) if text else ()
+    end = Event(seq=seq + len(rest), kind=EventKind(outcome.status.value), at=now, data=terminal_data(outcome))
+    return _change(
         record,
+        *rest,
+        end,
         status=outcome.status,
         finished_at=now,
-        lease_token=token or None,
+        lease_token=token,
         lease_expires_at=None,
         error_code=outcome.error_code,
         error_message=outcome.error_message,
         receipt=outcome.receipt,
-        last_seq=record.last_seq + len(text),
+        **other,
     )
-    last = _next_event(after, EventKind(outcome.status.value), now, terminal_data(outcome))
-    return _with_events(record, after, *text, last)
+
+
+def _fail(record: JobRecord, code: str, message: str, now: float) -> Change:
+    return _end(record, Outcome(status=JobStatus.FAILED, error_code=code, error_message=message), now)
 
 
 def _next_event(record: JobRecord, kind: EventKind, now: float, data: dict[str, object]) -> Event:
@@ -244,5 +248,5 @@ def _delta(seq: int, text: str, now: float) -> Event:
     return Event(seq=seq, kind=EventKind.DELTA, at=now, data={"text": text})
 
 
-def _with_events(before: JobRecord, after: JobRecord, *events: Event) -> Change:
-    return Change(before=before, after=replace(after, last_seq=events[-1].seq), events=events)
+def _change(record: JobRecord, *events: Event, **fields: Any) -> Change:
+    return Change(before=record, after=replace(record, last_seq=events[-1].seq, **fields), events=events)

@@ -10,7 +10,7 @@ from tlfif.adapters.local.wakeups import topics_of
 from tlfif.jobs.endings import receipt_data, receipt_from
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.job_record import JobRecord
-from tlfif.jobs.jobs import GenerationRequest, Job, JobStatus, Receipt
+from tlfif.jobs.jobs import GenerationRequest, Job, JobStatus, Lease, Receipt
 from tlfif.jobs.transitions import Change
 
 _COLUMNS = tuple(field.name for field in fields(JobRecord) if field.name not in {"step", "last_seq"})
@@ -31,6 +31,17 @@ def records(connection: sqlite3.Connection, where: str, parameters: Sequence[obj
 def record(connection: sqlite3.Connection, job_id: str) -> JobRecord | None:
     """The job's record, if there is such a job."""
     return next(iter(records(connection, "j.id = ?", (job_id,))), None)
+
+
+def held(connection: sqlite3.Connection, lease: Lease) -> tuple[int, int] | None:
+    """Position and last event number of the lease's job; None if it does not run under this lease
+    (:meth:`JobRecord.held_by`)."""
+    found: tuple[int, int] | None = connection.execute(
+        "SELECT j.position, (SELECT MAX(seq) FROM events e WHERE e.position = j.position) "
+        "FROM jobs j WHERE j.id = ? AND j.status = 'running' AND j.lease_token = ?",
+        (lease.job_id, lease.token),
+    ).fetchone()
+    return found
 
 
 def records_with_requests(
