@@ -7,11 +7,11 @@ from typing import Any
 from tests.builders import MODEL, a_beat, succeeded
 from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.machine_host import FakeMachine, FakeMachineHost
+from tests.fakes.memory_job_store import MemoryJobStore
+from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.memory_machine_store import MemoryMachineStore
+from tests.fakes.memory_price_store import MemoryPriceStore
 from tests.fakes.model_store import FakeModelStore
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
-from tlfif.adapters.memory.memory_ledger import MemoryLedger
-from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Money
 from tlfif.control.reconcile import Reconciler

@@ -14,10 +14,10 @@ from tests.aws.dynamo_jobs import JobHome, a_job_home
 from tests.aws.emulator import NO_RETRIES, Emulator
 from tests.builders import LEASE_SECONDS, T0, a_new_job, claim, delta, running, submit, succeeded
 from tests.fakes.clock import FakeClock, FakeIds
+from tests.fakes.memory_job_store import MemoryJobStore
 from tlfif.adapters.aws.calls.dynamo_table import TRIES
 from tlfif.adapters.aws.jobs.dynamo_job_append import CHARACTERS_AT_ONCE
 from tlfif.adapters.aws.jobs.dynamo_job_store import DynamoJobStore
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
 from tlfif.jobs.events import Event, EventKind, answer_text
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import Job, JobStatus

@@ -10,9 +10,9 @@ from tests.aws.emulator import Emulator
 from tests.aws.test_ec2_faults import FREE_PLAN, NO_CAPACITY, nothing_left
 from tests.builders import a_new_job
 from tests.fakes.clock import FakeIds
+from tests.fakes.memory_job_store import MemoryJobStore
+from tests.fakes.memory_machine_store import MemoryMachineStore
 from tests.fakes.model_store import FakeModelStore
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
-from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.control.reconcile import Reconciler
 from tlfif.control.stop_machine import stop_machine
 from tlfif.jobs.jobs import JobStatus

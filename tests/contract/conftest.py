@@ -9,9 +9,9 @@ from tests.aws.conftest import emulator  # noqa: F401  # a fixture, started by t
 from tests.aws.dynamo_jobs import a_job_home
 from tests.aws.dynamo_state import open_state_table
 from tests.fakes.clock import FakeIds
+from tests.fakes.memory_job_store import MemoryJobStore
+from tests.fakes.memory_machine_store import MemoryMachineStore
 from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
-from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.adapters.sqlite.sqlite_machine_store import SqliteMachineStore
 from tlfif.adapters.sqlite.stores import open_sqlite_stores

@@ -10,8 +10,8 @@ import pytest
 
 from tests.aws.dynamo_state import new_state_table, open_state_table
 from tests.aws.emulator import Emulator
+from tests.fakes.memory_bill_store import MemoryBillStore
 from tlfif.adapters.aws.money.dynamo_bill_store import DynamoBillStore
-from tlfif.adapters.memory.memory_bill_store import MemoryBillStore
 from tlfif.money.bill.bill import Bill, BillFailure, BillQuery, BillRecord
 from tlfif.money.bill.bill_store import BillStore
 from tlfif.money.billing_month import Month

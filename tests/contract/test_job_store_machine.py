@@ -21,7 +21,7 @@ from tests.aws.dynamo_jobs import a_job_home
 from tests.aws.emulator import Emulator, running_emulator
 from tests.builders import LEASE_SECONDS, MODEL, T0, WAIT_SECONDS, a_new_job, delta, succeeded
 from tests.fakes.clock import FakeIds
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
+from tests.fakes.memory_job_store import MemoryJobStore
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.jobs.events import Event, EventKind, answer_text

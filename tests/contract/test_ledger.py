@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.aws.dynamo_state import new_state_table, open_state_table
 from tests.aws.emulator import Emulator
+from tests.fakes.memory_ledger import MemoryLedger
 from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
-from tlfif.adapters.memory.memory_ledger import MemoryLedger
 from tlfif.adapters.sqlite.stores import open_sqlite_ledger
 from tlfif.money.billing_month import Month
 from tlfif.money.budget.budget import Budget

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.aws.dynamo_state import new_state_table, open_state_table
 from tests.aws.emulator import Emulator
+from tests.fakes.memory_price_store import MemoryPriceStore
 from tlfif.adapters.aws.money.dynamo_price_store import DynamoPriceStore
-from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
 from tlfif.money.money import ASSUMED_RATE

@@ -16,12 +16,12 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.fakes.clock import FakeIds
+from tests.fakes.memory_job_store import MemoryJobStore
+from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.memory_machine_store import MemoryMachineStore
+from tests.fakes.memory_price_store import MemoryPriceStore
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
-from tlfif.adapters.memory.memory_ledger import MemoryLedger
-from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.api.app import create_app
 from tlfif.api.caller import set_user
 from tlfif.api.embedded_server import bind

@@ -10,9 +10,9 @@ from tests.builders import MODEL, a_new_job
 from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.engine import WORDS, FakeEngine, FakeEngineProcess
 from tests.fakes.machine_host import FakeMachine, FakeMachineHost, Obedience
+from tests.fakes.memory_job_store import MemoryJobStore
+from tests.fakes.memory_machine_store import MemoryMachineStore
 from tests.fakes.model_store import FakeModelStore
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
-from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.engine import Engine, EngineAddress
 from tlfif.jobs.events import Event, answer_text

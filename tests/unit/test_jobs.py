@@ -1,4 +1,4 @@
-"""Jobs, their events, and how an attempt ends."""
+"""Jobs, their requests, events and receipts."""
 
 from dataclasses import replace
 
@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import a_receipt, a_request
-from tlfif.jobs.endings import after_attempt, after_waiting, receipt_data, receipt_from, terminal_data
+from tlfif.jobs.endings import receipt_data, receipt_from
 from tlfif.jobs.events import TERMINAL_KINDS, Event, EventKind, answer_text
 from tlfif.jobs.jobs import (
-    MAX_ATTEMPTS,
     TERMINAL,
     FinishReason,
     GenerationRequest,
@@ -81,29 +80,6 @@ def test_the_answer_starts_over_when_told() -> None:
     assert answer_text(events) == "A cloud"
     assert answer_text(events[:4]) == ""
     assert answer_text([]) == ""
-
-
-def test_a_cancel_request_wins_over_another_attempt() -> None:
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        for counted in (True, False):
-            found = after_attempt(attempt=attempt, count_attempt=counted, cancel_requested=True, reason="x")
-            assert found == Outcome(status=JobStatus.CANCELLED)
-
-
-def test_the_last_counted_attempt_fails_the_job_and_says_why() -> None:
-    for attempt in range(1, MAX_ATTEMPTS):
-        assert after_attempt(attempt=attempt, count_attempt=True, cancel_requested=False, reason="x") is None
-    last = after_attempt(attempt=MAX_ATTEMPTS, count_attempt=True, cancel_requested=False, reason="The power went.")
-    assert last is not None
-    assert (last.status, last.error_code) == (JobStatus.FAILED, "attempts_exhausted")
-    assert "The power went." in str(last.error_message)
-    assert after_attempt(attempt=MAX_ATTEMPTS, count_attempt=False, cancel_requested=False, reason="x") is None
-
-
-def test_waiting_too_long_expires() -> None:
-    outcome = after_waiting()
-    assert (outcome.status, outcome.error_code) == (JobStatus.EXPIRED, "expired")
-    assert terminal_data(outcome)["error_message"] == outcome.error_message
 
 
 @pytest.mark.parametrize("reason", [None, *FinishReason])

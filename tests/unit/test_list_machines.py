@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.builders import MODEL, T0, a_beat, a_machine
 from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.machine_host import FakeMachineHost
+from tests.fakes.memory_machine_store import MemoryMachineStore
 from tests.fakes.model_store import FakeModelStore
-from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.control.launch_machine import launch_machine
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.list_machines import PastMachine, list_machines, past_machine

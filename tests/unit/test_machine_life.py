@@ -10,8 +10,8 @@ import pytest
 from tests.builders import MODEL, T0, a_machine, submit
 from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.engine import FakeEngine, FakeEngineProcess
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
-from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
+from tests.fakes.memory_job_store import MemoryJobStore
+from tests.fakes.memory_machine_store import MemoryMachineStore
 from tlfif.jobs.engine import Engine, EngineAddress
 from tlfif.jobs.jobs import JobStatus
 from tlfif.jobs.policy import JobPolicy

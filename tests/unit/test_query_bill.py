@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests.fakes.clock import FakeClock, FakeIds
-from tlfif.adapters.memory.memory_bill_store import MemoryBillStore
+from tests.fakes.memory_bill_store import MemoryBillStore
 from tlfif.kernel.errors import StorageError, UnavailableError
 from tlfif.money.bill.bill import (
     CLOCK_WAS_WRONG,

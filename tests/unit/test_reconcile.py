@@ -8,9 +8,9 @@ import pytest
 from tests.builders import MODEL, T0, a_beat, a_machine, a_new_job, claim, submit
 from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.machine_host import FakeMachineHost, Obedience
+from tests.fakes.memory_job_store import MemoryJobStore
+from tests.fakes.memory_machine_store import MemoryMachineStore
 from tests.fakes.model_store import FakeModelStore
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
-from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.control.end_machine import end_machine
 from tlfif.control.reconcile import CONFIRM_SECONDS, ORPHAN_AGE_SECONDS, HeartbeatWatch, Pace, Reconciler
 from tlfif.control.start_machine import start_machine

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.clock import START, FakeClock
+from tests.fakes.memory_price_store import MemoryPriceStore
 from tests.fakes.price_sources import FakeExchangeSource, FakePriceSource
-from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.money import ASSUMED_RATE
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.memory_bill_store import MemoryBillStore
 from tests.money_world import MoneyWorld
 from tlfif.adapters.aws.money import cost_explorer_bill_source
-from tlfif.adapters.memory.memory_bill_store import MemoryBillStore
 from tlfif.bootstrap.aws import aws_daily_bill
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.bootstrap.money import build_money

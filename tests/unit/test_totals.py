@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tests.builders import a_beat, a_machine
 from tests.fakes.clock import FakeClock
+from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.memory_machine_store import MemoryMachineStore
+from tests.fakes.memory_price_store import MemoryPriceStore
 from tests.money_world import AWS, MoneyWorld
-from tlfif.adapters.memory.memory_ledger import MemoryLedger
-from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
-from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.machines.machine import MachineState
 from tlfif.machines.policy import MachinePolicy
 from tlfif.money.billing_month import MS_PER_DAY, Month

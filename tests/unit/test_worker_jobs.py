@@ -10,7 +10,7 @@ import pytest
 from tests.builders import MODEL, T0, submit
 from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.engine import WORDS, FakeEngine
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
+from tests.fakes.memory_job_store import MemoryJobStore
 from tlfif.jobs.events import EventKind, answer_text
 from tlfif.jobs.jobs import ClaimedJob, Job, JobStatus, Lease
 from tlfif.jobs.policy import JobPolicy

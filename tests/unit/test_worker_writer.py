@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import T0, running, succeeded
 from tests.fakes.clock import FakeClock, FakeIds
-from tlfif.adapters.memory.memory_job_store import MemoryJobStore
+from tests.fakes.memory_job_store import MemoryJobStore
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import DeltaWrite, JobStatus, Lease, Outcome
 from tlfif.kernel.errors import LeaseLostError, StorageError

@@ -1,15 +1,17 @@
 """Cursors of job lists: opaque to callers, a job's acceptance number inside."""
 
 import re
+from collections.abc import Sequence
 
+from tlfif.jobs.job_record import JobRecord
 from tlfif.kernel.errors import InvalidInputError
 
 _SHAPE = re.compile(r"before-([1-9][0-9]{0,17})")
 
 
-def list_cursor(position: int) -> str:
-    """The cursor of the page that follows the job accepted as number ``position``."""
-    return f"before-{position}"
+def next_cursor(found: Sequence[JobRecord], limit: int) -> str | None:
+    """The cursor of the page after the first ``limit`` jobs of ``found``; None if there are no more."""
+    return f"before-{found[limit - 1].position}" if len(found) > limit else None
 
 
 def list_position(cursor: str) -> int:

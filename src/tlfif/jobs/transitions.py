@@ -1,70 +1,39 @@
-"""What each change makes of a job: pure decisions about a record that was read.
+"""The job state machine: what each change makes of a job. Every job store applies it.
 
-A decision returns None where there is nothing to do, and raises what the port says.
+::
+
+    submit ──► queued ──── start ────► running ──── finish ────► succeeded | failed | cancelled
+                 │ ▲                     │ │
+                 │ └─ release, abandon, ─┘ └─ the same, where the attempt was the last ──► failed
+                 │    reap (lease over)         or a cancel was requested ───────────────► cancelled
+                 │
+                 ├── cancel ─────────────────────────────────────────────────────────────► cancelled
+                 ├── reap (waited too long) ─────────────────────────────────────────────► expired
+                 └── fail_waiting ───────────────────────────────────────────────────────► failed
+
+``cancel`` only marks a running job: its worker reads the mark in the answer to its next heartbeat and ends the job.
+
+All functions are pure. Each takes the record as it was read (None: there is no such job) and returns the change to
+write, or None if there is nothing to do; it raises what :class:`~tlfif.jobs.job_store.JobStore` says. The store writes
+``change.after`` and ``change.events`` in one step, provided that nobody else wrote to the job since it was read.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from tlfif.jobs.endings import LEASE_RAN_OUT, after_attempt, after_waiting, terminal_data
+from tlfif.jobs.endings import terminal_data
 from tlfif.jobs.events import Event, EventKind
-from tlfif.jobs.jobs import DeltaWrite, GenerationRequest, Job, JobStatus, Lease, NewJob, Outcome, Receipt
-from tlfif.jobs.refusals import is_next, lease_lost
+from tlfif.jobs.job_record import JobRecord
+from tlfif.jobs.jobs import MAX_ATTEMPTS, DeltaWrite, Job, JobStatus, Lease, LeaseState, NewJob, Outcome, SubmitResult
+from tlfif.jobs.refusals import is_next, key_used_before, lease_lost, no_such_job, not_ended, queue_full
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
-    """A job without its request. ``step`` names the last write to it, by which every writer knows that nobody came
-    in between, and knows its own write again. ``position`` is the acceptance number."""
-
-    id: str
-    status: JobStatus
-    model: str
-    idempotency_key: str | None
-    created_at: float
-    expires_at: float
-    wait_seconds: float
-    position: int
-    owner: str = ""
-    step: str = ""
-    attempt: int = 0
-    last_seq: int = 0
-    worker_id: str | None = None
-    lease_token: str | None = None
-    lease_expires_at: float | None = None
-    started_at: float | None = None
-    finished_at: float | None = None
-    cancel_requested: bool = False
-    cancel_reason: str | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    receipt: Receipt | None = None
-
-    def held_by(self, token: str) -> bool:
-        """Whether ``token`` is that of the current lease."""
-        return self.status is JobStatus.RUNNING and self.lease_token == token
-
-    def job(self, request: GenerationRequest) -> Job:
-        """As the port shows it."""
-        shared = {field.name for field in fields(Job)} - {"request"}
-        return Job(request=request, **{name: getattr(self, name) for name in shared})
-
-
-def new_record(job: NewJob, *, position: int, now: float) -> JobRecord:
-    """A job as it is accepted, its event 1 written."""
-    return JobRecord(
-        id=job.id,
-        status=JobStatus.QUEUED,
-        model=job.request.model,
-        idempotency_key=job.idempotency_key,
-        created_at=now,
-        expires_at=job.expires_at,
-        wait_seconds=job.expires_at - now,
-        position=position,
-        owner=job.owner,
-        last_seq=1,
-    )
+_LEASE_RAN_OUT = "The worker stopped showing life."
+_WAITED_TOO_LONG = Outcome(
+    status=JobStatus.EXPIRED,
+    error_code="expired",
+    error_message="The prompt waited longer than its limit and was not answered. Send it again.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +44,42 @@ class Change:
     after: JobRecord
     events: tuple[Event, ...] = ()
 
+    @property
+    def concerns_workers(self) -> bool:
+        """Whether a worker should look: the job waits again, or is to be cancelled while it runs."""
+        if self.before.status is not JobStatus.RUNNING:
+            return False
+        marked = self.after.cancel_requested and not self.before.cancel_requested
+        return self.after.status is JobStatus.QUEUED or (self.after.status is JobStatus.RUNNING and marked)
 
-Decision: TypeAlias = Callable[[JobRecord | None], Change | None]
+
+Transition: TypeAlias = Callable[[JobRecord | None], Change | None]
+"""One of the functions below with all but its record filled in."""
 
 
-def started(before: JobRecord, *, worker_id: str, token: str, lease_seconds: float, now: float) -> Change:
-    """A worker takes the job."""
-    attempt = before.attempt + 1
-    after = replace(
-        before,
+def admit(job: NewJob, *, known: Job | None, queued: int, max_queued: int) -> SubmitResult | None:
+    """The result of submitting ``job`` if ``known``, the job stored under its idempotency key, answers it already;
+    None if it must be stored. ``queued`` jobs wait now.
+
+    Raises IdempotencyConflictError, BusyError.
+    """
+    if known is not None:
+        if known.request.fingerprint() != job.request.fingerprint():
+            raise key_used_before(known.id)
+        return SubmitResult(job=known, created=False)
+    if queued >= max_queued:
+        raise queue_full(queued=queued, limit=max_queued)
+    return None
+
+
+def start(record: JobRecord | None, *, worker_id: str, token: str, lease_seconds: float, now: float) -> Change | None:
+    """A worker claims a waiting job that has not waited too long; the attempt counts from here."""
+    if record is None or record.status is not JobStatus.QUEUED or record.expires_at < now:
+        return None
+    attempt = record.attempt + 1
+    return _change(
+        record,
+        _next_event(record, EventKind.STARTED, now, {"attempt": attempt}),
         status=JobStatus.RUNNING,
         attempt=attempt,
         worker_id=worker_id,
@@ -91,149 +87,166 @@ def started(before: JobRecord, *, worker_id: str, token: str, lease_seconds: flo
         lease_expires_at=now + lease_seconds,
         started_at=now,
     )
-    return _told(before, after, _event(before, EventKind.STARTED, now, {"attempt": attempt}))
 
 
-def ended(before: JobRecord, outcome: Outcome, now: float, *, text: tuple[Event, ...] = (), token: str = "") -> Change:
-    """The job ends, after ``text``. With ``token``, the lease that ended it stays known by it."""
-    after = replace(
-        before,
-        status=outcome.status,
-        finished_at=now,
-        lease_token=token or None,
-        lease_expires_at=None,
-        error_code=outcome.error_code,
-        error_message=outcome.error_message,
-        receipt=outcome.receipt,
-        last_seq=before.last_seq + len(text),
-    )
-    last = _event(after, EventKind(outcome.status.value), now, terminal_data(outcome))
-    return _told(before, after, *text, last)
-
-
-def attempt_lost(before: JobRecord, *, reason: str, count_attempt: bool, now: float) -> Change:
-    """The attempt came to nothing: the job waits again, or ends where it may not."""
-    outcome = after_attempt(
-        attempt=before.attempt,
-        count_attempt=count_attempt,
-        cancel_requested=before.cancel_requested,
-        reason=reason,
-    )
-    if outcome is not None:
-        return ended(before, outcome, now)
-    after = replace(
-        before,
-        status=JobStatus.QUEUED,
-        attempt=before.attempt if count_attempt else before.attempt - 1,
-        worker_id=None,
-        lease_token=None,
-        lease_expires_at=None,
-        started_at=None,
-        expires_at=now + before.wait_seconds,
-    )
-    data: dict[str, object] = {"reason": reason, "attempt": before.attempt}
-    return _told(before, after, _event(before, EventKind.RESTARTED, now, data))
-
-
-def finish(lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> Decision:
-    """The lease's holder ends the job."""
-
-    def decide(record: JobRecord | None) -> Change | None:
-        if record is None or not record.held_by(lease.token):
-            if record is not None and record.lease_token == lease.token:
-                return None  # only an end by this very lease leaves its token behind
-            raise lease_lost(lease)
-        fresh = is_next(last_seq=record.last_seq, seq=seq) and text
-        delta = (Event(seq=seq, kind=EventKind.DELTA, at=now, data={"text": text}),) if fresh else ()
-        return ended(record, outcome, now, text=delta, token=lease.token)
-
-    return decide
-
-
-def release(lease: Lease, *, reason: str, count_attempt: bool, now: float) -> Decision:
-    """The lease's holder gives the job back."""
-
-    def decide(record: JobRecord | None) -> Change | None:
-        if record is None or not record.held_by(lease.token):
-            raise lease_lost(lease)
-        return attempt_lost(record, reason=reason, count_attempt=count_attempt, now=now)
-
-    return decide
-
-
-def abandon(worker_id: str, *, reason: str, now: float) -> Decision:
-    """The worker is gone."""
-
-    def decide(record: JobRecord | None) -> Change | None:
-        if record is None or record.status is not JobStatus.RUNNING or record.worker_id != worker_id:
-            return None
-        return attempt_lost(record, reason=reason, count_attempt=True, now=now)
-
-    return decide
-
-
-def expire(now: float) -> Decision:
-    """The wait is over if its limit has passed."""
-
-    def decide(record: JobRecord | None) -> Change | None:
-        if record is None or record.status is not JobStatus.QUEUED or record.expires_at >= now:
-            return None
-        return ended(record, after_waiting(), now)
-
-    return decide
-
-
-def reap(now: float) -> Decision:
-    """The lease is lost if it ran out."""
-
-    def decide(record: JobRecord | None) -> Change | None:
-        if record is None or not ran_out(record, now):
-            return None
-        return attempt_lost(record, reason=LEASE_RAN_OUT, count_attempt=True, now=now)
-
-    return decide
-
-
-def ran_out(record: JobRecord, now: float) -> bool:
-    """Whether the job runs under a lease whose time has passed."""
-    return record.status is JobStatus.RUNNING and (record.lease_expires_at or 0.0) < now
-
-
-def fail_waiting(outcome: Outcome, now: float) -> Decision:
-    """The job ends if it still waits."""
-
-    def decide(record: JobRecord | None) -> Change | None:
-        if record is None or record.status is not JobStatus.QUEUED:
-            return None
-        return ended(record, outcome, now)
-
-    return decide
-
-
-def cancelled(record: JobRecord, *, reason: str, now: float) -> Change | None:
-    """A waiting job ends, a running one is marked, another stays as it is."""
-    if record.status.is_terminal or record.cancel_requested:
+def extend(record: JobRecord | None, lease: Lease, *, until: float) -> Change | None:
+    """A heartbeat: the lease, if it is held, lasts ``until`` then."""
+    if record is None or not record.held_by(lease.token):
         return None
-    marked = replace(record, cancel_requested=True, cancel_reason=reason)
-    if record.status is JobStatus.RUNNING:
-        return Change(before=record, after=marked)
-    change = ended(marked, Outcome(status=JobStatus.CANCELLED), now)
-    return replace(change, before=record)
+    return Change(before=record, after=replace(record, lease_expires_at=until))
+
+
+def lease_state(lease: Lease, record: JobRecord | None) -> LeaseState:
+    """What a heartbeat reports. ``record``: the job with its lease extended; None: the lease is not held."""
+    return LeaseState(
+        job_id=lease.job_id, held=record is not None, cancel_requested=record is not None and record.cancel_requested
+    )
+
+
+def by_lease(writes: Sequence[DeltaWrite]) -> dict[Lease, list[DeltaWrite]]:
+    """What each lease has to write, in order: a text is new or not within its own lease."""
+    found: dict[Lease, list[DeltaWrite]] = {}
+    for write in writes:
+        found.setdefault(write.lease, []).append(write)
+    return found
 
 
 def fresh_deltas(writes: Sequence[DeltaWrite], *, last_seq: int, now: float) -> tuple[Event, ...]:
-    """Those of one lease's writes that are new after ``last_seq``. Raises ValueError where there is a gap."""
+    """More text: the events of one held lease's ``writes`` that come after its job's ``last_seq``. Nothing else of the
+    job changes. Raises ValueError if there is a gap."""
     found: list[Event] = []
     for write in writes:
         if is_next(last_seq=last_seq, seq=write.seq):
             last_seq = write.seq
-            found.append(Event(seq=write.seq, kind=EventKind.DELTA, at=now, data={"text": write.text}))
+            found.append(_delta(write.seq, write.text, now))
     return tuple(found)
 
 
-def _event(record: JobRecord, kind: EventKind, now: float, data: dict[str, object]) -> Event:
+def finish(
+    record: JobRecord | None, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float
+) -> Change | None:
+    """The worker ends the job, after the rest of its text. None if this lease ended it before.
+
+    Raises LeaseLostError, and ValueError if ``seq`` would leave a gap.
+    """
+    if record is None or not record.held_by(lease.token):
+        if record is not None and record.lease_token == lease.token:
+            return None  # only an end by this very lease leaves its token behind
+        raise lease_lost(lease)
+    is_new = is_next(last_seq=record.last_seq, seq=seq)
+    return _end(record, outcome, now, text=text if is_new else "", token=lease.token)
+
+
+def release(record: JobRecord | None, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> Change:
+    """The worker gives the job back. Raises LeaseLostError."""
+    if record is None or not record.held_by(lease.token):
+        raise lease_lost(lease)
+    return _lose_attempt(record, reason=reason, count_attempt=count_attempt, now=now)
+
+
+def abandon(record: JobRecord | None, worker_id: str, *, reason: str, now: float) -> Change | None:
+    """The worker is gone: what it runs is lost."""
+    if record is None or record.status is not JobStatus.RUNNING or record.worker_id != worker_id:
+        return None
+    return _lose_attempt(record, reason=reason, count_attempt=True, now=now)
+
+
+def reap(record: JobRecord | None, *, now: float) -> Change | None:
+    """Time is up: a job that waited too long expires, an attempt whose lease ran out is lost."""
+    if record is None:
+        return None
+    if record.status is JobStatus.QUEUED and record.expires_at < now:
+        return _end(record, _WAITED_TOO_LONG, now)
+    if record.status is JobStatus.RUNNING and (record.lease_expires_at or 0.0) < now:
+        return _lose_attempt(record, reason=_LEASE_RAN_OUT, count_attempt=True, now=now)
+    return None
+
+
+def fail_waiting(record: JobRecord | None, *, code: str, message: str, now: float) -> Change | None:
+    """A waiting job fails: nobody will be able to answer it."""
+    if record is None or record.status is not JobStatus.QUEUED:
+        return None
+    return _fail(record, code, message, now)
+
+
+def cancel(record: JobRecord | None, job_id: str, *, reason: str, now: float) -> Change | None:
+    """A waiting job ends, a running one is marked; an ended or marked one stays as it is. Raises NotFoundError."""
+    if record is None:
+        raise no_such_job(job_id)
+    if record.status.is_terminal or record.cancel_requested:
+        return None
+    if record.status is JobStatus.RUNNING:
+        return Change(before=record, after=replace(record, cancel_requested=True, cancel_reason=reason))
+    outcome = Outcome(status=JobStatus.CANCELLED)
+    return _end(record, outcome, now, cancel_requested=True, cancel_reason=reason)
+
+
+def deletable(record: JobRecord | None, job_id: str) -> JobRecord:
+    """The record, if the job may be deleted. Raises NotFoundError; ConflictError while it waits or runs."""
+    if record is None:
+        raise no_such_job(job_id)
+    if not record.status.is_terminal:
+        raise not_ended(job_id)
+    return record
+
+
+def _lose_attempt(record: JobRecord, *, reason: str, count_attempt: bool, now: float) -> Change:
+    """The attempt ended without an answer: the job waits again, or ends if it may not."""
+    if record.cancel_requested:
+        return _end(record, Outcome(status=JobStatus.CANCELLED), now)
+    if count_attempt and record.attempt >= MAX_ATTEMPTS:
+        message = (
+            f"Given up after {MAX_ATTEMPTS} attempts. The last one ended so: {reason} "
+            "Send the prompt again, or look at the machine first."
+        )
+        return _fail(record, "attempts_exhausted", message, now)
+    lost: dict[str, object] = {"reason": reason, "attempt": record.attempt}
+    return _change(
+        record,
+        _next_event(record, EventKind.RESTARTED, now, lost),
+        status=JobStatus.QUEUED,
+        attempt=record.attempt if count_attempt else record.attempt - 1,
+        worker_id=None,
+        lease_token=None,
+        lease_expires_at=None,
+        started_at=None,
+        expires_at=now + record.wait_seconds,
+    )
+
+
+def _end(
+    record: JobRecord, outcome: Outcome, now: float, *, text: str = "", token: str | None = None, **other: Any
+) -> Change:
+    """The job ends after ``text``. ``token``: of the lease that ended it. ``other`` fields change with it."""
+    seq = record.last_seq + 1
+    rest = (_delta(seq, text, now),) if text else ()
+    end = Event(seq=seq + len(rest), kind=EventKind(outcome.status.value), at=now, data=terminal_data(outcome))
+    return _change(
+        record,
+        *rest,
+        end,
+        status=outcome.status,
+        finished_at=now,
+        lease_token=token,
+        lease_expires_at=None,
+        error_code=outcome.error_code,
+        error_message=outcome.error_message,
+        receipt=outcome.receipt,
+        **other,
+    )
+
+
+def _fail(record: JobRecord, code: str, message: str, now: float) -> Change:
+    return _end(record, Outcome(status=JobStatus.FAILED, error_code=code, error_message=message), now)
+
+
+def _next_event(record: JobRecord, kind: EventKind, now: float, data: dict[str, object]) -> Event:
     return Event(seq=record.last_seq + 1, kind=kind, at=now, data=data)
 
 
-def _told(before: JobRecord, after: JobRecord, *events: Event) -> Change:
-    return Change(before=before, after=replace(after, last_seq=events[-1].seq), events=events)
+def _delta(seq: int, text: str, now: float) -> Event:
+    return Event(seq=seq, kind=EventKind.DELTA, at=now, data={"text": text})
+
+
+def _change(record: JobRecord, *events: Event, **fields: Any) -> Change:
+    return Change(before=record, after=replace(record, last_seq=events[-1].seq, **fields), events=events)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from tlfif.jobs.transitions import Change
+
 WORK = "work"
 """Topic of those who look for jobs. A ring while nobody waits is kept for the next who comes."""
 
@@ -11,6 +13,12 @@ WORK = "work"
 def job_topic(job_id: str) -> str:
     """Topic of those who follow one job's events."""
     return f"job:{job_id}"
+
+
+def topics_of(change: Change) -> set[str]:
+    """Topics of those who should look after ``change``."""
+    readers = {job_topic(change.after.id)} if change.events else set()
+    return readers | {WORK} if change.concerns_workers else readers
 
 
 class Waiter:

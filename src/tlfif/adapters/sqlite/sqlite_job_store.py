@@ -7,8 +7,9 @@ from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.sqlite import job_transactions as transactions
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.file.doorbell_listener import POLL_SECONDS, DoorbellListener
-from tlfif.adapters.sqlite.job_rows import SELECT_JOB, event_from, job_from
-from tlfif.jobs.cursors import list_cursor, list_position
+from tlfif.adapters.sqlite.job_rows import event_from, record, records_with_requests
+from tlfif.jobs import transitions
+from tlfif.jobs.cursors import list_position, next_cursor
 from tlfif.jobs.events import Event
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import (
@@ -25,7 +26,8 @@ from tlfif.jobs.jobs import (
     QueueCounts,
     SubmitResult,
 )
-from tlfif.jobs.refusals import cursor_past_end
+from tlfif.jobs.refusals import cursor_past_end, no_such_job
+from tlfif.jobs.transitions import Change, Transition
 from tlfif.kernel.clock import Ids
 
 _NEWEST = 2**62
@@ -81,7 +83,7 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.claim`."""
         if limit < 1:
             return []
-        if not await self._database.read(lambda c: transactions.work_waits(c, model, now)):
+        if not await self._database.read(lambda c: transactions.exists(c, transactions.CLAIMABLE, (model, now))):
             return []
         return await self._database.write_at_once(
             lambda c, topics: transactions.claim(
@@ -102,7 +104,7 @@ class SqliteJobStore(JobStore):
         if not leases:
             return []
         return await self._database.write(
-            lambda c, _: transactions.heartbeat(c, leases, now + lease_seconds), durable=False
+            lambda c, topics: transactions.heartbeat(c, topics, leases, now + lease_seconds), durable=False
         )
 
     async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
@@ -115,45 +117,53 @@ class SqliteJobStore(JobStore):
 
     async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
         """See :meth:`JobStore.finish`."""
-        await self._database.write(
-            lambda c, topics: transactions.finish(c, topics, lease, seq=seq, text=text, outcome=outcome, now=now),
-            durable=True,
+        await self._change(
+            lease.job_id,
+            lambda record: transitions.finish(record, lease, seq=seq, text=text, outcome=outcome, now=now),
         )
 
     async def release(self, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> JobStatus:
         """See :meth:`JobStore.release`."""
-        return await self._database.write(
-            lambda c, topics: transactions.release(
-                c, topics, lease, reason=reason, count_attempt=count_attempt, now=now
-            ),
-            durable=True,
+        change = await self._change(
+            lease.job_id,
+            lambda record: transitions.release(record, lease, reason=reason, count_attempt=count_attempt, now=now),
         )
+        assert change is not None  # noqa: S101  # a release changes the job or raises
+        return change.after.status
 
     async def abandon(self, worker_id: str, *, reason: str, now: float) -> list[str]:
         """See :meth:`JobStore.abandon`."""
-        return await self._database.write(
-            lambda c, topics: transactions.abandon(c, topics, worker_id, reason=reason, now=now), durable=True
+        return await self._change_all(
+            "j.status = 'running' AND j.worker_id = ?",
+            (worker_id,),
+            lambda record: transitions.abandon(record, worker_id, reason=reason, now=now),
         )
 
     async def request_cancel(self, job_id: str, *, reason: str, now: float) -> Job:
         """See :meth:`JobStore.request_cancel`."""
-        return await self._database.write(
-            lambda c, topics: transactions.request_cancel(c, topics, job_id, reason=reason, now=now),
-            durable=True,
-        )
+
+        def cancel(connection: sqlite3.Connection, topics: set[str]) -> Job:
+            transactions.change_one(
+                connection, topics, job_id, lambda record: transitions.cancel(record, job_id, reason=reason, now=now)
+            )
+            return transactions.stored_job(connection, job_id)
+
+        return await self._database.write(cancel, durable=True)
 
     async def fail_queued(self, *, model: str, code: str, message: str, now: float) -> list[str]:
         """See :meth:`JobStore.fail_queued`."""
-        return await self._database.write(
-            lambda c, topics: transactions.fail_queued(c, topics, model=model, code=code, message=message, now=now),
-            durable=True,
+        return await self._change_all(
+            "j.status = 'queued' AND j.model = ?",
+            (model,),
+            lambda record: transitions.fail_waiting(record, code=code, message=message, now=now),
         )
 
     async def reap(self, *, now: float) -> list[str]:
         """See :meth:`JobStore.reap`."""
+        due = (transactions.DUE, (now, now))
         changed = await self._database.write_if(
-            lambda c: transactions.something_to_reap(c, now),
-            lambda c, topics: transactions.reap(c, topics, now),
+            lambda c: transactions.exists(c, *due),
+            lambda c, topics: transactions.change_all(c, topics, *due, lambda job: transitions.reap(job, now=now)),
             durable=True,
         )
         return changed or []
@@ -180,7 +190,7 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.wait_events`."""
         await self._doorbell.ensure_listening()
         with self._database.wakeups.waiter(job_topic(job_id)) as waiter:
-            if await self._database.read(lambda c: _may_follow(c, job_id, after)):
+            if await self._database.read(lambda c: _may_grow(c, job_id, after)):
                 await waiter.until(timeout)
 
     async def wait_work(self, *, timeout: float) -> None:
@@ -196,20 +206,29 @@ class SqliteJobStore(JobStore):
             await self._doorbell.close()
             await self._database.release()
 
+    async def _change(self, job_id: str, transition: Transition) -> Change | None:
+        return await self._database.write(
+            lambda c, topics: transactions.change_one(c, topics, job_id, transition), durable=True
+        )
+
+    async def _change_all(self, where: str, parameters: tuple[object, ...], transition: Transition) -> list[str]:
+        return await self._database.write(
+            lambda c, topics: transactions.change_all(c, topics, where, parameters, transition), durable=True
+        )
+
 
 def _page(
     connection: sqlite3.Connection, limit: int, before: int, status: JobStatus | None, owner: str | None
 ) -> JobPage:
     chosen = ("" if status is None else "j.status = :status AND ") + ("" if owner is None else "j.owner = :owner AND ")
-    rows = connection.execute(
-        f"{SELECT_JOB} WHERE {chosen} j.position < :before ORDER BY j.position DESC LIMIT :most",  # constants
-        {"status": status and status.value, "owner": owner, "before": before, "most": limit + 1},
-    ).fetchall()
-    shown = rows[:limit]
-    more = len(rows) > limit
+    found = records_with_requests(
+        connection,
+        f"WHERE {chosen} j.position < :before ORDER BY j.position DESC LIMIT :most",
+        {"status": status, "owner": owner, "before": before, "most": limit + 1},
+    )
     return JobPage(
-        jobs=tuple(job_from(row) for row in shown),
-        next_cursor=list_cursor(shown[-1][-1]) if more else None,
+        jobs=tuple(record.job(request) for record, request in found[:limit]),
+        next_cursor=next_cursor([record for record, _ in found], limit),
     )
 
 
@@ -241,21 +260,18 @@ def _counts(connection: sqlite3.Connection) -> QueueCounts:
 
 
 def _events(connection: sqlite3.Connection, job_id: str, after: int, limit: int) -> list[Event]:
-    position, last = transactions.position_and_last_seq(connection, job_id)
-    if after > last:
-        raise cursor_past_end(after=after, last_seq=last)
+    job = record(connection, job_id)
+    if job is None:
+        raise no_such_job(job_id)
+    if after > job.last_seq:
+        raise cursor_past_end(after=after, last_seq=job.last_seq)
     rows = connection.execute(
         "SELECT seq, kind, at, data FROM events WHERE position = ? AND seq > ? ORDER BY seq LIMIT ?",
-        (position, after, limit),
+        (job.position, after, limit),
     ).fetchall()
     return [event_from(row) for row in rows]
 
 
-def _may_follow(connection: sqlite3.Connection, job_id: str, after: int) -> bool:
-    """Whether it makes sense to wait: nothing beyond ``after`` is there, and more may come."""
-    row = connection.execute(
-        "SELECT (SELECT MAX(seq) FROM events e WHERE e.position = j.position) FROM jobs j "
-        "WHERE j.id = ? AND j.status IN ('queued', 'running')",
-        (job_id,),
-    ).fetchone()
-    return row is not None and row[0] <= after
+def _may_grow(connection: sqlite3.Connection, job_id: str, after: int) -> bool:
+    job = record(connection, job_id)
+    return job is not None and job.may_grow(after)

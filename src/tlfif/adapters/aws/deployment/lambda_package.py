@@ -31,7 +31,6 @@ LEFT_OUT = (
     "adapters/aws/deployment",
     "adapters/aws/doctor",
     "adapters/engines",
-    "adapters/memory",
     "adapters/sqlite",
     "charts",
     "cli",

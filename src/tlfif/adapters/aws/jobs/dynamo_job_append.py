@@ -8,8 +8,9 @@ from tlfif.adapters.aws.calls.dynamo_table import ConditionFailedError, Update, 
 from tlfif.adapters.aws.jobs.dynamo_job_items import RECORD, job_pk, record_from
 from tlfif.adapters.aws.jobs.dynamo_job_table import HELD, HELD_NAMES, JobTable, held_values
 from tlfif.jobs.events import Event
+from tlfif.jobs.job_record import JobRecord
 from tlfif.jobs.jobs import DeltaWrite
-from tlfif.jobs.transitions import JobRecord, fresh_deltas
+from tlfif.jobs.transitions import fresh_deltas
 
 JOBS_AT_ONCE = 40
 """Jobs in one transaction; each takes two of the 100 items."""

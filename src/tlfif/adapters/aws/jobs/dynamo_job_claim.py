@@ -6,8 +6,8 @@ from contextlib import aclosing
 from tlfif.adapters.aws.calls.dynamo_table import ConditionFailedError
 from tlfif.adapters.aws.jobs.dynamo_job_items import QUEUE
 from tlfif.adapters.aws.jobs.dynamo_job_table import JobTable, side_by_side
-from tlfif.jobs import transitions as steps
-from tlfif.jobs.jobs import ClaimedJob, JobStatus, Lease
+from tlfif.jobs import transitions
+from tlfif.jobs.jobs import ClaimedJob
 from tlfif.kernel.clock import Ids
 from tlfif.kernel.errors import StorageError
 
@@ -70,15 +70,15 @@ class Claiming:
                 return None
             record, request = found
             if record.step not in mine:
-                if record.status is not JobStatus.QUEUED:
-                    return None
-                change = steps.started(
+                change = transitions.start(
                     record,
                     worker_id=self._worker_id,
                     token=token,
                     lease_seconds=self._lease_seconds,
                     now=self._now,
                 )
+                if change is None:
+                    return None
                 step = self._table.new_token()
                 mine.add(step)
                 try:
@@ -86,6 +86,5 @@ class Claiming:
                 except ConditionFailedError:
                     continue
                 record = change.after
-            lease = Lease(job_id=job_id, token=token, worker_id=self._worker_id, attempt=record.attempt)
-            return ClaimedJob(job=record.job(request), lease=lease)
+            return record.claimed(request)
         return None

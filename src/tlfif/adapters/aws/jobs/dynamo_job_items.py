@@ -13,8 +13,8 @@ from urllib.parse import quote
 from tlfif.adapters.aws.calls.dynamo_items import Item
 from tlfif.jobs.endings import receipt_data, receipt_from
 from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.job_record import JobRecord
 from tlfif.jobs.jobs import JobStatus
-from tlfif.jobs.transitions import JobRecord
 
 BY_TIME = "by_time"
 """The index: ``gpk`` and ``gsk``."""

@@ -18,11 +18,11 @@ from tlfif.adapters.aws.jobs.dynamo_job_items import (
     listing_mark,
 )
 from tlfif.adapters.aws.jobs.dynamo_job_table import JobTable
-from tlfif.jobs.cursors import list_cursor, list_position
+from tlfif.jobs.cursors import list_position, next_cursor
 from tlfif.jobs.events import Event
+from tlfif.jobs.job_record import JobRecord
 from tlfif.jobs.jobs import AnswerTime, JobPage, JobStatus, QueueCounts
 from tlfif.jobs.refusals import cursor_past_end, no_such_job
-from tlfif.jobs.transitions import JobRecord
 
 CLOCKS_AGREE_SECONDS = 86_400.0
 """The hosts' clocks differ by less: beyond it no older job is looked at for being accepted lately."""
@@ -67,7 +67,7 @@ async def listed(
     requests = await table.requests(record.id for record in shown)
     return JobPage(
         jobs=tuple(record.job(requests[record.id]) for record in shown if record.id in requests),
-        next_cursor=list_cursor(shown[-1].position) if len(found) > limit else None,
+        next_cursor=next_cursor(found, limit),
     )
 
 

@@ -12,9 +12,10 @@ from tlfif.adapters.aws.jobs.dynamo_job_doorbell import CANCEL, RELEASED, SUBMIT
 from tlfif.adapters.aws.jobs.dynamo_job_items import QUEUE, RUNNING
 from tlfif.adapters.aws.jobs.dynamo_job_submit import Acceptance, forget
 from tlfif.adapters.aws.jobs.dynamo_job_table import JobTable, side_by_side
-from tlfif.adapters.local.wakeups import WORK, Waiter, Wakeups, job_topic
-from tlfif.jobs import transitions as steps
+from tlfif.adapters.local.wakeups import WORK, Waiter, Wakeups, job_topic, topics_of
+from tlfif.jobs import transitions
 from tlfif.jobs.events import Event
+from tlfif.jobs.job_record import JobRecord
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import (
     AnswerTime,
@@ -30,8 +31,8 @@ from tlfif.jobs.jobs import (
     QueueCounts,
     SubmitResult,
 )
-from tlfif.jobs.refusals import no_such_job, not_ended
-from tlfif.jobs.transitions import Change, Decision, JobRecord
+from tlfif.jobs.refusals import no_such_job
+from tlfif.jobs.transitions import Change, Transition
 from tlfif.kernel.clock import Clock, Ids
 
 POLL_SECONDS = 0.25
@@ -80,7 +81,9 @@ class DynamoJobStore(JobStore):
         """See :meth:`JobStore.submit`."""
         result = await Acceptance(self._table, job, now=now, max_queued=max_queued).run()
         if result.created:
-            await self._ring(SUBMITTED, job.id)
+            self._wakeups.ring([WORK])
+            if self._doorbell is not None:
+                await self._doorbell.ring(SUBMITTED, [job.id])
         return result
 
     async def get(self, job_id: str) -> Job:
@@ -130,9 +133,7 @@ class DynamoJobStore(JobStore):
 
         async def extend(lease: Lease) -> LeaseState:
             record = await self._table.extend(lease.job_id, lease.token, until=now + lease_seconds)
-            if record is None:
-                return LeaseState(job_id=lease.job_id, held=False)
-            return LeaseState(job_id=lease.job_id, held=True, cancel_requested=record.cancel_requested)
+            return transitions.lease_state(lease, record)
 
         return await side_by_side(extend, leases)
 
@@ -147,12 +148,17 @@ class DynamoJobStore(JobStore):
 
     async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
         """See :meth:`JobStore.finish`."""
-        await self._change(lease.job_id, steps.finish(lease, seq=seq, text=text, outcome=outcome, now=now))
+        await self._change(
+            lease.job_id,
+            lambda record: transitions.finish(record, lease, seq=seq, text=text, outcome=outcome, now=now),
+        )
 
     async def release(self, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> JobStatus:
         """See :meth:`JobStore.release`."""
-        decide = steps.release(lease, reason=reason, count_attempt=count_attempt, now=now)
-        change = await self._change(lease.job_id, decide)
+        change = await self._change(
+            lease.job_id,
+            lambda record: transitions.release(record, lease, reason=reason, count_attempt=count_attempt, now=now),
+        )
         assert change is not None  # noqa: S101  # a release changes the job or raises
         return change.after.status
 
@@ -161,43 +167,39 @@ class DynamoJobStore(JobStore):
         theirs = [
             item["sk"] async for page in self._table.pages(RUNNING) for item in page if item["worker"] == worker_id
         ]
-        return await self._change_all(theirs, steps.abandon(worker_id, reason=reason, now=now))
+        return await self._change_all(
+            theirs, lambda record: transitions.abandon(record, worker_id, reason=reason, now=now)
+        )
 
     async def request_cancel(self, job_id: str, *, reason: str, now: float) -> Job:
         """See :meth:`JobStore.request_cancel`."""
-
-        def decide(record: JobRecord | None) -> Change | None:
-            if record is None:
-                raise no_such_job(job_id)
-            return steps.cancelled(record, reason=reason, now=now)
-
-        await self._change(job_id, decide)
+        await self._change(job_id, lambda record: transitions.cancel(record, job_id, reason=reason, now=now))
         return await self.get(job_id)
 
     async def fail_queued(self, *, model: str, code: str, message: str, now: float) -> list[str]:
         """See :meth:`JobStore.fail_queued`."""
-        outcome = Outcome(status=JobStatus.FAILED, error_code=code, error_message=message)
         waiting = [item["job"] async for item in self._queue() if item["model"] == model]
-        return await self._change_all(waiting, steps.fail_waiting(outcome, now))
+        return await self._change_all(
+            waiting, lambda record: transitions.fail_waiting(record, code=code, message=message, now=now)
+        )
 
     async def reap(self, *, now: float) -> list[str]:
         """See :meth:`JobStore.reap`. Waits first, so that no job is given back and expired in one go."""
+
+        def reap(record: JobRecord | None) -> Change | None:
+            return transitions.reap(record, now=now)
+
         late = [item["job"] async for item in self._queue() if item["expires_at"] < now]
-        changed = await self._change_all(late, steps.expire(now))
+        changed = await self._change_all(late, reap)
         async for page in self._table.pages(RUNNING):
-            records = await self._table.records(item["sk"] for item in page)
-            silent = sorted((each for each in records if steps.ran_out(each, now)), key=lambda each: each.position)
-            changed += await self._change_all((each.id for each in silent), steps.reap(now))
+            silent = filter(reap, await self._table.records(item["sk"] for item in page))
+            in_order = sorted(silent, key=lambda record: record.position)
+            changed += await self._change_all((record.id for record in in_order), reap)
         return changed
 
     async def delete(self, job_id: str) -> None:
         """See :meth:`JobStore.delete`."""
-        record = await self._table.record(job_id)
-        if record is None:
-            raise no_such_job(job_id)
-        if not record.status.is_terminal:
-            raise not_ended(job_id)
-        await forget(self._table, record)
+        await forget(self._table, transitions.deletable(await self._table.record(job_id), job_id))
 
     async def purge(self, *, finished_before: float, limit: int) -> int:
         """See :meth:`JobStore.purge`."""
@@ -248,34 +250,25 @@ class DynamoJobStore(JobStore):
             await self._doorbell.close()
         self._table.close()
 
-    async def _change(self, job_id: str, decide: Decision) -> Change | None:
-        change = await self._table.change(job_id, decide)
+    async def _change(self, job_id: str, transition: Transition) -> Change | None:
+        change = await self._table.change(job_id, transition)
         if change is not None:
             await self._tell(change)
         return change
 
-    async def _change_all(self, job_ids: Iterable[str], decide: Decision) -> list[str]:
+    async def _change_all(self, job_ids: Iterable[str], transition: Transition) -> list[str]:
         """The ids of those that changed."""
-        changes = await side_by_side(lambda job_id: self._change(job_id, decide), job_ids)
+        changes = await side_by_side(lambda job_id: self._change(job_id, transition), job_ids)
         return [change.after.id for change in changes if change is not None]
 
     async def _tell(self, change: Change) -> None:
         """Wake whom it concerns, here and elsewhere."""
-        before, after = change.before, change.after
-        if before.last_seq != after.last_seq or before.status is not after.status:
-            self._wakeups.ring([job_topic(after.id)])
-        if self._doorbell is not None and before.status is JobStatus.QUEUED:
-            self._doorbell.answered([after.id])
-        if before.status is JobStatus.RUNNING:
-            if after.status is JobStatus.QUEUED:
-                await self._ring(RELEASED, after.id)
-            elif after.status is JobStatus.RUNNING and after.cancel_requested:
-                await self._ring(CANCEL, after.id)
-
-    async def _ring(self, kind: str, job_id: str) -> None:
-        self._wakeups.ring([WORK])
-        if self._doorbell is not None:
-            await self._doorbell.ring(kind, [job_id])
+        job_id, released = change.after.id, change.after.status is JobStatus.QUEUED
+        self._wakeups.ring(topics_of(change))
+        if self._doorbell is not None and change.before.status is JobStatus.QUEUED:
+            self._doorbell.answered([job_id])
+        if self._doorbell is not None and change.concerns_workers:
+            await self._doorbell.ring(RELEASED if released else CANCEL, [job_id])
 
     async def _queue(self) -> AsyncIterator[Item]:
         async for page in self._table.pages(QUEUE, size=_QUEUE_PAGE):
@@ -285,7 +278,7 @@ class DynamoJobStore(JobStore):
     async def _may_follow(self, job_id: str, after: int) -> bool:
         """Whether it makes sense to wait: nothing beyond ``after`` is there, and more may come."""
         record = await self._table.glance(job_id) or await self._table.record(job_id)
-        return record is not None and not record.status.is_terminal and record.last_seq <= after
+        return record is not None and record.may_grow(after)
 
 
 async def _over_before(other: "asyncio.Task[Any]", waiter: Waiter, left: float) -> bool:

@@ -7,9 +7,9 @@ from tlfif.adapters.aws.calls.dynamo_items import Item
 from tlfif.adapters.aws.calls.dynamo_table import ABSENT, ConditionFailedError, Delete, Put
 from tlfif.adapters.aws.jobs.dynamo_job_items import COUNTER, QUEUE, forget_at, idempotency_key
 from tlfif.adapters.aws.jobs.dynamo_job_table import JobTable
-from tlfif.jobs.jobs import NewJob, SubmitResult
-from tlfif.jobs.refusals import key_used_before, queue_full
-from tlfif.jobs.transitions import JobRecord, new_record
+from tlfif.jobs.job_record import JobRecord, new_record
+from tlfif.jobs.jobs import Job, NewJob, SubmitResult
+from tlfif.jobs.transitions import admit
 
 
 class Acceptance:
@@ -30,11 +30,12 @@ class Acceptance:
     async def _once(self) -> SubmitResult:
         # Side by side, because a person waits. A number that is not used leaves a gap, which hurts nobody.
         entry, queued, position = await asyncio.gather(self._entry(), self._table.count(QUEUE), self._number())
-        found = await self._found(entry)
-        if found is not None:
-            return found
-        if queued >= self._max_queued:
-            raise queue_full(queued=queued, limit=self._max_queued)
+        stored = await self._stored_before()
+        if stored is None:
+            known = None if entry is None else await self._job_of(entry)
+            stored = admit(self._job, known=known, queued=queued, max_queued=self._max_queued)
+        if stored is not None:
+            return stored
         record = new_record(self._job, position=position, now=self._now)
         token = self._table.new_token()
         self._tokens.add(token)
@@ -53,20 +54,20 @@ class Acceptance:
             self._position = await self._table.number(COUNTER)
         return self._position
 
-    async def _found(self, entry: Item | None) -> SubmitResult | None:
-        """The job that is stored already: under its key, or by our own write of which only the answer was lost."""
-        if self._tokens:
-            own = await self._table.load(self._job.id)
-            if own is not None:
-                if own[0].position != self._position:
-                    raise ValueError(f"the id {self._job.id} is taken")
-                return SubmitResult(job=own[0].job(own[1]), created=True)
-        known = None if entry is None else await self._table.load(entry["job"])
-        if entry is None or known is None:
+    async def _stored_before(self) -> SubmitResult | None:
+        """The job as an earlier try of this call stored it, where only the answer to that write was lost."""
+        found = await self._table.load(self._job.id) if self._tokens else None
+        if found is None:
             return None
-        if entry["fingerprint"] != self._job.request.fingerprint():
-            raise key_used_before(entry["job"])
-        return SubmitResult(job=known[0].job(known[1]), created=False)
+        record, request = found
+        if record.position != self._position:
+            raise ValueError(f"the id {self._job.id} is taken")
+        return SubmitResult(job=record.job(request), created=True)
+
+    async def _job_of(self, entry: Item) -> Job | None:
+        """The job that an idempotency key's entry names, if it has not been forgotten."""
+        found = await self._table.load(entry["job"])
+        return None if found is None else found[0].job(found[1])
 
     def _key_put(self, key: str, entry: Item | None) -> Put:
         """The key's entry, also over one whose job has been forgotten."""
@@ -75,7 +76,6 @@ class Acceptance:
             "pk": pk,
             "sk": sk,
             "job": self._job.id,
-            "fingerprint": self._job.request.fingerprint(),
             "expires": forget_at(self._now, self._table.keep_seconds),
         }
         if entry is None:

@@ -38,9 +38,10 @@ from tlfif.adapters.aws.jobs.dynamo_job_items import (
     running_item,
 )
 from tlfif.adapters.aws.jobs.dynamo_job_texts import JobTexts
-from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.events import Event
+from tlfif.jobs.job_record import JobRecord, first_event
 from tlfif.jobs.jobs import GenerationRequest, JobStatus
-from tlfif.jobs.transitions import Change, Decision, JobRecord
+from tlfif.jobs.transitions import Change, Transition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -186,16 +187,16 @@ class JobTable(DynamoTable):
                 await self._clock.sleep(self._pause_seconds(unanswered))
             wanted = [*left, *wanted]
 
-    async def change(self, job_id: str, decide: Decision) -> Change | None:
-        """Read, decide, write; again where somebody came in between. Returns what was written, and None where
-        there was nothing to do."""
+    async def change(self, job_id: str, transition: Transition) -> Change | None:
+        """Read the record, apply ``transition``, write; again if another writer came in between. Returns what was
+        written, None if there was nothing to do."""
         mine: dict[str, Change] = {}
 
         async def step() -> Change | None:
             record = await self.record(job_id)
             if record is not None and record.step in mine:
                 return mine[record.step]  # written after all: only the answer was lost
-            change = decide(record)
+            change = transition(record)
             if change is None:
                 return None
             token = self.new_token()
@@ -239,8 +240,7 @@ class JobTable(DynamoTable):
 
     async def new_items(self, record: JobRecord, request: GenerationRequest, token: str) -> list[Write]:
         """What a job consists of when it is accepted, but for its idempotency key."""
-        queued = Event(seq=1, kind=EventKind.QUEUED, at=record.created_at)
-        first = await self.events_put(record.id, [queued], token)
+        first = await self.events_put(record.id, [first_event(record)], token)
         listed = {
             "gpk": ALL_JOBS,
             "gsk": listing_mark(record.position),

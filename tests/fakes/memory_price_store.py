@@ -1,4 +1,4 @@
-"""Refreshed prices in the memory of one process."""
+"""Refreshed prices in the memory of one process, for tests."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What AWS has billed, in the memory of one process."""
+"""What AWS has billed, in the memory of one process, for tests."""
 
 from tlfif.money.bill.bill import Bill, BillFailure, BillQuery, BillRecord, begun, settled
 from tlfif.money.bill.bill_store import BillStore

@@ -1,4 +1,4 @@
-"""Machine records in the memory of one process."""
+"""Machine records in the memory of one process, for tests."""
 
 from collections.abc import Callable, Sequence
 

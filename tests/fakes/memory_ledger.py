@@ -1,4 +1,4 @@
-"""The ledger in the memory of one process."""
+"""The ledger in the memory of one process, for tests."""
 
 from collections.abc import Callable
 

@@ -1,1 +1,0 @@
-"""Ports kept in the memory of one process."""

@@ -1,0 +1,83 @@
+"""A job as a store keeps it: what the transitions read and write."""
+
+from dataclasses import dataclass, fields
+
+from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.jobs import ClaimedJob, GenerationRequest, Job, JobStatus, Lease, NewJob, Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A job as a store keeps it, without its request, which is long and never changes.
+
+    ``position`` is the acceptance number and orders the queue and the list. ``wait_seconds`` is how long the job may
+    wait each time it is queued. ``step`` is free for stores without transactions: it names the last write, so that a
+    writer notices another one and recognises its own. After a job's end, ``lease_token`` is that of the lease that
+    finished it, and None if no worker did.
+    """
+
+    id: str
+    status: JobStatus
+    model: str
+    idempotency_key: str | None
+    created_at: float
+    expires_at: float
+    wait_seconds: float
+    position: int
+    owner: str = ""
+    step: str = ""
+    attempt: int = 0
+    last_seq: int = 0
+    worker_id: str | None = None
+    lease_token: str | None = None
+    lease_expires_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    cancel_requested: bool = False
+    cancel_reason: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    receipt: Receipt | None = None
+
+    def held_by(self, token: str) -> bool:
+        """Whether the job runs and ``token`` is that of its lease."""
+        return self.status is JobStatus.RUNNING and self.lease_token == token
+
+    def may_grow(self, after: int) -> bool:
+        """Whether a reader who has seen event ``after`` must wait for the next one: it may come, but is not here."""
+        return not self.status.is_terminal and self.last_seq <= after
+
+    def job(self, request: GenerationRequest) -> Job:
+        """The job as callers of the store see it."""
+        return Job(request=request, **{name: getattr(self, name) for name in _SHARED_WITH_JOB})
+
+    def claimed(self, request: GenerationRequest) -> ClaimedJob:
+        """A running job with its lease, as its worker gets it. Raises ValueError if the job does not run."""
+        if self.lease_token is None or self.worker_id is None:
+            raise ValueError(f"job {self.id} does not run")
+        lease = Lease(job_id=self.id, token=self.lease_token, worker_id=self.worker_id, attempt=self.attempt)
+        return ClaimedJob(job=self.job(request), lease=lease)
+
+
+_SHARED_WITH_JOB = tuple(field.name for field in fields(Job) if field.name != "request")
+
+
+def new_record(job: NewJob, *, position: int, now: float) -> JobRecord:
+    """The record of a job that is accepted. Its :func:`first_event` is written with it."""
+    return JobRecord(
+        id=job.id,
+        status=JobStatus.QUEUED,
+        model=job.request.model,
+        idempotency_key=job.idempotency_key,
+        created_at=now,
+        expires_at=job.expires_at,
+        wait_seconds=job.expires_at - now,
+        position=position,
+        owner=job.owner,
+        last_seq=1,
+    )
+
+
+def first_event(record: JobRecord) -> Event:
+    """Event 1 of a new job."""
+    return Event(seq=1, kind=EventKind.QUEUED, at=record.created_at)
