@@ -133,7 +133,7 @@ def _stores(settings: AwsSettings, clock: Clock) -> AwsStores:
         clients=AwsClients(region=settings.region, endpoint_url=settings.endpoint_url),
         clock=clock,
         ids=SystemIds(),
-        chance=Random(),
+        rng=Random(),
     )
 
 

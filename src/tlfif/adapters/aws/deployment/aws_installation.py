@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of
+from tlfif.adapters.aws.calls.errors import code_of, is_absent
 from tlfif.adapters.aws.deployment.account_settings import read_account_settings, write_account_settings
 from tlfif.adapters.aws.deployment.buckets import (
     code_bucket_name,
@@ -141,7 +141,7 @@ class AwsInstallation(Installation):
             try:
                 return self._clients.ssm.get_parameter(Name=PROMOTED_IMAGE)["Parameter"].get("Value") or None
             except ClientError as error:
-                if code_of(error) == "ParameterNotFound":
+                if is_absent(error):
                     return None
                 raise
 

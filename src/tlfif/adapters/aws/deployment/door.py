@@ -5,22 +5,10 @@ from functools import partial
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of
+from tlfif.adapters.aws.calls.errors import is_absent
 from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
 from tlfif.kernel.errors import TlfifError
 
-_GONE = frozenset(
-    {
-        "AWS.SimpleQueueService.NonExistentQueue",
-        "InvalidInstanceID.NotFound",
-        "NoSuchEntity",
-        "NotFoundException",
-        "ParameterNotFound",
-        "QueueDoesNotExist",
-        "ResourceNotFoundException",
-        "TrailNotFoundException",
-    }
-)
 Step = tuple[str, Callable[[], object]]
 
 
@@ -29,8 +17,7 @@ def unless_gone(call: Callable[[], object]) -> None:
     try:
         call()
     except ClientError as error:
-        code = code_of(error)
-        if code not in _GONE and not code.endswith(".NotFound"):
+        if not is_absent(error):
             raise
 
 

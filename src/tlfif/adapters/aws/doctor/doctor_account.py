@@ -14,9 +14,11 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import InstanceMetadataProvider
 
-from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, words_of
+from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Fault, code_of, fault_of, words_of
+from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
 from tlfif.adapters.aws.doctor import doctor_probes, doctor_probes_leftovers, doctor_probes_rights
-from tlfif.adapters.aws.doctor.doctor_calls import CONFIG, DoctorCalls, Question, in_thread, is_unreachable, reason
+from tlfif.adapters.aws.doctor.doctor_calls import DoctorCalls, Question, reason
 from tlfif.doctor import doctor, doctor_account
 from tlfif.doctor.account import Account
 from tlfif.doctor.doctor import Check, Finding, not_asked
@@ -103,7 +105,7 @@ class AwsAccount(Account):
         paid: bool = False,
         home: str = "tlfif",
         endpoint_url: str | None = None,
-        config: Config = CONFIG,
+        config: Config = DOCTOR_CONFIG,
     ) -> None:
         """``now`` with its time zone; ``paid``: questions that cost a cent may be asked. Nothing is asked yet."""
         self._session = session
@@ -123,9 +125,9 @@ class AwsAccount(Account):
         """See :meth:`Account.identify` (STS GetCallerIdentity, which needs no right at all)."""
         try:
             who = await self._calls.call("sts", "get_caller_identity")
-            key = await in_thread(self._session.get_credentials)
+            key = await in_daemon_thread(self._session.get_credentials)
         except AWS_ERRORS as error:
-            if is_unreachable(error):
+            if fault_of(error) is Fault.UNREACHABLE:
                 return not_asked(
                     doctor.CREDENTIALS,
                     reason(error, "sts:GetCallerIdentity"),

@@ -1,49 +1,30 @@
 """Asking AWS for ``tlfif doctor``: reading calls only, each in a thread that nobody has to wait for."""
 
-import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock, Thread
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ConnectionError as BotoConnectionError
-from botocore.exceptions import HTTPClientError, IncompleteReadError
-from botocore.parsers import ResponseParserError
 
-from tlfif.adapters.aws.calls.errors import AwsError, code_of, words_of
+from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
+from tlfif.adapters.aws.calls.errors import AwsError, Fault, code_of, fault_of, missing_right, words_of
+from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
 from tlfif.doctor.doctor_leftovers import Priced
-
-T = TypeVar("T")
 
 READING = re.compile(r"(batch_get|describe|get|list|simulate)_[a-z_]+")
 """The only operations that may be called: a doctor changes nothing."""
 MOST_ITEMS = 1000
-CONFIG = Config(
-    connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2}, max_pool_connections=10
-)
-_UNREACHABLE = (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseParserError)
-_ACTION = re.compile(r"perform: ([a-z0-9-]+:[A-Za-z]+)")
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "AuthorizationErrorException",
-        "UnauthorizedOperation",
-    }
-)
-_NOT_OPEN = frozenset({"OptInRequired", "PendingVerification", "SubscriptionRequiredException"})
 
 
 class DoctorCalls:
     """Clients of one session, each made when it is first used. ``endpoint_url``: an emulator; None: AWS."""
 
     def __init__(
-        self, session: boto3.Session, *, region: str, endpoint_url: str | None = None, config: Config = CONFIG
+        self, session: boto3.Session, *, region: str, endpoint_url: str | None = None, config: Config = DOCTOR_CONFIG
     ) -> None:
         self._session = session
         self._config = config
@@ -60,7 +41,7 @@ class DoctorCalls:
             answer: dict[str, Any] = getattr(self._client(service, region), operation)(**asked)
             return answer
 
-        return await in_thread(work)
+        return await in_daemon_thread(work)
 
     async def items(
         self, service: str, operation: str, key: str, *, region: str | None = None, **asked: Any
@@ -73,7 +54,7 @@ class DoctorCalls:
             found = pages.paginate(**asked, PaginationConfig={"MaxItems": MOST_ITEMS}).build_full_result()
             return list(found.get(key, []))
 
-        return await in_thread(work)
+        return await in_daemon_thread(work)
 
     def _client(self, service: str, region: str | None) -> Any:
         where = region or self._region
@@ -110,51 +91,14 @@ class Question:
         return self.arn.split(":")[1]
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """The result of ``work``, which may block. Its thread does not keep the program alive once nobody waits."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def tell(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  # one of the two is set
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except Exception as caught:
-            error = caught
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, result, error)
-
-    Thread(target=run, name="doctor asks AWS", daemon=True).start()
-    return await future
-
-
-def is_unreachable(error: AwsError) -> bool:
-    """Whether no answer came, rather than a refusal."""
-    return isinstance(error, _UNREACHABLE)
-
-
-def is_denied(error: AwsError) -> bool:
-    """Whether the key lacks a right."""
-    return code_of(error) in _DENIED
-
-
 def reason(error: AwsError, asked: str) -> str:
     """Why ``asked`` (service and operation) could not be asked, in plain words with AWS's own behind them."""
-    code, words = code_of(error), words_of(error)
-    if is_unreachable(error):
+    fault, code, words = fault_of(error), code_of(error), words_of(error)
+    if fault is Fault.UNREACHABLE:
         return f"AWS did not answer {asked} ({code})."
-    if code in _DENIED:
-        named = _ACTION.search(words)
-        return f"Your key may not ask it: it lacks the right {named[1] if named else asked} ({code})."
-    if code in _NOT_OPEN:
+    if fault is Fault.DENIED:
+        return f"Your key may not ask it: it lacks the right {missing_right(error) or asked} ({code})."
+    if fault is Fault.NOT_OPEN:
         return f"AWS has not opened your account for it yet ({code}); a new account is checked within hours."
     page = "<html" in words or "<!doctype" in words.lower()  # none of AWS's words: a proxy's, or a broken service's
     return f"AWS refused {asked} ({code}{': ' + words if words and not page else ''})."

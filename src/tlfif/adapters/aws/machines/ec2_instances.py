@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of
-from tlfif.adapters.aws.machines.ec2_calls import PatientCalls
+from tlfif.adapters.aws.calls.errors import code_of, is_absent
+from tlfif.adapters.aws.calls.patient_calls import PatientCalls
 from tlfif.adapters.aws.machines.launch_plan import Attempt, Launched, Zone
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ SHUTTING_DOWN, TERMINATED = "shutting-down", "terminated"
 MISMATCH = "IdempotentParameterMismatch"
 """The code for a token that was used before with other parameters: something was made by it."""
 
-_NOT_FOUND = frozenset({"InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"})
+_MALFORMED = "InvalidInstanceID.Malformed"
 _CANNOT_SKIP = re.compile(r"^(InvalidParameter|UnknownParameter|UnsupportedOperation)")
 _WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 _PAGE = 100
@@ -141,7 +141,7 @@ class Ec2Instances:
         try:
             answer = await calls.do(lambda: self._ec2.describe_instances(InstanceIds=[instance_id]))
         except ClientError as error:
-            if code_of(error) in _NOT_FOUND:
+            if _is_unknown(error):
                 return None
             raise
         return next((_seen(one) for group in answer["Reservations"] for one in group["Instances"]), None)
@@ -153,7 +153,7 @@ class Ec2Instances:
                 return
             await calls.do(lambda: self._ec2.terminate_instances(InstanceIds=[instance_id]))
         except ClientError as error:
-            if code_of(error) not in _NOT_FOUND:
+            if not _is_unknown(error):
                 raise
 
     async def _cut_off(self, instance_id: str, calls: PatientCalls) -> bool:
@@ -171,7 +171,7 @@ class Ec2Instances:
         try:
             await calls.do(lambda: self._ec2.stop_instances(InstanceIds=[instance_id]))
         except ClientError as error:
-            if code_of(error) not in _NOT_FOUND:
+            if not _is_unknown(error):
                 raise
 
     async def wake(self, kept: Ec2Instance, request: LaunchRequest, calls: PatientCalls) -> None:
@@ -217,6 +217,10 @@ class Ec2Instances:
         if request.image_id is not None:
             wanted["ImageId"] = request.image_id
         return wanted
+
+
+def _is_unknown(error: ClientError) -> bool:
+    return is_absent(error) or code_of(error) == _MALFORMED
 
 
 def _seen(one: "InstanceTypeDef") -> Ec2Instance:
