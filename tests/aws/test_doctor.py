@@ -157,7 +157,10 @@ WRONG: dict[tuple[str, str], Answer] = {
         "Reservations": [
             {
                 "Instances": [
-                    {"InstanceId": "i-1", "InstanceType": "g4dn.xlarge", "LaunchTime": NOW - timedelta(hours=30)}
+                    {
+                        "InstanceId": "i-1", "InstanceType": "g4dn.xlarge", "LaunchTime": NOW - timedelta(hours=30),
+                        "State": {"Name": "running"},
+                    }
                 ]
             }
         ]

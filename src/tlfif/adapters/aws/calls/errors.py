@@ -107,10 +107,12 @@ _CODES: dict[Fault, Iterable[str]] = {
     Fault.REGION_OFF: ("InvalidRegion", "RegionDisabledException"),
     Fault.ABSENT: (
         "404",  # of a request without a body, such as HeadBucket
+        "ChangeSetNotFound",
         "AWS.SimpleQueueService.NonExistentQueue",
         "NoSuchBucket",
         "NoSuchEntity",
         "NoSuchKey",
+        "NoSuchPublicAccessBlockConfiguration",
         "NotFound",
         "NotFoundException",
         "ParameterNotFound",
@@ -216,8 +218,9 @@ def verdict(error: AwsError) -> Verdict:
 
 
 def is_absent(error: AwsError) -> bool:
-    """Whether what was asked about does not exist, or no longer."""
-    return fault_of(error) is Fault.ABSENT
+    """Whether what was asked about does not exist, or no longer. CloudFormation has no code for that."""
+    no_stack = code_of(error) == "ValidationError" and "does not exist" in words_of(error)
+    return no_stack or fault_of(error) is Fault.ABSENT
 
 
 def missing_right(error: AwsError) -> str | None:

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import code_of, is_absent
+from tlfif.adapters.aws.calls.home_tag import HOME_TAG
 from tlfif.adapters.aws.deployment.account_settings import read_account_settings, write_account_settings
 from tlfif.adapters.aws.deployment.buckets import (
     code_bucket_name,
@@ -15,7 +16,7 @@ from tlfif.adapters.aws.deployment.buckets import (
     object_exists,
     upload_by_content,
 )
-from tlfif.adapters.aws.deployment.cloud_formation_stack import HOME_TAG, CloudFormationStack
+from tlfif.adapters.aws.deployment.cloud_formation_stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
 from tlfif.adapters.aws.deployment.door import open_door
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from botocore.exceptions import ClientError
+
 from tlfif.adapters.aws.calls.clients import DEPLOYMENT_CONFIG, AwsClients
+from tlfif.adapters.aws.calls.errors import is_absent
 from tlfif.adapters.aws.deployment.deployment_errors import deployment_errors
 
 if TYPE_CHECKING:
@@ -43,9 +45,12 @@ class DeploymentClients:
     ``Any``."""
 
     def __init__(self, *, region: str, endpoint_url: str | None = None, session: "boto3.Session | None" = None) -> None:
-        make = partial(
-            AwsClients(region=region, endpoint_url=endpoint_url, session=session).make, config=DEPLOYMENT_CONFIG
-        )
+        clients = AwsClients(region=region, endpoint_url=endpoint_url, session=session)
+        self._by_service: dict[str, Any] = {}
+
+        def make(service: str) -> Any:
+            return self._by_service.setdefault(service, clients.make(service, DEPLOYMENT_CONFIG))
+
         self.budgets: BudgetsClient = make("budgets")
         self.cloudformation: CloudFormationClient = make("cloudformation")
         self.cloudtrail: Any = make("cloudtrail")
@@ -64,6 +69,21 @@ class DeploymentClients:
         self.sqs: SQSClient = make("sqs")
         self.ssm: SSMClient = make("ssm")
         self.sts: STSClient = make("sts")
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """The client of a service by its own name. Raises ValueError for another region than this one."""
+        if region is not None:
+            raise ValueError("a home is in one region")
+        return self._by_service[service]
+
+
+def unless_absent(call: Callable[[], object]) -> None:
+    """Call it; that the thing is gone already is no error. Raises AWS's other errors."""
+    try:
+        call()
+    except ClientError as error:
+        if not is_absent(error):
+            raise
 
 
 async def ask(service: str, call: Callable[[], T]) -> T:

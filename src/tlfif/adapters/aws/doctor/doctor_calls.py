@@ -1,6 +1,5 @@
 """Asking AWS for ``tlfif doctor``: reading calls only, each in a thread that nobody has to wait for."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +12,9 @@ from botocore.config import Config
 from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
 from tlfif.adapters.aws.calls.errors import AwsError, Fault, code_of, fault_of, missing_right, words_of
 from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
+from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
 from tlfif.doctor.doctor_leftovers import Priced
 
-READING = re.compile(r"(batch_get|describe|get|list|simulate)_[a-z_]+")
-"""The only operations that may be called: a doctor changes nothing."""
 MOST_ITEMS = 1000
 
 
@@ -32,29 +30,18 @@ class DoctorCalls:
         self._endpoint_url = endpoint_url
         self._clients: dict[tuple[str, str], Any] = {}
         self._making = Lock()
+        self.reading = ReadingCalls(self._client, most_items=MOST_ITEMS)
+        """The same without the thread."""
 
     async def call(self, service: str, operation: str, *, region: str | None = None, **asked: Any) -> dict[str, Any]:
-        """AWS's answer. Raises what botocore raises, ValueError for an operation that could change something."""
-        _check_reading(operation)
-
-        def work() -> dict[str, Any]:
-            answer: dict[str, Any] = getattr(self._client(service, region), operation)(**asked)
-            return answer
-
-        return await in_daemon_thread(work)
+        """See :meth:`ReadingCalls.call`."""
+        return await in_daemon_thread(lambda: self.reading.call(service, operation, region=region, **asked))
 
     async def items(
         self, service: str, operation: str, key: str, *, region: str | None = None, **asked: Any
     ) -> list[dict[str, Any]]:
-        """What stands under ``key`` in all pages together, at most :data:`MOST_ITEMS`. Raises as :meth:`call`."""
-        _check_reading(operation)
-
-        def work() -> list[dict[str, Any]]:
-            pages = self._client(service, region).get_paginator(operation)
-            found = pages.paginate(**asked, PaginationConfig={"MaxItems": MOST_ITEMS}).build_full_result()
-            return list(found.get(key, []))
-
-        return await in_daemon_thread(work)
+        """See :meth:`ReadingCalls.items`; at most :data:`MOST_ITEMS`."""
+        return await in_daemon_thread(lambda: self.reading.items(service, operation, key, region=region, **asked))
 
     def _client(self, service: str, region: str | None) -> Any:
         where = region or self._region
@@ -102,8 +89,3 @@ def reason(error: AwsError, asked: str) -> str:
         return f"AWS has not opened your account for it yet ({code}); a new account is checked within hours."
     page = "<html" in words or "<!doctype" in words.lower()  # none of AWS's words: a proxy's, or a broken service's
     return f"AWS refused {asked} ({code}{': ' + words if words and not page else ''})."
-
-
-def _check_reading(operation: str) -> None:
-    if not READING.fullmatch(operation):
-        raise ValueError(f"{operation} is no reading call")

@@ -1,40 +1,38 @@
 """What ``tlfif doctor`` asks AWS about things that cost money now."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from tlfif.adapters.aws.calls.home_tag import HOME_TAG
+from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
+from tlfif.adapters.aws.deployment.deployment_clients import Place
+from tlfif.adapters.aws.deployment.inventory import Inventory, Item
+from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.adapters.aws.doctor.doctor_calls import Question
-from tlfif.adapters.aws.machines.ec2_instances import HOME_TAG
 from tlfif.doctor import doctor_leftovers as verdicts
 from tlfif.doctor.doctor import Finding
 
-_COSTING = ["pending", "running", "stopping", "shutting-down"]
+_COSTING = frozenset({"pending", "running", "stopping", "shutting-down"})
 GIB = 1 << 30
 
 
 async def machines(ask: Question) -> Finding:
-    """Instances with the home's tag that are not off."""
-    found = await ask.calls.items(
-        "ec2",
-        "describe_instances",
-        "Reservations",
-        Filters=[_ours(ask), {"Name": "instance-state-name", "Values": _COSTING}],
-    )
+    """The home's instances that are not off."""
     facts = [
         verdicts.MachineFact(
-            instance_id=one["InstanceId"],
-            instance_type=one["InstanceType"],
-            age_seconds=max(0.0, (ask.now - one["LaunchTime"]).total_seconds()),
+            instance_id=one.name,
+            instance_type=one.facts["InstanceType"],
+            age_seconds=max(0.0, (ask.now - one.facts["LaunchTime"]).total_seconds()),
         )
-        for reservation in found
-        for one in reservation.get("Instances", [])
+        for one in await _ours(ask, "machines")
+        if one.facts["State"]["Name"] in _COSTING
     ]
     return verdicts.machines(facts, ask.priced, max_run_seconds=ask.max_run_seconds)
 
 
 async def disks(ask: Question) -> Finding:
-    """Volumes with the home's tag."""
-    found = await ask.calls.items("ec2", "describe_volumes", "Volumes", Filters=[_ours(ask)])
-    return verdicts.disks([_disk(one) for one in found], ask.priced)
+    """The home's volumes."""
+    return verdicts.disks([_disk(one.facts) for one in await _ours(ask, "disks")], ask.priced)
 
 
 async def foreign_disks(ask: Question) -> Finding:
@@ -55,37 +53,30 @@ async def snapshots(ask: Question) -> Finding:
         for mapping in image.get("BlockDeviceMappings", [])
         if "Ebs" in mapping
     }
-    found = await ask.calls.items("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=[_ours(ask)])
     facts = [
-        verdicts.SnapshotFact(snapshot_id=one["SnapshotId"], gb=_stored_gb(one), of_image=one["SnapshotId"] in needed)
-        for one in found
+        verdicts.SnapshotFact(snapshot_id=one.name, gb=_stored_gb(one.facts), of_image=one.name in needed)
+        for one in await _ours(ask, "snapshots")
     ]
     return verdicts.snapshots(facts, ask.priced)
 
 
 async def log_groups(ask: Question) -> Finding:
-    """Log groups by the names that the home's have; without ``retentionInDays`` AWS keeps them for ever."""
-    endless = []
-    for prefix in (
-        f"/aws/lambda/{ask.home}-",
-        f"/aws/vendedlogs/{ask.home}/",
-        f"/aws/codebuild/{ask.home}",
-        f"/{ask.home}/",
-    ):
-        found = await ask.calls.items("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
-        endless += [
-            verdicts.LogGroupFact(name=one["logGroupName"], stored_bytes=int(one.get("storedBytes", 0)))
-            for one in found
-            if "retentionInDays" not in one
-        ]
+    """The home's log groups without ``retentionInDays``, which AWS keeps for ever."""
+    endless = [
+        verdicts.LogGroupFact(name=one.name, stored_bytes=int(one.facts.get("storedBytes", 0)))
+        for one in await _ours(ask, "logs")
+        if "retentionInDays" not in one.facts
+    ]
     return verdicts.log_groups(endless, region=ask.region)
 
 
-def _ours(ask: Question) -> dict[str, Any]:
-    return {"Name": f"tag:{HOME_TAG}", "Values": [ask.home]}
+async def _ours(ask: Question, kind: str) -> list[Item]:
+    place = Place(home=ask.home, account_id=ask.account, region=ask.region)
+    found = await in_daemon_thread(lambda: Inventory(ask.calls.reading, place, StackTemplate()).find(kind))
+    return [one for one in found if one.ours]
 
 
-def _disk(found: dict[str, Any]) -> verdicts.DiskFact:
+def _disk(found: Mapping[str, Any]) -> verdicts.DiskFact:
     return verdicts.DiskFact(
         volume_id=found["VolumeId"],
         gb=int(found["Size"]),
@@ -94,7 +85,7 @@ def _disk(found: dict[str, Any]) -> verdicts.DiskFact:
     )
 
 
-def _stored_gb(found: dict[str, Any]) -> float:
+def _stored_gb(found: Mapping[str, Any]) -> float:
     """What is really in it, where AWS says so; else the whole disk."""
     stored = found.get("FullSnapshotSizeInBytes")
     return round(int(stored) / GIB, 1) if stored else float(found["VolumeSize"])

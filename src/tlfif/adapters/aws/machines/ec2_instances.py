@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import code_of, is_absent
+from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tagged, tags_of
 from tlfif.adapters.aws.calls.patient_calls import PatientCalls
 from tlfif.adapters.aws.machines.launch_plan import Attempt, Launched, Zone
 
@@ -17,14 +18,12 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.literals import InstanceTypeType
     from mypy_boto3_ec2.type_defs import (
-        FilterTypeDef,
         InstanceTypeDef,
         LaunchTemplateSpecificationTypeDef,
         RunInstancesRequestTypeDef,
         TagTypeDef,
     )
 
-HOME_TAG = "tlfif:home"
 MACHINE_TAG = "tlfif:machine-id"
 IMAGE_TAG = "tlfif:image"
 """The image's version by our own name, so that a kept disk with an old one is not started again."""
@@ -113,14 +112,13 @@ class Ec2Instances:
 
     async def zones(self, calls: PatientCalls) -> tuple[Zone, ...]:
         """Where machines can go: every zone with one of our subnets, in the order of their names."""
-        ours: list[FilterTypeDef] = [{"Name": f"tag:{HOME_TAG}", "Values": [self._home]}]
-        answer = await calls.do(lambda: self._ec2.describe_subnets(Filters=ours))
+        answer = await calls.do(lambda: self._ec2.describe_subnets(Filters=tagged(self._home)))
         found = sorted((one["AvailabilityZone"], one["SubnetId"]) for one in answer["Subnets"])
         return tuple(Zone(name=name, subnet_id=subnet_id) for name, subnet_id in found)
 
     async def find(self, filters: Mapping[str, Sequence[str]], calls: PatientCalls) -> list[Ec2Instance]:
         """Instances with our tag that fit, in any state; the newest may not be visible yet."""
-        wanted: list[FilterTypeDef] = [{"Name": f"tag:{HOME_TAG}", "Values": [self._home]}]
+        wanted = tagged(self._home)
         wanted += [{"Name": name, "Values": list(values)} for name, values in filters.items()]
 
         def read() -> list[Ec2Instance]:
@@ -224,7 +222,7 @@ def _is_unknown(error: ClientError) -> bool:
 
 
 def _seen(one: "InstanceTypeDef") -> Ec2Instance:
-    tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", []) if "Key" in tag and "Value" in tag}
+    tags = tags_of(one.get("Tags", []))
     state = str(one["State"]["Name"])
     volumes = (mapping.get("Ebs", {}).get("VolumeId") for mapping in one.get("BlockDeviceMappings", []))
     return Ec2Instance(
