@@ -20,7 +20,7 @@ from botocore.exceptions import ConnectionClosedError
 from tests.aws.emulator import REGION, Emulator
 from tests.fakes.clock import FakeClock
 from tlfif.adapters.aws.calls.clients import MACHINE_CONFIG
-from tlfif.adapters.aws.machines.dead_man_schedule import DeadManSchedule
+from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
 from tlfif.adapters.aws.machines.launch_plan import Zone

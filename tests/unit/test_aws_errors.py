@@ -12,7 +12,7 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 
 from tlfif.adapters.aws.calls.errors import AwsError, Fault, Verdict, fault_of, missing_right, verdict
 from tlfif.adapters.aws.calls.storage_errors import reason_of
-from tlfif.adapters.aws.deployment.deployment_errors import deployment_error
+from tlfif.adapters.aws.deployment.errors import deployment_error
 from tlfif.adapters.aws.machines.ec2_errors import machine_error
 from tlfif.adapters.aws.money.bill_errors import bill_error
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tlfif.doctor import doctor_leftovers as verdicts
-from tlfif.doctor.doctor import Finding, State
-from tlfif.doctor.doctor_leftovers import DiskFact, LogGroupFact, MachineFact, Priced, SnapshotFact
+from tlfif.doctor import leftover_verdicts as verdicts
+from tlfif.doctor.checks import Finding, State
+from tlfif.doctor.leftover_verdicts import DiskFact, LogGroupFact, MachineFact, Priced, SnapshotFact
 from tlfif.money.prices.list_prices import LIST_PRICES
 from tlfif.money.prices.prices import running_rates
 

@@ -18,7 +18,7 @@ from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
 from tlfif.adapters.aws.calls.lambda_clock import LambdaClock
 from tlfif.adapters.aws.jobs.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
 from tlfif.adapters.aws.jobs.word_tokenizer import WordTokenizer
-from tlfif.adapters.aws.machines.dead_man_schedule import DeadManSchedule
+from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
 from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings

@@ -14,7 +14,7 @@ from tlfif.adapters.aws.calls.errors import is_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tagged, tags_of
 from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
 from tlfif.adapters.aws.deployment.buckets import code_bucket_name
-from tlfif.adapters.aws.deployment.deployment_clients import Place
+from tlfif.adapters.aws.deployment.clients import Place
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import GONE
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
 from tlfif.adapters.aws.deployment.buckets import empty_bucket, remove_bucket
-from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask, unless_absent
-from tlfif.adapters.aws.deployment.door import close_door
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask, unless_absent
+from tlfif.adapters.aws.deployment.ingress import close_door
 from tlfif.adapters.aws.deployment.inventory import Inventory
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import Found
@@ -26,7 +26,7 @@ class AwsSweeper(Sweeper):
         self._removals = removals(clients, place)
 
     async def close_door(self) -> None:
-        """See ``door.py``."""
+        """See ``ingress.py``."""
         await close_door(self._clients, self._place)
 
     async def machines(self) -> tuple[str, ...]:

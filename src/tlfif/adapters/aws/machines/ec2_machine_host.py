@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Verdict, code_of, verdict
 from tlfif.adapters.aws.calls.patient_calls import PatientCalls
-from tlfif.adapters.aws.machines.dead_man_schedule import DeadManSchedule
+from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
 from tlfif.adapters.aws.machines.ec2_errors import (
     NOT_STARTED,
     Refusal,

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.clients import DEPLOYMENT_CONFIG, AwsClients
 from tlfif.adapters.aws.calls.errors import is_absent
-from tlfif.adapters.aws.deployment.deployment_errors import deployment_errors
+from tlfif.adapters.aws.deployment.errors import deployment_errors
 
 if TYPE_CHECKING:
     import boto3

@@ -5,12 +5,12 @@ from typing import Any
 
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG
 from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
-from tlfif.adapters.aws.deployment.deployment_clients import Place
+from tlfif.adapters.aws.deployment.clients import Place
 from tlfif.adapters.aws.deployment.inventory import Inventory, Item
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
-from tlfif.adapters.aws.doctor.doctor_calls import Question
-from tlfif.doctor import doctor_leftovers as verdicts
-from tlfif.doctor.doctor import Finding
+from tlfif.adapters.aws.doctor.probe_context import Question
+from tlfif.doctor import leftover_verdicts as verdicts
+from tlfif.doctor.checks import Finding
 
 _COSTING = frozenset({"pending", "running", "stopping", "shutting-down"})
 GIB = 1 << 30

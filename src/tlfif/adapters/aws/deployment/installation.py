@@ -16,9 +16,9 @@ from tlfif.adapters.aws.deployment.buckets import (
     object_exists,
     upload_by_content,
 )
-from tlfif.adapters.aws.deployment.cloud_formation_stack import CloudFormationStack
-from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
-from tlfif.adapters.aws.deployment.door import open_door
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
+from tlfif.adapters.aws.deployment.ingress import open_door
+from tlfif.adapters.aws.deployment.stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
 from tlfif.deployment.installation import Installation
@@ -124,7 +124,7 @@ class AwsInstallation(Installation):
         return await self._stack.begin(parameters)
 
     async def open_door(self) -> None:
-        """See ``door.py``."""
+        """See ``ingress.py``."""
         await open_door(self._clients, self._place)
 
     async def begin_delete(self) -> None:

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from tlfif.adapters.aws.calls.errors import is_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG
 from tlfif.adapters.aws.deployment.buckets import code_bucket_name
-from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import GONE, Stack, StackEvent
 from tlfif.kernel.clock import Clock

@@ -9,10 +9,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import Fault, code_of, fault_of, is_absent, words_of
-from tlfif.adapters.aws.doctor.doctor_calls import Question
+from tlfif.adapters.aws.doctor.probe_context import Question
 from tlfif.adapters.aws.machines.ec2_errors import GPU_QUOTA
-from tlfif.doctor import doctor_account as verdicts
-from tlfif.doctor.doctor import Finding
+from tlfif.doctor import account_verdicts as verdicts
+from tlfif.doctor.checks import Finding
 from tlfif.money.prices.prices import INSTANCE_TYPES
 
 GLOBAL = "us-east-1"
@@ -33,7 +33,7 @@ async def region(ask: Question) -> Finding:
 
 
 async def account_plan(ask: Question) -> Finding:
-    """See :func:`tlfif.doctor.doctor_account.account_plan`."""
+    """See :func:`tlfif.doctor.account_verdicts.account_plan`."""
     try:
         found = await ask.calls.call("freetier", "get_account_plan_state", region=GLOBAL)
     except ClientError as error:
