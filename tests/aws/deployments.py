@@ -18,8 +18,8 @@ import boto3
 
 from tests.aws.emulator import REGION, Emulator
 from tests.fakes.clock import FakeClock
-from tlfif.adapters.aws.deployment.aws_installation import AwsInstallation
-from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place
+from tlfif.adapters.aws.deployment.installation import AwsInstallation
 from tlfif.adapters.aws.deployment.leftovers import AwsSweeper
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 

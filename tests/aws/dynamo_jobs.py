@@ -47,7 +47,7 @@ class JobHome:
             self.places,
             clock=clock or SystemClock(),
             ids=self.ids,
-            chance=Random(1),
+            rng=Random(1),
             poll_seconds=poll_seconds,
             **options,
         )

@@ -45,5 +45,5 @@ def open_state_table(
         name or new_state_table(emulator),
         clock=clock or FakeClock(auto_advance=True),
         ids=OpenerIds(opener),
-        chance=Random(opener),
+        rng=Random(opener),
     )

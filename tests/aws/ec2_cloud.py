@@ -19,8 +19,8 @@ from botocore.exceptions import ConnectionClosedError
 
 from tests.aws.emulator import REGION, Emulator
 from tests.fakes.clock import FakeClock
-from tlfif.adapters.aws.machines.dead_man_schedule import DeadManSchedule
-from tlfif.adapters.aws.machines.ec2_calls import CLIENT_CONFIG
+from tlfif.adapters.aws.calls.clients import MACHINE_CONFIG
+from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
 from tlfif.adapters.aws.machines.launch_plan import Zone
@@ -70,9 +70,9 @@ class Ground:
     """What takes time to make, and what one test after the other can stand on: clients, a network, a template."""
 
     def __init__(self, emulator: Emulator) -> None:
-        self.ec2: EC2Client = emulator.session.client("ec2", endpoint_url=emulator.endpoint, config=CLIENT_CONFIG)
+        self.ec2: EC2Client = emulator.session.client("ec2", endpoint_url=emulator.endpoint, config=MACHINE_CONFIG)
         self.scheduler: EventBridgeSchedulerClient = emulator.session.client(
-            "scheduler", endpoint_url=emulator.endpoint, config=CLIENT_CONFIG
+            "scheduler", endpoint_url=emulator.endpoint, config=MACHINE_CONFIG
         )
         self.template = f"template-{next(_NUMBERS)}"
         self.ec2.create_launch_template(

@@ -17,8 +17,8 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError, Rea
 from tests.aws.dynamo_faults import answer_lost
 from tests.aws.emulator import Emulator, aws_session
 from tests.aws.scripted_aws import Answer, Refused, ScriptedAws, serving
-from tlfif.adapters.aws.calls.clients import AwsClients
-from tlfif.adapters.aws.money.cost_explorer_bill_source import BILL_REGION, CLIENT_CONFIG, CostExplorerBillSource
+from tlfif.adapters.aws.calls.clients import BILL_CONFIG, AwsClients
+from tlfif.adapters.aws.money.cost_explorer_bill_source import BILL_REGION, CostExplorerBillSource
 from tlfif.kernel.errors import UnavailableError
 from tlfif.money.bill.bill import BilledDay, BillPeriod, bill_of
 from tlfif.money.billing_month import Month
@@ -56,7 +56,7 @@ TWO_DAYS = answer(
 
 def source_at(endpoint: str, session: boto3.Session | None = None) -> CostExplorerBillSource:
     clients = AwsClients(region=BILL_REGION, endpoint_url=endpoint, session=session or aws_session())
-    return CostExplorerBillSource(clients.make("ce", CLIENT_CONFIG))
+    return CostExplorerBillSource(clients.make("ce", BILL_CONFIG))
 
 
 async def asked(told: Answer) -> tuple[ScriptedAws, list[BilledDay] | UnavailableError]:
@@ -145,9 +145,7 @@ async def test_a_refusal_has_its_code_and_is_not_tried_again(refused: Refused, c
 @pytest.fixture
 def broken() -> Iterator[tuple[Any, list[str]]]:
     """A client whose line a test breaks, and what it sent."""
-    client = aws_session().client(
-        "ce", region_name=BILL_REGION, endpoint_url="http://127.0.0.1:9", config=CLIENT_CONFIG
-    )
+    client = aws_session().client("ce", region_name=BILL_REGION, endpoint_url="http://127.0.0.1:9", config=BILL_CONFIG)
     sent: list[str] = []
     client.meta.events.register("before-send.ce", lambda request, **_: sent.append(request.url))
     with closing(client):
@@ -169,7 +167,7 @@ async def test_a_line_that_breaks_is_not_tried_again(broken: tuple[Any, list[str
 
 async def test_an_answer_that_is_lost_is_paid_for_once() -> None:
     with serving(ScriptedAws({CALL: TWO_DAYS})) as aws:
-        client = aws_session().client("ce", region_name=BILL_REGION, endpoint_url=aws.endpoint, config=CLIENT_CONFIG)
+        client = aws_session().client("ce", region_name=BILL_REGION, endpoint_url=aws.endpoint, config=BILL_CONFIG)
         client.meta.events.register("before-send.ce", lambda request, **_: answer_lost(request))
         with closing(client), pytest.raises(UnavailableError) as failed:
             await CostExplorerBillSource(client).read(PERIOD)
@@ -177,9 +175,7 @@ async def test_an_answer_that_is_lost_is_paid_for_once() -> None:
 
 
 async def test_without_a_key_it_says_so() -> None:
-    client = aws_session().client(
-        "ce", region_name=BILL_REGION, endpoint_url="http://127.0.0.1:9", config=CLIENT_CONFIG
-    )
+    client = aws_session().client("ce", region_name=BILL_REGION, endpoint_url="http://127.0.0.1:9", config=BILL_CONFIG)
 
     def no_key(**_: Any) -> None:
         raise NoCredentialsError

@@ -11,11 +11,11 @@ from tests.aws.deployed_world import deploy, run_tlfif
 from tests.aws.deployments import EmulatedHome, emulated_template, package
 from tests.aws.emulator import Emulator
 from tests.fakes.aws_account import FakeDesk, Killed, MemoryJournal
-from tlfif.adapters.aws.deployment.aws_installation import PROMOTED_IMAGE, AwsInstallation
-from tlfif.adapters.aws.deployment.deployment_errors import deployment_error
+from tlfif.adapters.aws.deployment.errors import deployment_error
+from tlfif.adapters.aws.deployment.installation import PROMOTED_IMAGE, AwsInstallation
 from tlfif.adapters.aws.deployment.stack_template import MOST_BYTES_IN_REQUEST, StackTemplate
 from tlfif.deployment.deploy import STEPS
-from tlfif.deployment.deployment_journal import Journal
+from tlfif.deployment.journal import Journal
 from tlfif.kernel.errors import UnavailableError
 
 

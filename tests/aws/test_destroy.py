@@ -10,6 +10,7 @@ from tests.aws.deployed_world import World, run_tlfif
 from tests.aws.deployments import EmulatedHome
 from tests.aws.emulator import Emulator, tagged
 from tests.aws.home import made_grounds
+from tlfif.adapters.aws.deployment.leftovers import removals
 
 
 @pytest.fixture
@@ -159,6 +160,11 @@ async def test_things_that_only_have_a_similar_name_stay_and_are_named(home: Emu
     assert home.clients.dynamodb.describe_table(TableName=f"{name}-other")["Table"]
     assert home.clients.sqs.get_queue_attributes(QueueUrl=queue)["ResponseMetadata"]["HTTPStatusCode"] == 200
     assert home.clients.cognito.describe_user_pool(UserPoolId=stranger)["UserPool"]["Name"] == name
+
+
+def test_whatever_can_be_found_can_be_removed(home: EmulatedHome) -> None:
+    found = {kind for kind, _ in home.sweeper.kinds()}
+    assert found == set(removals(home.clients, home.place))
 
 
 def test_the_command_itself_on_an_account_without_a_home(emulator: Emulator, tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from tests.aws.emulator import NO_RETRIES, Emulator, aws_session
 from tests.aws.scripted_aws import DENIED, Answer, Refused, ScriptedAws, serving
-from tlfif.adapters.aws.doctor.doctor_account import AwsAccount, this_account
-from tlfif.adapters.aws.doctor.doctor_calls import DoctorCalls
-from tlfif.doctor import doctor
-from tlfif.doctor.doctor import ACCOUNT_CHECKS, CAPACITY, CODEBUILD, COST_EXPLORER, Check, Finding, State
-from tlfif.doctor.doctor_leftovers import Priced
-from tlfif.doctor.doctor_rights import DEPLOY_ACTIONS
+from tlfif.adapters.aws.doctor.account import AwsAccount, this_account
+from tlfif.adapters.aws.doctor.probe_context import DoctorCalls
+from tlfif.doctor import checks
+from tlfif.doctor.checks import ACCOUNT_CHECKS, CAPACITY, CODEBUILD, COST_EXPLORER, Check, Finding, State
 from tlfif.doctor.examine import Examination, examine
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
+from tlfif.doctor.leftover_verdicts import Priced
+from tlfif.doctor.rights_verdicts import DEPLOY_ACTIONS
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -157,7 +157,10 @@ WRONG: dict[tuple[str, str], Answer] = {
         "Reservations": [
             {
                 "Instances": [
-                    {"InstanceId": "i-1", "InstanceType": "g4dn.xlarge", "LaunchTime": NOW - timedelta(hours=30)}
+                    {
+                        "InstanceId": "i-1", "InstanceType": "g4dn.xlarge", "LaunchTime": NOW - timedelta(hours=30),
+                        "State": {"Name": "running"},
+                    }
                 ]
             }
         ]
@@ -248,13 +251,13 @@ async def test_cost_explorer_is_asked_only_for_a_cent_that_was_allowed() -> None
 
 async def test_an_old_account_has_no_plan() -> None:
     answers = {**RIGHT, ("freetier", "GetAccountPlanState"): Refused("ResourceNotFoundException")}
-    found, _ = await asked(answers, doctor.ACCOUNT_PLAN)
+    found, _ = await asked(answers, checks.ACCOUNT_PLAN)
     assert (found.state, "keeps no plan" in found.evidence) == (State.NOT_ASKED, True)
 
 
 async def test_a_topic_that_is_not_there() -> None:
     answers = {**RIGHT, ("sns", "ListSubscriptionsByTopic"): Refused("NotFound", status=404)}
-    found, _ = await asked(answers, doctor.ALARM_ADDRESS)
+    found, _ = await asked(answers, checks.ALARM_ADDRESS)
     assert "nothing is deployed" in found.evidence
 
 
@@ -268,20 +271,20 @@ async def test_the_rights_of_a_role_are_asked_by_its_whole_name() -> None:
         ("iam", "GetRole"): {"Role": {**when, "Arn": role}},
         ("iam", "SimulatePrincipalPolicy"): simulation("explicitDeny"),
     }
-    found, _ = await asked(answers, doctor.RIGHTS)
+    found, _ = await asked(answers, checks.RIGHTS)
     assert role in found.evidence
     assert "forbidden: apigateway:DELETE GET" in found.evidence
     assert found.state is State.FAIL
-    found, _ = await asked({**answers, ("iam", "GetRole"): DENIED}, doctor.RIGHTS)
+    found, _ = await asked({**answers, ("iam", "GetRole"): DENIED}, checks.RIGHTS)
     assert f"arn:aws:iam::{ACCOUNT}:role/Admin" in found.evidence
     federated: Answer = {**WHO, "Arn": f"arn:aws:sts::{ACCOUNT}:federated-user/me"}
-    found, _ = await asked({**answers, ("sts", "GetCallerIdentity"): federated}, doctor.RIGHTS)
+    found, _ = await asked({**answers, ("sts", "GetCallerIdentity"): federated}, checks.RIGHTS)
     assert found.state is State.NOT_ASKED
 
 
 KNOWN_TO_EMULATOR = {
-    doctor.REGION, doctor.OFFERINGS, doctor.ENCRYPTION, doctor.BUDGET, doctor.ALARM_ADDRESS, doctor.DISKS, doctor.ROOT,
-    doctor.FOREIGN_DISKS, doctor.SNAPSHOTS, doctor.MACHINES, doctor.LOG_GROUPS, doctor.CODEBUILD, doctor.COST_EXPLORER,
+    checks.REGION, checks.OFFERINGS, checks.ENCRYPTION, checks.BUDGET, checks.ALARM_ADDRESS, checks.DISKS, checks.ROOT,
+    checks.FOREIGN_DISKS, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.CODEBUILD, checks.COST_EXPLORER,
 }  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from tests.fakes.clock import FakeClock
 from tlfif.deployment.deployment import AccountSettings, Caller, Found, Stack, StackEvent
-from tlfif.deployment.deployment_journal import DeploymentJournal, Journal
 from tlfif.deployment.installation import Installation
+from tlfif.deployment.journal import DeploymentJournal, Journal
 from tlfif.deployment.owner_profile import Desk
 from tlfif.deployment.sweeper import Sweeper
 from tlfif.kernel.errors import UnavailableError

@@ -20,13 +20,13 @@ from tlfif.cli.destroy import result_text as destroyed_text
 from tlfif.cli.destroy import survey_text
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.progress import Progress, agreed
-from tlfif.client.deployed_desk import DeployedDesk
+from tlfif.client.deployed_profile import DeployedDesk
 from tlfif.client.profile import AWS, COMPUTER, load_profiles
 from tlfif.deployment.deploy import SAFE, Deployed
 from tlfif.deployment.deployment import DeployWish, Found, StackEvent, SweptKind, budget_usd, zone_parameters
-from tlfif.deployment.deployment_journal import Journal
-from tlfif.deployment.deployment_plan import kinds_of, words_for
 from tlfif.deployment.destroy import Destroyed
+from tlfif.deployment.journal import Journal
+from tlfif.deployment.plan import kinds_of, words_for
 from tlfif.deployment.stack_words import cause_of, cure_for, failure_text
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.kernel.home import Home, write_private

@@ -18,12 +18,12 @@ from tests.fakes.identity_provider import FakeVault
 from tlfif.adapters.http.aws_clock import clock_skew
 from tlfif.adapters.local.doctor_probes import FolderProbe, LoopbackProbe, PriceProbe
 from tlfif.cli import doctor as command
-from tlfif.cli.doctor_desk import ProfileProbe, ServerProbe, region_of
+from tlfif.cli.doctor_probes import ProfileProbe, ServerProbe, region_of
 from tlfif.cli.main import main
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.client.sign_in.token_store import Tokens, TokenStore
-from tlfif.doctor import doctor
-from tlfif.doctor.doctor import ACCOUNT_CHECKS, CHECKS, State, finding, not_asked
+from tlfif.doctor import checks
+from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, State, finding, not_asked
 from tlfif.doctor.examine import Examination
 from tlfif.kernel.home import Home, aws_endpoint, aws_key_places
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
@@ -130,9 +130,9 @@ def test_the_most_serious_group_stands_first_and_has_its_cure() -> None:
 
 
 def test_what_costs_money_says_how_much_to_programs() -> None:
-    one = finding(doctor.DISKS, State.WARN, "a disk", "delete it", micros_per_month=3_808_000)
+    one = finding(checks.DISKS, State.WARN, "a disk", "delete it", micros_per_month=3_808_000)
     assert command.as_object(one)["cost"] == {"usd_per_month": 3.808, "vat": "without VAT"}
-    assert "cost" not in command.as_object(not_asked(doctor.DISKS, "why"))
+    assert "cost" not in command.as_object(not_asked(checks.DISKS, "why"))
 
 
 def test_where_a_key_may_be(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,29 +153,29 @@ async def test_the_desk_knows_its_profile_and_sign_in(home: Home) -> None:
     save_aws_profile(home, PROFILE)
     assert region_of(home) == "eu-west-1"
     found = {one.check: one for one in await probe.ask()}
-    assert found[doctor.SIGN_IN].state is State.WARN
-    assert "FakeVault" in found[doctor.TOKEN_STORAGE].evidence
+    assert found[checks.SIGN_IN].state is State.WARN
+    assert "FakeVault" in found[checks.TOKEN_STORAGE].evidence
     use(home, AWS)
     found = {one.check: one for one in await probe.ask()}
-    assert found[doctor.SIGN_IN].state is State.FAIL
+    assert found[checks.SIGN_IN].state is State.FAIL
     tokens = Tokens(access_token="a", refresh_token="r", renew_at=1.0, who="ada@example.com")
     TokenStore(home, PROFILE, find_vault=lambda: vault).save(tokens)
     found = {one.check: one for one in await probe.ask()}
-    assert "ada@example.com" in found[doctor.SIGN_IN].evidence
+    assert "ada@example.com" in found[checks.SIGN_IN].evidence
     vault.locked = True
     found = {one.check: one for one in await probe.ask()}
-    assert found[doctor.SIGN_IN].state is State.WARN
-    assert "did not open" in found[doctor.SIGN_IN].evidence
+    assert found[checks.SIGN_IN].state is State.WARN
+    assert "did not open" in found[checks.SIGN_IN].evidence
     found = {one.check: one for one in await ProfileProbe(home, find_vault=lambda: None).ask()}
-    assert found[doctor.TOKEN_STORAGE].state is State.WARN
+    assert found[checks.TOKEN_STORAGE].state is State.WARN
 
 
 async def test_a_damaged_profile_is_a_finding_and_no_end(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     home.create()
     home.profile.write_text("{")
     found = {one.check: one for one in await ProfileProbe(home, find_vault=lambda: None).ask()}
-    assert found[doctor.PROFILE].state is State.FAIL
-    assert "is damaged" in found[doctor.PROFILE].evidence
+    assert found[checks.PROFILE].state is State.FAIL
+    assert "is damaged" in found[checks.PROFILE].evidence
     assert region_of(home) is None
 
 
@@ -186,7 +186,7 @@ async def test_a_server_that_does_not_run_is_no_fault(home: Home) -> None:
 
 def test_a_folder_is_tried_and_none_is_made(tmp_path: Path) -> None:
     folder, disk = asyncio.run(FolderProbe(tmp_path / "a" / "b").ask())
-    assert (folder.state, disk.check) == (State.OK, doctor.DISK)
+    assert (folder.state, disk.check) == (State.OK, checks.DISK)
     assert "will be made" in folder.evidence
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "full").mkdir()

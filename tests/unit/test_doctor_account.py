@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tlfif.doctor import doctor
-from tlfif.doctor import doctor_account as verdicts
-from tlfif.doctor.doctor import CHECKS, Finding, State, by_gravity
-from tlfif.doctor.doctor_account import BuildFact, QuotaRequest
-from tlfif.doctor.doctor_rights import DEPLOY_ACTIONS, rights, root_rights
+from tlfif.doctor import account_verdicts as verdicts
+from tlfif.doctor import checks
+from tlfif.doctor.account_verdicts import BuildFact, QuotaRequest
+from tlfif.doctor.checks import CHECKS, Finding, State, by_gravity
+from tlfif.doctor.rights_verdicts import DEPLOY_ACTIONS, rights, root_rights
 
 OK, WARN, FAIL, NOT_ASKED = State.OK, State.WARN, State.FAIL, State.NOT_ASKED
 EU = "eu-central-1"
 ALLOWED = dict.fromkeys(DEPLOY_ACTIONS, "allowed")
 TYPES = ("g4dn.xlarge", "g6.xlarge")
 ARN = "arn:aws:sns:eu-central-1:1:tlfif-alarms:x"
-PAGE = Path(__file__).parents[2] / doctor.PAGE
+PAGE = Path(__file__).parents[2] / checks.PAGE
 
 
 def key(arn: str) -> Finding:
@@ -92,13 +92,13 @@ CASES = [
 def test_an_answer_gives_its_verdict(found: Finding, state: State, words: str) -> None:
     assert found.state is state
     assert words in found.evidence
-    assert bool(found.cure) == (state is not OK and found.check is not doctor.CAPACITY)
+    assert bool(found.cure) == (state is not OK and found.check is not checks.CAPACITY)
 
 
 def test_a_cure_says_what_it_costs_and_where_to_read_on() -> None:
     cures = [found.cure for found, _, _ in CASES if found.cure]
     assert not [cure for cure in cures if not re.search(r"free|costs nothing|USD|No fee", cure, re.IGNORECASE)]
-    assert all(doctor.PAGE in cure for cure in cures)
+    assert all(checks.PAGE in cure for cure in cures)
 
 
 def test_every_check_leads_to_a_section_of_the_page() -> None:

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from tlfif.doctor import doctor_computer as verdicts
-from tlfif.doctor.doctor import Finding, State
-from tlfif.doctor.doctor_computer import ModelFact
+from tlfif.doctor import computer_verdicts as verdicts
+from tlfif.doctor.checks import Finding, State
+from tlfif.doctor.computer_verdicts import ModelFact
 
 OK, WARN, FAIL = State.OK, State.WARN, State.FAIL
 READY, ABSENT = ModelFact(name="tinyllama", state="ready", is_default=True), ModelFact(name="smollm2", state="absent")

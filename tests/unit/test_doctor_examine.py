@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
-from tlfif.doctor import doctor
+from tlfif.doctor import checks
 from tlfif.doctor.account import Account
-from tlfif.doctor.doctor import ACCOUNT_CHECKS, CHECKS, Check, Finding, State, finding, not_asked
+from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, Check, Finding, State, finding, not_asked
 from tlfif.doctor.examine import examine
 from tlfif.doctor.probe import Probe
 
@@ -55,31 +55,31 @@ class Known(Account):
         return self._probes
 
 
-ME = finding(doctor.CREDENTIALS, State.OK, "me")
-REST = tuple(check for check in ACCOUNT_CHECKS if check is not doctor.CREDENTIALS)
-HERE = Answers(doctor.PYTHON)
+ME = finding(checks.CREDENTIALS, State.OK, "me")
+REST = tuple(check for check in ACCOUNT_CHECKS if check is not checks.CREDENTIALS)
+HERE = Answers(checks.PYTHON)
 
 
 async def test_without_a_key_only_this_computer_is_looked_at() -> None:
     found = await examine(here=[HERE], account=None, why_no_account="no key")
-    assert [one.check for one in found.findings] == [doctor.PYTHON, *ACCOUNT_CHECKS]
+    assert [one.check for one in found.findings] == [checks.PYTHON, *ACCOUNT_CHECKS]
     assert {one.evidence for one in found.findings[1:]} == {"no key"}
-    assert [one.check for one in found.findings if one.cure] == [doctor.CREDENTIALS]
+    assert [one.check for one in found.findings if one.cure] == [checks.CREDENTIALS]
     assert not found.account_silent
     assert not found.fails
 
 
 async def test_findings_stand_in_one_order_whoever_answers_first() -> None:
     probes = [Answers(check) for check in reversed(REST)]
-    found = await examine(here=[Answers(doctor.CLOCK), HERE], account=Known(ME, *probes), why_no_account="")
+    found = await examine(here=[Answers(checks.CLOCK), HERE], account=Known(ME, *probes), why_no_account="")
     assert [one.check for one in found.findings] == [
-        one for one in CHECKS if one in {*ACCOUNT_CHECKS, doctor.PYTHON, doctor.CLOCK}
+        one for one in CHECKS if one in {*ACCOUNT_CHECKS, checks.PYTHON, checks.CLOCK}
     ]
     assert not found.account_silent
 
 
 async def test_what_breaks_or_hangs_is_reported_and_stops_nothing() -> None:
-    probes = [Breaks(doctor.REGION), Hangs(doctor.BUDGET, doctor.ROOT), Answers(doctor.LAMBDA, state=State.FAIL)]
+    probes = [Breaks(checks.REGION), Hangs(checks.BUDGET, checks.ROOT), Answers(checks.LAMBDA, state=State.FAIL)]
     found = await examine(here=[HERE], account=Known(ME, *probes), why_no_account="", probe_seconds=0.01)
     by_id = {one.check.id: one for one in found.findings}
     assert by_id["python_version"].state is State.OK
@@ -91,7 +91,7 @@ async def test_what_breaks_or_hangs_is_reported_and_stops_nothing() -> None:
 
 
 async def test_a_refused_key_is_not_used_again() -> None:
-    account = Known(finding(doctor.CREDENTIALS, State.FAIL, "ExpiredToken"), Answers(*REST))
+    account = Known(finding(checks.CREDENTIALS, State.FAIL, "ExpiredToken"), Answers(*REST))
     found = await examine(here=[], account=account, why_no_account="")
     assert not account.asked
     assert found.account_silent
@@ -99,7 +99,7 @@ async def test_a_refused_key_is_not_used_again() -> None:
 
 
 async def test_aws_that_does_not_answer_is_asked_once() -> None:
-    for who in (not_asked(doctor.CREDENTIALS, "no network"), None, RuntimeError("x")):
+    for who in (not_asked(checks.CREDENTIALS, "no network"), None, RuntimeError("x")):
         account = Known(who, Answers(*REST))
         found = await examine(here=[], account=account, why_no_account="", identify_seconds=0.01)
         assert not account.asked

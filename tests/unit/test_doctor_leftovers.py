@@ -2,10 +2,15 @@
 
 import pytest
 
-from tlfif.doctor import doctor_leftovers as verdicts
-from tlfif.doctor.doctor import Finding, State
-from tlfif.doctor.doctor_leftovers import DiskFact, LogGroupFact, MachineFact, Priced, SnapshotFact
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
+from tlfif.doctor import leftover_verdicts as verdicts
+from tlfif.doctor.checks import Finding
+from tlfif.doctor.checks import State
+from tlfif.doctor.leftover_verdicts import DiskFact
+from tlfif.doctor.leftover_verdicts import LogGroupFact
+from tlfif.doctor.leftover_verdicts import MachineFact
+from tlfif.doctor.leftover_verdicts import Priced
+from tlfif.doctor.leftover_verdicts import SnapshotFact
 from tlfif.money.prices.prices import running_rates
 
 PRICED = Priced(book=BUILT_IN_PRICES, region="eu-central-1", at_ms=0)

@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.memory_bill_store import MemoryBillStore
 from tests.money_world import MoneyWorld
 from tlfif.adapters.aws.money import cost_explorer_bill_source
+from tlfif.adapters.aws.calls.clients import BILL_CONFIG
 from tlfif.bootstrap.aws import aws_daily_bill
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.bootstrap.money import build_money
@@ -118,9 +119,8 @@ async def test_whatever_goes_wrong_with_it_the_round_ends_as_it_would_have(minut
 
 
 def test_one_try_fits_into_what_is_left_for_it() -> None:
-    config = cost_explorer_bill_source.CLIENT_CONFIG
-    assert config.connect_timeout + config.read_timeout < BILL_SECONDS < MARGIN_SECONDS
-    assert config.retries["total_max_attempts"] == 1
+    assert BILL_CONFIG.connect_timeout + BILL_CONFIG.read_timeout < BILL_SECONDS < MARGIN_SECONDS
+    assert BILL_CONFIG.retries["total_max_attempts"] == 1
 
 
 @pytest.mark.parametrize("tariff", [None, Tariff()])

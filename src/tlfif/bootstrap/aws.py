@@ -5,21 +5,26 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from tlfif.adapters.aws.calls import dynamo_table
-from tlfif.adapters.aws.calls.clients import AwsClients
+from tlfif.adapters.aws.calls.clients import (
+    BILL_CONFIG,
+    MACHINE_CONFIG,
+    POLL_CONFIG,
+    ROUTER_CONFIG,
+    STORE_CONFIG,
+    TABLE_CONFIG,
+    AwsClients,
+)
 from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
 from tlfif.adapters.aws.calls.lambda_clock import LambdaClock
-from tlfif.adapters.aws.jobs.dynamo_job_calls import POLL_CONFIG
 from tlfif.adapters.aws.jobs.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
 from tlfif.adapters.aws.jobs.word_tokenizer import WordTokenizer
-from tlfif.adapters.aws.machines import ec2_calls, router_calls
-from tlfif.adapters.aws.machines.dead_man_schedule import DeadManSchedule
+from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
 from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
 from tlfif.adapters.aws.machines.image_model_store import ImageModelStore
 from tlfif.adapters.aws.machines.router_calls import RouterCalls
-from tlfif.adapters.aws.money.cost_explorer_bill_source import BILL_REGION, CLIENT_CONFIG, CostExplorerBillSource
+from tlfif.adapters.aws.money.cost_explorer_bill_source import BILL_REGION, CostExplorerBillSource
 from tlfif.adapters.aws.money.dynamo_bill_store import DynamoBillStore
 from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
 from tlfif.adapters.aws.money.dynamo_price_store import DynamoPriceStore
@@ -68,23 +73,23 @@ class AwsStores:
         await self.machines.close()
 
 
-def open_aws_stores(settings: AwsSettings, *, clients: AwsClients, clock: Clock, ids: Ids, chance: Random) -> AwsStores:
+def open_aws_stores(settings: AwsSettings, *, clients: AwsClients, clock: Clock, ids: Ids, rng: Random) -> AwsStores:
     """The stores at the places that ``settings`` names. Nothing is asked yet."""
-    dynamodb = clients.make("dynamodb", dynamo_table.TABLE_CONFIG)
+    dynamodb = clients.make("dynamodb", TABLE_CONFIG)
     jobs = open_dynamo_job_store(
         JobClients(
             dynamodb=dynamodb,
-            s3=clients.make("s3", dynamo_table.CLIENT_CONFIG),
-            sqs=clients.make("sqs", dynamo_table.CLIENT_CONFIG),
+            s3=clients.make("s3", STORE_CONFIG),
+            sqs=clients.make("sqs", STORE_CONFIG),
             poller=clients.make("sqs", POLL_CONFIG),
         ),
         JobPlaces(table=settings.jobs_table, queue_url=settings.queue_url, bucket=settings.bucket),
         clock=clock,
         ids=ids,
-        chance=chance,
+        rng=rng,
         keep_seconds=settings.job.retention_seconds,
     )
-    state = DynamoTable(dynamodb, settings.state_table, clock=clock, ids=ids, chance=chance)
+    state = DynamoTable(dynamodb, settings.state_table, clock=clock, ids=ids, rng=rng)
     machines = DynamoMachineStore(state, default_idle_timeout=settings.machine.idle_timeout_seconds)
     return AwsStores(jobs=jobs, machines=machines, state=state)
 
@@ -93,8 +98,8 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
     """Everything that the API and the router use. Which rights they have is the business of their roles: the API's may
     end machines, only the router's may launch them."""
     clients = AwsClients(region=settings.region, endpoint_url=settings.endpoint_url, session=session)
-    clock, ids, chance = LambdaClock(), SystemIds(), Random()
-    stores = open_aws_stores(settings, clients=clients, clock=clock, ids=ids, chance=chance)
+    clock, ids, rng = LambdaClock(), SystemIds(), Random()
+    stores = open_aws_stores(settings, clients=clients, clock=clock, ids=ids, rng=rng)
     host = _host(settings, clients, clock)
     money, meter = _money(settings, stores, host, clock)
     spec = find_model(settings.model, IN_IMAGES)
@@ -114,7 +119,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
     )
     control: MachineControl = LocalMachineControl(reconciler=reconciler)
     if settings.router_function:
-        caller = clients.make("lambda", router_calls.CLIENT_CONFIG)
+        caller = clients.make("lambda", ROUTER_CONFIG)
         control = RouterCalls(caller, settings.router_function, here=control)
     return Container(
         jobs=stores.jobs,
@@ -159,7 +164,7 @@ def aws_daily_bill(
     clients = AwsClients(region=BILL_REGION, endpoint_url=settings.endpoint_url, session=session)
     return DailyBill(
         store=container.money.bills,
-        source=CostExplorerBillSource(clients.make("ce", CLIENT_CONFIG)),
+        source=CostExplorerBillSource(clients.make("ce", BILL_CONFIG)),
         clock=container.clock,
         ids=container.ids,
     )
@@ -210,12 +215,12 @@ def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2Machin
     policy = settings.machine
     return Ec2MachineHost(
         instances=Ec2Instances(
-            clients.make("ec2", ec2_calls.CLIENT_CONFIG),
+            clients.make("ec2", MACHINE_CONFIG),
             home=settings.home_name,
             launch_template=settings.launch_template,
         ),
         schedule=DeadManSchedule(
-            clients.make("scheduler", ec2_calls.CLIENT_CONFIG),
+            clients.make("scheduler", MACHINE_CONFIG),
             home=settings.home_name,
             group=settings.schedule_group,
             role_arn=settings.schedule_role,

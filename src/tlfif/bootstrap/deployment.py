@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tlfif
-from tlfif.adapters.aws.deployment.aws_installation import AwsInstallation, Build, who_calls
-from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place
+from tlfif.adapters.aws.deployment.installation import AwsInstallation, Build, who_calls
 from tlfif.adapters.aws.deployment.lambda_package import build_package
 from tlfif.adapters.aws.deployment.leftovers import AwsSweeper
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
@@ -18,13 +18,13 @@ from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.bootstrap.deployment_plan import open_journal
 from tlfif.bootstrap.doctor import Wanted, examine_all
 from tlfif.deployment.deploy import Deployment
-from tlfif.deployment.deployment_journal import DeploymentJournal
 from tlfif.deployment.destroy import Destruction
 from tlfif.deployment.follow_stack import Tell
 from tlfif.deployment.installation import Installation
+from tlfif.deployment.journal import DeploymentJournal
 from tlfif.deployment.owner_profile import Desk
 from tlfif.deployment.sweeper import Sweeper
-from tlfif.doctor.doctor import Finding, State
+from tlfif.doctor.checks import Finding, State
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.home import Home
 

@@ -3,8 +3,8 @@
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.adapters.local.deployment_file import DeploymentFile
 from tlfif.adapters.local.system_clock import SystemClock
-from tlfif.deployment.deployment_journal import DeploymentJournal
-from tlfif.deployment.deployment_plan import DeploymentPlan, plan_deployment
+from tlfif.deployment.journal import DeploymentJournal
+from tlfif.deployment.plan import DeploymentPlan, plan_deployment
 from tlfif.kernel.home import Home, write_private
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 

@@ -20,8 +20,8 @@ from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
-from tlfif.doctor.doctor_leftovers import Priced
 from tlfif.doctor.examine import Examination, examine
+from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.probe import Probe
 from tlfif.kernel.errors import StorageError
 from tlfif.kernel.home import Home, aws_endpoint, aws_key_places
@@ -67,7 +67,7 @@ async def examine_all(wanted: Wanted, *, desk: Sequence[Probe]) -> Examination:
 
 
 def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
-    from tlfif.adapters.aws.doctor.doctor_account import this_account
+    from tlfif.adapters.aws.doctor.account import this_account
 
     policy = AWS_MACHINE_POLICY
     return this_account(

@@ -23,7 +23,7 @@ from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 
 if TYPE_CHECKING:
     from tlfif.deployment.deploy import Deployed
-    from tlfif.doctor.doctor import Finding
+    from tlfif.doctor.checks import Finding
     from tlfif.kernel.home import Home
 
 EPILOG = """--plan needs neither an account nor the network and changes nothing. Broken off, the same command goes on
@@ -112,7 +112,7 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     # AWS's library takes longer to load than everything else together.
     from tlfif.bootstrap.deployment import in_the_way, open_deployment
     from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
-    from tlfif.client.deployed_desk import DeployedDesk
+    from tlfif.client.deployed_profile import DeployedDesk
     from tlfif.deployment.deploy import check_deploy
 
     home = this_home()

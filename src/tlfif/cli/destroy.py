@@ -52,7 +52,7 @@ async def _destroy(args: argparse.Namespace, console: Console) -> int:
 
 async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
     from tlfif.bootstrap.deployment import open_deployment  # AWS's library is slow to load
-    from tlfif.client.deployed_desk import DeployedDesk
+    from tlfif.client.deployed_profile import DeployedDesk
 
     home = this_home()
     region = check_region(args.region or region_of(home) or DEFAULT_REGION)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from tlfif.bootstrap.doctor import Wanted, examine_all
 from tlfif.cli.arguments import add_json
 from tlfif.cli.desk import this_home
-from tlfif.cli.doctor_desk import desk_probes, region_of
+from tlfif.cli.doctor_probes import desk_probes, region_of
 from tlfif.cli.exit_codes import DONE, NO_ACCESS, NO_MACHINE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import GAP, paragraph
 from tlfif.client.profile import REDIRECT_PORTS
-from tlfif.doctor.doctor import GRAVITY, Finding, State
+from tlfif.doctor.checks import GRAVITY, Finding, State
 from tlfif.doctor.examine import Examination
 from tlfif.money.money import MICROS_PER_USD
 from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region

@@ -11,11 +11,11 @@ from tlfif.deployment.deployment import (
     Stack,
     zone_parameters,
 )
-from tlfif.deployment.deployment_journal import DeploymentJournal, Journal
-from tlfif.deployment.deployment_plan import DEPLOY_MINUTES
 from tlfif.deployment.follow_stack import Tell, follow_stack
 from tlfif.deployment.installation import Installation
+from tlfif.deployment.journal import DeploymentJournal, Journal
 from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.plan import DEPLOY_MINUTES
 from tlfif.deployment.stack_words import failure_text
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError, UnavailableError

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tlfif.deployment.deployment import Found, Stack, SweptKind
-from tlfif.deployment.deployment_journal import DeploymentJournal
 from tlfif.deployment.follow_stack import Tell, follow_stack
 from tlfif.deployment.installation import Installation
+from tlfif.deployment.journal import DeploymentJournal
 from tlfif.deployment.owner_profile import Desk
 from tlfif.deployment.sweeper import Sweeper
 from tlfif.kernel.clock import Clock

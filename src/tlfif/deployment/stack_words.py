@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from tlfif.deployment.deployment import StackEvent
-from tlfif.deployment.deployment_plan import words_for
+from tlfif.deployment.plan import words_for
 
 _CURES: tuple[tuple[str, str], ...] = (
     (

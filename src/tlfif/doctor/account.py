@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from tlfif.doctor.doctor import Finding
+from tlfif.doctor.checks import Finding
 from tlfif.doctor.probe import Probe
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlfif.doctor.account import Account
-from tlfif.doctor.doctor import ACCOUNT_CHECKS, CHECKS, CREDENTIALS, Check, Finding, State, not_asked
+from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, CREDENTIALS, Check, Finding, State, not_asked
 from tlfif.doctor.probe import Probe
 
 PROBE_SECONDS = 8.0

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from tlfif.doctor.doctor import Check, Finding
+from tlfif.doctor.checks import Check, Finding
 
 
 class Probe(ABC):

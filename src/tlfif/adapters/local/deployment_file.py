@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tlfif.deployment.deployment import AccountSettings
-from tlfif.deployment.deployment_journal import DeploymentJournal, Journal
+from tlfif.deployment.journal import DeploymentJournal, Journal
 from tlfif.kernel.errors import InvalidInputError
 
 FILE = "deployment.json"

@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 
 from tlfif.adapters.http.aws_clock import clock_skew
-from tlfif.doctor import doctor
-from tlfif.doctor import doctor_computer as verdicts
-from tlfif.doctor.doctor import Check, Finding, not_asked
+from tlfif.doctor import checks
+from tlfif.doctor import computer_verdicts as verdicts
+from tlfif.doctor.checks import Check, Finding, not_asked
 from tlfif.doctor.probe import Probe
 from tlfif.models.model_store import ModelStore
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, Item, PriceBook
@@ -23,7 +23,7 @@ LOOPBACK = "127.0.0.1"
 class PythonProbe(Probe):
     """The running Python."""
 
-    checks: Sequence[Check] = (doctor.PYTHON,)
+    checks: Sequence[Check] = (checks.PYTHON,)
 
     async def ask(self) -> Sequence[Finding]:
         """See :meth:`Probe.ask`."""
@@ -34,7 +34,7 @@ class PythonProbe(Probe):
 class FolderProbe(Probe):
     """TL-FIF's folder and the disk that it is on. Where there is no folder yet, none is made."""
 
-    checks: Sequence[Check] = (doctor.FOLDER, doctor.DISK)
+    checks: Sequence[Check] = (checks.FOLDER, checks.DISK)
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -58,7 +58,7 @@ class FolderProbe(Probe):
 class ModelProbe(Probe):
     """What ``tlfif model list`` knows."""
 
-    checks: Sequence[Check] = (doctor.MODELS,)
+    checks: Sequence[Check] = (checks.MODELS,)
 
     def __init__(self, models: ModelStore) -> None:
         self._models = models
@@ -79,7 +79,7 @@ class ModelProbe(Probe):
 class LoopbackProbe(Probe):
     """Whether programs of this computer reach each other, and which of ``ports`` are free."""
 
-    checks: Sequence[Check] = (doctor.LOOPBACK,)
+    checks: Sequence[Check] = (checks.LOOPBACK,)
 
     def __init__(self, ports: Sequence[int]) -> None:
         self._ports = ports
@@ -102,7 +102,7 @@ class LoopbackProbe(Probe):
 class ClockProbe(Probe):
     """This clock against AWS's, where AWS can be reached at ``address``."""
 
-    checks: Sequence[Check] = (doctor.CLOCK,)
+    checks: Sequence[Check] = (checks.CLOCK,)
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -113,14 +113,14 @@ class ClockProbe(Probe):
             return [verdicts.clock(await clock_skew(self._address))]
         except (OSError, ValueError) as error:
             return [
-                not_asked(doctor.CLOCK, f"Compared with AWS's only where AWS can be reached; {self._address}: {error}")
+                not_asked(checks.CLOCK, f"Compared with AWS's only where AWS can be reached; {self._address}: {error}")
             ]
 
 
 class PriceProbe(Probe):
     """How old the price is that counts most: an hour of the machine tried first. ``problem``: the book's store."""
 
-    checks: Sequence[Check] = (doctor.PRICES,)
+    checks: Sequence[Check] = (checks.PRICES,)
 
     def __init__(self, book: PriceBook, *, region: str, now: float, problem: str = "") -> None:
         self._book = book
@@ -131,7 +131,7 @@ class PriceProbe(Probe):
     async def ask(self) -> Sequence[Finding]:
         """See :meth:`Probe.ask`."""
         if self._problem:
-            return [not_asked(doctor.PRICES, self._problem)]
+            return [not_asked(checks.PRICES, self._problem)]
         price = self._book.price(Item.GPU_HOUR, self._region, DEFAULT_INSTANCE_TYPE, at_ms=int(self._now * 1000))
         return [verdicts.price_book(date.fromisoformat(price.date), date.fromtimestamp(self._now), self._region)]
 

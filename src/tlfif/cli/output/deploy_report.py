@@ -2,7 +2,7 @@
 
 from tlfif.cli.output.cost_wording import usd
 from tlfif.cli.output.tables import columns, paragraph
-from tlfif.deployment.deployment_plan import DeploymentPlan
+from tlfif.deployment.plan import DeploymentPlan
 from tlfif.money.money import ASSUMED_RATE, MICROS_PER_USD, MicroUsd
 
 VAT = "without VAT"

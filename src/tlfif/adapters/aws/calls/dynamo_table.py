@@ -1,26 +1,18 @@
 """One DynamoDB table: strongly consistent reads and conditional writes, off the event loop, repeated where AWS says
 "later"."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.dynamo_items import Item, from_wire, to_wire
-from tlfif.adapters.aws.calls.storage_errors import (
-    CONDITION_FAILED,
-    cancelled_because,
-    error_code,
-    passes,
-    still_busy,
-    storage_errors,
-)
+from tlfif.adapters.aws.calls.errors import CONDITION_FAILED, cancelled_because, code_of
+from tlfif.adapters.aws.calls.patient_calls import PatientCalls, random_pauses
+from tlfif.adapters.aws.calls.storage_errors import still_busy, storage_errors
 from tlfif.kernel.clock import Clock, Ids
 
 if TYPE_CHECKING:
@@ -30,13 +22,6 @@ T = TypeVar("T")
 Key: TypeAlias = tuple[str, str]
 """``pk`` and ``sk``."""
 
-CLIENT_CONFIG = Config(
-    connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1}, tcp_keepalive=True
-)
-"""For the client that a table is given: calls are repeated here, where the clock is the port's, and nowhere else."""
-TABLE_CONFIG = CLIENT_CONFIG.merge(Config(parameter_validation=False, user_agent="tlfif"))
-"""The same for DynamoDB alone, a third quicker: it says itself what is malformed, so botocore need not look first; and
-botocore puts together its long name anew for each request."""
 TRIES = 8
 """How often one call is made at most."""
 PATIENCE_SECONDS = 12.0
@@ -96,19 +81,19 @@ ABSENT = "attribute_not_exists(pk)"
 
 
 class DynamoTable:
-    """The table called ``name``. ``client`` is not closed here; make it with :data:`CLIENT_CONFIG`.
+    """The table called ``name``. ``client`` is not closed here; make it with ``clients.TABLE_CONFIG``.
 
     Throttling, a conflict of transactions, a fault of AWS's own and a lost connection are tried again after pauses
-    that grow and are drawn by lot (``chance``). A write whose answer was lost may so be made twice: every write of the
+    that grow and are random (``rng``). A write whose answer was lost may so be made twice: every write of the
     stores is one that may be, or has a condition by which the second is recognised. All methods raise StorageError.
     """
 
-    def __init__(self, client: "DynamoDBClient", name: str, *, clock: Clock, ids: Ids, chance: Random) -> None:
+    def __init__(self, client: "DynamoDBClient", name: str, *, clock: Clock, ids: Ids, rng: Random) -> None:
         self._client = client
         self._name = name
         self._clock = clock
         self._ids = ids
-        self._chance = chance
+        self._rng = rng
 
     def new_token(self) -> str:
         """By which a writer knows its own write again."""
@@ -127,19 +112,14 @@ class DynamoTable:
         is told of each beside its key; else all of it."""
         wanted = [_wire_key(key) for key in dict.fromkeys(keys)]
         found: list[Item] = []
-        unanswered = 0
-        while wanted:
-            asked, wanted = wanted[:_MOST_KEYS_AT_ONCE], wanted[_MOST_KEYS_AT_ONCE:]
-            request: Any = {self._name: {"Keys": asked, "ConsistentRead": True, **_projection(only)}}
-            answer: Mapping[str, Any] = await self._call(partial(self._client.batch_get_item, RequestItems=request))
-            found += [from_wire(item) for item in answer["Responses"].get(self._name, [])]
-            left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
-            unanswered = unanswered + 1 if left else 0
-            if unanswered >= TRIES:
-                raise still_busy()
-            if unanswered:
-                await self._clock.sleep(self._pause_seconds(unanswered))
-            wanted = [*left, *wanted]
+
+        async def read(batch: list[Any]) -> list[Any]:
+            request: Any = {self._name: {"Keys": batch, "ConsistentRead": True, **_projection(only)}}
+            answer: Any = await self._call(partial(self._client.batch_get_item, RequestItems=request))
+            found.extend(from_wire(item) for item in answer["Responses"].get(self._name, []))
+            return list(answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", []))
+
+        await self._in_batches(wanted, _MOST_KEYS_AT_ONCE, read)
         return {(item["pk"], item["sk"]): item for item in found}
 
     async def query(
@@ -187,15 +167,25 @@ class DynamoTable:
         """Carry out ``step``, which reads, decides and writes; again from its reading where it raises
         ConditionFailedError, because another writer came in between. Raises StorageError after :data:`ROUNDS` or
         :data:`PATIENCE_SECONDS`."""
-        begun = self._clock.monotonic()
-        for done in count(1):
+        patience = self._patience(ROUNDS)
+        while True:
             try:
                 return await step()
-            except ConditionFailedError as refused:
-                if done >= ROUNDS or self._clock.monotonic() - begun > PATIENCE_SECONDS:
-                    raise still_busy() from refused
-            await self._clock.sleep(self._pause_seconds(done))
-        raise AssertionError("the loop has no end of its own")
+            except ConditionFailedError:
+                await patience.pause(still_busy())
+
+    async def _in_batches(
+        self, wanted: Sequence[Any], size: int, call: Callable[[list[Any]], Awaitable[list[Any]]]
+    ) -> None:
+        """``call`` for all of ``wanted``, at most ``size`` at once, and again for what it returns as left undone."""
+        rest, patience = list(wanted), self._patience(TRIES)
+        while rest:
+            left = await call(rest[:size])
+            rest = [*left, *rest[size:]]
+            if left:
+                await patience.pause(still_busy())
+            else:
+                patience = self._patience(TRIES)
 
     def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
         request: dict[str, Any] = {"TableName": self._name}
@@ -215,28 +205,22 @@ class DynamoTable:
         return type(write).__name__, request
 
     async def _call(self, call: Callable[[], T]) -> T:
-        begun = self._clock.monotonic()
         with storage_errors():
-            for done in count(1):
-                try:
-                    return await asyncio.to_thread(call)
-                except (BotoCoreError, ClientError) as error:
-                    if (found := _refused(error)) is not None:
-                        raise ConditionFailedError(found) from error
-                    waited = self._clock.monotonic() - begun
-                    if not passes(error) or done >= TRIES or waited > PATIENCE_SECONDS:
-                        raise
-                await self._clock.sleep(self._pause_seconds(done))
-        raise AssertionError("the loop has no end of its own")
+            try:
+                return await self._patience(TRIES).do(call)
+            except ClientError as error:
+                if (found := _refused(error)) is not None:
+                    raise ConditionFailedError(found) from error
+                raise
 
-    def _pause_seconds(self, done: int) -> float:
-        """After ``done`` tries. All of it drawn by lot, so that those who met do not meet again."""
-        return self._chance.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**done))
+    def _patience(self, tries: int) -> PatientCalls:
+        pauses = random_pauses(self._rng, tries=tries, first=_FIRST_PAUSE_SECONDS, longest=_LONGEST_PAUSE_SECONDS)
+        return PatientCalls(self._clock, pauses, deadline_seconds=PATIENCE_SECONDS)
 
 
-def _refused(error: Exception) -> list[Item | None] | None:
+def _refused(error: ClientError) -> list[Item | None] | None:
     """What :class:`ConditionFailedError` tells; None for an error that is another one."""
-    if error_code(error) == f"{CONDITION_FAILED}Exception" and isinstance(error, ClientError):
+    if code_of(error) == f"{CONDITION_FAILED}Exception":
         response: Mapping[str, Any] = error.response
         return [from_wire(response.get("Item", {}))]
     reasons = cancelled_because(error) or []

@@ -1,68 +1,38 @@
-"""AWS's errors in words for the owner, and which of them pass if the call is repeated. For DynamoDB, SQS and S3."""
+"""AWS's errors as StorageError, in words for the owner: for DynamoDB, SQS and S3."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from random import Random
+from typing import TypeVar
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    TokenRetrievalError,
-    UnauthorizedSSOTokenError,
+from botocore.exceptions import ParamValidationError
+
+from tlfif.adapters.aws.calls.errors import (
+    AWS_ERRORS,
+    CALLER_UNKNOWN,
+    AwsError,
+    Fault,
+    cancelled_because,
+    code_of,
+    fault_of,
 )
-from botocore.exceptions import ConnectionError as AwsConnectionError
-
+from tlfif.adapters.aws.calls.patient_calls import PatientCalls, random_pauses
+from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import StorageError
 
-CONDITION_FAILED = "ConditionalCheckFailed"
-"""In a cancelled transaction; a single write says the same with ``Exception`` behind it."""
+T = TypeVar("T")
 
-_BUSY = frozenset({"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"})
-_THROTTLED = frozenset(
-    {
-        "LimitExceededException",
-        "ProvisionedThroughputExceeded",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingError",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-_OUTAGE = frozenset({"InternalError", "InternalFailure", "InternalServerError", "RequestTimeout", "ServiceUnavailable"})
-_NOT_ALLOWED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignatureException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "MissingAuthenticationTokenException",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
-_ABSENT = frozenset(
-    {"AWS.SimpleQueueService.NonExistentQueue", "NoSuchBucket", "QueueDoesNotExist", "ResourceNotFoundException"}
-)
-_NO_CREDENTIALS = (
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    TokenRetrievalError,
-    UnauthorizedSSOTokenError,
-)
+_REASONS: dict[Fault, str] = {
+    **dict.fromkeys(CALLER_UNKNOWN, "not_allowed"),
+    Fault.DENIED: "not_allowed",
+    Fault.NO_CREDENTIALS: "no_credentials",
+    Fault.SIGN_IN_EXPIRED: "no_credentials",
+    Fault.ABSENT: "not_deployed",
+    Fault.THROTTLED: "throttled",
+    Fault.CONFLICT: "busy",
+    Fault.OUTAGE: "outage",
+    Fault.UNREACHABLE: "unreachable",
+}
 _SENTENCES = {
     "busy": "Several parts of TL-FIF wrote to the same record at AWS at the same time, and this write did not get "
     "its turn. Try again in a few seconds; it was not accepted.",
@@ -79,51 +49,21 @@ _SENTENCES = {
     "too_large": "This is larger than one record at AWS may be. Make it shorter and try again; nothing was accepted.",
     "other": "The records at AWS could not be used. Try again; if it stays so, run ./tlfif doctor.",
 }
-_PASSING = frozenset({"busy", "throttled", "outage", "unreachable"})
 
 
-def error_code(error: Exception) -> str:
-    """AWS's own code of an error, empty where AWS did not answer at all."""
-    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
-
-
-def cancelled_because(error: Exception) -> list[dict[str, Any]] | None:
-    """The reason for each write of a cancelled transaction, in order (``Code`` and ``Item``); None for other errors."""
-    if isinstance(error, ClientError) and error_code(error) == "TransactionCanceledException":
-        return [dict(each) for each in error.response.get("CancellationReasons", ())]
-    return None
-
-
-def reason_of(error: Exception) -> str:
+def reason_of(error: AwsError) -> str:
     """One word for programs: the ``reason`` of :func:`storage_error`."""
-    reasons = cancelled_because(error) or []
-    codes = {error_code(error)} | {str(each.get("Code")) for each in reasons}
-    if isinstance(error, HTTPClientError | AwsConnectionError):
-        return "unreachable"
-    if isinstance(error, _NO_CREDENTIALS):
-        return "no_credentials"
-    for reason, known in (
-        ("not_allowed", _NOT_ALLOWED),
-        ("not_deployed", _ABSENT),
-        ("throttled", _THROTTLED),
-        ("busy", _BUSY),
-        ("outage", _OUTAGE),
-    ):
-        if codes & known:
-            return reason
-    said = " ".join([str(error), *(str(each.get("Message")) for each in reasons)])
-    if codes & {"ValidationException", "ValidationError"} and "maximum allowed size" in said:
-        return "too_large"
-    return "outage" if _http_status(error) >= 500 else "other"
+    fault = fault_of(error)
+    if fault is Fault.OTHER:
+        reasons = cancelled_because(error) or []
+        codes = {code_of(error), *(str(each.get("Code")) for each in reasons)}
+        said = " ".join([str(error), *(str(each.get("Message")) for each in reasons)])
+        if codes & {"ValidationException", "ValidationError"} and "maximum allowed size" in said:
+            return "too_large"
+    return _REASONS.get(fault, "other")
 
 
-def passes(error: Exception) -> bool:
-    """Whether the same call may succeed a moment later. After ``outage`` and ``unreachable`` it may have been carried
-    out already: only what may be done twice may be repeated."""
-    return reason_of(error) in _PASSING
-
-
-def storage_error(error: Exception) -> StorageError:
+def storage_error(error: AwsError) -> StorageError:
     """The same failure as a StorageError; ``details`` has ``reason`` for programs and AWS's own ``cause``."""
     reason = reason_of(error)
     return StorageError(_SENTENCES[reason], details={"reason": reason, "cause": str(error)})
@@ -142,13 +82,23 @@ def storage_errors() -> Iterator[None]:
         yield
     except ParamValidationError:
         raise
-    except (BotoCoreError, ClientError) as error:
-        if error_code(error) == "ValidationException" and reason_of(error) == "other":
+    except AWS_ERRORS as error:
+        if code_of(error) == "ValidationException" and reason_of(error) == "other":
             raise
         raise storage_error(error) from error
 
 
-def _http_status(error: Exception) -> int:
-    if not isinstance(error, ClientError):
-        return 0
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+class StorageCalls:
+    """Makes each call up to ``tries`` times, after random pauses. Every call must be one that may be made twice.
+    Raises StorageError."""
+
+    def __init__(self, *, tries: int, first_pause: float, clock: Clock, rng: Random) -> None:
+        self._tries = tries
+        self._first_pause = first_pause
+        self._clock = clock
+        self._rng = rng
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        pauses = random_pauses(self._rng, tries=self._tries, first=self._first_pause)
+        with storage_errors():
+            return await PatientCalls(self._clock, pauses).do(call)

@@ -4,13 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of
+from tlfif.adapters.aws.calls.errors import is_absent
 from tlfif.deployment.deployment import AccountSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
-
-NEVER_SET = "NoSuchPublicAccessBlockConfiguration"
 
 
 def read_account_settings(ec2: "EC2Client", s3control: Any, account_id: str) -> AccountSettings:
@@ -19,7 +17,7 @@ def read_account_settings(ec2: "EC2Client", s3control: Any, account_id: str) -> 
     try:
         found = s3control.get_public_access_block(AccountId=account_id)["PublicAccessBlockConfiguration"]
     except ClientError as error:
-        if code_of(error) != NEVER_SET:
+        if not is_absent(error):
             raise
         return AccountSettings(encrypt_disks=encrypt, block_public=None)
     return AccountSettings(encrypt_disks=encrypt, block_public={name: bool(value) for name, value in found.items()})

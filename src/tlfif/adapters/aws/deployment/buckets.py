@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of
+from tlfif.adapters.aws.calls.errors import code_of, is_absent
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 PER_CALL = 1000
 """What DeleteObjects takes (Amazon S3 API reference)."""
-_MISSING = frozenset({"404", "NoSuchBucket", "NoSuchKey", "NotFound"})
 _NO_LOCATION = "us-east-1"
 """The one region that must not be named when a bucket is made (Amazon S3 API reference, CreateBucket)."""
 
@@ -70,7 +69,7 @@ def bucket_exists(s3: "S3Client", name: str) -> bool:
     try:
         s3.head_bucket(Bucket=name)
     except ClientError as error:
-        if code_of(error) in _MISSING:
+        if is_absent(error):
             return False
         raise
     return True
@@ -81,7 +80,7 @@ def object_exists(s3: "S3Client", bucket: str, key: str) -> bool:
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if code_of(error) in _MISSING:
+        if is_absent(error):
             return False
         raise
     return True
@@ -111,7 +110,7 @@ def empty_bucket(s3: "S3Client", name: str) -> int:
                 raise ClientError({"Error": {**refused[0]}}, "DeleteObjects")  # type: ignore[typeddict-unknown-key]  # one more
             emptied += len(batch)
     except ClientError as error:
-        if code_of(error) not in _MISSING:
+        if not is_absent(error):
             raise
     return emptied
 
@@ -128,5 +127,5 @@ def remove_bucket(s3: "S3Client", name: str) -> None:
     try:
         s3.delete_bucket(Bucket=name)
     except ClientError as error:
-        if code_of(error) not in _MISSING:
+        if not is_absent(error):
             raise

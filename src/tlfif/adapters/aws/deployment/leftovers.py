@@ -1,17 +1,19 @@
-"""The sweeper port on AWS: closes the door, ends machines, empties buckets, and asks each kind for what is left."""
+"""The sweeper port on AWS: ends what still runs, empties buckets, and removes what the inventory finds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from tlfif.adapters.aws.deployment.buckets import empty_bucket
-from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
-from tlfif.adapters.aws.deployment.door import close_door, unless_gone
-from tlfif.adapters.aws.deployment.leftover_kinds import LeftoverKind
-from tlfif.adapters.aws.deployment.machine_leftovers import live_instances, machine_kinds
-from tlfif.adapters.aws.deployment.service_leftovers import service_kinds
+from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
+from tlfif.adapters.aws.deployment.buckets import empty_bucket, remove_bucket
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask, unless_absent
+from tlfif.adapters.aws.deployment.ingress import close_door
+from tlfif.adapters.aws.deployment.inventory import Inventory
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
-from tlfif.adapters.aws.deployment.store_leftovers import bucket_names, store_kinds
 from tlfif.deployment.deployment import Found
 from tlfif.deployment.sweeper import Sweeper
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
 
 
 class AwsSweeper(Sweeper):
@@ -20,45 +22,95 @@ class AwsSweeper(Sweeper):
     def __init__(self, clients: DeploymentClients, place: Place, *, template: StackTemplate) -> None:
         self._clients = clients
         self._place = place
-        self._template = template
-        kinds = [
-            *machine_kinds(clients, place),
-            *service_kinds(clients, place, template),
-            *store_kinds(clients, place, template),
-        ]
-        self._kinds: dict[str, LeftoverKind] = {kind.name: kind for kind in kinds}
+        self._inventory = Inventory(ReadingCalls(clients.client), place, template)
+        self._removals = removals(clients, place)
 
     async def close_door(self) -> None:
-        """See ``door.py``."""
+        """See ``ingress.py``."""
         await close_door(self._clients, self._place)
 
     async def machines(self) -> tuple[str, ...]:
         """By tag, in any state but terminated."""
-        return await ask("ec2", lambda: tuple(live_instances(self._clients, self._place)))
+        return tuple(one.name for one in await self.find("machines"))
 
     async def end_machines(self, names: Sequence[str]) -> None:
         """One by one: an id that is gone would keep EC2 from ending the others."""
         for name in names:
-            await ask(
-                "ec2",
-                lambda name=name: unless_gone(lambda: self._clients.ec2.terminate_instances(InstanceIds=[name])),  # type: ignore[misc]  # bound early
-            )
+            await self.remove("machines", name)
 
     async def empty_buckets(self) -> int:
         """All three, versions too."""
-        names = bucket_names(self._place, self._template)
+        names = self._inventory.bucket_names()
         return await ask("s3", lambda: sum(empty_bucket(self._clients.s3, name) for name in names))
 
     def kinds(self) -> tuple[tuple[str, str], ...]:
         """In the order of removal."""
-        return tuple((kind.name, kind.looked_for) for kind in self._kinds.values())
+        return tuple((kind.name, kind.looked_for) for kind in self._inventory.kinds.values())
 
     async def find(self, kind: str) -> tuple[Found, ...]:
         """What there is of that kind."""
-        found = self._kinds[kind]
-        return await ask(found.service, lambda: tuple(found.find()))
+        service = self._inventory.kinds[kind].service
+        found = await ask(service, lambda: self._inventory.find(kind))
+        return tuple(Found(name=one.name, ours=one.ours) for one in found)
 
     async def remove(self, kind: str, name: str) -> None:
         """Remove one."""
-        found = self._kinds[kind]
-        await ask(found.service, lambda: unless_gone(lambda: found.remove(name)))
+        service = self._inventory.kinds[kind].service
+        await ask(service, lambda: unless_absent(lambda: self._removals[kind](name)))
+
+
+def removals(clients: DeploymentClients, place: Place) -> Mapping[str, Callable[[str], object]]:
+    """How one of each kind of the inventory is removed, by its name there. To remove what is gone raises AWS's error
+    that says so."""
+    return {
+        "machines": lambda name: clients.ec2.terminate_instances(InstanceIds=[name]),
+        "disks": lambda name: clients.ec2.delete_volume(VolumeId=name),
+        "images": lambda name: _remove_image(clients, name),
+        "snapshots": lambda name: clients.ec2.delete_snapshot(SnapshotId=name),
+        "launch templates": lambda name: clients.ec2.delete_launch_template(LaunchTemplateId=name),
+        "timers": lambda name: clients.scheduler.delete_schedule(Name=name, GroupName=place.home),
+        "programs": lambda name: clients.functions.delete_function(FunctionName=name),
+        "users": lambda name: _remove_pool(clients, name),
+        "alarms": lambda name: clients.cloudwatch.delete_alarms(AlarmNames=[name]),
+        "alarm addresses": lambda name: clients.sns.delete_topic(TopicArn=name),
+        "budgets": lambda name: clients.budgets.delete_budget(AccountId=place.account_id, BudgetName=name),
+        "rights": lambda name: _remove_role(clients, name),
+        "stacks": lambda name: clients.cloudformation.delete_stack(StackName=name),
+        "tables": lambda name: clients.dynamodb.delete_table(TableName=name),
+        "queues": lambda name: clients.sqs.delete_queue(QueueUrl=name),
+        "logs": lambda name: clients.logs.delete_log_group(logGroupName=name),
+        "parameters": lambda name: clients.ssm.delete_parameter(Name=name),
+        "buckets": lambda name: remove_bucket(clients.s3, name),
+    }
+
+
+def _remove_image(clients: DeploymentClients, name: str) -> None:
+    """Its snapshots go on costing after it, so they go with it; those of others that it may use stay."""
+    images = clients.ec2.describe_images(ImageIds=[name])["Images"]
+    disks = [disk.get("Ebs", {}).get("SnapshotId") for one in images for disk in one.get("BlockDeviceMappings", [])]
+    used: list[FilterTypeDef] = [{"Name": "snapshot-id", "Values": [disk for disk in disks if disk]}]
+    own = clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=used)["Snapshots"] if used[0]["Values"] else []
+    clients.ec2.deregister_image(ImageId=name)
+    for snapshot in sorted({one["SnapshotId"] for one in own}):
+        clients.ec2.delete_snapshot(SnapshotId=snapshot)
+
+
+def _remove_pool(clients: DeploymentClients, pool_id: str) -> None:
+    """The sign-in pages' address keeps a pool from going."""
+    domain = clients.cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"].get("Domain")
+    if domain:
+        clients.cognito.delete_user_pool_domain(Domain=domain, UserPoolId=pool_id)
+    clients.cognito.delete_user_pool(UserPoolId=pool_id)
+
+
+def _remove_role(clients: DeploymentClients, name: str) -> None:
+    """IAM deletes a role only once nothing hangs on it."""
+    iam = clients.iam
+    for profile in iam.list_instance_profiles_for_role(RoleName=name)["InstanceProfiles"]:
+        iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=name)
+        iam.delete_instance_profile(InstanceProfileName=profile["InstanceProfileName"])
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=name, PolicyArn=attached.get("PolicyArn", ""))
+    iam.delete_role(RoleName=name)

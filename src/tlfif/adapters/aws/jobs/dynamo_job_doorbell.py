@@ -10,10 +10,9 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from tlfif.adapters.aws.calls.storage_errors import reason_of
-from tlfif.adapters.aws.jobs.dynamo_job_calls import PatientCalls, in_daemon_thread
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS
+from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
+from tlfif.adapters.aws.calls.storage_errors import StorageCalls, reason_of
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import StorageError
 
@@ -72,7 +71,7 @@ class Doorbell:
         poller: "SQSClient",
         queue_url: str,
         *,
-        calls: PatientCalls,
+        calls: StorageCalls,
         clock: Clock,
         on_news: Callable[[], None],
         still_waiting: Callable[[Collection[str]], Awaitable[set[str]]],
@@ -137,7 +136,7 @@ class Doorbell:
                     MessageSystemAttributeNames=["ApproximateReceiveCount"],
                 )
             )
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             log.warning("the queue gave no messages (%s)", reason_of(error))
             return Heard.FAILURE
         return Heard.NEWS if self._sort(answer.get("Messages", [])) else Heard.NOTHING

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from tlfif.adapters.aws.jobs.dynamo_job_calls import PatientCalls
+from tlfif.adapters.aws.calls.storage_errors import StorageCalls
 from tlfif.adapters.aws.jobs.dynamo_job_doorbell import LONGEST_POLL_SECONDS, Doorbell
 from tlfif.adapters.aws.jobs.dynamo_job_store import DynamoJobStore
 from tlfif.adapters.aws.jobs.dynamo_job_table import JobTable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TRIES = 6
 RING_TRIES = 2
 """A person waits while the bell is rung, and the job is found without it."""
+FIRST_PAUSE_SECONDS = 0.1
 DAY = 86_400.0
 
 
@@ -33,8 +34,8 @@ class JobPlaces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobClients:
-    """Clients that repeat nothing themselves: ``poller`` made with ``dynamo_job_calls.POLL_CONFIG``, the others with
-    ``dynamo_table.CLIENT_CONFIG``. The store closes them."""
+    """Clients that repeat nothing themselves: ``poller`` made with ``clients.POLL_CONFIG``, the others with
+    ``clients.STORE_CONFIG``. The store closes them."""
 
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
@@ -48,12 +49,12 @@ def open_dynamo_job_store(
     *,
     clock: Clock,
     ids: Ids,
-    chance: Random,
+    rng: Random,
     keep_seconds: float = 30 * DAY,
     inline_bytes: int = INLINE_BYTES,
     poll_seconds: int = LONGEST_POLL_SECONDS,
 ) -> DynamoJobStore:
-    """The store at ``places``. ``chance`` spreads pauses; ``keep_seconds`` is how long ended jobs are kept;
+    """The store at ``places``. ``rng`` spreads pauses; ``keep_seconds`` is how long ended jobs are kept;
     ``inline_bytes`` the longest text in an item; ``poll_seconds`` (0 to 20) the longest wait for one message."""
     if not 0 <= poll_seconds <= LONGEST_POLL_SECONDS:
         raise ValueError(f"a poll lasts 0 to {LONGEST_POLL_SECONDS} seconds")
@@ -64,11 +65,11 @@ def open_dynamo_job_store(
     texts = JobTexts(
         clients.s3,
         places.bucket,
-        calls=PatientCalls(tries=TRIES, clock=clock, chance=chance),
+        calls=StorageCalls(tries=TRIES, first_pause=FIRST_PAUSE_SECONDS, clock=clock, rng=rng),
         inline_bytes=inline_bytes,
     )
     table = JobTable(
-        clients.dynamodb, places.table, texts=texts, keep_seconds=keep_seconds, clock=clock, ids=ids, chance=chance
+        clients.dynamodb, places.table, texts=texts, keep_seconds=keep_seconds, clock=clock, ids=ids, rng=rng
     )
     store = DynamoJobStore(table, clock=clock, ids=ids)
     store.connect(
@@ -76,7 +77,7 @@ def open_dynamo_job_store(
             clients.sqs,
             clients.poller,
             places.queue_url,
-            calls=PatientCalls(tries=RING_TRIES, clock=clock, chance=chance),
+            calls=StorageCalls(tries=RING_TRIES, first_pause=FIRST_PAUSE_SECONDS, clock=clock, rng=rng),
             clock=clock,
             on_news=store.news_of_work,
             still_waiting=store.still_waiting,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tlfif.adapters.aws.calls.dynamo_items import Item, from_wire, to_wire
 from tlfif.adapters.aws.calls.dynamo_table import (
     ABSENT,
-    TRIES,
     ConditionFailedError,
     Delete,
     DynamoTable,
@@ -17,7 +16,6 @@ from tlfif.adapters.aws.calls.dynamo_table import (
     Put,
     Write,
 )
-from tlfif.adapters.aws.calls.storage_errors import still_busy
 from tlfif.adapters.aws.jobs.dynamo_job_items import (
     ALL_JOBS,
     BY_TIME,
@@ -174,18 +172,13 @@ class JobTable(DynamoTable):
     async def delete_all(self, keys: Sequence[Key]) -> None:
         """Delete whatever stands there; not in one step."""
         wanted: list[Any] = [{"DeleteRequest": {"Key": to_wire({"pk": pk, "sk": sk})}} for pk, sk in keys]
-        unanswered = 0
-        while wanted:
-            asked, wanted = wanted[:_DELETED_AT_ONCE], wanted[_DELETED_AT_ONCE:]
-            request: Any = {self._name: asked}
-            answer = await self._call(partial(self._client.batch_write_item, RequestItems=request))
-            left: list[Any] = answer.get("UnprocessedItems", {}).get(self._name, [])
-            unanswered = unanswered + 1 if left else 0
-            if unanswered >= TRIES:
-                raise still_busy()
-            if unanswered:
-                await self._clock.sleep(self._pause_seconds(unanswered))
-            wanted = [*left, *wanted]
+
+        async def delete(batch: list[Any]) -> list[Any]:
+            request: Any = {self._name: batch}
+            answer: Any = await self._call(partial(self._client.batch_write_item, RequestItems=request))
+            return list(answer.get("UnprocessedItems", {}).get(self._name, []))
+
+        await self._in_batches(wanted, _DELETED_AT_ONCE, delete)
 
     async def change(self, job_id: str, transition: Transition) -> Change | None:
         """Read the record, apply ``transition``, write; again if another writer came in between. Returns what was

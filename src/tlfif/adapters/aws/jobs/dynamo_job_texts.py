@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.dynamo_items import Item
-from tlfif.adapters.aws.calls.storage_errors import error_code
-from tlfif.adapters.aws.jobs.dynamo_job_calls import PatientCalls
+from tlfif.adapters.aws.calls.errors import code_of
+from tlfif.adapters.aws.calls.storage_errors import StorageCalls
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -20,7 +20,7 @@ _DELETED_AT_ONCE = 1000  # DeleteObjects: "up to 1000"
 class JobTexts:
     """The bodies of a job's items, ``inline_bytes`` of UTF-8 at most in the item itself. All raise StorageError."""
 
-    def __init__(self, s3: "S3Client", bucket: str, *, calls: PatientCalls, inline_bytes: int = INLINE_BYTES) -> None:
+    def __init__(self, s3: "S3Client", bucket: str, *, calls: StorageCalls, inline_bytes: int = INLINE_BYTES) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._calls = calls
@@ -62,7 +62,7 @@ class JobTexts:
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=place)
         except ClientError as error:
-            if error_code(error) == "NoSuchKey":
+            if code_of(error) == "NoSuchKey":
                 return None
             raise
         with answer["Body"] as body:

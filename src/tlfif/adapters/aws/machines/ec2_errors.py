@@ -1,28 +1,23 @@
 """What EC2 and EventBridge Scheduler refuse, told apart, and the words for it.
 
-Codes: Amazon EC2 API reference, "Error codes for the Amazon EC2 API"; the refusal on the Free plan has no code of its
-own and is known by its text (seen in 2025 and 2026). What AWS says is quoted where it is all there is to say.
+The refusal on the Free plan has no code of its own and is known by its text (seen in 2025 and 2026). What AWS says is
+quoted where it is all there is to say.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from botocore.exceptions import (
-    ClientError,
-)
+from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import (
-    ACCOUNT,
-    BAD_CREDENTIALS,
-    BUSY,
-    DENIED,
-    NO_CREDENTIALS,
-    NO_QUOTA,
-    UNREACHABLE,
+    CALLER_UNKNOWN,
     AwsError,
+    Fault,
     Verdict,
     code_of,
+    fault_of,
+    missing_right,
     verdict,
     words_of,
 )
@@ -39,7 +34,6 @@ _NO_IMAGE = re.compile(r"^(InvalidAMIID|InvalidSnapshot|InvalidLaunchTemplate|In
 _ABOUT_IMAGE = re.compile(r"\bssm\b|resolve:|parameter store|\bami\b|image id|launch template", re.IGNORECASE)
 _FREE_PLAN = re.compile(r"free[ -]tier|free plan", re.IGNORECASE)
 _FILLING = re.compile(r"volume ?initiali[sz]ation", re.IGNORECASE)
-_ACTION = re.compile(r"perform: ([a-z0-9-]+:[A-Za-z]+)")
 
 NOT_STARTED = "Nothing was started and nothing is charged."
 
@@ -54,20 +48,22 @@ class Refusal:
 
 def machine_error(error: AwsError, *, region: str, outcome: str = NOT_STARTED) -> MachineError:
     """``error`` in the owner's words; ``outcome`` says what came of it and what it costs."""
-    code = code_of(error)
-    if isinstance(error, UNREACHABLE):
+    code, fault = code_of(error), fault_of(error)
+    if fault is Fault.UNREACHABLE:
         return _unreachable(error, outcome)
-    if code in BUSY or verdict(error) is Verdict.REPEAT:
+    if verdict(error) is Verdict.REPEAT:
         return _busy(error, outcome)
-    if isinstance(error, NO_CREDENTIALS) or code in BAD_CREDENTIALS | DENIED:
+    if fault in CALLER_UNKNOWN:
+        return _unknown_caller(error, outcome)
+    if fault is Fault.DENIED and isinstance(error, ClientError):
         return _denied(error, outcome)
-    if code in ACCOUNT:
+    if fault is Fault.NOT_OPEN:
         return _account_pending(error, region, outcome)
     if _FREE_PLAN.search(words_of(error)):
         return _account_plan(outcome)
     if _FILLING.search(f"{code} {words_of(error)}"):
         return _filling_quota(region, outcome)
-    if code in NO_QUOTA:
+    if fault is Fault.NO_QUOTA:
         return _gpu_quota(region, outcome)
     if _NO_IMAGE.match(code) and (code != "InvalidParameterValue" or _ABOUT_IMAGE.search(words_of(error))):
         return _image_missing(error, outcome)
@@ -154,17 +150,18 @@ def _account_pending(error: AwsError, region: str, outcome: str) -> MachineError
     )
 
 
-def _denied(error: AwsError, outcome: str) -> MachineError:
-    if not isinstance(error, ClientError) or code_of(error) in BAD_CREDENTIALS:
-        return MachineError(
-            f"AWS does not know who asks ({code_of(error)}): TL-FIF's key is missing, too old or wrong, or this "
-            f"clock is. {outcome} Run `./tlfif doctor`.",
-            code="aws_denied",
-            details={"aws_code": code_of(error)},
-        )
-    named = _ACTION.search(words_of(error))
+def _unknown_caller(error: AwsError, outcome: str) -> MachineError:
+    return MachineError(
+        f"AWS does not know who asks ({code_of(error)}): TL-FIF's key is missing, too old or wrong, or this "
+        f"clock is. {outcome} Run `./tlfif doctor`.",
+        code="aws_denied",
+        details={"aws_code": code_of(error)},
+    )
+
+
+def _denied(error: ClientError, outcome: str) -> MachineError:
     service = "scheduler" if error.operation_name.endswith("Schedule") else "ec2"
-    action = named[1] if named else f"{service}:{error.operation_name}"
+    action = missing_right(error) or f"{service}:{error.operation_name}"
     return MachineError(
         f"AWS does not permit TL-FIF the action {action}. {outcome} Run `./tlfif deploy` again, which sets the "
         "permissions right, then press Start machine.",

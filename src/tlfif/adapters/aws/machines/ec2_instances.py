@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of
-from tlfif.adapters.aws.machines.ec2_calls import PatientCalls
+from tlfif.adapters.aws.calls.errors import code_of, is_absent
+from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tagged, tags_of
+from tlfif.adapters.aws.calls.patient_calls import PatientCalls
 from tlfif.adapters.aws.machines.launch_plan import Attempt, Launched, Zone
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.literals import InstanceTypeType
     from mypy_boto3_ec2.type_defs import (
-        FilterTypeDef,
         InstanceTypeDef,
         LaunchTemplateSpecificationTypeDef,
         RunInstancesRequestTypeDef,
         TagTypeDef,
     )
 
-HOME_TAG = "tlfif:home"
 MACHINE_TAG = "tlfif:machine-id"
 IMAGE_TAG = "tlfif:image"
 """The image's version by our own name, so that a kept disk with an old one is not started again."""
@@ -35,7 +34,7 @@ TERMINATED = "terminated"
 MISMATCH = "IdempotentParameterMismatch"
 """The code for a token that was used before with other parameters: something was made by it."""
 
-_NOT_FOUND = frozenset({"InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"})
+_MALFORMED = "InvalidInstanceID.Malformed"
 _CANNOT_SKIP = re.compile(r"^(InvalidParameter|UnknownParameter|UnsupportedOperation)")
 _WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 _PAGE = 100
@@ -113,14 +112,13 @@ class Ec2Instances:
 
     async def zones(self, calls: PatientCalls) -> tuple[Zone, ...]:
         """Where machines can go: every zone with one of our subnets, in the order of their names."""
-        ours: list[FilterTypeDef] = [{"Name": f"tag:{HOME_TAG}", "Values": [self._home]}]
-        answer = await calls.do(lambda: self._ec2.describe_subnets(Filters=ours))
+        answer = await calls.do(lambda: self._ec2.describe_subnets(Filters=tagged(self._home)))
         found = sorted((one["AvailabilityZone"], one["SubnetId"]) for one in answer["Subnets"])
         return tuple(Zone(name=name, subnet_id=subnet_id) for name, subnet_id in found)
 
     async def find(self, filters: Mapping[str, Sequence[str]], calls: PatientCalls) -> list[Ec2Instance]:
         """Instances with our tag that fit, in any state; the newest may not be visible yet."""
-        wanted: list[FilterTypeDef] = [{"Name": f"tag:{HOME_TAG}", "Values": [self._home]}]
+        wanted = tagged(self._home)
         wanted += [{"Name": name, "Values": list(values)} for name, values in filters.items()]
 
         def read() -> list[Ec2Instance]:
@@ -141,7 +139,7 @@ class Ec2Instances:
         try:
             answer = await calls.do(lambda: self._ec2.describe_instances(InstanceIds=[instance_id]))
         except ClientError as error:
-            if code_of(error) in _NOT_FOUND:
+            if _is_unknown(error):
                 return None
             raise
         return next((_seen(one) for group in answer["Reservations"] for one in group["Instances"]), None)
@@ -153,7 +151,7 @@ class Ec2Instances:
                 return
             await calls.do(lambda: self._ec2.terminate_instances(InstanceIds=[instance_id]))
         except ClientError as error:
-            if code_of(error) not in _NOT_FOUND:
+            if not _is_unknown(error):
                 raise
 
     async def _cut_off(self, instance_id: str, calls: PatientCalls) -> bool:
@@ -171,7 +169,7 @@ class Ec2Instances:
         try:
             await calls.do(lambda: self._ec2.stop_instances(InstanceIds=[instance_id]))
         except ClientError as error:
-            if code_of(error) not in _NOT_FOUND:
+            if not _is_unknown(error):
                 raise
 
     async def wake(self, kept: Ec2Instance, request: LaunchRequest, calls: PatientCalls) -> None:
@@ -219,8 +217,12 @@ class Ec2Instances:
         return wanted
 
 
+def _is_unknown(error: ClientError) -> bool:
+    return is_absent(error) or code_of(error) == _MALFORMED
+
+
 def _seen(one: "InstanceTypeDef") -> Ec2Instance:
-    tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", []) if "Key" in tag and "Value" in tag}
+    tags = tags_of(one.get("Tags", []))
     state = str(one["State"]["Name"])
     volumes = (mapping.get("Ebs", {}).get("VolumeId") for mapping in one.get("BlockDeviceMappings", []))
     return Ec2Instance(

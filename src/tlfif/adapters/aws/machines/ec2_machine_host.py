@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Verdict, code_of, verdict
-from tlfif.adapters.aws.machines.dead_man_schedule import DeadManSchedule
-from tlfif.adapters.aws.machines.ec2_calls import PatientCalls
+from tlfif.adapters.aws.calls.patient_calls import PatientCalls
+from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
 from tlfif.adapters.aws.machines.ec2_errors import (
     NOT_STARTED,
     Refusal,
@@ -26,7 +26,7 @@ from tlfif.adapters.aws.machines.ec2_instances import (
     LaunchRequest,
 )
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
-from tlfif.adapters.aws.machines.launch_plan import LaunchPlan, check_max_run, last_moment, survivor
+from tlfif.adapters.aws.machines.launch_plan import PAUSES, LaunchPlan, check_max_run, last_moment, survivor
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine_host import LaunchSpec, Lifetime, MachineHost, ObservedMachine
 from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type
@@ -94,7 +94,7 @@ class Ec2MachineHost(MachineHost):
         Raises MachineError: ``no_capacity``, ``no_quota``, ``account_plan``, ``account_pending``, ``aws_denied``,
         ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``no_schedule``, ``machine_failed``.
         """
-        calls = PatientCalls(self._clock)
+        calls = PatientCalls(self._clock, PAUSES)
         request = self._request(spec)
         with self._told(NOT_STARTED):
             found = await self._of_machine(spec.machine_id, calls)
@@ -115,7 +115,7 @@ class Ec2MachineHost(MachineHost):
 
         Which one is kept is the same for both of them. A look that fails leaves it to the next launch of this machine.
         """
-        calls = PatientCalls(self._clock)
+        calls = PatientCalls(self._clock, PAUSES)
         try:
             found = {one.instance_id: one for one in await self._instances.of_machine(machine_id, calls)}
             found.setdefault(made.instance_id, made)  # EC2 shows a new one late
@@ -178,7 +178,7 @@ class Ec2MachineHost(MachineHost):
 
     async def _end_unarmed(self, instance_id: str) -> bool:
         try:
-            await self._instances.terminate(instance_id, PatientCalls(self._clock), at_once=True)
+            await self._instances.terminate(instance_id, PatientCalls(self._clock, PAUSES), at_once=True)
         except AWS_ERRORS as error:
             log.error("ec2: %s has no schedule and could not be ended: %s", instance_id, code_of(error))
             return False
@@ -188,7 +188,7 @@ class Ec2MachineHost(MachineHost):
         """See the port. A stopped instance is not gone: it was stopped by hand and costs rent until it is ended. In
         standby it is: its run is over, and what is left is a disk for the next machine."""
         with self._told(ASKED):
-            found = await self._instances.describe(handle, PatientCalls(self._clock))
+            found = await self._instances.describe(handle, PatientCalls(self._clock, PAUSES))
         if found is None:
             return None
         if not self._over(found):
@@ -201,7 +201,7 @@ class Ec2MachineHost(MachineHost):
     async def lifetime(self, handle: str) -> Lifetime | None:
         """See the port. EC2 forgets an instance about an hour after its end."""
         with self._told(ASKED):
-            found = await self._instances.describe(handle, PatientCalls(self._clock))
+            found = await self._instances.describe(handle, PatientCalls(self._clock, PAUSES))
         if found is None:
             return None
         return Lifetime(began_at=found.began_at, ended_at=found.ended_at, instance_type=found.instance_type)
@@ -209,7 +209,7 @@ class Ec2MachineHost(MachineHost):
     async def terminate(self, handle: str, *, force: bool) -> None:
         """See the port, and the class for what polite means. In standby a polite end keeps the disk, ``force`` does
         not. Raises MachineError where EC2 does not take the order."""
-        calls = PatientCalls(self._clock)
+        calls = PatientCalls(self._clock, PAUSES)
         with self._told("The machine may still run; ending it is tried again."):
             if self._settings.standby and not force:
                 await self._instances.stop(handle, calls)
@@ -219,7 +219,7 @@ class Ec2MachineHost(MachineHost):
     async def find_all(self) -> list[ObservedMachine]:
         """See the port. Removes the schedules of those that EC2 still shows as terminated along the way."""
         with self._told(ASKED):
-            found = await self._instances.find({}, PatientCalls(self._clock))
+            found = await self._instances.find({}, PatientCalls(self._clock, PAUSES))
         kept = max((one for one in found if one.state == STOPPED), key=lambda one: one.began_at, default=None)
         # One kept disk is wanted and its rent is shown; a second one is nobody's, and the sweep ends it.
         living = [one for one in found if not self._over(one) or (one.state == STOPPED and one is not kept)]

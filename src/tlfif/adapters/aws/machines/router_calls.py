@@ -6,9 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
-from tlfif.control.machine_control import MachineControl, StopResult
+from botocore.exceptions import BotoCoreError
+from botocore.exceptions import ClientError
+from tlfif.control.machine_control import MachineControl
+from tlfif.control.machine_control import StopResult
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS
 from tlfif.kernel import errors
 from tlfif.kernel.errors import TlfifError, UnavailableError
 
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=25, retries={"mode": "standard", "total_max_attempts": 1})
-"""For the client: the caller waits less than 30 seconds for all of it."""
 _KINDS: dict[str, type[TlfifError]] = {
     kind.__name__: kind
     for kind in vars(errors).values()
@@ -55,7 +55,7 @@ class RouterCalls(MachineControl):
         """See the port."""
         try:
             answer = await asyncio.to_thread(self._ask, {"action": "start", "model": model})
-        except (ClientError, BotoCoreError, ValueError) as error:
+        except (*AWS_ERRORS, ValueError) as error:
             log.warning("control: the router did not take an order: %s", type(error).__name__)
             raise UnavailableError(
                 "The order to start the machine did not arrive. Nothing was started. Press start again.",
@@ -75,7 +75,7 @@ class RouterCalls(MachineControl):
         """See the port."""
         try:
             await asyncio.to_thread(self._tell, {"action": "tick"})
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             log.warning("control: the router was not woken, it looks by itself each minute: %s", type(error).__name__)
 
     def _ask(self, order: dict[str, Any]) -> dict[str, Any]:

@@ -4,22 +4,9 @@ Codes: botocore's model of GetCostAndUsage. "Not switched on" has no code of its
 in other words (seen in public reports of 2018 to 2021). What only a real account can show: the exact texts.
 """
 
-from botocore.exceptions import ConnectionError as BotoConnectionError
-from botocore.exceptions import (
-    CredentialRetrievalError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    PartialCredentialsError,
-)
-from botocore.parsers import ResponseParserError
-
-from tlfif.adapters.aws.calls.errors import AwsError, code_of, words_of
+from tlfif.adapters.aws.calls.errors import CALLER_UNKNOWN, AwsError, Fault, code_of, fault_of, words_of
 from tlfif.kernel.errors import UnavailableError
 
-_UNREACHABLE = (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseParserError)
-_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 _NO_RIGHT = "not authorized to perform"
 _MAY_NOT = (
     "TL-FIF may not read the bill: its router lacks the right ce:GetCostAndUsage, or the account that pays for yours "
@@ -30,39 +17,24 @@ _SWITCHED_OFF = (
     "Cost Explorer, “Launch Cost Explorer”. Free; the first figures take 24 hours."
 )
 _NOT_READY = frozenset({"BillExpirationException", "BillingViewHealthStatusException", "DataUnavailableException"})
-_THROTTLED = frozenset(
-    {"LimitExceededException", "RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"}
-)
-_UNKNOWN_CALLER = frozenset(
-    {
-        "ExpiredTokenException",
-        "IncompleteSignatureException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "MissingAuthenticationTokenException",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
 
 
 def bill_error(error: AwsError) -> UnavailableError:
     """``error`` in the owner's words; ``details`` has AWS's own code."""
-    code, words = code_of(error), words_of(error)
-    if isinstance(error, _UNREACHABLE):
+    fault, code, words = fault_of(error), code_of(error), words_of(error)
+    if fault is Fault.UNREACHABLE:
         return _unavailable(f"Cost Explorer did not answer ({code}).", error, code="bill_unreachable")
-    if isinstance(error, _NO_CREDENTIALS) or code in _UNKNOWN_CALLER:
+    if fault in CALLER_UNKNOWN:
         sentence = f"Cost Explorer does not know who asks, or a clock is wrong ({code})."
         return _unavailable(sentence, error, code="bill_denied")
-    if code in _DENIED and _NO_RIGHT in words:
+    if fault is Fault.DENIED and _NO_RIGHT in words:
         return _unavailable(_MAY_NOT, error, code="bill_denied")
-    if code in _DENIED:
+    if fault is Fault.DENIED:
         return _unavailable(_SWITCHED_OFF, error, code="bill_not_enabled")
     if code in _NOT_READY:
         sentence = f"Cost Explorer has no figures yet ({code}). That is normal for a day or more after it was opened."
         return _unavailable(sentence, error, code="bill_not_ready")
-    if code in _THROTTLED:
+    if fault is Fault.THROTTLED:
         return _unavailable(f"Cost Explorer takes no more questions now ({code}).", error, code="bill_throttled")
     sentence = f"Cost Explorer gave no figure ({code}: {words or 'no reason given'})."
     return _unavailable(sentence, error, code="bill_failed")

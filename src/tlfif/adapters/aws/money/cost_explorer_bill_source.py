@@ -11,8 +11,6 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
-
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS
 from tlfif.adapters.aws.money.bill_errors import bill_error, bill_malformed
 from tlfif.money.bill.bill import BilledDay, BillPeriod
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
 BILL_REGION = "us-east-1"
 """Where Cost Explorer is served from, for all regions."""
-CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})
-"""One try: each may cost a cent."""
 METRIC = "UnblendedCost"
 CURRENCY = "USD"
 _TAX = "Tax"
@@ -32,7 +28,7 @@ _CREDITS = frozenset({"Credit", "Refund"})
 
 
 class CostExplorerBillSource(BillSource):
-    """``client`` is one of :data:`BILL_REGION`, made with :data:`CLIENT_CONFIG`."""
+    """``client`` is one of :data:`BILL_REGION`, made with ``clients.BILL_CONFIG``."""
 
     def __init__(self, client: "CostExplorerClient") -> None:
         self._client = client

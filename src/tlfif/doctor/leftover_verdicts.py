@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tlfif.doctor import doctor
-from tlfif.doctor.doctor import Finding, State, finding, usd
+from tlfif.doctor import checks
+from tlfif.doctor.checks import Finding, State, finding, usd
 from tlfif.money.money import MicroUsd
 from tlfif.money.prices.prices import HOURS_PER_MONTH, INSTANCE_TYPES, Item, PriceBook, running_rates
 
@@ -46,7 +46,7 @@ class MachineFact:
 def machines(found: Sequence[MachineFact], priced: Priced, *, max_run_seconds: float) -> Finding:
     """Instances with the home's tag. One that runs is no fault while it is not older than it ever may be."""
     if not found:
-        return finding(doctor.MACHINES, State.OK, f"None runs in {priced.region} (EC2, by tag).")
+        return finding(checks.MACHINES, State.OK, f"None runs in {priced.region} (EC2, by tag).")
     hours = [priced.per_hour(one.instance_type) for one in found]
     per_hour = sum(rate or 0 for rate in hours)
     old = [one for one in found if one.age_seconds > max_run_seconds]
@@ -56,7 +56,7 @@ def machines(found: Sequence[MachineFact], priced: Priced, *, max_run_seconds: f
     month = per_hour * HOURS_PER_MONTH
     if old:
         return finding(
-            doctor.MACHINES,
+            checks.MACHINES,
             State.FAIL,
             f"Older than {max_run_seconds / 3600:.0f} h, which no machine may be: {evidence}",
             f"End it now: in the AWS console, EC2, Instances, {old[0].instance_id}, Instance state, Terminate. It "
@@ -64,7 +64,7 @@ def machines(found: Sequence[MachineFact], priced: Priced, *, max_run_seconds: f
             micros_per_month=month,
         )
     return finding(
-        doctor.MACHINES,
+        checks.MACHINES,
         State.WARN,
         evidence,
         "If you do not use it: ./tlfif machine stop. Left alone it ends by itself when idle.",
@@ -89,9 +89,9 @@ def disks(found: Sequence[DiskFact], priced: Priced) -> Finding:
     if not loose:
         kept = f"{attached_gb} GB in use by machines" if attached_gb else "None"
         cost = priced.per_gb_month(Item.EBS_GP3_GB_MONTH, attached_gb) if attached_gb else None
-        return finding(doctor.DISKS, State.OK, f"{kept} in {priced.region} (EC2, by tag).", micros_per_month=cost)
+        return finding(checks.DISKS, State.OK, f"{kept} in {priced.region} (EC2, by tag).", micros_per_month=cost)
     return _loose_disks(
-        doctor.DISKS, loose, priced, "No machine uses them. If none is on its way, they are left over", State.WARN
+        checks.DISKS, loose, priced, "No machine uses them. If none is on its way, they are left over", State.WARN
     )
 
 
@@ -99,11 +99,11 @@ def foreign_disks(found: Sequence[DiskFact], priced: Priced) -> Finding:
     """Volumes without the home's tag that no machine uses."""
     loose = [one for one in found if not one.attached]
     if not loose:
-        return finding(doctor.FOREIGN_DISKS, State.OK, f"None in {priced.region} (EC2, unattached, without our tag).")
-    return _loose_disks(doctor.FOREIGN_DISKS, loose, priced, "Not TL-FIF's, and no machine uses them", State.WARN)
+        return finding(checks.FOREIGN_DISKS, State.OK, f"None in {priced.region} (EC2, unattached, without our tag).")
+    return _loose_disks(checks.FOREIGN_DISKS, loose, priced, "Not TL-FIF's, and no machine uses them", State.WARN)
 
 
-def _loose_disks(check: doctor.Check, loose: Sequence[DiskFact], priced: Priced, why: str, state: State) -> Finding:
+def _loose_disks(check: checks.Check, loose: Sequence[DiskFact], priced: Priced, why: str, state: State) -> Finding:
     micros = priced.per_gb_month(Item.EBS_GP3_GB_MONTH, sum(one.gb for one in loose))
     other = "" if all(one.kind == "gp3" for one in loose) else ", counted at gp3's price"
     shown = _shown([f"{one.volume_id} {one.gb} GB" for one in loose])
@@ -129,7 +129,7 @@ class SnapshotFact:
 def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
     """Snapshots with the home's tag. Those of images are meant to be there."""
     if not found:
-        return finding(doctor.SNAPSHOTS, State.OK, f"None in {priced.region} (EC2, by tag).")
+        return finding(checks.SNAPSHOTS, State.OK, f"None in {priced.region} (EC2, by tag).")
     micros = priced.per_gb_month(Item.SNAPSHOT_GB_MONTH, sum(one.gb for one in found))
     total = f"{len(found)} with {usd(micros)} a month at most {PRICED}"
     orphans = [one for one in found if not one.of_image]
@@ -137,7 +137,7 @@ def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
         lost = priced.per_gb_month(Item.SNAPSHOT_GB_MONTH, sum(one.gb for one in orphans))
         shown = _shown([f"{one.snapshot_id} {one.gb:g} GB" for one in orphans])
         return finding(
-            doctor.SNAPSHOTS,
+            checks.SNAPSHOTS,
             State.WARN,
             f"No image needs {shown}: {usd(lost)} a month at most, of {total}.",
             "In the AWS console, EC2, Snapshots, choose it, Actions, Delete snapshot. Free, at once, cannot be undone.",
@@ -145,14 +145,14 @@ def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
         )
     if len(found) > KEPT_IMAGES:
         return finding(
-            doctor.SNAPSHOTS,
+            checks.SNAPSHOTS,
             State.WARN,
             f"{total}; two images, the present and the one before, are enough.",
             "In the AWS console, EC2, AMIs, choose old ones, Actions, Deregister AMI, with “Delete associated "
             "snapshots”. Free, at once.",
             micros_per_month=micros,
         )
-    return finding(doctor.SNAPSHOTS, State.OK, f"{total}, all of images.", micros_per_month=micros)
+    return finding(checks.SNAPSHOTS, State.OK, f"{total}, all of images.", micros_per_month=micros)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +167,11 @@ def log_groups(found: Sequence[LogGroupFact], *, region: str) -> Finding:
     """Log groups whose name says that they are the home's, and which AWS keeps for ever."""
     if not found:
         return finding(
-            doctor.LOG_GROUPS, State.OK, f"None of the home's in {region} is kept for ever (CloudWatch Logs)."
+            checks.LOG_GROUPS, State.OK, f"None of the home's in {region} is kept for ever (CloudWatch Logs)."
         )
     stored = sum(one.stored_bytes for one in found) / 1e9
     return finding(
-        doctor.LOG_GROUPS,
+        checks.LOG_GROUPS,
         State.WARN,
         f"Kept for ever: {_shown([one.name for one in found])}, {stored:.3f} GB now (CloudWatch Logs).",
         "In the AWS console, CloudWatch, Log groups, choose it, Actions, “Edit retention setting”, 2 weeks. Free, at "

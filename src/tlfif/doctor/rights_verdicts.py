@@ -5,8 +5,8 @@ Names of actions as IAM knows them; a test holds each against AWS's own list.
 
 from collections.abc import Mapping, Sequence
 
-from tlfif.doctor import doctor
-from tlfif.doctor.doctor import Finding, State, finding
+from tlfif.doctor import checks
+from tlfif.doctor.checks import Finding, State, finding
 
 _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
     "apigateway": ("DELETE", "GET", "PATCH", "POST"),
@@ -91,7 +91,7 @@ def rights(decisions: Mapping[str, str], *, asked: str) -> Finding:
         some = (("not given", not_given), ("forbidden", forbidden))
         shown = "; ".join(f"{word}: {_listed(actions)}" for word, actions in some if actions)
         return finding(
-            doctor.RIGHTS,
+            checks.RIGHTS,
             State.FAIL,
             f"{len(denied)} of {len(DEPLOY_ACTIONS)} actions are refused ({source}): {shown}.",
             "In the AWS console open IAM, your user or role, “Add permissions”, and attach AdministratorAccess for the "
@@ -99,20 +99,20 @@ def rights(decisions: Mapping[str, str], *, asked: str) -> Finding:
         )
     if missing:
         return finding(
-            doctor.RIGHTS,
+            checks.RIGHTS,
             State.WARN,
             f"IAM gave no answer for {len(missing)} of {len(DEPLOY_ACTIONS)} actions ({source}): {_listed(missing)}.",
             "Run ./tlfif doctor again. Costs nothing.",
         )
     return finding(
-        doctor.RIGHTS, State.OK, f"All {len(DEPLOY_ACTIONS)} actions of deploy and destroy are allowed ({source})."
+        checks.RIGHTS, State.OK, f"All {len(DEPLOY_ACTIONS)} actions of deploy and destroy are allowed ({source})."
     )
 
 
 def root_rights() -> Finding:
     """The root user may do everything, and IAM simulates nothing for it."""
     return finding(
-        doctor.RIGHTS,
+        checks.RIGHTS,
         State.WARN,
         "The key is the root user's, which may do everything, also delete the account.",
         "Make an administrator for daily work and delete this key. Free, ten minutes.",

@@ -8,9 +8,9 @@ from tlfif.client.local_server import LocalServer, is_locked
 from tlfif.client.locators import aws_profile_of
 from tlfif.client.profile import AWS, COMPUTER, Profile, load_profiles
 from tlfif.client.sign_in.token_store import TokenStore, Vault, system_vault
-from tlfif.doctor import doctor
-from tlfif.doctor import doctor_computer as verdicts
-from tlfif.doctor.doctor import Check, Finding
+from tlfif.doctor import checks
+from tlfif.doctor import computer_verdicts as verdicts
+from tlfif.doctor.checks import Check, Finding
 from tlfif.doctor.probe import Probe
 from tlfif.kernel.errors import TlfifError
 from tlfif.kernel.home import Home
@@ -19,7 +19,7 @@ from tlfif.kernel.home import Home
 class ServerProbe(Probe):
     """The background server; none is started."""
 
-    checks: Sequence[Check] = (doctor.SERVER,)
+    checks: Sequence[Check] = (checks.SERVER,)
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -35,7 +35,7 @@ class ServerProbe(Probe):
 class WindowProbe(Probe):
     """Whether a window could open; none is opened."""
 
-    checks: Sequence[Check] = (doctor.WINDOW,)
+    checks: Sequence[Check] = (checks.WINDOW,)
 
     async def ask(self) -> Sequence[Finding]:
         """See :meth:`Probe.ask`."""
@@ -46,7 +46,7 @@ class WindowProbe(Probe):
 class ProfileProbe(Probe):
     """What commands talk to, who is signed in there, and where that is kept."""
 
-    checks: Sequence[Check] = (doctor.PROFILE, doctor.SIGN_IN, doctor.TOKEN_STORAGE)
+    checks: Sequence[Check] = (checks.PROFILE, checks.SIGN_IN, checks.TOKEN_STORAGE)
 
     def __init__(self, home: Home, *, find_vault: Callable[[], Vault | None] = system_vault) -> None:
         self._home = home

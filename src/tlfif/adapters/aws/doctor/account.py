@@ -14,37 +14,39 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import InstanceMetadataProvider
 
-from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, words_of
-from tlfif.adapters.aws.doctor import doctor_probes, doctor_probes_leftovers, doctor_probes_rights
-from tlfif.adapters.aws.doctor.doctor_calls import CONFIG, DoctorCalls, Question, in_thread, is_unreachable, reason
-from tlfif.doctor import doctor, doctor_account
+from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Fault, code_of, fault_of, words_of
+from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
+from tlfif.adapters.aws.doctor import account_probes, leftover_probes, rights_probe
+from tlfif.adapters.aws.doctor.probe_context import DoctorCalls, Question, reason
+from tlfif.doctor import account_verdicts, checks
 from tlfif.doctor.account import Account
-from tlfif.doctor.doctor import Check, Finding, not_asked
-from tlfif.doctor.doctor_leftovers import Priced
+from tlfif.doctor.checks import Check, Finding, not_asked
+from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.probe import Probe
 
 Ask: TypeAlias = Callable[[Question], Awaitable[Finding]]
 
 _QUESTIONS: tuple[tuple[Check, str, Ask], ...] = (
-    (doctor.RIGHTS, "iam:SimulatePrincipalPolicy", doctor_probes_rights.rights),
-    (doctor.REGION, "ec2:DescribeRegions", doctor_probes.region),
-    (doctor.ACCOUNT_PLAN, "freetier:GetAccountPlanState", doctor_probes.account_plan),
-    (doctor.GPU_QUOTA, "servicequotas:GetServiceQuota", doctor_probes.gpu_quota),
-    (doctor.OFFERINGS, "ec2:DescribeInstanceTypeOfferings", doctor_probes.offerings),
-    (doctor.CAPACITY, "", doctor_probes.capacity),
-    (doctor.LAMBDA, "lambda:GetAccountSettings", doctor_probes.lambda_concurrency),
-    (doctor.CODEBUILD, "codebuild:ListBuilds", doctor_probes.codebuild),
-    (doctor.GITHUB, "codeconnections:ListConnections", doctor_probes.github_connection),
-    (doctor.COST_EXPLORER, "ce:GetCostAndUsage", doctor_probes.cost_explorer),
-    (doctor.ROOT, "iam:GetAccountSummary", doctor_probes.root_user),
-    (doctor.ALARM_ADDRESS, "sns:ListSubscriptionsByTopic", doctor_probes.alarm_address),
-    (doctor.BUDGET, "budgets:ViewBudget", doctor_probes.budget),
-    (doctor.ENCRYPTION, "ec2:GetEbsEncryptionByDefault", doctor_probes.disk_encryption),
-    (doctor.MACHINES, "ec2:DescribeInstances", doctor_probes_leftovers.machines),
-    (doctor.DISKS, "ec2:DescribeVolumes", doctor_probes_leftovers.disks),
-    (doctor.SNAPSHOTS, "ec2:DescribeSnapshots", doctor_probes_leftovers.snapshots),
-    (doctor.FOREIGN_DISKS, "ec2:DescribeVolumes", doctor_probes_leftovers.foreign_disks),
-    (doctor.LOG_GROUPS, "logs:DescribeLogGroups", doctor_probes_leftovers.log_groups),
+    (checks.RIGHTS, "iam:SimulatePrincipalPolicy", rights_probe.rights),
+    (checks.REGION, "ec2:DescribeRegions", account_probes.region),
+    (checks.ACCOUNT_PLAN, "freetier:GetAccountPlanState", account_probes.account_plan),
+    (checks.GPU_QUOTA, "servicequotas:GetServiceQuota", account_probes.gpu_quota),
+    (checks.OFFERINGS, "ec2:DescribeInstanceTypeOfferings", account_probes.offerings),
+    (checks.CAPACITY, "", account_probes.capacity),
+    (checks.LAMBDA, "lambda:GetAccountSettings", account_probes.lambda_concurrency),
+    (checks.CODEBUILD, "codebuild:ListBuilds", account_probes.codebuild),
+    (checks.GITHUB, "codeconnections:ListConnections", account_probes.github_connection),
+    (checks.COST_EXPLORER, "ce:GetCostAndUsage", account_probes.cost_explorer),
+    (checks.ROOT, "iam:GetAccountSummary", account_probes.root_user),
+    (checks.ALARM_ADDRESS, "sns:ListSubscriptionsByTopic", account_probes.alarm_address),
+    (checks.BUDGET, "budgets:ViewBudget", account_probes.budget),
+    (checks.ENCRYPTION, "ec2:GetEbsEncryptionByDefault", account_probes.disk_encryption),
+    (checks.MACHINES, "ec2:DescribeInstances", leftover_probes.machines),
+    (checks.DISKS, "ec2:DescribeVolumes", leftover_probes.disks),
+    (checks.SNAPSHOTS, "ec2:DescribeSnapshots", leftover_probes.snapshots),
+    (checks.FOREIGN_DISKS, "ec2:DescribeVolumes", leftover_probes.foreign_disks),
+    (checks.LOG_GROUPS, "logs:DescribeLogGroups", leftover_probes.log_groups),
 )
 """Each check, the right that asking it needs, and who asks."""
 _ASK_AGAIN = "Run ./tlfif doctor again when that is mended. Costs nothing."
@@ -103,7 +105,7 @@ class AwsAccount(Account):
         paid: bool = False,
         home: str = "tlfif",
         endpoint_url: str | None = None,
-        config: Config = CONFIG,
+        config: Config = DOCTOR_CONFIG,
     ) -> None:
         """``now`` with its time zone; ``paid``: questions that cost a cent may be asked. Nothing is asked yet."""
         self._session = session
@@ -123,18 +125,18 @@ class AwsAccount(Account):
         """See :meth:`Account.identify` (STS GetCallerIdentity, which needs no right at all)."""
         try:
             who = await self._calls.call("sts", "get_caller_identity")
-            key = await in_thread(self._session.get_credentials)
+            key = await in_daemon_thread(self._session.get_credentials)
         except AWS_ERRORS as error:
-            if is_unreachable(error):
+            if fault_of(error) is Fault.UNREACHABLE:
                 return not_asked(
-                    doctor.CREDENTIALS,
+                    checks.CREDENTIALS,
                     reason(error, "sts:GetCallerIdentity"),
                     "Check the network, and that a firewall or proxy lets *.amazonaws.com through. Costs nothing.",
                 )
-            return doctor_account.refused_credentials(f"{code_of(error)}: {words_of(error)}")
+            return account_verdicts.refused_credentials(f"{code_of(error)}: {words_of(error)}")
         self._question = replace(self._question, account=who["Account"], arn=who["Arn"])
         method = key.method if key is not None else "?"
-        return doctor_account.credentials(
+        return account_verdicts.credentials(
             account=who["Account"], arn=who["Arn"], source=_SOURCES.get(method, str(method))
         )
 
@@ -154,7 +156,7 @@ class UnusableKey(Account):
 
     async def identify(self) -> Finding:
         """Always a failure."""
-        return doctor_account.refused_credentials(self._why)
+        return account_verdicts.refused_credentials(self._why)
 
     def probes(self) -> Sequence[Probe]:
         """None: nothing can be asked."""

@@ -2,10 +2,10 @@
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.doctor.doctor_calls import Question
-from tlfif.adapters.aws.doctor.doctor_probes import GLOBAL
-from tlfif.doctor import doctor_rights as verdicts
-from tlfif.doctor.doctor import RIGHTS, Finding, not_asked
+from tlfif.adapters.aws.doctor.account_probes import GLOBAL
+from tlfif.adapters.aws.doctor.probe_context import Question
+from tlfif.doctor import rights_verdicts as verdicts
+from tlfif.doctor.checks import RIGHTS, Finding, not_asked
 
 
 async def rights(ask: Question) -> Finding:

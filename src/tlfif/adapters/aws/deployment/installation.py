@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of
+from tlfif.adapters.aws.calls.errors import code_of, is_absent
+from tlfif.adapters.aws.calls.home_tag import HOME_TAG
 from tlfif.adapters.aws.deployment.account_settings import read_account_settings, write_account_settings
 from tlfif.adapters.aws.deployment.buckets import (
     code_bucket_name,
@@ -15,9 +16,9 @@ from tlfif.adapters.aws.deployment.buckets import (
     object_exists,
     upload_by_content,
 )
-from tlfif.adapters.aws.deployment.cloud_formation_stack import HOME_TAG, CloudFormationStack
-from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
-from tlfif.adapters.aws.deployment.door import open_door
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
+from tlfif.adapters.aws.deployment.ingress import open_door
+from tlfif.adapters.aws.deployment.stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
 from tlfif.deployment.installation import Installation
@@ -123,7 +124,7 @@ class AwsInstallation(Installation):
         return await self._stack.begin(parameters)
 
     async def open_door(self) -> None:
-        """See ``door.py``."""
+        """See ``ingress.py``."""
         await open_door(self._clients, self._place)
 
     async def begin_delete(self) -> None:
@@ -141,7 +142,7 @@ class AwsInstallation(Installation):
             try:
                 return self._clients.ssm.get_parameter(Name=PROMOTED_IMAGE)["Parameter"].get("Value") or None
             except ClientError as error:
-                if code_of(error) == "ParameterNotFound":
+                if is_absent(error):
                     return None
                 raise
 

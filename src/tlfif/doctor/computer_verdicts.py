@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from tlfif.doctor import doctor
-from tlfif.doctor.doctor import Finding, State, finding
+from tlfif.doctor import checks
+from tlfif.doctor.checks import Finding, State, finding
 
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 11), (3, 15)
 """As in pyproject.toml's ``requires-python``."""
@@ -26,7 +26,7 @@ def python_version(version: tuple[int, int, int]) -> Finding:
     wanted = "3.11 to 3.14"
     if version[:2] < OLDEST_PYTHON:
         return finding(
-            doctor.PYTHON,
+            checks.PYTHON,
             State.FAIL,
             f"{found} TL-FIF needs {wanted}.",
             "Install Python 3.12 from python.org (free, some minutes), delete the folder .venv, and start "
@@ -34,26 +34,26 @@ def python_version(version: tuple[int, int, int]) -> Finding:
         )
     if version[:2] >= FIRST_UNTRIED_PYTHON:
         return finding(
-            doctor.PYTHON,
+            checks.PYTHON,
             State.WARN,
             f"{found} TL-FIF was tried with {wanted}.",
             "Install Python 3.12 from python.org beside it (free), delete the folder .venv, and start ./tlfif again.",
         )
-    return finding(doctor.PYTHON, State.OK, found)
+    return finding(checks.PYTHON, State.OK, found)
 
 
 def folder(path: str, *, exists: bool, problem: str) -> Finding:
     """Where everything is kept. ``problem``: what the system said when a file was to be written; empty: it was."""
     if problem:
         return finding(
-            doctor.FOLDER,
+            checks.FOLDER,
             State.FAIL,
             f"Nothing can be written in {path} ({problem}).",
             "Correct the folder's permissions, or set TLFIF_HOME to another folder. Costs nothing.",
         )
     if not exists:
-        return finding(doctor.FOLDER, State.OK, f"{path} will be made at the first question.")
-    return finding(doctor.FOLDER, State.OK, f"{path} can be written.")
+        return finding(checks.FOLDER, State.OK, f"{path} will be made at the first question.")
+    return finding(checks.FOLDER, State.OK, f"{path} can be written.")
 
 
 def disk_space(free_bytes: int) -> Finding:
@@ -61,10 +61,10 @@ def disk_space(free_bytes: int) -> Finding:
     found = f"{free_bytes / GB:.1f} GB free where TL-FIF's folder is"
     cure = "Delete what you do not need, or set TLFIF_HOME to a folder on a larger disk. Costs nothing."
     if free_bytes < FULL_BYTES:
-        return finding(doctor.DISK, State.FAIL, f"{found}: prompts and answers may not be storable.", cure)
+        return finding(checks.DISK, State.FAIL, f"{found}: prompts and answers may not be storable.", cure)
     if free_bytes < TIGHT_BYTES:
-        return finding(doctor.DISK, State.WARN, f"{found}: too little to fetch a model of 0.67 GB.", cure)
-    return finding(doctor.DISK, State.OK, f"{found}.")
+        return finding(checks.DISK, State.WARN, f"{found}: too little to fetch a model of 0.67 GB.", cure)
+    return finding(checks.DISK, State.OK, f"{found}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ def models(found: Sequence[ModelFact]) -> Finding:
     if corrupt:
         named = "; ".join(f"{one.name}: {one.problem or 'not the pinned file'}" for one in corrupt)
         return finding(
-            doctor.MODELS,
+            checks.MODELS,
             State.WARN if ready else State.FAIL,
             f"Damaged, and not used: {named}",
             f"Fetch it anew: ./tlfif model pull {corrupt[0].name} --force (free; minutes, by your connection).",
@@ -92,34 +92,34 @@ def models(found: Sequence[ModelFact]) -> Finding:
     if not ready:
         default = next((one.name for one in found if one.is_default), "tinyllama")
         return finding(
-            doctor.MODELS,
+            checks.MODELS,
             State.WARN,
             "No model is on this computer yet. The first question fetches one; AWS's machines bring their own.",
             f"To fetch it now: ./tlfif model pull {default} (0.67 GB, free; minutes, by your connection).",
         )
-    return finding(doctor.MODELS, State.OK, f"Ready, of the right size: {', '.join(ready)}.")
+    return finding(checks.MODELS, State.OK, f"Ready, of the right size: {', '.join(ready)}.")
 
 
 def server(*, url: str | None, locked: bool, log: str) -> Finding:
     """The background server. Not running is no fault: the next question starts it."""
     if url is not None:
-        return finding(doctor.SERVER, State.OK, f"Runs and answers at {url}.")
+        return finding(checks.SERVER, State.OK, f"Runs and answers at {url}.")
     if locked:
         return finding(
-            doctor.SERVER,
+            checks.SERVER,
             State.FAIL,
             "A server holds the folder but does not answer.",
             f"End it: ./tlfif serve --stop. If it stays, look into {log}. Waiting prompts are kept; costs nothing.",
         )
-    return finding(doctor.SERVER, State.OK, "Not running; the next question starts it.")
+    return finding(checks.SERVER, State.OK, "Not running; the next question starts it.")
 
 
 def window(reason: str) -> Finding:
     """``reason``: why no window can be opened, as the window itself says it; empty where one can."""
     if not reason:
-        return finding(doctor.WINDOW, State.OK, "tkinter and a screen are there.")
+        return finding(checks.WINDOW, State.OK, "tkinter and a screen are there.")
     return finding(
-        doctor.WINDOW,
+        checks.WINDOW,
         State.WARN,
         " ".join(reason.split("\n\n")[0].split()),
         "The command line does everything the window does. ./tlfif gui says what to install (free).",
@@ -130,20 +130,20 @@ def loopback(*, problem: str, taken: Sequence[int], ports: Sequence[int]) -> Fin
     """Programs of this computer reach each other by ports. ``taken``: which of the sign-in's ``ports`` are in use."""
     if problem:
         return finding(
-            doctor.LOOPBACK,
+            checks.LOOPBACK,
             State.FAIL,
             f"127.0.0.1 does not work here ({problem}).",
             "A firewall or security program blocks connections inside this computer. Allow Python there; it is free.",
         )
     if ports and len(taken) == len(ports):
         return finding(
-            doctor.LOOPBACK,
+            checks.LOOPBACK,
             State.WARN,
             f"127.0.0.1 works, but all ports of the sign-in are taken: {', '.join(map(str, ports))}.",
             "End a program that uses one of them before ./tlfif login. Costs nothing.",
         )
     free = len(ports) - len(taken)
-    return finding(doctor.LOOPBACK, State.OK, f"127.0.0.1 works; {free} of the sign-in's {len(ports)} ports are free.")
+    return finding(checks.LOOPBACK, State.OK, f"127.0.0.1 works; {free} of the sign-in's {len(ports)} ports are free.")
 
 
 def clock(skew_seconds: float) -> Finding:
@@ -152,10 +152,10 @@ def clock(skew_seconds: float) -> Finding:
     found = f"{size:.0f} s {'ahead of' if skew_seconds > 0 else 'behind'} AWS's clock (Date header of its answer)"
     cure = "Let the system set its clock by itself (date and time settings: automatically). Costs nothing."
     if size > CLOCK_REFUSED_SECONDS:
-        return finding(doctor.CLOCK, State.FAIL, f"{found}: AWS refuses what is over 300 s off.", cure)
+        return finding(checks.CLOCK, State.FAIL, f"{found}: AWS refuses what is over 300 s off.", cure)
     if size > CLOCK_NOTICED_SECONDS:
-        return finding(doctor.CLOCK, State.WARN, f"{found}; from 300 s on AWS refuses everything.", cure)
-    return finding(doctor.CLOCK, State.OK, f"{found}.")
+        return finding(checks.CLOCK, State.WARN, f"{found}; from 300 s on AWS refuses everything.", cure)
+    return finding(checks.CLOCK, State.OK, f"{found}.")
 
 
 def price_book(read: date, today: date, region: str) -> Finding:
@@ -164,48 +164,48 @@ def price_book(read: date, today: date, region: str) -> Finding:
     found = f"The price of a machine in {region} is from {read.isoformat()}, {days} days ago (tlfif cost prices)"
     if days > OLD_PRICE_DAYS:
         return finding(
-            doctor.PRICES,
+            checks.PRICES,
             State.WARN,
             f"{found}; AWS may ask something else by now.",
             "Run ./tlfif cost prices --refresh (free, no account needed, up to some minutes).",
         )
-    return finding(doctor.PRICES, State.OK, f"{found}.")
+    return finding(checks.PRICES, State.OK, f"{found}.")
 
 
 def profile(*, active: str, region: str | None, problem: str) -> Finding:
     """What commands talk to. ``region``: of the home on AWS, None where there is none."""
     if problem:
-        return finding(doctor.PROFILE, State.FAIL, problem, "Do as it says; costs nothing.")
+        return finding(checks.PROFILE, State.FAIL, problem, "Do as it says; costs nothing.")
     if region is None:
-        return finding(doctor.PROFILE, State.OK, "Commands talk to this computer; there is no home on AWS yet.")
+        return finding(checks.PROFILE, State.OK, "Commands talk to this computer; there is no home on AWS yet.")
     where = f"the home on AWS in {region}" if active == "aws" else "this computer"
-    return finding(doctor.PROFILE, State.OK, f"Commands talk to {where}; the home on AWS is in {region}.")
+    return finding(checks.PROFILE, State.OK, f"Commands talk to {where}; the home on AWS is in {region}.")
 
 
 def sign_in(*, has_home: bool, active: bool, who: str | None, problem: str) -> Finding:
     """``who``: the signed-in person's name, None where nobody is; ``active``: commands talk to AWS now."""
     if not has_home:
-        return finding(doctor.SIGN_IN, State.OK, "Not needed: there is no home on AWS yet.")
+        return finding(checks.SIGN_IN, State.OK, "Not needed: there is no home on AWS yet.")
     if problem:
-        return finding(doctor.SIGN_IN, State.WARN, problem, "Unlock the keyring, then look again. Costs nothing.")
+        return finding(checks.SIGN_IN, State.WARN, problem, "Unlock the keyring, then look again. Costs nothing.")
     if who is None:
         return finding(
-            doctor.SIGN_IN,
+            checks.SIGN_IN,
             State.FAIL if active else State.WARN,
             "Nobody is signed in to the home on AWS here.",
             "Run ./tlfif login: your browser opens, one minute, costs nothing.",
         )
-    return finding(doctor.SIGN_IN, State.OK, f"Signed in{' as ' + who if who else ''}.")
+    return finding(checks.SIGN_IN, State.OK, f"Signed in{' as ' + who if who else ''}.")
 
 
 def token_storage(*, keyring: str | None, has_home: bool) -> Finding:
     """``keyring``: the name of the system's own, None where there is none that keeps secrets."""
     if keyring is not None:
-        return finding(doctor.TOKEN_STORAGE, State.OK, f"In the system's keyring ({keyring}).")
+        return finding(checks.TOKEN_STORAGE, State.OK, f"In the system's keyring ({keyring}).")
     if not has_home:
-        return finding(doctor.TOKEN_STORAGE, State.OK, "No keyring here; a sign-in would go to a private file.")
+        return finding(checks.TOKEN_STORAGE, State.OK, "No keyring here; a sign-in would go to a private file.")
     return finding(
-        doctor.TOKEN_STORAGE,
+        checks.TOKEN_STORAGE,
         State.WARN,
         "No keyring here: the sign-in is in the file sign-in.json, which only your user can read.",
         "Install a keyring (Debian, Ubuntu: sudo apt install gnome-keyring; free), then ./tlfif login again. See also "

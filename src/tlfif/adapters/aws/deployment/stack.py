@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of, words_of
+from tlfif.adapters.aws.calls.errors import is_absent
+from tlfif.adapters.aws.calls.home_tag import HOME_TAG
 from tlfif.adapters.aws.deployment.buckets import code_bucket_name
-from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import GONE, Stack, StackEvent
 from tlfif.kernel.clock import Clock
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         StackTypeDef,
     )
 
-HOME_TAG = "tlfif:home"
 STACK_TYPE = "AWS::CloudFormation::Stack"
 LOOK_SECONDS = 2.0
 MOST_LOOKS = 150
@@ -49,7 +49,7 @@ class CloudFormationStack:
         try:
             (found,) = self._clients.cloudformation.describe_stacks(StackName=self._place.home)["Stacks"]
         except ClientError as error:
-            if _is_missing(error):
+            if is_absent(error):
                 return None
             raise
         return None if found["StackStatus"] == GONE else _seen(found)
@@ -115,7 +115,7 @@ class CloudFormationStack:
         try:
             self._clients.cloudformation.describe_change_set(ChangeSetName=self._change_set, StackName=self._place.home)
         except ClientError as error:
-            if code_of(error) == "ChangeSetNotFound" or _is_missing(error):
+            if is_absent(error):
                 return
             raise
         self._clients.cloudformation.delete_change_set(ChangeSetName=self._change_set, StackName=self._place.home)
@@ -163,7 +163,7 @@ class CloudFormationStack:
                 if one.get("ResourceType") == STACK_TYPE and one.get("ResourceStatus") in _BEGUN:
                     break
         except ClientError as error:
-            if not _is_missing(error):
+            if not is_absent(error):
                 raise
         return tuple(reversed(found))
 
@@ -171,10 +171,6 @@ class CloudFormationStack:
 def _all_events(clients: DeploymentClients, name: str) -> "Iterable[StackEventTypeDef]":
     for page in clients.cloudformation.get_paginator("describe_stack_events").paginate(StackName=name):
         yield from page["StackEvents"]
-
-
-def _is_missing(error: ClientError) -> bool:
-    return code_of(error) == "ValidationError" and "does not exist" in words_of(error)
 
 
 def _seen(found: "StackTypeDef") -> Stack:

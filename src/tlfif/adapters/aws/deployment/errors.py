@@ -1,57 +1,30 @@
-"""What AWS refuses while a home is deployed or destroyed, told apart, each with what to do about it.
-
-Codes: "Common errors" of AWS's API references, and each service's own for a limit.
-"""
+"""What AWS refuses while a home is deployed or destroyed, told apart, each with what to do about it."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-    UnauthorizedSSOTokenError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
-from tlfif.adapters.aws.calls.errors import AWS_ERRORS, AwsError, Verdict, code_of, verdict, words_of
+from tlfif.adapters.aws.calls.errors import (
+    AWS_ERRORS,
+    AwsError,
+    Fault,
+    Verdict,
+    code_of,
+    fault_of,
+    missing_right,
+    verdict,
+    words_of,
+)
 from tlfif.kernel.errors import TlfifError, UnavailableError
 
 HOW = "docs/howto/first-day-on-aws.md says how, step by step."
 _AGAIN = "Run the same command again; it goes on where it stopped."
-_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound, NoRegionError)
-_STALE = (UnauthorizedSSOTokenError, TokenRetrievalError, SSOError, CredentialRetrievalError)
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"})
-_WRONG = frozenset(
-    {
-        "AuthFailure",
-        "IncompleteSignature",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "MissingAuthenticationToken",
-        "UnrecognizedClientException",
-    }
+_LIMIT = re.compile(
+    r"^(?!Request|Bandwidth).*LimitExceeded|QuotaExceeded|TooManyBuckets|TooManyEntities|ResourceLimit", re.IGNORECASE
 )
-_CLOCK = frozenset({"RequestInTheFuture", "RequestTimeTooSkewed"})
-_SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch"})
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "AuthorizationErrorException",
-        "UnauthorizedOperation",
-    }
-)
-_REGION = frozenset({"OptInRequired", "RegionDisabledException", "InvalidRegion", "SubscriptionRequiredException"})
-_LIMIT = re.compile(r"LimitExceeded|QuotaExceeded|TooManyBuckets|TooManyEntities|ResourceLimit", re.IGNORECASE)
-_ACTION = re.compile(r"perform: ([a-z0-9-]+:[A-Za-z]+)")
+"""RequestLimitExceeded and BandwidthLimitExceeded say "later"; LimitExceededException is an account's limit here."""
 _LATE = re.compile(r"signature (?:expired|not yet current)|is now earlier|is now later", re.IGNORECASE)
 
 
@@ -70,27 +43,27 @@ def deployment_error(error: AwsError, service: str) -> TlfifError:
 
 
 def _about_caller(error: AwsError) -> TlfifError | None:
-    code = code_of(error)
-    if isinstance(error, _NO_CREDENTIALS):
+    code, fault = code_of(error), fault_of(error)
+    if fault is Fault.NO_CREDENTIALS:
         return UnavailableError(
             "There are no AWS credentials on this computer. Make an access key in the AWS console and type "
             "`aws configure`, or `aws configure sso`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. "
             f"{HOW} Nothing was changed.",
             code="aws_no_credentials",
         )
-    if isinstance(error, _STALE) or code in _EXPIRED:
+    if fault in {Fault.SIGN_IN_EXPIRED, Fault.EXPIRED}:
         return UnavailableError(
             "Your AWS sign-in on this computer has run out. Sign in again (`aws sso login`, or fetch new credentials). "
             f"{_AGAIN}",
             code="aws_expired",
             details={"aws_code": code},
         )
-    if code in _CLOCK or (code in _SIGNATURE and _LATE.search(words_of(error))):
+    if fault is Fault.CLOCK or (fault is Fault.SIGNATURE and _LATE.search(words_of(error))):
         return UnavailableError(
             f"AWS says that this computer's clock is wrong. Set it (automatic date and time). {_AGAIN}",
             code="clock_wrong",
         )
-    if code in _WRONG | _SIGNATURE:
+    if fault in {Fault.UNKNOWN_CALLER, Fault.SIGNATURE}:
         return UnavailableError(
             "AWS does not know the credentials on this computer: the key is mistyped, deleted or another account's. "
             f"Make a new one. {HOW}",
@@ -101,17 +74,16 @@ def _about_caller(error: AwsError) -> TlfifError | None:
 
 
 def _about_request(error: AwsError, service: str) -> TlfifError:
-    code, details = code_of(error), {"aws_code": code_of(error)}
-    if code in _DENIED and isinstance(error, ClientError):
-        named = _ACTION.search(words_of(error))
-        action = named[1] if named else f"{service}:{error.operation_name}"
+    code, fault, details = code_of(error), fault_of(error), {"aws_code": code_of(error)}
+    if fault is Fault.DENIED and isinstance(error, ClientError):
+        action = missing_right(error) or f"{service}:{error.operation_name}"
         return UnavailableError(
             f"Your AWS user may not do {action}. Use a user with administrator rights for deploying and destroying. "
             f"{HOW} {_AGAIN}",
             code="aws_denied",
             details={**details, "permission": action},
         )
-    if code in _REGION:
+    if fault in {Fault.NOT_OPEN, Fault.REGION_OFF}:
         return UnavailableError(
             f"Your account does not use this region, or not this service ({service}) yet. Switch the region on in the "
             f"AWS console (Account, AWS Regions), or choose another with --region. AWS says: {words_of(error)}",

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, words_of
-from tlfif.adapters.aws.machines.ec2_calls import PatientCalls
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, is_absent, words_of
+from tlfif.adapters.aws.calls.patient_calls import PatientCalls
+from tlfif.adapters.aws.machines.launch_plan import PAUSES
 from tlfif.kernel.clock import Clock
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 
 TARGET = "arn:aws:scheduler:::aws-sdk:ec2:terminateInstances"
 """EventBridge Scheduler user guide, "Using universal targets"."""
-GONE = "ResourceNotFoundException"
 
 
 def schedule_name(machine_id: str, *, home: str) -> str:
@@ -62,7 +62,7 @@ class DeadManSchedule:
 
         Raises AWS's error once it is clear that there is no such schedule.
         """
-        calls = PatientCalls(self._clock)
+        calls = PatientCalls(self._clock, PAUSES)
         wanted = self._request(machine_id, instance_id=instance_id, at=at)
         for last in (False, False, True):
             try:
@@ -81,7 +81,7 @@ class DeadManSchedule:
         try:
             found = await calls.do(lambda: self._scheduler.get_schedule(Name=wanted["Name"], GroupName=self._group))
         except ClientError as error:
-            if code_of(error) == GONE:
+            if is_absent(error):
                 return False
             raise
         return (
@@ -94,7 +94,7 @@ class DeadManSchedule:
         try:
             await calls.do(lambda: self._scheduler.delete_schedule(Name=name, GroupName=self._group))
         except ClientError as error:
-            if code_of(error) != GONE:
+            if not is_absent(error):
                 raise
 
     async def disarm(self, machine_id: str) -> bool:
@@ -108,7 +108,7 @@ class DeadManSchedule:
         try:
             await asyncio.to_thread(self._scheduler.delete_schedule, Name=name, GroupName=self._group)
         except AWS_ERRORS as error:
-            if code_of(error) == GONE:
+            if is_absent(error):
                 return True
             log.warning("ec2: the schedule of a machine that is gone stays: %s: %s", code_of(error), words_of(error))
             return False

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tlfif.doctor import doctor
-from tlfif.doctor.doctor import Finding, State, finding, not_asked
+from tlfif.doctor import checks
+from tlfif.doctor.checks import Finding, State, finding, not_asked
 
 WANTED_VCPUS = 8
 """Four for the machine, four for the test of a new image beside it."""
@@ -22,19 +22,19 @@ def credentials(*, account: str, arn: str, source: str) -> Finding:
     found = f"AWS knows it as {arn}, account {account} (key from {source})."
     if arn.endswith(":root"):
         return finding(
-            doctor.CREDENTIALS,
+            checks.CREDENTIALS,
             State.WARN,
             found,
             "This is the root user's key: whoever gets it owns the account. Make an administrator, use that, and "
             "delete this key under Security credentials. Free, ten minutes.",
         )
-    return finding(doctor.CREDENTIALS, State.OK, found)
+    return finding(checks.CREDENTIALS, State.OK, found)
 
 
 def refused_credentials(why: str) -> Finding:
     """There is a key, and AWS or this computer would not take it."""
     return finding(
-        doctor.CREDENTIALS,
+        checks.CREDENTIALS,
         State.FAIL,
         f"There is a key, but it does not open anything: {why}",
         "A key of IAM Identity Center lasts hours: run `aws sso login`. Another one may be mistyped or deleted: make a "
@@ -45,9 +45,9 @@ def refused_credentials(why: str) -> Finding:
 def region(name: str, opt_in_status: str | None) -> Finding:
     """``opt_in_status`` as EC2 says it; None where EC2 does not know the region."""
     if opt_in_status in {"opt-in-not-required", "opted-in"}:
-        return finding(doctor.REGION, State.OK, f"{name} is switched on ({opt_in_status}, EC2).")
+        return finding(checks.REGION, State.OK, f"{name} is switched on ({opt_in_status}, EC2).")
     return finding(
-        doctor.REGION,
+        checks.REGION,
         State.FAIL,
         f"{name} is not switched on for this account ({opt_in_status or 'unknown to it'}, EC2).",
         f"In the AWS console click your name, Account, AWS Regions, {name}, Enable (free, minutes to hours), or take "
@@ -64,16 +64,16 @@ def account_plan(plan: str, status: str, *, credits_usd: float | None = None) ->
         "you pay for what runs, credits first. Works within minutes."
     )
     if plan == "PAID" and status != "EXPIRED":
-        return finding(doctor.ACCOUNT_PLAN, State.OK, f"{found}.")
+        return finding(checks.ACCOUNT_PLAN, State.OK, f"{found}.")
     if plan == "FREE":
-        return finding(doctor.ACCOUNT_PLAN, State.FAIL, f"{found}: it cannot start a GPU machine at all.", cure)
-    return finding(doctor.ACCOUNT_PLAN, State.FAIL, f"{found}: AWS starts nothing for it.", cure)
+        return finding(checks.ACCOUNT_PLAN, State.FAIL, f"{found}: it cannot start a GPU machine at all.", cure)
+    return finding(checks.ACCOUNT_PLAN, State.FAIL, f"{found}: AWS starts nothing for it.", cure)
 
 
 def no_account_plan() -> Finding:
     """AWS keeps no plan for the account."""
     return not_asked(
-        doctor.ACCOUNT_PLAN,
+        checks.ACCOUNT_PLAN,
         "AWS keeps no plan for this account (freetier GetAccountPlanState: ResourceNotFoundException), as may be for "
         "accounts from before 15 July 2025.",
         "If the account is newer: Billing and Cost Management shows its plan; it must be the Paid one. Costs nothing.",
@@ -92,12 +92,12 @@ def gpu_quota(value: float, region_name: str, request: QuotaRequest | None = Non
     """``value``: virtual processors that may run at once. ``request``: the newest one, None where there is none."""
     found = f"{value:g} vCPU in {region_name}, {WANTED_VCPUS} wanted (Service Quotas, L-DB2E81BA)"
     if value >= WANTED_VCPUS:
-        return finding(doctor.GPU_QUOTA, State.OK, f"{found}.")
+        return finding(checks.GPU_QUOTA, State.OK, f"{found}.")
     state = State.WARN if value >= MACHINE_VCPUS else State.FAIL
     meaning = "one machine runs, a new image cannot be tested beside it" if state is State.WARN else "none can start"
     if request is not None and request.status in {"PENDING", "CASE_OPENED"}:
         return finding(
-            doctor.GPU_QUOTA,
+            checks.GPU_QUOTA,
             state,
             f"{found}: {meaning}. {request.wanted:g} are asked for, AWS has not answered ({request.status}).",
             "Wait: hours to days, AWS promises no time. Costs nothing. If it asks back, it does so by e-mail and under "
@@ -105,7 +105,7 @@ def gpu_quota(value: float, region_name: str, request: QuotaRequest | None = Non
         )
     refused = f" AWS turned down {request.wanted:g} ({request.status})." if request is not None else ""
     return finding(
-        doctor.GPU_QUOTA,
+        checks.GPU_QUOTA,
         state,
         f"{found}: {meaning}.{refused}",
         f"Open {CONSOLE}/servicequotas , choose {region_name} at the top right, AWS services, Amazon EC2, "
@@ -122,25 +122,25 @@ def offerings(zones_by_type: Mapping[str, Sequence[str]], region_name: str, type
     found = f"{shown} (EC2 DescribeInstanceTypeOfferings)."
     if not zones:
         return finding(
-            doctor.OFFERINGS,
+            checks.OFFERINGS,
             State.FAIL,
             f"{region_name} has none of the types. {found}",
             "Take another region: ./tlfif doctor --region us-east-1. Costs nothing.",
         )
     if len(zones) == 1:
         return finding(
-            doctor.OFFERINGS,
+            checks.OFFERINGS,
             State.WARN,
             f"Only one zone: where that is full, nothing starts. {found}",
             "Another region has more zones: ./tlfif doctor --region us-east-1. Costs nothing.",
         )
-    return finding(doctor.OFFERINGS, State.OK, found)
+    return finding(checks.OFFERINGS, State.OK, found)
 
 
 def capacity() -> Finding:
     """AWS has no question for it."""
     return not_asked(
-        doctor.CAPACITY,
+        checks.CAPACITY,
         "Whether a machine is free AWS tells only when one is launched. Its Spot placement score is not asked: it is "
         "about another kind of machine. A launch that finds none costs nothing and is tried again every two minutes.",
     )
@@ -151,7 +151,7 @@ def lambda_concurrency(limit: int) -> Finding:
     found = f"{limit} calls at once (Lambda GetAccountSettings)"
     if limit < LEAST_LAMBDA:
         return finding(
-            doctor.LAMBDA,
+            checks.LAMBDA,
             State.FAIL,
             f"{found}; the home needs {LEAST_LAMBDA}.",
             f"Open {CONSOLE}/servicequotas , AWS Lambda, “Concurrent executions”, and ask for 1000. Free; "
@@ -159,9 +159,9 @@ def lambda_concurrency(limit: int) -> Finding:
         )
     if limit < RESERVING_LAMBDA:
         return finding(
-            doctor.LAMBDA, State.OK, f"{found}: enough for you. Nothing is set aside, as AWS refuses that below 112."
+            checks.LAMBDA, State.OK, f"{found}: enough for you. Nothing is set aside, as AWS refuses that below 112."
         )
-    return finding(doctor.LAMBDA, State.OK, f"{found}.")
+    return finding(checks.LAMBDA, State.OK, f"{found}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,12 +176,12 @@ def codebuild(newest: BuildFact | None) -> Finding:
     """``newest``: None where nothing was ever built in the region."""
     if newest is not None:
         return finding(
-            doctor.CODEBUILD,
+            checks.CODEBUILD,
             State.OK,
             f"Builds run here: the newest is from {newest.day}, {newest.status} (CodeBuild ListBuilds).",
         )
     return not_asked(
-        doctor.CODEBUILD,
+        checks.CODEBUILD,
         "Nothing was built here yet, and AWS tells only at the first build whether it holds CodeBuild at 0 for a new "
         "account; the quota it shows (10) does not say so.",
         "If the first image build says “Cannot have more than 0 builds in queue”, open a case in AWS Support (Account "
@@ -193,7 +193,7 @@ def github_connection(statuses: Mapping[str, str]) -> Finding:
     """``statuses``: each GitHub connection's name and what CodeConnections says of it."""
     if not statuses:
         return finding(
-            doctor.GITHUB,
+            checks.GITHUB,
             State.WARN,
             "No GitHub connection (CodeConnections). Prompts need none; images do not follow your commits.",
             "Only if you want that: in the AWS console, Developer Tools, Settings, Connections, “Create connection”, "
@@ -201,9 +201,9 @@ def github_connection(statuses: Mapping[str, str]) -> Finding:
         )
     shown = ", ".join(f"{name}: {status}" for name, status in sorted(statuses.items()))
     if "AVAILABLE" in statuses.values():
-        return finding(doctor.GITHUB, State.OK, f"{shown} (CodeConnections).")
+        return finding(checks.GITHUB, State.OK, f"{shown} (CodeConnections).")
     return finding(
-        doctor.GITHUB,
+        checks.GITHUB,
         State.WARN,
         f"{shown} (CodeConnections): no commit reaches AWS until you confirm it.",
         "In the AWS console open Developer Tools, Settings, Connections, choose it, “Update pending connection”, and "
@@ -214,9 +214,9 @@ def github_connection(statuses: Mapping[str, str]) -> Finding:
 def cost_explorer(answered: bool, words: str = "") -> Finding:
     """Only with ``--paid``. ``words``: AWS's own where it did not answer."""
     if answered:
-        return finding(doctor.COST_EXPLORER, State.OK, "Switched on: it answered (this question cost 0.01 USD).")
+        return finding(checks.COST_EXPLORER, State.OK, "Switched on: it answered (this question cost 0.01 USD).")
     return finding(
-        doctor.COST_EXPLORER,
+        checks.COST_EXPLORER,
         State.WARN,
         f"It did not answer: {words}",
         "In the AWS console open Billing and Cost Management, Cost Explorer, “Launch Cost Explorer”. Free; the first "
@@ -227,7 +227,7 @@ def cost_explorer(answered: bool, words: str = "") -> Finding:
 def cost_explorer_not_paid_for() -> Finding:
     """Without ``--paid``."""
     return not_asked(
-        doctor.COST_EXPLORER,
+        checks.COST_EXPLORER,
         "Each question to Cost Explorer costs 0.01 USD, so it was not asked.",
         "To ask it: ./tlfif doctor --paid (0.01 USD).",
     )
@@ -241,9 +241,9 @@ def root_user(*, mfa: bool, access_keys: bool) -> Finding:
     if access_keys:
         wrong.append("it has access keys")
     if not wrong:
-        return finding(doctor.ROOT, State.OK, "Second factor on, no access keys (IAM GetAccountSummary).")
+        return finding(checks.ROOT, State.OK, "Second factor on, no access keys (IAM GetAccountSummary).")
     return finding(
-        doctor.ROOT,
+        checks.ROOT,
         State.WARN,
         f"Root user: {' and '.join(wrong)} (IAM GetAccountSummary). Who gets in owns the account and its bill.",
         "Sign in as the root user, click your name, Security credentials: “Assign MFA device”, and delete every access "
@@ -256,7 +256,7 @@ def alarm_address(subscriptions: Sequence[tuple[str, str]] | None, topic: str) -
     where the topic does not exist."""
     if subscriptions is None:
         return finding(
-            doctor.ALARM_ADDRESS,
+            checks.ALARM_ADDRESS,
             State.WARN,
             f"There is no topic {topic} (SNS): nothing is deployed here yet.",
             "./tlfif deploy makes it and asks for your address. Free.",
@@ -264,14 +264,14 @@ def alarm_address(subscriptions: Sequence[tuple[str, str]] | None, topic: str) -
     pending = [address for address, arn in subscriptions if not arn.startswith("arn:")]
     if not subscriptions:
         return finding(
-            doctor.ALARM_ADDRESS,
+            checks.ALARM_ADDRESS,
             State.WARN,
             f"Nobody listens to {topic} (SNS): alarms go nowhere.",
             "Run ./tlfif deploy again with your address. Free.",
         )
     if pending:
         return finding(
-            doctor.ALARM_ADDRESS,
+            checks.ALARM_ADDRESS,
             State.WARN,
             f"Not confirmed: {', '.join(pending)} (SNS). Alarms do not reach it.",
             "Open the letter “AWS Notification - Subscription Confirmation” and click “Confirm subscription”; look in "
@@ -279,7 +279,7 @@ def alarm_address(subscriptions: Sequence[tuple[str, str]] | None, topic: str) -
             "choose it, “Request confirmation”. Free.",
         )
     return finding(
-        doctor.ALARM_ADDRESS, State.OK, f"Confirmed: {', '.join(address for address, _ in subscriptions)} (SNS)."
+        checks.ALARM_ADDRESS, State.OK, f"Confirmed: {', '.join(address for address, _ in subscriptions)} (SNS)."
     )
 
 
@@ -287,20 +287,20 @@ def budget(limit: str | None, name: str) -> Finding:
     """``limit``: amount and currency, None where there is no such budget."""
     if limit is None:
         return finding(
-            doctor.BUDGET,
+            checks.BUDGET,
             State.WARN,
             f"There is no budget {name} (AWS Budgets): AWS writes to nobody when the month gets dear.",
             "./tlfif deploy makes it. Free. AWS's letters come 8 to 12 hours late; TL-FIF's own limit stops at once.",
         )
-    return finding(doctor.BUDGET, State.OK, f"{name}: {limit} a month (AWS Budgets).")
+    return finding(checks.BUDGET, State.OK, f"{name}: {limit} a month (AWS Budgets).")
 
 
 def disk_encryption(on: bool, region_name: str) -> Finding:
     """Of disks that anybody makes in the region; the machines' own are encrypted in any case."""
     if on:
-        return finding(doctor.ENCRYPTION, State.OK, f"On in {region_name} (EC2 GetEbsEncryptionByDefault).")
+        return finding(checks.ENCRYPTION, State.OK, f"On in {region_name} (EC2 GetEbsEncryptionByDefault).")
     return finding(
-        doctor.ENCRYPTION,
+        checks.ENCRYPTION,
         State.WARN,
         f"Off in {region_name} (EC2 GetEbsEncryptionByDefault). TL-FIF's own disks are encrypted all the same.",
         "./tlfif deploy switches it on; or EC2, Settings, “EBS encryption”, Enable. Free, at once.",

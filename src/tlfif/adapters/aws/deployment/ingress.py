@@ -3,35 +3,10 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from botocore.exceptions import ClientError
-
-from tlfif.adapters.aws.calls.errors import code_of
-from tlfif.adapters.aws.deployment.deployment_clients import DeploymentClients, Place, ask
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask, unless_absent
 from tlfif.kernel.errors import TlfifError
 
-_GONE = frozenset(
-    {
-        "AWS.SimpleQueueService.NonExistentQueue",
-        "InvalidInstanceID.NotFound",
-        "NoSuchEntity",
-        "NotFoundException",
-        "ParameterNotFound",
-        "QueueDoesNotExist",
-        "ResourceNotFoundException",
-        "TrailNotFoundException",
-    }
-)
 Step = tuple[str, Callable[[], object]]
-
-
-def unless_gone(call: Callable[[], object]) -> None:
-    """Call it; that the thing is gone already is no error. Raises AWS's other errors."""
-    try:
-        call()
-    except ClientError as error:
-        code = code_of(error)
-        if code not in _GONE and not code.endswith(".NotFound"):
-            raise
 
 
 def _functions(place: Place) -> tuple[str, ...]:
@@ -74,7 +49,7 @@ async def _each(steps: Sequence[Step]) -> None:
     refused: TlfifError | None = None
     for service, step in steps:
         try:
-            await ask(service, partial(unless_gone, step))
+            await ask(service, partial(unless_absent, step))
         except TlfifError as error:
             refused = refused or error
     if refused is not None:

@@ -8,16 +8,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of, words_of
-from tlfif.adapters.aws.doctor.doctor_calls import Question, is_denied
+from tlfif.adapters.aws.calls.errors import Fault, code_of, fault_of, is_absent, words_of
+from tlfif.adapters.aws.doctor.probe_context import Question
 from tlfif.adapters.aws.machines.ec2_errors import GPU_QUOTA
-from tlfif.doctor import doctor_account as verdicts
-from tlfif.doctor.doctor import Finding
+from tlfif.doctor import account_verdicts as verdicts
+from tlfif.doctor.checks import Finding
 from tlfif.money.prices.prices import INSTANCE_TYPES
 
 GLOBAL = "us-east-1"
 """Where the services live that have no region of their own."""
-_NO_SUCH = frozenset({"NotFound", "NotFoundException", "ResourceNotFoundException"})
 
 
 async def region(ask: Question) -> Finding:
@@ -34,11 +33,11 @@ async def region(ask: Question) -> Finding:
 
 
 async def account_plan(ask: Question) -> Finding:
-    """See :func:`tlfif.doctor.doctor_account.account_plan`."""
+    """See :func:`tlfif.doctor.account_verdicts.account_plan`."""
     try:
         found = await ask.calls.call("freetier", "get_account_plan_state", region=GLOBAL)
     except ClientError as error:
-        if code_of(error) not in _NO_SUCH:
+        if not is_absent(error):
             raise
         return verdicts.no_account_plan()
     left = found.get("accountPlanRemainingCredits", {}).get("amount")
@@ -131,7 +130,7 @@ async def cost_explorer(ask: Question) -> Finding:
         )
     except ClientError as error:
         # "Not enabled" comes with the same code as a missing right, and in other words.
-        if is_denied(error) and "not authorized to perform" in words_of(error):
+        if fault_of(error) is Fault.DENIED and "not authorized to perform" in words_of(error):
             raise
         return verdicts.cost_explorer(answered=False, words=f"{code_of(error)}: {words_of(error)}")
     return verdicts.cost_explorer(answered=True)
@@ -152,7 +151,7 @@ async def alarm_address(ask: Question) -> Finding:
     try:
         found = await ask.calls.items("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=arn)
     except ClientError as error:
-        if code_of(error) not in _NO_SUCH:
+        if not is_absent(error):
             raise
         return verdicts.alarm_address(None, topic)
     return verdicts.alarm_address([(one["Endpoint"], one["SubscriptionArn"]) for one in found], topic)
@@ -166,7 +165,7 @@ async def budget(ask: Question) -> Finding:
             "budgets", "describe_budget", region=GLOBAL, AccountId=ask.account, BudgetName=name
         )
     except ClientError as error:
-        if code_of(error) not in _NO_SUCH:
+        if not is_absent(error):
             raise
         return verdicts.budget(None, name)
     limit = found["Budget"].get("BudgetLimit", {"Amount": "?", "Unit": "USD"})

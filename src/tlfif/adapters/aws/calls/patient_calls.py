@@ -1,0 +1,81 @@
+"""Calls to AWS from the event loop: each in a thread, and again while AWS says "later"."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from math import inf
+from random import Random
+from threading import Thread
+from typing import TypeVar
+
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Verdict, verdict
+from tlfif.kernel.clock import Clock
+
+T = TypeVar("T")
+
+
+class PatientCalls:
+    """The calls of one task.
+
+    All of them together pause as often and as long as ``pauses`` says (seconds), so that a task ends in time however
+    many calls it makes; ``deadline_seconds`` after the first one nothing is begun again.
+    """
+
+    def __init__(self, clock: Clock, pauses: Iterable[float], *, deadline_seconds: float = inf) -> None:
+        self._clock = clock
+        self._pauses = iter(pauses)
+        self._last = clock.monotonic() + deadline_seconds
+
+    async def do(self, call: Callable[[], T]) -> T:
+        """What ``call`` returns. It must be safe to repeat: a lost answer looks like a call that never arrived.
+
+        Raises the last of AWS's errors once there is no pause left; at once one that repeating does not change.
+        """
+        while True:
+            try:
+                return await asyncio.to_thread(call)
+            except AWS_ERRORS as error:
+                if verdict(error) is not Verdict.REPEAT:
+                    raise
+                await self.pause(error)
+
+    async def pause(self, error: Exception) -> None:
+        """Let the next pause pass; raises ``error`` where none is left, or the time is up."""
+        seconds = next(self._pauses, None)
+        if seconds is None or self._clock.monotonic() > self._last:
+            raise error
+        await self._clock.sleep(seconds)
+
+
+def random_pauses(rng: Random, *, tries: int, first: float, longest: float = inf) -> Iterator[float]:
+    """The pauses between ``tries`` calls. Their limit doubles from two times ``first`` to ``longest`` (seconds), and
+    each is anything below it, so that callers that met do not meet again."""
+    for done in range(1, tries):
+        yield rng.uniform(0, min(longest, first * 2**done))
+
+
+async def in_daemon_thread(call: Callable[[], T]) -> T:
+    """The result of a ``call`` that may last. Whoever is cancelled leaves it behind, and the program may end before
+    it does: threads of a pool would be waited for."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def succeed(result: T) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    def fail(error: BaseException) -> None:
+        if not future.done():
+            future.set_exception(error)
+
+    def run() -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            try:
+                result = call()
+            except BaseException as error:
+                loop.call_soon_threadsafe(fail, error)
+            else:
+                loop.call_soon_threadsafe(succeed, result)
+
+    Thread(target=run, name="call to AWS", daemon=True).start()
+    return await future

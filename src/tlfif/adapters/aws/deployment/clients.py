@@ -1,0 +1,96 @@
+"""AWS's clients for deploying and destroying, each made when it is first used, and calls from the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from tlfif.adapters.aws.calls.clients import DEPLOYMENT_CONFIG, AwsClients
+from tlfif.adapters.aws.calls.errors import is_absent
+from tlfif.adapters.aws.deployment.errors import deployment_errors
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_budgets import BudgetsClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One home in one account and region."""
+
+    home: str
+    account_id: str
+    region: str
+
+
+class DeploymentClients:
+    """Clients of one region, each made when it is first used. ``endpoint_url``: an emulator; None: AWS. ``session``:
+    whose credentials; None: those that AWS's own programs find on this computer. The services without stubs are
+    ``Any``."""
+
+    def __init__(self, *, region: str, endpoint_url: str | None = None, session: "boto3.Session | None" = None) -> None:
+        clients = AwsClients(region=region, endpoint_url=endpoint_url, session=session)
+        self._by_service: dict[str, Any] = {}
+
+        def make(service: str) -> Any:
+            return self._by_service.setdefault(service, clients.make(service, DEPLOYMENT_CONFIG))
+
+        self.budgets: BudgetsClient = make("budgets")
+        self.cloudformation: CloudFormationClient = make("cloudformation")
+        self.cloudtrail: Any = make("cloudtrail")
+        self.cloudwatch: Any = make("cloudwatch")
+        self.cognito: CognitoIdentityProviderClient = make("cognito-idp")
+        self.dynamodb: DynamoDBClient = make("dynamodb")
+        self.ec2: EC2Client = make("ec2")
+        self.events: Any = make("events")
+        self.functions: LambdaClient = make("lambda")
+        self.iam: IAMClient = make("iam")
+        self.logs: CloudWatchLogsClient = make("logs")
+        self.s3: S3Client = make("s3")
+        self.s3control: Any = make("s3control")
+        self.scheduler: EventBridgeSchedulerClient = make("scheduler")
+        self.sns: Any = make("sns")
+        self.sqs: SQSClient = make("sqs")
+        self.ssm: SSMClient = make("ssm")
+        self.sts: STSClient = make("sts")
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """The client of a service by its own name. Raises ValueError for another region than this one."""
+        if region is not None:
+            raise ValueError("a home is in one region")
+        return self._by_service[service]
+
+
+def unless_absent(call: Callable[[], object]) -> None:
+    """Call it; that the thing is gone already is no error. Raises AWS's other errors."""
+    try:
+        call()
+    except ClientError as error:
+        if not is_absent(error):
+            raise
+
+
+async def ask(service: str, call: Callable[[], T]) -> T:
+    """What ``call`` returns, off the event loop. Raises TlfifError in the owner's words."""
+
+    def translated() -> T:
+        with deployment_errors(service):
+            return call()
+
+    return await asyncio.to_thread(translated)

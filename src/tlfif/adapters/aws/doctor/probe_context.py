@@ -1,0 +1,91 @@
+"""Asking AWS for ``tlfif doctor``: reading calls only, each in a thread that nobody has to wait for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
+from tlfif.adapters.aws.calls.errors import AwsError, Fault, code_of, fault_of, missing_right, words_of
+from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
+from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
+from tlfif.doctor.leftover_verdicts import Priced
+
+MOST_ITEMS = 1000
+
+
+class DoctorCalls:
+    """Clients of one session, each made when it is first used. ``endpoint_url``: an emulator; None: AWS."""
+
+    def __init__(
+        self, session: boto3.Session, *, region: str, endpoint_url: str | None = None, config: Config = DOCTOR_CONFIG
+    ) -> None:
+        self._session = session
+        self._config = config
+        self._region = region
+        self._endpoint_url = endpoint_url
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._making = Lock()
+        self.reading = ReadingCalls(self._client, most_items=MOST_ITEMS)
+        """The same without the thread."""
+
+    async def call(self, service: str, operation: str, *, region: str | None = None, **asked: Any) -> dict[str, Any]:
+        """See :meth:`ReadingCalls.call`."""
+        return await in_daemon_thread(lambda: self.reading.call(service, operation, region=region, **asked))
+
+    async def items(
+        self, service: str, operation: str, key: str, *, region: str | None = None, **asked: Any
+    ) -> list[dict[str, Any]]:
+        """See :meth:`ReadingCalls.items`; at most :data:`MOST_ITEMS`."""
+        return await in_daemon_thread(lambda: self.reading.items(service, operation, key, region=region, **asked))
+
+    def _client(self, service: str, region: str | None) -> Any:
+        where = region or self._region
+        with self._making:  # two threads must not make clients of one session at once
+            known = self._clients.get((service, where))
+            if known is None:
+                make: Callable[..., Any] = self._session.client
+                known = make(service, region_name=where, endpoint_url=self._endpoint_url, config=self._config)
+                self._clients[service, where] = known
+            return known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What every probe of the account may need. ``home``: the installation's name; ``now``: with its time zone."""
+
+    calls: DoctorCalls
+    account: str
+    arn: str
+    home: str
+    priced: Priced
+    now: datetime
+    max_run_seconds: float
+    paid: bool
+
+    @property
+    def region(self) -> str:
+        """Where the home is, or would be."""
+        return self.priced.region
+
+    @property
+    def partition(self) -> str:
+        """The first part of every ARN after "arn"."""
+        return self.arn.split(":")[1]
+
+
+def reason(error: AwsError, asked: str) -> str:
+    """Why ``asked`` (service and operation) could not be asked, in plain words with AWS's own behind them."""
+    fault, code, words = fault_of(error), code_of(error), words_of(error)
+    if fault is Fault.UNREACHABLE:
+        return f"AWS did not answer {asked} ({code})."
+    if fault is Fault.DENIED:
+        return f"Your key may not ask it: it lacks the right {missing_right(error) or asked} ({code})."
+    if fault is Fault.NOT_OPEN:
+        return f"AWS has not opened your account for it yet ({code}); a new account is checked within hours."
+    page = "<html" in words or "<!doctype" in words.lower()  # none of AWS's words: a proxy's, or a broken service's
+    return f"AWS refused {asked} ({code}{': ' + words if words and not page else ''})."
