@@ -60,7 +60,7 @@ def test_without_a_home_on_aws_the_choice_stays_and_says_why(seat: Seat, desk: D
 def test_signed_out_is_seen_on_every_tab_and_the_sign_in_can_be_left(seat: Seat, desk: Desk) -> None:
     desk.say(news.HomeHeard(home=replace(THERE, who=None), moved=True), news.ConnectionFailed(error=SIGNED_OUT))
     seat.settle()
-    bar = seat.window.truth
+    bar = seat.window.status_bar
     assert "Not signed in to your home on AWS" in bar.headline.shown
     assert "costs nothing by itself" in bar.cost.shown
     seat.click(bar.presses.buttons[Press.SIGN_IN])

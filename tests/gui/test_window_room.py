@@ -11,7 +11,7 @@ from tests.gui.seat import Seat
 from tests.gui.test_window_views import exchange, show, talk
 from tlfif.gui.model import commands, intents, news
 from tlfif.gui.model.answer_text import AnswerText
-from tlfif.gui.model.state import ExchangeStage, Notice, Press, Problem, TruthKind
+from tlfif.gui.model.state import ExchangeStage, Notice, Press, Problem, StatusKind
 from tlfif.gui.views.settings_tab import NEXT_START
 from tlfif.history.history import ConversationSummary
 from tlfif.wire.money import AnswerCostView
@@ -46,7 +46,7 @@ def test_large_letters_leave_stop_its_menu_and_say_the_rest_in_few_words(
 ) -> None:
     desk.hear("ready", cost=cost_view(hourly=0.526), idle_seconds_left=200.0)
     seat = open_seat(desk.core, points=LARGE)
-    bar = seat.window.truth
+    bar = seat.window.status_bar
     assert bar.headline.shown.startswith("Idle  ·  ends itself in 3 min")
     assert bar.cost.shown == "Free here; on AWS $0.526 an hour"
     for widget in (bar.stop, bar.more):
@@ -65,12 +65,12 @@ def test_a_lost_connection_is_said_in_few_words_too(desk: Desk, open_seat: Calla
     seat = open_seat(desk.core, points=LARGE)
     desk.say(news.Retrying(attempt=2))
     seat.settle()
-    assert seat.window.truth.headline.shown == "Connecting again (2 of 3)"
+    assert seat.window.status_bar.headline.shown == "Connecting again (2 of 3)"
 
 
-@pytest.mark.parametrize("kind", TruthKind)
-def test_every_state_has_few_words(desk: Desk, kind: TruthKind) -> None:
-    from tlfif.gui.presenters.truth import BRIEF
+@pytest.mark.parametrize("kind", StatusKind)
+def test_every_state_has_few_words(desk: Desk, kind: StatusKind) -> None:
+    from tlfif.gui.presenters.status_line import BRIEF
 
     assert 0 < len(BRIEF[kind]) < 26
 

@@ -23,8 +23,8 @@ from tlfif.gui.model.state import (
     Press,
     Problem,
     Receipt,
-    TruthKind,
-    TruthLine,
+    StatusKind,
+    StatusLine,
 )
 from tlfif.gui.views.keys_view import key_table
 from tlfif.history.history import ConversationSummary
@@ -55,39 +55,39 @@ def written(seat: Seat) -> str:
     return seat.window.chat.conversation.text.get("1.0", "end")
 
 
-@pytest.mark.parametrize("kind", TruthKind)
-def test_each_truth_says_what_it_costs_and_what_to_press(seat: Seat, kind: TruthKind) -> None:
+@pytest.mark.parametrize("kind", StatusKind)
+def test_each_status_says_what_it_costs_and_what_to_press(seat: Seat, kind: StatusKind) -> None:
     presses = (Press.START_MACHINE, Press.OPEN_COST)
-    line = TruthLine(
+    line = StatusLine(
         kind=kind, headline=f"It is {kind}", cost="It costs this.", advice="Do that.", countdown="3 s left",
         progress=0.4, presses=presses,
     )  # fmt: skip
-    show(seat, truth=line)
-    shown = seat.texts(seat.window.truth)
+    show(seat, status_line=line)
+    shown = seat.texts(seat.window.status_bar)
     for text in (f"It is {kind}", "3 s left", "It costs this.", "Do that.", *(LABELS[one] for one in presses)):
         assert text in shown
-    assert seat.window.truth.bar.winfo_ismapped()
-    show(seat, truth=replace(line, progress=None, presses=()))
-    assert not seat.window.truth.bar.winfo_ismapped()
-    assert "Show cost" not in seat.texts(seat.window.truth)
+    assert seat.window.status_bar.bar.winfo_ismapped()
+    show(seat, status_line=replace(line, progress=None, presses=()))
+    assert not seat.window.status_bar.bar.winfo_ismapped()
+    assert "Show cost" not in seat.texts(seat.window.status_bar)
 
 
-def test_a_button_of_the_truth_line_does_what_it_says(seat: Seat, desk: Desk) -> None:
+def test_a_button_of_the_status_line_does_what_it_says(seat: Seat, desk: Desk) -> None:
     desk.hear("off", held=True)
-    seat.click(seat.window.truth.presses.buttons[Press.START_MACHINE])
+    seat.click(seat.window.status_bar.presses.buttons[Press.START_MACHINE])
     assert desk.bridge.all(commands.StartMachine)
 
 
 def test_stop_gpu_by_click_and_by_key_says_stopping_until_it_is_confirmed(seat: Seat, desk: Desk) -> None:
-    assert seat.window.truth.stop.instate(["disabled"])
+    assert seat.window.status_bar.stop.instate(["disabled"])
     desk.hear("ready")
-    seat.click(seat.window.truth.stop)
+    seat.click(seat.window.status_bar.stop)
     assert [one.jobs for one in desk.bridge.all(commands.StopMachine)] == ["cancel"]
-    assert seat.window.truth.stop.cget("text") == "Stopping…"
-    seat.click(seat.window.truth.stop)
+    assert seat.window.status_bar.stop.cget("text") == "Stopping…"
+    seat.click(seat.window.status_bar.stop)
     assert len(desk.bridge.all(commands.StopMachine)) == 1, "one press is enough"
     desk.hear("off")
-    assert seat.window.truth.stop.cget("text") == "Stop GPU"
+    assert seat.window.status_bar.stop.cget("text") == "Stop GPU"
     desk.hear("ready", machine_id="m2")
     seat.focus(seat.window.chat.composer.text)
     seat.key("<Control-Shift-S>")
@@ -401,7 +401,7 @@ def test_what_one_needs_is_in_sight(desk: Desk, open_seat: Callable[..., Seat], 
     window = seat.window
     wide, high = (int(part) for part in size.split("x"))
     composer, idle = window.chat.composer, window.chat.controls.idle.entry
-    for widget in (window.truth.stop, composer.text, composer.send_button, idle, window.chat.conversation.text):
+    for widget in (window.status_bar.stop, composer.text, composer.send_button, idle, window.chat.conversation.text):
         right = widget.winfo_rootx() - window.root.winfo_rootx() + widget.winfo_width()
         bottom = widget.winfo_rooty() - window.root.winfo_rooty() + widget.winfo_height()
         assert widget.winfo_viewable()
@@ -421,7 +421,8 @@ def test_everything_is_reached_by_tab(seat: Seat, desk: Desk) -> None:
     assert "TLabel" not in classes, "a text has no frame that shows where one is"
     window = seat.window
     for widget in (
-        window.truth.stop, window.tabs, window.chat.history.new, window.chat.history.search, window.chat.history.tree,
+        window.status_bar.stop, window.tabs, window.chat.history.new, window.chat.history.search,
+        window.chat.history.tree,
         window.chat.conversation.text, window.chat.composer.text, window.chat.composer.send_button,
         window.chat.controls.idle.entry,
     ):  # fmt: skip

@@ -22,7 +22,7 @@ from tlfif.gui.core import WindowCore
 from tlfif.gui.model import commands, intents, news
 from tlfif.gui.model.news import WindowNews
 from tlfif.gui.model.preferences import Preferences, load_preferences, save_preferences
-from tlfif.gui.model.state import ExchangeStage, Link, TruthKind
+from tlfif.gui.model.state import ExchangeStage, Link, StatusKind
 from tlfif.history.history import History, KeptExchange
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
@@ -530,7 +530,7 @@ def test_over_the_real_api_a_prompt_is_answered_and_the_machine_stopped(tmp_path
 
     try:
         wait("connected", lambda: core.state.connection.link is Link.CONNECTED and core.state.cost.as_if)
-        assert core.state.truth.kind is TruthKind.OFF
+        assert core.state.status_line.kind is StatusKind.OFF
         values = replace(core.state.settings.values, model=READY_MODEL)
         core.press(intents.ChangeSettings(values))
         core.press(intents.Send("Tell me"))

@@ -12,7 +12,7 @@ from tests.fakes.gui import Desk, accepted, event, job_view, machine_view, model
 from tlfif.client.errors import ConnectionLostError, NotPossibleError, RefusedError
 from tlfif.gui.model import commands, intents, news
 from tlfif.gui.model.answer_text import AnswerText
-from tlfif.gui.model.state import ExchangeStage, Press, TruthKind
+from tlfif.gui.model.state import ExchangeStage, Press, StatusKind
 from tlfif.gui.presenters.receipts import kept_price_words
 from tlfif.jobs.events import EventKind
 from tlfif.wire.answers import JobView, StopMode
@@ -71,7 +71,7 @@ def test_the_first_prompt_after_a_pause_is_taken_at_once_and_its_wait_is_shown()
     waiting = machine_view("loading", phase="engine_start", eta_seconds=5.0, queued=1)
     desk.say(news.AnswerWaits(exchange_id=desk.last.id, machine=waiting))
     assert "loads the model, about 5 s" in desk.last.status
-    assert desk.core.state.truth.kind is TruthKind.LOADING
+    assert desk.core.state.status_line.kind is StatusKind.LOADING
 
 
 def test_who_answers_instead_of_the_model_wished_for_is_said_under_the_answer() -> None:
@@ -259,7 +259,7 @@ def test_after_a_lost_submit_the_same_key_is_used_so_that_no_prompt_is_sent_twic
     desk.core.press(intents.Send("Hello"))
     first = desk.bridge.last(commands.Ask)
     desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=ConnectionLostError("Gone."), accepted=False))
-    assert desk.core.state.truth.kind is TruthKind.NOT_CONNECTED
+    assert desk.core.state.status_line.kind is StatusKind.NOT_CONNECTED
     desk.core.press(intents.RetryAnswer(desk.last.id))
     again = desk.bridge.last(commands.Ask)
     assert again is not first

@@ -11,7 +11,7 @@ from tlfif.client.errors import AccessDeniedError, ConnectionLostError, NotReach
 from tlfif.client.profile import AWS, COMPUTER
 from tlfif.gui.model import commands, intents, news
 from tlfif.gui.model.home_view import HomeView
-from tlfif.gui.model.state import Choice, ExchangeStage, Link, Press, TruthKind
+from tlfif.gui.model.state import Choice, ExchangeStage, Link, Press, StatusKind
 from tlfif.gui.presenters.home import NO_HOME, button_words, state_words
 from tlfif.gui.views.exchange_lines import head_of
 from tlfif.jobs.events import EventKind
@@ -49,7 +49,7 @@ def test_the_choice_is_carried_out_and_the_window_begins_anew() -> None:
     assert (state.home.view, state.home.moving) == (THERE, "")
     assert (state.machine.view, state.cost.report, state.settings.models) == (None, None, ())
     assert state.connection.link is Link.CONNECTING
-    assert PLACE in state.truth.headline
+    assert PLACE in state.status_line.headline
     assert state.composer.can_send
     assert desk.bridge.last(commands.Watch).far
     desk.core.press(intents.Send("Hello"))
@@ -137,13 +137,13 @@ def test_on_aws_nothing_is_called_free_and_the_figures_stand_apart() -> None:
     desk.say(news.HomeHeard(home=THERE, moved=True))
     desk.hear("ready", place=PLACE, cost=cost_view(here=False, hourly=0.72))
     state = desk.core.state
-    assert state.truth.cost == "Costs $0.720 an hour, $0.000200 a second, 60 seconds at least."
+    assert state.status_line.cost == "Costs $0.720 an hour, $0.000200 a second, 60 seconds at least."
     assert state.cost.real is not None
     assert state.cost.real.per_hour_text == "$0.720 an hour now, $0.000200 a second"
     assert "EUR ($23.88) of 20.00 EUR left this month" in state.cost.budget.left_text
     assert state.cost.standing_text.startswith("Kept on AWS: $0.380 a month (0.30 EUR)")
     assert state.cost.as_if is None
-    shown = " ".join((state.truth.cost, state.cost.real.text, state.cost.billed_text, state.cost.standing_text))
+    shown = " ".join((state.status_line.cost, state.cost.real.text, state.cost.billed_text, state.cost.standing_text))
     assert "this computer" not in shown
     assert "nothing" not in shown
 
@@ -182,18 +182,18 @@ def test_a_cost_that_comes_twice_keeps_what_the_window_saw_of_the_start() -> Non
     ("state", "reason", "kind"),
     [
         ("no_capacity", "AWS has no GPU machine free: g4dn.xlarge in eu-central-1a. Your prompts wait, and it is asked "
-         "again every two minutes; Start machine asks at once.", TruthKind.NO_CAPACITY),
+         "again every two minutes; Start machine asks at once.", StatusKind.NO_CAPACITY),
         ("no_quota", "Your AWS account is on the Free plan, which cannot start a GPU machine. Press “Upgrade plan”.",
-         TruthKind.NO_QUOTA),
+         StatusKind.NO_QUOTA),
         ("broken", "There is no image to start a machine from (InvalidAMIID.NotFound: gone). Nothing was started.",
-         TruthKind.BROKEN),
+         StatusKind.BROKEN),
     ],
 )  # fmt: skip
-def test_what_aws_says_stands_there_once_and_whole(state: str, reason: str, kind: TruthKind) -> None:
+def test_what_aws_says_stands_there_once_and_whole(state: str, reason: str, kind: StatusKind) -> None:
     desk = Desk()
     desk.say(news.HomeHeard(home=THERE, moved=True))
     desk.hear(state, place=PLACE, reason=reason, queued=1, cost=cost_view(here=False))
-    line = desk.core.state.truth
+    line = desk.core.state.status_line
     assert line.kind is kind
     assert reason.rstrip(".") in line.advice
     assert reason[:30] not in line.headline
@@ -209,8 +209,8 @@ def test_signed_out_is_said_with_what_it_means_and_what_to_press() -> None:
     desk = Desk()
     desk.say(news.HomeHeard(home=replace(THERE, who="")))
     desk.say(news.ConnectionFailed(error=SIGNED_OUT))
-    line = desk.core.state.truth
-    assert line.kind is TruthKind.SIGNED_OUT
+    line = desk.core.state.status_line
+    assert line.kind is StatusKind.SIGNED_OUT
     assert line.headline == "Not signed in to your home on AWS"
     assert line.cost.startswith("This costs nothing by itself.")
     assert line.presses == (Press.SIGN_IN,)
@@ -218,7 +218,7 @@ def test_signed_out_is_said_with_what_it_means_and_what_to_press() -> None:
     assert desk.core.state.home.view.who is None
     desk.core.press(intents.PressButton(Press.SIGN_IN))
     assert desk.bridge.all(commands.SignIn)
-    assert desk.core.state.truth.presses[0] is Press.CANCEL_SIGN_IN
+    assert desk.core.state.status_line.presses[0] is Press.CANCEL_SIGN_IN
     desk.core.press(intents.PressButton(Press.SIGN_IN))
     assert len(desk.bridge.all(commands.SignIn)) == 1
     desk.say(news.SignInWaits(address="https://idp.example/x", opened=False))
@@ -228,7 +228,7 @@ def test_signed_out_is_said_with_what_it_means_and_what_to_press() -> None:
     assert desk.bridge.all(commands.CancelSignIn)
     desk.say(news.SignInLeft())
     assert (desk.core.state.home.signing, desk.core.state.home.address) == (False, "")
-    assert desk.core.state.truth.kind is TruthKind.SIGNED_OUT
+    assert desk.core.state.status_line.kind is StatusKind.SIGNED_OUT
 
 
 def test_signing_in_works_fails_with_its_reason_and_ends() -> None:
@@ -256,7 +256,7 @@ def test_a_token_that_aws_refuses_means_to_sign_in_again(code: str, signed_out: 
     desk = Desk()
     on_aws(desk)
     desk.say(news.ConnectionFailed(error=AccessDeniedError("Unauthorized", code=code, status=401)))
-    assert (desk.core.state.truth.kind is TruthKind.SIGNED_OUT) is signed_out
+    assert (desk.core.state.status_line.kind is StatusKind.SIGNED_OUT) is signed_out
 
 
 def test_a_prompt_that_met_a_closed_door_says_sign_in_and_is_kept_for_another_try() -> None:
@@ -267,9 +267,9 @@ def test_a_prompt_that_met_a_closed_door_says_sign_in_and_is_kept_for_another_tr
     assert desk.last.problem is not None
     assert (desk.last.problem.title, desk.last.problem.presses) == ("You are not signed in", (Press.SIGN_IN,))
     assert desk.last.can_retry
-    assert desk.core.state.truth.kind is TruthKind.SIGNED_OUT
+    assert desk.core.state.status_line.kind is StatusKind.SIGNED_OUT
     desk.say(news.CommandFailed(command="ReadModels", error=SIGNED_OUT))
-    assert desk.core.state.notices == (), "the truth line says it already"
+    assert desk.core.state.notices == (), "the status line says it already"
 
 
 @pytest.mark.parametrize(

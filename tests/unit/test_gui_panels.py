@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.gui import Desk, accepted, billed_view, budget_view, cost_view, machine_view, model_view
 from tlfif.client.errors import NotPossibleError, RefusedError, ServerFailedError
 from tlfif.gui.model import commands, intents, news
-from tlfif.gui.model.state import BilledPanel, Choice, Closing, Link, Press, TruthKind
+from tlfif.gui.model.state import BilledPanel, Choice, Closing, Link, Press, StatusKind
 from tlfif.gui.presenters.words import day
 
 
@@ -33,7 +33,7 @@ def test_stop_is_pending_until_the_end_is_confirmed() -> None:
     assert "1 prompt cancelled; the words written so far stay here" in desk.core.state.machine.stopped_text
     desk.hear("stopping")
     assert desk.core.state.machine.stop.pending
-    assert desk.core.state.truth.kind is TruthKind.STOPPING
+    assert desk.core.state.status_line.kind is StatusKind.STOPPING
     desk.hear("off")
     assert not desk.core.state.machine.stop.pending
     assert desk.core.state.machine.start_enabled

@@ -1,4 +1,4 @@
-"""The window: tabs below one truth line, the keys, its size and place, the loop that polls the core."""
+"""The window: tabs below one status line, the keys, its size and place, the loop that polls the core."""
 
 import logging
 import re
@@ -29,7 +29,7 @@ from tlfif.gui.views.machine_tab import MachineTab
 from tlfif.gui.views.notice_bar import NoticeBar
 from tlfif.gui.views.room import is_scarce
 from tlfif.gui.views.settings_tab import SettingsTab
-from tlfif.gui.views.truth_bar import TruthBar
+from tlfif.gui.views.status_bar import StatusBar
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class MainWindow:
         root.title("TL-FIF")
         root.minsize(*MIN_SIZE)
         root.report_callback_exception = self.failed
-        self.truth = TruthBar(root, self.context)
+        self.status_bar = StatusBar(root, self.context)
         self._line = ttk.Frame(root, style="Line.TFrame", height=1)
         self.notices = NoticeBar(root, self.context)
         self.tabs = ttk.Notebook(root)
@@ -89,7 +89,7 @@ class MainWindow:
         self.views: dict[str, View] = {"chat": self.chat}
         self.dialog = DialogView(root, self.context)
         self.keys = KeysView(root, self.context)
-        self.truth.pack(fill="x")
+        self.status_bar.pack(fill="x")
         self._line.pack(fill="x")
         self.notices.pack(fill="x")
         self.tabs.pack(fill="both", expand=True)
@@ -113,7 +113,7 @@ class MainWindow:
             return
         if old is not None and old.settings.values != new.settings.values:
             self._look_of(new.settings.values)
-        self.truth.render(old, new)
+        self.status_bar.render(old, new)
         self.notices.render(old, new)
         self._tab(new)
         for view in self.views.values():
@@ -148,7 +148,7 @@ class MainWindow:
         self.look.finish(scarce=self._scarce)
         self.root.configure(background=self.look.palette.ground)
         self.notices.configure(padding=(px(10), px(6) if self.core.state.notices else 0, px(10), 0))
-        for part in (self.truth, self.notices, self.dialog, *self.views.values()):
+        for part in (self.status_bar, self.notices, self.dialog, *self.views.values()):
             part.restyle()
 
     def _bind(self) -> None:

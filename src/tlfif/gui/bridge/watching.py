@@ -40,7 +40,7 @@ def cost_seconds(watch: Watch) -> float:
 class Watcher:
     """Two loops over clients that only find the server: looking must not start what the owner has stopped.
 
-    Each has its own, so that a slow answer about the cost never holds up the truth about the machine.
+    Each has its own, so that a slow answer about the cost never delays the one about the machine.
     """
 
     def __init__(self, client: TlfifClient, cost_client: TlfifClient, tell: Callable[[WindowNews], object]) -> None:

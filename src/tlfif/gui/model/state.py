@@ -96,7 +96,7 @@ class HomePanel:
     note: str = ""
 
 
-class TruthKind(StrEnum):
+class StatusKind(StrEnum):
     """What is true of the machine at this moment, as far as the owner is concerned."""
 
     CONNECTING = "connecting"
@@ -120,7 +120,7 @@ class TruthKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TruthLine:
+class StatusLine:
     """One line that is always true: what is the case, what it costs, what to press.
 
     ``brief`` and ``brief_cost`` say the same in few words, for a window that has no room for more.
@@ -129,7 +129,7 @@ class TruthLine:
     time of day in epoch seconds at which the server says this began, None where it does not say.
     """
 
-    kind: TruthKind
+    kind: StatusKind
     headline: str
     cost: str
     advice: str
@@ -450,7 +450,7 @@ class WindowState:
     """All of it."""
 
     connection: Connection
-    truth: TruthLine
+    status_line: StatusLine
     home: HomePanel = HomePanel()
     machine: MachinePanel = MachinePanel()
     cost: CostPanel = CostPanel()

@@ -34,7 +34,7 @@ def present_settings(state: WindowState, event: GuiEvent, moment: Moment) -> Ste
         case ModelHeard(model=model) | AnswerFetches(model=model):
             return _fetched(state, panel, ModelHeard(model=model), moment)
         case CommandFailed(error=NotReachableError()):
-            return Step(state)  # the truth line says so
+            return Step(state)  # the status line says so
         case CommandFailed(error=error) if is_signed_out(error, on_aws=state.home.view.on_aws):
             return Step(state)  # so it does here
         case CommandFailed(command=command, error=error) if command in _MINE:
