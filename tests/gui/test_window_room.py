@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.gui import Desk, cost_view, share
 from tests.gui.seat import Seat
 from tests.gui.test_window_views import exchange, show, talk
-from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.answer_text import AnswerText
 from tlfif.gui.model.state import ExchangeStage, Notice, Press, Problem, StatusKind
 from tlfif.gui.views.settings_tab import NEXT_START
@@ -63,7 +63,7 @@ def test_large_letters_leave_stop_its_menu_and_say_the_rest_in_few_words(
 def test_a_lost_connection_is_said_in_few_words_too(desk: Desk, open_seat: Callable[..., Seat]) -> None:
     desk.hear("ready")
     seat = open_seat(desk.core, points=LARGE)
-    desk.say(news.Retrying(attempt=2))
+    desk.say(messages.RetryStarted(attempt=2))
     seat.settle()
     assert seat.window.status_bar.headline.shown == "Connecting again (2 of 3)"
 
@@ -82,7 +82,7 @@ def test_where_there_is_no_room_the_list_of_conversations_opens_over_the_convers
         ConversationSummary(id=f"c{n}", title=f"Talk {n}", created_at=1.0, updated_at=2.0, exchanges=1) for n in (1, 2)
     )
     desk.hear("off")
-    desk.say(news.ConversationsListed(query="", found=found))
+    desk.say(messages.ConversationsListed(query="", found=found))
     seat = open_seat(desk.core, points=LARGE)
     chat = seat.window.chat
     assert not chat.history.winfo_viewable()

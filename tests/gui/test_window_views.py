@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.gui import Desk, accepted, cost_view, model_view
 from tests.gui.seat import Seat
 from tlfif.gui.look.palette import DARK
-from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.answer_text import AnswerText
 from tlfif.gui.model.state import (
     LABELS,
@@ -105,9 +105,9 @@ def test_a_prompt_is_typed_sent_by_key_and_its_answer_streams(seat: Seat, desk: 
     ask = desk.bridge.last(commands.Ask)
     assert ask.prompt == "Why?\nBriefly, please."
     assert not box.written()
-    desk.say(news.AnswerAccepted(exchange_id=ask.exchange_id, accepted=accepted()))
+    desk.say(messages.AnswerAccepted(exchange_id=ask.exchange_id, accepted=accepted()))
     for number, word in enumerate(["Because ", "it ", "is."], start=1):
-        desk.say(news.AnswerDelta(exchange_id=ask.exchange_id, text=word, seq=number))
+        desk.say(messages.AnswerExtended(exchange_id=ask.exchange_id, text=word, seq=number))
         seat.settle()
         assert word.strip() in written(seat)
     assert "Why?" in written(seat)
@@ -221,7 +221,7 @@ def test_past_conversations_are_searched_opened_exported_and_deleted(seat: Seat,
     found = tuple(
         ConversationSummary(id=f"c{n}", title=f"Talk {n}", created_at=1, updated_at=2, exchanges=n) for n in (1, 2)
     )
-    desk.say(news.Connected(), news.ConversationsListed(query="", found=found))
+    desk.say(messages.Connected(), messages.ConversationsListed(query="", found=found))
     listed = seat.window.chat.history
     assert listed.tree.get_children() == ("c1", "c2")
     seat.focus(seat.window.chat.composer.text)
@@ -245,13 +245,13 @@ def test_past_conversations_are_searched_opened_exported_and_deleted(seat: Seat,
     seat.click(seat.window.dialog.buttons[1])
     assert desk.bridge.last(commands.ForgetConversation).conversation_id == "c2"
     desk.core.press(intents.ExportConversation("c1", tmp_path / "a.md"))
-    desk.say(news.Exported(path=str(tmp_path / "a.md")))
+    desk.say(messages.ConversationExported(path=str(tmp_path / "a.md")))
     assert "a.md" in listed.note.shown
 
 
 def test_what_a_search_found_is_opened_by_keys_alone(seat: Seat, desk: Desk) -> None:
     found = (ConversationSummary(id="c1", title="Talk", created_at=1, updated_at=2, exchanges=1),)
-    desk.say(news.Connected(), news.ConversationsListed(query="", found=found))
+    desk.say(messages.Connected(), messages.ConversationsListed(query="", found=found))
     seat.focus(seat.window.chat.history.search)
     seat.key("<Tab>")
     assert seat.root.focus_get() is seat.window.chat.history.tree
@@ -261,7 +261,7 @@ def test_what_a_search_found_is_opened_by_keys_alone(seat: Seat, desk: Desk) -> 
 
 def test_after_a_click_on_send_the_next_prompt_can_be_typed(seat: Seat, desk: Desk) -> None:
     composer = seat.window.chat.composer
-    desk.say(news.Connected())
+    desk.say(messages.Connected())
     desk.hear("off")
     seat.focus(composer.text)
     composer.text.insert("1.0", "Hello")
@@ -363,14 +363,14 @@ def test_the_budget_is_set_refused_and_released(seat: Seat, desk: Desk) -> None:
     assert not card.release.winfo_ismapped()
     locked = cost_view()
     locked["budget"]["state"] = "locked"
-    desk.say(news.CostHeard(cost=locked))
+    desk.say(messages.CostUpdated(cost=locked))
     seat.settle()
     seat.click(card.release)
     assert desk.bridge.all(commands.UnlockBudget)
 
 
 def test_settings_count_at_once_and_bad_ones_are_named(seat: Seat, desk: Desk) -> None:
-    desk.say(news.ModelsHeard(models=(model_view("tinyllama", "absent"), model_view("smollm2"))))
+    desk.say(messages.ModelsListed(models=(model_view("tinyllama", "absent"), model_view("smollm2"))))
     desk.core.press(intents.ShowTab("settings"))
     seat.settle()
     tab = seat.window.views["settings"]

@@ -23,11 +23,11 @@ from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.bridge import Bridge
 from tlfif.gui.bridge.forgetting import LOOKS, forget_at_server
 from tlfif.gui.bridge.homes import ProfileHomes
-from tlfif.gui.bridge.news_box import NewsBox
+from tlfif.gui.bridge.message_queue import MessageQueue
 from tlfif.gui.core import WindowCore
-from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.home_view import HERE, HomeView
-from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import ExchangeStage, Link
 from tlfif.history.history import KeptJob
 from tlfif.jobs.jobs import JobStatus, Outcome
@@ -249,12 +249,12 @@ async def test_a_server_that_is_gone_or_a_job_that_does_not_end_is_told() -> Non
 
 
 def test_news_of_another_server_are_not_put_before_the_going_over() -> None:
-    box = NewsBox()
-    box.put(news.MachineHeard(machine=machine_view("ready")))
-    box.put(news.HomeHeard(home=HomeView(), moved=True))
-    box.put(news.MachineHeard(machine=machine_view("off")))
-    kinds: list[type[WindowNews]] = [type(item) for item in box.take(9)]
-    assert kinds == [news.MachineHeard, news.HomeHeard, news.MachineHeard]
+    box = MessageQueue()
+    box.put(messages.MachineUpdated(machine=machine_view("ready")))
+    box.put(messages.HomeUpdated(home=HomeView(), moved=True))
+    box.put(messages.MachineUpdated(machine=machine_view("off")))
+    kinds: list[type[Message]] = [type(item) for item in box.take(9)]
+    assert kinds == [messages.MachineUpdated, messages.HomeUpdated, messages.MachineUpdated]
 
 
 # The homes of a folder

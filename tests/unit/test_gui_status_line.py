@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.gui import Desk, budget_view, cost_view
 from tlfif.client.errors import ConnectionLostError, NotReachableError
-from tlfif.gui.model import intents, news
+from tlfif.gui.model import intents, messages
 from tlfif.gui.model.state import LABELS, Press, StatusKind
 
 HOURLY = 0.526
@@ -97,7 +97,7 @@ def test_a_locked_budget_comes_before_off_and_names_a_rehearsal() -> None:
     assert line.kind is StatusKind.BUDGET_LOCKED
     assert line.headline.startswith("Rehearsal")
     assert Press.RELEASE_BUDGET in line.presses
-    desk.say(news.BudgetChanged(budget=budget_view(extra_eur=5.0)))
+    desk.say(messages.BudgetChanged(budget=budget_view(extra_eur=5.0)))
     assert desk.core.state.status_line.kind is StatusKind.OFF
 
 
@@ -111,7 +111,7 @@ def test_not_connected_names_its_cause_and_what_a_machine_may_go_on_costing() ->
     desk = Desk()
     desk.hear("ready", cost=cost_view(here=False, hourly=HOURLY))
     desk.say(
-        news.ConnectionFailed(error=NotReachableError("The background server does not run.", code="server_stopped"))
+        messages.ConnectionFailed(error=NotReachableError("The background server does not run.", code="server_stopped"))
     )
     line = desk.core.state.status_line
     assert line.kind is StatusKind.NOT_CONNECTED
@@ -126,7 +126,7 @@ def test_not_connected_names_its_cause_and_what_a_machine_may_go_on_costing() ->
 def test_while_it_is_tried_again_the_line_says_so() -> None:
     desk = Desk()
     desk.hear("ready")
-    desk.say(news.Retrying(attempt=2))
+    desk.say(messages.RetryStarted(attempt=2))
     assert "2 of 3" in desk.core.state.status_line.advice
 
 
@@ -145,7 +145,7 @@ def test_while_it_is_tried_again_the_line_says_so() -> None:
 )
 def test_each_cause_of_a_lost_connection_has_a_message_of_its_own(code: str, title: str) -> None:
     desk = Desk()
-    desk.say(news.ConnectionFailed(error=ConnectionLostError("It is so (./tlfif serve).", code=code)))
+    desk.say(messages.ConnectionFailed(error=ConnectionLostError("It is so (./tlfif serve).", code=code)))
     problem = desk.core.state.connection.problem
     assert problem is not None
     assert title in problem.title

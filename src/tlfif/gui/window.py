@@ -103,7 +103,7 @@ class MainWindow:
         """Show it and begin to poll."""
         self.root.deiconify()
         self.chat.composer.text.focus_set()
-        # Drawn first: the first look for news loads the bridge and may start the server, which take the processor.
+        # Drawn first: the first poll loads the bridge and may start the server, which keeps the processor busy.
         self._after("poll", DRAWN_MS, self._poll)
 
     def render(self, old: WindowState | None, new: WindowState) -> None:

@@ -9,17 +9,17 @@ from tlfif.client.errors import ApiError, NotPossibleError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.archive import Archive
 from tlfif.gui.model.commands import Ask
-from tlfif.gui.model.news import (
+from tlfif.gui.model.messages import (
     AnswerAccepted,
-    AnswerDelta,
+    AnswerDelayed,
     AnswerDropped,
-    AnswerEvent,
+    AnswerExtended,
     AnswerFailed,
-    AnswerFetches,
+    AnswerModelUpdated,
     AnswerPriced,
-    AnswerStandsIn,
-    AnswerWaits,
-    WindowNews,
+    AnswerProgressed,
+    FallbackChosen,
+    Message,
 )
 from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
 from tlfif.gui.presenters.words import plain
@@ -30,7 +30,7 @@ from tlfif.wire.answers import AcceptedNews, Asking, JobView, MachineNews, Machi
 KEEP_SECONDS = 1.0
 """What has come of an answer is written down this often; the server has it all, so little is at stake."""
 
-TellAndWait = Callable[[WindowNews], Awaitable[None]]
+TellAndWait = Callable[[Message], Awaitable[None]]
 """Tell the window; waits where it has too much to read already."""
 
 
@@ -104,7 +104,7 @@ class Answering:
                     await self._accepted(item)
                 elif isinstance(item, MachineNews):
                     self._machine = self._machine or item.machine
-                    await self._tell(AnswerWaits(exchange_id=self._id, machine=item.machine))
+                    await self._tell(AnswerDelayed(exchange_id=self._id, machine=item.machine))
                 else:
                     await self._take(item)
 
@@ -125,7 +125,7 @@ class Answering:
         if event.kind is EventKind.DELTA:
             text = str(event.data["text"])
             self._pieces.append(text)
-            await self._tell(AnswerDelta(exchange_id=self._id, text=text, seq=event.seq))
+            await self._tell(AnswerExtended(exchange_id=self._id, text=text, seq=event.seq))
             if asyncio.get_running_loop().time() - self._kept_at >= KEEP_SECONDS:
                 await self._keep_pieces()
             return
@@ -133,7 +133,7 @@ class Answering:
             self._pieces.clear()
             self._kept_seq = event.seq
             await self._archive.keep(lambda history: history.start_over(self._id, seq=event.seq))
-        await self._tell(AnswerEvent(exchange_id=self._id, event=event))
+        await self._tell(AnswerProgressed(exchange_id=self._id, event=event))
         if event.kind.is_terminal:
             await self._finish(event)
 
@@ -206,7 +206,7 @@ class Answering:
                 return {**asking, "model": default["name"]}
         if self._cancel_asked:
             return asking
-        await self._tell(AnswerStandsIn(exchange_id=self._id, wanted=default, stand_in=stand_in, code=why))
+        await self._tell(FallbackChosen(exchange_id=self._id, wanted=default, stand_in=stand_in, code=why))
         if stand_in["state"] in {"absent", "pulling"}:
             await self._fetch(stand_in)
         return {**asking, "model": stand_in["name"]}
@@ -217,7 +217,7 @@ class Answering:
         try:
             async with aclosing(self._client.pull(model["name"])) as progress:
                 async for latest in progress:
-                    await self._tell(AnswerFetches(exchange_id=self._id, model=latest))
+                    await self._tell(AnswerModelUpdated(exchange_id=self._id, model=latest))
                     if self._cancel_asked:
                         break
         except NotPossibleError as error:

@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from tlfif.gui.model.commands import Command, Export, ForgetConversation, ListConversations, LoadConversation
-from tlfif.gui.model.news import (
+from tlfif.gui.model.messages import (
+    ConversationExported,
     ConversationForgotten,
     ConversationLoaded,
     ConversationsListed,
-    Exported,
-    HistoryTrouble,
+    HistoryProblemFound,
+    Message,
     UnfinishedFound,
-    WindowNews,
 )
 from tlfif.history.history import History, set_aside_text
 from tlfif.history.history_export import write_export
 from tlfif.kernel.errors import StorageError
 
 T = TypeVar("T")
-Tell = Callable[[WindowNews], None]
+Tell = Callable[[Message], None]
 
 
 class Archive:
@@ -47,7 +47,7 @@ class Archive:
             self._opened.set()
         said = await self.keep(set_aside_text)
         if said:
-            self._tell(HistoryTrouble(message=said, available=True))
+            self._tell(HistoryProblemFound(message=said, available=True))
         unfinished = await self.keep(lambda history: history.unfinished())
         if unfinished:
             newest = unfinished[-1].conversation_id
@@ -95,7 +95,7 @@ class Archive:
                 if kept is not None:
                     whole = kept
                     await self._run(lambda: write_export(whole, path))
-                    self._tell(Exported(path=str(path)))
+                    self._tell(ConversationExported(path=str(path)))
 
     async def close(self) -> None:
         """Write out and let go. What comes later is not kept."""
@@ -114,4 +114,4 @@ class Archive:
     def _complain(self, error: StorageError) -> None:
         if not self._complained:
             self._complained = True
-            self._tell(HistoryTrouble(message=error.message, available=False))
+            self._tell(HistoryProblemFound(message=error.message, available=False))

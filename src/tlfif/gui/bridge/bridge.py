@@ -20,11 +20,11 @@ from tlfif.gui.bridge.forgetting import forget_at_server
 from tlfif.gui.bridge.home_desk import COMMANDS as HOME_COMMANDS
 from tlfif.gui.bridge.home_desk import HomeDesk
 from tlfif.gui.bridge.homes import Homes
-from tlfif.gui.bridge.news_box import NewsBox
+from tlfif.gui.bridge.message_queue import MessageQueue
 from tlfif.gui.bridge.watching import Watcher
-from tlfif.gui.model import commands, news
+from tlfif.gui.model import commands, messages
 from tlfif.gui.model.commands import Command
-from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.messages import Message
 from tlfif.gui.model.preferences import Preferences, save_preferences
 from tlfif.jobs.events import EventKind
 from tlfif.kernel.errors import TlfifError
@@ -42,8 +42,8 @@ _DISK = (commands.ListConversations, commands.LoadConversation, commands.ForgetC
 
 
 class Bridge:
-    """Commands in, news out. ``connect`` makes a client that may start the server, ``watch`` one that only finds it;
-    where there are ``homes`` to choose from, their locators stand in for both."""
+    """Commands in, messages out. ``connect`` makes a client that may start the server, ``watch`` one that only finds
+    it; where there are ``homes`` to choose from, their locators replace both."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Bridge:
         self._looks = commands.Watch(running=True, visible=True)
         self._preferences_path = preferences_path
         self._loop = asyncio.new_event_loop()
-        self._box = NewsBox(on_room=lambda: self._call(lambda: self._room.set()))
+        self._queue = MessageQueue(on_room=lambda: self._call(lambda: self._room.set()))
         self._archive = Archive(history_path, self._tell)
         self._answers: dict[str, Answering] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,9 +78,9 @@ class Bridge:
         """Have a command done. After :meth:`close` nothing happens."""
         self._call(lambda: self._accept(command))
 
-    def poll(self, limit: int) -> list[WindowNews]:
+    def poll(self, limit: int) -> list[Message]:
         """What has happened since, ``limit`` items at most; never waits. Deltas of an answer come joined."""
-        return self._box.take(limit)
+        return self._queue.take(limit)
 
     def close(self) -> None:
         """End the threads; at most two seconds. Answers under way go on at the server."""
@@ -198,7 +198,7 @@ class Bridge:
             self._watcher.poke()
 
     async def _do(self, command: Command) -> None:
-        """Any other command, and news of how it went."""
+        """Any other command, and a message about how it went."""
         try:
             if isinstance(command, HOME_COMMANDS):
                 if self._desk is not None:
@@ -214,9 +214,9 @@ class Bridge:
             await self._ask_server(command)
         except TlfifError as error:
             if isinstance(command, commands.Connect):
-                self._tell(news.ConnectionFailed(error=error))
+                self._tell(messages.ConnectionFailed(error=error))
             else:
-                self._tell(news.CommandFailed(command=type(command).__name__, error=error))
+                self._tell(messages.CommandFailed(command=type(command).__name__, error=error))
         finally:
             if isinstance(command, commands.Connect):
                 self._connected.set()
@@ -227,20 +227,20 @@ class Bridge:
         match command:
             case commands.Connect():
                 machine = await client.machine()
-                self._tell(news.Connected())
-                self._tell(news.MachineHeard(machine=machine))
+                self._tell(messages.Connected())
+                self._tell(messages.MachineUpdated(machine=machine))
             case commands.Cancel(exchange_id=exchange_id, job_id=job_id):
                 await self._cancel(exchange_id, job_id)
             case commands.StopMachine(jobs=jobs):
-                self._tell(news.MachineStopped(result=await client.stop_machine(jobs=jobs)))
+                self._tell(messages.MachineStopped(result=await client.stop_machine(jobs=jobs)))
             case commands.StartMachine(model=model):
-                self._tell(news.MachineHeard(machine=await client.start_machine(model=model)))
+                self._tell(messages.MachineUpdated(machine=await client.start_machine(model=model)))
             case commands.SetIdleTimeout(minutes=minutes):
-                self._tell(news.IdleTimeoutSet(machine=await client.set_idle_timeout(minutes)))
+                self._tell(messages.IdleTimeoutSet(machine=await client.set_idle_timeout(minutes)))
             case commands.SetBudget(limit=limit, as_if_aws=as_if_aws):
-                self._tell(news.BudgetChanged(budget=await client.set_budget(limit, as_if_aws=as_if_aws)))
+                self._tell(messages.BudgetChanged(budget=await client.set_budget(limit, as_if_aws=as_if_aws)))
             case commands.UnlockBudget():
-                self._tell(news.BudgetChanged(budget=await client.release_budget()))
+                self._tell(messages.BudgetChanged(budget=await client.release_budget()))
             case _:
                 await self._read_server(command)
                 return
@@ -257,16 +257,16 @@ class Bridge:
     async def _read_server(self, command: Command) -> None:
         match command:
             case commands.ReadAdvice():
-                self._tell(news.AdviceHeard(advice=await self._client.idle_advice()))
+                self._tell(messages.AdviceUpdated(advice=await self._client.idle_advice()))
             case commands.ReadPastMachines():
                 past = await self._client.machine_history(limit=PAST_MACHINES)
-                self._tell(news.PastMachinesHeard(machines=tuple(past["machines"])))
+                self._tell(messages.PastMachinesListed(machines=tuple(past["machines"])))
             case commands.ReadModels():
-                self._tell(news.ModelsHeard(models=tuple(await self._client.models())))
+                self._tell(messages.ModelsListed(models=tuple(await self._client.models())))
             case commands.PullModel(name=name):
                 async with contextlib.aclosing(self._client.pull(name)) as progress:
                     async for stage in progress:
-                        self._tell(news.ModelHeard(model=stage))
+                        self._tell(messages.ModelUpdated(model=stage))
 
     async def _cancel(self, exchange_id: str, job_id: str | None) -> None:
         answering = self._answers.get(exchange_id)
@@ -289,21 +289,21 @@ class Bridge:
         except OSError as error:
             message = f"The settings could not be kept in {self._preferences_path} ({error.strerror or error})."
             failed = TlfifError(message, code="storage_failed")
-            self._tell(news.CommandFailed(command="KeepPreferences", error=failed))
+            self._tell(messages.CommandFailed(command="KeepPreferences", error=failed))
 
     async def _sleep(self, seconds: float) -> None:
         """The client's pause; one between two tries is told, so that the owner sees why it takes longer."""
         if seconds in BACKOFF_SECONDS:
-            self._tell(news.Retrying(attempt=BACKOFF_SECONDS.index(seconds) + 1))
+            self._tell(messages.RetryStarted(attempt=BACKOFF_SECONDS.index(seconds) + 1))
         await asyncio.sleep(seconds)
 
-    def _tell(self, item: WindowNews) -> None:
-        self._box.put(item)
+    def _tell(self, item: Message) -> None:
+        self._queue.put(item)
 
-    async def _tell_and_wait(self, item: WindowNews) -> None:
-        if isinstance(item, news.AnswerEvent) and item.event.kind is EventKind.STARTED:
+    async def _tell_and_wait(self, item: Message) -> None:
+        if isinstance(item, messages.AnswerProgressed) and item.event.kind is EventKind.STARTED:
             self._watcher.poke()  # a machine answers that was last seen on its way
-        if not self._box.put(item):
+        if not self._queue.put(item):
             self._room.clear()
             await self._room.wait()
 
@@ -323,13 +323,15 @@ class Bridge:
         """A mistake outside of any task becomes a message, too."""
         error = context.get("exception")
         log.error("the window's loop: %s", context.get("message"), exc_info=error)
-        self._tell(news.BridgeFault(text=f"{type(error).__name__}: {error}" if error else str(context.get("message"))))
+        self._tell(
+            messages.BridgeFailed(text=f"{type(error).__name__}: {error}" if error else str(context.get("message")))
+        )
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a task of the window failed", exc_info=error)
-            self._tell(news.BridgeFault(text=f"{type(error).__name__}: {error}"))
+            self._tell(messages.BridgeFailed(text=f"{type(error).__name__}: {error}"))
 
 
 def _client_maker(locator: Locator) -> Connector:

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tlfif.gui.bridge.homes import Homes
-from tlfif.gui.model import commands, news
+from tlfif.gui.model import commands, messages
 from tlfif.gui.model.commands import Command
-from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.messages import Message
 from tlfif.kernel.errors import TlfifError
 
 COMMANDS = (commands.UseHome, commands.SignIn, commands.CancelSignIn, commands.SignOut)
@@ -18,7 +18,7 @@ class HomeDesk:
     def __init__(
         self,
         homes: Homes,
-        tell: Callable[[WindowNews], object],
+        tell: Callable[[Message], object],
         *,
         move: Callable[[], Awaitable[None]],
         look: Callable[[], object],
@@ -33,7 +33,7 @@ class HomeDesk:
 
     async def say(self, *, moved: bool = False) -> None:
         """Tell where the window talks to."""
-        self._tell(news.HomeHeard(home=await asyncio.to_thread(self._homes.view), moved=moved))
+        self._tell(messages.HomeUpdated(home=await asyncio.to_thread(self._homes.view), moved=moved))
 
     async def do(self, command: Command) -> None:
         """One of :data:`COMMANDS`. Raises TlfifError."""
@@ -49,7 +49,7 @@ class HomeDesk:
                         self._signing.cancel()
                 case commands.SignOut():
                     how = await self._homes.sign_out()
-                    self._tell(news.SignedOut(how=how))
+                    self._tell(messages.SignedOut(how=how))
                     self._look()
                     await self.say()
         except OSError as error:
@@ -68,15 +68,15 @@ class HomeDesk:
         self._signing, self._left = asyncio.ensure_future(self._homes.sign_in(self._waits)), False
         try:
             note = await self._signing
-            self._tell(news.SignedIn(note=note))
+            self._tell(messages.SignedIn(note=note))
             self._look()
             await self.say()
         except asyncio.CancelledError:
             if not self._left:
                 raise  # the window is being closed
-            self._tell(news.SignInLeft())
+            self._tell(messages.SignInCancelled())
         finally:
             self._signing = None
 
     def _waits(self, address: str, opened: bool) -> None:
-        self._tell(news.SignInWaits(address=address, opened=opened))
+        self._tell(messages.SignInStarted(address=address, opened=opened))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from tlfif.client.errors import AccessDeniedError, ApiError, NotReachableError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.model.commands import Watch
-from tlfif.gui.model.news import ConnectionFailed, CostHeard, MachineHeard, WindowNews
+from tlfif.gui.model.messages import ConnectionFailed, CostUpdated, MachineUpdated, Message
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Watcher:
     Each has its own, so that a slow answer about the cost never delays the one about the machine.
     """
 
-    def __init__(self, client: TlfifClient, cost_client: TlfifClient, tell: Callable[[WindowNews], object]) -> None:
+    def __init__(self, client: TlfifClient, cost_client: TlfifClient, tell: Callable[[Message], object]) -> None:
         self._client = client
         self._cost_client = cost_client
         self._tell = tell
@@ -87,12 +87,12 @@ class Watcher:
         except ApiError as error:
             self._tell(ConnectionFailed(error=error))
             return SIGNED_OUT_SECONDS if isinstance(error, AccessDeniedError) else LOST_SECONDS
-        self._tell(MachineHeard(machine=machine))
+        self._tell(MachineUpdated(machine=machine))
         return machine_seconds(self._watch)
 
     async def _look_at_cost(self) -> float:
         try:
-            self._tell(CostHeard(cost=await self._cost_client.cost()))
+            self._tell(CostUpdated(cost=await self._cost_client.cost()))
         except NotReachableError:
             return LOST_SECONDS  # the other loop says so
         except AccessDeniedError:

@@ -1,4 +1,4 @@
-"""What the presenters want done outside: the bridge does it and sends news of how it went."""
+"""What the presenters want done outside: the bridge does it and sends messages about how it went."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tlfif.client.conversation_window import MAX_EXCHANGES, dropped_words
-from tlfif.gui.model import intents, news
+from tlfif.gui.model import intents, messages
 from tlfif.gui.model.commands import Ask, Cancel, Command, Follow
 from tlfif.gui.model.home_view import is_same_place
 from tlfif.gui.model.state import Composer, Conversation, Exchange, ExchangeStage, Receipt, WindowState
@@ -45,9 +45,9 @@ def present_chat(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
             return _retry(state, exchange_id, moment)
         case intents.Regenerate(exchange_id=exchange_id):
             return _regenerate(state, exchange_id, moment)
-        case news.AnswerFailed(exchange_id=exchange_id, error=error, accepted=accepted):
+        case messages.AnswerFailed(exchange_id=exchange_id, error=error, accepted=accepted):
             return _failed(state, exchange_id, error, moment, accepted=accepted)
-        case news.AnswerPriced(exchange_id=exchange_id, job=job):
+        case messages.AnswerPriced(exchange_id=exchange_id, job=job):
             return Step(_changed(state, exchange_id, lambda one: _priced(one, job)))
         case _:
             return Step(_heard(state, event))
@@ -220,9 +220,9 @@ def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Momen
 
 def _heard(state: WindowState, event: GuiEvent) -> WindowState:
     match event:
-        case news.AnswerDelta(exchange_id=exchange_id, text=text, seq=seq):
+        case messages.AnswerExtended(exchange_id=exchange_id, text=text, seq=seq):
             return _changed(state, exchange_id, lambda one: _streamed(one, text, seq))
-        case news.AnswerAccepted(exchange_id=exchange_id, accepted=accepted):
+        case messages.AnswerAccepted(exchange_id=exchange_id, accepted=accepted):
             machine = accepted["machine"]
             return _changed(
                 state,
@@ -237,25 +237,25 @@ def _heard(state: WindowState, event: GuiEvent) -> WindowState:
                     status=one.status if one.stage is ExchangeStage.CANCELLING else waiting_words(machine),
                 ),
             )
-        case news.AnswerWaits(exchange_id=exchange_id, machine=machine):
+        case messages.AnswerDelayed(exchange_id=exchange_id, machine=machine):
             return _changed(
                 state, exchange_id, lambda one: _with_status(one, ExchangeStage.WAITING, waiting_words(machine))
             )
-        case news.AnswerFetches(exchange_id=exchange_id, model=model):
+        case messages.AnswerModelUpdated(exchange_id=exchange_id, model=model):
             return _changed(
                 state, exchange_id, lambda one: _with_status(one, ExchangeStage.SENDING, fetching_words(model))
             )
-        case news.AnswerStandsIn(exchange_id=exchange_id, wanted=wanted, stand_in=stand_in, code=code):
+        case messages.FallbackChosen(exchange_id=exchange_id, wanted=wanted, stand_in=stand_in, code=code):
             mark = stand_in_words(wanted, stand_in, code)
             return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
-        case news.AnswerEvent(exchange_id=exchange_id, event=fact):
+        case messages.AnswerProgressed(exchange_id=exchange_id, event=fact):
             stopped = state.machine.stop_cancels
             return _changed(state, exchange_id, lambda one: ended(one, fact, stopped=stopped))
-        case news.AnswerDropped(exchange_id=exchange_id):
+        case messages.AnswerDropped(exchange_id=exchange_id):
             return _changed(
                 state, exchange_id, lambda one: replace(one, stage=ExchangeStage.CANCELLED, status="Not sent")
             )
-        case news.CommandFailed(command="Cancel", error=error):
+        case messages.CommandFailed(command="Cancel", error=error):
             return _map(state, lambda one: _cancel_failed(one, error))
         case _:
             return state

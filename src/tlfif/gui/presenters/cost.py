@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import ReadAdvice, SetBudget, UnlockBudget
-from tlfif.gui.model.news import AdviceHeard, BudgetChanged, CommandFailed, CostHeard
+from tlfif.gui.model.messages import AdviceUpdated, BudgetChanged, CommandFailed, CostUpdated
 from tlfif.gui.model.state import BilledPanel, BudgetPanel, CostPanel, Meter, WindowState
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
@@ -26,11 +26,11 @@ def present_cost(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     """Reports, time going on, and what the owner does to the budget."""
     panel = state.cost
     match event:
-        case CostHeard(cost=report):
+        case CostUpdated(cost=report):
             return Step(replace(state, cost=reported(panel, report, moment.now)))
         case intents.Tick() if panel.report is not None:
             return Step(with_live_cost(state, moment.now))
-        case AdviceHeard(advice=advice):
+        case AdviceUpdated(advice=advice):
             return Step(replace(state, cost=replace(panel, advice=advice)))
         case intents.ShowTab(name="cost"):
             return Step(state, (ReadAdvice(),))

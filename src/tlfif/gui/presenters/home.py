@@ -6,15 +6,15 @@ from tlfif.client.profile import AWS
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import CancelSignIn, SignIn, SignOut, UseHome
 from tlfif.gui.model.home_view import HERE, HomeView
-from tlfif.gui.model.news import (
+from tlfif.gui.model.messages import (
     CommandFailed,
     ConnectionFailed,
-    HomeHeard,
-    MachineHeard,
+    HomeUpdated,
+    MachineUpdated,
     SignedIn,
     SignedOut,
-    SignInLeft,
-    SignInWaits,
+    SignInCancelled,
+    SignInStarted,
 )
 from tlfif.gui.model.state import (
     Connection,
@@ -56,7 +56,7 @@ def present_home(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:
             return Step(state, (CancelSignIn(),))
         case intents.SignOutNow() if not panel.leaving:
             return Step(_with(state, leaving=True, problem="", note=""), (SignOut(),))
-        case HomeHeard(home=view, moved=moved):
+        case HomeUpdated(home=view, moved=moved):
             if moved:
                 return Step(_moved(state, view))
             return Step(_with(state, view=view, problem=view.problem or panel.problem))
@@ -78,13 +78,13 @@ def _choose(state: WindowState, name: str) -> Step:
 def _heard(state: WindowState, event: GuiEvent) -> WindowState:
     panel = state.home
     match event:
-        case SignInWaits(address=address, opened=opened):
+        case SignInStarted(address=address, opened=opened):
             note = "" if opened else "No browser could be opened. Copy the address into one on this computer."
             return _with(state, address=address, note=note)
         case SignedIn(note=note):
             changed = _with(state, signing=False, address="", note=note, problem="", view=replace(panel.view, who=""))
             return replace(changed, connection=Connection()) if _shut_out(state) else changed
-        case SignInLeft():
+        case SignInCancelled():
             return _with(state, signing=False, address="", note="You left the sign-in. Nothing was changed.")
         case SignedOut(how=how):
             view = replace(panel.view, who=None)
@@ -97,7 +97,7 @@ def _heard(state: WindowState, event: GuiEvent) -> WindowState:
             return _with(state, leaving=False, problem=plain(error.message))
         case ConnectionFailed(error=error) if error.code == "signed_out" and panel.view.who is not None:
             return _with(state, view=replace(panel.view, who=None))
-        case MachineHeard() if panel.view.on_aws and panel.view.who is None:
+        case MachineUpdated() if panel.view.on_aws and panel.view.who is None:
             return _with(state, view=replace(panel.view, who=""))  # it answers only who is signed in
         case _:
             return state

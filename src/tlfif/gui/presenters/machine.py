@@ -5,14 +5,14 @@ from dataclasses import replace
 
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import ReadPastMachines, SetIdleTimeout, StartMachine, StopMachine
-from tlfif.gui.model.news import (
+from tlfif.gui.model.messages import (
     AnswerAccepted,
-    AnswerWaits,
+    AnswerDelayed,
     CommandFailed,
     IdleTimeoutSet,
-    MachineHeard,
     MachineStopped,
-    PastMachinesHeard,
+    MachineUpdated,
+    PastMachinesListed,
 )
 from tlfif.gui.model.state import IdleEntry, MachineLogLine, MachinePanel, StopButton, WindowState
 from tlfif.gui.presenters.machine_states import is_alive
@@ -43,7 +43,7 @@ _WORDS = {
 def present_machine(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     """What is heard of the machine, and the controls that change it."""
     match event:
-        case MachineHeard(machine=view) | AnswerWaits(machine=view) | IdleTimeoutSet(machine=view):
+        case MachineUpdated(machine=view) | AnswerDelayed(machine=view) | IdleTimeoutSet(machine=view):
             return _told(state, view, moment, event)
         case AnswerAccepted(accepted=accepted):
             return _told(state, accepted["machine"], moment, event)
@@ -52,7 +52,7 @@ def present_machine(state: WindowState, event: GuiEvent, moment: Moment) -> Step
             cancels = panel.stop_cancels or bool(result["cancelled"])
             panel = replace(panel, stopped_text=stopped_words(result), stop_cancels=cancels)
             return Step(replace(state, machine=panel))
-        case PastMachinesHeard(machines=machines):
+        case PastMachinesListed(machines=machines):
             return Step(replace(state, machine=replace(state.machine, past=machines)))
         case CommandFailed(command=command, error=error) if command in _MINE:
             panel = replace(state.machine, stop_asked_for=None, stop_cancels=False)

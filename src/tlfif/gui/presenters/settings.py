@@ -6,7 +6,7 @@ from dataclasses import replace
 from tlfif.client.errors import NotReachableError
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import KeepPreferences, PullModel
-from tlfif.gui.model.news import AnswerFetches, BridgeFault, CommandFailed, ModelHeard, ModelsHeard
+from tlfif.gui.model.messages import AnswerModelUpdated, BridgeFailed, CommandFailed, ModelsListed, ModelUpdated
 from tlfif.gui.model.preferences import APPEARANCES, FONT_RANGE, Preferences
 from tlfif.gui.model.state import Press, Problem, SettingsPanel, WindowState
 from tlfif.gui.presenters.problems import is_signed_out, own_message, problem_of
@@ -29,10 +29,10 @@ def present_settings(state: WindowState, event: GuiEvent, moment: Moment) -> Ste
             return Step(replace(state, settings=replace(panel, values=kept, problems=problems)), commands)
         case intents.FetchModel(name=name):
             return Step(without_notices(state, "fetch_failed"), (PullModel(name=name),))
-        case ModelsHeard(models=models):
+        case ModelsListed(models=models):
             return _catalogue(replace(state, settings=replace(panel, models=models)), moment)
-        case ModelHeard(model=model) | AnswerFetches(model=model):
-            return _fetched(state, panel, ModelHeard(model=model), moment)
+        case ModelUpdated(model=model) | AnswerModelUpdated(model=model):
+            return _fetched(state, panel, ModelUpdated(model=model), moment)
         case CommandFailed(error=NotReachableError()):
             return Step(state)  # the status line says so
         case CommandFailed(error=error) if is_signed_out(error, on_aws=state.home.view.on_aws):
@@ -52,7 +52,7 @@ def _shown(state: WindowState, event: GuiEvent, moment: Moment) -> WindowState:
             return without_notices(state, code)
         case intents.WindowVisible(visible=visible):
             return replace(state, visible=visible)
-        case intents.CallbackFailed(text=text) | BridgeFault(text=text):
+        case intents.CallbackFailed(text=text) | BridgeFailed(text=text):
             return with_notice(state, own_mistake(text), moment.at)
         case _:
             return state
@@ -112,7 +112,7 @@ def _problems(wanted: Preferences) -> Iterator[tuple[str, str]]:
             yield name, error.message
 
 
-def _fetched(state: WindowState, panel: SettingsPanel, heard: ModelHeard, moment: Moment) -> Step:
+def _fetched(state: WindowState, panel: SettingsPanel, heard: ModelUpdated, moment: Moment) -> Step:
     model = heard.model
     models = tuple(model if one["name"] == model["name"] else one for one in panel.models)
     going_on = model["state"] == "pulling"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import Command, Watch
-from tlfif.gui.model.news import AnswerDelta
+from tlfif.gui.model.messages import AnswerExtended
 from tlfif.gui.model.preferences import Preferences
 from tlfif.gui.model.state import Connection, Link, Press, SettingsPanel, WindowState
 from tlfif.gui.presenters.chat import present_chat, with_composer
@@ -41,7 +41,7 @@ def first_state(preferences: Preferences) -> WindowState:
 def present(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     """The state after an event, and what is to be done."""
     event = _meant(event)
-    if isinstance(event, AnswerDelta) and state.connection.link is Link.CONNECTED:
+    if isinstance(event, AnswerExtended) and state.connection.link is Link.CONNECTED:
         # A hundred of them come in a second, and they change nothing but their answer.
         return present_chat(state, event, moment)
     commands: list[Command] = []
