@@ -14,7 +14,7 @@ from tlfif.gui.look.theme import SMALL, STRONG
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.state import Exchange, WindowState
 from tlfif.gui.views.answer_actions import AnswerActions
-from tlfif.gui.views.answer_ink import AnswerInk
+from tlfif.gui.views.answer_renderer import AnswerRenderer
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.exchange_lines import ACTION, Piece, foot_of, head_of
 from tlfif.gui.views.texts import dress
@@ -66,7 +66,7 @@ class ConversationView(ttk.Frame):
         self.text = tkinter.Text(self, wrap="word", state="disabled", borderwidth=0, cursor="arrow", takefocus=True)
         self._scrollbar = ttk.Scrollbar(self, orient="vertical", command=self._drag, bootstyle="secondary round")
         self.text.configure(yscrollcommand=self._scrollbar.set)
-        self._ink = AnswerInk(self.text)
+        self._renderer = AnswerRenderer(self.text)
         self.actions = AnswerActions(self.text, context, lambda: self._exchanges)
         self._welcome = ttk.Frame(self, style="Panel.TFrame")
         self._welcome_title = ttk.Label(self._welcome, text=WELCOME, style="Panel.TLabel", anchor="center")
@@ -100,7 +100,7 @@ class ConversationView(ttk.Frame):
         tag("said", foreground=palette.text, spacing1=px(1))
         tag("pad", font=(SMALL, -px(3)))
         tag("answer", spacing1=px(4), spacing2=px(2), foreground=palette.text)
-        self._ink.restyle(look)
+        self._renderer.restyle(look)
         tag("old", foreground=palette.muted)
         for name, ink in (("status", "caution"), ("mark", "caution"), ("receipt", "muted"), ("problem", "bad")):
             tag(name, font=SMALL, foreground=getattr(palette, ink), spacing1=px(4))
@@ -230,7 +230,7 @@ class ConversationView(ttk.Frame):
             text.insert(at, piece, tags)
         text.mark_set(f"f1:{name}", at)
         answer = exchange.answer
-        reading = self._ink.write(name, Reading(), str(answer))
+        reading = self._renderer.write(name, Reading(), str(answer))
         shown = _Drawn(exchange, newest, answer.generation, answer.count, foot, reading)
         self._drawn[name] = shown
         self._dim(shown, exchange)
@@ -239,9 +239,9 @@ class ConversationView(ttk.Frame):
         text, name, answer = self.text, exchange.id, exchange.answer
         if answer.generation != shown.generation or answer.count < shown.count:
             text.delete(f"a0:{name}", f"a1:{name}")
-            shown.reading = self._ink.write(name, Reading(), str(answer))
+            shown.reading = self._renderer.write(name, Reading(), str(answer))
         elif answer.count > shown.count:
-            shown.reading = self._ink.write(name, shown.reading, answer.since(shown.count))
+            shown.reading = self._renderer.write(name, shown.reading, answer.since(shown.count))
         shown.generation, shown.count = answer.generation, answer.count
         # While words come nothing else changes: their stage and their status stay the same.
         foot = _closed(foot_of(exchange, newest=newest))

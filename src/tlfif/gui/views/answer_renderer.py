@@ -20,7 +20,7 @@ _AFTER_BREAK = re.compile(r"(?<=\n)")
 BULLET_GAP = f"{markup.BULLET} "
 
 
-class AnswerInk:
+class AnswerRenderer:
     """Writes between the marks a0 and a1 of an exchange. What is hidden stays in the text, so that it is copied."""
 
     def __init__(self, text: tkinter.Text, *, longest: int = LONGEST) -> None:
