@@ -512,7 +512,7 @@ def test_the_box_keeps_the_order_of_each_answer_and_the_newest_of_the_rest() -> 
 
 def test_a_full_box_says_so_drops_nothing_and_tells_when_there_is_room() -> None:
     told: list[bool] = []
-    box = MessageQueue(on_room=lambda: told.append(True))
+    box = MessageQueue(on_space=lambda: told.append(True))
     fits = [
         box.put(messages.AnswerProgressed(exchange_id="a", event=event(n, EventKind.STARTED)))
         for n in range(CAPACITY + 5)

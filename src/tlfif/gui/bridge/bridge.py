@@ -60,7 +60,7 @@ class Bridge:
         self._looks = commands.Watch(running=True, visible=True)
         self._preferences_path = preferences_path
         self._loop = asyncio.new_event_loop()
-        self._queue = MessageQueue(on_room=lambda: self._call(lambda: self._room.set()))
+        self._queue = MessageQueue(on_space=lambda: self._call(lambda: self._space.set()))
         self._archive = Archive(history_path, self._tell)
         self._answers: dict[str, Answering] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +96,7 @@ class Bridge:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._room, self._ending, self._connected = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._space, self._ending, self._connected = asyncio.Event(), asyncio.Event(), asyncio.Event()
         # All of it before the loop runs: commands that were sent already are taken in its first round.
         self._enter()
         self._loop.set_exception_handler(self._loop_failed)
@@ -304,8 +304,8 @@ class Bridge:
         if isinstance(item, messages.AnswerProgressed) and item.event.kind is EventKind.STARTED:
             self._watcher.poke()  # a machine answers that was last seen on its way
         if not self._queue.put(item):
-            self._room.clear()
-            await self._room.wait()
+            self._space.clear()
+            await self._space.wait()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = self._loop.create_task(work)

@@ -34,17 +34,17 @@ class _Slot:
 class MessageQueue:
     """Safe to use from two threads. Order is kept for each answer; of what only the newest matters, it alone stays."""
 
-    def __init__(self, *, on_room: Callable[[], None] = lambda: None) -> None:
-        """``on_room`` is called in the reader's thread when there is room again after there was none."""
+    def __init__(self, *, on_space: Callable[[], None] = lambda: None) -> None:
+        """``on_space`` is called in the reader's thread when there is space again after there was none."""
         self._lock = threading.Lock()
         self._slots: deque[_Slot] = deque()
         self._latest: dict[tuple[str, str], _Slot] = {}
         self._characters = 0
         self._was_full = False
-        self._on_room = on_room
+        self._on_room = on_space
 
     def put(self, item: Message) -> bool:
-        """Add; never waits and never drops. False: there is no room, so wait before the next one."""
+        """Add; never waits and never drops. False: there is no space, so wait before the next one."""
         with self._lock:
             if isinstance(item, AnswerExtended):
                 self._put_delta(item)

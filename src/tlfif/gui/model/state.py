@@ -123,7 +123,7 @@ class StatusKind(StrEnum):
 class StatusLine:
     """One line that is always true: what is the case, what it costs, what to press.
 
-    ``brief`` and ``brief_cost`` say the same in few words, for a window that has no room for more.
+    ``brief`` and ``brief_cost`` say the same in few words, for a window that has no space for more.
     ``countdown_seconds`` is what is left until ready (launching, loading) or until it ends itself (idle), ``countdown``
     the same in words, empty where there is none. ``progress`` is 0 to 1 of a start, None elsewhere. ``since`` is the
     time of day in epoch seconds at which the server says this began, None where it does not say.

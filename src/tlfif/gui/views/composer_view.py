@@ -97,13 +97,13 @@ class ComposerView(ttk.Frame):
             self.problem.grid_remove()
 
     def use_lines(self, lines: int) -> None:
-        """How high the box is; with one line there is no room to say which key sends."""
+        """How high the box is; with one line there is no space to say which key sends."""
         if int(str(self.text.cget("height"))) != lines:
             self.text.configure(height=lines)
             (self._keys.grid if lines > 1 else self._keys.grid_remove)()
 
     def offer_history(self, offered: bool) -> None:
-        """Whether a button shows and hides past conversations: there is no room for them to stay."""
+        """Whether a button shows and hides past conversations: there is no space for them to stay."""
         if offered != bool(self.history_button.winfo_manager()):
             if offered:
                 self.history_button.grid(padx=(0, self._context.look.px(8)))

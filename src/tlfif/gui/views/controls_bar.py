@@ -9,7 +9,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.state import CostPanel, IdleEntry, WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.room import is_compact
+from tlfif.gui.views.layout import is_compact
 from tlfif.gui.views.wrapping import MARGIN, WrappingLabel
 
 
@@ -47,7 +47,7 @@ class IdleField(ttk.Frame):
             self._say(self._shown)
 
     @property
-    def room(self) -> int:
+    def needed_height(self) -> int:
         """Height in pixels with the two lines below the field, which come once the range is known."""
         below = 0 if is_compact(self._context.look) else 2 * self._context.look.line(SMALL) + MARGIN
         return self.entry.winfo_reqheight() + below
@@ -105,7 +105,7 @@ class ControlsBar(ttk.Frame):
             cell.configure(font=SMALL)
         self.idle.restyle()
         # Kept from the beginning: what is heard later must not push the prompt's box up under somebody's fingers.
-        self.rowconfigure(0, minsize=max(self.idle.room, 2 * self._context.look.line(SMALL) + MARGIN))
+        self.rowconfigure(0, minsize=max(self.idle.needed_height, 2 * self._context.look.line(SMALL) + MARGIN))
         if self._cost is not None:
             self._money(self._cost)
 

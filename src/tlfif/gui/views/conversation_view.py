@@ -159,17 +159,17 @@ class ConversationView(ttk.Frame):
             wanted = self._exchanges[self._first :]
         self._welcome_shown(not self._exchanges)
         last = len(self._exchanges) - 1
-        room = BATCH_CHARACTERS
+        characters = BATCH_CHARACTERS
         drawn = 0
         self.text.configure(state="normal")
         for number, exchange in enumerate(wanted, start=self._first):
             shown = self._drawn.get(exchange.id)
             if shown is None:
-                if drawn == BATCH or room <= 0:
+                if drawn == BATCH or characters <= 0:
                     self._later = self.after(1, self._draw)
                     break
                 drawn += 1
-                room -= exchange.answer.count
+                characters -= exchange.answer.count
                 self._add(exchange, newest=number == last)
             elif shown.exchange is not exchange or shown.newest != (number == last):
                 self._change(shown, exchange, newest=number == last)
@@ -196,7 +196,7 @@ class ConversationView(ttk.Frame):
         text.configure(state="normal")
         text.mark_gravity(f"h0:{top}", "right")
         text.insert("1.0", "\n")
-        text.mark_gravity(f"h0:{top}", "left")
+        text.mark_gravity(f"h0:{top}", "characters")
         later, self._drawn = self._drawn, {}
         text.mark_set(HERE, "1.0")
         for exchange in earlier:
@@ -210,21 +210,21 @@ class ConversationView(ttk.Frame):
         text, name = self.text, exchange.id
         if self._drawn:  # the last exchange ends without a line's end: there is no empty line below it
             before = f"f1:{next(reversed(self._drawn))}"
-            text.mark_gravity(before, "left")
+            text.mark_gravity(before, "characters")
             text.insert(at, "\n")
             text.mark_gravity(before, "right")
         text.mark_set(f"h0:{name}", at)
-        text.mark_gravity(f"h0:{name}", "left")
+        text.mark_gravity(f"h0:{name}", "characters")
         for piece, tags in head_of(exchange):
             text.insert(at, piece, tags)
         # Marks by name: h0 above the prompt, a0/a1 around the answer, f0/f1 around what stands below it; between those
         # two a line's end.
         text.mark_set(f"a0:{name}", at)
-        text.mark_gravity(f"a0:{name}", "left")
+        text.mark_gravity(f"a0:{name}", "characters")
         text.insert(at, "\n", ("answer",))
         text.mark_set(f"a1:{name}", f"{at} -1c")
         text.mark_set(f"f0:{name}", at)
-        text.mark_gravity(f"f0:{name}", "left")
+        text.mark_gravity(f"f0:{name}", "characters")
         foot = _closed(foot_of(exchange, newest=newest))
         for piece, tags in foot:
             text.insert(at, piece, tags)
@@ -310,10 +310,10 @@ def where_words(view: HomeView) -> str:
 
 def _some_before(exchanges: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
     """The last ones, as many as are drawn in one step; one at least."""
-    room, first = BATCH_CHARACTERS, len(exchanges)
-    while first > 0 and len(exchanges) - first < BATCH and room > 0:
+    characters, first = BATCH_CHARACTERS, len(exchanges)
+    while first > 0 and len(exchanges) - first < BATCH and characters > 0:
         first -= 1
-        room -= exchanges[first].answer.count
+        characters -= exchanges[first].answer.count
     return exchanges[first:]
 
 

@@ -123,8 +123,8 @@ class MonthPlot(tkinter.Canvas):
     def _days(self, curve: SpendCurve, box: tuple[int, int, int]) -> None:
         left, right, bottom = box
         step = (right - left) / curve.month.days
-        room = self._context.look.width("00 ", SMALL)
-        every = next(each for each in (1, 2, 5, 10, 31) if each == 31 or step * each >= room * 1.4)
+        space = self._context.look.width("00 ", SMALL)
+        every = next(each for each in (1, 2, 5, 10, 31) if each == 31 or step * each >= space * 1.4)
         for day in range(curve.month.days):
             if day == 0 or (day + 1) % every == 0:
                 self._text(left + step * (day + 0.5), bottom + 2, str(day + 1), "muted", anchor="n")

@@ -22,7 +22,7 @@ _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("aws", "On AWS", "e", "$0.000000 …"),
 )
 _WEIGHT = ("when", "real", "aws", "time", "model", "tokens", "status")
-"""What is left out last where there is little room."""
+"""What is left out last where there is little space."""
 ROWS = 8
 
 
@@ -60,12 +60,12 @@ class ReceiptsTable(ttk.Frame):
         self._fit()
 
     def _fit(self) -> None:
-        """As many columns as have room, the most telling ones first; in the order of the table."""
-        room = self.winfo_width() - self._context.look.px(16)
+        """As many columns as have space, the most telling ones first; in the order of the table."""
+        space = self.winfo_width() - self._context.look.px(16)
         kept: set[str] = set()
         for name in _WEIGHT:
-            room -= self._widths.get(name, 0)
-            if room < 0 and kept:
+            space -= self._widths.get(name, 0)
+            if space < 0 and kept:
                 break
             kept.add(name)
         columns = tuple(name for name, *_ in _COLUMNS if name in kept)

@@ -14,8 +14,8 @@ from tlfif.gui.model.state import SettingsPanel, WindowState
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.home_card import HomeCard
+from tlfif.gui.views.layout import is_compact
 from tlfif.gui.views.model_card import ModelCard
-from tlfif.gui.views.room import is_compact
 from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.texts import dress
 from tlfif.gui.views.wrapping import WrappingLabel

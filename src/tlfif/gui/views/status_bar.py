@@ -10,7 +10,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.state import StatusLine, StopButton, WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.room import is_compact, is_scarce
+from tlfif.gui.views.layout import is_compact, is_short
 from tlfif.gui.views.wrapping import PressRow, WrappingLabel
 
 
@@ -55,7 +55,7 @@ class StatusBar(ttk.Frame):
         self._shown_bar = False
         self._kind: object = None
         self._compact = False
-        self._scarce = False
+        self._short = False
         self._status: StatusLine | None = None
         self._more_words = (Hint(self.headline, context, ""), Hint(self.cost, context, ""))
         context.look.root.bind("<Configure>", self._resized, add="+")
@@ -63,14 +63,14 @@ class StatusBar(ttk.Frame):
 
     def restyle(self) -> None:
         """Take over the look."""
-        self._scarce = is_scarce(self._context.look)
+        self._short = is_short(self._context.look)
         px = self._context.look.px
         palette = self._context.look.palette
-        above = px(5 if self._scarce else 9)
+        above = px(5 if self._short else 9)
         self.configure(padding=(px(14), above, px(14), above))
         self._compact = is_compact(self._context.look)
         self.headline.configure(font=SMALL_STRONG if self._compact else HEADING)
-        beside = not self._compact or self._scarce  # large letters need the whole width below the buttons
+        beside = not self._compact or self._short  # large letters need the whole width below the buttons
         self._side.grid_configure(rowspan=2 if beside else 1)
         self.presses.grid_configure(rowspan=2 if beside else 1)
         self.cost.grid_configure(columnspan=2 if beside else 4)
@@ -102,7 +102,7 @@ class StatusBar(ttk.Frame):
             self._sign.configure(text=state_sign(status.kind), foreground=ink)
         self._status = status
         self._words(status)
-        self.presses.show(status.presses[:1] if self._scarce else status.presses)
+        self.presses.show(status.presses[:1] if self._short else status.presses)
         shown = status.progress is not None
         if status.progress is not None:
             self.bar.configure(value=round(status.progress * 1000))
@@ -115,7 +115,7 @@ class StatusBar(ttk.Frame):
                 self.bar.grid_remove()
 
     def _words(self, status: StatusLine) -> None:
-        few = self._scarce and bool(status.brief)
+        few = self._short and bool(status.brief)
         headline = status.brief if few else status.headline
         self.headline.show(f"{headline}  ·  {status.countdown}" if status.countdown else headline)
         joined = self._compact and not few
@@ -126,9 +126,9 @@ class StatusBar(ttk.Frame):
 
     def _resized(self, _event: object) -> None:
         """Where the window is low for its letters, few words stand here and the others in a hint."""
-        scarce = is_scarce(self._context.look)
-        if scarce != self._scarce:
-            self._scarce = scarce
+        short = is_short(self._context.look)
+        if short != self._short:
+            self._short = short
             self.restyle()
             if self._status is not None:
                 self._line(self._status)

@@ -57,7 +57,7 @@ def test_large_letters_leave_stop_its_menu_and_say_the_rest_in_few_words(
     bar._menu.invoke(1)
     assert desk.bridge.last(commands.StopMachine).jobs == "requeue"
     seat.root.geometry("1280x1000+0+0")
-    seat.wait(lambda: "Stop GPU ends it now" in bar.cost.shown, "there is room for all of it")
+    seat.wait(lambda: "Stop GPU ends it now" in bar.cost.shown, "there is space for all of it")
 
 
 def test_a_lost_connection_is_said_in_few_words_too(desk: Desk, open_seat: Callable[..., Seat]) -> None:
@@ -148,7 +148,7 @@ def test_a_narrow_table_of_receipts_keeps_what_counts(desk: Desk, open_seat: Cal
     assert sum(int(table.tree.column(name, "width")) for name in columns) <= table.winfo_width()
     seat.root.geometry("1280x800+0+0")
     desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, font_size=11)))
-    seat.wait(lambda: len(table.tree.cget("displaycolumns")) == 7, "there is room for every column")
+    seat.wait(lambda: len(table.tree.cget("displaycolumns")) == 7, "there is space for every column")
 
 
 def test_another_size_counts_at_once_and_what_follows_later_is_said(seat: Seat, desk: Desk) -> None:
