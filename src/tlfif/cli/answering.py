@@ -31,7 +31,7 @@ STARTED_OVER = "--- started over ---"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How a prompt ended. ``interrupted``: by the person at this desk. ``cost`` None: not asked for, or not known."""
+    """How a prompt ended. ``interrupted``: with Ctrl-C. ``cost`` None: not asked for, or not known."""
 
     job_id: str | None
     status: str

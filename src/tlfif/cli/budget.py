@@ -4,7 +4,7 @@ import argparse
 import asyncio
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.desk import only_on_this_computer, open_client
+from tlfif.cli.connection import only_on_this_computer, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.cost_wording import eur, limit_eur, usd

@@ -10,8 +10,8 @@ from dataclasses import replace
 from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, answer_options
 from tlfif.cli.ask import asking_for, failure_of, interrupted_text, opening_words
+from tlfif.cli.connection import open_client
 from tlfif.cli.conversation import Conversation, trimmed_note
-from tlfif.cli.desk import open_client
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Choice, choose_model
 from tlfif.cli.interrupts import Interrupts

@@ -6,7 +6,7 @@ import time
 
 from tlfif.cli.answering import CANCEL_SECONDS, FAR_CANCEL_SECONDS, cancel_job
 from tlfif.cli.arguments import add_json, job_id, no_such_job, page_limit
-from tlfif.cli.desk import local_server, open_client
+from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.cost_wording import parts_line

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING
 
-from tlfif.cli.desk import this_home
+from tlfif.cli.connection import this_home
 from tlfif.cli.exit_codes import DONE, INTERRUPTED
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console

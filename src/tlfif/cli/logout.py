@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from tlfif.cli.desk import this_home
+from tlfif.cli.connection import this_home
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
 from tlfif.client.profile import aws_profile, load_profiles

@@ -6,7 +6,7 @@ import time
 from textwrap import fill
 
 from tlfif.cli.arguments import add_json, idle_minutes, model_name, page_limit
-from tlfif.cli.desk import local_server, open_client
+from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import table

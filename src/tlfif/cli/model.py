@@ -4,7 +4,7 @@ import argparse
 import asyncio
 
 from tlfif.cli.arguments import add_json, model_name
-from tlfif.cli.desk import only_on_this_computer, open_client
+from tlfif.cli.connection import only_on_this_computer, open_client
 from tlfif.cli.exit_codes import DONE, NO_MACHINE
 from tlfif.cli.fetching import fetch_model
 from tlfif.cli.output.console import Console

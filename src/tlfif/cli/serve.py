@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from tlfif.cli.arguments import add_json, port_number
-from tlfif.cli.desk import only_on_this_computer, this_home
+from tlfif.cli.connection import only_on_this_computer, this_home
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.wording import seconds

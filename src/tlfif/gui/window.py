@@ -51,7 +51,7 @@ _MAKERS: dict[str, Callable[[tkinter.Misc, ViewContext], View]] = {
 
 
 class MainWindow:
-    """Draws a core's state in ``root``. ``system_dark`` says how this desk is set.
+    """Draws a core's state in ``root``. ``system_dark``: the system's own setting.
 
     Tabs other than the first are built when they are looked at, so that the window is usable at once.
     """

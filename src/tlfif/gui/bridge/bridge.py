@@ -17,8 +17,8 @@ from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.answering import Answering
 from tlfif.gui.bridge.archive import Archive
 from tlfif.gui.bridge.forgetting import forget_at_server
-from tlfif.gui.bridge.home_desk import COMMANDS as HOME_COMMANDS
-from tlfif.gui.bridge.home_desk import HomeDesk
+from tlfif.gui.bridge.home_settings import COMMANDS as HOME_COMMANDS
+from tlfif.gui.bridge.home_settings import HomeSettings
 from tlfif.gui.bridge.homes import Homes
 from tlfif.gui.bridge.message_queue import MessageQueue
 from tlfif.gui.bridge.watching import Watcher
@@ -56,7 +56,9 @@ class Bridge:
     ) -> None:
         self._fixed = None if connect is None or watch is None else (connect, watch)
         self._homes = homes
-        self._desk = HomeDesk(homes, self._tell, move=self._move, look=self._signed) if homes is not None else None
+        self._home_settings = (
+            HomeSettings(homes, self._tell, move=self._move, look=self._signed) if homes is not None else None
+        )
         self._looks = commands.Watch(running=True, visible=True)
         self._preferences_path = preferences_path
         self._loop = asyncio.new_event_loop()
@@ -131,8 +133,8 @@ class Bridge:
         await self._client.close()
         self._connected.clear()
         self._enter()
-        if self._desk is not None:
-            await self._desk.say(moved=True)
+        if self._home_settings is not None:
+            await self._home_settings.report(moved=True)
         self._spawn_at_server(self._watch_once_connected())
         self._accept(commands.Connect())
 
@@ -142,8 +144,8 @@ class Bridge:
         self._watcher.poke()
 
     async def _main(self) -> None:
-        if self._desk is not None:
-            await self._desk.say()  # first: who is asked stands beside everything else
+        if self._home_settings is not None:
+            await self._home_settings.report()  # first: who is asked stands beside everything else
         self._spawn(self._archive.open())
         self._spawn_at_server(self._watch_once_connected())
         await self._ending.wait()
@@ -201,8 +203,8 @@ class Bridge:
         """Any other command, and a message about how it went."""
         try:
             if isinstance(command, HOME_COMMANDS):
-                if self._desk is not None:
-                    await self._desk.do(command)
+                if self._home_settings is not None:
+                    await self._home_settings.do(command)
                 return
             if isinstance(command, commands.ForgetConversation) and command.at:
                 await self._forget_there(command)

@@ -191,7 +191,7 @@ def palette_for(appearance: str, *, system_dark: bool) -> Palette:
 
 
 def system_is_dark(system: str = sys.platform) -> bool:
-    """Whether this desk is set to dark; False where nothing says so."""
+    """Whether the system is set to dark; False where it does not say."""
     try:
         if system == "darwin":
             command = ["/usr/bin/defaults", "read", "-g", "AppleInterfaceStyle"]

@@ -1,4 +1,4 @@
-"""Choosing the home and signing in, as the bridge's loop does it; the window's own thread never waits for it."""
+"""The settings of where prompts are answered: choose the home, sign in, sign out. Runs in the bridge's loop."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,8 +12,8 @@ from tlfif.kernel.errors import TlfifError
 COMMANDS = (commands.UseHome, commands.SignIn, commands.CancelSignIn, commands.SignOut)
 
 
-class HomeDesk:
-    """``move`` lets go of the present server and takes the one that is chosen by then; ``look`` has it looked at."""
+class HomeSettings:
+    """``move`` leaves the present server for the one that is chosen by then; ``look`` makes the bridge look at it."""
 
     def __init__(
         self,
@@ -31,8 +31,8 @@ class HomeDesk:
         self._signing: asyncio.Future[str] | None = None
         self._left = False
 
-    async def say(self, *, moved: bool = False) -> None:
-        """Tell where the window talks to."""
+    async def report(self, *, moved: bool = False) -> None:
+        """Send a message with the active home."""
         self._tell(messages.HomeUpdated(home=await asyncio.to_thread(self._homes.view), moved=moved))
 
     async def do(self, command: Command) -> None:
@@ -51,7 +51,7 @@ class HomeDesk:
                     how = await self._homes.sign_out()
                     self._tell(messages.SignedOut(how=how))
                     self._look()
-                    await self.say()
+                    await self.report()
         except OSError as error:
             raise TlfifError(
                 f"TL-FIF's folder cannot be written ({error.strerror or error}).", code="home_not_usable"
@@ -70,7 +70,7 @@ class HomeDesk:
             note = await self._signing
             self._tell(messages.SignedIn(note=note))
             self._look()
-            await self.say()
+            await self.report()
         except asyncio.CancelledError:
             if not self._left:
                 raise  # the window is being closed
