@@ -18,7 +18,7 @@ from tlfif.cli.cost import reading_words
 from tlfif.cli.jobs import job_text
 from tlfif.cli.main import main
 from tlfif.cli.output.cost_report import cost_text
-from tlfif.cli.output.wording import is_far, machine_lines, receipt_line, refusal_note, waiting_line
+from tlfif.cli.output.wording import is_remote, machine_lines, receipt_line, refusal_note, waiting_line
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.kernel.home import Home
 from tlfif.wire.answers import NO_MACHINE
@@ -115,10 +115,10 @@ async def test_a_far_server_is_given_longer_and_asked_less(monkeypatch: pytest.M
 
     monkeypatch.setattr(client, "job", look)
     monkeypatch.setattr(client, "cancel", look)
-    assert await cancel_job(client, "job_1", far=True) == "cancelled"
+    assert await cancel_job(client, "job_1", remote=True) == "cancelled"
     assert pauses == [0.5, 0.5]
     assert machine_command._pause(machine(place=PLACE)) > machine_command._pause(machine())
-    assert not is_far(None)
+    assert not is_remote(None)
 
 
 def test_the_report_of_aws_is_what_is_owed_and_says_so() -> None:

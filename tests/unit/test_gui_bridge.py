@@ -144,7 +144,7 @@ def test_ten_thousand_deltas_pass_without_one_being_lost_and_in_few_pieces(windo
 
 def test_the_machine_is_looked_at_once_it_answers(windows: Callable[..., Window]) -> None:
     window = windows(Script([event(2, EventKind.STARTED), *deltas("Hi", first=3)], hang=True))
-    window.bridge.send(commands.Watch(running=False, visible=False, far=True))  # the next look is two minutes away
+    window.bridge.send(commands.Watch(running=False, visible=False, remote=True))  # the next look is two minutes away
     window.wait_for(messages.CostUpdated)  # both have been looked at
     window.watching.machine_now = machine_view("ready")
     window.bridge.send(an_ask())
@@ -485,9 +485,9 @@ def test_looking_is_seldom_at_rest_and_seldomer_unseen() -> None:
 @pytest.mark.parametrize("visible", [True, False])
 @pytest.mark.parametrize("running", [True, False])
 def test_looks_that_aws_counts_are_fewer(running: bool, visible: bool) -> None:
-    near, far = (commands.Watch(running=running, visible=visible, far=away) for away in (False, True))
-    assert machine_seconds(near) < machine_seconds(far)
-    assert cost_seconds(near) < cost_seconds(far)
+    local, remote = (commands.Watch(running=running, visible=visible, remote=away) for away in (False, True))
+    assert machine_seconds(local) < machine_seconds(remote)
+    assert cost_seconds(local) < cost_seconds(remote)
 
 
 def test_the_box_keeps_the_order_of_each_answer_and_the_newest_of_the_rest() -> None:

@@ -51,7 +51,7 @@ def test_the_choice_is_carried_out_and_the_window_begins_anew() -> None:
     assert state.connection.link is Link.CONNECTING
     assert PLACE in state.status_line.headline
     assert state.composer.can_send
-    assert desk.bridge.last(commands.Watch).far
+    assert desk.bridge.last(commands.Watch).remote
     desk.core.press(intents.Send("Hello"))
     assert desk.bridge.last(commands.Ask).place == PLACE
 

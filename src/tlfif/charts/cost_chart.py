@@ -14,7 +14,7 @@ from tlfif.wire.money import CostView, SumsView
 
 WIDTH, HEIGHT, DPI = 1200, 800, 100
 """Pixels, and pixels per inch."""
-FAR_FACTOR = 40
+OFF_SCALE_FACTOR = 40
 """A limit this many times everything else is named instead of drawn: it would press the rest onto the ground."""
 WARN_SHARES = (0.5, 0.8)
 MARK_ROOM = 0.05
@@ -74,7 +74,7 @@ def _draw_spend(axes: Axes, curve: SpendCurve, cost: CostView) -> None:
     axes.plot(*curve.now, "o", color=SPEND, markersize=8, markeredgecolor="white", zorder=4, clip_on=False)
     highest = max(there[1], spent[-1], 0.01)
     limit = curve.limit_usd
-    drawn = limit is not None and limit <= FAR_FACTOR * highest
+    drawn = limit is not None and limit <= OFF_SCALE_FACTOR * highest
     axes.set_ylim(0, max(highest, limit if limit is not None and drawn else 0) * 1.14)
     if limit is not None and drawn:
         _draw_limit(axes, limit, cost)

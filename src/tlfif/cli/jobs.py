@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import time
 
-from tlfif.cli.answering import CANCEL_SECONDS, FAR_CANCEL_SECONDS, cancel_job
+from tlfif.cli.answering import CANCEL_SECONDS, REMOTE_CANCEL_SECONDS, cancel_job
 from tlfif.cli.arguments import add_json, job_id, no_such_job, page_limit
 from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
@@ -137,7 +137,7 @@ async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         before = await _job(client, wanted)
         ended = JobStatus(before["status"]).is_terminal
-        status = before["status"] if ended else await cancel_job(client, wanted, far=local_server() is None)
+        status = before["status"] if ended else await cancel_job(client, wanted, remote=local_server() is None)
         job = await client.job(wanted)
     if as_json:
         console.json(job)
@@ -148,7 +148,7 @@ async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
     elif JobStatus(job["status"]).is_terminal:
         console.line(f"It ended before it could be cancelled: {job['status']}.")
     else:
-        waited = CANCEL_SECONDS if local_server() is not None else FAR_CANCEL_SECONDS
+        waited = CANCEL_SECONDS if local_server() is not None else REMOTE_CANCEL_SECONDS
         console.note(f"tlfif: The server has not confirmed the end within {waited:.0f} s. [cancel_pending]")
         return NO_ACCESS
     return DONE

@@ -153,7 +153,7 @@ def refusal_note(machine: MachineView) -> str:
     return f"— {machine['reason']} —"
 
 
-def is_far(machine: MachineView | None) -> bool:
+def is_remote(machine: MachineView | None) -> bool:
     """Whether the machine is not this computer: what it does takes longer, and each look is a request."""
     return machine is not None and machine["place"] != HERE
 
@@ -169,8 +169,8 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
         lines.append(f"model     {model_title(machine['model'])}")
     if machine["image"] is not None:
         lines.append(f"image     {machine['image']}")
-    lines.append(f"place     {machine['place']}{'' if is_far(machine) else ', costs nothing'}")
-    if is_far(machine) and hourly_usd is not None:
+    lines.append(f"place     {machine['place']}{'' if is_remote(machine) else ', costs nothing'}")
+    if is_remote(machine) and hourly_usd is not None:
         lines.append(f"costs     {_running_cost(hourly_usd)}")
     if machine["idle_timeout_minutes"] is not None:
         idle = f"idle      ends itself after {machine['idle_timeout_minutes']:g} min without work"
@@ -181,7 +181,7 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
     if machine["pids"]["server"] is not None:
         lines.append(f"prompts   {machine['running']} running, {machine['queued']} waiting")
         known = [f"{name} {pid}" for name, pid in machine["pids"].items() if pid is not None]
-        if not is_far(machine):  # elsewhere they are those of a function, which tell nobody anything
+        if not is_remote(machine):  # elsewhere they are those of a function, which tell nobody anything
             lines.append(f"processes {', '.join(known)}")
     return lines
 

@@ -21,7 +21,7 @@ SIGNED_OUT_SECONDS = 5.0
 
 def machine_seconds(watch: Watch) -> float:
     """Between two looks at the machine."""
-    if watch.far:
+    if watch.remote:
         return 3.0 if watch.running else 15.0 if watch.visible else 120.0
     if watch.running:
         return 1.0
@@ -30,7 +30,7 @@ def machine_seconds(watch: Watch) -> float:
 
 def cost_seconds(watch: Watch) -> float:
     """Between two looks at the cost."""
-    if watch.far:
+    if watch.remote:
         return 10.0 if watch.running and watch.visible else 60.0 if watch.visible else 300.0
     if watch.running and watch.visible:
         return 2.0

@@ -54,7 +54,7 @@ def present(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
         exchanges = with_one_answer_each(state.conversation.exchanges)
         state = replace(state, conversation=replace(state.conversation, exchanges=exchanges))
     state = with_status_line(with_composer(with_live_cost(state, moment.now)), moment.now)
-    watch = Watch(running=_is_running(state), visible=state.visible, far=state.home.view.on_aws)
+    watch = Watch(running=_is_running(state), visible=state.visible, remote=state.home.view.on_aws)
     if watch != state.watch:
         state = replace(state, watch=watch)
         commands.append(watch)

@@ -13,7 +13,7 @@ from tlfif.gui.presenters.words import usd_rate
 from tlfif.gui.views.context import ViewContext
 from tlfif.wire.money import CostView
 
-FAR = 40
+OFF_SCALE_FACTOR = 40
 """A limit so many times everything else is named instead of drawn: it would press the rest onto the ground."""
 
 Anchor = Literal["nw", "n", "ne", "w", "center", "e", "sw", "s", "se"]
@@ -141,6 +141,6 @@ def _highest(curve: SpendCurve) -> float:
 def _name(curve: SpendCurve) -> tuple[str, bool]:
     """What the picture shows, and whether the limit has a place in it."""
     name, limit = "Month to date, and the forecast to its end (dashed)", curve.limit_usd
-    if limit is None or limit <= FAR * _highest(curve):
+    if limit is None or limit <= OFF_SCALE_FACTOR * _highest(curve):
         return name, limit is not None
     return f"{name}; the limit of {usd_rate(limit)} is far above this picture", False
