@@ -80,7 +80,7 @@ def test_who_answers_instead_of_the_model_wished_for_is_said_under_the_answer() 
     desk = asked()
     tiny, small = model_view("tinyllama", "absent"), model_view("smollm2")
     code = "hub_unreachable"
-    desk.say(messages.FallbackChosen(exchange_id=desk.last.id, wanted=tiny, stand_in=small, code=code))
+    desk.say(messages.FallbackChosen(exchange_id=desk.last.id, wanted=tiny, fallback=small, code=code))
     assert desk.last.marks == (
         "Tinyllama cannot answer: its source cannot be reached. Smollm2, the small model, answers instead.",
     )

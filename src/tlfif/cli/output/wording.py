@@ -192,12 +192,12 @@ def _running_cost(hourly_usd: float) -> str:
     return f"{usd(hourly_usd)} an hour now, {hourly_usd / 3600:.6f} USD a second, without VAT; the month: ./tlfif cost"
 
 
-def stand_in_note(wanted: ModelView, stand_in: ModelView, *, code: str) -> str:
+def fallback_note(wanted: ModelView, fallback: ModelView, *, code: str) -> str:
     """Why the small model answers, and how to get the big one."""
     why = _WHY_NOT_FETCHED.get(code, "fetching it failed")
     force = " --force" if code == "model_corrupt" else ""
     return (
-        f"{wanted['title']} cannot answer: {why}. The small model {stand_in['title']} answers instead. "
+        f"{wanted['title']} cannot answer: {why}. The small model {fallback['title']} answers instead. "
         f"To get the other one: ./tlfif model pull {wanted['name']}{force}"
     )
 

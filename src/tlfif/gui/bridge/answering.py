@@ -196,8 +196,8 @@ class Answering:
         if asking.get("model") is not None:
             return asking
         models = await self._client.models()
-        default, stand_in = models[0], models[-1]
-        if default["state"] == "ready" or default["name"] == stand_in["name"]:
+        default, fallback = models[0], models[-1]
+        if default["state"] == "ready" or default["name"] == fallback["name"]:
             return {**asking, "model": default["name"]}
         why = "model_corrupt"
         if default["state"] != "corrupt":
@@ -206,10 +206,10 @@ class Answering:
                 return {**asking, "model": default["name"]}
         if self._cancel_asked:
             return asking
-        await self._tell(FallbackChosen(exchange_id=self._id, wanted=default, stand_in=stand_in, code=why))
-        if stand_in["state"] in {"absent", "pulling"}:
-            await self._fetch(stand_in)
-        return {**asking, "model": stand_in["name"]}
+        await self._tell(FallbackChosen(exchange_id=self._id, wanted=default, fallback=fallback, code=why))
+        if fallback["state"] in {"absent", "pulling"}:
+            await self._fetch(fallback)
+        return {**asking, "model": fallback["name"]}
 
     async def _fetch(self, model: ModelView) -> str:
         """Fetch a model; the code of why it is not here then, empty if it is. Raises ApiError for other faults."""

@@ -82,7 +82,7 @@ class FallbackChosen(Message):
 
     exchange_id: str
     wanted: ModelView
-    stand_in: ModelView
+    fallback: ModelView
     code: str
 
 

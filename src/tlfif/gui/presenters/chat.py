@@ -12,10 +12,10 @@ from tlfif.gui.presenters.context import asking_for, memory, surplus, with_one_a
 from tlfif.gui.presenters.endings import ended
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.receipts import (
+    fallback_words,
     fetching_words,
     price_words,
     receipt_of,
-    stand_in_words,
     waited_for_start,
     waiting_words,
 )
@@ -245,8 +245,8 @@ def _heard(state: WindowState, event: GuiEvent) -> WindowState:
             return _changed(
                 state, exchange_id, lambda one: _with_status(one, ExchangeStage.SENDING, fetching_words(model))
             )
-        case messages.FallbackChosen(exchange_id=exchange_id, wanted=wanted, stand_in=stand_in, code=code):
-            mark = stand_in_words(wanted, stand_in, code)
+        case messages.FallbackChosen(exchange_id=exchange_id, wanted=wanted, fallback=fallback, code=code):
+            mark = fallback_words(wanted, fallback, code)
             return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
         case messages.AnswerProgressed(exchange_id=exchange_id, event=fact):
             stopped = state.machine.stop_cancels

@@ -52,10 +52,10 @@ _WHY_NOT = {
 }
 
 
-def stand_in_words(wanted: ModelView, stand_in: ModelView, code: str) -> str:
+def fallback_words(wanted: ModelView, fallback: ModelView, code: str) -> str:
     """Why another model answers than the default one."""
     why = _WHY_NOT.get(code, "fetching it failed")
-    return f"{wanted['title']} cannot answer: {why}. {stand_in['title']}, the small model, answers instead."
+    return f"{wanted['title']} cannot answer: {why}. {fallback['title']}, the small model, answers instead."
 
 
 def waited_for_start(before: MachineView | None, job: JobView | None = None) -> bool:
