@@ -174,8 +174,8 @@ def _swallow_cancellation() -> None:
 
 
 async def cancel_job(client: TlfifClient, job_id: str, *, remote: bool = False) -> str | None:
-    """Cancel, and wait up to 2 s (12 s where it is ``remote``) until the server confirms. The job's status then; None if
-    it did not answer."""
+    """Cancel, and wait up to 2 s (12 s for a ``remote`` machine) until the server confirms. Returns the job's status
+    then, None where the server did not answer."""
     status: str | None = None
     with suppress(TimeoutError, ApiError):
         async with asyncio.timeout(REMOTE_CANCEL_SECONDS if remote else CANCEL_SECONDS):
