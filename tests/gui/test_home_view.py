@@ -34,7 +34,7 @@ def test_aws_is_chosen_by_a_click_and_counts_once_the_window_has_gone_over(seat:
     assert not card.sign.winfo_ismapped()
     seat.click(card.choices[AWS])
     assert desk.bridge.last(commands.UseHome).name == AWS
-    assert card.said.shown == "Going over…"
+    assert card.status.shown == "Going over…"
     assert card.choices[COMPUTER].instate(["disabled"])
     desk.say(
         messages.HomeUpdated(home=THERE, moved=True),
@@ -43,7 +43,7 @@ def test_aws_is_chosen_by_a_click_and_counts_once_the_window_has_gone_over(seat:
     desk.hear("off", place=PLACE, cost=cost_view(here=False))
     seat.settle()
     assert card.choices[AWS].instate(["selected"])
-    assert card.said.shown == "Signed in as ada@example.com."
+    assert card.status.shown == "Signed in as ada@example.com."
     assert "part of the machine's image" in seat.texts(settings(seat).model)
     assert f"{PLACE} keeps" in settings(seat).past_note.shown
     seat.click(card.sign)
@@ -86,7 +86,7 @@ def test_signed_out_is_seen_on_every_tab_and_the_sign_in_can_be_left(seat: Seat,
     desk.say(messages.SignedIn(note=""), messages.HomeUpdated(home=THERE))
     desk.hear("off", place=PLACE)
     seat.settle()
-    assert card.said.shown == "Signed in as ada@example.com."
+    assert card.status.shown == "Signed in as ada@example.com."
     assert Press.SIGN_IN not in bar.presses.buttons
 
 

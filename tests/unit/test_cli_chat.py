@@ -149,7 +149,7 @@ async def test_an_interrupted_answer_is_remembered_as_far_as_it_went() -> None:
     client, desk = FakeClient(events("Once upon")), FakeDesk()
     client.hang = True
     talk = talk_with(client, desk)
-    task = asyncio.create_task(talk.say("A story"))
+    task = asyncio.create_task(talk.ask("A story"))
     await client.hanging.wait()
     task.cancel()
     assert await task == 130

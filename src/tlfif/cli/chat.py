@@ -107,7 +107,7 @@ class Talk:
             if word.startswith("/"):
                 self._command(word)
             elif word:
-                code = run(self.say(line))
+                code = run(self.ask(line))
                 if code == NO_ACCESS and not self._at_terminal:
                     return code
                 interrupted = code == INTERRUPTED
@@ -124,7 +124,7 @@ class Talk:
             unknown = "" if word == "/help" else f"There is no command {word}. "
             self._console.note(f"{unknown}{COMMANDS}")
 
-    async def say(self, question: str) -> int:
+    async def ask(self, question: str) -> int:
         """One question. Faults are shown, not raised; returns what ``ask`` would exit with."""
         with Interrupts():
             try:

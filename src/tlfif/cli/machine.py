@@ -130,8 +130,8 @@ def history_text(history: MachineHistory, *, now: float) -> str:
         for one in machines
     ]
     head, *lines = table(("STARTED", "STATE", "READY AFTER", "RAN", "MODEL"), rows, width=WIDTH).splitlines()
-    told = [line + _why(one) for line, one in zip(lines, machines, strict=True)]
-    return "\n".join([head, *told])
+    shown = [line + _why(one) for line, one in zip(lines, machines, strict=True)]
+    return "\n".join([head, *shown])
 
 
 def _why(machine: PastMachineView) -> str:

@@ -69,20 +69,20 @@ class WindowCore:
         """What the owner did. Subscribers hear of it before this returns."""
         before = self.state
         self._take(intent)
-        self._tell(before)
+        self._notify(before)
 
     def poll(self, limit: int = 200) -> None:
         """Take what has happened, let time go on, and tell the subscribers once."""
         before = self.state
-        heard = self._outside.poll(limit)
-        for item in heard:
+        received = self._outside.poll(limit)
+        for item in received:
             self._take(item)
-        self._streamed = any(isinstance(item, AnswerExtended) for item in heard)
+        self._streamed = any(isinstance(item, AnswerExtended) for item in received)
         now = self._monotonic()
         if now - self._ticked_at >= TICK_SECONDS:
             self._ticked_at = now
             self._take(intents.Tick())
-        self._tell(before)
+        self._notify(before)
 
     def close(self) -> None:
         """End the bridge; answers under way go on at the server."""
@@ -95,7 +95,7 @@ class WindowCore:
         for command in step.commands:
             self._outside.send(command)
 
-    def _tell(self, before: WindowState) -> None:
+    def _notify(self, before: WindowState) -> None:
         if self.state is not before:
             for subscriber in self._subscribers:
                 subscriber(before, self.state)

@@ -30,18 +30,18 @@ from tlfif.wire.answers import AcceptedNews, Asking, JobView, MachineNews, Machi
 KEEP_SECONDS = 1.0
 """What has come of an answer is written down this often; the server has it all, so little is at stake."""
 
-TellAndWait = Callable[[Message], Awaitable[None]]
-"""Tell the window; waits where it has too much to read already."""
+EmitAndWait = Callable[[Message], Awaitable[None]]
+"""Sends a message to the window; waits while its queue is full."""
 
 
 class Answering:
     """One exchange. :meth:`cancel` may come at any time, also before the server has named the job."""
 
-    def __init__(self, exchange_id: str, client: TlfifClient, archive: Archive, tell: TellAndWait) -> None:
+    def __init__(self, exchange_id: str, client: TlfifClient, archive: Archive, emit: EmitAndWait) -> None:
         self._id = exchange_id
         self._client = client
         self._archive = archive
-        self._tell = tell
+        self._emit = emit
         self._job_id: str | None = None
         self._cancel_asked = False
         self._sent = False
@@ -98,13 +98,13 @@ class Answering:
         await self._keep_pieces()
 
     async def _read(self, source: AsyncGenerator[AcceptedNews | News, None] | AsyncGenerator[News, None]) -> None:
-        async with aclosing(source) as heard:
-            async for item in heard:
+        async with aclosing(source) as items:
+            async for item in items:
                 if isinstance(item, AcceptedNews):
                     await self._accepted(item)
                 elif isinstance(item, MachineNews):
                     self._machine = self._machine or item.machine
-                    await self._tell(AnswerDelayed(exchange_id=self._id, machine=item.machine))
+                    await self._emit(AnswerDelayed(exchange_id=self._id, machine=item.machine))
                 else:
                     await self._take(item)
 
@@ -112,7 +112,7 @@ class Answering:
         self._job_id = item.accepted["job_id"]
         cancel_now = self._cancel_asked  # what is asked from here on knows the job and goes to the server by itself
         self._machine = item.accepted["machine"]
-        await self._tell(AnswerAccepted(exchange_id=self._id, accepted=item.accepted))
+        await self._emit(AnswerAccepted(exchange_id=self._id, accepted=item.accepted))
         await self._keep_acceptance(self._job_id, item.accepted["model"])
         if cancel_now:
             await self._client.cancel(self._job_id)
@@ -125,7 +125,7 @@ class Answering:
         if event.kind is EventKind.DELTA:
             text = str(event.data["text"])
             self._pieces.append(text)
-            await self._tell(AnswerExtended(exchange_id=self._id, text=text, seq=event.seq))
+            await self._emit(AnswerExtended(exchange_id=self._id, text=text, seq=event.seq))
             if asyncio.get_running_loop().time() - self._kept_at >= KEEP_SECONDS:
                 await self._keep_pieces()
             return
@@ -133,7 +133,7 @@ class Answering:
             self._pieces.clear()
             self._kept_seq = event.seq
             await self._archive.keep(lambda history: history.start_over(self._id, seq=event.seq))
-        await self._tell(AnswerProgressed(exchange_id=self._id, event=event))
+        await self._emit(AnswerProgressed(exchange_id=self._id, event=event))
         if event.kind.is_terminal:
             await self._finish(event)
 
@@ -167,7 +167,7 @@ class Answering:
             )
         )
         if job is not None:
-            await self._tell(AnswerPriced(exchange_id=self._id, job=job))
+            await self._emit(AnswerPriced(exchange_id=self._id, job=job))
 
     async def _whole_job(self) -> JobView | None:
         """The job with its cost; None where the server does not say: the answer itself is here already."""
@@ -184,12 +184,12 @@ class Answering:
             # Nothing is stored at the server, or nothing that this window could go on with.
             note = plain(error.message)
             await self._archive.keep(lambda history: history.finish(self._id, status="failed", seq=0, note=note))
-        await self._tell(AnswerFailed(exchange_id=self._id, error=error, accepted=self._job_id is not None))
+        await self._emit(AnswerFailed(exchange_id=self._id, error=error, accepted=self._job_id is not None))
 
     async def _drop(self) -> None:
         note = "Cancelled before it was sent."
         await self._archive.keep(lambda history: history.finish(self._id, status="cancelled", seq=0, note=note))
-        await self._tell(AnswerDropped(exchange_id=self._id))
+        await self._emit(AnswerDropped(exchange_id=self._id))
 
     async def _with_model(self, asking: Asking) -> Asking:
         """What to send, with a model that can answer: the one chosen, else the default, else the small one."""
@@ -206,7 +206,7 @@ class Answering:
                 return {**asking, "model": default["name"]}
         if self._cancel_asked:
             return asking
-        await self._tell(FallbackChosen(exchange_id=self._id, wanted=default, fallback=fallback, code=why))
+        await self._emit(FallbackChosen(exchange_id=self._id, wanted=default, fallback=fallback, code=why))
         if fallback["state"] in {"absent", "pulling"}:
             await self._fetch(fallback)
         return {**asking, "model": fallback["name"]}
@@ -217,7 +217,7 @@ class Answering:
         try:
             async with aclosing(self._client.pull(model["name"])) as progress:
                 async for latest in progress:
-                    await self._tell(AnswerModelUpdated(exchange_id=self._id, model=latest))
+                    await self._emit(AnswerModelUpdated(exchange_id=self._id, model=latest))
                     if self._cancel_asked:
                         break
         except NotPossibleError as error:

@@ -57,13 +57,13 @@ class Bridge:
         self._fixed = None if connect is None or watch is None else (connect, watch)
         self._homes = homes
         self._home_settings = (
-            HomeSettings(homes, self._tell, move=self._move, look=self._signed) if homes is not None else None
+            HomeSettings(homes, self._emit, move=self._move, look=self._signed) if homes is not None else None
         )
         self._looks = commands.Watch(running=True, visible=True)
         self._preferences_path = preferences_path
         self._loop = asyncio.new_event_loop()
         self._queue = MessageQueue(on_space=lambda: self._call(lambda: self._space.set()))
-        self._archive = Archive(history_path, self._tell)
+        self._archive = Archive(history_path, self._emit)
         self._answers: dict[str, Answering] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server_tasks: set[asyncio.Task[None]] = set()
@@ -111,7 +111,7 @@ class Bridge:
         """Take the server of the active home; nothing is asked yet."""
         connect, watch = self._connectors()
         self._client = connect(self._sleep)
-        self._watcher = Watcher(watch(asyncio.sleep), watch(asyncio.sleep), self._tell)
+        self._watcher = Watcher(watch(asyncio.sleep), watch(asyncio.sleep), self._emit)
         self._watcher.adjust(self._looks)
 
     def _connectors(self) -> tuple[Connector, Connector]:
@@ -185,7 +185,7 @@ class Bridge:
                 self._spawn_at_server(self._do(command))
 
     def _answering(self, exchange_id: str) -> Answering:
-        answering = Answering(exchange_id, self._client, self._archive, self._tell_and_wait)
+        answering = Answering(exchange_id, self._client, self._archive, self._emit_and_wait)
         self._answers[exchange_id] = answering
         return answering
 
@@ -216,9 +216,9 @@ class Bridge:
             await self._ask_server(command)
         except TlfifError as error:
             if isinstance(command, commands.Connect):
-                self._tell(messages.ConnectionFailed(error=error))
+                self._emit(messages.ConnectionFailed(error=error))
             else:
-                self._tell(messages.CommandFailed(command=type(command).__name__, error=error))
+                self._emit(messages.CommandFailed(command=type(command).__name__, error=error))
         finally:
             if isinstance(command, commands.Connect):
                 self._connected.set()
@@ -229,20 +229,20 @@ class Bridge:
         match command:
             case commands.Connect():
                 machine = await client.machine()
-                self._tell(messages.Connected())
-                self._tell(messages.MachineUpdated(machine=machine))
+                self._emit(messages.Connected())
+                self._emit(messages.MachineUpdated(machine=machine))
             case commands.Cancel(exchange_id=exchange_id, job_id=job_id):
                 await self._cancel(exchange_id, job_id)
             case commands.StopMachine(jobs=jobs):
-                self._tell(messages.MachineStopped(result=await client.stop_machine(jobs=jobs)))
+                self._emit(messages.MachineStopped(result=await client.stop_machine(jobs=jobs)))
             case commands.StartMachine(model=model):
-                self._tell(messages.MachineUpdated(machine=await client.start_machine(model=model)))
+                self._emit(messages.MachineUpdated(machine=await client.start_machine(model=model)))
             case commands.SetIdleTimeout(minutes=minutes):
-                self._tell(messages.IdleTimeoutSet(machine=await client.set_idle_timeout(minutes)))
+                self._emit(messages.IdleTimeoutSet(machine=await client.set_idle_timeout(minutes)))
             case commands.SetBudget(limit=limit, as_if_aws=as_if_aws):
-                self._tell(messages.BudgetChanged(budget=await client.set_budget(limit, as_if_aws=as_if_aws)))
+                self._emit(messages.BudgetChanged(budget=await client.set_budget(limit, as_if_aws=as_if_aws)))
             case commands.UnlockBudget():
-                self._tell(messages.BudgetChanged(budget=await client.release_budget()))
+                self._emit(messages.BudgetChanged(budget=await client.release_budget()))
             case _:
                 await self._read_server(command)
                 return
@@ -259,16 +259,16 @@ class Bridge:
     async def _read_server(self, command: Command) -> None:
         match command:
             case commands.ReadAdvice():
-                self._tell(messages.AdviceUpdated(advice=await self._client.idle_advice()))
+                self._emit(messages.AdviceUpdated(advice=await self._client.idle_advice()))
             case commands.ReadPastMachines():
                 past = await self._client.machine_history(limit=PAST_MACHINES)
-                self._tell(messages.PastMachinesListed(machines=tuple(past["machines"])))
+                self._emit(messages.PastMachinesListed(machines=tuple(past["machines"])))
             case commands.ReadModels():
-                self._tell(messages.ModelsListed(models=tuple(await self._client.models())))
+                self._emit(messages.ModelsListed(models=tuple(await self._client.models())))
             case commands.PullModel(name=name):
                 async with contextlib.aclosing(self._client.pull(name)) as progress:
                     async for stage in progress:
-                        self._tell(messages.ModelUpdated(model=stage))
+                        self._emit(messages.ModelUpdated(model=stage))
 
     async def _cancel(self, exchange_id: str, job_id: str | None) -> None:
         answering = self._answers.get(exchange_id)
@@ -291,18 +291,18 @@ class Bridge:
         except OSError as error:
             message = f"The settings could not be kept in {self._preferences_path} ({error.strerror or error})."
             failed = TlfifError(message, code="storage_failed")
-            self._tell(messages.CommandFailed(command="KeepPreferences", error=failed))
+            self._emit(messages.CommandFailed(command="KeepPreferences", error=failed))
 
     async def _sleep(self, seconds: float) -> None:
         """The client's pause; one between two tries is told, so that the owner sees why it takes longer."""
         if seconds in BACKOFF_SECONDS:
-            self._tell(messages.RetryStarted(attempt=BACKOFF_SECONDS.index(seconds) + 1))
+            self._emit(messages.RetryStarted(attempt=BACKOFF_SECONDS.index(seconds) + 1))
         await asyncio.sleep(seconds)
 
-    def _tell(self, item: Message) -> None:
+    def _emit(self, item: Message) -> None:
         self._queue.put(item)
 
-    async def _tell_and_wait(self, item: Message) -> None:
+    async def _emit_and_wait(self, item: Message) -> None:
         if isinstance(item, messages.AnswerProgressed) and item.event.kind is EventKind.STARTED:
             self._watcher.poke()  # a machine answers that was last seen on its way
         if not self._queue.put(item):
@@ -325,7 +325,7 @@ class Bridge:
         """A mistake outside of any task becomes a message, too."""
         error = context.get("exception")
         log.error("the window's loop: %s", context.get("message"), exc_info=error)
-        self._tell(
+        self._emit(
             messages.BridgeFailed(text=f"{type(error).__name__}: {error}" if error else str(context.get("message")))
         )
 
@@ -333,7 +333,7 @@ class Bridge:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a task of the window failed", exc_info=error)
-            self._tell(messages.BridgeFailed(text=f"{type(error).__name__}: {error}"))
+            self._emit(messages.BridgeFailed(text=f"{type(error).__name__}: {error}"))
 
 
 def _client_maker(locator: Locator) -> Connector:

@@ -18,13 +18,13 @@ class HomeSettings:
     def __init__(
         self,
         homes: Homes,
-        tell: Callable[[Message], object],
+        emit: Callable[[Message], object],
         *,
         move: Callable[[], Awaitable[None]],
         look: Callable[[], object],
     ) -> None:
         self._homes = homes
-        self._tell = tell
+        self._emit = emit
         self._move = move
         self._look = look
         self._one_move = asyncio.Lock()
@@ -33,7 +33,7 @@ class HomeSettings:
 
     async def report(self, *, moved: bool = False) -> None:
         """Send a message with the active home."""
-        self._tell(messages.HomeUpdated(home=await asyncio.to_thread(self._homes.view), moved=moved))
+        self._emit(messages.HomeUpdated(home=await asyncio.to_thread(self._homes.view), moved=moved))
 
     async def do(self, command: Command) -> None:
         """One of :data:`COMMANDS`. Raises TlfifError."""
@@ -49,7 +49,7 @@ class HomeSettings:
                         self._signing.cancel()
                 case commands.SignOut():
                     how = await self._homes.sign_out()
-                    self._tell(messages.SignedOut(how=how))
+                    self._emit(messages.SignedOut(how=how))
                     self._look()
                     await self.report()
         except OSError as error:
@@ -68,15 +68,15 @@ class HomeSettings:
         self._signing, self._left = asyncio.ensure_future(self._homes.sign_in(self._waits)), False
         try:
             note = await self._signing
-            self._tell(messages.SignedIn(note=note))
+            self._emit(messages.SignedIn(note=note))
             self._look()
             await self.report()
         except asyncio.CancelledError:
             if not self._left:
                 raise  # the window is being closed
-            self._tell(messages.SignInCancelled())
+            self._emit(messages.SignInCancelled())
         finally:
             self._signing = None
 
     def _waits(self, address: str, opened: bool) -> None:
-        self._tell(messages.SignInStarted(address=address, opened=opened))
+        self._emit(messages.SignInStarted(address=address, opened=opened))

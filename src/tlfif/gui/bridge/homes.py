@@ -21,7 +21,7 @@ from tlfif.money.prices.list_prices import LIST_PRICES
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, running_rates
 from tlfif.money.spend.standing import lean_items, total_per_month
 
-TellAddress = Callable[[str, bool], None]
+ShowAddress = Callable[[str, bool], None]
 """Told where to sign in, and whether a browser was opened there."""
 
 
@@ -38,7 +38,7 @@ class Homes(Protocol):
     def choose(self, name: str) -> None:
         """Talk to that home from now on, also at the next start. Raises TlfifError, OSError."""
 
-    async def sign_in(self, tell: TellAddress) -> str:
+    async def sign_in(self, show: ShowAddress) -> str:
         """Wait for the person's browser; returns a warning to be shown, or nothing. Cancelling changes nothing.
 
         Raises ApiError, OSError."""
@@ -122,12 +122,12 @@ class ProfileHomes:
             raise InvalidInputError(_fixed(named), code="profile_fixed")
         use(self._home, name)
 
-    async def sign_in(self, tell: TellAddress) -> str:
+    async def sign_in(self, show: ShowAddress) -> str:
         """See :class:`Homes`."""
         profile = aws_profile(load_profiles(self._home))
         signing = importlib.import_module("tlfif.client.sign_in.sign_in")  # loads its own libraries
         provider = importlib.import_module("tlfif.client.sign_in.identity_provider").IdentityProvider(profile)
-        tokens = await signing.sign_in(profile, provider, tell=tell)
+        tokens = await signing.sign_in(profile, provider, tell=show)
         place = await self._tokens_of(profile).adopt(tokens)
         return file_warning(self._home) if place is Place.FILE else ""
 

@@ -43,10 +43,10 @@ class Watcher:
     Each has its own, so that a slow answer about the cost never delays the one about the machine.
     """
 
-    def __init__(self, client: TlfifClient, cost_client: TlfifClient, tell: Callable[[Message], object]) -> None:
+    def __init__(self, client: TlfifClient, cost_client: TlfifClient, emit: Callable[[Message], object]) -> None:
         self._client = client
         self._cost_client = cost_client
-        self._tell = tell
+        self._emit = emit
         self._watch = Watch(running=True, visible=True)
         self._pokes = (asyncio.Event(), asyncio.Event())
 
@@ -85,14 +85,14 @@ class Watcher:
         try:
             machine = await self._client.machine()
         except ApiError as error:
-            self._tell(ConnectionFailed(error=error))
+            self._emit(ConnectionFailed(error=error))
             return SIGNED_OUT_SECONDS if isinstance(error, AccessDeniedError) else LOST_SECONDS
-        self._tell(MachineUpdated(machine=machine))
+        self._emit(MachineUpdated(machine=machine))
         return machine_seconds(self._watch)
 
     async def _look_at_cost(self) -> float:
         try:
-            self._tell(CostUpdated(cost=await self._cost_client.cost()))
+            self._emit(CostUpdated(cost=await self._cost_client.cost()))
         except NotReachableError:
             return LOST_SECONDS  # the other loop says so
         except AccessDeniedError:

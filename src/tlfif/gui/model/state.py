@@ -1,7 +1,7 @@
 """Everything the window shows, as values that do not change. A view draws a part when it is another object than before.
 
-Texts are whole sentences in plain English. Money is in US dollars without VAT unless a name says ``eur``. ``heard_at``
-is monotonic seconds of the window's own clock, ``at`` epoch seconds.
+Texts are whole sentences in plain English. Money is in US dollars without VAT unless a name says ``eur``.
+``updated_at`` is monotonic seconds of the window's own clock, ``at`` epoch seconds.
 """
 
 from dataclasses import dataclass, field
@@ -184,7 +184,7 @@ class MachinePanel:
     """
 
     view: MachineView | None = None
-    heard_at: float = 0.0
+    updated_at: float = 0.0
     countdown_from: float | None = None
     stop: StopButton = StopButton()
     start_enabled: bool = False
@@ -250,7 +250,7 @@ class CostPanel:
     ``stale``: the last report is older than ten seconds although a machine runs.
     """
 
-    heard_at: float | None = None
+    updated_at: float | None = None
     report: CostView | None = None
     real: Meter | None = None
     as_if: Meter | None = None

@@ -50,7 +50,7 @@ def present_chat(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
         case messages.AnswerPriced(exchange_id=exchange_id, job=job):
             return Step(_changed(state, exchange_id, lambda one: _priced(one, job)))
         case _:
-            return Step(_heard(state, event))
+            return Step(_received(state, event))
 
 
 def find_exchange(state: WindowState, exchange_id: str) -> Exchange | None:
@@ -75,8 +75,8 @@ def _send(state: WindowState, text: str, moment: Moment) -> Step:
     except InvalidInputError as error:
         return Step(replace(state, composer=replace(state.composer, problem=error.message)))
     if state.conversation.is_busy or state.home.moving:
-        said = MOVING if state.home.moving else BUSY
-        return Step(replace(state, composer=replace(state.composer, problem=said)))
+        problem = MOVING if state.home.moving else BUSY
+        return Step(replace(state, composer=replace(state.composer, problem=problem)))
     conversation = state.conversation
     if not conversation.id:
         conversation = Conversation(id=f"c-{moment.key}", title=" ".join(text.split())[:60])
@@ -140,8 +140,8 @@ def _retry(state: WindowState, exchange_id: str, moment: Moment) -> Step:
         changed = replace(one, stage=ExchangeStage.WAITING, status="Connecting", problem=None, resumable=False)
         return Step(_changed(state, exchange_id, lambda _: changed), (follow,))
     if state.conversation.is_busy or state.home.moving:
-        said = MOVING if state.home.moving else BUSY
-        return Step(replace(state, composer=replace(state.composer, problem=said)))
+        problem = MOVING if state.home.moving else BUSY
+        return Step(replace(state, composer=replace(state.composer, problem=problem)))
     again = replace(
         one,
         key=one.key if one.job_id is None else moment.key,
@@ -218,7 +218,7 @@ def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Momen
     return _ask(state, replace(conversation, left_out=left_out), again)
 
 
-def _heard(state: WindowState, event: GuiEvent) -> WindowState:
+def _received(state: WindowState, event: GuiEvent) -> WindowState:
     match event:
         case messages.AnswerExtended(exchange_id=exchange_id, text=text, seq=seq):
             return _changed(state, exchange_id, lambda one: _streamed(one, text, seq))

@@ -84,7 +84,7 @@ def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
     rated, assumed = day(rate["date"]), "" if rate["verified"] else ", an assumption"
     fresh = replace(
         panel,
-        heard_at=now,
+        updated_at=now,
         report=report,
         billed_text=NOT_BILLED_HERE if here else OWN_METER,
         billed=billed_panel(report.get("billed")),  # a home that was deployed earlier does not send it
@@ -111,10 +111,10 @@ def with_live_cost(state: WindowState, now: float) -> WindowState:
 
 def live(panel: CostPanel, now: float) -> CostPanel:
     """The figures at ``now``: those of the last report, and what the running machine has cost since."""
-    report, heard_at = panel.report, panel.heard_at
-    if report is None or heard_at is None:
+    report, updated_at = panel.report, panel.updated_at
+    if report is None or updated_at is None:
         return panel
-    age = max(0.0, now - heard_at)
+    age = max(0.0, now - updated_at)
     here = report["region"] is None
     as_if = report["as_if_aws"]
     per_eur = report["exchange"]["usd_per_eur"]

@@ -77,10 +77,10 @@ def present_history(state: WindowState, event: GuiEvent, moment: Moment) -> Step
         ):
             return _deletion(state, event, moment)
         case _:
-            return _heard(state, event, moment)
+            return _received(state, event, moment)
 
 
-def _heard(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
+def _received(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     panel = state.history
     match event:
         case ConversationsListed(query=query, found=found):
@@ -93,8 +93,8 @@ def _heard(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
         case UnfinishedFound(conversation=kept, exchanges=exchanges):
             return _resumed(state, kept, exchanges)
         case HistoryProblemFound(message=message, available=available):
-            told = own_message("history", "Your past conversations", message)
-            return Step(with_notice(_with(state, replace(panel, available=available)), told, moment.at))
+            notice = own_message("history", "Your past conversations", message)
+            return Step(with_notice(_with(state, replace(panel, available=available)), notice, moment.at))
         case AnswerPriced() if panel.available:
             return Step(state, (ListConversations(query=panel.query),))
         case AnswerProgressed(event=fact) if fact.kind.is_terminal and panel.available:
@@ -207,8 +207,8 @@ def _deletion(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
             state = _with(without_notices(state, NOT_DELETED), replace(panel, deleting=None))
             return Step(state, (ListConversations(query=panel.query),))
         case CommandFailed(error=error):
-            told = problem_of(error) if panel.deleting is None else _not_deleted(error)
-            return Step(with_notice(state, told, moment.at))
+            notice = problem_of(error) if panel.deleting is None else _not_deleted(error)
+            return Step(with_notice(state, notice, moment.at))
         case HomeUpdated(moved=True) if panel.deleting is not None:
             return Step(
                 with_notice(state, _not_deleted(TlfifError("The window went over to another place.")), moment.at)

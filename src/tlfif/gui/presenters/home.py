@@ -61,7 +61,7 @@ def present_home(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:
                 return Step(_moved(state, view))
             return Step(_with(state, view=view, problem=view.problem or panel.problem))
         case _:
-            return Step(_heard(state, event))
+            return Step(_received(state, event))
 
 
 def _choose(state: WindowState, name: str) -> Step:
@@ -75,7 +75,7 @@ def _choose(state: WindowState, name: str) -> Step:
     return Step(_with(state, moving=name, problem="", note=""), (UseHome(name=name),))
 
 
-def _heard(state: WindowState, event: GuiEvent) -> WindowState:
+def _received(state: WindowState, event: GuiEvent) -> WindowState:
     panel = state.home
     match event:
         case SignInStarted(address=address, opened=opened):

@@ -44,11 +44,11 @@ def present_machine(state: WindowState, event: GuiEvent, moment: Moment) -> Step
     """What is heard of the machine, and the controls that change it."""
     match event:
         case MachineUpdated(machine=view) | AnswerDelayed(machine=view) | IdleTimeoutSet(machine=view):
-            return _told(state, view, moment, event)
+            return _with_machine(state, view, moment, event)
         case AnswerAccepted(accepted=accepted):
-            return _told(state, accepted["machine"], moment, event)
+            return _with_machine(state, accepted["machine"], moment, event)
         case MachineStopped(result=result):
-            panel = _heard(state.machine, result["machine"], moment, event)
+            panel = _updated(state.machine, result["machine"], moment, event)
             cancels = panel.stop_cancels or bool(result["cancelled"])
             panel = replace(panel, stopped_text=stopped_words(result), stop_cancels=cancels)
             return Step(replace(state, machine=panel))
@@ -140,14 +140,14 @@ def _stop(state: WindowState, command: StopMachine) -> Step:
     return Step(without_notices(replace(state, machine=panel), "machine_failed"), (command,))
 
 
-def _told(state: WindowState, view: MachineView, moment: Moment, event: object) -> Step:
+def _with_machine(state: WindowState, view: MachineView, moment: Moment, event: object) -> Step:
     """After a look at the machine; where it changed under the eyes of the owner, its past is read again."""
-    panel = _heard(state.machine, view, moment, event)
+    panel = _updated(state.machine, view, moment, event)
     changed = panel.log is not state.machine.log and state.tab == "machine"
     return Step(replace(state, machine=panel), (ReadPastMachines(),) if changed else ())
 
 
-def _heard(panel: MachinePanel, view: MachineView, moment: Moment, event: object) -> MachinePanel:
+def _updated(panel: MachinePanel, view: MachineView, moment: Moment, event: object) -> MachinePanel:
     old = panel.view
     asked = panel.stop_asked_for
     if asked is not None and (not is_alive(view) or view["machine_id"] not in {asked, None}):
@@ -157,17 +157,17 @@ def _heard(panel: MachinePanel, view: MachineView, moment: Moment, event: object
     changed = replace(
         panel,
         view=view,
-        heard_at=moment.now,
+        updated_at=moment.now,
         stop_asked_for=asked,
         start_enabled=not is_alive(view) and not (view["queued"] and not view["held"]),
         countdown_from=_whole_start(panel, view),
         log=_log(panel.log, old, view, moment.at),
-        idle=_idle_heard(panel.idle, view["idle_timeout_minutes"], confirmed=isinstance(event, IdleTimeoutSet)),
+        idle=_idle_updated(panel.idle, view["idle_timeout_minutes"], confirmed=isinstance(event, IdleTimeoutSet)),
     )
     return replace(changed, stop=_stop_button(changed))
 
 
-def _idle_heard(entry: IdleEntry, minutes: float | None, *, confirmed: bool) -> IdleEntry:
+def _idle_updated(entry: IdleEntry, minutes: float | None, *, confirmed: bool) -> IdleEntry:
     if confirmed:
         # What was typed on meanwhile is not taken away.
         entry = replace(entry, editing=entry.editing and bool(entry.problem or not _says(entry, minutes)), saving=False)

@@ -101,17 +101,17 @@ def kept_price_words(job: JobView) -> str:
     return _prices(job, _kept_share, uncounted="")
 
 
-def _prices(job: JobView, say: Callable[[CostShareView], str], *, uncounted: str | None) -> str:
+def _prices(job: JobView, text_of: Callable[[CostShareView], str], *, uncounted: str | None) -> str:
     """``uncounted`` stands for a cost that is zero so far and may grow; None: it is said like any other."""
     cost, as_if = job["cost"], job["as_if_aws"]
     parts = []
     if cost is not None and (cost["usd"] or as_if is None):
         open_ = not cost["usd"] and not cost["final"]
-        parts.append(uncounted if open_ and uncounted is not None else f"Cost {say(cost)}")
+        parts.append(uncounted if open_ and uncounted is not None else f"Cost {text_of(cost)}")
     elif cost is not None:
         parts.append("Cost nothing on this computer")
     if as_if is not None:
-        parts.append(f"on AWS it would have cost {say(as_if)}")
+        parts.append(f"on AWS it would have cost {text_of(as_if)}")
     return " · ".join(part for part in parts if part)
 
 

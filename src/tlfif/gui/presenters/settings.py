@@ -65,7 +65,7 @@ def _catalogue(state: WindowState, moment: Moment) -> Step:
     if chosen is None or ":" in chosen or not panel.models or any(one["name"] == chosen for one in panel.models):
         return Step(state)
     values = replace(panel.values, model=None)
-    told = own_message(
+    notice = own_message(
         "model_gone",
         f"{model_title(chosen)} is not where prompts are answered now",
         f"From now on {panel.models[0]['title']} answers.",
@@ -73,7 +73,7 @@ def _catalogue(state: WindowState, moment: Moment) -> Step:
         presses=(Press.OPEN_SETTINGS,),
     )
     changed = replace(state, settings=replace(panel, values=values))
-    return Step(with_notice(changed, told, moment.at), (KeepPreferences(preferences=values),))
+    return Step(with_notice(changed, notice, moment.at), (KeepPreferences(preferences=values),))
 
 
 def own_mistake(text: str) -> Problem:
@@ -112,8 +112,8 @@ def _problems(wanted: Preferences) -> Iterator[tuple[str, str]]:
             yield name, error.message
 
 
-def _fetched(state: WindowState, panel: SettingsPanel, heard: ModelUpdated, moment: Moment) -> Step:
-    model = heard.model
+def _fetched(state: WindowState, panel: SettingsPanel, message: ModelUpdated, moment: Moment) -> Step:
+    model = message.model
     models = tuple(model if one["name"] == model["name"] else one for one in panel.models)
     going_on = model["state"] == "pulling"
     changed = replace(state, settings=replace(panel, models=models, fetching=model if going_on else None))

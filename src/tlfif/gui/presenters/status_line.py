@@ -249,7 +249,7 @@ def _not_connected(state: WindowState) -> StatusLine:
     if report is not None and report["region"] is None:
         cost = "Costs nothing on this computer; a machine without its server ends itself within 30 s."
     else:
-        cost = _unheard(state)
+        cost = _unknown_cost(state)
     return StatusLine(
         kind=StatusKind.NOT_CONNECTED,
         headline=f"Not connected: {cause.title[0].lower() + cause.title[1:]}" if cause else "Not connected",
@@ -265,23 +265,23 @@ def _signed_out(state: WindowState) -> StatusLine:
         return StatusLine(
             kind=StatusKind.SIGNED_OUT,
             headline="Signing in: your browser waits for you",
-            cost=_unheard(state),
+            cost=_unknown_cost(state),
             advice="Sign in there, within 5 minutes. No browser? Settings has the address to copy.",
             presses=(Press.CANCEL_SIGN_IN, Press.OPEN_SETTINGS),
         )
     found = cause.title if cause is not None and cause.code != "signed_out" else "Not signed in to your home on AWS"
-    said = f"{cause.message} {cause.advice}" if cause is not None and cause.code != "signed_out" else SIGN_IN_ADVICE
+    advice = f"{cause.message} {cause.advice}" if cause is not None and cause.code != "signed_out" else SIGN_IN_ADVICE
     presses = cause.presses if cause is not None else ()
     return StatusLine(
         kind=StatusKind.SIGNED_OUT,
         headline=found,
-        cost=_unheard(state),
-        advice=said.strip(),
+        cost=_unknown_cost(state),
+        advice=advice.strip(),
         presses=presses if Press.SIGN_IN in presses else (*presses, Press.SIGN_IN),
     )
 
 
-def _unheard(state: WindowState) -> str:
+def _unknown_cost(state: WindowState) -> str:
     """What it costs while nobody can be asked."""
     view = state.machine.view
     if is_alive(view):
@@ -299,7 +299,7 @@ def _looking(state: WindowState) -> StatusLine:
 
 def _left(state: WindowState, seconds: float | None, now: float) -> float | None:
     """What is left of a time that the server named when it was heard."""
-    return None if seconds is None else max(0.0, round(seconds - max(0.0, now - state.machine.heard_at), 1))
+    return None if seconds is None else max(0.0, round(seconds - max(0.0, now - state.machine.updated_at), 1))
 
 
 def _left_words(left: float | None) -> str:

@@ -10,7 +10,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.texts import dress
+from tlfif.gui.views.text_style import style_text
 from tlfif.gui.views.wrapping import WrappingLabel
 
 KEYS = "TlfifKeys"
@@ -65,7 +65,7 @@ class ComposerView(ttk.Frame):
         """Take over the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        dress(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(7))
+        style_text(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(7))
         self.text.configure(insertwidth=px(2))
         self._ask.configure(
             font=BODY, background=palette.field, foreground=palette.muted, borderwidth=0, padx=0, pady=0

@@ -44,7 +44,7 @@ class IdleField(ttk.Frame):
         self.entry.grid_configure(padx=(px(8), px(6)))
         self.note.configure(font=SMALL)
         if self._shown is not None:
-            self._say(self._shown)
+            self._show_note(self._shown)
 
     @property
     def needed_height(self) -> int:
@@ -60,13 +60,13 @@ class IdleField(ttk.Frame):
         if self.entry.get() != entry.text:
             self.entry.delete(0, "end")
             self.entry.insert(0, entry.text)
-        self._say(entry)
+        self._show_note(entry)
 
-    def _say(self, entry: IdleEntry) -> None:
-        said = "Setting it…" if entry.saving else entry.problem or entry.range_text
+    def _show_note(self, entry: IdleEntry) -> None:
+        note = "Setting it…" if entry.saving else entry.problem or entry.range_text
         if is_compact(self._context.look) and not entry.problem and not entry.saving:
-            said = ""
-        self.note.show(said, "Bad.Ground.TLabel" if entry.problem else "Muted.Ground.TLabel")
+            note = ""
+        self.note.show(note, "Bad.Ground.TLabel" if entry.problem else "Muted.Ground.TLabel")
 
     def _typed(self, _event: object) -> None:
         if self._shown is None or self.entry.get() != self._shown.text:

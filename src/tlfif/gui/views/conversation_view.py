@@ -17,7 +17,7 @@ from tlfif.gui.views.answer_actions import AnswerActions
 from tlfif.gui.views.answer_renderer import AnswerRenderer
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.exchange_lines import ACTION, Piece, foot_of, head_of
-from tlfif.gui.views.texts import dress
+from tlfif.gui.views.text_style import style_text
 from tlfif.gui.views.wrapping import WrappingLabel
 
 BATCH = 10
@@ -89,7 +89,7 @@ class ConversationView(ttk.Frame):
         """Take over the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        dress(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(6))
+        style_text(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(6))
         self.text.configure(insertwidth=0)
         tag = self.text.tag_configure
         for name in ("prompt", "answer", "status", "mark", "receipt", "problem", "actions"):
@@ -196,7 +196,7 @@ class ConversationView(ttk.Frame):
         text.configure(state="normal")
         text.mark_gravity(f"h0:{top}", "right")
         text.insert("1.0", "\n")
-        text.mark_gravity(f"h0:{top}", "characters")
+        text.mark_gravity(f"h0:{top}", "left")
         later, self._drawn = self._drawn, {}
         text.mark_set(HERE, "1.0")
         for exchange in earlier:
@@ -210,21 +210,21 @@ class ConversationView(ttk.Frame):
         text, name = self.text, exchange.id
         if self._drawn:  # the last exchange ends without a line's end: there is no empty line below it
             before = f"f1:{next(reversed(self._drawn))}"
-            text.mark_gravity(before, "characters")
+            text.mark_gravity(before, "left")
             text.insert(at, "\n")
             text.mark_gravity(before, "right")
         text.mark_set(f"h0:{name}", at)
-        text.mark_gravity(f"h0:{name}", "characters")
+        text.mark_gravity(f"h0:{name}", "left")
         for piece, tags in head_of(exchange):
             text.insert(at, piece, tags)
         # Marks by name: h0 above the prompt, a0/a1 around the answer, f0/f1 around what stands below it; between those
         # two a line's end.
         text.mark_set(f"a0:{name}", at)
-        text.mark_gravity(f"a0:{name}", "characters")
+        text.mark_gravity(f"a0:{name}", "left")
         text.insert(at, "\n", ("answer",))
         text.mark_set(f"a1:{name}", f"{at} -1c")
         text.mark_set(f"f0:{name}", at)
-        text.mark_gravity(f"f0:{name}", "characters")
+        text.mark_gravity(f"f0:{name}", "left")
         foot = _closed(foot_of(exchange, newest=newest))
         for piece, tags in foot:
             text.insert(at, piece, tags)

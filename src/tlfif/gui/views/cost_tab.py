@@ -38,7 +38,7 @@ class _Figure(Card):
             self.value.configure(font=TITLE)
             self.note.configure(font=SMALL)
 
-    def say(self, value: str, note: str) -> None:
+    def show_text(self, value: str, note: str) -> None:
         """A figure that does not run."""
         self.value.configure(text=value, style="Panel.TLabel")
         self.note.show(note)
@@ -119,7 +119,7 @@ class CostTab(ttk.Frame):
         self.real.show(cost.real, stale=cost.stale, nothing="not read yet", aside=cost.billed_text)
         self.as_if.title.show(KEPT if real_money else AS_IF)
         if report is not None and real_money:
-            self.as_if.say(usd_rate(report["standing_usd_per_month"]), cost.standing_text)
+            self.as_if.show_text(usd_rate(report["standing_usd_per_month"]), cost.standing_text)
         else:
             self.as_if.show(cost.as_if, stale=cost.stale, nothing="not read yet", aside="")
         self._show_billed(cost.billed)
@@ -135,7 +135,7 @@ class CostTab(ttk.Frame):
             self.billed.grid_remove()
             return
         self.billed.title.show(billed.title)
-        self.billed.say(billed.value, billed.note)
+        self.billed.show_text(billed.value, billed.note)
         self.billed.grid(pady=(0, self._context.look.px(10)))
 
     def _words(self, cost: CostPanel) -> None:

@@ -60,8 +60,8 @@ class KeysView:
             ttk.Label(card, text=keys, style="Panel.TLabel", font=SMALL_STRONG if compact else STRONG).grid(
                 row=row, column=0, sticky="w"
             )
-            said = ttk.Label(card, text=what, style="Panel.TLabel", font=SMALL if compact else BODY)
-            said.grid(row=row, column=1, sticky="w", padx=(px(12), 0))
+            text = ttk.Label(card, text=what, style="Panel.TLabel", font=SMALL if compact else BODY)
+            text.grid(row=row, column=1, sticky="w", padx=(px(12), 0))
         self._cover.place(relx=0.5, rely=0.5, anchor="center")
         self._cover.lift()
         self._cover.focus_set()
