@@ -51,11 +51,11 @@ def test_aws_is_chosen_by_a_click_and_counts_once_the_window_has_gone_over(seat:
 
 
 def test_without_a_home_on_aws_the_choice_stays_and_says_why(seat: Seat, desk: Desk) -> None:
-    desk.say(messages.HomeUpdated(home=HomeView(price="It would cost $2.53 a month.")))
+    desk.say(messages.HomeUpdated(home=HomeView(price="It would cost 2.53 USD a month.")))
     card = settings(seat).home
     seat.click(card.choices[AWS])
     assert "./tlfif deploy" in card.problem.shown
-    assert "$2.53" in card.problem.shown
+    assert "2.53 USD" in card.problem.shown
     assert card.choices[COMPUTER].instate(["selected"])
     assert card.choices[AWS].instate(["!selected"])
 
@@ -102,10 +102,10 @@ def test_on_aws_no_text_in_sight_speaks_of_this_computer_s_price(seat: Seat, des
         shown += seat.texts()
     for word in ("Nothing you type leaves", "Costs nothing", "would have cost", "installed on this computer"):
         assert word not in shown
-    assert "$0.000200 a second" in shown
+    assert "0.0002 USD a second" in shown
     assert "What is kept on AWS, by the month" in shown
     assert "Billed by AWS up to 26 November 2026" in shown
-    assert "$1,234.50" in shown
+    assert "1,234.50 USD" in shown
     assert not seat.window.views["cost"].budget.rehearse.winfo_manager()
     desk.say(messages.HomeUpdated(home=HERE, moved=True))
     desk.hear("off", cost=cost_view())

@@ -342,7 +342,7 @@ def test_each_tab_opens_by_its_number_and_shows_its_figures(seat: Seat, desk: De
     name = list(seat.window.views)[-1] if number > 1 else "chat"
     assert desk.core.state.tab == name
     shown = seat.texts(seat.window.views[name])
-    wanted = {"chat": "Send", "cost": "$1.0000", "machine": "worker 22", "images": "bundle-7", "settings": "Seed"}
+    wanted = {"chat": "Send", "cost": "1.00 USD", "machine": "worker 22", "images": "bundle-7", "settings": "Seed"}
     assert wanted[name] in shown
 
 

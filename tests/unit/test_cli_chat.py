@@ -124,7 +124,7 @@ def test_at_a_terminal_a_fault_ends_nothing() -> None:
 class CutTalk(Talk):
     """A talk in which Ctrl-C comes during some questions, as ``say`` reports it."""
 
-    async def say(self, question: str) -> int:
+    async def ask(self, question: str) -> int:
         return {"cut": 130, "fail": 3}.get(question, 0)
 
 

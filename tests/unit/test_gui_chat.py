@@ -72,7 +72,7 @@ def test_the_first_prompt_after_a_pause_is_taken_at_once_and_its_wait_is_shown()
     assert "about 12 s" in desk.last.status
     waiting = machine_view("loading", phase="engine_start", eta_seconds=5.0, queued=1)
     desk.say(messages.AnswerDelayed(exchange_id=desk.last.id, machine=waiting))
-    assert "loads the model, about 5 s" in desk.last.status
+    assert "Loading the model, about 5 s" in desk.last.status
     assert desk.core.state.status_line.kind is StatusKind.LOADING
 
 
@@ -104,11 +104,11 @@ def test_a_whole_answer_has_latency_speed_receipt_and_two_prices_that_are_not_mi
     assert (str(one.answer), one.stage, one.status) == ("Hi there", ExchangeStage.DONE, "")
     assert one.receipt is not None
     assert (one.receipt.latency_seconds, one.receipt.tokens_per_second) == (2.5, 70.0)
-    for part in ("SmolLM2", "first word after 2.5 s", "3.0 s in all", "12 tokens at 70 a second", "machine started"):
+    for part in ("SmolLM2", "first word after 2.5 s", "3.0 s in all", "12 tokens at 70/s", "machine started"):
         assert part in one.receipt.line
     nothing, aws = one.receipt.cost.split(" · ")
     assert nothing == "Cost nothing on this computer"
-    assert aws == "on AWS it would have cost $0.0004 (0.0003 EUR), and up to $0.0400 more while the machine idles"
+    assert aws == "on AWS it would have cost 0.0004 USD (0.0003 EUR), and up to 0.0400 USD more while the machine idles"
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ def test_a_whole_answer_has_latency_speed_receipt_and_two_prices_that_are_not_mi
     [
         (
             job_view(cost=share(usd=0.0), as_if_aws=share(final=False, idle_at_most_usd=0.04)),
-            "Cost nothing on this computer · on AWS it would have cost $0.0004 (0.0003 EUR) without the idle time "
+            "Cost nothing on this computer · on AWS it would have cost 0.0004 USD (0.0003 EUR) without the idle time "
             "after it",
         ),
-        (job_view(cost=share(final=False)), "Cost $0.0004 (0.0003 EUR) without the idle time after it"),
-        (job_view(cost=share()), "Cost $0.0004 (0.0003 EUR)"),
+        (job_view(cost=share(final=False)), "Cost 0.0004 USD (0.0003 EUR) without the idle time after it"),
+        (job_view(cost=share()), "Cost 0.0004 USD (0.0003 EUR)"),
         (job_view(cost=share(usd=0.0, final=False)), ""),
         (job_view(), ""),
     ],
@@ -352,7 +352,7 @@ def test_a_machine_that_started_for_an_answer_is_named_also_after_the_window_was
     assert desk.last.receipt is not None
     assert "machine started" not in desk.last.receipt.line
     desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(as_if_aws=share(boot_usd=0.0002))))
-    assert "machine started for this, 2.0 s" in desk.last.receipt.line
+    assert "machine started for this (2.0 s)" in desk.last.receipt.line
     desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(as_if_aws=share(boot_usd=0.0))))
     assert "machine started" not in desk.last.receipt.line
 

@@ -58,10 +58,10 @@ def test_the_choice_is_carried_out_and_the_window_begins_anew() -> None:
 
 def test_without_a_home_on_aws_it_says_what_to_do_and_what_that_costs() -> None:
     desk = Desk()
-    desk.say(messages.HomeUpdated(home=HomeView(price="It would cost $2.53 a month.")))
+    desk.say(messages.HomeUpdated(home=HomeView(price="It would cost 2.53 USD a month.")))
     desk.core.press(intents.ChooseHome(AWS))
     assert not desk.bridge.all(commands.UseHome)
-    assert desk.core.state.home.problem == f"{NO_HOME} It would cost $2.53 a month."
+    assert desk.core.state.home.problem == f"{NO_HOME} It would cost 2.53 USD a month."
     assert "./tlfif deploy" in NO_HOME
 
 
@@ -137,11 +137,11 @@ def test_on_aws_nothing_is_called_free_and_the_figures_stand_apart() -> None:
     desk.say(messages.HomeUpdated(home=THERE, moved=True))
     desk.hear("ready", place=PLACE, cost=cost_view(here=False, hourly=0.72))
     state = desk.core.state
-    assert state.status_line.cost == "Costs $0.720 an hour, $0.000200 a second, 60 seconds at least."
+    assert state.status_line.cost == "Costs 0.7200 USD an hour, 0.0002 USD a second, 60 seconds at least."
     assert state.cost.real is not None
-    assert state.cost.real.per_hour_text == "$0.720 an hour now, $0.000200 a second"
-    assert "EUR ($23.88) of 20.00 EUR left this month" in state.cost.budget.left_text
-    assert state.cost.standing_text.startswith("Kept on AWS: $0.380 a month (0.30 EUR)")
+    assert state.cost.real.per_hour_text == "0.7200 USD an hour now, 0.0002 USD a second"
+    assert "EUR (23.88 USD) of 20.00 EUR left this month" in state.cost.budget.left_text
+    assert state.cost.standing_text.startswith("Kept on AWS: 0.3800 USD a month (0.3040 EUR)")
     assert state.cost.as_if is None
     shown = " ".join((state.status_line.cost, state.cost.real.text, state.cost.billed_text, state.cost.standing_text))
     assert "this computer" not in shown
@@ -151,7 +151,7 @@ def test_on_aws_nothing_is_called_free_and_the_figures_stand_apart() -> None:
 @pytest.mark.parametrize(
     ("cost", "said"),
     [
-        (share(usd=0.0123, eur=0.01), "Cost $0.0123 (0.0100 EUR)"),
+        (share(usd=0.0123, eur=0.01), "Cost 0.0123 USD (0.0100 EUR)"),
         (share(usd=0.0, eur=0.0, final=False), "Its cost is not counted yet"),
     ],
 )
@@ -178,7 +178,7 @@ def test_a_cost_that_comes_twice_keeps_what_the_window_saw_of_the_start() -> Non
     for _ in range(2):
         desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(cost=share())))
         assert desk.last.receipt is not None
-        assert "machine started for this, 2.0 s" in desk.last.receipt.line
+        assert "machine started for this (2.0 s)" in desk.last.receipt.line
         assert desk.last.machine_before is None
 
 
@@ -286,7 +286,7 @@ def test_a_prompt_that_met_a_closed_door_says_sign_in_and_is_kept_for_another_tr
         ({"view": THERE, "moving": COMPUTER}, "Going over…", "Sign out"),
         ({"view": THERE, "leaving": True}, "Signing out…", "Sign out"),
         ({"view": HERE}, "costs money while it runs", "Sign in"),
-        ({"view": HomeView(price="$2.53 a month.")}, "not part of this version. $2.53 a month.", "Sign in"),
+        ({"view": HomeView(price="2.53 USD a month.")}, "not part of this version. 2.53 USD a month.", "Sign in"),
     ],
 )
 def test_settings_say_how_it_stands(changes: dict[str, Any], says: str, button: str) -> None:

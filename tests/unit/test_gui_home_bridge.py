@@ -26,13 +26,14 @@ from tlfif.gui.bridge.homes import ProfileHomes
 from tlfif.gui.bridge.message_queue import MessageQueue
 from tlfif.gui.core import WindowCore
 from tlfif.gui.model import commands, intents, messages
-from tlfif.gui.model.home_view import HERE, HomeView
+from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import ExchangeStage, Link
 from tlfif.history.history import KeptJob
 from tlfif.jobs.jobs import JobStatus, Outcome
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.kernel.home import Home
+from tlfif.wording.machines import HERE
 
 PLACE = "AWS eu-central-1"
 
@@ -145,7 +146,7 @@ def test_signing_in_waits_beside_everything_else_is_left_fails_and_works(seat: S
     seat.ask("Meanwhile")
     seat.core.press(intents.CancelSignInNow())
     seat.wait("left", lambda: not seat.core.state.home.signing)
-    assert "You left the sign-in" in seat.core.state.home.note
+    assert "You cancelled the sign-in" in seat.core.state.home.note
 
     seat.homes.who = "nobody"
     seat.bridge._loop.call_soon_threadsafe(seat.homes.came_back.set)

@@ -8,7 +8,7 @@ from tests.fakes.gui import Desk, accepted, billed_view, budget_view, cost_view,
 from tlfif.client.errors import NotPossibleError, RefusedError, ServerFailedError
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.state import BilledPanel, Choice, Closing, Link, Press, StatusKind
-from tlfif.gui.presenters.words import day
+from tlfif.wording.figures import day
 
 
 def stop_result(**changes: object) -> messages.MachineStopped:
@@ -154,7 +154,7 @@ def test_two_figures_run_side_by_side_and_are_never_mixed() -> None:
     assert cost.real.usd == 0.0
     assert cost.real.text == "Costs nothing: it runs on this computer"
     assert cost.as_if.usd == pytest.approx(1.005)
-    assert cost.as_if.text == "On AWS this would have cost this month: $1.0050 (0.80 EUR)"
+    assert cost.as_if.text == "On AWS this would have cost this month: 1.00 USD (0.8040 EUR)"
     assert cost.billed_text.startswith("Billed by AWS: nothing")
     assert cost.days_name.startswith("On AWS")
     assert cost.budget.left_eur == pytest.approx(19.1)
@@ -179,7 +179,7 @@ def test_what_aws_bills_is_a_third_figure_that_does_not_run() -> None:
     billed = desk.core.state.cost.billed
     assert billed == BilledPanel(
         title="Billed by AWS up to 26 November 2026",
-        value="$1,234.50",
+        value="1,234.50 USD",
         note="987.60 EUR. The whole AWS account in November 2026.",
     )
     sentence = "It has no right. Deploy again (./tlfif deploy). Again tomorrow."
@@ -227,7 +227,7 @@ def test_days_are_written_as_a_person_says_them() -> None:
     desk = Desk()
     desk.hear("off", cost=cost_view(month="November 2026", since="2026-11-01T00:00:00+00:00"))
     assert "Metered since 1 November 2026; without VAT." in desk.core.state.cost.formula_text
-    assert "(ECB, 20 November 2026)" in desk.core.state.cost.exchange_text
+    assert "on 20 November 2026, verified (ECB)" in desk.core.state.cost.exchange_text
     assert day("some time ago") == "some time ago"
 
 
@@ -342,7 +342,9 @@ def test_without_a_machine_the_window_closes_at_once() -> None:
     assert desk.bridge.closed
 
 
-@pytest.mark.parametrize(("here", "price"), [(True, "On AWS this would cost $0.526"), (False, "Costs $0.526 an hour")])
+@pytest.mark.parametrize(
+    ("here", "price"), [(True, "On AWS this would cost 0.5260 USD"), (False, "Costs 0.5260 USD an hour")]
+)
 def test_with_a_machine_closing_asks_and_names_the_price_per_hour(here: bool, price: str) -> None:
     desk = Desk()
     desk.hear("ready", running=1, cost=cost_view(here=here, hourly=0.526))

@@ -42,12 +42,14 @@ def test_each_kind_says_what_is_what_it_costs_and_what_to_press(
     assert line.kind is kind
     assert says in f"{line.headline} {line.countdown} {line.advice}"
     assert line.advice
-    assert line.cost.startswith("Costs nothing on this computer" if here else ("Costs $0.526" if alive else "No mach"))
-    assert ("On AWS this would cost $0.526" in line.cost) == (here and alive)
+    assert line.cost.startswith(
+        "Costs nothing on this computer" if here else ("Costs 0.5260 USD" if alive else "No mach")
+    )
+    assert ("On AWS this would cost 0.5260 USD" in line.cost) == (here and alive)
     assert line.brief
-    few = "Free here; on AWS $0.526 an hour" if alive else "Costs nothing here"
+    few = "Free here; on AWS 0.5260 USD an hour" if alive else "Costs nothing here"
     assert line.brief_cost == (
-        few if here else "Costs $0.526 an hour" if alive else "What is kept costs $0.380 a month"
+        few if here else "Costs 0.5260 USD an hour" if alive else "What is kept costs 0.3800 USD a month"
     )
     assert all(press in LABELS for press in line.presses)
     assert not any(word in f"{line.headline}{line.advice}" for word in ("None", "  ", "./tlfif", "_"))
@@ -116,7 +118,7 @@ def test_not_connected_names_its_cause_and_what_a_machine_may_go_on_costing() ->
     line = desk.core.state.status_line
     assert line.kind is StatusKind.NOT_CONNECTED
     assert "background server was stopped" in line.headline
-    assert "$0.526" in line.cost
+    assert "0.5260 USD" in line.cost
     assert line.presses == (Press.RECONNECT,)
     desk.core.press(intents.PressButton(Press.RECONNECT))
     desk.hear("ready")

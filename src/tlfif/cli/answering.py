@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from tlfif.cli.output.console import Console, OutputLostError
-from tlfif.cli.output.wording import is_remote, receipt_line, refusal_note, waiting_line
+from tlfif.cli.output.machine_report import is_remote, refusal_note, waiting_line
+from tlfif.cli.output.receipt_report import receipt_line
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.events import Event, EventKind

@@ -16,13 +16,13 @@ from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, exit_code_of, exi
 from tlfif.cli.fetching import Choice, choose_model
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
-from tlfif.cli.output.wording import model_title
 from tlfif.client.conversation_window import MAX_EXCHANGES, how_many_to_drop
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs import limits
 from tlfif.kernel.errors import TlfifError
 from tlfif.machines.policy import JobPolicy
+from tlfif.wording.machines import model_title
 
 COMMANDS = "/new forgets what was said · /quit leaves · /help shows this · Ctrl-C cancels an answer, or leaves"
 

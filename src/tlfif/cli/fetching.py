@@ -6,11 +6,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from tlfif.cli.output.console import Console
+from tlfif.cli.output.machine_report import fallback_note
 from tlfif.cli.output.transfer import Transfer
-from tlfif.cli.output.wording import fallback_note, size
 from tlfif.client.errors import ApiError, NotPossibleError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.wire.answers import ModelView
+from tlfif.wording.figures import size
 
 PLAIN_LINE_SECONDS = 5.0
 """Without a terminal to rewrite a line on, one is written this often."""

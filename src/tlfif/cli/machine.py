@@ -9,12 +9,14 @@ from tlfif.cli.arguments import add_json, idle_minutes, model_name, page_limit
 from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
-from tlfif.cli.output.tables import table
-from tlfif.cli.output.wording import how_many, is_remote, machine_lines, model_title, moment, seconds, waiting_line
+from tlfif.cli.output.machine_report import is_remote, machine_lines, waiting_line
+from tlfif.cli.output.tables import moment, table
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.kernel.errors import MachineError, TlfifError
 from tlfif.kernel.home import read_server
 from tlfif.wire.answers import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
+from tlfif.wording.figures import how_many, seconds
+from tlfif.wording.machines import model_title
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0

@@ -21,11 +21,12 @@ from tlfif.gui.model.messages import (
     FallbackChosen,
     Message,
 )
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
-from tlfif.gui.presenters.words import plain
 from tlfif.jobs.events import Event, EventKind
 from tlfif.kernel.errors import TlfifError
 from tlfif.wire.answers import AcceptedNews, Asking, JobView, MachineNews, MachineView, ModelView, News, ReceiptView
+from tlfif.wording.receipts import cancelled_because
 
 KEEP_SECONDS = 1.0
 """What has come of an answer is written down this often; the server has it all, so little is at stake."""
@@ -152,8 +153,9 @@ class Answering:
         took = cast(ReceiptView | None, event.data.get("receipt"))
         receipt = receipt_of(took, waited=waited_for_start(self._machine, job))
         note = plain(str(event.data.get("error_message") or ""))
-        if event.kind is EventKind.CANCELLED and not note and job is not None and job.get("cancel_reason"):
-            note = f"It ended because it was {job['cancel_reason']}."
+        reason = job.get("cancel_reason") if job is not None else None
+        if event.kind is EventKind.CANCELLED and not note and reason:
+            note = cancelled_because(reason)
         whole = job["answer"] or None if job is not None else None
         await self._archive.keep(
             lambda history: history.finish(

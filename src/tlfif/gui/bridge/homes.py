@@ -16,7 +16,7 @@ from tlfif.client.sign_in.token_store import Place, TokenStore, file_warning
 from tlfif.gui.model.home_view import HomeView
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.kernel.home import Home, profile_from_environment
-from tlfif.money.money import MICROS_PER_USD
+from tlfif.money.amounts import usd_of
 from tlfif.money.prices.list_prices import LIST_PRICES
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, running_rates
 from tlfif.money.spend.standing import lean_items, total_per_month
@@ -159,10 +159,10 @@ def _fixed(named: str) -> str:
 def price_words() -> str:
     """What a home on AWS costs, as ``deploy --plan`` counts it: list prices of the usual region, without VAT."""
     now_ms = int(time.time() * 1000)
-    month = total_per_month(lean_items(LIST_PRICES, DEFAULT_REGION, now_ms)) / MICROS_PER_USD
+    month = total_per_month(lean_items(LIST_PRICES, DEFAULT_REGION, now_ms))
     rates = running_rates(LIST_PRICES, DEFAULT_REGION, DEFAULT_INSTANCE_TYPE, at_ms=now_ms)
-    hour = sum(rate.micros_per_hour for rate in rates) / MICROS_PER_USD
+    hour = sum(rate.micros_per_hour for rate in rates)
     return (
-        f"In {DEFAULT_REGION} it would cost about ${month:.2f} a month while nobody asks, and about ${hour:.2f} for "
-        "each hour that a machine runs, without VAT."
+        f"In {DEFAULT_REGION} it would cost about {usd_of(month)} a month while nobody asks, and about "
+        f"{usd_of(hour)} for each hour that a machine runs, without VAT."
     )

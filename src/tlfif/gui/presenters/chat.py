@@ -10,9 +10,9 @@ from tlfif.gui.model.home_view import is_same_place
 from tlfif.gui.model.state import Composer, Conversation, Exchange, ExchangeStage, Receipt, WindowState
 from tlfif.gui.presenters.context import asking_for, memory, surplus, with_one_answer_each
 from tlfif.gui.presenters.endings import ended
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.receipts import (
-    fallback_words,
     fetching_words,
     price_words,
     receipt_of,
@@ -20,10 +20,10 @@ from tlfif.gui.presenters.receipts import (
     waiting_words,
 )
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
-from tlfif.gui.presenters.words import plain
 from tlfif.jobs.limits import check_text
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.wire.answers import JobView
+from tlfif.wording.machines import fallback_text
 
 MOVING = "The window is going over to another place. Send it again in a moment."
 BUSY = "An answer is under way. Cancel it, or wait for its end."
@@ -246,7 +246,7 @@ def _received(state: WindowState, event: GuiEvent) -> WindowState:
                 state, exchange_id, lambda one: _with_status(one, ExchangeStage.SENDING, fetching_words(model))
             )
         case messages.FallbackChosen(exchange_id=exchange_id, wanted=wanted, fallback=fallback, code=code):
-            mark = fallback_words(wanted, fallback, code)
+            mark = fallback_text(wanted, fallback, code)
             return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
         case messages.AnswerProgressed(exchange_id=exchange_id, event=fact):
             stopped = state.machine.stop_cancels

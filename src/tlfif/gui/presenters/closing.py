@@ -8,8 +8,9 @@ from tlfif.gui.model.messages import CommandFailed, MachineStopped, MachineUpdat
 from tlfif.gui.model.state import Choice, Closing, Dialog, WindowState
 from tlfif.gui.presenters.cost_words import cost_words
 from tlfif.gui.presenters.machine_states import is_alive
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
-from tlfif.gui.presenters.words import how_many, plain
+from tlfif.wording.figures import how_many
 
 NAME = "closing"
 LATE = "not_confirmed"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tlfif.client.profile import AWS
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import CancelSignIn, SignIn, SignOut, UseHome
-from tlfif.gui.model.home_view import HERE, HomeView
+from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.messages import (
     CommandFailed,
     ConnectionFailed,
@@ -26,22 +26,16 @@ from tlfif.gui.model.state import (
     MachinePanel,
     WindowState,
 )
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN, own_message, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
-from tlfif.gui.presenters.words import plain
+from tlfif.wording.machines import HERE
+from tlfif.wording.sign_in import SIGN_IN_CANCELLED, SIGNED_OUT
 
 NO_HOME = (
     "There is no home on AWS yet. Set it up in a terminal first: ./tlfif deploy. No machine starts there yet: building "
     "its image is not part of this version."
 )
-LEFT = {
-    "nothing": "You were not signed in.",
-    "revoked": "You are signed out, here and at the provider.",
-    "no_door": "You are signed out on this computer. At the provider the sign-in ends by itself.",
-    "not_reached": "You are signed out on this computer. The provider could not be reached to end the sign-in there, "
-    "too: whoever had a copy of it could use it until it ends by itself, after 30 days at most.",
-}
-"""By :class:`tlfif.client.sign_in.signed_in_tokens.Leaving`."""
 
 
 def present_home(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:
@@ -85,10 +79,10 @@ def _received(state: WindowState, event: GuiEvent) -> WindowState:
             changed = _with(state, signing=False, address="", note=note, problem="", view=replace(panel.view, who=""))
             return replace(changed, connection=Connection()) if _shut_out(state) else changed
         case SignInCancelled():
-            return _with(state, signing=False, address="", note="You left the sign-in. Nothing was changed.")
+            return _with(state, signing=False, address="", note=SIGN_IN_CANCELLED)
         case SignedOut(how=how):
             view = replace(panel.view, who=None)
-            return _with(state, leaving=False, note=LEFT.get(how, LEFT["revoked"]), view=view)
+            return _with(state, leaving=False, note=SIGNED_OUT[how], view=view)
         case CommandFailed(command="UseHome", error=error):
             return _with(state, moving="", problem=plain(error.message))
         case CommandFailed(command="SignIn", error=error):

@@ -16,13 +16,14 @@ from tlfif.gui.model.messages import (
 )
 from tlfif.gui.model.state import IdleEntry, MachineLogLine, MachinePanel, StopButton, WindowState
 from tlfif.gui.presenters.machine_states import is_alive
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.gui.presenters.words import how_many, plain
 from tlfif.jobs.limits import check_idle_minutes
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
 from tlfif.wire.answers import MachineView, StopResult
+from tlfif.wording.figures import how_many
 
 LOG_LINES = 200
 RANGE_TEXT = f"{MIN_IDLE_TIMEOUT_MINUTES:g} to {MAX_IDLE_TIMEOUT_MINUTES:g} minutes; there is no “never”"

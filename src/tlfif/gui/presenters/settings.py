@@ -11,9 +11,9 @@ from tlfif.gui.model.preferences import APPEARANCES, FONT_RANGE, Preferences
 from tlfif.gui.model.state import Press, Problem, SettingsPanel, WindowState
 from tlfif.gui.presenters.problems import is_signed_out, own_message, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.gui.presenters.words import model_title
 from tlfif.jobs.limits import check_max_tokens, check_seed, check_temperature, check_text
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.wording.machines import model_title
 
 TABS = ("chat", "cost", "machine", "images", "settings")
 _MINE = frozenset({"KeepPreferences", "PullModel", "ReadModels", "ReadAdvice", "ReadPastMachines"})

@@ -5,9 +5,11 @@ from dataclasses import replace
 from tlfif.gui.model.state import Link, Press, StatusKind, StatusLine, WindowState
 from tlfif.gui.presenters.cost_words import brief_cost, cost_words
 from tlfif.gui.presenters.machine_states import is_alive
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN
-from tlfif.gui.presenters.words import countdown, how_many, model_title, plain
 from tlfif.wire.answers import MachineView
+from tlfif.wording.figures import countdown, how_many
+from tlfif.wording.machines import model_title, time_left
 
 _PHASES = {
     "launch": "starting up",
@@ -303,9 +305,7 @@ def _left(state: WindowState, seconds: float | None, now: float) -> float | None
 
 
 def _left_words(left: float | None) -> str:
-    if left is None:
-        return ""
-    return f"about {countdown(left)} left" if left >= 1 else "any moment now"
+    return "" if left is None else time_left(left)
 
 
 def _reason(view: MachineView) -> str:

@@ -11,6 +11,7 @@ from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
 from tlfif.gui.views.layout import is_compact
 from tlfif.gui.views.wrapping import MARGIN, WrappingLabel
+from tlfif.money.amounts import eur, usd
 
 
 class IdleField(ttk.Frame):
@@ -137,7 +138,7 @@ def short_texts(cost: CostPanel) -> tuple[str, str, str]:
     """The same where letters are large: the Cost tab has the rest."""
     left = cost.budget.left_eur
     return (
-        f"Estimate ${cost.real.usd:,.4f}" if cost.real is not None else "Estimate …",
-        f"On AWS ${cost.as_if.usd:,.4f}" if cost.as_if is not None else "Kept: see Cost" if cost.standing_text else "",
-        f"{left:,.2f} EUR left" if left is not None else "No limit",
+        f"Estimate {usd(cost.real.usd)}" if cost.real is not None else "Estimate …",
+        f"On AWS {usd(cost.as_if.usd)}" if cost.as_if is not None else "Kept: see Cost" if cost.standing_text else "",
+        f"{eur(left)} left" if left is not None else "No limit",
     )

@@ -9,8 +9,8 @@ from typing import Literal
 
 from tlfif.charts.spend_curve import Point, SpendCurve, spend_curve
 from tlfif.gui.look.theme import SMALL
-from tlfif.gui.presenters.words import usd_rate
 from tlfif.gui.views.context import ViewContext
+from tlfif.money.amounts import usd
 from tlfif.wire.money import CostView
 
 OFF_SCALE_FACTOR = 40
@@ -51,7 +51,7 @@ class MonthPlot(tkinter.Canvas):
             self._text(width // 2, height // 2, "The month's figures have not come yet.", "muted", anchor="center")
             return
         px, line = look.px, look.line(SMALL)
-        left, right = look.width("$00.0000", SMALL) + px(16), width - px(16)
+        left, right = look.width("00.0000", SMALL) + px(16), width - px(16)
         if right - left < px(80):
             return
         name, drawn = _name(self._curve)
@@ -80,7 +80,7 @@ class MonthPlot(tkinter.Canvas):
         for share in (0.0, 0.5, 1.0):
             y = bottom - (bottom - top) * share
             self.create_line(left, y, right, y, fill=self._context.look.palette.line)
-            self._text(left - px(6), y, f"${ceiling * share:,.{places}f}", "muted", anchor="e")
+            self._text(left - px(6), y, f"{ceiling * share:,.{places}f}", "muted", anchor="e")
         palette = self._context.look.palette
         spent = [value for point in curve.spent for value in at(point)]
         if len(curve.spent) > 1:
@@ -93,7 +93,7 @@ class MonthPlot(tkinter.Canvas):
         if limit is not None:
             y = at((0, limit))[1]
             self.create_line(left, y, right, y, fill=palette.bad, width=px(2))
-            self._text(left + px(6), y + px(1), f"limit {usd_rate(limit)}", "bad", anchor="nw")
+            self._text(left + px(6), y + px(1), f"limit {usd(limit)}", "bad", anchor="nw")
 
     def _hours(self, curve: SpendCurve, box: tuple[int, int, int, int]) -> None:
         left, top, right, bottom = box
@@ -140,7 +140,7 @@ def _highest(curve: SpendCurve) -> float:
 
 def _name(curve: SpendCurve) -> tuple[str, bool]:
     """What the picture shows, and whether the limit has a place in it."""
-    name, limit = "Month to date, and the forecast to its end (dashed)", curve.limit_usd
+    name, limit = "USD this month so far, and the forecast to its end (dashed)", curve.limit_usd
     if limit is None or limit <= OFF_SCALE_FACTOR * _highest(curve):
         return name, limit is not None
-    return f"{name}; the limit of {usd_rate(limit)} is far above this picture", False
+    return f"{name}; the limit of {usd(limit)} is far above this picture", False

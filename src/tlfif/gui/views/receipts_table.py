@@ -7,10 +7,12 @@ from typing import Literal
 import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import SMALL
-from tlfif.gui.presenters.words import model_title, seconds, usd
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.focus_ring import FocusRing
+from tlfif.money.amounts import usd
 from tlfif.wire.money import AnswerCostView
+from tlfif.wording.figures import seconds
+from tlfif.wording.machines import model_title
 
 _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("when", "When", "w", "00 Nov, 00:00"),
@@ -18,8 +20,8 @@ _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("status", "Ended", "w", "succeeded"),
     ("tokens", "Tokens", "e", "0000 + 0000"),
     ("time", "Time", "e", "00 min 00 s"),
-    ("real", "Cost", "e", "$0.000000"),
-    ("aws", "On AWS", "e", "$0.000000 …"),
+    ("real", "Cost", "e", "0.000000 USD"),
+    ("aws", "On AWS", "e", "0.000000 USD …"),
 )
 _WEIGHT = ("when", "real", "aws", "time", "model", "tokens", "status")
 """What is left out last where there is little space."""
