@@ -39,7 +39,7 @@ SHORT_TOKENS = 120
 CONVERSATION = "c-bench"
 FIRST_ANSWERS = 100
 SLACK = 60
-"""Pixels by which the prompt's box moves when the first news of the cost comes."""
+"""Pixels by which the prompt's box moves when the first cost report comes."""
 PATIENCE = 60.0
 Cell = tuple[int, int, int, int]
 

@@ -1,6 +1,6 @@
 """The window itself, in a process of its own, with a clock in its loop; told what to do and asked by ``bench.window``.
 
-Everything is the real thing but the address of the server: bridge, news box, core, presenters and views.
+Everything is the real thing but the address of the server: bridge, message queue, core, presenters and views.
 """
 
 import gc
@@ -31,7 +31,7 @@ TICK_MS = 5
 FIRST_ANSWERS = 100
 """From here on memory is looked at; then every 300 answers and at the end."""
 HURRY_MS = 2
-"""Where a thousand answers must come in a minute, the window looks for news so often."""
+"""Where a thousand answers must come in a minute, the window polls so often."""
 WAITED = Path("/proc/thread-self/schedstat")
 LONG_MS = 25.0
 """Pauses from here on are told one by one."""

@@ -18,7 +18,7 @@ from tlfif.gui.bridge.opening import open_core
 from tlfif.gui.core import WindowCore
 from tlfif.gui.look.theme import open_look
 from tlfif.gui.model import intents
-from tlfif.gui.model.state import TruthKind
+from tlfif.gui.model.state import StatusKind
 from tlfif.gui.window import MainWindow
 from tlfif.kernel.home import Home
 
@@ -67,15 +67,15 @@ def draw(home: Home, target: Path) -> None:
         deadline = time.monotonic() + PATIENCE
         while not condition(core):
             if time.monotonic() > deadline:
-                raise SystemExit(f"It took too long: {core.state.truth.headline}")
+                raise SystemExit(f"It took too long: {core.state.status_line.headline}")
             look.root.tk.dooneevent(0)
 
-    wait(lambda core: core.state.truth.kind is TruthKind.OFF and core.state.cost.report)
+    wait(lambda core: core.state.status_line.kind is StatusKind.OFF and core.state.cost.report)
     core.press(intents.ChangeSettings(replace(core.state.settings.values, model="smollm2")))
     for number, prompt in enumerate(PROMPTS, start=1):
         core.press(intents.Send(prompt))
         wait(lambda core, number=number: answered(core, number))
-    wait(lambda core: core.state.truth.kind is TruthKind.IDLE and core.state.history.found)
+    wait(lambda core: core.state.status_line.kind is StatusKind.IDLE and core.state.history.found)
     until = time.monotonic() + 3
     wait(lambda _: time.monotonic() > until)
     look.root.update()

@@ -16,9 +16,9 @@ from tlfif.adapters.aws.doctor.probe_context import DoctorCalls
 from tlfif.doctor import checks
 from tlfif.doctor.checks import ACCOUNT_CHECKS, CAPACITY, CODEBUILD, COST_EXPLORER, Check, Finding, State
 from tlfif.doctor.examine import Examination, examine
-from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.rights_verdicts import DEPLOY_ACTIONS
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"

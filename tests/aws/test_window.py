@@ -15,7 +15,7 @@ from tlfif.client.sign_in.token_store import Tokens, TokenStore
 from tlfif.gui.bridge.opening import open_core
 from tlfif.gui.core import WindowCore
 from tlfif.gui.model import intents
-from tlfif.gui.model.state import ExchangeStage, Link, Press, TruthKind
+from tlfif.gui.model.state import ExchangeStage, Link, Press, StatusKind
 from tlfif.kernel.home import Home
 
 PLACE = f"AWS {REGION}"
@@ -59,7 +59,7 @@ def until(core: WindowCore, holds: Callable[[], object], what: str) -> None:
         core.poll()
         return holds()
 
-    wait_for(look, f"{what}; {core.state.truth}", 60.0)
+    wait_for(look, f"{what}; {core.state.status_line}", 60.0)
 
 
 def test_a_prompt_starts_a_machine_on_aws_is_answered_priced_and_the_machine_stopped(
@@ -68,17 +68,17 @@ def test_a_prompt_starts_a_machine_on_aws_is_answered_priced_and_the_machine_sto
     sign_in(desk, profile, cloud)
     core = open_core(desk)
     try:
-        until(core, lambda: core.state.truth.kind is TruthKind.OFF and core.state.cost.real, "the home answers")
+        until(core, lambda: core.state.status_line.kind is StatusKind.OFF and core.state.cost.real, "the home answers")
         assert core.state.home.view.place == PLACE
         until(core, lambda: core.state.home.view.who == "anna@example.com", "who it is")
-        assert "this computer" not in core.state.truth.cost
+        assert "this computer" not in core.state.status_line.cost
 
         core.press(intents.Send("Hello"))
         until(core, lambda: core.state.conversation.exchanges[-1].job_id, "the prompt is stored")
         wait_for(cloud.instances, "the router started a machine")
-        until(core, lambda: core.state.truth.progress is not None, "the start is shown")
-        assert core.state.truth.kind is TruthKind.LAUNCHING
-        assert "min" in core.state.truth.countdown
+        until(core, lambda: core.state.status_line.progress is not None, "the start is shown")
+        assert core.state.status_line.kind is StatusKind.LAUNCHING
+        assert "min" in core.state.status_line.countdown
         assert "min" in core.state.conversation.exchanges[-1].status
 
         asyncio.run(PaperWorker(cloud).answers("Hello, Anna."))
@@ -88,14 +88,14 @@ def test_a_prompt_starts_a_machine_on_aws_is_answered_priced_and_the_machine_sto
         assert (str(one.answer), one.place) == ("Hello, Anna.", PLACE)
         assert one.receipt is not None
         assert one.receipt.cost.startswith("Cost $")
-        until(core, lambda: "an hour" in core.state.truth.cost, "what it costs")
-        assert "On AWS" not in core.state.truth.cost
+        until(core, lambda: "an hour" in core.state.status_line.cost, "what it costs")
+        assert "On AWS" not in core.state.status_line.cost
         assert core.state.cost.as_if is None
         assert "$" in core.state.cost.budget.left_text
 
         until(core, lambda: core.state.machine.stop.enabled, "it can be stopped")
         core.press(intents.StopMachineNow())
-        until(core, lambda: core.state.truth.kind in {TruthKind.OFF, TruthKind.HELD}, "the stop is confirmed")
+        until(core, lambda: core.state.status_line.kind in {StatusKind.OFF, StatusKind.HELD}, "the stop is confirmed")
         assert set(cloud.instances().values()) == {"terminated"}
     finally:
         core.close()
@@ -110,14 +110,14 @@ def test_nobody_is_answered_without_a_sign_in_and_whoever_signs_in_meanwhile_is(
 ) -> None:
     core = open_core(desk)
     try:
-        until(core, lambda: core.state.truth.kind is TruthKind.SIGNED_OUT, "the window says so")
-        assert core.state.truth.presses == (Press.SIGN_IN,)
+        until(core, lambda: core.state.status_line.kind is StatusKind.SIGNED_OUT, "the window says so")
+        assert core.state.status_line.presses == (Press.SIGN_IN,)
         core.press(intents.Send("Hello"))
         until(core, lambda: core.state.conversation.exchanges[-1].problem, "the prompt is refused")
         assert core.state.conversation.exchanges[-1].job_id is None
         sign_in(desk, profile, cloud)  # as ./tlfif login does
         until(core, lambda: core.state.connection.link is Link.CONNECTED, "it is seen")
-        assert core.state.truth.kind is not TruthKind.SIGNED_OUT
+        assert core.state.status_line.kind is not StatusKind.SIGNED_OUT
     finally:
         core.close()
 
@@ -141,7 +141,7 @@ def test_an_answer_under_way_on_aws_waits_there_while_the_window_is_elsewhere(
         until(core, lambda: core.state.home.view.active == COMPUTER, "the window has gone over")
         one = core.state.conversation.exchanges[-1]
         assert (one.stage, one.resumable, one.place) == (ExchangeStage.FAILED, True, PLACE)
-        until(core, lambda: core.state.truth.kind is TruthKind.NOT_CONNECTED, "nobody is here")
+        until(core, lambda: core.state.status_line.kind is StatusKind.NOT_CONNECTED, "nobody is here")
 
         core.press(intents.ChooseHome(AWS))
         until(core, lambda: core.state.conversation.exchanges[-1].stage is ExchangeStage.WAITING, "it is read on")
@@ -149,7 +149,7 @@ def test_an_answer_under_way_on_aws_waits_there_while_the_window_is_elsewhere(
         until(core, lambda: core.state.conversation.exchanges[-1].stage is ExchangeStage.DONE, "the answer")
         assert str(core.state.conversation.exchanges[-1].answer) == "Still here."
         core.press(intents.StopMachineNow())
-        until(core, lambda: core.state.truth.kind in {TruthKind.OFF, TruthKind.HELD}, "the stop is confirmed")
+        until(core, lambda: core.state.status_line.kind in {StatusKind.OFF, StatusKind.HELD}, "the stop is confirmed")
     finally:
         core.close()
 

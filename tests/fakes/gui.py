@@ -1,4 +1,4 @@
-"""A bridge that only collects, a client that plays back news, and views with everything filled in."""
+"""A bridge that only collects, a client that plays back a script, and views with everything filled in."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -10,9 +10,9 @@ from tests.fakes.clock import FakeClock
 from tlfif.client.endpoint import Sleep
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.core import WindowCore
-from tlfif.gui.model import news
+from tlfif.gui.model import messages
 from tlfif.gui.model.commands import Command
-from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import Exchange
 from tlfif.jobs.events import Event, EventKind
 from tlfif.wire.answers import (
@@ -152,19 +152,19 @@ def event(seq: int, kind: EventKind, **data: object) -> Event:
 
 @dataclass
 class FakeBridge:
-    """Collects commands; ``say`` queues news for the next poll."""
+    """Collects commands; ``say`` queues messages for the next poll."""
 
     sent: list[Command] = field(default_factory=list)
-    queued: list[WindowNews] = field(default_factory=list)
+    queued: list[Message] = field(default_factory=list)
     closed: bool = False
 
     def send(self, command: Command) -> None:
         self.sent.append(command)
 
-    def say(self, *items: WindowNews) -> None:
+    def say(self, *items: Message) -> None:
         self.queued += items
 
-    def poll(self, limit: int) -> list[WindowNews]:
+    def poll(self, limit: int) -> list[Message]:
         taken, self.queued = self.queued[:limit], self.queued[limit:]
         return taken
 
@@ -191,7 +191,7 @@ class Desk:
             self.bridge, monotonic=self.clock.monotonic, wall=self.clock.now, new_key=lambda: f"k{next(numbers)}"
         )
 
-    def say(self, *items: WindowNews) -> None:
+    def say(self, *items: Message) -> None:
         """News, polled at once."""
         self.bridge.say(*items)
         while self.bridge.queued:
@@ -199,8 +199,8 @@ class Desk:
 
     def hear(self, state: str = "ready", *, cost: CostView | None = None, **changes: Any) -> None:
         """A machine, and a cost report where one is given."""
-        items: list[WindowNews] = [news.Connected(), news.MachineHeard(machine=machine_view(state, **changes))]
-        self.say(*items, *([news.CostHeard(cost=cost)] if cost is not None else []))
+        items: list[Message] = [messages.Connected(), messages.MachineUpdated(machine=machine_view(state, **changes))]
+        self.say(*items, *([messages.CostUpdated(cost=cost)] if cost is not None else []))
 
     def pass_time(self, seconds: float) -> None:
         """Time goes on, and the window ticks."""
@@ -215,7 +215,7 @@ class Desk:
 
 @dataclass
 class Script:
-    """What happens to a prompt: news in order; an error is raised in its place; ``hang`` waits until cancelled."""
+    """What happens to a prompt, in order; an error is raised in its place; ``hang`` waits until cancelled."""
 
     items: Iterable[News | Exception]
     hang: bool = False

@@ -6,7 +6,7 @@ from tests.fakes.gui import Desk, cost_view, machine_view, model_view
 from tests.gui.seat import Seat
 from tlfif.client.errors import AccessDeniedError
 from tlfif.client.profile import AWS, COMPUTER
-from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.state import Press
 from tlfif.gui.views.machine_tab import facts_of
@@ -27,20 +27,23 @@ def settings(seat: Seat) -> SettingsTab:
 
 
 def test_aws_is_chosen_by_a_click_and_counts_once_the_window_has_gone_over(seat: Seat, desk: Desk) -> None:
-    desk.say(news.HomeHeard(home=HERE))
+    desk.say(messages.HomeUpdated(home=HERE))
     desk.hear("off", cost=cost_view())
     card = settings(seat).home
     assert str(card.choices[AWS].cget("text")) == PLACE
     assert not card.sign.winfo_ismapped()
     seat.click(card.choices[AWS])
     assert desk.bridge.last(commands.UseHome).name == AWS
-    assert card.said.shown == "Going over…"
+    assert card.status.shown == "Going over…"
     assert card.choices[COMPUTER].instate(["disabled"])
-    desk.say(news.HomeHeard(home=THERE, moved=True), news.ModelsHeard(models=(model_view("smollm2", is_default=True),)))
+    desk.say(
+        messages.HomeUpdated(home=THERE, moved=True),
+        messages.ModelsListed(models=(model_view("smollm2", is_default=True),)),
+    )
     desk.hear("off", place=PLACE, cost=cost_view(here=False))
     seat.settle()
     assert card.choices[AWS].instate(["selected"])
-    assert card.said.shown == "Signed in as ada@example.com."
+    assert card.status.shown == "Signed in as ada@example.com."
     assert "part of the machine's image" in seat.texts(settings(seat).model)
     assert f"{PLACE} keeps" in settings(seat).past_note.shown
     seat.click(card.sign)
@@ -48,25 +51,27 @@ def test_aws_is_chosen_by_a_click_and_counts_once_the_window_has_gone_over(seat:
 
 
 def test_without_a_home_on_aws_the_choice_stays_and_says_why(seat: Seat, desk: Desk) -> None:
-    desk.say(news.HomeHeard(home=HomeView(price="It would cost $2.53 a month.")))
+    desk.say(messages.HomeUpdated(home=HomeView(price="It would cost 2.53 USD a month.")))
     card = settings(seat).home
     seat.click(card.choices[AWS])
     assert "./tlfif deploy" in card.problem.shown
-    assert "$2.53" in card.problem.shown
+    assert "2.53 USD" in card.problem.shown
     assert card.choices[COMPUTER].instate(["selected"])
     assert card.choices[AWS].instate(["!selected"])
 
 
 def test_signed_out_is_seen_on_every_tab_and_the_sign_in_can_be_left(seat: Seat, desk: Desk) -> None:
-    desk.say(news.HomeHeard(home=replace(THERE, who=None), moved=True), news.ConnectionFailed(error=SIGNED_OUT))
+    desk.say(
+        messages.HomeUpdated(home=replace(THERE, who=None), moved=True), messages.ConnectionFailed(error=SIGNED_OUT)
+    )
     seat.settle()
-    bar = seat.window.truth
+    bar = seat.window.status_bar
     assert "Not signed in to your home on AWS" in bar.headline.shown
     assert "costs nothing by itself" in bar.cost.shown
     seat.click(bar.presses.buttons[Press.SIGN_IN])
     assert desk.bridge.all(commands.SignIn)
     card = settings(seat).home
-    desk.say(news.SignInWaits(address="https://idp.example/login?x=1", opened=False))
+    desk.say(messages.SignInStarted(address="https://idp.example/login?x=1", opened=False))
     seat.settle()
     assert card.address.get() == "https://idp.example/login?x=1"
     assert "No browser" in card.note.shown
@@ -75,18 +80,18 @@ def test_signed_out_is_seen_on_every_tab_and_the_sign_in_can_be_left(seat: Seat,
     assert str(card.sign.cget("text")) == "Cancel sign-in"
     seat.click(card.sign)
     assert desk.bridge.all(commands.CancelSignIn)
-    desk.say(news.SignInLeft())
+    desk.say(messages.SignInCancelled())
     seat.settle()
     assert not card.address.winfo_ismapped()
-    desk.say(news.SignedIn(note=""), news.HomeHeard(home=THERE))
+    desk.say(messages.SignedIn(note=""), messages.HomeUpdated(home=THERE))
     desk.hear("off", place=PLACE)
     seat.settle()
-    assert card.said.shown == "Signed in as ada@example.com."
+    assert card.status.shown == "Signed in as ada@example.com."
     assert Press.SIGN_IN not in bar.presses.buttons
 
 
 def test_on_aws_no_text_in_sight_speaks_of_this_computer_s_price(seat: Seat, desk: Desk) -> None:
-    desk.say(news.HomeHeard(home=THERE, moved=True))
+    desk.say(messages.HomeUpdated(home=THERE, moved=True))
     desk.hear("ready", place=PLACE, image="v7", cost=cost_view(here=False, hourly=0.72))
     seat.settle()
     shown = seat.texts()
@@ -97,12 +102,12 @@ def test_on_aws_no_text_in_sight_speaks_of_this_computer_s_price(seat: Seat, des
         shown += seat.texts()
     for word in ("Nothing you type leaves", "Costs nothing", "would have cost", "installed on this computer"):
         assert word not in shown
-    assert "$0.000200 a second" in shown
+    assert "0.0002 USD a second" in shown
     assert "What is kept on AWS, by the month" in shown
     assert "Billed by AWS up to 26 November 2026" in shown
-    assert "$1,234.50" in shown
+    assert "1,234.50 USD" in shown
     assert not seat.window.views["cost"].budget.rehearse.winfo_manager()
-    desk.say(news.HomeHeard(home=HERE, moved=True))
+    desk.say(messages.HomeUpdated(home=HERE, moved=True))
     desk.hear("off", cost=cost_view())
     desk.core.press(intents.ShowTab("cost"))
     seat.settle()
@@ -115,7 +120,7 @@ def test_on_aws_no_text_in_sight_speaks_of_this_computer_s_price(seat: Seat, des
 
 
 def test_deleting_offers_the_server_too_and_the_words_fit(seat: Seat, desk: Desk) -> None:
-    desk.say(news.HomeHeard(home=THERE, moved=True))
+    desk.say(messages.HomeUpdated(home=THERE, moved=True))
     desk.core.press(intents.DeleteAllConversations())
     seat.settle()
     buttons = seat.window.dialog.buttons

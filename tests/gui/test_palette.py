@@ -3,7 +3,7 @@
 import pytest
 
 from tlfif.gui.look.palette import DARK, LIGHT, PART_CONTRAST, TEXT_CONTRAST, Palette, contrast, state_ink, state_sign
-from tlfif.gui.model.state import TruthKind
+from tlfif.gui.model.state import StatusKind
 
 PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda palette: palette.name)
 
@@ -32,6 +32,6 @@ def test_edges_focus_and_buttons_can_be_seen(palette: Palette) -> None:
 
 @PALETTES
 def test_each_state_has_a_mark_that_can_be_seen(palette: Palette) -> None:
-    for kind in TruthKind:
+    for kind in StatusKind:
         assert contrast(state_ink(palette, kind), palette.panel) >= PART_CONTRAST
         assert state_sign(kind)

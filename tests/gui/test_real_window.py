@@ -9,7 +9,7 @@ import pytest
 
 from tests.gui.seat import Seat
 from tlfif.gui.bridge.opening import open_core
-from tlfif.gui.model.state import ExchangeStage, TruthKind
+from tlfif.gui.model.state import ExchangeStage, StatusKind
 from tlfif.kernel.home import Home
 
 pytestmark = [
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
 ]
 CLOSED_PORT = "http://127.0.0.1:9"
-AWAY = {TruthKind.OFF, TruthKind.HELD}
+AWAY = {StatusKind.OFF, StatusKind.HELD}
 
 
 @pytest.fixture
@@ -42,7 +42,9 @@ def test_a_day_with_the_window(home: Home, open_seat: Callable[..., Seat]) -> No
     core = open_core(home)
     seat = open_seat(core)
     window = seat.window
-    seat.wait(lambda: core.state.truth.kind is TruthKind.OFF and core.state.cost.as_if, "the server is found", 60)
+    seat.wait(
+        lambda: core.state.status_line.kind is StatusKind.OFF and core.state.cost.as_if, "the server is found", 60
+    )
     before = core.state.cost.as_if
     assert before is not None
 
@@ -52,7 +54,7 @@ def test_a_day_with_the_window(home: Home, open_seat: Callable[..., Seat]) -> No
     kinds = set()
 
     def answered() -> bool:
-        kinds.add(core.state.truth.kind)
+        kinds.add(core.state.status_line.kind)
         exchanges = core.state.conversation.exchanges
         return bool(exchanges) and exchanges[-1].stage is ExchangeStage.DONE
 
@@ -64,7 +66,7 @@ def test_a_day_with_the_window(home: Home, open_seat: Callable[..., Seat]) -> No
     assert receipt is not None
     seat.wait(lambda: receipt.line in window.chat.conversation.text.get("1.0", "end"), "so is its receipt")
     assert receipt.tokens_per_second
-    assert kinds & {TruthKind.LAUNCHING, TruthKind.LOADING}, "the wait for the first answer was shown"
+    assert kinds & {StatusKind.LAUNCHING, StatusKind.LOADING}, "the wait for the first answer was shown"
 
     field = window.chat.controls.idle.entry
     seat.wait(lambda: field.get(), "the idle time-out is known")
@@ -80,10 +82,12 @@ def test_a_day_with_the_window(home: Home, open_seat: Callable[..., Seat]) -> No
     assert core.state.cost.real is not None
     assert core.state.cost.real.usd == 0, "nothing is owed on this computer"
 
-    seat.wait(lambda: window.truth.stop.instate(["!disabled"]), "it can be stopped")
-    seat.click(window.truth.stop)
-    assert window.truth.stop.cget("text") == "Stopping…"
-    seat.wait(lambda: core.state.truth.kind in AWAY and not core.state.machine.stop.pending, "the stop is confirmed")
+    seat.wait(lambda: window.status_bar.stop.instate(["!disabled"]), "it can be stopped")
+    seat.click(window.status_bar.stop)
+    assert window.status_bar.stop.cget("text") == "Stopping…"
+    seat.wait(
+        lambda: core.state.status_line.kind in AWAY and not core.state.machine.stop.pending, "the stop is confirmed"
+    )
     assert core.state.machine.stopped_text
 
     seat.root.tk.call(seat.root.protocol("WM_DELETE_WINDOW"))  # what a window manager's close button does

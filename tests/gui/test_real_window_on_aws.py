@@ -21,7 +21,7 @@ from tlfif.bootstrap.aws import aws_container
 from tlfif.client.sign_in.token_store import TokenStore
 from tlfif.gui.bridge.opening import open_core
 from tlfif.gui.model import intents
-from tlfif.gui.model.state import ExchangeStage, TruthKind
+from tlfif.gui.model.state import ExchangeStage, StatusKind
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -52,19 +52,21 @@ def test_a_prompt_on_aws_until_its_machine_is_gone(
     core = open_core(sign_in(tmp_path / "desk", home))
     seat = open_seat(core, size="1120x760")
     window = seat.window
-    seat.wait(lambda: core.state.truth.kind is TruthKind.OFF and core.state.cost.real, "the home answers", 60)
+    seat.wait(lambda: core.state.status_line.kind is StatusKind.OFF and core.state.cost.real, "the home answers", 60)
     seat.picture("1-off")
 
     seat.focus(window.chat.composer.text)
     seat.type("What is a cloud computer?")
     seat.click(window.chat.composer.send_button)
-    seat.wait(lambda: core.state.truth.kind in {TruthKind.LAUNCHING, TruthKind.LOADING}, "the start is shown", 60)
+    seat.wait(
+        lambda: core.state.status_line.kind in {StatusKind.LAUNCHING, StatusKind.LOADING}, "the start is shown", 60
+    )
     seat.picture("2-launching")
     lengths, kinds = set(), set()
 
     def answered() -> bool:
         (one,) = core.state.conversation.exchanges
-        kinds.add(core.state.truth.kind)
+        kinds.add(core.state.status_line.kind)
         lengths.add(len(str(one.answer)))
         if len(lengths) == 6:
             seat.picture("3-answering")
@@ -72,7 +74,7 @@ def test_a_prompt_on_aws_until_its_machine_is_gone(
 
     seat.wait(answered, "the answer", 120)
     assert len(lengths) > 3, "it was written as it came"
-    assert TruthKind.ANSWERING in kinds, "the truth line says who answers"
+    assert StatusKind.ANSWERING in kinds, "the status line says who answers"
     (one,) = core.state.conversation.exchanges
     seat.wait(lambda: str(one.answer) in window.chat.conversation.text.get("1.0", "end"), "it is shown")
 
@@ -82,7 +84,7 @@ def test_a_prompt_on_aws_until_its_machine_is_gone(
 
     seat.wait(cost, "what it cost")
     assert cost().startswith("Cost $")
-    seat.wait(lambda: core.state.truth.kind is TruthKind.IDLE, "idle")
+    seat.wait(lambda: core.state.status_line.kind is StatusKind.IDLE, "idle")
     seat.picture("4-idle")
     for tab in ("cost", "machine", "settings"):
         core.press(intents.ShowTab(tab))
@@ -100,7 +102,7 @@ def test_a_prompt_on_aws_until_its_machine_is_gone(
     seat.type("0.1")
     seat.key("<KeyRelease-1>")
     seat.key("<Return>")
-    seat.wait(lambda: core.state.truth.kind is TruthKind.OFF, "idle for six seconds, it ended by itself", 60)
+    seat.wait(lambda: core.state.status_line.kind is StatusKind.OFF, "idle for six seconds, it ended by itself", 60)
     seat.picture("6-off-again")
     assert set(home.instances().values()) == {"terminated"}
     asyncio.run(afterwards(home))

@@ -1,4 +1,4 @@
-"""What comes later takes the room that was kept for it: nothing jumps under the pointer."""
+"""What comes later takes the space that was kept for it: nothing jumps under the pointer."""
 
 from collections.abc import Callable
 

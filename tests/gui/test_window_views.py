@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.gui import Desk, accepted, cost_view, model_view
 from tests.gui.seat import Seat
 from tlfif.gui.look.palette import DARK
-from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.answer_text import AnswerText
 from tlfif.gui.model.state import (
     LABELS,
@@ -23,8 +23,8 @@ from tlfif.gui.model.state import (
     Press,
     Problem,
     Receipt,
-    TruthKind,
-    TruthLine,
+    StatusKind,
+    StatusLine,
 )
 from tlfif.gui.views.keys_view import key_table
 from tlfif.history.history import ConversationSummary
@@ -55,39 +55,39 @@ def written(seat: Seat) -> str:
     return seat.window.chat.conversation.text.get("1.0", "end")
 
 
-@pytest.mark.parametrize("kind", TruthKind)
-def test_each_truth_says_what_it_costs_and_what_to_press(seat: Seat, kind: TruthKind) -> None:
+@pytest.mark.parametrize("kind", StatusKind)
+def test_each_status_says_what_it_costs_and_what_to_press(seat: Seat, kind: StatusKind) -> None:
     presses = (Press.START_MACHINE, Press.OPEN_COST)
-    line = TruthLine(
+    line = StatusLine(
         kind=kind, headline=f"It is {kind}", cost="It costs this.", advice="Do that.", countdown="3 s left",
         progress=0.4, presses=presses,
     )  # fmt: skip
-    show(seat, truth=line)
-    shown = seat.texts(seat.window.truth)
+    show(seat, status_line=line)
+    shown = seat.texts(seat.window.status_bar)
     for text in (f"It is {kind}", "3 s left", "It costs this.", "Do that.", *(LABELS[one] for one in presses)):
         assert text in shown
-    assert seat.window.truth.bar.winfo_ismapped()
-    show(seat, truth=replace(line, progress=None, presses=()))
-    assert not seat.window.truth.bar.winfo_ismapped()
-    assert "Show cost" not in seat.texts(seat.window.truth)
+    assert seat.window.status_bar.bar.winfo_ismapped()
+    show(seat, status_line=replace(line, progress=None, presses=()))
+    assert not seat.window.status_bar.bar.winfo_ismapped()
+    assert "Show cost" not in seat.texts(seat.window.status_bar)
 
 
-def test_a_button_of_the_truth_line_does_what_it_says(seat: Seat, desk: Desk) -> None:
+def test_a_button_of_the_status_line_does_what_it_says(seat: Seat, desk: Desk) -> None:
     desk.hear("off", held=True)
-    seat.click(seat.window.truth.presses.buttons[Press.START_MACHINE])
+    seat.click(seat.window.status_bar.presses.buttons[Press.START_MACHINE])
     assert desk.bridge.all(commands.StartMachine)
 
 
 def test_stop_gpu_by_click_and_by_key_says_stopping_until_it_is_confirmed(seat: Seat, desk: Desk) -> None:
-    assert seat.window.truth.stop.instate(["disabled"])
+    assert seat.window.status_bar.stop.instate(["disabled"])
     desk.hear("ready")
-    seat.click(seat.window.truth.stop)
+    seat.click(seat.window.status_bar.stop)
     assert [one.jobs for one in desk.bridge.all(commands.StopMachine)] == ["cancel"]
-    assert seat.window.truth.stop.cget("text") == "Stopping…"
-    seat.click(seat.window.truth.stop)
+    assert seat.window.status_bar.stop.cget("text") == "Stopping…"
+    seat.click(seat.window.status_bar.stop)
     assert len(desk.bridge.all(commands.StopMachine)) == 1, "one press is enough"
     desk.hear("off")
-    assert seat.window.truth.stop.cget("text") == "Stop GPU"
+    assert seat.window.status_bar.stop.cget("text") == "Stop GPU"
     desk.hear("ready", machine_id="m2")
     seat.focus(seat.window.chat.composer.text)
     seat.key("<Control-Shift-S>")
@@ -105,9 +105,9 @@ def test_a_prompt_is_typed_sent_by_key_and_its_answer_streams(seat: Seat, desk: 
     ask = desk.bridge.last(commands.Ask)
     assert ask.prompt == "Why?\nBriefly, please."
     assert not box.written()
-    desk.say(news.AnswerAccepted(exchange_id=ask.exchange_id, accepted=accepted()))
+    desk.say(messages.AnswerAccepted(exchange_id=ask.exchange_id, accepted=accepted()))
     for number, word in enumerate(["Because ", "it ", "is."], start=1):
-        desk.say(news.AnswerDelta(exchange_id=ask.exchange_id, text=word, seq=number))
+        desk.say(messages.AnswerExtended(exchange_id=ask.exchange_id, text=word, seq=number))
         seat.settle()
         assert word.strip() in written(seat)
     assert "Why?" in written(seat)
@@ -221,7 +221,7 @@ def test_past_conversations_are_searched_opened_exported_and_deleted(seat: Seat,
     found = tuple(
         ConversationSummary(id=f"c{n}", title=f"Talk {n}", created_at=1, updated_at=2, exchanges=n) for n in (1, 2)
     )
-    desk.say(news.Connected(), news.ConversationsListed(query="", found=found))
+    desk.say(messages.Connected(), messages.ConversationsListed(query="", found=found))
     listed = seat.window.chat.history
     assert listed.tree.get_children() == ("c1", "c2")
     seat.focus(seat.window.chat.composer.text)
@@ -245,13 +245,13 @@ def test_past_conversations_are_searched_opened_exported_and_deleted(seat: Seat,
     seat.click(seat.window.dialog.buttons[1])
     assert desk.bridge.last(commands.ForgetConversation).conversation_id == "c2"
     desk.core.press(intents.ExportConversation("c1", tmp_path / "a.md"))
-    desk.say(news.Exported(path=str(tmp_path / "a.md")))
+    desk.say(messages.ConversationExported(path=str(tmp_path / "a.md")))
     assert "a.md" in listed.note.shown
 
 
 def test_what_a_search_found_is_opened_by_keys_alone(seat: Seat, desk: Desk) -> None:
     found = (ConversationSummary(id="c1", title="Talk", created_at=1, updated_at=2, exchanges=1),)
-    desk.say(news.Connected(), news.ConversationsListed(query="", found=found))
+    desk.say(messages.Connected(), messages.ConversationsListed(query="", found=found))
     seat.focus(seat.window.chat.history.search)
     seat.key("<Tab>")
     assert seat.root.focus_get() is seat.window.chat.history.tree
@@ -261,7 +261,7 @@ def test_what_a_search_found_is_opened_by_keys_alone(seat: Seat, desk: Desk) -> 
 
 def test_after_a_click_on_send_the_next_prompt_can_be_typed(seat: Seat, desk: Desk) -> None:
     composer = seat.window.chat.composer
-    desk.say(news.Connected())
+    desk.say(messages.Connected())
     desk.hear("off")
     seat.focus(composer.text)
     composer.text.insert("1.0", "Hello")
@@ -342,7 +342,7 @@ def test_each_tab_opens_by_its_number_and_shows_its_figures(seat: Seat, desk: De
     name = list(seat.window.views)[-1] if number > 1 else "chat"
     assert desk.core.state.tab == name
     shown = seat.texts(seat.window.views[name])
-    wanted = {"chat": "Send", "cost": "$1.0000", "machine": "worker 22", "images": "bundle-7", "settings": "Seed"}
+    wanted = {"chat": "Send", "cost": "1.00 USD", "machine": "worker 22", "images": "bundle-7", "settings": "Seed"}
     assert wanted[name] in shown
 
 
@@ -363,14 +363,14 @@ def test_the_budget_is_set_refused_and_released(seat: Seat, desk: Desk) -> None:
     assert not card.release.winfo_ismapped()
     locked = cost_view()
     locked["budget"]["state"] = "locked"
-    desk.say(news.CostHeard(cost=locked))
+    desk.say(messages.CostUpdated(cost=locked))
     seat.settle()
     seat.click(card.release)
     assert desk.bridge.all(commands.UnlockBudget)
 
 
 def test_settings_count_at_once_and_bad_ones_are_named(seat: Seat, desk: Desk) -> None:
-    desk.say(news.ModelsHeard(models=(model_view("tinyllama", "absent"), model_view("smollm2"))))
+    desk.say(messages.ModelsListed(models=(model_view("tinyllama", "absent"), model_view("smollm2"))))
     desk.core.press(intents.ShowTab("settings"))
     seat.settle()
     tab = seat.window.views["settings"]
@@ -401,7 +401,7 @@ def test_what_one_needs_is_in_sight(desk: Desk, open_seat: Callable[..., Seat], 
     window = seat.window
     wide, high = (int(part) for part in size.split("x"))
     composer, idle = window.chat.composer, window.chat.controls.idle.entry
-    for widget in (window.truth.stop, composer.text, composer.send_button, idle, window.chat.conversation.text):
+    for widget in (window.status_bar.stop, composer.text, composer.send_button, idle, window.chat.conversation.text):
         right = widget.winfo_rootx() - window.root.winfo_rootx() + widget.winfo_width()
         bottom = widget.winfo_rooty() - window.root.winfo_rooty() + widget.winfo_height()
         assert widget.winfo_viewable()
@@ -421,7 +421,8 @@ def test_everything_is_reached_by_tab(seat: Seat, desk: Desk) -> None:
     assert "TLabel" not in classes, "a text has no frame that shows where one is"
     window = seat.window
     for widget in (
-        window.truth.stop, window.tabs, window.chat.history.new, window.chat.history.search, window.chat.history.tree,
+        window.status_bar.stop, window.tabs, window.chat.history.new, window.chat.history.search,
+        window.chat.history.tree,
         window.chat.conversation.text, window.chat.composer.text, window.chat.composer.send_button,
         window.chat.controls.idle.entry,
     ):  # fmt: skip

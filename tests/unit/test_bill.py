@@ -162,7 +162,7 @@ def test_a_figure_says_its_day_what_it_covers_and_when_the_next_one_comes() -> N
     assert (report.state, report.title) == (BillState.KNOWN, "Billed by AWS up to 26 November 2026")
     assert report.sentence == (
         "The whole AWS account in November 2026, also what is not TL-FIF's, without VAT. AWS may still change it, the "
-        "last day most of all. Asked on 28 November 2026, 10:12 UTC, for 0.01 USD. AWS is asked again after "
+        "last day most of all. Asked on 28 November 2026, 10:12 UTC, for one US cent. AWS is asked again after "
         "29 November 2026, 10:12 UTC."
     )
 

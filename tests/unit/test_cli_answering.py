@@ -67,7 +67,7 @@ async def test_a_prompt_that_is_held_back_says_so_once_in_a_pipe_too() -> None:
     held = machine_news(state="off", held=True)
     desk = FakeDesk()
     await answer_prompt(FakeClient([held, held, *events("Hi", DONE)]), ASKING, desk.console)
-    assert desk.said == "kept, the machine was stopped: go on with ./tlfif machine start\n"
+    assert desk.said == "Kept: the machine was stopped. To go on: ./tlfif machine start\n"
     desk = FakeDesk(terminal=True)
     await answer_prompt(FakeClient([held, held, *events("Hi", DONE)]), ASKING, desk.console)
     assert desk.said.count("./tlfif machine start") == 1
@@ -98,7 +98,7 @@ async def test_waiting_is_shown_on_a_terminal_only() -> None:
     for terminal in (True, False):
         desk = FakeDesk(terminal=terminal)
         await answer_prompt(FakeClient(news), ASKING, desk.console)
-        assert ("loading the model, about 2 s left" in desk.said) is terminal
+        assert ("Loading the model, about 2 s left" in desk.said) is terminal
 
 
 async def interrupted(client: FakeClient, desk: FakeDesk) -> Any:

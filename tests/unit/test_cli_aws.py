@@ -18,7 +18,8 @@ from tlfif.cli.cost import reading_words
 from tlfif.cli.jobs import job_text
 from tlfif.cli.main import main
 from tlfif.cli.output.cost_report import cost_text
-from tlfif.cli.output.wording import is_far, machine_lines, receipt_line, refusal_note, waiting_line
+from tlfif.cli.output.machine_report import is_remote, machine_lines, refusal_note, waiting_line
+from tlfif.cli.output.receipt_report import receipt_line
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.kernel.home import Home
 from tlfif.wire.answers import NO_MACHINE
@@ -43,7 +44,7 @@ def on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (SHARE, f"{SHARE['usd']:.4f} USD"),
         (None, "its cost is not known yet: ./tlfif cost"),
         ({**NOTHING, "final": False}, "its cost is not known yet"),
-        (NOTHING, "0.00 USD (0.00 EUR)"),
+        (NOTHING, "0 USD (0 EUR)"),
     ],
 )
 def test_a_receipt_of_aws_has_the_real_cost(found: Any, said: str) -> None:
@@ -62,7 +63,7 @@ def test_a_job_of_aws_has_it_too() -> None:
 @pytest.mark.parametrize(
     ("hourly", "said"),
     [
-        (0.72, "costs     0.7200 USD an hour now, 0.000200 USD a second, without VAT; the month: ./tlfif cost"),
+        (0.72, "costs     0.7200 USD an hour now, 0.0002 USD a second, without VAT; the month: ./tlfif cost"),
         (0.0, "costs     no machine is paid for now"),
         (None, "place     AWS eu-central-1"),
     ],
@@ -80,10 +81,13 @@ def test_the_machine_on_aws_says_what_runs_and_names_no_process(hourly: float | 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": "no_capacity", "reason": "None."}, "AWS has no free GPU now; asked again every 2 minutes"),
-        ({"state": "no_quota", "reason": "Free plan."}, "AWS gives your account no GPU machine yet"),
+        ({"state": "no_capacity", "reason": "None."}, "AWS has no GPU machine free. TL-FIF asks every 2 minutes"),
+        (
+            {"state": "no_quota", "reason": "Free plan."},
+            "Your AWS account may not run a GPU machine yet. Your prompt waits.",
+        ),
         ({"state": "launching", "eta_seconds": 143.4}, "about 2 min 23 s left"),
-        ({"state": "off", "eta_seconds": 216.0}, "starting the machine, about 3 min 36 s left"),
+        ({"state": "off", "eta_seconds": 216.0}, "Starting the machine, about 3 min 36 s left"),
     ],
 )
 def test_a_start_of_minutes_is_counted_down_in_minutes(changes: dict[str, Any], said: str) -> None:
@@ -115,15 +119,15 @@ async def test_a_far_server_is_given_longer_and_asked_less(monkeypatch: pytest.M
 
     monkeypatch.setattr(client, "job", look)
     monkeypatch.setattr(client, "cancel", look)
-    assert await cancel_job(client, "job_1", far=True) == "cancelled"
+    assert await cancel_job(client, "job_1", remote=True) == "cancelled"
     assert pauses == [0.5, 0.5]
     assert machine_command._pause(machine(place=PLACE)) > machine_command._pause(machine())
-    assert not is_far(None)
+    assert not is_remote(None)
 
 
 def test_the_report_of_aws_is_what_is_owed_and_says_so() -> None:
     text = cost_text(cost(on_aws=True, running_usd_per_hour=0.72, receipts=[]), now=1e9)
-    assert "per hour, 0.000200 USD per second" in text
+    assert "an hour, 0.0002 USD a second" in text
     assert "an estimate, AWS's bill counts" in text
     assert "nothing" not in text
     report = budget_report(cost(on_aws=True, budget=budget(free_eur=10.0)))

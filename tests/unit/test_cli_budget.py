@@ -114,7 +114,7 @@ def test_no_limit_is_not_a_limit_of_zero() -> None:
 def test_setting_a_real_limit_ends_a_rehearsal() -> None:
     assert "The rehearsal is over." in set_text(cost(budget=rehearsal()), budget())
     assert "The rehearsal is over." not in set_text(cost(), budget())
-    assert "is now 0.05 EUR per month" in set_text(cost(), rehearsal())
+    assert "is now 0.0500 EUR per month" in set_text(cost(), rehearsal())
     assert "To end the rehearsal: ./tlfif budget set 20" in set_text(cost(), rehearsal())
 
 

@@ -124,7 +124,7 @@ def test_at_a_terminal_a_fault_ends_nothing() -> None:
 class CutTalk(Talk):
     """A talk in which Ctrl-C comes during some questions, as ``say`` reports it."""
 
-    async def say(self, question: str) -> int:
+    async def ask(self, question: str) -> int:
         return {"cut": 130, "fail": 3}.get(question, 0)
 
 
@@ -149,7 +149,7 @@ async def test_an_interrupted_answer_is_remembered_as_far_as_it_went() -> None:
     client, desk = FakeClient(events("Once upon")), FakeDesk()
     client.hang = True
     talk = talk_with(client, desk)
-    task = asyncio.create_task(talk.say("A story"))
+    task = asyncio.create_task(talk.ask("A story"))
     await client.hanging.wait()
     task.cancel()
     assert await task == 130

@@ -41,7 +41,7 @@ async def test_without_the_hub_the_small_one_answers_and_says_so(small: str) -> 
     choice = await choose_model(client, None, desk.console)
     assert choice.model == "smollm2"
     assert "its source cannot be reached" in choice.note
-    assert "The small model Smollm2 answers" in choice.note
+    assert "Smollm2, the small model, answers instead" in choice.note
     assert "./tlfif model pull tinyllama" in choice.note
     assert client.pulled == (["tinyllama"] if small == "ready" else ["tinyllama", "smollm2"])
 

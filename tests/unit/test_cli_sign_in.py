@@ -117,7 +117,7 @@ def test_ctrl_c_leaves_the_sign_in(run: Run, profile: Profile, monkeypatch: pyte
     monkeypatch.setattr("webbrowser.open", interrupt)
     code, out, err = run("login")
     assert (code, out) == (130, "")
-    assert err.endswith("You left the sign-in. Nothing was changed.\n")
+    assert err.endswith("You cancelled the sign-in. Nothing was changed.\n")
 
 
 def test_a_logout_that_the_provider_did_not_hear_says_so(

@@ -8,20 +8,15 @@ from tests.fakes.money import NOTHING, SHARE
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.cli.jobs import job_text, list_text
 from tlfif.cli.machine import stop_text
+from tlfif.cli.output.machine_report import machine_lines, waiting_line
+from tlfif.cli.output.receipt_report import RECEIPT_WIDTH, receipt_line
 from tlfif.cli.output.tables import table
 from tlfif.cli.output.transfer import Transfer
-from tlfif.cli.output.wording import (
-    RECEIPT_WIDTH,
-    machine_lines,
-    model_title,
-    receipt_line,
-    seconds,
-    size,
-    waiting_line,
-)
 from tlfif.client.errors import error_from
 from tlfif.kernel.errors import InvalidInputError, MachineError, NotFoundError, TlfifError, UnavailableError
 from tlfif.wire.answers import NO_MACHINE, JobView, MachineView, ReceiptView, StopResult
+from tlfif.wording.figures import seconds, size
+from tlfif.wording.machines import model_title
 
 RECEIPT: ReceiptView = {
     "model": "smollm2",
@@ -49,7 +44,7 @@ def machine(**changes: Any) -> MachineView:
 
 def test_the_receipt_names_the_model_and_what_it_took() -> None:
     assert receipt_line(RECEIPT, before=machine(), place="this computer") == (
-        "— SmolLM2-135M-Instruct · first token 0.09 s · 2.1 s in all · 180 tokens at 98/s · "
+        "— SmolLM2-135M-Instruct · first word after 0.09 s · 2.1 s in all · 180 tokens at 98/s · "
         "machine started for this (1.9 s) · costs nothing: this computer"
     )
 
@@ -88,7 +83,7 @@ def test_the_receipt_makes_room_for_what_it_cost(before: dict[str, Any], changes
     )
     assert line.endswith("(on AWS so far 0.0831 USD)")
     assert "costs nothing" in line
-    assert "first token 0.09 s" in line
+    assert "first word 0.09 s" in line
     assert "180 tokens" in line
     assert len(line) <= RECEIPT_WIDTH + 5
 
@@ -134,13 +129,13 @@ def test_sizes(count: int, text: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": "loading", "phase": "engine_start", "eta_seconds": 2.2}, "loading the model, about 2 s left"),
-        ({"state": "off", "eta_seconds": 3.5}, "starting the machine, about 4 s left"),
+        ({"state": "loading", "phase": "engine_start", "eta_seconds": 2.2}, "Loading the model, about 2 s left"),
+        ({"state": "off", "eta_seconds": 3.5}, "Starting the machine, about 4 s left"),
         ({"state": "ready", "running": 3, "queued": 2}, "4 other answers"),
         ({"state": "ready", "running": 1}, "first word"),
-        ({"state": "stopping"}, "the machine before is ending"),
+        ({"state": "stopping"}, "Waiting for the previous machine to end"),
         ({"state": "broken", "reason": "no memory"}, "did not start (no memory)"),
-        ({"state": "off", "held": True}, "kept, the machine was stopped: go on with ./tlfif machine start"),
+        ({"state": "off", "held": True}, "Kept: the machine was stopped. To go on: ./tlfif machine start"),
         ({"state": "stopping", "held": True}, "./tlfif machine start"),
         ({"state": "broken", "reason": "no memory", "held": True}, "./tlfif machine start"),
     ],
@@ -204,7 +199,7 @@ def test_a_job_shows_its_answer_or_its_reason() -> None:
 def test_a_job_shows_what_it_cost_and_the_parts() -> None:
     lines = job_text(job(cost=NOTHING, as_if_aws=SHARE), now=1e9).splitlines()
     receipt_at = next(at for at, line in enumerate(lines) if line.startswith("— "))
-    assert lines[receipt_at].endswith("costs nothing: this computer (on AWS so far 0.0831 USD)")
+    assert lines[receipt_at].endswith("costs nothing (on AWS so far 0.0831 USD)")
     parts = " ".join(line.strip() for line in lines[receipt_at + 1 :])
     assert parts.startswith("on AWS 0.0831 USD (0.0723 EUR) without VAT = 0.0726 starting the machine + ")
     assert len(job_text(job(cost=NOTHING, as_if_aws=None), now=1e9).splitlines()) == receipt_at + 1

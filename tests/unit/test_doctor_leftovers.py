@@ -2,15 +2,10 @@
 
 import pytest
 
-from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.doctor import leftover_verdicts as verdicts
-from tlfif.doctor.checks import Finding
-from tlfif.doctor.checks import State
-from tlfif.doctor.leftover_verdicts import DiskFact
-from tlfif.doctor.leftover_verdicts import LogGroupFact
-from tlfif.doctor.leftover_verdicts import MachineFact
-from tlfif.doctor.leftover_verdicts import Priced
-from tlfif.doctor.leftover_verdicts import SnapshotFact
+from tlfif.doctor.checks import Finding, State
+from tlfif.doctor.leftover_verdicts import DiskFact, LogGroupFact, MachineFact, Priced, SnapshotFact
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import running_rates
 
 PRICED = Priced(book=BUILT_IN_PRICES, region="eu-central-1", at_ms=0)
@@ -36,9 +31,9 @@ def snapshot(gb: float, *, of_image: bool) -> SnapshotFact:
 
 CASES = [
     (machines(), State.OK, "None runs", None),
-    (machines(machine(4)), State.WARN, "0.67 USD an hour", 730 * HOUR),
+    (machines(machine(4)), State.WARN, "0.6682 USD an hour", 730 * HOUR),
     (machines(machine(1), machine(4.1)), State.FAIL, "Older than 4 h", 730 * 2 * HOUR),
-    (machines(machine(1, "p5.48xlarge")), State.WARN, "0.00 USD an hour at least", 0),
+    (machines(machine(1, "p5.48xlarge")), State.WARN, "0 USD an hour at least", 0),
     (verdicts.disks([], PRICED), State.OK, "None", None),
     (verdicts.disks([disk(40, attached=True)], PRICED), State.OK, "40 GB in use", 40 * 95_200),
     (verdicts.disks([disk(40), disk(8, attached=True)], PRICED), State.WARN, "vol-40 40 GB", 40 * 95_200),
@@ -52,7 +47,7 @@ CASES = [
     (
         verdicts.snapshots([snapshot(20, of_image=True), snapshot(5, of_image=False)], PRICED),
         State.WARN,
-        "No image needs snap-5 5 GB: 0.27 USD",
+        "No image needs snap-5 5 GB: 0.2700 USD",
         5 * 54_000,
     ),
     (verdicts.log_groups([], region="eu-central-1"), State.OK, "None", None),

@@ -1,4 +1,4 @@
-"""The bridge: real threads and a real loop over a client that plays back news; and once over the real API."""
+"""The bridge: real threads and a real loop over a client that plays back a script; and once over the real API."""
 
 import threading
 import time
@@ -16,13 +16,13 @@ from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.errors import ConnectionLostError, NotPossibleError, NotReachableError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.bridge import Bridge
-from tlfif.gui.bridge.news_box import CAPACITY, NewsBox
+from tlfif.gui.bridge.message_queue import CAPACITY, MessageQueue
 from tlfif.gui.bridge.watching import cost_seconds, machine_seconds
 from tlfif.gui.core import WindowCore
-from tlfif.gui.model import commands, intents, news
-from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model import commands, intents, messages
+from tlfif.gui.model.messages import Message
 from tlfif.gui.model.preferences import Preferences, load_preferences, save_preferences
-from tlfif.gui.model.state import ExchangeStage, Link, TruthKind
+from tlfif.gui.model.state import ExchangeStage, Link, StatusKind
 from tlfif.history.history import History, KeptExchange
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
@@ -50,7 +50,7 @@ class Window:
         self.client = client
         self.watching = FakeWindowClient()
         self.folder = folder
-        self.heard: list[WindowNews] = []
+        self.heard: list[Message] = []
         self.bridge = Bridge(
             connect=client.connect,
             watch=self.watching.connect,
@@ -59,7 +59,7 @@ class Window:
         )
 
     def wait_for(self, kind: type[Any], count: int = 1) -> Any:
-        """The ``count``-th news of that kind."""
+        """The ``count``-th message of that kind."""
 
         def found() -> Any:
             self.heard += self.bridge.poll(100)
@@ -116,16 +116,16 @@ def deltas(*texts: str, first: int = 2) -> list[Any]:
 def test_an_answer_comes_whole_is_priced_and_kept(windows: Callable[..., Window]) -> None:
     end = event(9, EventKind.SUCCEEDED, receipt=receipt_view())
     window = windows(Script([*deltas("Hi", " ", "there"), end]))
-    window.wait_for(news.Connected)
+    window.wait_for(messages.Connected)
     window.bridge.send(an_ask())
-    priced = window.wait_for(news.AnswerPriced)
+    priced = window.wait_for(messages.AnswerPriced)
     assert priced.job["answer"] == "whole"
-    assert window.wait_for(news.AnswerAccepted).accepted["job_id"] == "job_1"
-    assert "".join(item.text for item in window.all(news.AnswerDelta)) == "Hi there"
+    assert window.wait_for(messages.AnswerAccepted).accepted["job_id"] == "job_1"
+    assert "".join(item.text for item in window.all(messages.AnswerExtended)) == "Hi there"
     assert window.client.asked[0][0] == "key-x1"
     kinds = [type(item) for item in window.heard if getattr(item, "exchange_id", None) == "x1"]
-    assert kinds[0] is news.AnswerAccepted
-    assert kinds[-2:] == [news.AnswerEvent, news.AnswerPriced]
+    assert kinds[0] is messages.AnswerAccepted
+    assert kinds[-2:] == [messages.AnswerProgressed, messages.AnswerPriced]
     kept = closed(window)
     assert (kept[0].answer, kept[0].status) == ("whole", "succeeded")
     assert "SmolLM2" in kept[0].receipt
@@ -135,8 +135,8 @@ def test_ten_thousand_deltas_pass_without_one_being_lost_and_in_few_pieces(windo
     texts = [f"{number} " for number in range(10_000)]
     window = windows(Script([*deltas(*texts), event(10_002, EventKind.SUCCEEDED)]))
     window.bridge.send(an_ask())
-    window.wait_for(news.AnswerPriced)
-    found = window.all(news.AnswerDelta)
+    window.wait_for(messages.AnswerPriced)
+    found = window.all(messages.AnswerExtended)
     assert "".join(item.text for item in found) == "".join(texts)
     assert found[-1].seq == 10_001
     assert len(found) < 1_000
@@ -144,15 +144,15 @@ def test_ten_thousand_deltas_pass_without_one_being_lost_and_in_few_pieces(windo
 
 def test_the_machine_is_looked_at_once_it_answers(windows: Callable[..., Window]) -> None:
     window = windows(Script([event(2, EventKind.STARTED), *deltas("Hi", first=3)], hang=True))
-    window.bridge.send(commands.Watch(running=False, visible=False, far=True))  # the next look is two minutes away
-    window.wait_for(news.CostHeard)  # both have been looked at
+    window.bridge.send(commands.Watch(running=False, visible=False, remote=True))  # the next look is two minutes away
+    window.wait_for(messages.CostUpdated)  # both have been looked at
     window.watching.machine_now = machine_view("ready")
     window.bridge.send(an_ask())
-    window.wait_for(news.AnswerDelta)
+    window.wait_for(messages.AnswerExtended)
 
     def seen() -> bool:
         window.heard += window.bridge.poll(100)
-        return window.all(news.MachineHeard)[-1].machine["state"] == "ready"
+        return window.all(messages.MachineUpdated)[-1].machine["state"] == "ready"
 
     until(seen, "it is seen to be ready")
 
@@ -171,8 +171,8 @@ def test_a_window_that_does_not_read_stops_the_reading_not_the_answering(windows
     until(lambda: len(produced) >= 32, "it reads until the box is full")
     threading.Event().wait(0.05)
     assert len(produced) < 40
-    window.wait_for(news.AnswerPriced)
-    assert sum(len(item.text) for item in window.all(news.AnswerDelta)) == 200 * 8192
+    window.wait_for(messages.AnswerPriced)
+    assert sum(len(item.text) for item in window.all(messages.AnswerExtended)) == 200 * 8192
 
 
 def test_cancelling_before_the_server_named_the_job_cancels_it_as_soon_as_it_does(
@@ -180,10 +180,10 @@ def test_cancelling_before_the_server_named_the_job_cancels_it_as_soon_as_it_doe
 ) -> None:
     client = FakeWindowClient(Script([event(2, EventKind.CANCELLED)]))
     window = windows(client=client)
-    window.wait_for(news.Connected)
+    window.wait_for(messages.Connected)
     client.on_ask = lambda: window.bridge._accept(commands.Cancel(exchange_id="x1", job_id=None))
     window.bridge.send(an_ask())
-    window.wait_for(news.AnswerPriced)
+    window.wait_for(messages.AnswerPriced)
     assert client.cancelled == ["job_1"]
 
 
@@ -191,10 +191,10 @@ def test_cancelling_while_a_model_is_fetched_sends_nothing(windows: Callable[...
     client = FakeWindowClient()
     client.catalogue = [model_view("tinyllama", "absent"), model_view("smollm2")]
     window = windows(client=client)
-    window.wait_for(news.Connected)
+    window.wait_for(messages.Connected)
     window.bridge.send(an_ask(model=None))
     window.bridge.send(commands.Cancel(exchange_id="x1", job_id=None))
-    window.wait_for(news.AnswerDropped)
+    window.wait_for(messages.AnswerDropped)
     assert client.asked == []
 
 
@@ -205,11 +205,11 @@ def test_without_a_choice_the_default_model_is_fetched_and_the_small_one_stands_
     client.catalogue = [model_view("tinyllama", "corrupt"), model_view("smollm2", "absent")]
     window = windows(client=client)
     window.bridge.send(an_ask(model=None))
-    window.wait_for(news.AnswerPriced)
+    window.wait_for(messages.AnswerPriced)
     assert client.done == ["pull smollm2"]
     assert client.asked[0][1]["model"] == "smollm2"
-    assert window.all(news.AnswerStandsIn)[0].code == "model_corrupt"
-    assert window.all(news.AnswerFetches)
+    assert window.all(messages.FallbackChosen)[0].code == "model_corrupt"
+    assert window.all(messages.AnswerModelUpdated)
 
 
 def test_a_default_that_its_source_does_not_hand_out_is_stood_in_for_and_why_is_said(
@@ -220,8 +220,8 @@ def test_a_default_that_its_source_does_not_hand_out_is_stood_in_for_and_why_is_
     client.pull_errors["tinyllama"] = NotPossibleError("No way.", code="hub_unreachable", status=409)
     window = windows(client=client)
     window.bridge.send(an_ask(model=None))
-    assert window.wait_for(news.AnswerStandsIn).code == "hub_unreachable"
-    window.wait_for(news.AnswerPriced)
+    assert window.wait_for(messages.FallbackChosen).code == "hub_unreachable"
+    window.wait_for(messages.AnswerPriced)
     assert client.asked[0][1]["model"] == "smollm2"
 
 
@@ -230,16 +230,16 @@ def test_a_default_that_can_be_fetched_answers_itself(windows: Callable[..., Win
     client.catalogue = [model_view("tinyllama", "absent"), model_view("smollm2")]
     window = windows(client=client)
     window.bridge.send(an_ask(model=None))
-    window.wait_for(news.AnswerPriced)
+    window.wait_for(messages.AnswerPriced)
     assert client.asked[0][1]["model"] == "tinyllama"
-    assert not window.all(news.AnswerStandsIn)
+    assert not window.all(messages.FallbackChosen)
 
 
 def test_a_refusal_names_its_cause_and_is_not_kept_as_running(windows: Callable[..., Window]) -> None:
     refusal = NotPossibleError("Used up.", code="budget_locked", status=409)
     window = windows(Script([refusal]))
     window.bridge.send(an_ask())
-    failed = window.wait_for(news.AnswerFailed)
+    failed = window.wait_for(messages.AnswerFailed)
     assert (failed.error.code, failed.accepted) == ("budget_locked", False)
     window.bridge.close()
     history = History(window.folder / "history.db")
@@ -250,17 +250,17 @@ def test_a_refusal_names_its_cause_and_is_not_kept_as_running(windows: Callable[
 def test_a_broken_connection_is_told_try_by_try(windows: Callable[..., Window]) -> None:
     window = windows(Script([*deltas("Half"), ConnectionLostError("It broke.")]))
     window.bridge.send(an_ask())
-    failed = window.wait_for(news.AnswerFailed)
+    failed = window.wait_for(messages.AnswerFailed)
     assert failed.accepted
     assert failed.error.code == "connection_lost"
     window.bridge._loop.call_soon_threadsafe(lambda: window.bridge._spawn(window.client.sleep(0.1)))
-    assert window.wait_for(news.Retrying).attempt == 1
+    assert window.wait_for(messages.RetryStarted).attempt == 1
 
 
 def test_reopening_goes_on_where_the_answer_was(windows: Callable[..., Window]) -> None:
     first = windows(Script([*deltas("Half an ", "answer"), machine_news()], hang=True))
     first.bridge.send(an_ask())
-    first.wait_for(news.AnswerWaits)
+    first.wait_for(messages.AnswerDelayed)
     first.bridge.close()
     script = Script([*deltas(" and more", first=4), event(5, EventKind.SUCCEEDED)])
     client = FakeWindowClient(script)
@@ -277,7 +277,7 @@ def test_a_start_before_the_window_was_reopened_stands_in_the_receipt_that_is_ke
 ) -> None:
     first = windows(Script([*deltas("Half"), machine_news()], hang=True))
     first.bridge.send(an_ask())
-    first.wait_for(news.AnswerWaits)
+    first.wait_for(messages.AnswerDelayed)
     first.bridge.close()
     end = event(5, EventKind.SUCCEEDED, receipt=receipt_view())
     client = FakeWindowClient(Script([*deltas(" and more", first=3), end]))
@@ -290,9 +290,9 @@ def test_a_start_before_the_window_was_reopened_stands_in_the_receipt_that_is_ke
         exchanges = core.state.conversation.exchanges
         return exchanges[0].receipt.line if exchanges and exchanges[0].receipt else ""
 
-    until(lambda: "machine started for this, 2.0 s" in line(), "the window says so")
+    until(lambda: "machine started for this (2.0 s)" in line(), "the window says so")
     kept = closed(again)
-    assert "machine started for this, 2.0 s" in kept[0].receipt
+    assert "machine started for this (2.0 s)" in kept[0].receipt
 
 
 def test_what_an_answer_cost_and_who_ended_it_are_kept(windows: Callable[..., Window]) -> None:
@@ -300,19 +300,19 @@ def test_what_an_answer_cost_and_who_ended_it_are_kept(windows: Callable[..., Wi
     client.job_answer = job_view(status="cancelled", cancel_reason="stopped by you", answer="Half", cost=share())
     window = windows(client=client)
     window.bridge.send(an_ask())
-    window.wait_for(news.AnswerPriced)
+    window.wait_for(messages.AnswerPriced)
     kept = closed(window)
     (one,) = kept
-    assert (one.note, one.cost) == ("It ended because it was stopped by you.", "Cost $0.0004 (0.0003 EUR)")
+    assert (one.note, one.cost) == ("It ended because it was stopped by you.", "Cost 0.0004 USD (0.0003 EUR)")
 
 
 def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows: Callable[..., Window]) -> None:
     end = event(9, EventKind.SUCCEEDED, receipt=receipt_view())
     window = windows(Script([*deltas("Hi"), end]), Script([NotPossibleError("Used up.", code="budget_locked")]))
     window.bridge.send(an_ask())
-    window.wait_for(news.AnswerPriced)
+    window.wait_for(messages.AnswerPriced)
     window.bridge.send(replace(an_ask("x2"), instead_of="x1"))
-    window.wait_for(news.AnswerFailed)
+    window.wait_for(messages.AnswerFailed)
     kept = closed(window)
     assert [(one.id, one.superseded, one.instead_of) for one in kept] == [
         ("x1", False, None),
@@ -337,9 +337,9 @@ def test_a_history_that_cannot_be_kept_costs_no_answer_and_is_said_once(
     (tmp_path / "w").write_text("a file where the folder should be")
     window = windows(Script([*deltas("Hi"), event(3, EventKind.SUCCEEDED)]))
     window.bridge.send(an_ask())
-    window.wait_for(news.AnswerPriced)
-    assert [item.available for item in window.all(news.HistoryTrouble)] == [False]
-    assert window.all(news.AnswerDelta)[0].text == "Hi"
+    window.wait_for(messages.AnswerPriced)
+    assert [item.available for item in window.all(messages.HistoryProblemFound)] == [False]
+    assert window.all(messages.AnswerExtended)[0].text == "Hi"
 
 
 def test_an_answer_that_starts_over_is_kept_without_what_was_dropped(windows: Callable[..., Window]) -> None:
@@ -349,11 +349,20 @@ def test_an_answer_that_starts_over_is_kept_without_what_was_dropped(windows: Ca
     client.job_answer = job_view(answer=None)
     window = windows(client=client)
     window.bridge.send(an_ask())
-    window.wait_for(news.AnswerPriced)
-    kinds = [type(item).__name__ for item in window.heard if isinstance(item, news.AnswerDelta | news.AnswerEvent)]
-    assert [kind for kind, _ in groupby(kinds)] == ["AnswerDelta", "AnswerEvent", "AnswerDelta", "AnswerEvent"]
+    window.wait_for(messages.AnswerPriced)
+    kinds = [
+        type(item).__name__
+        for item in window.heard
+        if isinstance(item, messages.AnswerExtended | messages.AnswerProgressed)
+    ]
+    assert [kind for kind, _ in groupby(kinds)] == [
+        "AnswerExtended",
+        "AnswerProgressed",
+        "AnswerExtended",
+        "AnswerProgressed",
+    ]
     window.bridge.send(commands.LoadConversation(conversation_id="c1"))
-    assert window.wait_for(news.ConversationLoaded).conversation.exchanges[0].answer == "Right"
+    assert window.wait_for(messages.ConversationLoaded).conversation.exchanges[0].answer == "Right"
 
 
 def test_the_history_is_searched_exported_and_deleted_behind_the_window(
@@ -361,39 +370,39 @@ def test_the_history_is_searched_exported_and_deleted_behind_the_window(
 ) -> None:
     window = windows(Script([*deltas("Hi"), event(3, EventKind.SUCCEEDED)]))
     window.bridge.send(an_ask())
-    window.wait_for(news.AnswerPriced)
+    window.wait_for(messages.AnswerPriced)
     window.bridge.send(commands.ListConversations(query="hello"))
-    listed = until(lambda: window.wait_for(news.ConversationsListed, 2), "the search")
+    listed = until(lambda: window.wait_for(messages.ConversationsListed, 2), "the search")
     assert (listed.query, [one.id for one in listed.found]) == ("hello", ["c1"])
     window.bridge.send(commands.Export(conversation_id="c1", path=tmp_path / "talk.md"))
-    assert window.wait_for(news.Exported).path == str(tmp_path / "talk.md")
+    assert window.wait_for(messages.ConversationExported).path == str(tmp_path / "talk.md")
     assert "> Hello" in (tmp_path / "talk.md").read_text("utf-8")
     window.bridge.send(commands.Export(conversation_id="c1", path=tmp_path / "no" / "talk.md"))
-    assert window.wait_for(news.CommandFailed).command == "Export"
+    assert window.wait_for(messages.CommandFailed).command == "Export"
     window.bridge.send(commands.ForgetConversation(conversation_id="c1"))
-    window.wait_for(news.ConversationForgotten)
+    window.wait_for(messages.ConversationForgotten)
     window.bridge.send(commands.ForgetConversation(conversation_id=None))
-    assert window.wait_for(news.ConversationForgotten, 2).conversation_id is None
+    assert window.wait_for(messages.ConversationForgotten, 2).conversation_id is None
 
 
 def test_a_history_that_was_set_aside_is_said_at_the_start(windows: Callable[..., Window], tmp_path: Path) -> None:
     (tmp_path / "w").mkdir()
     (tmp_path / "w" / "history.db").write_bytes(b"no database at all " * 50)
     window = windows()
-    trouble = window.wait_for(news.HistoryTrouble)
+    trouble = window.wait_for(messages.HistoryProblemFound)
     assert trouble.available
     assert "Nothing was deleted" in trouble.message
 
 
 def test_other_commands_are_done_and_their_failures_named(windows: Callable[..., Window]) -> None:
     window = windows()
-    window.wait_for(news.Connected)
+    window.wait_for(messages.Connected)
     window.bridge.send(commands.StopMachine(jobs="requeue"))
-    assert window.wait_for(news.MachineStopped).result["was_running"]
+    assert window.wait_for(messages.MachineStopped).result["was_running"]
     window.bridge.send(commands.SetIdleTimeout(minutes=2.5))
-    assert window.wait_for(news.IdleTimeoutSet).machine["idle_timeout_minutes"] == 2.5
+    assert window.wait_for(messages.IdleTimeoutSet).machine["idle_timeout_minutes"] == 2.5
     window.bridge.send(commands.PullModel(name="smollm2"))
-    until(lambda: window.wait_for(news.ModelHeard).model["name"], "the fetch")
+    until(lambda: window.wait_for(messages.ModelUpdated).model["name"], "the fetch")
     assert window.client.done == ["stop requeue", "idle 2.5", "pull smollm2"]
 
 
@@ -401,9 +410,9 @@ def test_looking_goes_on_while_the_server_is_gone_and_starts_nothing(windows: Ca
     client = FakeWindowClient()
     client.machine_error = NotReachableError("There is none.", code="server_start_failed")
     window = windows(client=client)
-    assert window.wait_for(news.ConnectionFailed).error.code == "server_start_failed"
-    assert window.wait_for(news.MachineHeard).machine["state"] == "off"
-    assert window.wait_for(news.CostHeard)
+    assert window.wait_for(messages.ConnectionFailed).error.code == "server_start_failed"
+    assert window.wait_for(messages.MachineUpdated).machine["state"] == "off"
+    assert window.wait_for(messages.CostUpdated)
 
 
 def test_a_mistake_in_the_background_becomes_news(windows: Callable[..., Window]) -> None:
@@ -411,7 +420,7 @@ def test_a_mistake_in_the_background_becomes_news(windows: Callable[..., Window]
     client.catalogue = []
     window = windows(client=client)
     window.bridge.send(an_ask(model=None))
-    assert "IndexError" in window.wait_for(news.BridgeFault).text
+    assert "IndexError" in window.wait_for(messages.BridgeFailed).text
 
 
 def test_a_command_sent_before_the_loop_runs_is_done(tmp_path: Path) -> None:
@@ -419,15 +428,15 @@ def test_a_command_sent_before_the_loop_runs_is_done(tmp_path: Path) -> None:
     window.bridge.send(an_ask())
     window.bridge.send(commands.Watch(running=False, visible=True))
     window.bridge.start()
-    window.wait_for(news.AnswerPriced)
-    assert not window.all(news.BridgeFault)
+    window.wait_for(messages.AnswerPriced)
+    assert not window.all(messages.BridgeFailed)
     window.bridge.close()
 
 
 def test_a_mistake_outside_of_any_task_becomes_news_too(windows: Callable[..., Window]) -> None:
     window = windows()
     window.bridge._call(lambda: [][0])
-    assert "IndexError" in window.wait_for(news.BridgeFault).text
+    assert "IndexError" in window.wait_for(messages.BridgeFailed).text
 
 
 def test_settings_are_written_once_and_read_again(windows: Callable[..., Window]) -> None:
@@ -435,7 +444,7 @@ def test_settings_are_written_once_and_read_again(windows: Callable[..., Window]
     values = Preferences(font_size=9, system="Ö", geometry="900x600+0+0")
     for size in (10, 12, 14):
         window.bridge.send(commands.KeepPreferences(preferences=replace(values, font_size=size)))
-    window.wait_for(news.Connected)
+    window.wait_for(messages.Connected)
     window.bridge.close()
     found, fault = load_preferences(window.folder / "window.json")
     assert (found, fault) == (replace(values, font_size=14), "")
@@ -476,40 +485,44 @@ def test_looking_is_seldom_at_rest_and_seldomer_unseen() -> None:
 @pytest.mark.parametrize("visible", [True, False])
 @pytest.mark.parametrize("running", [True, False])
 def test_looks_that_aws_counts_are_fewer(running: bool, visible: bool) -> None:
-    near, far = (commands.Watch(running=running, visible=visible, far=away) for away in (False, True))
-    assert machine_seconds(near) < machine_seconds(far)
-    assert cost_seconds(near) < cost_seconds(far)
+    local, remote = (commands.Watch(running=running, visible=visible, remote=away) for away in (False, True))
+    assert machine_seconds(local) < machine_seconds(remote)
+    assert cost_seconds(local) < cost_seconds(remote)
 
 
 def test_the_box_keeps_the_order_of_each_answer_and_the_newest_of_the_rest() -> None:
-    box = NewsBox()
-    box.put(news.AnswerDelta(exchange_id="a", text="1", seq=1))
-    box.put(news.MachineHeard(machine=machine_view("off")))
-    box.put(news.AnswerDelta(exchange_id="b", text="x", seq=1))
-    box.put(news.AnswerDelta(exchange_id="a", text="2", seq=2))
-    box.put(news.AnswerEvent(exchange_id="a", event=event(3, EventKind.RESTARTED)))
-    box.put(news.AnswerDelta(exchange_id="a", text="3", seq=4))
-    box.put(news.MachineHeard(machine=machine_view("ready")))
+    box = MessageQueue()
+    box.put(messages.AnswerExtended(exchange_id="a", text="1", seq=1))
+    box.put(messages.MachineUpdated(machine=machine_view("off")))
+    box.put(messages.AnswerExtended(exchange_id="b", text="x", seq=1))
+    box.put(messages.AnswerExtended(exchange_id="a", text="2", seq=2))
+    box.put(messages.AnswerProgressed(exchange_id="a", event=event(3, EventKind.RESTARTED)))
+    box.put(messages.AnswerExtended(exchange_id="a", text="3", seq=4))
+    box.put(messages.MachineUpdated(machine=machine_view("ready")))
     taken = box.take(100)
     shape = [(type(item).__name__, getattr(item, "text", "")) for item in taken]
     assert shape == [
-        ("AnswerDelta", "12"), ("MachineHeard", ""), ("AnswerDelta", "x"), ("AnswerEvent", ""), ("AnswerDelta", "3"),
+        ("AnswerExtended", "12"), ("MachineUpdated", ""), ("AnswerExtended", "x"), ("AnswerProgressed", ""),
+        ("AnswerExtended", "3"),
     ]  # fmt: skip
-    assert isinstance(taken[1], news.MachineHeard)
+    assert isinstance(taken[1], messages.MachineUpdated)
     assert taken[1].machine["state"] == "ready"
     assert box.take(1) == []
 
 
 def test_a_full_box_says_so_drops_nothing_and_tells_when_there_is_room() -> None:
     told: list[bool] = []
-    box = NewsBox(on_room=lambda: told.append(True))
-    fits = [box.put(news.AnswerEvent(exchange_id="a", event=event(n, EventKind.STARTED))) for n in range(CAPACITY + 5)]
+    box = MessageQueue(on_space=lambda: told.append(True))
+    fits = [
+        box.put(messages.AnswerProgressed(exchange_id="a", event=event(n, EventKind.STARTED)))
+        for n in range(CAPACITY + 5)
+    ]
     assert fits.index(False) == CAPACITY - 1
     assert len(box.take(5)) == 5
     assert told == []
     assert len(box.take(CAPACITY)) == CAPACITY
     assert told == [True]
-    assert box.put(news.Connected())
+    assert box.put(messages.Connected())
 
 
 def test_over_the_real_api_a_prompt_is_answered_and_the_machine_stopped(tmp_path: Path) -> None:
@@ -530,7 +543,7 @@ def test_over_the_real_api_a_prompt_is_answered_and_the_machine_stopped(tmp_path
 
     try:
         wait("connected", lambda: core.state.connection.link is Link.CONNECTED and core.state.cost.as_if)
-        assert core.state.truth.kind is TruthKind.OFF
+        assert core.state.status_line.kind is StatusKind.OFF
         values = replace(core.state.settings.values, model=READY_MODEL)
         core.press(intents.ChangeSettings(values))
         core.press(intents.Send("Tell me"))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.fakes.gui import Desk, accepted, event, job_view, machine_view, model_view, receipt_view, share
 from tlfif.client.errors import ConnectionLostError, NotPossibleError, RefusedError
-from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.answer_text import AnswerText
-from tlfif.gui.model.state import ExchangeStage, Press, TruthKind
+from tlfif.gui.model.state import ExchangeStage, Press, StatusKind
 from tlfif.gui.presenters.receipts import kept_price_words
 from tlfif.jobs.events import EventKind
 from tlfif.wire.answers import JobView, StopMode
@@ -23,7 +23,9 @@ def asked(text: str = "Hello", **machine: Any) -> Desk:
     desk = Desk()
     desk.hear("off")
     desk.core.press(intents.Send(text))
-    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted(machine=machine_view("off", **machine))))
+    desk.say(
+        messages.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted(machine=machine_view("off", **machine)))
+    )
     return desk
 
 
@@ -38,15 +40,15 @@ def finish(desk: Desk, text: str) -> None:
     """Stream ``text`` into the newest exchange and end it well."""
     one = desk.last.id
     desk.say(
-        news.AnswerEvent(exchange_id=one, event=event(2, EventKind.STARTED, attempt=1)),
-        news.AnswerDelta(exchange_id=one, text=text, seq=3),
-        news.AnswerEvent(exchange_id=one, event=event(4, EventKind.SUCCEEDED, receipt=receipt_view())),
+        messages.AnswerProgressed(exchange_id=one, event=event(2, EventKind.STARTED, attempt=1)),
+        messages.AnswerExtended(exchange_id=one, text=text, seq=3),
+        messages.AnswerProgressed(exchange_id=one, event=event(4, EventKind.SUCCEEDED, receipt=receipt_view())),
     )
 
 
 def say_next(desk: Desk, prompt: str, answer: str) -> None:
     desk.core.press(intents.Send(prompt))
-    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted("job_n")))
+    desk.say(messages.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted("job_n")))
     finish(desk, answer)
 
 
@@ -69,16 +71,16 @@ def test_the_first_prompt_after_a_pause_is_taken_at_once_and_its_wait_is_shown()
     assert desk.last.stage is ExchangeStage.WAITING
     assert "about 12 s" in desk.last.status
     waiting = machine_view("loading", phase="engine_start", eta_seconds=5.0, queued=1)
-    desk.say(news.AnswerWaits(exchange_id=desk.last.id, machine=waiting))
-    assert "loads the model, about 5 s" in desk.last.status
-    assert desk.core.state.truth.kind is TruthKind.LOADING
+    desk.say(messages.AnswerDelayed(exchange_id=desk.last.id, machine=waiting))
+    assert "Loading the model, about 5 s" in desk.last.status
+    assert desk.core.state.status_line.kind is StatusKind.LOADING
 
 
 def test_who_answers_instead_of_the_model_wished_for_is_said_under_the_answer() -> None:
     desk = asked()
     tiny, small = model_view("tinyllama", "absent"), model_view("smollm2")
     code = "hub_unreachable"
-    desk.say(news.AnswerStandsIn(exchange_id=desk.last.id, wanted=tiny, stand_in=small, code=code))
+    desk.say(messages.FallbackChosen(exchange_id=desk.last.id, wanted=tiny, fallback=small, code=code))
     assert desk.last.marks == (
         "Tinyllama cannot answer: its source cannot be reached. Smollm2, the small model, answers instead.",
     )
@@ -97,16 +99,16 @@ def test_a_second_prompt_waits_for_the_end_of_the_first() -> None:
 def test_a_whole_answer_has_latency_speed_receipt_and_two_prices_that_are_not_mixed() -> None:
     desk = answered()
     job = job_view(cost=share(usd=0.0, eur=0.0), as_if_aws=share(final=False, idle_at_most_usd=0.04))
-    desk.say(news.AnswerPriced(exchange_id=desk.last.id, job=job))
+    desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job))
     one = desk.last
     assert (str(one.answer), one.stage, one.status) == ("Hi there", ExchangeStage.DONE, "")
     assert one.receipt is not None
     assert (one.receipt.latency_seconds, one.receipt.tokens_per_second) == (2.5, 70.0)
-    for part in ("SmolLM2", "first word after 2.5 s", "3.0 s in all", "12 tokens at 70 a second", "machine started"):
+    for part in ("SmolLM2", "first word after 2.5 s", "3.0 s in all", "12 tokens at 70/s", "machine started"):
         assert part in one.receipt.line
     nothing, aws = one.receipt.cost.split(" · ")
     assert nothing == "Cost nothing on this computer"
-    assert aws == "on AWS it would have cost $0.0004 (0.0003 EUR), and up to $0.0400 more while the machine idles"
+    assert aws == "on AWS it would have cost 0.0004 USD (0.0003 EUR), and up to 0.0400 USD more while the machine idles"
 
 
 @pytest.mark.parametrize(
@@ -114,11 +116,11 @@ def test_a_whole_answer_has_latency_speed_receipt_and_two_prices_that_are_not_mi
     [
         (
             job_view(cost=share(usd=0.0), as_if_aws=share(final=False, idle_at_most_usd=0.04)),
-            "Cost nothing on this computer · on AWS it would have cost $0.0004 (0.0003 EUR) without the idle time "
+            "Cost nothing on this computer · on AWS it would have cost 0.0004 USD (0.0003 EUR) without the idle time "
             "after it",
         ),
-        (job_view(cost=share(final=False)), "Cost $0.0004 (0.0003 EUR) without the idle time after it"),
-        (job_view(cost=share()), "Cost $0.0004 (0.0003 EUR)"),
+        (job_view(cost=share(final=False)), "Cost 0.0004 USD (0.0003 EUR) without the idle time after it"),
+        (job_view(cost=share()), "Cost 0.0004 USD (0.0003 EUR)"),
         (job_view(cost=share(usd=0.0, final=False)), ""),
         (job_view(), ""),
     ],
@@ -147,7 +149,7 @@ def test_ten_thousand_deltas_cost_the_same_each_and_a_view_appends_only_what_is_
     desk = asked()
     one, shown, taken = desk.last.id, [], 0
     for seq in range(10_000):
-        desk.bridge.say(news.AnswerDelta(exchange_id=one, text=f"{seq} ", seq=seq + 3))
+        desk.bridge.say(messages.AnswerExtended(exchange_id=one, text=f"{seq} ", seq=seq + 3))
         desk.core.poll()
         text = desk.last.answer
         shown.append(text.since(taken))
@@ -171,28 +173,30 @@ def test_the_last_word_of_a_long_answer_costs_no_more_than_the_first() -> None:
 def test_an_answer_that_starts_over_drops_its_text_and_says_so() -> None:
     desk = asked()
     one = desk.last.id
-    desk.say(news.AnswerDelta(exchange_id=one, text="Wrong sta", seq=3))
+    desk.say(messages.AnswerExtended(exchange_id=one, text="Wrong sta", seq=3))
     before = desk.last.answer
     desk.say(
-        news.AnswerEvent(exchange_id=one, event=event(4, EventKind.RESTARTED, reason="the machine died", attempt=1))
+        messages.AnswerProgressed(
+            exchange_id=one, event=event(4, EventKind.RESTARTED, reason="the machine died", attempt=1)
+        )
     )
     assert str(desk.last.answer) == ""
     assert desk.last.answer.generation == before.generation + 1
     assert desk.last.marks == ("Started over: the machine died. What stood here before does not count.",)
-    desk.say(news.AnswerDelta(exchange_id=one, text="Right", seq=6))
+    desk.say(messages.AnswerExtended(exchange_id=one, text="Right", seq=6))
     assert str(desk.last.answer) == "Right"
 
 
 def test_cancel_travels_and_the_words_so_far_stay() -> None:
     desk = asked()
     one = desk.last.id
-    desk.say(news.AnswerDelta(exchange_id=one, text="Half an", seq=3))
+    desk.say(messages.AnswerExtended(exchange_id=one, text="Half an", seq=3))
     desk.core.press(intents.CancelAnswer(one))
     assert desk.bridge.last(commands.Cancel) == commands.Cancel(exchange_id=one, job_id="job_1")
     assert desk.last.status == "Cancelling…"
     desk.core.press(intents.CancelAnswer(one))
     assert len(desk.bridge.all(commands.Cancel)) == 1
-    desk.say(news.AnswerEvent(exchange_id=one, event=event(4, EventKind.CANCELLED)))
+    desk.say(messages.AnswerProgressed(exchange_id=one, event=event(4, EventKind.CANCELLED)))
     assert (desk.last.stage, desk.last.status) == (ExchangeStage.CANCELLED, "You cancelled this answer.")
     assert str(desk.last.answer) == "Half an"
 
@@ -200,7 +204,7 @@ def test_cancel_travels_and_the_words_so_far_stay() -> None:
 def test_a_cancellation_that_did_not_arrive_is_said() -> None:
     desk = asked()
     desk.core.press(intents.CancelAnswer(desk.last.id))
-    desk.say(news.CommandFailed(command="Cancel", error=ConnectionLostError("It broke.")))
+    desk.say(messages.CommandFailed(command="Cancel", error=ConnectionLostError("It broke.")))
     assert desk.last.can_cancel
     assert "did not arrive" in desk.last.status
 
@@ -211,7 +215,7 @@ def test_an_answer_that_stop_gpu_ended_says_so(jobs: StopMode, said: str) -> Non
     desk.hear("ready", running=1)
     desk.core.press(intents.StopMachineNow(jobs))
     desk.hear("off")
-    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
+    desk.say(messages.AnswerProgressed(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
     assert said in desk.last.status
 
 
@@ -221,13 +225,13 @@ def test_stop_gpu_is_not_blamed_for_what_the_next_machine_loses() -> None:
     desk.core.press(intents.StopMachineNow())
     desk.hear("off")
     desk.hear("ready", machine_id="m2", running=1)
-    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
+    desk.say(messages.AnswerProgressed(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
     assert "not at this window" in desk.last.status
 
 
 def test_a_cancellation_by_another_is_not_called_yours() -> None:
     desk = asked()
-    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
+    desk.say(messages.AnswerProgressed(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
     assert "not at this window" in desk.last.status
 
 
@@ -243,7 +247,7 @@ def test_an_answer_that_failed_says_why_and_can_be_tried_again_as_a_new_job(
     kind: EventKind, data: dict[str, object], code: str
 ) -> None:
     desk = asked()
-    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(3, kind, **data)))
+    desk.say(messages.AnswerProgressed(exchange_id=desk.last.id, event=event(3, kind, **data)))
     assert desk.last.problem is not None
     assert desk.last.problem.code == code
     first = desk.bridge.last(commands.Ask)
@@ -258,8 +262,8 @@ def test_after_a_lost_submit_the_same_key_is_used_so_that_no_prompt_is_sent_twic
     desk = Desk()
     desk.core.press(intents.Send("Hello"))
     first = desk.bridge.last(commands.Ask)
-    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=ConnectionLostError("Gone."), accepted=False))
-    assert desk.core.state.truth.kind is TruthKind.NOT_CONNECTED
+    desk.say(messages.AnswerFailed(exchange_id=desk.last.id, error=ConnectionLostError("Gone."), accepted=False))
+    assert desk.core.state.status_line.kind is StatusKind.NOT_CONNECTED
     desk.core.press(intents.RetryAnswer(desk.last.id))
     again = desk.bridge.last(commands.Ask)
     assert again is not first
@@ -270,7 +274,7 @@ def test_a_key_that_belongs_to_an_earlier_try_leads_to_its_answer() -> None:
     desk = Desk()
     desk.core.press(intents.Send("Hello"))
     error = RefusedError("Known.", code="idempotency_conflict", details={"job_id": "job_9"})
-    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
+    desk.say(messages.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
     assert desk.bridge.last(commands.Follow) == commands.Follow(exchange_id=desk.last.id, job_id="job_9", after=0)
     assert desk.last.problem is None
 
@@ -278,13 +282,13 @@ def test_a_key_that_belongs_to_an_earlier_try_leads_to_its_answer() -> None:
 def test_an_answer_whose_reader_was_lost_is_followed_from_where_it_was_once_connected() -> None:
     desk = asked()
     one = desk.last.id
-    desk.say(news.AnswerDelta(exchange_id=one, text="Half", seq=7))
-    desk.say(news.AnswerFailed(exchange_id=one, error=ConnectionLostError("Gone."), accepted=True))
+    desk.say(messages.AnswerExtended(exchange_id=one, text="Half", seq=7))
+    desk.say(messages.AnswerFailed(exchange_id=one, error=ConnectionLostError("Gone."), accepted=True))
     assert desk.last.resumable
     desk.hear("ready")
     assert desk.bridge.last(commands.Follow) == commands.Follow(exchange_id=one, job_id="job_1", after=7)
     assert not desk.last.resumable
-    desk.say(news.AnswerDelta(exchange_id=one, text=" more", seq=8))
+    desk.say(messages.AnswerExtended(exchange_id=one, text=" more", seq=8))
     assert str(desk.last.answer) == "Half more"
     assert len(desk.bridge.all(commands.Ask)) == 1
 
@@ -293,7 +297,7 @@ def test_a_locked_budget_stands_under_the_prompt_with_its_button() -> None:
     desk = Desk()
     desk.core.press(intents.Send("Hello"))
     error = NotPossibleError("Used up (./tlfif budget release).", code="budget_locked", status=409)
-    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
+    desk.say(messages.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
     problem = desk.last.problem
     assert problem is not None
     assert (problem.title, problem.message) == ("The month's budget is used up", "Used up.")
@@ -309,7 +313,7 @@ def test_another_answer_replaces_the_newest_one_and_is_not_told_of_it() -> None:
     assert sent.instead_of == old
     assert sent.asking["messages"] == [{"role": "user", "content": "Hello"}]
     assert [one.superseded for one in desk.core.state.conversation.exchanges] == [True, False]
-    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted("job_2")))
+    desk.say(messages.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted("job_2")))
     finish(desk, "Second answer")
     desk.core.press(intents.Regenerate(old))
     assert len(desk.bridge.all(commands.Ask)) == 2
@@ -325,17 +329,17 @@ def test_the_answer_before_counts_again_when_another_one_comes_to_nothing(end: s
     new = desk.last.id
     if end == "refused":
         error = NotPossibleError("Used up.", code="budget_locked")
-        desk.say(news.AnswerFailed(exchange_id=new, error=error, accepted=False))
+        desk.say(messages.AnswerFailed(exchange_id=new, error=error, accepted=False))
     else:
-        desk.say(news.AnswerAccepted(exchange_id=new, accepted=accepted("job_2")))
-        desk.say(news.AnswerDelta(exchange_id=new, text="Half an", seq=3))
-        desk.say(news.AnswerEvent(exchange_id=new, event=event(4, EventKind(end))))
+        desk.say(messages.AnswerAccepted(exchange_id=new, accepted=accepted("job_2")))
+        desk.say(messages.AnswerExtended(exchange_id=new, text="Half an", seq=3))
+        desk.say(messages.AnswerProgressed(exchange_id=new, event=event(4, EventKind(end))))
     assert [one.superseded for one in desk.core.state.conversation.exchanges] == [False, False]
     desk.core.press(intents.RetryAnswer(new))
     assert [one.superseded for one in desk.core.state.conversation.exchanges] == [True, False]
     sent = desk.bridge.last(commands.Ask)
     assert (sent.instead_of, sent.asking["messages"]) == (old, [{"role": "user", "content": "Hello"}])
-    desk.say(news.AnswerFailed(exchange_id=new, error=NotPossibleError("No.", code="queue_full"), accepted=False))
+    desk.say(messages.AnswerFailed(exchange_id=new, error=NotPossibleError("No.", code="queue_full"), accepted=False))
     desk.core.press(intents.Send("Next"))
     said = [one["content"] for one in desk.bridge.last(commands.Ask).asking["messages"]]
     assert said == ["Hello", "First answer", "Next"]
@@ -347,9 +351,9 @@ def test_a_machine_that_started_for_an_answer_is_named_also_after_the_window_was
     finish(desk, "Hi")
     assert desk.last.receipt is not None
     assert "machine started" not in desk.last.receipt.line
-    desk.say(news.AnswerPriced(exchange_id=desk.last.id, job=job_view(as_if_aws=share(boot_usd=0.0002))))
-    assert "machine started for this, 2.0 s" in desk.last.receipt.line
-    desk.say(news.AnswerPriced(exchange_id=desk.last.id, job=job_view(as_if_aws=share(boot_usd=0.0))))
+    desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(as_if_aws=share(boot_usd=0.0002))))
+    assert "machine started for this (2.0 s)" in desk.last.receipt.line
+    desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(as_if_aws=share(boot_usd=0.0))))
     assert "machine started" not in desk.last.receipt.line
 
 
@@ -360,13 +364,13 @@ def test_a_conversation_too_long_for_the_model_is_shortened_and_says_so() -> Non
     desk.core.press(intents.Send("Last"))
     first = desk.bridge.last(commands.Ask)
     error = RefusedError("Long.", code="prompt_too_long", details={"tokens": 1000, "limit": 700})
-    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
+    desk.say(messages.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
     again = desk.bridge.last(commands.Ask)
     assert len(first.asking["messages"]) == 9
     assert len(again.asking["messages"]) == 5
     assert desk.last.stage is ExchangeStage.SENDING
     assert "the oldest 2 questions and their answers were left out, 2 are kept" in desk.last.marks[-1]
-    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    desk.say(messages.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
     finish(desk, "ok")
     desk.core.press(intents.Send("After"))
     assert len(desk.bridge.last(commands.Ask).asking["messages"]) == 7
@@ -376,7 +380,7 @@ def test_a_prompt_that_is_too_long_by_itself_is_refused_once() -> None:
     desk = Desk()
     desk.core.press(intents.Send("Long"))
     error = RefusedError("Long.", code="prompt_too_long", details={"tokens": 3000, "limit": 2000})
-    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
+    desk.say(messages.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
     assert desk.last.stage is ExchangeStage.FAILED
     assert len(desk.bridge.all(commands.Ask)) == 1
 
@@ -387,9 +391,9 @@ def test_answers_under_way_go_on_when_another_conversation_is_begun() -> None:
     desk.core.press(intents.NewConversation())
     assert desk.core.state.conversation.exchanges == ()
     assert desk.core.state.composer.can_send
-    desk.say(news.AnswerDelta(exchange_id=one, text="Still", seq=3))
+    desk.say(messages.AnswerExtended(exchange_id=one, text="Still", seq=3))
     assert str(desk.core.state.elsewhere[0].answer) == "Still"
-    desk.say(news.AnswerEvent(exchange_id=one, event=event(4, EventKind.SUCCEEDED)))
+    desk.say(messages.AnswerProgressed(exchange_id=one, event=event(4, EventKind.SUCCEEDED)))
     assert desk.core.state.elsewhere == ()
 
 

@@ -9,9 +9,9 @@ from tests.fakes.gui import Desk, accepted, cost_view, event, job_view, model_vi
 from tests.unit.test_gui_history_panel import conversation, kept
 from tlfif.client.errors import AccessDeniedError, ConnectionLostError, NotReachableError
 from tlfif.client.profile import AWS, COMPUTER
-from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.home_view import HomeView
-from tlfif.gui.model.state import Choice, ExchangeStage, Link, Press, TruthKind
+from tlfif.gui.model.state import Choice, ExchangeStage, Link, Press, StatusKind
 from tlfif.gui.presenters.home import NO_HOME, button_words, state_words
 from tlfif.gui.views.exchange_lines import head_of
 from tlfif.jobs.events import EventKind
@@ -25,7 +25,7 @@ SIGNED_OUT = AccessDeniedError("You are not signed in. Sign in: ./tlfif login", 
 
 def on_aws(desk: Desk, **changes: Any) -> None:
     """The window talks to AWS, where the machine is off."""
-    desk.say(news.HomeHeard(home=THERE, moved=True))
+    desk.say(messages.HomeUpdated(home=THERE, moved=True))
     desk.hear("off", place=PLACE, cost=cost_view(here=False), **changes)
 
 
@@ -34,7 +34,7 @@ def on_aws(desk: Desk, **changes: Any) -> None:
 
 def test_the_choice_is_carried_out_and_the_window_begins_anew() -> None:
     desk = Desk()
-    desk.say(news.HomeHeard(home=HERE))
+    desk.say(messages.HomeUpdated(home=HERE))
     desk.hear("ready", cost=cost_view())
     desk.core.press(intents.ChooseHome(AWS))
     assert desk.bridge.last(commands.UseHome).name == AWS
@@ -44,53 +44,53 @@ def test_the_choice_is_carried_out_and_the_window_begins_anew() -> None:
     assert not desk.bridge.all(commands.Ask), "nobody knows yet who would answer"
     desk.core.press(intents.ChooseHome(COMPUTER))
     assert len(desk.bridge.all(commands.UseHome)) == 1, "one at a time"
-    desk.say(news.HomeHeard(home=THERE, moved=True))
+    desk.say(messages.HomeUpdated(home=THERE, moved=True))
     state = desk.core.state
     assert (state.home.view, state.home.moving) == (THERE, "")
     assert (state.machine.view, state.cost.report, state.settings.models) == (None, None, ())
     assert state.connection.link is Link.CONNECTING
-    assert PLACE in state.truth.headline
+    assert PLACE in state.status_line.headline
     assert state.composer.can_send
-    assert desk.bridge.last(commands.Watch).far
+    assert desk.bridge.last(commands.Watch).remote
     desk.core.press(intents.Send("Hello"))
     assert desk.bridge.last(commands.Ask).place == PLACE
 
 
 def test_without_a_home_on_aws_it_says_what_to_do_and_what_that_costs() -> None:
     desk = Desk()
-    desk.say(news.HomeHeard(home=HomeView(price="It would cost $2.53 a month.")))
+    desk.say(messages.HomeUpdated(home=HomeView(price="It would cost 2.53 USD a month.")))
     desk.core.press(intents.ChooseHome(AWS))
     assert not desk.bridge.all(commands.UseHome)
-    assert desk.core.state.home.problem == f"{NO_HOME} It would cost $2.53 a month."
+    assert desk.core.state.home.problem == f"{NO_HOME} It would cost 2.53 USD a month."
     assert "./tlfif deploy" in NO_HOME
 
 
 def test_a_choice_that_the_environment_overrules_or_that_fails_is_named() -> None:
     desk = Desk()
-    desk.say(news.HomeHeard(home=replace(HERE, fixed="TLFIF_PROFILE is set.")))
+    desk.say(messages.HomeUpdated(home=replace(HERE, fixed="TLFIF_PROFILE is set.")))
     desk.core.press(intents.ChooseHome(AWS))
     assert desk.core.state.home.problem == "TLFIF_PROFILE is set."
-    desk.say(news.HomeHeard(home=HERE))
+    desk.say(messages.HomeUpdated(home=HERE))
     desk.core.press(intents.ChooseHome(AWS))
-    desk.say(news.CommandFailed(command="UseHome", error=NotFoundError("There is none.", code="profile_missing")))
+    desk.say(messages.CommandFailed(command="UseHome", error=NotFoundError("There is none.", code="profile_missing")))
     assert (desk.core.state.home.moving, desk.core.state.home.problem) == ("", "There is none.")
     assert desk.core.state.connection.link is not Link.LOST
 
 
 def test_answers_under_way_stay_marked_with_their_place_and_go_on_when_the_window_is_back() -> None:
     desk = Desk()
-    desk.say(news.HomeHeard(home=HERE))
+    desk.say(messages.HomeUpdated(home=HERE))
     desk.hear("ready")
     desk.core.press(intents.Send("Hello"))
-    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
-    desk.say(news.AnswerDelta(exchange_id=desk.last.id, text="Half", seq=4))
+    desk.say(messages.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    desk.say(messages.AnswerExtended(exchange_id=desk.last.id, text="Half", seq=4))
     on_aws(desk)
     one = desk.last
     assert (one.stage, one.resumable, str(one.answer)) == (ExchangeStage.FAILED, True, "Half")
     assert one.problem is not None
     assert one.problem.title == "This prompt is at this computer"
     assert not desk.bridge.all(commands.Follow), "that server knows nothing of it"
-    desk.say(news.HomeHeard(home=HERE, moved=True))
+    desk.say(messages.HomeUpdated(home=HERE, moved=True))
     desk.hear("ready")
     follow = desk.bridge.last(commands.Follow)
     assert (follow.exchange_id, follow.job_id, follow.after) == (one.id, "job_1", 4)
@@ -101,7 +101,7 @@ def test_trying_again_asks_anew_where_prompts_are_answered_now() -> None:
     desk = Desk()
     desk.hear("ready")
     desk.core.press(intents.Send("Hello"))
-    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    desk.say(messages.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
     on_aws(desk)
     desk.core.press(intents.RetryAnswer(desk.last.id))
     assert desk.bridge.last(commands.Ask).place == PLACE
@@ -113,7 +113,7 @@ def test_trying_again_asks_anew_where_prompts_are_answered_now() -> None:
 def test_what_still_ran_elsewhere_when_the_window_was_closed_is_not_asked_for_here() -> None:
     desk = Desk()
     running = kept("x2", status="running", place=PLACE)
-    desk.say(news.UnfinishedFound(conversation=conversation(kept(), running), exchanges=(running,)))
+    desk.say(messages.UnfinishedFound(conversation=conversation(kept(), running), exchanges=(running,)))
     assert not desk.bridge.all(commands.Follow)
     assert (desk.last.stage, desk.last.place) == (ExchangeStage.FAILED, PLACE)
     on_aws(desk)
@@ -123,7 +123,7 @@ def test_what_still_ran_elsewhere_when_the_window_was_closed_is_not_asked_for_he
 def test_a_model_that_the_other_server_does_not_have_is_not_asked_for() -> None:
     desk = Desk()
     desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, model="tinyllama")))
-    desk.say(news.ModelsHeard(models=(model_view("smollm2"),)))
+    desk.say(messages.ModelsListed(models=(model_view("smollm2"),)))
     assert desk.core.state.settings.values.model is None
     assert desk.bridge.last(commands.KeepPreferences).preferences.model is None
     assert desk.core.state.notices[0].problem.code == "model_gone"
@@ -134,16 +134,16 @@ def test_a_model_that_the_other_server_does_not_have_is_not_asked_for() -> None:
 
 def test_on_aws_nothing_is_called_free_and_the_figures_stand_apart() -> None:
     desk = Desk()
-    desk.say(news.HomeHeard(home=THERE, moved=True))
+    desk.say(messages.HomeUpdated(home=THERE, moved=True))
     desk.hear("ready", place=PLACE, cost=cost_view(here=False, hourly=0.72))
     state = desk.core.state
-    assert state.truth.cost == "Costs $0.720 an hour, $0.000200 a second, 60 seconds at least."
+    assert state.status_line.cost == "Costs 0.7200 USD an hour, 0.0002 USD a second, 60 seconds at least."
     assert state.cost.real is not None
-    assert state.cost.real.per_hour_text == "$0.720 an hour now, $0.000200 a second"
-    assert "EUR ($23.88) of 20.00 EUR left this month" in state.cost.budget.left_text
-    assert state.cost.standing_text.startswith("Kept on AWS: $0.380 a month (0.30 EUR)")
+    assert state.cost.real.per_hour_text == "0.7200 USD an hour now, 0.0002 USD a second"
+    assert "EUR (23.88 USD) of 20.00 EUR left this month" in state.cost.budget.left_text
+    assert state.cost.standing_text.startswith("Kept on AWS: 0.3800 USD a month (0.3040 EUR)")
     assert state.cost.as_if is None
-    shown = " ".join((state.truth.cost, state.cost.real.text, state.cost.billed_text, state.cost.standing_text))
+    shown = " ".join((state.status_line.cost, state.cost.real.text, state.cost.billed_text, state.cost.standing_text))
     assert "this computer" not in shown
     assert "nothing" not in shown
 
@@ -151,7 +151,7 @@ def test_on_aws_nothing_is_called_free_and_the_figures_stand_apart() -> None:
 @pytest.mark.parametrize(
     ("cost", "said"),
     [
-        (share(usd=0.0123, eur=0.01), "Cost $0.0123 (0.0100 EUR)"),
+        (share(usd=0.0123, eur=0.01), "Cost 0.0123 USD (0.0100 EUR)"),
         (share(usd=0.0, eur=0.0, final=False), "Its cost is not counted yet"),
     ],
 )
@@ -159,9 +159,11 @@ def test_a_receipt_of_aws_has_the_real_cost(cost: Any, said: str) -> None:
     desk = Desk()
     on_aws(desk)
     desk.core.press(intents.Send("Hello"))
-    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
-    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(4, EventKind.SUCCEEDED, receipt=receipt_view())))
-    desk.say(news.AnswerPriced(exchange_id=desk.last.id, job=job_view(cost=cost)))
+    desk.say(messages.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    desk.say(
+        messages.AnswerProgressed(exchange_id=desk.last.id, event=event(4, EventKind.SUCCEEDED, receipt=receipt_view()))
+    )
+    desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(cost=cost)))
     assert desk.last.receipt is not None
     assert desk.last.receipt.cost == said
 
@@ -169,12 +171,14 @@ def test_a_receipt_of_aws_has_the_real_cost(cost: Any, said: str) -> None:
 def test_a_cost_that_comes_twice_keeps_what_the_window_saw_of_the_start() -> None:
     desk = Desk()
     desk.core.press(intents.Send("Hello"))
-    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
-    desk.say(news.AnswerEvent(exchange_id=desk.last.id, event=event(4, EventKind.SUCCEEDED, receipt=receipt_view())))
+    desk.say(messages.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    desk.say(
+        messages.AnswerProgressed(exchange_id=desk.last.id, event=event(4, EventKind.SUCCEEDED, receipt=receipt_view()))
+    )
     for _ in range(2):
-        desk.say(news.AnswerPriced(exchange_id=desk.last.id, job=job_view(cost=share())))
+        desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(cost=share())))
         assert desk.last.receipt is not None
-        assert "machine started for this, 2.0 s" in desk.last.receipt.line
+        assert "machine started for this (2.0 s)" in desk.last.receipt.line
         assert desk.last.machine_before is None
 
 
@@ -182,18 +186,18 @@ def test_a_cost_that_comes_twice_keeps_what_the_window_saw_of_the_start() -> Non
     ("state", "reason", "kind"),
     [
         ("no_capacity", "AWS has no GPU machine free: g4dn.xlarge in eu-central-1a. Your prompts wait, and it is asked "
-         "again every two minutes; Start machine asks at once.", TruthKind.NO_CAPACITY),
+         "again every two minutes; Start machine asks at once.", StatusKind.NO_CAPACITY),
         ("no_quota", "Your AWS account is on the Free plan, which cannot start a GPU machine. Press “Upgrade plan”.",
-         TruthKind.NO_QUOTA),
+         StatusKind.NO_QUOTA),
         ("broken", "There is no image to start a machine from (InvalidAMIID.NotFound: gone). Nothing was started.",
-         TruthKind.BROKEN),
+         StatusKind.BROKEN),
     ],
 )  # fmt: skip
-def test_what_aws_says_stands_there_once_and_whole(state: str, reason: str, kind: TruthKind) -> None:
+def test_what_aws_says_stands_there_once_and_whole(state: str, reason: str, kind: StatusKind) -> None:
     desk = Desk()
-    desk.say(news.HomeHeard(home=THERE, moved=True))
+    desk.say(messages.HomeUpdated(home=THERE, moved=True))
     desk.hear(state, place=PLACE, reason=reason, queued=1, cost=cost_view(here=False))
-    line = desk.core.state.truth
+    line = desk.core.state.status_line
     assert line.kind is kind
     assert reason.rstrip(".") in line.advice
     assert reason[:30] not in line.headline
@@ -207,10 +211,10 @@ def test_what_aws_says_stands_there_once_and_whole(state: str, reason: str, kind
 
 def test_signed_out_is_said_with_what_it_means_and_what_to_press() -> None:
     desk = Desk()
-    desk.say(news.HomeHeard(home=replace(THERE, who="")))
-    desk.say(news.ConnectionFailed(error=SIGNED_OUT))
-    line = desk.core.state.truth
-    assert line.kind is TruthKind.SIGNED_OUT
+    desk.say(messages.HomeUpdated(home=replace(THERE, who="")))
+    desk.say(messages.ConnectionFailed(error=SIGNED_OUT))
+    line = desk.core.state.status_line
+    assert line.kind is StatusKind.SIGNED_OUT
     assert line.headline == "Not signed in to your home on AWS"
     assert line.cost.startswith("This costs nothing by itself.")
     assert line.presses == (Press.SIGN_IN,)
@@ -218,35 +222,35 @@ def test_signed_out_is_said_with_what_it_means_and_what_to_press() -> None:
     assert desk.core.state.home.view.who is None
     desk.core.press(intents.PressButton(Press.SIGN_IN))
     assert desk.bridge.all(commands.SignIn)
-    assert desk.core.state.truth.presses[0] is Press.CANCEL_SIGN_IN
+    assert desk.core.state.status_line.presses[0] is Press.CANCEL_SIGN_IN
     desk.core.press(intents.PressButton(Press.SIGN_IN))
     assert len(desk.bridge.all(commands.SignIn)) == 1
-    desk.say(news.SignInWaits(address="https://idp.example/x", opened=False))
+    desk.say(messages.SignInStarted(address="https://idp.example/x", opened=False))
     assert desk.core.state.home.address == "https://idp.example/x"
     assert "No browser" in desk.core.state.home.note
     desk.core.press(intents.PressButton(Press.CANCEL_SIGN_IN))
     assert desk.bridge.all(commands.CancelSignIn)
-    desk.say(news.SignInLeft())
+    desk.say(messages.SignInCancelled())
     assert (desk.core.state.home.signing, desk.core.state.home.address) == (False, "")
-    assert desk.core.state.truth.kind is TruthKind.SIGNED_OUT
+    assert desk.core.state.status_line.kind is StatusKind.SIGNED_OUT
 
 
 def test_signing_in_works_fails_with_its_reason_and_ends() -> None:
     desk = Desk()
-    desk.say(news.HomeHeard(home=replace(THERE, who=None)), news.ConnectionFailed(error=SIGNED_OUT))
+    desk.say(messages.HomeUpdated(home=replace(THERE, who=None)), messages.ConnectionFailed(error=SIGNED_OUT))
     desk.core.press(intents.SignInNow())
     late = NotReachableError("Nobody signed in within 5 minutes.", code="sign_in_timeout")
-    desk.say(news.CommandFailed(command="SignIn", error=late))
+    desk.say(messages.CommandFailed(command="SignIn", error=late))
     assert desk.core.state.home.problem.startswith("Nobody signed in.")
     assert not desk.core.state.home.signing
     desk.core.press(intents.SignInNow())
-    desk.say(news.SignedIn(note="It is in a file."), news.HomeHeard(home=THERE))
+    desk.say(messages.SignedIn(note="It is in a file."), messages.HomeUpdated(home=THERE))
     panel = desk.core.state.home
     assert (panel.problem, panel.note, panel.view.who) == ("", "It is in a file.", "ada@example.com")
     assert desk.core.state.connection.link is Link.CONNECTING
     desk.core.press(intents.SignOutNow())
     assert desk.bridge.all(commands.SignOut)
-    desk.say(news.SignedOut(how="not_reached"))
+    desk.say(messages.SignedOut(how="not_reached"))
     assert desk.core.state.home.view.who is None
     assert "could not be reached" in desk.core.state.home.note
 
@@ -255,21 +259,21 @@ def test_signing_in_works_fails_with_its_reason_and_ends() -> None:
 def test_a_token_that_aws_refuses_means_to_sign_in_again(code: str, signed_out: bool) -> None:
     desk = Desk()
     on_aws(desk)
-    desk.say(news.ConnectionFailed(error=AccessDeniedError("Unauthorized", code=code, status=401)))
-    assert (desk.core.state.truth.kind is TruthKind.SIGNED_OUT) is signed_out
+    desk.say(messages.ConnectionFailed(error=AccessDeniedError("Unauthorized", code=code, status=401)))
+    assert (desk.core.state.status_line.kind is StatusKind.SIGNED_OUT) is signed_out
 
 
 def test_a_prompt_that_met_a_closed_door_says_sign_in_and_is_kept_for_another_try() -> None:
     desk = Desk()
     on_aws(desk)
     desk.core.press(intents.Send("Hello"))
-    desk.say(news.AnswerFailed(exchange_id=desk.last.id, error=SIGNED_OUT, accepted=False))
+    desk.say(messages.AnswerFailed(exchange_id=desk.last.id, error=SIGNED_OUT, accepted=False))
     assert desk.last.problem is not None
     assert (desk.last.problem.title, desk.last.problem.presses) == ("You are not signed in", (Press.SIGN_IN,))
     assert desk.last.can_retry
-    assert desk.core.state.truth.kind is TruthKind.SIGNED_OUT
-    desk.say(news.CommandFailed(command="ReadModels", error=SIGNED_OUT))
-    assert desk.core.state.notices == (), "the truth line says it already"
+    assert desk.core.state.status_line.kind is StatusKind.SIGNED_OUT
+    desk.say(messages.CommandFailed(command="ReadModels", error=SIGNED_OUT))
+    assert desk.core.state.notices == (), "the status line says it already"
 
 
 @pytest.mark.parametrize(
@@ -282,7 +286,7 @@ def test_a_prompt_that_met_a_closed_door_says_sign_in_and_is_kept_for_another_tr
         ({"view": THERE, "moving": COMPUTER}, "Going over…", "Sign out"),
         ({"view": THERE, "leaving": True}, "Signing out…", "Sign out"),
         ({"view": HERE}, "costs money while it runs", "Sign in"),
-        ({"view": HomeView(price="$2.53 a month.")}, "not part of this version. $2.53 a month.", "Sign in"),
+        ({"view": HomeView(price="2.53 USD a month.")}, "not part of this version. 2.53 USD a month.", "Sign in"),
     ],
 )
 def test_settings_say_how_it_stands(changes: dict[str, Any], says: str, button: str) -> None:
@@ -299,7 +303,7 @@ def test_a_deletion_that_the_going_over_cut_short_is_said() -> None:
     on_aws(desk)
     desk.core.press(intents.DeleteConversation("c1"))
     desk.core.press(intents.AnswerDialog(Choice.DELETE_EVERYWHERE))
-    desk.say(news.HomeHeard(home=HERE, moved=True))
+    desk.say(messages.HomeUpdated(home=HERE, moved=True))
     assert [one.problem.title for one in desk.core.state.notices] == ["Not deleted"]
 
 
@@ -315,17 +319,17 @@ def test_deleting_everywhere_waits_for_the_server_and_is_tried_again_on_request(
     desk.core.press(intents.AnswerDialog(Choice.DELETE_EVERYWHERE))
     wanted = commands.ForgetConversation(conversation_id="c1", at=PLACE)
     assert desk.bridge.last(commands.ForgetConversation) == wanted
-    desk.say(news.CommandFailed(command="ForgetConversation", error=ConnectionLostError("It broke.")))
+    desk.say(messages.CommandFailed(command="ForgetConversation", error=ConnectionLostError("It broke.")))
     notice = desk.core.state.notices[0].problem
     assert (notice.title, notice.message) == ("Not deleted", "It broke.")
     assert notice.presses == (Press.DELETE_AGAIN, Press.DELETE_HERE)
     desk.core.press(intents.PressButton(Press.DELETE_AGAIN))
     assert desk.bridge.all(commands.ForgetConversation) == [wanted, wanted]
     assert desk.core.state.notices == ()
-    desk.say(news.CommandFailed(command="ForgetConversation", error=ConnectionLostError("It broke.")))
+    desk.say(messages.CommandFailed(command="ForgetConversation", error=ConnectionLostError("It broke.")))
     desk.core.press(intents.PressButton(Press.DELETE_HERE))
     assert desk.bridge.last(commands.ForgetConversation) == commands.ForgetConversation(conversation_id="c1")
-    desk.say(news.ConversationForgotten(conversation_id="c1"))
+    desk.say(messages.ConversationForgotten(conversation_id="c1"))
     assert desk.core.state.history.deleting is None
     desk.core.press(intents.PressButton(Press.DELETE_AGAIN))
     assert len(desk.bridge.all(commands.ForgetConversation)) == 3, "there is nothing left to delete"

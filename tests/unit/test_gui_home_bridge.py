@@ -23,16 +23,17 @@ from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.bridge import Bridge
 from tlfif.gui.bridge.forgetting import LOOKS, forget_at_server
 from tlfif.gui.bridge.homes import ProfileHomes
-from tlfif.gui.bridge.news_box import NewsBox
+from tlfif.gui.bridge.message_queue import MessageQueue
 from tlfif.gui.core import WindowCore
-from tlfif.gui.model import commands, intents, news
-from tlfif.gui.model.home_view import HERE, HomeView
-from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model import commands, intents, messages
+from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import ExchangeStage, Link
 from tlfif.history.history import KeptJob
 from tlfif.jobs.jobs import JobStatus, Outcome
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.kernel.home import Home
+from tlfif.wording.machines import HERE
 
 PLACE = "AWS eu-central-1"
 
@@ -145,7 +146,7 @@ def test_signing_in_waits_beside_everything_else_is_left_fails_and_works(seat: S
     seat.ask("Meanwhile")
     seat.core.press(intents.CancelSignInNow())
     seat.wait("left", lambda: not seat.core.state.home.signing)
-    assert "You left the sign-in" in seat.core.state.home.note
+    assert "You cancelled the sign-in" in seat.core.state.home.note
 
     seat.homes.who = "nobody"
     seat.bridge._loop.call_soon_threadsafe(seat.homes.came_back.set)
@@ -249,12 +250,12 @@ async def test_a_server_that_is_gone_or_a_job_that_does_not_end_is_told() -> Non
 
 
 def test_news_of_another_server_are_not_put_before_the_going_over() -> None:
-    box = NewsBox()
-    box.put(news.MachineHeard(machine=machine_view("ready")))
-    box.put(news.HomeHeard(home=HomeView(), moved=True))
-    box.put(news.MachineHeard(machine=machine_view("off")))
-    kinds: list[type[WindowNews]] = [type(item) for item in box.take(9)]
-    assert kinds == [news.MachineHeard, news.HomeHeard, news.MachineHeard]
+    box = MessageQueue()
+    box.put(messages.MachineUpdated(machine=machine_view("ready")))
+    box.put(messages.HomeUpdated(home=HomeView(), moved=True))
+    box.put(messages.MachineUpdated(machine=machine_view("off")))
+    kinds: list[type[Message]] = [type(item) for item in box.take(9)]
+    assert kinds == [messages.MachineUpdated, messages.HomeUpdated, messages.MachineUpdated]
 
 
 # The homes of a folder

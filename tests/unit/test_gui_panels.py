@@ -6,14 +6,14 @@ import pytest
 
 from tests.fakes.gui import Desk, accepted, billed_view, budget_view, cost_view, machine_view, model_view
 from tlfif.client.errors import NotPossibleError, RefusedError, ServerFailedError
-from tlfif.gui.model import commands, intents, news
-from tlfif.gui.model.state import BilledPanel, Choice, Closing, Link, Press, TruthKind
-from tlfif.gui.presenters.words import day
+from tlfif.gui.model import commands, intents, messages
+from tlfif.gui.model.state import BilledPanel, Choice, Closing, Link, Press, StatusKind
+from tlfif.wording.figures import day
 
 
-def stop_result(**changes: object) -> news.MachineStopped:
+def stop_result(**changes: object) -> messages.MachineStopped:
     base = {"was_running": True, "cancelled": [], "requeued": [], "machine": machine_view("stopping")}
-    return news.MachineStopped(result={**base, **changes})
+    return messages.MachineStopped(result={**base, **changes})
 
 
 # Stop GPU
@@ -33,7 +33,7 @@ def test_stop_is_pending_until_the_end_is_confirmed() -> None:
     assert "1 prompt cancelled; the words written so far stay here" in desk.core.state.machine.stopped_text
     desk.hear("stopping")
     assert desk.core.state.machine.stop.pending
-    assert desk.core.state.truth.kind is TruthKind.STOPPING
+    assert desk.core.state.status_line.kind is StatusKind.STOPPING
     desk.hear("off")
     assert not desk.core.state.machine.stop.pending
     assert desk.core.state.machine.start_enabled
@@ -54,7 +54,7 @@ def test_a_stop_that_did_not_arrive_is_said_and_can_be_pressed_again() -> None:
     desk = Desk()
     desk.hear("ready")
     desk.core.press(intents.StopMachineNow())
-    desk.say(news.CommandFailed(command="StopMachine", error=ServerFailedError("No.", code="internal_error")))
+    desk.say(messages.CommandFailed(command="StopMachine", error=ServerFailedError("No.", code="internal_error")))
     assert desk.core.state.machine.stop.enabled
     assert desk.core.state.notices[0].problem.code == "internal_error"
     desk.core.press(intents.DismissNotice("internal_error"))
@@ -82,8 +82,8 @@ def test_the_past_is_read_when_its_tab_comes_to_the_front_and_when_the_machine_c
     desk.hear("launching")
     desk.hear("launching")
     assert len(desk.bridge.all(commands.ReadPastMachines)) == 2
-    desk.say(news.PastMachinesHeard(machines=()))
-    desk.say(news.CommandFailed(command="ReadPastMachines", error=ServerFailedError("No.", code="internal_error")))
+    desk.say(messages.PastMachinesListed(machines=()))
+    desk.say(messages.CommandFailed(command="ReadPastMachines", error=ServerFailedError("No.", code="internal_error")))
     assert [notice.problem.code for notice in desk.core.state.notices] == ["internal_error"]
 
 
@@ -113,7 +113,7 @@ def test_a_new_time_out_is_sent_once_and_shown_as_saved_when_it_holds() -> None:
     desk.core.press(intents.ApplyIdleMinutes())
     assert desk.bridge.last(commands.SetIdleTimeout).minutes == 2.5
     assert desk.core.state.machine.idle.saving
-    desk.say(news.IdleTimeoutSet(machine=machine_view(idle_timeout_minutes=2.5)))
+    desk.say(messages.IdleTimeoutSet(machine=machine_view(idle_timeout_minutes=2.5)))
     entry = desk.core.state.machine.idle
     assert (entry.text, entry.in_force, entry.saving, entry.editing) == ("2.5", 2.5, False, False)
     desk.core.press(intents.TypeIdleMinutes("2.5"))
@@ -127,7 +127,7 @@ def test_what_was_typed_on_while_a_time_out_was_saved_is_not_taken_away() -> Non
     desk.core.press(intents.TypeIdleMinutes("3"))
     desk.core.press(intents.ApplyIdleMinutes())
     desk.core.press(intents.TypeIdleMinutes("30"))
-    desk.say(news.IdleTimeoutSet(machine=machine_view(idle_timeout_minutes=3.0)))
+    desk.say(messages.IdleTimeoutSet(machine=machine_view(idle_timeout_minutes=3.0)))
     entry = desk.core.state.machine.idle
     assert (entry.text, entry.in_force, entry.editing) == ("30", 3.0, True)
 
@@ -137,7 +137,7 @@ def test_the_servers_refusal_stands_beside_the_field() -> None:
     desk.hear("ready")
     desk.core.press(intents.TypeIdleMinutes("9"))
     desk.core.press(intents.ApplyIdleMinutes())
-    desk.say(news.CommandFailed(command="SetIdleTimeout", error=RefusedError("Not so.", code="wrong_type")))
+    desk.say(messages.CommandFailed(command="SetIdleTimeout", error=RefusedError("Not so.", code="wrong_type")))
     assert desk.core.state.machine.idle.problem == "Not so."
 
 
@@ -154,7 +154,7 @@ def test_two_figures_run_side_by_side_and_are_never_mixed() -> None:
     assert cost.real.usd == 0.0
     assert cost.real.text == "Costs nothing: it runs on this computer"
     assert cost.as_if.usd == pytest.approx(1.005)
-    assert cost.as_if.text == "On AWS this would have cost this month: $1.0050 (0.80 EUR)"
+    assert cost.as_if.text == "On AWS this would have cost this month: 1.00 USD (0.8040 EUR)"
     assert cost.billed_text.startswith("Billed by AWS: nothing")
     assert cost.days_name.startswith("On AWS")
     assert cost.budget.left_eur == pytest.approx(19.1)
@@ -165,10 +165,10 @@ def test_a_running_figure_never_goes_back_while_something_runs() -> None:
     desk = Desk()
     desk.hear("ready", cost=cost_view(hourly=3.6))
     desk.pass_time(5.0)
-    desk.say(news.CostHeard(cost=cost_view(hourly=3.6)))
+    desk.say(messages.CostUpdated(cost=cost_view(hourly=3.6)))
     assert desk.core.state.cost.as_if is not None
     assert desk.core.state.cost.as_if.usd == pytest.approx(1.005)
-    desk.say(news.CostHeard(cost=cost_view()))
+    desk.say(messages.CostUpdated(cost=cost_view()))
     assert desk.core.state.cost.as_if.usd == pytest.approx(1.0), "what is over is as the report says"
 
 
@@ -179,19 +179,19 @@ def test_what_aws_bills_is_a_third_figure_that_does_not_run() -> None:
     billed = desk.core.state.cost.billed
     assert billed == BilledPanel(
         title="Billed by AWS up to 26 November 2026",
-        value="$1,234.50",
+        value="1,234.50 USD",
         note="987.60 EUR. The whole AWS account in November 2026.",
     )
     sentence = "It has no right. Deploy again (./tlfif deploy). Again tomorrow."
     none = billed_view(state="failed", usd=None, eur=None, title="Billed by AWS", sentence=sentence)
-    desk.say(news.CostHeard(cost=cost_view(here=False, billed=none)))
+    desk.say(messages.CostUpdated(cost=cost_view(here=False, billed=none)))
     assert desk.core.state.cost.billed == BilledPanel(
         title="Billed by AWS", value="No figure yet", note="It has no right. Deploy again. Again tomorrow."
     )
     old = cost_view(here=False)
     del old["billed"]  # type: ignore[misc]  # what a home sends that was deployed earlier
     for report in (old, cost_view()):
-        desk.say(news.CostHeard(cost=report))
+        desk.say(messages.CostUpdated(cost=report))
         assert desk.core.state.cost.billed is None
 
 
@@ -208,7 +208,7 @@ def test_on_aws_the_running_estimate_moves_and_eats_the_budget_until_the_next_re
     assert not cost.stale
     desk.pass_time(1.0)
     assert desk.core.state.cost.stale
-    desk.say(news.CostHeard(cost=cost_view(here=False, hourly=3.6, month_to_date_usd=1.02)))
+    desk.say(messages.CostUpdated(cost=cost_view(here=False, hourly=3.6, month_to_date_usd=1.02)))
     assert desk.core.state.cost.real is not None
     assert desk.core.state.cost.real.usd == pytest.approx(1.02)
     assert not desk.core.state.cost.stale
@@ -227,7 +227,7 @@ def test_days_are_written_as_a_person_says_them() -> None:
     desk = Desk()
     desk.hear("off", cost=cost_view(month="November 2026", since="2026-11-01T00:00:00+00:00"))
     assert "Metered since 1 November 2026; without VAT." in desk.core.state.cost.formula_text
-    assert "(ECB, 20 November 2026)" in desk.core.state.cost.exchange_text
+    assert "on 20 November 2026, verified (ECB)" in desk.core.state.cost.exchange_text
     assert day("some time ago") == "some time ago"
 
 
@@ -263,7 +263,7 @@ def test_a_new_limit_goes_out_as_typed_and_the_field_is_empty_when_it_holds() ->
     desk.core.press(intents.ApplyBudget(rehearsal=True))
     assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit="0.05 EUR", as_if_aws=True)
     assert desk.core.state.cost.budget.saving
-    desk.say(news.BudgetChanged(budget=budget_view(limit_eur=0.05, as_if_aws=True, state="locked")))
+    desk.say(messages.BudgetChanged(budget=budget_view(limit_eur=0.05, as_if_aws=True, state="locked")))
     budget = desk.core.state.cost.budget
     assert (budget.entry, budget.saving, budget.locked, budget.sentence) == ("", False, True, "All well.")
 
@@ -290,12 +290,12 @@ def test_settings_that_can_be_are_kept_and_the_others_are_named() -> None:
 
 def test_a_fetch_is_shown_and_one_that_broke_off_says_how_to_go_on() -> None:
     desk = Desk()
-    desk.say(news.ModelsHeard(models=(model_view("tinyllama", "absent"),)))
+    desk.say(messages.ModelsListed(models=(model_view("tinyllama", "absent"),)))
     desk.core.press(intents.FetchModel("tinyllama"))
     assert desk.bridge.last(commands.PullModel).name == "tinyllama"
-    desk.say(news.ModelHeard(model=model_view("tinyllama", "pulling", received_bytes=500)))
+    desk.say(messages.ModelUpdated(model=model_view("tinyllama", "pulling", received_bytes=500)))
     assert desk.core.state.settings.fetching is not None
-    desk.say(news.ModelHeard(model=model_view("tinyllama", "absent", problem="The network went away.")))
+    desk.say(messages.ModelUpdated(model=model_view("tinyllama", "absent", problem="The network went away.")))
     assert desk.core.state.settings.fetching is None
     assert "goes on where it stopped" in desk.core.state.notices[0].problem.advice
 
@@ -342,7 +342,9 @@ def test_without_a_machine_the_window_closes_at_once() -> None:
     assert desk.bridge.closed
 
 
-@pytest.mark.parametrize(("here", "price"), [(True, "On AWS this would cost $0.526"), (False, "Costs $0.526 an hour")])
+@pytest.mark.parametrize(
+    ("here", "price"), [(True, "On AWS this would cost 0.5260 USD"), (False, "Costs 0.5260 USD an hour")]
+)
 def test_with_a_machine_closing_asks_and_names_the_price_per_hour(here: bool, price: str) -> None:
     desk = Desk()
     desk.hear("ready", running=1, cost=cost_view(here=here, hourly=0.526))
@@ -378,7 +380,7 @@ def test_a_stop_that_fails_on_the_way_out_keeps_the_window_and_asks_again() -> N
     desk.hear("ready")
     desk.core.press(intents.CloseWindow())
     desk.core.press(intents.AnswerDialog(Choice.STOP))
-    desk.say(news.CommandFailed(command="StopMachine", error=NotPossibleError("Not now.", code="conflict")))
+    desk.say(messages.CommandFailed(command="StopMachine", error=NotPossibleError("Not now.", code="conflict")))
     assert desk.core.state.closing is Closing.OPEN
     assert desk.core.state.dialog is not None
     assert desk.core.state.dialog.text.startswith("The machine could not be stopped: Not now.")
@@ -387,10 +389,10 @@ def test_a_stop_that_fails_on_the_way_out_keeps_the_window_and_asks_again() -> N
 def test_one_poll_tells_the_subscribers_once_and_asks_to_come_back_soon_while_text_streams() -> None:
     desk = Desk()
     desk.core.press(intents.Send("Hello"))
-    desk.say(news.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    desk.say(messages.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
     told: list[int] = []
     desk.core.subscribe(lambda old, new: told.append(len(str(new.conversation.exchanges[-1].answer))))
-    deltas = [news.AnswerDelta(exchange_id=desk.last.id, text="x", seq=seq) for seq in range(3, 53)]
+    deltas = [messages.AnswerExtended(exchange_id=desk.last.id, text="x", seq=seq) for seq in range(3, 53)]
     desk.bridge.say(*deltas)
     desk.core.poll()
     assert told == [50]

@@ -148,7 +148,7 @@ def test_advice() -> None:
     assert found.recommended is not None
     assert found.recommended.minutes == 1
     assert "5 minutes" in found.sentence
-    assert found.options[1].sentence == "5 minutes would have cost 0.88 USD without VAT with 10 cold starts."
+    assert found.options[1].sentence == "5 minutes would have cost 0.8818 USD without VAT with 10 cold starts."
     every_five = past(*(4.9 * at for at in range(10)), busy=1000)
     kept = advise(every_five, boot_seconds=180, hourly=660_000, present_minutes=5)
     assert kept.recommended is not None

@@ -8,7 +8,6 @@ import pytest
 
 from tests.fakes.memory_bill_store import MemoryBillStore
 from tests.money_world import MoneyWorld
-from tlfif.adapters.aws.money import cost_explorer_bill_source
 from tlfif.adapters.aws.calls.clients import BILL_CONFIG
 from tlfif.bootstrap.aws import aws_daily_bill
 from tlfif.bootstrap.aws_settings import AwsSettings

@@ -10,11 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tlfif.charts.spend_curve import Point, SpendCurve, spend_curve
+from tlfif.money.amounts import eur, usd_and_eur
 from tlfif.wire.money import CostView, SumsView
+from tlfif.wording.exchange_rate import exchange_text
 
 WIDTH, HEIGHT, DPI = 1200, 800, 100
 """Pixels, and pixels per inch."""
-FAR_FACTOR = 40
+OFF_SCALE_FACTOR = 40
 """A limit this many times everything else is named instead of drawn: it would press the rest onto the ground."""
 WARN_SHARES = (0.5, 0.8)
 MARK_ROOM = 0.05
@@ -51,12 +53,10 @@ def _titles(figure: Figure, cost: CostView, sums: SumsView) -> None:
     as_if = cost["as_if_aws"] is not None
     title = f"What AWS would have cost in {cost['month']}" if as_if else f"What AWS costs in {cost['month']}"
     figure.text(0.08, 0.945, title, fontsize=20, fontweight="bold", color=INK)
-    exchange = cost["exchange"]
-    sure = "" if exchange["verified"] else ", not verified"
     facts = [
         f"{sums['instance_type']} in {sums['region']}",
         cost["vat"],
-        f"1 EUR = {exchange['usd_per_eur']:g} USD ({exchange['date']}{sure})",
+        exchange_text(cost["exchange"], source=False),
     ]
     figure.text(0.08, 0.908, "  ·  ".join(facts), fontsize=11.5, color=QUIET)
     note = "A running estimate by TL-FIF's own meter; AWS's bill comes later."
@@ -74,7 +74,7 @@ def _draw_spend(axes: Axes, curve: SpendCurve, cost: CostView) -> None:
     axes.plot(*curve.now, "o", color=SPEND, markersize=8, markeredgecolor="white", zorder=4, clip_on=False)
     highest = max(there[1], spent[-1], 0.01)
     limit = curve.limit_usd
-    drawn = limit is not None and limit <= FAR_FACTOR * highest
+    drawn = limit is not None and limit <= OFF_SCALE_FACTOR * highest
     axes.set_ylim(0, max(highest, limit if limit is not None and drawn else 0) * 1.14)
     if limit is not None and drawn:
         _draw_limit(axes, limit, cost)
@@ -82,8 +82,8 @@ def _draw_spend(axes: Axes, curve: SpendCurve, cost: CostView) -> None:
         text = f"↑ {_limit_name(cost)}: far above this picture, {spent[-1] / limit:.1%} of it spent"
         axes.text(0.012, 0.94, text, transform=axes.transAxes, fontsize=11, color=LIMIT, weight="bold")
     usd_per_eur = cost["exchange"]["usd_per_eur"]
-    title = f"Spent so far: {_both(spent[-1], usd_per_eur)}"
-    title += f".  At the month's end, if it goes on so: {_both(there[1], usd_per_eur)}"
+    title = f"Spent so far: {usd_and_eur(spent[-1], spent[-1] / usd_per_eur)}"
+    title += f".  At the month's end, if it goes on so: {usd_and_eur(there[1], there[1] / usd_per_eur)}"
     axes.set_title(title, loc="left", fontsize=13, color=INK, pad=10)
     _money_axes(axes, usd_per_eur)
     _name_ends(axes, curve)
@@ -104,7 +104,7 @@ def _draw_limit(axes: Axes, limit: float, cost: CostView) -> None:
 def _limit_name(cost: CostView) -> str:
     budget = cost["budget"]
     limit = (budget["limit_eur"] or 0) + budget["extra_eur"]
-    name = f"budget {f'{limit:,.2f}' if limit >= 1 else f'{limit:.2g}'} EUR"
+    name = f"budget {eur(limit)}"
     if budget["as_if_aws"]:
         return f"{name}, a rehearsal"
     return f"{name}; it counts real money only, of which nothing is spent" if cost["as_if_aws"] is not None else name
@@ -185,14 +185,6 @@ def _quiet(axes: Axes) -> None:
     axes.tick_params(colors=QUIET, length=0, labelsize=10.5)
     axes.grid(axis="y", color=GRID, linewidth=0.9)
     axes.set_axisbelow(True)
-
-
-def _both(usd: float, usd_per_eur: float) -> str:
-    return f"{_money(usd)} USD ({_money(usd / usd_per_eur)} EUR)"
-
-
-def _money(value: float) -> str:
-    return f"{value:,.2f}" if value == 0 or value >= 0.995 else f"{value:.4f}"
 
 
 def _places(top: float) -> int:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from tlfif.cli.output.console import Console, OutputLostError
-from tlfif.cli.output.wording import is_far, receipt_line, refusal_note, waiting_line
+from tlfif.cli.output.machine_report import is_remote, refusal_note, waiting_line
+from tlfif.cli.output.receipt_report import receipt_line
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.events import Event, EventKind
@@ -19,11 +20,11 @@ from tlfif.wire.money import CostShareView
 CANCEL_SECONDS = 2.0
 """How long the server is given to confirm a cancellation."""
 CANCEL_POLL_SECONDS = 0.05
-FAR_CANCEL_SECONDS = 12.0
-FAR_CANCEL_POLL_SECONDS = 0.5
+REMOTE_CANCEL_SECONDS = 12.0
+REMOTE_CANCEL_POLL_SECONDS = 0.5
 """The same on AWS, where each look is a request and the machine hears of a cancellation within a second or two."""
 COST_SECONDS = 2.0
-FAR_COST_SECONDS = 10.0
+REMOTE_COST_SECONDS = 10.0
 """A function that was not asked for a while takes some seconds to answer."""
 STARTED_OVER = "--- started over ---"
 """Stands on a line of its own in standard output after text that does not count; the answer begins below the last."""
@@ -31,7 +32,7 @@ STARTED_OVER = "--- started over ---"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How a prompt ended. ``interrupted``: by the person at this desk. ``cost`` None: not asked for, or not known."""
+    """How a prompt ended. ``interrupted``: with Ctrl-C. ``cost`` None: not asked for, or not known."""
 
     job_id: str | None
     status: str
@@ -141,10 +142,10 @@ async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *
                     status = item.kind.value
         except asyncio.CancelledError:
             _swallow_cancellation()
-            confirmed = await cancel_job(client, accepted["job_id"], far=is_far(accepted["machine"]))
+            confirmed = await cancel_job(client, accepted["job_id"], remote=is_remote(accepted["machine"]))
             return reader.answer(confirmed or "running", interrupted=True)
         except OutputLostError:
-            await cancel_job(client, accepted["job_id"], far=is_far(accepted["machine"]))
+            await cancel_job(client, accepted["job_id"], remote=is_remote(accepted["machine"]))
             raise
         return reader.answer(status)
 
@@ -163,7 +164,7 @@ async def _interrupted_submit(client: TlfifClient, submitting: "asyncio.Task[Acc
     with suppress(TimeoutError, ApiError):
         accepted = await asyncio.wait_for(submitting, CANCEL_SECONDS)
         job_id = accepted["job_id"]
-        status = await cancel_job(client, job_id, far=is_far(accepted["machine"])) or accepted["status"]
+        status = await cancel_job(client, job_id, remote=is_remote(accepted["machine"])) or accepted["status"]
     return Answer(job_id=job_id, status=status, model=model, interrupted=True)
 
 
@@ -173,15 +174,15 @@ def _swallow_cancellation() -> None:
         task.uncancel()
 
 
-async def cancel_job(client: TlfifClient, job_id: str, *, far: bool = False) -> str | None:
-    """Cancel, and wait up to 2 s (12 s where it is ``far``) until the server confirms. The job's status then; None if
-    it did not answer."""
+async def cancel_job(client: TlfifClient, job_id: str, *, remote: bool = False) -> str | None:
+    """Cancel, and wait up to 2 s (12 s for a ``remote`` machine) until the server confirms. Returns the job's status
+    then, None where the server did not answer."""
     status: str | None = None
     with suppress(TimeoutError, ApiError):
-        async with asyncio.timeout(FAR_CANCEL_SECONDS if far else CANCEL_SECONDS):
+        async with asyncio.timeout(REMOTE_CANCEL_SECONDS if remote else CANCEL_SECONDS):
             status = (await client.cancel(job_id))["status"]
             while status not in TERMINAL:
-                await asyncio.sleep(FAR_CANCEL_POLL_SECONDS if far else CANCEL_POLL_SECONDS)
+                await asyncio.sleep(REMOTE_CANCEL_POLL_SECONDS if remote else CANCEL_POLL_SECONDS)
                 status = (await client.job(job_id))["status"]
     return status
 
@@ -192,7 +193,7 @@ async def with_cost(client: TlfifClient, answer: Answer) -> Answer:
     if answer.receipt is None or answer.job_id is None:
         return answer
     try:
-        async with asyncio.timeout(FAR_COST_SECONDS if is_far(answer.machine) else COST_SECONDS):
+        async with asyncio.timeout(REMOTE_COST_SECONDS if is_remote(answer.machine) else COST_SECONDS):
             job = await client.job(answer.job_id)
     except asyncio.CancelledError:  # the person does not want to wait; the answer is whole
         _swallow_cancellation()

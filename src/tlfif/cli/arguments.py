@@ -62,7 +62,7 @@ class AnswerOptions:
 
 
 def answer_options(args: argparse.Namespace) -> AnswerOptions:
-    """Check everything at the desk, before anything is started or sent. Raises InvalidInputError."""
+    """Check everything before anything is started or sent. Raises InvalidInputError."""
     if args.system is not None:
         limits.check_text(args.system, what="system")
     return AnswerOptions(

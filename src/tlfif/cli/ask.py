@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, add_json, answer_options
-from tlfif.cli.desk import local_server, open_client
+from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import INTERRUPTED, exit_code_of_job
 from tlfif.cli.fetching import choose_model
 from tlfif.cli.interrupts import Interrupts
@@ -118,7 +118,7 @@ async def _report(client: TlfifClient, answer: Answer, console: Console, *, as_j
 
 
 def failure_of(answer: Answer) -> TlfifError | None:
-    """Why there is no whole answer; None where there is one, or where the person at this desk ended it."""
+    """Why there is no whole answer; None where there is one, or where the person ended it with Ctrl-C."""
     if answer.status == "succeeded" or answer.interrupted:
         return None
     if answer.status == "cancelled":
@@ -128,7 +128,7 @@ def failure_of(answer: Answer) -> TlfifError | None:
 
 
 def interrupted_text(answer: Answer) -> str:
-    """What a person is told who ended the answer from this desk."""
+    """What a person reads who ended the answer with Ctrl-C."""
     if answer.status == "cancelled":
         return "You cancelled the answer."
     if answer.status == "succeeded":

@@ -4,11 +4,11 @@ import argparse
 import asyncio
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.desk import only_on_this_computer, open_client
+from tlfif.cli.connection import only_on_this_computer, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
-from tlfif.cli.output.cost_wording import eur, limit_eur, usd
 from tlfif.cli.output.tables import columns, paragraph
+from tlfif.money.amounts import eur, usd
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, MAX_LIMIT_EUR, MIN_LIMIT_EUR, check_limit
 from tlfif.wire.money import BudgetView, CostView
 
@@ -96,7 +96,7 @@ def budget_report(cost: CostView) -> str:
     budget = cost["budget"]
     counted = "counts what AWS would have cost" if budget["as_if_aws"] else "counts real money only"
     limit = budget["limit_eur"]
-    rows = [("Limit per month", "none", "") if limit is None else ("Limit per month", limit_eur(limit), counted)]
+    rows = [("Limit per month", "none", "") if limit is None else ("Limit per month", eur(limit), counted)]
     if budget["extra_eur"]:
         rows.append(("Released on top", eur(budget["extra_eur"]), "this month only"))
     rows.append(("Spent", eur(budget["spent_eur"]), cost["month"]))
@@ -150,7 +150,7 @@ def set_text(before: CostView, after: BudgetView) -> str:
         lines.append("There is no limit any more: nothing will stop the spending but the machine's own time-outs.")
     else:
         counted = "what AWS would have cost" if after["as_if_aws"] else "real money"
-        lines.append(f"The limit is now {limit_eur(limit)} per month, without VAT, held against {counted}.")
+        lines.append(f"The limit is now {eur(limit)} per month, without VAT, held against {counted}.")
     if before["budget"]["as_if_aws"] and not after["as_if_aws"]:
         lines.append("The rehearsal is over.")
     if after["as_if_aws"] and limit is None:
@@ -169,7 +169,7 @@ def release_text(before: BudgetView, after: BudgetView) -> str:
     else:
         mark = (after["limit_eur"] or 0) + after["extra_eur"]
         lines = [
-            f"The lock is released for the rest of this month. The next one comes at {limit_eur(mark)}, without VAT; "
-            f"next month the limit is {limit_eur(after['limit_eur'] or 0)} again.",
+            f"The lock is released for the rest of this month. The next one comes at {eur(mark)}, without VAT; "
+            f"next month the limit is {eur(after['limit_eur'] or 0)} again.",
         ]
     return "\n".join([*(paragraph(line) for line in lines), paragraph(after["sentence"])])

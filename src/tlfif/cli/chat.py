@@ -10,19 +10,19 @@ from dataclasses import replace
 from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, answer_options
 from tlfif.cli.ask import asking_for, failure_of, interrupted_text, opening_words
+from tlfif.cli.connection import open_client
 from tlfif.cli.conversation import Conversation, trimmed_note
-from tlfif.cli.desk import open_client
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Choice, choose_model
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
-from tlfif.cli.output.wording import model_title
 from tlfif.client.conversation_window import MAX_EXCHANGES, how_many_to_drop
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs import limits
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import TlfifError
+from tlfif.wording.machines import model_title
 
 COMMANDS = "/new forgets what was said · /quit leaves · /help shows this · Ctrl-C cancels an answer, or leaves"
 
@@ -107,7 +107,7 @@ class Talk:
             if word.startswith("/"):
                 self._command(word)
             elif word:
-                code = run(self.say(line))
+                code = run(self.ask(line))
                 if code == NO_ACCESS and not self._at_terminal:
                     return code
                 interrupted = code == INTERRUPTED
@@ -124,7 +124,7 @@ class Talk:
             unknown = "" if word == "/help" else f"There is no command {word}. "
             self._console.note(f"{unknown}{COMMANDS}")
 
-    async def say(self, question: str) -> int:
+    async def ask(self, question: str) -> int:
         """One question. Faults are shown, not raised; returns what ``ask`` would exit with."""
         with Interrupts():
             try:

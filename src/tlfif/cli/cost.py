@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tlfif.charts.png_file import check_png_path
 from tlfif.cli.arguments import add_json
-from tlfif.cli.desk import local_server, open_client
+from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.cost_report import cost_text

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.desk import this_home
+from tlfif.cli.connection import this_home
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console

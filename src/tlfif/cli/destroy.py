@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.desk import this_home
+from tlfif.cli.connection import this_home
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, USAGE
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console

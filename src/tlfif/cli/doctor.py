@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tlfif.bootstrap.doctor import Wanted, examine_all
 from tlfif.cli.arguments import add_json
-from tlfif.cli.desk import this_home
+from tlfif.cli.connection import this_home
 from tlfif.cli.doctor_probes import desk_probes, region_of
 from tlfif.cli.exit_codes import DONE, NO_ACCESS, NO_MACHINE
 from tlfif.cli.output.console import Console

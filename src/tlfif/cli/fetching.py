@@ -6,11 +6,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from tlfif.cli.output.console import Console
+from tlfif.cli.output.machine_report import fallback_note
 from tlfif.cli.output.transfer import Transfer
-from tlfif.cli.output.wording import size, stand_in_note
 from tlfif.client.errors import ApiError, NotPossibleError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.wire.answers import ModelView
+from tlfif.wording.figures import size
 
 PLAIN_LINE_SECONDS = 5.0
 """Without a terminal to rewrite a line on, one is written this often."""
@@ -79,15 +80,15 @@ async def choose_model(client: TlfifClient, wanted: str | None, console: Console
     if wanted is not None and ":" in wanted:
         return Choice(model=wanted)
     models = await client.models()
-    default, stand_in = models[0], models[-1]
+    default, fallback = models[0], models[-1]
     chosen = next((m for m in models if m["name"] == wanted), default)
-    if chosen["state"] in {"absent", "pulling"} and (wanted is not None or chosen is stand_in):
+    if chosen["state"] in {"absent", "pulling"} and (wanted is not None or chosen is fallback):
         await fetch_model(client, chosen["name"], console)
-    if chosen["state"] == "ready" or wanted is not None or chosen is stand_in:
+    if chosen["state"] == "ready" or wanted is not None or chosen is fallback:
         return Choice(model=chosen["name"])
     code = "model_corrupt"
     if chosen["state"] != "corrupt":
-        hint = f" To ask the small model meanwhile: Ctrl-C, then --model {stand_in['name']}"
+        hint = f" To ask the small model meanwhile: Ctrl-C, then --model {fallback['name']}"
         try:
             await fetch_model(client, chosen["name"], console, hint=hint)
             return Choice(model=chosen["name"])
@@ -95,6 +96,6 @@ async def choose_model(client: TlfifClient, wanted: str | None, console: Console
             if error.status != 409 and not isinstance(error, NotPossibleError):
                 raise
             code = error.code
-    if stand_in["state"] in {"absent", "pulling"}:
-        await fetch_model(client, stand_in["name"], console)
-    return Choice(model=stand_in["name"], note=stand_in_note(chosen, stand_in, code=code))
+    if fallback["state"] in {"absent", "pulling"}:
+        await fetch_model(client, fallback["name"], console)
+    return Choice(model=fallback["name"], note=fallback_note(chosen, fallback, code=code))

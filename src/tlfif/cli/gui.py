@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-from tlfif.cli.desk import this_home
+from tlfif.cli.connection import this_home
 from tlfif.cli.exit_codes import NO_ACCESS
 from tlfif.cli.output.console import Console
 

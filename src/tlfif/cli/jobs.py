@@ -4,19 +4,20 @@ import argparse
 import asyncio
 import time
 
-from tlfif.cli.answering import CANCEL_SECONDS, FAR_CANCEL_SECONDS, cancel_job
+from tlfif.cli.answering import CANCEL_SECONDS, REMOTE_CANCEL_SECONDS, cancel_job
 from tlfif.cli.arguments import add_json, job_id, no_such_job, page_limit
-from tlfif.cli.desk import local_server, open_client
+from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
-from tlfif.cli.output.cost_wording import parts_line
-from tlfif.cli.output.tables import paragraph, table
-from tlfif.cli.output.wording import HERE, model_title, moment, receipt_line
+from tlfif.cli.output.receipt_report import parts_line, receipt_line
+from tlfif.cli.output.tables import moment, paragraph, table
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.wire.answers import JobList, JobView
+from tlfif.wording.machines import HERE, model_title
+from tlfif.wording.receipts import cancelled_because
 
 ID_HELP = "the job's id, as ./tlfif jobs list shows it: job_ and 32 more characters"
 
@@ -123,7 +124,7 @@ def job_text(job: JobView, *, now: float, place: str = HERE) -> str:
     if job["error"] is not None:
         parts.append(f"\n{job['error']['message']} [{job['error']['code']}]")
     if job["status"] == "cancelled" and (reason := job.get("cancel_reason")):
-        parts.append(f"\nIt ended because it was {reason}.")
+        parts.append(f"\n{cancelled_because(reason)}")
     if job["receipt"] is not None:
         cost, as_if_aws = job.get("cost"), job.get("as_if_aws")
         parts.append("\n" + receipt_line(job["receipt"], before=None, place=place, cost=cost, as_if_aws=as_if_aws))
@@ -137,7 +138,7 @@ async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         before = await _job(client, wanted)
         ended = JobStatus(before["status"]).is_terminal
-        status = before["status"] if ended else await cancel_job(client, wanted, far=local_server() is None)
+        status = before["status"] if ended else await cancel_job(client, wanted, remote=local_server() is None)
         job = await client.job(wanted)
     if as_json:
         console.json(job)
@@ -148,7 +149,7 @@ async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
     elif JobStatus(job["status"]).is_terminal:
         console.line(f"It ended before it could be cancelled: {job['status']}.")
     else:
-        waited = CANCEL_SECONDS if local_server() is not None else FAR_CANCEL_SECONDS
+        waited = CANCEL_SECONDS if local_server() is not None else REMOTE_CANCEL_SECONDS
         console.note(f"tlfif: The server has not confirmed the end within {waited:.0f} s. [cancel_pending]")
         return NO_ACCESS
     return DONE

@@ -4,12 +4,13 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING
 
-from tlfif.cli.desk import this_home
+from tlfif.cli.connection import this_home
 from tlfif.cli.exit_codes import DONE, INTERRUPTED
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
 from tlfif.client.locators import aws_profile_of
 from tlfif.client.profile import aws_profile, load_profiles
+from tlfif.wording.sign_in import SIGN_IN_CANCELLED
 
 if TYPE_CHECKING:
     from tlfif.client.profile import Profile
@@ -53,7 +54,7 @@ async def _login(home: "Home", profile: "Profile", console: Console, *, no_brows
             )
             place = await signed_in_tokens(home, profile).adopt(tokens)
         except asyncio.CancelledError:
-            console.note("You left the sign-in. Nothing was changed.")
+            console.note(SIGN_IN_CANCELLED)
             return INTERRUPTED
     console.line(f"You are signed in{f' as {tokens.who}' if tokens.who else ''}. To sign out: ./tlfif logout")
     if place is Place.FILE:

@@ -6,20 +6,22 @@ import time
 from textwrap import fill
 
 from tlfif.cli.arguments import add_json, idle_minutes, model_name, page_limit
-from tlfif.cli.desk import local_server, open_client
+from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
-from tlfif.cli.output.tables import table
-from tlfif.cli.output.wording import how_many, is_far, machine_lines, model_title, moment, seconds, waiting_line
+from tlfif.cli.output.machine_report import is_remote, machine_lines, waiting_line
+from tlfif.cli.output.tables import moment, table
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.kernel.errors import MachineError, TlfifError
 from tlfif.kernel.home import read_server
 from tlfif.wire.answers import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
+from tlfif.wording.figures import how_many, seconds
+from tlfif.wording.machines import model_title
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0
-FAR_POLL_SECONDS = 2.0
-FAR_STOP_SECONDS = 180.0
+REMOTE_POLL_SECONDS = 2.0
+REMOTE_STOP_SECONDS = 180.0
 """On AWS each look is a request, and EC2 takes up to some minutes to end a machine."""
 STARTING = frozenset({"launching", "loading"})
 WIDTH = 80
@@ -81,7 +83,7 @@ def _show(machine: MachineView, console: Console, *, as_json: bool, hourly_usd: 
 
 async def _hourly_usd(client: TlfifClient, machine: MachineView) -> float | None:
     """What runs on AWS now; None on this computer, and where it cannot be asked for: the state counts more."""
-    if not is_far(machine):
+    if not is_remote(machine):
         return None
     try:
         return (await client.cost())["running_usd_per_hour"]
@@ -90,7 +92,7 @@ async def _hourly_usd(client: TlfifClient, machine: MachineView) -> float | None
 
 
 def _pause(machine: MachineView) -> float:
-    return FAR_POLL_SECONDS if is_far(machine) else POLL_SECONDS
+    return REMOTE_POLL_SECONDS if is_remote(machine) else POLL_SECONDS
 
 
 async def _status(console: Console, *, as_json: bool) -> int:
@@ -130,8 +132,8 @@ def history_text(history: MachineHistory, *, now: float) -> str:
         for one in machines
     ]
     head, *lines = table(("STARTED", "STATE", "READY AFTER", "RAN", "MODEL"), rows, width=WIDTH).splitlines()
-    told = [line + _why(one) for line, one in zip(lines, machines, strict=True)]
-    return "\n".join([head, *told])
+    shown = [line + _why(one) for line, one in zip(lines, machines, strict=True)]
+    return "\n".join([head, *shown])
 
 
 def _why(machine: PastMachineView) -> str:
@@ -159,7 +161,7 @@ async def _start(model: str | None, console: Console, *, as_json: bool) -> int:
 
 def _not_started(machine: MachineView) -> str:
     why = (machine["reason"] or machine["state"]).rstrip(".")
-    log = "" if is_far(machine) else " Look into its log, then try again."
+    log = "" if is_remote(machine) else " Look into its log, then try again."
     return f"The machine did not start: {why}.{log}"
 
 
@@ -181,7 +183,7 @@ async def _stop(console: Console, *, keep_jobs: bool, as_json: bool) -> int:
 
 async def _until_gone(client: TlfifClient, machine: MachineView, console: Console) -> MachineView:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + (FAR_STOP_SECONDS if is_far(machine) else STOP_SECONDS)
+    deadline = loop.time() + (REMOTE_STOP_SECONDS if is_remote(machine) else STOP_SECONDS)
     while machine["state"] in {"stopping", "draining"} and loop.time() < deadline:
         console.status("stopping the machine")
         await asyncio.sleep(_pause(machine))

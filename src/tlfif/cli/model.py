@@ -4,15 +4,15 @@ import argparse
 import asyncio
 
 from tlfif.cli.arguments import add_json, model_name
-from tlfif.cli.desk import only_on_this_computer, open_client
+from tlfif.cli.connection import only_on_this_computer, open_client
 from tlfif.cli.exit_codes import DONE, NO_MACHINE
 from tlfif.cli.fetching import fetch_model
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import table
-from tlfif.cli.output.wording import size
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.models.catalogue import file_path_of, known_names
 from tlfif.wire.answers import ModelView
+from tlfif.wording.figures import size
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

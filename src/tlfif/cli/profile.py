@@ -3,7 +3,7 @@
 import argparse
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.desk import this_home
+from tlfif.cli.connection import this_home
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import columns

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from tlfif.cli.arguments import add_json, port_number
-from tlfif.cli.desk import only_on_this_computer, this_home
+from tlfif.cli.connection import only_on_this_computer, this_home
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
-from tlfif.cli.output.wording import seconds
 from tlfif.client.local_server import LocalServer, RunningServer, start_failure
 from tlfif.client.loopback import exchange
 from tlfif.kernel.errors import ConflictError, UnavailableError
 from tlfif.kernel.home import Home
+from tlfif.wording.figures import seconds
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

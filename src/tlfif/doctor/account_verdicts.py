@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tlfif.doctor import checks
 from tlfif.doctor.checks import Finding, State, finding, not_asked
+from tlfif.money.amounts import usd
 
 WANTED_VCPUS = 8
 """Four for the machine, four for the test of a new image beside it."""
@@ -57,7 +58,7 @@ def region(name: str, opt_in_status: str | None) -> Finding:
 
 def account_plan(plan: str, status: str, *, credits_usd: float | None = None) -> Finding:
     """``plan`` is FREE or PAID, ``status`` NOT_STARTED, ACTIVE or EXPIRED (freetier GetAccountPlanState)."""
-    left = "" if credits_usd is None else f", {credits_usd:.2f} USD of credits left"
+    left = "" if credits_usd is None else f", {usd(credits_usd)} of credits left"
     found = f"Plan {plan}, {status}{left} (freetier GetAccountPlanState)"
     cure = (
         "In the AWS console open Billing and Cost Management and press “Upgrade plan”. No fee of its own: from then on "

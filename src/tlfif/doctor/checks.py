@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tlfif.money.money import MICROS_PER_USD, MicroUsd
+from tlfif.money.money import MicroUsd
 
 PAGE = "docs/howto/first-day-on-aws.md"
 """Each check names a section of it; a test holds that the section is there."""
@@ -90,12 +90,6 @@ def not_asked(check: Check, why: str, cure: str = "") -> Finding:
 def by_gravity(found: Iterable[Finding]) -> list[Finding]:
     """The most serious first; what is equally serious stays in order."""
     return sorted(found, key=lambda one: GRAVITY.index(one.state))
-
-
-def usd(micros: MicroUsd) -> str:
-    """For a sentence: two places, more below a dollar's hundredth."""
-    value = micros / MICROS_PER_USD
-    return f"{value:.2f} USD" if value >= 0.01 or micros == 0 else f"{value:.4f} USD"
 
 
 def _computer(name: str, title: str, section: str = "before-you-begin-this-computer") -> Check:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlfif.doctor import checks
-from tlfif.doctor.checks import Finding, State, finding, usd
+from tlfif.doctor.checks import Finding, State, finding
+from tlfif.money.amounts import usd_of
 from tlfif.money.money import MicroUsd
 from tlfif.money.prices.prices import HOURS_PER_MONTH, INSTANCE_TYPES, Item, PriceBook, running_rates
 
@@ -52,7 +53,7 @@ def machines(found: Sequence[MachineFact], priced: Priced, *, max_run_seconds: f
     old = [one for one in found if one.age_seconds > max_run_seconds]
     shown = _shown([f"{one.instance_id} {one.instance_type} for {one.age_seconds / 3600:.1f} h" for one in found])
     unpriced = " at least" if None in hours else ""
-    evidence = f"{shown}. Together {usd(per_hour)} an hour{unpriced} {PRICED}."
+    evidence = f"{shown}. Together {usd_of(per_hour)} an hour{unpriced} {PRICED}."
     month = per_hour * HOURS_PER_MONTH
     if old:
         return finding(
@@ -110,7 +111,7 @@ def _loose_disks(check: checks.Check, loose: Sequence[DiskFact], priced: Priced,
     return finding(
         check,
         state,
-        f"{why}: {shown}. Together {usd(micros)} a month{other} {PRICED}.",
+        f"{why}: {shown}. Together {usd_of(micros)} a month{other} {PRICED}.",
         "Look at them in the AWS console, EC2, Volumes; what you do not need: Actions, Delete volume. That cannot be "
         "undone, is free and works at once.",
         micros_per_month=micros,
@@ -131,7 +132,7 @@ def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
     if not found:
         return finding(checks.SNAPSHOTS, State.OK, f"None in {priced.region} (EC2, by tag).")
     micros = priced.per_gb_month(Item.SNAPSHOT_GB_MONTH, sum(one.gb for one in found))
-    total = f"{len(found)} with {usd(micros)} a month at most {PRICED}"
+    total = f"{len(found)} with {usd_of(micros)} a month at most {PRICED}"
     orphans = [one for one in found if not one.of_image]
     if orphans:
         lost = priced.per_gb_month(Item.SNAPSHOT_GB_MONTH, sum(one.gb for one in orphans))
@@ -139,7 +140,7 @@ def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
         return finding(
             checks.SNAPSHOTS,
             State.WARN,
-            f"No image needs {shown}: {usd(lost)} a month at most, of {total}.",
+            f"No image needs {shown}: {usd_of(lost)} a month at most, of {total}.",
             "In the AWS console, EC2, Snapshots, choose it, Actions, Delete snapshot. Free, at once, cannot be undone.",
             micros_per_month=lost,
         )

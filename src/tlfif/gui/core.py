@@ -8,7 +8,7 @@ from typing import Protocol
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import Command
 from tlfif.gui.model.intents import Intent
-from tlfif.gui.model.news import AnswerDelta, WindowNews
+from tlfif.gui.model.messages import AnswerExtended, Message
 from tlfif.gui.model.preferences import Preferences
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.presenters.step import GuiEvent, Moment
@@ -28,7 +28,7 @@ class Outside(Protocol):
     def send(self, command: Command) -> None:
         """Take a command; returns at once."""
 
-    def poll(self, limit: int) -> list[WindowNews]:
+    def poll(self, limit: int) -> list[Message]:
         """What has happened since, ``limit`` at most; never waits."""
 
     def close(self) -> None:
@@ -36,7 +36,7 @@ class Outside(Protocol):
 
 
 class WindowCore:
-    """Press buttons, poll for news, draw :attr:`state`."""
+    """Press buttons, poll for messages, draw :attr:`state`."""
 
     def __init__(
         self,
@@ -69,20 +69,20 @@ class WindowCore:
         """What the owner did. Subscribers hear of it before this returns."""
         before = self.state
         self._take(intent)
-        self._tell(before)
+        self._notify(before)
 
     def poll(self, limit: int = 200) -> None:
         """Take what has happened, let time go on, and tell the subscribers once."""
         before = self.state
-        heard = self._outside.poll(limit)
-        for item in heard:
+        received = self._outside.poll(limit)
+        for item in received:
             self._take(item)
-        self._streamed = any(isinstance(item, AnswerDelta) for item in heard)
+        self._streamed = any(isinstance(item, AnswerExtended) for item in received)
         now = self._monotonic()
         if now - self._ticked_at >= TICK_SECONDS:
             self._ticked_at = now
             self._take(intents.Tick())
-        self._tell(before)
+        self._notify(before)
 
     def close(self) -> None:
         """End the bridge; answers under way go on at the server."""
@@ -95,7 +95,7 @@ class WindowCore:
         for command in step.commands:
             self._outside.send(command)
 
-    def _tell(self, before: WindowState) -> None:
+    def _notify(self, before: WindowState) -> None:
         if self.state is not before:
             for subscriber in self._subscribers:
                 subscriber(before, self.state)

@@ -1,4 +1,4 @@
-"""The window: tabs below one truth line, the keys, its size and place, the loop that polls the core."""
+"""The window: tabs below one status line, the keys, its size and place, the loop that polls the core."""
 
 import logging
 import re
@@ -25,11 +25,11 @@ from tlfif.gui.views.dialog_view import DialogView
 from tlfif.gui.views.exchange_lines import REGENERATE, RETRY, actions_of
 from tlfif.gui.views.images_tab import ImagesTab
 from tlfif.gui.views.keys_view import KeysView
+from tlfif.gui.views.layout import is_short
 from tlfif.gui.views.machine_tab import MachineTab
 from tlfif.gui.views.notice_bar import NoticeBar
-from tlfif.gui.views.room import is_scarce
 from tlfif.gui.views.settings_tab import SettingsTab
-from tlfif.gui.views.truth_bar import TruthBar
+from tlfif.gui.views.status_bar import StatusBar
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ _MAKERS: dict[str, Callable[[tkinter.Misc, ViewContext], View]] = {
 
 
 class MainWindow:
-    """Draws a core's state in ``root``. ``system_dark`` says how this desk is set.
+    """Draws a core's state in ``root``. ``system_dark``: the system's own setting.
 
     Tabs other than the first are built when they are looked at, so that the window is usable at once.
     """
@@ -62,7 +62,7 @@ class MainWindow:
         self.look = look
         self._system_dark = system_dark
         self._timers: dict[str, str] = {}
-        self._scarce = False
+        self._short = False
         self._exports = Path.home()
         mac = root.tk.call("tk", "windowingsystem") == "aqua"
         self.context = ViewContext(
@@ -77,19 +77,19 @@ class MainWindow:
         root.title("TL-FIF")
         root.minsize(*MIN_SIZE)
         root.report_callback_exception = self.failed
-        self.truth = TruthBar(root, self.context)
+        self.status_bar = StatusBar(root, self.context)
         self._line = ttk.Frame(root, style="Line.TFrame", height=1)
         self.notices = NoticeBar(root, self.context)
         self.tabs = ttk.Notebook(root)
-        self._rooms = {name: ttk.Frame(self.tabs) for name in TABS}
+        self._pages = {name: ttk.Frame(self.tabs) for name in TABS}
         for name, title in TABS.items():
-            self.tabs.add(self._rooms[name], text=title)
-        self.chat = ChatTab(self._rooms["chat"], self.context)
+            self.tabs.add(self._pages[name], text=title)
+        self.chat = ChatTab(self._pages["chat"], self.context)
         self.chat.pack(fill="both", expand=True)
         self.views: dict[str, View] = {"chat": self.chat}
         self.dialog = DialogView(root, self.context)
         self.keys = KeysView(root, self.context)
-        self.truth.pack(fill="x")
+        self.status_bar.pack(fill="x")
         self._line.pack(fill="x")
         self.notices.pack(fill="x")
         self.tabs.pack(fill="both", expand=True)
@@ -103,7 +103,7 @@ class MainWindow:
         """Show it and begin to poll."""
         self.root.deiconify()
         self.chat.composer.text.focus_set()
-        # Drawn first: the first look for news loads the bridge and may start the server, which take the processor.
+        # Drawn first: the first poll loads the bridge and may start the server, which keeps the processor busy.
         self._after("poll", DRAWN_MS, self._poll)
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
@@ -113,7 +113,7 @@ class MainWindow:
             return
         if old is not None and old.settings.values != new.settings.values:
             self._look_of(new.settings.values)
-        self.truth.render(old, new)
+        self.status_bar.render(old, new)
         self.notices.render(old, new)
         self._tab(new)
         for view in self.views.values():
@@ -122,18 +122,18 @@ class MainWindow:
 
     def _tab(self, new: WindowState) -> None:
         if new.tab not in self.views and new.tab in _MAKERS:
-            view = _MAKERS[new.tab](self._rooms[new.tab], self.context)
+            view = _MAKERS[new.tab](self._pages[new.tab], self.context)
             view.pack(fill="both", expand=True)
             self.views[new.tab] = view
             view.render(None, new)
-        if self.tabs.select() != str(self._rooms[new.tab]):
-            self.tabs.select(self._rooms[new.tab])
+        if self.tabs.select() != str(self._pages[new.tab]):
+            self.tabs.select(self._pages[new.tab])
             self._focus_in(new.tab)
 
     def _focus_in(self, tab: str) -> None:
         """Keys go to what can be seen: not to a tab that has just been hidden."""
         at = str(self.root.tk.call("focus"))
-        if any(at.startswith(str(room)) for name, room in self._rooms.items() if name != tab):
+        if any(at.startswith(str(page)) for name, page in self._pages.items() if name != tab):
             (self.chat.composer.text if tab == "chat" else self.tabs).focus_set()
 
     def _look_of(self, values: Preferences) -> None:
@@ -144,11 +144,11 @@ class MainWindow:
 
     def _restyle(self) -> None:
         px = self.look.px
-        self._scarce = is_scarce(self.look)
-        self.look.finish(scarce=self._scarce)
+        self._short = is_short(self.look)
+        self.look.finish(short=self._short)
         self.root.configure(background=self.look.palette.ground)
         self.notices.configure(padding=(px(10), px(6) if self.core.state.notices else 0, px(10), 0))
-        for part in (self.truth, self.notices, self.dialog, *self.views.values()):
+        for part in (self.status_bar, self.notices, self.dialog, *self.views.values()):
             part.restyle()
 
     def _bind(self) -> None:
@@ -268,7 +268,7 @@ class MainWindow:
 
     def _moved(self, event: "tkinter.Event[tkinter.Misc]") -> None:
         if event.widget is self.root:
-            if is_scarce(self.look) is not self._scarce:
+            if is_short(self.look) is not self._short:
                 self._restyle()
             self._after("geometry", SETTLED_MS, self._remember_place)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from tlfif.cli.output.cost_wording import amount, eur, usd
-from tlfif.cli.output.price_report import exchange_text, price_name, source_numbers
-from tlfif.cli.output.tables import columns, paragraph
-from tlfif.cli.output.wording import moment
+from tlfif.cli.output.price_report import price_name, source_numbers
+from tlfif.cli.output.tables import columns, moment, paragraph
+from tlfif.money.amounts import amount, eur, unit_price, usd, usd_and_eur
 from tlfif.wire.money import AnswerCostView, CostView, RateView, SumsView
+from tlfif.wording.exchange_rate import exchange_text
 
 COUNTED = (
     "gpu_hour",
@@ -25,7 +25,7 @@ def cost_text(cost: CostView, *, now: float) -> str:
     as_if = cost["as_if_aws"]
     parts = [f"What TL-FIF costs: {cost['month']}, in USD with EUR beside it, {cost['vat']}"]
     if as_if is not None:
-        parts.append(f"{cost['place'].capitalize()}   costs nothing: {usd(0)} ({eur(0)})")
+        parts.append(f"{cost['place'].capitalize()}   costs nothing: {usd_and_eur(0, 0)}")
     parts += [
         _sums_text(as_if or cost, cost, as_if=as_if is not None),
         *billed_text(cost),
@@ -50,7 +50,7 @@ def _sums_text(sums: SumsView, cost: CostView, *, as_if: bool) -> str:
             "Standing",
             sums["standing_usd_per_month"],
             sums["standing_usd_per_month"] / rate,
-            "per month, even if no machine ever runs",
+            "a month, even if no machine ever runs",
         ),
         _row("Forecast", sums["forecast_usd"], sums["forecast_eur"], "at the month's end, if it goes on so"),
     ]
@@ -60,7 +60,7 @@ def _sums_text(sums: SumsView, cost: CostView, *, as_if: bool) -> str:
 
 
 def _pace(running: float) -> str:
-    return f"per hour, {running / 3600:.6f} USD per second" if running else "per hour: no machine runs"
+    return f"an hour, {unit_price(running / 3600)} USD a second" if running else "an hour: no machine runs"
 
 
 def _row(label: str, in_usd: float, in_eur: float, note: str) -> tuple[str, str, str, str]:
@@ -74,7 +74,7 @@ def billed_text(cost: CostView) -> list[str]:
         return []
     title = billed["title"]
     if billed["usd"] is not None and billed["eur"] is not None:
-        title += f": {usd(billed['usd'])} ({eur(billed['eur'])})"
+        title += f": {usd_and_eur(billed['usd'], billed['eur'])}"
     return [f"{title}\n{paragraph(billed['sentence'], first='  ', indent='  ')}"]
 
 
@@ -140,5 +140,10 @@ def _rates_text(cost: CostView, sums: SumsView) -> str:
 
 
 def _rate_row(rate: RateView, numbers: dict[str, int]) -> tuple[str, ...]:
-    price = f"{rate['usd']:.6f}".rstrip("0").rstrip(".")
-    return price_name(rate), price, f"USD per {rate['unit']}", rate["date"], f"[{numbers[rate['source']]}]"
+    return (
+        price_name(rate),
+        unit_price(rate["usd"]),
+        f"USD per {rate['unit']}",
+        rate["date"],
+        f"[{numbers[rate['source']]}]",
+    )

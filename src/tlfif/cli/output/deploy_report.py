@@ -1,9 +1,10 @@
 """A deployment's plan and its end, as a person and a program read them."""
 
-from tlfif.cli.output.cost_wording import usd
 from tlfif.cli.output.tables import columns, paragraph
 from tlfif.deployment.plan import DeploymentPlan
+from tlfif.money.amounts import eur_of, unit_price, usd_of
 from tlfif.money.money import ASSUMED_RATE, MICROS_PER_USD, MicroUsd
+from tlfif.wording.figures import day
 
 VAT = "without VAT"
 ACCOUNT_SETTINGS = (
@@ -13,7 +14,7 @@ ACCOUNT_SETTINGS = (
 )
 
 STANDBY = (
-    "Standby is {}. With --standby the disk of a machine that ends by itself is kept for the next start, for {} USD a "
+    "Standby is {}. With --standby the disk of a machine that ends by itself is kept for the next start, for {} a "
     "month; a start from it fills no disk. It is tied to its zone: where that has no machine, the disk is given up and "
     "another machine is launched. Stop GPU ends a machine with its disk. Nothing of this is hibernation, which GPU "
     "machines do not have."
@@ -59,15 +60,13 @@ def plan_object(plan: DeploymentPlan) -> dict[str, object]:
 
 def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
     """For a person; ``secure_account``: whether the account's settings are to be changed."""
-    rate = ASSUMED_RATE
     idle = plan.idle_micros_per_month
     items = [
         (item.label, f"{_marks(item.estimated, item.price.verified)}{_cents(item.micros_per_month)}")
         for item in plan.idle_items
     ]
     hours = [
-        (price.instance_type, f"{_marks(False, price.verified)}{usd(_dollars(price.micros_per_hour))}")
-        for price in plan.hourly
+        (rate.instance_type, f"{_marks(False, rate.verified)}{usd_of(rate.micros_per_hour)}") for rate in plan.hourly
     ]
     return "\n".join(
         [
@@ -81,22 +80,26 @@ def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
             "",
             "What it costs in a month in which nobody asks anything (730 h), USD:",
             *columns([*items, ("Sum", _cents(idle))], right=(1,), indent="  "),
-            f"  That is {rate.to_eur(idle):.2f} EUR at 1 EUR = {rate.usd_per_eur} USD ({rate.date}, an assumption).",
+            f"  That is {eur_of(idle, ASSUMED_RATE)} at {_exchange()}, an assumption.",
             "",
             "What an hour costs while a machine runs (machine, public address, disk):",
             *columns(hours, right=(1,), indent="  "),
-            f"  Each start costs {usd(_dollars(plan.launch_micros))} more, and a minute at least.",
+            f"  Each start costs {usd_of(plan.launch_micros)} more, and a minute at least.",
             "",
             "What is asked of you:",
             *(paragraph(one, first="  - ", indent="    ") for one in plan.asked),
             "",
-            paragraph(STANDBY.format("on" if plan.standby else "off", _cents(plan.standby_micros_per_month))),
+            paragraph(STANDBY.format("on" if plan.standby else "off", usd_of(plan.standby_micros_per_month))),
             "",
             paragraph(ACCOUNT_SETTINGS if secure_account else "Your account's settings are left as they are."),
             "",
             "~ how much of it is an estimate; ? the price is not verified.",
         ]
     )
+
+
+def _exchange() -> str:
+    return f"1 EUR = {unit_price(ASSUMED_RATE.usd_per_eur)} USD on {day(ASSUMED_RATE.date)}"
 
 
 def _dollars(micros: MicroUsd) -> float:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from tlfif.cli.output.cost_wording import amount
 from tlfif.cli.output.tables import columns, paragraph
-from tlfif.cli.output.wording import how_many
-from tlfif.wire.money import CostView, ExchangeView, PriceChangeView, RateView, RefreshView
+from tlfif.money.amounts import unit_price
+from tlfif.wire.money import CostView, PriceChangeView, RateView, RefreshView
+from tlfif.wording.exchange_rate import exchange_text
+from tlfif.wording.figures import how_many
 
 _NAMES = {
     "ebs_gp3_gb_month": "disk (gp3)",
@@ -29,22 +30,16 @@ _NAMES = {
 }
 
 
-def price_name(price: RateView | PriceChangeView) -> str:
+def price_name(priced: RateView | PriceChangeView) -> str:
     """What has the price."""
-    if price["instance_type"] is not None:
-        return f"machine {price['instance_type']}"
-    return _NAMES.get(price["item"], price["item"].replace("_", " "))
+    if priced["instance_type"] is not None:
+        return f"machine {priced['instance_type']}"
+    return _NAMES.get(priced["item"], priced["item"].replace("_", " "))
 
 
 def source_numbers(rates: Iterable[RateView]) -> dict[str, int]:
     """A number for each source, in the order of their first use."""
     return {source: number for number, source in enumerate(dict.fromkeys(rate["source"] for rate in rates), start=1)}
-
-
-def exchange_text(exchange: ExchangeView) -> str:
-    """One euro in dollars, with its day and who says so."""
-    sure = "verified" if exchange["verified"] else "not verified"
-    return f"1 EUR = {exchange['usd_per_eur']:g} USD of {exchange['date']}, {sure} ({exchange['source']})"
 
 
 def prices_text(cost: CostView) -> str:
@@ -54,9 +49,9 @@ def prices_text(cost: CostView) -> str:
     where = rates[0]["region"] if rates else "this region"
     rows: list[tuple[str, ...]] = [("PRICE OF", "USD", "PER", "AS OF", "VERIFIED", "SOURCE")]
     for rate in rates:
-        price = f"{rate['usd']:.6f}".rstrip("0").rstrip(".")
-        sure = "yes" if rate["verified"] else "no"
-        rows.append((price_name(rate), price, rate["unit"], rate["date"], sure, f"[{numbers[rate['source']]}]"))
+        checked = "yes" if rate["verified"] else "no"
+        source = f"[{numbers[rate['source']]}]"
+        rows.append((price_name(rate), unit_price(rate["usd"]), rate["unit"], rate["date"], checked, source))
     lines = [f"Prices in {where}, {cost['vat']}", "", *columns(rows, right=(1,)), "", "Sources"]
     lines += [paragraph(source, first=f"  [{number}] ", indent="      ") for source, number in numbers.items()]
     lines += ["", paragraph(exchange_text(cost["exchange"]), first="Exchange rate: ", indent="  ")]
@@ -79,7 +74,7 @@ def refresh_text(report: RefreshView) -> str:
     if report["kept"]:
         lines += ["", "Kept, because the new price looks like a mistake:"]
         lines += [
-            f"  {price_name(one)}, {one['region']}, {_usd(one['old_usd'])} USD: {one['reason']}"
+            f"  {price_name(one)}, {one['region']}, {unit_price(one['old_usd'])} USD: {one['reason']}"
             for one in report["kept"]
         ]
     if report["failed"]:
@@ -96,12 +91,8 @@ def _change_row(change: PriceChangeView) -> tuple[str, ...]:
     return (
         price_name(change),
         change["region"],
-        _usd(change["old_usd"]),
+        unit_price(change["old_usd"]),
         "→",
-        _usd(new if new is not None else 0),
+        unit_price(new if new is not None else 0),
         "USD",
     )
-
-
-def _usd(value: float) -> str:
-    return f"{value:.6f}".rstrip("0").rstrip(".") if value < 1 else amount(value)

@@ -13,7 +13,7 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._said = ""
+        self._last = ""
 
     def __call__(self, text: str, *, passing: bool = False) -> None:
         """Say it."""
@@ -21,8 +21,8 @@ class Progress:
             self._console.note(text)
         elif self._console.is_interactive:
             self._console.status(text)
-        elif (what := text.partition("(")[0]) != self._said:
-            self._said = what
+        elif (what := text.partition("(")[0]) != self._last:
+            self._last = what
             self._console.note(text)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from textwrap import wrap
 
-from tlfif.cli.output.cost_wording import usd
 from tlfif.cli.output.tables import columns, paragraph
-from tlfif.cli.output.wording import seconds
+from tlfif.money.amounts import usd
 from tlfif.wire.money import AdviceView, ExchangeView, StandingLineView, StandingList, StandingView
+from tlfif.wording.exchange_rate import exchange_text
+from tlfif.wording.figures import seconds
 
 Lines = Callable[[StandingView], Sequence[StandingLineView]]
 Total = Callable[[StandingView], float]
@@ -39,10 +40,9 @@ def standing_text(found: StandingList, exchange: ExchangeView) -> str:
         else:
             rows += block
     text = columns(rows, right=range(1, len(regions) + 1))
-    sure = "" if exchange["verified"] else ", not verified"
     notes = [
         "~ how much of it is an estimate; ? the price is not verified.",
-        f"1 EUR = {exchange['usd_per_eur']:g} USD of {exchange['date']}{sure}.",
+        f"{exchange_text(exchange, source=False)}.",
         "Each price's source and date: ./tlfif cost prices --region REGION",
     ]
     return "\n".join([head, "", *text, "", *notes])

@@ -1,6 +1,7 @@
 """Tables that fit into a terminal."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from textwrap import fill
 
 GAP = "  "
@@ -46,3 +47,9 @@ def columns(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), inden
         ).rstrip()
         for row in rows
     ]
+
+
+def moment(at: float, *, now: float) -> str:
+    """A time of day if it is today, a date otherwise. Both in epoch seconds."""
+    then, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now)
+    return then.strftime("%H:%M:%S" if then.date() == today.date() else "%Y-%m-%d")

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from tlfif.cli.output.wording import seconds, size
+from tlfif.wording.figures import seconds, size
 
 WINDOW_SECONDS = 10.0
 BAR_CELLS = 20

@@ -9,39 +9,40 @@ from tlfif.client.errors import ApiError, NotPossibleError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.archive import Archive
 from tlfif.gui.model.commands import Ask
-from tlfif.gui.model.news import (
+from tlfif.gui.model.messages import (
     AnswerAccepted,
-    AnswerDelta,
+    AnswerDelayed,
     AnswerDropped,
-    AnswerEvent,
+    AnswerExtended,
     AnswerFailed,
-    AnswerFetches,
+    AnswerModelUpdated,
     AnswerPriced,
-    AnswerStandsIn,
-    AnswerWaits,
-    WindowNews,
+    AnswerProgressed,
+    FallbackChosen,
+    Message,
 )
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
-from tlfif.gui.presenters.words import plain
 from tlfif.jobs.events import Event, EventKind
 from tlfif.kernel.errors import TlfifError
 from tlfif.wire.answers import AcceptedNews, Asking, JobView, MachineNews, MachineView, ModelView, News, ReceiptView
+from tlfif.wording.receipts import cancelled_because
 
 KEEP_SECONDS = 1.0
 """What has come of an answer is written down this often; the server has it all, so little is at stake."""
 
-TellAndWait = Callable[[WindowNews], Awaitable[None]]
-"""Tell the window; waits where it has too much to read already."""
+EmitAndWait = Callable[[Message], Awaitable[None]]
+"""Sends a message to the window; waits while its queue is full."""
 
 
 class Answering:
     """One exchange. :meth:`cancel` may come at any time, also before the server has named the job."""
 
-    def __init__(self, exchange_id: str, client: TlfifClient, archive: Archive, tell: TellAndWait) -> None:
+    def __init__(self, exchange_id: str, client: TlfifClient, archive: Archive, emit: EmitAndWait) -> None:
         self._id = exchange_id
         self._client = client
         self._archive = archive
-        self._tell = tell
+        self._emit = emit
         self._job_id: str | None = None
         self._cancel_asked = False
         self._sent = False
@@ -98,13 +99,13 @@ class Answering:
         await self._keep_pieces()
 
     async def _read(self, source: AsyncGenerator[AcceptedNews | News, None] | AsyncGenerator[News, None]) -> None:
-        async with aclosing(source) as heard:
-            async for item in heard:
+        async with aclosing(source) as items:
+            async for item in items:
                 if isinstance(item, AcceptedNews):
                     await self._accepted(item)
                 elif isinstance(item, MachineNews):
                     self._machine = self._machine or item.machine
-                    await self._tell(AnswerWaits(exchange_id=self._id, machine=item.machine))
+                    await self._emit(AnswerDelayed(exchange_id=self._id, machine=item.machine))
                 else:
                     await self._take(item)
 
@@ -112,7 +113,7 @@ class Answering:
         self._job_id = item.accepted["job_id"]
         cancel_now = self._cancel_asked  # what is asked from here on knows the job and goes to the server by itself
         self._machine = item.accepted["machine"]
-        await self._tell(AnswerAccepted(exchange_id=self._id, accepted=item.accepted))
+        await self._emit(AnswerAccepted(exchange_id=self._id, accepted=item.accepted))
         await self._keep_acceptance(self._job_id, item.accepted["model"])
         if cancel_now:
             await self._client.cancel(self._job_id)
@@ -125,7 +126,7 @@ class Answering:
         if event.kind is EventKind.DELTA:
             text = str(event.data["text"])
             self._pieces.append(text)
-            await self._tell(AnswerDelta(exchange_id=self._id, text=text, seq=event.seq))
+            await self._emit(AnswerExtended(exchange_id=self._id, text=text, seq=event.seq))
             if asyncio.get_running_loop().time() - self._kept_at >= KEEP_SECONDS:
                 await self._keep_pieces()
             return
@@ -133,7 +134,7 @@ class Answering:
             self._pieces.clear()
             self._kept_seq = event.seq
             await self._archive.keep(lambda history: history.start_over(self._id, seq=event.seq))
-        await self._tell(AnswerEvent(exchange_id=self._id, event=event))
+        await self._emit(AnswerProgressed(exchange_id=self._id, event=event))
         if event.kind.is_terminal:
             await self._finish(event)
 
@@ -152,8 +153,9 @@ class Answering:
         took = cast(ReceiptView | None, event.data.get("receipt"))
         receipt = receipt_of(took, waited=waited_for_start(self._machine, job))
         note = plain(str(event.data.get("error_message") or ""))
-        if event.kind is EventKind.CANCELLED and not note and job is not None and job.get("cancel_reason"):
-            note = f"It ended because it was {job['cancel_reason']}."
+        reason = job.get("cancel_reason") if job is not None else None
+        if event.kind is EventKind.CANCELLED and not note and reason:
+            note = cancelled_because(reason)
         whole = job["answer"] or None if job is not None else None
         await self._archive.keep(
             lambda history: history.finish(
@@ -167,7 +169,7 @@ class Answering:
             )
         )
         if job is not None:
-            await self._tell(AnswerPriced(exchange_id=self._id, job=job))
+            await self._emit(AnswerPriced(exchange_id=self._id, job=job))
 
     async def _whole_job(self) -> JobView | None:
         """The job with its cost; None where the server does not say: the answer itself is here already."""
@@ -184,20 +186,20 @@ class Answering:
             # Nothing is stored at the server, or nothing that this window could go on with.
             note = plain(error.message)
             await self._archive.keep(lambda history: history.finish(self._id, status="failed", seq=0, note=note))
-        await self._tell(AnswerFailed(exchange_id=self._id, error=error, accepted=self._job_id is not None))
+        await self._emit(AnswerFailed(exchange_id=self._id, error=error, accepted=self._job_id is not None))
 
     async def _drop(self) -> None:
         note = "Cancelled before it was sent."
         await self._archive.keep(lambda history: history.finish(self._id, status="cancelled", seq=0, note=note))
-        await self._tell(AnswerDropped(exchange_id=self._id))
+        await self._emit(AnswerDropped(exchange_id=self._id))
 
     async def _with_model(self, asking: Asking) -> Asking:
         """What to send, with a model that can answer: the one chosen, else the default, else the small one."""
         if asking.get("model") is not None:
             return asking
         models = await self._client.models()
-        default, stand_in = models[0], models[-1]
-        if default["state"] == "ready" or default["name"] == stand_in["name"]:
+        default, fallback = models[0], models[-1]
+        if default["state"] == "ready" or default["name"] == fallback["name"]:
             return {**asking, "model": default["name"]}
         why = "model_corrupt"
         if default["state"] != "corrupt":
@@ -206,10 +208,10 @@ class Answering:
                 return {**asking, "model": default["name"]}
         if self._cancel_asked:
             return asking
-        await self._tell(AnswerStandsIn(exchange_id=self._id, wanted=default, stand_in=stand_in, code=why))
-        if stand_in["state"] in {"absent", "pulling"}:
-            await self._fetch(stand_in)
-        return {**asking, "model": stand_in["name"]}
+        await self._emit(FallbackChosen(exchange_id=self._id, wanted=default, fallback=fallback, code=why))
+        if fallback["state"] in {"absent", "pulling"}:
+            await self._fetch(fallback)
+        return {**asking, "model": fallback["name"]}
 
     async def _fetch(self, model: ModelView) -> str:
         """Fetch a model; the code of why it is not here then, empty if it is. Raises ApiError for other faults."""
@@ -217,7 +219,7 @@ class Answering:
         try:
             async with aclosing(self._client.pull(model["name"])) as progress:
                 async for latest in progress:
-                    await self._tell(AnswerFetches(exchange_id=self._id, model=latest))
+                    await self._emit(AnswerModelUpdated(exchange_id=self._id, model=latest))
                     if self._cancel_asked:
                         break
         except NotPossibleError as error:

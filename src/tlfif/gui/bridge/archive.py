@@ -7,30 +7,30 @@ from pathlib import Path
 from typing import TypeVar
 
 from tlfif.gui.model.commands import Command, Export, ForgetConversation, ListConversations, LoadConversation
-from tlfif.gui.model.news import (
+from tlfif.gui.model.messages import (
+    ConversationExported,
     ConversationForgotten,
     ConversationLoaded,
     ConversationsListed,
-    Exported,
-    HistoryTrouble,
+    HistoryProblemFound,
+    Message,
     UnfinishedFound,
-    WindowNews,
 )
 from tlfif.history.history import History, set_aside_text
 from tlfif.history.history_export import write_export
 from tlfif.kernel.errors import StorageError
 
 T = TypeVar("T")
-Tell = Callable[[WindowNews], None]
+Emit = Callable[[Message], None]
 
 
 class Archive:
     """Opened by :meth:`open`; what comes before that waits for it. Where that failed, nothing is kept and
     the owner has been told so once."""
 
-    def __init__(self, path: Path, tell: Tell) -> None:
+    def __init__(self, path: Path, emit: Emit) -> None:
         self._path = path
-        self._tell = tell
+        self._emit = emit
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tlfif-history")
         self._history: History | None = None
         self._opened = asyncio.Event()
@@ -45,15 +45,15 @@ class Archive:
             return
         finally:
             self._opened.set()
-        said = await self.keep(set_aside_text)
-        if said:
-            self._tell(HistoryTrouble(message=said, available=True))
+        problem = await self.keep(set_aside_text)
+        if problem:
+            self._emit(HistoryProblemFound(message=problem, available=True))
         unfinished = await self.keep(lambda history: history.unfinished())
         if unfinished:
             newest = unfinished[-1].conversation_id
             conversation = await self.keep(lambda history: history.conversation(newest))
             if conversation is not None:
-                self._tell(UnfinishedFound(conversation=conversation, exchanges=tuple(unfinished)))
+                self._emit(UnfinishedFound(conversation=conversation, exchanges=tuple(unfinished)))
         await self.do(ListConversations(query=""))
 
     async def keep(self, work: Callable[[History], T]) -> T | None:
@@ -79,23 +79,23 @@ class Archive:
         match command:
             case ListConversations(query=query):
                 found = await self._run(lambda: history.conversations(query))
-                self._tell(ConversationsListed(query=query, found=tuple(found)))
+                self._emit(ConversationsListed(query=query, found=tuple(found)))
             case LoadConversation(conversation_id=wanted):
                 kept = await self._run(lambda: history.conversation(wanted))
                 if kept is not None:
-                    self._tell(ConversationLoaded(conversation=kept))
+                    self._emit(ConversationLoaded(conversation=kept))
             case ForgetConversation(conversation_id=None):
                 await self._run(history.delete_all)
-                self._tell(ConversationForgotten(conversation_id=None))
+                self._emit(ConversationForgotten(conversation_id=None))
             case ForgetConversation(conversation_id=str(doomed)):
                 await self._run(lambda: history.delete(doomed))
-                self._tell(ConversationForgotten(conversation_id=doomed))
+                self._emit(ConversationForgotten(conversation_id=doomed))
             case Export(conversation_id=wanted, path=path):
                 kept = await self._run(lambda: history.conversation(wanted))
                 if kept is not None:
                     whole = kept
                     await self._run(lambda: write_export(whole, path))
-                    self._tell(Exported(path=str(path)))
+                    self._emit(ConversationExported(path=str(path)))
 
     async def close(self) -> None:
         """Write out and let go. What comes later is not kept."""
@@ -114,4 +114,4 @@ class Archive:
     def _complain(self, error: StorageError) -> None:
         if not self._complained:
             self._complained = True
-            self._tell(HistoryTrouble(message=error.message, available=False))
+            self._emit(HistoryProblemFound(message=error.message, available=False))

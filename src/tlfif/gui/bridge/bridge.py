@@ -17,14 +17,14 @@ from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.answering import Answering
 from tlfif.gui.bridge.archive import Archive
 from tlfif.gui.bridge.forgetting import forget_at_server
-from tlfif.gui.bridge.home_desk import COMMANDS as HOME_COMMANDS
-from tlfif.gui.bridge.home_desk import HomeDesk
+from tlfif.gui.bridge.home_settings import COMMANDS as HOME_COMMANDS
+from tlfif.gui.bridge.home_settings import HomeSettings
 from tlfif.gui.bridge.homes import Homes
-from tlfif.gui.bridge.news_box import NewsBox
+from tlfif.gui.bridge.message_queue import MessageQueue
 from tlfif.gui.bridge.watching import Watcher
-from tlfif.gui.model import commands, news
+from tlfif.gui.model import commands, messages
 from tlfif.gui.model.commands import Command
-from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.messages import Message
 from tlfif.gui.model.preferences import Preferences, save_preferences
 from tlfif.jobs.events import EventKind
 from tlfif.kernel.errors import TlfifError
@@ -42,8 +42,8 @@ _DISK = (commands.ListConversations, commands.LoadConversation, commands.ForgetC
 
 
 class Bridge:
-    """Commands in, news out. ``connect`` makes a client that may start the server, ``watch`` one that only finds it;
-    where there are ``homes`` to choose from, their locators stand in for both."""
+    """Commands in, messages out. ``connect`` makes a client that may start the server, ``watch`` one that only finds
+    it; where there are ``homes`` to choose from, their locators replace both."""
 
     def __init__(
         self,
@@ -56,12 +56,14 @@ class Bridge:
     ) -> None:
         self._fixed = None if connect is None or watch is None else (connect, watch)
         self._homes = homes
-        self._desk = HomeDesk(homes, self._tell, move=self._move, look=self._signed) if homes is not None else None
+        self._home_settings = (
+            HomeSettings(homes, self._emit, move=self._move, look=self._signed) if homes is not None else None
+        )
         self._looks = commands.Watch(running=True, visible=True)
         self._preferences_path = preferences_path
         self._loop = asyncio.new_event_loop()
-        self._box = NewsBox(on_room=lambda: self._call(lambda: self._room.set()))
-        self._archive = Archive(history_path, self._tell)
+        self._queue = MessageQueue(on_space=lambda: self._call(lambda: self._space.set()))
+        self._archive = Archive(history_path, self._emit)
         self._answers: dict[str, Answering] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server_tasks: set[asyncio.Task[None]] = set()
@@ -78,9 +80,9 @@ class Bridge:
         """Have a command done. After :meth:`close` nothing happens."""
         self._call(lambda: self._accept(command))
 
-    def poll(self, limit: int) -> list[WindowNews]:
+    def poll(self, limit: int) -> list[Message]:
         """What has happened since, ``limit`` items at most; never waits. Deltas of an answer come joined."""
-        return self._box.take(limit)
+        return self._queue.take(limit)
 
     def close(self) -> None:
         """End the threads; at most two seconds. Answers under way go on at the server."""
@@ -96,7 +98,7 @@ class Bridge:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._room, self._ending, self._connected = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._space, self._ending, self._connected = asyncio.Event(), asyncio.Event(), asyncio.Event()
         # All of it before the loop runs: commands that were sent already are taken in its first round.
         self._enter()
         self._loop.set_exception_handler(self._loop_failed)
@@ -109,7 +111,7 @@ class Bridge:
         """Take the server of the active home; nothing is asked yet."""
         connect, watch = self._connectors()
         self._client = connect(self._sleep)
-        self._watcher = Watcher(watch(asyncio.sleep), watch(asyncio.sleep), self._tell)
+        self._watcher = Watcher(watch(asyncio.sleep), watch(asyncio.sleep), self._emit)
         self._watcher.adjust(self._looks)
 
     def _connectors(self) -> tuple[Connector, Connector]:
@@ -131,8 +133,8 @@ class Bridge:
         await self._client.close()
         self._connected.clear()
         self._enter()
-        if self._desk is not None:
-            await self._desk.say(moved=True)
+        if self._home_settings is not None:
+            await self._home_settings.report(moved=True)
         self._spawn_at_server(self._watch_once_connected())
         self._accept(commands.Connect())
 
@@ -142,8 +144,8 @@ class Bridge:
         self._watcher.poke()
 
     async def _main(self) -> None:
-        if self._desk is not None:
-            await self._desk.say()  # first: who is asked stands beside everything else
+        if self._home_settings is not None:
+            await self._home_settings.report()  # first: who is asked stands beside everything else
         self._spawn(self._archive.open())
         self._spawn_at_server(self._watch_once_connected())
         await self._ending.wait()
@@ -183,7 +185,7 @@ class Bridge:
                 self._spawn_at_server(self._do(command))
 
     def _answering(self, exchange_id: str) -> Answering:
-        answering = Answering(exchange_id, self._client, self._archive, self._tell_and_wait)
+        answering = Answering(exchange_id, self._client, self._archive, self._emit_and_wait)
         self._answers[exchange_id] = answering
         return answering
 
@@ -198,11 +200,11 @@ class Bridge:
             self._watcher.poke()
 
     async def _do(self, command: Command) -> None:
-        """Any other command, and news of how it went."""
+        """Any other command, and a message about how it went."""
         try:
             if isinstance(command, HOME_COMMANDS):
-                if self._desk is not None:
-                    await self._desk.do(command)
+                if self._home_settings is not None:
+                    await self._home_settings.do(command)
                 return
             if isinstance(command, commands.ForgetConversation) and command.at:
                 await self._forget_there(command)
@@ -214,9 +216,9 @@ class Bridge:
             await self._ask_server(command)
         except TlfifError as error:
             if isinstance(command, commands.Connect):
-                self._tell(news.ConnectionFailed(error=error))
+                self._emit(messages.ConnectionFailed(error=error))
             else:
-                self._tell(news.CommandFailed(command=type(command).__name__, error=error))
+                self._emit(messages.CommandFailed(command=type(command).__name__, error=error))
         finally:
             if isinstance(command, commands.Connect):
                 self._connected.set()
@@ -227,20 +229,20 @@ class Bridge:
         match command:
             case commands.Connect():
                 machine = await client.machine()
-                self._tell(news.Connected())
-                self._tell(news.MachineHeard(machine=machine))
+                self._emit(messages.Connected())
+                self._emit(messages.MachineUpdated(machine=machine))
             case commands.Cancel(exchange_id=exchange_id, job_id=job_id):
                 await self._cancel(exchange_id, job_id)
             case commands.StopMachine(jobs=jobs):
-                self._tell(news.MachineStopped(result=await client.stop_machine(jobs=jobs)))
+                self._emit(messages.MachineStopped(result=await client.stop_machine(jobs=jobs)))
             case commands.StartMachine(model=model):
-                self._tell(news.MachineHeard(machine=await client.start_machine(model=model)))
+                self._emit(messages.MachineUpdated(machine=await client.start_machine(model=model)))
             case commands.SetIdleTimeout(minutes=minutes):
-                self._tell(news.IdleTimeoutSet(machine=await client.set_idle_timeout(minutes)))
+                self._emit(messages.IdleTimeoutSet(machine=await client.set_idle_timeout(minutes)))
             case commands.SetBudget(limit=limit, as_if_aws=as_if_aws):
-                self._tell(news.BudgetChanged(budget=await client.set_budget(limit, as_if_aws=as_if_aws)))
+                self._emit(messages.BudgetChanged(budget=await client.set_budget(limit, as_if_aws=as_if_aws)))
             case commands.UnlockBudget():
-                self._tell(news.BudgetChanged(budget=await client.release_budget()))
+                self._emit(messages.BudgetChanged(budget=await client.release_budget()))
             case _:
                 await self._read_server(command)
                 return
@@ -257,16 +259,16 @@ class Bridge:
     async def _read_server(self, command: Command) -> None:
         match command:
             case commands.ReadAdvice():
-                self._tell(news.AdviceHeard(advice=await self._client.idle_advice()))
+                self._emit(messages.AdviceUpdated(advice=await self._client.idle_advice()))
             case commands.ReadPastMachines():
                 past = await self._client.machine_history(limit=PAST_MACHINES)
-                self._tell(news.PastMachinesHeard(machines=tuple(past["machines"])))
+                self._emit(messages.PastMachinesListed(machines=tuple(past["machines"])))
             case commands.ReadModels():
-                self._tell(news.ModelsHeard(models=tuple(await self._client.models())))
+                self._emit(messages.ModelsListed(models=tuple(await self._client.models())))
             case commands.PullModel(name=name):
                 async with contextlib.aclosing(self._client.pull(name)) as progress:
                     async for stage in progress:
-                        self._tell(news.ModelHeard(model=stage))
+                        self._emit(messages.ModelUpdated(model=stage))
 
     async def _cancel(self, exchange_id: str, job_id: str | None) -> None:
         answering = self._answers.get(exchange_id)
@@ -289,23 +291,23 @@ class Bridge:
         except OSError as error:
             message = f"The settings could not be kept in {self._preferences_path} ({error.strerror or error})."
             failed = TlfifError(message, code="storage_failed")
-            self._tell(news.CommandFailed(command="KeepPreferences", error=failed))
+            self._emit(messages.CommandFailed(command="KeepPreferences", error=failed))
 
     async def _sleep(self, seconds: float) -> None:
         """The client's pause; one between two tries is told, so that the owner sees why it takes longer."""
         if seconds in BACKOFF_SECONDS:
-            self._tell(news.Retrying(attempt=BACKOFF_SECONDS.index(seconds) + 1))
+            self._emit(messages.RetryStarted(attempt=BACKOFF_SECONDS.index(seconds) + 1))
         await asyncio.sleep(seconds)
 
-    def _tell(self, item: WindowNews) -> None:
-        self._box.put(item)
+    def _emit(self, item: Message) -> None:
+        self._queue.put(item)
 
-    async def _tell_and_wait(self, item: WindowNews) -> None:
-        if isinstance(item, news.AnswerEvent) and item.event.kind is EventKind.STARTED:
+    async def _emit_and_wait(self, item: Message) -> None:
+        if isinstance(item, messages.AnswerProgressed) and item.event.kind is EventKind.STARTED:
             self._watcher.poke()  # a machine answers that was last seen on its way
-        if not self._box.put(item):
-            self._room.clear()
-            await self._room.wait()
+        if not self._queue.put(item):
+            self._space.clear()
+            await self._space.wait()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = self._loop.create_task(work)
@@ -323,13 +325,15 @@ class Bridge:
         """A mistake outside of any task becomes a message, too."""
         error = context.get("exception")
         log.error("the window's loop: %s", context.get("message"), exc_info=error)
-        self._tell(news.BridgeFault(text=f"{type(error).__name__}: {error}" if error else str(context.get("message"))))
+        self._emit(
+            messages.BridgeFailed(text=f"{type(error).__name__}: {error}" if error else str(context.get("message")))
+        )
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a task of the window failed", exc_info=error)
-            self._tell(news.BridgeFault(text=f"{type(error).__name__}: {error}"))
+            self._emit(messages.BridgeFailed(text=f"{type(error).__name__}: {error}"))
 
 
 def _client_maker(locator: Locator) -> Connector:

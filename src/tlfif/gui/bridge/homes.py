@@ -16,12 +16,12 @@ from tlfif.client.sign_in.token_store import Place, TokenStore, file_warning
 from tlfif.gui.model.home_view import HomeView
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.kernel.home import Home, profile_from_environment
-from tlfif.money.money import MICROS_PER_USD
+from tlfif.money.amounts import usd_of
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, running_rates
 from tlfif.money.spend.standing_costs import lean_items, total_per_month
 
-TellAddress = Callable[[str, bool], None]
+ShowAddress = Callable[[str, bool], None]
 """Told where to sign in, and whether a browser was opened there."""
 
 
@@ -38,7 +38,7 @@ class Homes(Protocol):
     def choose(self, name: str) -> None:
         """Talk to that home from now on, also at the next start. Raises TlfifError, OSError."""
 
-    async def sign_in(self, tell: TellAddress) -> str:
+    async def sign_in(self, show: ShowAddress) -> str:
         """Wait for the person's browser; returns a warning to be shown, or nothing. Cancelling changes nothing.
 
         Raises ApiError, OSError."""
@@ -122,12 +122,12 @@ class ProfileHomes:
             raise InvalidInputError(_fixed(named), code="profile_fixed")
         use(self._home, name)
 
-    async def sign_in(self, tell: TellAddress) -> str:
+    async def sign_in(self, show: ShowAddress) -> str:
         """See :class:`Homes`."""
         profile = aws_profile(load_profiles(self._home))
         signing = importlib.import_module("tlfif.client.sign_in.sign_in")  # loads its own libraries
         provider = importlib.import_module("tlfif.client.sign_in.identity_provider").IdentityProvider(profile)
-        tokens = await signing.sign_in(profile, provider, tell=tell)
+        tokens = await signing.sign_in(profile, provider, tell=show)
         place = await self._tokens_of(profile).adopt(tokens)
         return file_warning(self._home) if place is Place.FILE else ""
 
@@ -159,10 +159,10 @@ def _fixed(named: str) -> str:
 def price_words() -> str:
     """What a home on AWS costs, as ``deploy --plan`` counts it: list prices of the usual region, without VAT."""
     now_ms = int(time.time() * 1000)
-    month = total_per_month(lean_items(BUILT_IN_PRICES, DEFAULT_REGION, now_ms)) / MICROS_PER_USD
+    month = total_per_month(lean_items(BUILT_IN_PRICES, DEFAULT_REGION, now_ms))
     rates = running_rates(BUILT_IN_PRICES, DEFAULT_REGION, DEFAULT_INSTANCE_TYPE, at_ms=now_ms)
-    hour = sum(rate.micros_per_hour for rate in rates) / MICROS_PER_USD
+    hour = sum(rate.micros_per_hour for rate in rates)
     return (
-        f"In {DEFAULT_REGION} it would cost about ${month:.2f} a month while nobody asks, and about ${hour:.2f} for "
-        "each hour that a machine runs, without VAT."
+        f"In {DEFAULT_REGION} it would cost about {usd_of(month)} a month while nobody asks, and about "
+        f"{usd_of(hour)} for each hour that a machine runs, without VAT."
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tlfif.gui.core import Outside, WindowCore
 from tlfif.gui.model.commands import Command
-from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.messages import Message
 from tlfif.gui.model.preferences import load_preferences
 from tlfif.kernel.home import Home
 
@@ -17,7 +17,7 @@ LOADING_SECONDS = 5.0
 
 
 class LateBridge:
-    """A bridge that is made at the first look for news, in a thread: its libraries take as long to load as the window
+    """A bridge that is made at the first poll, in a thread: its libraries take as long to load as the window
     takes to be drawn, and there is no hurry. Commands that come before wait for it."""
 
     def __init__(self, make: Callable[[], Outside]) -> None:
@@ -37,7 +37,7 @@ class LateBridge:
                 return
         self._bridge.send(command)
 
-    def poll(self, limit: int) -> list[WindowNews]:
+    def poll(self, limit: int) -> list[Message]:
         """What has happened since; never waits. Raises once what kept the bridge from being made."""
         if self._loading.ident is None:
             self._loading.start()

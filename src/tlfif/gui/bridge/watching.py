@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from tlfif.client.errors import AccessDeniedError, ApiError, NotReachableError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.model.commands import Watch
-from tlfif.gui.model.news import ConnectionFailed, CostHeard, MachineHeard, WindowNews
+from tlfif.gui.model.messages import ConnectionFailed, CostUpdated, MachineUpdated, Message
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ SIGNED_OUT_SECONDS = 5.0
 
 def machine_seconds(watch: Watch) -> float:
     """Between two looks at the machine."""
-    if watch.far:
+    if watch.remote:
         return 3.0 if watch.running else 15.0 if watch.visible else 120.0
     if watch.running:
         return 1.0
@@ -30,7 +30,7 @@ def machine_seconds(watch: Watch) -> float:
 
 def cost_seconds(watch: Watch) -> float:
     """Between two looks at the cost."""
-    if watch.far:
+    if watch.remote:
         return 10.0 if watch.running and watch.visible else 60.0 if watch.visible else 300.0
     if watch.running and watch.visible:
         return 2.0
@@ -40,13 +40,13 @@ def cost_seconds(watch: Watch) -> float:
 class Watcher:
     """Two loops over clients that only find the server: looking must not start what the owner has stopped.
 
-    Each has its own, so that a slow answer about the cost never holds up the truth about the machine.
+    Each has its own, so that a slow answer about the cost never delays the one about the machine.
     """
 
-    def __init__(self, client: TlfifClient, cost_client: TlfifClient, tell: Callable[[WindowNews], object]) -> None:
+    def __init__(self, client: TlfifClient, cost_client: TlfifClient, emit: Callable[[Message], object]) -> None:
         self._client = client
         self._cost_client = cost_client
-        self._tell = tell
+        self._emit = emit
         self._watch = Watch(running=True, visible=True)
         self._pokes = (asyncio.Event(), asyncio.Event())
 
@@ -85,14 +85,14 @@ class Watcher:
         try:
             machine = await self._client.machine()
         except ApiError as error:
-            self._tell(ConnectionFailed(error=error))
+            self._emit(ConnectionFailed(error=error))
             return SIGNED_OUT_SECONDS if isinstance(error, AccessDeniedError) else LOST_SECONDS
-        self._tell(MachineHeard(machine=machine))
+        self._emit(MachineUpdated(machine=machine))
         return machine_seconds(self._watch)
 
     async def _look_at_cost(self) -> float:
         try:
-            self._tell(CostHeard(cost=await self._cost_client.cost()))
+            self._emit(CostUpdated(cost=await self._cost_client.cost()))
         except NotReachableError:
             return LOST_SECONDS  # the other loop says so
         except AccessDeniedError:

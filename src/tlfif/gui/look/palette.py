@@ -5,7 +5,7 @@ Knows no toolkit: ``tests/gui/test_palette.py`` computes every contrast from the
 
 from dataclasses import dataclass
 
-from tlfif.gui.model.state import TruthKind
+from tlfif.gui.model.state import StatusKind
 
 TEXT_CONTRAST = 4.5
 """WCAG 2.2, 1.4.3 (AA): text against what lies behind it."""
@@ -106,32 +106,32 @@ DARK = Palette(
     on_select="#ffffff",
 )
 _INK = {
-    TruthKind.READY: "good",
-    TruthKind.ANSWERING: "good",
-    TruthKind.IDLE: "good",
-    TruthKind.CONNECTING: "caution",
-    TruthKind.LAUNCHING: "caution",
-    TruthKind.LOADING: "caution",
-    TruthKind.STOPPING: "caution",
-    TruthKind.SIGNED_OUT: "caution",
-    TruthKind.NO_CAPACITY: "bad",
-    TruthKind.NO_QUOTA: "bad",
-    TruthKind.BUDGET_LOCKED: "bad",
-    TruthKind.BROKEN: "bad",
-    TruthKind.NOT_CONNECTED: "bad",
-    TruthKind.OFF: "muted",
-    TruthKind.HELD: "muted",
+    StatusKind.READY: "good",
+    StatusKind.ANSWERING: "good",
+    StatusKind.IDLE: "good",
+    StatusKind.CONNECTING: "caution",
+    StatusKind.LAUNCHING: "caution",
+    StatusKind.LOADING: "caution",
+    StatusKind.STOPPING: "caution",
+    StatusKind.SIGNED_OUT: "caution",
+    StatusKind.NO_CAPACITY: "bad",
+    StatusKind.NO_QUOTA: "bad",
+    StatusKind.BUDGET_LOCKED: "bad",
+    StatusKind.BROKEN: "bad",
+    StatusKind.NOT_CONNECTED: "bad",
+    StatusKind.OFF: "muted",
+    StatusKind.HELD: "muted",
 }
 _SIGNS = {"good": "●", "caution": "◐", "bad": "▲", "muted": "○"}
 """The state's mark also differs in its shape: nobody has to tell colours apart."""
 
 
-def state_ink(palette: Palette, kind: TruthKind) -> str:
+def state_ink(palette: Palette, kind: StatusKind) -> str:
     """The colour of a state's mark."""
     return str(getattr(palette, _INK[kind]))
 
 
-def state_sign(kind: TruthKind) -> str:
+def state_sign(kind: StatusKind) -> str:
     """The shape of a state's mark."""
     return _SIGNS[_INK[kind]]
 

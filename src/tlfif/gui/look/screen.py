@@ -1,4 +1,4 @@
-"""What this desk's screen is like, found out once. Imports nothing that may be missing."""
+"""What this computer's screen is like, found out once. Imports nothing that may be missing."""
 
 import sys
 from functools import lru_cache

@@ -110,17 +110,17 @@ class Look:
         style.theme_use(f"tlfif-{palette.name}")
         self._styles(style)
 
-    def finish(self, *, scarce: bool) -> None:
+    def finish(self, *, short: bool) -> None:
         """Mend what the toolkit draws itself, once its buttons and tabs are there: words on buttons that are off can be
-        read, the tab with the keyboard stands out. ``scarce``: tabs lie flat."""
+        read, the tab with the keyboard stands out. ``short``: tabs lie flat."""
         style, px, palette = ttkbootstrap.Style(), self.px, self.palette
         for name in _BUTTONS:
             style.map(name, foreground=[("disabled", palette.edge)])
         for option, colour in (("background", palette.select), ("foreground", palette.on_select)):
             states: list[Any] = [one for one in style.map(_TAB, option) if "focus" not in one]
             style.map(_TAB, None, **{option: [("focus", "selected", colour), *states]})
-        style.configure("TNotebook", tabmargins=(px(8), px(2 if scarce else 6), 0, 0))
-        style.configure(_TAB, padding=(px(14), px(2 if scarce else 5)))
+        style.configure("TNotebook", tabmargins=(px(8), px(2 if short else 6), 0, 0))
+        style.configure(_TAB, padding=(px(14), px(2 if short else 5)))
 
     def _fonts(self) -> None:
         family = font.nametofont("TkDefaultFont", root=self.root).actual("family")
@@ -191,7 +191,7 @@ def palette_for(appearance: str, *, system_dark: bool) -> Palette:
 
 
 def system_is_dark(system: str = sys.platform) -> bool:
-    """Whether this desk is set to dark; False where nothing says so."""
+    """Whether the system is set to dark; False where it does not say."""
     try:
         if system == "darwin":
             command = ["/usr/bin/defaults", "read", "-g", "AppleInterfaceStyle"]

@@ -1,4 +1,4 @@
-"""What the presenters want done outside: the bridge does it and sends news of how it went."""
+"""What the presenters want done outside: the bridge does it and sends messages about how it went."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,12 +108,12 @@ class PullModel(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch(Command):
-    """How often to look: ``running`` a machine or an answer is there, ``visible`` somebody may be looking, ``far``
+    """How often to look: ``running`` a machine or an answer is there, ``visible`` somebody may be looking, ``remote``
     each look is a request that AWS counts."""
 
     running: bool
     visible: bool
-    far: bool = False
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

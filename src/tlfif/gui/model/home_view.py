@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from tlfif.client.profile import AWS, COMPUTER
-
-HERE = "this computer"
-"""What a server on this computer calls its place."""
+from tlfif.wording.machines import HERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

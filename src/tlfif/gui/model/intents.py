@@ -181,7 +181,7 @@ class ShowTab(Intent):
 
 @dataclass(frozen=True, slots=True)
 class PressButton(Intent):
-    """A button of the truth line or of a notice. ``exchange_id`` where it stands under an answer."""
+    """A button of the status line or of a notice. ``exchange_id`` where it stands under an answer."""
 
     press: Press
     exchange_id: str = ""

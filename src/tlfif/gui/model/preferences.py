@@ -21,7 +21,7 @@ class Preferences:
     """The owner's settings. Ranges: jobs/limits.py; ``font_size`` 8 to 32 points.
 
     ``model`` and ``seed`` None mean the server's choice. ``max_tokens`` is said outright, so that a long conversation
-    is shortened instead of leaving no room for the answer. ``geometry`` is Tk's, empty until the window was moved.
+    is shortened instead of leaving no space for the answer. ``geometry`` is Tk's, empty until the window was moved.
     Where prompts are answered is no preference of the window's: commands obey it, too (client/profile.py).
     """
 

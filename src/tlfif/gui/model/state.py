@@ -1,7 +1,7 @@
 """Everything the window shows, as values that do not change. A view draws a part when it is another object than before.
 
-Texts are whole sentences in plain English. Money is in US dollars without VAT unless a name says ``eur``. ``heard_at``
-is monotonic seconds of the window's own clock, ``at`` epoch seconds.
+Texts are whole sentences in plain English. Money is in US dollars without VAT unless a name says ``eur``.
+``updated_at`` is monotonic seconds of the window's own clock, ``at`` epoch seconds.
 """
 
 from dataclasses import dataclass, field
@@ -96,7 +96,7 @@ class HomePanel:
     note: str = ""
 
 
-class TruthKind(StrEnum):
+class StatusKind(StrEnum):
     """What is true of the machine at this moment, as far as the owner is concerned."""
 
     CONNECTING = "connecting"
@@ -120,16 +120,16 @@ class TruthKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TruthLine:
+class StatusLine:
     """One line that is always true: what is the case, what it costs, what to press.
 
-    ``brief`` and ``brief_cost`` say the same in few words, for a window that has no room for more.
+    ``brief`` and ``brief_cost`` say the same in few words, for a window that has no space for more.
     ``countdown_seconds`` is what is left until ready (launching, loading) or until it ends itself (idle), ``countdown``
     the same in words, empty where there is none. ``progress`` is 0 to 1 of a start, None elsewhere. ``since`` is the
     time of day in epoch seconds at which the server says this began, None where it does not say.
     """
 
-    kind: TruthKind
+    kind: StatusKind
     headline: str
     cost: str
     advice: str
@@ -184,7 +184,7 @@ class MachinePanel:
     """
 
     view: MachineView | None = None
-    heard_at: float = 0.0
+    updated_at: float = 0.0
     countdown_from: float | None = None
     stop: StopButton = StopButton()
     start_enabled: bool = False
@@ -250,7 +250,7 @@ class CostPanel:
     ``stale``: the last report is older than ten seconds although a machine runs.
     """
 
-    heard_at: float | None = None
+    updated_at: float | None = None
     report: CostView | None = None
     real: Meter | None = None
     as_if: Meter | None = None
@@ -450,7 +450,7 @@ class WindowState:
     """All of it."""
 
     connection: Connection
-    truth: TruthLine
+    status_line: StatusLine
     home: HomePanel = HomePanel()
     machine: MachinePanel = MachinePanel()
     cost: CostPanel = CostPanel()

@@ -4,26 +4,26 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tlfif.client.conversation_window import MAX_EXCHANGES, dropped_words
-from tlfif.gui.model import intents, news
+from tlfif.gui.model import intents, messages
 from tlfif.gui.model.commands import Ask, Cancel, Command, Follow
 from tlfif.gui.model.home_view import is_same_place
 from tlfif.gui.model.state import Composer, Conversation, Exchange, ExchangeStage, Receipt, WindowState
 from tlfif.gui.presenters.context import asking_for, memory, surplus, with_one_answer_each
 from tlfif.gui.presenters.endings import ended
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.receipts import (
     fetching_words,
     price_words,
     receipt_of,
-    stand_in_words,
     waited_for_start,
     waiting_words,
 )
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
-from tlfif.gui.presenters.words import plain
 from tlfif.jobs.limits import check_text
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.wire.answers import JobView
+from tlfif.wording.machines import fallback_text
 
 MOVING = "The window is going over to another place. Send it again in a moment."
 BUSY = "An answer is under way. Cancel it, or wait for its end."
@@ -45,12 +45,12 @@ def present_chat(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
             return _retry(state, exchange_id, moment)
         case intents.Regenerate(exchange_id=exchange_id):
             return _regenerate(state, exchange_id, moment)
-        case news.AnswerFailed(exchange_id=exchange_id, error=error, accepted=accepted):
+        case messages.AnswerFailed(exchange_id=exchange_id, error=error, accepted=accepted):
             return _failed(state, exchange_id, error, moment, accepted=accepted)
-        case news.AnswerPriced(exchange_id=exchange_id, job=job):
+        case messages.AnswerPriced(exchange_id=exchange_id, job=job):
             return Step(_changed(state, exchange_id, lambda one: _priced(one, job)))
         case _:
-            return Step(_heard(state, event))
+            return Step(_received(state, event))
 
 
 def find_exchange(state: WindowState, exchange_id: str) -> Exchange | None:
@@ -75,8 +75,8 @@ def _send(state: WindowState, text: str, moment: Moment) -> Step:
     except InvalidInputError as error:
         return Step(replace(state, composer=replace(state.composer, problem=error.message)))
     if state.conversation.is_busy or state.home.moving:
-        said = MOVING if state.home.moving else BUSY
-        return Step(replace(state, composer=replace(state.composer, problem=said)))
+        problem = MOVING if state.home.moving else BUSY
+        return Step(replace(state, composer=replace(state.composer, problem=problem)))
     conversation = state.conversation
     if not conversation.id:
         conversation = Conversation(id=f"c-{moment.key}", title=" ".join(text.split())[:60])
@@ -140,8 +140,8 @@ def _retry(state: WindowState, exchange_id: str, moment: Moment) -> Step:
         changed = replace(one, stage=ExchangeStage.WAITING, status="Connecting", problem=None, resumable=False)
         return Step(_changed(state, exchange_id, lambda _: changed), (follow,))
     if state.conversation.is_busy or state.home.moving:
-        said = MOVING if state.home.moving else BUSY
-        return Step(replace(state, composer=replace(state.composer, problem=said)))
+        problem = MOVING if state.home.moving else BUSY
+        return Step(replace(state, composer=replace(state.composer, problem=problem)))
     again = replace(
         one,
         key=one.key if one.job_id is None else moment.key,
@@ -218,11 +218,11 @@ def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Momen
     return _ask(state, replace(conversation, left_out=left_out), again)
 
 
-def _heard(state: WindowState, event: GuiEvent) -> WindowState:
+def _received(state: WindowState, event: GuiEvent) -> WindowState:
     match event:
-        case news.AnswerDelta(exchange_id=exchange_id, text=text, seq=seq):
+        case messages.AnswerExtended(exchange_id=exchange_id, text=text, seq=seq):
             return _changed(state, exchange_id, lambda one: _streamed(one, text, seq))
-        case news.AnswerAccepted(exchange_id=exchange_id, accepted=accepted):
+        case messages.AnswerAccepted(exchange_id=exchange_id, accepted=accepted):
             machine = accepted["machine"]
             return _changed(
                 state,
@@ -237,25 +237,25 @@ def _heard(state: WindowState, event: GuiEvent) -> WindowState:
                     status=one.status if one.stage is ExchangeStage.CANCELLING else waiting_words(machine),
                 ),
             )
-        case news.AnswerWaits(exchange_id=exchange_id, machine=machine):
+        case messages.AnswerDelayed(exchange_id=exchange_id, machine=machine):
             return _changed(
                 state, exchange_id, lambda one: _with_status(one, ExchangeStage.WAITING, waiting_words(machine))
             )
-        case news.AnswerFetches(exchange_id=exchange_id, model=model):
+        case messages.AnswerModelUpdated(exchange_id=exchange_id, model=model):
             return _changed(
                 state, exchange_id, lambda one: _with_status(one, ExchangeStage.SENDING, fetching_words(model))
             )
-        case news.AnswerStandsIn(exchange_id=exchange_id, wanted=wanted, stand_in=stand_in, code=code):
-            mark = stand_in_words(wanted, stand_in, code)
+        case messages.FallbackChosen(exchange_id=exchange_id, wanted=wanted, fallback=fallback, code=code):
+            mark = fallback_text(wanted, fallback, code)
             return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
-        case news.AnswerEvent(exchange_id=exchange_id, event=fact):
+        case messages.AnswerProgressed(exchange_id=exchange_id, event=fact):
             stopped = state.machine.stop_cancels
             return _changed(state, exchange_id, lambda one: ended(one, fact, stopped=stopped))
-        case news.AnswerDropped(exchange_id=exchange_id):
+        case messages.AnswerDropped(exchange_id=exchange_id):
             return _changed(
                 state, exchange_id, lambda one: replace(one, stage=ExchangeStage.CANCELLED, status="Not sent")
             )
-        case news.CommandFailed(command="Cancel", error=error):
+        case messages.CommandFailed(command="Cancel", error=error):
             return _map(state, lambda one: _cancel_failed(one, error))
         case _:
             return state

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import StopMachine
-from tlfif.gui.model.news import CommandFailed, MachineHeard, MachineStopped
+from tlfif.gui.model.messages import CommandFailed, MachineStopped, MachineUpdated
 from tlfif.gui.model.state import Choice, Closing, Dialog, WindowState
 from tlfif.gui.presenters.cost_words import cost_words
 from tlfif.gui.presenters.machine_states import is_alive
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
-from tlfif.gui.presenters.words import how_many, plain
+from tlfif.wording.figures import how_many
 
 NAME = "closing"
 LATE = "not_confirmed"
@@ -25,7 +26,7 @@ def present_closing(state: WindowState, event: GuiEvent, _moment: Moment) -> Ste
             return Step(replace(state, dialog=closing_question(state)))
         case intents.AnswerDialog(choice=choice) if state.dialog is not None and state.dialog.name == NAME:
             return _chosen(state, choice)
-        case MachineHeard() | MachineStopped() if state.closing is Closing.STOPPING and not is_alive(view):
+        case MachineUpdated() | MachineStopped() if state.closing is Closing.STOPPING and not is_alive(view):
             return Step(replace(state, closing=Closing.CLOSED, dialog=None))
         case CommandFailed(command="StopMachine", error=error) if state.closing is Closing.STOPPING:
             question = closing_question(state)

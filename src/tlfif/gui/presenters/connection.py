@@ -6,17 +6,17 @@ from tlfif.client.errors import NotReachableError
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import Command, Connect, Follow, ReadModels
 from tlfif.gui.model.home_view import is_same_place
-from tlfif.gui.model.news import (
+from tlfif.gui.model.messages import (
     AnswerAccepted,
-    AnswerDelta,
+    AnswerDelayed,
+    AnswerExtended,
     AnswerFailed,
-    AnswerWaits,
     CommandFailed,
     Connected,
     ConnectionFailed,
-    CostHeard,
-    MachineHeard,
-    Retrying,
+    CostUpdated,
+    MachineUpdated,
+    RetryStarted,
 )
 from tlfif.gui.model.state import Connection, Exchange, ExchangeStage, Link, Press, WindowState
 from tlfif.gui.presenters.problems import is_signed_out, problem, problem_of
@@ -25,7 +25,7 @@ from tlfif.kernel.errors import TlfifError
 
 _OWN_PLACE = frozenset({"SignIn", "SignOut", "UseHome"})
 """Commands that the server has no part in; what became of them stands in Settings."""
-_SIGNS_OF_LIFE = (Connected, MachineHeard, CostHeard, AnswerAccepted, AnswerDelta, AnswerWaits)
+_SIGNS_OF_LIFE = (Connected, MachineUpdated, CostUpdated, AnswerAccepted, AnswerExtended, AnswerDelayed)
 
 
 def present_connection(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:
@@ -33,7 +33,7 @@ def present_connection(state: WindowState, event: GuiEvent, _moment: Moment) -> 
     match event:
         case Connected():
             return _connected(state, (ReadModels(),))
-        case Retrying(attempt=attempt):
+        case RetryStarted(attempt=attempt):
             return Step(replace(state, connection=Connection(link=Link.RETRYING, attempt=attempt)))
         case ConnectionFailed(error=error):
             return Step(_lost(state, error))

@@ -4,14 +4,18 @@ from dataclasses import replace
 
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import ReadAdvice, SetBudget, UnlockBudget
-from tlfif.gui.model.news import AdviceHeard, BudgetChanged, CommandFailed, CostHeard
+from tlfif.gui.model.messages import AdviceUpdated, BudgetChanged, CommandFailed, CostUpdated
 from tlfif.gui.model.state import BilledPanel, BudgetPanel, CostPanel, Meter, WindowState
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.gui.presenters.words import day, eur, plain, usd, usd_rate, usd_second
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.money.amounts import eur, unit_price, usd, usd_and_eur
 from tlfif.money.budget.budget_limit import check_limit
 from tlfif.wire.money import BilledView, BudgetView, CostView, SumsView
+from tlfif.wording.exchange_rate import exchange_text
+from tlfif.wording.figures import day
+from tlfif.wording.machines import HERE
 
 STALE_SECONDS = 10.0
 REAL = "Running estimate"
@@ -26,11 +30,11 @@ def present_cost(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     """Reports, time going on, and what the owner does to the budget."""
     panel = state.cost
     match event:
-        case CostHeard(cost=report):
+        case CostUpdated(cost=report):
             return Step(replace(state, cost=reported(panel, report, moment.now)))
         case intents.Tick() if panel.report is not None:
             return Step(with_live_cost(state, moment.now))
-        case AdviceHeard(advice=advice):
+        case AdviceUpdated(advice=advice):
             return Step(replace(state, cost=replace(panel, advice=advice)))
         case intents.ShowTab(name="cost"):
             return Step(state, (ReadAdvice(),))
@@ -80,11 +84,9 @@ def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
     here = report["region"] is None
     as_if = report["as_if_aws"]
     shown: SumsView = as_if if here and as_if is not None else report
-    rate = report["exchange"]
-    rated, assumed = day(rate["date"]), "" if rate["verified"] else ", an assumption"
     fresh = replace(
         panel,
-        heard_at=now,
+        updated_at=now,
         report=report,
         billed_text=NOT_BILLED_HERE if here else OWN_METER,
         billed=billed_panel(report.get("billed")),  # a home that was deployed earlier does not send it
@@ -95,10 +97,10 @@ def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
         days_name=AS_IF if shown is as_if else REAL,
         forecast_text=(
             f"{AS_IF if shown is as_if else REAL}, to the end of the month if it goes on like the last seven days: "
-            f"{usd(shown['forecast_usd'])} ({eur(shown['forecast_eur'])})"
+            f"{usd_and_eur(shown['forecast_usd'], shown['forecast_eur'])}"
         ),
         receipts=tuple(report["receipts"]),
-        exchange_text=f"1 EUR = {rate['usd_per_eur']:.4f} USD ({rate['source']}, {rated}{assumed}); without VAT",
+        exchange_text=f"{exchange_text(report['exchange'])}; {report['vat']}",
     )
     return live(fresh, now)
 
@@ -111,10 +113,10 @@ def with_live_cost(state: WindowState, now: float) -> WindowState:
 
 def live(panel: CostPanel, now: float) -> CostPanel:
     """The figures at ``now``: those of the last report, and what the running machine has cost since."""
-    report, heard_at = panel.report, panel.heard_at
-    if report is None or heard_at is None:
+    report, updated_at = panel.report, panel.updated_at
+    if report is None or updated_at is None:
         return panel
-    age = max(0.0, now - heard_at)
+    age = max(0.0, now - updated_at)
     here = report["region"] is None
     as_if = report["as_if_aws"]
     per_eur = report["exchange"]["usd_per_eur"]
@@ -167,10 +169,10 @@ def _left(
     left = max(0.0, limit - spent)
     name = "Rehearsal: " if view["as_if_aws"] else ""
     aside = f", {eur(view['committed_eur'])} of it set aside by the machine" if view["committed_eur"] else ""
-    in_usd = "" if usd_per_eur is None else f" (${left * usd_per_eur:,.2f})"
+    in_usd = "" if usd_per_eur is None else f" ({usd(left * usd_per_eur)})"
     return replace(
         panel,
-        left_text=f"{name}{eur(left)}{in_usd} of {limit:,.2f} EUR left this month{aside}",
+        left_text=f"{name}{eur(left)}{in_usd} of {eur(limit)} left this month{aside}",
         limit_eur=limit,
         left_eur=left,
         fraction=spent / limit if limit else 1.0,
@@ -186,14 +188,14 @@ def _meter(name: str, sums: SumsView, age: float, usd_per_eur: float, *, nothing
         now = before.usd
     in_eur = now / usd_per_eur
     free = nothing and not now
-    pace = f"{usd_rate(hourly)} an hour now, {usd_second(hourly)} a second" if hourly else "nothing runs now"
+    pace = f"{usd(hourly)} an hour now, {unit_price(hourly / 3600)} USD a second" if hourly else "nothing runs now"
     return Meter(
         name=name,
         usd_at_report=sums["month_to_date_usd"],
         usd_per_hour=hourly,
         usd=now,
         eur=in_eur,
-        text="Costs nothing: it runs on this computer" if free else f"{name} this month: {usd(now)} ({eur(in_eur)})",
+        text="Costs nothing: it runs on this computer" if free else f"{name} this month: {usd_and_eur(now, in_eur)}",
         per_hour_text=pace,
     )
 
@@ -202,11 +204,11 @@ def _standing(report: CostView) -> str:
     """What is paid although no machine runs: a line of its own, part of the month's sum."""
     monthly = report["standing_usd_per_month"]
     in_eur = monthly / report["exchange"]["usd_per_eur"]
-    return f"Kept on AWS: {usd_rate(monthly)} a month ({eur(in_eur)}), even if no machine ever runs"
+    return f"Kept on AWS: {usd(monthly)} a month ({eur(in_eur)}), even if no machine ever runs"
 
 
 def _formula(report: CostView, sums: SumsView) -> str:
-    place = f"{sums['instance_type']} in {sums['region']}" if sums["region"] else "this computer"
+    place = f"{sums['instance_type']} in {sums['region']}" if sums["region"] else HERE
     return (
         f"{report['month']}, {place}: machines {usd(sums['machines_usd'])} + kept things {usd(sums['standing_usd'])}. "
         f"Metered since {day(report['since'])}; {report['vat']}."

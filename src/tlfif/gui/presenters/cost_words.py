@@ -2,7 +2,7 @@
 
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.presenters.machine_states import is_alive
-from tlfif.gui.presenters.words import usd_rate, usd_second
+from tlfif.money.amounts import unit_price, usd
 
 
 def cost_words(state: WindowState, *, running: bool) -> str:
@@ -14,15 +14,15 @@ def cost_words(state: WindowState, *, running: bool) -> str:
     if report["region"] is None:
         if not running or as_if is None or not as_if["running_usd_per_hour"]:
             return "Costs nothing on this computer."
-        hourly = usd_rate(as_if["running_usd_per_hour"])
+        hourly = usd(as_if["running_usd_per_hour"])
         return f"Costs nothing on this computer. On AWS this would cost {hourly} an hour."
     if running:
         hour = report["running_usd_per_hour"]
         if not hour:
             return "Costs nothing yet: AWS does not count the machine as running."
-        return f"Costs {usd_rate(hour)} an hour, {usd_second(hour)} a second, 60 seconds at least."
+        return f"Costs {usd(hour)} an hour, {unit_price(hour / 3600)} USD a second, 60 seconds at least."
     kept = report["standing_usd_per_month"]
-    return f"No machine is paid for. What is kept on AWS costs {usd_rate(kept)} a month." if kept else "Costs nothing."
+    return f"No machine is paid for. What is kept on AWS costs {usd(kept)} a month." if kept else "Costs nothing."
 
 
 def brief_cost(state: WindowState) -> str:
@@ -33,9 +33,9 @@ def brief_cost(state: WindowState) -> str:
     alive, as_if = is_alive(state.machine.view), report["as_if_aws"]
     if report["region"] is None:
         hourly = as_if["running_usd_per_hour"] if alive and as_if is not None else 0.0
-        return f"Free here; on AWS {usd_rate(hourly)} an hour" if hourly else "Costs nothing here"
+        return f"Free here; on AWS {usd(hourly)} an hour" if hourly else "Costs nothing here"
     if alive:
         hourly = report["running_usd_per_hour"]
-        return f"Costs {usd_rate(hourly)} an hour" if hourly else "Costs nothing yet"
+        return f"Costs {usd(hourly)} an hour" if hourly else "Costs nothing yet"
     kept = report["standing_usd_per_month"]
-    return f"What is kept costs {usd_rate(kept)} a month" if kept else "Costs nothing"
+    return f"What is kept costs {usd(kept)} a month" if kept else "Costs nothing"

@@ -6,16 +6,16 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.answer_text import AnswerText
 from tlfif.gui.model.commands import Export, Follow, ForgetConversation, ListConversations, LoadConversation
 from tlfif.gui.model.home_view import is_same_place
-from tlfif.gui.model.news import (
-    AnswerEvent,
+from tlfif.gui.model.messages import (
     AnswerPriced,
+    AnswerProgressed,
     CommandFailed,
+    ConversationExported,
     ConversationForgotten,
     ConversationLoaded,
     ConversationsListed,
-    Exported,
-    HistoryTrouble,
-    HomeHeard,
+    HistoryProblemFound,
+    HomeUpdated,
     UnfinishedFound,
 )
 from tlfif.gui.model.state import (
@@ -32,9 +32,9 @@ from tlfif.gui.model.state import (
 )
 from tlfif.gui.presenters.chat import cancelled_all
 from tlfif.gui.presenters.home import left_behind
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import own_message, problem, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.gui.presenters.words import plain
 from tlfif.history.history import KeptConversation, KeptExchange
 from tlfif.kernel.errors import TlfifError
 
@@ -70,14 +70,17 @@ def present_history(state: WindowState, event: GuiEvent, moment: Moment) -> Step
         case intents.AnswerDialog(choice=choice) if state.dialog and state.dialog.name in {DELETE_ONE, DELETE_ALL}:
             return _chosen(state, state.dialog, choice)
         case (
-            ConversationForgotten() | CommandFailed(command="ForgetConversation") | HomeHeard() | intents.PressButton()
+            ConversationForgotten()
+            | CommandFailed(command="ForgetConversation")
+            | HomeUpdated()
+            | intents.PressButton()
         ):
             return _deletion(state, event, moment)
         case _:
-            return _heard(state, event, moment)
+            return _received(state, event, moment)
 
 
-def _heard(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
+def _received(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     panel = state.history
     match event:
         case ConversationsListed(query=query, found=found):
@@ -85,16 +88,16 @@ def _heard(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
             return Step(state if query != panel.query else _with(state, replace(panel, found=found)))
         case ConversationLoaded(conversation=kept):
             return Step(_open(_leave(state), kept))
-        case Exported(path=path):
+        case ConversationExported(path=path):
             return Step(_with(state, replace(panel, exported_to=path)))
         case UnfinishedFound(conversation=kept, exchanges=exchanges):
             return _resumed(state, kept, exchanges)
-        case HistoryTrouble(message=message, available=available):
-            told = own_message("history", "Your past conversations", message)
-            return Step(with_notice(_with(state, replace(panel, available=available)), told, moment.at))
+        case HistoryProblemFound(message=message, available=available):
+            notice = own_message("history", "Your past conversations", message)
+            return Step(with_notice(_with(state, replace(panel, available=available)), notice, moment.at))
         case AnswerPriced() if panel.available:
             return Step(state, (ListConversations(query=panel.query),))
-        case AnswerEvent(event=fact) if fact.kind.is_terminal and panel.available:
+        case AnswerProgressed(event=fact) if fact.kind.is_terminal and panel.available:
             return Step(state, (ListConversations(query=panel.query),))
         case CommandFailed(command=command, error=error) if command in _MINE:
             return Step(with_notice(state, problem_of(error), moment.at))
@@ -204,9 +207,9 @@ def _deletion(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
             state = _with(without_notices(state, NOT_DELETED), replace(panel, deleting=None))
             return Step(state, (ListConversations(query=panel.query),))
         case CommandFailed(error=error):
-            told = problem_of(error) if panel.deleting is None else _not_deleted(error)
-            return Step(with_notice(state, told, moment.at))
-        case HomeHeard(moved=True) if panel.deleting is not None:
+            notice = problem_of(error) if panel.deleting is None else _not_deleted(error)
+            return Step(with_notice(state, notice, moment.at))
+        case HomeUpdated(moved=True) if panel.deleting is not None:
             return Step(
                 with_notice(state, _not_deleted(TlfifError("The window went over to another place.")), moment.at)
             )

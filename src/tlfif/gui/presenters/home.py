@@ -5,16 +5,16 @@ from dataclasses import replace
 from tlfif.client.profile import AWS
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import CancelSignIn, SignIn, SignOut, UseHome
-from tlfif.gui.model.home_view import HERE, HomeView
-from tlfif.gui.model.news import (
+from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.messages import (
     CommandFailed,
     ConnectionFailed,
-    HomeHeard,
-    MachineHeard,
+    HomeUpdated,
+    MachineUpdated,
     SignedIn,
     SignedOut,
-    SignInLeft,
-    SignInWaits,
+    SignInCancelled,
+    SignInStarted,
 )
 from tlfif.gui.model.state import (
     Connection,
@@ -26,22 +26,16 @@ from tlfif.gui.model.state import (
     MachinePanel,
     WindowState,
 )
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN, own_message, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
-from tlfif.gui.presenters.words import plain
+from tlfif.wording.machines import HERE
+from tlfif.wording.sign_in import SIGN_IN_CANCELLED, SIGNED_OUT
 
 NO_HOME = (
     "There is no home on AWS yet. Set it up in a terminal first: ./tlfif deploy. No machine starts there yet: building "
     "its image is not part of this version."
 )
-LEFT = {
-    "nothing": "You were not signed in.",
-    "revoked": "You are signed out, here and at the provider.",
-    "no_door": "You are signed out on this computer. At the provider the sign-in ends by itself.",
-    "not_reached": "You are signed out on this computer. The provider could not be reached to end the sign-in there, "
-    "too: whoever had a copy of it could use it until it ends by itself, after 30 days at most.",
-}
-"""By :class:`tlfif.client.sign_in.signed_in_tokens.Leaving`."""
 
 
 def present_home(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:
@@ -56,12 +50,12 @@ def present_home(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:
             return Step(state, (CancelSignIn(),))
         case intents.SignOutNow() if not panel.leaving:
             return Step(_with(state, leaving=True, problem="", note=""), (SignOut(),))
-        case HomeHeard(home=view, moved=moved):
+        case HomeUpdated(home=view, moved=moved):
             if moved:
                 return Step(_moved(state, view))
             return Step(_with(state, view=view, problem=view.problem or panel.problem))
         case _:
-            return Step(_heard(state, event))
+            return Step(_received(state, event))
 
 
 def _choose(state: WindowState, name: str) -> Step:
@@ -75,20 +69,20 @@ def _choose(state: WindowState, name: str) -> Step:
     return Step(_with(state, moving=name, problem="", note=""), (UseHome(name=name),))
 
 
-def _heard(state: WindowState, event: GuiEvent) -> WindowState:
+def _received(state: WindowState, event: GuiEvent) -> WindowState:
     panel = state.home
     match event:
-        case SignInWaits(address=address, opened=opened):
+        case SignInStarted(address=address, opened=opened):
             note = "" if opened else "No browser could be opened. Copy the address into one on this computer."
             return _with(state, address=address, note=note)
         case SignedIn(note=note):
             changed = _with(state, signing=False, address="", note=note, problem="", view=replace(panel.view, who=""))
             return replace(changed, connection=Connection()) if _shut_out(state) else changed
-        case SignInLeft():
-            return _with(state, signing=False, address="", note="You left the sign-in. Nothing was changed.")
+        case SignInCancelled():
+            return _with(state, signing=False, address="", note=SIGN_IN_CANCELLED)
         case SignedOut(how=how):
             view = replace(panel.view, who=None)
-            return _with(state, leaving=False, note=LEFT.get(how, LEFT["revoked"]), view=view)
+            return _with(state, leaving=False, note=SIGNED_OUT[how], view=view)
         case CommandFailed(command="UseHome", error=error):
             return _with(state, moving="", problem=plain(error.message))
         case CommandFailed(command="SignIn", error=error):
@@ -97,7 +91,7 @@ def _heard(state: WindowState, event: GuiEvent) -> WindowState:
             return _with(state, leaving=False, problem=plain(error.message))
         case ConnectionFailed(error=error) if error.code == "signed_out" and panel.view.who is not None:
             return _with(state, view=replace(panel.view, who=None))
-        case MachineHeard() if panel.view.on_aws and panel.view.who is None:
+        case MachineUpdated() if panel.view.on_aws and panel.view.who is None:
             return _with(state, view=replace(panel.view, who=""))  # it answers only who is signed in
         case _:
             return state

@@ -5,24 +5,25 @@ from dataclasses import replace
 
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import ReadPastMachines, SetIdleTimeout, StartMachine, StopMachine
-from tlfif.gui.model.news import (
+from tlfif.gui.model.messages import (
     AnswerAccepted,
-    AnswerWaits,
+    AnswerDelayed,
     CommandFailed,
     IdleTimeoutSet,
-    MachineHeard,
     MachineStopped,
-    PastMachinesHeard,
+    MachineUpdated,
+    PastMachinesListed,
 )
 from tlfif.gui.model.state import IdleEntry, MachineLogLine, MachinePanel, StopButton, WindowState
 from tlfif.gui.presenters.machine_states import is_alive
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.gui.presenters.words import how_many, plain
 from tlfif.jobs.limits import check_idle_minutes
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
 from tlfif.wire.answers import MachineView, StopResult
+from tlfif.wording.figures import how_many
 
 LOG_LINES = 200
 RANGE_TEXT = f"{MIN_IDLE_TIMEOUT_MINUTES:g} to {MAX_IDLE_TIMEOUT_MINUTES:g} minutes; there is no “never”"
@@ -43,16 +44,16 @@ _WORDS = {
 def present_machine(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     """What is heard of the machine, and the controls that change it."""
     match event:
-        case MachineHeard(machine=view) | AnswerWaits(machine=view) | IdleTimeoutSet(machine=view):
-            return _told(state, view, moment, event)
+        case MachineUpdated(machine=view) | AnswerDelayed(machine=view) | IdleTimeoutSet(machine=view):
+            return _with_machine(state, view, moment, event)
         case AnswerAccepted(accepted=accepted):
-            return _told(state, accepted["machine"], moment, event)
+            return _with_machine(state, accepted["machine"], moment, event)
         case MachineStopped(result=result):
-            panel = _heard(state.machine, result["machine"], moment, event)
+            panel = _updated(state.machine, result["machine"], moment, event)
             cancels = panel.stop_cancels or bool(result["cancelled"])
             panel = replace(panel, stopped_text=stopped_words(result), stop_cancels=cancels)
             return Step(replace(state, machine=panel))
-        case PastMachinesHeard(machines=machines):
+        case PastMachinesListed(machines=machines):
             return Step(replace(state, machine=replace(state.machine, past=machines)))
         case CommandFailed(command=command, error=error) if command in _MINE:
             panel = replace(state.machine, stop_asked_for=None, stop_cancels=False)
@@ -140,14 +141,14 @@ def _stop(state: WindowState, command: StopMachine) -> Step:
     return Step(without_notices(replace(state, machine=panel), "machine_failed"), (command,))
 
 
-def _told(state: WindowState, view: MachineView, moment: Moment, event: object) -> Step:
+def _with_machine(state: WindowState, view: MachineView, moment: Moment, event: object) -> Step:
     """After a look at the machine; where it changed under the eyes of the owner, its past is read again."""
-    panel = _heard(state.machine, view, moment, event)
+    panel = _updated(state.machine, view, moment, event)
     changed = panel.log is not state.machine.log and state.tab == "machine"
     return Step(replace(state, machine=panel), (ReadPastMachines(),) if changed else ())
 
 
-def _heard(panel: MachinePanel, view: MachineView, moment: Moment, event: object) -> MachinePanel:
+def _updated(panel: MachinePanel, view: MachineView, moment: Moment, event: object) -> MachinePanel:
     old = panel.view
     asked = panel.stop_asked_for
     if asked is not None and (not is_alive(view) or view["machine_id"] not in {asked, None}):
@@ -157,17 +158,17 @@ def _heard(panel: MachinePanel, view: MachineView, moment: Moment, event: object
     changed = replace(
         panel,
         view=view,
-        heard_at=moment.now,
+        updated_at=moment.now,
         stop_asked_for=asked,
         start_enabled=not is_alive(view) and not (view["queued"] and not view["held"]),
         countdown_from=_whole_start(panel, view),
         log=_log(panel.log, old, view, moment.at),
-        idle=_idle_heard(panel.idle, view["idle_timeout_minutes"], confirmed=isinstance(event, IdleTimeoutSet)),
+        idle=_idle_updated(panel.idle, view["idle_timeout_minutes"], confirmed=isinstance(event, IdleTimeoutSet)),
     )
     return replace(changed, stop=_stop_button(changed))
 
 
-def _idle_heard(entry: IdleEntry, minutes: float | None, *, confirmed: bool) -> IdleEntry:
+def _idle_updated(entry: IdleEntry, minutes: float | None, *, confirmed: bool) -> IdleEntry:
     if confirmed:
         # What was typed on meanwhile is not taken away.
         entry = replace(entry, editing=entry.editing and bool(entry.problem or not _says(entry, minutes)), saving=False)

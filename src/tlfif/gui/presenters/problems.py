@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tlfif.gui.model.state import Press, Problem
-from tlfif.gui.presenters.words import plain
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.kernel.errors import TlfifError
 
 

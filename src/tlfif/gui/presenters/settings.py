@@ -6,14 +6,14 @@ from dataclasses import replace
 from tlfif.client.errors import NotReachableError
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import KeepPreferences, PullModel
-from tlfif.gui.model.news import AnswerFetches, BridgeFault, CommandFailed, ModelHeard, ModelsHeard
+from tlfif.gui.model.messages import AnswerModelUpdated, BridgeFailed, CommandFailed, ModelsListed, ModelUpdated
 from tlfif.gui.model.preferences import APPEARANCES, FONT_RANGE, Preferences
 from tlfif.gui.model.state import Press, Problem, SettingsPanel, WindowState
 from tlfif.gui.presenters.problems import is_signed_out, own_message, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.gui.presenters.words import model_title
 from tlfif.jobs.limits import check_max_tokens, check_seed, check_temperature, check_text
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.wording.machines import model_title
 
 TABS = ("chat", "cost", "machine", "images", "settings")
 _MINE = frozenset({"KeepPreferences", "PullModel", "ReadModels", "ReadAdvice", "ReadPastMachines"})
@@ -29,12 +29,12 @@ def present_settings(state: WindowState, event: GuiEvent, moment: Moment) -> Ste
             return Step(replace(state, settings=replace(panel, values=kept, problems=problems)), commands)
         case intents.FetchModel(name=name):
             return Step(without_notices(state, "fetch_failed"), (PullModel(name=name),))
-        case ModelsHeard(models=models):
+        case ModelsListed(models=models):
             return _catalogue(replace(state, settings=replace(panel, models=models)), moment)
-        case ModelHeard(model=model) | AnswerFetches(model=model):
-            return _fetched(state, panel, ModelHeard(model=model), moment)
+        case ModelUpdated(model=model) | AnswerModelUpdated(model=model):
+            return _fetched(state, panel, ModelUpdated(model=model), moment)
         case CommandFailed(error=NotReachableError()):
-            return Step(state)  # the truth line says so
+            return Step(state)  # the status line says so
         case CommandFailed(error=error) if is_signed_out(error, on_aws=state.home.view.on_aws):
             return Step(state)  # so it does here
         case CommandFailed(command=command, error=error) if command in _MINE:
@@ -52,7 +52,7 @@ def _shown(state: WindowState, event: GuiEvent, moment: Moment) -> WindowState:
             return without_notices(state, code)
         case intents.WindowVisible(visible=visible):
             return replace(state, visible=visible)
-        case intents.CallbackFailed(text=text) | BridgeFault(text=text):
+        case intents.CallbackFailed(text=text) | BridgeFailed(text=text):
             return with_notice(state, own_mistake(text), moment.at)
         case _:
             return state
@@ -65,7 +65,7 @@ def _catalogue(state: WindowState, moment: Moment) -> Step:
     if chosen is None or ":" in chosen or not panel.models or any(one["name"] == chosen for one in panel.models):
         return Step(state)
     values = replace(panel.values, model=None)
-    told = own_message(
+    notice = own_message(
         "model_gone",
         f"{model_title(chosen)} is not where prompts are answered now",
         f"From now on {panel.models[0]['title']} answers.",
@@ -73,7 +73,7 @@ def _catalogue(state: WindowState, moment: Moment) -> Step:
         presses=(Press.OPEN_SETTINGS,),
     )
     changed = replace(state, settings=replace(panel, values=values))
-    return Step(with_notice(changed, told, moment.at), (KeepPreferences(preferences=values),))
+    return Step(with_notice(changed, notice, moment.at), (KeepPreferences(preferences=values),))
 
 
 def own_mistake(text: str) -> Problem:
@@ -112,8 +112,8 @@ def _problems(wanted: Preferences) -> Iterator[tuple[str, str]]:
             yield name, error.message
 
 
-def _fetched(state: WindowState, panel: SettingsPanel, heard: ModelHeard, moment: Moment) -> Step:
-    model = heard.model
+def _fetched(state: WindowState, panel: SettingsPanel, message: ModelUpdated, moment: Moment) -> Step:
+    model = message.model
     models = tuple(model if one["name"] == model["name"] else one for one in panel.models)
     going_on = model["state"] == "pulling"
     changed = replace(state, settings=replace(panel, models=models, fetching=model if going_on else None))

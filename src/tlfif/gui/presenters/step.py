@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from tlfif.gui.model.commands import Command
 from tlfif.gui.model.intents import Intent
-from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import Notice, Problem, WindowState
 
-GuiEvent = Intent | WindowNews
+GuiEvent = Intent | Message
 """What a presenter hears."""
 
 

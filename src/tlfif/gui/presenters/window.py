@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import Command, Watch
-from tlfif.gui.model.news import AnswerDelta
+from tlfif.gui.model.messages import AnswerExtended
 from tlfif.gui.model.preferences import Preferences
 from tlfif.gui.model.state import Connection, Link, Press, SettingsPanel, WindowState
 from tlfif.gui.presenters.chat import present_chat, with_composer
@@ -17,8 +17,8 @@ from tlfif.gui.presenters.home import present_home
 from tlfif.gui.presenters.machine import present_machine
 from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.settings import present_settings
+from tlfif.gui.presenters.status_line import CONNECTING, with_status_line
 from tlfif.gui.presenters.step import GuiEvent, Moment, Presenter, Step
-from tlfif.gui.presenters.truth import CONNECTING, with_truth
 
 PRESENTERS: tuple[Presenter, ...] = (
     present_home,
@@ -35,13 +35,13 @@ _TAB_OF = {Press.OPEN_COST: "cost", Press.OPEN_SETTINGS: "settings", Press.OPEN_
 
 def first_state(preferences: Preferences) -> WindowState:
     """The window before anything was heard."""
-    return WindowState(connection=Connection(), truth=CONNECTING, settings=SettingsPanel(values=preferences))
+    return WindowState(connection=Connection(), status_line=CONNECTING, settings=SettingsPanel(values=preferences))
 
 
 def present(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     """The state after an event, and what is to be done."""
     event = _meant(event)
-    if isinstance(event, AnswerDelta) and state.connection.link is Link.CONNECTED:
+    if isinstance(event, AnswerExtended) and state.connection.link is Link.CONNECTED:
         # A hundred of them come in a second, and they change nothing but their answer.
         return present_chat(state, event, moment)
     commands: list[Command] = []
@@ -53,8 +53,8 @@ def present(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     if state.conversation is not before:
         exchanges = with_one_answer_each(state.conversation.exchanges)
         state = replace(state, conversation=replace(state.conversation, exchanges=exchanges))
-    state = with_truth(with_composer(with_live_cost(state, moment.now)), moment.now)
-    watch = Watch(running=_is_running(state), visible=state.visible, far=state.home.view.on_aws)
+    state = with_status_line(with_composer(with_live_cost(state, moment.now)), moment.now)
+    watch = Watch(running=_is_running(state), visible=state.visible, remote=state.home.view.on_aws)
     if watch != state.watch:
         state = replace(state, watch=watch)
         commands.append(watch)

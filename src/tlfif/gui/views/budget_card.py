@@ -8,7 +8,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.state import BudgetPanel
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.room import is_compact
+from tlfif.gui.views.layout import is_compact
 from tlfif.gui.views.wrapping import WrappingLabel
 
 

@@ -10,7 +10,7 @@ from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.controls_bar import ControlsBar
 from tlfif.gui.views.conversation_view import ConversationView
 from tlfif.gui.views.history_list import HistoryList
-from tlfif.gui.views.room import is_compact, is_roomy, is_scarce
+from tlfif.gui.views.layout import is_compact, is_short, is_wide
 
 
 class ChatTab(ttk.Frame):
@@ -20,7 +20,7 @@ class ChatTab(ttk.Frame):
         super().__init__(parent)
         self._context = context
         self._wanted: bool | None = None
-        self._scarce: bool | None = None
+        self._short: bool | None = None
         self._place = ""
         self.history = HistoryList(self, context, leave=lambda: self.show_history(False))
         self.conversation = ConversationView(self, context)
@@ -39,10 +39,10 @@ class ChatTab(ttk.Frame):
 
     def restyle(self) -> None:
         """Take over the look."""
-        self._scarce = is_scarce(self._context.look)
+        self._short = is_short(self._context.look)
         self._place = ""
         px = self._context.look.px
-        gap = px(3 if self._scarce else 8)
+        gap = px(3 if self._short else 8)
         self.configure(padding=(px(10), gap))
         self.columnconfigure(0, minsize=0)
         self.composer.grid_configure(pady=(gap, 0))
@@ -62,7 +62,7 @@ class ChatTab(ttk.Frame):
         """Show the list of conversations, hide it, or the other of both."""
         self._wanted = not self.history.winfo_ismapped() if shown is None else shown
         if not self._wanted and self._place == "over":
-            self._wanted = None  # where there is room for both it stands beside the conversation again
+            self._wanted = None  # where there is space for both it stands beside the conversation again
         self._arrange()
 
     def uncover(self) -> None:
@@ -72,19 +72,19 @@ class ChatTab(ttk.Frame):
 
     def _arrange(self) -> None:
         look = self._context.look
-        scarce = is_scarce(look)
-        if scarce != self._scarce:
-            self._scarce = scarce
+        short = is_short(look)
+        if short != self._short:
+            self._short = short
             self.restyle()
             return
-        self.composer.use_lines(1 if scarce else 2 if is_compact(look) else LINES)
-        roomy = is_roomy(look, self.winfo_width())
-        self.composer.offer_history(not roomy)
-        shown = roomy if self._wanted is None else self._wanted
-        self._lay_out("hidden" if not shown else "beside" if roomy else "over")
+        self.composer.use_lines(1 if short else 2 if is_compact(look) else LINES)
+        wide = is_wide(look, self.winfo_width())
+        self.composer.offer_history(not wide)
+        shown = wide if self._wanted is None else self._wanted
+        self._lay_out("hidden" if not shown else "beside" if wide else "over")
 
     def _lay_out(self, place: str) -> None:
-        """The list of conversations: beside the open one, over it where there is no room for both, or hidden."""
+        """The list of conversations: beside the open one, over it where there is no space for both, or hidden."""
         if place == self._place:
             return
         self._place = place

@@ -10,7 +10,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.texts import dress
+from tlfif.gui.views.text_style import style_text
 from tlfif.gui.views.wrapping import WrappingLabel
 
 KEYS = "TlfifKeys"
@@ -65,7 +65,7 @@ class ComposerView(ttk.Frame):
         """Take over the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        dress(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(7))
+        style_text(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(7))
         self.text.configure(insertwidth=px(2))
         self._ask.configure(
             font=BODY, background=palette.field, foreground=palette.muted, borderwidth=0, padx=0, pady=0
@@ -97,13 +97,13 @@ class ComposerView(ttk.Frame):
             self.problem.grid_remove()
 
     def use_lines(self, lines: int) -> None:
-        """How high the box is; with one line there is no room to say which key sends."""
+        """How high the box is; with one line there is no space to say which key sends."""
         if int(str(self.text.cget("height"))) != lines:
             self.text.configure(height=lines)
             (self._keys.grid if lines > 1 else self._keys.grid_remove)()
 
     def offer_history(self, offered: bool) -> None:
-        """Whether a button shows and hides past conversations: there is no room for them to stay."""
+        """Whether a button shows and hides past conversations: there is no space for them to stay."""
         if offered != bool(self.history_button.winfo_manager()):
             if offered:
                 self.history_button.grid(padx=(0, self._context.look.px(8)))

@@ -9,8 +9,9 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.state import CostPanel, IdleEntry, WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.room import is_compact
+from tlfif.gui.views.layout import is_compact
 from tlfif.gui.views.wrapping import MARGIN, WrappingLabel
+from tlfif.money.amounts import eur, usd
 
 
 class IdleField(ttk.Frame):
@@ -44,10 +45,10 @@ class IdleField(ttk.Frame):
         self.entry.grid_configure(padx=(px(8), px(6)))
         self.note.configure(font=SMALL)
         if self._shown is not None:
-            self._say(self._shown)
+            self._show_note(self._shown)
 
     @property
-    def room(self) -> int:
+    def needed_height(self) -> int:
         """Height in pixels with the two lines below the field, which come once the range is known."""
         below = 0 if is_compact(self._context.look) else 2 * self._context.look.line(SMALL) + MARGIN
         return self.entry.winfo_reqheight() + below
@@ -60,13 +61,13 @@ class IdleField(ttk.Frame):
         if self.entry.get() != entry.text:
             self.entry.delete(0, "end")
             self.entry.insert(0, entry.text)
-        self._say(entry)
+        self._show_note(entry)
 
-    def _say(self, entry: IdleEntry) -> None:
-        said = "Setting it…" if entry.saving else entry.problem or entry.range_text
+    def _show_note(self, entry: IdleEntry) -> None:
+        note = "Setting it…" if entry.saving else entry.problem or entry.range_text
         if is_compact(self._context.look) and not entry.problem and not entry.saving:
-            said = ""
-        self.note.show(said, "Bad.Ground.TLabel" if entry.problem else "Muted.Ground.TLabel")
+            note = ""
+        self.note.show(note, "Bad.Ground.TLabel" if entry.problem else "Muted.Ground.TLabel")
 
     def _typed(self, _event: object) -> None:
         if self._shown is None or self.entry.get() != self._shown.text:
@@ -105,7 +106,7 @@ class ControlsBar(ttk.Frame):
             cell.configure(font=SMALL)
         self.idle.restyle()
         # Kept from the beginning: what is heard later must not push the prompt's box up under somebody's fingers.
-        self.rowconfigure(0, minsize=max(self.idle.room, 2 * self._context.look.line(SMALL) + MARGIN))
+        self.rowconfigure(0, minsize=max(self.idle.needed_height, 2 * self._context.look.line(SMALL) + MARGIN))
         if self._cost is not None:
             self._money(self._cost)
 
@@ -137,7 +138,7 @@ def short_texts(cost: CostPanel) -> tuple[str, str, str]:
     """The same where letters are large: the Cost tab has the rest."""
     left = cost.budget.left_eur
     return (
-        f"Estimate ${cost.real.usd:,.4f}" if cost.real is not None else "Estimate …",
-        f"On AWS ${cost.as_if.usd:,.4f}" if cost.as_if is not None else "Kept: see Cost" if cost.standing_text else "",
-        f"{left:,.2f} EUR left" if left is not None else "No limit",
+        f"Estimate {usd(cost.real.usd)}" if cost.real is not None else "Estimate …",
+        f"On AWS {usd(cost.as_if.usd)}" if cost.as_if is not None else "Kept: see Cost" if cost.standing_text else "",
+        f"{eur(left)} left" if left is not None else "No limit",
     )

@@ -14,10 +14,10 @@ from tlfif.gui.look.theme import SMALL, STRONG
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.state import Exchange, WindowState
 from tlfif.gui.views.answer_actions import AnswerActions
-from tlfif.gui.views.answer_ink import AnswerInk
+from tlfif.gui.views.answer_renderer import AnswerRenderer
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.exchange_lines import ACTION, Piece, foot_of, head_of
-from tlfif.gui.views.texts import dress
+from tlfif.gui.views.text_style import style_text
 from tlfif.gui.views.wrapping import WrappingLabel
 
 BATCH = 10
@@ -66,7 +66,7 @@ class ConversationView(ttk.Frame):
         self.text = tkinter.Text(self, wrap="word", state="disabled", borderwidth=0, cursor="arrow", takefocus=True)
         self._scrollbar = ttk.Scrollbar(self, orient="vertical", command=self._drag, bootstyle="secondary round")
         self.text.configure(yscrollcommand=self._scrollbar.set)
-        self._ink = AnswerInk(self.text)
+        self._renderer = AnswerRenderer(self.text)
         self.actions = AnswerActions(self.text, context, lambda: self._exchanges)
         self._welcome = ttk.Frame(self, style="Panel.TFrame")
         self._welcome_title = ttk.Label(self._welcome, text=WELCOME, style="Panel.TLabel", anchor="center")
@@ -89,7 +89,7 @@ class ConversationView(ttk.Frame):
         """Take over the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        dress(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(6))
+        style_text(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(6))
         self.text.configure(insertwidth=0)
         tag = self.text.tag_configure
         for name in ("prompt", "answer", "status", "mark", "receipt", "problem", "actions"):
@@ -100,7 +100,7 @@ class ConversationView(ttk.Frame):
         tag("said", foreground=palette.text, spacing1=px(1))
         tag("pad", font=(SMALL, -px(3)))
         tag("answer", spacing1=px(4), spacing2=px(2), foreground=palette.text)
-        self._ink.restyle(look)
+        self._renderer.restyle(look)
         tag("old", foreground=palette.muted)
         for name, ink in (("status", "caution"), ("mark", "caution"), ("receipt", "muted"), ("problem", "bad")):
             tag(name, font=SMALL, foreground=getattr(palette, ink), spacing1=px(4))
@@ -159,17 +159,17 @@ class ConversationView(ttk.Frame):
             wanted = self._exchanges[self._first :]
         self._welcome_shown(not self._exchanges)
         last = len(self._exchanges) - 1
-        room = BATCH_CHARACTERS
+        characters = BATCH_CHARACTERS
         drawn = 0
         self.text.configure(state="normal")
         for number, exchange in enumerate(wanted, start=self._first):
             shown = self._drawn.get(exchange.id)
             if shown is None:
-                if drawn == BATCH or room <= 0:
+                if drawn == BATCH or characters <= 0:
                     self._later = self.after(1, self._draw)
                     break
                 drawn += 1
-                room -= exchange.answer.count
+                characters -= exchange.answer.count
                 self._add(exchange, newest=number == last)
             elif shown.exchange is not exchange or shown.newest != (number == last):
                 self._change(shown, exchange, newest=number == last)
@@ -230,7 +230,7 @@ class ConversationView(ttk.Frame):
             text.insert(at, piece, tags)
         text.mark_set(f"f1:{name}", at)
         answer = exchange.answer
-        reading = self._ink.write(name, Reading(), str(answer))
+        reading = self._renderer.write(name, Reading(), str(answer))
         shown = _Drawn(exchange, newest, answer.generation, answer.count, foot, reading)
         self._drawn[name] = shown
         self._dim(shown, exchange)
@@ -239,9 +239,9 @@ class ConversationView(ttk.Frame):
         text, name, answer = self.text, exchange.id, exchange.answer
         if answer.generation != shown.generation or answer.count < shown.count:
             text.delete(f"a0:{name}", f"a1:{name}")
-            shown.reading = self._ink.write(name, Reading(), str(answer))
+            shown.reading = self._renderer.write(name, Reading(), str(answer))
         elif answer.count > shown.count:
-            shown.reading = self._ink.write(name, shown.reading, answer.since(shown.count))
+            shown.reading = self._renderer.write(name, shown.reading, answer.since(shown.count))
         shown.generation, shown.count = answer.generation, answer.count
         # While words come nothing else changes: their stage and their status stay the same.
         foot = _closed(foot_of(exchange, newest=newest))
@@ -310,10 +310,10 @@ def where_words(view: HomeView) -> str:
 
 def _some_before(exchanges: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
     """The last ones, as many as are drawn in one step; one at least."""
-    room, first = BATCH_CHARACTERS, len(exchanges)
-    while first > 0 and len(exchanges) - first < BATCH and room > 0:
+    characters, first = BATCH_CHARACTERS, len(exchanges)
+    while first > 0 and len(exchanges) - first < BATCH and characters > 0:
         first -= 1
-        room -= exchanges[first].answer.count
+        characters -= exchanges[first].answer.count
     return exchanges[first:]
 
 

@@ -7,7 +7,6 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import SMALL, TITLE
 from tlfif.gui.model.state import BilledPanel, CostPanel, Meter, WindowState
-from tlfif.gui.presenters.words import eur, usd_rate
 from tlfif.gui.views.budget_card import BudgetCard
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
@@ -15,6 +14,7 @@ from tlfif.gui.views.month_plot import MonthPlot
 from tlfif.gui.views.receipts_table import ReceiptsTable
 from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.money.amounts import eur, usd
 
 AS_IF = "On AWS this would have cost"
 KEPT = "What is kept on AWS, by the month"
@@ -38,7 +38,7 @@ class _Figure(Card):
             self.value.configure(font=TITLE)
             self.note.configure(font=SMALL)
 
-    def say(self, value: str, note: str) -> None:
+    def show_text(self, value: str, note: str) -> None:
         """A figure that does not run."""
         self.value.configure(text=value, style="Panel.TLabel")
         self.note.show(note)
@@ -48,9 +48,9 @@ class _Figure(Card):
         if meter is None:
             value, note = nothing, aside
         elif not meter.usd and not meter.usd_per_hour:
-            value, note = "$0.00", aside or meter.text
+            value, note = usd(0), aside or meter.text
         else:
-            value = f"${meter.usd:,.4f}"
+            value = usd(meter.usd)
             note = f"{eur(meter.eur)} this month, {meter.per_hour_text}. {aside}".strip()
         if str(self.value.cget("text")) != value:
             self.value.configure(text=value)
@@ -119,7 +119,7 @@ class CostTab(ttk.Frame):
         self.real.show(cost.real, stale=cost.stale, nothing="not read yet", aside=cost.billed_text)
         self.as_if.title.show(KEPT if real_money else AS_IF)
         if report is not None and real_money:
-            self.as_if.say(usd_rate(report["standing_usd_per_month"]), cost.standing_text)
+            self.as_if.show_text(usd(report["standing_usd_per_month"]), cost.standing_text)
         else:
             self.as_if.show(cost.as_if, stale=cost.stale, nothing="not read yet", aside="")
         self._show_billed(cost.billed)
@@ -135,7 +135,7 @@ class CostTab(ttk.Frame):
             self.billed.grid_remove()
             return
         self.billed.title.show(billed.title)
-        self.billed.say(billed.value, billed.note)
+        self.billed.show_text(billed.value, billed.note)
         self.billed.grid(pady=(0, self._context.look.px(10)))
 
     def _words(self, cost: CostPanel) -> None:

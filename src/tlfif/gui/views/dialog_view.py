@@ -57,11 +57,11 @@ class DialogView:
         card.columnconfigure(0, weight=1)
         card.pack(fill="both", expand=True, padx=px(1), pady=px(1))
         self._root.update_idletasks()
-        room = self._root.winfo_width() - px(16)
+        space = self._root.winfo_width() - px(16)
         needed = row.winfo_reqwidth() + px(48)
-        if needed > room:
+        if needed > space:
             self._stack()
-        wide = min(room, max(px(460), needed))
+        wide = min(space, max(px(460), needed))
         self._cover.place(relx=0.5, rely=0.42, anchor="center", width=wide)
         self._cover.lift()
         self._cover.bind("<Escape>", lambda _: self._choose(dialog.escape))

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from tlfif.gui.model.home_view import HERE, is_same_place
+from tlfif.gui.model.home_view import is_same_place
 from tlfif.gui.model.state import LABELS, Exchange, ExchangeStage, Press
+from tlfif.wording.machines import HERE
 
 Piece = tuple[str, tuple[str, ...]]
 """Text and the tags that it is written with."""

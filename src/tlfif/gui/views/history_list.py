@@ -10,13 +10,13 @@ from tlfif.gui.look.theme import SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.state import WindowState
-from tlfif.gui.presenters.words import how_many
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.focus_ring import FocusRing
 from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.room import is_scarce
+from tlfif.gui.views.layout import is_short
 from tlfif.gui.views.wrapping import WrappingLabel
 from tlfif.history.history import ConversationSummary
+from tlfif.wording.figures import how_many
 
 
 class HistoryList(ttk.Frame):
@@ -111,7 +111,7 @@ class HistoryList(ttk.Frame):
                 self.note.show(f"Written to {history.exported_to}", "Good.Ground.TLabel")
             else:
                 nothing = history.query.strip() and not history.found
-                usual = "" if is_scarce(self._context.look) else usual_words(new.home.view)
+                usual = "" if is_short(self._context.look) else usual_words(new.home.view)
                 self.note.show("Nothing found." if nothing else usual, "Muted.Ground.TLabel")
         if new.conversation.id != self._current:
             self._current = new.conversation.id
@@ -146,16 +146,16 @@ class HistoryList(ttk.Frame):
             self.tree.insert("", "end", iid=one.id, text=self._text(one))
 
     def _text(self, one: ConversationSummary) -> str:
-        room = max(self.tree.winfo_width(), self._context.look.px(205)) - self._context.look.px(26)
-        return "\n".join(self._fitting(line, room) for line in (one.title, _second_line(one)))
+        space = max(self.tree.winfo_width(), self._context.look.px(205)) - self._context.look.px(26)
+        return "\n".join(self._fitting(line, space) for line in (one.title, _second_line(one)))
 
-    def _fitting(self, line: str, room: int) -> str:
+    def _fitting(self, line: str, space: int) -> str:
         """The line, or what fits of it and an ellipsis."""
         look = self._context.look
-        if look.width(line, SMALL) <= room:
+        if look.width(line, SMALL) <= space:
             return line
-        kept = len(line) * room // max(1, look.width(line, SMALL))
-        while kept > 0 and look.width(line[:kept].rstrip() + "…", SMALL) > room:
+        kept = len(line) * space // max(1, look.width(line, SMALL))
+        while kept > 0 and look.width(line[:kept].rstrip() + "…", SMALL) > space:
             kept -= 1
         return line[:kept].rstrip() + "…"
 

@@ -31,7 +31,7 @@ class HomeCard(Card):
             )
             for name, label in ((COMPUTER, "This computer"), (AWS, "AWS"))
         }
-        self.said = WrappingLabel(self.body, style="Panel.TLabel")
+        self.status = WrappingLabel(self.body, style="Panel.TLabel")
         self.address = ttk.Entry(self.body, state="readonly")
         self._row = ttk.Frame(self.body, style="Panel.TFrame")
         self.sign = ttk.Button(self._row, text="Sign in", bootstyle="primary", command=self._sign)
@@ -42,7 +42,7 @@ class HomeCard(Card):
             button.grid(row=row, column=0, sticky="w")
         self.sign.grid(row=0, column=0)
         self.copy.grid(row=0, column=1)
-        for row, part in enumerate((self.said, self.address, self._row, self.note, self.problem), start=2):
+        for row, part in enumerate((self.status, self.address, self._row, self.note, self.problem), start=2):
             part.grid(row=row, column=0, sticky="w" if part is self._row else "ew")
         self.restyle()
 
@@ -54,7 +54,7 @@ class HomeCard(Card):
         px = self._context.look.px
         for button in self.choices.values():
             button.grid_configure(pady=px(2))
-        for part in (self.said, self.address, self._row):
+        for part in (self.status, self.address, self._row):
             part.grid_configure(pady=(px(6), 0))
         self.copy.grid_configure(padx=(px(8), 0))
         self.address.configure(font="TlfifSmall")
@@ -72,7 +72,7 @@ class HomeCard(Card):
         self.choices[AWS].configure(text=view.aws_place or "AWS")
         for button in self.choices.values():
             button.state(["disabled" if panel.moving else "!disabled"])
-        self.said.show(state_words(panel))
+        self.status.show(state_words(panel))
         (self._row.grid if view.on_aws or panel.signing else self._row.grid_remove)()
         self.sign.configure(text=button_words(panel))
         self.sign.state(["disabled" if panel.leaving or panel.moving else "!disabled"])

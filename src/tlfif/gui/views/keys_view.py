@@ -6,7 +6,7 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import BODY, HEADING, SMALL, SMALL_STRONG, STRONG
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.room import is_compact
+from tlfif.gui.views.layout import is_compact
 
 
 def key_table(command: str) -> list[tuple[str, str]]:
@@ -60,8 +60,8 @@ class KeysView:
             ttk.Label(card, text=keys, style="Panel.TLabel", font=SMALL_STRONG if compact else STRONG).grid(
                 row=row, column=0, sticky="w"
             )
-            said = ttk.Label(card, text=what, style="Panel.TLabel", font=SMALL if compact else BODY)
-            said.grid(row=row, column=1, sticky="w", padx=(px(12), 0))
+            text = ttk.Label(card, text=what, style="Panel.TLabel", font=SMALL if compact else BODY)
+            text.grid(row=row, column=1, sticky="w", padx=(px(12), 0))
         self._cover.place(relx=0.5, rely=0.5, anchor="center")
         self._cover.lift()
         self._cover.focus_set()

@@ -6,15 +6,15 @@ from datetime import datetime
 import ttkbootstrap as ttk
 
 from tlfif.gui.model import intents
-from tlfif.gui.model.home_view import HERE
 from tlfif.gui.model.state import MachinePanel, WindowState
-from tlfif.gui.presenters.words import model_title, plain
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.starts_plot import StartsPlot
 from tlfif.gui.views.wrapping import WrappingLabel
 from tlfif.wire.answers import MachineView
+from tlfif.wording.machines import HERE, model_title
 
 STATES = {
     "off": "off",

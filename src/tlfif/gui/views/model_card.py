@@ -7,11 +7,11 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import SettingsPanel
-from tlfif.gui.presenters.words import megabytes
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.wrapping import WrappingLabel
 from tlfif.wire.answers import ModelView
+from tlfif.wording.figures import size
 
 AUTOMATIC = "Let TL-FIF choose"
 
@@ -78,11 +78,11 @@ def note_of(model: ModelView | None, *, on_aws: bool = False) -> str:
     """What is known of a model and of its file."""
     if model is None:
         return "The list of models has not come yet."
-    size = f", {megabytes(model['size_bytes'])}" if model["size_bytes"] else ""
-    about = f"{model['title']}: {model['licence']}, reads {model['context_tokens']} tokens at once{size}."
+    length = f", {size(model['size_bytes'])}" if model["size_bytes"] else ""
+    about = f"{model['title']}: {model['licence']}, reads {model['context_tokens']} tokens at once{length}."
     if model["state"] == "pulling":
-        whole = f" of {megabytes(model['size_bytes'])}" if model["size_bytes"] else ""
-        return f"{about} Fetching: {megabytes(model['received_bytes'])}{whole} are here."
+        whole = f" of {size(model['size_bytes'])}" if model["size_bytes"] else ""
+        return f"{about} Fetching: {size(model['received_bytes'])}{whole} are here."
     if model["state"] == "ready":
         return f"{about} It is part of the machine's image." if on_aws else f"{about} It is on this computer."
     problem = f" {model['problem']}" if model["problem"] else ""

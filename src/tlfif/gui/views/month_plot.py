@@ -9,11 +9,11 @@ from typing import Literal
 
 from tlfif.charts.spend_curve import Point, SpendCurve, spend_curve
 from tlfif.gui.look.theme import SMALL
-from tlfif.gui.presenters.words import usd_rate
 from tlfif.gui.views.context import ViewContext
+from tlfif.money.amounts import usd
 from tlfif.wire.money import CostView
 
-FAR = 40
+OFF_SCALE_FACTOR = 40
 """A limit so many times everything else is named instead of drawn: it would press the rest onto the ground."""
 
 Anchor = Literal["nw", "n", "ne", "w", "center", "e", "sw", "s", "se"]
@@ -51,7 +51,7 @@ class MonthPlot(tkinter.Canvas):
             self._text(width // 2, height // 2, "The month's figures have not come yet.", "muted", anchor="center")
             return
         px, line = look.px, look.line(SMALL)
-        left, right = look.width("$00.0000", SMALL) + px(16), width - px(16)
+        left, right = look.width("00.0000", SMALL) + px(16), width - px(16)
         if right - left < px(80):
             return
         name, drawn = _name(self._curve)
@@ -80,7 +80,7 @@ class MonthPlot(tkinter.Canvas):
         for share in (0.0, 0.5, 1.0):
             y = bottom - (bottom - top) * share
             self.create_line(left, y, right, y, fill=self._context.look.palette.line)
-            self._text(left - px(6), y, f"${ceiling * share:,.{places}f}", "muted", anchor="e")
+            self._text(left - px(6), y, f"{ceiling * share:,.{places}f}", "muted", anchor="e")
         palette = self._context.look.palette
         spent = [value for point in curve.spent for value in at(point)]
         if len(curve.spent) > 1:
@@ -93,7 +93,7 @@ class MonthPlot(tkinter.Canvas):
         if limit is not None:
             y = at((0, limit))[1]
             self.create_line(left, y, right, y, fill=palette.bad, width=px(2))
-            self._text(left + px(6), y + px(1), f"limit {usd_rate(limit)}", "bad", anchor="nw")
+            self._text(left + px(6), y + px(1), f"limit {usd(limit)}", "bad", anchor="nw")
 
     def _hours(self, curve: SpendCurve, box: tuple[int, int, int, int]) -> None:
         left, top, right, bottom = box
@@ -123,8 +123,8 @@ class MonthPlot(tkinter.Canvas):
     def _days(self, curve: SpendCurve, box: tuple[int, int, int]) -> None:
         left, right, bottom = box
         step = (right - left) / curve.month.days
-        room = self._context.look.width("00 ", SMALL)
-        every = next(each for each in (1, 2, 5, 10, 31) if each == 31 or step * each >= room * 1.4)
+        space = self._context.look.width("00 ", SMALL)
+        every = next(each for each in (1, 2, 5, 10, 31) if each == 31 or step * each >= space * 1.4)
         for day in range(curve.month.days):
             if day == 0 or (day + 1) % every == 0:
                 self._text(left + step * (day + 0.5), bottom + 2, str(day + 1), "muted", anchor="n")
@@ -140,7 +140,7 @@ def _highest(curve: SpendCurve) -> float:
 
 def _name(curve: SpendCurve) -> tuple[str, bool]:
     """What the picture shows, and whether the limit has a place in it."""
-    name, limit = "Month to date, and the forecast to its end (dashed)", curve.limit_usd
-    if limit is None or limit <= FAR * _highest(curve):
+    name, limit = "USD this month so far, and the forecast to its end (dashed)", curve.limit_usd
+    if limit is None or limit <= OFF_SCALE_FACTOR * _highest(curve):
         return name, limit is not None
-    return f"{name}; the limit of {usd_rate(limit)} is far above this picture", False
+    return f"{name}; the limit of {usd(limit)} is far above this picture", False

@@ -8,7 +8,7 @@ from tlfif.gui.look.theme import BODY, SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import Notice, WindowState
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.room import is_compact
+from tlfif.gui.views.layout import is_compact
 from tlfif.gui.views.wrapping import PressRow, WrappingLabel
 
 AT_ONCE = 2
@@ -52,9 +52,9 @@ class NoticeBar(ttk.Frame):
         title = WrappingLabel(card, style="Bad.Panel.TLabel", text=problem.title)
         title.configure(font="TlfifStrong")
         title.grid(row=0, column=1, sticky="ew")
-        said = WrappingLabel(card, style="Panel.TLabel", text=f"{problem.message} {problem.advice}".strip())
-        said.configure(font=SMALL if compact else BODY)
-        said.grid(row=1, column=1, columnspan=3 if compact else 1, sticky="ew")
+        text = WrappingLabel(card, style="Panel.TLabel", text=f"{problem.message} {problem.advice}".strip())
+        text.configure(font=SMALL if compact else BODY)
+        text.grid(row=1, column=1, columnspan=3 if compact else 1, sticky="ew")
         buttons = PressRow(card, style="Panel.TFrame", press=lambda press: context.press(intents.PressButton(press)))
         buttons.show(problem.presses)
         buttons.grid(row=0, column=2, rowspan=1 if compact else 2, padx=px(8))

@@ -7,10 +7,12 @@ from typing import Literal
 import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import SMALL
-from tlfif.gui.presenters.words import model_title, seconds, usd
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.focus_ring import FocusRing
+from tlfif.money.amounts import usd
 from tlfif.wire.money import AnswerCostView
+from tlfif.wording.figures import seconds
+from tlfif.wording.machines import model_title
 
 _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("when", "When", "w", "00 Nov, 00:00"),
@@ -18,11 +20,11 @@ _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("status", "Ended", "w", "succeeded"),
     ("tokens", "Tokens", "e", "0000 + 0000"),
     ("time", "Time", "e", "00 min 00 s"),
-    ("real", "Cost", "e", "$0.000000"),
-    ("aws", "On AWS", "e", "$0.000000 …"),
+    ("real", "Cost", "e", "0.000000 USD"),
+    ("aws", "On AWS", "e", "0.000000 USD …"),
 )
 _WEIGHT = ("when", "real", "aws", "time", "model", "tokens", "status")
-"""What is left out last where there is little room."""
+"""What is left out last where there is little space."""
 ROWS = 8
 
 
@@ -60,12 +62,12 @@ class ReceiptsTable(ttk.Frame):
         self._fit()
 
     def _fit(self) -> None:
-        """As many columns as have room, the most telling ones first; in the order of the table."""
-        room = self.winfo_width() - self._context.look.px(16)
+        """As many columns as have space, the most telling ones first; in the order of the table."""
+        space = self.winfo_width() - self._context.look.px(16)
         kept: set[str] = set()
         for name in _WEIGHT:
-            room -= self._widths.get(name, 0)
-            if room < 0 and kept:
+            space -= self._widths.get(name, 0)
+            if space < 0 and kept:
                 break
             kept.add(name)
         columns = tuple(name for name, *_ in _COLUMNS if name in kept)

@@ -14,10 +14,10 @@ from tlfif.gui.model.state import SettingsPanel, WindowState
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.home_card import HomeCard
+from tlfif.gui.views.layout import is_compact
 from tlfif.gui.views.model_card import ModelCard
-from tlfif.gui.views.room import is_compact
 from tlfif.gui.views.scrolling import ScrolledPage
-from tlfif.gui.views.texts import dress
+from tlfif.gui.views.text_style import style_text
 from tlfif.gui.views.wrapping import WrappingLabel
 
 _LOOKS = {"system": "As the system has it", "light": "Light", "dark": "Dark"}
@@ -85,7 +85,7 @@ class SettingsTab(ttk.Frame):
             self.size_box.grid(row=0, column=1, sticky="w", padx=(px(10), 0), pady=0)
         self.delete_all.grid_configure(pady=(px(6), 0))
         self._size_row.grid_configure(pady=(px(10), 0))
-        dress(self.system, look, ground=palette.field, edge=palette.edge, padx=px(8), pady=px(6))
+        style_text(self.system, look, ground=palette.field, edge=palette.edge, padx=px(8), pady=px(6))
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""

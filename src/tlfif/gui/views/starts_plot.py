@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Literal
 
 from tlfif.gui.look.theme import SMALL, STRONG
-from tlfif.gui.presenters.words import countdown, model_title, plain, seconds
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.views.context import ViewContext
 from tlfif.wire.answers import PastMachineView
+from tlfif.wording.figures import countdown, seconds
+from tlfif.wording.machines import model_title
 
 SHOWN = 6
 PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "trying it out"}

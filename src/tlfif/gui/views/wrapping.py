@@ -20,7 +20,7 @@ class WrappingLabel(ttk.Label):
         self.bind("<Configure>", self._fit)
 
     def show(self, text: str, style: str | None = None) -> None:
-        """Another text; nothing happens where it is the same. In a grid an empty one takes no room."""
+        """Another text; nothing happens where it is the same. In a grid an empty one takes no space."""
         if not text and self.winfo_manager() == "grid":
             self.grid_remove()
         elif text and not self._shown and not self.winfo_manager():
@@ -37,9 +37,9 @@ class WrappingLabel(ttk.Label):
         return self._shown
 
     def _fit(self, event: "tkinter.Event[tkinter.Misc]") -> None:
-        room = event.width - MARGIN
-        if room > 0 and abs(int(str(self.cget("wraplength")) or 0) - room) > 1:
-            self.configure(wraplength=room)
+        space = event.width - MARGIN
+        if space > 0 and abs(int(str(self.cget("wraplength")) or 0) - space) > 1:
+            self.configure(wraplength=space)
 
 
 class PressRow(ttk.Frame):

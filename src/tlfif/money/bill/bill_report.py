@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from tlfif.money.amounts import usd_of
 from tlfif.money.bill.bill import ANSWER_MS, Bill, BillRecord, next_query_ms
 from tlfif.money.billing_month import date_label
-from tlfif.money.money import MICROS_PER_USD, MicroUsd
 
 TITLE = "Billed by AWS"
 
@@ -58,7 +58,7 @@ def _figure(bill: Bill) -> str:
         return f"AWS has no figures for {bill.month.label} yet."
     parts = [f"The whole AWS account in {bill.month.label}, also what is not TL-FIF's, without VAT."]
     if bill.credits:
-        parts.append(f"Credits of {_usd(bill.credits)} are taken off already.")
+        parts.append(f"Credits of {usd_of(bill.credits)} are taken off already.")
     if bill.estimated:
         parts.append("AWS may still change it, the last day most of all.")
     return " ".join(parts)
@@ -67,7 +67,7 @@ def _figure(bill: Bill) -> str:
 def _query(record: BillRecord, state: BillState) -> str:
     query, next_ms = record.query, next_query_ms(record)
     if query is None or next_ms is None:
-        return "Not asked yet: AWS is asked once a day, for 0.01 USD, within minutes of the deployment."
+        return "Not asked yet: AWS is asked once a day, for one US cent, within minutes of the deployment."
     asked, again = _moment(query.asked_ms), f"AWS is asked again after {_moment(next_ms)}."
     if state is BillState.ASKING:
         return "AWS is being asked."
@@ -75,13 +75,9 @@ def _query(record: BillRecord, state: BillState) -> str:
         return f"AWS was asked on {asked}, and no answer was kept. {again}"
     if record.failure is not None:
         return f"No new figure on {asked}: {record.failure.message} {again}"
-    return f"Asked on {asked}, for 0.01 USD. {again}"
+    return f"Asked on {asked}, for one US cent. {again}"
 
 
 def _moment(ms: int) -> str:
     at = datetime.fromtimestamp(ms / 1000, UTC)
     return f"{date_label(at.date())}, {at:%H:%M} UTC"
-
-
-def _usd(micros: MicroUsd) -> str:
-    return f"{micros / MICROS_PER_USD:,.2f} USD"

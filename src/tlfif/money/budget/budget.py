@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
+from tlfif.money.amounts import eur_of, usd_of
 from tlfif.money.billing_month import Month, day_label
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR
 from tlfif.money.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
@@ -305,12 +306,12 @@ def _standing_text(room: Room) -> str:
 
 
 def _no_room_text(room: Room, needed: Reservation, free: MicroUsd) -> str:
-    parts = f"{_eur(needed.boot, room.rate)} to boot, {_eur(needed.idle, room.rate)} for the idle time-out, "
-    parts += f"{_eur(needed.answer, room.rate)} for the longest answer"
+    parts = f"{eur_of(needed.boot, room.rate)} to boot, {eur_of(needed.idle, room.rate)} for the idle time-out, "
+    parts += f"{eur_of(needed.answer, room.rate)} for the longest answer"
     if needed.once:
-        parts += f", {_eur(needed.once, room.rate)} once per start"
+        parts += f", {eur_of(needed.once, room.rate)} once per start"
     if needed.minimum:
-        parts += f", {_eur(needed.minimum, room.rate)} up to the least that a start costs"
+        parts += f", {eur_of(needed.minimum, room.rate)} up to the least that a start costs"
     return (
         f"The machine was not started: {both(free, room.rate)} are free of this month's budget, and a start needs "
         f"{both(needed.total, room.rate)}, without VAT ({parts}). Raise the limit (./tlfif budget set AMOUNT), allow "
@@ -324,13 +325,5 @@ def _rehearsal(room: Room) -> str:
 
 
 def both(micros: MicroUsd, rate: ExchangeRate) -> str:
-    """An amount in EUR with USD beside it; four decimals below one EUR."""
-    return f"{_eur(micros, rate)} ({_places(Decimal(micros) / MICROS_PER_USD)} USD)"
-
-
-def _eur(micros: MicroUsd, rate: ExchangeRate) -> str:
-    return f"{_places(rate.to_eur(micros))} EUR"
-
-
-def _places(amount: Decimal) -> str:
-    return f"{amount:.2f}" if amount >= 1 or amount == 0 else f"{amount:.4f}"
+    """An amount in EUR with USD beside it."""
+    return f"{eur_of(micros, rate)} ({usd_of(micros)})"

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.money.money import MicroUsd
+from tlfif.money.amounts import unit_price
+from tlfif.money.money import MICROS_PER_USD, MicroUsd
 
 REGIONS = ("us-east-1", "eu-central-1", "eu-west-1")
 INSTANCE_TYPES = ("g4dn.xlarge", "g6.xlarge", "g5.xlarge")
@@ -190,21 +192,20 @@ def check_refresh(old: Price, new_micros: MicroUsd) -> MicroUsd:
     if new_micros <= 0:
         reason = "is zero" if new_micros == 0 else "is below zero"
     elif old.micros and new_micros >= IMPLAUSIBLE_FACTOR * old.micros:
-        reason = f"is ten times the old one or more ({_usd(new_micros)} after {_usd(old.micros)} USD)"
+        reason = f"is ten times the old one or more ({_price(new_micros)} after {_price(old.micros)})"
     elif old.micros and new_micros * IMPLAUSIBLE_FACTOR <= old.micros:
-        reason = f"is a tenth of the old one or less ({_usd(new_micros)} after {_usd(old.micros)} USD)"
+        reason = f"is a tenth of the old one or less ({_price(new_micros)} after {_price(old.micros)})"
     else:
         return new_micros
     raise InvalidInputError(
-        f"{what} {reason}, which looks like a mistake. "
-        f"The old price of {_usd(old.micros)} USD from {old.date} is kept.",
+        f"{what} {reason}, which looks like a mistake. The old price of {_price(old.micros)} from {old.date} is kept.",
         code="price_implausible",
         details={"item": str(old.item), "region": old.region, "old_micros": old.micros, "new_micros": new_micros},
     )
 
 
-def _usd(micros: MicroUsd) -> str:
-    return f"{micros / 1_000_000:.6f}".rstrip("0").rstrip(".")
+def _price(micros: MicroUsd) -> str:
+    return f"{unit_price(Decimal(micros) / MICROS_PER_USD)} USD"
 
 
 def _shown(text: str) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tlfif.money.money import MICROS_PER_USD, MicroUsd, charge
+from tlfif.money.amounts import usd_of
+from tlfif.money.money import MicroUsd, charge
 from tlfif.money.spend.spans import MINIMUM_MS
 
 CANDIDATE_MINUTES = (1.0, 5.0, 15.0, 30.0, 60.0)
@@ -122,7 +123,7 @@ def _option(
         cold_starts=cold_starts,
         waited_ms=waited,
         weighed=cost + waited * WAITING_MICROS_PER_MINUTE // 60_000,
-        sentence=f"{_minutes(minutes)} would have cost {cost / MICROS_PER_USD:.2f} USD without VAT with {starts}.",
+        sentence=f"{_minutes(minutes)} would have cost {usd_of(cost)} without VAT with {starts}.",
     )
 
 

@@ -5,12 +5,8 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
-from botocore.exceptions import ClientError
-from tlfif.control.machine_control import MachineControl
-from tlfif.control.machine_control import StopResult
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS
+from tlfif.control.machine_control import MachineControl, StopResult
 from tlfif.kernel import errors
 from tlfif.kernel.errors import TlfifError, UnavailableError
 

@@ -1,4 +1,4 @@
-"""The truth line: every kind with what it costs and what to press, and countdowns that run between two reports."""
+"""The status line: every kind with what it costs and what to press, and countdowns that run between two reports."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 
 from tests.fakes.gui import Desk, budget_view, cost_view
 from tlfif.client.errors import ConnectionLostError, NotReachableError
-from tlfif.gui.model import intents, news
-from tlfif.gui.model.state import LABELS, Press, TruthKind
+from tlfif.gui.model import intents, messages
+from tlfif.gui.model.state import LABELS, Press, StatusKind
 
 HOURLY = 0.526
 
@@ -15,66 +15,68 @@ HOURLY = 0.526
 @pytest.mark.parametrize(
     ("state", "changes", "kind", "says"),
     [
-        ("off", {"eta_seconds": 4.0}, TruthKind.OFF, "about 4 s"),
-        ("off", {"held": True, "queued": 2}, TruthKind.HELD, "2 prompts kept"),
-        ("off", {"queued": 1}, TruthKind.LAUNCHING, "1 prompt accepted"),
-        ("launching", {"eta_seconds": 9.0, "phase": "launch"}, TruthKind.LAUNCHING, "about 9 s left"),
-        ("loading", {"eta_seconds": 3.0, "phase": "engine_start"}, TruthKind.LOADING, "loading the model"),
-        ("loading", {"eta_seconds": 0.2, "phase": "prove"}, TruthKind.LOADING, "any moment now"),
-        ("ready", {}, TruthKind.READY, "answers at once"),
-        ("ready", {"running": 1, "queued": 2}, TruthKind.ANSWERING, "1 prompt, 2 waiting"),
-        ("ready", {"idle_seconds_left": 250.0}, TruthKind.IDLE, "ends itself in 4 min 10 s"),
-        ("draining", {"running": 1, "reason": "the idle time-out"}, TruthKind.STOPPING, "finishing 1 answer"),
-        ("stopping", {"reason": "stopped by you"}, TruthKind.STOPPING, "stopped by you"),
-        ("no_capacity", {"queued": 1, "reason": "none in 3 zones."}, TruthKind.NO_CAPACITY, "none in 3 zones"),
-        ("no_quota", {}, TruthKind.NO_QUOTA, "Service Quotas"),
-        ("broken", {"reason": "the engine died"}, TruthKind.BROKEN, "the engine died"),
+        ("off", {"eta_seconds": 4.0}, StatusKind.OFF, "about 4 s"),
+        ("off", {"held": True, "queued": 2}, StatusKind.HELD, "2 prompts kept"),
+        ("off", {"queued": 1}, StatusKind.LAUNCHING, "1 prompt accepted"),
+        ("launching", {"eta_seconds": 9.0, "phase": "launch"}, StatusKind.LAUNCHING, "about 9 s left"),
+        ("loading", {"eta_seconds": 3.0, "phase": "engine_start"}, StatusKind.LOADING, "loading the model"),
+        ("loading", {"eta_seconds": 0.2, "phase": "prove"}, StatusKind.LOADING, "any moment now"),
+        ("ready", {}, StatusKind.READY, "answers at once"),
+        ("ready", {"running": 1, "queued": 2}, StatusKind.ANSWERING, "1 prompt, 2 waiting"),
+        ("ready", {"idle_seconds_left": 250.0}, StatusKind.IDLE, "ends itself in 4 min 10 s"),
+        ("draining", {"running": 1, "reason": "the idle time-out"}, StatusKind.STOPPING, "finishing 1 answer"),
+        ("stopping", {"reason": "stopped by you"}, StatusKind.STOPPING, "stopped by you"),
+        ("no_capacity", {"queued": 1, "reason": "none in 3 zones."}, StatusKind.NO_CAPACITY, "none in 3 zones"),
+        ("no_quota", {}, StatusKind.NO_QUOTA, "Service Quotas"),
+        ("broken", {"reason": "the engine died"}, StatusKind.BROKEN, "the engine died"),
     ],
 )
 @pytest.mark.parametrize("here", [True, False])
 def test_each_kind_says_what_is_what_it_costs_and_what_to_press(
-    state: str, changes: dict[str, Any], kind: TruthKind, says: str, here: bool
+    state: str, changes: dict[str, Any], kind: StatusKind, says: str, here: bool
 ) -> None:
     desk = Desk()
     alive = state in {"launching", "loading", "ready", "draining", "stopping"}
     desk.hear(state, cost=cost_view(here=here, hourly=HOURLY if alive else 0.0), **changes)
-    line = desk.core.state.truth
+    line = desk.core.state.status_line
     assert line.kind is kind
     assert says in f"{line.headline} {line.countdown} {line.advice}"
     assert line.advice
-    assert line.cost.startswith("Costs nothing on this computer" if here else ("Costs $0.526" if alive else "No mach"))
-    assert ("On AWS this would cost $0.526" in line.cost) == (here and alive)
+    assert line.cost.startswith(
+        "Costs nothing on this computer" if here else ("Costs 0.5260 USD" if alive else "No mach")
+    )
+    assert ("On AWS this would cost 0.5260 USD" in line.cost) == (here and alive)
     assert line.brief
-    few = "Free here; on AWS $0.526 an hour" if alive else "Costs nothing here"
+    few = "Free here; on AWS 0.5260 USD an hour" if alive else "Costs nothing here"
     assert line.brief_cost == (
-        few if here else "Costs $0.526 an hour" if alive else "What is kept costs $0.380 a month"
+        few if here else "Costs 0.5260 USD an hour" if alive else "What is kept costs 0.3800 USD a month"
     )
     assert all(press in LABELS for press in line.presses)
     assert not any(word in f"{line.headline}{line.advice}" for word in ("None", "  ", "./tlfif", "_"))
 
 
 def test_before_anything_is_heard_it_says_that_it_is_looking() -> None:
-    assert Desk().core.state.truth.kind is TruthKind.CONNECTING
+    assert Desk().core.state.status_line.kind is StatusKind.CONNECTING
 
 
 def test_aws_that_does_not_count_yet_is_not_called_free_of_charge() -> None:
     desk = Desk()
     desk.hear("launching", cost=cost_view(here=False, hourly=0.0))
-    assert "nothing yet" in desk.core.state.truth.cost
-    assert desk.core.state.truth.brief_cost == "Costs nothing yet"
-    assert Desk().core.state.truth.brief_cost == ""
+    assert "nothing yet" in desk.core.state.status_line.cost
+    assert desk.core.state.status_line.brief_cost == "Costs nothing yet"
+    assert Desk().core.state.status_line.brief_cost == ""
 
 
 def test_the_countdown_runs_between_two_reports_and_never_below_zero() -> None:
     desk = Desk()
     desk.hear("loading", eta_seconds=8.0, phase="engine_start")
-    assert (desk.core.state.truth.countdown_seconds, desk.core.state.truth.progress) == (8.0, 0.0)
+    assert (desk.core.state.status_line.countdown_seconds, desk.core.state.status_line.progress) == (8.0, 0.0)
     desk.pass_time(3.0)
-    line = desk.core.state.truth
+    line = desk.core.state.status_line
     assert (line.countdown_seconds, line.countdown) == (5.0, "about 5 s left")
     assert line.progress == pytest.approx(0.375)
     desk.pass_time(60.0)
-    line = desk.core.state.truth
+    line = desk.core.state.status_line
     assert (line.countdown_seconds, line.progress, line.countdown) == (0.0, 1.0, "any moment now")
 
 
@@ -93,41 +95,41 @@ def test_a_locked_budget_comes_before_off_and_names_a_rehearsal() -> None:
     desk = Desk()
     locked = budget_view(state="locked", as_if_aws=True)
     desk.hear("off", cost=cost_view(budget=locked))
-    line = desk.core.state.truth
-    assert line.kind is TruthKind.BUDGET_LOCKED
+    line = desk.core.state.status_line
+    assert line.kind is StatusKind.BUDGET_LOCKED
     assert line.headline.startswith("Rehearsal")
     assert Press.RELEASE_BUDGET in line.presses
-    desk.say(news.BudgetChanged(budget=budget_view(extra_eur=5.0)))
-    assert desk.core.state.truth.kind is TruthKind.OFF
+    desk.say(messages.BudgetChanged(budget=budget_view(extra_eur=5.0)))
+    assert desk.core.state.status_line.kind is StatusKind.OFF
 
 
-def test_a_machine_on_its_way_out_is_the_truth_under_a_lock_too() -> None:
+def test_a_machine_on_its_way_out_is_shown_under_a_lock_too() -> None:
     desk = Desk()
     desk.hear("draining", cost=cost_view(here=False, hourly=HOURLY, budget=budget_view(state="locked")))
-    assert desk.core.state.truth.kind is TruthKind.STOPPING
+    assert desk.core.state.status_line.kind is StatusKind.STOPPING
 
 
 def test_not_connected_names_its_cause_and_what_a_machine_may_go_on_costing() -> None:
     desk = Desk()
     desk.hear("ready", cost=cost_view(here=False, hourly=HOURLY))
     desk.say(
-        news.ConnectionFailed(error=NotReachableError("The background server does not run.", code="server_stopped"))
+        messages.ConnectionFailed(error=NotReachableError("The background server does not run.", code="server_stopped"))
     )
-    line = desk.core.state.truth
-    assert line.kind is TruthKind.NOT_CONNECTED
+    line = desk.core.state.status_line
+    assert line.kind is StatusKind.NOT_CONNECTED
     assert "background server was stopped" in line.headline
-    assert "$0.526" in line.cost
+    assert "0.5260 USD" in line.cost
     assert line.presses == (Press.RECONNECT,)
     desk.core.press(intents.PressButton(Press.RECONNECT))
     desk.hear("ready")
-    assert desk.core.state.truth.kind is TruthKind.READY
+    assert desk.core.state.status_line.kind is StatusKind.READY
 
 
 def test_while_it_is_tried_again_the_line_says_so() -> None:
     desk = Desk()
     desk.hear("ready")
-    desk.say(news.Retrying(attempt=2))
-    assert "2 of 3" in desk.core.state.truth.advice
+    desk.say(messages.RetryStarted(attempt=2))
+    assert "2 of 3" in desk.core.state.status_line.advice
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_while_it_is_tried_again_the_line_says_so() -> None:
 )
 def test_each_cause_of_a_lost_connection_has_a_message_of_its_own(code: str, title: str) -> None:
     desk = Desk()
-    desk.say(news.ConnectionFailed(error=ConnectionLostError("It is so (./tlfif serve).", code=code)))
+    desk.say(messages.ConnectionFailed(error=ConnectionLostError("It is so (./tlfif serve).", code=code)))
     problem = desk.core.state.connection.problem
     assert problem is not None
     assert title in problem.title

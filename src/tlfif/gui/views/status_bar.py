@@ -1,4 +1,4 @@
-"""The truth line and the button that ends the machine: on top of every tab."""
+"""The status line and the button that ends the machine: on top of every tab."""
 
 import tkinter
 
@@ -7,14 +7,14 @@ import ttkbootstrap as ttk
 from tlfif.gui.look.palette import state_ink, state_sign
 from tlfif.gui.look.theme import HEADING, SMALL, SMALL_STRONG
 from tlfif.gui.model import intents
-from tlfif.gui.model.state import StopButton, TruthLine, WindowState
+from tlfif.gui.model.state import StatusLine, StopButton, WindowState
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.room import is_compact, is_scarce
+from tlfif.gui.views.layout import is_compact, is_short
 from tlfif.gui.views.wrapping import PressRow, WrappingLabel
 
 
-class TruthBar(ttk.Frame):
+class StatusBar(ttk.Frame):
     """What is the case, how long, what it costs, what to press; Stop GPU at the right, always."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
@@ -55,22 +55,22 @@ class TruthBar(ttk.Frame):
         self._shown_bar = False
         self._kind: object = None
         self._compact = False
-        self._scarce = False
-        self._truth: TruthLine | None = None
+        self._short = False
+        self._status: StatusLine | None = None
         self._more_words = (Hint(self.headline, context, ""), Hint(self.cost, context, ""))
         context.look.root.bind("<Configure>", self._resized, add="+")
         self.restyle()
 
     def restyle(self) -> None:
         """Take over the look."""
-        self._scarce = is_scarce(self._context.look)
+        self._short = is_short(self._context.look)
         px = self._context.look.px
         palette = self._context.look.palette
-        above = px(5 if self._scarce else 9)
+        above = px(5 if self._short else 9)
         self.configure(padding=(px(14), above, px(14), above))
         self._compact = is_compact(self._context.look)
         self.headline.configure(font=SMALL_STRONG if self._compact else HEADING)
-        beside = not self._compact or self._scarce  # large letters need the whole width below the buttons
+        beside = not self._compact or self._short  # large letters need the whole width below the buttons
         self._side.grid_configure(rowspan=2 if beside else 1)
         self.presses.grid_configure(rowspan=2 if beside else 1)
         self.cost.grid_configure(columnspan=2 if beside else 4)
@@ -90,22 +90,22 @@ class TruthBar(ttk.Frame):
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
-        if old is None or old.truth is not new.truth or self._kind is None:
-            self._line(new.truth)
+        if old is None or old.status_line is not new.status_line or self._kind is None:
+            self._line(new.status_line)
         if old is None or old.machine is not new.machine:
             self._stop(new.machine.stop)
 
-    def _line(self, truth: TruthLine) -> None:
-        if self._kind != truth.kind:
-            self._kind = truth.kind
-            ink = state_ink(self._context.look.palette, truth.kind)
-            self._sign.configure(text=state_sign(truth.kind), foreground=ink)
-        self._truth = truth
-        self._words(truth)
-        self.presses.show(truth.presses[:1] if self._scarce else truth.presses)
-        shown = truth.progress is not None
-        if truth.progress is not None:
-            self.bar.configure(value=round(truth.progress * 1000))
+    def _line(self, status: StatusLine) -> None:
+        if self._kind != status.kind:
+            self._kind = status.kind
+            ink = state_ink(self._context.look.palette, status.kind)
+            self._sign.configure(text=state_sign(status.kind), foreground=ink)
+        self._status = status
+        self._words(status)
+        self.presses.show(status.presses[:1] if self._short else status.presses)
+        shown = status.progress is not None
+        if status.progress is not None:
+            self.bar.configure(value=round(status.progress * 1000))
         if shown != self._shown_bar:
             self._shown_bar = shown
             if shown:
@@ -114,24 +114,24 @@ class TruthBar(ttk.Frame):
             else:
                 self.bar.grid_remove()
 
-    def _words(self, truth: TruthLine) -> None:
-        few = self._scarce and bool(truth.brief)
-        headline = truth.brief if few else truth.headline
-        self.headline.show(f"{headline}  ·  {truth.countdown}" if truth.countdown else headline)
+    def _words(self, status: StatusLine) -> None:
+        few = self._short and bool(status.brief)
+        headline = status.brief if few else status.headline
+        self.headline.show(f"{headline}  ·  {status.countdown}" if status.countdown else headline)
         joined = self._compact and not few
-        self.cost.show(truth.brief_cost if few else f"{truth.cost} {truth.advice}" if joined else truth.cost)
-        self.advice.show("" if self._compact else truth.advice)
+        self.cost.show(status.brief_cost if few else f"{status.cost} {status.advice}" if joined else status.cost)
+        self.advice.show("" if self._compact else status.advice)
         for hint in self._more_words:
-            hint.text = f"{truth.headline}. {truth.cost} {truth.advice}" if few else ""
+            hint.text = f"{status.headline}. {status.cost} {status.advice}" if few else ""
 
     def _resized(self, _event: object) -> None:
         """Where the window is low for its letters, few words stand here and the others in a hint."""
-        scarce = is_scarce(self._context.look)
-        if scarce != self._scarce:
-            self._scarce = scarce
+        short = is_short(self._context.look)
+        if short != self._short:
+            self._short = short
             self.restyle()
-            if self._truth is not None:
-                self._line(self._truth)
+            if self._status is not None:
+                self._line(self._status)
 
     def _stop(self, button: StopButton) -> None:
         self.stop.configure(text=button.label)

@@ -1,13 +1,15 @@
-"""The truth line: what is the case, what it costs, what to press. Recomputed from the rest of the state."""
+"""The status line: what is the case, what it costs, what to press. Recomputed from the rest of the state."""
 
 from dataclasses import replace
 
-from tlfif.gui.model.state import Link, Press, TruthKind, TruthLine, WindowState
+from tlfif.gui.model.state import Link, Press, StatusKind, StatusLine, WindowState
 from tlfif.gui.presenters.cost_words import brief_cost, cost_words
 from tlfif.gui.presenters.machine_states import is_alive
+from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN
-from tlfif.gui.presenters.words import countdown, how_many, model_title, plain
 from tlfif.wire.answers import MachineView
+from tlfif.wording.figures import countdown, how_many
+from tlfif.wording.machines import model_title, time_left
 
 _PHASES = {
     "launch": "starting up",
@@ -15,44 +17,44 @@ _PHASES = {
     "prove": "trying the model out",
 }
 BRIEF = {
-    TruthKind.CONNECTING: "Connecting…",
-    TruthKind.OFF: "Off",
-    TruthKind.HELD: "Off: you stopped it",
-    TruthKind.LAUNCHING: "Starting up",
-    TruthKind.LOADING: "Loading",
-    TruthKind.READY: "Ready",
-    TruthKind.ANSWERING: "Answering",
-    TruthKind.IDLE: "Idle",
-    TruthKind.STOPPING: "Stopping…",
-    TruthKind.NO_CAPACITY: "AWS has none free",
-    TruthKind.NO_QUOTA: "AWS must allow it first",
-    TruthKind.BUDGET_LOCKED: "Budget used up",
-    TruthKind.BROKEN: "It did not start",
-    TruthKind.NOT_CONNECTED: "Not connected",
-    TruthKind.SIGNED_OUT: "Not signed in",
+    StatusKind.CONNECTING: "Connecting…",
+    StatusKind.OFF: "Off",
+    StatusKind.HELD: "Off: you stopped it",
+    StatusKind.LAUNCHING: "Starting up",
+    StatusKind.LOADING: "Loading",
+    StatusKind.READY: "Ready",
+    StatusKind.ANSWERING: "Answering",
+    StatusKind.IDLE: "Idle",
+    StatusKind.STOPPING: "Stopping…",
+    StatusKind.NO_CAPACITY: "AWS has none free",
+    StatusKind.NO_QUOTA: "AWS must allow it first",
+    StatusKind.BUDGET_LOCKED: "Budget used up",
+    StatusKind.BROKEN: "It did not start",
+    StatusKind.NOT_CONNECTED: "Not connected",
+    StatusKind.SIGNED_OUT: "Not signed in",
 }
 SIGN_IN_ADVICE = "AWS answers only you, and starts nothing for anybody else. Press Sign in; your browser opens."
 LONG_REASON = 60
 """Characters; a longer one stands below the headline."""
-CONNECTING = TruthLine(
-    kind=TruthKind.CONNECTING,
+CONNECTING = StatusLine(
+    kind=StatusKind.CONNECTING,
     headline="Looking for TL-FIF's server…",
     cost="Looking starts no machine.",
     advice="You can type your prompt meanwhile.",
 )
 
 
-def with_truth(state: WindowState, now: float) -> WindowState:
-    """The state with its truth line as it is at ``now`` (monotonic seconds); the same object if it did not change."""
-    line = truth_of(state, now)
+def with_status_line(state: WindowState, now: float) -> WindowState:
+    """The state with its status line as it is at ``now`` (monotonic seconds); the same object if it did not change."""
+    line = status_line_of(state, now)
     brief = BRIEF[line.kind]
     if state.connection.link is Link.RETRYING:
         brief = f"Connecting again ({state.connection.attempt} of 3)"
     line = replace(line, brief=brief, brief_cost=brief_cost(state))
-    return state if line == state.truth else replace(state, truth=line)
+    return state if line == state.status_line else replace(state, status_line=line)
 
 
-def truth_of(state: WindowState, now: float) -> TruthLine:
+def status_line_of(state: WindowState, now: float) -> StatusLine:
     """What is true at ``now``."""
     view = state.machine.view
     if state.connection.link is Link.LOST:
@@ -68,7 +70,7 @@ def truth_of(state: WindowState, now: float) -> TruthLine:
     return line
 
 
-def _of_machine(state: WindowState, view: MachineView, now: float) -> TruthLine:
+def _of_machine(state: WindowState, view: MachineView, now: float) -> StatusLine:
     match view["state"]:
         case "launching" | "loading":
             return _starting(state, view, now)
@@ -86,21 +88,21 @@ def _of_machine(state: WindowState, view: MachineView, now: float) -> TruthLine:
             return _held(state, view) if view["held"] else _off(state, view, now)
 
 
-def _off(state: WindowState, view: MachineView, now: float) -> TruthLine:
+def _off(state: WindowState, view: MachineView, now: float) -> StatusLine:
     eta = view["eta_seconds"]
     ready = f" It is ready after about {countdown(max(1.0, eta))}." if eta else ""
     if view["queued"]:
         left = _left(state, eta, now)
-        return TruthLine(
-            kind=TruthKind.LAUNCHING,
+        return StatusLine(
+            kind=StatusKind.LAUNCHING,
             headline=f"{how_many(view['queued'], 'prompt')} accepted; a machine is being asked for",
             cost=cost_words(state, running=False),
             advice="Nothing to press.",
             countdown_seconds=left,
             countdown=_left_words(left),
         )
-    return TruthLine(
-        kind=TruthKind.OFF,
+    return StatusLine(
+        kind=StatusKind.OFF,
         headline="Off: no machine runs",
         cost=cost_words(state, running=False),
         advice=f"Type a prompt and press Send; the machine starts by itself.{ready}",
@@ -108,10 +110,10 @@ def _off(state: WindowState, view: MachineView, now: float) -> TruthLine:
     )
 
 
-def _held(state: WindowState, view: MachineView) -> TruthLine:
+def _held(state: WindowState, view: MachineView) -> StatusLine:
     kept = f" {how_many(view['queued'], 'prompt')} kept for later." if view["queued"] else ""
-    return TruthLine(
-        kind=TruthKind.HELD,
+    return StatusLine(
+        kind=StatusKind.HELD,
         headline=f"Off: you stopped the machine.{kept}",
         cost=cost_words(state, running=False),
         advice="Press Start machine, or send a prompt: then what was kept is answered, too.",
@@ -120,7 +122,7 @@ def _held(state: WindowState, view: MachineView) -> TruthLine:
     )
 
 
-def _starting(state: WindowState, view: MachineView, now: float) -> TruthLine:
+def _starting(state: WindowState, view: MachineView, now: float) -> StatusLine:
     launching = view["state"] == "launching"
     left = _left(state, view["eta_seconds"], now)
     whole = state.machine.countdown_from
@@ -128,8 +130,8 @@ def _starting(state: WindowState, view: MachineView, now: float) -> TruthLine:
     title = f" ({model_title(view['model'])})" if view["model"] and not launching else ""
     waiting = view["queued"] + view["running"]
     kept = f"{how_many(waiting, 'prompt')} accepted and kept" if waiting else "Nothing waits for it"
-    return TruthLine(
-        kind=TruthKind.LAUNCHING if launching else TruthKind.LOADING,
+    return StatusLine(
+        kind=StatusKind.LAUNCHING if launching else StatusKind.LOADING,
         headline=f"Machine is {what}{title}",
         cost=cost_words(state, running=True),
         advice=f"{kept}. Nothing to press; Stop GPU ends it at once.",
@@ -140,12 +142,12 @@ def _starting(state: WindowState, view: MachineView, now: float) -> TruthLine:
     )
 
 
-def _ready(state: WindowState, view: MachineView, now: float) -> TruthLine:
+def _ready(state: WindowState, view: MachineView, now: float) -> StatusLine:
     title = model_title(view["model"]) if view["model"] else "The machine"
     if view["running"]:
         waiting = f", {view['queued']} waiting" if view["queued"] else ""
-        return TruthLine(
-            kind=TruthKind.ANSWERING,
+        return StatusLine(
+            kind=StatusKind.ANSWERING,
             headline=f"Answering: {how_many(view['running'], 'prompt')}{waiting}",
             cost=cost_words(state, running=True),
             advice="Cancel ends one answer, Stop GPU ends the machine.",
@@ -153,15 +155,15 @@ def _ready(state: WindowState, view: MachineView, now: float) -> TruthLine:
         )
     left = _left(state, view["idle_seconds_left"], now)
     if left is None or view["queued"]:
-        return TruthLine(
-            kind=TruthKind.READY,
+        return StatusLine(
+            kind=StatusKind.READY,
             headline=f"Ready: {title} answers at once",
             cost=cost_words(state, running=True),
             advice="Type a prompt and press Send.",
             since=view["since"],
         )
-    return TruthLine(
-        kind=TruthKind.IDLE,
+    return StatusLine(
+        kind=StatusKind.IDLE,
         headline=f"Ready and idle: {title}",
         cost=cost_words(state, running=True),
         advice="It answers at once, and ends itself when the time is up. Stop GPU ends it now.",
@@ -171,12 +173,12 @@ def _ready(state: WindowState, view: MachineView, now: float) -> TruthLine:
     )
 
 
-def _stopping(state: WindowState, view: MachineView) -> TruthLine:
+def _stopping(state: WindowState, view: MachineView) -> StatusLine:
     draining = view["state"] == "draining"
     finishing = f"finishing {how_many(view['running'], 'answer')}, then it ends" if view["running"] else "ending"
     why = f" ({plain(view['reason'])})" if view["reason"] else ""
-    return TruthLine(
-        kind=TruthKind.STOPPING,
+    return StatusLine(
+        kind=StatusKind.STOPPING,
         headline=f"Machine is {finishing}{why}" if draining else f"Stopping…{why}",
         cost=cost_words(state, running=True),
         advice=(
@@ -188,10 +190,10 @@ def _stopping(state: WindowState, view: MachineView) -> TruthLine:
     )
 
 
-def _no_capacity(state: WindowState, view: MachineView) -> TruthLine:
+def _no_capacity(state: WindowState, view: MachineView) -> StatusLine:
     again = "" if "asked again" in view["reason"] else " It is asked again every two minutes; Start machine asks now."
-    return TruthLine(
-        kind=TruthKind.NO_CAPACITY,
+    return StatusLine(
+        kind=StatusKind.NO_CAPACITY,
         headline=f"AWS has no GPU machine free now{_reason(view)}",
         cost=cost_words(state, running=False),
         advice=f"{_waiting_words(view)}{_long_reason(view)}{again}",
@@ -200,14 +202,14 @@ def _no_capacity(state: WindowState, view: MachineView) -> TruthLine:
     )
 
 
-def _no_quota(state: WindowState, view: MachineView) -> TruthLine:
+def _no_quota(state: WindowState, view: MachineView) -> StatusLine:
     """The reason says what is missing: the quota, the account's plan, or that AWS has not opened the account."""
     usual = (
         " Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, at least 4. It takes a day or two. "
         "Press Start machine when AWS has agreed."
     )
-    return TruthLine(
-        kind=TruthKind.NO_QUOTA,
+    return StatusLine(
+        kind=StatusKind.NO_QUOTA,
         headline=f"Your AWS account may not run a GPU machine yet{_reason(view)}",
         cost=cost_words(state, running=False),
         advice=f"{_waiting_words(view)}{_long_reason(view) or usual}",
@@ -216,10 +218,10 @@ def _no_quota(state: WindowState, view: MachineView) -> TruthLine:
     )
 
 
-def _broken(state: WindowState, view: MachineView) -> TruthLine:
+def _broken(state: WindowState, view: MachineView) -> StatusLine:
     again = " It is tried again by itself." if view["queued"] else ""
-    return TruthLine(
-        kind=TruthKind.BROKEN,
+    return StatusLine(
+        kind=StatusKind.BROKEN,
         headline=f"The machine did not start or did not survive{_reason(view)}",
         cost=cost_words(state, running=False),
         advice=f"{_long_reason(view)}{again} Press Start machine to try now; the Machine tab has the reasons.".strip(),
@@ -228,14 +230,14 @@ def _broken(state: WindowState, view: MachineView) -> TruthLine:
     )
 
 
-def _locked(state: WindowState, view: MachineView) -> TruthLine | None:
-    """None while a machine is on its way out: then that is the truth."""
+def _locked(state: WindowState, view: MachineView) -> StatusLine | None:
+    """None while a machine is on its way out: then the line says that instead."""
     if view["state"] in {"draining", "stopping"}:
         return None
     alive = is_alive(view)
     what = "Rehearsal: the month's budget would be used up" if state.cost.budget.rehearsal else "The budget is used up"
-    return TruthLine(
-        kind=TruthKind.BUDGET_LOCKED,
+    return StatusLine(
+        kind=StatusKind.BUDGET_LOCKED,
         headline=f"{what}; {'the machine is being ended' if alive else 'no machine starts'}",
         cost=cost_words(state, running=alive),
         advice="Press Release budget to go on this month, or raise the limit in the Cost tab.",
@@ -243,15 +245,15 @@ def _locked(state: WindowState, view: MachineView) -> TruthLine | None:
     )
 
 
-def _not_connected(state: WindowState) -> TruthLine:
+def _not_connected(state: WindowState) -> StatusLine:
     cause = state.connection.problem
     report = state.cost.report
     if report is not None and report["region"] is None:
         cost = "Costs nothing on this computer; a machine without its server ends itself within 30 s."
     else:
-        cost = _unheard(state)
-    return TruthLine(
-        kind=TruthKind.NOT_CONNECTED,
+        cost = _unknown_cost(state)
+    return StatusLine(
+        kind=StatusKind.NOT_CONNECTED,
         headline=f"Not connected: {cause.title[0].lower() + cause.title[1:]}" if cause else "Not connected",
         cost=cost,
         advice=f"{cause.message} {cause.advice}".strip() if cause else "Press Connect.",
@@ -259,29 +261,29 @@ def _not_connected(state: WindowState) -> TruthLine:
     )
 
 
-def _signed_out(state: WindowState) -> TruthLine:
+def _signed_out(state: WindowState) -> StatusLine:
     cause = state.connection.problem
     if state.home.signing:
-        return TruthLine(
-            kind=TruthKind.SIGNED_OUT,
+        return StatusLine(
+            kind=StatusKind.SIGNED_OUT,
             headline="Signing in: your browser waits for you",
-            cost=_unheard(state),
+            cost=_unknown_cost(state),
             advice="Sign in there, within 5 minutes. No browser? Settings has the address to copy.",
             presses=(Press.CANCEL_SIGN_IN, Press.OPEN_SETTINGS),
         )
     found = cause.title if cause is not None and cause.code != "signed_out" else "Not signed in to your home on AWS"
-    said = f"{cause.message} {cause.advice}" if cause is not None and cause.code != "signed_out" else SIGN_IN_ADVICE
+    advice = f"{cause.message} {cause.advice}" if cause is not None and cause.code != "signed_out" else SIGN_IN_ADVICE
     presses = cause.presses if cause is not None else ()
-    return TruthLine(
-        kind=TruthKind.SIGNED_OUT,
+    return StatusLine(
+        kind=StatusKind.SIGNED_OUT,
         headline=found,
-        cost=_unheard(state),
-        advice=said.strip(),
+        cost=_unknown_cost(state),
+        advice=advice.strip(),
         presses=presses if Press.SIGN_IN in presses else (*presses, Press.SIGN_IN),
     )
 
 
-def _unheard(state: WindowState) -> str:
+def _unknown_cost(state: WindowState) -> str:
     """What it costs while nobody can be asked."""
     view = state.machine.view
     if is_alive(view):
@@ -291,7 +293,7 @@ def _unheard(state: WindowState) -> str:
     return "No machine was running when it was last heard of."
 
 
-def _looking(state: WindowState) -> TruthLine:
+def _looking(state: WindowState) -> StatusLine:
     if not state.home.view.on_aws:
         return CONNECTING
     return replace(CONNECTING, headline=f"Asking your home on {state.home.view.place}…")
@@ -299,13 +301,11 @@ def _looking(state: WindowState) -> TruthLine:
 
 def _left(state: WindowState, seconds: float | None, now: float) -> float | None:
     """What is left of a time that the server named when it was heard."""
-    return None if seconds is None else max(0.0, round(seconds - max(0.0, now - state.machine.heard_at), 1))
+    return None if seconds is None else max(0.0, round(seconds - max(0.0, now - state.machine.updated_at), 1))
 
 
 def _left_words(left: float | None) -> str:
-    if left is None:
-        return ""
-    return f"about {countdown(left)} left" if left >= 1 else "any moment now"
+    return "" if left is None else time_left(left)
 
 
 def _reason(view: MachineView) -> str:

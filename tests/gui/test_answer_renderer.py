@@ -12,7 +12,7 @@ from tests.gui.test_window_views import exchange, talk
 from tlfif.gui.look import markup
 from tlfif.gui.model.answer_text import AnswerText
 from tlfif.gui.model.state import ExchangeStage
-from tlfif.gui.views.answer_ink import LONGEST
+from tlfif.gui.views.answer_renderer import LONGEST
 
 ANSWER = """Use **sorted** and `len`: 😀
 
@@ -89,7 +89,7 @@ def test_ids_as_the_window_makes_them_hold_hyphens_which_tk_reads_as_arithmetic(
     text = streamed(seat, *ANSWER)
     assert visible(text, "e1") == seen
     assert _all_ranges(text) == spans
-    assert seat.window.chat.conversation._ink.original("a0:e1", "a1:e1") == ANSWER
+    assert seat.window.chat.conversation._renderer.original("a0:e1", "a1:e1") == ANSWER
 
 
 @pytest.mark.parametrize("sign", ["", "**"])
@@ -136,10 +136,10 @@ def test_an_answer_that_counts_again_is_no_longer_grey(seat: Seat) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("longest", [4, 1500])
 def test_whatever_streams_is_copied_as_it_came(seat: Seat, longest: int, pieces: list[str]) -> None:
-    seat.window.chat.conversation._ink._longest = longest
+    seat.window.chat.conversation._renderer._longest = longest
     talk(seat, name="other")
     text = streamed(seat, *pieces)
-    assert seat.window.chat.conversation._ink.original("a0:e1", "a1:e1") == "".join(pieces)
+    assert seat.window.chat.conversation._renderer.original("a0:e1", "a1:e1") == "".join(pieces)
     assert text.get("a1:e1", "a1:e1 +1c") == "\n"
 
 

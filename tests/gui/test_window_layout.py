@@ -9,9 +9,9 @@ import pytest
 from tests.fakes.gui import Desk, cost_view, share
 from tests.gui.seat import Seat
 from tests.gui.test_window_views import exchange, show, talk
-from tlfif.gui.model import commands, intents, news
+from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.answer_text import AnswerText
-from tlfif.gui.model.state import ExchangeStage, Notice, Press, Problem, TruthKind
+from tlfif.gui.model.state import ExchangeStage, Notice, Press, Problem, StatusKind
 from tlfif.gui.views.settings_tab import NEXT_START
 from tlfif.history.history import ConversationSummary
 from tlfif.wire.money import AnswerCostView
@@ -46,9 +46,9 @@ def test_large_letters_leave_stop_its_menu_and_say_the_rest_in_few_words(
 ) -> None:
     desk.hear("ready", cost=cost_view(hourly=0.526), idle_seconds_left=200.0)
     seat = open_seat(desk.core, points=LARGE)
-    bar = seat.window.truth
+    bar = seat.window.status_bar
     assert bar.headline.shown.startswith("Idle  ·  ends itself in 3 min")
-    assert bar.cost.shown == "Free here; on AWS $0.526 an hour"
+    assert bar.cost.shown == "Free here; on AWS 0.5260 USD an hour"
     for widget in (bar.stop, bar.more):
         assert widget.winfo_viewable()
         assert widget.winfo_rootx() + widget.winfo_width() <= seat.root.winfo_rootx() + seat.root.winfo_width()
@@ -57,20 +57,20 @@ def test_large_letters_leave_stop_its_menu_and_say_the_rest_in_few_words(
     bar._menu.invoke(1)
     assert desk.bridge.last(commands.StopMachine).jobs == "requeue"
     seat.root.geometry("1280x1000+0+0")
-    seat.wait(lambda: "Stop GPU ends it now" in bar.cost.shown, "there is room for all of it")
+    seat.wait(lambda: "Stop GPU ends it now" in bar.cost.shown, "there is space for all of it")
 
 
 def test_a_lost_connection_is_said_in_few_words_too(desk: Desk, open_seat: Callable[..., Seat]) -> None:
     desk.hear("ready")
     seat = open_seat(desk.core, points=LARGE)
-    desk.say(news.Retrying(attempt=2))
+    desk.say(messages.RetryStarted(attempt=2))
     seat.settle()
-    assert seat.window.truth.headline.shown == "Connecting again (2 of 3)"
+    assert seat.window.status_bar.headline.shown == "Connecting again (2 of 3)"
 
 
-@pytest.mark.parametrize("kind", TruthKind)
-def test_every_state_has_few_words(desk: Desk, kind: TruthKind) -> None:
-    from tlfif.gui.presenters.truth import BRIEF
+@pytest.mark.parametrize("kind", StatusKind)
+def test_every_state_has_few_words(desk: Desk, kind: StatusKind) -> None:
+    from tlfif.gui.presenters.status_line import BRIEF
 
     assert 0 < len(BRIEF[kind]) < 26
 
@@ -82,7 +82,7 @@ def test_where_there_is_no_room_the_list_of_conversations_opens_over_the_convers
         ConversationSummary(id=f"c{n}", title=f"Talk {n}", created_at=1.0, updated_at=2.0, exchanges=1) for n in (1, 2)
     )
     desk.hear("off")
-    desk.say(news.ConversationsListed(query="", found=found))
+    desk.say(messages.ConversationsListed(query="", found=found))
     seat = open_seat(desk.core, points=LARGE)
     chat = seat.window.chat
     assert not chat.history.winfo_viewable()
@@ -148,7 +148,7 @@ def test_a_narrow_table_of_receipts_keeps_what_counts(desk: Desk, open_seat: Cal
     assert sum(int(table.tree.column(name, "width")) for name in columns) <= table.winfo_width()
     seat.root.geometry("1280x800+0+0")
     desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, font_size=11)))
-    seat.wait(lambda: len(table.tree.cget("displaycolumns")) == 7, "there is room for every column")
+    seat.wait(lambda: len(table.tree.cget("displaycolumns")) == 7, "there is space for every column")
 
 
 def test_another_size_counts_at_once_and_what_follows_later_is_said(seat: Seat, desk: Desk) -> None:

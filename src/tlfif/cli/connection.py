@@ -1,4 +1,4 @@
-"""From a command to the server that it talks to: this computer's, or the one on AWS where that profile is active."""
+"""The connection of a command to its server: this computer's, or the home on AWS where that profile is active."""
 
 from tlfif.client.local_server import LocalServer
 from tlfif.client.locators import aws_profile_of, locator_for

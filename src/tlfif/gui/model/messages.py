@@ -1,4 +1,4 @@
-"""What the bridge tells the presenters. Past tense: it has happened."""
+"""Messages from the bridge to the presenters, each named for what has happened."""
 
 from dataclasses import dataclass
 
@@ -10,33 +10,33 @@ from tlfif.wire.answers import Accepted, JobView, MachineView, ModelView, PastMa
 from tlfif.wire.money import AdviceView, BudgetView, CostView
 
 
-class WindowNews:
+class Message:
     """Something that has happened."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connected(WindowNews):
+class Connected(Message):
     """The server answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retrying(WindowNews):
+class RetryStarted(Message):
     """A connection broke and is tried again, for the ``attempt``-th time of three."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionFailed(WindowNews):
+class ConnectionFailed(Message):
     """No server answered."""
 
     error: TlfifError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerAccepted(WindowNews):
+class AnswerAccepted(Message):
     """The prompt is stored and cannot be lost."""
 
     exchange_id: str
@@ -44,7 +44,7 @@ class AnswerAccepted(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerDelta(WindowNews):
+class AnswerExtended(Message):
     """More text of an answer; several deltas of the server may be one here. ``seq`` is the last one's number."""
 
     exchange_id: str
@@ -53,7 +53,7 @@ class AnswerDelta(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerEvent(WindowNews):
+class AnswerProgressed(Message):
     """Any other event of an answer."""
 
     exchange_id: str
@@ -61,7 +61,7 @@ class AnswerEvent(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerWaits(WindowNews):
+class AnswerDelayed(Message):
     """What a waiting answer waits for."""
 
     exchange_id: str
@@ -69,7 +69,7 @@ class AnswerWaits(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerFetches(WindowNews):
+class AnswerModelUpdated(Message):
     """Before a prompt can be sent its model is fetched."""
 
     exchange_id: str
@@ -77,17 +77,17 @@ class AnswerFetches(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerStandsIn(WindowNews):
+class FallbackChosen(Message):
     """The small model answers, because the default one cannot; ``code`` says why."""
 
     exchange_id: str
     wanted: ModelView
-    stand_in: ModelView
+    fallback: ModelView
     code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerPriced(WindowNews):
+class AnswerPriced(Message):
     """The ended job with its cost."""
 
     exchange_id: str
@@ -95,7 +95,7 @@ class AnswerPriced(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerFailed(WindowNews):
+class AnswerFailed(Message):
     """Asking or following failed. ``accepted``: the prompt is stored at the server all the same."""
 
     exchange_id: str
@@ -104,77 +104,77 @@ class AnswerFailed(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerDropped(WindowNews):
+class AnswerDropped(Message):
     """Cancelled before the server had it: nothing was sent."""
 
     exchange_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachineHeard(WindowNews):
+class MachineUpdated(Message):
     """The machine now."""
 
     machine: MachineView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PastMachinesHeard(WindowNews):
+class PastMachinesListed(Message):
     """The last machines, newest first."""
 
     machines: tuple[PastMachineView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CostHeard(WindowNews):
+class CostUpdated(Message):
     """Money now."""
 
     cost: CostView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdviceHeard(WindowNews):
+class AdviceUpdated(Message):
     """What other idle time-outs would have cost."""
 
     advice: AdviceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelsHeard(WindowNews):
+class ModelsListed(Message):
     """The catalogue."""
 
     models: tuple[ModelView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelHeard(WindowNews):
+class ModelUpdated(Message):
     """How far fetching a model is, or how it ended."""
 
     model: ModelView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachineStopped(WindowNews):
-    """The server took the stop; it is confirmed by ``MachineHeard``."""
+class MachineStopped(Message):
+    """The server took the stop; it is confirmed by ``MachineUpdated``."""
 
     result: StopResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdleTimeoutSet(WindowNews):
+class IdleTimeoutSet(Message):
     """It holds."""
 
     machine: MachineView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetChanged(WindowNews):
+class BudgetChanged(Message):
     """The limit or the lock was changed."""
 
     budget: BudgetView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommandFailed(WindowNews):
+class CommandFailed(Message):
     """A command other than asking failed. ``command`` is its class's name."""
 
     command: str
@@ -182,7 +182,7 @@ class CommandFailed(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationsListed(WindowNews):
+class ConversationsListed(Message):
     """Answer to ``ListConversations``."""
 
     query: str
@@ -190,28 +190,28 @@ class ConversationsListed(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationLoaded(WindowNews):
+class ConversationLoaded(Message):
     """Answer to ``LoadConversation``."""
 
     conversation: KeptConversation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationForgotten(WindowNews):
+class ConversationForgotten(Message):
     """Deleted; None: all."""
 
     conversation_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported(WindowNews):
+class ConversationExported(Message):
     """The file is written."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnfinishedFound(WindowNews):
+class UnfinishedFound(Message):
     """Answers that were still running when the window was closed last; ``conversation`` is the newest one's."""
 
     conversation: KeptConversation
@@ -219,7 +219,7 @@ class UnfinishedFound(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryTrouble(WindowNews):
+class HistoryProblemFound(Message):
     """The history on this computer cannot be kept or was set aside; ``message`` says what to do."""
 
     message: str
@@ -227,7 +227,7 @@ class HistoryTrouble(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HomeHeard(WindowNews):
+class HomeUpdated(Message):
     """Where the window talks to. ``moved``: to another server than before; whatever is known of that one is over."""
 
     home: HomeView
@@ -235,34 +235,34 @@ class HomeHeard(WindowNews):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignInWaits(WindowNews):
-    """The browser is at it. ``opened`` False: none could be opened, the address is to be copied."""
+class SignInStarted(Message):
+    """The browser shows the sign-in page. ``opened`` False: no browser opened, so the person must copy the address."""
 
     address: str
     opened: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedIn(WindowNews):
+class SignedIn(Message):
     """It worked; ``note`` is a warning to be shown, or empty."""
 
     note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignInLeft(WindowNews):
+class SignInCancelled(Message):
     """It was cancelled; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedOut(WindowNews):
+class SignedOut(Message):
     """``how`` is a value of :class:`~tlfif.client.sign_in.signed_in_tokens.Leaving`."""
 
     how: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeFault(WindowNews):
+class BridgeFailed(Message):
     """A mistake of TL-FIF's own in the background; ``text`` names it in one line."""
 
     text: str

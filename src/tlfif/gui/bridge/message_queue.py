@@ -1,19 +1,19 @@
-"""News on its way from the bridge's thread to the window's: bounded, and what belongs together is put together."""
+"""Messages on their way from the bridge's thread to the window's: a bounded queue that merges what belongs together."""
 
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tlfif.gui.model.news import (
-    AnswerDelta,
-    AnswerFetches,
-    AnswerWaits,
-    CostHeard,
-    HomeHeard,
-    MachineHeard,
-    ModelHeard,
-    WindowNews,
+from tlfif.gui.model.messages import (
+    AnswerDelayed,
+    AnswerExtended,
+    AnswerModelUpdated,
+    CostUpdated,
+    HomeUpdated,
+    MachineUpdated,
+    Message,
+    ModelUpdated,
 )
 
 CAPACITY = 1000
@@ -26,45 +26,45 @@ MAX_CHARACTERS = 256 * 1024
 class _Slot:
     """One item; a delta that waits grows in ``pieces`` instead of becoming many."""
 
-    item: WindowNews
+    item: Message
     pieces: list[str] = field(default_factory=list)
     key: tuple[str, str] | None = None
 
 
-class NewsBox:
+class MessageQueue:
     """Safe to use from two threads. Order is kept for each answer; of what only the newest matters, it alone stays."""
 
-    def __init__(self, *, on_room: Callable[[], None] = lambda: None) -> None:
-        """``on_room`` is called in the reader's thread when there is room again after there was none."""
+    def __init__(self, *, on_space: Callable[[], None] = lambda: None) -> None:
+        """``on_space`` is called in the reader's thread when there is space again after there was none."""
         self._lock = threading.Lock()
         self._slots: deque[_Slot] = deque()
         self._latest: dict[tuple[str, str], _Slot] = {}
         self._characters = 0
         self._was_full = False
-        self._on_room = on_room
+        self._on_room = on_space
 
-    def put(self, item: WindowNews) -> bool:
-        """Add; never waits and never drops. False: there is no room, so wait before the next one."""
+    def put(self, item: Message) -> bool:
+        """Add; never waits and never drops. False: there is no space, so wait before the next one."""
         with self._lock:
-            if isinstance(item, AnswerDelta):
+            if isinstance(item, AnswerExtended):
                 self._put_delta(item)
             else:
                 self._put_other(item)
             self._was_full = self._was_full or self._is_full()
             return not self._was_full
 
-    def take(self, limit: int) -> list[WindowNews]:
+    def take(self, limit: int) -> list[Message]:
         """The oldest ``limit`` items at most."""
-        taken: list[WindowNews] = []
+        taken: list[Message] = []
         with self._lock:
             while self._slots and len(taken) < limit:
                 slot = self._slots.popleft()
                 if slot.key is not None and self._latest.get(slot.key) is slot:
                     del self._latest[slot.key]
-                if isinstance(slot.item, AnswerDelta):
+                if isinstance(slot.item, AnswerExtended):
                     text = "".join(slot.pieces)
                     self._characters -= len(text)
-                    taken.append(AnswerDelta(exchange_id=slot.item.exchange_id, text=text, seq=slot.item.seq))
+                    taken.append(AnswerExtended(exchange_id=slot.item.exchange_id, text=text, seq=slot.item.seq))
                 else:
                     taken.append(slot.item)
             freed = self._was_full and not self._is_full()
@@ -76,19 +76,19 @@ class NewsBox:
     def _is_full(self) -> bool:
         return len(self._slots) >= CAPACITY or self._characters >= MAX_CHARACTERS
 
-    def _put_delta(self, item: AnswerDelta) -> None:
+    def _put_delta(self, item: AnswerExtended) -> None:
         key = ("answer", item.exchange_id)
         self._characters += len(item.text)
         slot = self._latest.get(key)
-        if slot is not None and isinstance(slot.item, AnswerDelta):
+        if slot is not None and isinstance(slot.item, AnswerExtended):
             slot.pieces.append(item.text)
             slot.item = item
             return
         self._append(_Slot(item, [item.text], key))
 
-    def _put_other(self, item: WindowNews) -> None:
+    def _put_other(self, item: Message) -> None:
         key = _newest_only(item)
-        if isinstance(item, HomeHeard):
+        if isinstance(item, HomeUpdated):
             self._latest.clear()  # what comes after it is another server's, and must not be put in front of it
         if key is None:
             exchange_id = getattr(item, "exchange_id", None)
@@ -109,14 +109,14 @@ class NewsBox:
             self._latest[slot.key] = slot
 
 
-def _newest_only(item: WindowNews) -> tuple[str, str] | None:
+def _newest_only(item: Message) -> tuple[str, str] | None:
     """Under which name a newer item replaces an older one that still waits; None where each counts."""
     match item:
-        case MachineHeard() | CostHeard():
+        case MachineUpdated() | CostUpdated():
             return (type(item).__name__, "")
-        case ModelHeard(model=model):
-            return ("ModelHeard", model["name"])
-        case AnswerWaits(exchange_id=exchange_id) | AnswerFetches(exchange_id=exchange_id):
+        case ModelUpdated(model=model):
+            return ("ModelUpdated", model["name"])
+        case AnswerDelayed(exchange_id=exchange_id) | AnswerModelUpdated(exchange_id=exchange_id):
             return (type(item).__name__, exchange_id)
         case _:
             return None

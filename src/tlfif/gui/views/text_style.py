@@ -1,11 +1,11 @@
-"""How every box of text looks, wherever it stands."""
+"""The style of every text box."""
 
 import tkinter
 
 from tlfif.gui.look.theme import BODY, Look
 
 
-def dress(text: tkinter.Text, look: Look, *, ground: str, edge: str, padx: int, pady: int) -> None:
+def style_text(text: tkinter.Text, look: Look, *, ground: str, edge: str, padx: int, pady: int) -> None:
     """Colours and distances; ``ground`` lies behind the letters, ``edge`` around a box without the keyboard."""
     palette, px = look.palette, look.px
     text.configure(

@@ -20,7 +20,7 @@ _AFTER_BREAK = re.compile(r"(?<=\n)")
 BULLET_GAP = f"{markup.BULLET} "
 
 
-class AnswerInk:
+class AnswerRenderer:
     """Writes between the marks a0 and a1 of an exchange. What is hidden stays in the text, so that it is copied."""
 
     def __init__(self, text: tkinter.Text, *, longest: int = LONGEST) -> None:
@@ -124,8 +124,8 @@ def _broken(pieces: list[Piece], column: int, longest: int) -> list[Piece]:
     return [(text, styles) for text, styles in found if text]
 
 
-def _place(text: str, room: int) -> int:
-    """Where to break: behind a space near the end of the room, or where the room ends."""
-    room = max(0, room)
-    space = text.rfind(" ", max(0, room - NEAR), room)
-    return space + 1 if space >= 0 else room
+def _place(text: str, limit: int) -> int:
+    """Where to break: after a space shortly before ``limit``, or at ``limit`` itself."""
+    limit = max(0, limit)
+    space = text.rfind(" ", max(0, limit - NEAR), limit)
+    return space + 1 if space >= 0 else limit

@@ -1,39 +1,39 @@
-"""Choosing the home and signing in, as the bridge's loop does it; the window's own thread never waits for it."""
+"""The settings of where prompts are answered: choose the home, sign in, sign out. Runs in the bridge's loop."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 from tlfif.gui.bridge.homes import Homes
-from tlfif.gui.model import commands, news
+from tlfif.gui.model import commands, messages
 from tlfif.gui.model.commands import Command
-from tlfif.gui.model.news import WindowNews
+from tlfif.gui.model.messages import Message
 from tlfif.kernel.errors import TlfifError
 
 COMMANDS = (commands.UseHome, commands.SignIn, commands.CancelSignIn, commands.SignOut)
 
 
-class HomeDesk:
-    """``move`` lets go of the present server and takes the one that is chosen by then; ``look`` has it looked at."""
+class HomeSettings:
+    """``move`` leaves the present server for the one that is chosen by then; ``look`` makes the bridge look at it."""
 
     def __init__(
         self,
         homes: Homes,
-        tell: Callable[[WindowNews], object],
+        emit: Callable[[Message], object],
         *,
         move: Callable[[], Awaitable[None]],
         look: Callable[[], object],
     ) -> None:
         self._homes = homes
-        self._tell = tell
+        self._emit = emit
         self._move = move
         self._look = look
         self._one_move = asyncio.Lock()
         self._signing: asyncio.Future[str] | None = None
         self._left = False
 
-    async def say(self, *, moved: bool = False) -> None:
-        """Tell where the window talks to."""
-        self._tell(news.HomeHeard(home=await asyncio.to_thread(self._homes.view), moved=moved))
+    async def report(self, *, moved: bool = False) -> None:
+        """Send a message with the active home."""
+        self._emit(messages.HomeUpdated(home=await asyncio.to_thread(self._homes.view), moved=moved))
 
     async def do(self, command: Command) -> None:
         """One of :data:`COMMANDS`. Raises TlfifError."""
@@ -49,9 +49,9 @@ class HomeDesk:
                         self._signing.cancel()
                 case commands.SignOut():
                     how = await self._homes.sign_out()
-                    self._tell(news.SignedOut(how=how))
+                    self._emit(messages.SignedOut(how=how))
                     self._look()
-                    await self.say()
+                    await self.report()
         except OSError as error:
             raise TlfifError(
                 f"TL-FIF's folder cannot be written ({error.strerror or error}).", code="home_not_usable"
@@ -68,15 +68,15 @@ class HomeDesk:
         self._signing, self._left = asyncio.ensure_future(self._homes.sign_in(self._waits)), False
         try:
             note = await self._signing
-            self._tell(news.SignedIn(note=note))
+            self._emit(messages.SignedIn(note=note))
             self._look()
-            await self.say()
+            await self.report()
         except asyncio.CancelledError:
             if not self._left:
                 raise  # the window is being closed
-            self._tell(news.SignInLeft())
+            self._emit(messages.SignInCancelled())
         finally:
             self._signing = None
 
     def _waits(self, address: str, opened: bool) -> None:
-        self._tell(news.SignInWaits(address=address, opened=opened))
+        self._emit(messages.SignInStarted(address=address, opened=opened))

@@ -1,0 +1,66 @@
+"""What commands say about the machine and the model: pure functions from the API's answers to text."""
+
+from tlfif.money.amounts import unit_price, usd
+from tlfif.wire.answers import MachineView, ModelView
+from tlfif.wording.figures import seconds
+from tlfif.wording.machines import HERE, fallback_text, model_title, waiting_text
+
+
+def waiting_line(machine: MachineView) -> str:
+    """What a waiting prompt waits for. Why no machine starts stands apart, in :func:`refusal_note`."""
+    why = machine["reason"] if machine["state"] == "broken" else ""
+    return waiting_text(machine, to_go_on="To go on: ./tlfif machine start", reason=why)
+
+
+def refusal_note(machine: MachineView) -> str:
+    """Why no machine starts, whole: what AWS says has more to do in it than a line that is rewritten has room for.
+    Empty where nothing is refused."""
+    if machine["state"] not in {"no_capacity", "no_quota", "broken"} or not machine["reason"]:
+        return ""
+    return f"— {machine['reason']} —"
+
+
+def is_remote(machine: MachineView | None) -> bool:
+    """Whether the machine is not this computer: what it does takes longer, and each look is a request."""
+    return machine is not None and machine["place"] != HERE
+
+
+def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> list[str]:
+    """The machine for a person. ``hourly_usd`` is what runs on AWS now, None where that is not known."""
+    lines = [
+        f"machine   {machine['state'].replace('_', ' ')}" + (f": {machine['reason']}" if machine["reason"] else "")
+    ]
+    if machine["state"] in {"launching", "loading"}:
+        lines.append(f"          {waiting_line(machine)}")
+    if machine["model"] is not None:
+        lines.append(f"model     {model_title(machine['model'])}")
+    if machine["image"] is not None:
+        lines.append(f"image     {machine['image']}")
+    lines.append(f"place     {machine['place']}{'' if is_remote(machine) else ', costs nothing'}")
+    if is_remote(machine) and hourly_usd is not None:
+        lines.append(f"costs     {_running_cost(hourly_usd)}")
+    if machine["idle_timeout_minutes"] is not None:
+        idle = f"idle      ends itself after {machine['idle_timeout_minutes']:g} min without work"
+        left = machine["idle_seconds_left"]
+        lines.append(idle + (f", {seconds(left)} left" if left is not None else ""))
+    if machine["held"]:
+        lines.append("held      no machine starts by itself until you send a prompt or start it")
+    if machine["pids"]["server"] is not None:
+        lines.append(f"prompts   {machine['running']} running, {machine['queued']} waiting")
+        known = [f"{name} {pid}" for name, pid in machine["pids"].items() if pid is not None]
+        if not is_remote(machine):  # elsewhere they are those of a function, which tell nobody anything
+            lines.append(f"processes {', '.join(known)}")
+    return lines
+
+
+def _running_cost(hourly_usd: float) -> str:
+    if not hourly_usd:
+        return "no machine is paid for now; what is kept on AWS: ./tlfif cost"
+    second = unit_price(hourly_usd / 3600)
+    return f"{usd(hourly_usd)} an hour now, {second} USD a second, without VAT; the month: ./tlfif cost"
+
+
+def fallback_note(wanted: ModelView, fallback: ModelView, *, code: str) -> str:
+    """Why the small model answers, and how to get the big one."""
+    force = " --force" if code == "model_corrupt" else ""
+    return f"{fallback_text(wanted, fallback, code)} To get the other one: ./tlfif model pull {wanted['name']}{force}"

@@ -1,0 +1,65 @@
+"""The machine and its model: what a prompt waits for, and which model answers."""
+
+from pathlib import PurePath
+
+from tlfif.models.catalogue import file_path_of, find_model
+from tlfif.wire.answers import MachineView, ModelView
+from tlfif.wording.figures import countdown, how_many
+
+HERE = "this computer"
+"""The ``place`` that the server on this computer reports."""
+_PHASES = {
+    "launch": "Starting the machine",
+    "engine_start": "Loading the model",
+    "prove": "Trying the model out",
+}
+_WHY_NOT_FETCHED = {
+    "hub_unreachable": "its source cannot be reached",
+    "hub_refused": "its source does not hand it out",
+    "disk_full": "the disk is full",
+    "model_corrupt": "its file is damaged",
+}
+
+
+def model_title(name: str) -> str:
+    """A model's proper name."""
+    path = file_path_of(name)
+    if path is not None:
+        return PurePath(path).name
+    spec = find_model(name)
+    return spec.title if spec is not None else name
+
+
+def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> str:
+    """What a waiting prompt waits for. ``to_go_on``: how to start a machine that a person stopped. ``reason``: why the
+    server has none, where that is to be part of the sentence."""
+    state = machine["state"]
+    if machine["held"]:
+        return f"Kept: the machine was stopped. {to_go_on}"
+    match state:
+        case "ready":
+            ahead = machine["running"] + machine["queued"] - 1
+            return f"Waiting for {how_many(ahead, 'other answer')}" if ahead > 0 else "Waiting for the first word"
+        case "draining" | "stopping":
+            return "Waiting for the previous machine to end"
+        case "no_capacity":
+            return "AWS has no GPU machine free. TL-FIF asks every 2 minutes; your prompt waits."
+        case "no_quota":
+            return f"{reason or 'Your AWS account may not run a GPU machine yet.'} Your prompt waits."
+        case "broken":
+            why = f" ({reason})" if reason else ""
+            return f"The machine did not start{why}. TL-FIF tries again; your prompt waits."
+    text = _PHASES.get(machine["phase"] or "launch", _PHASES["launch"])
+    left = machine["eta_seconds"]
+    return text if left is None else f"{text}, {time_left(left)}"
+
+
+def time_left(left: float) -> str:
+    """How long something still takes, in seconds: ``about 9 s left``."""
+    return f"about {countdown(left)} left" if left >= 1 else "any moment now"
+
+
+def fallback_text(wanted: ModelView, fallback: ModelView, code: str) -> str:
+    """Why the small model answers instead of the default one; ``code``: of the error that kept that one away."""
+    why = _WHY_NOT_FETCHED.get(code, "fetching it failed")
+    return f"{wanted['title']} cannot answer: {why}. {fallback['title']}, the small model, answers instead."
