@@ -8,17 +8,9 @@ from typing import Any, Self
 from tlfif.cli.output.console import Console
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import (
-    NO_MACHINE,
-    Accepted,
-    AcceptedNews,
-    Asking,
-    JobView,
-    MachineNews,
-    MachineView,
-    ModelView,
-    News,
-)
+from tlfif.wire.jobs import Accepted, AcceptedNews, Asking, JobView, MachineNews, News
+from tlfif.wire.machines import NO_MACHINE, MachineView
+from tlfif.wire.models import ModelView
 
 
 class Terminal(StringIO):

@@ -15,18 +15,9 @@ from tlfif.gui.model.commands import Command
 from tlfif.gui.model.news import WindowNews
 from tlfif.gui.model.state import Exchange
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import (
-    NO_MACHINE,
-    Accepted,
-    AcceptedNews,
-    Asking,
-    JobView,
-    MachineView,
-    ModelView,
-    News,
-    StopMode,
-    StopResult,
-)
+from tlfif.wire.jobs import Accepted, AcceptedNews, Asking, JobView, News
+from tlfif.wire.machines import NO_MACHINE, MachineView, StopMode, StopResult
+from tlfif.wire.models import ModelView
 from tlfif.wire.money import CostView, SumsView
 
 

@@ -6,7 +6,7 @@ from bench.window_server import stand_in, text_of
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import AcceptedNews
+from tlfif.wire.jobs import AcceptedNews
 
 
 async def test_an_answer_comes_word_by_word_and_ends_with_its_receipt() -> None:

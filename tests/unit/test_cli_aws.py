@@ -21,7 +21,7 @@ from tlfif.cli.output.cost_report import cost_text
 from tlfif.cli.output.wording import is_far, machine_lines, receipt_line, refusal_note, waiting_line
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.kernel.home import Home
-from tlfif.wire.answers import NO_MACHINE
+from tlfif.wire.machines import NO_MACHINE
 
 PLACE = "AWS eu-central-1"
 

@@ -21,7 +21,8 @@ from tlfif.cli.output.wording import (
 )
 from tlfif.client.errors import error_from
 from tlfif.kernel.errors import InvalidInputError, MachineError, NotFoundError, TlfifError, UnavailableError
-from tlfif.wire.answers import NO_MACHINE, JobView, MachineView, ReceiptView, StopResult
+from tlfif.wire.jobs import JobView, ReceiptView
+from tlfif.wire.machines import NO_MACHINE, MachineView, StopResult
 
 RECEIPT: ReceiptView = {
     "model": "smollm2",

@@ -10,7 +10,7 @@ from tlfif.client.connection import Connection
 from tlfif.client.errors import ConnectionLostError, NotReachableError, RefusedError, ServerFailedError
 from tlfif.client.following import ask, follow
 from tlfif.jobs.events import Event
-from tlfif.wire.answers import AcceptedNews
+from tlfif.wire.jobs import AcceptedNews
 
 
 def event(seq: int, kind: str = "delta") -> bytes:

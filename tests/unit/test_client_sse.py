@@ -4,7 +4,7 @@ import pytest
 
 from tlfif.client.sse import SseReader
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import MachineNews
+from tlfif.wire.jobs import MachineNews
 
 DELTA = 'id: 3\nevent: delta\ndata: {"at": 2.5, "text": "Grüße\u2028\x85!"}\n\n'.encode()
 EXPECTED = Event(seq=3, kind=EventKind.DELTA, at=2.5, data={"text": "Grüße\u2028\x85!"})

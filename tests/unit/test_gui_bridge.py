@@ -321,7 +321,7 @@ def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows:
 
 
 def machine_news() -> Any:
-    from tlfif.wire.answers import MachineNews
+    from tlfif.wire.jobs import MachineNews
 
     return MachineNews(machine=machine_view("loading"))
 

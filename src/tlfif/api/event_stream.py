@@ -10,6 +10,8 @@ from tlfif.api.views import current_machine
 from tlfif.control.container import Container
 from tlfif.jobs.events import Event
 from tlfif.jobs.read_job import follow
+from tlfif.wire.jobs import Accepted
+from tlfif.wire.machines import MachineView
 
 SSE = "text/event-stream"
 STREAM: dict[str, Any] = {"content": {SSE: {"schema": {"type": "string"}}}}
@@ -33,9 +35,14 @@ async def _stream(container: Container, job_id: str, after: int, first: bytes) -
             first = b""  # went out with the event "queued", which is there by now
         elif waiting:
             machine = await current_machine(container)
-            yield b"event: machine\ndata: " + machine.model_dump_json().encode() + b"\n\n"
+            yield sse_unnumbered("machine", machine)
         else:
             yield b": alive\n\n"
+
+
+def sse_unnumbered(kind: str, data: Accepted | MachineView) -> bytes:
+    """What is said beside the job's log, as a server-sent event without a number."""
+    return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
 
 
 def sse(event: Event) -> bytes:

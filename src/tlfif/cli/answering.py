@@ -13,7 +13,8 @@ from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import TERMINAL
 from tlfif.kernel.errors import TlfifError
-from tlfif.wire.answers import Accepted, AcceptedNews, Asking, MachineNews, MachineView, News, ReceiptView
+from tlfif.wire.jobs import Accepted, AcceptedNews, Asking, MachineNews, News, ReceiptView
+from tlfif.wire.machines import MachineView
 from tlfif.wire.money import CostShareView
 
 CANCEL_SECONDS = 2.0

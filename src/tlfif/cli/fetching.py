@@ -10,7 +10,7 @@ from tlfif.cli.output.transfer import Transfer
 from tlfif.cli.output.wording import size, stand_in_note
 from tlfif.client.errors import ApiError, NotPossibleError
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.wire.answers import ModelView
+from tlfif.wire.models import ModelView
 
 PLAIN_LINE_SECONDS = 5.0
 """Without a terminal to rewrite a line on, one is written this often."""

@@ -16,7 +16,7 @@ from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.wire.answers import JobList, JobView
+from tlfif.wire.jobs import JobList, JobView
 
 ID_HELP = "the job's id, as ./tlfif jobs list shows it: job_ and 32 more characters"
 

@@ -14,7 +14,7 @@ from tlfif.cli.output.wording import how_many, is_far, machine_lines, model_titl
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.kernel.errors import MachineError, TlfifError
 from tlfif.kernel.home import read_server
-from tlfif.wire.answers import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
+from tlfif.wire.machines import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0

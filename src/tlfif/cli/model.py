@@ -12,7 +12,7 @@ from tlfif.cli.output.tables import table
 from tlfif.cli.output.wording import size
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.models.models import file_path_of, known_names
-from tlfif.wire.answers import ModelView
+from tlfif.wire.models import ModelView
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

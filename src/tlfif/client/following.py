@@ -10,7 +10,8 @@ from tlfif.client.errors import ApiError, ConnectionLostError, ServerFailedError
 from tlfif.client.sse import SseReader
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import JobStatus
-from tlfif.wire.answers import Accepted, AcceptedNews, MachineNews, MachineView, News
+from tlfif.wire.jobs import Accepted, AcceptedNews, MachineNews, News
+from tlfif.wire.machines import MachineView
 
 START_WAIT_SECONDS = 4.0
 """How long a host that cannot stream keeps a request open while the machine starts: a person wants to see it go on."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import AcceptedNews, MachineNews, News
+from tlfif.wire.jobs import AcceptedNews, MachineNews, News
 
 
 @dataclass(slots=True)

@@ -9,23 +9,11 @@ from typing import Any, Self, cast
 from tlfif.client.connection import Connection
 from tlfif.client.endpoint import Locator, Sleep
 from tlfif.client.following import ask, follow
-from tlfif.wire.answers import (
-    Accepted,
-    AcceptedNews,
-    Asking,
-    DeletedJobs,
-    JobList,
-    JobView,
-    MachineHistory,
-    MachineView,
-    ModelList,
-    ModelView,
-    News,
-    ServerView,
-    StopMode,
-    StopResult,
-)
+from tlfif.wire.jobs import Accepted, AcceptedNews, Asking, DeletedJobs, JobList, JobView, News
+from tlfif.wire.machines import MachineHistory, MachineView, StopMode, StopResult
+from tlfif.wire.models import ModelList, ModelView
 from tlfif.wire.money import AdviceView, BudgetView, CostView, RefreshView, StandingList
+from tlfif.wire.server import ServerView
 
 PULL_POLL_SECONDS = 0.25
 VERIFY_SECONDS = 600.0

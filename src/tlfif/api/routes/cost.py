@@ -4,18 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from tlfif.api.cost_schemas import (
-    AdviceView,
-    BudgetRequest,
-    BudgetView,
-    CostView,
-    IdleOptionView,
-    PriceChangeView,
-    RefreshView,
-    ReleaseRequest,
-    StandingList,
-)
 from tlfif.api.cost_views import VAT, budget_view, cost_view, exchange_view, standing_view, usd
+from tlfif.api.schemas import BudgetRequest, ReleaseRequest
 from tlfif.api.strict_route import StrictRoute
 from tlfif.control.container import Container
 from tlfif.machines.machine import estimate_ready_seconds
@@ -23,6 +13,15 @@ from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, check_region
 from tlfif.money.prices.refresh_prices import RefreshReport
 from tlfif.money.spend.idle_adviser import PastAnswer, advise
 from tlfif.money.spend.tariff import Tariff
+from tlfif.wire.money import (
+    AdviceView,
+    BudgetView,
+    CostView,
+    IdleOptionView,
+    PriceChangeView,
+    RefreshView,
+    StandingList,
+)
 
 PAST_ANSWERS = 5000
 """What the adviser replays at most."""

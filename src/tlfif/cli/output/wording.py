@@ -6,7 +6,9 @@ from pathlib import PurePath
 
 from tlfif.cli.output.cost_wording import answer_cost, usd
 from tlfif.models.models import file_path_of, find_model
-from tlfif.wire.answers import MachineView, ModelView, ReceiptView
+from tlfif.wire.jobs import ReceiptView
+from tlfif.wire.machines import MachineView
+from tlfif.wire.models import ModelView
 from tlfif.wire.money import CostShareView
 
 RECEIPT_WIDTH = 140

@@ -25,7 +25,9 @@ from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_f
 from tlfif.gui.presenters.words import plain
 from tlfif.jobs.events import Event, EventKind
 from tlfif.kernel.errors import TlfifError
-from tlfif.wire.answers import AcceptedNews, Asking, JobView, MachineNews, MachineView, ModelView, News, ReceiptView
+from tlfif.wire.jobs import AcceptedNews, Asking, JobView, MachineNews, News, ReceiptView
+from tlfif.wire.machines import MachineView
+from tlfif.wire.models import ModelView
 
 KEEP_SECONDS = 1.0
 """What has come of an answer is written down this often; the server has it all, so little is at stake."""

@@ -23,7 +23,7 @@ from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.gui.presenters.words import plain
 from tlfif.jobs.limits import check_text
 from tlfif.kernel.errors import InvalidInputError, TlfifError
-from tlfif.wire.answers import JobView
+from tlfif.wire.jobs import JobView
 
 MOVING = "The window is going over to another place. Send it again in a moment."
 BUSY = "An answer is under way. Cancel it, or wait for its end."

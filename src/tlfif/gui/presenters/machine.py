@@ -22,7 +22,7 @@ from tlfif.gui.presenters.words import how_many, plain
 from tlfif.jobs.limits import check_idle_minutes
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
-from tlfif.wire.answers import MachineView, StopResult
+from tlfif.wire.machines import MachineView, StopResult
 
 LOG_LINES = 200
 RANGE_TEXT = f"{MIN_IDLE_TIMEOUT_MINUTES:g} to {MAX_IDLE_TIMEOUT_MINUTES:g} minutes; there is no “never”"

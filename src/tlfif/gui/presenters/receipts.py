@@ -5,7 +5,9 @@ from collections.abc import Callable
 from tlfif.gui.model.home_view import HERE, is_same_place
 from tlfif.gui.model.state import Receipt
 from tlfif.gui.presenters.words import countdown, eur, how_many, megabytes, model_title, plain, seconds, usd
-from tlfif.wire.answers import JobView, MachineView, ModelView, ReceiptView
+from tlfif.wire.jobs import JobView, ReceiptView
+from tlfif.wire.machines import MachineView
+from tlfif.wire.models import ModelView
 from tlfif.wire.money import CostShareView
 
 _STARTING = {

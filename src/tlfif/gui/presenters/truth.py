@@ -7,7 +7,7 @@ from tlfif.gui.presenters.cost_words import brief_cost, cost_words
 from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN
 from tlfif.gui.presenters.words import countdown, how_many, model_title, plain
-from tlfif.wire.answers import MachineView
+from tlfif.wire.machines import MachineView
 
 _PHASES = {
     "launch": "starting up",

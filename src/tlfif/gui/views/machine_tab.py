@@ -14,7 +14,7 @@ from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.starts_plot import StartsPlot
 from tlfif.gui.views.wrapping import WrappingLabel
-from tlfif.wire.answers import MachineView
+from tlfif.wire.machines import MachineView
 
 STATES = {
     "off": "off",

@@ -11,7 +11,7 @@ from tlfif.gui.presenters.words import megabytes
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.wrapping import WrappingLabel
-from tlfif.wire.answers import ModelView
+from tlfif.wire.models import ModelView
 
 AUTOMATIC = "Let TL-FIF choose"
 

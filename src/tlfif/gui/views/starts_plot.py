@@ -8,7 +8,7 @@ from typing import Literal
 from tlfif.gui.look.theme import SMALL, STRONG
 from tlfif.gui.presenters.words import countdown, model_title, plain, seconds
 from tlfif.gui.views.context import ViewContext
-from tlfif.wire.answers import PastMachineView
+from tlfif.wire.machines import PastMachineView
 
 SHOWN = 6
 PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "trying it out"}
