@@ -14,7 +14,7 @@ from tlfif.api.schemas import InferRequest
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.events import Event
-from tlfif.wire.jobs import Accepted, AcceptedNews, Asking, DeletedJobs, EventList, MachineNews, ReceiptView
+from tlfif.wire.jobs import Accepted, Asking, DeletedJobs, EventList, JobAccepted, MachineUpdate, ReceiptView
 from tlfif.wire.machines import NO_MACHINE, MachineView
 from tlfif.wire.models import ModelList
 from tlfif.wire.server import Health
@@ -92,15 +92,15 @@ async def test_what_a_follower_is_told_is_what_it_says(api: ApiServer, streams: 
     async with client_of(api, streams=streams) as client:
         async for item in client.ask(ASKING):
             kinds.append(type(item))
-            if isinstance(item, AcceptedNews):
+            if isinstance(item, JobAccepted):
                 check(Accepted, item.accepted)
-            elif isinstance(item, MachineNews):
+            elif isinstance(item, MachineUpdate):
                 check(MachineView, item.machine)
                 api.finish(api.claim(), 3, DONE, text="Hello yourself")
             elif item.kind.is_terminal:
                 check(ReceiptView, item.data["receipt"])
-    assert kinds[0] is AcceptedNews
-    assert MachineNews in kinds
+    assert kinds[0] is JobAccepted
+    assert MachineUpdate in kinds
     assert kinds[-1] is Event
 
 

@@ -122,18 +122,18 @@ class EventList(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedNews:
+class JobAccepted:
     """The prompt is stored; from here on it cannot be lost. Comes first, once, and only to who submitted."""
 
     accepted: Accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachineNews:
+class MachineUpdate:
     """What a waiting job waits for; sent about once a second and not part of the job's log."""
 
     machine: MachineView
 
 
-News = Event | MachineNews
-"""What a follower of a job hears."""
+FollowUpdate = Event | MachineUpdate
+"""What a follower of a job receives: an event of its log, or how the machine is meanwhile."""

@@ -25,7 +25,7 @@ from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_f
 from tlfif.gui.presenters.words import plain
 from tlfif.jobs.events import Event, EventKind
 from tlfif.kernel.errors import TlfifError
-from tlfif.wire.jobs import AcceptedNews, Asking, JobView, MachineNews, News, ReceiptView
+from tlfif.wire.jobs import Asking, FollowUpdate, JobAccepted, JobView, MachineUpdate, ReceiptView
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
 
@@ -99,18 +99,20 @@ class Answering:
         """Write down what has come so far: the window is being closed."""
         await self._keep_pieces()
 
-    async def _read(self, source: AsyncGenerator[AcceptedNews | News, None] | AsyncGenerator[News, None]) -> None:
+    async def _read(
+        self, source: AsyncGenerator[JobAccepted | FollowUpdate, None] | AsyncGenerator[FollowUpdate, None]
+    ) -> None:
         async with aclosing(source) as heard:
             async for item in heard:
-                if isinstance(item, AcceptedNews):
+                if isinstance(item, JobAccepted):
                     await self._accepted(item)
-                elif isinstance(item, MachineNews):
+                elif isinstance(item, MachineUpdate):
                     self._machine = self._machine or item.machine
                     await self._tell(AnswerWaits(exchange_id=self._id, machine=item.machine))
                 else:
                     await self._take(item)
 
-    async def _accepted(self, item: AcceptedNews) -> None:
+    async def _accepted(self, item: JobAccepted) -> None:
         self._job_id = item.accepted["job_id"]
         cancel_now = self._cancel_asked  # what is asked from here on knows the job and goes to the server by itself
         self._machine = item.accepted["machine"]
