@@ -1,4 +1,4 @@
-"""From the meter's whole micro-dollars to the wire's dollars and euros."""
+"""Money as the API sends it: the ledger counts whole micro-dollars, the wire has dollars and euros."""
 
 from datetime import UTC, datetime
 
@@ -35,7 +35,7 @@ NOTHING = AnswerCost(boot=0, working=0, idle=0, minimum=0, start=0, final=True)
 
 
 async def cost_view(container: Container, as_if: Tariff) -> CostView:
-    """Everything at once: what the cost command and the window's live report show."""
+    """All that the cost command and the window show. ``as_if`` is what the simulated AWS cost is priced by."""
     money = container.money
     rate, book = await money.pricing.rate(), await money.pricing.book()
     state = await money.ledger.state()

@@ -1,4 +1,4 @@
-"""From the domain's words to the wire's. FastAPI holds each answer against the wire's types, once, as it writes it."""
+"""Jobs, machines and models as the API sends them. FastAPI checks each answer against its wire type as it writes it."""
 
 import os
 from dataclasses import asdict
@@ -17,7 +17,7 @@ from tlfif.wire.models import ModelView, OpenAIModel
 
 
 def job_view(job: Job, answer: str | None) -> JobView:
-    """A job with its answer, or without in lists; its cost is not known here."""
+    """A job with its answer, or without one in lists. The route that shows its cost fills that in."""
     error = None
     if job.error_code is not None:
         error = ErrorView(code=job.error_code, message=job.error_message or "")
@@ -55,7 +55,7 @@ def model_view(info: ModelInfo) -> ModelView:
 
 
 def openai_model(info: ModelInfo) -> OpenAIModel:
-    """One model in OpenAI's words."""
+    """One model as OpenAI's clients expect it."""
     return OpenAIModel(id=info.name, object="model", created=0, owned_by="tlfif")
 
 
@@ -105,7 +105,7 @@ def past_machine_view(past: PastMachine) -> PastMachineView:
 
 
 async def current_machine(container: Container) -> MachineView:
-    """Describe the machine and put it into the wire's words."""
+    """The machine now, from the stores."""
     status = await describe_machine(
         jobs=container.jobs,
         machines=container.machines,

@@ -87,7 +87,7 @@ def cost_routes(container: Container) -> APIRouter:
 
 
 async def advice_view(container: Container, tariff: Tariff) -> AdviceView:
-    """The adviser's table in the wire's words."""
+    """Other idle time-outs replayed, as the API sends them."""
     money = container.money
     times = await container.jobs.answer_times(limit=PAST_ANSWERS)
     past = [
@@ -129,7 +129,7 @@ async def advice_view(container: Container, tariff: Tariff) -> AdviceView:
 
 
 async def refresh_view(container: Container, report: RefreshReport) -> RefreshView:
-    """A refresh in the wire's words."""
+    """What a refresh did, as the API sends it."""
     changed = [
         PriceChangeView(
             item=new.item,

@@ -52,7 +52,7 @@ def machine_routes(container: Container) -> APIRouter:
 
     @router.put("/idle-timeout", operation_id="set_idle_timeout")
     async def idle_timeout(body: IdleTimeoutRequest) -> MachineView:
-        """Set the idle time-out; a running machine obeys within seconds."""
+        """Set the idle time-out; a running machine applies it within seconds."""
         await set_idle_timeout(body.minutes, machines=container.machines)
         return await current_machine(container)
 
