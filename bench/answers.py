@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.stage import MODEL, Stage
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import GenerationRequest, Message
-from tlfif.wire.answers import Asking
+from tlfif.wire.jobs import Asking
 
 SUBJECTS = ("rivers", "clocks", "bread", "bridges", "letters", "glass", "maps", "salt", "wool", "iron")
 

@@ -8,17 +8,9 @@ from typing import Any, Self
 from tlfif.cli.output.console import Console
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import (
-    NO_MACHINE,
-    Accepted,
-    AcceptedNews,
-    Asking,
-    JobView,
-    MachineNews,
-    MachineView,
-    ModelView,
-    News,
-)
+from tlfif.wire.jobs import Accepted, Asking, FollowUpdate, JobAccepted, JobView, MachineUpdate
+from tlfif.wire.machines import NO_MACHINE, MachineView
+from tlfif.wire.models import ModelView
 
 
 class Terminal(StringIO):
@@ -42,9 +34,9 @@ class FakeDesk:
         return self.err.getvalue()
 
 
-def events(*kinds: EventKind | str | tuple[EventKind, dict[str, object]]) -> list[News]:
+def events(*kinds: EventKind | str | tuple[EventKind, dict[str, object]]) -> list[FollowUpdate]:
     """News in order: a kind, a kind with data, or a text as a delta."""
-    found: list[News] = []
+    found: list[FollowUpdate] = []
     for seq, kind in enumerate(kinds, start=1):
         if isinstance(kind, tuple):
             found.append(Event(seq=seq, kind=kind[0], at=1.0, data=kind[1]))
@@ -55,9 +47,9 @@ def events(*kinds: EventKind | str | tuple[EventKind, dict[str, object]]) -> lis
     return found
 
 
-def machine_news(**changes: Any) -> MachineNews:
+def machine_news(**changes: Any) -> MachineUpdate:
     """What a waiting job hears."""
-    return MachineNews(machine={**NO_MACHINE, **changes})
+    return MachineUpdate(machine={**NO_MACHINE, **changes})
 
 
 def a_model(name: str, state: str = "ready", **changes: Any) -> ModelView:
@@ -74,7 +66,7 @@ class FakeClient(TlfifClient):
     """Answers from scripts. ``hang`` leaves a job running after its news, until it is cancelled;
     ``hanging`` is set when that begins."""
 
-    def __init__(self, *scripts: list[News], models: list[ModelView] | None = None) -> None:
+    def __init__(self, *scripts: list[FollowUpdate], models: list[ModelView] | None = None) -> None:
         self.scripts = list(scripts)
         self.catalogue = models or [a_model("tinyllama"), a_model("smollm2")]
         self.hang = False
@@ -97,12 +89,12 @@ class FakeClient(TlfifClient):
         model = str(asking.get("model"))
         return {"job_id": "job_1", "status": "queued", "model": model, "created": True, "machine": NO_MACHINE}
 
-    async def ask(self, asking: Asking, *, key: str | None = None) -> AsyncGenerator[AcceptedNews | News, None]:
-        yield AcceptedNews(accepted=await self.infer(asking, key=key))
+    async def ask(self, asking: Asking, *, key: str | None = None) -> AsyncGenerator[JobAccepted | FollowUpdate, None]:
+        yield JobAccepted(accepted=await self.infer(asking, key=key))
         async for item in self.follow("job_1"):
             yield item
 
-    async def follow(self, job_id: str, *, after: int = 0) -> AsyncGenerator[News, None]:
+    async def follow(self, job_id: str, *, after: int = 0) -> AsyncGenerator[FollowUpdate, None]:
         for item in self.scripts.pop(0):
             yield item
         if self.hang:

@@ -15,18 +15,9 @@ from tlfif.gui.model.commands import Command
 from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import Exchange
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import (
-    NO_MACHINE,
-    Accepted,
-    AcceptedNews,
-    Asking,
-    JobView,
-    MachineView,
-    ModelView,
-    News,
-    StopMode,
-    StopResult,
-)
+from tlfif.wire.jobs import Accepted, Asking, FollowUpdate, JobAccepted, JobView
+from tlfif.wire.machines import NO_MACHINE, MachineView, StopMode, StopResult
+from tlfif.wire.models import ModelView
 from tlfif.wire.money import CostView, SumsView
 
 
@@ -217,7 +208,7 @@ class Desk:
 class Script:
     """What happens to a prompt, in order; an error is raised in its place; ``hang`` waits until cancelled."""
 
-    items: Iterable[News | Exception]
+    items: Iterable[FollowUpdate | Exception]
     hang: bool = False
 
 
@@ -249,7 +240,7 @@ class FakeWindowClient(TlfifClient):
     async def close(self) -> None:
         """There is nothing to close."""
 
-    async def ask(self, asking: Asking, *, key: str | None = None) -> AsyncGenerator[AcceptedNews | News, None]:
+    async def ask(self, asking: Asking, *, key: str | None = None) -> AsyncGenerator[JobAccepted | FollowUpdate, None]:
         self.asked.append((key, asking))
         self.on_ask()
         script = self.scripts[0]
@@ -257,16 +248,16 @@ class FakeWindowClient(TlfifClient):
         if isinstance(first, Exception):
             self.scripts.pop(0)
             raise first
-        yield AcceptedNews(accepted=accepted())
+        yield JobAccepted(accepted=accepted())
         async for item in self._play():
             yield item
 
-    async def follow(self, job_id: str, *, after: int = 0) -> AsyncGenerator[News, None]:
+    async def follow(self, job_id: str, *, after: int = 0) -> AsyncGenerator[FollowUpdate, None]:
         self.followed.append((job_id, after))
         async for item in self._play():
             yield item
 
-    async def _play(self) -> AsyncGenerator[News, None]:
+    async def _play(self) -> AsyncGenerator[FollowUpdate, None]:
         script = self.scripts.pop(0)
         for item in script.items:
             if isinstance(item, Exception):

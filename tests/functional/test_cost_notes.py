@@ -28,7 +28,7 @@ async def test_a_cut_off_write_is_told_where_money_is_shown(tmp_path: Path, monk
     for _ in range(2):  # told once, however often it is opened
         container = await embedded_container(load_settings())
         view = await cost_view(container, container.money.as_if)
-        (note,) = view.notes
+        (note,) = view["notes"]
         assert "Nothing before it is lost" in note
         assert [span.machine_id for span in await container.money.ledger.open_spans()] == ["m1"]
         await container.close()

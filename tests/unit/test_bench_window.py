@@ -6,7 +6,7 @@ from bench.window_server import stand_in, text_of
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import AcceptedNews
+from tlfif.wire.jobs import JobAccepted
 
 
 async def test_an_answer_comes_word_by_word_and_ends_with_its_receipt() -> None:
@@ -17,7 +17,7 @@ async def test_an_answer_comes_word_by_word_and_ends_with_its_receipt() -> None:
                 news = [one async for one in heard]
             job = await client.job("job_bench0")
             machine = await client.machine()
-    assert isinstance(news[0], AcceptedNews)
+    assert isinstance(news[0], JobAccepted)
     events = [one for one in news if isinstance(one, Event)]
     assert [one.kind for one in events] == [EventKind.STARTED, *[EventKind.DELTA] * 7, EventKind.SUCCEEDED]
     assert job["last_seq"] == events[-1].seq

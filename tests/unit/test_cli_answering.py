@@ -16,7 +16,7 @@ from tlfif.cli.output.console import Console, OutputLostError
 from tlfif.client.errors import ConnectionLostError
 from tlfif.jobs.events import EventKind
 from tlfif.kernel.errors import InvalidInputError, StorageError
-from tlfif.wire.answers import Asking, JobView
+from tlfif.wire.jobs import Asking, JobView
 
 ASKING: Asking = {"messages": [{"role": "user", "content": "Why?"}], "model": "smollm2"}
 RECEIPT: dict[str, object] = {

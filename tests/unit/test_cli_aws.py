@@ -22,7 +22,7 @@ from tlfif.cli.output.machine_report import is_remote, machine_lines, refusal_no
 from tlfif.cli.output.receipt_report import receipt_line
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.kernel.home import Home
-from tlfif.wire.answers import NO_MACHINE
+from tlfif.wire.machines import NO_MACHINE
 
 PLACE = "AWS eu-central-1"
 

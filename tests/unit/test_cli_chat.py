@@ -13,10 +13,10 @@ from tlfif.cli.conversation import Conversation, Exchange, trimmed_note
 from tlfif.client.conversation_window import MAX_EXCHANGES
 from tlfif.client.errors import NotReachableError, RefusedError
 from tlfif.jobs.events import EventKind
-from tlfif.wire.answers import Asking, News
+from tlfif.wire.jobs import Asking, FollowUpdate
 
 
-def answered(text: str) -> list[News]:
+def answered(text: str) -> list[FollowUpdate]:
     return events(text, EventKind.SUCCEEDED)
 
 

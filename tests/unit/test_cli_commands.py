@@ -16,7 +16,8 @@ from tlfif.cli.output.console import OutputLostError
 from tlfif.client.local_server import LocalServer
 from tlfif.kernel.errors import InvalidInputError, MachineError, TlfifError
 from tlfif.kernel.home import Home
-from tlfif.wire.answers import NO_MACHINE, JobView, MachineHistory, MachineView, PastMachineView, StopMode, StopResult
+from tlfif.wire.jobs import JobView
+from tlfif.wire.machines import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopMode, StopResult
 
 
 class Client(FakeClient):

@@ -6,7 +6,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.desk import FakeClient, FakeDesk, a_model
 from tlfif.cli.fetching import Choice, choose_model, fetch_model
 from tlfif.client.errors import NotPossibleError, ServerFailedError
-from tlfif.wire.answers import ModelView
+from tlfif.wire.models import ModelView
 
 
 def client_with(big: str, small: str = "ready") -> FakeClient:

@@ -18,7 +18,8 @@ from tlfif.cli.output.console import Console
 def test_the_version_loads_next_to_nothing() -> None:
     code = (
         "import sys; from tlfif.cli.main import main; main(['--version']);"
-        "heavy = {'argparse', 'asyncio', 'httpx2', 'pydantic', 'filelock', 'tlfif.client', 'tlfif.jobs'} & set(sys.modules);"
+        "heavy = {'argparse', 'asyncio', 'httpx2', 'pydantic', 'filelock', 'tlfif.client', 'tlfif.jobs'};"
+        "heavy &= set(sys.modules);"
         "sys.exit(repr(heavy) if heavy else 0)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(tlfif.__file__).parents[1])}

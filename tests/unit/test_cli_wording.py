@@ -14,7 +14,8 @@ from tlfif.cli.output.tables import table
 from tlfif.cli.output.transfer import Transfer
 from tlfif.client.errors import error_from
 from tlfif.kernel.errors import InvalidInputError, MachineError, NotFoundError, TlfifError, UnavailableError
-from tlfif.wire.answers import NO_MACHINE, JobView, MachineView, ReceiptView, StopResult
+from tlfif.wire.jobs import JobView, ReceiptView
+from tlfif.wire.machines import NO_MACHINE, MachineView, StopResult
 from tlfif.wording.figures import seconds, size
 from tlfif.wording.machines import model_title
 

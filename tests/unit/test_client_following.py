@@ -10,7 +10,7 @@ from tlfif.client.connection import Connection
 from tlfif.client.errors import ConnectionLostError, NotReachableError, RefusedError, ServerFailedError
 from tlfif.client.following import ask, follow
 from tlfif.jobs.events import Event
-from tlfif.wire.answers import AcceptedNews
+from tlfif.wire.jobs import JobAccepted
 
 
 def event(seq: int, kind: str = "delta") -> bytes:
@@ -150,9 +150,9 @@ async def asked(connection: ScriptedConnection) -> list[int | str]:
     """Numbers of events, and the job's id for its acceptance."""
     news = ask(cast(Connection, connection), {"prompt": "x"}, key="k")
     return [
-        item.accepted["job_id"] if isinstance(item, AcceptedNews) else item.seq
+        item.accepted["job_id"] if isinstance(item, JobAccepted) else item.seq
         async for item in news
-        if isinstance(item, AcceptedNews | Event)
+        if isinstance(item, JobAccepted | Event)
     ]
 
 
@@ -246,10 +246,10 @@ async def test_a_host_that_cannot_stream_is_asked_again_and_again() -> None:
     )
     heard = [news async for news in ask(cast(Connection, connection), {"prompt": "Hi"}, key="k1")]
     assert [type(news).__name__ for news in heard] == [
-        "AcceptedNews",
+        "JobAccepted",
         "Event",
-        "MachineNews",
-        "MachineNews",
+        "MachineUpdate",
+        "MachineUpdate",
         "Event",
         "Event",
         "Event",

@@ -4,7 +4,7 @@ import pytest
 
 from tlfif.client.sse import SseReader
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import MachineNews
+from tlfif.wire.jobs import MachineUpdate
 
 DELTA = 'id: 3\nevent: delta\ndata: {"at": 2.5, "text": "Grüße\u2028\x85!"}\n\n'.encode()
 EXPECTED = Event(seq=3, kind=EventKind.DELTA, at=2.5, data={"text": "Grüße\u2028\x85!"})
@@ -24,7 +24,7 @@ def test_an_event_cut_off_by_a_broken_connection_is_not_given_out() -> None:
 
 def test_news_of_the_machine_have_no_number() -> None:
     assert list(SseReader().feed(b'event: machine\ndata: {"state": "loading"}\n\n')) == [
-        MachineNews(machine={"state": "loading"})
+        MachineUpdate(machine={"state": "loading"})
     ]
 
 

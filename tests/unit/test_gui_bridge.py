@@ -321,9 +321,9 @@ def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows:
 
 
 def machine_news() -> Any:
-    from tlfif.wire.answers import MachineNews
+    from tlfif.wire.jobs import MachineUpdate
 
-    return MachineNews(machine=machine_view("loading"))
+    return MachineUpdate(machine=machine_view("loading"))
 
 
 def stage_of(core: WindowCore) -> ExchangeStage | None:

@@ -15,7 +15,8 @@ from tlfif.gui.model.answer_text import AnswerText
 from tlfif.gui.model.state import ExchangeStage, Press, StatusKind
 from tlfif.gui.presenters.receipts import kept_price_words
 from tlfif.jobs.events import EventKind
-from tlfif.wire.answers import JobView, StopMode
+from tlfif.wire.jobs import JobView
+from tlfif.wire.machines import StopMode
 
 
 def asked(text: str = "Hello", **machine: Any) -> Desk:

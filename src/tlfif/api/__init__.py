@@ -1,1 +1,1 @@
-"""The HTTP API: app factory, routes, schemas, problems, the gate."""
+"""The HTTP API: app factory, routes, request bodies, problems, gates, the embedded server."""

@@ -16,7 +16,7 @@ from tlfif.control.container import Container
 
 
 def create_app(container: Container, facts: ServerFacts | None) -> FastAPI:
-    """All routes, all errors as problems. Who may call is the gate's business (``api.gate``, ``api.signed_in_gate``).
+    """All routes, all errors as problems. A gate in front checks who calls (``api.gate``, ``api.signed_in_gate``).
 
     ``facts`` None: there is no server process, as on AWS.
     """

@@ -1,4 +1,4 @@
-"""Whose request it is: the gate says so, the routes ask."""
+"""Which user a request belongs to: the gate sets it, the routes read it."""
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -7,11 +7,11 @@ _USER = "tlfif.user"
 
 
 def set_user(scope: Scope, user: str) -> None:
-    """The gate has checked that this is ``user``'s request."""
+    """Note that the gate has checked this to be ``user``'s request."""
     scope[_USER] = user
 
 
 def user_of(request: Request) -> str:
-    """Whose jobs the request may see; empty in a home that has one user."""
+    """The user whose jobs the request may see; empty in a home that has one user."""
     found: str = request.scope.get(_USER, "")
     return found

@@ -1,22 +1,9 @@
-"""From the meter's whole micro-dollars to the wire's dollars and euros."""
+"""Money as the API sends it: the ledger counts whole micro-dollars, the wire has dollars and euros."""
 
 from datetime import UTC, datetime
 
-from tlfif.api.cost_schemas import (
-    AnswerCostView,
-    BilledView,
-    BudgetView,
-    CostView,
-    DayView,
-    ExchangeView,
-    RateView,
-    StandingLineView,
-    StandingView,
-    SumsView,
-)
-from tlfif.api.schemas import CostShareView
 from tlfif.control.container import Container
-from tlfif.jobs.jobs import Job
+from tlfif.jobs.jobs import Job, Receipt
 from tlfif.money.bill.bill import BillRecord, next_query_ms
 from tlfif.money.bill.bill_report import bill_report
 from tlfif.money.budget.budget import BudgetState
@@ -27,6 +14,19 @@ from tlfif.money.spend.answer_costs import AnswerCost
 from tlfif.money.spend.standing_costs import STANDBY_DISK_GB, StandingItem, lean_items, rql1_items, total_per_month
 from tlfif.money.spend.tariff import Tariff
 from tlfif.money.spend.totals import MonthTotals
+from tlfif.wire.money import (
+    AnswerCostView,
+    BilledView,
+    BudgetView,
+    CostShareView,
+    CostView,
+    DayView,
+    ExchangeView,
+    RateView,
+    StandingLineView,
+    StandingView,
+    SumsView,
+)
 
 VAT = "without VAT"
 BILL_CURRENCY = "USD"
@@ -35,7 +35,7 @@ NOTHING = AnswerCost(boot=0, working=0, idle=0, minimum=0, start=0, final=True)
 
 
 async def cost_view(container: Container, as_if: Tariff) -> CostView:
-    """Everything at once: what the cost command and the window's live report show."""
+    """All that the cost command and the window show. ``as_if`` is what the simulated AWS cost is priced by."""
     money = container.money
     rate, book = await money.pricing.rate(), await money.pricing.book()
     state = await money.ledger.state()
@@ -43,22 +43,22 @@ async def cost_view(container: Container, as_if: Tariff) -> CostView:
     pretended = await money.totals.month(as_if, state=state) if money.tariff is None else None
     priced = as_if if money.tariff is None else money.tariff
     rates = [price for price in book.current() if price.region == priced.region]
-    return CostView(
-        **sums_view(sums, money.tariff, rate).model_dump(),
-        month=sums.month.label,
-        place=container.place,
-        vat=VAT,
-        since=_iso(state.since_ms),
-        as_if_aws=sums_view(pretended, as_if, rate) if pretended is not None else None,
-        billed=None
+    return {
+        **sums_view(sums, money.tariff, rate),
+        "month": sums.month.label,
+        "place": container.place,
+        "vat": VAT,
+        "since": _iso(state.since_ms),
+        "as_if_aws": sums_view(pretended, as_if, rate) if pretended is not None else None,
+        "billed": None
         if money.bills is None
         else billed_view(await money.bills.record(), rate, now_ms=money.totals.now_ms()),
-        budget=budget_view(await money.budget.standing()),
-        exchange=exchange_view(rate),
-        rates=[rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
-        receipts=await _receipts(container, as_if),
-        notes=list(state.notes),
-    )
+        "budget": budget_view(await money.budget.standing()),
+        "exchange": exchange_view(rate),
+        "rates": [rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
+        "receipts": await _receipts(container, as_if),
+        "notes": list(state.notes),
+    }
 
 
 def billed_view(record: BillRecord, rate: ExchangeRate, *, now_ms: int) -> BilledView:
@@ -182,20 +182,20 @@ async def _receipts(container: Container, as_if: Tariff) -> list[AnswerCostView]
         if not job.status.is_terminal:
             continue
         cost, pretended = await shares(container, job, as_if)
-        receipt = job.receipt
+        took = job.receipt or Receipt(model=job.request.model)
         found.append(
             AnswerCostView(
                 job_id=job.id,
                 created_at=job.created_at,
                 status=job.status,
                 model=job.request.model,
-                image=receipt.image if receipt else None,
+                image=took.image,
                 attempt=job.attempt,
-                queue_seconds=receipt.queue_seconds if receipt else None,
-                first_token_seconds=receipt.first_token_seconds if receipt else None,
-                total_seconds=receipt.total_seconds if receipt else None,
-                prompt_tokens=receipt.prompt_tokens if receipt else None,
-                completion_tokens=receipt.completion_tokens if receipt else None,
+                queue_seconds=took.queue_seconds,
+                first_token_seconds=took.first_token_seconds,
+                total_seconds=took.total_seconds,
+                prompt_tokens=took.prompt_tokens,
+                completion_tokens=took.completion_tokens,
                 cost=cost,
                 as_if_aws=pretended,
             )

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what every address has in common is said here, once."""
+"""The OpenAPI document: adds to FastAPI's what all operations have in common."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ _SUBMITTING = frozenset({"submit_job", "create_chat_completion"})
 
 
 def install(app: FastAPI) -> None:
-    """Make ``app`` describe itself with its problems, its token and one id for each operation."""
+    """Add problems and the token to what ``app`` says of itself."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -10,16 +10,18 @@ from tlfif.api.views import current_machine
 from tlfif.control.container import Container
 from tlfif.jobs.events import Event
 from tlfif.jobs.read_job import follow
+from tlfif.wire.jobs import Accepted
+from tlfif.wire.machines import MachineView
 
 SSE = "text/event-stream"
 STREAM: dict[str, Any] = {"content": {SSE: {"schema": {"type": "string"}}}}
 """How the OpenAPI document describes it."""
 BEAT_SECONDS = 1.0
-"""A waiting reader hears of the machine this often."""
+"""While a job waits, its reader is sent the machine's state this often."""
 
 
 def streamed(container: Container, job_id: str, *, after: int, first: bytes = b"") -> StreamingResponse:
-    """The events beyond ``after`` up to the job's end; ``first`` goes out in front of the first of them."""
+    """The events after number ``after`` up to the job's end; ``first`` is sent before them."""
     stream = _stream(container, job_id, after, first)
     return StreamingResponse(stream, media_type=SSE, headers={"Cache-Control": "no-store"})
 
@@ -30,12 +32,17 @@ async def _stream(container: Container, job_id: str, after: int, first: bytes) -
         if batch:
             waiting = batch[-1].kind == "queued" or batch[-1].kind == "restarted"
             yield first + b"".join(sse(event) for event in batch)
-            first = b""  # went out with the event "queued", which is there by now
+            first = b""  # sent with the event "queued", which is there by now
         elif waiting:
             machine = await current_machine(container)
-            yield b"event: machine\ndata: " + machine.model_dump_json().encode() + b"\n\n"
+            yield sse_unnumbered("machine", machine)
         else:
             yield b": alive\n\n"
+
+
+def sse_unnumbered(kind: str, data: Accepted | MachineView) -> bytes:
+    """What is no part of the job's log, as a server-sent event without a number."""
+    return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
 
 
 def sse(event: Event) -> bytes:

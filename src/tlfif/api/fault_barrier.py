@@ -1,4 +1,5 @@
-"""The last line of defence: a mistake of TL-FIF's own becomes a 500, and the log learns where, never what was said."""
+"""The fault barrier, around the whole app: an exception that nobody expected becomes a 500, and the log says where it
+was raised, never what it said."""
 
 import logging
 
@@ -20,7 +21,7 @@ class FaultBarrier:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; answer for an app that could not."""
+        """Call the app; answer with a problem where it raised before it had begun an answer."""
         started = False
 
         async def watched(message: Message) -> None:

@@ -1,4 +1,5 @@
-"""The first door of every request: right host, no browser page, right token, bounded body."""
+"""The gate on this computer, which checks each request before the app sees it: host, no web page, token, size of the
+body."""
 
 import hmac
 from collections.abc import Callable, Iterable
@@ -12,12 +13,13 @@ OPEN_PATHS = frozenset({"/healthz"})
 
 
 class Gate:
-    """ASGI middleware, plain on purpose: it is on the path of every token.
+    """ASGI middleware, without a framework because every request to follow an answer passes through it.
 
-    * The ``Host`` header must name this server. A web page that rebinds its DNS name to 127.0.0.1 sends its own.
-    * A request with an ``Origin`` comes from a web page; none has business here, and no CORS header is ever sent.
-    * Every path but ``/healthz`` wants ``Authorization: Bearer <token>``.
-    * A body over 1 MiB is refused, declared or not.
+    * The ``Host`` header must name this server. A web page that points its own DNS name at 127.0.0.1 sends
+      that name.
+    * A request with an ``Origin`` comes from a web page and is refused; no CORS header is ever sent.
+    * Every path but ``/healthz`` needs ``Authorization: Bearer <token>``.
+    * A body over 1 MiB is refused, whether its length was declared or not.
     """
 
     def __init__(self, app: ASGIApp, *, token: str, hosts: frozenset[str], on_request: Callable[[], None]) -> None:

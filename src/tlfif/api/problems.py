@@ -83,7 +83,7 @@ def problem_body(
 
 
 def install(app: FastAPI) -> None:
-    """Turn every expected error into a problem; the unexpected ones are the barrier's (``api.fault_barrier``)."""
+    """Answer every expected error with a problem; ``api.fault_barrier`` does it for the unexpected ones."""
 
     @app.exception_handler(TlfifError)
     async def expected(request: Request, error: TlfifError) -> Response:

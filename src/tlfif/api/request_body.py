@@ -1,4 +1,4 @@
-"""A request's body at the door: all of it or none, and never more than its limit; and how the door says no."""
+"""What both gates do: read the whole body, up to a limit, before the app sees it, and answer what they refuse."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ def too_large() -> InvalidInputError:
 
 
 def check_declared(headers: Mapping[bytes, bytes]) -> None:
-    """Refuse a body that says itself that it is too large. Raises InvalidInputError ``body_too_large``."""
+    """Check the declared length of the body. Raises InvalidInputError ``body_too_large``."""
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared[:20]) > MAX_BODY_BYTES:
         raise too_large()
@@ -46,7 +46,8 @@ async def read_body(receive: Receive) -> bytes | None:
 
 
 async def drain(receive: Receive) -> None:
-    """Throw away what is still coming, for a while: a caller cut off while it sends never reads the refusal."""
+    """Read and drop what is still being sent, within limits of size and time: a caller whose connection is closed while
+    it sends never reads the refusal."""
     size = 0
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
@@ -58,7 +59,7 @@ async def drain(receive: Receive) -> None:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A receiver that gives ``body`` first and then goes on."""
+    """A receiver that gives ``body`` once more, and then what ``receive`` gives."""
     sent = False
 
     async def again() -> Message:

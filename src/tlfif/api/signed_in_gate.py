@@ -1,4 +1,5 @@
-"""The first door on AWS: a signed-in person, no browser page, bounded body."""
+"""The gate on AWS, which checks each request before the app sees it: a signed-in person, no web page, size of the
+body."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,8 +11,8 @@ from tlfif.kernel.errors import NotAllowedError, TlfifError
 
 
 class SignedInGate:
-    """ASGI middleware. Every path but ``/healthz`` wants an access token that the authority knows; what the request
-    does is done as that person. No CORS header is ever sent, and a request with an ``Origin`` is refused."""
+    """ASGI middleware. Every path but ``/healthz`` needs an access token that the authority accepts; the request then
+    acts as the person whom the token names. A request with an ``Origin`` is refused; no CORS header is ever sent."""
 
     def __init__(self, app: ASGIApp, *, authority: Authority) -> None:
         self._app = app

@@ -1,31 +1,23 @@
-"""From the domain's words to the wire's."""
+"""Jobs, machines and models as the API sends them. FastAPI checks each answer against its wire type as it writes it."""
 
 import os
 from dataclasses import asdict
+from typing import cast
 
-from tlfif.api.schemas import (
-    ErrorView,
-    EventView,
-    JobView,
-    MachineView,
-    MessageBody,
-    ModelView,
-    OpenAIModel,
-    PastMachineView,
-    PhaseView,
-    Pids,
-    ReceiptView,
-)
 from tlfif.control.container import Container
 from tlfif.control.describe_machine import MachineStatus, describe_machine
+from tlfif.jobs.endings import receipt_data
 from tlfif.jobs.events import Event
 from tlfif.jobs.jobs import Job
 from tlfif.machines.list_machines import PastMachine
 from tlfif.models.model_store import ModelInfo
+from tlfif.wire.jobs import ErrorView, EventView, JobView, MessageView, ReceiptView, Role
+from tlfif.wire.machines import MachineView, PastMachineView, PhaseView, Pids
+from tlfif.wire.models import ModelView, OpenAIModel
 
 
 def job_view(job: Job, answer: str | None) -> JobView:
-    """A job with its answer, or without in lists."""
+    """A job with its answer, or without one in lists. The route that shows its cost fills that in."""
     error = None
     if job.error_code is not None:
         error = ErrorView(code=job.error_code, message=job.error_message or "")
@@ -33,7 +25,7 @@ def job_view(job: Job, answer: str | None) -> JobView:
         job_id=job.id,
         status=job.status,
         model=job.request.model,
-        messages=[MessageBody.model_validate({"role": m.role, "content": m.content}) for m in job.request.messages],
+        messages=[MessageView(role=cast(Role, m.role), content=m.content) for m in job.request.messages],
         max_tokens=job.request.max_tokens,
         temperature=job.request.temperature,
         seed=job.request.seed,
@@ -45,8 +37,10 @@ def job_view(job: Job, answer: str | None) -> JobView:
         cancel_requested=job.cancel_requested,
         cancel_reason=job.cancel_reason,
         error=error,
-        receipt=ReceiptView(**asdict(job.receipt)) if job.receipt is not None else None,
+        receipt=cast(ReceiptView, receipt_data(job.receipt)) if job.receipt is not None else None,
         answer=answer,
+        cost=None,
+        as_if_aws=None,
     )
 
 
@@ -57,12 +51,12 @@ def event_view(event: Event) -> EventView:
 
 def model_view(info: ModelInfo) -> ModelView:
     """One model."""
-    return ModelView(**{**asdict(info), "state": str(info.state)})
+    return cast(ModelView, asdict(info))
 
 
 def openai_model(info: ModelInfo) -> OpenAIModel:
-    """One model in OpenAI's words."""
-    return OpenAIModel(id=info.name)
+    """One model as OpenAI's clients expect it."""
+    return OpenAIModel(id=info.name, object="model", created=0, owned_by="tlfif")
 
 
 def machine_view(status: MachineStatus, container: Container) -> MachineView:
@@ -111,7 +105,7 @@ def past_machine_view(past: PastMachine) -> PastMachineView:
 
 
 async def current_machine(container: Container) -> MachineView:
-    """Describe the machine and put it into the wire's words."""
+    """The machine now, from the stores."""
     status = await describe_machine(
         jobs=container.jobs,
         machines=container.machines,

@@ -14,7 +14,8 @@ from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import TERMINAL
 from tlfif.kernel.errors import TlfifError
-from tlfif.wire.answers import Accepted, AcceptedNews, Asking, MachineNews, MachineView, News, ReceiptView
+from tlfif.wire.jobs import Accepted, Asking, FollowUpdate, JobAccepted, MachineUpdate, ReceiptView
+from tlfif.wire.machines import MachineView
 from tlfif.wire.money import CostShareView
 
 CANCEL_SECONDS = 2.0
@@ -64,11 +65,11 @@ class AnswerReader:
     _told_held: bool = False
     _told_refusal: str = ""
 
-    def take(self, news: AcceptedNews | News) -> None:
+    def take(self, news: JobAccepted | FollowUpdate) -> None:
         """One piece of news. Raises OutputLostError."""
-        if isinstance(news, MachineNews):
+        if isinstance(news, MachineUpdate):
             self._wait(news.machine)
-        elif isinstance(news, AcceptedNews):
+        elif isinstance(news, JobAccepted):
             return
         elif news.kind is EventKind.DELTA:
             piece = str(news.data["text"])
@@ -150,9 +151,9 @@ async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *
         return reader.answer(status)
 
 
-async def _acceptance(news: AsyncGenerator[AcceptedNews | News, None]) -> Accepted:
+async def _acceptance(news: AsyncGenerator[JobAccepted | FollowUpdate, None]) -> Accepted:
     first = await anext(news)
-    if not isinstance(first, AcceptedNews):
+    if not isinstance(first, JobAccepted):
         raise TypeError("the client promises the acceptance first")
     return first.accepted
 

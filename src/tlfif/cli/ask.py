@@ -15,7 +15,7 @@ from tlfif.cli.output.console import Console
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs import limits
 from tlfif.kernel.errors import InvalidInputError, TlfifError
-from tlfif.wire.answers import Asking, MessageView
+from tlfif.wire.jobs import Asking, MessageView
 
 EPILOG = """The answer goes to standard output as it is written, everything else to standard error. Ctrl-C cancels.
 Should the machine be lost half way, the answer starts over; in a pipe or a file the line "--- started over ---"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tlfif.client.conversation_window import dropped_words, messages_of
-from tlfif.wire.answers import MessageView
+from tlfif.wire.jobs import MessageView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

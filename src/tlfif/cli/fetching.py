@@ -10,7 +10,7 @@ from tlfif.cli.output.machine_report import fallback_note
 from tlfif.cli.output.transfer import Transfer
 from tlfif.client.errors import ApiError, NotPossibleError
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.wire.answers import ModelView
+from tlfif.wire.models import ModelView
 from tlfif.wording.figures import size
 
 PLAIN_LINE_SECONDS = 5.0

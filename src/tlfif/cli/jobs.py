@@ -15,7 +15,7 @@ from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.wire.answers import JobList, JobView
+from tlfif.wire.jobs import JobList, JobView
 from tlfif.wording.machines import HERE, model_title
 from tlfif.wording.receipts import cancelled_because
 

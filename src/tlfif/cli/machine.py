@@ -14,7 +14,7 @@ from tlfif.cli.output.tables import moment, table
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.kernel.errors import MachineError, TlfifError
 from tlfif.kernel.home import read_server
-from tlfif.wire.answers import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
+from tlfif.wire.machines import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
 from tlfif.wording.figures import how_many, seconds
 from tlfif.wording.machines import model_title
 

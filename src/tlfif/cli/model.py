@@ -11,7 +11,7 @@ from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import table
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.models.catalogue import file_path_of, known_names
-from tlfif.wire.answers import ModelView
+from tlfif.wire.models import ModelView
 from tlfif.wording.figures import size
 
 

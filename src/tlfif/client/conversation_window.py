@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from tlfif.kernel.errors import TlfifError
-from tlfif.wire.answers import MessageView
+from tlfif.wire.jobs import MessageView
 
 MAX_EXCHANGES = 120
 """With the system prompt and the new question still under the server's limit of 256 messages."""

@@ -10,7 +10,8 @@ from tlfif.client.errors import ApiError, ConnectionLostError, ServerFailedError
 from tlfif.client.sse import SseReader
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import JobStatus
-from tlfif.wire.answers import Accepted, AcceptedNews, MachineNews, MachineView, News
+from tlfif.wire.jobs import Accepted, FollowUpdate, JobAccepted, MachineUpdate
+from tlfif.wire.machines import MachineView
 
 START_WAIT_SECONDS = 4.0
 """How long a host that cannot stream keeps a request open while the machine starts: a person wants to see it go on."""
@@ -31,11 +32,11 @@ class _Place:
     ended: bool = False
     """The terminal event was read. The stream is read on to its end, or its connection could not be used again."""
 
-    def is_new(self, news: AcceptedNews | News | None) -> bool:
+    def is_new(self, news: JobAccepted | FollowUpdate | None) -> bool:
         """Take note of ``news``; False for a sign of life and for what was heard before a connection broke."""
         if self.ended:
             return False
-        if isinstance(news, AcceptedNews):
+        if isinstance(news, JobAccepted):
             known, self.job_id = self.job_id, news.accepted["job_id"]
             return known is None
         if isinstance(news, Event):
@@ -47,8 +48,8 @@ class _Place:
 
 async def ask(
     connection: Connection, body: Mapping[str, Any], *, key: str
-) -> AsyncGenerator[AcceptedNews | News, None]:
-    """Submit and follow in one request: ``AcceptedNews`` first, then what :func:`follow` gives.
+) -> AsyncGenerator[JobAccepted | FollowUpdate, None]:
+    """Submit and follow in one request: ``JobAccepted`` first, then what :func:`follow` gives.
 
     Until the server has accepted, a broken connection means that the request is sent again; ``key`` keeps that one
     job. After that the job is followed by its id. Raises ApiError.
@@ -58,7 +59,7 @@ async def ask(
             yield news
 
 
-async def follow(connection: Connection, job_id: str, *, after: int = 0) -> AsyncGenerator[News, None]:
+async def follow(connection: Connection, job_id: str, *, after: int = 0) -> AsyncGenerator[FollowUpdate, None]:
     """News of the job beyond event number ``after``, the terminal event last.
 
     Every event comes once, also over a broken connection: reading goes on after the last number seen. After an event
@@ -68,11 +69,11 @@ async def follow(connection: Connection, job_id: str, *, after: int = 0) -> Asyn
     """
     async with aclosing(_read(connection, _Place(job_id=job_id, after=after))) as heard:
         async for news in heard:
-            if not isinstance(news, AcceptedNews):
+            if not isinstance(news, JobAccepted):
                 yield news
 
 
-async def _read(connection: Connection, place: _Place) -> AsyncGenerator[AcceptedNews | News, None]:
+async def _read(connection: Connection, place: _Place) -> AsyncGenerator[JobAccepted | FollowUpdate, None]:
     failures = 0
     while True:
         lost: ApiError
@@ -99,19 +100,21 @@ async def _read(connection: Connection, place: _Place) -> AsyncGenerator[Accepte
             await connection.recover()
 
 
-async def _until_it_breaks(connection: Connection, place: _Place) -> AsyncGenerator[AcceptedNews | News | None, None]:
+async def _until_it_breaks(
+    connection: Connection, place: _Place
+) -> AsyncGenerator[JobAccepted | FollowUpdate | None, None]:
     read = _streamed if await connection.can_stream() else _asked_for
     async with aclosing(read(connection, place)) as heard:
         async for news in heard:
             yield news
 
 
-async def _asked_for(connection: Connection, place: _Place) -> AsyncGenerator[AcceptedNews | News | None, None]:
+async def _asked_for(connection: Connection, place: _Place) -> AsyncGenerator[JobAccepted | FollowUpdate | None, None]:
     """From a host that cannot stream: each request waits a while for the next events."""
     if place.job_id is None:
         headers = {"Idempotency-Key": place.key or ""}
         accepted: Accepted = await connection.request("POST", "/v1/infer", body=place.body, headers=headers, tries=1)
-        yield AcceptedNews(accepted=accepted)
+        yield JobAccepted(accepted=accepted)
     wait = START_WAIT_SECONDS
     while not place.ended:
         params = {"after": place.after, "wait": wait}
@@ -121,12 +124,12 @@ async def _asked_for(connection: Connection, place: _Place) -> AsyncGenerator[Ac
             yield Event(seq=one["seq"], kind=EventKind(one["kind"]), at=one["at"], data=one["data"])
         machine: MachineView | None = found["machine"]
         wait = LONGEST_WAIT_SECONDS if machine is None else START_WAIT_SECONDS
-        yield None if machine is None else MachineNews(machine=machine)
+        yield None if machine is None else MachineUpdate(machine=machine)
         if not found["events"] and JobStatus(found["status"]).is_terminal:
             return
 
 
-async def _streamed(connection: Connection, place: _Place) -> AsyncGenerator[AcceptedNews | News | None, None]:
+async def _streamed(connection: Connection, place: _Place) -> AsyncGenerator[JobAccepted | FollowUpdate | None, None]:
     if place.job_id is None:
         stream = connection.stream("POST", "/v1/infer", body=place.body, headers={"Idempotency-Key": place.key or ""})
     else:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import AcceptedNews, MachineNews, News
+from tlfif.wire.jobs import FollowUpdate, JobAccepted, MachineUpdate
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class SseReader:
     _rest: bytes = b""
     _fields: dict[str, str] = field(default_factory=dict)
 
-    def feed(self, chunk: bytes) -> Iterator[News | AcceptedNews | None]:
+    def feed(self, chunk: bytes) -> Iterator[FollowUpdate | JobAccepted | None]:
         """The messages completed by ``chunk``; None for a sign of life without news.
 
         Raises ValueError for a message that no TL-FIF server sends.
@@ -39,14 +39,14 @@ class SseReader:
                 self._fields[name] = value.removeprefix(" ")
 
 
-def _news(fields: dict[str, str]) -> News | AcceptedNews | None:
+def _news(fields: dict[str, str]) -> FollowUpdate | JobAccepted | None:
     kind, data = fields.get("event", ""), json.loads(fields.get("data", "null"))
     if not isinstance(data, dict):
         raise ValueError("an event without data")
     if kind == "machine":
-        return MachineNews(machine=data)  # type: ignore[arg-type]  # the shape is the server's promise
+        return MachineUpdate(machine=data)  # type: ignore[arg-type]  # the shape is the server's promise
     if kind == "accepted":
-        return AcceptedNews(accepted=data)  # type: ignore[arg-type]  # the same promise
+        return JobAccepted(accepted=data)  # type: ignore[arg-type]  # the same promise
     if kind not in EventKind.__members__.values():
         return None  # of a newer server; its number is not lost, the next event carries a higher one
     at = float(data.pop("at", 0.0))

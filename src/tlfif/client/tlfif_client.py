@@ -9,23 +9,11 @@ from typing import Any, Self, cast
 from tlfif.client.connection import Connection
 from tlfif.client.endpoint import Locator, Sleep
 from tlfif.client.following import ask, follow
-from tlfif.wire.answers import (
-    Accepted,
-    AcceptedNews,
-    Asking,
-    DeletedJobs,
-    JobList,
-    JobView,
-    MachineHistory,
-    MachineView,
-    ModelList,
-    ModelView,
-    News,
-    ServerView,
-    StopMode,
-    StopResult,
-)
+from tlfif.wire.jobs import Accepted, Asking, DeletedJobs, FollowUpdate, JobAccepted, JobList, JobView
+from tlfif.wire.machines import MachineHistory, MachineView, StopMode, StopResult
+from tlfif.wire.models import ModelList, ModelView
 from tlfif.wire.money import AdviceView, BudgetView, CostView, RefreshView, StandingList
+from tlfif.wire.server import ServerView
 
 PULL_POLL_SECONDS = 0.25
 VERIFY_SECONDS = 600.0
@@ -63,11 +51,11 @@ class TlfifClient:
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         return cast(Accepted, await self._connection.request("POST", "/v1/infer", body=_body(asking), headers=headers))
 
-    def ask(self, asking: Asking, *, key: str | None = None) -> AsyncGenerator[AcceptedNews | News, None]:
+    def ask(self, asking: Asking, *, key: str | None = None) -> AsyncGenerator[JobAccepted | FollowUpdate, None]:
         """Submit and follow to the end in one request; see :func:`tlfif.client.following.ask`."""
         return ask(self._connection, _body(asking), key=key or uuid.uuid4().hex)
 
-    def follow(self, job_id: str, *, after: int = 0) -> AsyncGenerator[News, None]:
+    def follow(self, job_id: str, *, after: int = 0) -> AsyncGenerator[FollowUpdate, None]:
         """News of a job up to its end; see :func:`tlfif.client.following.follow`."""
         return follow(self._connection, job_id, after=after)
 

@@ -1,10 +1,10 @@
-"""Money as the API sends it, as types. US dollars without VAT unless a name ends in ``_eur``."""
+"""Money on the wire. Amounts are US dollars without VAT unless a name ends in ``_eur``."""
 
-from typing import TypedDict
+from tlfif.wire.typed_dict import TypedDict
 
 
 class CostShareView(TypedDict):
-    """What one answer cost: ``usd`` is the sum of its parts. ``final`` False: the machine still runs, and the idle
+    """What one answer cost: ``usd`` is the sum of its parts. ``final`` false: the machine still runs, and the idle
     time behind this answer may cost up to ``idle_at_most_usd`` more."""
 
     usd: float
@@ -27,7 +27,12 @@ class DayView(TypedDict):
 
 
 class SumsView(TypedDict):
-    """A month under one tariff; ``region`` and ``instance_type`` are None for the owner's own computer."""
+    """A month under one tariff: ``month_to_date`` is ``machines_usd`` + ``standing_usd``.
+
+    ``running_usd_per_hour`` is what runs at this moment, ``standing_usd_per_month`` an idle month of 730 hours,
+    ``forecast`` the month's end if the last seven days go on. ``region`` and ``instance_type`` are null for the
+    owner's own computer.
+    """
 
     region: str | None
     instance_type: str | None
@@ -43,7 +48,11 @@ class SumsView(TypedDict):
 
 
 class BudgetView(TypedDict):
-    """The monthly limit in EUR; None is no limit. ``state`` is none, open, warn_50, warn_80 or locked."""
+    """The limit and where the month stands: ``state`` is none, open, warn_50, warn_80 or locked.
+
+    ``spent``, ``committed`` (set aside by machines that run) and ``free`` are held against the limit; ``free_eur`` is
+    null without one. ``start_eur`` is what a start must find free. ``locked_until`` (ISO, UTC) is null while open.
+    """
 
     limit_eur: float | None
     extra_eur: float
@@ -58,7 +67,7 @@ class BudgetView(TypedDict):
 
 
 class ExchangeView(TypedDict):
-    """One euro in dollars, of which day and by whom; ``verified`` False: an assumption."""
+    """One euro in dollars, of which day and by whom; ``verified`` false: an assumption."""
 
     usd_per_eur: float
     date: str
@@ -98,10 +107,14 @@ class AnswerCostView(TypedDict):
 
 
 class BilledView(TypedDict):
-    """What AWS itself says that the whole account costs in ``month``, asked once a day, without VAT and less
-    ``credits_usd``: a figure of its own. It holds up to and with the day ``up_to`` (ISO, UTC); None where there is
-    none. ``state`` is not_asked, asking, unanswered, failed (``problem`` has the code), nothing_yet or known.
-    ``title`` and ``sentence`` say all of it to a person."""
+    """What AWS itself says that the whole account costs in ``month``, asked once a day: a figure of its own, which is
+    part of no other.
+
+    ``state`` is not_asked, asking, unanswered, failed (``problem`` has the code), nothing_yet or known, of the newest
+    question. ``usd`` is without VAT and less ``credits_usd``; it holds up to and with the day ``up_to`` (ISO, UTC) and
+    may be from an older question: ``billed_at`` is when it was asked for. Null where there is none. ``title`` and
+    ``sentence`` say all of it to a person.
+    """
 
     state: str
     month: str | None
@@ -120,9 +133,10 @@ class BilledView(TypedDict):
 
 
 class CostView(SumsView):
-    """What it costs now. The sums at the top are what is really owed; ``as_if_aws`` is what AWS would have cost, None
-    where the machines do run there. ``billed`` is AWS's own figure, None where AWS bills nothing. ``notes`` are
-    sentences about the books themselves, oldest first."""
+    """What it costs now. The sums at the top are what is really owed; on the owner's own computer they are nothing,
+    and ``as_if_aws`` says what AWS would have cost (null where the machines do run on AWS). ``billed`` is AWS's own
+    figure, null where AWS bills nothing. ``notes`` are sentences about the ledger itself, oldest first, such as that a
+    crash cut its last write off."""
 
     month: str
     place: str
@@ -152,7 +166,8 @@ class StandingLineView(TypedDict):
 
 
 class StandingView(TypedDict):
-    """An idle month in one region: this design (machines end, or their disk is kept: ``standby``) and RQL 1."""
+    """An idle month in one region: this design (machines end: ``terminate``; their disk kept: ``standby``), RQL 1 as
+    written, and what comes on top of it where it is read literally."""
 
     region: str
     terminate: list[StandingLineView]
@@ -166,7 +181,7 @@ class StandingView(TypedDict):
 
 
 class StandingList(TypedDict):
-    """Every region asked for."""
+    """Every region asked for. A month is 730 hours; without VAT."""
 
     vat: str
     regions: list[StandingView]
@@ -183,7 +198,7 @@ class IdleOptionView(TypedDict):
 
 
 class AdviceView(TypedDict):
-    """Which idle time-out would have been best; no options and None where there is too little history."""
+    """Which idle time-out would have been best; no options and null where there is too little history."""
 
     region: str
     instance_type: str
@@ -194,7 +209,7 @@ class AdviceView(TypedDict):
 
 
 class PriceChangeView(TypedDict):
-    """A price that a refresh replaced, or one that it kept (``new_usd`` None) and why."""
+    """A price that a refresh replaced, or one that it kept and why."""
 
     item: str
     region: str

@@ -3,7 +3,8 @@
 from pathlib import PurePath
 
 from tlfif.models.catalogue import file_path_of, find_model
-from tlfif.wire.answers import MachineView, ModelView
+from tlfif.wire.machines import MachineView
+from tlfif.wire.models import ModelView
 from tlfif.wording.figures import countdown, how_many
 
 HERE = "this computer"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tlfif.wire.answers import ReceiptView
+from tlfif.wire.jobs import ReceiptView
 from tlfif.wording.figures import how_many, seconds
 from tlfif.wording.machines import model_title
 

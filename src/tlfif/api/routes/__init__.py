@@ -1,1 +1,1 @@
-"""Routes, one file a noun. A route parses, calls a use case, shapes the answer."""
+"""Routes, one file a subject. A route parses the request, calls a use case and shapes the answer."""

@@ -4,18 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from tlfif.api.cost_schemas import (
-    AdviceView,
-    BudgetRequest,
-    BudgetView,
-    CostView,
-    IdleOptionView,
-    PriceChangeView,
-    RefreshView,
-    ReleaseRequest,
-    StandingList,
-)
 from tlfif.api.cost_views import VAT, budget_view, cost_view, exchange_view, standing_view, usd
+from tlfif.api.schemas import BudgetRequest, ReleaseRequest
 from tlfif.api.strict_route import StrictRoute
 from tlfif.control.container import Container
 from tlfif.machines.machine import estimate_ready_seconds
@@ -23,6 +13,15 @@ from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, check_region
 from tlfif.money.prices.refresh_prices import RefreshReport
 from tlfif.money.spend.idle_adviser import PastAnswer, advise
 from tlfif.money.spend.tariff import Tariff
+from tlfif.wire.money import (
+    AdviceView,
+    BudgetView,
+    CostView,
+    IdleOptionView,
+    PriceChangeView,
+    RefreshView,
+    StandingList,
+)
 
 PAST_ANSWERS = 5000
 """What the adviser replays at most."""
@@ -88,7 +87,7 @@ def cost_routes(container: Container) -> APIRouter:
 
 
 async def advice_view(container: Container, tariff: Tariff) -> AdviceView:
-    """The adviser's table in the wire's words."""
+    """Other idle time-outs replayed, as the API sends them."""
     money = container.money
     times = await container.jobs.answer_times(limit=PAST_ANSWERS)
     past = [
@@ -130,7 +129,7 @@ async def advice_view(container: Container, tariff: Tariff) -> AdviceView:
 
 
 async def refresh_view(container: Container, report: RefreshReport) -> RefreshView:
-    """A refresh in the wire's words."""
+    """What a refresh did, as the API sends it."""
     changed = [
         PriceChangeView(
             item=new.item,

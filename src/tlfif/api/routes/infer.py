@@ -1,5 +1,6 @@
 """Submit a prompt, and follow its answer at once where that is wished."""
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
@@ -7,8 +8,8 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from tlfif.api.caller import user_of
-from tlfif.api.event_stream import SSE, STREAM, streamed
-from tlfif.api.schemas import Accepted, InferRequest
+from tlfif.api.event_stream import SSE, STREAM, sse_unnumbered, streamed
+from tlfif.api.schemas import InferRequest
 from tlfif.api.strict_route import ParsedRequest, StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.control.container import Container
@@ -17,6 +18,7 @@ from tlfif.jobs import limits
 from tlfif.jobs.jobs import Message, SubmitResult
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.machine import STARTING, MachineState
+from tlfif.wire.jobs import Accepted
 
 AT_WORK = STARTING | {MachineState.READY}
 """States in which a prompt needs nothing from the router."""
@@ -52,7 +54,7 @@ class PromptRoute(StrictRoute):
         )
         if isinstance(answer, Response):
             return answer
-        return Response(answer.model_dump_json(), status_code=202, media_type="application/json")
+        return Response(json.dumps(answer), status_code=202, media_type="application/json")
 
 
 def infer_routes(container: Container) -> APIRouter:
@@ -84,7 +86,7 @@ def infer_routes(container: Container) -> APIRouter:
         result = await submit(container, asked)
         job = result.job
         machine = await current_machine(container)
-        if machine.state not in AT_WORK:
+        if machine["state"] not in AT_WORK:
             await container.control.nudge()
         accepted = Accepted(
             job_id=job.id,
@@ -94,8 +96,7 @@ def infer_routes(container: Container) -> APIRouter:
             machine=machine,
         )
         if SSE in accept and container.streams:
-            first = b"event: accepted\ndata: " + accepted.model_dump_json().encode() + b"\n\n"
-            return streamed(container, job.id, after=0, first=first)
+            return streamed(container, job.id, after=0, first=sse_unnumbered("accepted", accepted))
         return accepted
 
     return router

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from tlfif.api.caller import user_of
 from tlfif.api.cost_views import shares
 from tlfif.api.event_stream import SSE, STREAM, streamed
-from tlfif.api.schemas import DeletedJobs, EventList, JobList, JobView, value_range
+from tlfif.api.schemas import value_range
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, event_view, job_view
 from tlfif.control.container import Container
@@ -18,6 +18,7 @@ from tlfif.jobs.delete_jobs import delete_ended_jobs, delete_job
 from tlfif.jobs.jobs import JobStatus
 from tlfif.jobs.read_job import next_events, owned_job, read_answer
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.wire.jobs import DeletedJobs, EventList, JobList, JobView
 
 JobId = Annotated[str, Path(examples=["job_0123456789abcdef0123456789abcdef"]), AfterValidator(limits.check_job_id)]
 AfterQuery = Annotated[
@@ -57,7 +58,7 @@ def _reading(router: APIRouter, container: Container) -> None:
         """A job with its answer so far and what it cost."""
         job = await owned_job(job_id, owner=user_of(request), jobs=container.jobs)
         view = job_view(job, await read_answer(job_id, jobs=container.jobs))
-        view.cost, view.as_if_aws = await shares(container, job, container.money.as_if)
+        view["cost"], view["as_if_aws"] = await shares(container, job, container.money.as_if)
         return view
 
 

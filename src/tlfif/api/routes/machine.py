@@ -4,21 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from tlfif.api.schemas import (
-    IdleTimeoutRequest,
-    MachineHistory,
-    MachineView,
-    StartRequest,
-    StopRequest,
-    StopResultView,
-    value_range,
-)
+from tlfif.api.schemas import IdleTimeoutRequest, StartRequest, StopRequest, value_range
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, past_machine_view
 from tlfif.control.container import Container
 from tlfif.control.set_idle_timeout import set_idle_timeout
 from tlfif.jobs import limits
 from tlfif.machines.list_machines import list_machines
+from tlfif.wire.machines import MachineHistory, MachineView, StopResult
 
 PageLimit = Annotated[int, Query(json_schema_extra=value_range(*limits.PAGE_RANGE))]
 
@@ -47,10 +40,10 @@ def machine_routes(container: Container) -> APIRouter:
         return await current_machine(container)
 
     @router.post("/stop", status_code=202, operation_id="stop_machine")
-    async def stop(body: StopRequest | None = None) -> StopResultView:
+    async def stop(body: StopRequest | None = None) -> StopResult:
         """End the machine now, whatever runs. ``machine.state`` is ``stopping`` until it is confirmed gone."""
         result = await container.control.stop(requeue=body is not None and body.jobs == "requeue")
-        return StopResultView(
+        return StopResult(
             was_running=result.was_running,
             cancelled=list(result.cancelled),
             requeued=list(result.requeued),
@@ -59,7 +52,7 @@ def machine_routes(container: Container) -> APIRouter:
 
     @router.put("/idle-timeout", operation_id="set_idle_timeout")
     async def idle_timeout(body: IdleTimeoutRequest) -> MachineView:
-        """Set the idle time-out; a running machine obeys within seconds."""
+        """Set the idle time-out; a running machine applies it within seconds."""
         await set_idle_timeout(body.minutes, machines=container.machines)
         return await current_machine(container)
 

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from tlfif.api.schemas import ModelList, ModelView, PullRequest
+from tlfif.api.schemas import PullRequest
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import model_view, openai_model
 from tlfif.control.container import Container
 from tlfif.models.model_store import ModelState
+from tlfif.wire.models import ModelList, ModelView
 
 ModelName = Annotated[str, Path(examples=["tinyllama"])]
 
@@ -23,7 +24,7 @@ def model_routes(container: Container) -> APIRouter:
         """The catalogue and what of it is on this computer; ``data`` has those that can answer, in OpenAI's words."""
         found = await models.list_models()
         ready = [openai_model(info) for info in found if info.state is ModelState.READY]
-        return ModelList(models=[model_view(info) for info in found], data=ready)
+        return ModelList(models=[model_view(info) for info in found], object="list", data=ready)
 
     @router.post("/{name}/pull", status_code=202, operation_id="pull_model")
     async def pull(name: ModelName, body: PullRequest | None = None) -> ModelView:

@@ -9,10 +9,10 @@ from starlette.responses import PlainTextResponse
 
 from tlfif import __version__
 from tlfif.api.metrics import render
-from tlfif.api.schemas import Health, ServerView
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.control.container import Container
+from tlfif.wire.server import Health, ServerView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ def server_routes(container: Container, facts: ServerFacts | None) -> APIRouter:
     @router.get("/healthz", operation_id="get_health")
     async def health() -> Health:
         """Alive. Needs no token and tells nothing."""
-        return Health(version=__version__)
+        return Health(status="ok", version=__version__)
 
     if facts is not None:
         _process_routes(router, container, facts)

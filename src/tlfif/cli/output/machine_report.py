@@ -1,7 +1,8 @@
 """What commands say about the machine and the model: pure functions from the API's answers to text."""
 
 from tlfif.money.amounts import unit_price, usd
-from tlfif.wire.answers import MachineView, ModelView
+from tlfif.wire.machines import MachineView
+from tlfif.wire.models import ModelView
 from tlfif.wording.figures import seconds
 from tlfif.wording.machines import HERE, fallback_text, model_title, waiting_text
 

@@ -3,7 +3,8 @@
 import re
 
 from tlfif.money.amounts import amount, usd, usd_and_eur
-from tlfif.wire.answers import MachineView, ReceiptView
+from tlfif.wire.jobs import ReceiptView
+from tlfif.wire.machines import MachineView
 from tlfif.wire.money import CostShareView
 from tlfif.wording.figures import seconds
 from tlfif.wording.machines import HERE, model_title

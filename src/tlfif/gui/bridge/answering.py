@@ -25,7 +25,9 @@ from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
 from tlfif.kernel.errors import TlfifError
-from tlfif.wire.answers import AcceptedNews, Asking, JobView, MachineNews, MachineView, ModelView, News, ReceiptView
+from tlfif.wire.jobs import Asking, FollowUpdate, JobAccepted, JobView, MachineUpdate, ReceiptView
+from tlfif.wire.machines import MachineView
+from tlfif.wire.models import ModelView
 from tlfif.wording.receipts import cancelled_because
 
 KEEP_SECONDS = 1.0
@@ -98,18 +100,20 @@ class Answering:
         """Write down what has come so far: the window is being closed."""
         await self._keep_pieces()
 
-    async def _read(self, source: AsyncGenerator[AcceptedNews | News, None] | AsyncGenerator[News, None]) -> None:
+    async def _read(
+        self, source: AsyncGenerator[JobAccepted | FollowUpdate, None] | AsyncGenerator[FollowUpdate, None]
+    ) -> None:
         async with aclosing(source) as items:
             async for item in items:
-                if isinstance(item, AcceptedNews):
+                if isinstance(item, JobAccepted):
                     await self._accepted(item)
-                elif isinstance(item, MachineNews):
+                elif isinstance(item, MachineUpdate):
                     self._machine = self._machine or item.machine
                     await self._emit(AnswerDelayed(exchange_id=self._id, machine=item.machine))
                 else:
                     await self._take(item)
 
-    async def _accepted(self, item: AcceptedNews) -> None:
+    async def _accepted(self, item: JobAccepted) -> None:
         self._job_id = item.accepted["job_id"]
         cancel_now = self._cancel_asked  # what is asked from here on knows the job and goes to the server by itself
         self._machine = item.accepted["machine"]

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlfif.gui.model.preferences import Preferences
-from tlfif.wire.answers import Asking, StopMode
+from tlfif.wire.jobs import Asking
+from tlfif.wire.machines import StopMode
 
 
 class Command:

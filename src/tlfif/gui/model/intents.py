@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tlfif.gui.model.preferences import Preferences
 from tlfif.gui.model.state import Choice, Press
-from tlfif.wire.answers import StopMode
+from tlfif.wire.machines import StopMode
 
 
 class Intent:

@@ -6,7 +6,9 @@ from tlfif.gui.model.home_view import HomeView
 from tlfif.history.history import ConversationSummary, KeptConversation, KeptExchange
 from tlfif.jobs.events import Event
 from tlfif.kernel.errors import TlfifError
-from tlfif.wire.answers import Accepted, JobView, MachineView, ModelView, PastMachineView, StopResult
+from tlfif.wire.jobs import Accepted, JobView
+from tlfif.wire.machines import MachineView, PastMachineView, StopResult
+from tlfif.wire.models import ModelView
 from tlfif.wire.money import AdviceView, BudgetView, CostView
 
 

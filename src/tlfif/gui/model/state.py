@@ -12,7 +12,8 @@ from tlfif.gui.model.commands import Watch
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.preferences import Preferences
 from tlfif.history.history import ConversationSummary
-from tlfif.wire.answers import MachineView, ModelView, PastMachineView
+from tlfif.wire.machines import MachineView, PastMachineView
+from tlfif.wire.models import ModelView
 from tlfif.wire.money import AdviceView, AnswerCostView, CostView, DayView
 
 

@@ -22,7 +22,7 @@ from tlfif.gui.presenters.receipts import (
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.jobs.limits import check_text
 from tlfif.kernel.errors import InvalidInputError, TlfifError
-from tlfif.wire.answers import JobView
+from tlfif.wire.jobs import JobView
 from tlfif.wording.machines import fallback_text
 
 MOVING = "The window is going over to another place. Send it again in a moment."

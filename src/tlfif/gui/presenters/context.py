@@ -7,7 +7,7 @@ from tlfif.client.conversation_window import how_many_to_drop, messages_of
 from tlfif.gui.model.preferences import Preferences
 from tlfif.gui.model.state import Exchange
 from tlfif.kernel.errors import TlfifError
-from tlfif.wire.answers import Asking
+from tlfif.wire.jobs import Asking
 
 
 def memory(exchanges: Sequence[Exchange]) -> list[Exchange]:

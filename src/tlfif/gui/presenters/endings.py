@@ -8,7 +8,7 @@ from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import problem
 from tlfif.gui.presenters.receipts import receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
-from tlfif.wire.answers import ReceiptView
+from tlfif.wire.jobs import ReceiptView
 
 _STAGES = {
     EventKind.SUCCEEDED: ExchangeStage.DONE,

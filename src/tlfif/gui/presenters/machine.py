@@ -22,7 +22,7 @@ from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, witho
 from tlfif.jobs.limits import check_idle_minutes
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
-from tlfif.wire.answers import MachineView, StopResult
+from tlfif.wire.machines import MachineView, StopResult
 from tlfif.wording.figures import how_many
 
 LOG_LINES = 200

@@ -1,6 +1,6 @@
 """Which states of a machine mean that there is one."""
 
-from tlfif.wire.answers import MachineView
+from tlfif.wire.machines import MachineView
 
 ALIVE = frozenset({"launching", "loading", "ready", "draining", "stopping"})
 """A machine exists or may exist, and may cost money."""

@@ -6,7 +6,9 @@ from tlfif.gui.model.home_view import is_same_place
 from tlfif.gui.model.state import Receipt
 from tlfif.gui.presenters.plain_text import plain
 from tlfif.money.amounts import usd, usd_and_eur
-from tlfif.wire.answers import JobView, MachineView, ModelView, ReceiptView
+from tlfif.wire.jobs import JobView, ReceiptView
+from tlfif.wire.machines import MachineView
+from tlfif.wire.models import ModelView
 from tlfif.wire.money import CostShareView
 from tlfif.wording.figures import size
 from tlfif.wording.machines import HERE, waiting_text

@@ -7,7 +7,7 @@ from tlfif.gui.presenters.cost_words import brief_cost, cost_words
 from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN
-from tlfif.wire.answers import MachineView
+from tlfif.wire.machines import MachineView
 from tlfif.wording.figures import countdown, how_many
 from tlfif.wording.machines import model_title, time_left
 

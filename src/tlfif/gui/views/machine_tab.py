@@ -13,7 +13,7 @@ from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.starts_plot import StartsPlot
 from tlfif.gui.views.wrapping import WrappingLabel
-from tlfif.wire.answers import MachineView
+from tlfif.wire.machines import MachineView
 from tlfif.wording.machines import HERE, model_title
 
 STATES = {

@@ -10,7 +10,7 @@ from tlfif.gui.model.state import SettingsPanel
 from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.wrapping import WrappingLabel
-from tlfif.wire.answers import ModelView
+from tlfif.wire.models import ModelView
 from tlfif.wording.figures import size
 
 AUTOMATIC = "Let TL-FIF choose"

@@ -8,7 +8,7 @@ from typing import Literal
 from tlfif.gui.look.theme import SMALL, STRONG
 from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.views.context import ViewContext
-from tlfif.wire.answers import PastMachineView
+from tlfif.wire.machines import PastMachineView
 from tlfif.wording.figures import countdown, seconds
 from tlfif.wording.machines import model_title
 

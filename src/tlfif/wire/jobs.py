@@ -1,0 +1,139 @@
+"""Jobs on the wire: what is asked, what is answered, and what a follower of a job receives."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NotRequired
+
+from tlfif.jobs.events import Event
+from tlfif.wire.machines import MachineView
+from tlfif.wire.money import CostShareView
+from tlfif.wire.typed_dict import TypedDict
+
+Role = Literal["system", "user", "assistant"]
+
+
+class MessageView(TypedDict):
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+class Asking(TypedDict):
+    """What the client sends to ``POST /v1/infer``; a member that is absent or None means the server's default. The
+    server's side is ``api.schemas.InferRequest``, which also takes a bare prompt and has the ranges."""
+
+    messages: list[MessageView]
+    model: NotRequired[str | None]
+    max_tokens: NotRequired[int | None]
+    temperature: NotRequired[float | None]
+    seed: NotRequired[int | None]
+    idle_timeout_minutes: NotRequired[float | None]
+
+
+class ReceiptView(TypedDict):
+    """What an answer took; seconds from acceptance. A job has it, and so has the event that ends it."""
+
+    model: str
+    model_sha256: str | None
+    image: str | None
+    machine_id: str | None
+    attempt: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    finish_reason: str | None
+    queue_seconds: float | None
+    first_token_seconds: float | None
+    total_seconds: float | None
+    tokens_per_second: float | None
+
+
+class ErrorView(TypedDict):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class JobView(TypedDict):
+    """A job. ``answer``, ``cost`` and ``as_if_aws`` are null in lists; ``as_if_aws`` also where machines run on AWS.
+    ``cancel_reason`` says who asked for the end, where somebody did."""
+
+    job_id: str
+    status: str
+    model: str
+    messages: list[MessageView]
+    max_tokens: int
+    temperature: float
+    seed: int | None
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    attempt: int
+    last_seq: int
+    cancel_requested: bool
+    cancel_reason: str | None
+    error: ErrorView | None
+    receipt: ReceiptView | None
+    answer: str | None
+    cost: CostShareView | None
+    as_if_aws: CostShareView | None
+
+
+class Accepted(TypedDict):
+    """The job is stored and will end in exactly one terminal status. ``created`` false: it was known already."""
+
+    job_id: str
+    status: str
+    model: str
+    created: bool
+    machine: MachineView
+
+
+class JobList(TypedDict):
+    """Newest first; pass ``next_cursor`` as ``cursor`` for the next page. It is null on the last one."""
+
+    jobs: list[JobView]
+    next_cursor: str | None
+
+
+class DeletedJobs(TypedDict):
+    """How many were forgotten; with ``more``, ask again for the rest."""
+
+    deleted: int
+    more: bool
+
+
+class EventView(TypedDict):
+    """One event of a job's log."""
+
+    seq: int
+    kind: str
+    at: float
+    data: dict[str, Any]
+
+
+class EventList(TypedDict):
+    """Events after the cursor. ``machine`` tells what a waiting job waits for."""
+
+    events: list[EventView]
+    last_seq: int
+    status: str
+    machine: MachineView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobAccepted:
+    """The prompt is stored; from here on it cannot be lost. Comes first, once, and only to who submitted."""
+
+    accepted: Accepted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineUpdate:
+    """What a waiting job waits for; sent about once a second and not part of the job's log."""
+
+    machine: MachineView
+
+
+FollowUpdate = Event | MachineUpdate
+"""What a follower of a job receives: an event of its log, or how the machine is meanwhile."""
