@@ -44,7 +44,6 @@ class Aws:
             jobs=box.jobs,
             machines=box.machines,
             models=box.models,
-            tokenizer=box.tokenizer,
             policy=box.job_policy,
             clock=box.clock,
             ids=box.ids,

@@ -18,7 +18,7 @@ from tlfif.control.submit_job import Submission
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import Job, Message
 from tlfif.jobs.read_job import follow, read_answer
-from tlfif.kernel.errors import ConflictError, InvalidInputError, TlfifError, UnavailableError
+from tlfif.kernel.errors import ConflictError, InvalidInputError, PromptTooLongError, TlfifError, UnavailableError
 
 BEAT_SECONDS = 10.0
 
@@ -130,7 +130,9 @@ def _usage(receipt: dict[str, Any]) -> dict[str, int]:
 
 def _fault(event: Event) -> TlfifError:
     message = str(event.data.get("error_message") or f"The job ended as {event.kind}.")
-    return ConflictError(message, code=str(event.data.get("error_code") or f"job_{event.kind}"))
+    code = str(event.data.get("error_code") or f"job_{event.kind}")
+    kind = PromptTooLongError if code == PromptTooLongError.code else ConflictError
+    return kind(message, code=code)
 
 
 async def _followed(container: Container, job: Job) -> AsyncIterator[list[Event]]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from tlfif.control.control import Control
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.job_store import JobStore
-from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
@@ -50,7 +49,6 @@ class Container:
     jobs: JobStore
     machines: MachineStore
     models: ModelStore
-    tokenizer: Tokenizer
     host: MachineHost
     clock: Clock
     ids: Ids

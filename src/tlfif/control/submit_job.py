@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from tlfif.jobs import limits
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import GenerationRequest, Message, NewJob, SubmitResult
-from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.kernel.errors import BusyError, ModelError
 from tlfif.machines.machine_store import MachineStore
@@ -34,7 +33,6 @@ async def submit_job(
     jobs: JobStore,
     machines: MachineStore,
     models: ModelStore,
-    tokenizer: Tokenizer,
     policy: JobPolicy,
     clock: Clock,
     ids: Ids,
@@ -47,7 +45,7 @@ async def submit_job(
     """
     key = limits.check_idempotency_key(asked.idempotency_key) if asked.idempotency_key is not None else None
     idle = limits.check_idle_minutes(asked.idle_timeout_minutes) if asked.idle_timeout_minutes is not None else None
-    request = await _checked_request(asked, models=models, tokenizer=tokenizer, policy=policy)
+    request = await _checked_request(asked, models=models, policy=policy)
     room = policy.max_queued if budget is None else await budget.check_admission(max_queued=policy.max_queued)
     now = clock.now()
     job = NewJob(
@@ -71,9 +69,7 @@ async def submit_job(
     return result
 
 
-async def _checked_request(
-    asked: Submission, *, models: ModelStore, tokenizer: Tokenizer, policy: JobPolicy
-) -> GenerationRequest:
+async def _checked_request(asked: Submission, *, models: ModelStore, policy: JobPolicy) -> GenerationRequest:
     messages = limits.check_messages(asked.messages)
     max_tokens = limits.check_max_tokens(asked.max_tokens) if asked.max_tokens is not None else None
     temperature = (
@@ -88,11 +84,11 @@ async def _checked_request(
             code="model_absent" if model.state is not ModelState.CORRUPT else "model_corrupt",
             details={"model": model.name},
         )
-    context = model.context_tokens
-    wanted = max_tokens if max_tokens is not None else policy.default_max_tokens
-    counted = await tokenizer.count_if_over(model.name, messages, limit=context - wanted)
-    if counted is not None:
-        wanted = limits.fit_max_tokens(
-            prompt_tokens=counted, asked=max_tokens, default=policy.default_max_tokens, context=context
-        )
-    return GenerationRequest(model=model.name, messages=messages, max_tokens=wanted, temperature=temperature, seed=seed)
+    fitted = limits.fit_max_tokens(
+        prompt_tokens=limits.tokens_at_least(messages),
+        asked=max_tokens,
+        default=policy.default_max_tokens,
+        context=model.context_tokens,
+        is_estimate=True,
+    )
+    return GenerationRequest(model=model.name, messages=messages, max_tokens=fitted, temperature=temperature, seed=seed)

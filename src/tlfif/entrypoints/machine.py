@@ -13,11 +13,12 @@ from tlfif.machines.policy import JobPolicy, MachinePolicy
 async def _live(home: Path, machine_id: str, spec: dict[str, object]) -> None:
     policies: dict[str, dict[str, float]] = spec["policies"]  # type: ignore[assignment]  # written by the host
     machine_policy = MachinePolicy(**policies["machine"])  # type: ignore[arg-type]  # from asdict of the same class
+    context_tokens = int(str(spec["context_tokens"]))
     process = LlamaEngineProcess(
         EngineSpec(
             model_name=str(spec["model"]),
             model_path=str(spec["model_path"]),
-            context_tokens=int(str(spec["context_tokens"])),
+            context_tokens=context_tokens,
             slots=machine_policy.engine_slots,
             threads=machine_policy.engine_threads,
             log_path=home / "logs" / "engine.log",
@@ -32,6 +33,7 @@ async def _live(home: Path, machine_id: str, spec: dict[str, object]) -> None:
         machine_id=machine_id,
         home=home,
         model=str(spec["model"]),
+        context_tokens=context_tokens,
         model_sha256=str(spec["model_sha256"]) if spec["model_sha256"] else None,
         image=str(spec["image"]),
         idle_timeout_seconds=float(str(spec["idle_timeout_seconds"])),

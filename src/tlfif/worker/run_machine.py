@@ -21,6 +21,7 @@ class MachineOrder:
     machine_id: str
     home: Path
     model: str
+    context_tokens: int
     model_sha256: str | None
     image: str
     idle_timeout_seconds: float
@@ -37,9 +38,9 @@ async def run_machine(order: MachineOrder, process: LlamaEngineProcess) -> None:
 
     async def connect(address: EngineAddress) -> Engine:
         await importing
-        from tlfif.adapters.engines.openai_engine import OpenAIEngine
+        from tlfif.adapters.engines.fitted_engine import llama_engine
 
-        return OpenAIEngine(address)
+        return llama_engine(address, context_tokens=order.context_tokens)
 
     identity = Identity(
         machine_id=order.machine_id,
@@ -56,4 +57,4 @@ async def run_machine(order: MachineOrder, process: LlamaEngineProcess) -> None:
 
 def _import_engine() -> None:
     """The HTTP client takes a quarter of a second to import: done while the engine loads the model."""
-    import tlfif.adapters.engines.openai_engine  # noqa: F401  # imported for its effect
+    import tlfif.adapters.engines.fitted_engine  # noqa: F401  # imported for its effect

@@ -123,7 +123,6 @@ async def submit(container: Container, asked: Submission) -> SubmitResult:
         jobs=container.jobs,
         machines=container.machines,
         models=container.models,
-        tokenizer=container.tokenizer,
         policy=container.job_policy,
         clock=container.clock,
         ids=container.ids,

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import cast
 
-from tlfif.client.errors import ApiError, NotPossibleError
+from tlfif.client.errors import ApiError, NotPossibleError, RefusedError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.archive import Archive
 from tlfif.gui.model.commands import Ask
@@ -24,7 +24,7 @@ from tlfif.gui.model.news import (
 from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
 from tlfif.gui.presenters.words import plain
 from tlfif.jobs.events import Event, EventKind
-from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.errors import PromptTooLongError, TlfifError
 from tlfif.wire.answers import AcceptedNews, Asking, JobView, MachineNews, MachineView, ModelView, News, ReceiptView
 
 KEEP_SECONDS = 1.0
@@ -133,6 +133,12 @@ class Answering:
             self._pieces.clear()
             self._kept_seq = event.seq
             await self._archive.keep(lambda history: history.start_over(self._id, seq=event.seq))
+        if event.kind is EventKind.FAILED and event.data.get("error_code") == PromptTooLongError.code:
+            # The engine's refusal: the window may ask again with a shorter conversation, so everything is kept before.
+            await self._finish(event)
+            refusal = RefusedError(str(event.data.get("error_message") or ""), code=PromptTooLongError.code)
+            await self._tell(AnswerFailed(exchange_id=self._id, error=refusal, accepted=False))
+            return
         await self._tell(AnswerEvent(exchange_id=self._id, event=event))
         if event.kind.is_terminal:
             await self._finish(event)
