@@ -167,7 +167,7 @@ class Talk:
                 return answer
 
     def _trim(self, error: TlfifError, question: str) -> int:
-        """Shorten the conversation after a refusal. Returns how many exchanges were dropped; 0 where that cannot help."""
+        """Shorten the conversation after a refusal. Returns how many exchanges went; 0 where that cannot help."""
         sizes = [exchange.size for exchange in self.conversation.exchanges]
         extra = len(question) + len(self._options.system or "")
         return self.conversation.trim(how_many_to_drop(error, sizes, extra_size=extra))

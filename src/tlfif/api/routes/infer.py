@@ -3,13 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from tlfif.api.caller import user_of
 from tlfif.api.event_stream import SSE, STREAM, streamed
 from tlfif.api.schemas import Accepted, InferRequest
-from tlfif.api.strict_route import ParsedRequest, StrictRoute
+from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission, submit_job
@@ -31,33 +30,9 @@ Key = Annotated[
 ]
 
 
-class PromptRoute(StrictRoute):
-    """Takes a prompt that is right as it stands straight to its endpoint, without FastAPI's work on parameters: this
-    is on the way to every first word. Any other goes FastAPI's way, which has the words for what is wrong with it."""
-
-    async def straight(self, request: ParsedRequest) -> Response | None:
-        """See the base."""
-        keys = request.headers.getlist("idempotency-key")
-        try:
-            body = InferRequest.model_validate(request.value)
-        except ValidationError:
-            return None
-        if len(keys) > 1:
-            return None
-        answer: Response | Accepted = await self.endpoint(
-            request=request,
-            body=body,
-            idempotency_key=keys[0] if keys else None,
-            accept=request.headers.get("accept", ""),
-        )
-        if isinstance(answer, Response):
-            return answer
-        return Response(answer.model_dump_json(), status_code=202, media_type="application/json")
-
-
 def infer_routes(container: Container) -> APIRouter:
     """The route that takes prompts, bound to its ports."""
-    router = APIRouter(prefix="/v1", tags=["jobs"], route_class=PromptRoute)
+    router = APIRouter(prefix="/v1", tags=["jobs"], route_class=StrictRoute)
 
     @router.post("/infer", status_code=202, response_model=Accepted, responses={200: STREAM}, operation_id="submit_job")
     async def infer(
