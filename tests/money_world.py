@@ -14,6 +14,7 @@ from tlfif.adapters.memory.memory_machine_store import MemoryMachineStore
 from tlfif.adapters.memory.memory_price_store import MemoryPriceStore
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Money
+from tlfif.control.control_machine import LocalControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.control.submit_job import Submission, submit_job
 from tlfif.jobs.job_store import JobStore
@@ -114,6 +115,7 @@ class MoneyWorld:
             policy=self.job_policy,
             clock=self.clock,
             ids=self.ids,
+            control=LocalControl(reconciler=chosen.router),
             budget=chosen.money.budget,
         )
 

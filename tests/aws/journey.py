@@ -47,6 +47,7 @@ class Aws:
             policy=box.job_policy,
             clock=box.clock,
             ids=box.ids,
+            control=box.control,
             budget=box.money.budget,
         )
         return result.job.id

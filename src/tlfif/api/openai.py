@@ -1,4 +1,4 @@
-"""``POST /v1/chat/completions``: the same jobs in OpenAI's words, so that any OpenAI client can be used."""
+"""``POST /v1/chat/completions``: the same jobs in OpenAI's format, so that any OpenAI client can be used."""
 
 import json
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ class StreamOptions(Strict):
 
 
 class ChatRequest(Strict):
-    """OpenAI's request. Fields that TL-FIF does not know are refused by name, not silently dropped."""
+    """OpenAI's request. A field that is not supported is refused by name, not silently dropped."""
 
     model_config = examples({"messages": [{"role": "user", "content": "Hello"}], "stream": True, "max_tokens": 64})
 
@@ -62,7 +62,7 @@ class ChatAnswer(BaseModel):
 
 
 class ChatChoice(BaseModel):
-    """The one answer there is."""
+    """The only choice."""
 
     index: int = 0
     message: ChatAnswer
@@ -93,7 +93,7 @@ def openai_routes(container: Container) -> APIRouter:
     async def chat(request: Request, body: ChatRequest, idempotency_key: Key = None) -> Response | ChatCompletion:
         """Answer a conversation. A caller that leaves does not cancel the job; cancel it under ``/v1/jobs``.
 
-        Where the host gives up long requests, one that takes longer ends with ``answer_pending`` and the job's id.
+        Where the host ends long requests, one that takes longer ends with ``answer_pending`` and the job's id.
         """
         if body.n != 1:
             raise InvalidInputError("n must be 1: one answer per request.", code="n_out_of_range")
@@ -107,7 +107,6 @@ def openai_routes(container: Container) -> APIRouter:
             owner=user_of(request),
         )
         result = await submit(container, asked)
-        await container.control.nudge()
         if body.stream:
             usage = body.stream_options is not None and body.stream_options.include_usage
             chunks = _chunks(container, result.job, usage=usage)

@@ -1,4 +1,4 @@
-"""Submit a prompt, and follow its answer at once where that is wished."""
+"""Submit a prompt, and follow its answer in the same request where the caller asks for a stream."""
 
 from typing import Annotated
 
@@ -12,13 +12,9 @@ from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission, submit_job
-from tlfif.jobs import limits
 from tlfif.jobs.jobs import Message, SubmitResult
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.machines.machine import STARTING, MachineState
 
-AT_WORK = STARTING | {MachineState.READY}
-"""States in which a prompt needs nothing from the router."""
 KEY_PATTERN = "^[!-~]{1,200}$"
 Key = Annotated[
     str | None,
@@ -58,15 +54,12 @@ def infer_routes(container: Container) -> APIRouter:
         )
         result = await submit(container, asked)
         job = result.job
-        machine = await current_machine(container)
-        if machine.state not in AT_WORK:
-            await container.control.nudge()
         accepted = Accepted(
             job_id=job.id,
             status=job.status,
             model=job.request.model,
             created=result.created,
-            machine=machine,
+            machine=await current_machine(container),
         )
         if SSE in accept and container.streams:
             first = b"event: accepted\ndata: " + accepted.model_dump_json().encode() + b"\n\n"
@@ -77,22 +70,19 @@ def infer_routes(container: Container) -> APIRouter:
 
 
 def conversation(body: InferRequest) -> list[Message]:
-    """The messages that a request means.
-
-    Raises InvalidInputError ``prompt_or_messages`` where it has both or neither, or what the text itself lacks.
-    """
+    """A request's messages. Raises InvalidInputError ``prompt_or_messages`` where it has both kinds or neither."""
     if (body.prompt is None) == (body.messages is None):
         raise InvalidInputError("Send either prompt or messages, one of the two.", code="prompt_or_messages")
     messages = [Message(role=m.role, content=m.content) for m in body.messages or []]
     if body.prompt is not None:
-        messages = [Message(role="user", content=limits.check_text(body.prompt))]
+        messages = [Message(role="user", content=body.prompt)]
     if body.system is not None:
-        messages.insert(0, Message(role="system", content=limits.check_text(body.system, what="system")))
+        messages.insert(0, Message(role="system", content=body.system))
     return messages
 
 
 async def submit(container: Container, asked: Submission) -> SubmitResult:
-    """The use case with this container's ports."""
+    """Call the use case with this container's ports."""
     return await submit_job(
         asked,
         jobs=container.jobs,
@@ -101,5 +91,6 @@ async def submit(container: Container, asked: Submission) -> SubmitResult:
         policy=container.job_policy,
         clock=container.clock,
         ids=container.ids,
+        control=container.control,
         budget=container.money.budget,
     )
