@@ -38,7 +38,7 @@ class Connection:
             return self._http
         async with self._opening:  # two requests at once share one client
             if self._http is None:
-                # Another thread, because the import and the server's start each take a while and need not queue.
+                # In a thread, so that the import and the server's start take place at the same time.
                 loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, "httpx2"))
                 endpoint = await self._locator.ensure()
                 await loading
@@ -77,8 +77,8 @@ class Connection:
         answer_seconds: float = ANSWER_SECONDS,
         tries: int = TRIES,
     ) -> Any:
-        """The JSON that the server answers. A broken connection is tried again, ``tries`` times in all: give 1 for
-        what must not be sent twice.
+        """The JSON of the server's answer. A request over a connection that breaks is sent again, ``tries`` times in
+        all: pass 1 for one that must not be sent twice.
 
         Raises ApiError.
         """
@@ -151,8 +151,8 @@ def _http_client(endpoint: Endpoint) -> "httpx2.AsyncClient":
         base_url=endpoint.base_url,
         headers={"Authorization": f"Bearer {endpoint.token}", "Accept-Encoding": "identity"},
         auth=endpoint.auth,
-        trust_env=elsewhere,  # no proxy may see what goes from this computer to itself
-        verify=elsewhere,  # saves loading certificates that loopback does not use
+        trust_env=elsewhere,  # requests to this computer itself must not go through a proxy
+        verify=elsewhere,  # certificates take time to load and are not needed for loopback
         follow_redirects=False,
     )
 

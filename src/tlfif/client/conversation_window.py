@@ -48,7 +48,7 @@ def how_many_to_drop(error: TlfifError, sizes: Sequence[int], *, extra_size: int
 
 
 def dropped_words(count: int, *, left: int) -> str:
-    """What a person is told about it, as a sentence."""
+    """A sentence that tells the person what was left out."""
     what = "question and its answer were" if count == 1 else f"{count} questions and their answers were"
     rest = "none is left" if left == 0 else f"{left} {'is' if left == 1 else 'are'} kept"
     return f"The conversation is too long for the model: the oldest {what} left out, {rest}."

@@ -1,4 +1,4 @@
-"""Reads the metadata of a GGUF file: the key-value section at its start, never the weights."""
+"""Reads the metadata of a GGUF file: the key-value section at its start, not the weights."""
 
 import mmap
 import struct
@@ -27,7 +27,7 @@ _U32, _U64 = _SCALARS[4], _SCALARS[10]
 
 
 class GgufError(ValueError):
-    """The file is no GGUF file that can be used; the text says why."""
+    """The file is not a usable GGUF file; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,12 @@ class GgufMetadata:
 
     @property
     def context_length(self) -> int | None:
-        """Tokens the model was trained for; None where the file does not say."""
+        """Context length that the model was trained for, in tokens; None if the file does not state it."""
         value = self.values.get(f"{self.values.get('general.architecture')}.context_length")
         return value if isinstance(value, int) and value > 0 else None
 
     def text(self, key: str) -> str | None:
-        """The string under ``key``; None where it is missing or no string."""
+        """The string under ``key``; None if it is missing or not a string."""
         value = self.values.get(key)
         return value if isinstance(value, str) else None
 

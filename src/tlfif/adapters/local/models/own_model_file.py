@@ -23,7 +23,7 @@ class OwnModelFile:
 
 
 def open_own_file(name: str, known: OwnModelFile | None) -> OwnModelFile:
-    """Look at the file that ``name`` means; ``known`` is returned where nothing changed.
+    """Examine the file that ``name`` means; ``known`` is returned if the file has not changed.
 
     Raises InvalidInputError (``model_file_invalid``)."""
     text = file_path_of(name) or ""
