@@ -1,6 +1,6 @@
 """A control plane with a meter and a budget, over stores in memory or in a file, and machines that a test moves."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,12 @@ from tests.fakes.memory_price_store import MemoryPriceStore
 from tests.fakes.model_store import FakeModelStore
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Money
+from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.control.submit_job import Submission, submit_job
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import Message, SubmitResult
 from tlfif.jobs.policy import JobPolicy
-from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
 from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.policy import MachinePolicy
@@ -30,16 +30,6 @@ from tlfif.money.spend.tariff import Tariff
 
 AWS = Tariff()
 IMAGE = "image-1"
-
-
-class NoTokens(Tokenizer):
-    """Every prompt fits."""
-
-    async def count(self, model: str, messages: Sequence[Message]) -> int:
-        return 1
-
-    async def count_if_over(self, model: str, messages: Sequence[Message], *, limit: int) -> int | None:
-        return None
 
 
 async def no_refresh() -> RefreshReport:
@@ -123,10 +113,10 @@ class MoneyWorld:
             jobs=chosen.router.jobs,
             machines=chosen.router.machines,
             models=chosen.router.models,
-            tokenizer=NoTokens(),
             policy=self.job_policy,
             clock=self.clock,
             ids=self.ids,
+            control=LocalMachineControl(reconciler=chosen.router),
             budget=chosen.money.budget,
         )
 

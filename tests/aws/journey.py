@@ -44,10 +44,10 @@ class Aws:
             jobs=box.jobs,
             machines=box.machines,
             models=box.models,
-            tokenizer=box.tokenizer,
             policy=box.job_policy,
             clock=box.clock,
             ids=box.ids,
+            control=box.control,
             budget=box.money.budget,
         )
         return result.job.id

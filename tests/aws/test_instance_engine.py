@@ -11,13 +11,13 @@ import pytest
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.openai_server import DONE, HEAD, piece, usage
+from tlfif.adapters.engines.fitted_engine import vllm_engine
 from tlfif.adapters.engines.openai_engine import refusal
 from tlfif.adapters.engines.served_engine import (
     MISSES,
     START_POLL_SECONDS,
     WATCH_POLL_SECONDS,
     ServedEngineProcess,
-    VllmEngine,
     check_loopback,
     read_engine_key,
     systemd_says_failed,
@@ -186,7 +186,7 @@ def asking(prompt: str, max_tokens: int = 64) -> GenerationRequest:
 
 
 async def answered(service: Service, request: GenerationRequest) -> list[Chunk]:
-    engine = VllmEngine(EngineAddress(base_url=service.url, api_key="a-key", pid=None), context_tokens=CONTEXT)
+    engine = vllm_engine(EngineAddress(base_url=service.url, api_key="a-key", pid=None), context_tokens=CONTEXT)
     try:
         async with aclosing(engine.generate(request)) as chunks:
             return [chunk async for chunk in chunks]

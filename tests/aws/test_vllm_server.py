@@ -15,9 +15,11 @@ what it says is noise, and everything around that is real. vLLM 0.32 does not re
 
 import asyncio
 import json
+import mmap
 import os
 import shlex
 import socket
+import struct
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -33,7 +35,7 @@ from tests.aws.hypervisor import ENGINE_KEY, small_model
 from tests.aws.journey import Aws, an_aws
 from tests.images.units import flags_of_engine
 from tests.waiting import wait_until
-from tlfif.adapters.local.models.gguf_file import read_gguf
+from tlfif.adapters.local.models.gguf_file import ARRAY, GgufReader
 from tlfif.jobs.jobs import FinishReason, JobStatus
 from tlfif.machines.machine import MachineState
 
@@ -73,17 +75,29 @@ LlamaForCausalLM(config).half().save_pretrained(folder)
 """
 
 
+class WholeReader(GgufReader):
+    """Reads the lists as well: the vocabulary."""
+
+    def _value(self, kind: int, *, depth: int) -> Any:
+        if kind != ARRAY:
+            return super()._value(kind, depth=depth)
+        of, count = struct.unpack_from("<IQ", self._data, self._at)
+        self._at += 12
+        return [self._value(of, depth=depth) for _ in range(count)]
+
+
 def write_model(folder: Path) -> None:
     """Weights, vocabulary and template as safetensors and JSON."""
-    metadata = read_gguf(small_model())
-    tokens, kinds = metadata.items("tokenizer.ggml.tokens"), metadata.items("tokenizer.ggml.token_type")
+    with small_model().open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        values = WholeReader(data).metadata().values
+    tokens, kinds = values["tokenizer.ggml.tokens"], values["tokenizer.ggml.token_type"]
     told = {
         "tokens": tokens,
-        "merges": metadata.items("tokenizer.ggml.merges"),
+        "merges": values["tokenizer.ggml.merges"],
         "special": [token for token, kind in zip(tokens, kinds, strict=True) if kind in (3, 4)],
-        "bos": tokens[metadata.integer("tokenizer.ggml.bos_token_id") or 0],
-        "eos": tokens[metadata.integer("tokenizer.ggml.eos_token_id") or 0],
-        "template": metadata.text("tokenizer.chat_template"),
+        "bos": tokens[values.get("tokenizer.ggml.bos_token_id", 0)],
+        "eos": tokens[values.get("tokenizer.ggml.eos_token_id", 0)],
+        "template": values["tokenizer.chat_template"],
     }
     command = [str(Path(PYTHON).expanduser()), "-c", WRITE_MODEL, str(folder)]
     subprocess.run(command, input=json.dumps(told).encode(), check=True, capture_output=True, timeout=120)

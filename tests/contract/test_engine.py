@@ -14,12 +14,14 @@ import pytest_asyncio
 from tests.fakes.engine import FakeEngine
 from tests.fakes.openai_server import DONE, WHOLE, Say, event, piece, refuses, says, serving, usage
 from tests.waiting import wait_until
+from tlfif.adapters.engines.fitted_engine import FittedEngine, llama_engine
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.adapters.engines.openai_engine import OpenAIEngine
 from tlfif.adapters.local.machines.process_priority import NICENESS
 from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.jobs.engine import Chunk, Engine
 from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message
+from tlfif.jobs.limits import tokens_at_least
 from tlfif.kernel.errors import EngineGoneError, EngineRejectedError
 from tlfif.models.catalogue import SMOLLM2, WheelSource
 
@@ -78,19 +80,19 @@ def _source_on_path() -> Iterator[None]:
         yield
 
 
-GetLlama = Callable[[], Awaitable[OpenAIEngine]]
+GetLlama = Callable[[], Awaitable[FittedEngine]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def llama_engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GetLlama]:
+async def shared_llama(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GetLlama]:
     """llama.cpp, started when first asked for and shared by this file's tests."""
     # Of two threads on a busy computer one turns in circles while it waits for the other.
     process = llama(tmp_path_factory.mktemp("engine"), threads=1)
-    started: list[OpenAIEngine] = []
+    started: list[FittedEngine] = []
 
-    async def get() -> OpenAIEngine:
+    async def get() -> FittedEngine:
         if not started:
-            started.append(OpenAIEngine(await process.start()))
+            started.append(llama_engine(await process.start(), context_tokens=CONTEXT))
         return started[0]
 
     yield get
@@ -116,12 +118,12 @@ async def scripted_engine() -> AsyncIterator[OpenAIEngine]:
 @pytest_asyncio.fixture(
     loop_scope="module", params=["fake", "scripted", pytest.param("llama", marks=pytest.mark.engine)]
 )
-async def engine(request: pytest.FixtureRequest, llama_engine: GetLlama) -> AsyncIterator[Engine]:
+async def engine(request: pytest.FixtureRequest, shared_llama: GetLlama) -> AsyncIterator[Engine]:
     """An engine that is up; only the one under test is built."""
     if request.param == "fake":
         yield FakeEngine(["A ", "cloud ", "computer "] + ["is "] * 40)
     elif request.param == "llama":
-        yield await llama_engine()
+        yield await shared_llama()
     else:
         async with scripted_engine() as scripted:
             yield scripted
@@ -331,11 +333,46 @@ class TestOddButRight:
 class TestLlama:
     """llama.cpp as a process of its own."""
 
-    async def test_a_prompt_over_the_context_is_rejected(self, llama_engine: GetLlama) -> None:
-        engine = await llama_engine()
-        with pytest.raises(EngineRejectedError):
-            await whole(engine, asking("cloud " * CONTEXT))
+    @pytest.mark.parametrize("words", [CONTEXT, CONTEXT - 40])
+    async def test_a_prompt_that_leaves_no_space_is_rejected_with_its_numbers(
+        self, shared_llama: GetLlama, words: int
+    ) -> None:
+        engine = await shared_llama()
+        with pytest.raises(EngineRejectedError) as caught:
+            await whole(engine, asking("cloud " * words, max_tokens=64))
+        assert caught.value.code == "prompt_too_long"
+        tokens, limit = caught.value.details["tokens"], caught.value.details["limit"]
+        assert isinstance(tokens, int)
+        assert (words < tokens, limit) == (True, CONTEXT - 16)
+        assert f"has {tokens} tokens" in caught.value.message
         assert await whole(engine, asking(max_tokens=2)), "and it goes on"
+
+    async def test_the_answer_gets_the_space_that_the_prompt_leaves(self, shared_llama: GetLlama) -> None:
+        engine = await shared_llama()
+        last = (await whole(engine, asking("cloud " * (CONTEXT - 70), max_tokens=400)))[-1]
+        assert last.prompt_tokens is not None
+        assert last.completion_tokens is not None
+        assert last.prompt_tokens + last.completion_tokens <= CONTEXT
+        assert CONTEXT - 70 < last.prompt_tokens <= CONTEXT - 16
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "What is a cloud computer?",
+            "internationalisation " * 30,
+            "\u65e5\u672c\u8a9e 12,5 \U0001f600",
+            "<|im_end|> <|im_start|>",
+            "\U000acb1e",  # a byte for which SmolLM2 has no token
+            "=" * 600,
+            "a\u00a0b\u2003c\u3000d",
+            "x\ny\tz\r\n " * 20,
+        ],
+    )
+    async def test_the_estimate_is_never_more_than_the_engines_count(self, shared_llama: GetLlama, text: str) -> None:
+        request = asking(text, max_tokens=1)
+        last = (await whole(await shared_llama(), request))[-1]
+        assert last.prompt_tokens is not None
+        assert tokens_at_least(request.messages) <= last.prompt_tokens
 
     async def test_killed_while_it_answers(self, tmp_path: Path) -> None:
         process = llama(tmp_path)

@@ -6,7 +6,7 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,9 +31,8 @@ from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
-from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Message, Outcome
+from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Outcome
 from tlfif.jobs.policy import JobPolicy
-from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.machines.machine_host import LaunchSpec, MachineHost, ObservedMachine
 from tlfif.machines.policy import MachinePolicy
 from tlfif.models.catalogue import SMOLLM2, TINYLLAMA, HubSource, ModelSpec, WheelSource
@@ -48,17 +47,6 @@ READY_MODEL = "smollm2"
 CONTEXT = 2048
 
 T = TypeVar("T")
-
-
-class WordTokenizer(Tokenizer):
-    """One token a word, and one for each message."""
-
-    async def count(self, model: str, messages: Sequence[Message]) -> int:
-        return sum(1 + len(message.content.split()) for message in messages)
-
-    async def count_if_over(self, model: str, messages: Sequence[Message], *, limit: int) -> int | None:
-        counted = await self.count(model, messages)
-        return counted if counted > limit else None
 
 
 class PaperHost(MachineHost):
@@ -169,7 +157,6 @@ def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Con
         jobs=jobs,
         machines=machines,
         models=models,
-        tokenizer=WordTokenizer(),
         host=host,
         clock=clock,
         ids=ids,

@@ -59,8 +59,12 @@ def test_every_real_text_is_taken_as_it_is(http: httpx2.Client, prompt: str) -> 
 def test_a_prompt_over_the_context_names_tokens_and_limit(api: ApiServer, http: httpx2.Client) -> None:
     problem = refused(api, http, {"prompt": "word " * 3000, "max_tokens": 48}, 422, "prompt_too_long")
     assert (problem["tokens"], problem["limit"], problem["context"]) == (3001, CONTEXT - 48, CONTEXT)
-    assert "3001" in problem["detail"]
+    assert "at least 3001 tokens" in problem["detail"]
     assert str(CONTEXT - 48) in problem["detail"]
+
+
+def test_a_megabyte_without_a_space_is_over_the_context_too(api: ApiServer, http: httpx2.Client) -> None:
+    refused(api, http, {"prompt": "x" * 1_000_000}, 422, "prompt_too_long")
 
 
 def test_a_wish_for_more_tokens_than_fit_is_refused_not_cut(api: ApiServer, http: httpx2.Client) -> None:

@@ -51,7 +51,7 @@ def test_prompts_accepted_and_refused_leave_no_trace(api: ApiServer, http: httpx
     assert MARK not in logged.getvalue()
 
 
-@pytest.mark.parametrize("port", ["jobs", "models", "tokenizer"])
+@pytest.mark.parametrize("port", ["jobs", "models"])
 def test_a_mistake_that_quotes_the_prompt_is_logged_without_it(
     api: ApiServer, http: httpx2.Client, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch, port: str
 ) -> None:
@@ -64,7 +64,7 @@ def test_a_mistake_that_quotes_the_prompt_is_logged_without_it(
         except KeyError as error:
             raise RuntimeError(f"cannot do {MARK}") from error
 
-    method = {"jobs": "submit", "models": "resolve", "tokenizer": "count_if_over"}[port]
+    method = {"jobs": "submit", "models": "resolve"}[port]
     monkeypatch.setattr(getattr(api.container, port), method, broken)
     for path, body in (("/v1/infer", {"prompt": MARK}), ("/v1/chat/completions", ASK)):
         answer = http.post(path, json=body)

@@ -214,7 +214,7 @@ def test_what_the_server_refuses_is_told(desk: Desk) -> None:
     for model in (("--model", "smollm2"), ()):  # without a name the small model stands in; nobody need know here
         done = desk.run("ask", "word " * 4000, *model)
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith("tlfif: The prompt has ")
+        assert done.stderr.startswith("tlfif: The prompt has at least 4001 tokens")
         assert done.stderr.endswith("[prompt_too_long]\n")
     done = desk.run("ask", "Hello", "--model", "smollm2", "--max-tokens", "2048")
     assert (done.returncode, "Ask for at most 20" in done.stderr) == (2, True)
@@ -224,6 +224,16 @@ def test_what_the_server_refuses_is_told(desk: Desk) -> None:
     assert (done.returncode, "./tlfif jobs list [job_not_found]" in done.stderr) == (2, True)
     done = desk.run("model", "pull", "tinyllama")
     assert (done.returncode, "[hub_unreachable]" in done.stderr) == (4, True)
+
+
+def test_a_prompt_that_only_the_engine_finds_too_long_fails_once_with_its_numbers(desk: Desk) -> None:
+    """Three tokens a word: too long by tokens, not by words."""
+    done = desk.run("ask", "incomprehensibilities " * 900, "--model", "smollm2", "--json")
+    assert done.returncode == 3
+    told = json.loads(done.stdout)
+    job = desk.object("jobs", "show", told["job_id"])
+    assert (job["status"], job["attempt"], job["error"]["code"]) == ("failed", 1, "prompt_too_long")
+    assert "this model's limit is 2032 tokens. Shorten the prompt." in job["error"]["message"]
 
 
 @posix_only

@@ -87,6 +87,27 @@ def test_a_conversation_over_the_limit_is_trimmed_and_it_is_said() -> None:
     assert "the oldest question and its answer were left out, 1 is kept" in desk.said
 
 
+REFUSED = events((EventKind.FAILED, {"error_code": "prompt_too_long", "error_message": "It has 2041 tokens."}))
+
+
+def test_a_conversation_that_the_engine_finds_too_long_is_trimmed_too() -> None:
+    client, desk = FakeClient(*[answered("a" * 20) for _ in range(4)], REFUSED, answered("Yes.")), FakeDesk()
+    assert loop(talk_with(client, desk), *[f"{n}" + "q" * 19 for n in range(5)]) == 0
+    asked = client.asked
+    assert len(asked) == 6
+    assert len(sent(asked[4])) == 10
+    assert sent(asked[5]) == ["Be kind.", *sent(asked[4])[5:]]
+    assert "the oldest 2 questions and their answers were left out, 2 are kept" in desk.said
+    assert "[prompt_too_long]" not in desk.said
+
+
+def test_a_single_question_that_the_engine_finds_too_long_is_told_and_the_talk_goes_on() -> None:
+    client, desk = FakeClient(REFUSED, answered("Yes.")), FakeDesk()
+    assert loop(talk_with(client, desk), "q" * 50, "Short?") == 3
+    assert "It has 2041 tokens. [prompt_too_long]" in desk.said
+    assert sent(client.asked[1]) == ["Be kind.", "Short?"]
+
+
 def test_a_single_question_over_the_limit_is_refused_and_the_talk_goes_on() -> None:
     client, desk = FakeClient(answered("Yes.")), FakeDesk()
     client.on_infer = ContextLimit(30)

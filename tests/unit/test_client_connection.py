@@ -1,4 +1,4 @@
-"""Requests against a real socket: the token, problems, broken connections."""
+"""Requests and streams against a real socket: the token, problems, broken connections."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tlfif.client.connection import Connection
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.errors import ConnectionLostError, RefusedError, ServerFailedError
 from tlfif.client.tlfif_client import TlfifClient
@@ -142,3 +143,93 @@ async def test_a_pull_is_watched_until_it_ends() -> None:
     async with serving(handle) as client:
         seen = [m["state"] async for m in client.pull("tinyllama")]
     assert seen == ["pulling", "pulling", "ready"]
+
+
+WHOLE = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\n you \r\n0\r\n\r\n"
+
+
+class Peer:
+    """Sends ``script`` to each request, byte by byte where ``slowly``, and counts connections."""
+
+    def __init__(self, script: bytes, *, slowly: bool = False, hang_up: bool = False) -> None:
+        self.script, self.slowly, self.hang_up = script, slowly, hang_up
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.left = asyncio.Event()
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+                step = 1 if self.slowly else max(1, len(self.script))
+                for start in range(0, len(self.script), step):
+                    writer.write(self.script[start : start + step])
+                    await writer.drain()
+                if self.hang_up:
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.left.set()
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def connected(peer: Peer) -> AsyncIterator[Connection]:
+    server = await asyncio.start_server(peer.talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    endpoint = Endpoint(base_url=f"http://127.0.0.1:{port}", token="secret")
+    connection = Connection(FixedEndpoint(endpoint=endpoint))
+    async with server:
+        yield connection
+        await connection.close()
+
+
+async def streamed(connection: Connection) -> bytes:
+    async with connection.stream("GET", "/v1/x", params={"after": 3}, headers={"Key": "k"}) as chunks:
+        return b"".join([chunk async for chunk in chunks])
+
+
+@pytest.mark.parametrize("slowly", [False, True])
+async def test_streams_follow_each_other_on_one_connection(slowly: bool) -> None:
+    peer = Peer(WHOLE, slowly=slowly)
+    async with connected(peer) as connection:
+        assert [await streamed(connection) for _ in range(3)] == [b"hello you "] * 3
+    assert peer.connections == 1
+    head = peer.requests[0].lower().split(b"\r\n")
+    assert head[0] == b"get /v1/x?after=3 http/1.1"
+    assert {b"authorization: bearer secret", b"accept: text/event-stream", b"key: k"} <= set(head)
+
+
+async def test_a_stream_left_early_closes_its_connection() -> None:
+    peer = Peer(WHOLE.removesuffix(b"0\r\n\r\n"))
+    async with connected(peer) as connection:
+        async with connection.stream("GET", "/v1/x") as chunks:
+            assert await anext(aiter(chunks)) == b"hello"
+        await peer.left.wait()
+
+
+async def test_a_stream_after_which_the_server_closes_is_followed_by_one_on_a_new_connection() -> None:
+    peer = Peer(WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1), hang_up=True)
+    async with connected(peer) as connection:
+        assert [await streamed(connection) for _ in range(2)] == [b"hello you "] * 2
+    assert peer.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("script", "hang_up"),
+    [(b"", True), (WHOLE[:-8], True), (b"SSH-2.0-OpenSSH\r\n", False), (b"", False), (WHOLE[:-8], False)],
+)
+async def test_a_stream_that_breaks_off_or_falls_silent_is_a_lost_connection(
+    script: bytes, hang_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tlfif.client.connection.SILENCE_SECONDS", 5.0 if hang_up else 0.01)
+    async with connected(Peer(script, hang_up=hang_up)) as connection:
+        with pytest.raises(ConnectionLostError, match="what was accepted is not lost"):
+            await streamed(connection)
+
+
+async def test_where_nobody_listens_the_connection_counts_as_lost() -> None:
+    endpoint = Endpoint(base_url="http://127.0.0.1:1", token="secret")
+    with pytest.raises(ConnectionLostError, match="ConnectError"):
+        await streamed(Connection(FixedEndpoint(endpoint=endpoint)))

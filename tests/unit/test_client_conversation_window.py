@@ -18,8 +18,9 @@ def too_long(tokens: object, limit: object) -> RefusedError:
         ([100, 100, 100], 100, 400, 1, 3),
         ([], 100, 400, 100, 0),
         ([100], 100, 0, 0, 1),
-        ([100], 100, "many", 0, 0),
-        ([100], 100, 400, None, 0),
+        ([100], 100, "many", 0, 1),
+        ([100] * 8, 200, None, None, 3),
+        ([], 100, None, None, 0),
     ],
 )
 def test_how_many_are_dropped(sizes: list[int], extra: int, tokens: object, limit: object, dropped: int) -> None:

@@ -196,7 +196,7 @@ async def test_signing_out_revokes_and_forgets(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("said", "doors", "expected"),
-    [((503, ""), {}, Leaving.NOT_REACHED), (None, {"revocation_endpoint": None}, Leaving.NO_DOOR)],
+    [((503, ""), {}, Leaving.NOT_REACHED), (None, {"revocation_endpoint": None}, Leaving.NO_ENDPOINT)],
 )
 async def test_signing_out_without_the_provider_says_so(
     desk: Desk, said: tuple[int, str] | None, doors: dict[str, object], expected: Leaving

@@ -131,6 +131,20 @@ def test_an_answer_comes_whole_is_priced_and_kept(windows: Callable[..., Window]
     assert "SmolLM2" in kept[0].receipt
 
 
+def test_a_prompt_that_the_engine_finds_too_long_is_kept_as_failed_and_told_as_a_refusal(
+    windows: Callable[..., Window],
+) -> None:
+    data = {"error_code": "prompt_too_long", "error_message": "It has 2041 tokens."}
+    window = windows(Script([event(2, EventKind.STARTED), event(3, EventKind.FAILED, **data)]))
+    window.bridge.send(an_ask())
+    failed = window.wait_for(messages.AnswerFailed)
+    assert (failed.error.code, failed.error.message, failed.accepted) == (*data.values(), False)
+    kinds = [type(item) for item in window.heard if getattr(item, "exchange_id", None) == "x1"]
+    assert kinds[-2:] == [messages.AnswerPriced, messages.AnswerFailed]
+    kept = closed(window)
+    assert (kept[0].status, kept[0].note) == ("failed", "It has 2041 tokens.")
+
+
 def test_ten_thousand_deltas_pass_without_one_being_lost_and_in_few_pieces(windows: Callable[..., Window]) -> None:
     texts = [f"{number} " for number in range(10_000)]
     window = windows(Script([*deltas(*texts), event(10_002, EventKind.SUCCEEDED)]))

@@ -377,6 +377,33 @@ def test_a_conversation_too_long_for_the_model_is_shortened_and_says_so() -> Non
     assert len(desk.bridge.last(commands.Ask).asking["messages"]) == 7
 
 
+def test_a_conversation_that_the_engine_finds_too_long_is_asked_again_shorter_as_a_new_job() -> None:
+    desk = answered("a" * 400, prompt="p" * 100)
+    for number in range(3):
+        say_next(desk, f"{number}" * 100, "b" * 400)
+    desk.core.press(intents.Send("Last"))
+    first = desk.bridge.last(commands.Ask)
+    desk.say(messages.AnswerAccepted(exchange_id=desk.last.id, accepted=accepted()))
+    desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view()))
+    error = RefusedError("Long.", code="prompt_too_long")
+    desk.say(messages.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
+    again = desk.bridge.last(commands.Ask)
+    assert again.exchange_id == first.exchange_id
+    assert again.key != first.key
+    assert len(again.asking["messages"]) == 5
+    assert (desk.last.stage, desk.last.job_id, desk.last.receipt) == (ExchangeStage.SENDING, None, None)
+    assert "the oldest 2 questions and their answers were left out, 2 are kept" in desk.last.marks[-1]
+
+
+def test_a_prompt_that_the_engine_finds_too_long_by_itself_fails_once() -> None:
+    desk = asked()
+    error = RefusedError("Long.", code="prompt_too_long")
+    desk.say(messages.AnswerFailed(exchange_id=desk.last.id, error=error, accepted=False))
+    assert desk.last.stage is ExchangeStage.FAILED
+    assert desk.last.problem is not None
+    assert len(desk.bridge.all(commands.Ask)) == 1
+
+
 def test_a_prompt_that_is_too_long_by_itself_is_refused_once() -> None:
     desk = Desk()
     desk.core.press(intents.Send("Long"))

@@ -1,10 +1,8 @@
-"""The models of a machine image, and prompts that are too long for certain."""
+"""The models of a machine image."""
 
 import pytest
 
-from tlfif.adapters.aws.jobs.word_tokenizer import WordTokenizer
 from tlfif.adapters.aws.machines.image_model_store import ImageModelStore
-from tlfif.jobs.jobs import Message
 from tlfif.kernel.errors import ConflictError, InvalidInputError
 from tlfif.models.catalogue import ON_AWS, SMOLLM2, TINYLLAMA_FP16
 from tlfif.models.model_store import ModelState
@@ -45,11 +43,3 @@ async def test_an_image_is_not_fetched() -> None:
     with pytest.raises(ConflictError) as error:
         await ImageModelStore().start_pull("tinyllama", force=True)
     assert error.value.code == "model_in_image"
-
-
-async def test_only_what_is_too_long_for_certain_is_refused() -> None:
-    tokenizer = WordTokenizer()
-    messages = [Message(role="system", content="Be brief."), Message(role="user", content=" one  two\nthree ")]
-    assert await tokenizer.count("tinyllama", messages) == 5 + 8
-    assert await tokenizer.count_if_over("tinyllama", messages, limit=13) is None
-    assert await tokenizer.count_if_over("tinyllama", messages, limit=12) == 13

@@ -137,3 +137,23 @@ def test_no_room_for_the_answer(prompt: int, asked: int | None, limit: int, long
     assert "limit is 0" not in caught.value.message
     if longest:
         assert fit(prompt, longest) == longest
+
+
+def test_an_estimate_says_that_it_is_one() -> None:
+    with pytest.raises(PromptTooLongError, match="has at least 2033 tokens"):
+        limits.fit_max_tokens(prompt_tokens=2033, asked=None, default=512, context=2048, is_estimate=True)
+
+
+@pytest.mark.parametrize(
+    ("texts", "tokens"),
+    [
+        (["Be brief.", " one  two\nthree "], 1 + 2 + 1 + 3),
+        (["one\u00a0two\u2003three"], 1 + 1),  # a token may hold such a space
+        (["x" * 127], 1 + 1),
+        (["x" * 1000], 1 + 7),
+        (["\u65e5" * 349_000], 1 + 8179),  # a megabyte without a space
+        (["word " * 209_000], 1 + 209_000),
+    ],
+)
+def test_the_least_number_of_tokens(texts: list[str], tokens: int) -> None:
+    assert limits.tokens_at_least([Message(role="user", content=text) for text in texts]) == tokens

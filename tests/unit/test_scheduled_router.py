@@ -149,7 +149,6 @@ def test_who_has_no_tariff_has_no_bill_and_asks_for_none(tariff: Tariff | None) 
         jobs=world.jobs,
         machines=world.machines,
         models=router.models,
-        tokenizer=None,  # type: ignore[arg-type]  # nobody counts here
         host=world.host,
         clock=world.clock,
         ids=world.ids,

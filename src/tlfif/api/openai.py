@@ -1,4 +1,4 @@
-"""``POST /v1/chat/completions``: the same jobs in OpenAI's words, so that any OpenAI client can be used."""
+"""``POST /v1/chat/completions``: the same jobs in OpenAI's format, so that any OpenAI client can be used."""
 
 import json
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from tlfif.control.submit_job import Submission
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import Job, Message
 from tlfif.jobs.read_job import follow, read_answer
-from tlfif.kernel.errors import ConflictError, InvalidInputError, TlfifError, UnavailableError
+from tlfif.kernel.errors import ConflictError, InvalidInputError, PromptTooLongError, TlfifError, UnavailableError
 
 BEAT_SECONDS = 10.0
 
@@ -30,7 +30,7 @@ class StreamOptions(Strict):
 
 
 class ChatRequest(Strict):
-    """OpenAI's request. Fields that TL-FIF does not know are refused by name, not silently dropped."""
+    """OpenAI's request. A field that is not supported is refused by name, not silently dropped."""
 
     model_config = examples({"messages": [{"role": "user", "content": "Hello"}], "stream": True, "max_tokens": 64})
 
@@ -62,7 +62,7 @@ class ChatAnswer(BaseModel):
 
 
 class ChatChoice(BaseModel):
-    """The one answer there is."""
+    """The only choice."""
 
     index: int = 0
     message: ChatAnswer
@@ -93,7 +93,7 @@ def openai_routes(container: Container) -> APIRouter:
     async def chat(request: Request, body: ChatRequest, idempotency_key: Key = None) -> Response | ChatCompletion:
         """Answer a conversation. A caller that leaves does not cancel the job; cancel it under ``/v1/jobs``.
 
-        Where the host gives up long requests, one that takes longer ends with ``answer_pending`` and the job's id.
+        Where the host ends long requests, one that takes longer ends with ``answer_pending`` and the job's id.
         """
         if body.n != 1:
             raise InvalidInputError("n must be 1: one answer per request.", code="n_out_of_range")
@@ -107,7 +107,6 @@ def openai_routes(container: Container) -> APIRouter:
             owner=user_of(request),
         )
         result = await submit(container, asked)
-        await container.control.nudge()
         if body.stream:
             usage = body.stream_options is not None and body.stream_options.include_usage
             chunks = _chunks(container, result.job, usage=usage)
@@ -130,7 +129,9 @@ def _usage(receipt: dict[str, Any]) -> dict[str, int]:
 
 def _fault(event: Event) -> TlfifError:
     message = str(event.data.get("error_message") or f"The job ended as {event.kind}.")
-    return ConflictError(message, code=str(event.data.get("error_code") or f"job_{event.kind}"))
+    code = str(event.data.get("error_code") or f"job_{event.kind}")
+    kind = PromptTooLongError if code == PromptTooLongError.code else ConflictError
+    return kind(message, code=code)
 
 
 async def _followed(container: Container, job: Job) -> AsyncIterator[list[Event]]:

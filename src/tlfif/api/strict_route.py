@@ -36,16 +36,10 @@ class StrictRoute(APIRoute):
         async def strict(request: Request) -> Response:
             check_query(request.query_params.multi_items(), known)
             if takes_body:
-                parsed = request = await _parsed(request)
-                if (answer := await self.straight(parsed)) is not None:
-                    return answer
+                request = await _parsed(request)
             return await handle(request)
 
         return strict
-
-    async def straight(self, request: ParsedRequest) -> Response | None:  # noqa: ARG002  # for those who override it
-        """For a route in a hurry: the answer without FastAPI's work on parameters, or None to go the whole way."""
-        return None
 
 
 def check_query(given: list[tuple[str, str]], known: frozenset[str]) -> None:

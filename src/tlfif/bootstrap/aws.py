@@ -17,7 +17,6 @@ from tlfif.adapters.aws.calls.clients import (
 from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
 from tlfif.adapters.aws.calls.lambda_clock import LambdaClock
 from tlfif.adapters.aws.jobs.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
-from tlfif.adapters.aws.jobs.word_tokenizer import WordTokenizer
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
 from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
@@ -125,7 +124,6 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
         jobs=stores.jobs,
         machines=stores.machines,
         models=models,
-        tokenizer=WordTokenizer(),
         host=host,
         clock=clock,
         ids=ids,

@@ -11,11 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from tlfif.adapters.aws.calls.clients import AwsClients
 from tlfif.adapters.aws.machines.ec2_user_data import PATH, MachineFile
+from tlfif.adapters.engines.fitted_engine import llama_engine, vllm_engine
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
-from tlfif.adapters.engines.openai_engine import OpenAIEngine
 from tlfif.adapters.engines.served_engine import (
     ServedEngineProcess,
-    VllmEngine,
     check_loopback,
     read_engine_key,
     systemd_says_failed,
@@ -141,7 +140,7 @@ def _engine(
     if config.kind == "llama":
 
         async def to_llama(address: EngineAddress) -> Engine:
-            return OpenAIEngine(address)
+            return llama_engine(address, context_tokens=spec.context_tokens)
 
         process = LlamaEngineProcess(
             EngineSpec(
@@ -157,7 +156,7 @@ def _engine(
         return EngineParts(process=process, connect=to_llama)
 
     async def to_vllm(address: EngineAddress) -> Engine:
-        return VllmEngine(address, context_tokens=spec.context_tokens)
+        return vllm_engine(address, context_tokens=spec.context_tokens)
 
     async def failed() -> bool:
         return await systemd_says_failed(ENGINE_UNIT)

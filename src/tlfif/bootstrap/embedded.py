@@ -9,7 +9,6 @@ from tlfif.adapters.aws.money.price_list_source import AwsPriceListSource
 from tlfif.adapters.http.exchange_source import EcbExchangeSource
 from tlfif.adapters.local.machines.process_machine_host import ProcessMachineHost
 from tlfif.adapters.local.models.file_model_store import FileModelStore
-from tlfif.adapters.local.models.gguf_tokenizer import GgufTokenizer
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import SqliteStores, open_all_sqlite_stores
 from tlfif.bootstrap.money import build_money
@@ -65,7 +64,6 @@ async def embedded_container(settings: Settings) -> Container:
         jobs=jobs,
         machines=machines,
         models=models,
-        tokenizer=GgufTokenizer(models),
         host=host,
         clock=clock,
         ids=ids,

@@ -11,7 +11,9 @@ from tlfif.kernel.home import Home
 from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 
 
-async def run_embedded_worker(identity: MachineIdentity, data_folder: Path, process: EngineProcess) -> None:
+async def run_embedded_worker(
+    identity: MachineIdentity, data_folder: Path, process: EngineProcess, *, context_tokens: int
+) -> None:
     """Run until the machine ends. ``process`` may be starting already."""
     importing = asyncio.create_task(asyncio.to_thread(_import_engine_client))
     jobs, machines = await open_sqlite_stores(
@@ -20,13 +22,13 @@ async def run_embedded_worker(identity: MachineIdentity, data_folder: Path, proc
 
     async def connect(address: EngineAddress) -> Engine:
         await importing
-        from tlfif.adapters.engines.openai_engine import OpenAIEngine
+        from tlfif.adapters.engines.fitted_engine import llama_engine
 
-        return OpenAIEngine(address)
+        return llama_engine(address, context_tokens=context_tokens)
 
     await run_lifecycle(identity, jobs=jobs, machines=machines, process=process, connect=connect, clock=SystemClock())
 
 
 def _import_engine_client() -> None:
     """The HTTP client takes a quarter of a second to import; this is done while the engine loads the model."""
-    import tlfif.adapters.engines.openai_engine  # noqa: F401  # imported for its effect
+    import tlfif.adapters.engines.fitted_engine  # noqa: F401  # imported for its effect

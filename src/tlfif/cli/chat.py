@@ -155,14 +155,19 @@ class Talk:
                 dropped = 0
             asking = asking_for(self.conversation.messages(question), self._model, self._options)
             try:
-                return await answer_prompt(self._client, asking, self._console)
+                answer = await answer_prompt(self._client, asking, self._console)
             except ApiError as error:
                 dropped = self._trim(error, question)
                 if not dropped:
                     raise
+                continue
+            failure = failure_of(answer)  # the engine counts exactly, and may refuse what the server accepted
+            dropped = self._trim(failure, question) if failure is not None else 0
+            if not dropped:
+                return answer
 
-    def _trim(self, error: ApiError, question: str) -> int:
-        """Make room as a refusal asks for. Returns how many exchanges were dropped; 0 where that cannot help."""
+    def _trim(self, error: TlfifError, question: str) -> int:
+        """Shorten the conversation after a refusal. Returns how many exchanges went; 0 where that cannot help."""
         sizes = [exchange.size for exchange in self.conversation.exchanges]
         extra = len(question) + len(self._options.system or "")
         return self.conversation.trim(how_many_to_drop(error, sizes, extra_size=extra))

@@ -1,4 +1,4 @@
-"""One connection to one server: requests with the token, problems as errors, a second try where it is safe."""
+"""One connection to one server: requests with the token, problems as errors, repeated where that is safe."""
 
 import asyncio
 import importlib
@@ -13,25 +13,22 @@ from tlfif.client.errors import ConnectionLostError, ServerFailedError, error_fr
 if TYPE_CHECKING:
     import httpx2
 
-    from tlfif.client.loopback_streams import LoopbackStreams
-
 TRIES = 3
 BACKOFF_SECONDS = (0.1, 0.4, 1.0)
 """Pauses before the second, third and any later try."""
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 30.0
 SILENCE_SECONDS = 10.0
-"""A stream shows life about once a second; after this long without, the connection counts as lost."""
+"""A stream carries something about once a second; after this long without, the connection counts as lost."""
 
 
 class Connection:
-    """Opened by its first use; the HTTP library is loaded then, while the server starts."""
+    """Opened by its first use; only then is the HTTP library imported, while the server starts."""
 
     def __init__(self, locator: Locator, *, sleep: Sleep = asyncio.sleep) -> None:
         self._locator = locator
         self.sleep = sleep
         self._http: httpx2.AsyncClient | None = None
-        self._streams: LoopbackStreams | None = None
         self._opening = asyncio.Lock()
         self._can_stream = True
 
@@ -41,7 +38,7 @@ class Connection:
             return self._http
         async with self._opening:  # two requests at once share one client
             if self._http is None:
-                # Another thread, because the import and the server's start each take a while and need not queue.
+                # In a thread, so that the import and the server's start take place at the same time.
                 loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, "httpx2"))
                 endpoint = await self._locator.ensure()
                 await loading
@@ -60,18 +57,11 @@ class Connection:
             self._http = self._use(await self._locator.again())
 
     def _use(self, endpoint: Endpoint) -> "httpx2.AsyncClient":
-        from tlfif.client.loopback_streams import LoopbackStreams
-
         self._can_stream = endpoint.streams
-        here = endpoint.base_url.startswith("http://127.0.0.1:") and endpoint.auth is None
-        self._streams = LoopbackStreams(endpoint, CONNECT_SECONDS, SILENCE_SECONDS) if here else None
         return _http_client(endpoint)
 
     async def close(self) -> None:
-        """Let go of it; the next use opens it anew."""
-        if self._streams is not None:
-            self._streams.close()
-            self._streams = None
+        """Close it; the next use opens it anew."""
         if self._http is not None:
             http, self._http = self._http, None
             await http.aclose()
@@ -87,8 +77,8 @@ class Connection:
         answer_seconds: float = ANSWER_SECONDS,
         tries: int = TRIES,
     ) -> Any:
-        """The JSON that the server answers. A broken connection is tried again, ``tries`` times in all: give 1 for
-        what must not be sent twice.
+        """The JSON of the server's answer. A request over a connection that breaks is sent again, ``tries`` times in
+        all: pass 1 for one that must not be sent twice.
 
         Raises ApiError.
         """
@@ -139,36 +129,18 @@ class Connection:
         headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Bytes of an event stream as they come. Raises ApiError, ConnectionLostError also while reading."""
+        import httpx2
+
         http = await self.open()
         wanted = {"Accept": "text/event-stream", **(headers or {})}
-        if self._streams is None:
-            stream = _stream_of(http, method, path, body, params, wanted)
-        else:
-            stream = self._streams.send(method, path, params or {}, wanted, body)
-        async with stream as (status, chunks):
-            if status != 200:
-                raise error_from(status, _json(b"".join([chunk async for chunk in chunks])))
-            yield chunks
-
-
-@asynccontextmanager
-async def _stream_of(
-    http: "httpx2.AsyncClient",
-    method: str,
-    path: str,
-    body: Mapping[str, Any] | None,
-    params: Mapping[str, Any] | None,
-    headers: Mapping[str, str],
-) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
-    """What :meth:`LoopbackStreams.send` gives, from a server elsewhere."""
-    import httpx2
-
-    limits = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
-    try:
-        async with http.stream(method, path, json=body, params=params, headers=headers, timeout=limits) as response:
-            yield response.status_code, response.aiter_raw()
-    except httpx2.TransportError as error:
-        raise lost(error) from error
+        limits = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+        try:
+            async with http.stream(method, path, json=body, params=params, headers=wanted, timeout=limits) as response:
+                if response.status_code != 200:
+                    raise error_from(response.status_code, _json(await response.aread()))
+                yield response.aiter_raw()
+        except httpx2.TransportError as error:
+            raise lost(error) from error
 
 
 def _http_client(endpoint: Endpoint) -> "httpx2.AsyncClient":
@@ -179,8 +151,8 @@ def _http_client(endpoint: Endpoint) -> "httpx2.AsyncClient":
         base_url=endpoint.base_url,
         headers={"Authorization": f"Bearer {endpoint.token}", "Accept-Encoding": "identity"},
         auth=endpoint.auth,
-        trust_env=elsewhere,  # no proxy may see what goes from this computer to itself
-        verify=elsewhere,  # saves loading certificates that loopback does not use
+        trust_env=elsewhere,  # requests to this computer itself must not go through a proxy
+        verify=elsewhere,  # certificates take time to load and are not needed for loopback
         follow_redirects=False,
     )
 

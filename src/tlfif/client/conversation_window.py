@@ -1,16 +1,20 @@
-"""What of a conversation is sent with a prompt, and how it is made shorter when the model cannot hold it."""
+"""What of a conversation is sent with a prompt, and how much is left out when the model cannot hold it."""
 
 from collections.abc import Iterable, Sequence
 
-from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.errors import PromptTooLongError, TlfifError
 from tlfif.wire.jobs import MessageView
 
 MAX_EXCHANGES = 120
-"""With the system prompt and the new question still under the server's limit of 256 messages."""
+"""With the system prompt and the new question this stays below the server's limit of 256 messages."""
+DROPPED_SHARE = 0.25
+"""Of the characters sent, after the engine's refusal: more than needed as a rule, or nearly every later question would
+be refused once."""
 
 
 def messages_of(exchanges: Iterable[tuple[str, str]], question: str, *, system: str = "") -> list[MessageView]:
-    """Everything to send with a new question: (question, answer) the oldest first; a blank ``system`` is left out."""
+    """Everything to send with a new question. ``exchanges`` are (question, answer), the oldest first; a blank
+    ``system`` is left out."""
     found: list[MessageView] = [{"role": "system", "content": system}] if system.strip() else []
     for asked, answered in exchanges:
         found.append({"role": "user", "content": asked})
@@ -22,15 +26,19 @@ def messages_of(exchanges: Iterable[tuple[str, str]], question: str, *, system: 
 def how_many_to_drop(error: TlfifError, sizes: Sequence[int], *, extra_size: int) -> int:
     """How many of the oldest exchanges to leave out after this refusal; 0 where that cannot help.
 
-    ``sizes`` are their characters and ``extra_size`` those of all that stays (system prompt, new question). Tokens
-    are taken to be spread evenly over them; an estimate, so the server is asked again. At least one, if there is one.
+    ``sizes`` are their characters, the oldest first, and ``extra_size`` the characters of all that stays (system
+    prompt, new question). The server's refusal has numbers (its estimate); tokens are taken to be spread evenly. The
+    engine's refusal, which ends a job, has none. At least one is left out if there is one; the caller asks again.
     """
     if error.code == "messages_too_many":
         return min(1, len(sizes))
-    tokens, limit = error.details.get("tokens"), error.details.get("limit")
-    if error.code != "prompt_too_long" or not isinstance(tokens, int) or not isinstance(limit, int):
+    if error.code != PromptTooLongError.code:
         return 0
-    too_much = (tokens - limit) * (sum(sizes) + extra_size) / tokens if tokens > 0 else 0.0
+    tokens, limit = error.details.get("tokens"), error.details.get("limit")
+    share = DROPPED_SHARE
+    if isinstance(tokens, int) and isinstance(limit, int):
+        share = (tokens - limit) / tokens if tokens > 0 else 0.0
+    too_much = share * (sum(sizes) + extra_size)
     freed = 0
     for count, length in enumerate(sizes, start=1):
         freed += length
@@ -40,7 +48,7 @@ def how_many_to_drop(error: TlfifError, sizes: Sequence[int], *, extra_size: int
 
 
 def dropped_words(count: int, *, left: int) -> str:
-    """What a person is told about it, as a sentence."""
+    """A sentence that tells the person what was left out."""
     what = "question and its answer were" if count == 1 else f"{count} questions and their answers were"
     rest = "none is left" if left == 0 else f"{left} {'is' if left == 1 else 'are'} kept"
     return f"The conversation is too long for the model: the oldest {what} left out, {rest}."

@@ -1,4 +1,4 @@
-"""This computer's part of a deployment: the profile of the home on AWS, and the sign-in there."""
+"""What a deployment changes on this computer: the profile of the home on AWS, and the sign-in there."""
 
 import contextlib
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from tlfif.kernel.home import Home
 
 
 class DeployedDesk(Desk):
-    """The files of one home's folder."""
+    """The files of one data folder."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
 
     def remember(self, outputs: Mapping[str, str], region: str) -> None:
-        """Where a browser signs in is found by the issuer's own description."""
+        """See the port. The addresses for signing in are found by OpenID discovery."""
         profile = Profile(
             api_url=outputs.get("ApiUrl", ""),
             issuer=outputs.get("Issuer", ""),
@@ -29,15 +29,15 @@ class DeployedDesk(Desk):
         use(self._home, AWS)
 
     async def sign_out(self) -> None:
-        """Before the user pool goes, so that it can still end the sign-in itself."""
+        """See the port. Called before the user pool is deleted, so that it can still revoke the sign-in."""
         profile = load_profiles(self._home).aws
         if profile is None:
             return
-        signed_in = import_module("tlfif.client.sign_in.signed_in")  # loads the HTTP library
+        signed_in = import_module("tlfif.client.sign_in.signed_in")  # imports the HTTP library
         await signed_in.signed_in_tokens(self._home, profile).leave()
 
     def forget(self) -> bool:
-        """A damaged file is no reason to leave a home on AWS in it."""
+        """See the port. Removes a damaged file as well."""
         known = True
         with contextlib.suppress(TlfifError):
             known = load_profiles(self._home).aws is not None

@@ -1,4 +1,4 @@
-"""Where a server is and what opens it."""
+"""Where a server is, and the credentials for it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ class Endpoint:
     base_url: str
     token: str = field(repr=False)
     auth: "httpx2.Auth | None" = field(default=None, repr=False)
-    """Signs each request anew, where a token does not last as long as a connection."""
+    """Signs each request, for servers whose tokens expire sooner than a connection."""
     streams: bool = True
-    """Whether answers come as they grow; else the reader asks again and again."""
+    """Whether the server can stream; otherwise the reader polls."""
 
 
 class Locator(Protocol):
-    """Finds the server, and starts it where that is its business.
+    """Finds the server, and starts it if it is one that clients start.
 
     Raises NotReachableError where there is none.
     """
@@ -34,12 +34,12 @@ class Locator(Protocol):
 
 
 Sleep = Callable[[float], Awaitable[None]]
-"""Waits that many seconds; tests give one that does not."""
+"""Waits that many seconds; replaced in tests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedEndpoint:
-    """A server somewhere else: found where it always is, started by others."""
+    """A server at a fixed address that clients do not start."""
 
     endpoint: Endpoint
 

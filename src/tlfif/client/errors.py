@@ -1,11 +1,11 @@
 """Every error a caller of the client meets, as one tree below ``TlfifError``.
 
-* ApiError                 the server answered with a problem, or did not answer
+* ApiError                 the server answered with an error, or did not answer
   * RefusedError           the request is wrong as it stands; change it (400, 404, 405, 413, 422, a reused key)
   * NotPossibleError       the request is fine, the present state forbids it; the message says what to do (409)
   * AccessDeniedError      the token or the address is wrong (401, 403, 421)
   * OverloadedError        too much is waiting; send it again later (429)
-  * ServerFailedError      the server made a mistake or lacks something; nothing was accepted (5xx)
+  * ServerFailedError      the server failed or lacks something; nothing was accepted (5xx)
   * NotReachableError      no server answered, and none could be started
     * ConnectionLostError  the connection broke; whether the request arrived is not known
 """
@@ -75,7 +75,7 @@ _OWN_MEMBERS = frozenset({"type", "title", "status", "code", "detail"})
 
 
 def error_from(status: int, body: object) -> ApiError:
-    """The error that a problem+json body means; also for a body that is none."""
+    """The error for a problem+json body, or for any other body of a failed request."""
     problem = body if isinstance(body, dict) else {}
     code = str(problem.get("code") or f"http_{status}")
     message = str(problem.get("detail") or f"The server answered with HTTP status {status}.")
@@ -87,7 +87,7 @@ def error_from(status: int, body: object) -> ApiError:
 
 
 def lost(error: Exception) -> ConnectionLostError:
-    """The error for a connection that broke by ``error``, or was never made."""
+    """The error for a connection that ``error`` broke or prevented."""
     return ConnectionLostError(
         f"The connection to the server broke ({type(error).__name__}). Try again; what was accepted is not lost."
     )

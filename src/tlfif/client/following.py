@@ -1,4 +1,4 @@
-"""Ask, and follow a job to its end, over broken connections and restarted servers."""
+"""Submit a prompt and follow its job to the end, across broken connections and server restarts."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -14,26 +14,26 @@ from tlfif.wire.jobs import Accepted, FollowUpdate, JobAccepted, MachineUpdate
 from tlfif.wire.machines import MachineView
 
 START_WAIT_SECONDS = 4.0
-"""How long a host that cannot stream keeps a request open while the machine starts: a person wants to see it go on."""
+"""How long a host that cannot stream keeps a request open while the machine starts, so that progress is shown often."""
 LONGEST_WAIT_SECONDS = 20.0
-"""And how long while it answers; the first event ends the wait."""
+"""The same while the machine answers; the first event ends the wait."""
 RETRIES = 3
-"""Broken connections in a row, without a sign of life between them, that are borne."""
+"""Retries after broken connections in a row, with nothing received between them."""
 
 
 @dataclass(slots=True)
 class _Place:
-    """How far a reader has come: what it asks for, and after the acceptance which job, read up to which event."""
+    """A reader's position: the request, and once it is accepted the job and the last event read."""
 
     body: Mapping[str, Any] | None = None
     key: str | None = None
     job_id: str | None = None
     after: int = 0
     ended: bool = False
-    """The terminal event was read. The stream is read on to its end, or its connection could not be used again."""
+    """The terminal event was read. The stream is still read to its end, so that its connection can be reused."""
 
     def is_new(self, news: JobAccepted | FollowUpdate | None) -> bool:
-        """Take note of ``news``; False for a sign of life and for what was heard before a connection broke."""
+        """Record ``news``; False for a keep-alive and for what was received before a connection broke."""
         if self.ended:
             return False
         if isinstance(news, JobAccepted):
@@ -54,21 +54,21 @@ async def ask(
     Until the server has accepted, a broken connection means that the request is sent again; ``key`` keeps that one
     job. After that the job is followed by its id. Raises ApiError.
     """
-    async with aclosing(_read(connection, _Place(body=body, key=key))) as heard:
-        async for news in heard:
+    async with aclosing(_read(connection, _Place(body=body, key=key))) as received:
+        async for news in received:
             yield news
 
 
 async def follow(connection: Connection, job_id: str, *, after: int = 0) -> AsyncGenerator[FollowUpdate, None]:
-    """News of the job beyond event number ``after``, the terminal event last.
+    """The job's events after number ``after``, the terminal event last, and the machine's state while the job waits.
 
-    Every event comes once, also over a broken connection: reading goes on after the last number seen. After an event
-    ``restarted`` the answer begins anew. Close the generator (``contextlib.aclosing``) where it is left early.
+    Every event comes once, even when the connection breaks: reading resumes after the last number seen. After an
+    event ``restarted`` the answer starts over. Close the generator (``contextlib.aclosing``) where it is left early.
 
     Raises ApiError: RefusedError ``job_not_found``, ``cursor_past_end``; NotReachableError after 3 vain retries.
     """
-    async with aclosing(_read(connection, _Place(job_id=job_id, after=after))) as heard:
-        async for news in heard:
+    async with aclosing(_read(connection, _Place(job_id=job_id, after=after))) as received:
+        async for news in received:
             if not isinstance(news, JobAccepted):
                 yield news
 
@@ -78,8 +78,8 @@ async def _read(connection: Connection, place: _Place) -> AsyncGenerator[JobAcce
     while True:
         lost: ApiError
         try:
-            async with aclosing(_until_it_breaks(connection, place)) as heard:
-                async for news in heard:
+            async with aclosing(_until_it_breaks(connection, place)) as received:
+                async for news in received:
                     failures = 0
                     if place.is_new(news) and news is not None:
                         yield news
@@ -92,10 +92,10 @@ async def _read(connection: Connection, place: _Place) -> AsyncGenerator[JobAcce
             lost = error
         failures += 1
         if failures > RETRIES or (isinstance(lost, ServerFailedError) and place.job_id is None):
-            raise lost  # a server that fails at the submit has stored nothing and says why
+            raise lost  # a server that fails while it accepts a prompt has stored nothing
         await connection.sleep(BACKOFF_SECONDS[failures - 1])
         if place.job_id is None:
-            await connection.close()  # nothing is under way yet: a server that has ended may be started anew
+            await connection.close()  # nothing was accepted yet, so a server that has ended may be started again
         else:
             await connection.recover()
 
@@ -104,13 +104,13 @@ async def _until_it_breaks(
     connection: Connection, place: _Place
 ) -> AsyncGenerator[JobAccepted | FollowUpdate | None, None]:
     read = _streamed if await connection.can_stream() else _asked_for
-    async with aclosing(read(connection, place)) as heard:
-        async for news in heard:
+    async with aclosing(read(connection, place)) as received:
+        async for news in received:
             yield news
 
 
 async def _asked_for(connection: Connection, place: _Place) -> AsyncGenerator[JobAccepted | FollowUpdate | None, None]:
-    """From a host that cannot stream: each request waits a while for the next events."""
+    """Long polling, for a host that cannot stream: each request waits a while for the next events."""
     if place.job_id is None:
         headers = {"Idempotency-Key": place.key or ""}
         accepted: Accepted = await connection.request("POST", "/v1/infer", body=place.body, headers=headers, tries=1)
@@ -147,7 +147,7 @@ async def _streamed(connection: Connection, place: _Place) -> AsyncGenerator[Job
 
 
 async def _has_ended(connection: Connection, place: _Place) -> bool:
-    """Whether a stream ended because there was nothing more to say."""
+    """Whether the stream ended because the job has ended and all its events were read."""
     if place.job_id is None:
         return False
     job = await connection.request("GET", f"/v1/jobs/{place.job_id}", tries=1)

@@ -1,4 +1,4 @@
-"""The background server of this computer: find it, start it, stop it. One per home; its lock decides."""
+"""The background server of this computer: finds, starts and stops it. One per data folder, ensured by a lock."""
 
 import asyncio
 import contextlib
@@ -25,11 +25,11 @@ START_SECONDS = 20.0
 """Longest wait for a server to start, or for an old one to leave."""
 POLL_SECONDS = 0.02
 RETURN_SECONDS = 5.0
-"""A server that left its home clean was stopped on purpose, unless another one follows within this time."""
+"""A server that removed its address file was stopped on purpose, unless another one starts within this time."""
 
 
 class Child(Protocol):
-    """A started process, as far as anybody here cares."""
+    """The part of ``subprocess.Popen`` that is used here."""
 
     def poll(self) -> int | None:
         """Its exit status; None while it runs."""
@@ -40,7 +40,7 @@ Spawn = Callable[[Home, Sequence[str]], Child]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningServer:
-    """A live server of this home."""
+    """A running server of this data folder."""
 
     address: ServerAddress
     version: str
@@ -66,7 +66,7 @@ def is_alive(pid: int) -> bool:
     if pid <= 0:
         return False
     if sys.platform == "win32":
-        # There os.kill would end it; psutil is loaded here only because it takes 50 ms.
+        # On Windows os.kill would end the process. psutil takes 50 ms to import, so it is imported only here.
         import psutil
 
         return psutil.pid_exists(pid)
@@ -78,7 +78,7 @@ def is_alive(pid: int) -> bool:
 
 
 def process_of(pid: int) -> "psutil.Process | None":
-    """The process of that number, told apart from a later one that is given the same; None where there is none."""
+    """The process with that id, distinguished from a later one that reuses the id; None where there is none."""
     import psutil
 
     try:
@@ -87,8 +87,8 @@ def process_of(pid: int) -> "psutil.Process | None":
         return None
 
 
-def lives(process: "psutil.Process") -> bool:
-    """Whether it runs. One that has ended and whose parent has not asked how does not."""
+def is_running(process: "psutil.Process") -> bool:
+    """Whether the process runs. A zombie does not."""
     import psutil
 
     try:
@@ -98,7 +98,7 @@ def lives(process: "psutil.Process") -> bool:
 
 
 def is_locked(home: Home) -> bool:
-    """Whether a server holds the home's lock."""
+    """Whether a server holds the data folder's lock."""
     if not home.lock.exists():
         return False
     try:
@@ -111,7 +111,7 @@ def is_locked(home: Home) -> bool:
 
 
 class LocalServer:
-    """A :class:`Locator` for the server of one home. Nothing is touched before the first call."""
+    """A :class:`Locator` for the server of one data folder. Does nothing before the first call."""
 
     def __init__(
         self,
@@ -130,10 +130,10 @@ class LocalServer:
         self._monotonic = monotonic
 
     async def find(self) -> RunningServer | None:
-        """The server that runs now; starts nothing.
+        """The running server, if any; starts none.
 
-        The token goes to a port only if the process that wrote the address lives, a server holds the lock, and the
-        port answers like one: a stale address may be somebody else's by now.
+        The token is sent to a port only if the process that wrote the address runs, a server holds the lock, and the
+        port answers like our server: another program may use the port of a stale address.
         """
         address = read_server(self.home)
         if address is None or not is_alive(address.pid) or not is_locked(self.home):
@@ -149,9 +149,9 @@ class LocalServer:
         return RunningServer(address=address, version=str(health.get("version")), endpoint=endpoint)
 
     async def ensure(self) -> Endpoint:
-        """The server, started if none runs. One of another version is told to end first; its waiting jobs are kept.
+        """The server, started if none runs. One of another version is stopped first; its waiting jobs are kept.
 
-        Raises NotReachableError, with the server's own code where it said why it did not start.
+        Raises NotReachableError, with the server's own code if it reported why it did not start.
         """
         child: Child | None = None
         dismissed: int | None = None
@@ -176,9 +176,9 @@ class LocalServer:
             await self._sleep(POLL_SECONDS)
 
     async def again(self) -> Endpoint:
-        """After a broken connection: the server, started anew if it died.
+        """After a broken connection: the server, restarted if it died.
 
-        A server that dies leaves its address behind, one that is stopped removes it and is left alone.
+        A server that dies leaves its address file; one that is stopped removes it and is not restarted.
         Raises NotReachableError (code ``server_stopped``) then.
         """
         begun = self._monotonic()
@@ -215,8 +215,8 @@ class LocalServer:
         if running is not None:
             await self._dismiss(running)
         deadline = self._monotonic() + START_SECONDS
-        # It lets go of the lock a moment before its process ends.
-        while is_locked(self.home) or (process is not None and lives(process)):
+        # The server releases the lock a moment before its process ends.
+        while is_locked(self.home) or (process is not None and is_running(process)):
             if self._monotonic() >= deadline:
                 raise NotReachableError(
                     f"The background server did not end within {START_SECONDS:.0f} s"
@@ -251,7 +251,7 @@ class LocalServer:
 
 
 def start_failure(home: Home) -> tuple[str, str]:
-    """Code and sentence for a server that ended while starting: its own, or the last thing that Python said."""
+    """Code and message for a server that ended while starting: its own, or the last line that Python wrote."""
     with contextlib.suppress(OSError, ValueError):
         code, tab, message = (home.root / "server-error.txt").read_text(encoding="utf-8").partition("\t")
         if tab and message.strip():

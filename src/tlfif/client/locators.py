@@ -1,4 +1,4 @@
-"""From a home's folder to the server that its commands and its window talk to."""
+"""From a data folder to the server that its commands and its window use."""
 
 from importlib import import_module
 from typing import cast
@@ -10,7 +10,7 @@ from tlfif.kernel.home import Home, profile_from_environment
 
 
 def aws_profile_of(home: Home) -> Profile | None:
-    """The home on AWS where it is the active one, None where this computer is. ``TLFIF_PROFILE`` stands above the file.
+    """The home on AWS where it is the active one, None where this computer is. ``TLFIF_PROFILE`` overrides the file.
 
     Raises InvalidInputError (``profile_damaged``, ``profile_unknown``), NotFoundError (``profile_missing``).
     """

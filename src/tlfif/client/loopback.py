@@ -1,4 +1,4 @@
-"""One plain HTTP exchange with this computer: enough for health and stop before the real HTTP client is loaded."""
+"""One plain HTTP request to this computer, for health and stop, before the HTTP library is imported."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ async def exchange(
 ) -> dict[str, object] | None:
     """The JSON object that a server on loopback answers with status 2xx; None for anything else.
 
-    Send no token before it is known whose port it is.
+    Send no token before it is known that the port is our server's.
     """
     lines = [f"{method} {path} HTTP/1.0", f"Host: 127.0.0.1:{port}", "Content-Length: 0"]
     if token is not None:

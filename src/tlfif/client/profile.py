@@ -1,6 +1,6 @@
-"""Which home commands talk to: this computer, or the one on AWS. Kept in ``profile.json``, which holds no secret.
+"""Which home the commands use: this computer or AWS. Kept in ``profile.json``, which holds no secret.
 
-Light: every command reads it.
+Quick to import, because every command reads it.
 """
 
 import json
@@ -15,8 +15,8 @@ from tlfif.kernel.home import Home, write_private
 COMPUTER = "computer"
 AWS = "aws"
 REDIRECT_PORTS = (17653, 24153, 28753)
-"""Where the browser brings a sign-in back to. The user pool registers these; they lie below the ports that systems
-give to outgoing connections (from 32768 on Linux, 49152 elsewhere)."""
+"""Ports of the redirect URI. The user pool registers them; they are below the ports that systems use for outgoing
+connections (from 32768 on Linux, 49152 elsewhere)."""
 REDIRECT_PATH = "/callback"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _VISIBLE = re.compile(r"[!-~]{1,2000}")
@@ -25,15 +25,15 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 
 
 def redirect_uri(port: int) -> str:
-    """The address that a user pool must know, to the letter, for that port."""
+    """The redirect URI for that port, exactly as the user pool must have it."""
     return f"http://127.0.0.1:{port}{REDIRECT_PATH}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """The home on AWS: where its API is, and who signs people in.
+    """The home on AWS: the address of its API, and its identity provider.
 
-    Addresses are https, or http on this computer's own loopback. What is None is found by OpenID discovery.
+    Addresses are https, or http on loopback. What is None is found by OpenID discovery.
     Raises InvalidInputError (code ``profile_invalid``) for anything else.
     """
 
@@ -41,10 +41,10 @@ class Profile:
     issuer: str
     client_id: str
     scope: str
-    """Names with a space between them, ``openid`` among them."""
+    """Names separated by spaces, including ``openid``."""
     region: str
     redirect_ports: tuple[int, ...] = REDIRECT_PORTS
-    """1 to 8 different ports, 1024 to 65535, tried in this order."""
+    """1 to 8 different ports from 1024 to 65535, tried in this order."""
     authorize_url: str | None = None
     token_url: str | None = None
     revoke_url: str | None = None
@@ -67,14 +67,14 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profiles:
-    """What the file says."""
+    """The contents of the file."""
 
     active: str = COMPUTER
     aws: Profile | None = None
 
 
 def check_address(address: object, name: str) -> str:
-    """The address, if a token may be sent there. Raises InvalidInputError (code ``profile_invalid``)."""
+    """``address`` if a token may be sent there. Raises InvalidInputError (code ``profile_invalid``)."""
     if not (isinstance(address, str) and _VISIBLE.fullmatch(address)):
         raise _invalid(name, "is not an address")
     try:
@@ -105,7 +105,7 @@ def _check_ports(ports: object) -> None:
 
 
 def load_profiles(home: Home) -> Profiles:
-    """What the home's file says; this computer where there is none.
+    """The contents of the data folder's file; this computer where there is none.
 
     Raises InvalidInputError (code ``profile_damaged``) for a file that is not what TL-FIF wrote.
     """
@@ -124,16 +124,16 @@ def load_profiles(home: Home) -> Profiles:
 
 
 def save_aws_profile(home: Home, profile: Profile | None) -> None:
-    """Remember the home on AWS; None forgets it, and commands talk to this computer again. Raises OSError.
+    """Store the home on AWS; None removes it, and commands use this computer again. Raises OSError.
 
-    Which home is active stays as it is otherwise: see :func:`use`.
+    Otherwise the active home stays as it is: see :func:`use`.
     """
     before = load_profiles(home)
     _write(home, Profiles(active=before.active if profile is not None else COMPUTER, aws=profile))
 
 
 def use(home: Home, name: str) -> Profiles:
-    """Let commands talk to ``computer`` or to ``aws`` from now on. Raises OSError.
+    """Make ``computer`` or ``aws`` the active home. Raises OSError.
 
     Raises InvalidInputError (code ``profile_unknown``); NotFoundError (code ``profile_missing``) for an AWS home that
     was never set up.
@@ -157,9 +157,9 @@ def aws_profile(profiles: Profiles) -> Profile:
 
 
 def active_profile(home: Home, named: str | None = None) -> Profile | None:
-    """The home on AWS where commands talk to it, None where they talk to this computer.
+    """The home on AWS if it is active, None for this computer.
 
-    ``named`` stands above the file, for one command. Raises as :func:`use` and :func:`load_profiles` do.
+    ``named`` overrides the file, for one command. Raises as :func:`use` and :func:`load_profiles` do.
     """
     if named is not None and _known(named) == COMPUTER:
         return None
@@ -176,7 +176,7 @@ def _write(home: Home, profiles: Profiles) -> None:
 
 
 def _parsed(found: object) -> Profiles:
-    """Members that this version does not know are passed over: a later one may have written the file."""
+    """Unknown members are ignored: a later version may have written the file."""
     if not isinstance(found, Mapping):
         raise _invalid("the file", "is not an object")
     active, aws = found.get("active"), found.get("aws")

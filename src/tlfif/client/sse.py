@@ -1,4 +1,4 @@
-"""Server-sent events, as far as TL-FIF sends them: from bytes to news."""
+"""Parses server-sent events, as far as TL-FIF sends them."""
 
 import json
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ from tlfif.wire.jobs import FollowUpdate, JobAccepted, MachineUpdate
 
 @dataclass(slots=True)
 class SseReader:
-    """Collects bytes and gives out whole messages.
+    """Collects bytes and yields whole messages.
 
-    Lines are cut at line feeds only: the text of an answer may hold characters that other line splitters take for
-    line ends (U+2028, U+0085). A message cut off by a broken connection is never given out.
+    Lines end at line feeds only: the text of an answer may hold characters that other line splitters take for line
+    ends (U+2028, U+0085). A message cut off by a broken connection is never yielded.
     """
 
     _rest: bytes = b""
     _fields: dict[str, str] = field(default_factory=dict)
 
     def feed(self, chunk: bytes) -> Iterator[FollowUpdate | JobAccepted | None]:
-        """The messages completed by ``chunk``; None for a sign of life without news.
+        """The messages completed by ``chunk``; None for a keep-alive.
 
         Raises ValueError for a message that no TL-FIF server sends.
         """
@@ -44,10 +44,10 @@ def _news(fields: dict[str, str]) -> FollowUpdate | JobAccepted | None:
     if not isinstance(data, dict):
         raise ValueError("an event without data")
     if kind == "machine":
-        return MachineUpdate(machine=data)  # type: ignore[arg-type]  # the shape is the server's promise
+        return MachineUpdate(machine=data)  # type: ignore[arg-type]  # the server guarantees the shape
     if kind == "accepted":
-        return JobAccepted(accepted=data)  # type: ignore[arg-type]  # the same promise
+        return JobAccepted(accepted=data)  # type: ignore[arg-type]  # as above
     if kind not in EventKind.__members__.values():
-        return None  # of a newer server; its number is not lost, the next event carries a higher one
+        return None  # from a newer server; no number is lost, because the next event has a higher one
     at = float(data.pop("at", 0.0))
     return Event(seq=int(fields["id"]), kind=EventKind(kind), at=at, data=data)

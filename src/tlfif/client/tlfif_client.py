@@ -1,4 +1,4 @@
-"""The API in Python: one method a route. Used by the command line, the window and scripts."""
+"""The API in Python: one method per route. Used by the command line, the window and scripts."""
 
 import asyncio
 import uuid
@@ -17,9 +17,9 @@ from tlfif.wire.server import ServerView
 
 PULL_POLL_SECONDS = 0.25
 VERIFY_SECONDS = 600.0
-"""Reading a model file through takes as long as the disk does."""
+"""Limit for reading a whole model file from a slow disk."""
 REFRESH_SECONDS = 1500.0
-"""AWS's lists are hundreds of megabytes a region; the server gives each ten minutes."""
+"""AWS's price lists are hundreds of megabytes per region; the server allows ten minutes for each."""
 
 
 class TlfifClient:
@@ -43,11 +43,11 @@ class TlfifClient:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of the connection. The server goes on."""
+        """Close the connection. The server keeps running."""
         await self._connection.close()
 
     async def infer(self, asking: Asking, *, key: str | None = None) -> Accepted:
-        """Submit a conversation. ``key`` makes it safe to repeat; one is made where none is given."""
+        """Submit a conversation. ``key`` makes it safe to repeat; without one a new key is made."""
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         return cast(Accepted, await self._connection.request("POST", "/v1/infer", body=_body(asking), headers=headers))
 
@@ -56,7 +56,7 @@ class TlfifClient:
         return ask(self._connection, _body(asking), key=key or uuid.uuid4().hex)
 
     def follow(self, job_id: str, *, after: int = 0) -> AsyncGenerator[FollowUpdate, None]:
-        """News of a job up to its end; see :func:`tlfif.client.following.follow`."""
+        """A job's events up to its end; see :func:`tlfif.client.following.follow`."""
         return follow(self._connection, job_id, after=after)
 
     async def job(self, job_id: str) -> JobView:
@@ -100,7 +100,7 @@ class TlfifClient:
         return cast(MachineView, await self._connection.request("POST", "/v1/machine/start", body=body))
 
     async def stop_machine(self, *, jobs: StopMode = "cancel") -> StopResult:
-        """End the machine now. ``jobs`` says what becomes of running and waiting answers."""
+        """Stop the machine now. ``jobs`` decides whether running and waiting jobs are cancelled or requeued."""
         answer = await self._connection.request("POST", "/v1/machine/stop", body={"jobs": jobs}, tries=1)
         return cast(StopResult, answer)
 
@@ -114,7 +114,7 @@ class TlfifClient:
         return cast(ModelList, await self._connection.request("GET", "/v1/models"))["models"]
 
     async def start_pull(self, name: str, *, force: bool = False) -> ModelView:
-        """Begin to fetch a model, or join a fetch under way. Raises ``hub_unreachable`` within about 3 s."""
+        """Start fetching a model, or join a running fetch. Raises ``hub_unreachable`` within about 3 s."""
         path = f"/v1/models/{name}/pull"
         return cast(ModelView, await self._connection.request("POST", path, body={"force": force}))
 
@@ -131,7 +131,7 @@ class TlfifClient:
         yield model
 
     async def verify(self, name: str) -> ModelView:
-        """Read a model's file through and compare its sha256."""
+        """Read the whole model file and compare its sha256."""
         path = f"/v1/models/{name}/verify"
         return cast(ModelView, await self._connection.request("POST", path, answer_seconds=VERIFY_SECONDS))
 
@@ -141,7 +141,7 @@ class TlfifClient:
         return cast(CostView, await self._connection.request("GET", "/v1/cost", params=params))
 
     async def standing_cost(self, *, region: str | None = None) -> StandingList:
-        """An idle month line by line, beside RQL 1; of every region where none is given."""
+        """The cost of an idle month line by line, next to RQL 1's; for every region if none is given."""
         params = _given(region=region)
         return cast(StandingList, await self._connection.request("GET", "/v1/cost/standing", params=params))
 
@@ -151,7 +151,7 @@ class TlfifClient:
         return cast(AdviceView, await self._connection.request("GET", "/v1/cost/advice", params=params))
 
     async def refresh_prices(self) -> RefreshView:
-        """Read the public prices and the exchange rate; takes up to some minutes. What cannot be read stays."""
+        """Read the public prices and the exchange rate; takes up to some minutes. What cannot be read is kept."""
         answer = await self._connection.request(
             "POST", "/v1/cost/prices/refresh", answer_seconds=REFRESH_SECONDS, tries=1
         )
@@ -163,7 +163,7 @@ class TlfifClient:
         return cast(BudgetView, await self._connection.request("PUT", "/v1/budget", body=body))
 
     async def release_budget(self) -> BudgetView:
-        """Release the lock for the rest of the month. Does nothing where there is none."""
+        """Release the lock for the rest of the month. Does nothing if there is none."""
         return cast(BudgetView, await self._connection.request("POST", "/v1/budget/release", body={}))
 
     async def server(self) -> ServerView:

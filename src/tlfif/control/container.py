@@ -7,7 +7,6 @@ from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.policy import JobPolicy
-from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
@@ -51,7 +50,6 @@ class Container:
     jobs: JobStore
     machines: MachineStore
     models: ModelStore
-    tokenizer: Tokenizer
     host: MachineHost
     clock: Clock
     ids: Ids

@@ -1,14 +1,15 @@
-"""Accept a prompt: check it, make it durable, say so."""
+"""Accept a prompt: validate it, make it durable, wake the router where no machine is up."""
 
 from dataclasses import dataclass
 
+from tlfif.control.machine_control import MachineControl
 from tlfif.jobs import limits
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import GenerationRequest, Message, NewJob, SubmitResult
 from tlfif.jobs.policy import JobPolicy
-from tlfif.jobs.tokenizer import Tokenizer
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.kernel.errors import BusyError, ModelError
+from tlfif.machines.list_machines import UP
 from tlfif.machines.machine_store import MachineStore
 from tlfif.models.model_store import ModelState, ModelStore
 from tlfif.money.budget.budget_gate import BudgetGate
@@ -16,7 +17,7 @@ from tlfif.money.budget.budget_gate import BudgetGate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What a caller asks for, types checked but nothing else. None means: the default."""
+    """What a caller asks for; only the types have been checked. None means: the default."""
 
     messages: list[Message]
     model: str | None = None
@@ -34,46 +35,47 @@ async def submit_job(
     jobs: JobStore,
     machines: MachineStore,
     models: ModelStore,
-    tokenizer: Tokenizer,
     policy: JobPolicy,
     clock: Clock,
     ids: Ids,
+    control: MachineControl,
     budget: BudgetGate | None = None,
 ) -> SubmitResult:
-    """Check everything, then store the job; from here on it cannot be lost.
+    """Validate everything, then store the job; after this it cannot be lost. A person's hold on the machine ends.
 
     Raises InvalidInputError (nothing stored), IdempotencyConflictError, BudgetLockedError, BusyError, ModelError,
     StorageError.
     """
     key = limits.check_idempotency_key(asked.idempotency_key) if asked.idempotency_key is not None else None
     idle = limits.check_idle_minutes(asked.idle_timeout_minutes) if asked.idle_timeout_minutes is not None else None
-    request = await _checked_request(asked, models=models, tokenizer=tokenizer, policy=policy)
-    room = policy.max_queued if budget is None else await budget.check_admission(max_queued=policy.max_queued)
+    request = await _checked_request(asked, models=models, policy=policy)
+    max_queued = policy.max_queued if budget is None else await budget.check_admission(max_queued=policy.max_queued)
     now = clock.now()
     job = NewJob(
         id=ids.new_id("job"),
         request=request,
-        # Two people may choose the same key.
+        # Two owners may choose the same key.
         idempotency_key=f"{asked.owner}/{key}" if key is not None and asked.owner else key,
         expires_at=now + policy.wait_limit_seconds,
         owner=asked.owner,
     )
     try:
-        result = await jobs.submit(job, now=now, max_queued=room)
+        result = await jobs.submit(job, now=now, max_queued=max_queued)
     except BusyError:
-        if budget is None or room == policy.max_queued:
+        if budget is None or max_queued == policy.max_queued:
             raise
-        raise await budget.too_many_waiting(room) from None
+        raise await budget.too_many_waiting(max_queued) from None
     if idle is not None:
         await machines.set_idle_timeout(idle)
-    if await machines.held():
+    situation = await machines.situation()
+    if situation.held:
         await machines.set_held(False)
+    if situation.latest is None or situation.latest.state not in UP:
+        await control.nudge()
     return result
 
 
-async def _checked_request(
-    asked: Submission, *, models: ModelStore, tokenizer: Tokenizer, policy: JobPolicy
-) -> GenerationRequest:
+async def _checked_request(asked: Submission, *, models: ModelStore, policy: JobPolicy) -> GenerationRequest:
     messages = limits.check_messages(asked.messages)
     max_tokens = limits.check_max_tokens(asked.max_tokens) if asked.max_tokens is not None else None
     temperature = (
@@ -88,11 +90,11 @@ async def _checked_request(
             code="model_absent" if model.state is not ModelState.CORRUPT else "model_corrupt",
             details={"model": model.name},
         )
-    context = model.context_tokens
-    wanted = max_tokens if max_tokens is not None else policy.default_max_tokens
-    counted = await tokenizer.count_if_over(model.name, messages, limit=context - wanted)
-    if counted is not None:
-        wanted = limits.fit_max_tokens(
-            prompt_tokens=counted, asked=max_tokens, default=policy.default_max_tokens, context=context
-        )
-    return GenerationRequest(model=model.name, messages=messages, max_tokens=wanted, temperature=temperature, seed=seed)
+    fitted = limits.fit_max_tokens(
+        prompt_tokens=limits.tokens_at_least(messages),
+        asked=max_tokens,
+        default=policy.default_max_tokens,
+        context=model.context_tokens,
+        is_estimate=True,
+    )
+    return GenerationRequest(model=model.name, messages=messages, max_tokens=fitted, temperature=temperature, seed=seed)

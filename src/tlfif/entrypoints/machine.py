@@ -15,11 +15,12 @@ from tlfif.machines.policy import MachinePolicy
 async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> None:
     policies: dict[str, dict[str, float]] = spec["policies"]  # type: ignore[assignment]  # written by the host
     machine_policy = MachinePolicy(**policies["machine"])  # type: ignore[arg-type]  # from asdict of the same class
+    context_tokens = int(str(spec["context_tokens"]))
     process = LlamaEngineProcess(
         EngineSpec(
             model_name=str(spec["model"]),
             model_path=str(spec["model_path"]),
-            context_tokens=int(str(spec["context_tokens"])),
+            context_tokens=context_tokens,
             slots=machine_policy.engine_slots,
             threads=machine_policy.engine_threads,
             log_path=data_folder / "logs" / "engine.log",
@@ -41,7 +42,7 @@ async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> N
         job_policy=JobPolicy(**policies["job"]),  # type: ignore[arg-type]  # from asdict of the same class
         machine_policy=machine_policy,
     )
-    await run_embedded_worker(identity, data_folder, process)
+    await run_embedded_worker(identity, data_folder, process, context_tokens=context_tokens)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-"""The first door: what a request may ask, with a stable code for each refusal. Nothing refused here is stored."""
+"""Validation of requests: what may be asked, with a stable code for each refusal. Nothing refused here is stored."""
 
 import math
 import re
+from collections.abc import Sequence
 
 from tlfif.jobs.jobs import Message
 from tlfif.kernel.errors import InvalidInputError, NotFoundError, PromptTooLongError
@@ -18,7 +19,11 @@ MAX_CURSOR = 2**53 - 1
 MAX_MESSAGES = 256
 ROLES = ("system", "user", "assistant")
 MIN_ANSWER_TOKENS = 16
-"""A prompt that leaves less room than this is refused: the answer could not be one."""
+"""A prompt that leaves fewer tokens than this for the answer is refused: nothing useful fits into less."""
+MESSAGE_TOKENS = 1
+"""What any chat template adds to a message at least; most add four or five."""
+LONGEST_TOKEN_BYTES = 128
+"""No token of the vocabularies in use stands for more text without a space in it (SmolLM2: 80 bytes)."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -27,7 +32,7 @@ _JOB_ID = re.compile(r"[0-9A-Za-z_-]{1,80}")
 
 
 def check_text(text: str, *, what: str = "prompt") -> str:
-    """``text`` if it is speakable: not blank, no control characters but tab and line ends, no lone surrogates.
+    """``text`` if a model can read it: not blank, no control characters but tab and line ends, no lone surrogates.
 
     Raises InvalidInputError: ``<what>_empty`` or ``<what>_not_text``.
     """
@@ -50,7 +55,7 @@ def check_text(text: str, *, what: str = "prompt") -> str:
 
 
 def check_messages(messages: list[Message]) -> tuple[Message, ...]:
-    """A conversation the model can answer: known roles, real text, a user's turn at the end.
+    """``messages`` if a model can answer them: known roles, readable text, the last message by the user.
 
     Raises InvalidInputError: ``messages_empty``, ``messages_too_many``, ``role_unknown``, ``last_message_not_user``,
     or what :func:`check_text` raises.
@@ -74,7 +79,7 @@ def check_messages(messages: list[Message]) -> tuple[Message, ...]:
 
 
 def check_max_tokens(value: int, *, name: str = "max_tokens") -> int:
-    """Completion tokens, 1 to 2048. ``name`` is what the caller typed it as, here and below.
+    """Completion tokens, 1 to 2048. ``name`` is the caller's name for it, used in the message, here and below.
 
     Raises InvalidInputError ``max_tokens_out_of_range``.
     """
@@ -101,7 +106,7 @@ def check_seed(value: int, *, name: str = "seed") -> int:
 
 
 def check_idle_minutes(value: float) -> float:
-    """Idle time-out in minutes, turned into seconds. Zero, negative, endless: all refused, none means for ever.
+    """The idle time-out in seconds, from minutes. Zero, negative and infinite values are refused: none means "never".
 
     Raises InvalidInputError ``idle_timeout_out_of_range``.
     """
@@ -130,7 +135,7 @@ def check_cursor(value: int) -> int:
 
 
 def check_job_id(value: str) -> str:
-    """What may be a job's id at all; the store is not asked about anything else. Raises NotFoundError."""
+    """``value`` if it has the form of a job's id; no store is asked about anything else. Raises NotFoundError."""
     if not _JOB_ID.fullmatch(value):
         raise NotFoundError(
             "There is no such job: a job's id begins with job_ and has 36 characters.", code="job_not_found"
@@ -156,18 +161,36 @@ def check_idempotency_key(value: str) -> str:
     return value
 
 
-def fit_max_tokens(*, prompt_tokens: int, asked: int | None, default: int, context: int) -> int:
-    """Completion tokens that fit behind the prompt. An explicit wish is never cut silently.
+def tokens_at_least(messages: Sequence[Message]) -> int:
+    """A lower bound of the prompt's tokens, from its text alone.
+
+    No token of the models in use covers more than one word, nor more than 128 bytes of one. A prompt that is too long
+    by this bound is too long for certain; one that is not may still be, which the engine finds out.
+    """
+    tokens = 0
+    for message in messages:
+        words = message.content.encode().split()
+        tokens += MESSAGE_TOKENS + max(len(words), sum(map(len, words)) // LONGEST_TOKEN_BYTES)
+    return tokens
+
+
+def fit_max_tokens(
+    *, prompt_tokens: int, asked: int | None, default: int, context: int, is_estimate: bool = False
+) -> int:
+    """Completion tokens that fit behind the prompt: ``asked``, or as much of ``default`` as there is space for.
+
+    ``is_estimate``: ``prompt_tokens`` is the lower bound of :func:`tokens_at_least`, which the message says.
 
     Raises PromptTooLongError with ``tokens`` (of the prompt), ``limit`` (what the prompt may have beside the answer
     asked for) and ``longest_answer`` (what may be asked for beside this prompt; 0 where no answer fits).
     """
-    room = context - prompt_tokens
+    space = context - prompt_tokens
     need = asked if asked is not None else MIN_ANSWER_TOKENS
-    if room < need:
-        longest = room if room >= MIN_ANSWER_TOKENS else 0
+    if space < need:
+        longest = space if space >= MIN_ANSWER_TOKENS else 0
+        counted = f"at least {prompt_tokens}" if is_estimate else f"{prompt_tokens}"
         raise PromptTooLongError(
-            _no_room(prompt_tokens, need=need, longest=longest, context=context),
+            _too_long(counted, need=need, longest=longest, context=context),
             details={
                 "tokens": prompt_tokens,
                 "limit": context - need,
@@ -175,17 +198,17 @@ def fit_max_tokens(*, prompt_tokens: int, asked: int | None, default: int, conte
                 "longest_answer": longest,
             },
         )
-    return asked if asked is not None else min(default, room)
+    return asked if asked is not None else min(default, space)
 
 
-def _no_room(prompt_tokens: int, *, need: int, longest: int, context: int) -> str:
-    """What does not fit, and what would: the shorter answer where there is room for one, else the shorter prompt."""
+def _too_long(counted: str, *, need: int, longest: int, context: int) -> str:
+    """What does not fit, and what would: the shorter answer where one fits, else the shorter prompt."""
     if longest:
         return (
-            f"The prompt has {prompt_tokens} tokens, and this model holds {context} for prompt and answer together: "
+            f"The prompt has {counted} tokens, and this model holds {context} for prompt and answer together: "
             f"an answer of {need} does not fit behind it. Ask for at most {longest}, or shorten the prompt."
         )
     return (
-        f"The prompt has {prompt_tokens} tokens; with {need} kept for the answer, "
+        f"The prompt has {counted} tokens; with {need} kept for the answer, "
         f"this model's limit is {context - need} tokens. Shorten the prompt."
     )

@@ -1,21 +1,16 @@
 """An inference server that is a service of its own (vLLM under systemd): watched from here, started by others."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
 
-from tlfif.adapters.engines.openai_engine import TOO_LONG, OpenAIEngine, refusal
-from tlfif.jobs.engine import Chunk, Engine, EngineAddress, EngineProcess
-from tlfif.jobs.jobs import GenerationRequest
-from tlfif.jobs.limits import MIN_ANSWER_TOKENS, fit_max_tokens
+from tlfif.jobs.engine import EngineAddress, EngineProcess
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
+from tlfif.kernel.errors import EngineGoneError
 
 KEY_NAME = "VLLM_API_KEY"
 """How vLLM is told its key (vLLM ``envs.py``); the file is systemd's EnvironmentFile for it."""
@@ -24,10 +19,6 @@ WATCH_POLL_SECONDS = 2.0
 MISSES = 3
 """Looks in a row without an answer: one may be lost while the engine reads long prompts."""
 HEALTH_SECONDS = 5.0
-COUNT_SECONDS = 30.0
-MESSAGE_TOKENS = 32
-FIXED_TOKENS = 128
-"""More than the chat templates of our models put around a message, and around all of them (a system text of theirs)."""
 
 Failed = Callable[[], Awaitable[bool]]
 """Whether the service has been given up by whoever keeps it."""
@@ -107,73 +98,6 @@ class ServedEngineProcess(EngineProcess):
             return (await client.get("/health")).status_code == 200
         except httpx2.RequestError:
             return False
-
-
-class VllmEngine(Engine):
-    """vLLM: every request names its model (the served name, or a personal model's), and the answer is fitted into
-    the room that the prompt leaves, because who accepted the prompt could not count its tokens exactly.
-
-    An answer that was to be longer than the room is shortened to it, and ends with the reason "length" as any answer
-    does that reaches its limit: who waited minutes for a machine is not helped by a refusal.
-    """
-
-    def __init__(self, address: EngineAddress, *, context_tokens: int, connections: int = 32) -> None:
-        self._context = context_tokens
-        self._inner = OpenAIEngine(address, named=True, connections=connections)
-        self._client = httpx2.AsyncClient(
-            base_url=address.base_url,
-            headers={"Authorization": f"Bearer {address.api_key}"},
-            timeout=COUNT_SECONDS,
-            trust_env=False,
-        )
-
-    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
-        """See the port. A prompt that leaves no room is an EngineRejectedError with the code ``prompt_too_long``."""
-        if not self._fits_for_certain(request):
-            request = replace(request, max_tokens=self._fit(request, await self._count(request)))
-        async with aclosing(self._inner.generate(request)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    async def close(self) -> None:
-        """See the port."""
-        await self._client.aclose()
-        await self._inner.close()
-
-    def _fits_for_certain(self, request: GenerationRequest) -> bool:
-        """No token is less than a byte, so most prompts need not be counted."""
-        most = sum(MESSAGE_TOKENS + len(message.content.encode()) for message in request.messages)
-        return FIXED_TOKENS + most + request.max_tokens <= self._context
-
-    async def _count(self, request: GenerationRequest) -> int:
-        """Prompt tokens by vLLM's own ``POST /tokenize``."""
-        messages = [{"role": message.role, "content": message.content} for message in request.messages]
-        try:
-            answer = await self._client.post("/tokenize", json={"model": request.model, "messages": messages})
-        except httpx2.RequestError as error:
-            raise EngineGoneError(f"The engine went away: {type(error).__name__}.") from error
-        if answer.status_code != 200:
-            raise self._told(refusal(answer.status_code, answer.content))
-        try:
-            return int(answer.json()["count"])
-        except (ValueError, LookupError, TypeError) as error:
-            raise EngineGoneError("The engine did not say how long the prompt is.") from error
-
-    def _told(self, error: EngineError) -> EngineError:
-        if error.code != TOO_LONG:
-            return error
-        return EngineRejectedError(
-            f"The prompt is longer than the {self._context} tokens that this model holds for prompt and answer "
-            "together. Shorten the prompt.",
-            code=TOO_LONG,
-        )
-
-    def _fit(self, request: GenerationRequest, counted: int) -> int:
-        asked = request.max_tokens if request.max_tokens < MIN_ANSWER_TOKENS else None
-        try:
-            return fit_max_tokens(prompt_tokens=counted, asked=asked, default=request.max_tokens, context=self._context)
-        except PromptTooLongError as error:
-            raise EngineRejectedError(error.message, code=error.code, details=error.details) from error
 
 
 async def systemd_says_failed(unit: str) -> bool:

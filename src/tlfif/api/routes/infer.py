@@ -1,27 +1,21 @@
-"""Submit a prompt, and follow its answer at once where that is wished."""
+"""Submit a prompt, and follow its answer in the same request where the caller asks for a stream."""
 
-import json
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from tlfif.api.caller import user_of
 from tlfif.api.event_stream import SSE, STREAM, sse_unnumbered, streamed
 from tlfif.api.schemas import InferRequest
-from tlfif.api.strict_route import ParsedRequest, StrictRoute
+from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission, submit_job
-from tlfif.jobs import limits
 from tlfif.jobs.jobs import Message, SubmitResult
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.machines.machine import STARTING, MachineState
 from tlfif.wire.jobs import Accepted
 
-AT_WORK = STARTING | {MachineState.READY}
-"""States in which a prompt needs nothing from the router."""
 KEY_PATTERN = "^[!-~]{1,200}$"
 Key = Annotated[
     str | None,
@@ -33,33 +27,9 @@ Key = Annotated[
 ]
 
 
-class PromptRoute(StrictRoute):
-    """Takes a prompt that is right as it stands straight to its endpoint, without FastAPI's work on parameters: this
-    is on the way to every first word. Any other goes FastAPI's way, which has the words for what is wrong with it."""
-
-    async def straight(self, request: ParsedRequest) -> Response | None:
-        """See the base."""
-        keys = request.headers.getlist("idempotency-key")
-        try:
-            body = InferRequest.model_validate(request.value)
-        except ValidationError:
-            return None
-        if len(keys) > 1:
-            return None
-        answer: Response | Accepted = await self.endpoint(
-            request=request,
-            body=body,
-            idempotency_key=keys[0] if keys else None,
-            accept=request.headers.get("accept", ""),
-        )
-        if isinstance(answer, Response):
-            return answer
-        return Response(json.dumps(answer), status_code=202, media_type="application/json")
-
-
 def infer_routes(container: Container) -> APIRouter:
     """The route that takes prompts, bound to its ports."""
-    router = APIRouter(prefix="/v1", tags=["jobs"], route_class=PromptRoute)
+    router = APIRouter(prefix="/v1", tags=["jobs"], route_class=StrictRoute)
 
     @router.post("/infer", status_code=202, response_model=Accepted, responses={200: STREAM}, operation_id="submit_job")
     async def infer(
@@ -85,15 +55,12 @@ def infer_routes(container: Container) -> APIRouter:
         )
         result = await submit(container, asked)
         job = result.job
-        machine = await current_machine(container)
-        if machine["state"] not in AT_WORK:
-            await container.control.nudge()
         accepted = Accepted(
             job_id=job.id,
             status=job.status,
             model=job.request.model,
             created=result.created,
-            machine=machine,
+            machine=await current_machine(container),
         )
         if SSE in accept and container.streams:
             return streamed(container, job.id, after=0, first=sse_unnumbered("accepted", accepted))
@@ -103,30 +70,27 @@ def infer_routes(container: Container) -> APIRouter:
 
 
 def conversation(body: InferRequest) -> list[Message]:
-    """The messages that a request means.
-
-    Raises InvalidInputError ``prompt_or_messages`` where it has both or neither, or what the text itself lacks.
-    """
+    """A request's messages. Raises InvalidInputError ``prompt_or_messages`` where it has both kinds or neither."""
     if (body.prompt is None) == (body.messages is None):
         raise InvalidInputError("Send either prompt or messages, one of the two.", code="prompt_or_messages")
     messages = [Message(role=m.role, content=m.content) for m in body.messages or []]
     if body.prompt is not None:
-        messages = [Message(role="user", content=limits.check_text(body.prompt))]
+        messages = [Message(role="user", content=body.prompt)]
     if body.system is not None:
-        messages.insert(0, Message(role="system", content=limits.check_text(body.system, what="system")))
+        messages.insert(0, Message(role="system", content=body.system))
     return messages
 
 
 async def submit(container: Container, asked: Submission) -> SubmitResult:
-    """The use case with this container's ports."""
+    """Call the use case with this container's ports."""
     return await submit_job(
         asked,
         jobs=container.jobs,
         machines=container.machines,
         models=container.models,
-        tokenizer=container.tokenizer,
         policy=container.job_policy,
         clock=container.clock,
         ids=container.ids,
+        control=container.control,
         budget=container.money.budget,
     )

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 15.0
 RENEW_BEFORE_SECONDS = 60.0
-"""An access token is renewed this long before its end, or in the middle of its life if that is shorter."""
+"""An access token is renewed this long before it expires, or after half its lifetime if that is sooner."""
 CLOCK_SECONDS = 60
-"""The provider's clock and this computer's may differ by that much."""
+"""Allowed difference between the provider's clock and this computer's, in seconds."""
 SHORTEST_LIFE, LONGEST_LIFE = 1.0, 86400.0
 """Seconds; RFC 6749 has no limits, Cognito's are 5 minutes and a day."""
 DEFAULT_LIFE = 300.0
-"""Where the provider does not say how long an access token lives."""
+"""Used if the provider does not state an access token's lifetime."""
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\uffff]")
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
-    """The provider's addresses."""
+class Endpoints:
+    """The provider's endpoints; ``revoke`` None where it has none."""
 
     authorize: str
     token: str
@@ -44,7 +44,7 @@ class Doors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One attempt to sign in: what goes to the browser, and what its answer is held against."""
+    """One attempt to sign in: what is sent with the browser, and what its answer is checked against."""
 
     redirect_uri: str
     state: str
@@ -53,7 +53,7 @@ class Request:
 
 
 class IdentityProvider:
-    """The provider of one profile. Every method raises ApiError.
+    """The identity provider of one profile. Every method raises ApiError.
 
     NotReachableError ``sign_in_unreachable``; AccessDeniedError ``sign_in_refused``, ``id_token_invalid``,
     ``signed_out``; ServerFailedError ``sign_in_malformed``.
@@ -62,58 +62,58 @@ class IdentityProvider:
     def __init__(self, profile: Profile, *, now: Callable[[], float] = time.time) -> None:
         self._profile = profile
         self._now = now
-        self._doors: Doors | None = None
+        self._endpoints: Endpoints | None = None
 
     async def authorization_url(self, request: Request) -> str:
-        """What the browser opens."""
-        doors = await self._find_doors()
+        """The address that the browser opens."""
+        endpoints = await self._find_endpoints()
         async with self._client(request.redirect_uri) as client:
             url, _ = client.create_authorization_url(
-                doors.authorize, state=request.state, nonce=request.nonce, code_verifier=request.verifier
+                endpoints.authorize, state=request.state, nonce=request.nonce, code_verifier=request.verifier
             )
         return str(url)
 
     async def exchange(self, code: str, request: Request) -> Tokens:
-        """Tokens for the code that the browser brought back, once the ID token is proven to be for this request."""
-        doors = await self._find_doors()
+        """Tokens for the code that the browser returned, once the ID token is proven to belong to this request."""
+        endpoints = await self._find_endpoints()
 
         async def fetch(client: "AsyncOAuth2Client") -> Mapping[str, object]:
             found = await client.fetch_token(
-                doors.token, grant_type="authorization_code", code=code, code_verifier=request.verifier
+                endpoints.token, grant_type="authorization_code", code=code, code_verifier=request.verifier
             )
             return dict(found)
 
         async with self._client(request.redirect_uri) as client:
             found = await _asked(lambda: fetch(client))
-            keys = await _asked(lambda: _json(client, doors.jwks))
+            keys = await _asked(lambda: _json(client, endpoints.jwks))
         claims = self._proven(found, keys, request.nonce)
         return self._tokens(found, refresh_token=None, who=_name(claims))
 
     async def refresh(self, tokens: Tokens) -> Tokens:
-        """New tokens for old ones. The refresh token of the old ones may be used up afterwards, also if this fails.
+        """New tokens for old ones. The old refresh token may be used up afterwards, even if this fails.
 
-        Raises AccessDeniedError (code ``signed_out``) where the provider does not take it any more.
+        Raises AccessDeniedError (code ``signed_out``) if the provider no longer accepts it.
         """
         if tokens.refresh_token is None:
             raise signed_out("The sign-in has expired.")
-        doors = await self._find_doors()
+        endpoints = await self._find_endpoints()
 
         async def fetch(client: "AsyncOAuth2Client") -> Mapping[str, object]:
-            return dict(await client.refresh_token(doors.token, refresh_token=tokens.refresh_token))
+            return dict(await client.refresh_token(endpoints.token, refresh_token=tokens.refresh_token))
 
         async with self._client() as client:
             found = await _asked(lambda: fetch(client))
         return self._tokens(found, refresh_token=tokens.refresh_token, who=tokens.who)
 
     async def revoke(self, refresh_token: str) -> bool:
-        """Let the provider end the sign-in; False where it has no door for that."""
-        doors = await self._find_doors()
-        if doors.revoke is None:
+        """Revoke the sign-in at the provider; False where it has no endpoint for that."""
+        endpoints = await self._find_endpoints()
+        if endpoints.revoke is None:
             return False
-        door = doors.revoke
+        address = endpoints.revoke
 
         async def send(client: "AsyncOAuth2Client") -> int:
-            answer = await client.revoke_token(door, token=refresh_token, token_type_hint="refresh_token")  # noqa: S106 - its kind
+            answer = await client.revoke_token(address, token=refresh_token, token_type_hint="refresh_token")  # noqa: S106 - its kind
             return int(answer.status_code)
 
         async with self._client() as client:
@@ -140,19 +140,19 @@ class IdentityProvider:
             follow_redirects=False,
         )
 
-    async def _find_doors(self) -> Doors:
-        if self._doors is None:
+    async def _find_endpoints(self) -> Endpoints:
+        if self._endpoints is None:
             one = self._profile
             if one.authorize_url and one.token_url and one.jwks_url:
-                self._doors = Doors(
+                self._endpoints = Endpoints(
                     authorize=one.authorize_url, token=one.token_url, jwks=one.jwks_url, revoke=one.revoke_url
                 )
             else:
-                self._doors = await self._discovered()
-        return self._doors
+                self._endpoints = await self._discovered()
+        return self._endpoints
 
-    async def _discovered(self) -> Doors:
-        """OpenID Connect Discovery 1.0, section 4; what the profile says stands above it."""
+    async def _discovered(self) -> Endpoints:
+        """OpenID Connect Discovery 1.0, section 4; the profile's own addresses take precedence."""
         one = self._profile
         async with self._client() as client:
             url = one.issuer.rstrip("/") + "/.well-known/openid-configuration"
@@ -160,7 +160,7 @@ class IdentityProvider:
         if found.get("issuer") != one.issuer:
             raise _malformed("it calls itself by another name than the profile does")
         try:
-            return Doors(
+            return Endpoints(
                 authorize=one.authorize_url or check_address(found.get("authorization_endpoint"), "its sign-in page"),
                 token=one.token_url or check_address(found.get("token_endpoint"), "its token address"),
                 jwks=one.jwks_url or check_address(found.get("jwks_uri"), "the address of its keys"),
@@ -184,7 +184,7 @@ class IdentityProvider:
         )
 
     def _proven(self, found: Mapping[str, object], keys: Mapping[str, Any], nonce: str) -> Mapping[str, object]:
-        """The claims of the ID token, checked as OpenID Connect Core 1.0, section 3.1.3.7 wants it."""
+        """The claims of the ID token, checked as OpenID Connect Core 1.0, section 3.1.3.7 requires."""
         from authlib.oidc.core import CodeIDToken
         from joserfc import jwt
         from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError
@@ -228,12 +228,12 @@ _CLAIMS = {
 
 
 def signed_out(why: str) -> AccessDeniedError:
-    """What to do is always the same."""
+    """The error for a sign-in that has ended; it says how to sign in again."""
     return AccessDeniedError(f"{why} Sign in: ./tlfif login", code="signed_out")
 
 
 def printable(text: object) -> str:
-    """What a stranger said, cut short and without anything that could steer a terminal."""
+    """Text from outside, shortened and without terminal control characters."""
     return _UNPRINTABLE.sub("", str(text))[:200]
 
 
@@ -246,7 +246,7 @@ async def _json(client: "AsyncOAuth2Client", url: str) -> dict[str, Any]:
 
 
 async def _asked(ask: Callable[[], Awaitable[T]]) -> T:
-    """``ask``'s answer, or its fault in our own words: theirs may hold the request, and that holds tokens."""
+    """``ask``'s answer, or our own error: the library's may contain the request, and that contains tokens."""
     import httpx2
     from authlib.common.errors import AuthlibBaseError
 
@@ -267,7 +267,7 @@ async def _asked(ask: Callable[[], Awaitable[T]]) -> T:
 
 
 def refused(error: object, description: object) -> AccessDeniedError:
-    """What the provider's error means, whether it came through the browser or not (RFC 6749, 4.1.2.1 and 5.2)."""
+    """Our error for the provider's, whether it came through the browser or not (RFC 6749, 4.1.2.1 and 5.2)."""
     said = printable(description or error or "no reason given")
     if error == "access_denied":
         return AccessDeniedError(

@@ -1,4 +1,4 @@
-"""The end of a sign-in in the browser: one request to this computer's own loopback (RFC 8252, section 7.3)."""
+"""Receives the browser's redirect at the end of a sign-in, on loopback (RFC 8252, section 7.3)."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from tlfif.client.profile import REDIRECT_PATH, redirect_uri
 
 HEAD_BYTES = 16 * 1024
 HEAD_SECONDS = 10.0
-"""Browsers open connections that they may need later; one that says nothing for so long is closed."""
+"""Browsers open spare connections; one that sends nothing for this long is closed."""
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>TL-FIF</title>
@@ -64,7 +64,7 @@ class LoopbackListener:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close; a browser that waits is told whether it went well."""
+        """Close; a waiting browser is shown whether the sign-in succeeded."""
         if self._server is not None:
             self._server.close()
         self._answer.cancel()
@@ -76,11 +76,11 @@ class LoopbackListener:
 
     @property
     def redirect_uri(self) -> str:
-        """Where the browser is to be sent."""
+        """The redirect URI of this listener."""
         return redirect_uri(self._port)
 
     async def answer(self) -> dict[str, str]:
-        """What the provider sent through the browser, unchecked. Later requests are turned away.
+        """What the provider sent through the browser, unchecked. Later requests are refused.
 
         Raises AccessDeniedError (code ``sign_in_not_ours``) for a parameter that comes twice, or too many.
         """
@@ -89,11 +89,11 @@ class LoopbackListener:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
         try:
-            await self._hear(reader, writer)
+            await self._receive(reader, writer)
         finally:
             self._open.discard(writer)
 
-    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(HEAD_SECONDS):
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
@@ -112,13 +112,13 @@ class LoopbackListener:
             self._answer.set_result(found)
 
     def _target(self, head: str) -> tuple[HTTPStatus, str]:
-        """Whether the request is the answer, and its parameters."""
+        """The HTTP status to answer with, and the parameters if this is the redirect."""
         line, *fields = head.split("\r\n")
         method, _, rest = line.partition(" ")
         target = urlsplit(rest.partition(" ")[0])
         hosts = [value.strip() for name, _, value in (f.partition(":") for f in fields) if name.lower() == "host"]
         if hosts != [f"127.0.0.1:{self._port}"]:
-            return HTTPStatus.MISDIRECTED_REQUEST, ""  # a foreign name that leads here
+            return HTTPStatus.MISDIRECTED_REQUEST, ""  # another host name that resolves to this computer
         if target.path != REDIRECT_PATH:
             return HTTPStatus.NOT_FOUND, ""  # the page's icon, for instance
         if method != "GET":
@@ -129,7 +129,7 @@ class LoopbackListener:
 
 
 def _parameters(query: str) -> dict[str, str] | None:
-    """None for what no provider sends."""
+    """The parameters; None for what no provider sends."""
     try:
         found = parse_qsl(query, keep_blank_values=True, max_num_fields=20)
     except ValueError:
@@ -138,7 +138,7 @@ def _parameters(query: str) -> dict[str, str] | None:
 
 
 def not_ours(why: str) -> AccessDeniedError:
-    """Somebody else's answer, or one made up."""
+    """The error for a redirect that does not belong to this sign-in, or is forged."""
     return AccessDeniedError(
         f"What came back from the browser is not the answer to this sign-in: {why}. You were not signed in. "
         "Try again: ./tlfif login",

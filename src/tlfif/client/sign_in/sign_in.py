@@ -1,4 +1,4 @@
-"""Signing in: authorization code with PKCE in the person's own browser, back over loopback (RFC 8252, RFC 7636)."""
+"""Signing in: authorization code with PKCE in the system's browser, redirected to loopback (RFC 8252, RFC 7636)."""
 
 import asyncio
 import hmac
@@ -16,14 +16,14 @@ from tlfif.client.sign_in.loopback_listener import LoopbackListener, not_ours
 from tlfif.client.sign_in.token_store import Tokens
 
 LIMIT_SECONDS = 300.0
-"""From the opened page to its answer."""
+"""Limit from opening the page to the redirect."""
 OPEN_SECONDS = 1.0
-"""A browser that runs in the foreground opens, and comes back when it is closed."""
+"""A browser that runs in the foreground returns only when it is closed."""
 
 OpenBrowser = Callable[[str], bool]
-"""Opens an address for the person; False or an exception where that cannot be done. May take as long as it likes."""
+"""Opens an address for the person; False or an exception if that fails. May take any time."""
 Tell = Callable[[str, bool], None]
-"""Told the address once it is there, and whether a browser was opened with it."""
+"""Called with the address, and with whether a browser was opened."""
 
 
 async def sign_in(
@@ -54,7 +54,7 @@ async def sign_in(
 
 
 def code_of(answer: Mapping[str, str], request: Request, profile: Profile) -> str:
-    """The code in the browser's answer. Raises AccessDeniedError for one that is not ours, or is a refusal.
+    """The code in the redirect. Raises AccessDeniedError if it is not ours, or is a refusal.
 
     The state is looked at first: whoever does not know it is not the provider. ``iss`` is RFC 9207's.
     """
@@ -86,7 +86,7 @@ async def _in_time(listener: LoopbackListener, sleep: Sleep, limit_seconds: floa
 
 
 async def _opened(open_browser: OpenBrowser, url: str) -> bool:
-    """Whether a browser took it. On a thread that nobody waits for at the end: some browsers do not come back."""
+    """Whether a browser opened it. In a daemon thread, because some browsers do not return."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[bool] = loop.create_future()
 
@@ -97,7 +97,7 @@ async def _opened(open_browser: OpenBrowser, url: str) -> bool:
     def work() -> None:
         try:
             opened = bool(open_browser(url))
-        except Exception:  # whatever it was, the address can be copied
+        except Exception:  # whatever the cause, the address can be copied by hand
             opened = False
         if not loop.is_closed():
             loop.call_soon_threadsafe(say, opened)

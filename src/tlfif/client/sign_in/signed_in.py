@@ -1,4 +1,4 @@
-"""The home on AWS as a server: its address, and each request signed with a token that is fresh."""
+"""The home on AWS as a server: its address, and a fresh token for each request."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class SignedInEndpoint:
-    """A :class:`~tlfif.client.endpoint.Locator` for the home on AWS, which is started by nobody and always there."""
+    """A :class:`~tlfif.client.endpoint.Locator` for the home on AWS, which is always there."""
 
     def __init__(self, profile: Profile, tokens: SignedInTokens) -> None:
         self._profile = profile
         self._tokens = tokens
 
     async def ensure(self) -> Endpoint:
-        """The address. Raises ApiError (``signed_out`` above all) where there is no token for it."""
+        """The address. Raises ApiError (mostly ``signed_out``) if there is no token for it."""
         token = await self._tokens.access_token()
         return Endpoint(base_url=self._profile.api_url, token=token, auth=self._auth(), streams=False)
 
@@ -31,7 +31,7 @@ class SignedInEndpoint:
         return await self.ensure()
 
     def _auth(self) -> "httpx2.Auth":
-        signing = importlib.import_module("tlfif.client.sign_in.signed_in_auth")  # loads the HTTP library
+        signing = importlib.import_module("tlfif.client.sign_in.signed_in_auth")  # imports the HTTP library
         auth: httpx2.Auth = signing.FreshToken(self._tokens)
         return auth
 

@@ -1,4 +1,4 @@
-"""Signs requests to the home on AWS. A refused token is renewed and the request sent again, once."""
+"""Adds the bearer token to requests to the home on AWS. After a 401 it is renewed and the request sent once more."""
 
 from collections.abc import AsyncGenerator
 
@@ -8,7 +8,7 @@ from tlfif.client.sign_in.signed_in_tokens import SignedInTokens
 
 
 class FreshToken(httpx2.Auth):
-    """The bearer token of each request as it is sent: one that was renewed meanwhile is used at once.
+    """Sets each request's bearer token when it is sent, so that a renewed one is used at once.
 
     To send again is safe: what was answered with 401 was not accepted, and submits carry an idempotency key.
     """
@@ -17,7 +17,7 @@ class FreshToken(httpx2.Auth):
         self._tokens = tokens
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Raises ApiError where there is no token, or no other one."""
+        """Raises ApiError if there is no token, or none but the refused one."""
         token = await self._tokens.access_token()
         request.headers["Authorization"] = f"Bearer {token}"
         answer = yield request

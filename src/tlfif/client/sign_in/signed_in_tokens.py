@@ -1,4 +1,4 @@
-"""A sign-in in use: a fresh access token whenever one is asked for, renewed by one program at a time."""
+"""Access tokens of the sign-in, renewed when they are about to expire, by one process at a time."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from tlfif.client.sign_in.token_store import Place, Tokens, TokenStore
 
 POLL_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 45.0
-"""For another program that renews: longer than a renewal's own limits."""
+"""Longest wait for another process that renews: longer than a renewal can take."""
 
 T = TypeVar("T")
 
@@ -25,17 +25,17 @@ class Leaving(StrEnum):
     """How a sign-out ended."""
 
     NOTHING = "nothing"
-    """Nobody was signed in."""
+    """There was no sign-in."""
     REVOKED = "revoked"
     """The provider has ended the sign-in."""
-    NO_DOOR = "no_door"
-    """The provider offers no way to end one; its tokens end by themselves."""
+    NO_ENDPOINT = "no_door"
+    """The provider has no endpoint for revoking it; its tokens expire."""
     NOT_REACHED = "not_reached"
-    """Removed here, but the provider did not confirm."""
+    """Removed on this computer, but the provider did not confirm."""
 
 
 class SignedInTokens:
-    """The sign-in of one home. Several may share its store, in one process or in many."""
+    """The sign-in of one data folder. Several instances and processes may share its store."""
 
     def __init__(
         self,
@@ -53,29 +53,29 @@ class SignedInTokens:
         self._one_task = asyncio.Lock()
 
     async def access_token(self) -> str:
-        """One that is not about to end.
+        """A token that is not about to expire.
 
         Raises ApiError: ``signed_out``, ``sign_in_unreachable``, ``sign_in_busy``, ``keyring_failed``.
         """
         return await self._fresh(refused=None)
 
     async def after_refusal(self, refused: str) -> str:
-        """Another one than ``refused``, which the server did not take. Raises as :meth:`access_token`."""
+        """Another token than ``refused``, which the server rejected. Raises as :meth:`access_token`."""
         return await self._fresh(refused=refused)
 
     async def adopt(self, tokens: Tokens) -> Place:
-        """Keep a new sign-in in place of the one before; where it lies now. Raises OSError."""
+        """Store a new sign-in instead of the old one; returns where it is kept. Raises OSError."""
 
         async def keep() -> Place:
             self._known = tokens
             return await asyncio.to_thread(self._store.save, tokens)
 
-        async with self._one_program():
+        async with self._across_processes():
             return await _to_its_end(keep())
 
     async def leave(self) -> Leaving:
-        """Sign out: forget it here, and let the provider end it. Raises AccessDeniedError, OSError."""
-        async with self._one_task, self._one_program():
+        """Sign out: delete the sign-in here, and revoke it at the provider. Raises AccessDeniedError, OSError."""
+        async with self._one_task, self._across_processes():
             return await _to_its_end(self._leave())
 
     async def _leave(self) -> Leaving:
@@ -85,12 +85,12 @@ class SignedInTokens:
         if tokens is None:
             return Leaving.NOTHING
         if tokens.refresh_token is None:
-            return Leaving.NO_DOOR
+            return Leaving.NO_ENDPOINT
         try:
             revoked = await self._provider.revoke(tokens.refresh_token)
         except ApiError:
             return Leaving.NOT_REACHED
-        return Leaving.REVOKED if revoked else Leaving.NO_DOOR
+        return Leaving.REVOKED if revoked else Leaving.NO_ENDPOINT
 
     async def _fresh(self, refused: str | None) -> str:
         if self._known is not None and self._is_fresh(self._known, refused):
@@ -104,8 +104,8 @@ class SignedInTokens:
         tokens = await self._stored()
         if self._is_fresh(tokens, refused):
             return tokens
-        async with self._one_program():
-            tokens = await self._stored()  # another program may have renewed it meanwhile
+        async with self._across_processes():
+            tokens = await self._stored()  # another process may have renewed it meanwhile
             if self._is_fresh(tokens, refused):
                 return tokens
             return await _to_its_end(self._refresh(tokens))
@@ -130,10 +130,10 @@ class SignedInTokens:
         return tokens.access_token != refused and self._now() < tokens.renew_at
 
     @asynccontextmanager
-    async def _one_program(self) -> AsyncIterator[None]:
-        """Held by one program at a time; the system lets go of it for one that dies.
+    async def _across_processes(self) -> AsyncIterator[None]:
+        """A lock across processes; the system releases it when its holder dies.
 
-        Asked for again and again, because waiting for it on a thread could not be cancelled.
+        It is polled, because waiting for it in a thread could not be cancelled.
         """
         self._store.home.create()
         lock = FileLock(self._store.home.sign_in_lock, timeout=0, mode=0o600, thread_local=False)
@@ -155,12 +155,12 @@ class SignedInTokens:
 
 
 async def _to_its_end(work: Awaitable[T]) -> T:
-    """Also where this task is cancelled meanwhile: a refresh token used up and not replaced ends the sign-in."""
+    """Complete ``work`` even if this task is cancelled: a used refresh token that is not replaced ends the sign-in."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait({task})
         if not task.cancelled():
-            task.exception()  # looked at, so that nobody is told that it was not
+            task.exception()  # retrieved, so that asyncio does not warn that it was not
         raise

@@ -14,15 +14,15 @@ from tlfif.client.profile import Profile
 from tlfif.kernel.home import Home, write_private
 
 PART_CHARACTERS = 1000
-"""Windows' credential manager takes 2,560 bytes an entry, two a character (CRED_MAX_CREDENTIAL_BLOB_SIZE)."""
+"""Windows' credential manager takes 2,560 bytes per entry, two per character (CRED_MAX_CREDENTIAL_BLOB_SIZE)."""
 MOST_PARTS = 32
 _USER = "tlfif"
 _LOOKS = 3
-"""A writer may replace the parts between two reads; the next look finds them whole."""
+"""Attempts to read: a writer may replace the parts between two reads."""
 
 
 class Vault(Protocol):
-    """A keyring, as far as anybody here cares: the three methods of ``keyring``'s backends."""
+    """The three methods of ``keyring``'s backends that are used here."""
 
     def get_password(self, service: str, username: str) -> str | None:
         """What was stored."""
@@ -31,11 +31,11 @@ class Vault(Protocol):
         """Store it."""
 
     def delete_password(self, service: str, username: str) -> None:
-        """Forget it."""
+        """Delete it."""
 
 
 class Place(StrEnum):
-    """Where a sign-in lies."""
+    """Where a sign-in is kept."""
 
     KEYRING = "keyring"
     FILE = "file"
@@ -43,7 +43,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """A sign-in. Its tokens are never printed, whatever prints it."""
+    """A sign-in. Its ``repr`` shows no tokens."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
@@ -54,20 +54,22 @@ class Tokens:
 
 
 def system_vault() -> Vault | None:
-    """This computer's keyring; None where there is none that keeps secrets from other users of the computer."""
+    """This computer's keyring; None if there is none that protects secrets from other users."""
     import keyring
 
     try:
         vault = keyring.get_keyring()
-        return vault if vault.priority >= 1 else None  # "recommended" by keyring; below are plain files, or none
-    except Exception:  # a backend that is set up wrongly raises whatever it likes
+        return (
+            vault if vault.priority >= 1 else None
+        )  # keyring's "recommended"; backends below are plain files or do nothing
+    except Exception:  # a misconfigured backend may raise anything
         return None
 
 
 class TokenStore:
-    """One sign-in, for one home and one provider. Slow calls, each may ask the person to unlock the keyring.
+    """One sign-in, for one data folder and one provider. Calls are slow: each may ask the person to unlock the keyring.
 
-    ``find_vault`` is asked once, at the first use.
+    ``find_vault`` is called once, at the first use.
     """
 
     def __init__(self, home: Home, profile: Profile, *, find_vault: Callable[[], Vault | None] = system_vault) -> None:
@@ -78,9 +80,9 @@ class TokenStore:
         self._vault: tuple[Vault | None] | None = None
 
     def load(self) -> Tokens | None:
-        """The sign-in; None where there is none, or none that can be read.
+        """The sign-in; None if there is none, or none that can be read.
 
-        Raises AccessDeniedError (code ``keyring_failed``) where the keyring does not open.
+        Raises AccessDeniedError (code ``keyring_failed``) if the keyring does not open.
         """
         in_file = self._from_file()
         vault = self._keyring()
@@ -96,11 +98,11 @@ class TokenStore:
                 code="keyring_failed",
             ) from None
         if in_file is not None and (in_vault is None or in_file.renew_at > in_vault.renew_at):
-            return in_file  # written when the keyring would not take it
+            return in_file  # written when the keyring did not accept it
         return in_vault
 
     def save(self, tokens: Tokens) -> Place:
-        """Keep it, in the keyring if that takes it. Raises OSError where neither does."""
+        """Store it, in the keyring if that accepts it, else in the file. Raises OSError if neither works."""
         vault = self._keyring()
         if vault is not None:
             try:
@@ -115,7 +117,7 @@ class TokenStore:
         return Place.FILE
 
     def delete(self) -> None:
-        """Forget it, wherever it is. Raises OSError; AccessDeniedError where the keyring does not let go of it."""
+        """Delete it wherever it is. Raises OSError; AccessDeniedError if the keyring does not delete it."""
         self.home.sign_in.unlink(missing_ok=True)
         vault = self._keyring()
         if vault is None:
@@ -148,7 +150,7 @@ class TokenStore:
             return None
 
     def _parts(self, vault: Vault) -> list[str]:
-        """The entries that the first one names; they were written before it, so that they are whole."""
+        """The entries that the first one names; they were written before it, so they are complete."""
         head = vault.get_password(self._service(), _USER)
         if head is None:
             return []
@@ -178,7 +180,7 @@ class TokenStore:
 
 def _drop(vault: Vault, services: list[str]) -> None:
     for service in services:
-        with contextlib.suppress(Exception):  # nothing names them any more
+        with contextlib.suppress(Exception):  # nothing refers to them any more
             vault.delete_password(service, _USER)
 
 
@@ -191,7 +193,7 @@ def _tokens(found: dict[str, object]) -> Tokens:
 
 
 def file_warning(home: Home) -> str:
-    """What a file instead of a keyring means, and how to get a keyring."""
+    """The warning that the sign-in is in a file, and how to get a keyring."""
     cure = {
         "linux": "install and start one (Debian, Ubuntu: sudo apt install gnome-keyring; KDE: KWallet)",
         "darwin": "unlock the login keychain (Keychain Access)",

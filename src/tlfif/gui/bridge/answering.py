@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import cast
 
-from tlfif.client.errors import ApiError, NotPossibleError
+from tlfif.client.errors import ApiError, NotPossibleError, RefusedError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.archive import Archive
 from tlfif.gui.model.commands import Ask
@@ -24,7 +24,7 @@ from tlfif.gui.model.messages import (
 from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
-from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.errors import PromptTooLongError, TlfifError
 from tlfif.wire.jobs import Asking, FollowUpdate, JobAccepted, JobView, MachineUpdate, ReceiptView
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
@@ -138,6 +138,12 @@ class Answering:
             self._pieces.clear()
             self._kept_seq = event.seq
             await self._archive.keep(lambda history: history.start_over(self._id, seq=event.seq))
+        if event.kind is EventKind.FAILED and event.data.get("error_code") == PromptTooLongError.code:
+            # The engine's refusal: the window may ask again with a shorter conversation, so everything is kept before.
+            await self._finish(event)
+            refusal = RefusedError(str(event.data.get("error_message") or ""), code=PromptTooLongError.code)
+            await self._emit(AnswerFailed(exchange_id=self._id, error=refusal, accepted=False))
+            return
         await self._emit(AnswerProgressed(exchange_id=self._id, event=event))
         if event.kind.is_terminal:
             await self._finish(event)

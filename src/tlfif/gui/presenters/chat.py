@@ -142,22 +142,26 @@ def _retry(state: WindowState, exchange_id: str, moment: Moment) -> Step:
     if state.conversation.is_busy or state.home.moving:
         problem = MOVING if state.home.moving else BUSY
         return Step(replace(state, composer=replace(state.composer, problem=problem)))
-    again = replace(
+    again = _anew(one, key=one.key if one.job_id is None else moment.key)
+    return _ask(state, state.conversation, replace(again, marks=()))
+
+
+def _anew(one: Exchange, *, key: str) -> Exchange:
+    """The exchange as it is before its prompt is sent."""
+    return replace(
         one,
-        key=one.key if one.job_id is None else moment.key,
+        key=key,
         answer=one.answer.start_over(),
         stage=ExchangeStage.SENDING,
         status="Sending",
         receipt=None,
         job_id=None,
         last_seq=0,
-        marks=(),
         problem=None,
         resumable=False,
         machine_before=None,
         waited=False,
     )
-    return _ask(state, state.conversation, again)
 
 
 def _regenerate(state: WindowState, exchange_id: str, moment: Moment) -> Step:
@@ -205,7 +209,8 @@ def _failed(state: WindowState, exchange_id: str, error: TlfifError, moment: Mom
 def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Moment) -> Step | None:
     """Ask again with a shorter conversation; None where that cannot help."""
     conversation = state.conversation
-    if one.stage is not ExchangeStage.SENDING or all(one.id != other.id for other in conversation.exchanges):
+    can_ask = one.stage in {ExchangeStage.SENDING, ExchangeStage.WAITING}
+    if not can_ask or all(one.id != other.id for other in conversation.exchanges):
         return None
     remembered = memory(_up_to(conversation, one.id))
     extra = len(one.prompt) + len(state.settings.values.system)
@@ -214,7 +219,7 @@ def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Momen
         return None
     left_out = conversation.left_out + count
     mark = dropped_words(count, left=len(remembered) - left_out)
-    again = replace(one, key=moment.key, marks=(*one.marks, mark))
+    again = replace(_anew(one, key=moment.key), marks=(*one.marks, mark))
     return _ask(state, replace(conversation, left_out=left_out), again)
 
 

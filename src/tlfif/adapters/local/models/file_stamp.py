@@ -1,4 +1,4 @@
-"""Remembers which file on disk had which sha256, so that a large file is read only after it changed."""
+"""Remembers the sha256 of files, so that a large file is read again only after it changed."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ class HashStoppedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileIdentity:
-    """What tells a changed file from an unchanged one without reading it."""
+    """Size and time of a file: a change is detected without reading it."""
 
     size: int
     mtime_ns: int
@@ -40,20 +40,20 @@ class Stamp:
 
 
 class StampBook:
-    """One small JSON file for each stamp, in a folder; a copy of each in memory."""
+    """Stamps in a folder, one small JSON file each, cached in memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[Path, Stamp | None] = {}
 
     def get(self, path: Path) -> Stamp | None:
-        """The stamp of ``path``, whether or not it still fits the file."""
+        """The stamp of ``path``, even if the file has changed since."""
         if path not in self._known:
             self._known[path] = self._read(path)
         return self._known[path]
 
     def put(self, path: Path, identity: FileIdentity, *, sha256: str, now: float) -> None:
-        """Remember; where the disk will not take it, at least until the program ends."""
+        """Store a stamp; if it cannot be written, it is kept in memory only."""
         stamp = Stamp(path=str(path), size=identity.size, mtime_ns=identity.mtime_ns, sha256=sha256, checked_at=now)
         self._known[path] = stamp
         target = self._place(path)
@@ -89,7 +89,7 @@ def identity_of(path: Path) -> FileIdentity | None:
 
 
 def sha256_of(path: Path, *, stop: threading.Event) -> str:
-    """Read the whole file, a block at a time.
+    """Read the whole file in blocks.
 
     Raises OSError; HashStoppedError once ``stop`` is set."""
     digest = hashlib.sha256()

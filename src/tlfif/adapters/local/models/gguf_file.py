@@ -1,15 +1,15 @@
-"""Reads the metadata of a GGUF file: the key-value section at its start, never the weights."""
+"""Reads the metadata of a GGUF file: the key-value section at its start, not the weights."""
 
 import mmap
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 MAGIC = b"GGUF"
 _MAX_ENTRIES = 100_000
 _MAX_DEPTH = 4
-_STRING, _ARRAY = 8, 9
+_STRING, ARRAY = 8, 9
 _SCALARS = {
     0: struct.Struct("<B"),
     1: struct.Struct("<b"),
@@ -27,44 +27,29 @@ _U32, _U64 = _SCALARS[4], _SCALARS[10]
 
 
 class GgufError(ValueError):
-    """The file is no GGUF file that can be used; the text says why."""
+    """The file is not a usable GGUF file; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GgufMetadata:
-    """The key-value pairs of a GGUF file, as plain Python values."""
+    """The key-value pairs of a GGUF file as plain Python values; None for a list, which is not read."""
 
     values: dict[str, Any]
 
     @property
     def context_length(self) -> int | None:
-        """Tokens the model was trained for; None where the file does not say."""
+        """Context length that the model was trained for, in tokens; None if the file does not state it."""
         value = self.values.get(f"{self.values.get('general.architecture')}.context_length")
         return value if isinstance(value, int) and value > 0 else None
 
     def text(self, key: str) -> str | None:
-        """The string under ``key``; None where it is missing or no string."""
+        """The string under ``key``; None if it is missing or not a string."""
         value = self.values.get(key)
         return value if isinstance(value, str) else None
 
-    def integer(self, key: str) -> int | None:
-        """The whole number under ``key``; None where it is missing or no number."""
-        value = self.values.get(key)
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
 
-    def flag(self, key: str, *, default: bool) -> bool:
-        """The truth value under ``key``."""
-        value = self.values.get(key)
-        return value if isinstance(value, bool) else default
-
-    def items(self, key: str) -> list[Any]:
-        """The array under ``key``; empty where it is missing or no array."""
-        value = self.values.get(key)
-        return value if isinstance(value, list) else []
-
-
-def read_gguf(path: Path, *, arrays: bool = True) -> GgufMetadata:
-    """Read the metadata of ``path``; without ``arrays`` long lists are passed over, which is quicker.
+def read_gguf(path: Path) -> GgufMetadata:
+    """Read the metadata of ``path``. Lists (the vocabulary) are skipped: they are long and not needed.
 
     Raises:
         GgufError: no GGUF file, an unknown version, or cut off.
@@ -73,25 +58,20 @@ def read_gguf(path: Path, *, arrays: bool = True) -> GgufMetadata:
     with path.open("rb") as file:
         if file.read(4) != MAGIC:
             raise GgufError("it does not begin with the letters GGUF")
-        return _read_mapped(file, arrays=arrays)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            try:
+                return GgufReader(data).metadata()
+            except (struct.error, IndexError, OverflowError, UnicodeDecodeError) as error:
+                raise GgufError("its header is cut off or damaged") from error
 
 
-def _read_mapped(file: BinaryIO, *, arrays: bool) -> GgufMetadata:
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        try:
-            return _Reader(data, arrays=arrays).metadata()
-        except (struct.error, IndexError, OverflowError, UnicodeDecodeError) as error:
-            raise GgufError("its header is cut off or damaged") from error
-
-
-class _Reader:
+class GgufReader:
     """A cursor over the mapped file."""
 
-    def __init__(self, data: mmap.mmap, *, arrays: bool) -> None:
+    def __init__(self, data: mmap.mmap) -> None:
         self._data = data
         self._size = len(data)
         self._at = len(MAGIC)
-        self._arrays = arrays
 
     def metadata(self) -> GgufMetadata:
         version = self._scalar(_U32)
@@ -113,52 +93,40 @@ class _Reader:
         return value
 
     def _string(self) -> str:
-        return self._raw_string().decode("utf-8")
+        length = self._scalar(_U64)
+        start = self._at
+        self._skip(length)
+        return self._data[start : self._at].decode("utf-8")
 
-    def _raw_string(self) -> bytes:
-        (length,) = _U64.unpack_from(self._data, self._at)
-        start = self._at + 8
-        end = start + length
-        if end > self._size:
+    def _skip(self, length: int) -> None:
+        if self._at + length > self._size:
             raise GgufError("its header is cut off or damaged")
-        self._at = end
-        return self._data[start:end]
+        self._at += length
 
     def _value(self, kind: int, *, depth: int) -> Any:
         if kind == _STRING:
             return self._string()
-        if kind == _ARRAY:
-            return self._array(depth=depth + 1)
+        if kind == ARRAY:
+            self._skip_array(depth=depth + 1)
+            return None
         if kind not in _SCALARS:
             raise GgufError("its header has a value of an unknown kind")
         return self._scalar(_SCALARS[kind])
 
-    def _array(self, *, depth: int) -> list[Any]:
+    def _skip_array(self, *, depth: int) -> None:
         kind, count = self._scalar(_U32), self._scalar(_U64)
         if depth > _MAX_DEPTH or count > self._size:
             raise GgufError("its header is damaged")
         if kind in _SCALARS:
-            return self._scalar_array(_SCALARS[kind], count)
-        if kind == _STRING and self._arrays:
-            # A piece of a vocabulary need not be whole characters.
-            return [self._raw_string().decode("utf-8", "surrogateescape") for _ in range(count)]
-        if kind == _STRING:
-            self._pass_strings(count)
-            return []
-        return [self._value(kind, depth=depth) for _ in range(count)]
+            self._skip(_SCALARS[kind].size * count)
+        elif kind == _STRING:
+            self._skip_strings(count)
+        else:
+            for _ in range(count):
+                self._value(kind, depth=depth)
 
-    def _scalar_array(self, form: struct.Struct, count: int) -> list[Any]:
-        start, self._at = self._at, self._at + form.size * count
-        if self._at > self._size:
-            raise GgufError("its header is cut off or damaged")
-        if not self._arrays:
-            return []
-        return list(struct.unpack_from(f"<{count}{form.format[1:]}", self._data, start))
-
-    def _pass_strings(self, count: int) -> None:
+    def _skip_strings(self, count: int) -> None:
         at, unpack, data = self._at, _U64.unpack_from, self._data
         for _ in range(count):
             at += 8 + unpack(data, at)[0]
-        if at > self._size:
-            raise GgufError("its header is cut off or damaged")
-        self._at = at
+        self._skip(at - self._at)

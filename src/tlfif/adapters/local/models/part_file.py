@@ -1,4 +1,4 @@
-"""A file that is being received: it grows beside its final place and gets there only whole and checked."""
+"""A file that is being received: written beside its final path, and moved there once it is complete and checked."""
 
 import errno
 import hashlib
@@ -14,7 +14,8 @@ _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
 class PartWrongError(Exception):
-    """All bytes came, and they are not the pinned file. The part is gone. ``resumed``: some are older."""
+    """All bytes were received, and they are not the pinned file. The part is deleted. ``resumed``: some were from an
+    earlier fetch."""
 
     def __init__(self, *, resumed: bool) -> None:
         super().__init__("received bytes are not the pinned file")
@@ -22,9 +23,9 @@ class PartWrongError(Exception):
 
 
 class PartFile:
-    """``NAME.part`` and ``NAME.part.json`` beside ``NAME``. Not for two threads at once.
+    """``NAME.part`` and ``NAME.part.json`` beside ``NAME``. Not thread-safe.
 
-    The JSON holds the source's ETag and the pinned sha256: a part that belongs to something else is dropped.
+    The JSON holds the source's ETag and the pinned sha256: a part of another file is deleted.
     """
 
     def __init__(self, final: Path, *, size: int, sha256: str) -> None:
@@ -46,7 +47,7 @@ class PartFile:
         return max(0, self.size - self.received)
 
     def open(self) -> None:
-        """Take up what is on disk; drop it where it cannot be of use.
+        """Resume with what is on disk; delete it if it cannot be used.
 
         Raises ModelError (``disk_failed``, ``disk_full``)."""
         try:
@@ -69,7 +70,7 @@ class PartFile:
         self.note_etag(etag)
 
     def note_etag(self, etag: str | None) -> None:
-        """Remember which version of the source the bytes come from. Raises ModelError."""
+        """Store which version of the source the bytes come from. Raises ModelError."""
         self.etag = etag
         try:
             self._notes.write_text(json.dumps({"etag": etag, "sha256": self.sha256}), encoding="utf-8")
@@ -77,7 +78,7 @@ class PartFile:
             raise disk_error(error, self.path) from error
 
     def append(self, data: bytes) -> None:
-        """Write ``data`` at the end. Raises ModelError; what was written before stays."""
+        """Append ``data``. Raises ModelError; what was written before stays."""
         if self._file is None:
             raise ValueError("the part is not open")
         try:
@@ -91,7 +92,7 @@ class PartFile:
         self.received += len(data)
 
     def settle(self) -> FileIdentity:
-        """Check size and sha256, and move the file into its place in one step, safe against a power cut.
+        """Check size and sha256, and move the file to its final path atomically and durably.
 
         Raises PartWrongError; ModelError."""
         try:
@@ -114,7 +115,7 @@ class PartFile:
         return identity
 
     def discard(self, *, final_too: bool = False) -> None:
-        """Remove the part and its notes; with ``final_too`` also what lies in the final place. Raises ModelError."""
+        """Remove the part and its notes; with ``final_too`` also the file at the final path. Raises ModelError."""
         self.close()
         try:
             for path in (self.path, self._notes, *([self.final] if final_too else [])):
@@ -125,7 +126,7 @@ class PartFile:
         self.etag = None
 
     def close(self) -> None:
-        """Let go of the file; the part stays."""
+        """Close the file; the part stays."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
@@ -147,7 +148,7 @@ class PartFile:
         self._file = self.path.open("ab")
 
     def _catch_up(self) -> None:
-        """Hash what an earlier fetch left: once, and only when bytes that follow it have come."""
+        """Hash what an earlier fetch left: once, and only when further bytes have come."""
         if not self._unread:
             return
         with self.path.open("rb", buffering=0) as file:
@@ -162,7 +163,7 @@ class PartFile:
             if file is not None:
                 file.close()
         except OSError:
-            pass  # the buffer could not be written either; the next line drops its remains
+            pass  # the buffer could not be written either; the next step removes its remains
         try:
             os.truncate(self.path, self.received)
         except OSError:
@@ -170,13 +171,13 @@ class PartFile:
 
 
 def part_bytes(final: Path) -> int:
-    """Bytes that a broken-off fetch of ``final`` left on disk."""
+    """Bytes that an interrupted fetch of ``final`` left on disk."""
     found = identity_of(final.with_name(final.name + ".part"))
     return found.size if found else 0
 
 
 def disk_error(error: OSError, path: Path) -> ModelError:
-    """The error for a person, with what to do about it."""
+    """The error for a person, with the remedy."""
     if error.errno in _FULL:
         return ModelError(
             f"The disk is full: the model could not be stored in {path.parent}. What was received is kept. "
@@ -191,7 +192,7 @@ def disk_error(error: OSError, path: Path) -> ModelError:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name itself durable; systems without this call do so by themselves."""
+    """Make the rename durable; systems without this call do that themselves."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
