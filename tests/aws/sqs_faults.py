@@ -34,7 +34,7 @@ def send(emulator: Emulator, queue_url: str, *bodies: str) -> None:
         emulator.sqs.send_message(QueueUrl=queue_url, MessageBody=body)
 
 
-def ring(job_id: str, kind: str = "submitted") -> str:
+def notification(job_id: str, kind: str = "submitted") -> str:
     """A message as the stores send it."""
     return json.dumps({"job": job_id, "kind": kind})
 

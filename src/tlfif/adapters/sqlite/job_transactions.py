@@ -12,8 +12,7 @@ from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.sqlite import job_rows as rows
 from tlfif.jobs import transitions
 from tlfif.jobs.job_record import JobRecord, first_event, new_record
-from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Job, Lease, LeaseState, NewJob, SubmitResult
-from tlfif.jobs.refusals import no_such_job
+from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Lease, LeaseState, NewJob, SubmitResult
 from tlfif.jobs.transitions import Change, Transition
 from tlfif.kernel.clock import Ids
 
@@ -24,14 +23,6 @@ PURGE = (
     "DELETE FROM jobs WHERE position IN (SELECT position FROM jobs WHERE finished_at < ? ORDER BY finished_at LIMIT ?)"
 )
 """Requests and events go with the job."""
-
-
-def stored_job(connection: sqlite3.Connection, job_id: str) -> Job:
-    """The job. Raises NotFoundError."""
-    job = rows.job_where(connection, "j.id = ?", job_id)
-    if job is None:
-        raise no_such_job(job_id)
-    return job
 
 
 def submit(connection: sqlite3.Connection, topics: set[str], job: NewJob, now: float, max_queued: int) -> SubmitResult:
@@ -47,12 +38,6 @@ def submit(connection: sqlite3.Connection, topics: set[str], job: NewJob, now: f
     rows.insert_events(connection, position, [first_event(record)])
     topics.add(WORK)
     return SubmitResult(job=record.job(job.request), created=True)
-
-
-def exists(connection: sqlite3.Connection, where: str, parameters: tuple[object, ...]) -> bool:
-    """Whether there is a job that ``where`` (a constant of this package) chooses."""
-    row = connection.execute(f"SELECT 1 FROM jobs j WHERE {where} LIMIT 1", parameters).fetchone()  # noqa: S608  # see above
-    return row is not None
 
 
 def claim(

@@ -4,12 +4,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from tlfif.adapters.local.wakeups import WORK, job_topic
-from tlfif.adapters.sqlite import job_transactions as transactions
+from tlfif.adapters.sqlite import job_reads, job_transactions
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.file.doorbell_listener import POLL_SECONDS, DoorbellListener
-from tlfif.adapters.sqlite.job_rows import event_from, record, records_with_requests
 from tlfif.jobs import transitions
-from tlfif.jobs.cursors import list_position, next_cursor
 from tlfif.jobs.events import Event
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import (
@@ -26,12 +24,8 @@ from tlfif.jobs.jobs import (
     QueueCounts,
     SubmitResult,
 )
-from tlfif.jobs.refusals import cursor_past_end, no_such_job
 from tlfif.jobs.transitions import Change, Transition
 from tlfif.kernel.clock import Ids
-
-_NEWEST = 2**62
-"""Beyond every position."""
 
 
 class SqliteJobStore(JobStore):
@@ -51,12 +45,12 @@ class SqliteJobStore(JobStore):
     async def submit(self, job: NewJob, *, now: float, max_queued: int) -> SubmitResult:
         """See :meth:`JobStore.submit`."""
         return await self._database.write_at_once(
-            lambda c, topics: transactions.submit(c, topics, job, now, max_queued), durable=True
+            lambda c, topics: job_transactions.submit(c, topics, job, now, max_queued), durable=True
         )
 
     async def get(self, job_id: str) -> Job:
         """See :meth:`JobStore.get`."""
-        return await self._database.read(lambda c: transactions.stored_job(c, job_id))
+        return await self._database.read(lambda c: job_reads.stored_job(c, job_id))
 
     async def list_jobs(
         self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None, owner: str | None = None
@@ -64,18 +58,17 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.list_jobs`."""
         if limit < 1:
             raise ValueError("a page holds at least one job")
-        before = _NEWEST if cursor is None else list_position(cursor)
-        return await self._database.read(lambda c: _page(c, limit, before, status, owner))
+        return await self._database.read(lambda c: job_reads.page(c, limit, cursor, status, owner))
 
     async def answer_times(
         self, *, limit: int, machine_id: str | None = None, since: float | None = None
     ) -> list[AnswerTime]:
         """See :meth:`JobStore.answer_times`."""
-        return await self._database.read(lambda c: _answer_times(c, max(0, limit), machine_id, since))
+        return await self._database.read(lambda c: job_reads.answer_times(c, max(0, limit), machine_id, since))
 
     async def counts(self) -> QueueCounts:
         """See :meth:`JobStore.counts`."""
-        return await self._database.read(_counts)
+        return await self._database.read(job_reads.counts)
 
     async def claim(
         self, *, worker_id: str, model: str, limit: int, lease_seconds: float, now: float
@@ -83,10 +76,10 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.claim`."""
         if limit < 1:
             return []
-        if not await self._database.read(lambda c: transactions.exists(c, transactions.CLAIMABLE, (model, now))):
+        if not await self._database.read(lambda c: job_reads.exists(c, job_transactions.CLAIMABLE, (model, now))):
             return []
         return await self._database.write_at_once(
-            lambda c, topics: transactions.claim(
+            lambda c, topics: job_transactions.claim(
                 c,
                 topics,
                 worker_id=worker_id,
@@ -104,7 +97,7 @@ class SqliteJobStore(JobStore):
         if not leases:
             return []
         return await self._database.write(
-            lambda c, topics: transactions.heartbeat(c, topics, leases, now + lease_seconds), durable=False
+            lambda c, topics: job_transactions.heartbeat(c, topics, leases, now + lease_seconds), durable=False
         )
 
     async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
@@ -112,7 +105,7 @@ class SqliteJobStore(JobStore):
         if not writes:
             return frozenset()
         return await self._database.write_at_once(
-            lambda c, topics: transactions.append(c, topics, writes, now), durable=False
+            lambda c, topics: job_transactions.append(c, topics, writes, now), durable=False
         )
 
     async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
@@ -143,10 +136,10 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.request_cancel`."""
 
         def cancel(connection: sqlite3.Connection, topics: set[str]) -> Job:
-            transactions.change_one(
+            job_transactions.change_one(
                 connection, topics, job_id, lambda record: transitions.cancel(record, job_id, reason=reason, now=now)
             )
-            return transactions.stored_job(connection, job_id)
+            return job_reads.stored_job(connection, job_id)
 
         return await self._database.write(cancel, durable=True)
 
@@ -160,37 +153,37 @@ class SqliteJobStore(JobStore):
 
     async def reap(self, *, now: float) -> list[str]:
         """See :meth:`JobStore.reap`."""
-        due = (transactions.DUE, (now, now))
+        due = (job_transactions.DUE, (now, now))
         changed = await self._database.write_if(
-            lambda c: transactions.exists(c, *due),
-            lambda c, topics: transactions.change_all(c, topics, *due, lambda job: transitions.reap(job, now=now)),
+            lambda c: job_reads.exists(c, *due),
+            lambda c, topics: job_transactions.change_all(c, topics, *due, lambda job: transitions.reap(job, now=now)),
             durable=True,
         )
         return changed or []
 
     async def delete(self, job_id: str) -> None:
         """See :meth:`JobStore.delete`."""
-        await self._database.write(lambda c, _: transactions.delete(c, job_id), durable=True)
+        await self._database.write(lambda c, _: job_transactions.delete(c, job_id), durable=True)
 
     async def purge(self, *, finished_before: float, limit: int) -> int:
         """See :meth:`JobStore.purge`."""
         if limit < 1:
             return 0
         return await self._database.write(
-            lambda c, _: c.execute(transactions.PURGE, (finished_before, limit)).rowcount, durable=False
+            lambda c, _: c.execute(job_transactions.PURGE, (finished_before, limit)).rowcount, durable=False
         )
 
     async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
         """See :meth:`JobStore.events`."""
         if limit < 1:
             raise ValueError("ask for at least one event")
-        return await self._database.read(lambda c: _events(c, job_id, after, limit))
+        return await self._database.read(lambda c: job_reads.events(c, job_id, after, limit))
 
     async def wait_events(self, job_id: str, *, after: int, timeout: float) -> None:
         """See :meth:`JobStore.wait_events`."""
         await self._doorbell.ensure_listening()
         with self._database.wakeups.waiter(job_topic(job_id)) as waiter:
-            if await self._database.read(lambda c: _may_grow(c, job_id, after)):
+            if await self._database.read(lambda c: job_reads.may_grow(c, job_id, after)):
                 await waiter.until(timeout)
 
     async def wait_work(self, *, timeout: float) -> None:
@@ -208,70 +201,10 @@ class SqliteJobStore(JobStore):
 
     async def _change(self, job_id: str, transition: Transition) -> Change | None:
         return await self._database.write(
-            lambda c, topics: transactions.change_one(c, topics, job_id, transition), durable=True
+            lambda c, topics: job_transactions.change_one(c, topics, job_id, transition), durable=True
         )
 
     async def _change_all(self, where: str, parameters: tuple[object, ...], transition: Transition) -> list[str]:
         return await self._database.write(
-            lambda c, topics: transactions.change_all(c, topics, where, parameters, transition), durable=True
+            lambda c, topics: job_transactions.change_all(c, topics, where, parameters, transition), durable=True
         )
-
-
-def _page(
-    connection: sqlite3.Connection, limit: int, before: int, status: JobStatus | None, owner: str | None
-) -> JobPage:
-    chosen = ("" if status is None else "j.status = :status AND ") + ("" if owner is None else "j.owner = :owner AND ")
-    found = records_with_requests(
-        connection,
-        f"WHERE {chosen} j.position < :before ORDER BY j.position DESC LIMIT :most",
-        {"status": status, "owner": owner, "before": before, "most": limit + 1},
-    )
-    return JobPage(
-        jobs=tuple(record.job(request) for record, request in found[:limit]),
-        next_cursor=next_cursor([record for record, _ in found], limit),
-    )
-
-
-def _answer_times(
-    connection: sqlite3.Connection, limit: int, machine_id: str | None, since: float | None
-) -> list[AnswerTime]:
-    whose = "worker_id IS NOT NULL" if machine_id is None else "worker_id = :machine"
-    when = "" if since is None else "AND created_at >= :since"
-    rows = connection.execute(
-        "SELECT id, worker_id, created_at, started_at, finished_at FROM jobs "  # noqa: S608  # constants
-        f"WHERE started_at IS NOT NULL AND {whose} {when} ORDER BY position DESC LIMIT :limit",
-        {"machine": machine_id, "since": since, "limit": limit},
-    ).fetchall()
-    return [
-        AnswerTime(job_id=row[0], machine_id=row[1], created_at=row[2], started_at=row[3], finished_at=row[4])
-        for row in reversed(rows)
-    ]
-
-
-def _counts(connection: sqlite3.Connection) -> QueueCounts:
-    queued, running = connection.execute(
-        "SELECT (SELECT COUNT(*) FROM jobs WHERE status = 'queued'),"
-        " (SELECT COUNT(*) FROM jobs WHERE status = 'running')"
-    ).fetchone()
-    oldest = connection.execute(
-        "SELECT created_at, model FROM jobs WHERE status = 'queued' ORDER BY position LIMIT 1"
-    ).fetchone() or (None, None)
-    return QueueCounts(queued=queued, running=running, oldest_queued_at=oldest[0], oldest_queued_model=oldest[1])
-
-
-def _events(connection: sqlite3.Connection, job_id: str, after: int, limit: int) -> list[Event]:
-    job = record(connection, job_id)
-    if job is None:
-        raise no_such_job(job_id)
-    if after > job.last_seq:
-        raise cursor_past_end(after=after, last_seq=job.last_seq)
-    rows = connection.execute(
-        "SELECT seq, kind, at, data FROM events WHERE position = ? AND seq > ? ORDER BY seq LIMIT ?",
-        (job.position, after, limit),
-    ).fetchall()
-    return [event_from(row) for row in rows]
-
-
-def _may_grow(connection: sqlite3.Connection, job_id: str, after: int) -> bool:
-    job = record(connection, job_id)
-    return job is not None and job.may_grow(after)

@@ -1,7 +1,7 @@
 """Appending text to many jobs: the write that happens all the time, so it reads nothing where all is as expected."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tlfif.adapters.aws.calls.dynamo_items import Item
 from tlfif.adapters.aws.calls.dynamo_table import ConditionFailedError, Update, Write
@@ -10,7 +10,7 @@ from tlfif.adapters.aws.jobs.dynamo_job_table import HELD, HELD_NAMES, JobTable,
 from tlfif.jobs.events import Event
 from tlfif.jobs.job_record import JobRecord
 from tlfif.jobs.jobs import DeltaWrite
-from tlfif.jobs.transitions import fresh_deltas
+from tlfif.jobs.transitions import by_lease, fresh_deltas
 
 JOBS_AT_ONCE = 40
 """Jobs in one transaction; each takes two of the 100 items."""
@@ -24,8 +24,8 @@ class _Log:
 
     job_id: str
     token: str
-    writes: list[DeltaWrite] = field(default_factory=list)
-    last_seq: int = 0
+    writes: list[DeltaWrite]
+    last_seq: int
 
     @property
     def size(self) -> int:
@@ -41,13 +41,11 @@ class Appending:
         self._now = now
         self.lost: set[str] = set()
         self.told: set[str] = set()
-        logs: dict[tuple[str, str], _Log] = {}
-        for write in writes:
-            job_id, token = write.lease.job_id, write.lease.token
-            # The last number is guessed: it is as the writer thinks, or the condition fails and it is read.
-            log = logs.setdefault((job_id, token), _Log(job_id=job_id, token=token, last_seq=write.seq - 1))
-            log.writes.append(write)
-        self._logs = list(logs.values())
+        # The last number is taken to be what the writer thinks. If it is not, the write's condition fails and it is read.
+        self._logs = [
+            _Log(job_id=lease.job_id, token=lease.token, writes=texts, last_seq=texts[0].seq - 1)
+            for lease, texts in by_lease(writes).items()
+        ]
 
     async def run(self) -> None:
         """Write. Raises ValueError for a gap, StorageError."""

@@ -5,7 +5,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tlfif.adapters.aws.calls.storage_errors import StorageCalls
-from tlfif.adapters.aws.jobs.dynamo_job_doorbell import LONGEST_POLL_SECONDS, Doorbell
+from tlfif.adapters.aws.jobs.dynamo_job_notifier import LONGEST_POLL_SECONDS
+from tlfif.adapters.aws.jobs.dynamo_job_notifier import Notifier
 from tlfif.adapters.aws.jobs.dynamo_job_store import DynamoJobStore
 from tlfif.adapters.aws.jobs.dynamo_job_table import JobTable
 from tlfif.adapters.aws.jobs.dynamo_job_texts import INLINE_BYTES, JobTexts
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 TRIES = 6
-RING_TRIES = 2
-"""A person waits while the bell is rung, and the job is found without it."""
+NOTIFY_TRIES = 2
+"""Few: a person waits meanwhile, and workers find the job without a notification."""
 FIRST_PAUSE_SECONDS = 0.1
 DAY = 86_400.0
 
@@ -73,13 +74,13 @@ def open_dynamo_job_store(
     )
     store = DynamoJobStore(table, clock=clock, ids=ids)
     store.connect(
-        Doorbell(
+        Notifier(
             clients.sqs,
             clients.poller,
             places.queue_url,
-            calls=StorageCalls(tries=RING_TRIES, first_pause=FIRST_PAUSE_SECONDS, clock=clock, rng=rng),
+            calls=StorageCalls(tries=NOTIFY_TRIES, first_pause=FIRST_PAUSE_SECONDS, clock=clock, rng=rng),
             clock=clock,
-            on_news=store.news_of_work,
+            on_work=store.work_arrived,
             still_waiting=store.still_waiting,
             poll_seconds=poll_seconds,
         )

@@ -1,4 +1,4 @@
-"""Jobs in DynamoDB, long texts in S3, a doorbell in SQS."""
+"""Jobs in DynamoDB, long texts in S3, notifications over SQS."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
@@ -8,8 +8,8 @@ from tlfif.adapters.aws.calls.dynamo_items import Item
 from tlfif.adapters.aws.jobs import dynamo_job_reads as reads
 from tlfif.adapters.aws.jobs.dynamo_job_append import Appending
 from tlfif.adapters.aws.jobs.dynamo_job_claim import Claiming
-from tlfif.adapters.aws.jobs.dynamo_job_doorbell import CANCEL, RELEASED, SUBMITTED, Doorbell, Heard
 from tlfif.adapters.aws.jobs.dynamo_job_items import QUEUE, RUNNING
+from tlfif.adapters.aws.jobs.dynamo_job_notifier import CANCEL, RELEASED, SUBMITTED, Notifier, PollResult
 from tlfif.adapters.aws.jobs.dynamo_job_submit import Acceptance, forget
 from tlfif.adapters.aws.jobs.dynamo_job_table import JobTable, side_by_side
 from tlfif.adapters.local.wakeups import WORK, Waiter, Wakeups, job_topic, topics_of
@@ -62,15 +62,15 @@ class DynamoJobStore(JobStore):
         self._clock = clock
         self._ids = ids
         self._wakeups = Wakeups()
-        self._doorbell: Doorbell | None = None
+        self._notifier: Notifier | None = None
         self._closed = False
 
-    def connect(self, doorbell: Doorbell) -> None:
-        """Ring and hear this doorbell from now on."""
-        self._doorbell = doorbell
+    def connect(self, notifier: Notifier) -> None:
+        """Notify and be notified by this from now on."""
+        self._notifier = notifier
 
-    def news_of_work(self) -> None:
-        """Somebody rang."""
+    def work_arrived(self) -> None:
+        """Wake whoever waits for work."""
         self._wakeups.ring([WORK])
 
     async def still_waiting(self, job_ids: Collection[str]) -> set[str]:
@@ -82,8 +82,8 @@ class DynamoJobStore(JobStore):
         result = await Acceptance(self._table, job, now=now, max_queued=max_queued).run()
         if result.created:
             self._wakeups.ring([WORK])
-            if self._doorbell is not None:
-                await self._doorbell.ring(SUBMITTED, [job.id])
+            if self._notifier is not None:
+                await self._notifier.notify(SUBMITTED, [job.id])
         return result
 
     async def get(self, job_id: str) -> Job:
@@ -124,8 +124,8 @@ class DynamoJobStore(JobStore):
         await claiming.run(limit)
         job_ids = [one.job.id for one in claiming.claimed]
         self._wakeups.ring(job_topic(job_id) for job_id in job_ids)
-        if self._doorbell is not None:
-            self._doorbell.answered(job_ids)
+        if self._notifier is not None:
+            self._notifier.discard(job_ids)
         return claiming.claimed
 
     async def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float, now: float) -> list[LeaseState]:
@@ -232,11 +232,11 @@ class DynamoJobStore(JobStore):
         """See :meth:`JobStore.wait_work`. A queue that fails is waited out: who looks for work then finds it late."""
         deadline = self._clock.monotonic() + timeout
         with self._wakeups.waiter(WORK) as waiter:
-            while self._doorbell is not None and (left := deadline - self._clock.monotonic()) > 0:
-                poll = self._doorbell.listen(left)
-                if await _over_before(poll, waiter, left) or poll.cancelled() or poll.result() is Heard.NEWS:
+            while self._notifier is not None and (left := deadline - self._clock.monotonic()) > 0:
+                poll = self._notifier.poll(left)
+                if await _over_before(poll, waiter, left) or poll.cancelled() or poll.result() is PollResult.NOTIFIED:
                     return
-                if left < 1 or poll.result() is Heard.FAILURE:
+                if left < 1 or poll.result() is PollResult.FAILED:
                     break  # polls last whole seconds; and a queue that fails is not asked again and again
             await waiter.until(deadline - self._clock.monotonic())
 
@@ -246,8 +246,8 @@ class DynamoJobStore(JobStore):
             return
         self._closed = True
         self._wakeups.ring_all()
-        if self._doorbell is not None:
-            await self._doorbell.close()
+        if self._notifier is not None:
+            await self._notifier.close()
         self._table.close()
 
     async def _change(self, job_id: str, transition: Transition) -> Change | None:
@@ -265,10 +265,10 @@ class DynamoJobStore(JobStore):
         """Wake whom it concerns, here and elsewhere."""
         job_id, released = change.after.id, change.after.status is JobStatus.QUEUED
         self._wakeups.ring(topics_of(change))
-        if self._doorbell is not None and change.before.status is JobStatus.QUEUED:
-            self._doorbell.answered([job_id])
-        if self._doorbell is not None and change.concerns_workers:
-            await self._doorbell.ring(RELEASED if released else CANCEL, [job_id])
+        if self._notifier is not None and change.before.status is JobStatus.QUEUED:
+            self._notifier.discard([job_id])
+        if self._notifier is not None and change.concerns_workers:
+            await self._notifier.notify(RELEASED if released else CANCEL, [job_id])
 
     async def _queue(self) -> AsyncIterator[Item]:
         async for page in self._table.pages(QUEUE, size=_QUEUE_PAGE):
@@ -282,7 +282,7 @@ class DynamoJobStore(JobStore):
 
 
 async def _over_before(other: "asyncio.Task[Any]", waiter: Waiter, left: float) -> bool:
-    """Whether the wait is over, by a ring or its time, before ``other`` is."""
+    """Whether the wait is over, by a wake-up or its time, before ``other`` is."""
     waiting = asyncio.create_task(waiter.until(left))
     try:
         await asyncio.wait({waiting, other}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The doorbell of the AWS home's job store: whatever it does, jobs are found and handed out once."""
+"""Notifications of the AWS home's job store: whatever happens to them, jobs are found and handed out once."""
 
 import asyncio
 import json
@@ -10,11 +10,11 @@ import pytest
 from tests.aws.dynamo_faults import FaultyLine, refused, unreachable
 from tests.aws.dynamo_jobs import JobHome, a_job_home
 from tests.aws.emulator import Emulator
-from tests.aws.sqs_faults import FaultyQueueLine, left, redeliver_at_once, ring, send
+from tests.aws.sqs_faults import FaultyQueueLine, left, notification, redeliver_at_once, send
 from tests.builders import LEASE_SECONDS, T0, a_new_job, claim, delta, running, submit, succeeded
 from tests.fakes.clock import FakeClock
 from tests.waiting import wait_until
-from tlfif.adapters.aws.jobs.dynamo_job_doorbell import LAST_RING
+from tlfif.adapters.aws.jobs.dynamo_job_notifier import MOST_RECEIVES
 from tlfif.adapters.aws.jobs.dynamo_job_store import POLL_SECONDS, DynamoJobStore
 from tlfif.jobs.jobs import JobStatus
 
@@ -39,21 +39,21 @@ async def api(home: JobHome) -> AsyncIterator[DynamoJobStore]:
 
 @pytest.fixture
 async def worker(home: JobHome) -> AsyncIterator[DynamoJobStore]:
-    """Another process, which hears of them by the queue alone."""
+    """Another process, which learns of them by the queue alone."""
     opened = home.open()
     yield opened
     await opened.close()
 
 
-async def heard(store: DynamoJobStore, rings: int) -> None:
-    """Wait for work ``rings`` times; each must come."""
+async def notified(store: DynamoJobStore, times: int) -> None:
+    """Wait for work so many ``times``; each must come."""
     async with asyncio.timeout(10):
-        for _ in range(rings):
+        for _ in range(times):
             await store.wait_work(timeout=LONG)
 
 
-async def all_heard(store: DynamoJobStore) -> None:
-    """Until nothing more comes for a moment: two rings may be heard as one."""
+async def all_notifications(store: DynamoJobStore) -> None:
+    """Until nothing more comes for a moment: two notifications may arrive as one."""
     loop = asyncio.get_running_loop()
     silent_since = loop.time()
     while loop.time() - silent_since < MOMENT:
@@ -80,16 +80,16 @@ async def test_a_cancel_or_a_job_given_back_elsewhere_wakes_the_worker(
     home: JobHome, api: DynamoJobStore, worker: DynamoJobStore
 ) -> None:
     lease = await running(worker)
-    await all_heard(worker)
+    await all_notifications(worker)
     await api.request_cancel("job_1", reason="by hand", now=T0)
-    await heard(worker, 1)
+    await notified(worker, 1)
     (state,) = await worker.heartbeat([lease], lease_seconds=LEASE_SECONDS, now=T0)
     assert state.cancel_requested
     await submit(worker, "job_2")
     await claim(worker)
-    await all_heard(worker)
+    await all_notifications(worker)
     assert sorted(await api.reap(now=T0 + 100)) == ["job_1", "job_2"]
-    await heard(worker, 1)
+    await notified(worker, 1)
     assert [each.job.id for each in await claim(worker)] == ["job_2"]
 
 
@@ -97,8 +97,14 @@ async def test_messages_doubled_and_in_any_order_change_nothing(
     home: JobHome, api: DynamoJobStore, worker: DynamoJobStore
 ) -> None:
     await submit(api, "job_1", "job_2")
-    send(home.emulator, home.places.queue_url, ring("job_2"), ring("job_1"), ring("job_2", "released"))
-    await heard(worker, 1)
+    send(
+        home.emulator,
+        home.places.queue_url,
+        notification("job_2"),
+        notification("job_1"),
+        notification("job_2", "released"),
+    )
+    await notified(worker, 1)
     assert [each.job.id for each in await claim(worker)] == ["job_1", "job_2"]
     assert await claim(worker) == []
     await silent(home)
@@ -120,7 +126,7 @@ async def test_a_job_that_nobody_takes_does_not_make_dead_letters(
     """Its message is deleted before the queue gives it up; the job waits on."""
     await submit(api)
     redeliver_at_once(home.emulator, home.places.queue_url)
-    await heard(worker, LAST_RING)
+    await notified(worker, MOST_RECEIVES)
     await silent(home)
     assert [each.job.id for each in await claim(worker)] == ["job_1"]
 
@@ -179,11 +185,11 @@ async def test_a_queue_that_gives_no_message_is_not_asked_again_and_again(home: 
         await waiting
 
 
-async def test_who_deletes_in_vain_hears_the_message_again(home: JobHome, emulator: Emulator) -> None:
+async def test_a_message_whose_deletion_failed_comes_again(home: JobHome, emulator: Emulator) -> None:
     line = FaultyQueueLine(emulator)
     worker = home.open(sqs=line.client)
     await submit(worker)
-    await heard(worker, 2)
+    await notified(worker, 2)
     line.faults.extend([unreachable] * 2)
     await claim(worker)
     await worker.close()
@@ -194,14 +200,14 @@ async def test_who_deletes_in_vain_hears_the_message_again(home: JobHome, emulat
 async def test_a_wait_for_a_message_survives_the_waiter(
     home: JobHome, api: DynamoJobStore, worker: DynamoJobStore
 ) -> None:
-    """A worker that is interrupted while it listens hears what came meanwhile at its next wait."""
+    """A worker that is interrupted while it waits is told at its next wait what came meanwhile."""
     waiting = asyncio.create_task(worker.wait_work(timeout=LONG))
     await worker.counts()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await submit(api)
-    await heard(worker, 1)
+    await notified(worker, 1)
 
 
 async def test_text_written_elsewhere_wakes_the_reader(api: DynamoJobStore, worker: DynamoJobStore) -> None:

@@ -1,4 +1,4 @@
-"""The doorbell: messages that say "look at the table". A lost, doubled or late one changes nothing but waiting time."""
+"""Notifications over SQS that say "look at the table". One that is lost, doubled or late costs waiting time only."""
 
 import asyncio
 import json
@@ -29,9 +29,9 @@ LONGEST_POLL_SECONDS = 20
 """ReceiveMessage's own limit."""
 VISIBILITY_SECONDS = 30.0
 """How long the queue hides a message that was received; as in the stack."""
-LAST_RING = 4
-"""A message received so often is deleted though its job waits: a fifth time and it would count as dead. Whoever claims
-looks at the table anyway."""
+MOST_RECEIVES = 4
+"""A message is deleted after being received this often, even if its job still waits: a fifth receive would send it to
+the dead-letter queue. Workers look at the table anyway."""
 
 _KINDS = frozenset({SUBMITTED, RELEASED, CANCEL})
 _JOB_ID = re.compile(r"[0-9A-Za-z_-]{1,80}")
@@ -39,30 +39,30 @@ _AT_ONCE = 10  # SendMessageBatch, DeleteMessageBatch and ReceiveMessage: 10 at 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ring:
-    """A message that could be read. ``handle`` deletes it; ``times`` counts how often it was received."""
+class Notification:
+    """A message that could be read. ``handle`` deletes it; ``receives`` counts how often it was received."""
 
     job_id: str
     kind: str
     handle: str
-    times: int
+    receives: int
 
 
-class Heard(Enum):
-    """What a poll brought."""
+class PollResult(Enum):
+    """What a poll of the queue brought."""
 
-    NEWS = "news"
-    NOTHING = "nothing"
-    FAILURE = "failure"
+    NOTIFIED = "notified"
+    EMPTY = "empty"
+    FAILED = "failed"
 
 
-class Doorbell:
-    """One queue. A ring for a waiting job is kept until the job is claimed here or found to wait no longer, so that it
-    comes again to somebody else where this process dies.
+class Notifier:
+    """Sends and receives notifications over one queue. A message about a waiting job is deleted only when the job is
+    claimed here or found to wait no longer: if this process dies before that, another one receives it.
 
     ``sender`` and ``poller`` may be one client; the poller's time-out must be longer than ``poll_seconds``.
-    ``on_news`` is called from the event loop. Nothing here raises but for faults of the program: the table holds
-    the truth, and whoever waits for work looks there from time to time.
+    ``on_work`` is called from the event loop. Failures of the queue are logged, not raised: the jobs are in the table,
+    and workers look there from time to time.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Doorbell:
         *,
         calls: StorageCalls,
         clock: Clock,
-        on_news: Callable[[], None],
+        on_work: Callable[[], None],
         still_waiting: Callable[[Collection[str]], Awaitable[set[str]]],
         poll_seconds: int = LONGEST_POLL_SECONDS,
     ) -> None:
@@ -82,15 +82,15 @@ class Doorbell:
         self._queue_url = queue_url
         self._calls = calls
         self._clock = clock
-        self._on_news = on_news
+        self._on_work = on_work
         self._still_waiting = still_waiting
         self._poll_seconds = poll_seconds
-        self._poll: asyncio.Task[Heard] | None = None
+        self._poll: asyncio.Task[PollResult] | None = None
         self._kept: dict[str, list[tuple[float, str]]] = {}
-        self._errands: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
-    async def ring(self, kind: str, job_ids: Sequence[str]) -> None:
-        """Tell whoever waits for work. A failure is logged and no more: the jobs are stored, and will be found."""
+    async def notify(self, kind: str, job_ids: Sequence[str]) -> None:
+        """Tell the workers about these jobs."""
         for start in range(0, len(job_ids), _AT_ONCE):
             entries: Any = [
                 {"Id": str(number), "MessageBody": json.dumps({"job": job_id, "kind": kind})}
@@ -102,30 +102,30 @@ class Doorbell:
                 log.warning("the queue took no message (%s); jobs are found without it", error.details["reason"])
                 return
 
-    def listen(self, seconds: float) -> asyncio.Task[Heard]:
-        """The poll that is under way, or a new one of at most ``seconds``. It goes on when nobody waits for it any
-        more, and what it brings then is news for the next who waits."""
+    def poll(self, seconds: float) -> asyncio.Task[PollResult]:
+        """The poll that is under way, or a new one of at most ``seconds``. It goes on if its caller stops waiting; what
+        it brings then wakes the next caller."""
         if self._poll is None or self._poll.done():
             self._poll = asyncio.create_task(self._receive(max(0, min(self._poll_seconds, int(seconds)))))
         return self._poll
 
-    def answered(self, job_ids: Iterable[str]) -> None:
-        """These jobs wait no longer: what rang for them is deleted, soon and in the background."""
+    def discard(self, job_ids: Iterable[str]) -> None:
+        """These jobs wait no longer: delete their messages, in the background."""
         handles = [handle for job_id in job_ids for _, handle in self._kept.pop(job_id, [])]
         if handles:
             self._run(self._delete(handles))
 
     async def close(self) -> None:
-        """Finish what is quick; leave a long poll behind."""
+        """Finish what runs in the background; do not wait for a long poll."""
         if self._poll is not None:
             self._poll.cancel()
             await asyncio.wait({self._poll})
-        if self._errands:
-            await asyncio.wait(self._errands)
+        if self._background:
+            await asyncio.wait(self._background)
         self._sender.close()
         self._poller.close()
 
-    async def _receive(self, seconds: int) -> Heard:
+    async def _receive(self, seconds: int) -> PollResult:
         try:
             answer = await in_daemon_thread(
                 partial(
@@ -138,11 +138,11 @@ class Doorbell:
             )
         except AWS_ERRORS as error:
             log.warning("the queue gave no messages (%s)", reason_of(error))
-            return Heard.FAILURE
-        return Heard.NEWS if self._sort(answer.get("Messages", [])) else Heard.NOTHING
+            return PollResult.FAILED
+        return PollResult.NOTIFIED if self._sort(answer.get("Messages", [])) else PollResult.EMPTY
 
     def _sort(self, messages: "Sequence[MessageTypeDef]") -> bool:
-        """What to do about each message; whether one is news."""
+        """Decide about each message; whether one of them may mean work."""
         oldest = self._clock.monotonic() - VISIBILITY_SECONDS
         self._kept = {
             job_id: fresh
@@ -150,41 +150,43 @@ class Doorbell:
             if (fresh := [each for each in handles if each[0] > oldest])
         }
         done: list[str] = []
-        again: list[Ring] = []
-        news = False
+        again: list[Notification] = []
+        is_work = False
         for message in messages:
-            ring = _ring_from(message)
-            if ring is None:
+            received = _notification_from(message)
+            if received is None:
                 log.warning("message %s in the queue could not be read and was deleted", message.get("MessageId"))
                 done.append(message["ReceiptHandle"])
-            elif ring.kind == CANCEL:
-                done.append(ring.handle)
-                news = True
-            elif ring.times > 1:
-                again.append(ring)
+            elif received.kind == CANCEL:
+                done.append(received.handle)
+                is_work = True
+            elif received.receives > 1:
+                again.append(received)
             else:
-                self._keep(ring)
-                news = True
-        if news:
-            self._on_news()
+                self._keep(received)
+                is_work = True
+        if is_work:
+            self._on_work()
         if done:
             self._run(self._delete(done))
         if again:
             self._run(self._look_again(again))
-        return news
+        return is_work
 
-    def _keep(self, ring: Ring) -> None:
-        self._kept.setdefault(ring.job_id, []).append((self._clock.monotonic(), ring.handle))
+    def _keep(self, received: Notification) -> None:
+        self._kept.setdefault(received.job_id, []).append((self._clock.monotonic(), received.handle))
 
-    async def _look_again(self, rings: Sequence[Ring]) -> None:
-        """Messages that come once more are news only where their job still waits."""
-        waiting = await self._still_waiting({ring.job_id for ring in rings})
-        await self._delete([r.handle for r in rings if r.job_id not in waiting or r.times >= LAST_RING])
-        for ring in rings:
-            if ring.job_id in waiting:
-                if ring.times < LAST_RING:
-                    self._keep(ring)
-                self._on_news()
+    async def _look_again(self, again: Sequence[Notification]) -> None:
+        """A message that was received before means work only if its job still waits."""
+        waiting = await self._still_waiting({each.job_id for each in again})
+        await self._delete(
+            [each.handle for each in again if each.job_id not in waiting or each.receives >= MOST_RECEIVES]
+        )
+        for each in again:
+            if each.job_id in waiting:
+                if each.receives < MOST_RECEIVES:
+                    self._keep(each)
+                self._on_work()
 
     async def _delete(self, handles: Sequence[str]) -> None:
         for start in range(0, len(handles), _AT_ONCE):
@@ -194,26 +196,26 @@ class Doorbell:
             ]
             await self._calls(partial(self._sender.delete_message_batch, QueueUrl=self._queue_url, Entries=entries))
 
-    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._quietly(errand))
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._quietly(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     @staticmethod
-    async def _quietly(errand: Coroutine[Any, Any, None]) -> None:
+    async def _quietly(work: Coroutine[Any, Any, None]) -> None:
         try:
-            await errand
+            await work
         except StorageError as error:
             log.warning("messages stay in the queue for now (%s)", error.details["reason"])
 
 
-def _ring_from(message: "MessageTypeDef") -> Ring | None:
+def _notification_from(message: "MessageTypeDef") -> Notification | None:
     try:
         body = json.loads(message["Body"])
         job_id, kind = body["job"], body["kind"]
-        times = int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1"))
+        receives = int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1"))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id) or str(kind) not in _KINDS:
         return None
-    return Ring(job_id=job_id, kind=kind, handle=message["ReceiptHandle"], times=times)
+    return Notification(job_id=job_id, kind=kind, handle=message["ReceiptHandle"], receives=receives)
