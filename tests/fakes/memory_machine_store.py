@@ -6,13 +6,13 @@ from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
 from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.transitions import (
+    apply_heartbeat,
     asked_to_drain,
     asked_to_stop,
     closed,
     directive,
     failed_starts,
     launched,
-    take_heartbeat,
 )
 
 
@@ -65,7 +65,7 @@ class MemoryMachineStore(MachineStore):
 
     async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
         """See :meth:`MachineStore.heartbeat`."""
-        taken = take_heartbeat(self._records.get(beat.machine_id), beat, now=now)
+        taken = apply_heartbeat(self._records.get(beat.machine_id), beat, now=now)
         if taken is not None:
             self._records[taken.record.id] = taken.record
             if taken.timing is not None:

@@ -16,7 +16,7 @@ from tlfif.kernel.errors import MachineError
 from tlfif.machines.list_machines import PastMachine, list_machines, past_machine
 from tlfif.machines.machine import Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming
 from tlfif.machines.policy import MachinePolicy
-from tlfif.machines.transitions import asked_to_drain, asked_to_stop, closed, take_heartbeat
+from tlfif.machines.transitions import apply_heartbeat, asked_to_drain, asked_to_stop, closed
 
 WHY = "started for 2 waiting prompts"
 TIMES = st.floats(min_value=0, max_value=2e9)
@@ -27,7 +27,7 @@ def launching() -> MachineRecord:
 
 
 def after(record: MachineRecord, beat: Heartbeat) -> MachineRecord:
-    taken = take_heartbeat(record, beat, now=T0 + 5)
+    taken = apply_heartbeat(record, beat, now=T0 + 5)
     assert taken is not None
     return taken.record
 

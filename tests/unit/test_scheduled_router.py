@@ -54,15 +54,15 @@ class Minute:
 
     async def look(self, *, housekeeping: bool = True) -> Pace:
         reconciler = self.world.plane.router
-        rounds = ScheduledRouter(
+        router = ScheduledRouter(
             reconciler=reconciler,
             control=LocalMachineControl(reconciler=reconciler),
             home="tlfif",
-            say=self._report,
+            write_line=self._report,
             bill=self.bill,  # type: ignore[arg-type]  # it has the one method that is called
         )
         end = self.world.clock.monotonic() + self.seconds
-        return await rounds.look(housekeeping=housekeeping, seconds_left=lambda: end - self.world.clock.monotonic())
+        return await router.run(housekeeping=housekeeping, seconds_left=lambda: end - self.world.clock.monotonic())
 
 
 @pytest.fixture

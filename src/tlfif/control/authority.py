@@ -1,4 +1,4 @@
-"""Who a caller is."""
+"""Identifies the caller of the API."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A person whose token was checked. ``user`` is what their jobs are kept under; it never changes for one person."""
+    """A person whose token was checked. ``user`` owns their jobs; it never changes for one person."""
 
     user: str
 
 
 class Authority(ABC):
-    """Checks access tokens. Proven by ``tests/aws/test_cognito_authority.py``."""
+    """Checks access tokens. Tested by ``tests/aws/test_cognito_authority.py``."""
 
     @abstractmethod
     async def identify(self, token: str) -> Caller:
-        """The person behind a token.
+        """The person whose token this is.
 
         Raises NotAllowedError: ``token_expired`` (sign in again, or refresh), ``token_wrong`` for every other fault,
-        without saying which to a stranger. UnavailableError ``keys_unreachable`` where the keys that tokens are
-        checked by cannot be read."""
+        which is not named, so that a stranger learns nothing. UnavailableError ``keys_unreachable`` where the keys to
+        check tokens with cannot be read."""

@@ -1,4 +1,4 @@
-"""The set of ports that a control plane works with."""
+"""The ports and services that a control plane works with; ``bootstrap`` fills them in."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from tlfif.money.spend.totals import Totals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """What counts and limits money. ``tariff`` None: this computer, which costs nothing; ``as_if`` is what it would
-    be on AWS. ``refresh`` reads the public price lists. ``bills``: what AWS itself has billed; None where it bills
-    nothing."""
+    """What meters and limits spending. ``tariff`` None: this computer, which costs nothing; ``as_if`` is the tariff for
+    the simulated AWS cost. ``refresh`` reads the public price lists. ``bills``: what AWS itself has billed; None where
+    it bills nothing."""
 
     ledger: Ledger
     pricing: Pricing
@@ -44,7 +44,8 @@ class Container:
     """Everything the API and the router use; built in one place, passed explicitly, without behaviour.
 
     ``place`` is where machines run, in words for the owner. ``streams``: whether an answer can be streamed to the
-    caller as it comes. ``longest_wait_seconds``: how long a request may be kept open. ``close`` lets go of all of it.
+    caller while it is generated. ``longest_wait_seconds``: how long a request may be kept open. ``close`` closes
+    everything.
     """
 
     jobs: JobStore

@@ -1,4 +1,4 @@
-"""The machine as a person sees it: state, reason, what it waits for and how long."""
+"""The machine as shown to a person: its state, the reason, and how long until it is ready or ends."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tlfif.machines.policy import MachinePolicy
 from tlfif.models.model_store import ModelStore
 
 HISTORY_STARTS = 5
-"""The newest starts tell most: a computer's load and a model's place in the file cache change."""
+"""Only the newest starts count: a computer's load and what is in its file cache change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class MachineStatus:
 async def describe_machine(
     *, jobs: JobStore, machines: MachineStore, models: ModelStore, policy: MachinePolicy, image: str, clock: Clock
 ) -> MachineStatus:
-    """The state now. Asks only the stores, and no more of them than the answer needs: every prompt passes here."""
+    """The state now. Reads the stores only, and as little as the answer needs: it runs for every prompt."""
     counts, situation = await asyncio.gather(jobs.counts(), machines.situation())
     record, open_record, held = situation.latest, situation.active, situation.held
     idle_timeout = situation.idle_timeout_seconds or policy.idle_timeout_seconds
@@ -47,7 +47,7 @@ async def describe_machine(
     if open_record is not None and state is MachineState.READY:
         eta = 0.0
         if not counts.running:
-            # The machine says since when it is idle with its next heartbeat; until then: since now.
+            # The next heartbeat says since when the machine is idle; until then: since now.
             idle_left = round(max(0.0, (open_record.idle_since or now) + idle_timeout - now), 1)
     elif open_record is not None and state in STARTING:
         history = await machines.phase_timings(model=open_record.model, image=image, limit=HISTORY_STARTS)

@@ -1,4 +1,4 @@
-"""The control plane ends: its machine must not stay behind."""
+"""Ends the machine when its control plane ends."""
 
 from tlfif.control.reconcile import Reconciler
 
@@ -8,8 +8,8 @@ PAUSE_SECONDS = 0.1
 async def end_machine(reconciler: Reconciler, *, reason: str, limit_seconds: float) -> bool:
     """End the machine, give its jobs back, and wait until it is confirmed gone. Nothing new is launched.
 
-    True where nothing is left. False after ``limit_seconds``: then the machine's own clock ends it, because no
-    control plane shows life any more.
+    True when it is gone. False after ``limit_seconds``: the machine then ends itself, because the control plane's
+    heartbeat stops.
     """
     clock = reconciler.clock
     record = await reconciler.machines.active()

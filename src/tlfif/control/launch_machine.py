@@ -15,8 +15,9 @@ END_STATES = {
     "account_plan": MachineState.NO_QUOTA,
     "account_pending": MachineState.NO_QUOTA,
 }
-"""How a record is closed by the code of the refusal; any other code is a failed start. What only people can change,
-such as the account's plan, is treated as a quota: asked for again after a long pause, while the prompts wait."""
+"""The state in which a record is closed, by the error's code; any other code is a failed start. What only people can
+change, such as the account's plan, is treated as a quota: the start is repeated after a long pause, while prompts
+wait."""
 
 
 async def launch_machine(
@@ -34,8 +35,8 @@ async def launch_machine(
 ) -> bool:
     """Start one machine for ``model``. False where one is open already (single flight).
 
-    The model file is checked, and what the start may cost is set aside, before the intent is written: a corrupt file
-    never costs a start, and no start exceeds the budget.
+    The model file is checked and the cost of the start is reserved before the intent is written: a corrupt file never
+    causes a start, and no start exceeds the budget.
 
     Raises ModelError, BudgetLockedError (nothing was launched), MachineError (the record is closed with its reason).
     """
@@ -73,10 +74,10 @@ async def confirm_launch(
     policy: MachinePolicy,
     clock: Clock,
 ) -> None:
-    """Bring an intent to its end whose control plane died before it had a handle. Safe to repeat.
+    """Complete a launch whose control plane died before it had a handle. Safe to repeat.
 
-    A start that was asked to stop meanwhile, or whose machine has reported already, is not repeated: what exists is
-    taken over, what does not is closed.
+    A launch that was asked to stop meanwhile, or whose machine has reported already, is not repeated: if the machine
+    exists its handle is recorded, otherwise the record is closed.
     Raises ModelError, InvalidInputError, MachineError; the record is closed with the reason.
     """
     if record.stop_requested_at is not None or record.boot_id is not None:
@@ -117,7 +118,7 @@ async def _launch(
     except MachineError as error:
         ran = error.details.get("handle")
         if isinstance(ran, str):
-            await machines.commit_launch(record.id, handle=ran)  # only for a moment, but that is paid for
+            await machines.commit_launch(record.id, handle=ran)  # it ran only for a moment, but that is billed
         state = END_STATES.get(error.code, MachineState.BROKEN)
         await machines.mark_ended(record.id, state=state, reason=error.message, now=clock.now())
         raise

@@ -1,4 +1,4 @@
-"""Orders to the machine, wherever the hands are that carry them out."""
+"""Starting and stopping the machine, from wherever that is allowed."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopResult:
-    """What became of the jobs. ``was_running`` False: there was no machine to stop."""
+    """The ids of the jobs that were cancelled or put back. ``was_running`` False: there was no machine to stop."""
 
     was_running: bool
     cancelled: tuple[str, ...] = ()
@@ -14,22 +14,22 @@ class StopResult:
 
 
 class MachineControl(ABC):
-    """What a person, or a prompt that waits, orders. On AWS the API may end machines but not launch them: for that it
-    asks the router."""
+    """Commands from a person or a waiting prompt. On AWS the API may end machines but not launch them; to launch one it
+    calls the router."""
 
     @abstractmethod
     async def start(self, model: str | None) -> bool:
         """Launch a machine now, without a prompt. False where one exists already.
 
         Raises InvalidInputError ``unknown_model``, ModelError, MachineError, BudgetLockedError, ConflictError
-        ``machine_busy_other_model``; UnavailableError where the order does not arrive."""
+        ``machine_busy_other_model``; UnavailableError where the router cannot be reached."""
 
     @abstractmethod
     async def stop(self, *, requeue: bool) -> StopResult:
         """End the machine now, whatever runs. It is finished when the host confirms it gone.
 
-        Raises UnavailableError where the order does not arrive."""
+        Raises UnavailableError where the router cannot be reached."""
 
     @abstractmethod
     async def nudge(self) -> None:
-        """A prompt waits: look soon. Never fails: the router looks by itself as well, only later."""
+        """A prompt waits: run a tick soon. Never fails: the router also runs by itself, only later."""

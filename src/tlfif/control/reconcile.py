@@ -1,4 +1,4 @@
-"""The router's tick: observe, decide, act. Run often, from anywhere; twice does no harm."""
+"""The router's tick: observe, decide, act. It may run often, from anywhere, and twice at once without harm."""
 
 import logging
 from dataclasses import dataclass, field
@@ -29,33 +29,34 @@ from tlfif.money.spend.meter import Meter
 log = logging.getLogger(__name__)
 
 CONFIRM_SECONDS = 3.0
-"""An intent that has no handle after this long was left behind by a control plane that died."""
-
-
+"""An intent that has no handle after this long was left by a control plane that died."""
 ORPHAN_AGE_SECONDS = 300.0
-"""A launch is committed within seconds; a machine without a record after this long has nobody."""
+"""A launch is committed within seconds; a machine without a record after this long is an orphan."""
+PURGE_LIMIT = 100
+"""Old jobs per purge: the write lock is held for about 2.5 ms."""
 
 
 class Pace(Enum):
-    """What the next round is for."""
+    """How soon the next tick is needed."""
 
     REST = "rest"
     """No machine and no job."""
     WATCH = "watch"
     """A machine serves; prompts need nothing from the router."""
     WORK = "work"
-    """A machine is on its way in or out, a prompt waits for one, or a start that never was is to be forgotten."""
+    """A machine starts or ends, a prompt waits for one, or a reservation without a machine is to be released."""
 
 
 @dataclass(slots=True)
 class HeartbeatWatch:
-    """Ages heartbeats by the clock that does not jump: a beat is as old as the time since it last changed."""
+    """Measures the age of heartbeats by the clock that does not jump: the time since the newest one was first seen."""
 
     _key: tuple[str, float | None] | None = None
     _changed_at: float = 0.0
 
     def age(self, machine: MachineRecord | None, monotonic: float) -> float | None:
-        """Seconds since the newest heartbeat was first seen; None without a machine or before its first beat."""
+        """Seconds since the newest heartbeat was first seen; None without a machine or before its first
+        heartbeat."""
         if machine is None:
             self._key = None
             return None
@@ -67,9 +68,9 @@ class HeartbeatWatch:
 
 @dataclass(slots=True, kw_only=True)
 class Reconciler:
-    """One control plane's hands. Holds nothing that a restart may not lose.
+    """Observes the machine and the jobs of one control plane and acts on them. Its state may be lost at any restart.
 
-    Without ``meter`` and ``budget`` nothing is metered and nothing limited: for tests of the router alone.
+    Without ``meter`` and ``budget`` nothing is metered or limited: for tests of the router alone.
     """
 
     jobs: JobStore
@@ -86,16 +87,16 @@ class Reconciler:
     watch: HeartbeatWatch = field(default_factory=HeartbeatWatch)
     suspects: set[str] = field(default_factory=set)
     seen: Observation | None = None
-    """What the last tick began with; None where it could not look."""
+    """What the last tick observed; None where it failed to."""
 
     async def tick(self) -> Pace:
-        """One round; returns how soon the next one is wanted."""
+        """One tick; returns how soon the next one is needed."""
         self.seen, now = None, self.clock.now()
         await self.jobs.reap(now=now)
         return await self.tick_running()
 
     async def tick_running(self, *, launch: bool = True) -> Pace:
-        """The machine's part of a tick; with ``launch`` False nothing new is started (the server is ending)."""
+        """The machine's part of a tick; with ``launch`` False no machine is started (the server is ending)."""
         now = self.clock.now()
         self.seen = seen = await self.observe()
         unchanged = seen.machine is None or seen.machine.handle is not None
@@ -117,7 +118,7 @@ class Reconciler:
         return Pace.WATCH if seen.machine.state is MachineState.READY else Pace.WORK
 
     async def observe(self) -> Observation:
-        """What there is, as the store and the host tell it."""
+        """The present state, from the stores and the host."""
         counts: QueueCounts = await self.jobs.counts()
         situation = await self.machines.situation()
         machine = situation.active
@@ -144,35 +145,34 @@ class Reconciler:
         )
 
     def _heartbeat_age(self, machine: MachineRecord | None) -> float | None:
-        """As this process has watched it; and by the clocks, as far as they can be trusted, since the process may be
-        new at every round."""
+        """As measured by this process, or by comparing the clocks where that is more: this process may be new at every
+        tick."""
         watched, apart = self.watch.age(machine, self.clock.monotonic()), self.machine_policy.clocks_apart_seconds
         if machine is None or machine.heartbeat_at is None or watched is None or apart is None:
             return watched
         return max(watched, self.clock.now() - machine.heartbeat_at - apart)
 
     async def _exists(self, handle: str) -> bool | None:
-        """The host's word. One that does not answer has not said that the machine is gone: it goes on counting."""
+        """What the host reports. If it does not answer, the machine still counts as existing."""
         try:
             return await self.host.alive(handle)
         except MachineError as error:
-            log.warning("router: the host does not say whether the machine exists: %s", error.message)
+            log.warning("router: the host does not report whether the machine exists: %s", error.message)
             return True
 
     async def terminate(self, handle: str, *, force: bool) -> None:
-        """Give the order to end; one that the host does not take is given again at the next tick, and keeps nothing
-        else from its work."""
+        """Ask the host to end the machine. A call that fails is logged and repeated at the next tick."""
         try:
             await self.host.terminate(handle, force=force)
         except MachineError as error:
-            log.warning("router: the machine could not be told to end: %s", error.message)
+            log.warning("router: the machine could not be asked to end: %s", error.message)
 
     async def _act(self, action: Action, machine: MachineRecord | None, now: float) -> None:
         log.info("router: %s: %s", action.kind, action.reason)
         if action.kind is ActionKind.LAUNCH and action.model is not None:
             await self._launch(action.model, action.reason, now)
         elif action.kind is ActionKind.FAIL_QUEUED and action.model is not None:
-            await self._give_up(action.model, action.code, action.reason, now)
+            await self._fail_waiting(action.model, action.code, action.reason, now)
             await self.machines.reset_failures()
         elif machine is None:
             return
@@ -189,7 +189,7 @@ class Reconciler:
         try:
             await self.models.checked_file(model)
             if not (await self.jobs.counts()).queued or await self.machines.held():
-                return  # reading a large file takes seconds; a person may have stopped it all meanwhile
+                return  # reading a large file takes seconds; a person may have stopped everything meanwhile
             await launch_machine(
                 model,
                 reason=reason,
@@ -203,16 +203,16 @@ class Reconciler:
                 budget=self.budget,
             )
         except (ModelError, InvalidInputError, BudgetLockedError) as error:
-            # A person's own file may be gone or changed since the prompt was accepted, or the budget used up.
-            await self._give_up(model, error.code, error.message, now)
+            # Since the prompt was accepted, a person's own file may have gone or changed, or the budget been used up.
+            await self._fail_waiting(model, error.code, error.message, now)
         except MachineError as error:
             log.warning("router: the machine did not start: %s", error.message)
 
     async def _confirm(self, machine: MachineRecord, now: float) -> None:
-        """Finish a launch that another control plane began: the same id again gives the same machine."""
+        """Complete a launch that another control plane began: launching the same id again gives the same machine."""
         age = now - machine.created_at
         if 0 <= age < CONFIRM_SECONDS or age > self.machine_policy.launch_limit_seconds:
-            return  # too fresh to be left behind, or so old that this tick closes it
+            return  # too new to be abandoned, or so old that this tick closes it
         try:
             await confirm_launch(
                 machine,
@@ -225,50 +225,55 @@ class Reconciler:
         except (ModelError, InvalidInputError, MachineError) as error:
             log.warning("router: the machine did not start: %s", error.message)
 
-    async def _give_up(self, model: str, code: str, message: str, now: float) -> None:
-        """No machine will come for these jobs: say so instead of letting them wait."""
+    async def _fail_waiting(self, model: str, code: str, message: str, now: float) -> None:
+        """Fail the waiting jobs, because no machine will be started for them."""
         failed = await self.jobs.fail_queued(model=model, code=code, message=message, now=now)
         log.warning("router: %d waiting jobs failed: %s", len(failed), code)
 
-    async def sweep_orphans(self) -> list[str]:
-        """End machines that carry our mark but no open record, in two passes: seen once, they are suspects; seen
-        again, they are ended. One that the host says is old is ended at first sight: a control plane that keeps no
-        memory between its rounds has no second pass. Returns the handles that were ended.
+    async def purge_expired(self) -> None:
+        """Delete jobs whose retention time is over, at most :data:`PURGE_LIMIT` of them."""
+        keep = self.job_policy.retention_seconds
+        await self.jobs.purge(finished_before=self.clock.now() - keep, limit=PURGE_LIMIT)
 
-        Raises MachineError where the host does not say what there is."""
+    async def sweep_orphans(self) -> list[str]:
+        """End machines that have our mark but no open record, in two passes: found once, they are suspects; found
+        again, they are ended. One that the host reports as old is ended the first time, because a control plane without
+        memory between ticks has no second pass. Returns the handles that were ended.
+
+        Raises MachineError where the host does not list its machines."""
         record = await self.machines.active()
         known = record.id if record is not None else None
-        strays = [m for m in await self.host.find_all() if m.machine_id != known or _is_double(m, record)]
-        found = {m.handle for m in strays}
+        unowned = [m for m in await self.host.find_all() if m.machine_id != known or _is_double(m, record)]
+        found = {m.handle for m in unowned}
         since = self.clock.now() - ORPHAN_AGE_SECONDS
-        old = {m.handle for m in strays if m.began_at is not None and m.began_at < since}
+        old = {m.handle for m in unowned if m.began_at is not None and m.began_at < since}
         if record is not None and record.state in {MachineState.LAUNCHING, MachineState.LOADING}:
-            # A launch in flight may show processes before its commit; its id is known, but be patient all the same.
+            # A launch under way may show processes before its commit.
             found.discard(record.handle or "")
-        guilty = found & (self.suspects | old)
-        for stray in (each for each in strays if each.handle in guilty):
+        confirmed = found & (self.suspects | old)
+        for orphan in (each for each in unowned if each.handle in confirmed):
             log.warning("router: ending an orphaned machine")
-            await self._own_up(stray)
-            await self.terminate(stray.handle, force=True)
-        self.suspects = found - guilty
-        return sorted(guilty)
+            await self._record_orphan(orphan)
+            await self.terminate(orphan.handle, force=True)
+        self.suspects = found - confirmed
+        return sorted(confirmed)
 
-    async def _own_up(self, stray: ObservedMachine) -> None:
-        """A machine whose launch seemed to have failed ran after all: its record learns of it, so that its time is
-        metered. Before its end is asked for, because nobody finds it afterwards; but a store that fails keeps nothing
-        from its end."""
-        if stray.machine_id is None:
+    async def _record_orphan(self, orphan: ObservedMachine) -> None:
+        """Write the handle of an orphan to its record, so that its time is metered: its launch seemed to have failed.
+        This is done before the orphan is ended, because it cannot be found afterwards; a store that fails does not keep
+        it from being ended."""
+        if orphan.machine_id is None:
             return
         try:
-            await self.machines.commit_launch(stray.machine_id, handle=stray.handle)
+            await self.machines.commit_launch(orphan.machine_id, handle=orphan.handle)
         except NotFoundError:
-            return  # no record of this home
+            return  # not a record of this installation
         except StorageError as error:
             log.warning("router: an orphaned machine's time will not be metered: %s", error.message)
 
 
 def _is_double(found: ObservedMachine, record: MachineRecord | None) -> bool:
-    """A second machine under the open record's id: two launchers at once, and one answer was lost. Only a host that
-    keeps times gives handles that never change."""
+    """A second machine with the open record's id: two launches at once, and one response was lost. Only a host that
+    reports times has handles that never change."""
     committed = record is not None and record.handle is not None and found.handle != record.handle
     return committed and found.began_at is not None

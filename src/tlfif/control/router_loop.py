@@ -1,4 +1,4 @@
-"""The router's loop in a server process. On AWS the same tick runs in a Lambda."""
+"""The router in a server process: ticks in a loop. On AWS the same tick runs in a Lambda (``scheduled_router``)."""
 
 import contextlib
 import logging
@@ -11,19 +11,18 @@ from tlfif.kernel.redacted_traceback import redacted_traceback
 log = logging.getLogger(__name__)
 
 MIN_PAUSE_SECONDS = 0.1
-"""Between ticks, however many prompts come: a start needs one tick, not one per prompt."""
+"""Between ticks, however many prompts arrive: a start needs one tick, not one per prompt."""
 IDLE_FACTOR = 5
 SWEEP_SECONDS = 60.0
 FIRST_SWEEPS_SECONDS = 2.0
-"""The two passes of the orphan sweep come soon after a start: a server that died may have left a machine."""
+"""The two passes of the orphan sweep run soon after the start: a server that died may have left a machine."""
 PURGE_SECONDS = 60.0
-PURGE_LIMIT = 100
-"""Old jobs per purge: the write lock is held for about 2.5 ms."""
 
 
 @dataclass(slots=True, kw_only=True)
 class RouterLoop:
-    """Ticks when work comes and at least every ``tick_seconds`` while there is any; five times as slow at rest."""
+    """Ticks when a job arrives and at least every ``tick_seconds`` while there is work; five times less often
+    without."""
 
     reconciler: Reconciler
     tick_seconds: float
@@ -33,7 +32,7 @@ class RouterLoop:
     _next_purge: float = 0.0
 
     async def run(self) -> None:
-        """Until cancelled. A tick that fails is logged and repeated: the router outlives every fault of a store."""
+        """Run until cancelled. A tick that fails is logged and repeated: no fault of a store ends the router."""
         clock = self.reconciler.clock
         while True:
             pause = self.tick_seconds
@@ -50,7 +49,7 @@ class RouterLoop:
                 log.warning("router: %s: %s", error.code, error.message)
                 await clock.sleep(pause)
             except Exception as error:
-                # The loop's top: a fault in one tick must not end the only thing that stops machines.
+                # A fault in one tick must not end the only program that stops machines.
                 log.error("router: unexpected fault: %s", redacted_traceback(error))
                 await clock.sleep(pause)
 
@@ -62,6 +61,4 @@ class RouterLoop:
             self._next_sweep = now + (FIRST_SWEEPS_SECONDS if self._ticks < 2 else SWEEP_SECONDS)
         if now >= self._next_purge:
             self._next_purge = now + PURGE_SECONDS
-            wall = self.reconciler.clock.now()
-            keep = self.reconciler.job_policy.retention_seconds
-            await self.reconciler.jobs.purge(finished_before=wall - keep, limit=PURGE_LIMIT)
+            await self.reconciler.purge_expired()

@@ -13,12 +13,11 @@ BUDGET_REASON = "the month's budget is used up"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What one tick sees.
+    """What one tick observes.
 
-    ``machine`` is the open record, if any. ``exists`` is what the host says of it (None: nothing was launched under
-    this record yet, or the host knows nothing of it). ``heartbeat_age`` is seconds since its last beat, measured by a
-    clock that does not jump. ``failed_starts`` in a row. The last machine ended at ``last_ended_at`` and shows
-    ``last_state``.
+    ``machine`` is the open record, if any. ``exists`` is what the host reports (None: nothing was launched for this
+    record yet, or the host does not know it). ``heartbeat_age`` is seconds since its last heartbeat, by a clock that
+    does not jump. ``failed_starts`` in a row. The last machine ended at ``last_ended_at`` and shows ``last_state``.
     """
 
     counts: QueueCounts
@@ -47,7 +46,7 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One thing to do and why, in words for the log of starts and stops. ``end_state`` is shown after the end."""
+    """One thing to do and the reason for the log of starts and stops. ``end_state`` is shown after the end."""
 
     kind: ActionKind
     reason: str
@@ -58,7 +57,7 @@ class Action:
 
 
 def decide(seen: Observation, policy: MachinePolicy, now: float) -> tuple[Action, ...]:
-    """What to do now; the empty tuple where all is as it should be. Doing it twice does no harm."""
+    """What to do now; the empty tuple where nothing is to be done. Repeating an action is safe."""
     if seen.machine is not None:
         return _decide_running(seen, seen.machine, policy, now)
     return _decide_off(seen, policy, now)
@@ -87,7 +86,7 @@ def _decide_off(seen: Observation, policy: MachinePolicy, now: float) -> tuple[A
 
 
 def _pause(seen: Observation, policy: MachinePolicy) -> float:
-    """Seconds to let pass after the last machine's end: none after a good one."""
+    """Seconds to wait after the last machine's end: 0 after a normal one."""
     if seen.last_state is MachineState.NO_CAPACITY:
         return policy.no_capacity_pause_seconds
     if seen.last_state is MachineState.NO_QUOTA:
@@ -100,7 +99,8 @@ def _decide_running(seen: Observation, machine: MachineRecord, policy: MachinePo
     if seen.exists is False or (unseen and now - machine.created_at > policy.unseen_limit_seconds):
         return (_confirm(machine, policy),)
     if machine.handle is None:
-        # An intent without a commit: the launcher died in between. The orphan sweep ends what it may have made.
+        # An intent without a commit: the launching process died in between. The orphan sweep ends what it may have
+        # launched.
         if now - machine.created_at > policy.launch_limit_seconds:
             return (
                 Action(
@@ -125,7 +125,7 @@ def _decide_running(seen: Observation, machine: MachineRecord, policy: MachinePo
 
 
 def _decide_locked(seen: Observation, machine: MachineRecord, lock: BudgetLock) -> tuple[Action, ...]:
-    """What runs may finish within the time that the limit was reserved for; what waits is told at once."""
+    """Running jobs may finish within the time that was reserved for it; waiting jobs fail at once."""
     model = seen.counts.oldest_queued_model
     waiting = (_refuse_for_budget(model, lock),) if model is not None else ()
     reason = BUDGET_REASON + (f".{REHEARSAL}" if lock.as_if_aws else "")
@@ -141,13 +141,13 @@ def _refuse_for_budget(model: str, lock: BudgetLock) -> Action:
 
 
 def _confirm(machine: MachineRecord, policy: MachinePolicy) -> Action:
-    """The host says it is gone: was that an end or a failure?"""
+    """The host says that it is gone: closed as a normal end or as a failure."""
     stopped_at = machine.stop_requested_at
     overdue = stopped_at is not None and stopped_at - machine.created_at > policy.launch_limit_seconds
     asked = stopped_at is not None or machine.drain_requested
-    # Until it is asked to end or says goodbye, the record's reason is why it was started.
-    told = asked or machine.state in {MachineState.STOPPING, MachineState.BROKEN}
-    why = machine.reason if told else ""
+    # Until an end is requested or reported, the record's reason is why it was started.
+    has_end_reason = asked or machine.state in {MachineState.STOPPING, MachineState.BROKEN}
+    why = machine.reason if has_end_reason else ""
     if machine.state is MachineState.BROKEN or (machine.ready_at is None and (overdue or not asked)):
         reason = why or "ended before it was ready"
         return Action(kind=ActionKind.CONFIRM_ENDED, reason=reason, end_state=MachineState.BROKEN)

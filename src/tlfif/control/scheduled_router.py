@@ -1,7 +1,7 @@
-"""The router on AWS: called once a minute, and at once when there is something to do; it keeps nothing between calls.
+"""The router on AWS: called once a minute, and at once when there is something to do; it keeps no state between calls.
 
-Each part of a round stands alone: one that fails is logged, and the others are done all the same. Of all programs this
-is the one that stops machines.
+Each part of a run is independent: one that fails is logged and the others still run, because only this program stops
+machines.
 """
 
 import json
@@ -18,42 +18,41 @@ from tlfif.money.bill.query_bill import DailyBill
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 4.0
-"""Between two looks while a machine is on its way in or out."""
+"""Between two ticks while a machine starts or ends."""
 MARGIN_SECONDS = 20.0
-"""A round begins only with this much time left: the slowest launch tries a dozen zones and types."""
+"""A tick begins only with this much time left: the slowest launch tries a dozen zones and types."""
 BILL_SECONDS = 15.0
-"""What asking for the bill may take; with less left it waits for the next minute."""
-PURGE_LIMIT = 100
+"""How long querying the bill may take; with less time left it waits for the next minute."""
 NAMESPACE, DIMENSION = "TLFIF", "Home"
-"""The custom metrics that the stack's alarms listen to; both names stand in infra/constructs/watch.py, too."""
+"""Of the custom metrics that the stack's alarms use; both names are also in infra/constructs/watch.py."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ScheduledRouter:
-    """``say`` writes one line to the log as it is: CloudWatch makes metrics out of it. ``bill`` None: nobody bills."""
+    """``write_line`` writes one line to the log unchanged: CloudWatch makes metrics out of it. ``bill`` None: nothing
+    is billed."""
 
     reconciler: Reconciler
     control: MachineControl
     home: str
-    say: Callable[[str], None]
+    write_line: Callable[[str], None]
     bill: DailyBill | None = None
 
-    async def look(self, *, housekeeping: bool, seconds_left: Callable[[], float]) -> Pace:
-        """Tick, and go on while something moves and there is time. With ``housekeeping`` also end what nobody owns,
-        forget what has expired, and report; last of all, when nothing else waits for it, ask for the bill if it is due.
-        """
-        found = await self._looks(housekeeping=housekeeping, seconds_left=seconds_left)
+    async def run(self, *, housekeeping: bool, seconds_left: Callable[[], float]) -> Pace:
+        """Tick, and repeat while a machine starts or ends and there is time. With ``housekeeping`` also end orphans,
+        purge expired jobs and report metrics; last, when nothing else waits for it, query the bill if that is due."""
+        found = await self._ticks(housekeeping=housekeeping, seconds_left=seconds_left)
         if housekeeping and self.bill is not None and seconds_left() >= BILL_SECONDS:
             await self._part("bill", self.bill.query_if_due)
         return found
 
-    async def _looks(self, *, housekeeping: bool, seconds_left: Callable[[], float]) -> Pace:
+    async def _ticks(self, *, housekeeping: bool, seconds_left: Callable[[], float]) -> Pace:
         while True:
             found = await self._part("tick", self.reconciler.tick)
             pace = found if found is not None else Pace.WORK
             if housekeeping:
                 await self._part("sweep", self.reconciler.sweep_orphans)
-                await self._part("purge", self._purge)
+                await self._part("purge", self.reconciler.purge_expired)
                 await self._part("report", self._report)
                 housekeeping = False
             if pace is not Pace.WORK or seconds_left() < MARGIN_SECONDS + PAUSE_SECONDS:
@@ -61,7 +60,7 @@ class ScheduledRouter:
             await self.reconciler.clock.sleep(PAUSE_SECONDS)
 
     async def start(self, model: str | None) -> bool:
-        """A person's order. Raises what :meth:`MachineControl.start` raises."""
+        """Launch a machine for a person. Raises what :meth:`MachineControl.start` raises."""
         return await self.control.start(model)
 
     async def _part(self, name: str, work: Callable[[], Awaitable[object]]) -> Pace | None:
@@ -75,23 +74,18 @@ class ScheduledRouter:
             return None
         return found if isinstance(found, Pace) else None
 
-    async def _purge(self) -> None:
-        hands = self.reconciler
-        keep = hands.job_policy.retention_seconds
-        await hands.jobs.purge(finished_before=hands.clock.now() - keep, limit=PURGE_LIMIT)
-
     async def _report(self) -> None:
-        """Metrics in CloudWatch's embedded metric format: lines of the log that cost nothing beyond the log. They say
-        what the tick before has seen, and look for themselves where it could not."""
-        hands = self.reconciler
-        seen = hands.seen or await hands.observe()
-        record, policy = seen.machine, hands.machine_policy
+        """Write metrics in CloudWatch's embedded metric format: log lines that cost nothing beyond the log. They show
+        what the tick before has observed, or a new observation if it could not observe."""
+        router = self.reconciler
+        seen = router.seen or await router.observe()
+        record, policy = seen.machine, router.machine_policy
         longest = policy.max_run_seconds + policy.drain_limit_seconds
-        over = record is not None and hands.clock.now() - record.created_at > longest + policy.stop_patience_seconds
-        self.say(
+        over = record is not None and router.clock.now() - record.created_at > longest + policy.stop_patience_seconds
+        self.write_line(
             metrics(
                 self.home,
-                now=hands.clock.now(),
+                now=router.clock.now(),
                 values={
                     "MachinesOverAge": int(over),
                     "BudgetLocked": int(seen.budget_lock is not None),

@@ -22,10 +22,10 @@ async def start_machine(
     ids: Ids,
     budget: BudgetGate | None = None,
 ) -> bool:
-    """Launch a machine now, without a prompt; forgets earlier failures. False where one exists already.
+    """Launch a machine now, without a prompt, and reset earlier failures. False where one exists already.
 
     Raises InvalidInputError ``unknown_model``, ModelError, MachineError; BudgetLockedError, under a lock also where a
-    machine still runs (it is on its way out); ConflictError ``machine_busy_other_model`` where ``model`` was named
+    machine still runs (it is ending); ConflictError ``machine_busy_other_model`` where ``model`` was named
     and the machine has another one (nothing was changed).
     """
     chosen = await models.resolve(model)
@@ -48,7 +48,7 @@ async def start_machine(
         budget=budget,
     )
     if model is not None and not launched:
-        await _refuse_other_model(chosen.name, machines)  # another caller was faster
+        await _refuse_other_model(chosen.name, machines)  # another caller launched one first
     return launched
 
 

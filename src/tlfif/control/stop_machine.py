@@ -18,7 +18,7 @@ STOPPED_BY_PERSON = "stopped by you"
 async def stop_machine(
     *, requeue: bool, jobs: JobStore, machines: MachineStore, host: MachineHost, clock: Clock
 ) -> StopResult:
-    """End the machine now, whatever runs. It is finished when the next ticks confirm it gone.
+    """End the machine now, whatever runs. It has ended when a later tick confirms that it is gone.
 
     With ``requeue`` False every running and waiting job is cancelled, because a waiting job would start a new
     machine at once. With ``requeue`` True they are kept, and no machine starts until a person sends a prompt or
@@ -35,13 +35,13 @@ async def stop_machine(
     if record is not None:
         await machines.mark_stopping(record.id, reason=STOPPED_BY_PERSON, now=now)
         if record.handle is not None:
-            # Asked politely, the worker gives its jobs back without counting an attempt, in a fraction of a second;
-            # the router's next ticks use force where that does not happen.
-            # The record says stopping: where the host does not take the order, the router gives it again.
+            # Without force the worker gives its jobs back without counting an attempt, in a fraction of a second; if
+            # it does not, the router's next ticks use force. The record says stopping, so the router repeats a call
+            # that fails here.
             try:
                 await host.terminate(record.handle, force=not requeue)
             except MachineError as error:
-                log.warning("stop: the machine could not be told to end yet: %s", error.message)
+                log.warning("stop: the machine could not be asked to end yet: %s", error.message)
         if not requeue:
             await jobs.abandon(record.id, reason="the machine was stopped", now=now)
     return StopResult(

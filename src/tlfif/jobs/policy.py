@@ -11,11 +11,11 @@ class JobPolicy:
     heartbeat_seconds: float = 5.0
     """Well under a third of the lease, so that two lost beats do not lose the job."""
     wait_limit_seconds: float = 3600.0
-    """A job that waited this long is expired: an answer an hour late helps nobody."""
+    """A job that waited this long expires: an answer an hour late is of no use."""
     run_limit_seconds: float = 1800.0
-    """2,048 tokens at two tokens a second is the slowest machine we serve, rounded up."""
+    """The slowest machine that is supported makes 2,048 tokens at two a second; rounded up."""
     batch_seconds: float = 0.05
-    """Text of an answer is written this often: a reader sees no difference between 20 and 100 pieces a second, the
+    """How often the text of an answer is written: a reader sees no difference between 20 and 100 writes a second, the
     store does (design.md section 2.4)."""
     max_queued: int = 1000
     default_max_tokens: int = 512
@@ -24,4 +24,4 @@ class JobPolicy:
 
 
 AWS_JOB_POLICY = JobPolicy(batch_seconds=0.25)
-"""Each write costs money there, and readers look four times a second."""
+"""On AWS each write costs money, and readers poll four times a second."""

@@ -1,1 +1,3 @@
-"""What every subject needs: errors, time and ids, the folder of all state."""
+"""Kernel: what every capability needs. Rules: ``errors``, ``redacted_traceback``. Port: ``clock`` (time and new ids).
+``home``: the data folder and the environment variables that every command may read.
+"""

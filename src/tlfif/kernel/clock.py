@@ -1,4 +1,4 @@
-"""Time and chance, as everything but the composition root sees them."""
+"""The ports for time and for new ids."""
 
 from abc import ABC, abstractmethod
 
@@ -8,7 +8,8 @@ class Clock(ABC):
 
     @abstractmethod
     def now(self) -> float:
-        """Wall-clock seconds since the epoch, UTC. May jump; never use it for durations that bill or measure speed."""
+        """Wall-clock seconds since the epoch, UTC. It may jump: never use it for durations that are billed or that
+        measure speed."""
 
     @abstractmethod
     def monotonic(self) -> float:
@@ -20,7 +21,7 @@ class Clock(ABC):
 
 
 class Ids(ABC):
-    """The only source of new names."""
+    """The only source of new ids."""
 
     @abstractmethod
     def new_id(self, prefix: str) -> str:

@@ -8,15 +8,15 @@
     * IdempotencyConflictError
     * BudgetLockedError          the owner's monthly limit has no room (exit 4)
   * BusyError                    too much is waiting; send the request again later (HTTP 429)
-  * NotAllowedError              the caller is not who it must be (exit 5, HTTP 401/403)
+  * NotAllowedError              the caller is not allowed (exit 5, HTTP 401/403)
   * UnavailableError             something needed cannot be reached (exit 5, HTTP 503)
     * StorageError               the store could not write or read; nothing was accepted
   * MachineError                 the machine cannot start or broke (exit 4)
-  * EngineError                  the engine refused or died; the worker decides what happens
+  * EngineError                  the engine refused or failed; the worker decides what happens
     * EngineRejectedError        this request is bad for this engine; never retried
     * EngineGoneError            the engine is not answering; the attempt may be repeated
   * ModelError                   a model file is missing, corrupt or cannot be fetched (exit 4)
-  * LeaseLostError               the lease is somebody else's now; drop the result
+  * LeaseLostError               another worker has the lease now; drop the result
 
 Each instance carries a stable ``code`` for programs, a sentence for people, and optional ``details``.
 """
@@ -38,7 +38,7 @@ class TlfifError(Exception):
 
 
 class InvalidInputError(TlfifError):
-    """Change the request: as it stands it will never be accepted. Nothing was stored."""
+    """Change the request: unchanged it will never be accepted. Nothing was stored."""
 
     code = "invalid_input"
 
@@ -50,7 +50,7 @@ class PromptTooLongError(InvalidInputError):
 
 
 class NotFoundError(TlfifError):
-    """Check the name or id; there is nothing by it."""
+    """Check the name or id: nothing has it."""
 
     code = "not_found"
 
@@ -92,13 +92,13 @@ class UnavailableError(TlfifError):
 
 
 class StorageError(UnavailableError):
-    """Free disk space or mend the store, then repeat; the request was not accepted."""
+    """Free disk space or repair the store, then repeat; the request was not accepted."""
 
     code = "storage_failed"
 
 
 class MachineError(TlfifError):
-    """Read the reason; the machine did not start or did not survive."""
+    """Read the reason; the machine did not start, or broke."""
 
     code = "machine_failed"
 
@@ -128,6 +128,6 @@ class ModelError(TlfifError):
 
 
 class LeaseLostError(TlfifError):
-    """Stop working on the job and drop what was made: somebody else owns it."""
+    """Stop working on the job and drop the result: another worker has it."""
 
     code = "lease_lost"

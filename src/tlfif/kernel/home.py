@@ -1,4 +1,5 @@
-"""Where TL-FIF keeps its files, and how to reach the server that keeps them. Light: every command imports this."""
+"""The data folder and its files, and the environment variables that commands read. Light: every command imports
+this."""
 
 import contextlib
 import json
@@ -16,7 +17,7 @@ PRIVATE = 0o600
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folder of all state, one property per file in it."""
+    """The data folder, one property per file in it."""
 
     root: Path
 
@@ -57,7 +58,7 @@ class Home:
 
     @property
     def profile(self) -> Path:
-        """Which home commands talk to; holds no secret."""
+        """Which home commands talk to. It holds no secret."""
         return self.root / "profile.json"
 
     @property
@@ -67,13 +68,13 @@ class Home:
 
     @property
     def sign_in_lock(self) -> Path:
-        """Held while a program changes the sign-in: a refresh token may be used once only."""
+        """Held while a program changes the sign-in, because a refresh token may be used only once."""
         return self.root / "sign-in.lock"
 
     def create(self) -> None:
         """Make the folders, for their owner only. Raises OSError.
 
-        Logs and the lock that an earlier version left readable for others are closed to them.
+        Logs and the lock that an earlier version left readable for others are made private.
         """
         for folder in (self.root, self.logs, self.models):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ class Home:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerAddress:
-    """A running server as its file describes it."""
+    """The address of a running server, as its file describes it."""
 
     pid: int
     port: int
@@ -93,7 +94,7 @@ class ServerAddress:
 
     @property
     def base_url(self) -> str:
-        """Loopback only."""
+        """Of the API, on loopback."""
         return f"http://127.0.0.1:{self.port}"
 
 
@@ -105,12 +106,13 @@ def default_home(value: str | None) -> Home:
 
 
 def home_from_environment() -> Home:
-    """The home alone, for commands that need no other setting."""
+    """The data folder, for commands that need no other setting."""
     return default_home(os.environ.get("TLFIF_HOME"))
 
 
 def profile_from_environment() -> str | None:
-    """``TLFIF_PROFILE``: the home that one command is to talk to, whatever the file says; None where it is not set."""
+    """``TLFIF_PROFILE``: the home that this command talks to, whatever the profile file says; None where it is not
+    set."""
     return os.environ.get("TLFIF_PROFILE") or None
 
 
@@ -120,9 +122,10 @@ def display_name() -> str:
 
 
 def aws_key_places() -> list[str]:
-    """Where a key of this computer for AWS may be, as AWS's own programs look for it; empty where there can be none.
+    """Environment variables and files that may hold an AWS key, as AWS's own programs search them; empty if there are
+    none.
 
-    Looked at without AWS's library, which is slow to load and of no use then.
+    Checked without AWS's library, which is slow to load and not needed without a key.
     """
     names = (
         "AWS_ACCESS_KEY_ID",
@@ -138,13 +141,13 @@ def aws_key_places() -> list[str]:
 
 
 def aws_endpoint(region: str) -> str:
-    """An address of AWS that answers anybody; an emulator's where ``AWS_ENDPOINT_URL`` names one, as AWS's library
-    has it."""
+    """An address of AWS that answers without credentials; the emulator's where ``AWS_ENDPOINT_URL`` names one, as for
+    AWS's library."""
     return os.environ.get("AWS_ENDPOINT_URL") or f"https://sts.{region}.amazonaws.com"
 
 
 def read_server(home: Home) -> ServerAddress | None:
-    """The address file of a server that may still run; None where there is none or it is damaged."""
+    """The address of a server that may still run; None where its file is missing or damaged."""
     try:
         found = json.loads(home.server.read_text(encoding="utf-8"))
         return ServerAddress(pid=int(found["pid"]), port=int(found["port"]), version=str(found["version"]))
@@ -166,5 +169,6 @@ def write_private(path: Path, text: str) -> None:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """A new empty file for writing bytes, in the place of an old one, that only its owner can read. Raises OSError."""
+    """Open a new empty file for writing bytes, which replaces an old one and which only its owner can read. Raises
+    OSError."""
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb")  # noqa: PTH123 - a descriptor, not a path

@@ -1,11 +1,10 @@
-"""Where an unexpected exception came from, in words that may be logged."""
+"""The traceback of an unexpected exception without its messages, which may quote a prompt."""
 
 import traceback
 
 
 def redacted_traceback(error: BaseException) -> str:
-    """The kind of an exception, where it came from, and the same of what led to it; never its message, which may
-    quote a prompt."""
+    """The type and the traceback of an exception and of its causes, for the log."""
     parts: list[str] = []
     seen: set[int] = set()
     current: BaseException | None = error
@@ -14,4 +13,4 @@ def redacted_traceback(error: BaseException) -> str:
         kind = f"{type(current).__module__}.{type(current).__qualname__}"
         parts.append(f"{kind}\n{''.join(traceback.format_tb(current.__traceback__))}")
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-    return "led to by ".join(parts)
+    return "caused by ".join(parts)

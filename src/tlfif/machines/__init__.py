@@ -1,1 +1,4 @@
-"""Machines: their states and records, and the ports that launch and remember them."""
+"""Machines: what is launched to answer prompts and ended afterwards. Rules: ``machine`` (states, records),
+``transitions`` (how a record changes), ``policy`` (limits). Ports: ``machine_host`` (launches), ``machine_store``
+(remembers). Use case: ``list_machines``.
+"""

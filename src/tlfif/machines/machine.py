@@ -1,4 +1,4 @@
-"""The machine: what it is, what it says of itself, and what its starts have taken before."""
+"""The machine: its states and record, its heartbeats, and the estimated time until it is ready."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from statistics import median
 
 
 class MachineState(StrEnum):
-    """``off → launching → loading → ready → draining → stopping → off``, and three reasons for not being there."""
+    """``off → launching → loading → ready → draining → stopping → off``, and three reasons why there is no machine."""
 
     OFF = "off"
     LAUNCHING = "launching"
-    """The intent is written and the start was asked for; nothing has reported yet."""
+    """The intent is written and the launch was requested; the machine has not reported yet."""
     LOADING = "loading"
-    """The worker lives and brings the engine up."""
+    """The worker runs and starts the engine."""
     READY = "ready"
     """A real generation on this machine succeeded and its heartbeat is fresh."""
     DRAINING = "draining"
     """Takes no new job; finishes or returns what runs."""
     STOPPING = "stopping"
-    """Told to end; not yet confirmed gone."""
+    """Asked to end; not yet confirmed gone."""
     NO_CAPACITY = "no_capacity"
     NO_QUOTA = "no_quota"
     BROKEN = "broken"
-    """It could not start or its engine kept dying; ``reason`` says how. A machine that still exists may say it of
-    itself on its way out."""
+    """It could not start or its engine kept failing; ``reason`` says how. A machine that is ending may report it of
+    itself."""
 
 
 ALIVE = frozenset(
@@ -36,7 +36,7 @@ ALIVE = frozenset(
         MachineState.STOPPING,
     }
 )
-"""States of a machine that exists or may exist, and may cost money."""
+"""States of a machine that exists or may exist, and so may cost money."""
 
 STARTING = frozenset({MachineState.LAUNCHING, MachineState.LOADING})
 
@@ -45,11 +45,11 @@ class Phase(StrEnum):
     """Parts of a start, each measured under its own name."""
 
     LAUNCH = "launch"
-    """From the intent to the worker's first word."""
+    """From the intent to the worker's first heartbeat."""
     ENGINE_START = "engine_start"
     """The engine's process comes up and loads the weights."""
     PROVE = "prove"
-    """A real generation, the proof of readiness."""
+    """A real generation, which proves that the machine is ready."""
 
 
 PHASES = (Phase.LAUNCH, Phase.ENGINE_START, Phase.PROVE)
@@ -62,8 +62,8 @@ DEFAULT_PHASE_SECONDS = {Phase.LAUNCH: 1.0, Phase.ENGINE_START: 2.0, Phase.PROVE
 class MachineRecord:
     """One machine from intent to confirmed end. Times are epoch seconds.
 
-    ``handle`` names it where it runs (embedded: process id and start time; AWS: instance id) and is None between
-    intent and commit. ``boot_id`` is new at each boot; a heartbeat with another one is somebody else's.
+    ``handle`` is the host's name for it (embedded: process id and start time; AWS: instance id) and is None between
+    intent and commit. ``boot_id`` is new at each boot; a heartbeat with another one is not this machine's.
     ``idle_since`` is None while work or loading makes progress. ``reason`` is why it started until it is why it ends;
     ``start_reason`` stays why it started, and is empty in records older than the field.
     """
@@ -91,7 +91,7 @@ class MachineRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """What the worker says of its machine."""
+    """What the worker reports about its machine."""
 
     machine_id: str
     boot_id: str
@@ -105,10 +105,10 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directive:
-    """What the control plane answers to a heartbeat.
+    """The control plane's answer to a heartbeat.
 
-    ``owned`` False: the record is closed or another machine's; end now. ``control_seen_at`` is when the control
-    plane last showed life (epoch seconds; None: never).
+    ``owned`` False: the record is closed or another machine's, so end now. ``control_seen_at`` is the control plane's
+    own last heartbeat (epoch seconds; None: never).
     """
 
     owned: bool
@@ -119,7 +119,7 @@ class Directive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """The newest machine, open or ended, and what a person has set: ``held``, and idle seconds or None."""
+    """The newest machine, open or ended, and what a person has set: ``held``, and the idle time-out or None."""
 
     latest: MachineRecord | None
     held: bool
@@ -146,11 +146,10 @@ def estimate_ready_seconds(
     history: list[PhaseTiming],
     expected: Mapping[Phase, float] = DEFAULT_PHASE_SECONDS,
 ) -> float:
-    """Seconds until ready: what is left of the present phase plus the phases to come.
+    """Seconds until ready, from 0 up: the rest of the present phase plus the phases after it.
 
-    Each phase counts with the median of its own history, or with what is ``expected`` before there is one. Never
-    below 0.
-    ``phase`` None means that nothing has started yet.
+    Each phase counts as the median of its own history, or as ``expected`` before there is one. ``phase`` None: nothing
+    has started yet.
     """
     left = 0.0
     reached = phase is None

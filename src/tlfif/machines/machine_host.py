@@ -1,4 +1,4 @@
-"""The place where machines run."""
+"""The host that machines run on."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchSpec:
-    """What to launch. ``context_tokens`` is per answer. ``idle_timeout_seconds`` is only a default; the store may say
-    otherwise later."""
+    """What to launch. ``context_tokens`` is per answer. ``idle_timeout_seconds`` is a default; the store may
+    set another later."""
 
     machine_id: str
     model: str
@@ -20,8 +20,8 @@ class LaunchSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedMachine:
-    """A machine found alive, by its own marks. ``machine_id`` None: marked as ours but not by which record.
-    ``began_at`` (epoch seconds) None: the host does not say since when."""
+    """A running machine with our mark. ``machine_id`` None: the mark does not name its record. ``began_at`` (epoch
+    seconds) None: the host does not report it."""
 
     handle: str
     machine_id: str | None
@@ -30,8 +30,8 @@ class ObservedMachine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetime:
-    """When a machine began and ended (epoch seconds) and which type it is, by the host's own record: what the bill goes
-    by. None: the host does not say, or not yet."""
+    """When a machine began and ended (epoch seconds) and its type, by the host's own record, on which the bill is
+    based. None: the host does not report it, or not yet."""
 
     began_at: float | None = None
     ended_at: float | None = None
@@ -39,22 +39,22 @@ class Lifetime:
 
 
 class MachineHost(ABC):
-    """Launches and ends machines, and says which exist. The host's word is final: gone is what it calls gone."""
+    """Launches and ends machines and reports which exist. A machine is gone when the host reports so."""
 
     @abstractmethod
     async def launch(self, spec: LaunchSpec) -> str:
         """Start a machine and return its handle at once, long before it is ready. Launching one machine id
         twice gives one machine.
 
-        Raises MachineError (codes ``no_capacity``, ``no_quota``, ``machine_failed``). Where a machine ran all the same,
-        the error's details name its ``handle``."""
+        Raises MachineError (codes ``no_capacity``, ``no_quota``, ``machine_failed``). If a machine ran nevertheless,
+        the error's details have its ``handle``."""
 
     @abstractmethod
     async def alive(self, handle: str) -> bool | None:
-        """Whether any part of the machine still exists. None: the host knows nothing of it, which a cloud also says
+        """Whether any part of the machine still exists. None: the host does not know it, which a cloud also reports
         for some time after a launch.
 
-        Raises MachineError where the host does not answer; that is no word about the machine."""
+        Raises MachineError where the host does not answer; the machine may or may not exist then."""
 
     @abstractmethod
     async def lifetime(self, handle: str) -> Lifetime | None:
@@ -63,8 +63,8 @@ class MachineHost(ABC):
     @abstractmethod
     async def terminate(self, handle: str, *, force: bool) -> None:
         """Ask the machine to end and return at once; ``force`` ends it without asking. A handle that is gone is
-        no error. Raises MachineError where the host does not take the order; it is to be given again."""
+        no error. Raises MachineError where the host did not accept the request; repeat it."""
 
     @abstractmethod
     async def find_all(self) -> list[ObservedMachine]:
-        """Every machine that carries our mark, whether a record knows it or not. Raises MachineError."""
+        """Every machine with our mark, with or without a record. Raises MachineError."""

@@ -1,4 +1,4 @@
-"""The records of machines, and what the control plane and the machines tell each other."""
+"""The store of machine records, through which the control plane and the machines communicate."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineS
 class MachineStore(ABC):
     """Machine records, heartbeats and settings, shared by the control plane and the machine.
 
-    At most one record is open (``ended_at`` None) at any time; the store itself holds this, so that two control
-    planes cannot both launch. Proven by ``tests/contract/test_machine_store.py``.
+    At most one record is open (``ended_at`` None) at any time; the store itself enforces this, so that two control
+    planes cannot both launch. Tested by ``tests/contract/test_machine_store.py``.
     Every method raises StorageError when the medium fails; those that change a record raise NotFoundError (code
     ``machine_not_found``) for an unknown id and change nothing once it is ended.
     """
@@ -21,7 +21,7 @@ class MachineStore(ABC):
 
     @abstractmethod
     async def commit_launch(self, machine_id: str, *, handle: str) -> None:
-        """The launch was accepted and the machine has a name."""
+        """The launch was accepted; store the host's handle."""
 
     @abstractmethod
     async def active(self) -> MachineRecord | None:
@@ -33,7 +33,7 @@ class MachineStore(ABC):
 
     @abstractmethod
     async def situation(self) -> Situation:
-        """:meth:`latest`, :meth:`held` and :meth:`idle_timeout` in one look: every prompt and every tick asks."""
+        """:meth:`latest`, :meth:`held` and :meth:`idle_timeout` in one read, for every prompt and every tick."""
 
     @abstractmethod
     async def history(self, *, limit: int) -> list[MachineRecord]:
@@ -48,7 +48,7 @@ class MachineStore(ABC):
 
     @abstractmethod
     async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
-        """Take the machine's word and answer with what is wanted of it.
+        """Store a heartbeat and answer with the directive for the machine.
 
         Binds ``boot_id`` on the first beat. Closes the running phase and opens the next when ``phase`` changes
         (to None at ready), keeping its seconds for :meth:`phase_timings`. The state is taken over unless the
@@ -66,7 +66,7 @@ class MachineStore(ABC):
 
     @abstractmethod
     async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
-        """The cloud says that it is gone. ``state`` is what is shown from now on: off, broken, no_capacity or
+        """The host reports that it is gone. ``state`` is shown from now on: off, broken, no_capacity or
         no_quota. A second call changes nothing."""
 
     @abstractmethod
@@ -81,7 +81,7 @@ class MachineStore(ABC):
 
     @abstractmethod
     async def reset_failures(self) -> None:
-        """A person tries again: forget the row of failed starts."""
+        """Set :meth:`failed_starts` to 0, because a person tries again."""
 
     @abstractmethod
     async def idle_timeout(self) -> float | None:
@@ -89,7 +89,7 @@ class MachineStore(ABC):
 
     @abstractmethod
     async def set_idle_timeout(self, seconds: float) -> None:
-        """Keep a checked idle time-out."""
+        """Store a checked idle time-out."""
 
     @abstractmethod
     async def held(self) -> bool:
@@ -97,12 +97,12 @@ class MachineStore(ABC):
 
     @abstractmethod
     async def set_held(self, held: bool) -> None:
-        """Hold or let go."""
+        """Set :meth:`held`."""
 
     @abstractmethod
     async def control_alive(self, *, now: float) -> None:
-        """The control plane shows life; machines end themselves without it."""
+        """The control plane's own heartbeat; without it machines end themselves."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of files and threads."""
+        """Close files and threads."""

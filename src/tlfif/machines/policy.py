@@ -16,47 +16,47 @@ class MachinePolicy:
 
     idle_timeout_seconds: float = DEFAULT_IDLE_TIMEOUT_MINUTES * 60
     idle_grace_seconds: float = 15.0
-    """The control plane acts this long after the machine should have ended itself (the second stop)."""
+    """How long after the machine should have ended itself the control plane ends it (the second stop)."""
     launch_limit_seconds: float = 180.0
     """Not ready by then: the start has failed."""
     unseen_limit_seconds: float = 120.0
-    """A cloud shows a new machine late. One that it still knows nothing of this long after its launch is gone."""
+    """A cloud lists a new machine with a delay. One that it does not know this long after its launch is gone."""
     expected_launch_seconds: float = 1.0
-    """How long the parts of a start take, where there is no history yet: two cores, SmolLM2-135M."""
+    """How long the phases of a start take, where there is no history yet (two cores, SmolLM2-135M)."""
     expected_engine_start_seconds: float = 2.0
     expected_prove_seconds: float = 0.5
     heartbeat_seconds: float = 2.0
     heartbeat_valid_seconds: float = 60.0
     clocks_apart_seconds: float | None = None
-    """How far the clocks of a machine and its control plane may be apart. A heartbeat that is older than
-    this and the time for which it is valid is none, also for a control plane that has not watched the machine.
-    None: they have one clock, which may jump, so only what was watched counts."""
+    """How far the clocks of a machine and its control plane may differ. A heartbeat older than this plus the time for
+    which it is valid has expired, even for a control plane that has just started. None: they share one clock, which may
+    jump, so only the time that this process has measured counts."""
     max_run_seconds: float = 4 * 3600.0
     """Absolute maximum run time of one machine (the third stop)."""
     drain_limit_seconds: float = 600.0
     """A draining machine that still runs then is terminated; its jobs go back to the queue."""
     stop_patience_seconds: float = 5.0
-    """From the request to end until the end is forced."""
+    """From the request to end until force is used."""
     control_gone_seconds: float = 15.0
-    """Silence of the control plane after which an embedded machine drains."""
+    """Time without a heartbeat of the control plane after which a machine drains."""
     control_gone_drain_seconds: float = 10.0
-    """How long it may then still finish answers: together under the promised 30 s."""
+    """How long it may then still finish answers: together less than the promised 30 s."""
     max_failed_starts: int = 3
     failed_start_backoff_seconds: float = 2.0
     """Doubled with each failed start in a row."""
     no_capacity_pause_seconds: float = 120.0
-    """Nothing free at the cloud: asked again after this long, the prompts wait."""
+    """The cloud has no capacity: the start is repeated after this long, while prompts wait."""
     no_quota_pause_seconds: float = 900.0
-    """A quota is raised by people, not by asking again."""
+    """The quota is too small: people must raise it, so the start is repeated less often."""
     engine_slots: int = 4
     """Answers generated at once (continuous batching)."""
     engine_threads: int | None = None
     """Processor threads of an embedded engine; None: one for each core. Fewer are better on a busy computer, because
-    the threads of one answer wait for each other by spinning."""
+    the threads of one answer wait for each other in a busy loop."""
 
     @property
     def expected_phase_seconds(self) -> dict[Phase, float]:
-        """The same by phase."""
+        """The expected seconds by phase."""
         return {
             Phase.LAUNCH: self.expected_launch_seconds,
             Phase.ENGINE_START: self.expected_engine_start_seconds,
@@ -78,4 +78,4 @@ AWS_MACHINE_POLICY = MachinePolicy(
     engine_slots=16,
 )
 """A machine in the cloud: minutes to start, a router that looks once a minute, a whole GPU. How long a start takes is
-not measured yet: facts 37 to 41 give 2 to 10 minutes for a new image; its own history replaces these figures."""
+not measured yet: facts 37 to 41 give 2 to 10 minutes for a new image. Its own history replaces these figures."""

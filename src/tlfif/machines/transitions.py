@@ -1,4 +1,4 @@
-"""How a machine's record changes; pure, so that every machine store changes it alike."""
+"""How a machine's record changes; pure, and used by every machine store."""
 
 from dataclasses import dataclass, replace
 
@@ -9,15 +9,15 @@ ENDED = frozenset({MachineState.OFF, MachineState.BROKEN, MachineState.NO_CAPACI
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BeatTaken:
+class HeartbeatApplied:
     """A record after a heartbeat, and the phase that it completed, if any."""
 
     record: MachineRecord
     timing: PhaseTiming | None
 
 
-def take_heartbeat(record: MachineRecord | None, beat: Heartbeat, *, now: float) -> BeatTaken | None:
-    """The record after ``beat``; None where the beat is not this record's machine's."""
+def apply_heartbeat(record: MachineRecord | None, beat: Heartbeat, *, now: float) -> HeartbeatApplied | None:
+    """The record after ``beat``; None where the heartbeat is not from this record's machine."""
     if record is None or record.ended_at is not None or record.boot_id not in (None, beat.boot_id):
         return None
     stopping = record.state is MachineState.STOPPING
@@ -34,20 +34,20 @@ def take_heartbeat(record: MachineRecord | None, beat: Heartbeat, *, now: float)
     if beat.state is MachineState.READY and record.ready_at is None:
         changed = replace(changed, ready_at=now)
     if beat.phase is record.phase:
-        return BeatTaken(record=changed, timing=None)
+        return HeartbeatApplied(record=changed, timing=None)
     timing = None
     if record.phase is not None and record.phase_started_at is not None:
         # The wall clock may have jumped back since; a phase never took less than nothing.
         timing = PhaseTiming(phase=record.phase, seconds=max(0.0, now - record.phase_started_at))
     started = None if beat.phase is None else now
-    return BeatTaken(record=replace(changed, phase=beat.phase, phase_started_at=started), timing=timing)
+    return HeartbeatApplied(record=replace(changed, phase=beat.phase, phase_started_at=started), timing=timing)
 
 
-def directive(taken: BeatTaken | None, *, idle_timeout: float, control_seen_at: float | None) -> Directive:
-    """What the machine is told in answer to a heartbeat."""
-    drain = taken is not None and (taken.record.drain_requested or taken.record.state is MachineState.STOPPING)
+def directive(applied: HeartbeatApplied | None, *, idle_timeout: float, control_seen_at: float | None) -> Directive:
+    """The answer to a heartbeat; ``applied`` None: it was not from the record's machine."""
+    drain = applied is not None and (applied.record.drain_requested or applied.record.state is MachineState.STOPPING)
     return Directive(
-        owned=taken is not None,
+        owned=applied is not None,
         drain=drain,
         idle_timeout_seconds=idle_timeout,
         control_seen_at=control_seen_at,
@@ -68,7 +68,7 @@ def asked_to_drain(record: MachineRecord, *, reason: str) -> MachineRecord:
 
 
 def asked_to_stop(record: MachineRecord, *, reason: str, now: float) -> MachineRecord:
-    """The record after the end was asked for; the first reason and time are kept, and so is that it broke."""
+    """The record after the end was requested; the first reason and time are kept, and so is the state ``broken``."""
     if record.ended_at is not None or record.stop_requested_at is not None:
         return record
     if record.state is MachineState.BROKEN:
@@ -98,7 +98,7 @@ def closed(record: MachineRecord, *, state: MachineState, reason: str, now: floa
 def failed_starts(newest_first: list[MachineRecord]) -> int:
     """How many of the newest ended machines in a row broke before they were ready.
 
-    An open one that has not been ready yet is passed over.
+    An open one that has not been ready yet is skipped.
     """
     failed = 0
     for record in newest_first:

@@ -1,1 +1,2 @@
-"""Models: the catalogue and the port that holds their files."""
+"""Models: which there are and where their files are. Rule: ``catalogue`` (names, pinned files). Port:
+``model_store``."""

@@ -1,4 +1,4 @@
-"""The models TL-FIF knows by name, each pinned to one revision, size and sha256, and how they are named."""
+"""The catalogue: each model's name, and its file pinned to one revision, size and sha256."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ MAX_CONTEXT_TOKENS = 2048
 """Context given to any model: TinyLlama's own limit, and what fits into a small computer's memory."""
 
 FILE_PREFIX = "file:"
-"""``file:PATH.gguf`` names a model file of the person's own."""
+"""``file:PATH.gguf`` names a person's own model file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class HubSource:
 
     @property
     def label(self) -> str:
-        """The source in words a person can look up."""
+        """The source, for people."""
         return f"{self.repo} at {self.revision[:7]}"
 
 
@@ -35,7 +35,7 @@ class WheelSource:
 
     @property
     def label(self) -> str:
-        """The source in words a person can look up."""
+        """The source, for people."""
         return f"{self.distribution} {self.version}"
 
 
@@ -102,17 +102,17 @@ TINYLLAMA_FP16 = ModelSpec(
         path="model.safetensors",
     ),
 )
-"""The same model in the form that vLLM serves on a GPU: whole weights in 16 bits."""
+"""The same model as vLLM serves it on a GPU: unquantized 16-bit weights."""
 
 ON_AWS: tuple[ModelSpec, ...] = (TINYLLAMA_FP16,)
 """What the machine image holds."""
 
 CATALOGUE: tuple[ModelSpec, ...] = (TINYLLAMA, SMOLLM2)
-"""Every model by name. The first is the default; the last needs no hub."""
+"""The models of this computer. The first is the default; the last needs no hub."""
 
 
 def find_model(name: str, catalogue: Sequence[ModelSpec] = CATALOGUE) -> ModelSpec | None:
-    """The model that ``name`` or one of its aliases means, whatever the case; None where there is none."""
+    """The model with this name or alias, in any case; None where there is none."""
     wanted = name.strip().casefold()
     for spec in catalogue:
         if wanted == spec.name.casefold() or wanted in (alias.casefold() for alias in spec.aliases):
@@ -127,5 +127,5 @@ def file_path_of(name: str) -> str | None:
 
 
 def known_names(catalogue: Sequence[ModelSpec] = CATALOGUE) -> str:
-    """The names a person may type, as one phrase."""
+    """The names that may be used, for an error message."""
     return ", ".join(spec.name for spec in catalogue) + f" or {FILE_PREFIX}PATH.gguf"

@@ -1,4 +1,4 @@
-"""Text on its way from the engine to the job's event log, in batches."""
+"""Writes the engine's text to the jobs' event logs, in batches."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ RETRY_SECONDS = 0.5
 
 @dataclass(slots=True, kw_only=True)
 class JobLog:
-    """What one running job has written and has yet to write. ``next_seq`` is the number of the next event."""
+    """The unwritten text of one running job. ``next_seq`` is the number of its next event."""
 
     lease: Lease
     next_seq: int
@@ -27,7 +27,7 @@ class JobLog:
     begun: bool = False
 
     def take(self) -> DeltaWrite | None:
-        """The write to send: the unconfirmed one again, or a new one from the buffer."""
+        """The next write: the unconfirmed one again, or a new one from the buffer; None where there is no text."""
         if self.pending is None and self.buffer:
             self.pending = DeltaWrite(lease=self.lease, seq=self.next_seq, text="".join(self.buffer))
             self.buffer.clear()
@@ -41,10 +41,10 @@ class JobLog:
 
 
 class EventWriter:
-    """Collects text of all running jobs and stores it in one step per batch.
+    """Collects the text of all running jobs and stores it with one call per batch.
 
-    The first text of a job goes out at once: the time to the first token is what a person waits for.
-    While the store fails (a full disk) nothing is lost: the text waits and is written when there is room.
+    The first text of a job is written at once: the time to the first token is what a person waits for.
+    While the store fails (a full disk) nothing is lost: the text is written when the store works again.
     """
 
     def __init__(
@@ -100,16 +100,16 @@ class EventWriter:
         for job_log in logs:
             job_log.confirm()
             if job_log.buffer:
-                self._dirty.set()  # what came while the write before it had failed
+                self._dirty.set()  # text that arrived while the earlier write failed
         for job_log in logs:
             lease = job_log.lease
-            # Meanwhile the job may have been claimed anew: only this lease's log is of no use.
+            # The job may have been claimed again meanwhile; only the log of the lost lease is closed.
             if lease.job_id in lost and self._logs.get(lease.job_id) is job_log:
                 del self._logs[lease.job_id]
                 self._on_lost(lease)
 
     async def finish(self, job_log: JobLog, outcome: Outcome) -> None:
-        """Write what is left and the end, however long the store needs. Raises LeaseLostError."""
+        """Write the remaining text and the end; repeats until the store takes it. Raises LeaseLostError."""
         while True:
             try:
                 async with self._lock:
@@ -128,12 +128,12 @@ class EventWriter:
                 await self._clock.sleep(RETRY_SECONDS)
 
     async def release(self, job_log: JobLog, *, reason: str, count_attempt: bool) -> JobStatus:
-        """Give the job back; text not yet written is dropped, because it starts over. Raises LeaseLostError."""
+        """Give the job back; text not yet written is dropped, because the answer starts over. Raises LeaseLostError."""
         async with self._lock:
             return await self._jobs.release(
                 job_log.lease, reason=reason, count_attempt=count_attempt, now=self._clock.now()
             )
 
     def close(self, job_log: JobLog) -> None:
-        """Forget the log."""
+        """Remove the log."""
         self._logs.pop(job_log.lease.job_id, None)

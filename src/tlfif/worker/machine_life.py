@@ -1,4 +1,4 @@
-"""The life of a machine from the inside: load, prove, serve, and end by itself (the first of the three stops)."""
+"""A machine from the inside: load the engine, prove it, serve, and end when idle (the first of the three stops)."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ from tlfif.worker.worker import Worker
 
 log = logging.getLogger(__name__)
 
-MAX_ENGINE_DEATHS = 3
-"""Deaths in a row without one answer in between: the engine or the model is broken."""
+MAX_ENGINE_FAILURES = 3
+"""Engine failures in a row, without one answer in between, after which the engine or the model counts as broken."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,13 +48,13 @@ class MachineLife:
     _end: asyncio.Event = field(default_factory=asyncio.Event)
     _at_once: bool = False
     _drain_seconds: float = 0.0
-    _born: float = 0.0
+    _started_at: float = 0.0
     _was_ready: bool = False
-    _control: tuple[float | None, float] = (None, 0.0)
+    _control_seen: tuple[float | None, float] = (None, 0.0)
 
     def end(self, reason: str, *, drain_seconds: float) -> None:
-        """Ask for the end: take no more jobs, let running ones finish for ``drain_seconds``. The first reason
-        stays; a later call can only shorten the drain."""
+        """Begin to end: claim no more jobs, let running ones finish for ``drain_seconds``. The first reason is kept; a
+        later call can only shorten the drain."""
         if not self._end.is_set():
             self.reason, self._drain_seconds = reason, drain_seconds
             log.info("machine: ending: %s", reason)
@@ -64,59 +64,59 @@ class MachineLife:
         self.worker.stop_taking()
 
     async def run(self) -> str:
-        """Live and end; returns the reason. Never raises for what the outside does."""
-        self._born = self.clock.monotonic()
-        self._control = (None, self._born)
-        beating = asyncio.create_task(self._beat_until_told())
+        """Run until the end; returns the reason. Raises nothing for faults of the engine or the store."""
+        self._started_at = self.clock.monotonic()
+        self._control_seen = (None, self._started_at)
+        heartbeats = asyncio.create_task(self._send_heartbeats())
         working = asyncio.create_task(self.worker.run())
         serving = asyncio.create_task(self._serve())
         try:
-            await self._until_told(serving, working, beating)
+            await self._wait_for_end(serving, working, heartbeats)
             await self._drain()
         finally:
-            for task in (serving, working, beating):
+            for task in (serving, working, heartbeats):
                 task.cancel()
-            await asyncio.gather(serving, working, beating, return_exceptions=True)
-            await self._goodbye()
+            await asyncio.gather(serving, working, heartbeats, return_exceptions=True)
+            await self._shut_down()
         return self.reason
 
-    async def _until_told(self, *tasks: "asyncio.Task[None]") -> None:
-        """Until the end is asked for. None of ``tasks`` ends by itself, so one that did has failed."""
-        told = asyncio.create_task(self._end.wait())
-        await asyncio.wait({told, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
+    async def _wait_for_end(self, *tasks: "asyncio.Task[None]") -> None:
+        """Wait until the end is requested. None of ``tasks`` ends normally, so one that ended has failed."""
+        end = asyncio.create_task(self._end.wait())
+        await asyncio.wait({end, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        end.cancel()
         for task in tasks:
             if task.done() and not self._end.is_set():
-                self._break(str(task.exception() or "a part of the machine ended"))
+                self._end_broken(str(task.exception() or "a part of the machine ended"))
 
-    def _break(self, reason: str) -> None:
+    def _end_broken(self, reason: str) -> None:
         self.broken = True
         self.end(reason, drain_seconds=0)
 
     async def _serve(self) -> None:
-        """Keep an engine alive: start, prove, wait for its death, start again."""
-        deaths, answered = 0, 0
+        """Keep an engine running: start it, prove it, wait until it fails, start it again."""
+        failures, answered = 0, 0
         while True:
             try:
-                await self._bring_up()
-                await self._until_dead()
+                await self._start_engine()
+                await self._wait_for_failure()
                 fault = "the engine died"
             except EngineError as error:
                 fault = error.message
             self.worker.engine_down()
             await self.process.stop()
             self.engine_pid = None
-            deaths = 1 if self.worker.answered > answered else deaths + 1
+            failures = 1 if self.worker.answered > answered else failures + 1
             answered = self.worker.answered
-            log.warning("machine: %s (%d in a row)", fault, deaths)
-            if deaths >= MAX_ENGINE_DEATHS or self.phase is not None:
-                raise EngineGoneError(f"{fault} ({deaths} times in a row)" if deaths > 1 else fault)
-            await self._say(MachineState.LOADING, Phase.ENGINE_START)
+            log.warning("machine: %s (%d in a row)", fault, failures)
+            if failures >= MAX_ENGINE_FAILURES or self.phase is not None:
+                raise EngineGoneError(f"{fault} ({failures} times in a row)" if failures > 1 else fault)
+            await self._report(MachineState.LOADING, Phase.ENGINE_START)
 
-    async def _bring_up(self) -> None:
+    async def _start_engine(self) -> None:
         address = await self.process.start()
         self.engine_pid = address.pid
-        await self._say(MachineState.LOADING, Phase.PROVE)
+        await self._report(MachineState.LOADING, Phase.PROVE)
         if self._engine is not None:
             await self._engine.close()
         self._engine = await self.connect(address)
@@ -124,12 +124,12 @@ class MachineLife:
         self.worker.engine_up(self._engine)
         if self.on_ready is not None:
             self.on_ready()
-        gc.freeze()  # what start-up made stays; the collector need not walk through it during an answer
+        gc.freeze()  # objects made at start-up stay; the collector then need not visit them during an answer
         self._was_ready = True
-        await self._say(MachineState.READY, None)
+        await self._report(MachineState.READY, None)
 
-    async def _until_dead(self) -> None:
-        """Until the process ends, or a job found that the engine does not answer."""
+    async def _wait_for_failure(self) -> None:
+        """Wait until the process ends, or a job finds that the engine does not answer."""
         waits: set[asyncio.Task[object]] = {
             asyncio.create_task(self.process.wait()),
             asyncio.create_task(self.worker.engine_failed.wait()),
@@ -149,17 +149,17 @@ class MachineLife:
             async for _ in chunks:
                 pass
 
-    async def _say(self, state: MachineState, phase: Phase | None) -> None:
+    async def _report(self, state: MachineState, phase: Phase | None) -> None:
         self.state, self.phase = state, phase
-        await self._beat()
+        await self._heartbeat()
 
-    async def _beat_until_told(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            await self._beat()
+            await self._heartbeat()
             await self.clock.sleep(self.policy.heartbeat_seconds)
 
-    async def _beat(self) -> None:
-        """One heartbeat. A store that fails is no reason to end: the silence limit decides."""
+    async def _heartbeat(self) -> None:
+        """Send one heartbeat. If the store fails the machine goes on, until the limit for silence is reached."""
         idle = self._idle_seconds()
         now = self.clock.now()
         state = MachineState.DRAINING if self._end.is_set() and self.state is MachineState.READY else self.state
@@ -174,13 +174,13 @@ class MachineLife:
             reason=self.reason,
         )
         try:
-            self._obey(await self.machines.heartbeat(beat, now=now), idle)
+            self._apply(await self.machines.heartbeat(beat, now=now), idle)
         except StorageError as error:
             log.warning("machine: no heartbeat: %s", error.message)
-            self._check_control(self._control[0])
+            self._check_control(self._control_seen[0])
         limit = self.policy.launch_limit_seconds
-        if not self._was_ready and self.clock.monotonic() - self._born > limit and not self._end.is_set():
-            self._break(f"not ready within {limit:.0f} s")
+        if not self._was_ready and self.clock.monotonic() - self._started_at > limit and not self._end.is_set():
+            self._end_broken(f"not ready within {limit:.0f} s")
 
     def _idle_seconds(self) -> float | None:
         since = self.worker.idle_from
@@ -188,29 +188,30 @@ class MachineLife:
             return None
         return self.clock.monotonic() - since
 
-    def _obey(self, wanted: Directive, idle: float | None) -> None:
-        if not wanted.owned:
+    def _apply(self, directive: Directive, idle: float | None) -> None:
+        if not directive.owned:
             self.end("this machine's record is closed", drain_seconds=0)
             return
-        if wanted.drain and not self._end.is_set():
+        if directive.drain and not self._end.is_set():
             self.end("asked to drain", drain_seconds=self.policy.drain_limit_seconds)
-        limit = wanted.idle_timeout_seconds or self.idle_timeout_seconds
+        limit = directive.idle_timeout_seconds or self.idle_timeout_seconds
         if idle is not None and idle >= limit and not self._end.is_set():
             self.end(f"idle for {limit / 60:.4g} minutes", drain_seconds=self.policy.drain_limit_seconds)
-        self._check_control(wanted.control_seen_at)
+        self._check_control(directive.control_seen_at)
 
     def _check_control(self, seen_at: float | None) -> None:
-        """End when the control plane shows no life. Measured by change, so that a clock jump means nothing."""
+        """End when the control plane is gone. Measured from the last change of ``seen_at``, so a clock that jumps does
+        not matter."""
         now = self.clock.monotonic()
-        if seen_at != self._control[0]:
-            self._control = (seen_at, now)
-        elif now - self._control[1] > self.policy.control_gone_seconds and not self._end.is_set():
+        if seen_at != self._control_seen[0]:
+            self._control_seen = (seen_at, now)
+        elif now - self._control_seen[1] > self.policy.control_gone_seconds and not self._end.is_set():
             self.end("the server is gone", drain_seconds=self.policy.control_gone_drain_seconds)
 
     async def _drain(self) -> None:
         await self.worker.settle()
         if self._drain_seconds > 0 and self.worker.active:
-            await self._beat()
+            await self._heartbeat()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._drain_seconds):
                     while self.worker.active and not self._at_once:
@@ -219,9 +220,9 @@ class MachineLife:
                                 await self.worker.wait_empty()
         await self.worker.release_all()
 
-    async def _goodbye(self) -> None:
+    async def _shut_down(self) -> None:
         self.state, self.phase = MachineState.BROKEN if self.broken else MachineState.STOPPING, None
-        await self._beat()
+        await self._heartbeat()
         if self._engine is not None:
             await self._engine.close()
         await self.process.stop()

@@ -1,4 +1,4 @@
-"""Claims jobs, runs several at once, keeps their leases, obeys cancels."""
+"""Claims jobs, runs several at once, renews their leases, applies cancellations."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from tlfif.worker.event_writer import EventWriter, JobLog
 log = logging.getLogger(__name__)
 
 
-class Why(StrEnum):
+class Interruption(StrEnum):
     """Why a running job is interrupted."""
 
     CANCEL = "cancel"
@@ -33,17 +33,17 @@ class Running:
 
     lease: Lease
     task: "asyncio.Task[None]"
-    why: Why | None = None
+    interruption: Interruption | None = None
 
-    def interrupt(self, why: Why) -> None:
-        """Stop generating; the first reason counts."""
-        if self.why is None:
-            self.why = why
+    def interrupt(self, reason: Interruption) -> None:
+        """Stop generating; the first reason is kept."""
+        if self.interruption is None:
+            self.interruption = reason
             self.task.cancel()
 
 
 class Worker:
-    """Serves one model with one engine; the engine may come and go (:meth:`engine_up`, :meth:`engine_down`)."""
+    """Serves one model with one engine, which may fail and start again (:meth:`engine_up`, :meth:`engine_down`)."""
 
     def __init__(self, *, jobs: JobStore, clock: Clock, provenance: Provenance, policy: JobPolicy, slots: int) -> None:
         self._jobs = jobs
@@ -67,7 +67,7 @@ class Worker:
         return len(self._active)
 
     def engine_up(self, engine: Engine) -> None:
-        """The engine has proven itself; jobs may be claimed."""
+        """The engine is proven; jobs may be claimed."""
         self._engine = engine
         self.engine_failed.clear()
         self._touch()
@@ -84,7 +84,7 @@ class Worker:
         self._changed.set()
 
     async def run(self) -> None:
-        """Claim and keep leases until cancelled."""
+        """Claim jobs and renew leases until cancelled."""
         writing = asyncio.create_task(self._writer.run())
         try:
             while True:
@@ -106,22 +106,22 @@ class Worker:
             await self._changed.wait()
 
     async def settle(self) -> None:
-        """Return once a claim that is under way is over: what it brings counts as running."""
+        """Return once a claim that is under way has ended: its jobs then count as running."""
         async with self._claiming:
             pass
 
     async def release_all(self) -> None:
-        """Take nothing more, give back everything that runs, and return when that is written."""
+        """Claim nothing more, give back all running jobs, and return when that is written."""
         self.stop_taking()
         await self.settle()
         tasks = [running.task for running in self._active.values()]
         for running in list(self._active.values()):
-            running.interrupt(Why.RELEASE)
+            running.interrupt(Interruption.RELEASE)
         if tasks:
             await asyncio.wait(tasks, timeout=5.0)
 
     async def _wait(self) -> None:
-        """Until there is work, a free slot, a cancel, or time for a heartbeat."""
+        """Wait for work, a free slot, a cancellation, or the time of the next heartbeat."""
         if self._changed.is_set():
             self._changed.clear()
             return
@@ -134,12 +134,12 @@ class Worker:
         finally:
             for task in waits:
                 task.cancel()
-        # Not "await task": that would take our own cancellation for the task's and swallow it.
+        # Not "await task": that would swallow our own cancellation as if it were the task's.
         await asyncio.wait(waits)
         self._changed.clear()
 
     async def _claim(self) -> bool:
-        """Take what there is room for. True where every lease held is one that this claim has just written."""
+        """Claim as many jobs as there are free slots. True where every lease held was written by this claim."""
         async with self._claiming:
             free = self._slots - len(self._active)
             engine = self._engine
@@ -154,7 +154,7 @@ class Worker:
                 now=self._clock.now(),
             )
             for one in claimed:
-                await self._outlast(one.job.id)
+                await self._end_earlier_attempt(one.job.id)
                 self.idle_from = None
                 task = asyncio.create_task(self._answer(one, engine))
                 self._active[one.job.id] = Running(lease=one.lease, task=task)
@@ -163,11 +163,11 @@ class Worker:
                 await asyncio.sleep(0)
             return bool(claimed) and not others
 
-    async def _outlast(self, job_id: str) -> None:
-        """End our own earlier attempt, whose lease ran out: the clock jumped, or the computer slept."""
+    async def _end_earlier_attempt(self, job_id: str) -> None:
+        """End this worker's own earlier attempt, whose lease expired: the clock jumped, or the computer slept."""
         earlier = self._active.get(job_id)
         if earlier is not None:
-            earlier.interrupt(Why.LOST)
+            earlier.interrupt(Interruption.LOST)
             await asyncio.wait({earlier.task})
 
     async def _renew(self) -> None:
@@ -180,14 +180,14 @@ class Worker:
             if running is None:
                 continue
             if not state.held:
-                running.interrupt(Why.LOST)
+                running.interrupt(Interruption.LOST)
             elif state.cancel_requested:
-                running.interrupt(Why.CANCEL)
+                running.interrupt(Interruption.CANCEL)
 
     def _lost(self, lease: Lease) -> None:
         running = self._active.get(lease.job_id)
         if running is not None and running.lease == lease:
-            running.interrupt(Why.LOST)
+            running.interrupt(Interruption.LOST)
 
     async def _answer(self, claimed: ClaimedJob, engine: Engine) -> None:
         job = claimed.job
@@ -214,7 +214,7 @@ class Worker:
         except LeaseLostError:
             log.warning("worker: the lease of %s was lost; its result is dropped", job.id)
         except Exception as error:
-            # The one place where a fault of ours meets an accepted job: it must not end in silence.
+            # Any fault of this program while a job runs ends here: the job must not end without a result.
             log.error("worker: unexpected fault on %s: %s", job.id, redacted_traceback(error))
             outcome = Outcome(
                 status=JobStatus.FAILED,
@@ -231,18 +231,18 @@ class Worker:
 
     async def _interrupted(self, claimed: ClaimedJob, job_log: JobLog) -> None:
         running = self._active.get(claimed.job.id)
-        why = running.why if running is not None else Why.RELEASE
-        if why is Why.CANCEL:
+        reason = running.interruption if running is not None else Interruption.RELEASE
+        if reason is Interruption.CANCEL:
             with contextlib.suppress(LeaseLostError):
                 await self._writer.finish(job_log, cancelled_outcome(claimed.job, self._provenance))
-        elif why is not Why.LOST:
+        elif reason is not Interruption.LOST:
             await self._give_back(job_log, reason="the machine is ending", count_attempt=False)
 
     async def _give_back(self, job_log: JobLog, *, reason: str, count_attempt: bool) -> None:
         try:
             await self._writer.release(job_log, reason=reason, count_attempt=count_attempt)
         except (LeaseLostError, StorageError) as error:
-            # Without the release the lease runs out and the reaper does the same, later.
+            # Without the release the lease expires and the reaper gives the job back later.
             log.warning("worker: could not give a job back: %s", error.message)
 
     def _touch(self) -> None:

@@ -10,13 +10,13 @@ from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
 from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.transitions import (
+    apply_heartbeat,
     asked_to_drain,
     asked_to_stop,
     closed,
     directive,
     failed_starts,
     launched,
-    take_heartbeat,
 )
 
 _COLUMNS = tuple(f.name for f in fields(MachineRecord))
@@ -184,7 +184,7 @@ def _store(connection: sqlite3.Connection, record: MachineRecord) -> None:
 
 
 def _heartbeat(connection: sqlite3.Connection, beat: Heartbeat, now: float, default: float) -> Directive:
-    taken = take_heartbeat(_by_id(connection, beat.machine_id), beat, now=now)
+    taken = apply_heartbeat(_by_id(connection, beat.machine_id), beat, now=now)
     if taken is not None:
         _store(connection, taken.record)
         if taken.timing is not None:

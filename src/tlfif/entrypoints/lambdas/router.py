@@ -21,7 +21,7 @@ def _runner() -> asyncio.Runner:
 
 
 @cache
-def _rounds() -> ScheduledRouter:
+def _router() -> ScheduledRouter:
     settings = load_aws_settings()
     container = aws_container(settings.model_copy(update={"router_function": ""}))
     return ScheduledRouter(
@@ -29,22 +29,22 @@ def _rounds() -> ScheduledRouter:
         control=container.control,
         bill=aws_daily_bill(settings, container),
         home=settings.home_name,
-        say=lambda line: print(line),
+        write_line=print,
     )
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """``{"action": "start", "model": …}`` answers ``launched`` or ``error``; anything else is a look. A look of the
-    schedule (no ``action``) does the housekeeping as well, and once a day asks for the bill."""
-    rounds = _rounds()
+    """``{"action": "start", "model": …}`` returns ``launched`` or ``error``; anything else runs the router. A call of
+    the schedule (no ``action``) does the housekeeping as well, and queries the bill once a day."""
+    router = _router()
     action = event.get("action")
     if action == "start":
         try:
-            return {"launched": _runner().run(rounds.start(event.get("model")))}
+            return {"launched": _runner().run(router.start(event.get("model")))}
         except TlfifError as error:
             return {"error": told(error)}
     pace = _runner().run(
-        rounds.look(housekeeping=action is None, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
+        router.run(housekeeping=action is None, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
     )
     return {"pace": pace.value}
 

@@ -31,13 +31,13 @@ from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
 from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.transitions import (
+    apply_heartbeat,
     asked_to_drain,
     asked_to_stop,
     closed,
     directive,
     failed_starts,
     launched,
-    take_heartbeat,
 )
 
 _RECORDS = "MACHINES"
@@ -166,7 +166,7 @@ class DynamoMachineStore(MachineStore):
             look = await self._look()
             # Only the newest can be open.
             kept = look.latest if look.latest is not None and look.latest.item["id"] == beat.machine_id else None
-            taken = take_heartbeat(None if kept is None else kept.record, beat, now=now)
+            taken = apply_heartbeat(None if kept is None else kept.record, beat, now=now)
             if kept is not None and taken is not None:
                 await self._store(kept, taken.record, taken.timing)
             wanted = _seconds(look.settings.get(_IDLE_TIMEOUT))
