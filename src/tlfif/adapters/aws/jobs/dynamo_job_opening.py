@@ -5,8 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tlfif.adapters.aws.calls.storage_errors import StorageCalls
-from tlfif.adapters.aws.jobs.dynamo_job_notifier import LONGEST_POLL_SECONDS
-from tlfif.adapters.aws.jobs.dynamo_job_notifier import Notifier
+from tlfif.adapters.aws.jobs.dynamo_job_notifier import LONGEST_POLL_SECONDS, Notifier
 from tlfif.adapters.aws.jobs.dynamo_job_store import DynamoJobStore
 from tlfif.adapters.aws.jobs.dynamo_job_table import JobTable
 from tlfif.adapters.aws.jobs.dynamo_job_texts import INLINE_BYTES, JobTexts
