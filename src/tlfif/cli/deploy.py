@@ -15,7 +15,7 @@ from tlfif.cli.output.console import Console
 from tlfif.cli.output.deploy_report import plan_object, plan_text
 from tlfif.cli.output.progress import Progress, agreed
 from tlfif.cli.output.tables import paragraph
-from tlfif.deployment.deployment import DeployWish, budget_usd
+from tlfif.deployment.deployment import DeployRequest, budget_usd
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, check_limit
 from tlfif.money.money import ASSUMED_RATE
@@ -112,37 +112,37 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     # AWS's library takes longer to load than everything else together.
     from tlfif.bootstrap.deployment import in_the_way, open_deployment
     from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
-    from tlfif.client.deployed_profile import DeployedDesk
+    from tlfif.client.deployed_profile import DeployedProfile
     from tlfif.deployment.deploy import check_deploy
 
     home = this_home()
-    wish = wished(args, home)
+    request = request_of(args, home)
     console.status("asking AWS whose credentials these are")
-    container = await open_deployment(home, region=wish.region)
+    container = await open_deployment(home, region=request.region)
     caller = await check_deploy(
-        installation=container.installation, journal=open_journal(home), clock=container.clock, region=wish.region
+        installation=container.installation, journal=open_journal(home), clock=container.clock, region=request.region
     )
     stack = await container.installation.stack()
-    wish = wish.settled(stack.parameters if stack is not None and not stack.dead else {})
-    plan = offline_plan(wish.region, standby=bool(wish.standby))
-    console.note(plan_text(plan, secure_account=wish.secure_account))
-    whose = f"Account {caller.account_id}, as {caller.who}. Alarms and the first password go to {wish.email}; "
-    when = f"AWS also writes there when the account's month reaches {wish.budget_usd} USD."
+    request = request.settled(stack.parameters if stack is not None and not stack.dead else {})
+    plan = offline_plan(request.region, standby=bool(request.standby))
+    console.note(plan_text(plan, secure_account=request.secure_account))
+    whose = f"Account {caller.account_id}, as {caller.who}. Alarms and the first password go to {request.email}; "
+    when = f"AWS also writes there when the account's month reaches {request.budget_usd} USD."
     console.note("\n" + paragraph(whose + when))
     console.status("looking what could stand in the way")
-    warn(console, await in_the_way(home, wish.region))
-    if not agreed(console, f"Make this in account {caller.account_id}, {wish.region}?", yes=args.yes):
+    warn(console, await in_the_way(home, request.region))
+    if not agreed(console, f"Make this in account {caller.account_id}, {request.region}?", yes=args.yes):
         console.note("You left. Nothing was made.")
         return USAGE, False
-    done = await container.deployment(DeployedDesk(home), Progress(console)).run(wish, caller)
+    done = await container.deployment(DeployedProfile(home), Progress(console)).run(request, caller)
     if args.json:
         console.json(result_object(done))
     else:
-        console.line(result_text(done, wish.email))
+        console.line(result_text(done, request.email))
     return DONE, done.image is not None
 
 
-def wished(args: argparse.Namespace, home: "Home") -> DeployWish:
+def request_of(args: argparse.Namespace, home: "Home") -> DeployRequest:
     """What was typed, or what this computer remembers: its home's region and address, and of a try that was broken
     off also the choices. What stays open is as it is on AWS.
 
@@ -155,7 +155,7 @@ def wished(args: argparse.Namespace, home: "Home") -> DeployWish:
     region = check_region(args.region or (known.region if known is not None else "") or DEFAULT_REGION)
     limit = budget_usd(check_limit(args.budget), ASSUMED_RATE) if args.budget is not None else None
     unfinished = known if known is not None and not known.finished else None
-    return DeployWish(
+    return DeployRequest(
         home=HOME_NAME,
         region=region,
         email=check_email(args.email or (known.email if known is not None else "")),

@@ -52,7 +52,7 @@ async def _destroy(args: argparse.Namespace, console: Console) -> int:
 
 async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
     from tlfif.bootstrap.deployment import open_deployment  # AWS's library is slow to load
-    from tlfif.client.deployed_profile import DeployedDesk
+    from tlfif.client.deployed_profile import DeployedProfile
 
     home = this_home()
     region = check_region(args.region or region_of(home) or DEFAULT_REGION)
@@ -60,7 +60,7 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
     container = await open_deployment(home, region=region)
     caller = await container.installation.caller()
     check_account(home, caller.account_id, region)
-    destruction = container.destruction(DeployedDesk(home), Progress(console))
+    destruction = container.destruction(DeployedProfile(home), Progress(console))
     console.status("looking what is there")
     found = await destruction.survey()
     console.note(survey_text(found, caller.account_id, region))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tlfif.bootstrap.doctor import Wanted, examine_all
 from tlfif.cli.arguments import add_json
 from tlfif.cli.desk import this_home
-from tlfif.cli.doctor_probes import desk_probes, region_of
+from tlfif.cli.doctor_probes import own_probes, region_of
 from tlfif.cli.exit_codes import DONE, NO_ACCESS, NO_MACHINE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import GAP, paragraph
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     region = check_region(args.region or region_of(home) or DEFAULT_REGION)
     console.status("looking at this computer and at AWS")
     wanted = Wanted(home=home, region=region, ports=REDIRECT_PORTS, paid=args.paid)
-    found = asyncio.run(examine_all(wanted, desk=desk_probes(home)))
+    found = asyncio.run(examine_all(wanted, own=own_probes(home)))
     console.status("")
     if args.json:
         console.json({"region": region, "checks": [as_object(one) for one in found.findings]})

@@ -80,7 +80,7 @@ class ProfileProbe(Probe):
         return verdicts.sign_in(has_home=True, active=active, who=None if tokens is None else tokens.who, problem="")
 
 
-def desk_probes(home: Home) -> list[Probe]:
+def own_probes(home: Home) -> list[Probe]:
     """All of them."""
     return [ServerProbe(home), WindowProbe(), ProfileProbe(home)]
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from tlfif.client.profile import AWS, Profile, load_profiles, save_aws_profile, use
-from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.owner_profile import OwnerProfile
 from tlfif.kernel.errors import TlfifError
 from tlfif.kernel.home import Home
 
 
-class DeployedDesk(Desk):
+class DeployedProfile(OwnerProfile):
     """The files of one home's folder."""
 
     def __init__(self, home: Home) -> None:

@@ -108,7 +108,7 @@ class SweptKind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeployWish:
+class DeployRequest:
     """What the owner asks for. ``budget_usd``: whole dollars a month, at which AWS writes. ``release``: what the
     programs' package is made from, as a fingerprint. ``standby``: whether disks are kept for the next machine. None:
     nothing was said, it stays as it is (:meth:`settled`)."""
@@ -121,7 +121,7 @@ class DeployWish:
     secure_account: bool = True
     standby: bool | None = None
 
-    def settled(self, before: Mapping[str, str]) -> "DeployWish":
+    def settled(self, before: Mapping[str, str]) -> "DeployRequest":
         """The same with nothing open: what was not said is as the stack's parameters ``before`` have it, and at first
         the usual."""
         usual = budget_usd(DEFAULT_LIMIT_EUR, ASSUMED_RATE)

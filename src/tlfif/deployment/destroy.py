@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tlfif.deployment.deployment import Found, Stack, SweptKind
-from tlfif.deployment.follow_stack import Tell, follow_stack
+from tlfif.deployment.follow_stack import Report, follow_stack
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.journal import DeploymentJournal
-from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.owner_profile import OwnerProfile
 from tlfif.deployment.sweeper import Sweeper
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import TlfifError, UnavailableError
@@ -45,17 +45,17 @@ class Destruction:
         installation: Installation,
         sweeper: Sweeper,
         journal: DeploymentJournal,
-        desk: Desk,
+        profile: OwnerProfile,
         clock: Clock,
-        tell: Tell,
+        report: Report,
         total: int,
     ) -> None:
         self._cloud = installation
         self._sweeper = sweeper
         self._file = journal
-        self._desk = desk
+        self._profile = profile
         self._clock = clock
-        self._tell = tell
+        self._report = report
         self._total = total
         self._troubles: dict[str, str] = {}
         self._refusals: dict[str, str] = {}
@@ -70,8 +70,8 @@ class Destruction:
         """Remove everything. Never raises for what the cloud refuses: that stands in the result."""
         for kind, _ in self._sweeper.kinds():
             await self._look(kind)
-        await self._try("signing out", self._desk.sign_out)
-        await self._try("closing the door", self._sweeper.close_door)
+        await self._try("signing out", self._profile.sign_out)
+        await self._try("closing the door", self._sweeper.disable_ingress)
         await self._try("ending machines", self._end_machines)
         await self._try("emptying buckets", self._empty)
         await self._try("deleting the stack", self._delete_stack)
@@ -84,7 +84,7 @@ class Destruction:
 
     async def _try(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
         """A later success makes an earlier failure of the same step good."""
-        self._tell(f"{what[:1].upper()}{what[1:]}.")
+        self._report(f"{what[:1].upper()}{what[1:]}.")
         try:
             await step()
         except TlfifError as error:
@@ -113,7 +113,7 @@ class Destruction:
                     "it has ended: end it in the AWS console (EC2, Instances, Terminate), then run this again.",
                     code="machines_stay",
                 )
-            self._tell(
+            self._report(
                 f"Waiting until AWS confirms that {', '.join(names)} has ended, {int(waited)} s so far.", passing=True
             )
             await self._clock.sleep(LOOK_SECONDS)
@@ -141,13 +141,17 @@ class Destruction:
 
     async def _rest(self) -> Stack | None:
         return await follow_stack(
-            installation=self._cloud, clock=self._clock, tell=self._tell, expected=DESTROY_MINUTES, total=self._total
+            installation=self._cloud,
+            clock=self._clock,
+            report=self._report,
+            expected=DESTROY_MINUTES,
+            total=self._total,
         )
 
     async def _sweep(self) -> None:
         """Look for each kind and remove what is ours."""
         for kind, looked_for in self._sweeper.kinds():
-            self._tell(f"Looking for {kind} ({looked_for}).", passing=True)
+            self._report(f"Looking for {kind} ({looked_for}).", passing=True)
             ours, _ = await self._look(kind)
             for name in ours:
                 try:
@@ -188,7 +192,7 @@ class Destruction:
             kinds=kinds,
             objects=self._objects,
             settings_restored=restored,
-            profile_removed=self._desk.forget(),
+            profile_removed=self._profile.forget(),
             troubles=tuple(self._troubles.values()),
         )
         if result.nothing_left:

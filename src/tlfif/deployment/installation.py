@@ -55,7 +55,7 @@ class Installation(ABC):
         """
 
     @abstractmethod
-    async def open_door(self) -> None:
+    async def enable_ingress(self) -> None:
         """Take prompts and look each minute again, where a broken-off destroy had ended that."""
 
     @abstractmethod

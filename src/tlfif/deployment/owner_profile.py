@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 
-class Desk(ABC):
+class OwnerProfile(ABC):
     """The profile that commands and window go by, and the sign-in."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ class Sweeper(ABC):
     """
 
     @abstractmethod
-    async def close_door(self) -> None:
+    async def disable_ingress(self) -> None:
         """No prompt is taken and no machine launched any more; nothing writes into the buckets on its own."""
 
     @abstractmethod

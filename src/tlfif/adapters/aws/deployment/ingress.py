@@ -13,7 +13,7 @@ def _functions(place: Place) -> tuple[str, ...]:
     return (f"{place.home}-router", f"{place.home}-api")
 
 
-async def close_door(clients: DeploymentClients, place: Place) -> None:
+async def disable_ingress(clients: DeploymentClients, place: Place) -> None:
     """No more ticks; neither function may run; the trail no longer writes into its bucket.
 
     All are tried, whatever became of the others; the first refusal is raised at the end.
@@ -29,7 +29,7 @@ async def close_door(clients: DeploymentClients, place: Place) -> None:
     await _each(closings)
 
 
-async def open_door(clients: DeploymentClients, place: Place) -> None:
+async def enable_ingress(clients: DeploymentClients, place: Place) -> None:
     """What a broken-off destroy closed, and only that: CloudFormation does not see that it is closed."""
     openings: list[Step] = [
         ("events", partial(clients.events.enable_rule, Name=f"{place.home}-minute")),

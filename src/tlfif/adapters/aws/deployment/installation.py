@@ -17,7 +17,7 @@ from tlfif.adapters.aws.deployment.buckets import (
     upload_by_content,
 )
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
-from tlfif.adapters.aws.deployment.ingress import open_door
+from tlfif.adapters.aws.deployment.ingress import enable_ingress
 from tlfif.adapters.aws.deployment.stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
@@ -123,9 +123,9 @@ class AwsInstallation(Installation):
         """By change set."""
         return await self._stack.begin(parameters)
 
-    async def open_door(self) -> None:
+    async def enable_ingress(self) -> None:
         """See ``ingress.py``."""
-        await open_door(self._clients, self._place)
+        await enable_ingress(self._clients, self._place)
 
     async def begin_delete(self) -> None:
         """The whole stack."""

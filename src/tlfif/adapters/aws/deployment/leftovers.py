@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
 from tlfif.adapters.aws.deployment.buckets import empty_bucket, remove_bucket
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask, unless_absent
-from tlfif.adapters.aws.deployment.ingress import close_door
+from tlfif.adapters.aws.deployment.ingress import disable_ingress
 from tlfif.adapters.aws.deployment.inventory import Inventory
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import Found
@@ -25,9 +25,9 @@ class AwsSweeper(Sweeper):
         self._inventory = Inventory(ReadingCalls(clients.client), place, template)
         self._removals = removals(clients, place)
 
-    async def close_door(self) -> None:
+    async def disable_ingress(self) -> None:
         """See ``ingress.py``."""
-        await close_door(self._clients, self._place)
+        await disable_ingress(self._clients, self._place)
 
     async def machines(self) -> tuple[str, ...]:
         """By tag, in any state but terminated."""

@@ -18,16 +18,16 @@ from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Fault, code_of, fault_of, words_of
 from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
 from tlfif.adapters.aws.doctor import account_probes, leftover_probes, rights_probe
-from tlfif.adapters.aws.doctor.probe_context import DoctorCalls, Question, reason
+from tlfif.adapters.aws.doctor.probe_context import DoctorCalls, ProbeContext, reason
 from tlfif.doctor import account_verdicts, checks
 from tlfif.doctor.account import Account
 from tlfif.doctor.checks import Check, Finding, not_asked
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.probe import Probe
 
-Ask: TypeAlias = Callable[[Question], Awaitable[Finding]]
+Find: TypeAlias = Callable[[ProbeContext], Awaitable[Finding]]
 
-_QUESTIONS: tuple[tuple[Check, str, Ask], ...] = (
+_PROBES: tuple[tuple[Check, str, Find], ...] = (
     (checks.RIGHTS, "iam:SimulatePrincipalPolicy", rights_probe.rights),
     (checks.REGION, "ec2:DescribeRegions", account_probes.region),
     (checks.ACCOUNT_PLAN, "freetier:GetAccountPlanState", account_probes.account_plan),
@@ -68,8 +68,8 @@ class _AskedProbe(Probe):
 
     check: Check
     needs: str
-    asks: Ask
-    question: Question
+    find: Find
+    context: ProbeContext
 
     @property
     def checks(self) -> Sequence[Check]:
@@ -79,7 +79,7 @@ class _AskedProbe(Probe):
     async def ask(self) -> Sequence[Finding]:
         """See :meth:`Probe.ask`."""
         try:
-            return [await self.asks(self.question)]
+            return [await self.find(self.context)]
         except AWS_ERRORS as error:
             return [not_asked(self.check, reason(error, self.needs), _ASK_AGAIN)]
 
@@ -110,7 +110,7 @@ class AwsAccount(Account):
         """``now`` with its time zone; ``paid``: questions that cost a cent may be asked. Nothing is asked yet."""
         self._session = session
         self._calls = DoctorCalls(session, region=priced.region, endpoint_url=endpoint_url, config=config)
-        self._question = Question(
+        self._context = ProbeContext(
             calls=self._calls,
             account="",
             arn="",
@@ -134,7 +134,7 @@ class AwsAccount(Account):
                     "Check the network, and that a firewall or proxy lets *.amazonaws.com through. Costs nothing.",
                 )
             return account_verdicts.refused_credentials(f"{code_of(error)}: {words_of(error)}")
-        self._question = replace(self._question, account=who["Account"], arn=who["Arn"])
+        self._context = replace(self._context, account=who["Account"], arn=who["Arn"])
         method = key.method if key is not None else "?"
         return account_verdicts.credentials(
             account=who["Account"], arn=who["Arn"], source=_SOURCES.get(method, str(method))
@@ -143,8 +143,7 @@ class AwsAccount(Account):
     def probes(self) -> Sequence[Probe]:
         """See :meth:`Account.probes`."""
         return [
-            _AskedProbe(check=check, needs=needs, asks=asks, question=self._question)
-            for check, needs, asks in _QUESTIONS
+            _AskedProbe(check=check, needs=needs, find=find, context=self._context) for check, needs, find in _PROBES
         ]
 
 

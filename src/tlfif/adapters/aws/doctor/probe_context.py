@@ -55,7 +55,7 @@ class DoctorCalls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ProbeContext:
     """What every probe of the account may need. ``home``: the installation's name; ``now``: with its time zone."""
 
     calls: DoctorCalls

@@ -32,7 +32,7 @@ def schedule_name(machine_id: str, *, home: str) -> str:
     return f"{home}-{machine_id}"
 
 
-class DeadManSchedule:
+class DeadMansSwitch:
     """Sets and removes the schedules of one group.
 
     ``role_arn`` is the role that Scheduler takes on, which may end instances with the installation's tag and nothing

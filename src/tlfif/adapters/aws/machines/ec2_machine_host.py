@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Verdict, code_of, verdict
 from tlfif.adapters.aws.calls.patient_calls import PatientCalls
-from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
+from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_errors import (
     NOT_STARTED,
     Refusal,
@@ -79,7 +79,7 @@ class Ec2MachineHost(MachineHost):
     """
 
     def __init__(
-        self, *, instances: Ec2Instances, schedule: DeadManSchedule, settings: Ec2Settings, clock: Clock
+        self, *, instances: Ec2Instances, schedule: DeadMansSwitch, settings: Ec2Settings, clock: Clock
     ) -> None:
         self._instances = instances
         self._schedule = schedule
