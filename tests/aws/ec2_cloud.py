@@ -137,7 +137,7 @@ class Ec2Cloud:
         """One more control plane."""
         return Ec2MachineHost(
             instances=Ec2Instances(self.ec2, home=self.home, launch_template=self.template),
-            schedule=DeadMansSwitch(
+            switch=DeadMansSwitch(
                 self.scheduler,
                 home=self.home,
                 group=self.home,

@@ -219,7 +219,7 @@ def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2Machin
             home=settings.home_name,
             launch_template=settings.launch_template,
         ),
-        schedule=DeadMansSwitch(
+        switch=DeadMansSwitch(
             clients.make("scheduler", MACHINE_CONFIG),
             home=settings.home_name,
             group=settings.schedule_group,

@@ -1,6 +1,7 @@
-"""What ``tlfif doctor`` asks AWS about the account itself. Each function is one check: ask, then hand on the facts.
+"""The probes of ``tlfif doctor`` for the account itself. Each function is one check: it asks AWS and passes the facts
+on.
 
-Operations, fields and codes are those of botocore's models; tests hold the answers against their shapes.
+Operations, fields and codes are those of botocore's models; tests compare the answers with their shapes.
 """
 
 from datetime import timedelta
@@ -16,11 +17,11 @@ from tlfif.doctor.checks import Finding
 from tlfif.money.prices.prices import INSTANCE_TYPES
 
 GLOBAL = "us-east-1"
-"""Where the services live that have no region of their own."""
+"""The region of services that have no region of their own."""
 
 
 async def region(context: ProbeContext) -> Finding:
-    """Asked in us-east-1, because a region that is switched off answers nobody."""
+    """Sent to us-east-1, because a region that is not enabled refuses every request."""
     found = await context.calls.call(
         "ec2",
         "describe_regions",
@@ -45,7 +46,7 @@ async def account_plan(context: ProbeContext) -> Finding:
 
 
 async def gpu_quota(context: ProbeContext) -> Finding:
-    """The quota, and the newest wish for a larger one. That one may not be readable; the quota counts."""
+    """The quota and the newest request to increase it. The request may be unreadable; then the quota alone counts."""
     found = await context.calls.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=GPU_QUOTA)
     value = float(found["Quota"]["Value"])
     if value >= verdicts.WANTED_VCPUS:
@@ -68,7 +69,7 @@ async def gpu_quota(context: ProbeContext) -> Finding:
 
 
 async def offerings(context: ProbeContext) -> Finding:
-    """In which zones each type exists at all."""
+    """The zones that offer each instance type."""
     found = await context.calls.items(
         "ec2",
         "describe_instance_type_offerings",
@@ -83,7 +84,7 @@ async def offerings(context: ProbeContext) -> Finding:
 
 
 async def capacity(_: ProbeContext) -> Finding:
-    """AWS has no question for it, so none is asked."""
+    """AWS has no API for it, so nothing is asked."""
     return verdicts.capacity()
 
 
@@ -94,7 +95,7 @@ async def lambda_concurrency(context: ProbeContext) -> Finding:
 
 
 async def codebuild(context: ProbeContext) -> Finding:
-    """The newest build is the only proof that there may be builds."""
+    """A past build is the only proof that the account may run builds."""
     ids = (await context.calls.call("codebuild", "list_builds", sortOrder="DESCENDING")).get("ids", [])
     if not ids:
         return verdicts.codebuild(None)
@@ -107,7 +108,7 @@ async def codebuild(context: ProbeContext) -> Finding:
 
 
 async def github_connection(context: ProbeContext) -> Finding:
-    """GitHub's connections of the region."""
+    """GitHub connections of the region."""
     found = await context.calls.call("codeconnections", "list_connections", ProviderTypeFilter="GitHub", MaxResults=100)
     return verdicts.github_connection(
         {one["ConnectionName"]: one["ConnectionStatus"] for one in found.get("Connections", [])}
@@ -115,7 +116,7 @@ async def github_connection(context: ProbeContext) -> Finding:
 
 
 async def cost_explorer(context: ProbeContext) -> Finding:
-    """One question about yesterday, for one cent, only where the person said so."""
+    """One request about yesterday, for 0.01 USD, only if the person allowed it."""
     if not context.paid:
         return verdicts.cost_explorer_not_paid_for()
     today = context.now.date()
@@ -129,7 +130,7 @@ async def cost_explorer(context: ProbeContext) -> Finding:
             Metrics=["UnblendedCost"],
         )
     except ClientError as error:
-        # "Not enabled" comes with the same code as a missing right, and in other words.
+        # "Not enabled" comes with the same code as a missing right, and different words.
         if fault_of(error) is Fault.DENIED and "not authorized to perform" in words_of(error):
             raise
         return verdicts.cost_explorer(answered=False, words=f"{code_of(error)}: {words_of(error)}")
@@ -137,7 +138,7 @@ async def cost_explorer(context: ProbeContext) -> Finding:
 
 
 async def root_user(context: ProbeContext) -> Finding:
-    """IAM counts them: 1 for there, 0 for not."""
+    """IAM's summary: 1 if there is one, 0 if not."""
     found = (await context.calls.call("iam", "get_account_summary", region=GLOBAL))["SummaryMap"]
     return verdicts.root_user(
         mfa=bool(found.get("AccountMFAEnabled", 0)), access_keys=bool(found.get("AccountAccessKeysPresent", 0))
@@ -145,7 +146,7 @@ async def root_user(context: ProbeContext) -> Finding:
 
 
 async def alarm_address(context: ProbeContext) -> Finding:
-    """Who listens to the home's topic."""
+    """The subscriptions of the home's topic."""
     topic = f"{context.home}-alarms"
     arn = f"arn:{context.partition}:sns:{context.region}:{context.account}:{topic}"
     try:

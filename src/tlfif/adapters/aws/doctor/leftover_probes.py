@@ -1,4 +1,4 @@
-"""What ``tlfif doctor`` asks AWS about things that cost money now."""
+"""The probes of ``tlfif doctor`` for resources that cost money now."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ GIB = 1 << 30
 
 
 async def machines(context: ProbeContext) -> Finding:
-    """The home's instances that are not off."""
+    """The home's instances that are not stopped or terminated."""
     facts = [
         verdicts.MachineFact(
             instance_id=one.name,
@@ -36,7 +36,7 @@ async def disks(context: ProbeContext) -> Finding:
 
 
 async def foreign_disks(context: ProbeContext) -> Finding:
-    """Volumes of somebody's that no machine uses. Filters cannot say "without a tag"."""
+    """Volumes without the home's tag that no machine uses. EC2's filters cannot express "without a tag"."""
     found = await context.calls.items(
         "ec2", "describe_volumes", "Volumes", Filters=[{"Name": "status", "Values": ["available"]}]
     )
@@ -45,7 +45,7 @@ async def foreign_disks(context: ProbeContext) -> Finding:
 
 
 async def snapshots(context: ProbeContext) -> Finding:
-    """Snapshots with the home's tag, beside those that images of the account need."""
+    """The home's snapshots, and which of them an image of the account needs."""
     images = await context.calls.items("ec2", "describe_images", "Images", Owners=["self"])
     needed = {
         mapping["Ebs"].get("SnapshotId")
@@ -86,6 +86,6 @@ def _disk(found: Mapping[str, Any]) -> verdicts.DiskFact:
 
 
 def _stored_gb(found: Mapping[str, Any]) -> float:
-    """What is really in it, where AWS says so; else the whole disk."""
+    """The stored size in GiB if AWS reports it; otherwise the size of the disk."""
     stored = found.get("FullSnapshotSizeInBytes")
     return round(int(stored) / GIB, 1) if stored else float(found["VolumeSize"])

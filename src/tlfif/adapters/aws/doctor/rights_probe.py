@@ -1,4 +1,4 @@
-"""Whether the key has the rights that deploying needs, by IAM's own simulation."""
+"""Whether the key has the permissions that ``deploy`` needs, according to IAM's simulation."""
 
 from botocore.exceptions import ClientError
 
@@ -9,7 +9,7 @@ from tlfif.doctor.checks import RIGHTS, Finding, not_asked
 
 
 async def rights(context: ProbeContext) -> Finding:
-    """Simulated action by action for whatever resource; nothing is carried out (IAM SimulatePrincipalPolicy)."""
+    """Simulates each action on any resource; no action is carried out (IAM SimulatePrincipalPolicy)."""
     if context.arn.endswith(":root"):
         return verdicts.root_rights()
     source = await _policy_source(context)
@@ -27,7 +27,7 @@ async def rights(context: ProbeContext) -> Finding:
 
 
 async def _policy_source(context: ProbeContext) -> str | None:
-    """The user or role behind the key. A session's ARN leaves out the path of its role, which the simulation wants."""
+    """The user or role behind the key. A session's ARN lacks the path of its role, which the simulation needs."""
     kind, _, name = context.arn.split(":", 5)[5].partition("/")
     if kind in {"user", "role"}:
         return context.arn
