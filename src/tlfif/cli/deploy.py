@@ -1,4 +1,4 @@
-"""``tlfif deploy``: make the home on AWS, or bring it up to date."""
+"""``tlfif deploy``: create the home on AWS, or update it."""
 
 import argparse
 import asyncio
@@ -32,7 +32,7 @@ where it stopped. docs/howto/first-day-on-aws.md leads from a new account to the
 _EMAIL = re.compile(r"[^@\s,;]{1,64}@[^@\s,;]+\.[^@\s,;]+")
 PROOF = "Say hello in one sentence."
 LONGEST_EMAIL = 128
-"""What Cognito takes as a user's name."""
+"""Cognito's limit for a user's name."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """The plan; and without ``--plan``, the question and the deed."""
+    """Show the plan; without ``--plan``, ask for confirmation and deploy."""
     from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
 
     if args.plan:
@@ -80,13 +80,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def prove(console: Console, *, yes: bool, run_command: "Callable[[list[str]], int] | None" = None) -> int:
-    """Sign in, in the browser, and ask one real prompt; the exit code is that prompt's, or the sign-in's.
+    """Sign in with the browser and ask one real prompt. Returns that prompt's exit code, or the sign-in's if it failed.
 
-    Where nobody sits at a terminal nothing is done: signing in needs a person.
+    Does nothing without a terminal: signing in needs a person.
     """
     if run_command is None and not sys.stdin.isatty():
         return DONE
-    from tlfif.cli.main import main  # it is what started this module
+    from tlfif.cli.main import main  # the module that imported this one
 
     command = run_command or main
     if not agreed(console, "\nSign in and ask the first prompt now, as proof? A machine costs some cents.", yes=yes):
@@ -109,7 +109,7 @@ async def _deploy(args: argparse.Namespace, console: Console) -> tuple[int, bool
 
 async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int, bool]:
     """The exit code, and whether a prompt can be asked."""
-    # AWS's library takes longer to load than everything else together.
+    # Loading AWS's library takes longer than everything else together.
     from tlfif.bootstrap.deployment import in_the_way, open_deployment
     from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
     from tlfif.client.deployed_profile import DeployedProfile
@@ -143,8 +143,8 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
 
 
 def request_of(args: argparse.Namespace, home: "Home") -> DeployRequest:
-    """What was typed, or what this computer remembers: its home's region and address, and of a try that was broken
-    off also the choices. What stays open is as it is on AWS.
+    """The request from the command line, completed from this computer's record: its home's region and address, and
+    after an interrupted attempt also the choices. What stays open keeps its value on AWS.
 
     Raises InvalidInputError: ``region_unknown``, ``email_invalid``, ``budget_invalid``.
     """
@@ -167,7 +167,7 @@ def request_of(args: argparse.Namespace, home: "Home") -> DeployRequest:
 
 
 def check_email(text: str) -> str:
-    """The address. Raises InvalidInputError (code ``email_invalid``)."""
+    """``text`` if it is one e-mail address. Raises InvalidInputError (code ``email_invalid``)."""
     if not text:
         raise InvalidInputError(
             "An e-mail address is needed: alarms go there, and your first password. Add --email you@example.com.",
@@ -179,7 +179,7 @@ def check_email(text: str) -> str:
 
 
 def warn(console: Console, findings: "tuple[Finding, ...]") -> None:
-    """What stands in the way of the first answer; the home can be made meanwhile."""
+    """Print what would prevent the first answer; the home can be created all the same."""
     if not findings:
         return
     console.note("\nIn the way of your first answer (the home can be made before it is mended):")
@@ -189,7 +189,7 @@ def warn(console: Console, findings: "tuple[Finding, ...]") -> None:
 
 
 def result_object(done: "Deployed") -> dict[str, object]:
-    """For programs. ``proof``: why no prompt was asked, or how to ask the first one."""
+    """The result for programs. ``proof``: why no prompt was asked, or how to ask the first one."""
     return {
         "account": done.account_id,
         "region": done.region,
@@ -202,7 +202,7 @@ def result_object(done: "Deployed") -> dict[str, object]:
 
 
 def result_text(done: "Deployed", email: str) -> str:
-    """For a person, with what comes next."""
+    """The result for a person, with the next steps."""
     lines = [
         f"Your home on AWS {'is ready' if done.changed else 'was up to date'}: {done.outputs.get('ApiUrl', '')}",
         "Your commands and your window talk to it from now on. Back: ./tlfif profile use computer",

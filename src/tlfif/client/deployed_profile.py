@@ -11,13 +11,13 @@ from tlfif.kernel.home import Home
 
 
 class DeployedProfile(OwnerProfile):
-    """The files of one home's folder."""
+    """The files in one data folder."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
 
     def remember(self, outputs: Mapping[str, str], region: str) -> None:
-        """Where a browser signs in is found by the issuer's own description."""
+        """The sign-in's endpoints are found through the issuer's own description."""
         profile = Profile(
             api_url=outputs.get("ApiUrl", ""),
             issuer=outputs.get("Issuer", ""),
@@ -29,7 +29,7 @@ class DeployedProfile(OwnerProfile):
         use(self._home, AWS)
 
     async def sign_out(self) -> None:
-        """Before the user pool goes, so that it can still end the sign-in itself."""
+        """Before the user pool is deleted, so that the provider can still end the sign-in."""
         profile = load_profiles(self._home).aws
         if profile is None:
             return
@@ -37,7 +37,7 @@ class DeployedProfile(OwnerProfile):
         await signed_in.signed_in_tokens(self._home, profile).leave()
 
     def forget(self) -> bool:
-        """A damaged file is no reason to leave a home on AWS in it."""
+        """A damaged file must not keep a deleted home in the profile."""
         known = True
         with contextlib.suppress(TlfifError):
             known = load_profiles(self._home).aws is not None

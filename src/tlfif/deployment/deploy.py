@@ -1,4 +1,4 @@
-"""Make a home on AWS, or bring it up to date: steps that may each be repeated, and a record of how far they came."""
+"""Create a home on AWS, or update it: steps that can each be repeated, and a record of the steps that are done."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ SAFE = AccountSettings(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """How it ended. ``image`` None: no image was promoted yet, so no machine can start and nothing can be proven."""
+    """The result. ``image`` None: no machine image was promoted yet, so no machine can start."""
 
     account_id: str
     region: str
@@ -45,10 +45,10 @@ class Deployed:
 
 
 async def check_deploy(*, installation: Installation, journal: DeploymentJournal, clock: Clock, region: str) -> Caller:
-    """Before anything is made: who asks, whether the clock is right, and whether this computer knows another home.
+    """Checks before anything is created: whose credentials these are, whether the clock is right, and whether this
+    computer has another home already.
 
-    Raises InvalidInputError (code ``deployed_elsewhere``), UnavailableError (``clock_wrong``), and what the cloud
-    refuses.
+    Raises InvalidInputError (code ``deployed_elsewhere``), UnavailableError (``clock_wrong``), and AWS's refusals.
     """
     caller = await installation.caller()
     skew = abs(clock.now() - caller.aws_time)
@@ -70,7 +70,7 @@ async def check_deploy(*, installation: Installation, journal: DeploymentJournal
 
 
 class Deployment:
-    """One try. ``total`` is the number of the template's resources, for the progress line."""
+    """One attempt. ``total`` is the number of the template's resources, for the progress line."""
 
     def __init__(
         self,
@@ -90,8 +90,8 @@ class Deployment:
         self._total = total
 
     async def run(self, request: DeployRequest, caller: Caller) -> Deployed:
-        """All steps. Raises UnavailableError (``stack_failed``, ``stack_slow``, ``no_zone``), and what the cloud
-        refuses; running it again goes on."""
+        """Run all steps. Raises UnavailableError (``stack_failed``, ``stack_slow``, ``no_zone``), and AWS's refusals;
+        another run continues after the last step that succeeded."""
         self._journal = self._begin(request, caller)
         self._say("bucket", "a bucket for the programs' package")
         bucket = await self._cloud.make_code_bucket()
@@ -149,7 +149,7 @@ class Deployment:
         self._file.save(self._journal)
 
     async def _secure_account(self, request: DeployRequest) -> None:
-        """What was before is on disk before anything is changed, so that ``destroy`` can put it back."""
+        """The previous settings are on disk before anything is changed, so that ``destroy`` can restore them."""
         if not request.secure_account:
             return
         now = await self._cloud.account_settings()
@@ -190,7 +190,7 @@ class Deployment:
     async def _parameters(
         self, request: DeployRequest, before: Stack | None, *, bucket: str, key: str
     ) -> dict[str, str]:
-        """What the owner did not choose stays as it was."""
+        """Parameters that the owner did not choose keep their values."""
         old = before.parameters if before is not None else {}
         try:
             zones = zone_parameters(await self._cloud.zones(), old)

@@ -1,4 +1,4 @@
-"""Remove a home from AWS: machines first, everything else after, then look whether anything is left."""
+"""Remove a home from AWS: machines first, then everything else, then check that nothing is left."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from tlfif.kernel.errors import TlfifError, UnavailableError
 DESTROY_MINUTES = (3, 10)
 """An estimate, not measured on an account."""
 MACHINE_SECONDS = 900.0
-"""Waiting for `terminated` took others up to 152 s; after 15 minutes a person must look."""
+"""Others measured up to 152 s until `terminated`; after 15 minutes a person must look."""
 LOOK_SECONDS = 5.0
 DELETE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destroyed:
-    """What was looked for and what became of it. ``troubles``: steps that failed, in plain words."""
+    """What was found and what became of it. ``troubles``: the steps that failed, in plain words."""
 
     kinds: tuple[SweptKind, ...]
     objects: int
@@ -32,12 +32,12 @@ class Destroyed:
 
     @property
     def nothing_left(self) -> bool:
-        """Every kind was looked for, and there is nothing of ours any more."""
+        """Whether every kind was looked for, and nothing of ours is left."""
         return not self.troubles and all(kind.clean for kind in self.kinds)
 
 
 class Destruction:
-    """One try. A part that fails never keeps another part from being removed: what runs costs money."""
+    """One attempt. A failed step never prevents another one: whatever still runs costs money."""
 
     def __init__(
         self,
@@ -63,11 +63,11 @@ class Destruction:
         self._objects = 0
 
     async def survey(self) -> dict[str, tuple[Found, ...]]:
-        """What is there by now, by kind. Raises what the cloud refuses."""
+        """What exists now, by kind. Raises AWS's refusals."""
         return {kind: await self._sweeper.find(kind) for kind, _ in self._sweeper.kinds()}
 
     async def run(self) -> Destroyed:
-        """Remove everything. Never raises for what the cloud refuses: that stands in the result."""
+        """Remove everything. Never raises AWS's refusals: they are in the result."""
         for kind, _ in self._sweeper.kinds():
             await self._look(kind)
         await self._try("signing out", self._profile.sign_out)
@@ -75,15 +75,15 @@ class Destruction:
         await self._try("ending machines", self._end_machines)
         await self._try("emptying buckets", self._empty)
         await self._try("deleting the stack", self._delete_stack)
-        await self._try("ending machines", self._end_machines)  # one may have been launched before the door closed
+        await self._try("ending machines", self._end_machines)  # launched before ingress was disabled
         await self._sweep()
-        await self._try("deleting the stack", self._delete_stack)  # what it stumbled over is gone now
+        await self._try("deleting the stack", self._delete_stack)  # what blocked it is gone now
         kinds = tuple([await self._confirmed(kind, looked_for) for kind, looked_for in self._sweeper.kinds()])
         restored = await self._restore()
         return self._leave(kinds, restored=restored)
 
     async def _try(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
-        """A later success makes an earlier failure of the same step good."""
+        """Run one step. A later success clears an earlier failure of the same step."""
         self._report(f"{what[:1].upper()}{what[1:]}.")
         try:
             await step()
@@ -93,7 +93,7 @@ class Destruction:
             self._troubles.pop(what, None)
 
     async def _look(self, kind: str) -> tuple[list[str], str]:
-        """Names of what is ours, and why nobody could look."""
+        """The names of what is ours, and why looking failed (empty: it succeeded)."""
         try:
             ours = [one.name for one in await self._sweeper.find(kind) if one.ours]
         except TlfifError as error:
@@ -102,7 +102,7 @@ class Destruction:
         return ours, ""
 
     async def _end_machines(self) -> None:
-        """Ended is what the cloud confirms; a machine that is only told to end still costs."""
+        """A machine counts as ended once AWS confirms it: one that is only terminating still costs money."""
         began = self._clock.monotonic()
         while names := await self._sweeper.machines():
             await self._sweeper.end_machines(names)
@@ -122,7 +122,8 @@ class Destruction:
         self._objects += await self._sweeper.empty_buckets()
 
     async def _delete_stack(self) -> None:
-        """A bucket that was written into meanwhile keeps a stack from going: emptied again, and once more."""
+        """A bucket that is written to in the meantime blocks the deletion: it is emptied again, and the deletion
+        repeated."""
         for last in (False,) * (DELETE_TRIES - 1) + (True,):
             stack = await self._rest()
             if stack is None:
@@ -160,7 +161,7 @@ class Destruction:
                     self._refusals[kind] = error.message
 
     async def _confirmed(self, kind: str, looked_for: str) -> SweptKind:
-        """Look again: removed is what is not there any more, not what was asked to go."""
+        """Look again: removed is what does not exist any more, not what was asked to go."""
         left, trouble = await self._look(kind)
         found = len(self._seen.get(kind, ()))
         return SweptKind(
@@ -173,7 +174,7 @@ class Destruction:
         )
 
     async def _restore(self) -> bool:
-        """The account's settings as they were, where this computer knows that TL-FIF changed them."""
+        """Restore the account's settings if this computer knows that TL-FIF changed them."""
         journal = self._file.load()
         if journal is None or journal.settings_before is None:
             return False
@@ -187,7 +188,7 @@ class Destruction:
         return what not in self._troubles
 
     def _leave(self, kinds: tuple[SweptKind, ...], *, restored: bool) -> Destroyed:
-        """The profile goes in any case, since the stack does; the record only once nothing is left to go on with."""
+        """The profile is removed in any case, because the stack is; the record only once nothing is left."""
         result = Destroyed(
             kinds=kinds,
             objects=self._objects,

@@ -1,4 +1,4 @@
-"""Follow what CloudFormation does until it is done."""
+"""Follow CloudFormation until its operation is done."""
 
 from typing import Protocol
 
@@ -11,15 +11,15 @@ from tlfif.kernel.errors import TlfifError, UnavailableError
 LOOK_SECONDS = 5.0
 LONGEST_SECONDS = 3600.0
 PATIENCE_SECONDS = 180.0
-"""Of silence from AWS: a network that comes and goes must not end what AWS does without us."""
+"""The longest silence from AWS: an unstable network must not end what AWS does without us."""
 _PASSING = frozenset({"aws_busy", "aws_unreachable"})
 
 
 class Report(Protocol):
-    """How a person hears what is done."""
+    """How progress is reported to a person."""
 
     def __call__(self, text: str, *, passing: bool = False) -> None:
-        """Say it; ``passing``: it is replaced by what comes next."""
+        """Report ``text``; ``passing``: the next report replaces it."""
 
 
 async def follow_stack(
