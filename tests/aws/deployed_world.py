@@ -8,9 +8,9 @@ from typing import Any
 
 from tests.aws.deployments import EmulatedHome
 from tests.aws.home import CLIENT_ID, SCOPE, made_grounds
-from tests.fakes.aws_account import FakeDesk, MemoryJournal
+from tests.fakes.aws_account import FakeOwnerProfile, MemoryJournal
 from tlfif.deployment.deploy import Deployed, Deployment
-from tlfif.deployment.deployment import DeployWish
+from tlfif.deployment.deployment import DeployRequest
 from tlfif.deployment.destroy import Destroyed, Destruction
 
 ROOT = Path(__file__).parents[2]
@@ -24,20 +24,22 @@ OF_THE_STACK = {
 
 
 async def deploy(
-    home: EmulatedHome, *, journal: MemoryJournal, desk: FakeDesk, installation: Any = None, **chosen: Any
+    home: EmulatedHome, *, journal: MemoryJournal, profile: FakeOwnerProfile, installation: Any = None, **chosen: Any
 ) -> Deployed:
-    """One ``tlfif deploy``; ``chosen`` are the wish's further fields."""
+    """One ``tlfif deploy``; ``chosen`` are the request's further fields."""
     cloud = installation or home.installation
-    wish = DeployWish(home=home.place.home, region=home.place.region, email="me@example.com", release="r", **chosen)
+    request = DeployRequest(
+        home=home.place.home, region=home.place.region, email="me@example.com", release="r", **chosen
+    )
     deployment = Deployment(
         installation=cloud,
         journal=journal,
-        desk=desk,
+        profile=profile,
         clock=home.clock,
-        tell=lambda text, passing=False: None,
+        report=lambda text, passing=False: None,
         total=len(home.template.resource_types),
     )
-    return await deployment.run(wish, await cloud.caller())
+    return await deployment.run(request, await cloud.caller())
 
 
 class World:
@@ -46,11 +48,11 @@ class World:
     def __init__(self, home: EmulatedHome) -> None:
         self.home = home
         self.journal = MemoryJournal()
-        self.desk = FakeDesk()
+        self.profile = FakeOwnerProfile()
 
     async def deploy(self, **chosen: Any) -> Deployed:
         """One ``tlfif deploy``."""
-        return await deploy(self.home, journal=self.journal, desk=self.desk, **chosen)
+        return await deploy(self.home, journal=self.journal, profile=self.profile, **chosen)
 
     def destruction(self) -> Destruction:
         """One try to destroy."""
@@ -58,9 +60,9 @@ class World:
             installation=self.home.installation,
             sweeper=self.home.sweeper,
             journal=self.journal,
-            desk=self.desk,
+            profile=self.profile,
             clock=self.home.clock,
-            tell=lambda text, passing=False: None,
+            report=lambda text, passing=False: None,
             total=3,
         )
 

@@ -20,7 +20,7 @@ from botocore.exceptions import ConnectionClosedError
 from tests.aws.emulator import REGION, Emulator
 from tests.fakes.clock import FakeClock
 from tlfif.adapters.aws.calls.clients import MACHINE_CONFIG
-from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
+from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
 from tlfif.adapters.aws.machines.launch_plan import Zone
@@ -137,7 +137,7 @@ class Ec2Cloud:
         """One more control plane."""
         return Ec2MachineHost(
             instances=Ec2Instances(self.ec2, home=self.home, launch_template=self.template),
-            schedule=DeadManSchedule(
+            switch=DeadMansSwitch(
                 self.scheduler,
                 home=self.home,
                 group=self.home,

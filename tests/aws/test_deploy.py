@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from tests.aws.deployed_world import deploy, run_tlfif
 from tests.aws.deployments import EmulatedHome, emulated_template, package
 from tests.aws.emulator import Emulator
-from tests.fakes.aws_account import FakeDesk, Killed, MemoryJournal
+from tests.fakes.aws_account import FakeOwnerProfile, Killed, MemoryJournal
 from tlfif.adapters.aws.deployment.errors import deployment_error
 from tlfif.adapters.aws.deployment.installation import PROMOTED_IMAGE, AwsInstallation
 from tlfif.adapters.aws.deployment.stack_template import MOST_BYTES_IN_REQUEST, StackTemplate
@@ -25,19 +25,19 @@ def home(emulator: Emulator, tmp_path: Path) -> EmulatedHome:
 
 
 async def test_a_home_is_made_and_the_second_time_nothing_is_new(home: EmulatedHome) -> None:
-    journal, desk = MemoryJournal(), FakeDesk()
-    done = await deploy(home, journal=journal, desk=desk)
+    journal, profile = MemoryJournal(), FakeOwnerProfile()
+    done = await deploy(home, journal=journal, profile=profile)
     assert done.changed
     assert done.user_invited
-    assert desk.outputs is not None
-    assert desk.outputs["UserPoolId"] == home.pool_id
+    assert profile.outputs is not None
+    assert profile.outputs["UserPoolId"] == home.pool_id
     for name in ("jobs", "state"):
         assert home.clients.dynamodb.describe_table(TableName=f"{home.place.home}-{name}")["Table"]
     users = home.clients.cognito.list_users(UserPoolId=home.pool_id)["Users"]
     assert [user["UserStatus"] for user in users] == ["FORCE_CHANGE_PASSWORD"]
     assert journal.kept is not None
     assert journal.kept.code_key.endswith(".zip")
-    again = await deploy(home, journal=journal, desk=desk)
+    again = await deploy(home, journal=journal, profile=profile)
     assert (again.changed, again.user_invited) == (False, False)
     assert len(home.clients.cognito.list_users(UserPoolId=home.pool_id)["Users"]) == 1
 
@@ -57,12 +57,12 @@ class MortalJournal(MemoryJournal):
 
 
 async def test_killed_after_each_step_in_turn_it_still_comes_to_its_end(home: EmulatedHome) -> None:
-    journal, desk = MortalJournal(), FakeDesk()
+    journal, profile = MortalJournal(), FakeOwnerProfile()
     for survived in range(1, len(STEPS) + 2):
         journal.saves = survived
         with pytest.raises(Killed):
-            await deploy(home, journal=journal, desk=desk)
-    done = await deploy(home, journal=journal, desk=desk)
+            await deploy(home, journal=journal, profile=profile)
+    done = await deploy(home, journal=journal, profile=profile)
     assert not done.changed
     assert journal.kept is not None
     assert journal.kept.finished
@@ -145,7 +145,9 @@ async def test_a_template_too_large_for_a_request_goes_by_the_bucket(home: Emula
     events = home.clients.cloudformation.meta.events
     events.register("provide-client-params.cloudformation.CreateChangeSet", watch)
     try:
-        assert (await deploy(home, journal=MemoryJournal(), desk=FakeDesk(), installation=installation)).changed
+        assert (
+            await deploy(home, journal=MemoryJournal(), profile=FakeOwnerProfile(), installation=installation)
+        ).changed
     finally:
         events.unregister("provide-client-params.cloudformation.CreateChangeSet", watch)
     (url,) = sent
@@ -173,7 +175,7 @@ async def test_a_change_set_left_by_a_killed_try_does_not_stand_in_the_way(home:
             }.items()
         ],
     )
-    assert (await deploy(home, journal=MemoryJournal(), desk=FakeDesk())).changed
+    assert (await deploy(home, journal=MemoryJournal(), profile=FakeOwnerProfile())).changed
 
 
 def refused(code: str, message: str = "no", operation: str = "CreateStack") -> ClientError:

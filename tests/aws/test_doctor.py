@@ -50,7 +50,7 @@ def an_account(endpoint: str, *, paid: bool = False, home: str = "tlfif", now: d
 
 
 async def examined(account: AwsAccount) -> tuple[Examination, dict[str, Finding]]:
-    found = await examine(here=[], account=account, why_no_account="", probe_seconds=60, identify_seconds=60)
+    found = await examine(local=[], account=account, why_no_account="", probe_seconds=60, identify_seconds=60)
     return found, {one.check.id: one for one in found.findings}
 
 

@@ -38,7 +38,7 @@ class Cloud:
         return await follow_stack(
             installation=self.installation,
             clock=FakeClock(auto_advance=True),
-            tell=lambda text, passing=False: None,
+            report=lambda text, passing=False: None,
             expected=(1, 2),
             total=3,
         )
@@ -122,8 +122,8 @@ async def test_a_user_is_made_once(cloud: Cloud) -> None:
 
 
 async def test_a_door_that_is_not_there_can_be_closed_and_opened(cloud: Cloud) -> None:
-    await cloud.sweeper.close_door()
-    await cloud.installation.open_door()
+    await cloud.sweeper.disable_ingress()
+    await cloud.installation.enable_ingress()
 
 
 async def test_every_kind_can_be_asked_for_and_to_end_nobody_is_harmless(cloud: Cloud) -> None:

@@ -7,7 +7,7 @@ from tests.fakes.clock import FakeClock
 from tlfif.deployment.deployment import AccountSettings, Caller, Found, Stack, StackEvent
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.journal import DeploymentJournal, Journal
-from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.owner_profile import OwnerProfile
 from tlfif.deployment.sweeper import Sweeper
 from tlfif.kernel.errors import UnavailableError
 
@@ -43,7 +43,7 @@ class FakeAccount:
     users: list[str] = field(default_factory=list)
     packages: list[str] = field(default_factory=list)
     built: int = 0
-    door_open: bool = True
+    ingress_enabled: bool = True
     stack: Stack | None = None
     fail_stack: str | None = None
     """AWS's reason, if the next making shall fail."""
@@ -169,9 +169,9 @@ class FakeInstallation(Installation):
         account.event("StoreJobs", "AWS::DynamoDB::Table", "CREATE_IN_PROGRESS")
         return True
 
-    async def open_door(self) -> None:
-        self._account.step("open_door")
-        self._account.door_open = True
+    async def enable_ingress(self) -> None:
+        self._account.step("enable_ingress")
+        self._account.ingress_enabled = True
 
     async def begin_delete(self) -> None:
         self._account.step("begin_delete")
@@ -207,9 +207,9 @@ class FakeSweeper(Sweeper):
         self._account = account
         self._ending: dict[str, int] = {}
 
-    async def close_door(self) -> None:
-        self._account.step("close_door")
-        self._account.door_open = False
+    async def disable_ingress(self) -> None:
+        self._account.step("disable_ingress")
+        self._account.ingress_enabled = False
 
     async def machines(self) -> tuple[str, ...]:
         self._account.step("machines")
@@ -263,7 +263,7 @@ class MemoryJournal(DeploymentJournal):
         self.kept = None
 
 
-class FakeDesk(Desk):
+class FakeOwnerProfile(OwnerProfile):
     """A computer that remembers one home."""
 
     def __init__(self) -> None:

@@ -20,10 +20,10 @@ from tlfif.cli.destroy import result_text as destroyed_text
 from tlfif.cli.destroy import survey_text
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.progress import Progress, agreed
-from tlfif.client.deployed_profile import DeployedDesk
+from tlfif.client.deployed_profile import DeployedProfile
 from tlfif.client.profile import AWS, COMPUTER, load_profiles
 from tlfif.deployment.deploy import SAFE, Deployed
-from tlfif.deployment.deployment import DeployWish, Found, StackEvent, SweptKind, budget_usd, zone_parameters
+from tlfif.deployment.deployment import DeployRequest, Found, StackEvent, SweptKind, budget_usd, zone_parameters
 from tlfif.deployment.destroy import Destroyed
 from tlfif.deployment.journal import Journal
 from tlfif.deployment.plan import kinds_of, words_for
@@ -88,18 +88,18 @@ KNOWN = Journal(
 )
 
 
-def wished(home: Home, *words: str) -> DeployWish:
+def requested(home: Home, *words: str) -> DeployRequest:
     parser = argparse.ArgumentParser()
     deploy.configure(parser)
-    return deploy.wished(parser.parse_args(words), home)
+    return deploy.request_of(parser.parse_args(words), home)
 
 
 def test_a_try_that_was_broken_off_goes_on_with_its_choices_unless_others_are_made(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.create()
     DeploymentFile(home.root, write=write_private).save(KNOWN)
-    assert (wished(home).standby, wished(home).budget_usd) == (True, 50)
-    changed = wished(home, "--no-standby", "--budget", "20")
+    assert (requested(home).standby, requested(home).budget_usd) == (True, 50)
+    changed = requested(home, "--no-standby", "--budget", "20")
     assert (changed.standby, changed.budget_usd) == (False, 23)
 
 
@@ -107,15 +107,15 @@ def test_what_is_not_said_is_as_the_stack_has_it_whoever_deployed_last(tmp_path:
     home = Home(tmp_path)
     home.create()
     other = {"Standby": "yes", "MonthlyBudgetUsd": "70"}
-    fresh = wished(home, "--email", "a@example.com")
+    fresh = requested(home, "--email", "a@example.com")
     assert (fresh.settled(other).standby, fresh.settled(other).budget_usd) == (True, 70)
     assert fresh.settled({"MonthlyBudgetUsd": "22.5"}).budget_usd == 23, "set by hand in the console"
     assert (fresh.settled({}).standby, fresh.settled({}).budget_usd) == (False, 23)
     DeploymentFile(home.root, write=write_private).save(replace(KNOWN, finished=True))
-    mine = wished(home)
+    mine = requested(home)
     assert (mine.region, mine.email) == ("eu-west-1", "a@example.com")
     assert (mine.settled(other).standby, mine.settled(other).budget_usd) == (True, 70)
-    assert wished(home, "--no-standby").settled(other).standby is False
+    assert requested(home, "--no-standby").settled(other).standby is False
 
 
 def test_the_plan_is_of_the_home_that_this_computer_knows(
@@ -248,11 +248,11 @@ def test_nobody_to_ask_is_an_error_and_yes_is_yes(monkeypatch: pytest.MonkeyPatc
 
 def test_progress_without_a_terminal_says_each_thing_once() -> None:
     err = io.StringIO()
-    tell = Progress(Console(io.StringIO(), err))
-    tell("Step 1")
+    report = Progress(Console(io.StringIO(), err))
+    report("Step 1")
     for number in range(3):
-        tell(f"making queue ({number} of 3), 0:0{number} so far", passing=True)
-    tell("making table (3 of 3)", passing=True)
+        report(f"making queue ({number} of 3), 0:0{number} so far", passing=True)
+    report("making table (3 of 3)", passing=True)
     assert err.getvalue().count("making queue") == 1
     assert len(err.getvalue().splitlines()) == 3
 
@@ -307,28 +307,28 @@ def test_the_record_survives_and_a_damaged_one_is_said(tmp_path: Path) -> None:
 
 async def test_the_desk_points_commands_at_aws_and_back(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    desk = DeployedDesk(home)
-    await desk.sign_out()
-    assert not desk.forget()
+    profile = DeployedProfile(home)
+    await profile.sign_out()
+    assert not profile.forget()
     outputs = {
         "ApiUrl": "https://api.example.com",
         "Issuer": "https://issuer.example.com",
         "ClientId": "client",
         "Scope": "openid email tlfif/use",
     }
-    desk.remember(outputs, "eu-central-1")
+    profile.remember(outputs, "eu-central-1")
     found = load_profiles(home)
     assert found.active == AWS
     assert found.aws is not None
     assert found.aws.api_url == "https://api.example.com"
-    assert desk.forget()
+    assert profile.forget()
     assert load_profiles(home).active == COMPUTER
     assert load_profiles(home).aws is None
     home.profile.write_text("damaged")
-    assert desk.forget()
+    assert profile.forget()
     assert load_profiles(home).aws is None
     with pytest.raises(InvalidInputError):
-        desk.remember({}, "eu-central-1")
+        profile.remember({}, "eu-central-1")
 
 
 @pytest.mark.parametrize(("codes", "ran", "end"), [((0, 0), 2, 0), ((0, 3), 2, 3), ((5, 0), 1, 5)])

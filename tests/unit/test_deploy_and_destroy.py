@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.aws_account import FakeAccount, FakeDesk, FakeInstallation, FakeSweeper, Killed, MemoryJournal
+from tests.fakes.aws_account import FakeAccount, FakeInstallation, FakeOwnerProfile, FakeSweeper, Killed, MemoryJournal
 from tests.fakes.clock import FakeClock
 from tlfif.deployment.deploy import SAFE, STEPS, Deployed, Deployment, check_deploy
-from tlfif.deployment.deployment import DeployWish
+from tlfif.deployment.deployment import DeployRequest
 from tlfif.deployment.destroy import Destroyed, Destruction
 from tlfif.kernel.errors import InvalidInputError, UnavailableError
 
-WISH = DeployWish(home="tlfif", region="eu-central-1", email="me@example.com", budget_usd=23, release="one")
+REQUEST = DeployRequest(home="tlfif", region="eu-central-1", email="me@example.com", budget_usd=23, release="one")
 
 
 class World:
@@ -22,30 +22,35 @@ class World:
         self.clock = FakeClock(auto_advance=True)
         self.account = FakeAccount(clock=self.clock)
         self.journal = MemoryJournal()
-        self.desk = FakeDesk()
+        self.profile = FakeOwnerProfile()
         self.said: list[str] = []
 
-    def tell(self, text: str, *, passing: bool = False) -> None:
+    def report(self, text: str, *, passing: bool = False) -> None:
         self.said.append(text)
 
-    async def deploy(self, wish: DeployWish = WISH) -> Deployed:
+    async def deploy(self, request: DeployRequest = REQUEST) -> Deployed:
         installation = FakeInstallation(self.account)
         caller = await check_deploy(
-            installation=installation, journal=self.journal, clock=self.clock, region=wish.region
+            installation=installation, journal=self.journal, clock=self.clock, region=request.region
         )
         deployment = Deployment(
-            installation=installation, journal=self.journal, desk=self.desk, clock=self.clock, tell=self.tell, total=3
+            installation=installation,
+            journal=self.journal,
+            profile=self.profile,
+            clock=self.clock,
+            report=self.report,
+            total=3,
         )
-        return await deployment.run(wish, caller)
+        return await deployment.run(request, caller)
 
     def destruction(self) -> Destruction:
         return Destruction(
             installation=FakeInstallation(self.account),
             sweeper=FakeSweeper(self.account),
             journal=self.journal,
-            desk=self.desk,
+            profile=self.profile,
             clock=self.clock,
-            tell=self.tell,
+            report=self.report,
             total=3,
         )
 
@@ -61,9 +66,9 @@ class World:
             account.users,
             account.packages,
             account.objects,
-            account.door_open,
+            account.ingress_enabled,
             {kind: sorted(some) for kind, some in account.things.items()},
-            self.desk.outputs,
+            self.profile.outputs,
             kept,
         )
 
@@ -76,7 +81,7 @@ def world() -> World:
 async def test_a_disk_is_kept_only_once_asked_for_and_until_it_is_asked_back(world: World) -> None:
     kept = []
     for asked in (None, True, None, False):
-        await world.deploy(replace(WISH, standby=asked))
+        await world.deploy(replace(REQUEST, standby=asked))
         assert world.account.stack is not None
         kept.append(world.account.stack.parameters["Standby"])
     assert kept == ["no", "yes", "yes", "no"]
@@ -87,8 +92,8 @@ async def test_all_steps_in_order_and_remembered(world: World) -> None:
     assert done.changed
     assert done.user_invited
     assert done.image is None
-    assert world.desk.outputs is not None
-    assert world.desk.outputs["ApiUrl"] == "https://api.example.com"
+    assert world.profile.outputs is not None
+    assert world.profile.outputs["ApiUrl"] == "https://api.example.com"
     kept = world.journal.kept
     assert kept is not None
     assert kept.done == STEPS
@@ -162,7 +167,7 @@ async def test_a_failed_stack_is_explained_and_the_next_try_begins_clean(world: 
     assert failed.value.code == "stack_failed"
     for words in ("small program", "not authorized", "nothing costs anything", "administrator rights"):
         assert words in failed.value.message
-    assert world.desk.outputs is None
+    assert world.profile.outputs is None
     assert (await world.deploy()).changed
     assert world.account.stack is not None
     assert world.account.stack.stands
@@ -173,7 +178,7 @@ async def test_a_failed_change_leaves_what_was(world: World) -> None:
     world.account.fail_stack = "Rate exceeded"
     with pytest.raises(UnavailableError, match=r"as it was before.*asked too often"):
         await world.deploy(
-            DeployWish(home="tlfif", region="eu-central-1", email="b@example.com", budget_usd=50, release="one")
+            DeployRequest(home="tlfif", region="eu-central-1", email="b@example.com", budget_usd=50, release="one")
         )
 
 
@@ -187,7 +192,7 @@ async def test_settings_that_were_safe_before_are_not_ours_to_put_back(world: Wo
 async def test_settings_are_left_alone_where_the_owner_says_so(world: World) -> None:
     before = world.account.settings
     await world.deploy(
-        DeployWish(
+        DeployRequest(
             home="tlfif",
             region="eu-central-1",
             email="me@example.com",
@@ -209,7 +214,7 @@ async def test_the_package_of_a_broken_off_try_is_used_unless_the_program_change
         await world.deploy()
     assert world.account.built == 1
     await world.deploy(
-        DeployWish(home="tlfif", region="eu-central-1", email="me@example.com", budget_usd=23, release="two")
+        DeployRequest(home="tlfif", region="eu-central-1", email="me@example.com", budget_usd=23, release="two")
     )
     assert world.account.built == 2
 
@@ -255,7 +260,7 @@ async def test_destroy_takes_all_and_puts_the_settings_back(world: World) -> Non
     assert world.account.settings == before
     assert world.account.stack is None
     assert not any(world.account.things.values())
-    assert not world.desk.signed_in
+    assert not world.profile.signed_in
     assert world.journal.kept is None
     assert {one.kind: (one.found, one.removed) for one in done.kinds}["stacks"] == (1, 1)
 
@@ -277,7 +282,7 @@ async def test_a_running_machine_is_ended_and_waited_for_before_anything_else_go
     assert done.nothing_left
     calls = world.account.calls
     last_sight = max(at for at in range(calls.index("begin_delete")) if calls[at] == "machines")
-    assert calls.index("close_door") < calls.index("end_machines") < last_sight < calls.index("begin_delete")
+    assert calls.index("disable_ingress") < calls.index("end_machines") < last_sight < calls.index("begin_delete")
 
 
 async def test_a_machine_that_does_not_end_is_said_and_all_else_is_removed(world: World) -> None:
@@ -345,7 +350,7 @@ async def test_after_a_broken_off_destroy_a_deploy_opens_the_door_again(world: W
     world.account.fault = lambda name: Killed() if name == "end_machines" or name == "empty_buckets" else None
     with pytest.raises(Killed):
         await world.destroy()
-    assert not world.account.door_open
+    assert not world.account.ingress_enabled
     world.account.fault = lambda _name: None
     await world.deploy()
-    assert world.account.door_open
+    assert world.account.ingress_enabled

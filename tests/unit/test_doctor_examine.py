@@ -61,7 +61,7 @@ HERE = Answers(checks.PYTHON)
 
 
 async def test_without_a_key_only_this_computer_is_looked_at() -> None:
-    found = await examine(here=[HERE], account=None, why_no_account="no key")
+    found = await examine(local=[HERE], account=None, why_no_account="no key")
     assert [one.check for one in found.findings] == [checks.PYTHON, *ACCOUNT_CHECKS]
     assert {one.evidence for one in found.findings[1:]} == {"no key"}
     assert [one.check for one in found.findings if one.cure] == [checks.CREDENTIALS]
@@ -71,7 +71,7 @@ async def test_without_a_key_only_this_computer_is_looked_at() -> None:
 
 async def test_findings_stand_in_one_order_whoever_answers_first() -> None:
     probes = [Answers(check) for check in reversed(REST)]
-    found = await examine(here=[Answers(checks.CLOCK), HERE], account=Known(ME, *probes), why_no_account="")
+    found = await examine(local=[Answers(checks.CLOCK), HERE], account=Known(ME, *probes), why_no_account="")
     assert [one.check for one in found.findings] == [
         one for one in CHECKS if one in {*ACCOUNT_CHECKS, checks.PYTHON, checks.CLOCK}
     ]
@@ -80,7 +80,7 @@ async def test_findings_stand_in_one_order_whoever_answers_first() -> None:
 
 async def test_what_breaks_or_hangs_is_reported_and_stops_nothing() -> None:
     probes = [Breaks(checks.REGION), Hangs(checks.BUDGET, checks.ROOT), Answers(checks.LAMBDA, state=State.FAIL)]
-    found = await examine(here=[HERE], account=Known(ME, *probes), why_no_account="", probe_seconds=0.01)
+    found = await examine(local=[HERE], account=Known(ME, *probes), why_no_account="", probe_seconds=0.01)
     by_id = {one.check.id: one for one in found.findings}
     assert by_id["python_version"].state is State.OK
     assert by_id["lambda_concurrency"].state is State.FAIL
@@ -92,7 +92,7 @@ async def test_what_breaks_or_hangs_is_reported_and_stops_nothing() -> None:
 
 async def test_a_refused_key_is_not_used_again() -> None:
     account = Known(finding(checks.CREDENTIALS, State.FAIL, "ExpiredToken"), Answers(*REST))
-    found = await examine(here=[], account=account, why_no_account="")
+    found = await examine(local=[], account=account, why_no_account="")
     assert not account.asked
     assert found.account_silent
     assert {one.evidence for one in found.findings[1:]} == {"AWS refused the key: see “Key for AWS”."}
@@ -101,7 +101,7 @@ async def test_a_refused_key_is_not_used_again() -> None:
 async def test_aws_that_does_not_answer_is_asked_once() -> None:
     for who in (not_asked(checks.CREDENTIALS, "no network"), None, RuntimeError("x")):
         account = Known(who, Answers(*REST))
-        found = await examine(here=[], account=account, why_no_account="", identify_seconds=0.01)
+        found = await examine(local=[], account=account, why_no_account="", identify_seconds=0.01)
         assert not account.asked
         assert found.account_silent
         assert {one.state for one in found.findings} == {State.NOT_ASKED}
@@ -109,6 +109,6 @@ async def test_aws_that_does_not_answer_is_asked_once() -> None:
 
 
 async def test_a_key_that_may_ask_nothing_is_as_good_as_silence() -> None:
-    found = await examine(here=[], account=Known(ME, Answers(*REST, state=State.NOT_ASKED)), why_no_account="")
+    found = await examine(local=[], account=Known(ME, Answers(*REST, state=State.NOT_ASKED)), why_no_account="")
     assert found.account_silent
     assert found.findings[0].state is State.OK

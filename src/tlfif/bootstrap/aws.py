@@ -17,7 +17,7 @@ from tlfif.adapters.aws.calls.clients import (
 from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
 from tlfif.adapters.aws.calls.lambda_clock import LambdaClock
 from tlfif.adapters.aws.jobs.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
-from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
+from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
@@ -217,7 +217,7 @@ def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2Machin
             home=settings.home_name,
             launch_template=settings.launch_template,
         ),
-        schedule=DeadManSchedule(
+        switch=DeadMansSwitch(
             clients.make("scheduler", MACHINE_CONFIG),
             home=settings.home_name,
             group=settings.schedule_group,

@@ -1,6 +1,6 @@
-"""The container of deploying and destroying: everything that speaks to the owner's account with the owner's own rights.
+"""The container of ``deploy`` and ``destroy``: everything that calls AWS with the owner's own credentials.
 
-boto3 is loaded here, and nothing but the two commands imports this.
+Only these two commands import it, because it loads AWS's library.
 """
 
 import hashlib
@@ -19,10 +19,10 @@ from tlfif.bootstrap.deployment_plan import open_journal
 from tlfif.bootstrap.doctor import Wanted, examine_all
 from tlfif.deployment.deploy import Deployment
 from tlfif.deployment.destroy import Destruction
-from tlfif.deployment.follow_stack import Tell
+from tlfif.deployment.follow_stack import Report
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.journal import DeploymentJournal
-from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.owner_profile import OwnerProfile
 from tlfif.deployment.sweeper import Sweeper
 from tlfif.doctor.checks import Finding, State
 from tlfif.kernel.clock import Clock
@@ -32,40 +32,40 @@ if TYPE_CHECKING:
     import boto3
 
 HOME_NAME = "tlfif"
-"""In front of every name in the account."""
+"""The prefix of every resource name in the account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentContainer:
-    """The ports of deploying and destroying."""
+    """The ports that ``deploy`` and ``destroy`` use."""
 
     installation: Installation
     sweeper: Sweeper
     journal: DeploymentJournal
     clock: Clock
     total: int
-    """Resources of the template."""
+    """Number of resources in the template."""
 
-    def deployment(self, desk: Desk, tell: Tell) -> Deployment:
-        """One try to deploy."""
+    def deployment(self, profile: OwnerProfile, report: Report) -> Deployment:
+        """One attempt to deploy."""
         return Deployment(
             installation=self.installation,
             journal=self.journal,
-            desk=desk,
+            profile=profile,
             clock=self.clock,
-            tell=tell,
+            report=report,
             total=self.total,
         )
 
-    def destruction(self, desk: Desk, tell: Tell) -> Destruction:
-        """One try to destroy."""
+    def destruction(self, profile: OwnerProfile, report: Report) -> Destruction:
+        """One attempt to destroy."""
         return Destruction(
             installation=self.installation,
             sweeper=self.sweeper,
             journal=self.journal,
-            desk=desk,
+            profile=profile,
             clock=self.clock,
-            tell=tell,
+            report=report,
             total=self.total,
         )
 
@@ -79,7 +79,7 @@ async def open_deployment(
     template: StackTemplate | None = None,
     build: Build | None = None,
 ) -> DeploymentContainer:
-    """Everything for one region; asks AWS whose credentials these are. Raises TlfifError as
+    """The container for one region; asks AWS whose credentials these are. Raises TlfifError as
     ``deployment/installation.py`` says."""
     clients = DeploymentClients(region=region, endpoint_url=endpoint_url, session=session)
     caller = await who_calls(clients)
@@ -96,13 +96,13 @@ async def open_deployment(
 
 
 async def in_the_way(home: Home, region: str) -> tuple[Finding, ...]:
-    """What ``tlfif doctor`` finds in the account that would keep a machine from starting. Changes nothing."""
-    found = await examine_all(Wanted(home=home, region=region, ports=()), desk=())
+    """The findings of ``tlfif doctor`` that would prevent a machine from starting. Changes nothing."""
+    found = await examine_all(Wanted(home=home, region=region, ports=()))
     return tuple(one for one in found.findings if one.state is State.FAIL)
 
 
 def source_fingerprint() -> str:
-    """What the package is made from, in 16 digits: this version of the program, file by file."""
+    """A fingerprint (16 hex digits) of what the package is built from: this version of the program, file by file."""
     root = Path(tlfif.__file__).parent
     found = hashlib.sha256(tlfif.__version__.encode())
     for path in sorted(root.rglob("*.py")):

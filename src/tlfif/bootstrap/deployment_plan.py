@@ -1,4 +1,4 @@
-"""The plan of a deployment, out of what is on this computer: no account, no network, no boto3."""
+"""The plan of a deployment from what is on this computer: no account, no network, no boto3."""
 
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.adapters.local.deployment_file import DeploymentFile
@@ -10,7 +10,7 @@ from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 
 
 def offline_plan(region: str, *, standby: bool = False) -> DeploymentPlan:
-    """At the built-in list prices. Raises InvalidInputError ``region_unknown``."""
+    """The plan at the built-in list prices. Raises InvalidInputError ``region_unknown``."""
     at_ms = int(SystemClock().now() * 1000)
     return plan_deployment(
         StackTemplate().resource_types, book=BUILT_IN_PRICES, region=region, at_ms=at_ms, standby=standby
@@ -18,5 +18,5 @@ def offline_plan(region: str, *, standby: bool = False) -> DeploymentPlan:
 
 
 def open_journal(home: Home) -> DeploymentJournal:
-    """What this computer remembers of its home on AWS."""
+    """This computer's record of its home on AWS."""
     return DeploymentFile(home.root, write=write_private)

@@ -1,6 +1,6 @@
-"""Puts together what ``tlfif doctor`` asks: this computer always, AWS only where there is a key for it.
+"""Builds the checks of ``tlfif doctor``: this computer always, AWS only where this computer has a key for it.
 
-AWS's library is loaded only then, as it takes longer than everything else here.
+AWS's library is loaded only then, because loading it takes longer than everything else here.
 """
 
 from collections.abc import Sequence
@@ -34,13 +34,14 @@ if TYPE_CHECKING:
     from tlfif.doctor.account import Account
 
 LATE_SECONDS = 600.0
-"""A machine may be over its age for that long: its drain, a schedule's minute, a slow end."""
+"""A machine may be older than its limit by this much: its drain, the schedule's minute, a slow termination."""
 NO_KEY = "This computer has no key for AWS (looked in the environment and in ~/.aws)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to look at. ``ports``: those a sign-in comes back on; ``paid``: questions that cost a cent may be asked."""
+    """What to check. ``ports``: local ports that a sign-in's redirect may use; ``paid``: checks that cost 0.01 USD are
+    allowed."""
 
     home: Home
     region: str
@@ -48,22 +49,22 @@ class Wanted:
     paid: bool = False
 
 
-async def examine_all(wanted: Wanted, *, desk: Sequence[Probe]) -> Examination:
-    """Everything; ``desk``: the probes of who asks, which look at its own window, server and sign-in."""
+async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examination:
+    """Everything. ``own``: the caller's probes, which look at its window, server and sign-in."""
     clock = SystemClock()
     now = clock.now()
     book, problem = await _book(wanted.home)
-    here: list[Probe] = [
+    local: list[Probe] = [
         PythonProbe(),
         FolderProbe(wanted.home.root),
         ModelProbe(FileModelStore(models_dir=wanted.home.models, clock=clock)),
         LoopbackProbe(wanted.ports),
         ClockProbe(aws_endpoint(wanted.region)),
         PriceProbe(book, region=wanted.region, now=now, problem=problem),
-        *desk,
+        *own,
     ]
     account = _account(wanted, book, now) if aws_key_places() else None
-    return await examine(here=here, account=account, why_no_account=NO_KEY)
+    return await examine(local=local, account=account, why_no_account=NO_KEY)
 
 
 def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
@@ -79,7 +80,7 @@ def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
 
 
 async def _book(home: Home) -> tuple[PriceBook, str]:
-    """The prices in force, and why only the built-in ones are where that is so through a fault."""
+    """The current prices, and why they are only the built-in ones if reading the stored ones failed."""
     if not home.database.is_file():
         return BUILT_IN_PRICES, ""
     try:

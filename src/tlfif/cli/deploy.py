@@ -1,4 +1,4 @@
-"""``tlfif deploy``: make the home on AWS, or bring it up to date."""
+"""``tlfif deploy``: create the home on AWS, or update it."""
 
 import argparse
 import asyncio
@@ -15,7 +15,7 @@ from tlfif.cli.output.console import Console
 from tlfif.cli.output.deploy_report import plan_object, plan_text
 from tlfif.cli.output.progress import Progress, agreed
 from tlfif.cli.output.tables import paragraph
-from tlfif.deployment.deployment import DeployWish, budget_usd
+from tlfif.deployment.deployment import DeployRequest, budget_usd
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, check_limit
 from tlfif.money.money import ASSUMED_RATE
@@ -32,7 +32,7 @@ where it stopped. docs/howto/first-day-on-aws.md leads from a new account to the
 _EMAIL = re.compile(r"[^@\s,;]{1,64}@[^@\s,;]+\.[^@\s,;]+")
 PROOF = "Say hello in one sentence."
 LONGEST_EMAIL = 128
-"""What Cognito takes as a user's name."""
+"""Cognito's limit for a user's name."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """The plan; and without ``--plan``, the question and the deed."""
+    """Show the plan; without ``--plan``, ask for confirmation and deploy."""
     from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
 
     if args.plan:
@@ -80,13 +80,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def prove(console: Console, *, yes: bool, run_command: "Callable[[list[str]], int] | None" = None) -> int:
-    """Sign in, in the browser, and ask one real prompt; the exit code is that prompt's, or the sign-in's.
+    """Sign in with the browser and ask one real prompt. Returns that prompt's exit code, or the sign-in's if it failed.
 
-    Where nobody sits at a terminal nothing is done: signing in needs a person.
+    Does nothing without a terminal: signing in needs a person.
     """
     if run_command is None and not sys.stdin.isatty():
         return DONE
-    from tlfif.cli.main import main  # it is what started this module
+    from tlfif.cli.main import main  # the module that imported this one
 
     command = run_command or main
     if not agreed(console, "\nSign in and ask the first prompt now, as proof? A machine costs some cents.", yes=yes):
@@ -109,42 +109,42 @@ async def _deploy(args: argparse.Namespace, console: Console) -> tuple[int, bool
 
 async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int, bool]:
     """The exit code, and whether a prompt can be asked."""
-    # AWS's library takes longer to load than everything else together.
+    # Loading AWS's library takes longer than everything else together.
     from tlfif.bootstrap.deployment import in_the_way, open_deployment
     from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
-    from tlfif.client.deployed_profile import DeployedDesk
+    from tlfif.client.deployed_profile import DeployedProfile
     from tlfif.deployment.deploy import check_deploy
 
     home = this_home()
-    wish = wished(args, home)
+    request = request_of(args, home)
     console.status("asking AWS whose credentials these are")
-    container = await open_deployment(home, region=wish.region)
+    container = await open_deployment(home, region=request.region)
     caller = await check_deploy(
-        installation=container.installation, journal=open_journal(home), clock=container.clock, region=wish.region
+        installation=container.installation, journal=open_journal(home), clock=container.clock, region=request.region
     )
     stack = await container.installation.stack()
-    wish = wish.settled(stack.parameters if stack is not None and not stack.dead else {})
-    plan = offline_plan(wish.region, standby=bool(wish.standby))
-    console.note(plan_text(plan, secure_account=wish.secure_account))
-    whose = f"Account {caller.account_id}, as {caller.who}. Alarms and the first password go to {wish.email}; "
-    when = f"AWS also writes there when the account's month reaches {wish.budget_usd} USD."
+    request = request.settled(stack.parameters if stack is not None and not stack.dead else {})
+    plan = offline_plan(request.region, standby=bool(request.standby))
+    console.note(plan_text(plan, secure_account=request.secure_account))
+    whose = f"Account {caller.account_id}, as {caller.who}. Alarms and the first password go to {request.email}; "
+    when = f"AWS also writes there when the account's month reaches {request.budget_usd} USD."
     console.note("\n" + paragraph(whose + when))
     console.status("looking what could stand in the way")
-    warn(console, await in_the_way(home, wish.region))
-    if not agreed(console, f"Make this in account {caller.account_id}, {wish.region}?", yes=args.yes):
+    warn(console, await in_the_way(home, request.region))
+    if not agreed(console, f"Make this in account {caller.account_id}, {request.region}?", yes=args.yes):
         console.note("You left. Nothing was made.")
         return USAGE, False
-    done = await container.deployment(DeployedDesk(home), Progress(console)).run(wish, caller)
+    done = await container.deployment(DeployedProfile(home), Progress(console)).run(request, caller)
     if args.json:
         console.json(result_object(done))
     else:
-        console.line(result_text(done, wish.email))
+        console.line(result_text(done, request.email))
     return DONE, done.image is not None
 
 
-def wished(args: argparse.Namespace, home: "Home") -> DeployWish:
-    """What was typed, or what this computer remembers: its home's region and address, and of a try that was broken
-    off also the choices. What stays open is as it is on AWS.
+def request_of(args: argparse.Namespace, home: "Home") -> DeployRequest:
+    """The request from the command line, completed from this computer's record: its home's region and address, and
+    after an interrupted attempt also the choices. What stays open keeps its value on AWS.
 
     Raises InvalidInputError: ``region_unknown``, ``email_invalid``, ``budget_invalid``.
     """
@@ -155,7 +155,7 @@ def wished(args: argparse.Namespace, home: "Home") -> DeployWish:
     region = check_region(args.region or (known.region if known is not None else "") or DEFAULT_REGION)
     limit = budget_usd(check_limit(args.budget), ASSUMED_RATE) if args.budget is not None else None
     unfinished = known if known is not None and not known.finished else None
-    return DeployWish(
+    return DeployRequest(
         home=HOME_NAME,
         region=region,
         email=check_email(args.email or (known.email if known is not None else "")),
@@ -167,7 +167,7 @@ def wished(args: argparse.Namespace, home: "Home") -> DeployWish:
 
 
 def check_email(text: str) -> str:
-    """The address. Raises InvalidInputError (code ``email_invalid``)."""
+    """``text`` if it is one e-mail address. Raises InvalidInputError (code ``email_invalid``)."""
     if not text:
         raise InvalidInputError(
             "An e-mail address is needed: alarms go there, and your first password. Add --email you@example.com.",
@@ -179,7 +179,7 @@ def check_email(text: str) -> str:
 
 
 def warn(console: Console, findings: "tuple[Finding, ...]") -> None:
-    """What stands in the way of the first answer; the home can be made meanwhile."""
+    """Print what would prevent the first answer; the home can be created all the same."""
     if not findings:
         return
     console.note("\nIn the way of your first answer (the home can be made before it is mended):")
@@ -189,7 +189,7 @@ def warn(console: Console, findings: "tuple[Finding, ...]") -> None:
 
 
 def result_object(done: "Deployed") -> dict[str, object]:
-    """For programs. ``proof``: why no prompt was asked, or how to ask the first one."""
+    """The result for programs. ``proof``: why no prompt was asked, or how to ask the first one."""
     return {
         "account": done.account_id,
         "region": done.region,
@@ -202,7 +202,7 @@ def result_object(done: "Deployed") -> dict[str, object]:
 
 
 def result_text(done: "Deployed", email: str) -> str:
-    """For a person, with what comes next."""
+    """The result for a person, with the next steps."""
     lines = [
         f"Your home on AWS {'is ready' if done.changed else 'was up to date'}: {done.outputs.get('ApiUrl', '')}",
         "Your commands and your window talk to it from now on. Back: ./tlfif profile use computer",

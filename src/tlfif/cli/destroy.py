@@ -1,4 +1,4 @@
-"""``tlfif destroy``: remove the home from AWS, and look that nothing is left."""
+"""``tlfif destroy``: remove the home from AWS, and check that nothing is left."""
 
 import argparse
 import asyncio
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Look, ask, remove, look again."""
+    """List what exists, ask for confirmation, remove, check."""
     return asyncio.run(_destroy(args, console))
 
 
@@ -51,8 +51,8 @@ async def _destroy(args: argparse.Namespace, console: Console) -> int:
 
 
 async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
-    from tlfif.bootstrap.deployment import open_deployment  # AWS's library is slow to load
-    from tlfif.client.deployed_profile import DeployedDesk
+    from tlfif.bootstrap.deployment import open_deployment  # loading AWS's library is slow
+    from tlfif.client.deployed_profile import DeployedProfile
 
     home = this_home()
     region = check_region(args.region or region_of(home) or DEFAULT_REGION)
@@ -60,7 +60,7 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
     container = await open_deployment(home, region=region)
     caller = await container.installation.caller()
     check_account(home, caller.account_id, region)
-    destruction = container.destruction(DeployedDesk(home), Progress(console))
+    destruction = container.destruction(DeployedProfile(home), Progress(console))
     console.status("looking what is there")
     found = await destruction.survey()
     console.note(survey_text(found, caller.account_id, region))
@@ -77,7 +77,7 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
 
 
 def region_of(home: "Home") -> str:
-    """Where this computer's home on AWS is; empty where it knows of none."""
+    """The region of this computer's home on AWS; empty if it knows of none."""
     from tlfif.bootstrap.deployment_plan import open_journal
 
     known = open_journal(home).load()
@@ -88,7 +88,8 @@ def region_of(home: "Home") -> str:
 
 
 def check_account(home: "Home", account_id: str, region: str) -> None:
-    """The record of a home in one account must not be used up on another one's.
+    """Refuse credentials of another account or region than this computer's record: the record is needed for its own
+    home.
 
     Raises InvalidInputError (code ``deployed_elsewhere``).
     """
@@ -105,7 +106,7 @@ def check_account(home: "Home", account_id: str, region: str) -> None:
 
 
 def survey_text(found: "Mapping[str, Sequence[Found]]", account_id: str, region: str) -> str:
-    """What will be removed, and what is near by and stays."""
+    """What will be removed, and what has a similar name and stays."""
     rows = [
         (str(len(ours)), kind, ", ".join(ours[:3]) + (", …" if len(ours) > 3 else ""))
         for kind, some in found.items()
@@ -121,7 +122,7 @@ def survey_text(found: "Mapping[str, Sequence[Found]]", account_id: str, region:
 
 
 def result_text(done: "Destroyed") -> str:
-    """One line for each kind: what was looked for, found, removed, left."""
+    """One line for each kind: how it was looked for, and how many were found, removed, left."""
     head = ("KIND", "FOUND", "REMOVED", "LEFT", "LOOKED FOR BY")
     rows = [
         (
@@ -151,7 +152,7 @@ def result_text(done: "Destroyed") -> str:
 
 
 def result_object(done: "Destroyed", region: str) -> dict[str, object]:
-    """For programs."""
+    """The result for programs."""
     return {
         "region": region,
         "nothing_left": done.nothing_left,

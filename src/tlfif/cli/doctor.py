@@ -1,4 +1,4 @@
-"""``tlfif doctor``: every known surprise looked for, here and in the AWS account, each with its cure."""
+"""``tlfif doctor``: check this computer and the AWS account for every known surprise, each with its cure."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tlfif.bootstrap.doctor import Wanted, examine_all
 from tlfif.cli.arguments import add_json
 from tlfif.cli.connection import this_home
-from tlfif.cli.doctor_probes import desk_probes, region_of
+from tlfif.cli.doctor_probes import own_probes, region_of
 from tlfif.cli.exit_codes import DONE, NO_ACCESS, NO_MACHINE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import GAP, paragraph
@@ -43,12 +43,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Look at everything, then say it."""
+    """Run all checks, then print them."""
     home = this_home()
     region = check_region(args.region or region_of(home) or DEFAULT_REGION)
     console.status("looking at this computer and at AWS")
     wanted = Wanted(home=home, region=region, ports=REDIRECT_PORTS, paid=args.paid)
-    found = asyncio.run(examine_all(wanted, desk=desk_probes(home)))
+    found = asyncio.run(examine_all(wanted, own=own_probes(home)))
     console.status("")
     if args.json:
         console.json({"region": region, "checks": [as_object(one) for one in found.findings]})
@@ -65,7 +65,7 @@ def exit_code(found: Examination) -> int:
 
 
 def as_object(one: Finding) -> dict[str, object]:
-    """For programs."""
+    """One finding for programs."""
     shown: dict[str, object] = {
         "id": one.check.id,
         "title": one.check.title,
@@ -79,7 +79,7 @@ def as_object(one: Finding) -> dict[str, object]:
 
 
 def report(found: Examination, region: str) -> str:
-    """For a person: in groups, the most serious first, no line longer than 80 where that can be."""
+    """All findings for a person: in groups, the most serious first, lines of at most 80 characters where possible."""
     groups = {state: [one for one in found.findings if one.state is state] for state in GRAVITY}
     counts = ", ".join(f"{len(some)} {HEADS[state].lower()}" for state, some in groups.items() if some)
     lines = [paragraph(f"{len(found.findings)} checks, AWS region {region}: {counts}.")]
@@ -90,7 +90,7 @@ def report(found: Examination, region: str) -> str:
 
 
 def _group(some: Sequence[Finding]) -> list[str]:
-    """One block for each; those that share one reason and have no cure are named together."""
+    """One block for each finding; several with the same reason and no cure are named together."""
     lines, shared = [], _shared_reason(some)
     alike = [one for one in some if one.evidence == shared and not one.cure]
     for one in some:

@@ -1,4 +1,4 @@
-"""What ``tlfif doctor`` asks the desk's own parts: the server's client, the window, the profile and the sign-in."""
+"""The probes of ``tlfif doctor`` for this computer's own parts: background server, window, profile and sign-in."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from tlfif.kernel.home import Home
 
 
 class ServerProbe(Probe):
-    """The background server; none is started."""
+    """Whether the background server runs; none is started."""
 
     checks: Sequence[Check] = (checks.SERVER,)
 
@@ -39,12 +39,12 @@ class WindowProbe(Probe):
 
     async def ask(self) -> Sequence[Finding]:
         """See :meth:`Probe.ask`."""
-        # By name: the layers keep window and commands apart, and a command may be all that is installed.
+        # By name: the import contracts keep window and commands apart, and the window may not be installed.
         return [verdicts.window(str(import_module("tlfif.gui.main").why_not()))]
 
 
 class ProfileProbe(Probe):
-    """What commands talk to, who is signed in there, and where that is kept."""
+    """What commands talk to, who is signed in there, and where the sign-in is kept."""
 
     checks: Sequence[Check] = (checks.PROFILE, checks.SIGN_IN, checks.TOKEN_STORAGE)
 
@@ -80,13 +80,13 @@ class ProfileProbe(Probe):
         return verdicts.sign_in(has_home=True, active=active, who=None if tokens is None else tokens.who, problem="")
 
 
-def desk_probes(home: Home) -> list[Probe]:
-    """All of them."""
+def own_probes(home: Home) -> list[Probe]:
+    """All probes of this module."""
     return [ServerProbe(home), WindowProbe(), ProfileProbe(home)]
 
 
 def region_of(home: Home) -> str | None:
-    """The region of the home on AWS; None where there is none, or what says so is damaged."""
+    """The region of the home on AWS; None if there is none, or the profile is damaged."""
     try:
         profile = load_profiles(home).aws
     except TlfifError:

@@ -5,19 +5,19 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from tlfif.client.profile import AWS, Profile, load_profiles, save_aws_profile, use
-from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.owner_profile import OwnerProfile
 from tlfif.kernel.errors import TlfifError
 from tlfif.kernel.home import Home
 
 
-class DeployedDesk(Desk):
-    """The files of one data folder."""
+class DeployedProfile(OwnerProfile):
+    """The files in one data folder."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
 
     def remember(self, outputs: Mapping[str, str], region: str) -> None:
-        """See the port. The addresses for signing in are found by OpenID discovery."""
+        """The sign-in's endpoints are found through the issuer's own description."""
         profile = Profile(
             api_url=outputs.get("ApiUrl", ""),
             issuer=outputs.get("Issuer", ""),
@@ -29,7 +29,7 @@ class DeployedDesk(Desk):
         use(self._home, AWS)
 
     async def sign_out(self) -> None:
-        """See the port. Called before the user pool is deleted, so that it can still revoke the sign-in."""
+        """Before the user pool is deleted, so that the provider can still end the sign-in."""
         profile = load_profiles(self._home).aws
         if profile is None:
             return
@@ -37,7 +37,7 @@ class DeployedDesk(Desk):
         await signed_in.signed_in_tokens(self._home, profile).leave()
 
     def forget(self) -> bool:
-        """See the port. Removes a damaged file as well."""
+        """A damaged file must not keep a deleted home in the profile."""
         known = True
         with contextlib.suppress(TlfifError):
             known = load_profiles(self._home).aws is not None

@@ -1,1 +1,1 @@
-"""Deployment: makes, follows and removes the home on AWS."""
+"""Deployment: creates, follows and removes the home on AWS."""

@@ -1,4 +1,5 @@
-"""A deployment as everybody sees it: who deploys, the stack and what happens to it, what was changed, what is left."""
+"""The values of a deployment: the caller, the account's settings, the stack and its events, and what was found and
+removed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,16 +9,16 @@ from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR
 from tlfif.money.money import ASSUMED_RATE, ExchangeRate
 
 CLOCK_SKEW_SECONDS = 300
-"""AWS refuses requests whose time is further off than that (AWS Signature Version 4: five minutes)."""
+"""AWS refuses requests whose time is off by more than this (AWS Signature Version 4: five minutes)."""
 MOST_ZONES = 6
 GONE = "DELETE_COMPLETE"
 _FAILED_FOR_GOOD = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
-"""CloudFormation updates a stack in none of these: it must be deleted first."""
+"""CloudFormation cannot update a stack in one of these states; it must be deleted first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whose credentials are used, and AWS's time (epoch seconds) when it said so."""
+    """Whose credentials are used, and AWS's time (epoch seconds) of that answer."""
 
     account_id: str
     who: str
@@ -26,20 +27,20 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
-    """Two settings of the whole account. ``block_public``: S3's four switches by their names; None: never set."""
+    """Two settings of the whole account. ``block_public``: S3's four switches by name; None: never set."""
 
     encrypt_disks: bool
     block_public: Mapping[str, bool] | None
 
     @property
     def safe(self) -> bool:
-        """Both as TL-FIF wants them."""
+        """Whether both are as TL-FIF sets them."""
         return self.encrypt_disks and bool(self.block_public) and all((self.block_public or {}).values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """CloudFormation's word on the stack. ``parameters`` as they were last set."""
+    """The stack as CloudFormation reports it, with the parameters that were set last."""
 
     status: str
     reason: str
@@ -48,23 +49,23 @@ class Stack:
 
     @property
     def moving(self) -> bool:
-        """Something is being done to it."""
+        """Whether an operation on it is running."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
     @property
     def dead(self) -> bool:
-        """It holds nothing that works and must be deleted before another try."""
+        """Whether it holds nothing that works and must be deleted before another attempt."""
         return self.status in _FAILED_FOR_GOOD
 
     @property
     def stands(self) -> bool:
-        """The last thing done to it succeeded."""
+        """Whether its last operation succeeded."""
         return self.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackEvent:
-    """One line of the stack's history; ``at`` in epoch seconds."""
+    """One event of the stack; ``at`` in epoch seconds."""
 
     event_id: str
     at: float
@@ -75,13 +76,13 @@ class StackEvent:
 
     @property
     def failed(self) -> bool:
-        """This resource failed for a reason of its own, not because another one did."""
+        """Whether this resource failed by itself, not because another one did."""
         return self.status.endswith("_FAILED") and "cancelled" not in self.reason.lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One thing that was found in the account. ``ours`` False: near by name, without our mark, never touched."""
+    """One resource in the account. ``ours`` False: only its name is similar; it is never touched."""
 
     name: str
     ours: bool = True
@@ -89,9 +90,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweptKind:
-    """One kind of thing: what it was looked for by, what there was, what was removed, what is left.
+    """The result for one kind of resource: how it was looked for, how many there were, were removed, and are left.
 
-    ``trouble``: why something is left, in plain words; or why nobody could look.
+    ``trouble``: why something is left, or why looking failed, in plain words.
     """
 
     kind: str
@@ -103,15 +104,15 @@ class SweptKind:
 
     @property
     def clean(self) -> bool:
-        """Looked, and nothing is left."""
+        """Whether looking succeeded and nothing is left."""
         return not self.left and not self.trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeployWish:
-    """What the owner asks for. ``budget_usd``: whole dollars a month, at which AWS writes. ``release``: what the
-    programs' package is made from, as a fingerprint. ``standby``: whether disks are kept for the next machine. None:
-    nothing was said, it stays as it is (:meth:`settled`)."""
+class DeployRequest:
+    """What the owner asks for. ``budget_usd``: whole dollars a month, at which AWS sends a mail. ``release``: a
+    fingerprint of what the functions' package is built from. ``standby``: whether the disk is kept for the next
+    machine. None: not said, so it stays as it is (:meth:`settled`)."""
 
     home: str
     region: str
@@ -121,9 +122,9 @@ class DeployWish:
     secure_account: bool = True
     standby: bool | None = None
 
-    def settled(self, before: Mapping[str, str]) -> "DeployWish":
-        """The same with nothing open: what was not said is as the stack's parameters ``before`` have it, and at first
-        the usual."""
+    def settled(self, before: Mapping[str, str]) -> "DeployRequest":
+        """The same with every value filled in: what the owner did not say is taken from the stack's parameters
+        ``before``, or at first from the defaults."""
         usual = budget_usd(DEFAULT_LIMIT_EUR, ASSUMED_RATE)
         return replace(
             self,
@@ -133,7 +134,7 @@ class DeployWish:
 
 
 def budget_usd(limit_eur: Decimal, rate: ExchangeRate) -> int:
-    """The budget in whole dollars, rounded up; AWS's own budget takes 1 to 10,000 in our template."""
+    """The budget in whole dollars, rounded up, from 1 to 10,000 (the template's range)."""
     return _whole_dollars(limit_eur * rate.usd_per_eur)
 
 
@@ -142,9 +143,9 @@ def _whole_dollars(usd: Decimal) -> int:
 
 
 def zone_parameters(zones: tuple[str, ...], before: Mapping[str, str]) -> dict[str, str]:
-    """``Zone1`` to ``Zone6``. A zone that the stack has keeps its place, since a subnet cannot move; new ones follow.
+    """``Zone1`` to ``Zone6``. Zones that the stack has keep their place, because a subnet cannot move; new ones follow.
 
-    Raises ValueError where there is no zone at all.
+    Raises ValueError if there is no zone at all.
     """
     kept = [before.get(f"Zone{number}", "") for number in range(1, MOST_ZONES + 1)]
     names = [*(zone for zone in kept if zone), *(zone for zone in sorted(zones) if zone not in kept)][:MOST_ZONES]

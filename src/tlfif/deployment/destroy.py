@@ -1,13 +1,13 @@
-"""Remove a home from AWS: machines first, everything else after, then look whether anything is left."""
+"""Remove a home from AWS: machines first, then everything else, then check that nothing is left."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tlfif.deployment.deployment import Found, Stack, SweptKind
-from tlfif.deployment.follow_stack import Tell, follow_stack
+from tlfif.deployment.follow_stack import Report, follow_stack
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.journal import DeploymentJournal
-from tlfif.deployment.owner_profile import Desk
+from tlfif.deployment.owner_profile import OwnerProfile
 from tlfif.deployment.sweeper import Sweeper
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import TlfifError, UnavailableError
@@ -15,14 +15,14 @@ from tlfif.kernel.errors import TlfifError, UnavailableError
 DESTROY_MINUTES = (3, 10)
 """An estimate, not measured on an account."""
 MACHINE_SECONDS = 900.0
-"""Waiting for `terminated` took others up to 152 s; after 15 minutes a person must look."""
+"""Others measured up to 152 s until `terminated`; after 15 minutes a person must look."""
 LOOK_SECONDS = 5.0
 DELETE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destroyed:
-    """What was looked for and what became of it. ``troubles``: steps that failed, in plain words."""
+    """What was found and what became of it. ``troubles``: the steps that failed, in plain words."""
 
     kinds: tuple[SweptKind, ...]
     objects: int
@@ -32,12 +32,12 @@ class Destroyed:
 
     @property
     def nothing_left(self) -> bool:
-        """Every kind was looked for, and there is nothing of ours any more."""
+        """Whether every kind was looked for, and nothing of ours is left."""
         return not self.troubles and all(kind.clean for kind in self.kinds)
 
 
 class Destruction:
-    """One try. A part that fails never keeps another part from being removed: what runs costs money."""
+    """One attempt. A failed step never prevents another one: whatever still runs costs money."""
 
     def __init__(
         self,
@@ -45,17 +45,17 @@ class Destruction:
         installation: Installation,
         sweeper: Sweeper,
         journal: DeploymentJournal,
-        desk: Desk,
+        profile: OwnerProfile,
         clock: Clock,
-        tell: Tell,
+        report: Report,
         total: int,
     ) -> None:
         self._cloud = installation
         self._sweeper = sweeper
         self._file = journal
-        self._desk = desk
+        self._profile = profile
         self._clock = clock
-        self._tell = tell
+        self._report = report
         self._total = total
         self._troubles: dict[str, str] = {}
         self._refusals: dict[str, str] = {}
@@ -63,28 +63,28 @@ class Destruction:
         self._objects = 0
 
     async def survey(self) -> dict[str, tuple[Found, ...]]:
-        """What is there by now, by kind. Raises what the cloud refuses."""
+        """What exists now, by kind. Raises AWS's refusals."""
         return {kind: await self._sweeper.find(kind) for kind, _ in self._sweeper.kinds()}
 
     async def run(self) -> Destroyed:
-        """Remove everything. Never raises for what the cloud refuses: that stands in the result."""
+        """Remove everything. Never raises AWS's refusals: they are in the result."""
         for kind, _ in self._sweeper.kinds():
             await self._look(kind)
-        await self._try("signing out", self._desk.sign_out)
-        await self._try("closing the door", self._sweeper.close_door)
+        await self._try("signing out", self._profile.sign_out)
+        await self._try("closing the door", self._sweeper.disable_ingress)
         await self._try("ending machines", self._end_machines)
         await self._try("emptying buckets", self._empty)
         await self._try("deleting the stack", self._delete_stack)
-        await self._try("ending machines", self._end_machines)  # one may have been launched before the door closed
+        await self._try("ending machines", self._end_machines)  # launched before ingress was disabled
         await self._sweep()
-        await self._try("deleting the stack", self._delete_stack)  # what it stumbled over is gone now
+        await self._try("deleting the stack", self._delete_stack)  # what blocked it is gone now
         kinds = tuple([await self._confirmed(kind, looked_for) for kind, looked_for in self._sweeper.kinds()])
         restored = await self._restore()
         return self._leave(kinds, restored=restored)
 
     async def _try(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
-        """A later success makes an earlier failure of the same step good."""
-        self._tell(f"{what[:1].upper()}{what[1:]}.")
+        """Run one step. A later success clears an earlier failure of the same step."""
+        self._report(f"{what[:1].upper()}{what[1:]}.")
         try:
             await step()
         except TlfifError as error:
@@ -93,7 +93,7 @@ class Destruction:
             self._troubles.pop(what, None)
 
     async def _look(self, kind: str) -> tuple[list[str], str]:
-        """Names of what is ours, and why nobody could look."""
+        """The names of what is ours, and why looking failed (empty: it succeeded)."""
         try:
             ours = [one.name for one in await self._sweeper.find(kind) if one.ours]
         except TlfifError as error:
@@ -102,7 +102,7 @@ class Destruction:
         return ours, ""
 
     async def _end_machines(self) -> None:
-        """Ended is what the cloud confirms; a machine that is only told to end still costs."""
+        """A machine counts as ended once AWS confirms it: one that is only terminating still costs money."""
         began = self._clock.monotonic()
         while names := await self._sweeper.machines():
             await self._sweeper.end_machines(names)
@@ -113,7 +113,7 @@ class Destruction:
                     "it has ended: end it in the AWS console (EC2, Instances, Terminate), then run this again.",
                     code="machines_stay",
                 )
-            self._tell(
+            self._report(
                 f"Waiting until AWS confirms that {', '.join(names)} has ended, {int(waited)} s so far.", passing=True
             )
             await self._clock.sleep(LOOK_SECONDS)
@@ -122,7 +122,8 @@ class Destruction:
         self._objects += await self._sweeper.empty_buckets()
 
     async def _delete_stack(self) -> None:
-        """A bucket that was written into meanwhile keeps a stack from going: emptied again, and once more."""
+        """A bucket that is written to in the meantime blocks the deletion: it is emptied again, and the deletion
+        repeated."""
         for last in (False,) * (DELETE_TRIES - 1) + (True,):
             stack = await self._rest()
             if stack is None:
@@ -141,13 +142,17 @@ class Destruction:
 
     async def _rest(self) -> Stack | None:
         return await follow_stack(
-            installation=self._cloud, clock=self._clock, tell=self._tell, expected=DESTROY_MINUTES, total=self._total
+            installation=self._cloud,
+            clock=self._clock,
+            report=self._report,
+            expected=DESTROY_MINUTES,
+            total=self._total,
         )
 
     async def _sweep(self) -> None:
         """Look for each kind and remove what is ours."""
         for kind, looked_for in self._sweeper.kinds():
-            self._tell(f"Looking for {kind} ({looked_for}).", passing=True)
+            self._report(f"Looking for {kind} ({looked_for}).", passing=True)
             ours, _ = await self._look(kind)
             for name in ours:
                 try:
@@ -156,7 +161,7 @@ class Destruction:
                     self._refusals[kind] = error.message
 
     async def _confirmed(self, kind: str, looked_for: str) -> SweptKind:
-        """Look again: removed is what is not there any more, not what was asked to go."""
+        """Look again: removed is what does not exist any more, not what was asked to go."""
         left, trouble = await self._look(kind)
         found = len(self._seen.get(kind, ()))
         return SweptKind(
@@ -169,7 +174,7 @@ class Destruction:
         )
 
     async def _restore(self) -> bool:
-        """The account's settings as they were, where this computer knows that TL-FIF changed them."""
+        """Restore the account's settings if this computer knows that TL-FIF changed them."""
         journal = self._file.load()
         if journal is None or journal.settings_before is None:
             return False
@@ -183,12 +188,12 @@ class Destruction:
         return what not in self._troubles
 
     def _leave(self, kinds: tuple[SweptKind, ...], *, restored: bool) -> Destroyed:
-        """The profile goes in any case, since the stack does; the record only once nothing is left to go on with."""
+        """The profile is removed in any case, because the stack is; the record only once nothing is left."""
         result = Destroyed(
             kinds=kinds,
             objects=self._objects,
             settings_restored=restored,
-            profile_removed=self._desk.forget(),
+            profile_removed=self._profile.forget(),
             troubles=tuple(self._troubles.values()),
         )
         if result.nothing_left:

@@ -1,4 +1,4 @@
-"""Follow what CloudFormation does until it is done."""
+"""Follow CloudFormation until its operation is done."""
 
 from typing import Protocol
 
@@ -11,22 +11,22 @@ from tlfif.kernel.errors import TlfifError, UnavailableError
 LOOK_SECONDS = 5.0
 LONGEST_SECONDS = 3600.0
 PATIENCE_SECONDS = 180.0
-"""Of silence from AWS: a network that comes and goes must not end what AWS does without us."""
+"""The longest silence from AWS: an unstable network must not end what AWS does without us."""
 _PASSING = frozenset({"aws_busy", "aws_unreachable"})
 
 
-class Tell(Protocol):
-    """How a person hears what is done."""
+class Report(Protocol):
+    """How progress is reported to a person."""
 
     def __call__(self, text: str, *, passing: bool = False) -> None:
-        """Say it; ``passing``: it is replaced by what comes next."""
+        """Report ``text``; ``passing``: the next report replaces it."""
 
 
 async def follow_stack(
-    *, installation: Installation, clock: Clock, tell: Tell, expected: tuple[int, int], total: int
+    *, installation: Installation, clock: Clock, report: Report, expected: tuple[int, int], total: int
 ) -> Stack | None:
-    """The stack once it rests; None where it is gone. ``tell`` hears what is being done, ``expected`` minutes and
-    ``total`` resources for the sentence.
+    """The stack once no operation on it is running; None where it does not exist any more. Calls ``report`` with the
+    progress, in which ``expected`` (minutes) and ``total`` (resources) are named.
 
     Raises UnavailableError (code ``stack_slow``) after an hour, and what the cloud refuses.
     """
@@ -37,12 +37,12 @@ async def follow_stack(
             stack = await installation.stack()
             if stack is None or not stack.moving:
                 return stack
-            await _tell_progress(installation, tell, elapsed=now - began, expected=expected, total=total)
+            await _report_progress(installation, report, elapsed=now - began, expected=expected, total=total)
             heard = now
         except TlfifError as error:
             if error.code not in _PASSING or now - heard > PATIENCE_SECONDS:
                 raise
-            tell("AWS does not answer at the moment; it goes on with its work. Asking again.", passing=True)
+            report("AWS does not answer at the moment; it goes on with its work. Asking again.", passing=True)
         if now - began > LONGEST_SECONDS:
             raise UnavailableError(
                 "AWS has worked on this for an hour and is not done. It goes on by itself; run the same command again "
@@ -52,11 +52,11 @@ async def follow_stack(
         await clock.sleep(LOOK_SECONDS)
 
 
-async def _tell_progress(
-    installation: Installation, tell: Tell, *, elapsed: float, expected: tuple[int, int], total: int
+async def _report_progress(
+    installation: Installation, report: Report, *, elapsed: float, expected: tuple[int, int], total: int
 ) -> None:
     events = [event for event in await installation.stack_events() if "::Stack" not in event.resource_type]
     if not events:
         return
     done = len({event.logical_id for event in events if event.status.endswith("_COMPLETE")})
-    tell(progress_line(events[-1], elapsed=elapsed, expected=expected, done=done, total=total), passing=True)
+    report(progress_line(events[-1], elapsed=elapsed, expected=expected, done=done, total=total), passing=True)

@@ -1,4 +1,4 @@
-"""What deploying needs of the cloud."""
+"""The port of deploying: what it needs of the cloud."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEve
 
 
 class Installation(ABC):
-    """One home's place in one account and region. Nothing is kept between two calls but in the cloud.
+    """One home's place in one account and region. All state is kept in the cloud.
 
-    Every method may be repeated: made twice is made once. What the cloud refuses is raised as TlfifError with a code
-    and a sentence for the owner (``aws_no_credentials``, ``aws_expired``, ``aws_denied``, ``aws_busy``,
-    ``aws_unreachable``, ``aws_region_disabled``, ``aws_limit``, ``aws_refused``).
+    Every method can be repeated with the same result. The cloud's refusals are raised as TlfifError with a code and a
+    sentence for the owner (``aws_no_credentials``, ``aws_expired``, ``aws_denied``, ``aws_busy``, ``aws_unreachable``,
+    ``aws_region_disabled``, ``aws_limit``, ``aws_refused``).
     """
 
     @abstractmethod
@@ -20,56 +20,56 @@ class Installation(ABC):
 
     @abstractmethod
     async def zones(self) -> tuple[str, ...]:
-        """Zones of the region that offer one of the wished types of machine, sorted; empty where none does."""
+        """Zones of the region that offer one of the machine types, sorted; empty if none does."""
 
     @abstractmethod
     async def has_trail(self) -> bool:
-        """Whether the account records its calls already, other than by this home."""
+        """Whether the account records its calls already, apart from this home's own trail."""
 
     @abstractmethod
     async def make_code_bucket(self) -> str:
-        """The bucket for packages, closed to the public and tagged; its name."""
+        """Create the bucket for packages, without public access and tagged; returns its name."""
 
     @abstractmethod
     async def upload_package(self, known_key: str | None) -> str:
-        """Where the functions' package lies in that bucket. ``known_key`` that still lies there is taken as it is;
+        """The key of the functions' package in that bucket. If ``known_key`` still exists it is used as it is;
         otherwise the package is built and uploaded under the name of its content."""
 
     @abstractmethod
     async def account_settings(self) -> AccountSettings:
-        """As they are now."""
+        """The present settings."""
 
     @abstractmethod
     async def set_account_settings(self, wanted: AccountSettings) -> None:
-        """Both settings as wanted; ``block_public`` None removes that setting."""
+        """Set both; ``block_public`` None removes that setting."""
 
     @abstractmethod
     async def stack(self) -> Stack | None:
-        """The stack; None where there is none, or none any more."""
+        """The stack; None if there is none, or none any more."""
 
     @abstractmethod
     async def begin_stack(self, parameters: Mapping[str, str]) -> bool:
-        """Begin to make the stack, or to change it. False: it is so already and nothing was begun.
+        """Begin to create or update the stack. False: nothing is to be changed, and nothing was begun.
 
-        The stack must not be moving, and not be dead (deployment/deployment.py).
+        The stack must be neither moving nor dead (deployment/deployment.py).
         """
 
     @abstractmethod
-    async def open_door(self) -> None:
-        """Take prompts and look each minute again, where a broken-off destroy had ended that."""
+    async def enable_ingress(self) -> None:
+        """Let the functions and the router's schedule run again if an interrupted destroy disabled them."""
 
     @abstractmethod
     async def begin_delete(self) -> None:
-        """Begin to delete the stack; nothing where there is none."""
+        """Begin to delete the stack; nothing if there is none."""
 
     @abstractmethod
     async def stack_events(self) -> tuple[StackEvent, ...]:
-        """The events of the operation that was begun last, the oldest first; empty where there is no stack."""
+        """The events of the operation that was begun last, the oldest first; empty if there is no stack."""
 
     @abstractmethod
     async def promoted_image(self) -> str | None:
-        """The image that machines are launched from; None where none was promoted yet."""
+        """The image that machines are launched from; None if none was promoted yet."""
 
     @abstractmethod
     async def make_user(self, pool_id: str, email: str) -> bool:
-        """A user for that address, who gets a first password by mail. False: there was one, who gets no mail."""
+        """Create a user for that address, who gets a first password by mail. False: the user existed; no mail."""

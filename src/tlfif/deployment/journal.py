@@ -1,4 +1,4 @@
-"""What this computer remembers of a deployment, so that a broken-off one goes on where it stopped."""
+"""What this computer remembers of a deployment, so that an interrupted one continues where it stopped."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,11 +8,10 @@ from tlfif.deployment.deployment import AccountSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
-    """``done``: steps of the present try. ``code_key``: the package that was uploaded, made from ``release``.
+    """``done``: steps of the present attempt. ``code_key``: the package that was uploaded, built from ``release``.
 
-    ``settings_before``: the account's settings before TL-FIF changed them; None where it did not. ``finished``: the
-    deployment went through to its end. ``budget_usd`` and ``standby``: as the last try had them; 0 and None: as
-    AWS has them.
+    ``settings_before``: the account's settings before TL-FIF changed them; None if it did not. ``finished``: all steps
+    succeeded. ``budget_usd`` and ``standby``: as requested by the last attempt; 0 and None: as AWS has them.
     """
 
     home: str
@@ -29,16 +28,16 @@ class Journal:
 
 
 class DeploymentJournal(ABC):
-    """One record, replaced as a whole: a reader sees the old one or the new one. Small: calls do not wait."""
+    """One small record, replaced atomically: a reader sees the old one or the new one. Calls do not wait."""
 
     @abstractmethod
     def load(self) -> Journal | None:
-        """The record; None where there is none. Raises InvalidInputError (code ``deployment_damaged``)."""
+        """The record; None if there is none. Raises InvalidInputError (code ``deployment_damaged``)."""
 
     @abstractmethod
     def save(self, journal: Journal) -> None:
-        """Replace it; safe on disk when this returns. Raises OSError."""
+        """Replace it; it is on disk when this returns. Raises OSError."""
 
     @abstractmethod
     def clear(self) -> None:
-        """Forget it; nothing where there is none. Raises OSError."""
+        """Delete it; nothing if there is none. Raises OSError."""

@@ -1,4 +1,4 @@
-"""What a home on AWS will consist of, what it costs, and what it asks of its owner: known without asking anybody."""
+"""What a home on AWS consists of, what it costs, and what it needs from its owner: without asking anybody."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,10 +9,10 @@ from tlfif.money.prices.prices import INSTANCE_TYPES, Item, PriceBook, check_reg
 from tlfif.money.spend.standing_costs import STANDBY_DISK_GB, StandingItem, lean_items, total_per_month
 
 GPU_QUOTA_VCPUS = 8
-"""Four for the machine, four for the trial of a new image beside it (project's facts, item 43)."""
+"""Four for the machine, four for the test of a new image beside it (project's facts, item 43)."""
 DEPLOY_MINUTES = (4, 10)
 """An estimate, not measured on an account: tables and functions are quick, the network's routes and the sign-in pages
-take the longest."""
+take longest."""
 
 _KINDS: dict[str, tuple[str, str, str]] = {
     "AWS::ApiGatewayV2::Api": ("web address for your commands", "web addresses for your commands", "by the request"),
@@ -36,8 +36,8 @@ _KINDS: dict[str, tuple[str, str, str]] = {
         "free",
     ),
 }
-"""One of them, several of them, and what they cost while nobody asks. Sources of the prices:
-money/spend/standing_costs.py and docs/reference/aws-resources.md."""
+"""Singular, plural, and the cost while nobody uses the home. Sources of the prices: money/spend/standing_costs.py and
+docs/reference/aws-resources.md."""
 
 _SETTINGS = frozenset(
     {
@@ -65,12 +65,12 @@ _SETTINGS = frozenset(
         "AWS::SQS::QueuePolicy",
     }
 )
-"""Parts of the above that nobody would count: rules, addresses and wires."""
+"""Parts of the above that nobody would count: rules, addresses and connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceKind:
-    """``count`` things of one kind, in ``words``; ``idle`` is what they cost while nobody asks anything.
+    """``count`` resources of one kind, described by ``words``; ``idle`` is what they cost while nobody uses the home.
 
     ``aws_types``: CloudFormation's names, sorted.
     """
@@ -83,7 +83,7 @@ class ResourceKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourlyPrice:
-    """One running hour of a type: the machine, its public address and its disk, in micro-dollars without VAT."""
+    """The price of one hour of a type: the machine, its public address and its disk, in micro-dollars without VAT."""
 
     instance_type: str
     micros_per_hour: MicroUsd
@@ -94,22 +94,22 @@ class HourlyPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentPlan:
-    """What ``tlfif deploy`` would do in ``region``. Money is list price without VAT; a month is 730 h."""
+    """What ``tlfif deploy`` would create in ``region``. Money is list price without VAT; a month is 730 h."""
 
     region: str
     resources: tuple[ResourceKind, ...]
     idle_items: tuple[StandingItem, ...]
     hourly: tuple[HourlyPrice, ...]
     launch_micros: MicroUsd
-    """What each start costs beside its time."""
+    """What each start costs in addition to its time."""
     asked: tuple[str, ...]
     standby: bool
     standby_micros_per_month: MicroUsd
-    """The rent of a kept disk, asked for or not."""
+    """The rent of a kept disk, whether requested or not."""
 
     @property
     def idle_micros_per_month(self) -> MicroUsd:
-        """The month in which no machine runs."""
+        """A month in which no machine runs."""
         return total_per_month(self.idle_items)
 
 
@@ -117,7 +117,7 @@ def plan_deployment(
     resource_types: Iterable[str], *, book: PriceBook, region: str, at_ms: int, standby: bool = False
 ) -> DeploymentPlan:
     """The plan for a stack of ``resource_types`` (one CloudFormation type for each resource), at the prices in force at
-    ``at_ms``; with ``standby``, a disk is kept. Raises InvalidInputError ``region_unknown``."""
+    ``at_ms`` (epoch milliseconds); with ``standby``, a disk is kept. Raises InvalidInputError ``region_unknown``."""
     check_region(region)
     lean = lean_items(book, region, at_ms)
     kept = lean_items(book, region, at_ms, kept_disk_gb=STANDBY_DISK_GB)
@@ -134,7 +134,7 @@ def plan_deployment(
 
 
 def kinds_of(resource_types: Iterable[str]) -> tuple[ResourceKind, ...]:
-    """Counted and in plain words, what is named first; a type without words stands under AWS's own name."""
+    """The resources counted by kind, those with plain words first; a type without words keeps AWS's name."""
     counted = Counter(resource_types)
     named = [_named(kind, count) for kind, count in sorted(counted.items()) if kind not in _SETTINGS]
     settings = {kind: count for kind, count in counted.items() if kind in _SETTINGS}
@@ -146,7 +146,7 @@ def kinds_of(resource_types: Iterable[str]) -> tuple[ResourceKind, ...]:
 
 
 def words_for(resource_type: str) -> str:
-    """One resource of a CloudFormation type in plain words; AWS's name where there are none."""
+    """One resource of a CloudFormation type in plain words; AWS's name if there are none."""
     if resource_type in _KINDS:
         return _KINDS[resource_type][0]
     return resource_type.removeprefix("AWS::").replace("::", " ")
@@ -170,7 +170,7 @@ def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int) -> Hou
 
 
 def asked_of_owner(region: str) -> tuple[str, ...]:
-    """What only a person can bring."""
+    """What only a person can provide."""
     least, most = DEPLOY_MINUTES
     return (
         "Patience: building the image that a machine starts from is not part of this version yet. Until there is one, "

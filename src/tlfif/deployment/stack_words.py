@@ -43,7 +43,7 @@ _QUOTED = 300
 
 
 def progress_line(event: StackEvent, *, elapsed: float, expected: tuple[int, int], done: int, total: int) -> str:
-    """What is being made at the moment, with the time so far and the time to expect (minutes)."""
+    """What CloudFormation is doing, how long it has taken, and how long is usual (minutes)."""
     verb = "removing" if event.status.startswith("DELETE") else "making"
     minutes, seconds = divmod(int(elapsed), 60)
     return (
@@ -53,7 +53,7 @@ def progress_line(event: StackEvent, *, elapsed: float, expected: tuple[int, int
 
 
 def cause_of(events: Sequence[StackEvent]) -> StackEvent | None:
-    """The first resource that failed for a reason of its own; the stack's own lines only repeat it."""
+    """The first resource that failed by itself; the stack's own events only repeat it."""
     failed = [event for event in events if event.failed]
     return next((event for event in failed if event.resource_type != "AWS::CloudFormation::Stack"), None) or next(
         iter(failed), None
@@ -69,7 +69,7 @@ def cure_for(reason: str) -> str:
 
 
 def failure_text(events: Sequence[StackEvent], *, updating: bool) -> str:
-    """Why a stack was not made, in the owner's words: which part, AWS's reason, what it costs, what to do."""
+    """Why a stack was not created, in the owner's words: which part, AWS's reason, what it costs, what to do."""
     cause = cause_of(events)
     after = (
         "AWS put everything back as it was before, and it goes on working."

@@ -1,1 +1,1 @@
-"""Doctor: every known surprise as a check."""
+"""Doctor: a check for every known surprise."""

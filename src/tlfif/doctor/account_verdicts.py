@@ -1,4 +1,4 @@
-"""Verdicts on the AWS account: from what AWS answered to findings. Pure."""
+"""Verdicts on the AWS account: from AWS's answers to findings. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ WANTED_VCPUS = 8
 MACHINE_VCPUS = 4
 CONSOLE = "https://console.aws.amazon.com"
 LEAST_LAMBDA = 3
-"""The API, the router, and one prompt beside another."""
+"""The API, the router, and one more prompt."""
 RESERVING_LAMBDA = 112
-"""From there on concurrency can be set aside: 100 must stay free, the home takes 12."""
+"""Concurrency can be reserved from here on: 100 must stay unreserved, and the home takes 12."""
 QUOTA_NAME = "Running On-Demand G and VT instances (L-DB2E81BA)"
 
 
@@ -33,7 +33,7 @@ def credentials(*, account: str, arn: str, source: str) -> Finding:
 
 
 def refused_credentials(why: str) -> Finding:
-    """There is a key, and AWS or this computer would not take it."""
+    """There is a key, but AWS or this computer does not accept it."""
     return finding(
         checks.CREDENTIALS,
         State.FAIL,
@@ -44,7 +44,7 @@ def refused_credentials(why: str) -> Finding:
 
 
 def region(name: str, opt_in_status: str | None) -> Finding:
-    """``opt_in_status`` as EC2 says it; None where EC2 does not know the region."""
+    """``opt_in_status`` as EC2 reports it; None if EC2 does not know the region."""
     if opt_in_status in {"opt-in-not-required", "opted-in"}:
         return finding(checks.REGION, State.OK, f"{name} is switched on ({opt_in_status}, EC2).")
     return finding(
@@ -72,7 +72,7 @@ def account_plan(plan: str, status: str, *, credits_usd: float | None = None) ->
 
 
 def no_account_plan() -> Finding:
-    """AWS keeps no plan for the account."""
+    """AWS has no plan for the account."""
     return not_asked(
         checks.ACCOUNT_PLAN,
         "AWS keeps no plan for this account (freetier GetAccountPlanState: ResourceNotFoundException), as may be for "
@@ -83,14 +83,15 @@ def no_account_plan() -> Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaRequest:
-    """A wish for more that AWS has not answered yet, or has refused. ``status`` as Service Quotas says it."""
+    """A request for a higher quota that AWS has not answered yet, or has refused. ``status`` as Service Quotas reports
+    it."""
 
     status: str
     wanted: float
 
 
 def gpu_quota(value: float, region_name: str, request: QuotaRequest | None = None) -> Finding:
-    """``value``: virtual processors that may run at once. ``request``: the newest one, None where there is none."""
+    """``value``: vCPUs that may run at the same time. ``request``: the newest one; None if there is none."""
     found = f"{value:g} vCPU in {region_name}, {WANTED_VCPUS} wanted (Service Quotas, L-DB2E81BA)"
     if value >= WANTED_VCPUS:
         return finding(checks.GPU_QUOTA, State.OK, f"{found}.")
@@ -139,7 +140,7 @@ def offerings(zones_by_type: Mapping[str, Sequence[str]], region_name: str, type
 
 
 def capacity() -> Finding:
-    """AWS has no question for it."""
+    """AWS has no API for it."""
     return not_asked(
         checks.CAPACITY,
         "Whether a machine is free AWS tells only when one is launched. Its Spot placement score is not asked: it is "
@@ -148,7 +149,7 @@ def capacity() -> Finding:
 
 
 def lambda_concurrency(limit: int) -> Finding:
-    """``limit``: how many calls the account may run at once in the region."""
+    """``limit``: how many calls may run at the same time in the region."""
     found = f"{limit} calls at once (Lambda GetAccountSettings)"
     if limit < LEAST_LAMBDA:
         return finding(
@@ -167,14 +168,14 @@ def lambda_concurrency(limit: int) -> Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildFact:
-    """CodeBuild's newest build: ``status`` as CodeBuild says it, ``day`` as ISO date."""
+    """CodeBuild's newest build: ``status`` as CodeBuild reports it, ``day`` as ISO date."""
 
     status: str
     day: str
 
 
 def codebuild(newest: BuildFact | None) -> Finding:
-    """``newest``: None where nothing was ever built in the region."""
+    """``newest``: None if nothing was ever built in the region."""
     if newest is not None:
         return finding(
             checks.CODEBUILD,
@@ -191,7 +192,7 @@ def codebuild(newest: BuildFact | None) -> Finding:
 
 
 def github_connection(statuses: Mapping[str, str]) -> Finding:
-    """``statuses``: each GitHub connection's name and what CodeConnections says of it."""
+    """``statuses``: each GitHub connection's name and its status in CodeConnections."""
     if not statuses:
         return finding(
             checks.GITHUB,
@@ -213,7 +214,7 @@ def github_connection(statuses: Mapping[str, str]) -> Finding:
 
 
 def cost_explorer(answered: bool, words: str = "") -> Finding:
-    """Only with ``--paid``. ``words``: AWS's own where it did not answer."""
+    """Only with ``--paid``. ``words``: AWS's own if it did not answer."""
     if answered:
         return finding(checks.COST_EXPLORER, State.OK, "Switched on: it answered (this question cost 0.01 USD).")
     return finding(
@@ -235,7 +236,7 @@ def cost_explorer_not_paid_for() -> Finding:
 
 
 def root_user(*, mfa: bool, access_keys: bool) -> Finding:
-    """Of the account's owner, as IAM's summary says it."""
+    """The root user, according to IAM's summary."""
     wrong = []
     if not mfa:
         wrong.append("it has no second factor (MFA)")
@@ -253,8 +254,8 @@ def root_user(*, mfa: bool, access_keys: bool) -> Finding:
 
 
 def alarm_address(subscriptions: Sequence[tuple[str, str]] | None, topic: str) -> Finding:
-    """``subscriptions``: each address and its ARN, which reads PendingConfirmation until the letter is answered; None
-    where the topic does not exist."""
+    """``subscriptions``: each address and its ARN, which is ``PendingConfirmation`` until the mail is confirmed; None
+    if the topic does not exist."""
     if subscriptions is None:
         return finding(
             checks.ALARM_ADDRESS,
@@ -285,7 +286,7 @@ def alarm_address(subscriptions: Sequence[tuple[str, str]] | None, topic: str) -
 
 
 def budget(limit: str | None, name: str) -> Finding:
-    """``limit``: amount and currency, None where there is no such budget."""
+    """``limit``: amount and currency; None if there is no such budget."""
     if limit is None:
         return finding(
             checks.BUDGET,
@@ -297,7 +298,7 @@ def budget(limit: str | None, name: str) -> Finding:
 
 
 def disk_encryption(on: bool, region_name: str) -> Finding:
-    """Of disks that anybody makes in the region; the machines' own are encrypted in any case."""
+    """The default for new disks in the region; the machines' own disks are encrypted in any case."""
     if on:
         return finding(checks.ENCRYPTION, State.OK, f"On in {region_name} (EC2 GetEbsEncryptionByDefault).")
     return finding(

@@ -1,6 +1,6 @@
-"""What ``tlfif doctor`` looks at, what it found, and what to do about it. Pure; the verdicts stand in ``doctor_*``.
+"""The checks of ``tlfif doctor``, and what a finding is. Pure; the verdicts are in ``*_verdicts.py``.
 
-A finding is made out of facts that a probe brought. It never claims more than was asked: what could not be asked is a
+A finding is made from facts that a probe found. It never claims more than was asked: what could not be asked has a
 state of its own, with the reason.
 """
 
@@ -11,14 +11,14 @@ from enum import StrEnum
 from tlfif.money.money import MicroUsd
 
 PAGE = "docs/howto/first-day-on-aws.md"
-"""Each check names a section of it; a test holds that the section is there."""
+"""Each check names a section of this page; a test checks that the section exists."""
 
 
 class State(StrEnum):
     """How serious a finding is."""
 
     FAIL = "fail"
-    """It stops a start, or costs money that nobody wants: do something now."""
+    """It prevents a start, or costs money that nobody wants: act now."""
     WARN = "warn"
     """It works, and will surprise later."""
     NOT_ASKED = "not asked"
@@ -49,17 +49,17 @@ class Check:
 
     @property
     def more(self) -> str:
-        """Where a person reads on."""
+        """Where to read more."""
         return f"More: {PAGE}#{self.section}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a check came to.
+    """The result of a check.
 
-    ``evidence``: the number or text that was found and where it came from. ``cure``: what to press, what it costs and
-    how long it takes; empty where nothing is to be done. ``micros_per_month``: what the thing found costs until
-    somebody does something, in micro-dollars without VAT; None where it costs nothing by itself.
+    ``evidence``: the number or text that was found, and its source. ``cure``: what to do, what it costs and how long it
+    takes; empty if nothing needs to be done. ``micros_per_month``: what the found thing costs until somebody acts, in
+    micro-dollars without VAT; None if it costs nothing by itself.
     """
 
     check: Check
@@ -72,7 +72,7 @@ class Finding:
 def finding(
     check: Check, state: State, evidence: str, cure: str = "", *, micros_per_month: MicroUsd | None = None
 ) -> Finding:
-    """A finding whose cure, where there is one, ends with where to read on."""
+    """A finding; a cure, if any, ends with where to read more."""
     return Finding(
         check=check,
         state=state,
@@ -88,7 +88,7 @@ def not_asked(check: Check, why: str, cure: str = "") -> Finding:
 
 
 def by_gravity(found: Iterable[Finding]) -> list[Finding]:
-    """The most serious first; what is equally serious stays in order."""
+    """The most serious first; otherwise in the same order."""
     return sorted(found, key=lambda one: GRAVITY.index(one.state))
 
 

@@ -11,17 +11,17 @@ OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 11), (3, 15)
 """As in pyproject.toml's ``requires-python``."""
 GB = 1_000_000_000
 TIGHT_BYTES = 1 * GB
-"""The model is 0.67 GB; below that its fetch ends in the middle."""
+"""The model has 0.67 GB; with less, its download fails half-way."""
 FULL_BYTES = GB // 5
-"""Below that the store of prompts and answers is at risk."""
+"""With less, prompts and answers may not be stored."""
 CLOCK_NOTICED_SECONDS = 60.0
 CLOCK_REFUSED_SECONDS = 300.0
-"""AWS refuses a signed request that is more than five minutes off (Signature Version 4)."""
+"""AWS refuses a signed request whose time is off by more than five minutes (Signature Version 4)."""
 OLD_PRICE_DAYS = 90
 
 
 def python_version(version: tuple[int, int, int]) -> Finding:
-    """The Python that runs this."""
+    """The Python that runs this program."""
     found = f"Python {'.'.join(map(str, version))} runs this."
     wanted = "3.11 to 3.14"
     if version[:2] < OLDEST_PYTHON:
@@ -43,7 +43,7 @@ def python_version(version: tuple[int, int, int]) -> Finding:
 
 
 def folder(path: str, *, exists: bool, problem: str) -> Finding:
-    """Where everything is kept. ``problem``: what the system said when a file was to be written; empty: it was."""
+    """The folder of all state. ``problem``: the system's words when a file could not be written; empty: it could."""
     if problem:
         return finding(
             checks.FOLDER,
@@ -57,7 +57,7 @@ def folder(path: str, *, exists: bool, problem: str) -> Finding:
 
 
 def disk_space(free_bytes: int) -> Finding:
-    """Room where the folder lies."""
+    """Free space on the folder's disk."""
     found = f"{free_bytes / GB:.1f} GB free where TL-FIF's folder is"
     cure = "Delete what you do not need, or set TLFIF_HOME to a folder on a larger disk. Costs nothing."
     if free_bytes < FULL_BYTES:
@@ -78,7 +78,7 @@ class ModelFact:
 
 
 def models(found: Sequence[ModelFact]) -> Finding:
-    """The files that the machine of this computer loads."""
+    """The model files of this computer's machine."""
     ready = [one.name for one in found if one.state == "ready"]
     corrupt = [one for one in found if one.state == "corrupt"]
     if corrupt:
@@ -101,7 +101,7 @@ def models(found: Sequence[ModelFact]) -> Finding:
 
 
 def server(*, url: str | None, locked: bool, log: str) -> Finding:
-    """The background server. Not running is no fault: the next question starts it."""
+    """The background server. Not running is no fault: the next prompt starts it."""
     if url is not None:
         return finding(checks.SERVER, State.OK, f"Runs and answers at {url}.")
     if locked:
@@ -115,7 +115,7 @@ def server(*, url: str | None, locked: bool, log: str) -> Finding:
 
 
 def window(reason: str) -> Finding:
-    """``reason``: why no window can be opened, as the window itself says it; empty where one can."""
+    """``reason``: why no window can be opened, in the window's own words; empty if one can."""
     if not reason:
         return finding(checks.WINDOW, State.OK, "tkinter and a screen are there.")
     return finding(
@@ -127,7 +127,7 @@ def window(reason: str) -> Finding:
 
 
 def loopback(*, problem: str, taken: Sequence[int], ports: Sequence[int]) -> Finding:
-    """Programs of this computer reach each other by ports. ``taken``: which of the sign-in's ``ports`` are in use."""
+    """Connections inside this computer. ``taken``: which of the sign-in's ``ports`` are in use."""
     if problem:
         return finding(
             checks.LOOPBACK,
@@ -147,7 +147,7 @@ def loopback(*, problem: str, taken: Sequence[int], ports: Sequence[int]) -> Fin
 
 
 def clock(skew_seconds: float) -> Finding:
-    """This clock less AWS's, in seconds."""
+    """``skew_seconds``: this computer's clock minus AWS's."""
     size = abs(skew_seconds)
     found = f"{size:.0f} s {'ahead of' if skew_seconds > 0 else 'behind'} AWS's clock (Date header of its answer)"
     cure = "Let the system set its clock by itself (date and time settings: automatically). Costs nothing."
@@ -159,7 +159,7 @@ def clock(skew_seconds: float) -> Finding:
 
 
 def price_book(read: date, today: date, region: str) -> Finding:
-    """``read``: the date of the price of an hour of the machine that is tried first in ``region``."""
+    """``read``: the date of the hourly price of the machine type that is tried first in ``region``."""
     days = max(0, (today - read).days)
     found = f"The price of a machine in {region} is from {read.isoformat()}, {days} days ago (tlfif cost prices)"
     if days > OLD_PRICE_DAYS:
@@ -173,7 +173,7 @@ def price_book(read: date, today: date, region: str) -> Finding:
 
 
 def profile(*, active: str, region: str | None, problem: str) -> Finding:
-    """What commands talk to. ``region``: of the home on AWS, None where there is none."""
+    """What commands talk to. ``region``: of the home on AWS; None if there is none."""
     if problem:
         return finding(checks.PROFILE, State.FAIL, problem, "Do as it says; costs nothing.")
     if region is None:
@@ -183,7 +183,7 @@ def profile(*, active: str, region: str | None, problem: str) -> Finding:
 
 
 def sign_in(*, has_home: bool, active: bool, who: str | None, problem: str) -> Finding:
-    """``who``: the signed-in person's name, None where nobody is; ``active``: commands talk to AWS now."""
+    """``who``: the signed-in person's name; None if nobody is. ``active``: commands talk to AWS now."""
     if not has_home:
         return finding(checks.SIGN_IN, State.OK, "Not needed: there is no home on AWS yet.")
     if problem:
@@ -199,7 +199,7 @@ def sign_in(*, has_home: bool, active: bool, who: str | None, problem: str) -> F
 
 
 def token_storage(*, keyring: str | None, has_home: bool) -> Finding:
-    """``keyring``: the name of the system's own, None where there is none that keeps secrets."""
+    """``keyring``: the name of the system's keyring; None if there is none that keeps secrets."""
     if keyring is not None:
         return finding(checks.TOKEN_STORAGE, State.OK, f"In the system's keyring ({keyring}).")
     if not has_home:

@@ -1,4 +1,4 @@
-"""Every known surprise, looked at once: on this computer, and in the AWS account if there is a key for it."""
+"""Run every check once: on this computer, and in the AWS account if this computer has a key for it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, CREDENTIALS, Check, Find
 from tlfif.doctor.probe import Probe
 
 PROBE_SECONDS = 8.0
-"""Longest wait for one probe. Two in a row, the key's and the others', and what ends them stay under 15 s."""
+"""Time limit of one probe. The key's probe and the others, one after the other, stay under 15 s together."""
 IDENTIFY_SECONDS = 5.0
 MAKE_A_KEY = (
     "Only where you want a home on AWS, or look after one: make a key for this computer. Free, ten minutes. Daily use "
@@ -19,35 +19,35 @@ MAKE_A_KEY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """What was found, in the order of :data:`CHECKS`. ``account_silent``: there is a key, and no question was
-    answered."""
+    """The findings, in the order of :data:`CHECKS`. ``account_silent``: there is a key for AWS, and AWS answered no
+    question."""
 
     findings: tuple[Finding, ...]
     account_silent: bool
 
     @property
     def fails(self) -> bool:
-        """Whether something stops a start."""
+        """Whether something prevents a machine from starting."""
         return any(one.state is State.FAIL for one in self.findings)
 
 
 async def examine(
     *,
-    here: Sequence[Probe],
+    local: Sequence[Probe],
     account: Account | None,
     why_no_account: str,
     probe_seconds: float = PROBE_SECONDS,
     identify_seconds: float = IDENTIFY_SECONDS,
 ) -> Examination:
-    """Ask everything at once; what fails, or takes longer than its limit, is reported and stops nothing else.
+    """Run all probes at the same time. One that fails or exceeds its time limit is reported and stops no other.
 
-    ``account`` None: there is no key for AWS, and ``why_no_account`` says what was looked for.
+    ``account`` None: there is no key for AWS, and ``why_no_account`` says where it was looked for.
     """
-    near, (far, silent) = await asyncio.gather(
-        _ask_all(here, probe_seconds), _account(account, why_no_account, probe_seconds, identify_seconds)
+    local_findings, (remote_findings, silent) = await asyncio.gather(
+        _ask_all(local, probe_seconds), _account(account, why_no_account, probe_seconds, identify_seconds)
     )
     order = {check.id: number for number, check in enumerate(CHECKS)}
-    found = sorted([*near, *far], key=lambda one: order[one.check.id])
+    found = sorted([*local_findings, *remote_findings], key=lambda one: order[one.check.id])
     return Examination(findings=tuple(found), account_silent=silent)
 
 
@@ -85,11 +85,11 @@ async def _ask(probe: Probe, limit_seconds: float) -> Sequence[Finding]:
 
 
 def _unasked(check: Check, why: str) -> Finding:
-    """Without a key. Only where to get one is something to do."""
+    """There is no key. Only the check of the key itself says what to do about that."""
     return not_asked(check, why, MAKE_A_KEY if check is CREDENTIALS else "")
 
 
 def _fault(error: Exception) -> str:
-    """A probe broke: that is TL-FIF's own fault, or something that nobody thought of."""
+    """A probe raised an error: a fault of TL-FIF."""
     words = " ".join(str(error).split())[:200]
     return f"Asking it broke ({type(error).__name__}{': ' + words if words else ''})."

@@ -11,7 +11,7 @@ from tlfif.money.prices.prices import HOURS_PER_MONTH, INSTANCE_TYPES, Item, Pri
 
 PRICED = "(EC2; list prices without VAT: ./tlfif cost prices)"
 KEPT_IMAGES = 5
-"""More than that are kept for nobody."""
+"""Nobody needs more than that."""
 SHOWN = 5
 
 
@@ -28,7 +28,7 @@ class Priced:
         return round(self.book.price(item, self.region, at_ms=self.at_ms).micros * gb)
 
     def per_hour(self, instance_type: str) -> MicroUsd | None:
-        """A running machine with address and disk; None for a type without a price."""
+        """Micro-dollars for an hour of a machine with address and disk; None for a type without a price."""
         if instance_type not in INSTANCE_TYPES:
             return None
         rates = running_rates(self.book, self.region, instance_type, at_ms=self.at_ms)
@@ -37,7 +37,7 @@ class Priced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineFact:
-    """An instance that costs by the hour: pending, running, stopping or shutting down."""
+    """An instance that costs money by the hour: pending, running, stopping or shutting down."""
 
     instance_id: str
     instance_type: str
@@ -45,7 +45,7 @@ class MachineFact:
 
 
 def machines(found: Sequence[MachineFact], priced: Priced, *, max_run_seconds: float) -> Finding:
-    """Instances with the home's tag. One that runs is no fault while it is not older than it ever may be."""
+    """Instances with the home's tag. A running one is no fault unless it is older than ``max_run_seconds``."""
     if not found:
         return finding(checks.MACHINES, State.OK, f"None runs in {priced.region} (EC2, by tag).")
     hours = [priced.per_hour(one.instance_type) for one in found]
@@ -84,7 +84,7 @@ class DiskFact:
 
 
 def disks(found: Sequence[DiskFact], priced: Priced) -> Finding:
-    """Volumes with the home's tag. Attached ones end with their machine, or are a standby's."""
+    """Volumes with the home's tag. Attached ones are deleted with their machine, or kept for standby."""
     loose = [one for one in found if not one.attached]
     attached_gb = sum(one.gb for one in found if one.attached)
     if not loose:
@@ -120,7 +120,7 @@ def _loose_disks(check: checks.Check, loose: Sequence[DiskFact], priced: Priced,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotFact:
-    """A snapshot; ``gb``: of its disk, so at most that is stored. ``of_image``: an image of the account needs it."""
+    """A snapshot; ``gb``: what is stored, at most. ``of_image``: an image of the account needs it."""
 
     snapshot_id: str
     gb: float
@@ -128,7 +128,7 @@ class SnapshotFact:
 
 
 def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
-    """Snapshots with the home's tag. Those of images are meant to be there."""
+    """Snapshots with the home's tag. Those of images are wanted."""
     if not found:
         return finding(checks.SNAPSHOTS, State.OK, f"None in {priced.region} (EC2, by tag).")
     micros = priced.per_gb_month(Item.SNAPSHOT_GB_MONTH, sum(one.gb for one in found))
@@ -158,14 +158,14 @@ def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogGroupFact:
-    """A log group without an end; ``stored_bytes`` of it."""
+    """A log group without a retention; ``stored_bytes``: its size."""
 
     name: str
     stored_bytes: int
 
 
 def log_groups(found: Sequence[LogGroupFact], *, region: str) -> Finding:
-    """Log groups whose name says that they are the home's, and which AWS keeps for ever."""
+    """Log groups of the home that AWS keeps for ever."""
     if not found:
         return finding(
             checks.LOG_GROUPS, State.OK, f"None of the home's in {region} is kept for ever (CloudWatch Logs)."

@@ -1,6 +1,6 @@
-"""The rights that deploying and destroying a home needs, and the verdict on those that a key has. Pure.
+"""The permissions that ``deploy`` and ``destroy`` need, and the verdict on those that a key has. Pure.
 
-Names of actions as IAM knows them; a test holds each against AWS's own list.
+Actions have IAM's names; a test compares each with AWS's own list.
 """
 
 from collections.abc import Mapping, Sequence
@@ -77,11 +77,11 @@ _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 DEPLOY_ACTIONS = tuple(f"{service}:{name}" for service, names in _BY_SERVICE.items() for name in names)
-"""What ``tlfif deploy`` and ``tlfif destroy`` do by themselves or through CloudFormation, which acts with that key."""
+"""What ``tlfif deploy`` and ``tlfif destroy`` do themselves or through CloudFormation, which acts with the same key."""
 
 
 def rights(decisions: Mapping[str, str], *, asked: str) -> Finding:
-    """``decisions``: IAM's word (allowed, implicitDeny, explicitDeny) for each action; ``asked``: whose rights."""
+    """``decisions``: IAM's result for each action (allowed, implicitDeny, explicitDeny); ``asked``: of whom."""
     missing = [action for action in DEPLOY_ACTIONS if action not in decisions]
     denied = [action for action in DEPLOY_ACTIONS if decisions.get(action, "allowed") != "allowed"]
     forbidden = [action for action in denied if decisions[action] == "explicitDeny"]
@@ -110,7 +110,7 @@ def rights(decisions: Mapping[str, str], *, asked: str) -> Finding:
 
 
 def root_rights() -> Finding:
-    """The root user may do everything, and IAM simulates nothing for it."""
+    """The root user may do everything, and IAM cannot simulate it."""
     return finding(
         checks.RIGHTS,
         State.WARN,

@@ -5,7 +5,7 @@ import logging
 from functools import cache
 from typing import Any
 
-from tlfif.adapters.aws.machines.router_calls import told
+from tlfif.adapters.aws.machines.router_calls import error_body
 from tlfif.bootstrap.aws import aws_container, aws_daily_bill
 from tlfif.bootstrap.aws_settings import load_aws_settings
 from tlfif.control.scheduled_router import ScheduledRouter
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:
             return {"launched": _runner().run(router.start(event.get("model")))}
         except TlfifError as error:
-            return {"error": told(error)}
+            return {"error": error_body(error)}
     pace = _runner().run(
         router.run(housekeeping=action is None, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
     )

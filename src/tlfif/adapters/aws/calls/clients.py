@@ -1,6 +1,6 @@
-"""AWS's clients for one region, each made when it is first used, and how long each service is waited for.
+"""AWS's clients for one region, each created on first use, and the time-outs for each service.
 
-Made by botocore itself: boto3 makes the same ones, and what it adds a function would load at each start for nothing.
+The clients come from botocore directly: boto3's are the same, and importing boto3 would lengthen every cold start.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _config(connect_seconds: float, read_seconds: float, *, tries: int = 1, **more: Any) -> Config:
-    """``tries``: how often botocore makes one request at most, with growing pauses of its own."""
+    """``tries``: how often botocore sends one request at most, with exponential back-off."""
     return Config(
         connect_timeout=connect_seconds,
         read_timeout=read_seconds,
@@ -24,29 +24,29 @@ def _config(connect_seconds: float, read_seconds: float, *, tries: int = 1, **mo
     )
 
 
-# With one try, calls are repeated by ``patient_calls``, where the clock is the port's, or not at all.
+# With one try, ``patient_calls`` repeats the call, using the clock port; or nothing does.
 STORE_CONFIG = _config(2, 4, tcp_keepalive=True)
 """S3 and SQS, for the job store."""
 TABLE_CONFIG = STORE_CONFIG.merge(Config(parameter_validation=False, user_agent="tlfif"))
-"""DynamoDB, a third quicker: it says itself what is malformed, so botocore need not look first; and botocore puts
-together its long name anew for each request."""
+"""DynamoDB. Saves a third of the time per request: DynamoDB validates parameters itself, and botocore builds its long
+user agent anew for each request."""
 POLL_CONFIG = _config(2, 25)
-"""SQS, waiting for messages: an answer may take the 20 seconds of a long poll."""
+"""SQS long polls, which may take 20 seconds to answer."""
 MACHINE_CONFIG = _config(5, 30)
-"""EC2 and Scheduler. An answer that takes longer than 30 s counts as lost."""
+"""EC2 and Scheduler. After 30 s the answer counts as lost."""
 ROUTER_CONFIG = _config(3, 25)
-"""Lambda, calling the router: the API's caller waits less than 30 seconds for all of it."""
+"""Lambda, to call the router. The API must answer within 30 seconds in total."""
 BILL_CONFIG = _config(3, 10)
-"""Cost Explorer: never repeated, because each try may cost a cent."""
+"""Cost Explorer. Never repeated: each request may cost 0.01 USD."""
 DEPLOYMENT_CONFIG = _config(10, 60, tries=6)
-"""Deploying and destroying. A person waits: botocore repeats what is throttled or lost for about half a minute."""
+"""``deploy`` and ``destroy``: botocore repeats throttled or lost requests for about half a minute."""
 DOCTOR_CONFIG = _config(2, 4, tries=2, max_pool_connections=10)
-"""The doctor, which asks everything at once."""
+"""The doctor, which sends all its requests at the same time."""
 
 
 class _Later:
-    """Stands for a client that is not made yet: EC2's description alone takes longer to read than most requests need,
-    and most of them never speak to EC2."""
+    """A client that is created on first use: loading EC2's service description alone takes longer than most requests,
+    and most of them never use EC2."""
 
     def __init__(self, make: Callable[..., Any], service: str, options: dict[str, Any], turn: Lock) -> None:
         self._make = make
@@ -56,7 +56,7 @@ class _Later:
 
     def __getattr__(self, name: str) -> Any:
         with self._turn:
-            if "meta" not in self.__dict__:  # which every client has
+            if "meta" not in self.__dict__:  # an attribute of every client
                 client = self._make(self._service, **self._options)
                 self.__dict__.update({each: getattr(client, each) for each in dir(client) if not each.startswith("_")})
         try:
@@ -66,8 +66,8 @@ class _Later:
 
 
 class AwsClients:
-    """Clients of one region, at AWS or at the emulator behind ``endpoint_url``. ``session`` has the rights; None: those
-    that botocore finds, which are the function's own."""
+    """Clients of one region, at AWS or at the emulator behind ``endpoint_url``. ``session`` provides the credentials;
+    None: botocore finds them, inside Lambda the function's own."""
 
     def __init__(self, *, region: str, endpoint_url: str | None, session: "boto3.Session | None" = None) -> None:
         self._make = botocore.session.get_session().create_client if session is None else session.client
@@ -75,6 +75,6 @@ class AwsClients:
         self._where = {"region_name": region, "endpoint_url": endpoint_url}
 
     def make(self, service: str, config: Config) -> Any:
-        """The client of a service. The first use makes it, in whichever thread that is; a session makes one at a
-        time."""
+        """The client of ``service``, created on first use, in whichever thread that is. One session creates one client
+        at a time."""
         return _Later(self._make, service, {**self._where, "config": config}, self._turn)

@@ -1,7 +1,7 @@
-"""Plain values to and from DynamoDB's items.
+"""Conversion of plain values to and from DynamoDB items.
 
-DynamoDB's numbers are decimal with 38 digits and forget whether they had a fraction: 12.0 comes back as 12. A float is
-written with as many digits as it takes to read the same float again.
+DynamoDB's numbers are decimals of 38 digits that do not distinguish 12.0 from 12. A float is written with as many
+digits as are needed to read back the same float.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     WireItem: TypeAlias = dict[str, AttributeValueTypeDef]
 
 Item: TypeAlias = dict[str, Any]
-"""Texts, whole numbers, floats, booleans, and lists and maps of them."""
+"""Strings, integers, floats, booleans, and lists and mappings of them."""
 
 # DynamoDB API reference, "AttributeValue", and developer guide, "Data types": 38 digits, 1E-130 to 9.99E+125.
 _DIGITS = 38
@@ -23,20 +23,20 @@ _LEAST, _MOST = 1e-130, 9.9e125
 
 
 def to_wire(values: Mapping[str, Any]) -> "WireItem":
-    """As DynamoDB takes it; what is None is left out. Raises TypeError for a value that no item can hold."""
+    """In DynamoDB's format; values that are None are left out. Raises TypeError for a value that no item can hold."""
     return {name: _typed(value) for name, value in values.items() if value is not None}
 
 
 def from_wire(item: Mapping[str, Any]) -> Item:
-    """The values again; a number without a fraction is an int. Raises TypeError for what :func:`to_wire` never
-    writes: bytes and sets."""
+    """The plain values; a number without a fraction becomes an int. Raises TypeError for kinds that :func:`to_wire`
+    never writes: bytes and sets."""
     return {name: _plain(value) for name, value in item.items()}
 
 
 def _typed(value: Any) -> Any:
     if isinstance(value, str):
         return {"S": value}
-    if isinstance(value, bool):  # before int, which it is, too
+    if isinstance(value, bool):  # before int, because a bool is one
         return {"BOOL": value}
     if isinstance(value, int | float):
         return {"N": _number(value)}

@@ -1,5 +1,5 @@
-"""One DynamoDB table: strongly consistent reads and conditional writes, off the event loop, repeated where AWS says
-"later"."""
+"""One DynamoDB table: strongly consistent reads and conditional writes, off the event loop, repeated while AWS is
+busy."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,17 +25,17 @@ Key: TypeAlias = tuple[str, str]
 TRIES = 8
 """How often one call is made at most."""
 PATIENCE_SECONDS = 12.0
-"""Nothing is begun again after this long: the API's callers wait less than 30 seconds."""
+"""No further try begins after this time: the API's callers wait less than 30 seconds."""
 ROUNDS = 20
-"""How often a change is begun again because another writer came in between."""
+"""How often a change is attempted at most when other writers interfere."""
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
 _MOST_KEYS_AT_ONCE = 100  # BatchGetItem: "as many as 100 items"
 
 
 class ConditionFailedError(Exception):
-    """A condition did not hold, so nothing was written. ``found`` has, for each write in order, None where its own
-    condition held, and else the item as it is (empty: there is none)."""
+    """A condition did not hold, so nothing was written. ``found`` has an entry for each write, in order: None where its
+    own condition held, otherwise the item as it is (empty: there is none)."""
 
     def __init__(self, found: list[Item | None]) -> None:
         super().__init__("the condition of a write did not hold")
@@ -44,8 +44,8 @@ class ConditionFailedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Put:
-    """Write the whole ``item``, ``pk`` and ``sk`` in it, if ``condition`` holds. ``names`` (``#x``) and ``values``
-    (``:x``) are what the expression speaks of."""
+    """Write the whole ``item``, including ``pk`` and ``sk``, if ``condition`` holds. ``names`` (``#x``) and ``values``
+    (``:x``) are the placeholders of the expression."""
 
     item: Mapping[str, Any]
     condition: str = ""
@@ -55,7 +55,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Carry out ``change`` (an update expression) on the item at ``key``, if ``condition`` holds."""
+    """Apply ``change`` (an update expression) to the item at ``key`` if ``condition`` holds."""
 
     key: Key
     change: str
@@ -77,15 +77,15 @@ class Delete:
 Write: TypeAlias = Put | Update | Delete
 
 ABSENT = "attribute_not_exists(pk)"
-"""The condition that there is no such item yet."""
+"""The condition that the item does not exist yet."""
 
 
 class DynamoTable:
-    """The table called ``name``. ``client`` is not closed here; make it with ``clients.TABLE_CONFIG``.
+    """The table called ``name``. The caller closes ``client``; create it with ``clients.TABLE_CONFIG``.
 
-    Throttling, a conflict of transactions, a fault of AWS's own and a lost connection are tried again after pauses
-    that grow and are random (``rng``). A write whose answer was lost may so be made twice: every write of the
-    stores is one that may be, or has a condition by which the second is recognised. All methods raise StorageError.
+    Throttling, transaction conflicts, outages and lost connections are retried after random pauses (``rng``) of growing
+    length. A write whose answer was lost may therefore be made twice: every write of the stores can be repeated, or has
+    a condition that detects the second one. All methods raise StorageError.
     """
 
     def __init__(self, client: "DynamoDBClient", name: str, *, clock: Clock, ids: Ids, rng: Random) -> None:
@@ -96,11 +96,11 @@ class DynamoTable:
         self._rng = rng
 
     def new_token(self) -> str:
-        """By which a writer knows its own write again."""
+        """A token by which a writer recognises its own write."""
         return self._ids.new_id("w")
 
     async def get(self, key: Key) -> Item | None:
-        """The item, if there is one."""
+        """The item; None if there is none."""
         wire_key = _wire_key(key)
         found = await self._call(
             lambda: self._client.get_item(TableName=self._name, Key=wire_key, ConsistentRead=True).get("Item")
@@ -108,8 +108,8 @@ class DynamoTable:
         return from_wire(found) if found else None
 
     async def get_all(self, keys: Iterable[Key], *, only: Sequence[str] = ()) -> dict[Key, Item]:
-        """Those of the items that there are; one request for each hundred. They are not of one moment. ``only``: what
-        is told of each beside its key; else all of it."""
+        """The items that exist, read in batches of one hundred, so not a consistent snapshot. ``only``: the attributes
+        to read beside the key; empty: all."""
         wanted = [_wire_key(key) for key in dict.fromkeys(keys)]
         found: list[Item] = []
 
@@ -131,7 +131,8 @@ class DynamoTable:
         newest_first: bool = False,
         only: str = "",
     ) -> list[Item]:
-        """Items of one ``pk``, in order of ``sk``, at most ``limit``; ``only`` is a filter, which counts before it."""
+        """Items of one ``pk``, ordered by ``sk``, at most ``limit``. ``only`` is a filter expression, applied before
+        ``limit`` counts."""
         request: dict[str, Any] = {
             "TableName": self._name,
             "KeyConditionExpression": condition,
@@ -153,20 +154,19 @@ class DynamoTable:
         return found
 
     async def write(self, *writes: Write) -> None:
-        """All of them or none; each on another item. Raises ConditionFailedError."""
+        """Make all writes or none; each must be on a different item. Raises ConditionFailedError."""
         if len(writes) == 1:
             kind, request = self._request(writes[0])
             call = getattr(self._client, f"{kind.lower()}_item")
             await self._call(lambda: call(**request))
         else:
             items: Any = [{kind: request} for kind, request in map(self._request, writes)]
-            token = self.new_token()  # the same at every try, by which AWS knows what it has done already
+            token = self.new_token()  # the same for every try, so that AWS recognises a repeated transaction
             await self._call(lambda: self._client.transact_write_items(TransactItems=items, ClientRequestToken=token))
 
     async def persist(self, step: Callable[[], Awaitable[T]]) -> T:
-        """Carry out ``step``, which reads, decides and writes; again from its reading where it raises
-        ConditionFailedError, because another writer came in between. Raises StorageError after :data:`ROUNDS` or
-        :data:`PATIENCE_SECONDS`."""
+        """Run ``step``, which reads, decides and writes; run it again when it raises ConditionFailedError because
+        another writer interfered. Raises StorageError after :data:`ROUNDS` or :data:`PATIENCE_SECONDS`."""
         patience = self._patience(ROUNDS)
         while True:
             try:
@@ -177,7 +177,7 @@ class DynamoTable:
     async def _in_batches(
         self, wanted: Sequence[Any], size: int, call: Callable[[list[Any]], Awaitable[list[Any]]]
     ) -> None:
-        """``call`` for all of ``wanted``, at most ``size`` at once, and again for what it returns as left undone."""
+        """Run ``call`` on ``wanted`` in batches of at most ``size``, and again on what it returns as unprocessed."""
         rest, patience = list(wanted), self._patience(TRIES)
         while rest:
             left = await call(rest[:size])
@@ -219,7 +219,7 @@ class DynamoTable:
 
 
 def _refused(error: ClientError) -> list[Item | None] | None:
-    """What :class:`ConditionFailedError` tells; None for an error that is another one."""
+    """The ``found`` of :class:`ConditionFailedError`; None for any other error."""
     if code_of(error) == f"{CONDITION_FAILED}Exception":
         response: Mapping[str, Any] = error.response
         return [from_wire(response.get("Item", {}))]

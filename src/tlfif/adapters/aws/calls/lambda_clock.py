@@ -1,4 +1,4 @@
-"""Time inside a function that is frozen between its calls."""
+"""The clock inside a Lambda function, which is frozen between its calls."""
 
 import asyncio
 import time
@@ -7,8 +7,8 @@ from tlfif.kernel.clock import Clock
 
 
 class LambdaClock(Clock):
-    """A frozen function's own clocks may stand still; the wall clock is kept right by AWS's time service whenever the
-    function runs, so durations are measured by it. It is never read backwards."""
+    """The monotonic clock of a frozen function may stand still. AWS keeps the wall clock right while the function runs,
+    so durations are measured with it; it never goes backwards here."""
 
     def __init__(self) -> None:
         self._latest = 0.0
@@ -23,5 +23,5 @@ class LambdaClock(Clock):
         return self._latest
 
     async def sleep(self, seconds: float) -> None:
-        """Let ``seconds`` pass."""
+        """Wait ``seconds``."""
         await asyncio.sleep(seconds)

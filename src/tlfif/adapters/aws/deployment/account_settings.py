@@ -1,4 +1,4 @@
-"""Two settings of the account for which CloudFormation has no resource."""
+"""Two settings of the whole account for which CloudFormation has no resource."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_account_settings(ec2: "EC2Client", s3control: Any, account_id: str) -> AccountSettings:
-    """As they are. Raises AWS's errors."""
+    """The current settings. Raises AWS's errors."""
     encrypt = bool(ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"])
     try:
         found = s3control.get_public_access_block(AccountId=account_id)["PublicAccessBlockConfiguration"]
@@ -24,7 +24,7 @@ def read_account_settings(ec2: "EC2Client", s3control: Any, account_id: str) -> 
 
 
 def write_account_settings(ec2: "EC2Client", s3control: Any, account_id: str, wanted: AccountSettings) -> None:
-    """Both as wanted; what is so already is not touched. Raises AWS's errors."""
+    """Set both as wanted; a setting that is right already is not touched. Raises AWS's errors."""
     now = read_account_settings(ec2, s3control, account_id)
     if now.encrypt_disks != wanted.encrypt_disks:
         if wanted.encrypt_disks:

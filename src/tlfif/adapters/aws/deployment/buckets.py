@@ -1,4 +1,4 @@
-"""Buckets: made closed, filled, emptied to the last version."""
+"""Buckets: created without public access, uploaded to, emptied including old versions."""
 
 import hashlib
 from pathlib import Path
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 PER_CALL = 1000
-"""What DeleteObjects takes (Amazon S3 API reference)."""
+"""The limit of one DeleteObjects request (Amazon S3 API reference)."""
 _NO_LOCATION = "us-east-1"
-"""The one region that must not be named when a bucket is made (Amazon S3 API reference, CreateBucket)."""
+"""The region that must not be named when a bucket is created (Amazon S3 API reference, CreateBucket)."""
 
 
 def code_bucket_name(home: str, account_id: str, region: str) -> str:
-    """The bucket that must be there before the stack is."""
+    """The bucket that must exist before the stack does."""
     return f"{home}-code-{account_id}-{region}"
 
 
 def make_private_bucket(s3: "S3Client", name: str, *, region: str, tags: dict[str, str]) -> None:
-    """Make the bucket, or set right the one that is there: tagged, closed, encrypted, unfinished uploads dropped.
+    """Create the bucket, or correct an existing one: tagged, no public access, unfinished uploads deleted.
 
-    Raises AWS's errors, ``BucketAlreadyExists`` among them where somebody else has the name.
+    Raises AWS's errors, such as ``BucketAlreadyExists`` if somebody else owns the name.
     """
     if not bucket_exists(s3, name):
         try:
@@ -65,7 +65,7 @@ def make_private_bucket(s3: "S3Client", name: str, *, region: str, tags: dict[st
 
 
 def bucket_exists(s3: "S3Client", name: str) -> bool:
-    """Whether there is such a bucket that we may see."""
+    """Whether the bucket exists and we may see it."""
     try:
         s3.head_bucket(Bucket=name)
     except ClientError as error:
@@ -76,7 +76,7 @@ def bucket_exists(s3: "S3Client", name: str) -> bool:
 
 
 def object_exists(s3: "S3Client", bucket: str, key: str) -> bool:
-    """Whether there is such an object."""
+    """Whether the object exists."""
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
@@ -87,19 +87,19 @@ def object_exists(s3: "S3Client", bucket: str, key: str) -> bool:
 
 
 def upload_by_content(s3: "S3Client", bucket: str, file: Path, *, prefix: str, suffix: str) -> str:
-    """Upload ``file`` under the name of its content, unless it is there; the key."""
+    """Upload ``file`` under a name made from its content, unless it is there already. Returns the key."""
     with file.open("rb") as opened:
         key = f"{prefix}{hashlib.file_digest(opened, 'sha256').hexdigest()}{suffix}"
     if not object_exists(s3, bucket, key):
-        with file.open("rb") as body:  # in one piece: 20 MB, and a broken-off upload leaves nothing
+        with file.open("rb") as body:  # one request: 20 MB, and an interrupted upload leaves nothing
             s3.put_object(Bucket=bucket, Key=key, Body=body)
     return key
 
 
 def empty_bucket(s3: "S3Client", name: str) -> int:
-    """Delete every object in every version; how many. Nothing where there is no bucket. Raises AWS's errors.
+    """Delete every version of every object and return their number; 0 if there is no bucket. Raises AWS's errors.
 
-    Always from the beginning: a mark for the next page may name what is deleted by then.
+    Always lists from the beginning: a marker for the next page might name a deleted object.
     """
     emptied = 0
     try:
@@ -107,7 +107,7 @@ def empty_bucket(s3: "S3Client", name: str) -> int:
             answer = s3.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
             refused = answer.get("Errors", [])
             if refused:
-                raise ClientError({"Error": {**refused[0]}}, "DeleteObjects")  # type: ignore[typeddict-unknown-key]  # one more
+                raise ClientError({"Error": {**refused[0]}}, "DeleteObjects")  # type: ignore[typeddict-unknown-key]  # one key more
             emptied += len(batch)
     except ClientError as error:
         if not is_absent(error):
@@ -122,7 +122,7 @@ def _first_versions(s3: "S3Client", name: str) -> "list[ObjectIdentifierTypeDef]
 
 
 def remove_bucket(s3: "S3Client", name: str) -> None:
-    """Empty it and delete it; one that is gone is no error."""
+    """Empty and delete the bucket; one that does not exist is no error."""
     empty_bucket(s3, name)
     try:
         s3.delete_bucket(Bucket=name)

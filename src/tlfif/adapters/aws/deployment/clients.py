@@ -1,4 +1,4 @@
-"""AWS's clients for deploying and destroying, each made when it is first used, and calls from the event loop."""
+"""AWS's clients for ``deploy`` and ``destroy``, each created on first use, and calls from the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,9 +40,8 @@ class Place:
 
 
 class DeploymentClients:
-    """Clients of one region, each made when it is first used. ``endpoint_url``: an emulator; None: AWS. ``session``:
-    whose credentials; None: those that AWS's own programs find on this computer. The services without stubs are
-    ``Any``."""
+    """Clients of one region, each created on first use. ``endpoint_url``: an emulator; None: AWS. ``session``: the
+    credentials; None: those that AWS's own programs find on this computer. Services without type stubs are ``Any``."""
 
     def __init__(self, *, region: str, endpoint_url: str | None = None, session: "boto3.Session | None" = None) -> None:
         clients = AwsClients(region=region, endpoint_url=endpoint_url, session=session)
@@ -71,14 +70,14 @@ class DeploymentClients:
         self.sts: STSClient = make("sts")
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """The client of a service by its own name. Raises ValueError for another region than this one."""
+        """The client of a service by AWS's name. Raises ValueError for any other region."""
         if region is not None:
             raise ValueError("a home is in one region")
         return self._by_service[service]
 
 
 def unless_absent(call: Callable[[], object]) -> None:
-    """Call it; that the thing is gone already is no error. Raises AWS's other errors."""
+    """Call it; that the thing does not exist any more is no error. Raises AWS's other errors."""
     try:
         call()
     except ClientError as error:
@@ -87,7 +86,7 @@ def unless_absent(call: Callable[[], object]) -> None:
 
 
 async def ask(service: str, call: Callable[[], T]) -> T:
-    """What ``call`` returns, off the event loop. Raises TlfifError in the owner's words."""
+    """The result of ``call``, run in a thread. Raises TlfifError in the owner's words."""
 
     def translated() -> T:
         with deployment_errors(service):

@@ -1,4 +1,4 @@
-"""What AWS refuses while a home is deployed or destroyed, told apart, each with what to do about it."""
+"""Refusals of AWS while a home is deployed or destroyed, in words for the owner, each with what to do about it."""
 
 import re
 from collections.abc import Iterator
@@ -24,13 +24,14 @@ _AGAIN = "Run the same command again; it goes on where it stopped."
 _LIMIT = re.compile(
     r"^(?!Request|Bandwidth).*LimitExceeded|QuotaExceeded|TooManyBuckets|TooManyEntities|ResourceLimit", re.IGNORECASE
 )
-"""RequestLimitExceeded and BandwidthLimitExceeded say "later"; LimitExceededException is an account's limit here."""
+"""RequestLimitExceeded and BandwidthLimitExceeded mean "later"; LimitExceededException is a limit of the account here.
+"""
 _LATE = re.compile(r"signature (?:expired|not yet current)|is now earlier|is now later", re.IGNORECASE)
 
 
 @contextmanager
 def deployment_errors(service: str) -> Iterator[None]:
-    """Translate AWS's errors of ``service`` (its name in rights, such as ``s3``) into the owner's words."""
+    """Translate AWS's errors of ``service`` (its prefix in IAM actions, such as ``s3``) into the owner's words."""
     try:
         yield
     except AWS_ERRORS as error:

@@ -1,4 +1,4 @@
-"""The home's door: closed before it is destroyed, opened again by the next deployment."""
+"""What lets prompts and ticks in: disabled before the home is destroyed, enabled again by the next deployment."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,10 +13,10 @@ def _functions(place: Place) -> tuple[str, ...]:
     return (f"{place.home}-router", f"{place.home}-api")
 
 
-async def close_door(clients: DeploymentClients, place: Place) -> None:
-    """No more ticks; neither function may run; the trail no longer writes into its bucket.
+async def disable_ingress(clients: DeploymentClients, place: Place) -> None:
+    """Stop the router's schedule, both functions, and the trail that writes into its bucket.
 
-    All are tried, whatever became of the others; the first refusal is raised at the end.
+    All four are tried, whatever happens to the others; the first refusal is raised at the end.
     """
     closings: list[Step] = [
         ("events", partial(clients.events.disable_rule, Name=f"{place.home}-minute")),
@@ -29,8 +29,8 @@ async def close_door(clients: DeploymentClients, place: Place) -> None:
     await _each(closings)
 
 
-async def open_door(clients: DeploymentClients, place: Place) -> None:
-    """What a broken-off destroy closed, and only that: CloudFormation does not see that it is closed."""
+async def enable_ingress(clients: DeploymentClients, place: Place) -> None:
+    """Enable what an interrupted destroy disabled, and only that: CloudFormation does not notice it."""
     openings: list[Step] = [
         ("events", partial(clients.events.enable_rule, Name=f"{place.home}-minute")),
         ("cloudtrail", partial(clients.cloudtrail.start_logging, Name=place.home)),

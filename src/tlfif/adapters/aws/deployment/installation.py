@@ -17,7 +17,7 @@ from tlfif.adapters.aws.deployment.buckets import (
     upload_by_content,
 )
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
-from tlfif.adapters.aws.deployment.ingress import open_door
+from tlfif.adapters.aws.deployment.ingress import enable_ingress
 from tlfif.adapters.aws.deployment.stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
@@ -32,7 +32,7 @@ Build = Callable[[Path], Path]
 
 
 async def who_calls(clients: DeploymentClients) -> Caller:
-    """Whose credentials these are; the answer's date is AWS's time. Raises TlfifError."""
+    """Whose credentials these are, and AWS's time from the answer's Date header. Raises TlfifError."""
 
     def read() -> Caller:
         answer = clients.sts.get_caller_identity()
@@ -58,11 +58,11 @@ class AwsInstallation(Installation):
         return code_bucket_name(self._place.home, self._place.account_id, self._place.region)
 
     async def caller(self) -> Caller:
-        """STS: needs no right at all."""
+        """See the port. Asks STS, which needs no permission."""
         return await who_calls(self._clients)
 
     async def zones(self) -> tuple[str, ...]:
-        """EC2's list of offerings, which says nothing of what is free at the moment."""
+        """See the port. EC2's list of offerings, which says nothing about free capacity."""
 
         def read() -> tuple[str, ...]:
             pages = self._clients.ec2.get_paginator("describe_instance_type_offerings").paginate(
@@ -73,7 +73,7 @@ class AwsInstallation(Installation):
         return await ask("ec2", read)
 
     async def has_trail(self) -> bool:
-        """Trails of other regions that watch this one, too; the home's own is not counted."""
+        """See the port. Trails of other regions that record this one count as well; the home's own does not."""
 
         def read() -> bool:
             found = self._clients.cloudtrail.describe_trails(includeShadowTrails=True)["trailList"]
@@ -82,7 +82,7 @@ class AwsInstallation(Installation):
         return await ask("cloudtrail", read)
 
     async def make_code_bucket(self) -> str:
-        """Beside the stack, because the stack's functions need their package first."""
+        """See the port. Outside the stack, because the stack's functions need their package first."""
 
         def make() -> str:
             make_private_bucket(
@@ -93,7 +93,7 @@ class AwsInstallation(Installation):
         return await ask("s3", make)
 
     async def upload_package(self, known_key: str | None) -> str:
-        """Named by its content, so that CloudFormation sees each change and no other."""
+        """See the port. Named by its content, so that CloudFormation sees a change exactly if there is one."""
 
         def upload() -> str:
             s3 = self._clients.s3
@@ -106,37 +106,37 @@ class AwsInstallation(Installation):
         return await ask("s3", upload)
 
     async def account_settings(self) -> AccountSettings:
-        """EC2's is the region's, S3's the account's."""
+        """See the port. EC2's setting is the region's, S3's the account's."""
         clients, account = self._clients, self._place.account_id
         return await ask("s3", lambda: read_account_settings(clients.ec2, clients.s3control, account))
 
     async def set_account_settings(self, wanted: AccountSettings) -> None:
-        """Only what differs."""
+        """See the port. Changes only what differs."""
         clients, account = self._clients, self._place.account_id
         await ask("s3", lambda: write_account_settings(clients.ec2, clients.s3control, account, wanted))
 
     async def stack(self) -> Stack | None:
-        """CloudFormation's word."""
+        """See the port. As CloudFormation reports it."""
         return await self._stack.look()
 
     async def begin_stack(self, parameters: Mapping[str, str]) -> bool:
-        """By change set."""
+        """See the port. By change set."""
         return await self._stack.begin(parameters)
 
-    async def open_door(self) -> None:
-        """See ``ingress.py``."""
-        await open_door(self._clients, self._place)
+    async def enable_ingress(self) -> None:
+        """See the port, and ``ingress.py``."""
+        await enable_ingress(self._clients, self._place)
 
     async def begin_delete(self) -> None:
-        """The whole stack."""
+        """See the port."""
         await self._stack.begin_delete()
 
     async def stack_events(self) -> tuple[StackEvent, ...]:
-        """Of the last operation."""
+        """See the port."""
         return await self._stack.events()
 
     async def promoted_image(self) -> str | None:
-        """What the SSM parameter says."""
+        """See the port. The value of an SSM parameter."""
 
         def read() -> str | None:
             try:
@@ -149,7 +149,7 @@ class AwsInstallation(Installation):
         return await ask("ssm", read)
 
     async def make_user(self, pool_id: str, email: str) -> bool:
-        """Cognito makes the password and mails it; it passes through no program of ours."""
+        """See the port. Cognito generates the password and mails it; it never passes through TL-FIF."""
 
         def make() -> bool:
             try:

@@ -1,7 +1,7 @@
-"""What one home owns in an account: each kind of thing, how it is found, and how it is told from things of others.
+"""What one home owns in an account: each kind of resource, how it is found, and whether it is ours.
 
-``tlfif destroy`` removes what is found here, ``tlfif doctor`` reports what of it costs money. A thing is ours if it
-carries the home's tag, or has exactly a name that the template gives; what only looks alike is found, and not ours.
+``tlfif destroy`` removes what is found here, and ``tlfif doctor`` reports what of it costs money. A resource is ours if
+it has the home's tag, or exactly a name from the template; one that only looks similar is found and marked as not ours.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,8 +24,8 @@ _BY_NAME = "the template's names"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One thing. ``name`` is what it is removed by: an id, a name, an ARN or an address. ``facts``: AWS's own
-    description, where one was read."""
+    """One resource. ``name`` identifies it in a removal: an id, a name, an ARN or a URL. ``facts``: AWS's own
+    description, if one was read."""
 
     name: str
     ours: bool = True
@@ -34,7 +34,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """``name`` and ``looked_for`` are for people, ``service`` is its name in rights. ``find`` raises AWS's errors."""
+    """``name`` and ``looked_for`` are for people, ``service`` is its prefix in IAM actions. ``find`` raises AWS's
+    errors."""
 
     name: str
     looked_for: str
@@ -43,7 +44,7 @@ class Kind:
 
 
 class Inventory:
-    """The things of the home at ``place``, whose names are those of ``template``."""
+    """The resources of the home at ``place``; ``template`` gives their names."""
 
     def __init__(self, reading: ReadingCalls, place: Place, template: StackTemplate) -> None:
         self._reading = reading
@@ -57,17 +58,18 @@ class Inventory:
         """By name, in the order of removal."""
 
     def find(self, kind: str) -> list[Item]:
-        """Everything of that kind. Raises AWS's errors."""
+        """Everything of one kind. Raises AWS's errors."""
         return list(self.kinds[kind].find())
 
     def bucket_names(self) -> list[str]:
-        """The home's buckets. The account's number is in each name, and a bucket's name is the world's: no tag
+        """The home's buckets. Their names contain the account's number and are unique in the world, so no tag is
         needed."""
         place = self._place
         return sorted({*self._names("AWS::S3::Bucket"), code_bucket_name(place.home, place.account_id, place.region)})
 
     def _table(self) -> Iterator[tuple[str, str, str, Callable[[], Iterable[Item]]]]:
-        """A disk only goes after its machine, a snapshot after its image, rights after the programs that have them."""
+        """In the order of removal: a disk after its machine, a snapshot after its image, roles after the functions that
+        use them."""
         home = self._place.home
         yield "machines", "ec2", _BY_TAG, self._machines
         yield "disks", "ec2", _BY_TAG, self._disks
@@ -105,7 +107,7 @@ class Inventory:
             raise
 
     def _tagged(self, thing: str, **asked: Any) -> Iterator[Item]:
-        """EC2's things of one sort, which are ours by their tag alone."""
+        """EC2 resources of one type, selected by tag; without the tag they are not ours."""
         words = [word.capitalize() for word in thing.split("_")]
         key, id_key = "".join(words) + "s", "".join(words) + "Id"
         found = self._reading.items("ec2", f"describe_{thing}s", key, Filters=tagged(self._place.home), **asked)
@@ -122,7 +124,7 @@ class Inventory:
         yield from (one for one in self._tagged("volume") if one.facts["State"] not in {"deleting", "deleted"})
 
     def _timers(self) -> Iterator[Item]:
-        """Schedules carry no tags, their group does; it goes with the stack and takes them along."""
+        """Schedules have no tags. Their group has, and is deleted with the stack, schedules included."""
         try:
             found = self._reading.items("scheduler", "list_schedules", "Schedules", GroupName=self._place.home)
         except ClientError as error:
@@ -137,7 +139,7 @@ class Inventory:
                 yield Item(name=name)
 
     def _user_pools(self) -> Iterator[Item]:
-        """A pool's name is not its own: several may have it, so the tag decides. The name shown is the id."""
+        """Several pools may have the same name, so the tag decides. The item's name is the pool's id."""
         for one in self._reading.items("cognito-idp", "list_user_pools", "UserPools", MaxResults=60):
             if one.get("Name") == self._place.home:
                 pool = self._reading.call("cognito-idp", "describe_user_pool", UserPoolId=one["Id"])["UserPool"]
@@ -193,7 +195,7 @@ class Inventory:
             yield Item(name=url, ours=ours or self._is_tagged(tags))
 
     def _log_groups(self) -> Iterator[Item]:
-        """Lambda makes a log again that was removed under it, without our tag: known by its name."""
+        """Lambda recreates a log group that was deleted under it, without our tag, so the name decides."""
         home = self._place.home
         for prefix in (
             f"/aws/lambda/{home}-api",

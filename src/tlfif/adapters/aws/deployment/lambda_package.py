@@ -1,7 +1,8 @@
-"""The package of both functions: this program without window, engine and server, and the libraries that they need.
+"""The package of both Lambda functions: this program without window, engine and server, and the libraries it needs.
 
-The same program gives the same bytes, so that its name (its sha256) changes only when it does. The libraries are
-wheels for Lambda's system, named with their hashes in ``template/lambda.lock``; pip fetches them and checks them.
+The same program gives the same bytes, so the package's name (its sha256) changes only when the program does. The
+libraries are wheels for Lambda's system, pinned with their hashes in ``template/lambda.lock``; pip downloads and
+verifies them.
 """
 
 import hashlib
@@ -20,13 +21,13 @@ from tlfif.kernel.errors import UnavailableError
 
 LOCK = Path(__file__).parent / "template" / "lambda.lock"
 PYTHON_VERSION = "3.13"
-"""The functions' runtime: infra/function.py has the same, and a test compares them."""
+"""The functions' runtime, as in infra/function.py; a test compares the two."""
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
-"""Lambda's python3.13 runs on Amazon Linux 2023, which has glibc 2.34; no wheel of the lock wants more than 2.28. pip
-takes these names to the letter."""
+"""Lambda's python3.13 runs on Amazon Linux 2023, which has glibc 2.34; no wheel of the lock needs more than 2.28. pip
+compares these names literally."""
 MAX_BYTES = 20_000_000
 SERVICES = ("ce", "dynamodb", "ec2", "lambda", "s3", "scheduler", "sqs", "ssm", "sts")
-"""Whom the functions speak to. botocore brings descriptions of 400 services; the others are left out."""
+"""The services that the functions call. botocore brings descriptions of 400 services; the others are left out."""
 LEFT_OUT = (
     "adapters/aws/deployment",
     "adapters/aws/doctor",
@@ -41,7 +42,7 @@ LEFT_OUT = (
     "history",
     "worker",
 )
-"""Parts of this program that no function has."""
+"""Parts of this program that no function uses."""
 NOT_NEEDED = ("tests", "testing", "__pycache__", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 MOMENT = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip file can hold."""
@@ -55,19 +56,20 @@ def build_package(
     compile_all: bool = False,
     lock: Path = LOCK,
 ) -> Path:
-    """Make the package in ``folder`` and return its file, named by its sha256.
+    """Build the package in ``folder`` and return its file, named by its sha256.
 
-    ``platforms`` empty: for this very computer. ``compile_all``: with this Python's byte code; without, only where this
-    Python is the runtime's own. A function without byte code compiles every module at each cold start. ``lock`` names
-    the libraries with their hashes.
-    Raises UnavailableError ``package_failed`` where a library cannot be fetched, or the package is too large for the
-    promise of a quick start; nothing was uploaded.
+    ``platforms`` empty: for this computer. ``compile_all``: include this Python's byte code in any case; otherwise only
+    if this Python is the runtime's version. A function without byte code compiles every module at each cold start.
+    ``lock`` names the libraries with their hashes.
+
+    Raises UnavailableError ``package_failed`` if a library cannot be downloaded, or if the package is too large for a
+    quick cold start; nothing was uploaded.
     """
     with tempfile.TemporaryDirectory() as scratch:
         inside = Path(scratch) / "inside"
         _fetch(inside, lock, python_version, platforms)
         _prune(inside / "botocore" / "data")
-        shutil.rmtree(inside / "bin", ignore_errors=True)  # commands, which name this very Python
+        shutil.rmtree(inside / "bin", ignore_errors=True)  # commands, whose first line names this Python
         _copy_program(inside)
         if compile_all or (platforms == PLATFORMS and python_version == _own_version()):
             _compile(inside)
@@ -130,7 +132,7 @@ def _copy_program(inside: Path) -> None:
 
 
 def _compile(inside: Path) -> None:
-    """Byte code that is taken as it is: the files in a function never change, and their times mean nothing."""
+    """Byte code that is never compared with its source: the files in a function never change."""
     for file in sorted(inside.rglob("*.py")):
         target = file.parent / "__pycache__" / f"{file.stem}.{sys.implementation.cache_tag}.pyc"
         where = file.relative_to(inside).as_posix()
@@ -147,18 +149,18 @@ def _compile(inside: Path) -> None:
 
 
 def zip_folder(inside: Path, made: Path) -> None:
-    """The same files give the same bytes, whenever and on whatever computer."""
+    """Zip the folder. The same files give the same bytes, at any time and on any computer."""
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as package:
         for file in _files(inside):
             entry = zipfile.ZipInfo(file.relative_to(inside).as_posix(), MOMENT)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # else the bytes differ between Windows and the rest
+            entry.create_system = 3  # otherwise the bytes differ between Windows and other systems
             entry.external_attr = (0o755 if file.suffix == ".so" or ".so." in file.name else 0o644) << 16
             package.writestr(entry, file.read_bytes())
 
 
 def _files(inside: Path) -> Iterable[Path]:
-    """What goes in, in an order that does not depend on the computer."""
+    """The files to include, in an order that does not depend on the computer."""
     found: list[Path] = []
     for folder, folders, names in os.walk(inside):
         compiled = Path(folder).name == "__pycache__"

@@ -1,4 +1,4 @@
-"""The sweeper port on AWS: ends what still runs, empties buckets, and removes what the inventory finds."""
+"""The sweeper port on AWS: terminates machines, empties buckets, and removes what the inventory finds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
 from tlfif.adapters.aws.deployment.buckets import empty_bucket, remove_bucket
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask, unless_absent
-from tlfif.adapters.aws.deployment.ingress import close_door
+from tlfif.adapters.aws.deployment.ingress import disable_ingress
 from tlfif.adapters.aws.deployment.inventory import Inventory
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import Found
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AwsSweeper(Sweeper):
-    """One home at one place. The names that count as ours are those of ``template``."""
+    """One home at one place; ``template`` gives the names that count as ours."""
 
     def __init__(self, clients: DeploymentClients, place: Place, *, template: StackTemplate) -> None:
         self._clients = clients
@@ -25,43 +25,43 @@ class AwsSweeper(Sweeper):
         self._inventory = Inventory(ReadingCalls(clients.client), place, template)
         self._removals = removals(clients, place)
 
-    async def close_door(self) -> None:
-        """See ``ingress.py``."""
-        await close_door(self._clients, self._place)
+    async def disable_ingress(self) -> None:
+        """See the port, and ``ingress.py``."""
+        await disable_ingress(self._clients, self._place)
 
     async def machines(self) -> tuple[str, ...]:
-        """By tag, in any state but terminated."""
+        """See the port."""
         return tuple(one.name for one in await self.find("machines"))
 
     async def end_machines(self, names: Sequence[str]) -> None:
-        """One by one: an id that is gone would keep EC2 from ending the others."""
+        """See the port. One request for each: a single unknown id would make EC2 refuse all of them."""
         for name in names:
             await self.remove("machines", name)
 
     async def empty_buckets(self) -> int:
-        """All three, versions too."""
+        """See the port. All three buckets, with old versions."""
         names = self._inventory.bucket_names()
         return await ask("s3", lambda: sum(empty_bucket(self._clients.s3, name) for name in names))
 
     def kinds(self) -> tuple[tuple[str, str], ...]:
-        """In the order of removal."""
+        """See the port."""
         return tuple((kind.name, kind.looked_for) for kind in self._inventory.kinds.values())
 
     async def find(self, kind: str) -> tuple[Found, ...]:
-        """What there is of that kind."""
+        """See the port."""
         service = self._inventory.kinds[kind].service
         found = await ask(service, lambda: self._inventory.find(kind))
         return tuple(Found(name=one.name, ours=one.ours) for one in found)
 
     async def remove(self, kind: str, name: str) -> None:
-        """Remove one."""
+        """See the port."""
         service = self._inventory.kinds[kind].service
         await ask(service, lambda: unless_absent(lambda: self._removals[kind](name)))
 
 
 def removals(clients: DeploymentClients, place: Place) -> Mapping[str, Callable[[str], object]]:
-    """How one of each kind of the inventory is removed, by its name there. To remove what is gone raises AWS's error
-    that says so."""
+    """How to remove one resource of each kind, by the kind's name in the inventory. Removing what does not exist any
+    more raises AWS's error that says so."""
     return {
         "machines": lambda name: clients.ec2.terminate_instances(InstanceIds=[name]),
         "disks": lambda name: clients.ec2.delete_volume(VolumeId=name),
@@ -85,7 +85,7 @@ def removals(clients: DeploymentClients, place: Place) -> Mapping[str, Callable[
 
 
 def _remove_image(clients: DeploymentClients, name: str) -> None:
-    """Its snapshots go on costing after it, so they go with it; those of others that it may use stay."""
+    """Its own snapshots are deleted with it, because they would go on costing money; snapshots of others are kept."""
     images = clients.ec2.describe_images(ImageIds=[name])["Images"]
     disks = [disk.get("Ebs", {}).get("SnapshotId") for one in images for disk in one.get("BlockDeviceMappings", [])]
     used: list[FilterTypeDef] = [{"Name": "snapshot-id", "Values": [disk for disk in disks if disk]}]
@@ -96,7 +96,7 @@ def _remove_image(clients: DeploymentClients, name: str) -> None:
 
 
 def _remove_pool(clients: DeploymentClients, pool_id: str) -> None:
-    """The sign-in pages' address keeps a pool from going."""
+    """A pool with a domain cannot be deleted."""
     domain = clients.cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"].get("Domain")
     if domain:
         clients.cognito.delete_user_pool_domain(Domain=domain, UserPoolId=pool_id)
@@ -104,7 +104,7 @@ def _remove_pool(clients: DeploymentClients, pool_id: str) -> None:
 
 
 def _remove_role(clients: DeploymentClients, name: str) -> None:
-    """IAM deletes a role only once nothing hangs on it."""
+    """IAM deletes a role only once nothing is attached to it."""
     iam = clients.iam
     for profile in iam.list_instance_profiles_for_role(RoleName=name)["InstanceProfiles"]:
         iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=name)

@@ -1,4 +1,4 @@
-"""The stack: made and changed by change sets, followed by its events, deleted."""
+"""The CloudFormation stack: created and updated by change sets, followed by its events, deleted."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 STACK_TYPE = "AWS::CloudFormation::Stack"
 LOOK_SECONDS = 2.0
 MOST_LOOKS = 150
-"""Five minutes: a change set of this size takes AWS seconds."""
+"""Five minutes; AWS needs seconds for a change set of this size."""
 _NO_CHANGE = ("didn't contain changes", "No updates are to be performed")
 _BEGUN = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"})
 SERVICE = "cloudformation"
 
 
 class CloudFormationStack:
-    """The stack of one home; it has the home's name. Raises TlfifError as ``deployment/installation.py`` says."""
+    """The stack of one home, which has the home's name. Raises TlfifError as ``deployment/installation.py`` says."""
 
     def __init__(self, clients: DeploymentClients, place: Place, *, template: StackTemplate, clock: Clock) -> None:
         self._clients = clients
@@ -42,7 +42,7 @@ class CloudFormationStack:
         self._change_set = f"{place.home}-deploy"
 
     async def look(self) -> Stack | None:
-        """The stack; None where there is none."""
+        """The stack; None if there is none."""
         return await ask(SERVICE, self._look)
 
     def _look(self) -> Stack | None:
@@ -55,7 +55,7 @@ class CloudFormationStack:
         return None if found["StackStatus"] == GONE else _seen(found)
 
     async def begin(self, parameters: Mapping[str, str]) -> bool:
-        """Make and execute a change set; False where there was nothing to change."""
+        """Create and execute a change set; False if there is nothing to change."""
         now = await self._without_empty_stack()
         wanted = await ask(SERVICE, lambda: self._wanted(parameters, now))
         await ask(SERVICE, self._drop_change_set)
@@ -72,7 +72,7 @@ class CloudFormationStack:
         return True
 
     async def _without_empty_stack(self) -> Stack | None:
-        """A try that broke off between making and executing a change set leaves a stack in which nothing is."""
+        """Delete the empty stack that an attempt leaves if interrupted before it executes its change set."""
         now = await self.look()
         for _ in range(MOST_LOOKS):
             if now is None or now.status != "REVIEW_IN_PROGRESS":
@@ -98,7 +98,7 @@ class CloudFormationStack:
         return wanted
 
     def _parameters(self, wanted: Mapping[str, str], now: Stack | None) -> "list[ParameterTypeDef]":
-        """All that the template knows: as wanted, else as the stack has it, else the template's default."""
+        """All parameters of the template: the wanted value, else the present one, else the default."""
         kept = now.parameters if now is not None else {}
         found = {name: wanted.get(name, kept.get(name, default)) for name, default in self._template.defaults.items()}
         return [{"ParameterKey": name, "ParameterValue": value} for name, value in found.items() if value is not None]
@@ -111,7 +111,7 @@ class CloudFormationStack:
         return f"https://{bucket}.s3.{place.region}.amazonaws.com/{key}"
 
     def _drop_change_set(self) -> None:
-        """One of a try that broke off between making and executing it."""
+        """Delete the change set of an attempt that was interrupted before executing it."""
         try:
             self._clients.cloudformation.describe_change_set(ChangeSetName=self._change_set, StackName=self._place.home)
         except ClientError as error:
@@ -147,15 +147,15 @@ class CloudFormationStack:
         )
 
     async def begin_delete(self) -> None:
-        """Ask for its end; nothing where there is none."""
+        """Begin to delete it; nothing if there is none."""
         await ask(SERVICE, lambda: self._clients.cloudformation.delete_stack(StackName=self._place.home))
 
     async def events(self) -> tuple[StackEvent, ...]:
-        """Of the operation that was begun last, the oldest first."""
+        """Events of the operation that was begun last, the oldest first."""
         return await ask(SERVICE, self._events)
 
     def _events(self) -> tuple[StackEvent, ...]:
-        """AWS gives the newest first and every page of the past, of which one operation is enough."""
+        """AWS returns the newest events first, back to the very first operation; one operation is enough."""
         found: list[StackEvent] = []
         try:
             for one in _all_events(self._clients, self._place.home):

@@ -1,4 +1,4 @@
-"""The template that is part of the program, as it is sent and as others read it. Needs no boto3."""
+"""The CloudFormation template that is part of the program. Needs no boto3."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,24 +8,24 @@ from typing import Any
 
 TEMPLATE_FILE = Path(__file__).parent / "template" / "tlfif.template.json"
 MOST_BYTES_IN_REQUEST = 51_200
-"""Larger ones go by way of a bucket (AWS CloudFormation quotas, "Template body size in a request")."""
+"""A larger template must be uploaded to a bucket (AWS CloudFormation quotas, "Template body size in a request")."""
 
 
 class StackTemplate:
-    """One template. Raises OSError and ValueError for a file that is not there or not JSON, when it is first read."""
+    """One template. Its first use raises OSError or ValueError for a file that is missing or not JSON."""
 
     def __init__(self, path: Path = TEMPLATE_FILE) -> None:
         self._path = path
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """As parsed."""
+        """The parsed template."""
         found: dict[str, Any] = json.loads(self._path.read_text("utf-8"))
         return found
 
     @cached_property
     def body(self) -> str:
-        """As sent: without spaces."""
+        """The template as sent: compact JSON."""
         return json.dumps(self.content, separators=(",", ":"), ensure_ascii=False)
 
     @property
@@ -35,19 +35,19 @@ class StackTemplate:
 
     @property
     def resource_types(self) -> tuple[str, ...]:
-        """One type for each resource."""
+        """The type of each resource."""
         return tuple(resource["Type"] for resource in self.content["Resources"].values())
 
     @property
     def defaults(self) -> dict[str, str | None]:
-        """Its parameters by name, with what they are where nobody says; None: somebody must."""
+        """Its parameters by name, with their defaults; None: a value must be given."""
         return {
             name: str(given["Default"]) if "Default" in given else None
             for name, given in self.content.get("Parameters", {}).items()
         }
 
     def names(self, resource_type: str, *, home: str, account_id: str, region: str) -> frozenset[str]:
-        """The names that the template gives to its resources of that type, with the owner's values put in."""
+        """The names that the template gives to its resources of that type, with the owner's values inserted."""
         values = {"HomeName": home, "AWS::AccountId": account_id, "AWS::Region": region}
         found = (
             _filled(value, values)
@@ -77,7 +77,7 @@ def _named(properties: Mapping[str, Any]) -> Iterator[object]:
 
 
 def _filled(value: object, values: Mapping[str, str]) -> str:
-    """A plain name, a reference to a parameter, or a pattern; empty where it cannot be known from here."""
+    """A plain name, a reference to a parameter, or a pattern; empty if it cannot be known here."""
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping) and isinstance(value.get("Ref"), str):

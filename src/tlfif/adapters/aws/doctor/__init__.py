@@ -1,1 +1,1 @@
-"""The doctor's questions to an AWS account."""
+"""The doctor's probes of an AWS account."""

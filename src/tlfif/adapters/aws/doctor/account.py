@@ -1,7 +1,7 @@
-"""The AWS account behind this computer's own key, as ``tlfif doctor`` asks about it.
+"""The AWS account of this computer's own key, as ``tlfif doctor`` examines it.
 
-The key is found as AWS's own programs find it (environment, ~/.aws, IAM Identity Center), except that the metadata
-address of EC2 is not asked: at a desk that is five seconds of silence.
+The key is found as AWS's own programs find it (environment, ~/.aws, IAM Identity Center), except for EC2's metadata
+service: outside EC2, asking it costs a time-out of five seconds.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,16 +18,16 @@ from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Fault, code_of, fault_of, words_of
 from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
 from tlfif.adapters.aws.doctor import account_probes, leftover_probes, rights_probe
-from tlfif.adapters.aws.doctor.probe_context import DoctorCalls, Question, reason
+from tlfif.adapters.aws.doctor.probe_context import DoctorCalls, ProbeContext, reason
 from tlfif.doctor import account_verdicts, checks
 from tlfif.doctor.account import Account
 from tlfif.doctor.checks import Check, Finding, not_asked
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.probe import Probe
 
-Ask: TypeAlias = Callable[[Question], Awaitable[Finding]]
+Find: TypeAlias = Callable[[ProbeContext], Awaitable[Finding]]
 
-_QUESTIONS: tuple[tuple[Check, str, Ask], ...] = (
+_PROBES: tuple[tuple[Check, str, Find], ...] = (
     (checks.RIGHTS, "iam:SimulatePrincipalPolicy", rights_probe.rights),
     (checks.REGION, "ec2:DescribeRegions", account_probes.region),
     (checks.ACCOUNT_PLAN, "freetier:GetAccountPlanState", account_probes.account_plan),
@@ -48,7 +48,7 @@ _QUESTIONS: tuple[tuple[Check, str, Ask], ...] = (
     (checks.FOREIGN_DISKS, "ec2:DescribeVolumes", leftover_probes.foreign_disks),
     (checks.LOG_GROUPS, "logs:DescribeLogGroups", leftover_probes.log_groups),
 )
-"""Each check, the right that asking it needs, and who asks."""
+"""Each check, the permission that it needs, and the probe."""
 _ASK_AGAIN = "Run ./tlfif doctor again when that is mended. Costs nothing."
 _SOURCES = {
     "env": "the environment of this terminal",
@@ -64,12 +64,12 @@ _SOURCES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _AskedProbe(Probe):
-    """One check. What AWS refuses becomes a finding with AWS's reason."""
+    """One check. A refusal by AWS becomes a finding with AWS's reason."""
 
     check: Check
     needs: str
-    asks: Ask
-    question: Question
+    find: Find
+    context: ProbeContext
 
     @property
     def checks(self) -> Sequence[Check]:
@@ -79,21 +79,22 @@ class _AskedProbe(Probe):
     async def ask(self) -> Sequence[Finding]:
         """See :meth:`Probe.ask`."""
         try:
-            return [await self.asks(self.question)]
+            return [await self.find(self.context)]
         except AWS_ERRORS as error:
             return [not_asked(self.check, reason(error, self.needs), _ASK_AGAIN)]
 
 
 def find_session() -> boto3.Session | None:
-    """A session with this computer's key; None where there is none. Raises BotoCoreError where a named profile or its
-    file is wrong."""
+    """A session with this computer's key; None if there is none. Raises BotoCoreError if a named profile or its file is
+    wrong."""
     found = botocore.session.Session()
     found.get_component("credential_provider").remove(InstanceMetadataProvider.METHOD)
     return boto3.Session(botocore_session=found) if found.get_credentials() is not None else None
 
 
 class AwsAccount(Account):
-    """See :class:`Account`. ``home``: the installation's name, in front of every name and in the tag ``tlfif:home``."""
+    """See :class:`Account`. ``home``: the installation's name, the prefix of every resource name and the value of the
+    tag ``tlfif:home``."""
 
     def __init__(
         self,
@@ -107,10 +108,10 @@ class AwsAccount(Account):
         endpoint_url: str | None = None,
         config: Config = DOCTOR_CONFIG,
     ) -> None:
-        """``now`` with its time zone; ``paid``: questions that cost a cent may be asked. Nothing is asked yet."""
+        """``now`` with its time zone; ``paid``: probes that cost 0.01 USD are allowed. No request is sent yet."""
         self._session = session
         self._calls = DoctorCalls(session, region=priced.region, endpoint_url=endpoint_url, config=config)
-        self._question = Question(
+        self._context = ProbeContext(
             calls=self._calls,
             account="",
             arn="",
@@ -122,7 +123,7 @@ class AwsAccount(Account):
         )
 
     async def identify(self) -> Finding:
-        """See :meth:`Account.identify` (STS GetCallerIdentity, which needs no right at all)."""
+        """See :meth:`Account.identify` (STS GetCallerIdentity, which needs no permission)."""
         try:
             who = await self._calls.call("sts", "get_caller_identity")
             key = await in_daemon_thread(self._session.get_credentials)
@@ -134,7 +135,7 @@ class AwsAccount(Account):
                     "Check the network, and that a firewall or proxy lets *.amazonaws.com through. Costs nothing.",
                 )
             return account_verdicts.refused_credentials(f"{code_of(error)}: {words_of(error)}")
-        self._question = replace(self._question, account=who["Account"], arn=who["Arn"])
+        self._context = replace(self._context, account=who["Account"], arn=who["Arn"])
         method = key.method if key is not None else "?"
         return account_verdicts.credentials(
             account=who["Account"], arn=who["Arn"], source=_SOURCES.get(method, str(method))
@@ -143,13 +144,12 @@ class AwsAccount(Account):
     def probes(self) -> Sequence[Probe]:
         """See :meth:`Account.probes`."""
         return [
-            _AskedProbe(check=check, needs=needs, asks=asks, question=self._question)
-            for check, needs, asks in _QUESTIONS
+            _AskedProbe(check=check, needs=needs, find=find, context=self._context) for check, needs, find in _PROBES
         ]
 
 
 class UnusableKey(Account):
-    """There is a key's name or file, and it is not even right enough to ask with it."""
+    """A profile or credentials file is named, but is so wrong that no request can be signed with it."""
 
     def __init__(self, why: str) -> None:
         self._why = why
@@ -164,7 +164,7 @@ class UnusableKey(Account):
 
 
 def this_account(*, priced: Priced, now: datetime, max_run_seconds: float, paid: bool) -> Account | None:
-    """The account of this computer's key; None where there is none. Arguments as :class:`AwsAccount`'s."""
+    """The account of this computer's key; None if there is none. Arguments as for :class:`AwsAccount`."""
     try:
         session = find_session()
     except AWS_ERRORS as error:

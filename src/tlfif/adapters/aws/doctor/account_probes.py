@@ -1,6 +1,7 @@
-"""What ``tlfif doctor`` asks AWS about the account itself. Each function is one check: ask, then hand on the facts.
+"""The probes of ``tlfif doctor`` for the account itself. Each function is one check: it asks AWS and passes the facts
+on.
 
-Operations, fields and codes are those of botocore's models; tests hold the answers against their shapes.
+Operations, fields and codes are those of botocore's models; tests compare the answers with their shapes.
 """
 
 from datetime import timedelta
@@ -9,33 +10,33 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import Fault, code_of, fault_of, is_absent, words_of
-from tlfif.adapters.aws.doctor.probe_context import Question
+from tlfif.adapters.aws.doctor.probe_context import ProbeContext
 from tlfif.adapters.aws.machines.ec2_errors import GPU_QUOTA
 from tlfif.doctor import account_verdicts as verdicts
 from tlfif.doctor.checks import Finding
 from tlfif.money.prices.prices import INSTANCE_TYPES
 
 GLOBAL = "us-east-1"
-"""Where the services live that have no region of their own."""
+"""The region of services that have no region of their own."""
 
 
-async def region(ask: Question) -> Finding:
-    """Asked in us-east-1, because a region that is switched off answers nobody."""
-    found = await ask.calls.call(
+async def region(context: ProbeContext) -> Finding:
+    """Sent to us-east-1, because a region that is not enabled refuses every request."""
+    found = await context.calls.call(
         "ec2",
         "describe_regions",
         region=GLOBAL,
         AllRegions=True,
-        Filters=[{"Name": "region-name", "Values": [ask.region]}],
+        Filters=[{"Name": "region-name", "Values": [context.region]}],
     )
-    status = next((one.get("OptInStatus") for one in found.get("Regions", []) if one["RegionName"] == ask.region), None)
-    return verdicts.region(ask.region, status)
+    regions = {one["RegionName"]: one.get("OptInStatus") for one in found.get("Regions", [])}
+    return verdicts.region(context.region, regions.get(context.region))
 
 
-async def account_plan(ask: Question) -> Finding:
+async def account_plan(context: ProbeContext) -> Finding:
     """See :func:`tlfif.doctor.account_verdicts.account_plan`."""
     try:
-        found = await ask.calls.call("freetier", "get_account_plan_state", region=GLOBAL)
+        found = await context.calls.call("freetier", "get_account_plan_state", region=GLOBAL)
     except ClientError as error:
         if not is_absent(error):
             raise
@@ -44,14 +45,14 @@ async def account_plan(ask: Question) -> Finding:
     return verdicts.account_plan(found["accountPlanType"], found["accountPlanStatus"], credits_usd=left)
 
 
-async def gpu_quota(ask: Question) -> Finding:
-    """The quota, and the newest wish for a larger one. That one may not be readable; the quota counts."""
-    found = await ask.calls.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=GPU_QUOTA)
+async def gpu_quota(context: ProbeContext) -> Finding:
+    """The quota and the newest request to increase it. The request may be unreadable; then the quota alone counts."""
+    found = await context.calls.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=GPU_QUOTA)
     value = float(found["Quota"]["Value"])
     if value >= verdicts.WANTED_VCPUS:
-        return verdicts.gpu_quota(value, ask.region)
+        return verdicts.gpu_quota(value, context.region)
     try:
-        wishes = await ask.calls.items(
+        wishes = await context.calls.items(
             "service-quotas",
             "list_requested_service_quota_change_history_by_quota",
             "RequestedQuotas",
@@ -62,14 +63,14 @@ async def gpu_quota(ask: Question) -> Finding:
         wishes = []
     newest: dict[str, Any] | None = max(wishes, key=lambda one: one["Created"], default=None)
     if newest is None:
-        return verdicts.gpu_quota(value, ask.region)
+        return verdicts.gpu_quota(value, context.region)
     request = verdicts.QuotaRequest(status=newest["Status"], wanted=float(newest["DesiredValue"]))
-    return verdicts.gpu_quota(value, ask.region, request)
+    return verdicts.gpu_quota(value, context.region, request)
 
 
-async def offerings(ask: Question) -> Finding:
-    """In which zones each type exists at all."""
-    found = await ask.calls.items(
+async def offerings(context: ProbeContext) -> Finding:
+    """The zones that offer each instance type."""
+    found = await context.calls.items(
         "ec2",
         "describe_instance_type_offerings",
         "InstanceTypeOfferings",
@@ -79,26 +80,26 @@ async def offerings(ask: Question) -> Finding:
     zones: dict[str, list[str]] = {}
     for one in found:
         zones.setdefault(one["InstanceType"], []).append(one["Location"])
-    return verdicts.offerings(zones, ask.region, INSTANCE_TYPES)
+    return verdicts.offerings(zones, context.region, INSTANCE_TYPES)
 
 
-async def capacity(_: Question) -> Finding:
-    """AWS has no question for it, so none is asked."""
+async def capacity(_: ProbeContext) -> Finding:
+    """AWS has no API for it, so nothing is asked."""
     return verdicts.capacity()
 
 
-async def lambda_concurrency(ask: Question) -> Finding:
+async def lambda_concurrency(context: ProbeContext) -> Finding:
     """The account's limit in the region."""
-    found = await ask.calls.call("lambda", "get_account_settings")
+    found = await context.calls.call("lambda", "get_account_settings")
     return verdicts.lambda_concurrency(int(found["AccountLimit"]["ConcurrentExecutions"]))
 
 
-async def codebuild(ask: Question) -> Finding:
-    """The newest build is the only proof that there may be builds."""
-    ids = (await ask.calls.call("codebuild", "list_builds", sortOrder="DESCENDING")).get("ids", [])
+async def codebuild(context: ProbeContext) -> Finding:
+    """A past build is the only proof that the account may run builds."""
+    ids = (await context.calls.call("codebuild", "list_builds", sortOrder="DESCENDING")).get("ids", [])
     if not ids:
         return verdicts.codebuild(None)
-    found = await ask.calls.call("codebuild", "batch_get_builds", ids=ids[:1])
+    found = await context.calls.call("codebuild", "batch_get_builds", ids=ids[:1])
     builds = found.get("builds", [])
     if not builds:
         return verdicts.codebuild(None)
@@ -106,21 +107,21 @@ async def codebuild(ask: Question) -> Finding:
     return verdicts.codebuild(verdicts.BuildFact(status=builds[0]["buildStatus"], day=day))
 
 
-async def github_connection(ask: Question) -> Finding:
-    """GitHub's connections of the region."""
-    found = await ask.calls.call("codeconnections", "list_connections", ProviderTypeFilter="GitHub", MaxResults=100)
+async def github_connection(context: ProbeContext) -> Finding:
+    """GitHub connections of the region."""
+    found = await context.calls.call("codeconnections", "list_connections", ProviderTypeFilter="GitHub", MaxResults=100)
     return verdicts.github_connection(
         {one["ConnectionName"]: one["ConnectionStatus"] for one in found.get("Connections", [])}
     )
 
 
-async def cost_explorer(ask: Question) -> Finding:
-    """One question about yesterday, for one cent, only where the person said so."""
-    if not ask.paid:
+async def cost_explorer(context: ProbeContext) -> Finding:
+    """One request about yesterday, for 0.01 USD, only if the person allowed it."""
+    if not context.paid:
         return verdicts.cost_explorer_not_paid_for()
-    today = ask.now.date()
+    today = context.now.date()
     try:
-        await ask.calls.call(
+        await context.calls.call(
             "ce",
             "get_cost_and_usage",
             region=GLOBAL,
@@ -129,27 +130,27 @@ async def cost_explorer(ask: Question) -> Finding:
             Metrics=["UnblendedCost"],
         )
     except ClientError as error:
-        # "Not enabled" comes with the same code as a missing right, and in other words.
+        # "Not enabled" comes with the same code as a missing right, and different words.
         if fault_of(error) is Fault.DENIED and "not authorized to perform" in words_of(error):
             raise
         return verdicts.cost_explorer(answered=False, words=f"{code_of(error)}: {words_of(error)}")
     return verdicts.cost_explorer(answered=True)
 
 
-async def root_user(ask: Question) -> Finding:
-    """IAM counts them: 1 for there, 0 for not."""
-    found = (await ask.calls.call("iam", "get_account_summary", region=GLOBAL))["SummaryMap"]
+async def root_user(context: ProbeContext) -> Finding:
+    """IAM's summary: 1 if there is one, 0 if not."""
+    found = (await context.calls.call("iam", "get_account_summary", region=GLOBAL))["SummaryMap"]
     return verdicts.root_user(
         mfa=bool(found.get("AccountMFAEnabled", 0)), access_keys=bool(found.get("AccountAccessKeysPresent", 0))
     )
 
 
-async def alarm_address(ask: Question) -> Finding:
-    """Who listens to the home's topic."""
-    topic = f"{ask.home}-alarms"
-    arn = f"arn:{ask.partition}:sns:{ask.region}:{ask.account}:{topic}"
+async def alarm_address(context: ProbeContext) -> Finding:
+    """The subscriptions of the home's topic."""
+    topic = f"{context.home}-alarms"
+    arn = f"arn:{context.partition}:sns:{context.region}:{context.account}:{topic}"
     try:
-        found = await ask.calls.items("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=arn)
+        found = await context.calls.items("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=arn)
     except ClientError as error:
         if not is_absent(error):
             raise
@@ -157,12 +158,12 @@ async def alarm_address(ask: Question) -> Finding:
     return verdicts.alarm_address([(one["Endpoint"], one["SubscriptionArn"]) for one in found], topic)
 
 
-async def budget(ask: Question) -> Finding:
+async def budget(context: ProbeContext) -> Finding:
     """The home's budget at AWS Budgets."""
-    name = f"{ask.home}-month"
+    name = f"{context.home}-month"
     try:
-        found = await ask.calls.call(
-            "budgets", "describe_budget", region=GLOBAL, AccountId=ask.account, BudgetName=name
+        found = await context.calls.call(
+            "budgets", "describe_budget", region=GLOBAL, AccountId=context.account, BudgetName=name
         )
     except ClientError as error:
         if not is_absent(error):
@@ -172,7 +173,7 @@ async def budget(ask: Question) -> Finding:
     return verdicts.budget(f"{limit['Amount']} {limit['Unit']}", name)
 
 
-async def disk_encryption(ask: Question) -> Finding:
+async def disk_encryption(context: ProbeContext) -> Finding:
     """A setting of the account in the region."""
-    found = await ask.calls.call("ec2", "get_ebs_encryption_by_default")
-    return verdicts.disk_encryption(bool(found["EbsEncryptionByDefault"]), ask.region)
+    found = await context.calls.call("ec2", "get_ebs_encryption_by_default")
+    return verdicts.disk_encryption(bool(found["EbsEncryptionByDefault"]), context.region)

@@ -1,4 +1,4 @@
-"""What ``tlfif doctor`` asks AWS about things that cost money now."""
+"""The probes of ``tlfif doctor`` for resources that cost money now."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
 from tlfif.adapters.aws.deployment.clients import Place
 from tlfif.adapters.aws.deployment.inventory import Inventory, Item
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
-from tlfif.adapters.aws.doctor.probe_context import Question
+from tlfif.adapters.aws.doctor.probe_context import ProbeContext
 from tlfif.doctor import leftover_verdicts as verdicts
 from tlfif.doctor.checks import Finding
 
@@ -16,37 +16,37 @@ _COSTING = frozenset({"pending", "running", "stopping", "shutting-down"})
 GIB = 1 << 30
 
 
-async def machines(ask: Question) -> Finding:
-    """The home's instances that are not off."""
+async def machines(context: ProbeContext) -> Finding:
+    """The home's instances that are not stopped or terminated."""
     facts = [
         verdicts.MachineFact(
             instance_id=one.name,
             instance_type=one.facts["InstanceType"],
-            age_seconds=max(0.0, (ask.now - one.facts["LaunchTime"]).total_seconds()),
+            age_seconds=max(0.0, (context.now - one.facts["LaunchTime"]).total_seconds()),
         )
-        for one in await _ours(ask, "machines")
+        for one in await _ours(context, "machines")
         if one.facts["State"]["Name"] in _COSTING
     ]
-    return verdicts.machines(facts, ask.priced, max_run_seconds=ask.max_run_seconds)
+    return verdicts.machines(facts, context.priced, max_run_seconds=context.max_run_seconds)
 
 
-async def disks(ask: Question) -> Finding:
+async def disks(context: ProbeContext) -> Finding:
     """The home's volumes."""
-    return verdicts.disks([_disk(one.facts) for one in await _ours(ask, "disks")], ask.priced)
+    return verdicts.disks([_disk(one.facts) for one in await _ours(context, "disks")], context.priced)
 
 
-async def foreign_disks(ask: Question) -> Finding:
-    """Volumes of somebody's that no machine uses. Filters cannot say "without a tag"."""
-    found = await ask.calls.items(
+async def foreign_disks(context: ProbeContext) -> Finding:
+    """Volumes without the home's tag that no machine uses. EC2's filters cannot express "without a tag"."""
+    found = await context.calls.items(
         "ec2", "describe_volumes", "Volumes", Filters=[{"Name": "status", "Values": ["available"]}]
     )
     others = [one for one in found if HOME_TAG not in {tag["Key"] for tag in one.get("Tags", [])}]
-    return verdicts.foreign_disks([_disk(one) for one in others], ask.priced)
+    return verdicts.foreign_disks([_disk(one) for one in others], context.priced)
 
 
-async def snapshots(ask: Question) -> Finding:
-    """Snapshots with the home's tag, beside those that images of the account need."""
-    images = await ask.calls.items("ec2", "describe_images", "Images", Owners=["self"])
+async def snapshots(context: ProbeContext) -> Finding:
+    """The home's snapshots, and which of them an image of the account needs."""
+    images = await context.calls.items("ec2", "describe_images", "Images", Owners=["self"])
     needed = {
         mapping["Ebs"].get("SnapshotId")
         for image in images
@@ -55,24 +55,24 @@ async def snapshots(ask: Question) -> Finding:
     }
     facts = [
         verdicts.SnapshotFact(snapshot_id=one.name, gb=_stored_gb(one.facts), of_image=one.name in needed)
-        for one in await _ours(ask, "snapshots")
+        for one in await _ours(context, "snapshots")
     ]
-    return verdicts.snapshots(facts, ask.priced)
+    return verdicts.snapshots(facts, context.priced)
 
 
-async def log_groups(ask: Question) -> Finding:
+async def log_groups(context: ProbeContext) -> Finding:
     """The home's log groups without ``retentionInDays``, which AWS keeps for ever."""
     endless = [
         verdicts.LogGroupFact(name=one.name, stored_bytes=int(one.facts.get("storedBytes", 0)))
-        for one in await _ours(ask, "logs")
+        for one in await _ours(context, "logs")
         if "retentionInDays" not in one.facts
     ]
-    return verdicts.log_groups(endless, region=ask.region)
+    return verdicts.log_groups(endless, region=context.region)
 
 
-async def _ours(ask: Question, kind: str) -> list[Item]:
-    place = Place(home=ask.home, account_id=ask.account, region=ask.region)
-    found = await in_daemon_thread(lambda: Inventory(ask.calls.reading, place, StackTemplate()).find(kind))
+async def _ours(context: ProbeContext, kind: str) -> list[Item]:
+    place = Place(home=context.home, account_id=context.account, region=context.region)
+    found = await in_daemon_thread(lambda: Inventory(context.calls.reading, place, StackTemplate()).find(kind))
     return [one for one in found if one.ours]
 
 
@@ -86,6 +86,6 @@ def _disk(found: Mapping[str, Any]) -> verdicts.DiskFact:
 
 
 def _stored_gb(found: Mapping[str, Any]) -> float:
-    """What is really in it, where AWS says so; else the whole disk."""
+    """The stored size in GiB if AWS reports it; otherwise the size of the disk."""
     stored = found.get("FullSnapshotSizeInBytes")
     return round(int(stored) / GIB, 1) if stored else float(found["VolumeSize"])

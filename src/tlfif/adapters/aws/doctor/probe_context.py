@@ -1,4 +1,4 @@
-"""Asking AWS for ``tlfif doctor``: reading calls only, each in a thread that nobody has to wait for."""
+"""What the doctor's probes of AWS share: read-only requests, each in a daemon thread, and the facts of this run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MOST_ITEMS = 1000
 
 
 class DoctorCalls:
-    """Clients of one session, each made when it is first used. ``endpoint_url``: an emulator; None: AWS."""
+    """Clients of one session, each created on first use. ``endpoint_url``: an emulator; None: AWS."""
 
     def __init__(
         self, session: boto3.Session, *, region: str, endpoint_url: str | None = None, config: Config = DOCTOR_CONFIG
@@ -31,7 +31,7 @@ class DoctorCalls:
         self._clients: dict[tuple[str, str], Any] = {}
         self._making = Lock()
         self.reading = ReadingCalls(self._client, most_items=MOST_ITEMS)
-        """The same without the thread."""
+        """The same requests without the thread."""
 
     async def call(self, service: str, operation: str, *, region: str | None = None, **asked: Any) -> dict[str, Any]:
         """See :meth:`ReadingCalls.call`."""
@@ -45,7 +45,7 @@ class DoctorCalls:
 
     def _client(self, service: str, region: str | None) -> Any:
         where = region or self._region
-        with self._making:  # two threads must not make clients of one session at once
+        with self._making:  # one session must not create two clients at once
             known = self._clients.get((service, where))
             if known is None:
                 make: Callable[..., Any] = self._session.client
@@ -55,8 +55,8 @@ class DoctorCalls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What every probe of the account may need. ``home``: the installation's name; ``now``: with its time zone."""
+class ProbeContext:
+    """What the probes of the account need. ``home``: the installation's name; ``now``: with its time zone."""
 
     calls: DoctorCalls
     account: str
@@ -69,17 +69,17 @@ class Question:
 
     @property
     def region(self) -> str:
-        """Where the home is, or would be."""
+        """The region where the home is, or would be."""
         return self.priced.region
 
     @property
     def partition(self) -> str:
-        """The first part of every ARN after "arn"."""
+        """The second part of every ARN, after "arn"."""
         return self.arn.split(":")[1]
 
 
 def reason(error: AwsError, asked: str) -> str:
-    """Why ``asked`` (service and operation) could not be asked, in plain words with AWS's own behind them."""
+    """Why ``asked`` (service and operation) could not be answered, in plain words with AWS's code."""
     fault, code, words = fault_of(error), code_of(error), words_of(error)
     if fault is Fault.UNREACHABLE:
         return f"AWS did not answer {asked} ({code})."
@@ -87,5 +87,5 @@ def reason(error: AwsError, asked: str) -> str:
         return f"Your key may not ask it: it lacks the right {missing_right(error) or asked} ({code})."
     if fault is Fault.NOT_OPEN:
         return f"AWS has not opened your account for it yet ({code}); a new account is checked within hours."
-    page = "<html" in words or "<!doctype" in words.lower()  # none of AWS's words: a proxy's, or a broken service's
+    page = "<html" in words or "<!doctype" in words.lower()  # not AWS's words: a proxy's page, or a broken service's
     return f"AWS refused {asked} ({code}{': ' + words if words and not page else ''})."

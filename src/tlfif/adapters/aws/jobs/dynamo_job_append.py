@@ -41,7 +41,7 @@ class Appending:
         self._now = now
         self.lost: set[str] = set()
         self.told: set[str] = set()
-        # The last number is taken to be what the writer thinks. If it is not, the write's condition fails and it is read.
+        # Taken to be the last number. Where it is not, the write's condition fails and the number is read.
         self._logs = [
             _Log(job_id=lease.job_id, token=lease.token, writes=texts, last_seq=texts[0].seq - 1)
             for lease, texts in by_lease(writes).items()

@@ -1,7 +1,8 @@
-"""The third stop: a one-time EventBridge schedule that ends one instance, whatever became of everything else.
+"""The dead man's switch: a one-time EventBridge schedule that terminates one instance, whatever happened to everything
+else.
 
-Scheduler looks at the target's input only when it fires, so the input is made here and nowhere else, and a test fires
-it against EC2's own description of the call.
+Scheduler validates the target's input only when it fires. Therefore the input is built in one place, and a test runs it
+against EC2's own description of the call.
 """
 
 import asyncio
@@ -32,11 +33,11 @@ def schedule_name(machine_id: str, *, home: str) -> str:
     return f"{home}-{machine_id}"
 
 
-class DeadManSchedule:
-    """Sets and removes the schedules of one group.
+class DeadMansSwitch:
+    """Creates and deletes the schedules of one group.
 
-    ``role_arn`` is the role that Scheduler takes on, which may end instances with the installation's tag and nothing
-    else; ``dead_letters_arn`` the queue (with an alarm) that hears of a schedule that could not do its work.
+    ``role_arn`` is the role that Scheduler assumes, which may terminate instances with the installation's tag and
+    nothing else; ``dead_letters_arn`` is the queue (with an alarm) for schedules that failed.
     """
 
     def __init__(
@@ -57,10 +58,10 @@ class DeadManSchedule:
         self._clock = clock
 
     async def arm(self, machine_id: str, *, instance_id: str, at: int) -> None:
-        """Have the instance ended at ``at`` (epoch seconds). Safe to repeat; one for another instance of the same
-        machine is replaced, a later one is never put in the place of an earlier one.
+        """Have the instance terminated at ``at`` (epoch seconds). Safe to repeat. A schedule for another instance of
+        the same machine is replaced; an earlier one is never replaced by a later one.
 
-        Raises AWS's error once it is clear that there is no such schedule.
+        Raises AWS's error once it is certain that there is no such schedule.
         """
         calls = PatientCalls(self._clock, PAUSES)
         wanted = self._request(machine_id, instance_id=instance_id, at=at)
@@ -73,11 +74,11 @@ class DeadManSchedule:
                     raise
             if await self._is_right(wanted, calls):
                 return
-            # Deleted and made anew: the right to change a schedule would be the right to put every end off.
+            # Deleted and created anew: the right to update a schedule would be the right to postpone every termination.
             await self._delete(wanted["Name"], calls)
 
     async def _is_right(self, wanted: "CreateScheduleInputTypeDef", calls: PatientCalls) -> bool:
-        """Of the one that is there: made before an answer was lost, or for an instance that was given up?"""
+        """Whether the existing schedule is this one (an answer was lost), and not one for an abandoned instance."""
         try:
             found = await calls.do(lambda: self._scheduler.get_schedule(Name=wanted["Name"], GroupName=self._group))
         except ClientError as error:
@@ -98,10 +99,11 @@ class DeadManSchedule:
                 raise
 
     async def disarm(self, machine_id: str) -> bool:
-        """Remove the schedule of a machine that is confirmed gone. Asks once, because the next look at the machines
-        asks again. False where that failed: at worst it fires at its hour and ends what is gone already.
+        """Delete the schedule of a machine that is confirmed gone. Tries once, because the next look at the machines
+        tries again. False if that failed: at worst the schedule fires and terminates what is gone already.
 
-        Without a group, as in the API, schedules are somebody else's business: the router's, which looks next."""
+        Without a group, as in the API's function, nothing is deleted: that is left to the router, which looks next.
+        """
         if not self._group:
             return False
         name = schedule_name(machine_id, home=self._home)
@@ -129,7 +131,7 @@ class DeadManSchedule:
                 "RoleArn": self._role_arn,
                 "Input": json.dumps({"InstanceIds": [instance_id]}, separators=(",", ":")),
                 "DeadLetterConfig": {"Arn": self._dead_letters_arn},
-                # Scheduler's own most: for a day, since the last stop must not give up.
+                # Scheduler's maximum, a day: the last stop must not give up.
                 "RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
             },
         }

@@ -55,7 +55,7 @@ _FORGIVEN_THROUGH = "forgiven_through"
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A record as it lies in the table; ``item`` may hold more than this program knows."""
+    """A record as stored; ``item`` may have attributes that this version does not know."""
 
     item: Item
 
@@ -78,16 +78,17 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """The newest record and the settings, as one query told them."""
+    """The newest record and the settings, read by one query."""
 
     latest: _Kept | None
     settings: Item
 
 
 class DynamoMachineStore(MachineStore):
-    """The AWS home's machine store. Of a newest machine and settings each question is one request, a heartbeat two.
+    """The machine store of the home on AWS. A question about the newest machine and the settings is one request, a
+    heartbeat two.
 
-    ``default_idle_timeout`` (seconds) is what machines are told while no person has set another.
+    ``default_idle_timeout`` (seconds) is used while no person has set another one.
     """
 
     def __init__(self, table: DynamoTable, *, default_idle_timeout: float) -> None:
@@ -101,7 +102,7 @@ class DynamoMachineStore(MachineStore):
         async def step() -> bool:
             latest = (await self._look()).latest
             if latest is not None and latest.record.ended_at is None:
-                # True for our own, which was written and only the answer lost.
+                # True if it is our own: the write succeeded and only the answer was lost.
                 return bool(latest.item.get("intent") == intent)
             position = 1 if latest is None else latest.position + 1
             try:
@@ -114,7 +115,7 @@ class DynamoMachineStore(MachineStore):
                     return False
                 if same_id is not None:
                     raise ValueError(f"the id {record.id} is taken") from refused
-                raise  # another machine came and went since we looked
+                raise  # another machine came and went in the meantime
             return True
 
         return await self._table.persist(step)
@@ -199,7 +200,7 @@ class DynamoMachineStore(MachineStore):
 
     async def failed_starts(self) -> int:
         """See :meth:`MachineStore.failed_starts`."""
-        # The settings come first; where there are none, one more record does no harm.
+        # The settings come first; if there are none, one more record does no harm.
         found = await self._newest(1 + _ENOUGH_FOR_A_ROW_OF_FAILURES)
         forgiven = _settings(found).get(_FORGIVEN_THROUGH, 0)
         return failed_starts([kept.record for kept in _records(found) if kept.position > forgiven])
@@ -230,7 +231,7 @@ class DynamoMachineStore(MachineStore):
         await self._set(_CONTROL_SEEN_AT, now)
 
     async def close(self) -> None:
-        """See :meth:`MachineStore.close`. The client is its maker's to close."""
+        """See :meth:`MachineStore.close`. The creator of the client closes it."""
 
     async def _look(self) -> _Look:
         found = await self._newest(2)
@@ -250,7 +251,7 @@ class DynamoMachineStore(MachineStore):
         return _Kept(item)
 
     async def _change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
-        """Every such change made twice is made once, so one whose answer was lost is simply made again."""
+        """Each of these changes can be made twice with the same result, so one whose answer was lost is repeated."""
 
         async def step() -> None:
             kept = await self._find(machine_id)
@@ -279,7 +280,7 @@ class DynamoMachineStore(MachineStore):
 
 
 def _creation(record: MachineRecord, position: int, intent: str) -> list[Write]:
-    """All of it or nothing: the record, that it is open, and where it lies."""
+    """All of it or nothing: the record, its mark as open, and its position by id."""
     item = _item(_record_key(position), _values(record) | {"position": position, "version": 1, "timings": []})
     return [
         Put(item=_item(_OPEN, {"id": record.id}), condition=ABSENT),
@@ -310,7 +311,7 @@ def _id_key(machine_id: str) -> Key:
 
 
 def _starts_of(model: str, image: str) -> str:
-    # Quoted, so that no name reaches into another's.
+    # Quoted, so that no name can be part of another's key.
     return f"STARTS#{quote(model, safe='')}#{quote(image, safe='')}"
 
 

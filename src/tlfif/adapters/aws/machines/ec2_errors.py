@@ -1,7 +1,7 @@
-"""What EC2 and EventBridge Scheduler refuse, told apart, and the words for it.
+"""Refusals of EC2 and EventBridge Scheduler, in words for the owner.
 
-The refusal on the Free plan has no code of its own and is known by its text (seen in 2025 and 2026). What AWS says is
-quoted where it is all there is to say.
+The refusal on the Free plan has no code of its own and is recognised by its text (seen in 2025 and 2026). AWS's own
+words are quoted where TL-FIF knows nothing better.
 """
 
 import re
@@ -25,9 +25,9 @@ from tlfif.adapters.aws.machines.launch_plan import Attempt
 from tlfif.kernel.errors import MachineError
 
 GPU_QUOTA = "L-DB2E81BA"
-"""Service Quotas' code of "Running On-Demand G and VT instances", counted in virtual processors per region."""
+"""The code in Service Quotas of "Running On-Demand G and VT instances", counted in vCPUs per region."""
 GPU_QUOTA_VCPUS = 8
-"""To be asked for: four for the machine, four for the test of a new image beside it."""
+"""The quota to request: four vCPUs for the machine, four for the test of a new image beside it."""
 
 
 _NO_IMAGE = re.compile(r"^(InvalidAMIID|InvalidSnapshot|InvalidLaunchTemplate|InvalidParameterValue$|InvalidSSM)")
@@ -40,14 +40,14 @@ NOT_STARTED = "Nothing was started and nothing is charged."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """One attempt that found nothing."""
+    """One launch attempt without capacity."""
 
     attempt: Attempt
     code: str
 
 
 def machine_error(error: AwsError, *, region: str, outcome: str = NOT_STARTED) -> MachineError:
-    """``error`` in the owner's words; ``outcome`` says what came of it and what it costs."""
+    """``error`` in the owner's words. ``outcome`` says what state that leaves and what it costs."""
     code, fault = code_of(error), fault_of(error)
     if fault is Fault.UNREACHABLE:
         return _unreachable(error, outcome)
@@ -75,7 +75,7 @@ def machine_error(error: AwsError, *, region: str, outcome: str = NOT_STARTED) -
 
 
 def no_capacity(refusals: Sequence[Refusal]) -> MachineError:
-    """Nothing free anywhere."""
+    """No capacity in any zone, for any type."""
     types = ", ".join(dict.fromkeys(one.attempt.instance_type for one in refusals))
     zones = ", ".join(sorted({one.attempt.zone.name for one in refusals}))
     return MachineError(
@@ -95,7 +95,7 @@ def no_network(region: str) -> MachineError:
 
 
 def no_schedule(cause: AwsError, *, instance_id: str, ended: bool) -> MachineError:
-    """The machine was there, its timer could not be set."""
+    """The machine was launched, but its dead man's switch could not be set."""
     outcome = (
         "so it was ended again at once. That costs about 0.10 USD at most (one minute, and filling its disk)."
         if ended

@@ -1,4 +1,4 @@
-"""The calls to EC2, and what an instance looks like from here."""
+"""Calls to EC2, and an instance as EC2 describes it."""
 
 import base64
 import re
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 MACHINE_TAG = "tlfif:machine-id"
 IMAGE_TAG = "tlfif:image"
-"""The image's version by our own name, so that a kept disk with an old one is not started again."""
+"""The image's version in our own numbering, so that a kept disk with an old image is not started again."""
 
 PENDING, RUNNING, STOPPING, STOPPED = "pending", "running", "stopping", "stopped"
 TERMINATED = "terminated"
 
 MISMATCH = "IdempotentParameterMismatch"
-"""The code for a token that was used before with other parameters: something was made by it."""
+"""EC2's code for a token that was used before with other parameters: something was launched with it."""
 
 _MALFORMED = "InvalidInstanceID.Malformed"
 _CANNOT_SKIP = re.compile(r"^(InvalidParameter|UnknownParameter|UnsupportedOperation)")
@@ -42,8 +42,8 @@ _PAGE = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ec2Instance:
-    """One instance. Times are EC2's own, in epoch seconds; ``ended_at`` is when its state left running, as far as EC2
-    says so. ``reason`` is EC2's code for why it ended, if it did."""
+    """One instance. Times are EC2's own, in epoch seconds; ``ended_at`` is when it left the state running, if EC2 says
+    so. ``reason`` is EC2's code for why it ended, if it did."""
 
     instance_id: str
     instance_type: str
@@ -58,14 +58,14 @@ class Ec2Instance:
 
     @property
     def launched(self) -> Launched:
-        """As the launch plan sees it."""
+        """As the launch plan needs it."""
         ending = self.state not in {PENDING, RUNNING}
         return Launched(handle=self.instance_id, began_at=self.began_at, ending=ending)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """What all attempts of one launch have in common. ``image_id`` None: as the launch template says."""
+    """What all attempts of one launch have in common. ``image_id`` None: the launch template's image."""
 
     machine_id: str
     image: str
@@ -75,8 +75,8 @@ class LaunchRequest:
 
 
 class Ec2Instances:
-    """The instances of one installation, known by their tag. Every method raises AWS's errors unless it says otherwise;
-    all of them are safe to repeat. ``launch_template`` is its id or its name."""
+    """The instances of one installation, selected by tag. All methods raise AWS's errors unless they say otherwise, and
+    all are safe to repeat. ``launch_template`` is its id or its name."""
 
     def __init__(self, ec2: "EC2Client", *, home: str, launch_template: str) -> None:
         self._ec2 = ec2
@@ -88,21 +88,21 @@ class Ec2Instances:
         )
 
     async def run(self, request: LaunchRequest, attempt: Attempt, calls: PatientCalls) -> Ec2Instance:
-        """Make the instance, or be told which one this very attempt has made before."""
+        """Launch an instance, or return the one that this very attempt has launched before."""
         wanted = self._wanted(request, attempt)
         try:
             answer = await calls.do(lambda: self._ec2.run_instances(**wanted))
         except ClientError as error:
             if code_of(error) != MISMATCH:
                 raise
-            # Executed before, with settings that have changed since: that one is it.
+            # Launched before, with settings that have changed since: that instance is the one.
             return await self._made_before(request.machine_id, attempt, error, calls)
         return _seen(answer["Instances"][0])
 
     async def _made_before(
         self, machine_id: str, attempt: Attempt, error: ClientError, calls: PatientCalls
     ) -> Ec2Instance:
-        """Look until EC2 shows it; terminated counts too, because then this machine is over."""
+        """Look until EC2 shows it. A terminated one counts, because then this machine's run is over."""
         while True:
             found = await self.find({f"tag:{MACHINE_TAG}": [machine_id]}, calls)
             made = next((one for one in found if one.token == attempt.token), None)
@@ -111,13 +111,13 @@ class Ec2Instances:
             await calls.pause(error)
 
     async def zones(self, calls: PatientCalls) -> tuple[Zone, ...]:
-        """Where machines can go: every zone with one of our subnets, in the order of their names."""
+        """Zones with one of our subnets, sorted by name."""
         answer = await calls.do(lambda: self._ec2.describe_subnets(Filters=tagged(self._home)))
         found = sorted((one["AvailabilityZone"], one["SubnetId"]) for one in answer["Subnets"])
         return tuple(Zone(name=name, subnet_id=subnet_id) for name, subnet_id in found)
 
     async def find(self, filters: Mapping[str, Sequence[str]], calls: PatientCalls) -> list[Ec2Instance]:
-        """Instances with our tag that fit, in any state; the newest may not be visible yet."""
+        """Instances with our tag that match ``filters``, in any state. The newest may not be visible yet."""
         wanted = tagged(self._home)
         wanted += [{"Name": name, "Values": list(values)} for name, values in filters.items()]
 
@@ -130,12 +130,12 @@ class Ec2Instances:
         return await calls.do(read)
 
     async def of_machine(self, machine_id: str, calls: PatientCalls) -> list[Ec2Instance]:
-        """The machine's instances that are not terminated; more than one only after an accident."""
+        """The machine's instances that are not terminated; more than one only after a fault."""
         found = await self.find({f"tag:{MACHINE_TAG}": [machine_id]}, calls)
         return [one for one in found if one.state != TERMINATED]
 
     async def describe(self, instance_id: str, calls: PatientCalls) -> Ec2Instance | None:
-        """The instance; None where EC2 knows nothing of it: not yet, or not any more (about an hour after its end)."""
+        """The instance; None if EC2 does not know it: not yet, or no longer (about an hour after its end)."""
         try:
             answer = await calls.do(lambda: self._ec2.describe_instances(InstanceIds=[instance_id]))
         except ClientError as error:
@@ -145,7 +145,7 @@ class Ec2Instances:
         return next((_seen(one) for group in answer["Reservations"] for one in group["Instances"]), None)
 
     async def terminate(self, instance_id: str, calls: PatientCalls, *, at_once: bool) -> None:
-        """End it for good; ``at_once`` without the operating system's shutdown. One that is gone is no error."""
+        """Terminate it; ``at_once`` skips the operating system's shutdown. An instance that is gone is no error."""
         try:
             if at_once and await self._cut_off(instance_id, calls):
                 return
@@ -155,7 +155,7 @@ class Ec2Instances:
                 raise
 
     async def _cut_off(self, instance_id: str, calls: PatientCalls) -> bool:
-        """False where EC2 will not leave the shutdown out; ending it more slowly is better than not at all."""
+        """Terminate it without a shutdown. False if EC2 does not allow that; the caller then terminates it normally."""
         try:
             await calls.do(lambda: self._ec2.terminate_instances(InstanceIds=[instance_id], SkipOsShutdown=True))
         except ClientError as error:
@@ -165,7 +165,7 @@ class Ec2Instances:
         return True
 
     async def stop(self, instance_id: str, calls: PatientCalls) -> None:
-        """Shut it down and keep its disk. One that is gone is no error."""
+        """Shut it down and keep its disk. An instance that is gone is no error."""
         try:
             await calls.do(lambda: self._ec2.stop_instances(InstanceIds=[instance_id]))
         except ClientError as error:
@@ -173,14 +173,14 @@ class Ec2Instances:
                 raise
 
     async def wake(self, kept: Ec2Instance, request: LaunchRequest, calls: PatientCalls) -> None:
-        """Start a stopped instance as another machine. The marks first: a start whose answer is lost is found by
-        them."""
+        """Start a stopped instance as another machine. The tags are set first: they identify a start whose answer is
+        lost."""
 
         def mark() -> None:
             self._ec2.create_tags(
                 Resources=[kept.instance_id, *kept.volume_ids], Tags=self._tags(request.machine_id, request.image)
             )
-            # Unlike RunInstances, botocore sends this as it is; EC2 wants base 64 (EC2 user guide, "user data").
+            # Unlike in RunInstances, botocore does not encode this; EC2 wants base 64 (EC2 user guide, "user data").
             encoded = base64.b64encode(request.user_data.encode()).decode()
             self._ec2.modify_instance_attribute(InstanceId=kept.instance_id, Attribute="userData", Value=encoded)
 
@@ -240,8 +240,8 @@ def _seen(one: "InstanceTypeDef") -> Ec2Instance:
 
 
 def ended_at(transition_reason: str) -> float | None:
-    """The moment in a text such as "User initiated (2024-01-01 12:00:00 GMT)", in epoch seconds; None where it names
-    none, as for an instance that shut itself down."""
+    """The time in a text such as "User initiated (2024-01-01 12:00:00 GMT)", in epoch seconds; None if there is none,
+    as for an instance that shut itself down."""
     found = _WHEN.search(transition_reason)
     if found is None:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Verdict, code_of, verdict
 from tlfif.adapters.aws.calls.patient_calls import PatientCalls
-from tlfif.adapters.aws.machines.dead_mans_switch import DeadManSchedule
+from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_errors import (
     NOT_STARTED,
     Refusal,
@@ -42,10 +42,11 @@ PERHAPS_STARTED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ec2Settings:
-    """How machines are made. ``max_run_seconds``: ended from outside this long after the launch, whatever happens.
+    """How machines are launched. ``max_run_seconds``: the dead man's switch terminates an instance this long after its
+    launch.
 
-    ``standby``: a machine that ends is stopped and its disk kept and started again for the next one; it costs rent for
-    the disk, and where its zone has nothing free it is given up for a new one. ``machine_settings`` (plain JSON values,
+    ``standby``: a machine that ends is stopped, and its disk is kept for the next one, which costs rent; if its zone
+    has no capacity then, the disk is given up and a new machine is launched. ``machine_settings`` (plain JSON values,
     nothing secret) reach the worker through its machine file. ``instance_types`` are tried in this order, each in every
     zone where the installation has a subnet. Raises ValueError for a run time out of range or without a type,
     InvalidInputError ``instance_type_unknown``.
@@ -69,51 +70,48 @@ class Ec2Settings:
 class Ec2MachineHost(MachineHost):
     """Launches instances from the installation's launch template. A handle is an instance id.
 
-    Polite and forced end. Both end the instance, because EC2 counts no second after its state has left running. A
-    polite end presses the power button: the operating system ends the worker, which gives its jobs back. ``force``
-    leaves that shutdown out. Letting answers be finished first is not this host's business: a worker learns from the
-    store that it drains.
+    A polite termination lets the operating system shut down, so that the worker gives its jobs back; ``force`` skips
+    the shutdown. Neither costs more: EC2 stops counting once the instance leaves the state running. Finishing answers
+    first is not this class's business: the store tells the worker to drain.
 
-    The schedule that ends the machine at its longest run time is removed only once EC2 says terminated, by whoever
-    asks next (:meth:`alive`, :meth:`find_all`): removed earlier, a machine stuck in its shutdown would run on.
+    The dead man's switch of a machine is removed only once EC2 reports it as terminated, by the next call of
+    :meth:`alive` or :meth:`find_all`: removed earlier, a machine that is stuck in its shutdown would go on running.
     """
 
-    def __init__(
-        self, *, instances: Ec2Instances, schedule: DeadManSchedule, settings: Ec2Settings, clock: Clock
-    ) -> None:
+    def __init__(self, *, instances: Ec2Instances, switch: DeadMansSwitch, settings: Ec2Settings, clock: Clock) -> None:
         self._instances = instances
-        self._schedule = schedule
+        self._switch = switch
         self._settings = settings
         self._clock = clock
         self._disarmed: set[str] = set()
 
     async def launch(self, spec: LaunchSpec) -> str:
-        """See the port. No schedule, no launch: a machine whose schedule cannot be set is ended again.
+        """See the port. A machine whose dead man's switch cannot be set is terminated again.
 
-        An image that begins with "ami-" is used as it is; any other is the launch template's business.
+        An image that begins with "ami-" is used as it is; for any other, the launch template names the image.
         Raises MachineError: ``no_capacity``, ``no_quota``, ``account_plan``, ``account_pending``, ``aws_denied``,
         ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``no_schedule``, ``machine_failed``.
         """
         calls = PatientCalls(self._clock, PAUSES)
         request = self._request(spec)
-        with self._told(NOT_STARTED):
+        with self._translated(NOT_STARTED):
             found = await self._of_machine(spec.machine_id, calls)
-        with self._told(NOT_STARTED, unsure=PERHAPS_STARTED):
+        with self._translated(NOT_STARTED, unsure=PERHAPS_STARTED):
             if found is None or self._over(found):
                 found = await self._wake(request, calls) or await self._run(request, calls)
         await self._arm(spec.machine_id, found)
         return (await self._sole(spec.machine_id, found)).instance_id
 
     async def _of_machine(self, machine_id: str, calls: PatientCalls) -> Ec2Instance | None:
-        """The instance of this machine, made by a launch whose answer was lost or by another control plane."""
+        """The machine's instance, launched by a call whose answer was lost or by another control plane."""
         found = {one.instance_id: one for one in await self._instances.of_machine(machine_id, calls)}
         kept = survivor([one.launched for one in found.values()])
         return found[kept] if kept is not None else None
 
     async def _sole(self, machine_id: str, made: Ec2Instance) -> Ec2Instance:
-        """End all but one, should two launchers at once have got one each in different zones.
+        """Terminate all but one, in case two launchers have got one each in different zones at the same time.
 
-        Which one is kept is the same for both of them. A look that fails leaves it to the next launch of this machine.
+        Both choose the same one to keep. If looking fails, the next launch of this machine does it.
         """
         calls = PatientCalls(self._clock, PAUSES)
         try:
@@ -147,8 +145,8 @@ class Ec2MachineHost(MachineHost):
         raise no_capacity(refusals)
 
     async def _wake(self, request: LaunchRequest, calls: PatientCalls) -> Ec2Instance | None:
-        """Standby: start a kept machine of the same image. Those that cannot be used any more are ended, since their
-        disks cost rent."""
+        """Standby: start a kept machine with the same image. Kept machines that cannot be used any more are terminated,
+        because their disks cost rent."""
         if not self._settings.standby:
             return None
         kept = await self._instances.find({"instance-state-name": [STOPPED]}, calls)
@@ -157,7 +155,7 @@ class Ec2MachineHost(MachineHost):
         if chosen is not None:
             try:
                 await self._instances.wake(chosen, request, calls)
-                # Until EC2 shows the new start, it tells the last one's time.
+                # Until EC2 shows the new start, it reports the time of the last one.
                 woken = replace(chosen, machine_id=request.machine_id, began_at=self._clock.now(), state=PENDING)
             except AWS_ERRORS as error:
                 if verdict(error) is not Verdict.NEXT:
@@ -171,7 +169,7 @@ class Ec2MachineHost(MachineHost):
     async def _arm(self, machine_id: str, found: Ec2Instance) -> None:
         at = last_moment(began_at=found.began_at, max_run_seconds=self._settings.max_run_seconds, now=self._clock.now())
         try:
-            await self._schedule.arm(machine_id, instance_id=found.instance_id, at=at)
+            await self._switch.arm(machine_id, instance_id=found.instance_id, at=at)
         except AWS_ERRORS as error:
             ended = await self._end_unarmed(found.instance_id)
             raise no_schedule(error, instance_id=found.instance_id, ended=ended) from error
@@ -185,9 +183,9 @@ class Ec2MachineHost(MachineHost):
         return True
 
     async def alive(self, handle: str) -> bool | None:
-        """See the port. A stopped instance is not gone: it was stopped by hand and costs rent until it is ended. In
-        standby it is: its run is over, and what is left is a disk for the next machine."""
-        with self._told(ASKED):
+        """See the port. A stopped instance is not gone: somebody stopped it by hand, and its disk costs rent. With
+        standby it is gone: its run is over, and its disk is kept for the next machine."""
+        with self._translated(ASKED):
             found = await self._instances.describe(handle, PatientCalls(self._clock, PAUSES))
         if found is None:
             return None
@@ -200,28 +198,28 @@ class Ec2MachineHost(MachineHost):
 
     async def lifetime(self, handle: str) -> Lifetime | None:
         """See the port. EC2 forgets an instance about an hour after its end."""
-        with self._told(ASKED):
+        with self._translated(ASKED):
             found = await self._instances.describe(handle, PatientCalls(self._clock, PAUSES))
         if found is None:
             return None
         return Lifetime(began_at=found.began_at, ended_at=found.ended_at, instance_type=found.instance_type)
 
     async def terminate(self, handle: str, *, force: bool) -> None:
-        """See the port, and the class for what polite means. In standby a polite end keeps the disk, ``force`` does
-        not. Raises MachineError where EC2 does not take the order."""
+        """See the port, and the class for what polite means. With standby a polite end keeps the disk, ``force`` does
+        not. Raises MachineError if EC2 refuses."""
         calls = PatientCalls(self._clock, PAUSES)
-        with self._told("The machine may still run; ending it is tried again."):
+        with self._translated("The machine may still run; ending it is tried again."):
             if self._settings.standby and not force:
                 await self._instances.stop(handle, calls)
             else:
                 await self._instances.terminate(handle, calls, at_once=force)
 
     async def find_all(self) -> list[ObservedMachine]:
-        """See the port. Removes the schedules of those that EC2 still shows as terminated along the way."""
-        with self._told(ASKED):
+        """See the port. Also removes the switches of machines that EC2 still shows as terminated."""
+        with self._translated(ASKED):
             found = await self._instances.find({}, PatientCalls(self._clock, PAUSES))
         kept = max((one for one in found if one.state == STOPPED), key=lambda one: one.began_at, default=None)
-        # One kept disk is wanted and its rent is shown; a second one is nobody's, and the sweep ends it.
+        # One kept disk is wanted and its rent is shown; the sweep terminates any further one.
         living = [one for one in found if not self._over(one) or (one.state == STOPPED and one is not kept)]
         gone = {one.machine_id for one in found if one.machine_id} - {one.machine_id for one in living}
         self._disarmed &= gone
@@ -232,7 +230,7 @@ class Ec2MachineHost(MachineHost):
         ]
 
     async def _disarm(self, machine_id: str | None) -> None:
-        if machine_id is not None and machine_id not in self._disarmed and await self._schedule.disarm(machine_id):
+        if machine_id is not None and machine_id not in self._disarmed and await self._switch.disarm(machine_id):
             self._disarmed.add(machine_id)
 
     def _over(self, one: Ec2Instance) -> bool:
@@ -256,8 +254,8 @@ class Ec2MachineHost(MachineHost):
         )
 
     @contextmanager
-    def _told(self, outcome: str, *, unsure: str | None = None) -> Iterator[None]:
-        """AWS's errors become the owner's; ``unsure`` is the outcome where the call may have been executed."""
+    def _translated(self, outcome: str, *, unsure: str | None = None) -> Iterator[None]:
+        """Translate AWS's errors for the owner. ``unsure`` is the outcome if the call may have been executed."""
         try:
             yield
         except AWS_ERRORS as error:

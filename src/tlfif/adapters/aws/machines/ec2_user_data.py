@@ -1,17 +1,17 @@
-"""What a new instance is told about itself: the file /etc/tlfif/machine.json.
+"""The machine file of a new instance: /etc/tlfif/machine.json.
 
-The instance's user data is that file, word for word; its boot copies it there from the instance metadata (IMDSv2) at
-every boot. Whoever may describe the instance can read it, so nothing secret stands in it: rights come from the
-instance's role. JSON, UTF-8, an object with these members::
+It is the instance's user data, byte by byte; the boot scripts copy it from the instance metadata (IMDSv2) at every
+boot. Whoever may describe the instance can read it, so it holds nothing secret: permissions come from the instance's
+role. JSON, UTF-8, an object with these members::
 
     version       1
     home          name of the installation
     region        AWS region
     machine_id    the record that this machine belongs to
     model, model_path, model_sha256 (null: unknown), context_tokens, image, idle_timeout_seconds
-                  as in ports.machine.LaunchSpec
+                  as in machines.machine_host.LaunchSpec
     ends_after_seconds
-                  the instance is ended from outside this long after its launch, whatever it does
+                  the dead man's switch terminates the instance this long after its launch
     settings      names of tables, queue and bucket and the policies, as the control plane has them
 """
 
@@ -25,7 +25,7 @@ from tlfif.machines.machine_host import LaunchSpec
 PATH = "/etc/tlfif/machine.json"
 VERSION = 1
 MAX_BYTES = 16384
-"""EC2's limit for user data before it is encoded."""
+"""EC2's limit for user data before encoding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class MachineFile:
     settings: Mapping[str, object] = field(default_factory=dict)
 
     def text(self) -> str:
-        """The file. The same content gives the same text. Raises ValueError where it is too large for user data."""
+        """The file's text; the same content gives the same text. Raises ValueError if it is too large for user data."""
         content = {
             "version": VERSION,
             "home": self.home,

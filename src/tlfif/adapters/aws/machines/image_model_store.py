@@ -1,4 +1,4 @@
-"""The models inside the machine image: checked when it was built, ready whenever a machine runs."""
+"""The models inside the machine image: verified when the image was built, ready whenever a machine runs."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from tlfif.models.catalogue import FILE_PREFIX, ON_AWS, ModelSpec, file_path_of,
 from tlfif.models.model_store import ModelFile, ModelInfo, ModelState, ModelStore
 
 MODELS_DIR = "/opt/tlfif/models"
-"""Where the image keeps them, a folder each."""
+"""The folder of the image that has one folder for each model."""
 
 
 class ImageModelStore(ModelStore):
-    """Nothing is fetched at run time: another model is another image, or later a personal one beside its base."""
+    """Nothing is downloaded at run time: another model needs another image."""
 
     def __init__(self, catalogue: Sequence[ModelSpec] = ON_AWS, *, models_dir: str = MODELS_DIR) -> None:
         self._catalogue = tuple(catalogue)

@@ -1,4 +1,4 @@
-"""Where a machine is tried to be launched, in which order, and until when it may run at most. Pure."""
+"""In which order zones and types are tried at a launch, and until when a machine may run. Pure."""
 
 import hashlib
 import math
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from tlfif.money.prices.prices import check_instance_type
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds between repetitions of a call that the cloud put off; together 15.5 s, well inside a router's minute."""
+"""Seconds between repetitions of a call; 15.5 s together, well below the router's minute."""
 SHORTEST_RUN_SECONDS = 60.0
 LONGEST_RUN_SECONDS = 24 * 3600.0
-"""No machine lives longer than a day, whatever the settings say."""
+"""The upper limit of the setting: no machine runs longer than a day."""
 LATE_SECONDS = 60.0
-"""A schedule fires to the minute; one for a moment that has passed would never fire."""
+"""A schedule fires to the minute; one for a time in the past would never fire."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A part of a region with capacity of its own, and the subnet in it where machines go."""
+    """A zone of the region with capacity of its own, and the subnet in it that machines are launched in."""
 
     name: str
     subnet_id: str
@@ -26,8 +26,8 @@ class Zone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One request for one machine. ``token`` (64 hex digits) is the same whenever and wherever this very attempt is
-    repeated, so that the cloud answers a repetition with the machine that it has made already."""
+    """One request for one machine. ``token`` (64 hex digits) is the same whenever this very attempt is repeated, by
+    whomever, so that EC2 answers a repetition with the instance that it has launched already."""
 
     instance_type: str
     zone: Zone
@@ -38,8 +38,8 @@ class Attempt:
 class LaunchPlan:
     """Each instance type in the order of preference, and for each type every zone.
 
-    Which zone is first differs from machine to machine, so that a zone without capacity does not cost every start the
-    same lost request, and is always the same for one machine. Repeated types and zones count once.
+    The first zone differs between machines, so that not every start begins with the same zone without capacity, and is
+    always the same for one machine. Repeated types and zones count once.
 
     Raises ValueError without a type or without a zone, InvalidInputError ``instance_type_unknown``.
     """
@@ -56,7 +56,7 @@ class LaunchPlan:
         object.__setattr__(self, "zones", tuple({zone.subnet_id: zone for zone in self.zones}.values()))
 
     def attempts(self, machine_id: str, *, home: str) -> Iterator[Attempt]:
-        """What to try for this machine of this installation, one after the other."""
+        """The attempts for this machine of this installation, in order."""
         first = int(_digest(machine_id)[:8], 16) % len(self.zones)
         for instance_type in self.instance_types:
             for zone in (*self.zones[first:], *self.zones[:first]):
@@ -66,7 +66,8 @@ class LaunchPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launched:
-    """One machine that the cloud made under an id. ``began_at`` is the cloud's own time; ``ending``: on its way out."""
+    """One instance that was launched for a machine id. ``began_at`` is EC2's own time; ``ending``: it is being
+    terminated."""
 
     handle: str
     began_at: float
@@ -74,15 +75,15 @@ class Launched:
 
 
 def survivor(found: Sequence[Launched]) -> str | None:
-    """Which of the machines made under one id is kept; None where there is none.
+    """Which of the instances launched for one machine id is kept; None if there is none.
 
-    Two launchers that do not know of each other choose the same: the oldest, of those that are not ending already.
+    Two launchers that do not know of each other choose the same one: the oldest that is not ending already.
     """
     return min(found, key=lambda one: (one.ending, one.began_at, one.handle)).handle if found else None
 
 
 def check_max_run(seconds: float) -> float:
-    """``seconds`` if a machine may run that long at most. Raises ValueError: nothing means for ever."""
+    """``seconds`` if it is a permitted longest run time. Raises ValueError; there is no value for "unlimited"."""
     if not math.isfinite(seconds) or not SHORTEST_RUN_SECONDS <= seconds <= LONGEST_RUN_SECONDS:
         raise ValueError(
             f"the longest run of a machine is {SHORTEST_RUN_SECONDS:.0f} to {LONGEST_RUN_SECONDS:.0f} seconds"
@@ -91,10 +92,10 @@ def check_max_run(seconds: float) -> float:
 
 
 def last_moment(*, began_at: float, max_run_seconds: float, now: float) -> int:
-    """When the machine is ended from outside, in whole epoch seconds.
+    """When the dead man's switch fires, in whole epoch seconds.
 
-    Counted from the cloud's own word about its beginning, so that a wrong clock here neither kills it early nor lets
-    it run on; where that has passed by ``now``, in a minute.
+    Counted from EC2's own launch time, so that a wrong clock here neither ends the machine early nor lets it run on; if
+    that is past at ``now``, in a minute.
     """
     return math.ceil(max(began_at + check_max_run(max_run_seconds), now + LATE_SECONDS))
 

@@ -1,4 +1,4 @@
-"""The API's orders on AWS: stopped by its own hands, started by the router's, which alone may launch machines."""
+"""The control port of the API's function: it stops machines itself, and calls the router's function to start one."""
 
 import asyncio
 import json
@@ -22,8 +22,8 @@ _KINDS: dict[str, type[TlfifError]] = {
 }
 
 
-def told(error: TlfifError) -> dict[str, Any]:
-    """An error as one function tells another."""
+def error_body(error: TlfifError) -> dict[str, Any]:
+    """An error as JSON, to be sent from one function to another."""
     return {
         "kind": type(error).__name__,
         "code": error.code,
@@ -33,14 +33,14 @@ def told(error: TlfifError) -> dict[str, Any]:
 
 
 def error_from(body: dict[str, Any]) -> TlfifError:
-    """The inverse of :func:`told`."""
+    """The inverse of :func:`error_body`."""
     kind = _KINDS.get(str(body.get("kind")), UnavailableError)
     return kind(str(body.get("message")), code=str(body.get("code")), details=body.get("details") or {})
 
 
 class RouterCalls(MachineControl):
-    """``here`` ends machines without asking anybody, so that Stop works whatever state the router is in; ``function``
-    is the router's name."""
+    """``here`` stops machines directly, so that Stop works whatever state the router is in; ``function`` is the
+    router's name."""
 
     def __init__(self, client: "LambdaClient", function: str, *, here: MachineControl) -> None:
         self._client = client

@@ -1,7 +1,8 @@
-"""What Cost Explorer refuses, told apart, and the words for it.
+"""Refusals of Cost Explorer, in words for the owner.
 
-Codes: botocore's model of GetCostAndUsage. "Not switched on" has no code of its own: it comes as a missing right, and
-in other words (seen in public reports of 2018 to 2021). What only a real account can show: the exact texts.
+Codes: botocore's model of GetCostAndUsage. "Cost Explorer is not enabled" has no code of its own: it comes with the
+code of a missing right, and different words (public reports of 2018 to 2021). The exact texts can only be seen in a
+real account.
 """
 
 from tlfif.adapters.aws.calls.errors import CALLER_UNKNOWN, AwsError, Fault, code_of, fault_of, words_of
@@ -41,7 +42,7 @@ def bill_error(error: AwsError) -> UnavailableError:
 
 
 def bill_malformed(why: str) -> UnavailableError:
-    """An answer that nothing was taken from."""
+    """An answer of which nothing was used."""
     return UnavailableError(f"Cost Explorer's answer cannot be used: {why}.", code="bill_malformed")
 
 

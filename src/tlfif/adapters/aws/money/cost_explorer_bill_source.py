@@ -1,8 +1,8 @@
-"""The bill out of AWS's Cost Explorer: one query for a cent, for the whole account.
+"""The bill from AWS's Cost Explorer: one request for 0.01 USD, for the whole account.
 
-Cost Explorer user guide and API reference, "GetCostAndUsage". By kind of record, because one answer then holds apart
-what VAT and credits are. Not filtered by the home's tag: before somebody has switched a tag on for billing by hand, the
-same query has the answer 0.00, and what cannot carry a tag would be left out for good (docs/decisions/0011).
+Cost Explorer user guide and API reference, "GetCostAndUsage". Grouped by record type, so that one answer separates
+charges, VAT and credits. Not filtered by the home's tag: until somebody has activated the tag for billing by hand, the
+filtered answer is 0.00, and resources without tags would always be missing (docs/decisions/0011).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ce import CostExplorerClient
 
 BILL_REGION = "us-east-1"
-"""Where Cost Explorer is served from, for all regions."""
+"""The region that serves Cost Explorer for all regions."""
 METRIC = "UnblendedCost"
 CURRENCY = "USD"
 _TAX = "Tax"
@@ -28,7 +28,7 @@ _CREDITS = frozenset({"Credit", "Refund"})
 
 
 class CostExplorerBillSource(BillSource):
-    """``client`` is one of :data:`BILL_REGION`, made with ``clients.BILL_CONFIG``."""
+    """``client`` is one of :data:`BILL_REGION`, created with ``clients.BILL_CONFIG``."""
 
     def __init__(self, client: "CostExplorerClient") -> None:
         self._client = client

@@ -1,5 +1,5 @@
-"""What AWS has billed, in DynamoDB: one item, ``BILL`` | ``STATE``, with the newest query, what came of it, and the
-newest figure. A query is begun on the condition that the one before it is still the newest."""
+"""The bill in DynamoDB: one item, ``BILL`` | ``STATE``, with the last query, its result, and the last figure. A
+query is stored on the condition that the one before it is still the last."""
 
 from dataclasses import fields
 from datetime import date
@@ -16,7 +16,7 @@ _NEWEST = "question_id = :question"
 
 
 class DynamoBillStore(BillStore):
-    """The AWS home's. Each method is one request."""
+    """The bill store of the home on AWS. Each method is one request."""
 
     def __init__(self, table: DynamoTable) -> None:
         self._table = table
@@ -37,7 +37,7 @@ class DynamoBillStore(BillStore):
             await self._table.write(Update(key=_STATE, change=change, condition=condition, values=values))
         except ConditionFailedError as refused:
             there = refused.found[0]
-            # True for our own, which was written and only the answer lost.
+            # True if it is our own: the write succeeded and only the answer was lost.
             return there is not None and there.get("question_id") == query.id
         return True
 
@@ -54,10 +54,10 @@ class DynamoBillStore(BillStore):
         try:
             await self._table.write(Update(key=_STATE, change=change, condition=_NEWEST, values=values))
         except ConditionFailedError:
-            return  # somebody has asked since; that answer counts
+            return  # a newer question was asked in the meantime; its answer counts
 
     async def close(self) -> None:
-        """See :meth:`BillStore.close`. The client is its maker's to close."""
+        """See :meth:`BillStore.close`. The creator of the client closes it."""
 
 
 def _record(item: Item) -> BillRecord:

@@ -40,8 +40,8 @@ _NAMES = {"#revision": "revision", "#open": "open", "#reserved": "reserved", "#t
 
 
 class DynamoLedger(BudgetLedger):
-    """The AWS home's ledger, begun at ``since_ms`` if it is new. A look at the state or the open spans is one request,
-    and so is all that is new after a revision, unless that is more than a megabyte."""
+    """The ledger of the home on AWS, begun at ``since_ms`` (epoch milliseconds) if it is new. Reading the state or the
+    open spans is one request; reading what is new after a revision is one, unless it exceeds a megabyte."""
 
     def __init__(self, table: DynamoTable, *, since_ms: int) -> None:
         self._table = table
@@ -91,7 +91,7 @@ class DynamoLedger(BudgetLedger):
             {
                 ":ledger": _LEDGER,
                 ":first": _change_key(max(0, revision + 1))[1],
-                ":last": "CHANGE#~",  # behind all digits
+                ":last": "CHANGE#~",  # sorts after all digits
                 ":from": from_ms,
             },
             only="attribute_not_exists(to_ms) OR to_ms >= :from",
@@ -165,7 +165,7 @@ class DynamoLedger(BudgetLedger):
         return await self._table.get(_STATE) or await self._begin()
 
     async def _begin(self) -> Item:
-        """The first look begins the ledger; of two at once, one."""
+        """The first read creates the ledger; if two do so at once, one succeeds."""
         state: Item = {"pk": _STATE[0], "sk": _STATE[1], "since_ms": self._begin_ms, "revision": 0, "reserved_total": 0}
         state |= {"open": {}, "reserved": {}, "notes": []}
         try:
@@ -175,7 +175,7 @@ class DynamoLedger(BudgetLedger):
         return state
 
     async def _keep(self, name: str, value: Any, token: str, state: Item) -> None:
-        """Write ``name`` where nobody has since ``state`` was read; ``token`` says who wrote it last."""
+        """Set ``name`` unless somebody has since ``state`` was read; ``token`` identifies the last writer."""
         before = state.get(f"{name}_token")
         values = {":value": value, ":token": token}
         condition = "attribute_not_exists(#token)"
@@ -198,7 +198,7 @@ class DynamoLedger(BudgetLedger):
         *,
         release: bool = False,
     ) -> None:
-        """Every change told twice is told once, so one whose answer was lost is simply told again."""
+        """Each of these changes can be made twice with the same result, so one whose answer was lost is repeated."""
         span_key = _span_key(machine_id)
 
         async def step() -> None:
@@ -230,7 +230,7 @@ def _span_writes(span: MachineSpan, revision: int, before: int | None) -> list[W
 
 
 def _state_write(state: Item, machine_id: str, changed: MachineSpan | None, freed: int | None) -> Update:
-    """The rise of the revision for a changed span, and the freeing of what was set aside, as one update."""
+    """One update that increases the revision for a changed span and releases its reservation."""
     names, values = {"#machine": machine_id}, dict[str, Any]()
     sets, removes, adds, conditions = list[str](), list[str](), list[str](), list[str]()
     if changed is not None:

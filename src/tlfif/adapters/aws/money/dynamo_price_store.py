@@ -1,7 +1,7 @@
 """Refreshed prices in DynamoDB.
 
-The table's items (``pk`` | ``sk``): ``PRICES`` | ``ADDED#<number>`` for each time that prices came in, with all that
-came in then, so that they are kept all or none however many they are; ``PRICES`` | ``RATE`` for the exchange rate.
+The table's items (``pk`` | ``sk``): ``PRICES`` | ``ADDED#<number>`` for each refresh, with all of its prices, so that
+either all or none are stored; ``PRICES`` | ``RATE`` for the exchange rate.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _FIELDS = tuple(f.name for f in fields(Price))
 
 
 class DynamoPriceStore(PriceStore):
-    """The AWS home's price store. What one refresh brings fits into one item (400 KB, more than a thousand prices)."""
+    """The price store of the home on AWS. One refresh fits into one item (400 KB, more than a thousand prices)."""
 
     def __init__(self, table: DynamoTable) -> None:
         self._table = table
@@ -54,7 +54,7 @@ class DynamoPriceStore(PriceStore):
                 there = refused.found[0]
                 if there is None or there.get("token") != token:
                     raise
-                # Ours: it was written, only the answer was lost.
+                # Our own: the write succeeded and only the answer was lost.
 
         await self._table.persist(step)
 
@@ -67,11 +67,11 @@ class DynamoPriceStore(PriceStore):
         """See :meth:`PriceStore.set_exchange_rate`."""
         pk, sk = _RATE
         values = {"date": rate.date, "source": rate.source, "verified": rate.verified}
-        # As text, to the last digit as it was.
+        # As text, which keeps every digit.
         await self._table.write(Put(item={"pk": pk, "sk": sk, "usd_per_eur": str(rate.usd_per_eur), **values}))
 
     async def close(self) -> None:
-        """See :meth:`PriceStore.close`. The client is its maker's to close."""
+        """See :meth:`PriceStore.close`. The creator of the client closes it."""
 
 
 _ALL_ADDED = "pk = :prices AND begins_with(sk, :added)"

@@ -1,7 +1,7 @@
-"""The format of AWS's public price lists, read line by line.
+"""A parser for AWS's public price lists, line by line.
 
-Format: AWS Billing user guide, "Reading the service price list file": five lines about the list, then the names of the
-columns, then one price a line. Which columns there are depends on the service, so they are found by name.
+Format: AWS Billing user guide, "Reading the service price list file": five lines about the list, then the column names,
+then one price a line. The columns differ between services, so they are found by name.
 """
 
 import csv
@@ -29,21 +29,21 @@ _ALWAYS = {
     "EndingRange": "Inf",
 }
 _WHERE_FILLED = {"Location Type": "AWS Region", "MarketOption": "OnDemand"}
-"""Columns that not every list has and not every row fills. What stands there must be this: local zones and blocks of
-reserved capacity would else pass for the region's own."""
+"""Columns that not every list has and not every row fills. If filled, they must have this value: otherwise local zones
+and capacity blocks would be taken for the region itself."""
 
 
 class PriceListMalformedError(Exception):
-    """Not a whole price list; nothing may be taken from it. The text says why."""
+    """Not a complete price list; nothing of it may be used. The message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedPrice:
-    """Which row of a list is the price of what.
+    """Which row of a list has the price of what.
 
-    ``usage_type`` is AWS's name without the region's mark in front (``EUC1-``); ``unit`` is the list's word for one,
-    ``shown_unit`` ours; ``divisor`` is how many of ours make one of the list's. ``where``: further columns and their
-    values. An ``optional`` price may be missing: AWS does not offer everything everywhere.
+    ``usage_type`` is AWS's name without the region's prefix (``EUC1-``); ``unit`` is the list's unit, ``shown_unit``
+    ours; ``divisor`` is how many of ours make one of the list's. ``where``: further columns and their values. An
+    ``optional`` price may be missing, because AWS does not offer everything everywhere.
     """
 
     item: Item
@@ -57,10 +57,10 @@ class WantedPrice:
 
 
 class PriceListReader:
-    """Takes a list block by block and keeps the wanted prices only, so that memory does not grow with the list."""
+    """Takes a list block by block and keeps only the wanted prices, so that memory does not grow with the list."""
 
     def __init__(self, offer: str, region: str, wanted: Iterable[WantedPrice]) -> None:
-        """``offer``: AWS's code of the service, which the list must name as its own."""
+        """``offer``: AWS's code of the service, which the list must carry."""
         self._offer = offer
         self._region = region
         self._wanted = {one.usage_type.encode(): one for one in wanted}
@@ -81,7 +81,7 @@ class PriceListReader:
             raise self._too_long()
 
     def finish(self) -> list[Price]:
-        """The wanted prices, now that all bytes were given. Raises PriceListMalformedError."""
+        """The wanted prices, after the last block. Raises PriceListMalformedError."""
         if self._pending:
             self._take(self._pending, last=True)
             self._pending = b""
@@ -147,7 +147,7 @@ class PriceListReader:
         self._width = len(names)
 
     def _take_row(self, line: bytes, *, last: bool) -> None:
-        # There are some hundred thousand lines and a handful of wanted ones; taking a line apart is what costs time.
+        # A list has some hundred thousand lines, of which a handful are wanted; splitting a line is what costs time.
         if line.count(b",") < self._width - 1:
             raise PriceListMalformedError(f"line {self._line_number} is cut short")
         if not last and not any(name in line for name in self._wanted):
@@ -193,5 +193,5 @@ class PriceListReader:
 
 
 def _plain(name: str) -> str:
-    """A column's name as compared: lists differ in capitals and blanks ("usageType", "Usage Type")."""
+    """A column's name for comparison: lists differ in capitals and spaces ("usageType", "Usage Type")."""
     return _PLAIN.sub("", name.lower())

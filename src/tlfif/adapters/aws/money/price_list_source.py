@@ -1,7 +1,7 @@
-"""Reads prices from AWS's public price lists, for which nobody needs an account.
+"""Reads prices from AWS's public price lists, which need no account.
 
-Addresses: AWS Billing user guide, "Getting price list files manually"; names of usage types and units as they stand in
-lists of 2025 and 2026.
+Addresses: AWS Billing user guide, "Getting price list files manually"; usage types and units as in lists of 2025 and
+2026.
 """
 
 from tlfif.adapters.aws.money.price_list import PriceListMalformedError, PriceListReader, WantedPrice
@@ -13,11 +13,11 @@ from tlfif.money.prices.prices import INSTANCE_TYPES, Item, Price, check_region
 
 AWS_PRICE_LISTS = "https://pricing.us-east-1.amazonaws.com"
 MAX_LIST_BYTES = 1 << 30
-"""The list of EC2 for one region has some hundred MB."""
+"""EC2's list for one region has some hundred MB."""
 MAX_LIST_SECONDS = 600.0
 
 _PERHAPS_NOT_OFFERED = frozenset({("eu-west-1", "g6.xlarge")})
-"""Not found in public tables; see the note beside its built-in price."""
+"""Not found in public tables; see the note beside the built-in price."""
 _MIBS_PER_GIBS = 1024
 
 
@@ -33,9 +33,9 @@ class AwsPriceListSource(PriceSource):
         stall_seconds: float = 30.0,
         resolver: Resolver = system_resolver,
     ) -> None:
-        """``max_bytes`` and ``total_seconds`` limit each list; ``stall_seconds`` a silence within one.
+        """``max_bytes`` and ``total_seconds`` limit each list; ``stall_seconds`` is the longest silence within one.
 
-        Raises ValueError unless ``base_url`` is https, or http on this very computer.
+        Raises ValueError unless ``base_url`` is https, or http on this computer.
         """
         self._download = BoundedDownload(
             base_url=base_url,
@@ -56,7 +56,7 @@ class AwsPriceListSource(PriceSource):
             progress(received)
 
         found: list[Price] = []
-        # The small list first: what is wrong with the connection shows there.
+        # The small list first: a problem of the connection shows there.
         for offer, wanted in (("AmazonVPC", _VPC), ("AmazonEC2", _ec2(region))):
             reader = PriceListReader(offer, region, wanted)
 

@@ -1,7 +1,7 @@
-"""Access tokens of a Cognito user pool, or of any OpenID Connect provider that signs with RS256.
+"""Verifies access tokens of a Cognito user pool, or of any OpenID Connect provider that signs with RS256.
 
-API Gateway's authorizer checks the same before the Lambda runs. It is checked here once more, so that a route that was
-left open by mistake is still closed, and because whose job is whose hangs on it.
+API Gateway's authorizer verifies them before the Lambda runs. They are verified here again, so that a route that was
+left open by mistake is still protected, and because the token decides whose jobs a caller sees.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from tlfif.kernel.errors import NotAllowedError, UnavailableError
 log = logging.getLogger(__name__)
 
 ALGORITHMS = ("RS256",)
-"""What Cognito signs with; ``none`` and everything symmetric are refused by not being here."""
+"""Cognito's algorithm; ``none`` and all symmetric ones are refused because they are not listed."""
 LEEWAY_SECONDS = 60
-"""Clocks differ; a token may be this much over its end, or this much too young."""
+"""Clocks differ: a token may be this much past its expiry, or this much too young."""
 REFETCH_SECONDS = 60.0
-"""An unknown key makes the key list be read again, at most this often: strangers must not drive it."""
+"""An unknown key id makes the key list be fetched again, at most this often: strangers must not be able to force it."""
 KEYS_SECONDS = 3.0
 KEYS_BYTES = 64 * 1024
 TOKEN_CHARACTERS = 8192
@@ -36,8 +36,8 @@ JWKS_PATH = "/.well-known/jwks.json"
 
 @dataclass(slots=True, kw_only=True)
 class CognitoAuthority(Authority):
-    """``issuer`` is the pool's address, ``client_id`` the one app that tokens are made for, ``scope`` what the token
-    must allow. ``keys_url`` is where another provider keeps its keys; None: where Cognito does."""
+    """``issuer`` is the pool's URL, ``client_id`` the app that tokens must be issued for, ``scope`` what a token must
+    allow. ``keys_url`` is where another provider keeps its keys; None: Cognito's place."""
 
     issuer: str
     client_id: str
@@ -79,7 +79,7 @@ class CognitoAuthority(Authority):
         return Caller(user=subject)
 
     async def _keys_for(self, token: str) -> KeySet:
-        """The provider's keys; read again where they do not have the token's."""
+        """The provider's keys; fetched again if the token's key is not among them."""
         kid = _key_id(token)
         known = self._keys
         if known is not None and any(key.kid == kid for key in known.keys):
@@ -107,7 +107,7 @@ class CognitoAuthority(Authority):
 
 
 def _get(url: str) -> bytes:
-    """With what boto3 brings along: another HTTP library would make every cold start longer."""
+    """With the library that botocore uses: another HTTP library would lengthen every cold start."""
     with urllib3.PoolManager(timeout=KEYS_SECONDS, retries=False) as pool:
         answer = pool.request("GET", url, redirect=False, preload_content=False)
         body = answer.read(KEYS_BYTES + 1)
