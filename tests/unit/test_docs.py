@@ -70,7 +70,9 @@ def test_every_point_has_its_line_in_order(page: str) -> None:
 def test_every_fault_on_aws_that_is_tested_stands_on_its_page() -> None:
     page = (DOCS / "reference" / "aws-faults.md").read_text("utf-8")
     modules = [ROOT / "tests" / "aws" / f"{name}.py" for name in FAULTS]
-    tested = {name for path in modules for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)}
+    tested = {
+        name for path in modules for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+    }
     assert set(re.findall(r"`(test_\w+)[`\[]", page)) - set(FAULTS) == tested
 
 
