@@ -20,14 +20,14 @@ STATIC: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("types", ("-m", "mypy")),
     ("layers", ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")),
 )
-TESTS = ("-m", "pytest", "-n", "3", "--dist", "worksteal")
+TESTS = ("-m", "pytest", "-n", "4", "--dist", "worksteal")
 HELP = """Checks TL-FIF itself. Every check runs, also after one has failed; the first four at the same time:
 
   format    ruff format: the code is laid out as agreed
   lint      ruff: known mistakes and bad habits
   types     mypy: every value has the type that it is used as
   layers    import-linter: no part knows more than it may
-  tests     pytest, three at a time: they mostly wait for processes
+  tests     pytest, four at a time: they mostly wait for processes
 
 The first use installs the tools into .venv (about 60 MB). Exit codes: 0 all is well, 1 a check failed, 130 Ctrl-C.
 """
