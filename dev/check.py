@@ -1,4 +1,4 @@
-"""All checks of the project, run one after the other and summed up: what `./tlfif test` starts in .venv.
+"""All checks of the project, summed up: what `./tlfif test` starts in .venv.
 
 Arguments go to pytest: `./tlfif test -k store`.
 """
@@ -9,25 +9,25 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 
 ROOT = Path(__file__).resolve().parent.parent
 PROVIDER = ROOT / "tests" / "sign_in" / "provider"
-CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
+STATIC: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("format", ("-m", "ruff", "format", "--check", ".")),
     ("lint", ("-m", "ruff", "check", ".")),
     ("types", ("-m", "mypy")),
     ("layers", ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")),
-    ("tests", ("-m", "pytest", "-n", "3", "--dist", "worksteal")),
 )
-HELP = """Checks TL-FIF itself. Every check runs, also after one has failed:
+TESTS = ("-m", "pytest", "-n", "4", "--dist", "worksteal")
+HELP = """Checks TL-FIF itself. Every check runs, also after one has failed; the first four at the same time:
 
   format    ruff format: the code is laid out as agreed
   lint      ruff: known mistakes and bad habits
   types     mypy: every value has the type that it is used as
   layers    import-linter: no part knows more than it may
-  tests     pytest, three at a time: they mostly wait for processes
+  tests     pytest, four at a time: they mostly wait for processes
 
 The first use installs the tools into .venv (about 60 MB). Exit codes: 0 all is well, 1 a check failed, 130 Ctrl-C.
 """
@@ -46,21 +46,28 @@ def main(argv: list[str]) -> int:
         return 0
     # The tests start hundreds of processes; each would compile every module anew.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    preparing = Thread(target=prepare, args=[environment])
-    preparing.start()
     results = []
-    for name, command in CHECKS:
-        if name == "tests":
-            preparing.join()
-        print(f"\n== {name} ==", flush=True)
-        started = time.monotonic()
-        extra = argv if name == "tests" else []
-        code = subprocess.run([sys.executable, *command, *extra], cwd=ROOT, env=environment, check=False).returncode
-        results.append((name, code, time.monotonic() - started))
+    with ThreadPoolExecutor() as pool:
+        preparing = pool.submit(prepare, environment)
+        for (name, _), check in zip(STATIC, [pool.submit(run, each, environment) for _, each in STATIC], strict=True):
+            code, seconds, output = check.result()
+            print(f"\n== {name} ==\n{output.decode(errors='replace')}", end="", flush=True)
+            results.append((name, code, seconds))
+        preparing.result()
+    print("\n== tests ==", flush=True)
+    results.append(("tests", *run((*TESTS, *argv), environment, capture=False)[:2]))
     print("\n== summary ==")
     for name, code, seconds in results:
         print(f"{name:8} {'ok' if code == 0 else f'FAILED (exit {code})':18} {seconds:6.1f} s")
     return int(any(code for _, code, _ in results))
+
+
+def run(command: tuple[str, ...], environment: dict[str, str], *, capture: bool = True) -> tuple[int, float, bytes]:
+    """Exit code, seconds and, if captured, the output of a program of .venv."""
+    started = time.monotonic()
+    into = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if capture else {}
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=False, **into)
+    return done.returncode, time.monotonic() - started, done.stdout or b""
 
 
 def prepare(environment: dict[str, str]) -> None:
@@ -69,9 +76,7 @@ def prepare(environment: dict[str, str]) -> None:
     prepare_sign_in()
     if not (ROOT / "tests" / "__pycache__").exists():
         # Each of pytest's workers imports every test: the first time, all would compile the same modules at once.
-        command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(command, cwd=ROOT, env=environment, check=False, **quiet)
+        run(("-m", "pytest", "--collect-only", "-q"), environment)
 
 
 def prepare_screen() -> None:

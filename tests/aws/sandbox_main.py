@@ -12,6 +12,8 @@ import sys
 import time
 from typing import Any, TextIO
 
+from botocore.config import Config
+
 from tlfif.adapters.aws.calls import clients, lambda_clock
 from tlfif.entrypoints.lambdas import api, router
 
@@ -51,7 +53,7 @@ def main() -> None:
 
 def _make_ready() -> None:
     """Everything that each sandbox would make anew in the same way."""
-    clients.AwsClients.make = lambda self, service, config: self._make(service, **self._where, config=config)  # type: ignore[method-assign]  # a client is long to make and opens nothing
+    clients.AwsClients.make = _make_client  # type: ignore[method-assign]  # a client is long to make and opens nothing
     everything = dict(os.environ)
     for name in [one for one in everything if one.startswith("TLFIF_AWS_") and one not in everything[OF_API].split()]:
         del os.environ[name]
@@ -61,6 +63,12 @@ def _make_ready() -> None:
     # No sandbox lives long enough for garbage to matter, and what nobody touches need not be copied for each.
     gc.freeze()
     gc.disable()
+
+
+def _make_client(self: clients.AwsClients, service: str, config: Config) -> Any:
+    client = self._make(service, **self._where, config=config)
+    client.can_paginate(next(iter(client.meta.method_to_api_mapping)))  # reads, once, what comes in pages
+    return client
 
 
 def _fork(order: dict[str, Any], answers: TextIO) -> int:

@@ -1,14 +1,18 @@
 """Model files that are always there, or never."""
 
+from collections.abc import Awaitable, Callable
+
 from tlfif.kernel.errors import TlfifError
 from tlfif.models.model_store import ModelFile, ModelInfo, ModelState, ModelStore
 
 
 class FakeModelStore(ModelStore):
-    """Every name is a model that is ready; ``faults`` says by name what its file raises instead."""
+    """Every name is a model that is ready; ``faults`` says by name what its file raises instead; ``while_reading`` is
+    awaited where the real store reads a large file."""
 
     def __init__(self, *, faults: dict[str, TlfifError] | None = None, default: str = "smollm2") -> None:
         self.faults = dict(faults or {})
+        self.while_reading: Callable[[], Awaitable[object]] | None = None
         self._default = default
 
     async def list_models(self) -> list[ModelInfo]:
@@ -21,6 +25,8 @@ class FakeModelStore(ModelStore):
 
     async def checked_file(self, name: str) -> ModelFile:
         """See the port."""
+        if self.while_reading is not None:
+            await self.while_reading()
         if name in self.faults:
             raise self.faults[name]
         return ModelFile(name=name, path=f"/models/{name}.gguf", sha256="ab" * 32, context_tokens=2048)

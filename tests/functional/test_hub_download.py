@@ -3,7 +3,6 @@
 import errno
 import json
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -260,9 +259,9 @@ async def test_a_hub_that_never_answers_is_known_in_time_and_remembered(
 ) -> None:
     hub.hub_answers = [Answer(silent=True)]
     store = make(answer_seconds=0.2)
-    began = time.monotonic()
-    assert (await refused(store.start_pull("tiny"))).code == "hub_unreachable"
-    assert 0.15 < time.monotonic() - began < 1.5
+    error = await refused(store.start_pull("tiny"))
+    assert error.code == "hub_unreachable"
+    assert "did not answer within 0.2 seconds" in error.message
     assert (await refused(store.start_pull("tiny"))).code == "hub_unreachable"
     assert len(hub.hub_requests) == 1  # not asked again
     clock.advance(599)
@@ -290,11 +289,13 @@ async def test_nobody_listening_is_unreachable(make: Make) -> None:
 
 async def test_a_name_server_that_never_answers_is_known_in_time(make: Make) -> None:
     release = threading.Event()
-    store = make(hub_url="https://hub.invalid", answer_seconds=0.2, resolver=lambda host, port: release.wait(20))
-    began = time.monotonic()
-    assert (await refused(store.start_pull("tiny"))).code == "hub_unreachable"
-    assert time.monotonic() - began < 1.5
-    release.set()
+    store = make(hub_url="https://hub.invalid", answer_seconds=0.2, resolver=lambda host, port: release.wait())
+    try:
+        error = await refused(store.start_pull("tiny"))
+    finally:
+        release.set()
+    assert error.code == "hub_unreachable"
+    assert "did not answer within 0.2 seconds" in error.message
 
 
 async def test_an_unknown_host_is_unreachable(make: Make) -> None:

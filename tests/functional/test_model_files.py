@@ -2,9 +2,9 @@
 
 import asyncio
 import hashlib
+import io
 import os
 import sys
-import time
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -134,14 +134,15 @@ async def test_unknown_names_are_refused(make: Make, name: str) -> None:
         assert len(caught.value.message) < 300
 
 
-async def test_listing_is_quick(make: Make) -> None:
+async def test_listing_reads_no_model_file(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = make()
     await pulled(store)
-    await store.list_models()
-    began = time.perf_counter()
-    for _ in range(20):
-        await store.list_models()
-    assert (time.perf_counter() - began) / 20 < 0.005
+    opened: list[str] = []
+    monkeypatch.setattr(io, "open", lambda path, *rest: opened.append(str(path)))
+    monkeypatch.setattr("builtins.open", lambda path, *rest, **more: opened.append(str(path)))
+    assert (await store.list_models())[0].state is ModelState.READY
+    monkeypatch.undo()
+    assert opened == []
 
 
 PIP = """

@@ -24,6 +24,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 MACHINE_MODULE = "tlfif.entrypoints.machine"
 ENGINE_MODULE = "tlfif.entrypoints.engine"
 MODEL = "smollm2"
+STORY_TOKENS = 1500
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
 QUICK = {
@@ -172,8 +173,8 @@ class Desk:
         return Reader(response.json()["job_id"])
 
     async def submit_story(self) -> Reader:
-        """A prompt whose answer takes longer than any test looks at it: 1,500 tokens."""
-        return await self.submit("Write a very long story about a king and his 100 sons.", max_tokens=1500)
+        """A prompt whose answer takes longer than any test looks at it."""
+        return await self.submit("Write a very long story about a king and his 100 sons.", max_tokens=STORY_TOKENS)
 
     async def streaming(self) -> Reader:
         """Such an answer, begun."""

@@ -108,11 +108,13 @@ def test_what_is_pretended_is_called_so() -> None:
         ({"as_if_aws": sums(days=[{"date": "2026-11-02", "hours": 24.0, "usd": 16.0}])}, "24.0 hours in all"),
     ],
 )
-def test_every_month_can_be_drawn(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+def test_every_month_has_its_picture(changes: dict[str, Any], said: str) -> None:
     view = cost(**changes)
     assert said in texts(cost_figure(view, now_ms=at(16)))
     for now_ms in (at(1), at(30, 23)):
-        draw_cost(view, tmp_path / "a.png", now_ms=now_ms)
+        curve = spend_curve(view, view["as_if_aws"] or view, now_ms=now_ms)
+        assert line(cost_figure(view, now_ms=now_ms), "spent") == list(curve.spent)
+        assert list(curve.spent) == sorted(curve.spent)
 
 
 def test_nothing_is_written_beyond_the_picture(tmp_path: Path) -> None:

@@ -187,22 +187,54 @@ def test_a_python_without_pip_is_explained(launcher, monkeypatch, capsys) -> Non
     assert "apt install python3-venv" in capsys.readouterr().err
 
 
-def test_all_checks_run_and_any_failure_counts(monkeypatch, capfd) -> None:
-    check = load(ROOT / "dev" / "check.py", "check_under_test")
-    monkeypatch.setattr(check, "CHECKS", (("bad", ("-c", "exit(3)")), ("tests", ("-c", "import sys; print(sys.argv)"))))
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """What ``./tlfif test`` starts; it prepares nothing, so that no test installs anything."""
+    module = load(ROOT / "dev" / "check.py", "check_under_test")
+    monkeypatch.setattr(module, "prepare", lambda environment: None)
+    return module
+
+
+def test_all_checks_run_and_any_failure_counts(check, monkeypatch, capfd) -> None:
+    monkeypatch.setattr(check, "STATIC", (("bad", ("-c", "exit(3)")), ("good", ("-c", "print('checked')"))))
+    monkeypatch.setattr(check, "TESTS", ("-c", "import sys; print(sys.argv)"))
     assert check.main(["-k", "x"]) == 1
     out = capfd.readouterr().out
-    assert "['-c', '-k', 'x']" in out
+    assert out.index("checked") < out.index("['-c', '-k', 'x']")
     assert re.search(r"^bad +FAILED \(exit 3\)", out, re.MULTILINE)
+    assert re.search(r"^good +ok ", out, re.MULTILINE)
     assert re.search(r"^tests +ok ", out, re.MULTILINE)
-    monkeypatch.setattr(check, "CHECKS", (("good", ("-c", "pass")),))
+    monkeypatch.setattr(check, "STATIC", (("good", ("-c", "pass")),))
     assert check.main([]) == 0
+    monkeypatch.setattr(check, "TESTS", ("-c", "exit(1)"))
+    assert check.main([]) == 1
+
+
+def test_the_tests_begin_when_everything_is_prepared(check, monkeypatch, tmp_path, capfd) -> None:
+    monkeypatch.setattr(check, "prepare", lambda environment: (tmp_path / "prepared").touch())
+    monkeypatch.setattr(check, "STATIC", ())
+    monkeypatch.setattr(check, "TESTS", ("-c", "import os, sys; sys.exit(not os.path.exists(sys.argv[1]))"))
+    assert check.main([str(tmp_path / "prepared")]) == 0
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_only_root_is_asked_for_a_package(check, monkeypatch, root: bool) -> None:
+    ran = []
+    monkeypatch.setattr(check.shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
+    monkeypatch.setattr(check.os, "geteuid", lambda: 0 if root else 1000)
+    monkeypatch.setattr(
+        check.subprocess, "run", lambda command, **_: (ran.append(command), subprocess.CompletedProcess(command, 0))[1]
+    )
+    assert not check.installed("Xvfb", "xvfb", "the screen")
+    assert [command[:2] + command[-1:] for command in ran] == ([["apt-get", "install", "xvfb"]] if root else [])
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
-def test_help_of_the_checks_runs_none_and_installs_nothing(launcher, venv, monkeypatch, capfd, option: str) -> None:
-    check = load(ROOT / "dev" / "check.py", "check_under_test")
-    monkeypatch.setattr(check, "CHECKS", (("bad", ("-c", "exit(3)")),))
+def test_help_of_the_checks_runs_none_and_installs_nothing(
+    launcher, venv, check, monkeypatch, capfd, option: str
+) -> None:
+    monkeypatch.setattr(check, "STATIC", (("bad", ("-c", "exit(3)")),))
+    monkeypatch.setattr(check, "TESTS", ("-c", "exit(3)"))
     assert check.main([option]) == 0
     out = capfd.readouterr().out
     assert "pytest" in out

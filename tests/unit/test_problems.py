@@ -1,10 +1,9 @@
-"""Codes: each that the program can raise stands in docs/reference/errors.md, and nothing else stands there."""
+"""Codes: each that the program can raise has its row in ``ERROR_CODES``, and no other; and what goes over the wire."""
 
 import ast
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,11 @@ from tlfif.api.problems import STATUS, problem_body, status_of
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.client.errors import error_from
 from tlfif.kernel import errors
+from tlfif.kernel.error_codes import ERROR_CODES, JOB, SECTIONS, ErrorCode
 from tlfif.kernel.errors import InvalidInputError, NotFoundError, TlfifError
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tlfif"
-TABLE = ROOT / "docs" / "reference" / "errors.md"
 
 POSITION = {"Fault": 0, "_give_up": 1, "end": 1, "problem_body": 1}
 """Functions that take a code without its name, and where."""
@@ -29,21 +28,6 @@ EXPANDED = {
     "http_{}": set(),  # what the client calls an answer that is no problem at all
 }
 IN_JSON = re.compile(r'"code": "([a-z_]+)"')
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    code: str
-    http: str
-    exit: int
-
-
-def rows() -> list[Row]:
-    """The table as it stands in the document."""
-    found = re.findall(r"^\| `([a-z_]+)` \| (\S+) \| (\d+) \| .+ \| .*\|$", TABLE.read_text(encoding="utf-8"), re.M)
-    return [Row(code, http, int(number)) for code, http, number in found]
 
 
 class Codes(ast.NodeVisitor):
@@ -117,10 +101,9 @@ def codes_in_source() -> Iterator[str]:
         yield from Codes(ast.parse(path.read_text(encoding="utf-8"))).found
 
 
-def test_every_code_stands_in_the_table_and_no_other() -> None:
-    documented = [row.code for row in rows()]
-    assert len(documented) == len(set(documented))
-    assert set(codes_in_source()) == set(documented)
+def test_every_code_that_is_raised_has_its_row_and_no_other() -> None:
+    assert sum(len(section) for section in SECTIONS.values()) == len(ERROR_CODES), "one stands there twice"
+    assert set(codes_in_source()) == set(ERROR_CODES)
 
 
 def test_a_code_is_found_however_it_is_given() -> None:
@@ -138,15 +121,13 @@ def f(x):
     assert Codes(ast.parse(source)).found == expected | {"prompt_empty", "system_empty"}
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row.code)
-def test_status_and_exit_code_are_those_of_the_table(row: Row) -> None:
-    if row.http.isdigit():
-        status = int(row.http)
-        assert exit_code_of(error_from(status, {"code": row.code})) == row.exit
-        with_class = [kind for kind in classes() if kind.code == row.code]
-        assert all(status_of(kind("text")) == status for kind in with_class)
-    elif row.http == "job":
-        assert exit_code_of_job("failed", row.code) == row.exit
+@pytest.mark.parametrize(("code", "row"), ERROR_CODES.items(), ids=ERROR_CODES)
+def test_a_code_has_its_status_and_exit_code_wherever_it_comes_from(code: str, row: ErrorCode) -> None:
+    if row.status is not None:
+        assert exit_code_of(error_from(row.status, {"code": code})) == row.exit
+        assert all(status_of(kind("text")) == row.status for kind in classes() if kind.code == code)
+    elif code in JOB:
+        assert exit_code_of_job("failed", code) == row.exit
 
 
 def classes() -> list[type[TlfifError]]:

@@ -406,6 +406,22 @@ class TestAPerson:
         assert await self.start(world)
         assert world.host.launches == 2
 
+    @pytest.mark.parametrize(("requeue", "status"), [(True, JobStatus.QUEUED), (False, JobStatus.CANCELLED)])
+    async def test_a_stop_while_a_large_model_file_is_read_starts_nothing(
+        self, requeue: bool, status: JobStatus
+    ) -> None:
+        world = World()
+        await submit(world.jobs)
+        world.models.while_reading = lambda: self.stop(world, requeue=requeue)
+        await world.router.tick()
+        assert await world.machines.history(limit=1) == []
+        assert world.host.launches == 0
+        assert await world.status() is status
+        world.models.while_reading = None
+        await world.router.tick()
+        assert world.host.launches == 0
+        assert await self.start(world)
+
     async def test_stop_where_nothing_runs(self) -> None:
         world = World()
         assert not (await self.stop(world, requeue=False)).was_running

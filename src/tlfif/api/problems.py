@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tlfif.api.faults import faults_of
+from tlfif.kernel.error_codes import ERROR_CODES
 from tlfif.kernel.errors import (
     BusyError,
     ConflictError,
@@ -39,23 +40,16 @@ STATUS: tuple[tuple[type[TlfifError], int], ...] = (
     (LeaseLostError, 409),
     (InvalidInputError, 422),
 )
-CODE_STATUS = {
-    "json_malformed": 400,
-    "repeated_field": 400,
-    "origin_not_allowed": 403,
-    "body_too_large": 413,
-    "content_type_wrong": 415,
-    "host_wrong": 421,
-}
-"""Where a code says more than its class."""
+"""By the error's class, for a code that ``ERROR_CODES`` gives no status."""
 
 CHAT_PATH = "/v1/chat/completions"
 
 
 def status_of(error: TlfifError) -> int:
     """The HTTP status of an expected error."""
-    if error.code in CODE_STATUS:
-        return CODE_STATUS[error.code]
+    known = ERROR_CODES.get(error.code)
+    if known is not None and known.status is not None:
+        return known.status
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 

@@ -1,6 +1,7 @@
 """What a command's end means to the shell. Part of the interface: scripts depend on these numbers."""
 
 from tlfif.client.errors import ApiError, RefusedError
+from tlfif.kernel.error_codes import ERROR_CODES
 from tlfif.kernel.errors import InvalidInputError, NotFoundError, TlfifError
 
 DONE = 0
@@ -17,43 +18,22 @@ INTERRUPTED = 130
 OUTPUT_CLOSED = 141
 """Whoever read the output left (as in `| head`); the job was cancelled. The number a shell gives to SIGPIPE."""
 
-_MACHINE_PREFIXES = (
-    "account_pending",
-    "account_plan",
-    "aws_busy",
-    "aws_denied",
-    "aws_unreachable",
-    "budget_",
-    "disk_",
-    "hub_",
-    "image_missing",
-    "machine_",
-    "model_",
-    "no_capacity",
-    "no_quota",
-    "no_schedule",
-    "pull_",
-)
-_USAGE_CODES = frozenset(
-    {"settings_invalid", "port_taken", "server_running", "idempotency_conflict", "model_file_invalid"}
-)
-
 
 def exit_code_of(error: TlfifError) -> int:
-    """The exit code that an error means."""
-    if isinstance(error, InvalidInputError | NotFoundError | RefusedError) or error.code in _USAGE_CODES:
+    """The exit code that an error means; by its class where this version does not know the code."""
+    if isinstance(error, InvalidInputError | NotFoundError | RefusedError):
         return USAGE
-    if error.code.startswith(_MACHINE_PREFIXES):
-        return NO_MACHINE
-    if isinstance(error, ApiError) and error.status == 409:
-        return USAGE
-    return NO_ACCESS
+    known = ERROR_CODES.get(error.code)
+    if known is not None:
+        return known.exit
+    return USAGE if isinstance(error, ApiError) and error.status == 409 else NO_ACCESS
 
 
 def exit_code_of_job(status: str, error_code: str | None) -> int:
     """The exit code of a command that waited for a job, by how the job ended."""
     if status == "succeeded":
         return DONE
-    if error_code is not None and error_code.startswith(_MACHINE_PREFIXES):
-        return NO_MACHINE
-    return JOB_FAILED
+    known = ERROR_CODES.get(error_code or "")
+    # A prompt's own model file was there when the prompt was accepted, and is not any more: no machine could start.
+    no_machine = error_code == "model_file_invalid" or (known is not None and known.exit == NO_MACHINE)
+    return NO_MACHINE if no_machine else JOB_FAILED
