@@ -34,7 +34,7 @@ def test_aws_is_chosen_by_a_click_and_counts_once_the_window_has_gone_over(seat:
     assert not card.sign.winfo_ismapped()
     seat.click(card.choices[AWS])
     assert desk.bridge.last(commands.UseHome).name == AWS
-    assert card.status.shown == "Going over…"
+    assert card.status.shown == "Switching…"
     assert card.choices[COMPUTER].instate(["disabled"])
     desk.say(
         messages.HomeUpdated(home=THERE, moved=True),

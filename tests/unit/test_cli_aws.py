@@ -139,7 +139,7 @@ def test_the_report_of_aws_is_what_is_owed_and_says_so() -> None:
 def test_a_rehearsal_is_for_this_computer(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["budget", "set", "5", "--as-if-aws"]) == 2
     assert "profile use computer" in capsys.readouterr().err
-    assert opening_words() == "asking your home on AWS"
+    assert opening_words() == "Asking your home on AWS"
 
 
 def test_a_refresh_says_what_it_reads() -> None:

@@ -104,4 +104,4 @@ async def test_progress_is_a_bar_on_a_terminal_and_now_and_then_a_line_elsewhere
     await fetch_model(client, "tinyllama", desk.console, monotonic=monotonic)
     assert ("[####" in desk.said) is terminal
     assert (desk.said.count("\n") <= 5) is True
-    assert "its checksum is right" in desk.said
+    assert "its checksum is correct" in desk.said

@@ -99,7 +99,7 @@ def test_what_is_pretended_is_called_so() -> None:
     [
         ({"as_if_aws": sums(**{**NO_SUMS, "region": "eu-west-1", "instance_type": "g5.xlarge"})}, "No machine has run"),
         ({"budget": budget(limit_eur=None)}, "hours by day"),
-        ({"budget": budget(limit_eur=100_000.0)}, "far above this picture"),
+        ({"budget": budget(limit_eur=100_000.0)}, "does not fit into this picture"),
         ({"budget": budget(limit_eur=0.05, as_if_aws=True)}, "dotted: warnings at 50 % and 80 %"),
         (
             {"as_if_aws": sums(days=[{"date": "2026-11-02", "hours": 0.02, "usd": 0.01}])},

@@ -183,7 +183,7 @@ def test_an_answer_that_starts_over_drops_its_text_and_says_so() -> None:
     )
     assert str(desk.last.answer) == ""
     assert desk.last.answer.generation == before.generation + 1
-    assert desk.last.marks == ("Started over: the machine died. What stood here before does not count.",)
+    assert desk.last.marks == ("Started over: the machine died. The text that stood here does not count.",)
     desk.say(messages.AnswerExtended(exchange_id=one, text="Right", seq=6))
     assert str(desk.last.answer) == "Right"
 
@@ -210,7 +210,7 @@ def test_a_cancellation_that_did_not_arrive_is_said() -> None:
     assert "did not arrive" in desk.last.status
 
 
-@pytest.mark.parametrize(("jobs", "said"), [("cancel", "Stop GPU cancelled"), ("requeue", "not at this window")])
+@pytest.mark.parametrize(("jobs", "said"), [("cancel", "Stop GPU cancelled"), ("requeue", "Cancelled elsewhere")])
 def test_an_answer_that_stop_gpu_ended_says_so(jobs: StopMode, said: str) -> None:
     desk = asked()
     desk.hear("ready", running=1)
@@ -227,13 +227,13 @@ def test_stop_gpu_is_not_blamed_for_what_the_next_machine_loses() -> None:
     desk.hear("off")
     desk.hear("ready", machine_id="m2", running=1)
     desk.say(messages.AnswerProgressed(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
-    assert "not at this window" in desk.last.status
+    assert "Cancelled elsewhere" in desk.last.status
 
 
 def test_a_cancellation_by_another_is_not_called_yours() -> None:
     desk = asked()
     desk.say(messages.AnswerProgressed(exchange_id=desk.last.id, event=event(3, EventKind.CANCELLED)))
-    assert "not at this window" in desk.last.status
+    assert "Cancelled elsewhere" in desk.last.status
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def _draw_spend(axes: Axes, curve: SpendCurve, cost: CostView) -> None:
     if limit is not None and drawn:
         _draw_limit(axes, limit, cost)
     elif limit is not None:
-        text = f"↑ {_limit_name(cost)}: far above this picture, {spent[-1] / limit:.1%} of it spent"
+        text = f"↑ {_limit_name(cost)}: does not fit into this picture, {spent[-1] / limit:.1%} of it spent"
         axes.text(0.012, 0.94, text, transform=axes.transAxes, fontsize=11, color=LIMIT, weight="bold")
     usd_per_eur = cost["exchange"]["usd_per_eur"]
     title = f"Spent so far: {usd_and_eur(spent[-1], spent[-1] / usd_per_eur)}"

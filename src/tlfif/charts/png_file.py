@@ -11,7 +11,7 @@ def check_png_path(text: str) -> Path:
     Raises InvalidInputError ``plot_path_invalid``.
     """
     if not text.strip() or "\0" in text:
-        raise _invalid("The picture needs a file name, such as cost.png.")
+        raise _invalid("Give the picture a file name, such as cost.png.")
     path = Path(text).expanduser()
     if path.suffix.lower() != ".png":
         raise _invalid(f"The picture's file name must end in .png; {_shown(path.name)} does not.")

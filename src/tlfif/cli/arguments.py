@@ -124,7 +124,7 @@ def job_id(text: str) -> str:
 def no_such_job(text: str) -> NotFoundError:
     """What a person is told who named a job that is not there."""
     return NotFoundError(
-        f"There is no job with the id {text[:100]!r}. The ids stand in: ./tlfif jobs list", code="job_not_found"
+        f"There is no job with the id {text[:100]!r}. To see the ids: ./tlfif jobs list", code="job_not_found"
     )
 
 
@@ -137,7 +137,7 @@ def model_name(text: str) -> str:
     if path is not None:
         if not path.strip():
             raise InvalidInputError(
-                f"No file is named after {FILE_PREFIX} in the model's name. Type its path as well, for example "
+                f"There is no path after {FILE_PREFIX} in the model's name. Type its path as well, for example "
                 f"{FILE_PREFIX}/home/me/model.gguf.",
                 code="model_file_invalid",
             )
@@ -145,7 +145,7 @@ def model_name(text: str) -> str:
             limits.check_text(path)
         except InvalidInputError:
             raise InvalidInputError(
-                f"The path after {FILE_PREFIX} has a character in it that is no text. Rename the file, then try again.",
+                f"The path after {FILE_PREFIX} contains a character that is not text. Rename the file, then try again.",
                 code="model_file_invalid",
             ) from None
         return FILE_PREFIX + str(Path(path).expanduser().absolute())

@@ -18,9 +18,9 @@ from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.wire.jobs import Asking, MessageView
 
 EPILOG = """The answer goes to standard output as it is written, everything else to standard error. Ctrl-C cancels.
-Should the machine be lost half way, the answer starts over; in a pipe or a file the line "--- started over ---"
+If the machine is lost on the way, the answer starts over; in a pipe or a file the line "--- started over ---"
 then stands between the attempts, and what is above it does not count (--json has the answer alone).
-On AWS the machine takes some minutes to start; the line that waits says how long, as learned from earlier starts.
+On AWS the machine takes some minutes to start; the waiting line says how long, as learned from earlier starts.
 Exit codes: 0 answered, 2 bad input, 3 the answer failed or was cancelled elsewhere, 4 the machine cannot
 start (its model is missing, or the budget is locked), 5 the server cannot be reached or you are not signed in,
 130 interrupted by you."""
@@ -64,7 +64,7 @@ def read_prompt(argument: str, stdin: BinaryIO | None) -> str:
 
 def opening_words() -> str:
     """What is done before anything was sent."""
-    return "starting TL-FIF" if local_server() is not None else "asking your home on AWS"
+    return "Starting TL-FIF" if local_server() is not None else "Asking your home on AWS"
 
 
 def asking_for(messages: list[MessageView], model: str, options: AnswerOptions) -> Asking:
@@ -132,7 +132,7 @@ def interrupted_text(answer: Answer) -> str:
     if answer.status == "cancelled":
         return "You cancelled the answer."
     if answer.status == "succeeded":
-        return "You cancelled the answer, but it was whole already."
+        return "You cancelled the answer, but it was complete already."
     return "You cancelled the answer; the server has not confirmed it yet."
 
 

@@ -24,7 +24,7 @@ from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import TlfifError
 from tlfif.wording.machines import model_title
 
-COMMANDS = "/new forgets what was said · /quit leaves · /help shows this · Ctrl-C cancels an answer, or leaves"
+COMMANDS = "/new forgets the conversation · /quit leaves · /help shows this · Ctrl-C cancels an answer, or leaves"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -77,7 +77,7 @@ async def _cost(args: argparse.Namespace, plot: Path | None, console: Console) -
     async with open_client() as client:
         cost = await client.cost(region=args.region, instance_type=args.type)
     if plot is not None:
-        console.status("drawing")
+        console.status("Drawing the picture")
         draw(cost, plot, now=time.time())
         console.status("")
     if args.json:

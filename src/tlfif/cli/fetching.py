@@ -50,11 +50,11 @@ async def fetch_model(
     if model["state"] != "ready":
         raise NotPossibleError(
             f"Fetching {model['title']} broke off. {model['problem']} "
-            f"What has arrived is kept; go on with: ./tlfif model pull {model['name']}".replace("  ", " "),
+            f"What has arrived is kept. To continue: ./tlfif model pull {model['name']}".replace("  ", " "),
             code="model_corrupt" if model["state"] == "corrupt" else "pull_failed",
         )
     if transfer is not None:
-        console.note(f"{model['title']} is here and its checksum is right.")
+        console.note(f"{model['title']} is here and its checksum is correct.")
     return model
 
 

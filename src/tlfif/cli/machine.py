@@ -161,7 +161,7 @@ async def _start(model: str | None, console: Console, *, as_json: bool) -> int:
 
 def _not_started(machine: MachineView) -> str:
     why = (machine["reason"] or machine["state"]).rstrip(".")
-    log = "" if is_remote(machine) else " Look into its log, then try again."
+    log = "" if is_remote(machine) else " Read its log, then try again."
     return f"The machine did not start: {why}.{log}"
 
 
@@ -185,7 +185,7 @@ async def _until_gone(client: TlfifClient, machine: MachineView, console: Consol
     loop = asyncio.get_running_loop()
     deadline = loop.time() + (REMOTE_STOP_SECONDS if is_remote(machine) else STOP_SECONDS)
     while machine["state"] in {"stopping", "draining"} and loop.time() < deadline:
-        console.status("stopping the machine")
+        console.status("Stopping the machine")
         await asyncio.sleep(_pause(machine))
         try:
             machine = await client.machine()

@@ -26,8 +26,8 @@ COMMANDS = {
     "profile": "see or choose what commands talk to: this computer or AWS",
     "doctor": "look for everything that is known to go wrong, here and in your AWS account",
     "deploy": "make your home on AWS, or bring it up to date; --plan shows it without an account",
-    "destroy": "remove your home from AWS, and look that nothing is left",
-    "serve": "start, stop or look at the background server",
+    "destroy": "remove your home from AWS and check that nothing is left",
+    "serve": "start, stop or check the background server",
 }
 CHECKOUT_COMMANDS = {
     "test": ("dev/check.py", "check TL-FIF itself: format, lint, types, layers, tests"),

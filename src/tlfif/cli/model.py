@@ -20,9 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     listing = actions.add_parser("list", help="the catalogue, and what of it is on this computer")
     add_json(listing)
-    pull = actions.add_parser("pull", help="fetch a model; goes on where an interrupted fetch ended")
+    pull = actions.add_parser("pull", help="fetch a model; continues an interrupted fetch")
     pull.add_argument("name", metavar="NAME", help=known_names())
-    pull.add_argument("--force", action="store_true", help="throw away what is here and fetch it anew")
+    pull.add_argument("--force", action="store_true", help="delete what is here and fetch it again")
     add_json(pull)
     verify = actions.add_parser("verify", help="read model files through and compare their checksums")
     verify.add_argument("name", metavar="NAME", nargs="?", help="default: every model on this computer")
@@ -44,7 +44,8 @@ def _catalogue_name(text: str) -> str:
     name = model_name(text)
     if file_path_of(name) is not None:
         raise InvalidInputError(
-            "A file of your own is neither fetched nor checked: it is used as it is.", code="model_file_invalid"
+            "TL-FIF neither fetches nor checks a file of your own; it uses the file as it is.",
+            code="model_file_invalid",
         )
     return name
 
@@ -100,7 +101,7 @@ async def _verify(name: str | None, console: Console, *, as_json: bool) -> int:
         present = [m["name"] for m in await client.models() if m["state"] in {"ready", "corrupt"}]
         checked = []
         for one in present if name is None else [name]:
-            console.status(f"reading {one}")
+            console.status(f"Reading {one}")
             checked.append(await client.verify(one))
     if as_json:
         console.json({"models": checked})
@@ -112,5 +113,5 @@ async def _verify(name: str | None, console: Console, *, as_json: bool) -> int:
 
 def _verdict(model: ModelView) -> str:
     if model["state"] == "ready":
-        return f"{model['name']}: right (sha256 {model['sha256']})"
-    return f"{model['name']}: {model['problem'] or model['state']} Fetch it anew: ./tlfif model pull {model['name']}"
+        return f"{model['name']}: correct (sha256 {model['sha256']})"
+    return f"{model['name']}: {model['problem'] or model['state']} Fetch it again: ./tlfif model pull {model['name']}"

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         console.note(f"Commands talk to {place_of(profiles.aws if args.name == AWS else None)} from now on.")
         named = profile_from_environment()
         if named is not None and named != args.name:
-            console.note(f"In this terminal TLFIF_PROFILE is set to {named}, which stands above that.")
+            console.note(f"In this terminal TLFIF_PROFILE is set to {named}, which overrides that.")
         return DONE
     active = aws_profile_of(home)  # first, because it also looks at what the environment says
     profiles = load_profiles(home)

@@ -53,10 +53,10 @@ async def _start(server: LocalServer, arguments: list[str], console: Console, *,
     await server.ensure()
     running = await server.find()
     if running is None:
-        raise UnavailableError("The server started and ended again at once. Look into its log.", code="server_gone")
+        raise UnavailableError("The server started and ended at once. Read its log.", code="server_gone")
     if arguments and running.address.port != int(arguments[1]):
         raise ConflictError(
-            f"The server runs already, on port {running.address.port}. End it first: ./tlfif serve --stop",
+            f"The server already runs, on port {running.address.port}. End it first: ./tlfif serve --stop",
             code="server_running",
         )
     _say_running(running, console, server.home, as_json=as_json)
@@ -119,7 +119,7 @@ def _foreground(server: LocalServer, arguments: list[str], console: Console) -> 
     """Run the server as a child in this terminal and end it with this command."""
     if asyncio.run(server.find()) is not None:
         raise ConflictError(
-            "The server runs already, in the background. End it first: ./tlfif serve --stop", code="server_running"
+            "The server already runs in the background. End it first: ./tlfif serve --stop", code="server_running"
         )
     (server.home.root / "server-error.txt").unlink(missing_ok=True)
     command = [sys.executable, "-P", "-m", "tlfif.entrypoints.server", *arguments]

@@ -19,14 +19,14 @@ POLL_MS_STREAMING = 25
 POLL_MS_AT_REST = 100
 
 Subscriber = Callable[[WindowState, WindowState], None]
-"""Told the state before and after a change."""
+"""Called with the state before and after a change."""
 
 
 class Outside(Protocol):
-    """What does the commands: the bridge, or a fake of it."""
+    """What runs the commands: the bridge, or a fake of it."""
 
     def send(self, command: Command) -> None:
-        """Take a command; returns at once."""
+        """Accept a command and return at once."""
 
     def poll(self, limit: int) -> list[Message]:
         """What has happened since, ``limit`` at most; never waits."""
@@ -62,17 +62,17 @@ class WindowCore:
         return POLL_MS_STREAMING if self._streamed else POLL_MS_AT_REST
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Be told of every change, after it."""
+        """Call ``subscriber`` after every change."""
         self._subscribers.append(subscriber)
 
     def press(self, intent: Intent) -> None:
-        """What the owner did. Subscribers hear of it before this returns."""
+        """Handle what the owner did. Subscribers are called before this returns."""
         before = self.state
         self._take(intent)
         self._notify(before)
 
     def poll(self, limit: int = 200) -> None:
-        """Take what has happened, let time go on, and tell the subscribers once."""
+        """Handle waiting messages, advance the clock, and call the subscribers once."""
         before = self.state
         received = self._outside.poll(limit)
         for item in received:
@@ -85,7 +85,7 @@ class WindowCore:
         self._notify(before)
 
     def close(self) -> None:
-        """End the bridge; answers under way go on at the server."""
+        """End the bridge; answers under way continue at the server."""
         self._outside.close()
 
     def _take(self, event: GuiEvent) -> None:

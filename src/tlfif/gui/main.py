@@ -1,4 +1,4 @@
-"""Opens the window, or says why it cannot be opened. The toolkit is loaded only once it is known to be there."""
+"""Opens the window, or says why it cannot open. Loads the toolkit only after checking that it is there."""
 
 import gc
 import logging
@@ -31,7 +31,7 @@ Over SSH, try "ssh -X". Without a screen everything works from the command line:
   tlfif ask "What is a cloud computer?"     one question, one answer
   tlfif chat                                a conversation"""
 LOADED_MS = 4000
-"""By then the bridge's libraries are loaded, too."""
+"""Milliseconds after which the bridge's libraries are loaded, too."""
 EXIT_NO_WINDOW = 5
 """The command line's code for "not reachable"."""
 
@@ -54,7 +54,7 @@ def why_not() -> str:
 
 
 def main() -> int:
-    """See :func:`run`; for who starts the window without more."""
+    """:func:`run` with the home of the environment."""
     return run(home_from_environment())
 
 
@@ -98,6 +98,6 @@ def show(core: "WindowCore", *, shown: "Callable[[MainWindow], None]" = lambda _
 
 
 def _keep_what_is_loaded() -> None:
-    """Modules and widgets stay to the end: looking them through again and again would stop the window each time."""
+    """Keep modules and widgets out of garbage collection, which would stop the window each time it checks them."""
     gc.freeze()
     gc.enable()

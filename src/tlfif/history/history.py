@@ -342,7 +342,7 @@ def set_aside_text(history: History) -> str:
     if history.set_aside is None:
         return ""
     return (
-        f"The file with your past conversations could not be read, so a new one was begun. Nothing was deleted: "
+        f"The file with your past conversations could not be read, so TL-FIF started a new one. Nothing was deleted: "
         f"the old file is kept as {history.set_aside}."
     )
 
@@ -354,7 +354,7 @@ def _storage(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise StorageError(
-            f"Your conversations could not be kept in {path} ({error}). Answers still come. Free disk space or mend "
+            f"Your conversations could not be kept in {path} ({error}). Answers still come. Free disk space or fix "
             "the folder's permissions.",
             code="storage_failed",
         ) from error

@@ -35,7 +35,7 @@ def agreed(console: Console, question: str, *, yes: bool, read: Callable[[], str
         return True
     if read is None and not sys.stdin.isatty():
         raise InvalidInputError(
-            "Nobody is there to be asked. Add --yes if this shall happen without a question. Nothing was changed.",
+            "There is nobody to ask. Add --yes to do this without a question. Nothing was changed.",
             code="not_confirmed",
         )
     console.note(f"{question} Type yes to go on, anything else to leave.")

@@ -1,4 +1,4 @@
-"""One answer from the prompt to its end: choose the model, send, follow, keep, tell. Runs in the bridge's loop."""
+"""One answer from the prompt to its end: choose the model, send, follow, store, report. Runs in the bridge's loop."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -31,7 +31,7 @@ from tlfif.wire.models import ModelView
 from tlfif.wording.receipts import cancelled_because
 
 KEEP_SECONDS = 1.0
-"""What has come of an answer is written down this often; the server has it all, so little is at stake."""
+"""How often the text so far is stored. The server has all of it, so little can be lost."""
 
 EmitAndWait = Callable[[Message], Awaitable[None]]
 """Sends a message to the window; waits while its queue is full."""
@@ -55,7 +55,7 @@ class Answering:
         self._kept_at = 0.0
 
     async def ask(self, command: Ask) -> None:
-        """Send a prompt and read its answer to the end. Says what went wrong; raises nothing that was expected."""
+        """Send a prompt and read its answer to the end. Expected errors become messages and are not raised."""
         await self._archive.keep(
             lambda history: history.add(
                 conversation_id=command.conversation_id,
@@ -91,13 +91,13 @@ class Answering:
             await self._failed(error)
 
     async def cancel(self) -> None:
-        """End it. Raises ApiError where the server could not be told."""
+        """Cancel it. Raises ApiError where the server could not be reached."""
         self._cancel_asked = True
         if self._job_id is not None:
             await self._client.cancel(self._job_id)
 
     async def keep(self) -> None:
-        """Write down what has come so far: the window is being closed."""
+        """Store the text so far, because the window closes."""
         await self._keep_pieces()
 
     async def _read(
@@ -115,7 +115,7 @@ class Answering:
 
     async def _accepted(self, item: JobAccepted) -> None:
         self._job_id = item.accepted["job_id"]
-        cancel_now = self._cancel_asked  # what is asked from here on knows the job and goes to the server by itself
+        cancel_now = self._cancel_asked  # a later request to cancel knows the job and goes to the server itself
         self._machine = item.accepted["machine"]
         await self._emit(AnswerAccepted(exchange_id=self._id, accepted=item.accepted))
         await self._keep_acceptance(self._job_id, item.accepted["model"])
@@ -182,7 +182,7 @@ class Answering:
             await self._emit(AnswerPriced(exchange_id=self._id, job=job))
 
     async def _whole_job(self) -> JobView | None:
-        """The job with its cost; None where the server does not say: the answer itself is here already."""
+        """The job with its cost; None where the server does not say. The answer itself is here already."""
         if self._job_id is None:
             return None
         try:
@@ -204,7 +204,7 @@ class Answering:
         await self._emit(AnswerDropped(exchange_id=self._id))
 
     async def _with_model(self, asking: Asking) -> Asking:
-        """What to send, with a model that can answer: the one chosen, else the default, else the small one."""
+        """What to send, with a model that can answer: the chosen one, else the default, else the fallback."""
         if asking.get("model") is not None:
             return asking
         models = await self._client.models()
@@ -224,7 +224,7 @@ class Answering:
         return {**asking, "model": fallback["name"]}
 
     async def _fetch(self, model: ModelView) -> str:
-        """Fetch a model; the code of why it is not here then, empty if it is. Raises ApiError for other faults."""
+        """Fetch a model. Returns "" where it is ready then, else an error code. Raises ApiError for other faults."""
         latest = model
         try:
             async with aclosing(self._client.pull(model["name"])) as progress:

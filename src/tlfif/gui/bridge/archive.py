@@ -1,4 +1,4 @@
-"""The history behind the bridge: one thread of its own for the disk, and a disk that refuses never costs an answer."""
+"""The history behind the bridge, with a thread of its own for the disk. A disk error never costs an answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Archive:
         self._complained = False
 
     async def open(self) -> None:
-        """Open the file, and tell of what was still running when the window was closed."""
+        """Open the file, and report the answers that were still running when the window was closed."""
         try:
             await self._run(self._open_file)
         except StorageError as error:
@@ -57,7 +57,7 @@ class Archive:
         await self.do(ListConversations(query=""))
 
     async def keep(self, work: Callable[[History], T]) -> T | None:
-        """Do ``work`` on the file; None where the disk refuses, which the owner is told once."""
+        """Run ``work`` on the file. None where the disk does not let it; the owner gets one message about that."""
         await self._opened.wait()
         history = self._history
         if history is None:
@@ -98,8 +98,8 @@ class Archive:
                     self._emit(ConversationExported(path=str(path)))
 
     async def close(self) -> None:
-        """Write out and let go. What comes later is not kept."""
-        await self._run(lambda: None)  # an opening that is under way is not left behind
+        """Write everything and close. Nothing is kept after that."""
+        await self._run(lambda: None)  # wait for an opening that is under way
         history, self._history = self._history, None
         if history is not None:
             await self._run(history.close)

@@ -123,7 +123,7 @@ class Bridge:
         return self._fixed
 
     async def _move(self) -> None:
-        """Let go of the server and take the one that is active now. Answers under way go on where they are."""
+        """Leave the server for the one that is active now. Answers under way continue where they are."""
         for answer in self._answers.values():
             await answer.keep()
         doomed = list(self._server_tasks)
@@ -139,13 +139,13 @@ class Bridge:
         self._accept(commands.Connect())
 
     def _signed(self) -> None:
-        """Somebody signed in or out: what was not possible may be, and the other way round."""
+        """Somebody signed in or out: look again at what is possible."""
         self._accept(commands.Connect())
         self._watcher.poke()
 
     async def _main(self) -> None:
         if self._home_settings is not None:
-            await self._home_settings.report()  # first: who is asked stands beside everything else
+            await self._home_settings.report()  # first, because everything else depends on the home
         self._spawn(self._archive.open())
         self._spawn_at_server(self._watch_once_connected())
         await self._ending.wait()
@@ -200,7 +200,7 @@ class Bridge:
             self._watcher.poke()
 
     async def _do(self, command: Command) -> None:
-        """Any other command, and a message about how it went."""
+        """Run any other command and send a message about its result."""
         try:
             if isinstance(command, HOME_COMMANDS):
                 if self._home_settings is not None:
@@ -249,7 +249,7 @@ class Bridge:
         self._watcher.poke()
 
     async def _forget_there(self, command: commands.ForgetConversation) -> None:
-        """At the server first: what fails there is still here, and can be deleted again."""
+        """Delete at the server first: what fails there is still in the list and can be deleted again."""
         doomed = command.conversation_id
         jobs = await self._archive.keep(lambda history: history.jobs_of(doomed))
         await self._connected.wait()
@@ -282,7 +282,7 @@ class Bridge:
         await asyncio.to_thread(self._write_preferences)
 
     def _write_preferences(self) -> None:
-        """The newest settings, once, however often they changed."""
+        """Write the newest settings once, however often they changed."""
         preferences, self._preferences = self._preferences, None
         if preferences is None:
             return
@@ -294,7 +294,7 @@ class Bridge:
             self._emit(messages.CommandFailed(command="KeepPreferences", error=failed))
 
     async def _sleep(self, seconds: float) -> None:
-        """The client's pause; one between two tries is told, so that the owner sees why it takes longer."""
+        """The client's pause. Before a retry it sends a message, so that the owner sees why it takes longer."""
         if seconds in BACKOFF_SECONDS:
             self._emit(messages.RetryStarted(attempt=BACKOFF_SECONDS.index(seconds) + 1))
         await asyncio.sleep(seconds)
@@ -304,7 +304,7 @@ class Bridge:
 
     async def _emit_and_wait(self, item: Message) -> None:
         if isinstance(item, messages.AnswerProgressed) and item.event.kind is EventKind.STARTED:
-            self._watcher.poke()  # a machine answers that was last seen on its way
+            self._watcher.poke()  # the machine answers; the last report still showed it starting
         if not self._queue.put(item):
             self._space.clear()
             await self._space.wait()
@@ -316,13 +316,13 @@ class Bridge:
         return task
 
     def _spawn_at_server(self, work: Coroutine[Any, Any, None]) -> None:
-        """A task that has no business with another server than the present one."""
+        """A task that belongs to the present server and ends with it."""
         task = self._spawn(work)
         self._server_tasks.add(task)
         task.add_done_callback(self._server_tasks.discard)
 
     def _loop_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """A mistake outside of any task becomes a message, too."""
+        """An error outside of any task becomes a message, too."""
         error = context.get("exception")
         log.error("the window's loop: %s", context.get("message"), exc_info=error)
         self._emit(

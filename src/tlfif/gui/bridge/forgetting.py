@@ -1,4 +1,4 @@
-"""Deleting at the server what a conversation left there, so that deleted means deleted."""
+"""Deletes at the server the prompts and answers of a conversation."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from tlfif.wording.machines import HERE
 
 LOOK_SECONDS = 0.5
 LOOKS = 20
-"""How often a job that was just cancelled is asked about, before its deletion is given up for now."""
+"""How often to try to delete a job that was just cancelled, before giving up."""
 
 
 async def forget_at_server(
@@ -38,7 +38,7 @@ async def forget_at_server(
 
 
 async def _forget(client: TlfifClient, job: KeptJob, sleep: Sleep) -> None:
-    """One job; a running one is cancelled first, and given some seconds to end."""
+    """Delete one job. A running one is cancelled first and gets some seconds to end."""
     for look in range(1, LOOKS + 1):
         try:
             await client.delete_job(job.id)

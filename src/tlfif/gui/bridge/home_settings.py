@@ -64,7 +64,7 @@ class HomeSettings:
 
     async def _sign_in(self) -> None:
         if self._signing is not None:
-            return  # one is under way; two would fight for the ports
+            return  # one is under way, and a second one needs the same ports
         self._signing, self._left = asyncio.ensure_future(self._homes.sign_in(self._waits)), False
         try:
             note = await self._signing

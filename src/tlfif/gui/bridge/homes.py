@@ -1,4 +1,4 @@
-"""The homes that a window can talk to, and signing in to the one on AWS. Slow calls: run them outside of a loop."""
+"""The homes that a window can talk to, and the sign-in to the one on AWS. Slow calls: run them outside a loop."""
 
 import importlib
 import time
@@ -22,7 +22,7 @@ from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, run
 from tlfif.money.spend.standing_costs import lean_items, total_per_month
 
 ShowAddress = Callable[[str, bool], None]
-"""Told where to sign in, and whether a browser was opened there."""
+"""Called with the address to sign in at, and whether a browser opened it."""
 
 
 class Homes(Protocol):
@@ -66,7 +66,7 @@ class OnlyFind:
 
 
 class Nowhere:
-    """A locator of a home that cannot be used."""
+    """The locator of a home that cannot be used."""
 
     def __init__(self, error: TlfifError) -> None:
         self._error = error
@@ -145,13 +145,13 @@ class ProfileHomes:
         try:
             tokens = TokenStore(self._home, profile).load()
         except ApiError:
-            return None  # a keyring that stays shut: the first request says so
+            return None  # a keyring that does not open: the first request reports it
         return None if tokens is None else tokens.who
 
 
 def _fixed(named: str) -> str:
     return (
-        f"TLFIF_PROFILE is set to {named} where this window was started, and that stands above the choice here. Close "
+        f"TLFIF_PROFILE is set to {named} where this window was started, which overrides the choice here. Close "
         "the window and start it without it to choose."
     )
 

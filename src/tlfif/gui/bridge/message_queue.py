@@ -17,9 +17,9 @@ from tlfif.gui.model.messages import (
 )
 
 CAPACITY = 1000
-"""Items that may wait; a window that hangs stops the reading, not the answering."""
+"""Messages that may wait. A window that hangs stops reading, not the answers."""
 MAX_CHARACTERS = 256 * 1024
-"""Of answers that may wait beside them."""
+"""Characters of answers that may wait as well."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class _Slot:
 
 
 class MessageQueue:
-    """Safe to use from two threads. Order is kept for each answer; of what only the newest matters, it alone stays."""
+    """Safe to use from two threads. Keeps the order within each answer. Of reports, only the newest one stays."""
 
     def __init__(self, *, on_space: Callable[[], None] = lambda: None) -> None:
         """``on_space`` is called in the reader's thread when there is space again after there was none."""
@@ -44,7 +44,7 @@ class MessageQueue:
         self._on_room = on_space
 
     def put(self, item: Message) -> bool:
-        """Add; never waits and never drops. False: there is no space, so wait before the next one."""
+        """Add a message; never waits and never drops one. False: the queue is full, wait before the next one."""
         with self._lock:
             if isinstance(item, AnswerExtended):
                 self._put_delta(item)
@@ -110,7 +110,7 @@ class MessageQueue:
 
 
 def _newest_only(item: Message) -> tuple[str, str] | None:
-    """Under which name a newer item replaces an older one that still waits; None where each counts."""
+    """The key under which a newer message replaces a waiting older one; None where each counts."""
     match item:
         case MachineUpdated() | CostUpdated():
             return (type(item).__name__, "")

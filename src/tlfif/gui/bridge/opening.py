@@ -1,4 +1,4 @@
-"""The window's core over the server of one home. The bridge is loaded while the window can be used already."""
+"""The window's core over the server of one home. The bridge loads while the window can be used already."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ from tlfif.kernel.home import Home
 log = logging.getLogger(__name__)
 
 LOADING_SECONDS = 5.0
-"""How long closing waits for a bridge that is still being loaded."""
+"""How long closing waits for a bridge that is still loading."""
 
 
 class LateBridge:
@@ -56,7 +56,7 @@ class LateBridge:
     def _load(self) -> None:
         try:
             bridge = self._make()
-        except Exception as error:  # told to the owner by the window's own thread
+        except Exception as error:  # the window's own thread shows it
             self._fault = error
             return
         with self._lock:

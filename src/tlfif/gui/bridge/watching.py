@@ -1,4 +1,4 @@
-"""Looking at the machine and at the cost: often while something runs and somebody looks, seldom otherwise."""
+"""Polls the machine and the cost: often while something runs and the window is visible, rarely otherwise."""
 
 import asyncio
 import logging
@@ -12,15 +12,15 @@ from tlfif.gui.model.messages import ConnectionFailed, CostUpdated, MachineUpdat
 log = logging.getLogger(__name__)
 
 LOST_SECONDS = 2.0
-"""Between two looks for a server that is gone."""
+"""Between two polls for a server that is gone."""
 
 
 SIGNED_OUT_SECONDS = 5.0
-"""Between two looks whether somebody has signed in meanwhile, in a terminal for instance."""
+"""Between two polls while nobody is signed in; somebody may sign in from a terminal."""
 
 
 def machine_seconds(watch: Watch) -> float:
-    """Between two looks at the machine."""
+    """Seconds between two polls of the machine."""
     if watch.remote:
         return 3.0 if watch.running else 15.0 if watch.visible else 120.0
     if watch.running:
@@ -29,7 +29,7 @@ def machine_seconds(watch: Watch) -> float:
 
 
 def cost_seconds(watch: Watch) -> float:
-    """Between two looks at the cost."""
+    """Seconds between two polls of the cost."""
     if watch.remote:
         return 10.0 if watch.running and watch.visible else 60.0 if watch.visible else 300.0
     if watch.running and watch.visible:
@@ -38,7 +38,7 @@ def cost_seconds(watch: Watch) -> float:
 
 
 class Watcher:
-    """Two loops over clients that only find the server: looking must not start what the owner has stopped.
+    """Two polling loops over clients that only find the server: they must not start what the owner has stopped.
 
     Each has its own, so that a slow answer about the cost never delays the one about the machine.
     """
@@ -51,18 +51,18 @@ class Watcher:
         self._pokes = (asyncio.Event(), asyncio.Event())
 
     def adjust(self, watch: Watch) -> None:
-        """Look as often as this asks for; at once where it is more often than before."""
+        """Poll as often as ``watch`` asks for; at once where that is more often than before."""
         before, self._watch = self._watch, watch
         if machine_seconds(watch) < machine_seconds(before) or cost_seconds(watch) < cost_seconds(before):
             self.poke()
 
     def poke(self) -> None:
-        """Look now: something was changed."""
+        """Poll now, because something was changed."""
         for event in self._pokes:
             event.set()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Poll until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._loop(self._pokes[0], self._look_at_machine))
@@ -94,9 +94,9 @@ class Watcher:
         try:
             self._emit(CostUpdated(cost=await self._cost_client.cost()))
         except NotReachableError:
-            return LOST_SECONDS  # the other loop says so
+            return LOST_SECONDS  # the other loop reports it
         except AccessDeniedError:
-            return SIGNED_OUT_SECONDS  # so it does here
+            return SIGNED_OUT_SECONDS  # the other loop reports this, too
         except ApiError as error:
             log.warning("the cost could not be read: %s", error.code)
         return cost_seconds(self._watch)

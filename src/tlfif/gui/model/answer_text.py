@@ -37,7 +37,7 @@ class AnswerText:
         return AnswerText(generation=self.generation + 1)
 
     def settled(self) -> "AnswerText":
-        """The same text in one piece: thousands of small ones take many times the memory."""
+        """The same text in one piece, because thousands of small ones take many times the memory."""
         return self if self._used < 2 else AnswerText([str(self)], generation=self.generation)
 
     def since(self, count: int) -> str:

@@ -1,4 +1,4 @@
-"""What the presenters want done outside: the bridge does it and sends messages about how it went."""
+"""What the presenters want done outside the window. The bridge does it and reports with messages."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from tlfif.wire.machines import StopMode
 
 
 class Command:
-    """Something to be done outside."""
+    """Something that the bridge is to do."""
 
     __slots__ = ()
 
@@ -161,7 +161,7 @@ class SignIn(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelSignIn(Command):
-    """Wait no longer."""
+    """Stop waiting for the browser."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +171,7 @@ class SignOut(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export(Command):
-    """Write one to a file: JSON where its name ends so, Markdown otherwise."""
+    """Write one to a file: JSON where the name ends in ``.json``, Markdown otherwise."""
 
     conversation_id: str
     path: Path

@@ -1,4 +1,4 @@
-"""What the owner does in the window. A view makes one and hands it to ``WindowCore.press``; it decides nothing."""
+"""What the owner does in the window. A view creates an intent for ``WindowCore.press`` and decides nothing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class TypePrompt(Intent):
-    """The prompt's box has this text now: clears an old complaint about it."""
+    """The prompt's box has this text now; an old problem with it is cleared."""
 
     text: str
 
@@ -138,7 +138,7 @@ class ReleaseBudget(Intent):
 
 @dataclass(frozen=True, slots=True)
 class ChangeSettings(Intent):
-    """Settings as they stand in the form now; what cannot be right is named and not kept."""
+    """The settings in the form now. Invalid ones are marked and not kept."""
 
     values: Preferences
 
@@ -181,7 +181,7 @@ class ShowTab(Intent):
 
 @dataclass(frozen=True, slots=True)
 class PressButton(Intent):
-    """A button of the status line or of a notice. ``exchange_id`` where it stands under an answer."""
+    """A button of the status line or of a notice. ``exchange_id``: of the answer that the button belongs to."""
 
     press: Press
     exchange_id: str = ""
@@ -189,7 +189,7 @@ class PressButton(Intent):
 
 @dataclass(frozen=True, slots=True)
 class DismissNotice(Intent):
-    """Take a message away."""
+    """Close a notice."""
 
     code: str
 
@@ -222,4 +222,4 @@ class CallbackFailed(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Tick(Intent):
-    """Time goes on; sent by the core, about four times a second."""
+    """The clock; sent by the core about four times a second."""

@@ -1,4 +1,4 @@
-"""What the window remembers between two days: settings, size and place. One small JSON file of the owner's alone."""
+"""What the window remembers from one start to the next: settings, size, position. One private JSON file."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -22,7 +22,7 @@ class Preferences:
 
     ``model`` and ``seed`` None mean the server's choice. ``max_tokens`` is said outright, so that a long conversation
     is shortened instead of leaving no space for the answer. ``geometry`` is Tk's, empty until the window was moved.
-    Where prompts are answered is no preference of the window's: commands obey it, too (client/profile.py).
+    Where prompts are answered is not a preference of the window: it also holds for commands (client/profile.py).
     """
 
     appearance: str = "system"

@@ -63,7 +63,7 @@ class Problem:
 
 
 class Link(StrEnum):
-    """How the window stands to the server."""
+    """The state of the connection to the server."""
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
@@ -98,7 +98,7 @@ class HomePanel:
 
 
 class StatusKind(StrEnum):
-    """What is true of the machine at this moment, as far as the owner is concerned."""
+    """What the machine does now, as the owner sees it."""
 
     CONNECTING = "connecting"
     OFF = "off"
@@ -117,12 +117,12 @@ class StatusKind(StrEnum):
     BROKEN = "broken"
     NOT_CONNECTED = "not_connected"
     SIGNED_OUT = "signed_out"
-    """AWS answers nobody who is not signed in."""
+    """Nobody is signed in, and the home on AWS answers only its owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusLine:
-    """One line that is always true: what is the case, what it costs, what to press.
+    """The line on top of the window: what is going on, what it costs, what to press.
 
     ``brief`` and ``brief_cost`` say the same in few words, for a window that has no space for more.
     ``countdown_seconds`` is what is left until ready (launching, loading) or until it ends itself (idle), ``countdown``

@@ -25,13 +25,13 @@ from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.wire.jobs import JobView
 from tlfif.wording.machines import fallback_text
 
-MOVING = "The window is going over to another place. Send it again in a moment."
+MOVING = "The window is switching to another place. Send it again in a moment."
 BUSY = "An answer is under way. Cancel it, or wait for its end."
 Change = Callable[[Exchange], Exchange]
 
 
 def present_chat(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
-    """What the owner does in the Chat tab, and what is heard of answers."""
+    """What the owner does in the Chat tab, and messages about answers."""
     match event:
         case intents.TypePrompt():
             if not state.composer.problem:

@@ -1,4 +1,4 @@
-"""How the window stands to the server: one message per true cause, and what goes on once it is back."""
+"""The connection to the server: one problem per cause, and what continues once it is back."""
 
 from dataclasses import replace
 
@@ -24,12 +24,12 @@ from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.kernel.errors import TlfifError
 
 _OWN_PLACE = frozenset({"SignIn", "SignOut", "UseHome"})
-"""Commands that the server has no part in; what became of them stands in Settings."""
+"""Commands that do not concern the server; the Settings tab shows their result."""
 _SIGNS_OF_LIFE = (Connected, MachineUpdated, CostUpdated, AnswerAccepted, AnswerExtended, AnswerDelayed)
 
 
 def present_connection(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:
-    """Connected, retried, lost; and the owner's Connect."""
+    """Connection established, retried or lost, and the Connect button."""
     match event:
         case Connected():
             return _connected(state, (ReadModels(),))
@@ -62,7 +62,7 @@ def _lost(state: WindowState, error: TlfifError) -> WindowState:
 
 
 def _connected(state: WindowState, commands: tuple[Command, ...]) -> Step:
-    """Answers that only lost their reader are followed again."""
+    """Follow again the answers of which only the reader was lost."""
     place = state.home.view.place
     here, following = _resumed(state.conversation.exchanges, place)
     away, more = _resumed(state.elsewhere, place)
@@ -81,6 +81,6 @@ def _resumed(exchanges: tuple[Exchange, ...], place: str) -> tuple[tuple[Exchang
     for one in exchanges:
         if one.resumable and one.job_id is not None and is_same_place(one.place, place):
             commands.append(Follow(exchange_id=one.id, job_id=one.job_id, after=one.last_seq))
-            one = replace(one, stage=ExchangeStage.WAITING, status="connected again", problem=None, resumable=False)
+            one = replace(one, stage=ExchangeStage.WAITING, status="Connected again", problem=None, resumable=False)
         found.append(one)
     return tuple(found), commands

@@ -11,7 +11,7 @@ from tlfif.wire.jobs import Asking
 
 
 def memory(exchanges: Sequence[Exchange]) -> list[Exchange]:
-    """Those that the model is told of: ended, with words in the answer, and the one that counts of two."""
+    """The exchanges that the model is sent: ended, with text in the answer, and of two answers the one that counts."""
     return [
         one
         for one in exchanges
@@ -38,7 +38,7 @@ def surplus(error: TlfifError, remembered: Sequence[Exchange], *, extra: int) ->
 
 
 def with_one_answer_each(exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:
-    """An answer counts no more once another one was asked for in its place, unless that one came to nothing."""
+    """An answer stops counting once another one is asked for in its place, unless that one failed."""
     found = tuple(exchanges)
     replaced = {one.instead_of: not one.gave_way for one in found if one.instead_of is not None}
     if not replaced:

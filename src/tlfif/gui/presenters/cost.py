@@ -1,4 +1,4 @@
-"""Money: what is owed and what AWS would have taken, side by side and never mixed; the budget; the adviser."""
+"""Money: what is owed and what AWS would have charged, side by side and never mixed; the budget; the adviser."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ OWN_METER = "By TL-FIF's own meter; AWS's bill is what counts in the end."
 
 
 def present_cost(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
-    """Reports, time going on, and what the owner does to the budget."""
+    """Reports, the clock, and what the owner does to the budget."""
     panel = state.cost
     match event:
         case CostUpdated(cost=report):
@@ -100,7 +100,7 @@ def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
             f"{usd_and_eur(shown['forecast_usd'], shown['forecast_eur'])}"
         ),
         receipts=tuple(report["receipts"]),
-        exchange_text=f"{exchange_text(report['exchange'])}; {report['vat']}",
+        exchange_text=f"{exchange_text(report['exchange'])}",
     )
     return live(fresh, now)
 
@@ -112,7 +112,7 @@ def with_live_cost(state: WindowState, now: float) -> WindowState:
 
 
 def live(panel: CostPanel, now: float) -> CostPanel:
-    """The figures at ``now``: those of the last report, and what the running machine has cost since."""
+    """The figures at ``now``: the last report's, plus what the running machine has cost since."""
     report, updated_at = panel.report, panel.updated_at
     if report is None or updated_at is None:
         return panel
@@ -135,7 +135,7 @@ def live(panel: CostPanel, now: float) -> CostPanel:
 
 
 def billed_panel(view: BilledView | None) -> BilledPanel | None:
-    """AWS's own figure as the server says it."""
+    """AWS's own figure as the server reports it."""
     if view is None:
         return None
     amount, in_eur, note = view["usd"], view["eur"], plain(view["sentence"])
@@ -145,7 +145,7 @@ def billed_panel(view: BilledView | None) -> BilledPanel | None:
 
 
 def budget_panel(view: BudgetView, old: BudgetPanel) -> BudgetPanel:
-    """The budget as the server says it; what is being typed stays."""
+    """The budget as the server reports it; what is being typed stays."""
     return _left(
         replace(
             old,
@@ -201,7 +201,7 @@ def _meter(name: str, sums: SumsView, age: float, usd_per_eur: float, *, nothing
 
 
 def _standing(report: CostView) -> str:
-    """What is paid although no machine runs: a line of its own, part of the month's sum."""
+    """What costs money although no machine runs: a line of its own, part of the month's sum."""
     monthly = report["standing_usd_per_month"]
     in_eur = monthly / report["exchange"]["usd_per_eur"]
     return f"Kept on AWS: {usd(monthly)} a month ({eur(in_eur)}), even if no machine ever runs"
@@ -210,8 +210,8 @@ def _standing(report: CostView) -> str:
 def _formula(report: CostView, sums: SumsView) -> str:
     place = f"{sums['instance_type']} in {sums['region']}" if sums["region"] else HERE
     return (
-        f"{report['month']}, {place}: machines {usd(sums['machines_usd'])} + kept things {usd(sums['standing_usd'])}. "
-        f"Metered since {day(report['since'])}; {report['vat']}."
+        f"{report['month']}, {place}: machines {usd(sums['machines_usd'])} + standing items "
+        f"{usd(sums['standing_usd'])}. Metered since {day(report['since'])}; {report['vat']}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What an event of a job's log makes of its exchange: begun, started over, ended."""
+"""What an event of a job's log does to its exchange: started, started over, ended."""
 
 from dataclasses import replace
 from typing import cast
@@ -27,9 +27,9 @@ def ended(one: Exchange, event: Event, *, stopped: bool = False) -> Exchange:
             return one if stage is not ExchangeStage.WAITING else replace(one, stage=stage, status="Reading the prompt")
         case EventKind.RESTARTED:
             reason = plain(str(event.data.get("reason") or "the attempt was lost")).rstrip(".")
-            mark = f"Started over: {reason}." + (" What stood here before does not count." if one.answer else "")
+            mark = f"Started over: {reason}." + (" The text that stood here does not count." if one.answer else "")
             return replace(
-                one, answer=one.answer.start_over(), stage=stage, status="Starts over", marks=(*one.marks, mark)
+                one, answer=one.answer.start_over(), stage=stage, status="Starting over", marks=(*one.marks, mark)
             )
         case kind if kind in _STAGES:
             took = cast(ReceiptView | None, event.data.get("receipt"))
@@ -43,10 +43,10 @@ def ended(one: Exchange, event: Event, *, stopped: bool = False) -> Exchange:
 def _over(one: Exchange, event: Event, *, asked: ExchangeStage, stopped: bool) -> Exchange:
     if one.stage is ExchangeStage.DONE:
         kept = asked is ExchangeStage.CANCELLING
-        return replace(one, status="It was whole before the cancellation arrived.") if kept else one
+        return replace(one, status="It was complete before the cancellation arrived.") if kept else one
     reason, message = event.data.get("error_code"), str(event.data.get("error_message") or "")
     if one.stage is ExchangeStage.CANCELLED:
-        by_another = "Stop GPU cancelled this answer." if stopped else "Cancelled, not at this window."
+        by_another = "Stop GPU cancelled this answer." if stopped else "Cancelled elsewhere."
         by_you = asked is ExchangeStage.CANCELLING
         return replace(one, status="You cancelled this answer." if by_you else plain(message) or by_another)
     expired = event.kind is EventKind.EXPIRED

@@ -121,7 +121,7 @@ def exchange_of(kept: KeptExchange) -> Exchange:
         asked_at=kept.asked_at,
         answer=AnswerText([kept.answer]),
         stage=stage,
-        status="Going on where it was" if stage is ExchangeStage.WAITING else kept.note if found is None else "",
+        status="Resuming" if stage is ExchangeStage.WAITING else kept.note if found is None else "",
         receipt=Receipt(line=kept.receipt, cost=kept.cost) if kept.receipt else None,
         job_id=kept.job_id,
         last_seq=kept.last_seq,
@@ -178,7 +178,7 @@ def _question(state: WindowState, conversation_id: str | None) -> Dialog:
             name=DELETE_ALL,
             title="Delete all conversations?",
             text=f"Every conversation in this list is deleted for good. {both} also deletes every prompt and answer "
-            f"that is still kept {server}, those from commands, too. There is no way back.",
+            f"that is still kept {server}, those from commands, too. This cannot be undone.",
             choices=((Choice.KEEP, "Keep them"), (Choice.DELETE_EVERYWHERE, both), (Choice.DELETE, "Delete here only")),
         )
     title = next((one.title for one in state.history.found if one.id == conversation_id), "this conversation")
@@ -186,7 +186,7 @@ def _question(state: WindowState, conversation_id: str | None) -> Dialog:
         name=DELETE_ONE,
         title="Delete this conversation?",
         text=f"“{title}” is deleted for good. Its prompts and answers are also kept {server} for up to 30 days: {both} "
-        "ends that now. There is no way back.",
+        "ends that now. This cannot be undone.",
         choices=((Choice.KEEP, "Keep it"), (Choice.DELETE_EVERYWHERE, both), (Choice.DELETE, "Delete here only")),
         subject=conversation_id,
     )
@@ -200,7 +200,7 @@ def _chosen(state: WindowState, dialog: Dialog, choice: Choice) -> Step:
 
 
 def _deletion(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
-    """How it went, and what the owner presses where it did not."""
+    """The result of a deletion, and the buttons where it failed."""
     panel = state.history
     match event:
         case ConversationForgotten():
@@ -211,7 +211,7 @@ def _deletion(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
             return Step(with_notice(state, notice, moment.at))
         case HomeUpdated(moved=True) if panel.deleting is not None:
             return Step(
-                with_notice(state, _not_deleted(TlfifError("The window went over to another place.")), moment.at)
+                with_notice(state, _not_deleted(TlfifError("The window switched to another place.")), moment.at)
             )
         case intents.PressButton(press=Press.DELETE_AGAIN | Press.DELETE_HERE as press) if panel.deleting is not None:
             return _delete(state, panel.deleting, everywhere=press is Press.DELETE_AGAIN)

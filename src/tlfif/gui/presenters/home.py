@@ -39,7 +39,7 @@ NO_HOME = (
 
 
 def present_home(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:
-    """The choice in Settings, Sign in and Sign out, and what is heard of them."""
+    """The choice in Settings, Sign in and Sign out, and the messages about them."""
     panel = state.home
     match event:
         case intents.ChooseHome(name=name):
@@ -103,7 +103,7 @@ def _shut_out(state: WindowState) -> bool:
 
 
 def _moved(state: WindowState, view: HomeView) -> WindowState:
-    """The window before anything was heard of the other server. What runs at the one before goes on there."""
+    """The window before the first message of the other server. What runs at the previous one continues there."""
     here = tuple(map(left_behind, state.conversation.exchanges))
     away = tuple(map(left_behind, state.elsewhere))
     return replace(
@@ -120,17 +120,17 @@ def _moved(state: WindowState, view: HomeView) -> WindowState:
 
 
 def left_behind(one: Exchange) -> Exchange:
-    """An answer under way as it is shown while the window talks to another place than its own."""
+    """An answer under way, shown while the window talks to another place than the answer's."""
     if one.stage.is_over and not one.resumable:
         return one
     where = one.place or HERE
     known = one.job_id is not None
-    goes_on = "It goes on there, and is read on here once you choose that place again in Settings." if known else ""
+    goes_on = "It goes on there. To read it here, choose that place again in Settings." if known else ""
     left = own_message(
         "left_behind",
         f"This prompt is at {where}" if known else "This prompt was not sent",
-        goes_on or "The window went over to another place before the server had it.",
-        advice="Try again asks it anew where prompts are answered now.",
+        goes_on or "The window switched to another place before the server had it.",
+        advice="Try again asks it where prompts are answered now.",
     )
     return replace(one, stage=ExchangeStage.FAILED, status="", problem=left, resumable=known, place=where)
 
@@ -141,17 +141,21 @@ def spoken(view: HomeView) -> str:
 
 
 def state_words(panel: HomePanel) -> str:
-    """How it stands, in a sentence or two."""
+    """The state of home and sign-in, in a sentence or two."""
     view = panel.view
     if panel.moving:
-        return "Going over…"
+        return "Switching…"
     if panel.signing:
-        return "Waiting for your browser: sign in there. It waits 5 minutes."
+        return "Waiting up to 5 minutes for the sign-in in your browser."
     if panel.leaving:
         return "Signing out…"
     if view.on_aws:
         who = f"Signed in as {view.who}." if view.who else "Signed in."
-        return who if view.who is not None else "Not signed in. AWS answers nobody else, and starts nothing."
+        return (
+            who
+            if view.who is not None
+            else "Not signed in. Your home on AWS answers only you and starts nothing until you sign in."
+        )
     if not view.aws_place:
         return f"{NO_HOME} {view.price}".strip()
     return "On AWS your prompts are answered by a machine that costs money while it runs."

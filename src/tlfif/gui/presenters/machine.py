@@ -42,7 +42,7 @@ _WORDS = {
 
 
 def present_machine(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
-    """What is heard of the machine, and the controls that change it."""
+    """Messages about the machine, and the controls that change it."""
     match event:
         case MachineUpdated(machine=view) | AnswerDelayed(machine=view) | IdleTimeoutSet(machine=view):
             return _with_machine(state, view, moment, event)
@@ -142,7 +142,7 @@ def _stop(state: WindowState, command: StopMachine) -> Step:
 
 
 def _with_machine(state: WindowState, view: MachineView, moment: Moment, event: object) -> Step:
-    """After a look at the machine; where it changed under the eyes of the owner, its past is read again."""
+    """After a report on the machine. Where it changed while its tab is in front, read its past again."""
     panel = _updated(state.machine, view, moment, event)
     changed = panel.log is not state.machine.log and state.tab == "machine"
     return Step(replace(state, machine=panel), (ReadPastMachines(),) if changed else ())

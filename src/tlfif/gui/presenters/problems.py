@@ -1,4 +1,4 @@
-"""One message for each true cause: from an error's stable code to a title, what to do and what to press."""
+"""From an error's stable code to what the owner reads: a title, what to do, what to press."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class _Cause:
     advice: str
     presses: tuple[Press, ...] = ()
     says: str = ""
-    """Instead of the error's own sentence, which may be meant for a terminal."""
+    """Shown instead of the error's own sentence, which may be meant for a terminal."""
 
 
 _AGAIN = (Press.RETRY,)
@@ -29,7 +29,7 @@ _CAUSES: dict[str, _Cause] = {
     "not_reachable": _Cause("No server answers", f"Press Connect. {_KEPT}", _LINK),
     "server_stopped": _Cause("The background server was stopped", "Press Connect to start it again.", _LINK),
     "server_silent": _Cause("The server does not answer in time", "Wait a moment, then press Connect.", _LINK),
-    "server_start_failed": _Cause("The server could not start", "Mend what is named here, then press Connect.", _LINK),
+    "server_start_failed": _Cause("The server could not start", "Fix what is named here, then press Connect.", _LINK),
     "server_gone": _Cause("The server ended by itself", "Press Connect to start it again.", _LINK),
     "home_not_usable": _Cause("TL-FIF's folder cannot be used", "Then press Connect.", _LINK),
     "settings_invalid": _Cause("A setting is wrong", "Correct it, then press Connect.", _LINK),
@@ -55,20 +55,22 @@ _CAUSES: dict[str, _Cause] = {
     "sign_in_unreachable": _Cause(
         "The provider that signs you in cannot be reached", "Check the network, then press Connect.", _LINK
     ),
-    "sign_in_busy": _Cause("Another program is at the sign-in", "End it, then press Connect.", _LINK),
+    "sign_in_busy": _Cause("Another program is signing in", "End it, then press Connect.", _LINK),
     "sign_in_malformed": _Cause(
         "The provider that signs you in is out of order", "Press Sign in to try again.", _SIGN_IN
     ),
     "sign_in_not_ours": _Cause(
         "Another page answered", "Close pages that you do not know, then press Sign in.", _SIGN_IN
     ),
-    "sign_in_ports_taken": _Cause("Other programs are in the way", "End one of them, then press Sign in.", _SIGN_IN),
+    "sign_in_ports_taken": _Cause(
+        "Other programs use the ports of the sign-in", "End one of them, then press Sign in.", _SIGN_IN
+    ),
     "sign_in_refused": _Cause("The sign-in was declined", "Press Sign in to try again.", _SIGN_IN),
     "sign_in_timeout": _Cause(
         "Nobody signed in", "Press Sign in to try again.", _SIGN_IN, says="The browser did not come back in 5 minutes."
     ),
     "id_token_invalid": _Cause(
-        "The proof of who you are is not right", "Look at this computer's clock, then press Sign in.", _SIGN_IN
+        "The proof of your identity is not valid", "Look at this computer's clock, then press Sign in.", _SIGN_IN
     ),
     # Money
     "budget_locked": _Cause(
@@ -77,7 +79,7 @@ _CAUSES: dict[str, _Cause] = {
     "budget_no_room": _Cause(
         "A start does not fit into the budget", "Shorten the idle time-out, raise the limit, or release it.", _MONEY
     ),
-    "budget_invalid": _Cause("That is no limit", "Type an amount such as 20."),
+    "budget_invalid": _Cause("That is not a limit", "Type an amount such as 20."),
     # The machine and its model
     "machine_broken": _Cause(
         "The machine does not start", "Press Start machine to try again.", (Press.START_MACHINE, Press.OPEN_MACHINE)
@@ -87,13 +89,13 @@ _CAUSES: dict[str, _Cause] = {
     "account_plan": _Cause("Your AWS account is on the Free plan", "Press Start machine when that is done.", _START),
     "account_pending": _Cause("AWS has not opened your account yet", "Press Start machine when it has.", _START),
     "image_missing": _Cause(
-        "There is no image to start from", "Settings has Where it runs.", (Press.OPEN_SETTINGS, Press.START_MACHINE)
+        "There is no image to start from", "Open Settings, Where it runs.", (Press.OPEN_SETTINGS, Press.START_MACHINE)
     ),
     "aws_denied": _Cause("AWS does not permit it", "Then press Start machine.", _START),
-    "aws_busy": _Cause("AWS is too busy", "It is tried again by itself.", _START),
-    "aws_unreachable": _Cause("AWS does not answer", "It is tried again by itself.", _START),
+    "aws_busy": _Cause("AWS is too busy", "TL-FIF tries again by itself.", _START),
+    "aws_unreachable": _Cause("AWS does not answer", "TL-FIF tries again by itself.", _START),
     "no_schedule": _Cause("The machine was ended again", "Then press Start machine.", _START),
-    "router_unreachable": _Cause("The order did not arrive", "Press Start machine again.", _START),
+    "router_unreachable": _Cause("The request did not arrive", "Press Start machine again.", _START),
     "model_in_image": _Cause("On AWS the model is part of the image", "There is nothing to fetch."),
     "machine_failed": _Cause("The machine did not start", "Read the reason, then try again.", _AGAIN),
     "model_absent": _Cause("The model is not on this computer", "Fetch it in Settings.", (Press.OPEN_SETTINGS,)),
@@ -116,9 +118,9 @@ _CAUSES: dict[str, _Cause] = {
     "job_not_found": _Cause("The server no longer has this answer", "Press Try again to ask anew.", _AGAIN),
     "not_sent": _Cause("The window was closed before this was sent", "Press Try again to send it.", _AGAIN),
     # The server's own trouble
-    "storage_failed": _Cause("The disk refuses to keep it", "Free disk space, then try again.", _AGAIN),
+    "storage_failed": _Cause("The disk did not store it", "Free disk space, then try again.", _AGAIN),
     "internal_error": _Cause("TL-FIF made a mistake", "Try again. If it happens twice, report it.", _AGAIN),
-    "unavailable": _Cause("Something that is needed does not answer", "Try again in a moment.", _AGAIN),
+    "unavailable": _Cause("A service that is needed does not answer", "Try again in a moment.", _AGAIN),
 }
 
 
@@ -128,26 +130,26 @@ NOT_SIGNED_IN = frozenset(
         "sign_in_malformed", "sign_in_not_ours", "sign_in_ports_taken", "sign_in_refused", "sign_in_timeout",
     }
 )  # fmt: skip
-"""Codes by which it is the sign-in that is missing, and not the server."""
+"""Codes that mean: the sign-in is missing, not the server."""
 
 
 def is_signed_out(error: TlfifError, *, on_aws: bool) -> bool:
-    """Whether the sign-in is missing. ``http_401`` is what the gateway before the API says, ``token_wrong`` the API."""
+    """Whether the sign-in is missing. The gateway before the API answers ``http_401``, the API ``token_wrong``."""
     return error.code in NOT_SIGNED_IN or (on_aws and error.code in {"token_wrong", "http_401"})
 
 
 def problem_of(error: TlfifError) -> Problem:
-    """What the owner is told of an error; the error's own sentence stands in the middle."""
+    """The problem that an error is, with the error's own sentence as its message."""
     return problem(error.code, error.message)
 
 
 def own_message(name: str, title: str, message: str, *, advice: str = "", presses: tuple[Press, ...] = ()) -> Problem:
-    """A message that is no error of the API; ``name`` keeps two of its kind from standing there at once."""
+    """A problem that is not an error of the API. Of two with the same ``name`` only the newer one is shown."""
     return Problem(code=name, title=title, message=message, advice=advice, presses=presses)
 
 
 def problem(code: str, message: str) -> Problem:
-    """The same from its parts, as a job's end has them."""
+    """The same from a code and a sentence, as the end of a job has them."""
     cause = _CAUSES.get(code, _Cause("That did not work", "", _AGAIN))
     message = cause.says or plain(message)
     return Problem(code=code, title=cause.title, message=message, advice=cause.advice, presses=cause.presses)

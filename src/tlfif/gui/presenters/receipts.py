@@ -1,4 +1,4 @@
-"""What stands under an answer: what it waits for, what it took, what it cost."""
+"""What is shown below an answer: what it waits for, what it took, what it cost."""
 
 from collections.abc import Callable
 
@@ -58,7 +58,7 @@ def kept_price_words(job: JobView) -> str:
 
 
 def _prices(job: JobView, text_of: Callable[[CostShareView], str], *, uncounted: str | None) -> str:
-    """``uncounted`` stands for a cost that is zero so far and may grow; None: it is said like any other."""
+    """``uncounted``: the text for a cost that is zero so far and may grow; None shows it like any other."""
     cost, as_if = job["cost"], job["as_if_aws"]
     parts = []
     if cost is not None and (cost["usd"] or as_if is None):

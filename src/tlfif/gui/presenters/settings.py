@@ -1,4 +1,4 @@
-"""Settings, models, tabs, messages."""
+"""Settings, models, tabs, notices."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ _MINE = frozenset({"KeepPreferences", "PullModel", "ReadModels", "ReadAdvice", "
 
 
 def present_settings(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
-    """What is set, what can be chosen, which tab is in front, which messages stand there."""
+    """The settings, the models to choose from, the tab in front, the notices."""
     panel = state.settings
     match event:
         case intents.ChangeSettings(values=values):
@@ -34,9 +34,9 @@ def present_settings(state: WindowState, event: GuiEvent, moment: Moment) -> Ste
         case ModelUpdated(model=model) | AnswerModelUpdated(model=model):
             return _fetched(state, panel, ModelUpdated(model=model), moment)
         case CommandFailed(error=NotReachableError()):
-            return Step(state)  # the status line says so
+            return Step(state)  # the status line shows it
         case CommandFailed(error=error) if is_signed_out(error, on_aws=state.home.view.on_aws):
-            return Step(state)  # so it does here
+            return Step(state)  # the status line shows this, too
         case CommandFailed(command=command, error=error) if command in _MINE:
             changed = replace(state, settings=replace(panel, fetching=None))
             return Step(with_notice(changed, problem_of(error), moment.at))
@@ -59,7 +59,7 @@ def _shown(state: WindowState, event: GuiEvent, moment: Moment) -> WindowState:
 
 
 def _catalogue(state: WindowState, moment: Moment) -> Step:
-    """A chosen model that this server does not have would refuse every prompt: then TL-FIF chooses again."""
+    """Where this server does not have the chosen model, every prompt would be refused: let TL-FIF choose again."""
     panel = state.settings
     chosen = panel.values.model
     if chosen is None or ":" in chosen or not panel.models or any(one["name"] == chosen for one in panel.models):
@@ -77,12 +77,12 @@ def _catalogue(state: WindowState, moment: Moment) -> Step:
 
 
 def own_mistake(text: str) -> Problem:
-    """A mistake of TL-FIF's own, as a message instead of silence."""
+    """An error inside TL-FIF, as a notice."""
     return own_message(
         "window_fault",
         "TL-FIF's window made a mistake",
         f"{text}.",
-        advice="Prompts and answers are not touched. Go on; if it happens again, open the window anew and report it.",
+        advice="Your prompts and answers are safe. If it happens again, close the window, open it again and report it.",
     )
 
 
@@ -96,9 +96,9 @@ def checked(wanted: Preferences, old: Preferences) -> tuple[Preferences, tuple[t
 def _problems(wanted: Preferences) -> Iterator[tuple[str, str]]:
     low, high = FONT_RANGE
     if not low <= wanted.font_size <= high:
-        yield "font_size", f"The size of the text is from {low} to {high} points."
+        yield "font_size", f"The text size must be from {low} to {high} points."
     if wanted.appearance not in APPEARANCES:
-        yield "appearance", f"The appearance is one of {', '.join(APPEARANCES)}."
+        yield "appearance", f"The appearance must be one of {', '.join(APPEARANCES)}."
     checks: tuple[tuple[str, Callable[[], object]], ...] = (
         ("temperature", lambda: check_temperature(wanted.temperature, name="The temperature")),
         ("max_tokens", lambda: check_max_tokens(wanted.max_tokens, name="The longest answer")),

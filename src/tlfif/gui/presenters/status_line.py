@@ -1,4 +1,4 @@
-"""The status line: what is the case, what it costs, what to press. Recomputed from the rest of the state."""
+"""The status line: what is going on, what it costs, what to press. Computed from the rest of the state."""
 
 from dataclasses import replace
 
@@ -33,9 +33,9 @@ BRIEF = {
     StatusKind.NOT_CONNECTED: "Not connected",
     StatusKind.SIGNED_OUT: "Not signed in",
 }
-SIGN_IN_ADVICE = "AWS answers only you, and starts nothing for anybody else. Press Sign in; your browser opens."
+SIGN_IN_ADVICE = "Your home on AWS answers only you. Press Sign in; your browser opens."
 LONG_REASON = 60
-"""Characters; a longer one stands below the headline."""
+"""Characters; a longer reason is shown below the headline."""
 CONNECTING = StatusLine(
     kind=StatusKind.CONNECTING,
     headline="Looking for TL-FIF's server…",
@@ -55,7 +55,7 @@ def with_status_line(state: WindowState, now: float) -> WindowState:
 
 
 def status_line_of(state: WindowState, now: float) -> StatusLine:
-    """What is true at ``now``."""
+    """What the line says at ``now`` (monotonic seconds)."""
     view = state.machine.view
     if state.connection.link is Link.LOST:
         cause = state.connection.problem
@@ -95,7 +95,7 @@ def _off(state: WindowState, view: MachineView, now: float) -> StatusLine:
         left = _left(state, eta, now)
         return StatusLine(
             kind=StatusKind.LAUNCHING,
-            headline=f"{how_many(view['queued'], 'prompt')} accepted; a machine is being asked for",
+            headline=f"{how_many(view['queued'], 'prompt')} accepted; a machine is being requested",
             cost=cost_words(state, running=False),
             advice="Nothing to press.",
             countdown_seconds=left,
@@ -129,7 +129,7 @@ def _starting(state: WindowState, view: MachineView, now: float) -> StatusLine:
     what = _PHASES.get(view["phase"] or "launch", _PHASES["launch"])
     title = f" ({model_title(view['model'])})" if view["model"] and not launching else ""
     waiting = view["queued"] + view["running"]
-    kept = f"{how_many(waiting, 'prompt')} accepted and kept" if waiting else "Nothing waits for it"
+    kept = f"{how_many(waiting, 'prompt')} accepted and kept" if waiting else "No prompt waits"
     return StatusLine(
         kind=StatusKind.LAUNCHING if launching else StatusKind.LOADING,
         headline=f"Machine is {what}{title}",
@@ -166,7 +166,7 @@ def _ready(state: WindowState, view: MachineView, now: float) -> StatusLine:
         kind=StatusKind.IDLE,
         headline=f"Ready and idle: {title}",
         cost=cost_words(state, running=True),
-        advice="It answers at once, and ends itself when the time is up. Stop GPU ends it now.",
+        advice="It answers at once and ends itself when the time is up. Stop GPU ends it now.",
         countdown_seconds=left,
         countdown=f"ends itself in {countdown(left)}",
         since=view["since"],
@@ -191,7 +191,7 @@ def _stopping(state: WindowState, view: MachineView) -> StatusLine:
 
 
 def _no_capacity(state: WindowState, view: MachineView) -> StatusLine:
-    again = "" if "asked again" in view["reason"] else " It is asked again every two minutes; Start machine asks now."
+    again = "" if "asked again" in view["reason"] else " TL-FIF asks again every two minutes; Start machine asks now."
     return StatusLine(
         kind=StatusKind.NO_CAPACITY,
         headline=f"AWS has no GPU machine free now{_reason(view)}",
@@ -219,7 +219,7 @@ def _no_quota(state: WindowState, view: MachineView) -> StatusLine:
 
 
 def _broken(state: WindowState, view: MachineView) -> StatusLine:
-    again = " It is tried again by itself." if view["queued"] else ""
+    again = " TL-FIF tries again by itself." if view["queued"] else ""
     return StatusLine(
         kind=StatusKind.BROKEN,
         headline=f"The machine did not start or did not survive{_reason(view)}",
@@ -231,7 +231,7 @@ def _broken(state: WindowState, view: MachineView) -> StatusLine:
 
 
 def _locked(state: WindowState, view: MachineView) -> StatusLine | None:
-    """None while a machine is on its way out: then the line says that instead."""
+    """None while a machine is ending: the line shows that instead."""
     if view["state"] in {"draining", "stopping"}:
         return None
     alive = is_alive(view)
@@ -284,13 +284,13 @@ def _signed_out(state: WindowState) -> StatusLine:
 
 
 def _unknown_cost(state: WindowState) -> str:
-    """What it costs while nobody can be asked."""
+    """What it may cost while the server cannot be asked."""
     view = state.machine.view
     if is_alive(view):
         return f"If the machine still runs: {cost_words(state, running=True)} It ends itself when it is idle."
     if view is None and state.home.view.on_aws:
         return "This costs nothing by itself. A machine that runs on AWS ends itself when it is idle."
-    return "No machine was running when it was last heard of."
+    return "No machine was running at the last report."
 
 
 def _looking(state: WindowState) -> StatusLine:
@@ -300,7 +300,7 @@ def _looking(state: WindowState) -> StatusLine:
 
 
 def _left(state: WindowState, seconds: float | None, now: float) -> float | None:
-    """What is left of a time that the server named when it was heard."""
+    """What is left now of a time that the server's last report named."""
     return None if seconds is None else max(0.0, round(seconds - max(0.0, now - state.machine.updated_at), 1))
 
 
@@ -309,7 +309,7 @@ def _left_words(left: float | None) -> str:
 
 
 def _reason(view: MachineView) -> str:
-    """A short one, for the headline."""
+    """A short reason, for the headline."""
     found = plain(view["reason"]).rstrip(".")
     return f": {found}" if found and len(found) <= LONG_REASON else ""
 

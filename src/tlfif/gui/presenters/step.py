@@ -1,4 +1,4 @@
-"""What every presenter takes and gives."""
+"""What every presenter takes and returns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -9,12 +9,12 @@ from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import Notice, Problem, WindowState
 
 GuiEvent = Intent | Message
-"""What a presenter hears."""
+"""What a presenter receives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When an event is heard: ``now`` in monotonic seconds, ``at`` in epoch seconds; ``key`` is a fresh name."""
+    """When an event arrives: ``now`` in monotonic seconds, ``at`` in epoch seconds; ``key`` is a new unique name."""
 
     now: float
     at: float
@@ -23,7 +23,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The state after an event, and what is to be done outside."""
+    """The state after an event, and the commands for the bridge."""
 
     state: WindowState
     commands: tuple[Command, ...] = field(default=())
@@ -33,12 +33,12 @@ Presenter = Callable[[WindowState, GuiEvent, Moment], Step]
 
 
 def with_notice(state: WindowState, problem: Problem, at: float) -> WindowState:
-    """The state with a message; an older one of the same code is replaced."""
+    """The state with a notice; it replaces an older one of the same code."""
     others = tuple(one for one in state.notices if one.problem.code != problem.code)
     return replace(state, notices=(*others, Notice(problem=problem, at=at)))
 
 
 def without_notices(state: WindowState, *codes: str) -> WindowState:
-    """The state without the messages of these codes."""
+    """The state without the notices of these codes."""
     kept = tuple(one for one in state.notices if one.problem.code not in codes)
     return state if len(kept) == len(state.notices) else replace(state, notices=kept)

@@ -1,4 +1,4 @@
-"""All presenters as one: each hears every event, then the parts that follow from the others are brought up to date."""
+"""All presenters as one: each receives every event; then the parts that depend on the others are updated."""
 
 from dataclasses import replace
 
@@ -34,12 +34,12 @@ _TAB_OF = {Press.OPEN_COST: "cost", Press.OPEN_SETTINGS: "settings", Press.OPEN_
 
 
 def first_state(preferences: Preferences) -> WindowState:
-    """The window before anything was heard."""
+    """The window before the first message."""
     return WindowState(connection=Connection(), status_line=CONNECTING, settings=SettingsPanel(values=preferences))
 
 
 def present(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
-    """The state after an event, and what is to be done."""
+    """The state after an event, and the commands that follow from it."""
     event = _meant(event)
     if isinstance(event, AnswerExtended) and state.connection.link is Link.CONNECTED:
         # A hundred of them come in a second, and they change nothing but their answer.
@@ -62,7 +62,7 @@ def present(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
 
 
 def _meant(event: GuiEvent) -> GuiEvent:
-    """A message's button as the intent that it stands for."""
+    """A notice's button as the intent that it stands for."""
     match event:
         case intents.PressButton(press=Press.RETRY, exchange_id=exchange_id):
             return intents.RetryAnswer(exchange_id)

@@ -55,7 +55,7 @@ class _Figure(Card):
         if str(self.value.cget("text")) != value:
             self.value.configure(text=value)
         self.value.configure(style="Muted.Panel.TLabel" if stale else "Panel.TLabel")
-        self.note.show(f"Not heard of for ten seconds. {note}" if stale else note)
+        self.note.show(f"No report for ten seconds. {note}" if stale else note)
 
 
 class CostTab(ttk.Frame):
@@ -81,7 +81,7 @@ class CostTab(ttk.Frame):
         self.advice.grid(row=0, column=0, sticky="ew")
         self.options = WrappingLabel(self._adviser.body, style="Muted.Panel.TLabel")
         self.options.grid(row=1, column=0, sticky="ew")
-        self._last = Card(body, context, "Receipts of the last answers")
+        self._last = Card(body, context, "Last answers")
         self.receipts = ReceiptsTable(self._last.body, context)
         self.receipts.grid(row=0, column=0, sticky="ew")
         self._cards = (self.real, self.as_if, self.billed, self.budget, self._month, self._adviser, self._last)

@@ -215,7 +215,7 @@ class HistoryList(ttk.Frame):
 
 def usual_words(view: HomeView) -> str:
     """Where they are kept."""
-    return "Kept on this computer; by AWS for 30 days." if view.on_aws else "Kept on this computer only."
+    return "Kept on this computer, and by AWS for 30 days." if view.on_aws else "Kept on this computer only."
 
 
 def _second_line(one: ConversationSummary) -> str:

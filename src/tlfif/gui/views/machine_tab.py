@@ -106,7 +106,7 @@ class MachineTab(ttk.Frame):
 def facts_of(view: MachineView | None) -> list[tuple[str, str]]:
     """What is known of the machine, as names and sentences."""
     if view is None:
-        return [("State", "not heard of yet")]
+        return [("State", "not known yet")]
     reason = f": {plain(view['reason'])}" if view["reason"] else ""
     rows = [("State", f"{STATES.get(view['state'], view['state'])}{reason}"), ("Place", view["place"])]
     if view["model"]:

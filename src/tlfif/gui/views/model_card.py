@@ -77,9 +77,9 @@ class ModelCard(Card):
 def note_of(model: ModelView | None, *, on_aws: bool = False) -> str:
     """What is known of a model and of its file."""
     if model is None:
-        return "The list of models has not come yet."
+        return "The list of models is not here yet."
     length = f", {size(model['size_bytes'])}" if model["size_bytes"] else ""
-    about = f"{model['title']}: {model['licence']}, reads {model['context_tokens']} tokens at once{length}."
+    about = f"{model['title']}: {model['licence']}, reads up to {model['context_tokens']} tokens{length}."
     if model["state"] == "pulling":
         whole = f" of {size(model['size_bytes'])}" if model["size_bytes"] else ""
         return f"{about} Fetching: {size(model['received_bytes'])}{whole} are here."

@@ -48,7 +48,7 @@ class MonthPlot(tkinter.Canvas):
         width, height = self.winfo_width(), self.winfo_height()
         look = self._context.look
         if self._curve is None or self._cost is None:
-            self._text(width // 2, height // 2, "The month's figures have not come yet.", "muted", anchor="center")
+            self._text(width // 2, height // 2, "The month's figures are not here yet.", "muted", anchor="center")
             return
         px, line = look.px, look.line(SMALL)
         left, right = look.width("00.0000", SMALL) + px(16), width - px(16)
@@ -140,7 +140,7 @@ def _highest(curve: SpendCurve) -> float:
 
 def _name(curve: SpendCurve) -> tuple[str, bool]:
     """What the picture shows, and whether the limit has a place in it."""
-    name, limit = "USD this month so far, and the forecast to its end (dashed)", curve.limit_usd
+    name, limit = "Spent this month in USD; dashed: the forecast to its end", curve.limit_usd
     if limit is None or limit <= OFF_SCALE_FACTOR * _highest(curve):
         return name, limit is not None
-    return f"{name}; the limit of {usd(limit)} is far above this picture", False
+    return f"{name}; the limit of {usd(limit)} does not fit into this picture", False

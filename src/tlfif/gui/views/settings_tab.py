@@ -20,7 +20,7 @@ from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.text_style import style_text
 from tlfif.gui.views.wrapping import WrappingLabel
 
-_LOOKS = {"system": "As the system has it", "light": "Light", "dark": "Dark"}
+_LOOKS = {"system": "Same as the system", "light": "Light", "dark": "Dark"}
 _NUMBERS: dict[str, tuple[str, str, type, str]] = {
     "temperature": ("Temperature", "0 is always the likeliest word, 2 is wild", float, "a number such as 0.7"),
     "max_tokens": ("Longest answer", "tokens; a token is about three quarters of a word", int, "a whole number"),
