@@ -1,4 +1,4 @@
-"""Calls to SQS and S3 off the event loop: repeated where AWS says "later", or long and left behind on closing."""
+"""Calls to SQS and S3 off the event loop: with retries, or as a long poll that is left behind on closing."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,13 +21,13 @@ _FIRST_PAUSE_SECONDS = 0.1
 
 
 class PatientCalls:
-    """Makes a call up to ``tries`` times, with pauses that grow and are drawn by lot. Every call must be one that may
-    be made twice. Raises StorageError."""
+    """Makes a call up to ``tries`` times, with random pauses that grow. Every call must be safe to repeat. Raises
+    StorageError."""
 
-    def __init__(self, *, tries: int, clock: Clock, chance: Random) -> None:
+    def __init__(self, *, tries: int, clock: Clock, rng: Random) -> None:
         self._tries = tries
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
 
     async def __call__(self, call: Callable[[], T]) -> T:
         with storage_errors():
@@ -37,13 +37,13 @@ class PatientCalls:
                 except (BotoCoreError, ClientError) as error:
                     if not passes(error):
                         raise
-                await self._clock.sleep(self._chance.uniform(0, _FIRST_PAUSE_SECONDS * 2**done))
+                await self._clock.sleep(self._rng.uniform(0, _FIRST_PAUSE_SECONDS * 2**done))
             return await asyncio.to_thread(call)
 
 
 async def in_daemon_thread(call: Callable[[], T]) -> T:
-    """The result of a ``call`` that may last. Whoever is cancelled leaves it behind, and the program may end before
-    it does: threads of a pool would be waited for."""
+    """The result of a ``call`` that may take long. If its caller is cancelled, the thread is left behind, and it does
+    not keep the program from ending, as a pool's thread would."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -56,7 +56,7 @@ async def in_daemon_thread(call: Callable[[], T]) -> T:
             future.set_exception(error)
 
     def run() -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        with suppress(RuntimeError):  # the loop is closed: nobody waits for the result
             try:
                 result = call()
             except BaseException as error:

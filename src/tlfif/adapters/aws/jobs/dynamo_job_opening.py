@@ -1,4 +1,4 @@
-"""Puts the job store of the AWS home together."""
+"""Composes the job store of the AWS home."""
 
 from dataclasses import dataclass
 from random import Random
@@ -24,7 +24,7 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlaces:
-    """Where the jobs of one home are: table, address of the queue, bucket."""
+    """The table, the queue's URL and the bucket of one home."""
 
     table: str
     queue_url: str
@@ -33,7 +33,7 @@ class JobPlaces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobClients:
-    """Clients that repeat nothing themselves: ``poller`` made with ``dynamo_job_calls.POLL_CONFIG``, the others with
+    """Clients without retries of their own: ``poller`` made with ``dynamo_job_calls.POLL_CONFIG``, the others with
     ``dynamo_table.CLIENT_CONFIG``. The store closes them."""
 
     dynamodb: "DynamoDBClient"
@@ -64,7 +64,7 @@ def open_dynamo_job_store(
     texts = JobTexts(
         clients.s3,
         places.bucket,
-        calls=PatientCalls(tries=TRIES, clock=clock, chance=chance),
+        calls=PatientCalls(tries=TRIES, clock=clock, rng=chance),
         inline_bytes=inline_bytes,
     )
     table = JobTable(
@@ -76,7 +76,7 @@ def open_dynamo_job_store(
             clients.sqs,
             clients.poller,
             places.queue_url,
-            calls=PatientCalls(tries=NOTIFY_TRIES, clock=clock, chance=chance),
+            calls=PatientCalls(tries=NOTIFY_TRIES, clock=clock, rng=chance),
             clock=clock,
             on_work=store.work_arrived,
             still_waiting=store.still_waiting,

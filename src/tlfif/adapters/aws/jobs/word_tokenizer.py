@@ -1,4 +1,4 @@
-"""Counting tokens where neither the engine nor its vocabulary is at hand."""
+"""Counting tokens without the engine or its vocabulary."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ MESSAGE_TOKENS = 4
 
 
 class WordTokenizer(Tokenizer):
-    """A lower bound: no word is less than one token. A prompt that is refused by it is too long for certain; the few
-    between this bound and the truth are refused by the engine on the machine, and the job says so.
+    """A lower bound: a word is at least one token. A prompt that it refuses is certainly too long; one that it passes
+    wrongly is refused by the engine, and the job fails with that reason.
 
     The vocabulary itself would make the Lambda's start slower for every prompt, to catch one in thousands earlier.
     """
