@@ -23,7 +23,8 @@ from tlfif.jobs.jobs import (
 class JobStore(ABC):
     """Durable jobs, their event logs and their leases.
 
-    Duties of every adapter, proven by ``tests/contract/test_job_store_*.py``:
+    What happens to a job is decided in :mod:`tlfif.jobs.transitions`; an adapter reads, writes and waits. How to
+    add one is in ``docs/reference/job-store.md``. Duties of every adapter, tested by ``tests/contract/test_job_store_*.py``:
 
     * A job whose :meth:`submit` returned is never lost: it ends in exactly one terminal status.
     * Events of a job are numbered 1, 2, 3 … without gaps; seq 1 is ``queued``; the last one is terminal and unique.
@@ -72,7 +73,8 @@ class JobStore(ABC):
 
     @abstractmethod
     async def counts(self) -> QueueCounts:
-        """How many jobs wait and run now; cheap enough for every tick. The oldest is the one accepted first."""
+        """How many jobs wait and run now; cheap enough for every tick. The oldest job is the one that was accepted
+        first."""
 
     @abstractmethod
     async def claim(
@@ -154,8 +156,8 @@ class JobStore(ABC):
     @abstractmethod
     async def wait_work(self, *, timeout: float) -> None:
         """Return soon after a job was submitted, released or asked to be cancelled, or after ``timeout`` seconds.
-        May return early. News that came since the last call are not missed by the next one; with several callers
-        in one process only one of them is promised that."""
+        May return early. If work came since the last call, the next call returns at once; with several callers in one
+        process, only one of them is sure to."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -10,7 +10,7 @@ class JobStatus(StrEnum):
     """``queued → running → succeeded | failed | cancelled | expired``, and ``running → queued`` on a lost lease."""
 
     QUEUED = "queued"
-    """Accepted and durable; waits for a worker."""
+    """Accepted and stored; waits for a worker."""
     RUNNING = "running"
     """A worker holds the lease."""
     SUCCEEDED = "succeeded"
@@ -31,7 +31,7 @@ class JobStatus(StrEnum):
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED})
 
 MAX_ATTEMPTS = 3
-"""Receives of one job before it fails for good (design.md section 2.7)."""
+"""How often one job is claimed before it fails for good."""
 
 
 class FinishReason(StrEnum):
@@ -135,7 +135,7 @@ class Job:
     error_message: str | None = None
     receipt: Receipt | None = None
     owner: str = ""
-    """Whose it is; empty in a home that has one user."""
+    """Who submitted it; empty in a home with one user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +219,8 @@ class LeaseState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerTime:
-    """When a job came, was begun and ended, and on which machine: what costs are shared by. Epoch seconds."""
+    """When a job was accepted, started and finished, and on which machine: a machine's cost is shared out by this. Times
+    are epoch seconds."""
 
     job_id: str
     machine_id: str

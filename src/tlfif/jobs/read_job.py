@@ -13,7 +13,7 @@ READ_LIMIT = 1000
 
 
 async def owned_job(job_id: str, *, owner: str, jobs: JobStore) -> Job:
-    """The job, if it is ``owner``'s. Raises NotFoundError, for another's as for one that is not there."""
+    """The job, if it belongs to ``owner``. Raises NotFoundError, also for a job of another owner."""
     job = await jobs.get(job_id)
     if job.owner != owner:
         raise no_such_job(job_id)
@@ -49,11 +49,12 @@ async def next_events(job_id: str, *, after: int, wait: float, jobs: JobStore, c
 
 
 async def follow(job_id: str, *, after: int, jobs: JobStore, beat_seconds: float) -> AsyncIterator[list[Event]]:
-    """Batches of events until the last; an empty batch each ``beat_seconds`` without news, to show life.
+    """Batches of events until the last; an empty batch after each ``beat_seconds`` without one, so that
+    the connection shows that it is alive.
 
-    Two looks into the store per batch: this runs twenty times a second beside an engine that wants the processor.
-    For the same reason the news that a worker has the job waits for the first words, one beat at most: it comes in
-    the moment in which the engine reads the prompt.
+    Each batch costs two reads of the store, because this runs twenty times a second beside an engine that needs the
+    processor. For the same reason a ``started`` event is held back until the first text comes, for one beat at most:
+    it arrives just when the engine reads the prompt.
     """
     found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
     held = False

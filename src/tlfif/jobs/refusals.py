@@ -1,4 +1,4 @@
-"""The refusals of every job store, so that each says the same in the same words."""
+"""The errors that job stores raise, so that all of them use the same words."""
 
 from tlfif.jobs.jobs import Lease
 from tlfif.kernel.errors import (

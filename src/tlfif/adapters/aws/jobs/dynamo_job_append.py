@@ -1,4 +1,4 @@
-"""Appending text to many jobs: the write that happens all the time, so it reads nothing where all is as expected."""
+"""Appending text to many jobs: the most frequent write, so it reads nothing as long as all is as expected."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ CHARACTERS_AT_ONCE = 300_000
 
 @dataclass(slots=True)
 class _Log:
-    """What one lease has to write."""
+    """What one lease has to write, after event ``last_seq`` of its job."""
 
     job_id: str
     token: str
@@ -33,15 +33,14 @@ class _Log:
 
 
 class Appending:
-    """One call of ``append``. ``lost`` are jobs whose lease is somebody else's, ``told`` those whose readers
-    should look."""
+    """One call of ``append``. ``lost`` are the jobs whose lease is lost, ``told`` those whose readers should look."""
 
     def __init__(self, table: JobTable, writes: Sequence[DeltaWrite], *, now: float) -> None:
         self._table = table
         self._now = now
         self.lost: set[str] = set()
         self.told: set[str] = set()
-        # Taken to be the last number. Where it is not, the write's condition fails and the number is read.
+
         self._logs = [
             _Log(job_id=lease.job_id, token=lease.token, writes=texts, last_seq=texts[0].seq - 1)
             for lease, texts in by_lease(writes).items()
@@ -81,7 +80,7 @@ class Appending:
             log.last_seq = record.last_seq
 
     async def _write(self, logs: list[_Log]) -> None:
-        """One transaction. Where a condition fails, the answer says what is there instead."""
+        """One transaction. If a condition fails, the answer has the items as they are."""
         batch: list[tuple[_Log, list[Write]]] = []
         for log in logs:
             events = self._fresh(log) if log in self._logs else ()
@@ -120,7 +119,7 @@ class Appending:
 
 
 def _in_parts(logs: Sequence[_Log]) -> Iterator[list[_Log]]:
-    """Logs by transaction: a job's own text stays whole, and no job is in one twice."""
+    """The logs, split into transactions: one log stays whole, and no job is in a transaction twice."""
     part: list[_Log] = []
     for log in logs:
         full = len(part) == JOBS_AT_ONCE or (part and sum(one.size for one in (*part, log)) > CHARACTERS_AT_ONCE)

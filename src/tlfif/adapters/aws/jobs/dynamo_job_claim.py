@@ -1,4 +1,4 @@
-"""Claiming the oldest waiting jobs, in the face of other workers who do the same."""
+"""Claiming the oldest waiting jobs while other workers do the same."""
 
 import logging
 from contextlib import aclosing
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 _PAGE = 50
 _LOOKS = 2
-"""The second look tells whether a write that failed was made after all, or somebody else was faster."""
+"""The second read tells whether a failed write was made after all, or another worker was faster."""
 
 
 class Claiming:
@@ -38,8 +38,8 @@ class Claiming:
         return [one for one in self._taken.values() if one is not None]
 
     async def run(self, limit: int) -> None:
-        """Take ``limit`` jobs at most. Raises StorageError where AWS failed before any was taken: what was taken must
-        be worked on, and the next call will see whether AWS still fails."""
+        """Take ``limit`` jobs at most. Raises StorageError only if AWS fails before the first is taken: jobs that were
+        taken must be worked on, and the next call will see whether AWS still fails."""
         try:
             await self._search(limit)
         except StorageError as error:
@@ -52,7 +52,7 @@ class Claiming:
             async for page in pages:
                 fit = [item["job"] for item in page if item["model"] == self._model and item["expires_at"] >= self._now]
                 while fit and (free := limit - len(self.claimed)) > 0:
-                    self._taken |= dict.fromkeys(fit[:free])  # in this order, whoever is served first
+                    self._taken |= dict.fromkeys(fit[:free])  # in this order, whichever is done first
                     await side_by_side(self._try, fit[:free])
                     fit = fit[free:]
                 if len(self.claimed) >= limit:

@@ -19,16 +19,16 @@ from tlfif.jobs.jobs import JobStatus
 BY_TIME = "by_time"
 """The index: ``gpk`` and ``gsk``."""
 ALL_JOBS = "JOBS"
-"""``gpk`` under which each job's first event stands, by acceptance number."""
+"""``gpk`` of each job's first event, ordered by acceptance number."""
 ENDED_JOBS = "ENDED"
-"""``gpk`` under which ended jobs stand, by the time of their end."""
+"""``gpk`` of ended jobs, ordered by the time of their end."""
 QUEUE = "QUEUE"
 RUNNING = "RUNNING"
 COUNTER = ("COUNTER", "JOBS")
 RECORD = "JOB"
 REQUEST = "REQ"
 TTL_GRACE_SECONDS = 7 * 86_400
-"""A job's first items are dated before its end, which is when its time to be kept begins."""
+"""Extra time, because a job's first items are older than its end, from which its time to be kept counts."""
 
 _EVENT = "EV#"
 _LAST_SEQ = 10**10 - 1
@@ -38,7 +38,7 @@ _FLOATS = frozenset(
 
 
 def record_item(record: JobRecord, *, keep_seconds: float) -> Item:
-    """As it is stored. Only a job that has ended may be forgotten by the table itrecord."""
+    """The record as an item. Only the item of an ended job has an expiry, after which the table deletes it."""
     values = asdict(record) | record_key(record.id) | {"status": record.status.value}
     values["receipt"] = None if record.receipt is None else json.dumps(receipt_data(record.receipt))
     if record.finished_at is not None:
@@ -60,7 +60,7 @@ def record_from(item: Mapping[str, Any]) -> JobRecord:
 
 
 def job_pk(job_id: str) -> str:
-    """Under which all items of a job stand."""
+    """The partition key of all items of a job."""
     return f"JOB#{job_id}"
 
 
@@ -70,22 +70,22 @@ def job_id_of(item: Mapping[str, Any]) -> str:
 
 
 def record_key(job_id: str) -> Item:
-    """Where a job's record stands."""
+    """The key of a job's record."""
     return {"pk": job_pk(job_id), "sk": RECORD}
 
 
 def idempotency_key(owner: str, key: str) -> tuple[str, str]:
-    """Where an idempotency key stands. Keys of two owners never meet: their names may hold anything."""
+    """The key of an idempotency key's item. The owner's name is quoted, so that keys of two owners never collide."""
     return f"KEY#{quote(owner, safe='')}#{key}", "KEY"
 
 
 def queue_key(record: JobRecord) -> tuple[str, str]:
-    """A waiting job's place: by acceptance, also where it was given back or the clock was set back."""
+    """The key of a waiting job's item: ordered by acceptance, even if the job was released or a clock was set back."""
     return QUEUE, f"{record.position:020d}#{record.id}"
 
 
 def queue_item(record: JobRecord) -> Item:
-    """What claiming, counting and expiring must know of a waiting job."""
+    """What claiming, counting and expiring need to know about a waiting job."""
     pk, sk = queue_key(record)
     return {
         "pk": pk,
@@ -98,12 +98,13 @@ def queue_item(record: JobRecord) -> Item:
 
 
 def running_item(record: JobRecord) -> Item:
-    """That a job runs, and where; its lease is in its record, so that a heartbeat is one write."""
+    """The item that says that a job runs, and on which worker. The lease is in the record, so that a heartbeat is one
+    write."""
     return {"pk": RUNNING, "sk": record.id, "worker": record.worker_id}
 
 
 def event_sk(seq: int) -> str:
-    """Sorts as the number does. What can never have been written sorts behind all that was."""
+    """Sorts as the number does. A number that is too large for any event sorts behind all of them."""
     return f"{_EVENT}{min(max(seq, 0), _LAST_SEQ):010d}"
 
 
@@ -113,8 +114,8 @@ def is_event(item: Mapping[str, Any]) -> bool:
 
 
 def events_key(job_id: str, last_seq: int) -> Item:
-    """Where the batch of events that ends with ``last_seq`` stands: who looks beyond a number finds each batch that
-    has more."""
+    """The key of the batch of events that ends with ``last_seq``: a query beyond a number finds each batch that has a
+    later event."""
     return {"pk": job_pk(job_id), "sk": event_sk(last_seq)}
 
 
@@ -139,5 +140,5 @@ def ended_mark(finished_at: float) -> str:
 
 
 def forget_at(at: float, keep_seconds: float) -> int:
-    """When the table itself may delete what was written ``at``, where no purge came first."""
+    """When the table may delete what was written ``at``, if no purge did so before."""
     return int(at + keep_seconds + TTL_GRACE_SECONDS)

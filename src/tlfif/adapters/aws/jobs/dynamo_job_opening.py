@@ -1,4 +1,4 @@
-"""Puts the job store of the AWS home together."""
+"""Composes the job store of the AWS home."""
 
 from dataclasses import dataclass
 from random import Random
@@ -25,7 +25,7 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlaces:
-    """Where the jobs of one home are: table, address of the queue, bucket."""
+    """The table, the queue's URL and the bucket of one home."""
 
     table: str
     queue_url: str
@@ -34,7 +34,7 @@ class JobPlaces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobClients:
-    """Clients that repeat nothing themselves: ``poller`` made with ``clients.POLL_CONFIG``, the others with
+    """Clients without retries of their own: ``poller`` made with ``clients.POLL_CONFIG``, the others with
     ``clients.STORE_CONFIG``. The store closes them."""
 
     dynamodb: "DynamoDBClient"

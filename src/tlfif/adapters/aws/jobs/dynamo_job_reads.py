@@ -1,4 +1,4 @@
-"""What is read of the table of jobs beyond one job."""
+"""Reads of the job table that concern more than one job or its events."""
 
 import asyncio
 
@@ -25,15 +25,15 @@ from tlfif.jobs.jobs import AnswerTime, JobPage, JobStatus, QueueCounts
 from tlfif.jobs.refusals import cursor_past_end, no_such_job
 
 CLOCKS_AGREE_SECONDS = 86_400.0
-"""The hosts' clocks differ by less: beyond it no older job is looked at for being accepted lately."""
+"""Clocks of hosts differ by less than this: the search for jobs accepted since a time ends this long before it."""
 _PAGE = 100
 _TIMES = ("worker_id", "created_at", "started_at", "finished_at")
 _WAITING = 10
-"""So many of the newest jobs may wait, and one page of them is enough nevertheless."""
+"""How many of the newest jobs may still wait so that one page is enough."""
 
 
 async def counts(table: JobTable) -> QueueCounts:
-    """Waiting and running jobs, from small items that stand together."""
+    """How many jobs wait and run, from small items under one key each."""
     (queued, oldest), running = await asyncio.gather(_waiting(table), table.count(RUNNING))
     return QueueCounts(
         queued=queued,
@@ -55,7 +55,7 @@ async def _waiting(table: JobTable) -> tuple[int, Item | None]:
 async def listed(
     table: JobTable, *, limit: int, cursor: str | None, status: JobStatus | None, owner: str | None
 ) -> JobPage:
-    """A page of jobs: which there are from the index, how they stand from the table itself."""
+    """A page of jobs: the index says which there are, the table what became of them."""
     below = None if cursor is None else listing_mark(list_position(cursor))
     found: list[JobRecord] = []
     async for page in table.by_time(ALL_JOBS, below=below, newest_first=True, size=limit + 1):
@@ -103,8 +103,8 @@ async def longest_ended(table: JobTable, *, before: float, limit: int) -> list[J
 
 
 async def events_after(table: JobTable, job_id: str, *, after: int, limit: int) -> list[Event]:
-    """Events beyond ``after``, in one read: the job's record sorts behind its events, and says how many there are
-    where there is none to be shown."""
+    """Events beyond ``after``, in one read: the job's record sorts behind its events, and tells the last number if
+    there is no event to show."""
     after = max(0, after)
     items = await table.query(
         "pk = :pk AND sk BETWEEN :from AND :to",

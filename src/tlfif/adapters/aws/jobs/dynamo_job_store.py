@@ -45,16 +45,16 @@ class DynamoJobStore(JobStore):
 
     What DynamoDB cannot do as the port says, and what happens instead:
 
-    * The limit of waiting jobs is looked at before a job is written: submits at the very same moment may overstep it
-      by as many as they are. Exactness would make all of them write one item, one after another.
+    * The limit of waiting jobs is checked before a job is written: concurrent submits may exceed it by as many as they
+      are. To be exact, all of them would have to write one item, one after another.
     * A job is in the list (:meth:`list_jobs`, :meth:`answer_times`, :meth:`purge`) a moment after it was accepted or
-      ended, most often within a second: their index follows the table. How a listed job stands is always current.
+      ended, most often within a second: their index follows the table. The status of a listed job is always current.
     * One :meth:`append` for more than 40 jobs, or of more text than one transaction takes, is one step for each part.
       All gaps are found before the first is written.
-    * :meth:`fail_queued`, :meth:`reap`, :meth:`abandon` and :meth:`purge` take job by job: where AWS fails half-way,
-      what was done stays done, each job whole, and the next call does the rest.
-    * A read of many items is not of one moment: for some milliseconds a job may be shown as ended whose last event
-      is not shown yet. Events are never shown with a gap.
+    * :meth:`fail_queued`, :meth:`reap`, :meth:`abandon` and :meth:`purge` take job by job: if AWS fails
+      half-way, the jobs already changed stay changed, and the next call does the rest.
+    * A read of many items is not a snapshot: for some milliseconds a job may be shown as ended before its last event
+      is. Events are never shown with a gap.
     """
 
     def __init__(self, table: JobTable, *, clock: Clock, ids: Ids) -> None:
@@ -216,8 +216,8 @@ class DynamoJobStore(JobStore):
         return await reads.events_after(self._table, job_id, after=after, limit=limit)
 
     async def wait_events(self, job_id: str, *, after: int, timeout: float) -> None:
-        """See :meth:`JobStore.wait_events`. Looks every :data:`POLL_SECONDS`; what this very process writes is heard
-        at once."""
+        """See :meth:`JobStore.wait_events`. Reads every :data:`POLL_SECONDS`; what this process writes itself wakes the
+        reader at once."""
         deadline = self._clock.monotonic() + timeout
         with self._wakeups.waiter(job_topic(job_id)) as waiter:
             while (left := deadline - self._clock.monotonic()) > 0 and await self._may_follow(job_id, after):
@@ -229,7 +229,7 @@ class DynamoJobStore(JobStore):
                     pause.cancel()
 
     async def wait_work(self, *, timeout: float) -> None:
-        """See :meth:`JobStore.wait_work`. A queue that fails is waited out: who looks for work then finds it late."""
+        """See :meth:`JobStore.wait_work`. If the queue fails, the time-out is waited for: work is then found late."""
         deadline = self._clock.monotonic() + timeout
         with self._wakeups.waiter(WORK) as waiter:
             while self._notifier is not None and (left := deadline - self._clock.monotonic()) > 0:
@@ -237,7 +237,7 @@ class DynamoJobStore(JobStore):
                 if await _over_before(poll, waiter, left) or poll.cancelled() or poll.result() is PollResult.NOTIFIED:
                     return
                 if left < 1 or poll.result() is PollResult.FAILED:
-                    break  # polls last whole seconds; and a queue that fails is not asked again and again
+                    break  # a poll lasts whole seconds; and a failing queue is not polled again and again
             await waiter.until(deadline - self._clock.monotonic())
 
     async def close(self) -> None:
@@ -262,7 +262,7 @@ class DynamoJobStore(JobStore):
         return [change.after.id for change in changes if change is not None]
 
     async def _tell(self, change: Change) -> None:
-        """Wake whom it concerns, here and elsewhere."""
+        """Wake readers and workers that the change concerns, in this process and in others."""
         job_id, released = change.after.id, change.after.status is JobStatus.QUEUED
         self._wakeups.ring(topics_of(change))
         if self._notifier is not None and change.before.status is JobStatus.QUEUED:

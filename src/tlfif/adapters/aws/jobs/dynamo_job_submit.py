@@ -1,4 +1,4 @@
-"""Accepting a job, once for each idempotency key; and forgetting it."""
+"""Accepting a job, once for each idempotency key; and deleting it."""
 
 import asyncio
 from contextlib import suppress
@@ -28,7 +28,7 @@ class Acceptance:
         return await self._table.persist(self._once)
 
     async def _once(self) -> SubmitResult:
-        # Side by side, because a person waits. A number that is not used leaves a gap, which hurts nobody.
+        # Concurrently, because a person waits. A position that is not used leaves a gap, which does no harm.
         entry, queued, position = await asyncio.gather(self._entry(), self._table.count(QUEUE), self._number())
         stored = await self._stored_before()
         if stored is None:
@@ -70,7 +70,7 @@ class Acceptance:
         return None if found is None else found[0].job(found[1])
 
     def _key_put(self, key: str, entry: Item | None) -> Put:
-        """The key's entry, also over one whose job has been forgotten."""
+        """Writes the key's entry, also over one whose job has been deleted."""
         pk, sk = idempotency_key(self._job.owner, key)
         item = {
             "pk": pk,

@@ -1,4 +1,4 @@
-"""The table of jobs: what it can do beyond any other table, and the one way in which a job changes."""
+"""The table of jobs: reads and writes of jobs, and the one way in which a transition is applied."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -51,12 +51,12 @@ HELD = "#status = :running AND #token = :token"
 """The condition that a lease is the current one."""
 HELD_NAMES = {"#status": "status", "#token": "lease_token"}
 AT_ONCE = 8
-"""How many jobs one call changes side by side."""
+"""How many jobs one call changes concurrently."""
 _DELETED_AT_ONCE = 25  # BatchWriteItem: "as many as 25 items"
 
 
 def held_values(token: str) -> Item:
-    """What :data:`HELD` speaks of."""
+    """The values in :data:`HELD`."""
     return {":running": JobStatus.RUNNING.value, ":token": token}
 
 
@@ -99,13 +99,13 @@ class JobTable(DynamoTable):
         return {job_id: GenerationRequest.from_json(body) for job_id, body in bodies.items() if body is not None}
 
     async def glance(self, job_id: str) -> JobRecord | None:
-        """The record as it was at most a moment ago, for half the price."""
+        """The record by an eventually consistent read: it may be a moment old, and costs half."""
         key = to_wire({"pk": job_pk(job_id), "sk": RECORD})
         answer = await self._call(lambda: self._client.get_item(TableName=self._name, Key=key))
         return record_from(from_wire(answer["Item"])) if "Item" in answer else None
 
     async def number(self, key: Key) -> int:
-        """The next number of a counter. One that is lost on the way back leaves a gap."""
+        """The next number of a counter. If the answer is lost, the number is left out."""
         request: Any = {
             "TableName": self._name,
             "Key": to_wire({"pk": key[0], "sk": key[1]}),
@@ -135,7 +135,7 @@ class JobTable(DynamoTable):
         return record_from(from_wire(answer["Attributes"]))
 
     async def count(self, pk: str) -> int:
-        """How many items stand under ``pk``."""
+        """How many items there are under ``pk``."""
         request: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": to_wire({":pk": pk}),
@@ -145,7 +145,7 @@ class JobTable(DynamoTable):
         return sum([answer["Count"] async for answer in self._answers(request)])
 
     async def pages(self, pk: str, *, size: int = 100) -> AsyncGenerator[list[Item], None]:
-        """All items under ``pk`` in order, some at a time."""
+        """All items under ``pk`` in order, page by page."""
         request: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": to_wire({":pk": pk}),
@@ -158,7 +158,7 @@ class JobTable(DynamoTable):
     async def by_time(
         self, gpk: str, *, below: str | None, newest_first: bool, size: int
     ) -> AsyncGenerator[list[Item], None]:
-        """Items of the index, some at a time. They may be some moments old, and newer ones may lack."""
+        """Items of the index, page by page. The index follows the table: the newest items may be missing."""
         request: dict[str, Any] = {
             "IndexName": BY_TIME,
             "KeyConditionExpression": "gpk = :gpk" if below is None else "gpk = :gpk AND gsk < :below",
@@ -170,7 +170,7 @@ class JobTable(DynamoTable):
             yield [from_wire(item) for item in answer["Items"]]
 
     async def delete_all(self, keys: Sequence[Key]) -> None:
-        """Delete whatever stands there; not in one step."""
+        """Delete these items; not in one step."""
         wanted: list[Any] = [{"DeleteRequest": {"Key": to_wire({"pk": pk, "sk": sk})}} for pk, sk in keys]
 
         async def delete(batch: list[Any]) -> list[Any]:
@@ -200,7 +200,7 @@ class JobTable(DynamoTable):
         return await self.persist(step)
 
     async def writes(self, change: Change, token: str) -> list[Write]:
-        """What turns one record into the next, with its events and its places in queue and among the running."""
+        """The writes of a change: the record, its events, and its items under ``QUEUE`` and ``RUNNING``."""
         before, after = change.before, replace(change.after, step=token)
         found: list[Write] = [
             Put(
@@ -224,7 +224,7 @@ class JobTable(DynamoTable):
         return found
 
     async def events_put(self, job_id: str, events: Sequence[Event], token: str) -> Put:
-        """One item for all events of a step, however many and long they are."""
+        """One item for all events of a change, however many and long they are."""
         last = events[-1]
         name = f"{event_sk(last.seq)[3:]}-{token}"
         kept = await self.texts.kept(job_id, name, events_text(events))
@@ -232,7 +232,7 @@ class JobTable(DynamoTable):
         return Put(item=events_key(job_id, last.seq) | kept | expires)
 
     async def new_items(self, record: JobRecord, request: GenerationRequest, token: str) -> list[Write]:
-        """What a job consists of when it is accepted, but for its idempotency key."""
+        """The writes of a new job, except for its idempotency key."""
         first = await self.events_put(record.id, [first_event(record)], token)
         listed = {
             "gpk": ALL_JOBS,
@@ -250,7 +250,7 @@ class JobTable(DynamoTable):
         ]
 
     async def forget(self, record: JobRecord) -> None:
-        """Delete an ended job: its record last, so that a deletion that broke off is found and done again."""
+        """Delete an ended job: its record last, so that an interrupted deletion is found and repeated."""
         items = await self.query("pk = :pk", {":pk": job_pk(record.id)})
         await self.texts.forget(items)
         rest = [(item["pk"], item["sk"]) for item in items if is_event(item) or item["sk"] == REQUEST]
@@ -274,8 +274,8 @@ class JobTable(DynamoTable):
 
 
 async def side_by_side(work: Callable[[T], Awaitable[R]], each: Iterable[T], *, at_once: int = AT_ONCE) -> list[R]:
-    """The results of ``work`` in the order of ``each``; some at a time. The first failure ends it, when all that was
-    begun is over."""
+    """The results of ``work`` in the order of ``each``, ``at_once`` at a time. After a failure nothing more is started,
+    and the failure is raised once all that runs has ended."""
     todo = list(each)
     results: list[R] = []
     for start in range(0, len(todo), at_once):

@@ -1,4 +1,4 @@
-"""Texts too long for an item of DynamoDB (400 KB at most) lie in S3, with a pointer in the item."""
+"""Texts too long for an item of DynamoDB (400 KB at most) are kept in S3, with a pointer in the item."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ class JobTexts:
         self._inline_bytes = inline_bytes
 
     async def kept(self, job_id: str, name: str, text: str) -> Item:
-        """The attributes by which an item holds ``text``. A ``name`` is given once: two attempts never meet."""
+        """The attributes by which an item holds ``text``. Each attempt to write must use another ``name``."""
         body = text.encode()
         if len(body) <= self._inline_bytes:
             return {"body": text}
@@ -38,7 +38,7 @@ class JobTexts:
         return {"body_at": place}
 
     async def of(self, item: Mapping[str, Any]) -> str | None:
-        """The text of an item; None where its object is gone, because its time to be kept is over."""
+        """The text of an item; None if its object has been deleted, because its time to be kept is over."""
         if "body" in item:
             return str(item["body"])
         return await self._calls(lambda: self._read(item["body_at"]))
