@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.sqlite import job_transactions as transactions
 from tlfif.adapters.sqlite.file.database import Database
-from tlfif.adapters.sqlite.file.doorbell_listener import POLL_SECONDS, DoorbellListener
+from tlfif.adapters.sqlite.file.notification_listener import POLL_SECONDS, NotificationListener
 from tlfif.adapters.sqlite.job_rows import SELECT_JOB, event_from, job_from
 from tlfif.jobs.cursors import list_cursor, list_position
 from tlfif.jobs.events import Event
@@ -42,13 +42,13 @@ class SqliteJobStore(JobStore):
     def __init__(self, database: Database, ids: Ids, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._database = database
         self._ids = ids
-        self._doorbell = DoorbellListener(database, poll_seconds=poll_seconds)
+        self._listener = NotificationListener(database, poll_seconds=poll_seconds)
         self._closed = False
         database.share()
 
     async def submit(self, job: NewJob, *, now: float, max_queued: int) -> SubmitResult:
         """See :meth:`JobStore.submit`."""
-        return await self._database.write_at_once(
+        return await self._database.write(
             lambda c, topics: transactions.submit(c, topics, job, now, max_queued), durable=True
         )
 
@@ -83,7 +83,7 @@ class SqliteJobStore(JobStore):
             return []
         if not await self._database.read(lambda c: transactions.work_waits(c, model, now)):
             return []
-        return await self._database.write_at_once(
+        return await self._database.write(
             lambda c, topics: transactions.claim(
                 c,
                 topics,
@@ -109,9 +109,7 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.append`."""
         if not writes:
             return frozenset()
-        return await self._database.write_at_once(
-            lambda c, topics: transactions.append(c, topics, writes, now), durable=False
-        )
+        return await self._database.write(lambda c, topics: transactions.append(c, topics, writes, now), durable=False)
 
     async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
         """See :meth:`JobStore.finish`."""
@@ -167,7 +165,7 @@ class SqliteJobStore(JobStore):
         if limit < 1:
             return 0
         return await self._database.write(
-            lambda c, _: c.execute(transactions.PURGE, (finished_before, limit)).rowcount, durable=False
+            lambda c, _: c.execute(transactions.PURGE, (finished_before, limit)).rowcount, durable=True
         )
 
     async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
@@ -178,14 +176,14 @@ class SqliteJobStore(JobStore):
 
     async def wait_events(self, job_id: str, *, after: int, timeout: float) -> None:
         """See :meth:`JobStore.wait_events`."""
-        await self._doorbell.ensure_listening()
+        await self._listener.ensure_listening()
         with self._database.wakeups.waiter(job_topic(job_id)) as waiter:
             if await self._database.read(lambda c: _may_follow(c, job_id, after)):
                 await waiter.until(timeout)
 
     async def wait_work(self, *, timeout: float) -> None:
         """See :meth:`JobStore.wait_work`."""
-        await self._doorbell.ensure_listening()
+        await self._listener.ensure_listening()
         with self._database.wakeups.waiter(WORK) as waiter:
             await waiter.until(timeout)
 
@@ -193,7 +191,7 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.close`."""
         if not self._closed:
             self._closed = True
-            await self._doorbell.close()
+            await self._listener.close()
             await self._database.release()
 
 
