@@ -121,8 +121,7 @@ class BilledView(TypedDict):
 
 class CostView(SumsView):
     """What it costs now. The sums at the top are what is really owed; ``as_if_aws`` is what AWS would have cost, None
-    where the machines do run there. ``billed`` is AWS's own figure, None where AWS bills nothing. ``notes`` are
-    sentences about the books themselves, oldest first."""
+    where the machines do run there. ``billed`` is AWS's own figure, None where AWS bills nothing."""
 
     month: str
     place: str
@@ -134,7 +133,6 @@ class CostView(SumsView):
     exchange: ExchangeView
     rates: list[RateView]
     receipts: list[AnswerCostView]
-    notes: list[str]
 
 
 class StandingLineView(TypedDict):
