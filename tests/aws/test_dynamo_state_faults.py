@@ -421,13 +421,6 @@ async def test_of_two_who_change_the_same_budget_one_is_told_no(
     assert (await ledgers[0].state()).budget == wanted[kept.index(True)]
 
 
-async def test_a_note_whose_answer_was_lost_stands_there_once(ledgers: list[DynamoLedger], line: FaultyLine) -> None:
-    line.next("UpdateItem", answer_lost)
-    await ledgers[0].add_note("one")
-    await asyncio.gather(*(book.add_note("two") for book in ledgers))
-    assert (await ledgers[0].state()).notes == ("one", "two", "two")
-
-
 async def test_prices_whose_answer_was_lost_are_kept_once_and_do_not_cover_newer_ones(
     tables: list[DynamoTable], line: FaultyLine
 ) -> None:

@@ -18,7 +18,6 @@ from tlfif.adapters.sqlite.stores import open_sqlite_ledger
 from tlfif.money.billing_month import Month
 from tlfif.money.budget.budget import Budget
 from tlfif.money.budget.budget_ledger import BudgetLedger
-from tlfif.money.spend.ledger import MOST_NOTES
 from tlfif.money.spend.spans import MachineSpan
 
 T0 = 1_800_000_000_000
@@ -155,13 +154,6 @@ async def test_the_budget_is_kept_only_where_the_old_one_is_still_there(ledger: 
     assert (await ledger.state()).budget == first
     assert await ledger.set_budget(second)
     assert (await ledger.state()).budget == second
-
-
-async def test_the_newest_notes_are_kept(ledger: BudgetLedger) -> None:
-    assert (await ledger.state()).notes == ()
-    for number in range(MOST_NOTES + 2):
-        await ledger.add_note(f"note {number}")
-    assert (await ledger.state()).notes == tuple(f"note {number}" for number in range(2, MOST_NOTES + 2))
 
 
 async def test_everything_survives_a_restart(open_ledger: OpenLedger) -> None:

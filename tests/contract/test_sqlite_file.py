@@ -106,7 +106,6 @@ async def test_what_must_last_is_synced_and_what_is_purged_is_overwritten(databa
     full, normal = 2, 1
     assert await database.write(pragmas, durable=True) == [full, 1, 1, 1]
     assert await database.write(pragmas, durable=False) == [normal, 1, 1, 1]
-    assert await database.write_at_once(pragmas, durable=False) == [normal, 1, 1, 1]
     assert await database.read(lambda c: c.execute("PRAGMA journal_mode").fetchone()[0]) == "wal"
     await database.close()
 
@@ -182,7 +181,6 @@ async def limit_pages(database: Database, spare: int | None) -> None:
 
     for durable in (True, False):
         await database.write(set_limit, durable=durable)
-    await database.write_at_once(set_limit, durable=False)
 
 
 async def test_a_full_disk_refuses_and_loses_nothing(database_path: Path) -> None:

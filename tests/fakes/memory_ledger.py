@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from tlfif.money.budget.budget import Budget
 from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
-from tlfif.money.spend.ledger import MOST_NOTES
 from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
 
 
@@ -17,7 +16,6 @@ class MemoryLedger(BudgetLedger):
         self._spans: dict[str, tuple[int, MachineSpan]] = {}
         self._reserved: dict[str, int] = {}
         self._budget = Budget()
-        self._notes: tuple[str, ...] = ()
 
     async def state(self) -> BudgetLedgerState:
         """See :meth:`Ledger.state`."""
@@ -26,7 +24,6 @@ class MemoryLedger(BudgetLedger):
             since_ms=self._since_ms,
             budget=self._budget,
             reserved=dict(self._reserved),
-            notes=self._notes,
         )
 
     async def open_span(self, span: MachineSpan) -> None:
@@ -86,10 +83,6 @@ class MemoryLedger(BudgetLedger):
             return False
         self._budget = budget
         return True
-
-    async def add_note(self, note: str) -> None:
-        """See :meth:`Ledger.add_note`."""
-        self._notes = (*self._notes, note)[-MOST_NOTES:]
 
     async def close(self) -> None:
         """See :meth:`Ledger.close`."""

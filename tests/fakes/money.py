@@ -144,7 +144,6 @@ def cost(*, on_aws: bool = False, **changes: Any) -> CostView:
         "exchange": {"usd_per_eur": 1.15, "date": "2026-11-22", "source": "an assumption", "verified": False},
         "rates": [rate("gpu_hour", 0.658), rate("nat_hour", 0.052), rate("volume_init_gb", 0.0036, verified=False)],
         "receipts": [answered()],
-        "notes": [],
     }
     return {**base, **changes}
 

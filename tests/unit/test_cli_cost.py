@@ -110,10 +110,6 @@ def test_a_home_that_was_deployed_earlier_tells_nothing_of_it() -> None:
     assert "Billed by AWS" not in cost_text(old, now=NOW)
 
 
-def test_what_happened_to_the_books_is_told() -> None:
-    assert cost_text(cost(notes=["A write was cut off."]), now=NOW).endswith("\n\nNote   A write was cut off.")
-
-
 def test_a_rehearsal_is_not_told_to_rehearse() -> None:
     text = cost_text(cost(budget=budget(as_if_aws=True, sentence="This is a rehearsal: nothing is charged.")), now=NOW)
     assert "This is a rehearsal: nothing is charged." in text

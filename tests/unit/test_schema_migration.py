@@ -99,9 +99,10 @@ def test_openers_at_once_migrate_once(path: Path) -> None:
     def open_it(_: int) -> int:
         connections = open_connections(path, [FIRST, SECOND, THIRD], 10.0)
         try:
-            return version(connections.quick)
+            return version(connections.immediate)
         finally:
-            connections.close()
+            for connection in connections:
+                connection.close()
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(open_it, range(8))) == [3] * 8

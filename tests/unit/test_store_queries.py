@@ -66,8 +66,6 @@ async def test_no_statement_reads_all_jobs(tmp_path: Path, use: Use) -> None:
 
     for durable in (True, False):
         await database.write(listen, durable=durable)
-    await database.write_at_once(listen, durable=False)
-    await database.read(lambda reader: reader.set_trace_callback(seen.append))
     await use(store)
     statements = [s for s in seen if s.split()[0] in {"SELECT", "UPDATE", "DELETE", "INSERT"}]
     found = await database.read(lambda c: {s: bad for s in statements if (bad := scans(c, s))})

@@ -57,7 +57,6 @@ async def cost_view(container: Container, as_if: Tariff) -> CostView:
         "exchange": exchange_view(rate),
         "rates": [rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
         "receipts": await _receipts(container, as_if),
-        "notes": list(state.notes),
     }
 
 

@@ -1,7 +1,5 @@
 """The container of the embedded home: everything on this computer."""
 
-from datetime import UTC, datetime
-
 from pydantic import AnyHttpUrl
 
 from tlfif import __version__
@@ -36,8 +34,6 @@ async def embedded_container(settings: Settings) -> Container:
         default_idle_timeout=settings.machine.idle_timeout_seconds,
         since_ms=int(clock.now() * 1000),
     )
-    day = datetime.fromtimestamp(clock.now(), UTC).date().isoformat()
-    await stores.ledger.report_torn_write(home.database, day=day)
     jobs, machines = stores.jobs, stores.machines
     models = FileModelStore(models_dir=home.models, hub_url=_address(settings.hub_url), clock=clock)
     host = ProcessMachineHost(home.root, job_policy=settings.job, machine_policy=settings.machine)

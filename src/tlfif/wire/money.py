@@ -135,8 +135,7 @@ class BilledView(TypedDict):
 class CostView(SumsView):
     """What it costs now. The sums at the top are what is really owed; on the owner's own computer they are nothing,
     and ``as_if_aws`` says what AWS would have cost (null where the machines do run on AWS). ``billed`` is AWS's own
-    figure, null where AWS bills nothing. ``notes`` are sentences about the ledger itself, oldest first, such as that a
-    crash cut its last write off."""
+    figure, null where AWS bills nothing."""
 
     month: str
     place: str
@@ -148,7 +147,6 @@ class CostView(SumsView):
     exchange: ExchangeView
     rates: list[RateView]
     receipts: list[AnswerCostView]
-    notes: list[str]
 
 
 class StandingLineView(TypedDict):

@@ -1,4 +1,4 @@
-"""The tables, as an ordered list of migrations. One that was released is never edited; add the next one."""
+"""The tables, as an ordered list of migrations. Never edit a released migration: append another one."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from tlfif.kernel.errors import StorageError
 
 Migration = tuple[str, ...]
-"""The statements that lead from one version to the next."""
+"""The statements that change one schema version to the next."""
 
 _VERSION_1: Migration = (
-    # position: order of acceptance; AUTOINCREMENT so that a purged number never comes back under a cursor.
+    # position: order of acceptance; AUTOINCREMENT so that the number of a deleted job, which a cursor may hold, is
+    # never used again.
     """
     CREATE TABLE jobs (
         position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,10 +39,10 @@ _VERSION_1: Migration = (
         CHECK (status <> 'queued' OR cancel_requested = 0)
     )
     """,
-    # Enough for all that is asked of open jobs, too: they are at most as many as the queue may hold.
+    # Also the index for all queries about open jobs: there are at most as many as the queue may hold.
     "CREATE INDEX jobs_by_status ON jobs (status, position)",
     "CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL",
-    # Apart from jobs: a row is rewritten whole whenever one of its fields changes, and a prompt is long.
+    # Not in jobs: SQLite rewrites a whole row whenever one of its fields changes, and a prompt is long.
     """
     CREATE TABLE requests (
         position INTEGER PRIMARY KEY REFERENCES jobs (position) ON DELETE CASCADE,
@@ -82,7 +83,7 @@ _VERSION_1: Migration = (
         orphan_seen_at REAL
     )
     """,
-    # The file itself refuses a second open machine.
+    # At most one open machine.
     "CREATE UNIQUE INDEX one_open_machine ON machines ((ended_at IS NULL)) WHERE ended_at IS NULL",
     "CREATE INDEX machines_by_start ON machines (model, image, position)",
     """
@@ -95,7 +96,7 @@ _VERSION_1: Migration = (
     """,
     "CREATE INDEX phase_timings_by_machine ON phase_timings (machine, position)",
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID",
-    # Who listens for hints that something changed: see doorbell.py.
+    # The ports of processes that listen for notifications: see notifier.py.
     """
     CREATE TABLE doorbells (
         port INTEGER PRIMARY KEY,
@@ -106,9 +107,9 @@ _VERSION_1: Migration = (
 )
 
 _VERSION_2: Migration = (
-    # Whose answers share the cost of a machine.
+    # For the jobs that share the cost of one machine.
     "CREATE INDEX jobs_by_worker ON jobs (worker_id, position) WHERE worker_id IS NOT NULL",
-    # revision: rises with every change of any span, so that a reader asks only for what is new.
+    # revision: rises with every change of any span, so that a reader can ask for the changes since its last read.
     """
     CREATE TABLE machine_spans (
         machine_id TEXT PRIMARY KEY,
@@ -123,14 +124,14 @@ _VERSION_2: Migration = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX machine_spans_by_start ON machine_spans (from_ms)",
-    # What a start may cost at most, set aside until the machine is gone.
+    # What a start may cost at most, reserved until the machine has ended.
     """
     CREATE TABLE reservations (
         machine_id TEXT PRIMARY KEY,
         micros INTEGER NOT NULL CHECK (micros >= 0)
     ) WITHOUT ROWID
     """,
-    # Of which there is one each: the budget, the exchange rate, since when standing costs run.
+    # Single values: the budget, the exchange rate, when the ledger began.
     "CREATE TABLE documents (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
     """
     CREATE TABLE prices (
@@ -149,7 +150,7 @@ _VERSION_2: Migration = (
 )
 
 _VERSION_3: Migration = (
-    # reason holds why a machine ends once that is known; why it started is not lost with it.
+    # reason is overwritten with why the machine ends; this column keeps why it was started.
     "ALTER TABLE machines ADD COLUMN start_reason TEXT NOT NULL DEFAULT ''",
 )
 
@@ -159,26 +160,27 @@ MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSIO
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """The schema version of the file; 0 for a new one."""
+    """Return the schema version of the file; 0 for a new one."""
     row = connection.execute("PRAGMA user_version").fetchone()
     return int(row[0])
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Bring the file to the newest version, whole or not at all; of two processes at once one does the work.
+    """Migrate the file to the newest version, completely or not at all. Where two processes do so at the same time, one
+    does the work.
 
-    Raises StorageError for a file that a newer program wrote, or one that is another program's.
+    Raises StorageError for a file of a newer version of this program, and for the file of another program.
     """
     if version(connection) == len(migrations):
         return
     connection.execute("BEGIN EXCLUSIVE")
     try:
-        present = version(connection)  # again, now that nobody else can change it
+        present = version(connection)  # again, under the lock
         _refuse_foreign(connection, present, len(migrations))
         for migration in migrations[present:]:
             for statement in migration:
                 connection.execute(statement)
-        # PRAGMA takes no parameter; the number is ours.
+        # PRAGMA accepts no parameters.
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.sqlite import job_reads, job_transactions
 from tlfif.adapters.sqlite.file.database import Database
-from tlfif.adapters.sqlite.file.doorbell_listener import POLL_SECONDS, DoorbellListener
+from tlfif.adapters.sqlite.file.notification_listener import POLL_SECONDS, NotificationListener
 from tlfif.jobs import transitions
 from tlfif.jobs.events import Event
 from tlfif.jobs.job_store import JobStore
@@ -38,13 +38,13 @@ class SqliteJobStore(JobStore):
     def __init__(self, database: Database, ids: Ids, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._database = database
         self._ids = ids
-        self._doorbell = DoorbellListener(database, poll_seconds=poll_seconds)
+        self._listener = NotificationListener(database, poll_seconds=poll_seconds)
         self._closed = False
         database.share()
 
     async def submit(self, job: NewJob, *, now: float, max_queued: int) -> SubmitResult:
         """See :meth:`JobStore.submit`."""
-        return await self._database.write_at_once(
+        return await self._database.write(
             lambda c, topics: job_transactions.submit(c, topics, job, now, max_queued), durable=True
         )
 
@@ -78,7 +78,7 @@ class SqliteJobStore(JobStore):
             return []
         if not await self._database.read(lambda c: job_reads.exists(c, job_transactions.CLAIMABLE, (model, now))):
             return []
-        return await self._database.write_at_once(
+        return await self._database.write(
             lambda c, topics: job_transactions.claim(
                 c,
                 topics,
@@ -104,7 +104,7 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.append`."""
         if not writes:
             return frozenset()
-        return await self._database.write_at_once(
+        return await self._database.write(
             lambda c, topics: job_transactions.append(c, topics, writes, now), durable=False
         )
 
@@ -170,7 +170,7 @@ class SqliteJobStore(JobStore):
         if limit < 1:
             return 0
         return await self._database.write(
-            lambda c, _: c.execute(job_transactions.PURGE, (finished_before, limit)).rowcount, durable=False
+            lambda c, _: c.execute(job_transactions.PURGE, (finished_before, limit)).rowcount, durable=True
         )
 
     async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
@@ -181,14 +181,14 @@ class SqliteJobStore(JobStore):
 
     async def wait_events(self, job_id: str, *, after: int, timeout: float) -> None:
         """See :meth:`JobStore.wait_events`."""
-        await self._doorbell.ensure_listening()
+        await self._listener.ensure_listening()
         with self._database.wakeups.waiter(job_topic(job_id)) as waiter:
             if await self._database.read(lambda c: job_reads.may_grow(c, job_id, after)):
                 await waiter.until(timeout)
 
     async def wait_work(self, *, timeout: float) -> None:
         """See :meth:`JobStore.wait_work`."""
-        await self._doorbell.ensure_listening()
+        await self._listener.ensure_listening()
         with self._database.wakeups.waiter(WORK) as waiter:
             await waiter.until(timeout)
 
@@ -196,7 +196,7 @@ class SqliteJobStore(JobStore):
         """See :meth:`JobStore.close`."""
         if not self._closed:
             self._closed = True
-            await self._doorbell.close()
+            await self._listener.close()
             await self._database.release()
 
     async def _change(self, job_id: str, transition: Transition) -> Change | None:

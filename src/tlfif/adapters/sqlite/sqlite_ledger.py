@@ -1,29 +1,20 @@
-"""The ledger in the SQLite file of the embedded home."""
+"""The ledger in the SQLite file of this computer."""
 
-import asyncio
 import json
-import logging
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing, suppress
 from dataclasses import astuple, fields
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from tlfif.adapters.sqlite.file.database import Database
-from tlfif.adapters.sqlite.file.wal_tail import TornWrite, torn_write, wal_file
-from tlfif.kernel.errors import StorageError
 from tlfif.money.billing_month import Month
 from tlfif.money.budget.budget import Budget
 from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
-from tlfif.money.spend.ledger import MOST_NOTES
 from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
 
-log = logging.getLogger(__name__)
-
 _COLUMNS = tuple(f.name for f in fields(MachineSpan))
-# Column names are the span's own field names, so nothing from outside gets into these.
+# Column names are field names of MachineSpan, so nothing from outside gets into these statements.
 _SELECT = f"SELECT {', '.join(_COLUMNS)}, revision FROM machine_spans"  # noqa: S608  # constants
 _REPLACE = (
     f"INSERT OR REPLACE INTO machine_spans ({', '.join(_COLUMNS)}, revision) "  # noqa: S608  # constants
@@ -31,15 +22,13 @@ _REPLACE = (
 )
 _BUDGET = "budget"
 _SINCE = "ledger_since_ms"
-_NOTES = "ledger_notes"
-TORN_NOTE = (
-    "{day}: the last write to the book was cut off, by a crash or a power cut, and was not kept. "
-    "Nothing before it is lost, and there is nothing to do."
-)
 
 
 class SqliteLedger(BudgetLedger):
-    """Over the file that holds jobs and machines. Every change survives power loss: it is about money."""
+    """A ledger in the file that holds jobs and machines, begun at ``since_ms`` (epoch milliseconds) if it is new.
+
+    Every change survives a power failure, because it is about money.
+    """
 
     def __init__(self, database: Database, *, since_ms: int) -> None:
         self._database = database
@@ -51,11 +40,11 @@ class SqliteLedger(BudgetLedger):
         """See :meth:`Ledger.state`."""
         found = await self._database.read(_state)
         if found is None:
-            # The first look begins the ledger.
-            await self._database.write(lambda c, _: _keep_document(c, _SINCE, self._begin_ms, new=True), durable=True)
+            # The first reader begins the ledger.
+            await self._database.write(lambda c, _: _store_document(c, _SINCE, self._begin_ms, new=True), durable=True)
             found = await self._database.read(_state)
         if found is None:
-            raise LookupError("the ledger's beginning was not kept")
+            raise LookupError("the ledger's beginning was not stored")
         return found
 
     async def open_span(self, span: MachineSpan) -> None:
@@ -124,40 +113,10 @@ class SqliteLedger(BudgetLedger):
         def work(connection: sqlite3.Connection, _: set[str]) -> bool:
             if instead_of is not None and _present_budget(_documents(connection)) != instead_of:
                 return False
-            _keep_document(connection, _BUDGET, _budget_body(budget))
+            _store_document(connection, _BUDGET, _budget_body(budget))
             return True
 
         return await self._database.write(work, durable=True)
-
-    async def add_note(self, note: str) -> None:
-        """See :meth:`Ledger.add_note`."""
-        await self._database.write(lambda c, _: _add_note(c, note), durable=True)
-
-    async def report_torn_write(self, path: Path, *, day: str) -> TornWrite | None:
-        """Note it where the last write to the file at ``path`` was cut off; ``day`` is the present UTC date.
-
-        To be called once, before anything else is written. Where the note cannot be kept (a full disk), the server's
-        log alone has it: that is no reason not to open.
-        """
-        if not wal_file(path).exists():
-            return None
-
-        def work(connection: sqlite3.Connection, _: set[str]) -> TornWrite | None:
-            # Looked at under the write lock, so that another process's write under way is not taken for a torn one.
-            torn = torn_write(path)
-            if torn is not None:
-                log.warning("ledger: the last write was cut off at byte %d of %d; nothing before it is lost", *torn)
-                _add_note(connection, TORN_NOTE.format(day=day))
-            return torn
-
-        try:
-            torn = await self._database.write(work, durable=True)
-        except StorageError as error:
-            log.warning("ledger: could not note how the last write ended: %s", error.message)
-            return None
-        if torn is not None:
-            await asyncio.to_thread(_put_away_log, path)
-        return torn
 
     async def close(self) -> None:
         """See :meth:`Ledger.close`."""
@@ -179,7 +138,6 @@ def _state(connection: sqlite3.Connection) -> BudgetLedgerState | None:
         since_ms=documents[_SINCE],
         budget=_present_budget(documents),
         reserved=dict(connection.execute("SELECT machine_id, micros FROM reservations").fetchall()),
-        notes=tuple(documents.get(_NOTES, ())),
     )
 
 
@@ -209,7 +167,7 @@ def _release(connection: sqlite3.Connection, machine_id: str) -> None:
 
 
 def _documents(connection: sqlite3.Connection) -> dict[str, Any]:
-    rows = connection.execute("SELECT name, body FROM documents WHERE name IN (?, ?, ?)", (_BUDGET, _SINCE, _NOTES))
+    rows = connection.execute("SELECT name, body FROM documents WHERE name IN (?, ?)", (_BUDGET, _SINCE))
     return {name: json.loads(body) for name, body in rows}
 
 
@@ -217,19 +175,7 @@ def _present_budget(documents: dict[str, Any]) -> Budget:
     return _budget(documents[_BUDGET]) if _BUDGET in documents else Budget()
 
 
-def _add_note(connection: sqlite3.Connection, note: str) -> None:
-    notes = _documents(connection).get(_NOTES, [])
-    _keep_document(connection, _NOTES, [*notes, note][-MOST_NOTES:])
-
-
-def _put_away_log(path: Path) -> None:
-    """Write the log back and empty it, so that what was cut off is not found again. Where another process still reads
-    from it, that is left for the next time."""
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=1.0)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _keep_document(connection: sqlite3.Connection, name: str, body: object, *, new: bool = False) -> None:
+def _store_document(connection: sqlite3.Connection, name: str, body: object, *, new: bool = False) -> None:
     insert = "INSERT OR IGNORE INTO documents VALUES (?, ?)" if new else "REPLACE INTO documents VALUES (?, ?)"
     connection.execute(insert, (name, json.dumps(body)))
 

@@ -1,4 +1,4 @@
-"""Machine records in the SQLite file that control plane and machine share."""
+"""Machine records in the SQLite file that control plane and worker share."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -20,10 +20,10 @@ from tlfif.machines.transitions import (
 )
 
 _COLUMNS = tuple(f.name for f in fields(MachineRecord))
-# Column names are the record's own field names, so nothing from outside gets into these.
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM machines"  # noqa: S608  # our own column names
-_INSERT = f"INSERT INTO machines ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # the same
-_UPDATE = f"UPDATE machines SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = ?"  # noqa: S608  # the same
+# Column names are field names of MachineRecord, so nothing from outside gets into these statements.
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM machines"  # noqa: S608  # constants
+_INSERT = f"INSERT INTO machines ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # constants
+_UPDATE = f"UPDATE machines SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = ?"  # noqa: S608  # constants
 _SELECT_PHASES = "SELECT m.id, t.phase, t.seconds FROM machines m JOIN phase_timings t ON t.machine = m.position"
 _ENOUGH_FOR_A_ROW_OF_FAILURES = 50
 
@@ -34,10 +34,10 @@ _FORGIVEN_THROUGH = "forgiven_through"
 
 
 class SqliteMachineStore(MachineStore):
-    """The embedded home's machine store; open it with ``stores.open_sqlite_stores``.
+    """Machine records of this computer; open the store with ``stores.open_sqlite_stores``.
 
-    ``default_idle_timeout`` (seconds) is what machines are told while no person has set another. Whatever costs
-    or saves money survives power loss; heartbeats survive any end of the process.
+    ``default_idle_timeout`` (seconds) applies until a person sets another one. What starts or ends a cost survives a
+    power failure; heartbeats survive the end of the process.
     """
 
     def __init__(self, database: Database, *, default_idle_timeout: float) -> None:

@@ -1,4 +1,4 @@
-"""Refreshed prices in the SQLite file of the embedded home."""
+"""Refreshed prices in the SQLite file of this computer."""
 
 import json
 import sqlite3
@@ -13,7 +13,7 @@ from tlfif.money.prices.price_store import PriceStore
 from tlfif.money.prices.prices import Item, Price
 
 _COLUMNS = tuple(f.name for f in fields(Price))
-# Column names are the price's own field names, so nothing from outside gets into these.
+# Column names are field names of Price, so nothing from outside gets into these statements.
 _SELECT = (
     f"SELECT {', '.join(_COLUMNS)} FROM prices "  # noqa: S608  # constants
     "ORDER BY item, region, COALESCE(instance_type, ''), valid_from_ms"
@@ -24,7 +24,7 @@ _RATE = "exchange_rate"
 
 
 class SqlitePriceStore(PriceStore):
-    """Over the file that holds jobs and machines. Every change survives power loss: it is about money."""
+    """Prices in the file that holds jobs and machines. Every change survives a power failure: it is about money."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Opening the embedded home's stores."""
+"""Opens the stores of this computer, all in one SQLite file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from tlfif.kernel.clock import Ids
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqliteStores:
-    """All that the control plane keeps, in one file."""
+    """All stores of the control plane, in one file."""
 
     jobs: SqliteJobStore
     machines: SqliteMachineStore
@@ -21,7 +21,7 @@ class SqliteStores:
     prices: SqlitePriceStore
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         await self.jobs.close()
         await self.machines.close()
         await self.ledger.close()
@@ -29,9 +29,9 @@ class SqliteStores:
 
 
 async def open_all_sqlite_stores(path: Path, ids: Ids, *, default_idle_timeout: float, since_ms: int) -> SqliteStores:
-    """What a control plane needs, over the file at ``path``, made where it is absent.
+    """Open what a control plane needs, in the file at ``path``, created where it is absent.
 
-    ``default_idle_timeout`` (seconds) is what machines are told while no person has set another; ``since_ms`` (epoch
+    ``default_idle_timeout`` (seconds) applies to machines until a person sets another one; ``since_ms`` (epoch
     milliseconds) is when the ledger begins, if it is new. Raises StorageError.
     """
     database = await Database.open(path)
@@ -44,14 +44,14 @@ async def open_all_sqlite_stores(path: Path, ids: Ids, *, default_idle_timeout: 
 
 
 async def open_sqlite_ledger(path: Path, *, since_ms: int) -> SqliteLedger:
-    """The ledger alone. Raises StorageError."""
+    """Open the ledger alone; arguments as above. Raises StorageError."""
     return SqliteLedger(await Database.open(path), since_ms=since_ms)
 
 
 async def open_sqlite_stores(
     path: Path, ids: Ids, *, default_idle_timeout: float
 ) -> tuple[SqliteJobStore, SqliteMachineStore]:
-    """What a machine needs: both stores over the file at ``path``; it is let go of when both are closed.
+    """Open what a worker needs: both stores in the file at ``path``, which is closed when both are.
 
     ``default_idle_timeout`` as above. Raises StorageError.
     """

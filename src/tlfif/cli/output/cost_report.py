@@ -32,7 +32,6 @@ def cost_text(cost: CostView, *, now: float) -> str:
         budget_text(cost),
         receipts_text(cost["receipts"], now=now, as_if=as_if is not None),
         _rates_text(cost, as_if or cost),
-        *(paragraph(note, first="Note   ", indent="       ") for note in cost["notes"]),
     ]
     return "\n\n".join(parts)
 

@@ -5,22 +5,18 @@ from dataclasses import dataclass
 
 from tlfif.money.spend.spans import MachineSpan
 
-MOST_NOTES = 5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
     """What changes seldom, in one look.
 
     ``revision`` rises with every change of a span. ``since_ms`` (epoch milliseconds) is when this ledger was begun:
-    standing costs count from then. ``reserved`` is what is set aside in micro-dollars, by machine. ``notes`` are
-    sentences for the owner about the book itself, oldest first.
+    standing costs count from then. ``reserved`` is what is set aside in micro-dollars, by machine.
     """
 
     revision: int
     since_ms: int
     reserved: dict[str, int]
-    notes: tuple[str, ...] = ()
 
 
 class Ledger(ABC):
@@ -73,10 +69,6 @@ class Ledger(ABC):
     @abstractmethod
     async def release(self, machine_id: str) -> None:
         """Free what was set aside for a machine."""
-
-    @abstractmethod
-    async def add_note(self, note: str) -> None:
-        """Keep a sentence for the owner; the newest :data:`MOST_NOTES` stay."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -30,7 +30,6 @@ from tlfif.adapters.aws.calls.dynamo_table import (
 from tlfif.money.billing_month import Month
 from tlfif.money.budget.budget import Budget
 from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
-from tlfif.money.spend.ledger import MOST_NOTES
 from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
 
 _LEDGER = "LEDGER"
@@ -55,7 +54,6 @@ class DynamoLedger(BudgetLedger):
             since_ms=state["since_ms"],
             budget=_present_budget(state),
             reserved=state["reserved"],
-            notes=tuple(state["notes"]),
         )
 
     async def open_span(self, span: MachineSpan) -> None:
@@ -142,21 +140,10 @@ class DynamoLedger(BudgetLedger):
             if instead_of is not None and _present_budget(state) != instead_of:
                 # True for our own, which was written and only the answer lost.
                 return bool(state.get("budget_token") == token)
-            await self._keep("budget", _budget_text(budget), token, state)
+            await self._keep_budget(budget, token, before=state.get("budget_token"))
             return True
 
         return await self._table.persist(step)
-
-    async def add_note(self, note: str) -> None:
-        """See :meth:`Ledger.add_note`."""
-        token = self._table.new_token()
-
-        async def step() -> None:
-            state = await self._state()
-            if state.get("notes_token") != token:
-                await self._keep("notes", [*state["notes"], note][-MOST_NOTES:], token, state)
-
-        await self._table.persist(step)
 
     async def close(self) -> None:
         """See :meth:`Ledger.close`. The client is its maker's to close."""
@@ -167,26 +154,24 @@ class DynamoLedger(BudgetLedger):
     async def _begin(self) -> Item:
         """The first read creates the ledger; if two do so at once, one succeeds."""
         state: Item = {"pk": _STATE[0], "sk": _STATE[1], "since_ms": self._begin_ms, "revision": 0, "reserved_total": 0}
-        state |= {"open": {}, "reserved": {}, "notes": []}
+        state |= {"open": {}, "reserved": {}}
         try:
             await self._table.write(Put(item=state, condition=ABSENT))
         except ConditionFailedError as refused:
             return refused.found[0] or state
         return state
 
-    async def _keep(self, name: str, value: Any, token: str, state: Item) -> None:
-        """Set ``name`` unless somebody has since ``state`` was read; ``token`` identifies the last writer."""
-        before = state.get(f"{name}_token")
-        values = {":value": value, ":token": token}
-        condition = "attribute_not_exists(#token)"
+    async def _keep_budget(self, budget: Budget, token: str, *, before: str | None) -> None:
+        """Write the budget where ``before`` is still the token of the last write; ``token`` is this write's."""
+        values = {":budget": _budget_text(budget), ":token": token}
+        condition = "attribute_not_exists(budget_token)"
         if before is not None:
-            condition, values[":before"] = "#token = :before", before
+            condition, values[":before"] = "budget_token = :before", before
         await self._table.write(
             Update(
                 key=_STATE,
-                change="SET #name = :value, #token = :token",
+                change="SET budget = :budget, budget_token = :token",
                 condition=condition,
-                names={"#name": name, "#token": f"{name}_token"},
                 values=values,
             )
         )

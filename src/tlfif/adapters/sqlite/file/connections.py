@@ -1,78 +1,79 @@
-"""Opening the file: its rights, its mode, its two connections."""
+"""Opening the database file: its access rights, its journal mode, and the two connections to it."""
 
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from time import monotonic
+from typing import NamedTuple
 
-from tlfif.adapters.sqlite.file.log_sync import LogSync
 from tlfif.adapters.sqlite.file.storage_errors import storage_errors
 from tlfif.adapters.sqlite.schema import Migration, migrate
 from tlfif.kernel.errors import StorageError
 
+CHECKPOINT_PAGES = 4000
+"""Length of the write-ahead log, in pages of 4 KiB, at which a commit of the durable connection runs a checkpoint too.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connections:
-    """Two ways into one file, and its write-ahead log.
+A checkpoint waits for the disk twice: up to 20 ms. At SQLite's default of 1,000 pages one accepted prompt in 125 would
+pay for it, at 4,000 one in 500. (A submit writes about eight pages.)
+"""
+_IMMEDIATE_CHECKPOINT_PAGES = 4 * CHECKPOINT_PAGES
+"""The same for the immediate connection. Only a program that writes nothing durable for hours gets there."""
 
-    What ``durable`` commits survives power loss. What ``quick`` commits survives any end of the process; its last
-    moments may be lost with the power.
+
+class Connections(NamedTuple):
+    """Two connections to one file, each for one thread at a time.
+
+    What ``durable`` commits survives a power failure; it waits for the disk and for other connections' locks. What
+    ``immediate`` commits survives the end of the process, but a power failure may undo the last commits; where another
+    connection holds the lock that it needs, it raises sqlite3.OperationalError at once. In WAL mode a read needs none,
+    except in rare moments such as the recovery after a crash.
     """
 
     durable: sqlite3.Connection
-    quick: sqlite3.Connection
-    log: LogSync
-
-    def close(self) -> None:
-        """Close both; the last one out writes the log back into the file."""
-        self.log.close()
-        self.quick.close()
-        self.durable.close()
+    immediate: sqlite3.Connection
 
 
 def open_connections(path: Path, migrations: Sequence[Migration], busy_seconds: float) -> Connections:
-    """Open ``path``, made where it is absent, with the newest schema. Raises StorageError."""
-    _make_private(path)
+    """Open ``path``, create it where it is absent, and bring its schema up to date.
+
+    ``busy_seconds`` limits each wait for another connection's lock. Raises StorageError.
+    """
+    _create_private(path)
     with storage_errors():
-        durable = _connect(path, "FULL", busy_seconds)
+        durable = _connect(path, "FULL", CHECKPOINT_PAGES, busy_seconds)
         try:
             _switch_to_wal(durable, busy_seconds)
             migrate(durable, migrations)
-            quick = _connect(path, "NORMAL", busy_seconds)
-            return Connections(durable=durable, quick=quick, log=LogSync(path))
+            immediate = _connect(path, "NORMAL", _IMMEDIATE_CHECKPOINT_PAGES, busy_seconds)
         except BaseException:
             durable.close()
             raise
+        immediate.execute("PRAGMA busy_timeout = 0")
+        return Connections(durable, immediate)
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A third way in, which can only read and never waits: who writes does not hold readers up in this mode, and in the
-    rare moment when the file is locked as a whole it says so at once. Raises sqlite3.Error."""
-    reader = sqlite3.connect(path, timeout=0.0, isolation_level=None, cached_statements=256, check_same_thread=False)
+def _connect(path: Path, synchronous: str, checkpoint_pages: int, busy_seconds: float) -> sqlite3.Connection:
+    # isolation_level None: transactions are begun and ended explicitly.
+    connection = sqlite3.connect(
+        path, timeout=busy_seconds, isolation_level=None, cached_statements=256, check_same_thread=False
+    )
     try:
-        reader.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA fullfsync = ON")  # on macOS a plain fsync does not reach the disk
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # deleted rows are overwritten with zeros
+        connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}")
     except BaseException:
-        reader.close()
+        connection.close()
         raise
-    return reader
+    return connection
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """A fourth way in, for short writes: it does not wait for a lock, nor for the disk. Raises sqlite3.Error."""
-    writer = _connect(path, "NORMAL", 0.0, shared=True)
-    try:
-        writer.execute("PRAGMA wal_autocheckpoint = 0")  # never within its commits: that waits for the disk
-    except BaseException:
-        writer.close()
-        raise
-    return writer
-
-
-def _make_private(path: Path) -> None:
-    """Only the owner may read the file: prompts are in it. SQLite gives its side files the same rights."""
+def _create_private(path: Path) -> None:
+    """Create the file, readable by its owner only, because it holds prompts. SQLite gives its side files the same
+    access rights."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -86,29 +87,9 @@ def _make_private(path: Path) -> None:
         ) from error
 
 
-LONGEST_LOG_PAGES = 4000
-"""From this length on the next commit moves the log itself, should the mover (``log_mover.py``) not keep up."""
-
-
-def _connect(path: Path, synchronous: str, busy_seconds: float, *, shared: bool = False) -> sqlite3.Connection:
-    # isolation_level None: transactions are begun and ended by hand. Unless shared, used in the one SQL thread.
-    connection = sqlite3.connect(
-        path, timeout=busy_seconds, isolation_level=None, cached_statements=256, check_same_thread=not shared
-    )
-    try:
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone does not reach the platter there
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_LOG_PAGES}")
-        connection.execute("PRAGMA secure_delete = ON")  # what was purged is gone from the file too
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
 def _switch_to_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    """SQLite does not wait for a lock while it changes the mode, so two first openers would collide."""
+    """Set the journal mode. SQLite does not wait for a lock here, so two processes that open a new file at the same
+    time would collide: try again until ``busy_seconds`` are over."""
     deadline = monotonic() + busy_seconds
     mode = None
     while mode is None:

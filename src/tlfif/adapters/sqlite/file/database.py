@@ -1,4 +1,4 @@
-"""One SQLite file as the stores see it: reads, transactions and the news they make."""
+"""One SQLite file as the stores use it: reads, transactions, and notifications about what changed."""
 
 import asyncio
 import sqlite3
@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from tlfif.adapters.local.wakeups import WORK, Wakeups
-from tlfif.adapters.sqlite.file.connections import Connections, open_connections, open_reader, open_writer
-from tlfif.adapters.sqlite.file.doorbell import Ringer, listening_ports, mark_work
-from tlfif.adapters.sqlite.file.log_mover import LogMover
+from tlfif.adapters.sqlite.file.connections import Connections, open_connections
+from tlfif.adapters.sqlite.file.notifier import Notifier, count_work, listening_ports
 from tlfif.adapters.sqlite.file.sql_thread import SqlThread
 from tlfif.adapters.sqlite.file.storage_errors import storage_errors
 from tlfif.adapters.sqlite.schema import MIGRATIONS, Migration
@@ -19,27 +18,22 @@ T = TypeVar("T")
 
 Read = Callable[[sqlite3.Connection], T]
 Write = Callable[[sqlite3.Connection, set[str]], T]
-"""Work inside one transaction. Topics added to the set are rung once it is committed."""
+"""Work inside one transaction. Who waits for a topic that it adds to the set is notified after the commit."""
 
 
 class Database:
-    """Shared by the stores of one process; each calls :meth:`share` once and :meth:`release` once.
+    """The file, shared by the stores of one process; each calls :meth:`share` once and :meth:`release` once.
 
-    Several processes may open the same file. All that may have to wait runs in one thread of its own, one call after
-    another. Reads do not wait, so they are done where they are asked for: a change of threads costs more than a read,
-    and many times as much while an engine keeps every core busy. For the same reason the few short writes that lie
-    between a prompt and its first word (:meth:`write_at_once`) are done there as long as nobody else holds the lock.
+    Several processes may open the same file. Each has two connections: one on the event loop, which never waits, for
+    reads and short writes; and one in a thread, which waits for the disk and for other processes, so that neither ever
+    blocks the event loop. Between a prompt and its first word a change of threads costs more than the write itself.
     """
 
-    def __init__(self, path: Path, thread: SqlThread, connections: Connections) -> None:
-        self._path = path
-        self._reader: sqlite3.Connection | None = None
-        self._writer: sqlite3.Connection | None = None
-        self._mover = LogMover(path)
+    def __init__(self, thread: SqlThread, connections: Connections) -> None:
         self.wakeups = Wakeups()
-        self.ringer = Ringer()
+        self.notifier = Notifier()
         self._thread = thread
-        self._connections = connections
+        self._durable, self._immediate = connections
         self._sharers = 0
         self._closed = False
 
@@ -47,13 +41,13 @@ class Database:
     async def open(
         cls, path: Path, *, migrations: Sequence[Migration] = MIGRATIONS, busy_seconds: float = 5.0
     ) -> "Database":
-        """Open or make the file at ``path``. ``busy_seconds`` limits the wait for another process's lock.
+        """Open or create the file at ``path``. ``busy_seconds`` limits the wait for another process's lock.
 
         Raises StorageError.
         """
         thread = SqlThread(f"sql {path.name}")
         try:
-            return cls(path, thread, await thread.run(lambda: open_connections(path, migrations, busy_seconds)))
+            return cls(thread, await thread.run(lambda: open_connections(path, migrations, busy_seconds)))
         except BaseException:
             await thread.stop(lambda: None)
             raise
@@ -63,108 +57,81 @@ class Database:
         self._sharers += 1
 
     async def release(self) -> None:
-        """Count one user less; the last one closes."""
+        """Count one user less; the last one closes the file."""
         self._sharers -= 1
         if self._sharers <= 0:
             await self.close()
 
     async def close(self) -> None:
-        """Close connections and thread. Doing it again changes nothing."""
+        """Close connections and thread. Closing again changes nothing."""
         if self._closed:
             return
         self._closed = True
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                connection.close()
-        await self._mover.close()
-        await self._thread.stop(self._close_all)
+        self.notifier.close()
+        self._immediate.close()
+        await self._thread.stop(self._durable.close)
 
     async def read(self, work: Read[T]) -> T:
-        """The result of ``work``, which changes nothing."""
+        """Return the result of ``work``, which changes nothing. Raises StorageError."""
         if not self._closed:
-            try:
-                if self._reader is None:
-                    self._reader = open_reader(self._path)
-                return work(self._reader)
-            except sqlite3.Error:
-                pass  # locked, damaged, gone: the thread has the patience and the words for it
-        return await self._thread.run(lambda: self._guarded(work))
+            with suppress(sqlite3.Error):  # locked or damaged: the thread waits, or raises StorageError
+                return work(self._immediate)
+        return await self._thread.run(lambda: self._read_in_thread(work))
 
     async def write(self, work: Write[T], *, durable: bool) -> T:
-        """The result of ``work``, which is committed whole or, if it raises, not at all.
+        """Return the result of ``work``, which is committed completely or, where it raises, not at all.
 
-        ``durable``: on the disk for good before this returns.
+        With ``durable`` the commit has reached the disk before this returns and survives a power failure. Without, it
+        survives the end of the process, ``kill -9`` included, but a power failure may undo it; ``work`` then should
+        concern a few rows only, and may be called twice.
+
+        Raises StorageError.
         """
-        loop = asyncio.get_running_loop()
-        result = await self._thread.run(lambda: self._transact(work, durable, loop))
-        self._mover.written()
-        return result
-
-    async def write_at_once(self, work: Write[T], *, durable: bool) -> T:
-        """Like :meth:`write`, for a few rows, and ``work`` may be tried twice.
-
-        ``durable`` here means: committed and told to others first, on the disk for good before this returns.
-        """
-        if not self._closed:
+        if not durable and not self._closed:
             try:
-                if self._writer is None:
-                    self._writer = open_writer(self._path)
-                result, topics, ports = _committed(self._writer, work)
+                result, topics, ports = _committed(self._immediate, work)
             except sqlite3.IntegrityError:
-                raise  # a mistake of the program, which no patience mends
+                raise  # a mistake of the program, the same at the second try
             except sqlite3.Error:
-                pass  # locked, full, damaged: the thread has the patience and the words for it
+                pass  # locked, full or damaged: the thread waits, or raises StorageError
             else:
-                self.ringer.ring(ports, topics)  # other processes first: they have the longer way
+                self.notifier.notify(ports, topics)
                 self.wakeups.ring(topics)
-                self._mover.written()
-                if durable:
-                    await self._thread.run(self._connections.log.sync)
                 return result
-        return await self.write(work, durable=durable)
+        loop = asyncio.get_running_loop()
+        return await self._thread.run(lambda: self._write_in_thread(work, loop))
 
     async def write_if(self, condition: Read[bool], work: Write[T], *, durable: bool) -> T | None:
-        """Like :meth:`write`, but None and no write lock taken where ``condition`` does not hold."""
-        loop = asyncio.get_running_loop()
+        """Like :meth:`write`, but None, without taking the write lock, where ``condition`` does not hold."""
+        return await self.write(work, durable=durable) if await self.read(condition) else None
 
-        def attempt() -> T | None:
-            return self._transact(work, durable, loop) if self._guarded(condition) else None
-
-        return await self._thread.run(attempt)
-
-    def _guarded(self, work: Read[T]) -> T:
+    def _read_in_thread(self, work: Read[T]) -> T:
         with storage_errors():
-            return work(self._connections.quick)
+            return work(self._durable)
 
-    def _transact(self, work: Write[T], durable: bool, loop: asyncio.AbstractEventLoop) -> T:
-        connection = self._connections.durable if durable else self._connections.quick
+    def _write_in_thread(self, work: Write[T], loop: asyncio.AbstractEventLoop) -> T:
         with storage_errors():
-            result, topics, ports = _committed(connection, work)
+            result, topics, ports = _committed(self._durable, work)
         if topics:
             # Other processes first: waking the loop makes it ask for the interpreter, and this thread would wait.
-            self.ringer.ring(ports, topics)
+            self.notifier.notify(ports, topics)
             with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(self.wakeups.ring, topics)
         return result
 
-    def _close_all(self) -> None:
-        self.ringer.close()
-        with storage_errors():
-            self._connections.close()
-
 
 def _committed(connection: sqlite3.Connection, work: Write[T]) -> tuple[T, set[str], list[int]]:
-    """One transaction: what ``work`` returned, the topics to ring, and the ports to ring them at."""
+    """Run one transaction; return the result of ``work``, the topics to notify about, and the ports to send them to."""
     topics: set[str] = set()
     ports: list[int] = []
-    # IMMEDIATE: wait for the lock here and not half-way, where SQLite would refuse to.
+    # IMMEDIATE takes the write lock here, where SQLite waits for it; in the middle of a transaction it would not.
     connection.execute("BEGIN IMMEDIATE")
     try:
         result = work(connection, topics)
         if topics:
             ports = listening_ports(connection)
         if WORK in topics:
-            mark_work(connection)
+            count_work(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

@@ -1,4 +1,4 @@
-"""One thread in which all SQL of a database runs, so that a locked file never holds the event loop up."""
+"""The thread in which a database's writes run, so that a locked file never blocks the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class _Call:
-    """Work for the thread and the future that waits for it."""
+    """A function to run in the thread, and the future that waits for its result."""
 
     __slots__ = ("future", "loop", "work")
 
@@ -23,8 +23,8 @@ class _Call:
         self.future: asyncio.Future[Any] = loop.create_future()
 
     def run(self) -> None:
-        """Do the work and hand the result back; nobody listens any more where the loop is closed."""
-        with suppress(RuntimeError):
+        """Run the function and hand its result or error to the future."""
+        with suppress(RuntimeError):  # the loop is closed: nobody waits for the result
             try:
                 result = self.work()
             except BaseException as error:
@@ -42,39 +42,34 @@ class _Call:
 
 
 class SqlThread:
-    """Runs calls one after another. A caller that is cancelled does not undo its call."""
+    """Runs calls one after another. Cancelling the caller does not undo its call."""
 
     def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._open = True
-        # A daemon: a program that forgot to close still ends; to the file that is a crash, which it survives.
+        # A daemon, so that a program that forgot to close still ends; the file survives that as it survives a crash.
         self._thread = Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """The result of ``work``, run in the thread. Raises StorageError after :meth:`stop`."""
+        """Return the result of ``work``, run in the thread. Raises StorageError after :meth:`stop`."""
         if not self._open:
             raise StorageError("The store is closed. Start the program again.", details={"reason": "closed"})
         call = _Call(work, asyncio.get_running_loop())
-        self._calls.put(call.run)
+        self._calls.put(call)
         result: T = await call.future
         return result
 
-    def post(self, work: Callable[[], None]) -> None:
-        """Run ``work``, which raises nothing, some time before :meth:`stop`; nobody waits for it."""
-        if self._open:
-            self._calls.put(work)
-
     async def stop(self, last: Callable[[], None]) -> None:
-        """Take no more calls, run those that wait, then ``last``, and end the thread."""
+        """Accept no more calls, run those in the queue, then ``last``, and end the thread."""
         self._open = False
         call = _Call(last, asyncio.get_running_loop())
-        self._calls.put(call.run)
+        self._calls.put(call)
         self._calls.put(None)
         await call.future
         self._thread.join()
 
     def _serve(self) -> None:
         while (call := self._calls.get()) is not None:
-            call()
-            del call  # the last result must not live until the next call comes
+            call.run()
+            del call  # do not keep the last result until the next call comes

@@ -1,4 +1,4 @@
-"""SQLite's errors in words for the owner."""
+"""SQLite's errors as messages for the owner."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ _REASONS = {
 
 
 def storage_error(error: sqlite3.Error) -> StorageError:
-    """The same failure as a StorageError; ``details`` has ``reason`` for programs and SQLite's ``cause``."""
+    """Translate ``error``; ``details`` has ``reason``, for programs, and SQLite's own message as ``cause``."""
     code = getattr(error, "sqlite_errorcode", None)
     reason, sentence = _REASONS.get(
         sqlite3.SQLITE_ERROR if code is None else code & 0xFF,  # the low byte is the family of the error
@@ -63,8 +63,10 @@ def storage_error(error: sqlite3.Error) -> StorageError:
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Translate what the medium does wrong. What the program does wrong (a broken constraint, a misused
-    connection) passes through: it needs a change of code, not of the disk."""
+    """Raise StorageError for failures of the file or the disk.
+
+    Mistakes of the program (a violated constraint, a wrong use of a connection) pass through unchanged.
+    """
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):

@@ -1,16 +1,16 @@
-"""The waiting side of the doorbell."""
+"""Receives the notifications of other processes and wakes the tasks of this one."""
 
 import asyncio
 from contextlib import suppress
 
 from tlfif.adapters.local.wakeups import WORK
 from tlfif.adapters.sqlite.file.database import Database
-from tlfif.adapters.sqlite.file.doorbell import (
+from tlfif.adapters.sqlite.file.notifier import (
     EVERYTHING,
     LOOPBACK,
-    Marks,
+    ChangeCounters,
+    change_counters,
     decode_topics,
-    marks,
     register,
     unregister,
 )
@@ -19,11 +19,11 @@ from tlfif.kernel.errors import StorageError
 POLL_SECONDS = 0.25
 
 
-class DoorbellListener(asyncio.DatagramProtocol):
+class NotificationListener(asyncio.DatagramProtocol):
     """Wakes this process's waiting tasks when another process changed the file.
 
-    Listens from the first wait on. Because a hint may get lost, it also asks the file every ``poll_seconds``
-    whether anything was committed, but only while somebody waits.
+    Listens from the first wait on. Because a notification may get lost, it also polls the file every ``poll_seconds``
+    for new commits, but only while a task waits.
     """
 
     def __init__(self, database: Database, *, poll_seconds: float = POLL_SECONDS) -> None:
@@ -33,10 +33,10 @@ class DoorbellListener(asyncio.DatagramProtocol):
         self._port: int | None = None
         self._tried = False
         self._poller: asyncio.Task[None] | None = None
-        self._seen: Marks | None = None
+        self._seen: ChangeCounters | None = None
 
     async def ensure_listening(self) -> None:
-        """Listen, if not tried yet, and look at the file regularly. Where listening fails, looking is all."""
+        """Start listening, unless tried before, and polling. Where listening fails, polling is enough."""
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
         if self._tried:
@@ -46,11 +46,12 @@ class DoorbellListener(asyncio.DatagramProtocol):
             with suppress(OSError, StorageError):
                 await self._listen()
         except asyncio.CancelledError:
-            self._tried = False  # the next who waits listens
+            self._tried = False  # the next task that waits tries again
             raise
 
     def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002  # asyncio's name for it
-        """A hint came, from whomever: it only makes tasks look at the file."""
+        """Wake the tasks that wait for the topics in ``data``. The sender need not be known: they only read the
+        file."""
         topics = decode_topics(data)
         if EVERYTHING in topics:
             self._database.wakeups.ring_all()
@@ -58,7 +59,7 @@ class DoorbellListener(asyncio.DatagramProtocol):
             self._database.wakeups.ring(topics)
 
     async def close(self) -> None:
-        """Wake everybody for the last time, stop listening and looking."""
+        """Wake all tasks one last time; stop listening and polling."""
         self._database.wakeups.ring_all()
         if self._poller is not None:
             self._poller.cancel()
@@ -70,7 +71,7 @@ class DoorbellListener(asyncio.DatagramProtocol):
                 await self._database.write(lambda connection, _: unregister(connection, port), durable=False)
         if self._transport is not None:
             self._transport.close()
-            await asyncio.sleep(0)  # the transport closes its socket in the loop's next round
+            await asyncio.sleep(0)  # the transport closes its socket in the loop's next iteration
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -79,18 +80,18 @@ class DoorbellListener(asyncio.DatagramProtocol):
         port = int(transport.get_extra_info("sockname")[1])
         await self._database.write(lambda connection, _: register(connection, port), durable=False)
         self._port = port
-        self._database.ringer.own_port = port
+        self._database.notifier.own_port = port
 
     async def _poll(self) -> None:
         wakeups = self._database.wakeups
         while True:
             try:
-                found = await self._database.read(marks)
+                found = await self._database.read(change_counters)
             except StorageError:
-                found = None  # whoever waits shall look and meet the error themselves
+                found = None  # waiting tasks read the file and get the error themselves
             if found is None or self._seen is None:
                 wakeups.ring_all()
-            elif found.version != self._seen.version:
+            elif found.commits != self._seen.commits:
                 wakeups.ring_readers()
                 if found.work != self._seen.work:
                     wakeups.ring([WORK])

@@ -1,4 +1,4 @@
-"""Two openers of one file wake each other: by hint at once, by looking where the hint is lost."""
+"""Two processes with one file wake each other: at once by a notification, by polling where that is lost."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ import pytest
 from tests.builders import T0, a_new_job, claim, delta, running, submit
 from tests.fakes.clock import FakeIds
 from tlfif.adapters.sqlite.file.database import Database
-from tlfif.adapters.sqlite.file.doorbell import decode_topics, encode_topics, listening_ports
+from tlfif.adapters.sqlite.file.notifier import decode_topics, encode_topics, listening_ports
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 
 LONG = 60.0
@@ -24,7 +24,7 @@ OpenStore = Callable[[float], Awaitable[tuple[SqliteJobStore, Database]]]
 
 @pytest.fixture
 async def open_store(database_path: Path) -> AsyncIterator[OpenStore]:
-    """Opens the file once more, looking at it unasked every so many seconds."""
+    """Opens the file once more and polls it every so many seconds."""
     ids = FakeIds()
     opened: list[SqliteJobStore] = []
 
@@ -39,7 +39,7 @@ async def open_store(database_path: Path) -> AsyncIterator[OpenStore]:
 
 
 async def settled(store: SqliteJobStore) -> None:
-    """The first wait begins to listen; the first look wakes everybody once."""
+    """The first wait begins to listen; the first poll wakes everybody once."""
     for _ in range(3):
         await store.wait_work(timeout=0.01)
 
@@ -49,7 +49,7 @@ async def woken(waiting: asyncio.Task[None]) -> None:
         await waiting
 
 
-async def test_a_hint_wakes_another_openers_worker(open_store: OpenStore) -> None:
+async def test_a_notification_wakes_another_processes_worker(open_store: OpenStore) -> None:
     server, _ = await open_store(NEVER)
     worker, _ = await open_store(NEVER)
     await settled(worker)
@@ -60,7 +60,7 @@ async def test_a_hint_wakes_another_openers_worker(open_store: OpenStore) -> Non
     assert len(await claim(worker)) == 1
 
 
-async def test_a_hint_wakes_another_openers_reader(open_store: OpenStore) -> None:
+async def test_a_notification_wakes_another_processes_reader(open_store: OpenStore) -> None:
     server, _ = await open_store(NEVER)
     worker, _ = await open_store(NEVER)
     lease = await running(worker)
@@ -71,7 +71,7 @@ async def test_a_hint_wakes_another_openers_reader(open_store: OpenStore) -> Non
     await woken(waiting)
 
 
-async def test_a_hint_that_came_between_two_waits_is_not_missed(open_store: OpenStore) -> None:
+async def test_a_notification_between_two_waits_is_not_missed(open_store: OpenStore) -> None:
     server, _ = await open_store(NEVER)
     worker, _ = await open_store(NEVER)
     await settled(worker)
@@ -93,13 +93,13 @@ async def test_more_topics_than_a_datagram_holds_wake_everybody(open_store: Open
 
 
 @pytest.mark.parametrize("poll_seconds", [0.01])
-async def test_a_lost_hint_is_made_up_for_by_looking(
+async def test_polling_makes_up_for_a_lost_notification(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch, poll_seconds: float
 ) -> None:
     server, servers_database = await open_store(NEVER)
     worker, _ = await open_store(poll_seconds)
     await settled(worker)
-    monkeypatch.setattr(servers_database.ringer, "ring", lambda ports, topics: None)
+    monkeypatch.setattr(servers_database.notifier, "notify", lambda ports, topics: None)
     waiting = asyncio.create_task(worker.wait_work(timeout=LONG))
     await worker.counts()
     await submit(server)
@@ -111,21 +111,21 @@ async def test_anothers_tokens_do_not_send_the_idle_looking_for_work(
 ) -> None:
     idle, _ = await open_store(0.005)
     worker, workers_database = await open_store(NEVER)
-    monkeypatch.setattr(workers_database.ringer, "ring", lambda ports, topics: None)
+    monkeypatch.setattr(workers_database.notifier, "notify", lambda ports, topics: None)
     lease = await running(worker)
     await settled(idle)
     waiting = asyncio.create_task(idle.wait_work(timeout=LONG))
     reading = asyncio.create_task(idle.wait_events("job_1", after=2, timeout=LONG))
     await idle.counts()
     await worker.append([delta(lease, 3, "x")], now=T0)
-    await woken(reading)  # by looking, which did not wake the other
+    await woken(reading)  # by polling, which did not wake the other
     assert not waiting.done()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
 
 
-async def test_where_listening_is_impossible_looking_is_enough(
+async def test_where_listening_is_impossible_polling_is_enough(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: object, **__: object) -> None:
@@ -140,21 +140,21 @@ async def test_where_listening_is_impossible_looking_is_enough(
     await woken(waiting)
 
 
-async def test_nobody_looks_while_nobody_waits(open_store: OpenStore) -> None:
+async def test_nothing_is_polled_while_nobody_waits(open_store: OpenStore) -> None:
     worker, database = await open_store(0.001)
     await settled(worker)
-    looks = 0
+    polls = 0
     read = database.read
 
     async def counting_read(work: object) -> object:
-        nonlocal looks
-        looks += 1
+        nonlocal polls
+        polls += 1
         return await read(work)
 
     database.read = counting_read
     for _ in range(100):
-        await worker.list_jobs(limit=1)  # time for many looks, were anybody looking
-    assert looks - 100 <= 1  # the one that was under way
+        await worker.list_jobs(limit=1)  # time for many polls, if there were any
+    assert polls - 100 <= 1  # the one that was under way
 
 
 async def test_rubbish_from_another_program_does_no_harm(open_store: OpenStore) -> None:
@@ -162,19 +162,19 @@ async def test_rubbish_from_another_program_does_no_harm(open_store: OpenStore) 
     await settled(worker)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for rubbish in (b"", b"\xff\xfe", b"x" * 60_000, b"job:nobody\n\n\nwork2"):
-            stranger.sendto(rubbish, ("127.0.0.1", int(database.ringer.own_port or 0)))
-        stranger.sendto(b"work", ("127.0.0.1", int(database.ringer.own_port or 0)))
+            stranger.sendto(rubbish, ("127.0.0.1", int(database.notifier.own_port or 0)))
+        stranger.sendto(b"work", ("127.0.0.1", int(database.notifier.own_port or 0)))
     async with asyncio.timeout(10):
         await worker.wait_work(timeout=LONG)
     await submit(worker)
     assert (await worker.counts()).queued == 1
 
 
-async def test_a_port_is_written_down_while_open_only(open_store: OpenStore, database_path: Path) -> None:
+async def test_a_port_is_stored_only_while_the_store_is_open(open_store: OpenStore, database_path: Path) -> None:
     worker, database = await open_store(NEVER)
     assert await database.read(listening_ports) == []
     await settled(worker)
-    assert await database.read(listening_ports) == [database.ringer.own_port]
+    assert await database.read(listening_ports) == [database.notifier.own_port]
     await worker.close()
     connection = sqlite3.connect(database_path)
     try:
@@ -183,7 +183,7 @@ async def test_a_port_is_written_down_while_open_only(open_store: OpenStore, dat
         connection.close()
 
 
-async def test_ports_of_processes_that_are_gone_are_crossed_out(open_store: OpenStore) -> None:
+async def test_ports_of_processes_that_ended_are_deleted(open_store: OpenStore) -> None:
     worker, database = await open_store(NEVER)
 
     def leave_traces(connection: sqlite3.Connection, _: set[str]) -> None:
@@ -193,7 +193,7 @@ async def test_ports_of_processes_that_are_gone_are_crossed_out(open_store: Open
 
     await database.write(leave_traces, durable=False)
     await settled(worker)
-    assert await database.read(listening_ports) == [database.ringer.own_port]
+    assert await database.read(listening_ports) == [database.notifier.own_port]
 
 
 async def test_another_process_wakes_the_worker(open_store: OpenStore, database_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_topics_survive_the_datagram() -> None:
     assert set(decode_topics(encode_topics({"work", "job:é"}))) == {"work", "job:é"}
 
 
-async def test_a_new_job_is_known_to_the_other_opener(open_store: OpenStore) -> None:
+async def test_a_new_job_is_known_to_the_other_process(open_store: OpenStore) -> None:
     server, _ = await open_store(NEVER)
     worker, _ = await open_store(NEVER)
     stored = (await server.submit(a_new_job(), now=T0, max_queued=1)).job
