@@ -188,8 +188,8 @@ async def test_ports_of_processes_that_ended_are_deleted(open_store: OpenStore) 
 
     def leave_traces(connection: sqlite3.Connection, _: set[str]) -> None:
         # A process that got our number today is not the one that wrote this down at the start of 1970.
-        connection.execute("INSERT INTO doorbells VALUES (9, ?, 1.0)", (os.getpid(),))
-        connection.execute("INSERT INTO doorbells VALUES (13, 2147483646, 1.0)")
+        connection.execute("INSERT INTO listeners VALUES (9, ?, 1.0)", (os.getpid(),))
+        connection.execute("INSERT INTO listeners VALUES (13, 2147483646, 1.0)")
 
     await database.write(leave_traces, durable=False)
     await settled(worker)

@@ -39,7 +39,7 @@ def test_a_new_file_gets_the_newest_schema(connection: sqlite3.Connection) -> No
     assert version(connection) == len(MIGRATIONS)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    assert {"jobs", "requests", "events", "machines", "phase_timings", "settings", "doorbells"} <= tables
+    assert {"jobs", "requests", "events", "machines", "phase_timings", "settings", "listeners"} <= tables
 
 
 def test_migrating_again_changes_nothing(connection: sqlite3.Connection) -> None:

@@ -49,7 +49,7 @@ USES: dict[str, Use] = {
 def scans(connection: sqlite3.Connection, statement: str) -> list[str]:
     """Steps of the statement's plan that go through a whole table or index of jobs."""
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
-    harmless = {"SCAN CONSTANT ROW", "SCAN doorbells"}
+    harmless = {"SCAN CONSTANT ROW", "SCAN listeners"}
     return [step for step in plan if step.startswith("SCAN") and step not in harmless]
 
 

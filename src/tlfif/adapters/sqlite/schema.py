@@ -156,7 +156,12 @@ _VERSION_3: Migration = (
 
 _VERSION_4: Migration = ("ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT ''",)
 
-MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5: Migration = (
+    "ALTER TABLE doorbells RENAME TO listeners",
+    "DELETE FROM documents WHERE name = 'ledger_notes'",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -64,21 +64,21 @@ def count_work(connection: sqlite3.Connection) -> None:
 
 def listening_ports(connection: sqlite3.Connection) -> list[int]:
     """Return the ports that listeners stored."""
-    return [port for (port,) in connection.execute("SELECT port FROM doorbells")]
+    return [port for (port,) in connection.execute("SELECT port FROM listeners")]
 
 
 def register(connection: sqlite3.Connection, port: int) -> None:
     """Store this process's port and delete the ports of processes that have ended."""
-    for other, pid, started in connection.execute("SELECT port, pid, process_started FROM doorbells").fetchall():
+    for other, pid, started in connection.execute("SELECT port, pid, process_started FROM listeners").fetchall():
         if not _is_alive(pid, started):
-            connection.execute("DELETE FROM doorbells WHERE port = ?", (other,))
+            connection.execute("DELETE FROM listeners WHERE port = ?", (other,))
     me = psutil.Process()
-    connection.execute("INSERT OR REPLACE INTO doorbells VALUES (?, ?, ?)", (port, me.pid, me.create_time()))
+    connection.execute("INSERT OR REPLACE INTO listeners VALUES (?, ?, ?)", (port, me.pid, me.create_time()))
 
 
 def unregister(connection: sqlite3.Connection, port: int) -> None:
     """Delete this process's port."""
-    connection.execute("DELETE FROM doorbells WHERE port = ?", (port,))
+    connection.execute("DELETE FROM listeners WHERE port = ?", (port,))
 
 
 def _is_alive(pid: int, started: float) -> bool:
