@@ -97,7 +97,7 @@ def make_ready() -> None:
     """A machine that is ready and has just been heard of, and has answered all prompts that were waiting."""
     settings, clock, ids = load_aws_settings(), SystemClock(), SystemIds()
     clients = AwsClients(region=settings.region, endpoint_url=settings.endpoint_url)
-    stores = open_aws_stores(settings, clients=clients, clock=clock, ids=ids, chance=Random(1))
+    stores = open_aws_stores(settings, clients=clients, clock=clock, ids=ids, jitter=Random(1))
 
     async def write() -> None:
         await _beat(stores, settings.image, clock.now())

@@ -62,7 +62,7 @@ class PaperWorker:
             ),
             clock=SystemClock(),
             ids=SystemIds(),
-            chance=Random(1),
+            jitter=Random(1),
         )
 
 

@@ -83,7 +83,7 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
         clients=AwsClients(region=settings.region, endpoint_url=settings.endpoint_url),
         clock=clock,
         ids=SystemIds(),
-        chance=Random(),
+        jitter=Random(),
     )
     spec = file.spec
     identity = MachineIdentity(

@@ -1,4 +1,4 @@
-"""An inference server that is a service of its own (vLLM under systemd): watched from here, started by others."""
+"""An inference server that runs as its own service (vLLM under systemd): observed from here, started by systemd."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -18,19 +18,19 @@ from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
 
 KEY_NAME = "VLLM_API_KEY"
-"""How vLLM is told its key (vLLM ``envs.py``); the file is systemd's EnvironmentFile for it."""
+"""The environment variable of vLLM's key (vLLM ``envs.py``); the file is systemd's EnvironmentFile."""
 START_POLL_SECONDS = 0.5
 WATCH_POLL_SECONDS = 2.0
 MISSES = 3
-"""Looks in a row without an answer: one may be lost while the engine reads long prompts."""
+"""Health checks in a row without an answer: one may be lost while the engine reads long prompts."""
 HEALTH_SECONDS = 5.0
 COUNT_SECONDS = 30.0
 MESSAGE_TOKENS = 32
 FIXED_TOKENS = 128
-"""More than the chat templates of our models put around a message, and around all of them (a system text of theirs)."""
+"""More tokens than the chat templates of our models add to a message, and to all of them (a system text)."""
 
 Failed = Callable[[], Awaitable[bool]]
-"""Whether the service has been given up by whoever keeps it."""
+"""Whether systemd has given the service up."""
 
 
 def read_engine_key(path: Path) -> str:
@@ -46,7 +46,7 @@ def read_engine_key(path: Path) -> str:
 
 
 def check_loopback(base_url: str) -> str:
-    """``base_url`` if it is plain HTTP to this very machine: prompts go there in the clear. Raises ValueError."""
+    """``base_url`` if it is plain HTTP to this machine, because prompts are sent unencrypted. Raises ValueError."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if parts.scheme != "http" or not (host == "localhost" or _is_loopback(host)):
@@ -62,9 +62,9 @@ def _is_loopback(host: str) -> bool:
 
 
 class ServedEngineProcess(EngineProcess):
-    """A service that somebody else starts, restarts and ends; ``GET /health`` says how it is.
+    """A service that systemd starts, restarts and ends; ``GET /health`` reports its state.
 
-    ``failed`` is asked whether its keeper has given it up. ``start_limit_seconds``: how long a start may take.
+    ``failed``: whether systemd has given it up. ``start_limit_seconds``: how long a start may take.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ServedEngineProcess(EngineProcess):
         self._limit = start_limit_seconds
 
     async def start(self) -> EngineAddress:
-        """Wait until the service is healthy. Raises EngineGoneError: given up by its keeper, or too slow."""
+        """Wait until the service is healthy. Raises EngineGoneError: given up by systemd, or too slow."""
         begun = self._clock.monotonic()
         async with self._client() as client:
             while not await self._healthy(client):
@@ -88,7 +88,7 @@ class ServedEngineProcess(EngineProcess):
         return self._address
 
     async def wait(self) -> int:
-        """Return 1 once three looks in a row found no healthy service: its exit status is its keeper's."""
+        """Return 1 once three health checks in a row have failed; only systemd knows the real exit status."""
         misses = 0
         async with self._client() as client:
             while misses < MISSES:
@@ -97,7 +97,7 @@ class ServedEngineProcess(EngineProcess):
         return 1
 
     async def stop(self) -> None:
-        """Leave it: its keeper starts it anew where it died, and ends it with the machine."""
+        """Do nothing: systemd restarts the service if it fails and ends it with the machine."""
 
     def _client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(base_url=self._address.base_url, timeout=HEALTH_SECONDS, trust_env=False)
@@ -110,11 +110,11 @@ class ServedEngineProcess(EngineProcess):
 
 
 class VllmEngine(Engine):
-    """vLLM: every request names its model (the served name, or a personal model's), and the answer is fitted into
-    the room that the prompt leaves, because who accepted the prompt could not count its tokens exactly.
+    """vLLM: every request names its model (the served name, or a personal model's), and the answer is limited to the
+    tokens that the prompt leaves, because the API that accepted the prompt could not count them exactly.
 
-    An answer that was to be longer than the room is shortened to it, and ends with the reason "length" as any answer
-    does that reaches its limit: who waited minutes for a machine is not helped by a refusal.
+    An answer that would be longer is shortened, and ends with the reason "length" as any answer at its limit: after
+    minutes of waiting for a machine a refusal would be worse.
     """
 
     def __init__(self, address: EngineAddress, *, context_tokens: int, connections: int = 32) -> None:
@@ -128,8 +128,8 @@ class VllmEngine(Engine):
         )
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
-        """See the port. A prompt that leaves no room is an EngineRejectedError with the code ``prompt_too_long``."""
-        if not self._fits_for_certain(request):
+        """See the port. A prompt that leaves no tokens is an EngineRejectedError with the code ``prompt_too_long``."""
+        if not self._certainly_fits(request):
             request = replace(request, max_tokens=self._fit(request, await self._count(request)))
         async with aclosing(self._inner.generate(request)) as chunks:
             async for chunk in chunks:
@@ -140,8 +140,8 @@ class VllmEngine(Engine):
         await self._client.aclose()
         await self._inner.close()
 
-    def _fits_for_certain(self, request: GenerationRequest) -> bool:
-        """No token is less than a byte, so most prompts need not be counted."""
+    def _certainly_fits(self, request: GenerationRequest) -> bool:
+        """A token is at least a byte, so most prompts need not be counted."""
         most = sum(MESSAGE_TOKENS + len(message.content.encode()) for message in request.messages)
         return FIXED_TOKENS + most + request.max_tokens <= self._context
 
@@ -153,13 +153,13 @@ class VllmEngine(Engine):
         except httpx2.RequestError as error:
             raise EngineGoneError(f"The engine went away: {type(error).__name__}.") from error
         if answer.status_code != 200:
-            raise self._told(refusal(answer.status_code, answer.content))
+            raise self._with_limit(refusal(answer.status_code, answer.content))
         try:
             return int(answer.json()["count"])
         except (ValueError, LookupError, TypeError) as error:
-            raise EngineGoneError("The engine did not say how long the prompt is.") from error
+            raise EngineGoneError("The engine did not report how long the prompt is.") from error
 
-    def _told(self, error: EngineError) -> EngineError:
+    def _with_limit(self, error: EngineError) -> EngineError:
         if error.code != TOO_LONG:
             return error
         return EngineRejectedError(
@@ -177,7 +177,7 @@ class VllmEngine(Engine):
 
 
 async def systemd_says_failed(unit: str) -> bool:
-    """Whether systemd has given the unit up (``systemctl is-failed``). Where it cannot be asked: no."""
+    """Whether systemd has given the unit up (``systemctl is-failed``); False where systemctl cannot be run."""
     try:
         child = await asyncio.create_subprocess_exec(
             "systemctl",

@@ -31,7 +31,7 @@ RELEASE_PERCENT = 125
 KNOWN_SECONDS = 60.0
 """For every prompt the longest answer is needed: a value this old is good enough. The reservation of a start reads it
 again."""
-LOOK_SECONDS = 5.0
+TICK_SECONDS = 5.0
 """The longest time between two ticks of the router; the lock comes that much earlier."""
 
 
@@ -60,7 +60,7 @@ class BudgetGate:
     machine_policy: MachinePolicy
     tariff: Tariff | None
     as_if: Tariff
-    look_seconds: float = LOOK_SECONDS
+    tick_seconds: float = TICK_SECONDS
 
     _lock_seen: tuple[int, float] | None = None
     _longest_seen: tuple[float, float] | None = None
@@ -169,7 +169,7 @@ class BudgetGate:
         return monotonic - self._lock_seen[1]
 
     def _wind_down_seconds(self) -> float:
-        return rules.DRAIN_SECONDS + self.machine_policy.stop_patience_seconds + self.look_seconds
+        return rules.DRAIN_SECONDS + self.machine_policy.stop_patience_seconds + self.tick_seconds
 
     def _wind_down(self, spending: Spending) -> MicroUsd:
         return rules.wind_down_cost(spending.per_hour, self._wind_down_seconds())

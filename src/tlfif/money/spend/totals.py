@@ -1,4 +1,4 @@
-"""MonthTotals of the ledger: what a month's machines and standing items cost under a tariff."""
+"""Totals of the ledger: what a month's machines and standing items cost under a tariff."""
 
 from bisect import bisect_right
 from collections.abc import Mapping
