@@ -1,6 +1,6 @@
 """The llama.cpp engine as a process of its own.
 
-Reads one line of JSON from standard input (see ``adapters.local.llama_engine_process``), loads the model, prints one
+Reads one line of JSON from standard input (see ``adapters.engines.llama_engine_process``), loads the model, prints one
 line of JSON with its address, and runs until standard input ends: an engine never outlives its supervisor.
 It imports little, because each cold start waits for it.
 """

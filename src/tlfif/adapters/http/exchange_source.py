@@ -1,7 +1,7 @@
 """Reads the European Central Bank's daily reference rate of the dollar.
 
 Format: the bank's page "Euro foreign exchange reference rates", file eurofxref-daily.xml: a ``Cube`` with the day, and
-in it one ``Cube`` for each currency with how many units of it one euro costs.
+in it one ``Cube`` for each currency with the units of it that one euro costs.
 """
 
 import re

@@ -9,7 +9,7 @@ instance's role. JSON, UTF-8, an object with these members::
     region        AWS region
     machine_id    the record that this machine belongs to
     model, model_path, model_sha256 (null: unknown), context_tokens, image, idle_timeout_seconds
-                  as in ports.machine.LaunchSpec
+                  as in machines.machine_host.LaunchSpec
     ends_after_seconds
                   the instance is ended from outside this long after its launch, whatever it does
     settings      names of tables, queue and bucket and the policies, as the control plane has them
