@@ -62,7 +62,7 @@ def test_what_is_left_goes_to_the_largest_remainder() -> None:
 
 @pytest.mark.parametrize(("total", "weights"), [(-1, [1]), (1, [-1, 2]), (1, [])])
 def test_what_cannot_be_shared(total: int, weights: list[int]) -> None:
-    with pytest.raises(ValueError, match="share"):
+    with pytest.raises(ValueError, match=r"negative|among none"):
         share(total, weights)
 
 

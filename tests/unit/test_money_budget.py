@@ -151,7 +151,7 @@ def test_what_a_start_reserves() -> None:
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
 def test_times_that_are_none(seconds: float) -> None:
-    with pytest.raises(ValueError, match="from zero up"):
+    with pytest.raises(ValueError, match="from 0 up"):
         rules.start_reservation(1, boot_seconds=seconds, idle_seconds=0, answer_seconds=0)
 
 

@@ -1,1 +1,2 @@
-"""Settings and the containers: which adapter stands behind which port."""
+"""Bootstrap: reads the settings and connects adapters to ports, for the server, the API and the router on AWS, and the
+machines' workers."""

@@ -1,4 +1,4 @@
-"""The containers of the home on AWS: the API's, the router's, and what a machine's worker opens."""
+"""The containers of the home on AWS: for the API and the router, and the stores of a machine's worker."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     import boto3
 
 LONGEST_WAIT_SECONDS = 20.0
-"""API Gateway gives up a request after 30 s (facts 9)."""
-LOOK_SECONDS = 75.0
-"""The router looks once a minute; a look may come some seconds late."""
+"""API Gateway ends a request after 30 s (facts 9)."""
+TICK_SECONDS = 75.0
+"""The router ticks once a minute; a tick may come some seconds late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +67,13 @@ class AwsStores:
     state: DynamoTable
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         await self.jobs.close()
         await self.machines.close()
 
 
 def open_aws_stores(settings: AwsSettings, *, clients: AwsClients, clock: Clock, ids: Ids, rng: Random) -> AwsStores:
-    """The stores at the places that ``settings`` names. Nothing is asked yet."""
+    """The stores that ``settings`` names. Makes no request yet."""
     dynamodb = clients.make("dynamodb", TABLE_CONFIG)
     jobs = open_dynamo_job_store(
         JobClients(
@@ -94,8 +94,8 @@ def open_aws_stores(settings: AwsSettings, *, clients: AwsClients, clock: Clock,
 
 
 def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = None) -> Container:
-    """Everything that the API and the router use. Which rights they have is the business of their roles: the API's may
-    end machines, only the router's may launch them."""
+    """Everything that the API and the router use. Their roles decide what they may do: the API's may end machines, only
+    the router's may launch them."""
     clients = AwsClients(region=settings.region, endpoint_url=settings.endpoint_url, session=session)
     clock, ids, rng = LambdaClock(), SystemIds(), Random()
     stores = open_aws_stores(settings, clients=clients, clock=clock, ids=ids, rng=rng)
@@ -141,7 +141,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
 
 
 def aws_authority(settings: AwsSettings) -> CognitoAuthority:
-    """Whose sign-ins count. Raises ValueError where the settings do not say."""
+    """Checks the API's sign-ins. Raises ValueError where the settings are incomplete."""
     if not (settings.issuer and settings.client_id and settings.scope):
         raise ValueError("the API needs the issuer, the client and the scope of its sign-ins")
     return CognitoAuthority(
@@ -156,7 +156,7 @@ def aws_authority(settings: AwsSettings) -> CognitoAuthority:
 def aws_daily_bill(
     settings: AwsSettings, container: Container, *, session: "boto3.Session | None" = None
 ) -> DailyBill | None:
-    """The router's alone: no other role may read the bill. None where nothing is billed."""
+    """The router's daily bill query; no other role may read the bill. None where nothing is billed."""
     if container.money.bills is None:
         return None
     clients = AwsClients(region=BILL_REGION, endpoint_url=settings.endpoint_url, session=session)
@@ -169,7 +169,7 @@ def aws_daily_bill(
 
 
 def machine_settings(settings: AwsSettings) -> dict[str, object]:
-    """What a machine's worker must know of its home; plain JSON values."""
+    """The settings of a machine's worker; plain JSON values."""
     return {
         "jobs_table": settings.jobs_table,
         "state_table": settings.state_table,
@@ -204,7 +204,7 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
         as_if=Tariff(region=tariff.region, instance_type=tariff.instance_type),
         refresh=_refresh(prices, pricing, clock),
         host=host,
-        look_seconds=LOOK_SECONDS,
+        tick_seconds=TICK_SECONDS,
         bills=DynamoBillStore(stores.state),
     )
 
@@ -231,7 +231,7 @@ def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2Machin
             instance_types=settings.instance_types,
             max_run_seconds=policy.max_run_seconds + policy.drain_limit_seconds,
             machine_settings=machine_settings(settings),
-            # Who launches also keeps. The API does neither: what a person stops there is ended for good.
+            # Only the router, which launches, keeps disks: what a person stops through the API is ended for good.
             standby=settings.standby and bool(settings.launch_template),
         ),
         clock=clock,
@@ -240,8 +240,8 @@ def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2Machin
 
 def _refresh(prices: PriceStore, pricing: Pricing, clock: Clock) -> Callable[[], Awaitable[RefreshReport]]:
     async def refresh() -> RefreshReport:
-        """The exchange rate alone: AWS's lists are hundreds of megabytes, more than a function should read."""
-        from tlfif.adapters.http.exchange_source import EcbExchangeSource  # seldom asked for, and long to load
+        """Refresh the exchange rate only: AWS's lists are hundreds of megabytes, too much for a function to read."""
+        from tlfif.adapters.http.exchange_source import EcbExchangeSource  # seldom needed, and slow to load
 
         report = await refresh_prices(
             REGIONS,

@@ -16,11 +16,11 @@ from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type, check
 PREFIX = "TLFIF_AWS_"
 _REGION = "AWS_REGION"
 STANDBY_PATIENCE_SECONDS = 300.0
-"""A machine whose disk is kept has this long to stop before it is ended by force, and its disk with it. Others report
-22 to 152 s until EC2 says "stopped"."""
+"""How long a machine whose disk is kept may take to stop before it is ended by force, with its disk. Others report 22
+to 152 s until EC2 says "stopped"."""
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 IN_IMAGES = (*ON_AWS, SMOLLM2)
-"""What an image may hold; the small model is the test images'."""
+"""What an image may hold; the small model is for test images."""
 
 
 def _parts(value: object) -> object:
@@ -28,7 +28,7 @@ def _parts(value: object) -> object:
 
 
 def _changed(policy: JobPolicy | MachinePolicy) -> BeforeValidator:
-    """Numbers that are given change ``policy``: those that are not given stay AWS's own."""
+    """Given values change ``policy``; the others keep AWS's defaults."""
     numbers = asdict(policy)
     return BeforeValidator(lambda given: {**numbers, **given} if isinstance(given, dict) else given)
 
@@ -45,14 +45,14 @@ def _model(name: str) -> str:
 
 
 class AwsSettings(BaseModel):
-    """Where the parts of one installation are. Nothing here is secret: rights come from the function's role."""
+    """The resources of one installation. Nothing here is secret: permissions come from the function's role."""
 
     model_config = ConfigDict(extra="ignore", validate_default=True)
 
     home_name: Name = "tlfif"
-    """In front of every name, and in the tag ``tlfif:home``."""
+    """The prefix of every name, and the value of the tag ``tlfif:home``."""
     region: Annotated[str, Field(validation_alias=_REGION), AfterValidator(known(check_region))]
-    """Lambda says it itself."""
+    """Lambda sets it."""
     endpoint_url: str | None = None
     """An emulator; None: AWS."""
     jobs_table: Name
@@ -60,7 +60,7 @@ class AwsSettings(BaseModel):
     queue_url: Name
     bucket: Name
     router_function: str = ""
-    """Whom the API asks to start machines."""
+    """The function that the API calls to start machines."""
     launch_template: str = ""
     image_parameter: str = "/tlfif/image/promoted"
     instance_types: Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_types)] = INSTANCE_TYPES
@@ -71,11 +71,11 @@ class AwsSettings(BaseModel):
     schedule_role: str = ""
     schedule_dead_letters: str = ""
     issuer: str = ""
-    """Whose sign-ins count; the API's alone."""
+    """Of accepted sign-ins; used by the API only."""
     client_id: str = ""
     scope: str = ""
     keys_url: str | None = None
-    """Where a provider that is not Cognito keeps its keys."""
+    """The address of the keys, for a provider other than Cognito."""
     model: Annotated[str, AfterValidator(_model)] = ON_AWS[0].name
     """What the machine image holds."""
     machine_engine: Literal["vllm", "llama"] = "vllm"

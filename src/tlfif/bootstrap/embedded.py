@@ -25,7 +25,7 @@ IMAGE = f"embedded-{__version__}"
 
 
 async def embedded_container(settings: Settings) -> Container:
-    """Open the stores and put the adapters together. Raises StorageError."""
+    """Open the stores and connect the adapters. Raises StorageError."""
     clock, ids = SystemClock(), SystemIds()
     home = settings.home
     stores = await open_all_sqlite_stores(

@@ -1,4 +1,4 @@
-"""Puts the parts together that count and limit money."""
+"""Builds the parts that meter and limit spending."""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,7 +10,7 @@ from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.policy import MachinePolicy
 from tlfif.money.bill.bill_store import BillStore
-from tlfif.money.budget.budget_gate import LOOK_SECONDS, BudgetGate
+from tlfif.money.budget.budget_gate import TICK_SECONDS, BudgetGate
 from tlfif.money.budget.budget_ledger import BudgetLedger
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport
@@ -35,13 +35,13 @@ def build_money(
     as_if: Tariff,
     refresh: Callable[[], Awaitable[RefreshReport]],
     host: MachineHost | None = None,
-    look_seconds: float = LOOK_SECONDS,
+    tick_seconds: float = TICK_SECONDS,
     bills: BillStore | None = None,
 ) -> tuple[Money, Meter]:
-    """One home's money and the meter that its router runs. ``tariff`` None: this computer, which costs nothing.
+    """One home's money and the meter of its router. ``tariff`` None: this computer, which costs nothing.
 
-    ``host`` is asked for its own record of a machine's time; ``look_seconds`` is how often the router looks at least.
-    ``bills`` is left out where there is no ``tariff``: nobody is to pay for asking what nobody bills.
+    ``host`` is asked for its own record of a machine's time; ``tick_seconds`` is the longest time between two ticks.
+    ``bills`` is ignored without a ``tariff``: where nothing is billed, no query is paid for.
     """
     last_seen = LastSeen(machines=machines, policy=machine_policy, clock=clock)
     totals = Totals(ledger, pricing, last_seen, clock)
@@ -57,7 +57,7 @@ def build_money(
         machine_policy=machine_policy,
         tariff=tariff,
         as_if=as_if,
-        look_seconds=look_seconds,
+        tick_seconds=tick_seconds,
     )
     money = Money(
         ledger=ledger,

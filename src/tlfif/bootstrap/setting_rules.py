@@ -1,5 +1,5 @@
-"""What every setting is checked by, on this computer and on AWS. Needs no pydantic-settings, which the functions on AWS
-do without: it takes 40 ms to load."""
+"""Checks of the settings, on this computer and on AWS. Without pydantic-settings, which takes 40 ms to load: the
+functions on AWS do not use it."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -16,7 +16,7 @@ Policy = TypeVar("Policy", JobPolicy, MachinePolicy)
 
 
 HIGHEST = {"engine_slots": 64, "engine_threads": 256, "default_max_tokens": 2048, "default_temperature": 2}
-"""What is not counted in seconds has a limit of its own; seconds end at 10**9."""
+"""Upper limits of values that are not seconds; seconds are limited to 10**9."""
 
 
 def all_positive(policy: Policy) -> Policy:
@@ -32,7 +32,7 @@ def all_positive(policy: Policy) -> Policy:
 
 
 def known(check: Callable[[str], str]) -> Callable[[str], str]:
-    """``check`` in a form that a setting can be validated by."""
+    """``check`` as a validator of a setting."""
 
     def checked(value: str) -> str:
         try:
@@ -44,7 +44,7 @@ def known(check: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def settings_fault(error: ValidationError, prefix: str) -> InvalidInputError:
-    """Every fault of the environment in one error. ``prefix`` begins the variables' names."""
+    """Every fault of the environment in one error. ``prefix`` is that of the variables' names."""
     faults = [
         f"{prefix}{'__'.join(str(part).upper() for part in fault['loc'])}: {fault['msg']}"
         for fault in error.errors(include_url=False, include_input=False)

@@ -25,20 +25,20 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore")
 
     home_path: Annotated[str | None, Field(validation_alias="TLFIF_HOME")] = None
-    """All state lives here; default: the platform's data folder of this user."""
+    """The data folder; default: the platform's data folder of this user."""
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Loopback port of the API; 0 takes a free one."""
     hub_url: AnyHttpUrl = AnyHttpUrl("https://huggingface.co")
     """Where models are pulled from."""
     server_idle_exit_seconds: Annotated[float, Field(ge=1, le=86400, allow_inf_nan=False)] = 900.0
-    """The background server ends itself after this long without a request, a job or a machine."""
+    """The background server ends after this long without a request, a job or a machine."""
     tick_seconds: Annotated[float, Field(ge=0.05, le=5, allow_inf_nan=False)] = 1.0
-    """Router tick while there is a machine or a job; five times as long otherwise. The budget counts on a look at least
+    """Router tick while there is a machine or a job; five times as long otherwise. The budget needs a tick at least
     every 5 s."""
     aws_region: Annotated[str, AfterValidator(known(check_region))] = DEFAULT_REGION
-    """On this computer: the region by which "on AWS this would have cost" is priced."""
+    """The region of the simulated AWS cost on this computer."""
     aws_instance_type: Annotated[str, AfterValidator(known(check_instance_type))] = DEFAULT_INSTANCE_TYPE
-    """The same for the type of machine."""
+    """The instance type of the simulated AWS cost."""
     price_list_url: AnyHttpUrl = AnyHttpUrl("https://pricing.us-east-1.amazonaws.com")
     """Where AWS publishes its prices; read by ``tlfif cost prices --refresh`` only."""
     exchange_url: AnyHttpUrl = AnyHttpUrl("https://www.ecb.europa.eu")
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def home(self) -> Home:
-        """The folder of all state."""
+        """The data folder."""
         return default_home(self.home_path)
 
 

@@ -1,4 +1,4 @@
-"""The embedded server in the background: one per home, held by a lock."""
+"""The embedded server in the background: one per data folder, enforced by a lock."""
 
 import argparse
 import asyncio
@@ -53,22 +53,23 @@ def _run(home: Home, port: int | None) -> None:
 
 
 def main() -> int:
-    """Serve, or leave quietly where another server of this home does. A failure is told in ``server-error.txt``."""
+    """Serve, or exit quietly if another server of this data folder runs. A failure is written to
+    ``server-error.txt``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=None)
     args = parser.parse_args()
     home = home_from_environment()
-    told = home.root / "server-error.txt"
-    os.umask(0o077)  # logs, lock, database, and what the machine writes that is started from here
+    error_file = home.root / "server-error.txt"
+    os.umask(0o077)  # for logs, lock and database, and for the files of the machine, which inherits it
     try:
         home.create()
         with FileLock(home.lock, timeout=0, mode=PRIVATE):
-            told.unlink(missing_ok=True)
+            error_file.unlink(missing_ok=True)
             _run(home, args.port)
     except Timeout:
         return 0
     except TlfifError as error:
-        told.write_text(f"{error.code}\t{error.message}\n", encoding="utf-8")
+        error_file.write_text(f"{error.code}\t{error.message}\n", encoding="utf-8")
         return 5
     except OSError as error:
         print(f"tlfif: TL-FIF's folder cannot be used: {error}", file=sys.stderr)

@@ -15,7 +15,7 @@ _NAMES = (
 class Month:
     """A month of a year, 1 to 12, years 1 to 9998; ordered by time. Raises ValueError for anything else.
 
-    A leap second has no number of its own in POSIX time, so it neither makes nor loses money.
+    POSIX time does not count leap seconds, so they change no sum.
     """
 
     year: int
@@ -44,12 +44,12 @@ class Month:
 
     @property
     def length_ms(self) -> int:
-        """How long this month is: 28 to 31 days."""
+        """The month's length: 28 to 31 days."""
         return self.end_ms - self.start_ms
 
     @property
     def days(self) -> int:
-        """How many days it has."""
+        """The number of its days."""
         return self.length_ms // MS_PER_DAY
 
     @property

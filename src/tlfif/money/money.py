@@ -24,7 +24,7 @@ def charge(rate_micros_per_hour: MicroUsd, ms: int) -> MicroUsd:
 def time_cost(rate_micros_per_hour: MicroUsd, from_ms: int, to_ms: int, *, since_ms: int | None = None) -> MicroUsd:
     """The cost of ``[from_ms, to_ms)`` (epoch milliseconds) as a piece of what began at ``since_ms``.
 
-    ``since_ms`` None: the piece is its own beginning. Each piece is the difference of two sums since the beginning,
+    ``since_ms`` None: the piece begins at ``from_ms``. Each piece is the difference of two sums since the beginning,
     so adjacent pieces with one ``since_ms`` add up to the cost of the whole, however often it is cut. Never negative.
     """
     begin = from_ms if since_ms is None else since_ms
@@ -35,13 +35,13 @@ def share(total: MicroUsd, weights: Sequence[int]) -> list[MicroUsd]:
     """``total`` divided in proportion to ``weights``, to the last micro-dollar (largest remainder, Hamilton's method).
 
     What is left after rounding down goes to the largest remainders, the earlier first. All weights zero: equal shares.
-    Raises ValueError for a negative total or weight, and where there is something to share and nobody to take it.
+    Raises ValueError for a negative total or weight, and for a total above zero without weights.
     """
     if total < 0 or any(weight < 0 for weight in weights):
-        raise ValueError("only amounts and weights from zero up can be shared")
+        raise ValueError("amounts and weights must not be negative")
     if not weights:
         if total:
-            raise ValueError("there is nobody to share with")
+            raise ValueError("an amount cannot be shared among none")
         return []
     whole = sum(weights)
     if whole == 0:
@@ -56,8 +56,8 @@ def share(total: MicroUsd, weights: Sequence[int]) -> list[MicroUsd]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRate:
-    """How many US dollars one euro costs: a number above zero, with its day (ISO date), its source, and whether the
-    source was asked (``verified``) or the number is an assumption.
+    """How many US dollars one euro costs: a number above zero, with its day (ISO date) and its source. ``verified``
+    False: the number is an assumption.
 
     Raises ValueError where ``usd_per_eur`` is not a finite number above zero.
     """
@@ -86,4 +86,4 @@ ASSUMED_RATE = ExchangeRate(
     source="assumption in the project's price notes; European Central Bank not asked yet",
     verified=False,
 )
-"""Used until the European Central Bank's daily reference was read once."""
+"""Used until the European Central Bank's reference rate has been read."""

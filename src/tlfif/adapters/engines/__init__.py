@@ -1,1 +1,1 @@
-"""Engines: whatever speaks OpenAI-style HTTP."""
+"""Engines: llama.cpp and vLLM, both spoken to by OpenAI-style HTTP."""

@@ -1,4 +1,4 @@
-"""llama.cpp in a child process."""
+"""Starts llama.cpp in a child process."""
 
 import asyncio
 import contextlib
@@ -12,13 +12,13 @@ from tlfif.jobs.engine import EngineAddress, EngineProcess
 from tlfif.kernel.errors import EngineGoneError
 
 CACHE_MIB = 256
-"""Prompt cache kept in memory for conversations that go on."""
+"""Size of the prompt cache in memory, for continued conversations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSpec:
-    """What the engine loads. ``context_tokens`` is per slot; ``threads`` None is one per core; ``mark`` makes the
-    process findable."""
+    """What the engine loads. ``context_tokens`` is per slot; ``threads`` None is one per core; ``mark``
+    is added to the command line, so that the process can be found."""
 
     model_name: str
     model_path: str
@@ -30,7 +30,7 @@ class EngineSpec:
 
 
 class LlamaEngineProcess(EngineProcess):
-    """Starts ``tlfif.entrypoints.engine``. The child dies with the pipe to it, so it cannot outlive this process."""
+    """Starts ``tlfif.entrypoints.engine``. The child ends when its pipe closes, so it cannot outlive this process."""
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
@@ -38,9 +38,9 @@ class LlamaEngineProcess(EngineProcess):
         self._key = ""
 
     async def spawn(self) -> None:
-        """Begin to start, so that the caller can get on with other things until :meth:`start`."""
+        """Start the child without waiting for it; :meth:`start` waits."""
         key = secrets.token_hex(24)
-        wish = {
+        config = {
             "model_name": self._spec.model_name,
             "model_path": self._spec.model_path,
             "context_tokens": self._spec.context_tokens,
@@ -61,9 +61,9 @@ class LlamaEngineProcess(EngineProcess):
                 stderr=log,
             )
         self._child, self._key = child, key
-        # The key travels through the pipe: a command line can be read by every user of the computer.
+        # The key is sent through the pipe, because every user of the computer can read a command line.
         if child.stdin is not None:
-            child.stdin.write(json.dumps(wish).encode() + b"\n")
+            child.stdin.write(json.dumps(config).encode() + b"\n")
 
     async def start(self) -> EngineAddress:
         """See the port."""
@@ -74,13 +74,13 @@ class LlamaEngineProcess(EngineProcess):
             raise EngineGoneError("The engine's process has no pipes.")
         try:
             await child.stdin.drain()
-            said = await child.stdout.readline()
-            return EngineAddress(base_url=json.loads(said)["base_url"], api_key=self._key, pid=child.pid)
+            line = await child.stdout.readline()
+            return EngineAddress(base_url=json.loads(line)["base_url"], api_key=self._key, pid=child.pid)
         except (OSError, ValueError, KeyError) as error:
             await self.stop()
-            raise EngineGoneError(f"The engine ended before it was ready{self._last_words()}") from error
+            raise EngineGoneError(f"The engine ended before it was ready{self._last_log_line()}") from error
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         with contextlib.suppress(OSError):
             lines = [line for line in self._spec.log_path.read_text(errors="replace").splitlines() if line.strip()]
             if lines:

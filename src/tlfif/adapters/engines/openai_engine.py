@@ -13,18 +13,18 @@ from tlfif.kernel.errors import EngineError, EngineGoneError, EngineRejectedErro
 STALL_SECONDS = 180.0
 TOO_LONG = PromptTooLongError.code
 _LENGTH_TYPES = frozenset({"exceed_context_size_error"})
-"""llama.cpp's type of error for a prompt that its context cannot hold (its server's ``format_error_response``)."""
+"""llama.cpp's error type for a prompt that is longer than its context (its server's ``format_error_response``)."""
 _LENGTH_PARAMS = frozenset({"input_tokens", "input_text"})
-"""What vLLM calls the fault then (its ``renderers/params.py``)."""
+"""vLLM's ``param`` of the same error (its ``renderers/params.py``)."""
 
 _REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 
 
 class OpenAIEngine(Engine):
-    """``POST /v1/chat/completions`` with ``stream``; one token a chunk, counts from the usage block at the end.
+    """``POST /v1/chat/completions`` with ``stream``: one token a chunk; the token counts come with the last chunk.
 
-    ``model_name`` is what the server calls the model; None leaves the field out (llama.cpp serves one model).
-    ``named``: each request's own model is sent instead (vLLM serves a model and the personal ones on top of it).
+    ``model_name`` is the server's name for the model; None omits the field (llama.cpp serves one model). ``named``:
+    each request's own model is sent instead (vLLM serves a base model and personal models on top of it).
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class OpenAIEngine(Engine):
         self._client = httpx2.AsyncClient(
             base_url=address.base_url,
             headers={"Authorization": f"Bearer {address.api_key}"},
-            # A long prompt is silent while it is read; an engine silent for longer has hung.
+            # The engine sends nothing while it reads a long prompt; after this long it has hung.
             timeout=httpx2.Timeout(None, connect=5.0, read=STALL_SECONDS),
             limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
             trust_env=False,
@@ -61,8 +61,8 @@ class OpenAIEngine(Engine):
                     body_part = json.loads(event)
                     if "error" in body_part:
                         raise _stream_error(body_part["error"])
-                    told = body_part.get("usage")
-                    usage = told if isinstance(told, dict) else usage
+                    counts = body_part.get("usage")
+                    usage = counts if isinstance(counts, dict) else usage
                     for choice in body_part["choices"]:
                         finish = _REASONS.get(choice["finish_reason"] or "", finish)
                         text = choice["delta"].get("content")
@@ -107,19 +107,19 @@ async def _sse_data(response: httpx2.Response) -> AsyncIterator[bytes]:
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):
-                yield line[5:].strip()  # a line may end in CR LF, and be cut between the two
+                yield line[5:].strip()  # a line may end in CR LF and be cut between the two
 
 
 def refusal(status: int, body: bytes) -> EngineError:
-    """What another status than 200 means for the job."""
+    """The error for an answer with another status than 200."""
     if status in {401, 404, 408, 429} or status >= 500:
         return EngineGoneError(f"The engine answered with status {status}.")
     try:
-        told = json.loads(body)["error"]
-        message = str(told["message"])
+        found = json.loads(body)["error"]
+        message = str(found["message"])
     except (ValueError, LookupError, TypeError):
         return EngineRejectedError(f"The engine refused the request: status {status}")
-    if str(told.get("type")) in _LENGTH_TYPES or str(told.get("param")) in _LENGTH_PARAMS:
+    if str(found.get("type")) in _LENGTH_TYPES or str(found.get("param")) in _LENGTH_PARAMS:
         return EngineRejectedError(
             "The prompt and its answer are longer than this model holds. Shorten the prompt, or ask for a shorter "
             "answer.",

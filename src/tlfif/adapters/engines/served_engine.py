@@ -1,4 +1,4 @@
-"""An inference server that is a service of its own (vLLM under systemd): watched from here, started by others."""
+"""An inference server that runs as its own service (vLLM under systemd): observed from here, started by systemd."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,15 +13,15 @@ from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import EngineGoneError
 
 KEY_NAME = "VLLM_API_KEY"
-"""How vLLM is told its key (vLLM ``envs.py``); the file is systemd's EnvironmentFile for it."""
+"""The environment variable of vLLM's key (vLLM ``envs.py``); the file is systemd's EnvironmentFile."""
 START_POLL_SECONDS = 0.5
 WATCH_POLL_SECONDS = 2.0
 MISSES = 3
-"""Looks in a row without an answer: one may be lost while the engine reads long prompts."""
+"""Health checks in a row without an answer: one may be lost while the engine reads long prompts."""
 HEALTH_SECONDS = 5.0
 
 Failed = Callable[[], Awaitable[bool]]
-"""Whether the service has been given up by whoever keeps it."""
+"""Whether systemd has given the service up."""
 
 
 def read_engine_key(path: Path) -> str:
@@ -37,7 +37,7 @@ def read_engine_key(path: Path) -> str:
 
 
 def check_loopback(base_url: str) -> str:
-    """``base_url`` if it is plain HTTP to this very machine: prompts go there in the clear. Raises ValueError."""
+    """``base_url`` if it is plain HTTP to this machine, because prompts are sent unencrypted. Raises ValueError."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if parts.scheme != "http" or not (host == "localhost" or _is_loopback(host)):
@@ -53,9 +53,9 @@ def _is_loopback(host: str) -> bool:
 
 
 class ServedEngineProcess(EngineProcess):
-    """A service that somebody else starts, restarts and ends; ``GET /health`` says how it is.
+    """A service that systemd starts, restarts and ends; ``GET /health`` reports its state.
 
-    ``failed`` is asked whether its keeper has given it up. ``start_limit_seconds``: how long a start may take.
+    ``failed``: whether systemd has given it up. ``start_limit_seconds``: how long a start may take.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ServedEngineProcess(EngineProcess):
         self._limit = start_limit_seconds
 
     async def start(self) -> EngineAddress:
-        """Wait until the service is healthy. Raises EngineGoneError: given up by its keeper, or too slow."""
+        """Wait until the service is healthy. Raises EngineGoneError: given up by systemd, or too slow."""
         begun = self._clock.monotonic()
         async with self._client() as client:
             while not await self._healthy(client):
@@ -79,7 +79,7 @@ class ServedEngineProcess(EngineProcess):
         return self._address
 
     async def wait(self) -> int:
-        """Return 1 once three looks in a row found no healthy service: its exit status is its keeper's."""
+        """Return 1 once three health checks in a row have failed; only systemd knows the real exit status."""
         misses = 0
         async with self._client() as client:
             while misses < MISSES:
@@ -88,7 +88,7 @@ class ServedEngineProcess(EngineProcess):
         return 1
 
     async def stop(self) -> None:
-        """Leave it: its keeper starts it anew where it died, and ends it with the machine."""
+        """Do nothing: systemd restarts the service if it fails and ends it with the machine."""
 
     def _client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(base_url=self._address.base_url, timeout=HEALTH_SECONDS, trust_env=False)
@@ -101,7 +101,7 @@ class ServedEngineProcess(EngineProcess):
 
 
 async def systemd_says_failed(unit: str) -> bool:
-    """Whether systemd has given the unit up (``systemctl is-failed``). Where it cannot be asked: no."""
+    """Whether systemd has given the unit up (``systemctl is-failed``); False where systemctl cannot be run."""
     try:
         child = await asyncio.create_subprocess_exec(
             "systemctl",

@@ -1,1 +1,1 @@
-"""What is read from public web addresses, whoever publishes there."""
+"""HTTP: what is read from public web addresses, with limits of time and size."""

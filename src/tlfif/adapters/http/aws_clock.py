@@ -1,4 +1,4 @@
-"""AWS's clock, read off the Date header of an answer that needs no account."""
+"""Reads AWS's clock from the Date header of a response that needs no account."""
 
 from email.utils import parsedate_to_datetime
 from time import time
@@ -11,8 +11,8 @@ ANSWER_SECONDS = 4.0
 async def clock_skew(address: str, *, answer_seconds: float = ANSWER_SECONDS) -> float:
     """This computer's clock less that of the server at ``address``, in seconds; good to about a second.
 
-    Nothing is sent but the request itself, and any answer will do. Raises OSError where there is none, ValueError where
-    it carries no date.
+    Nothing but the request is sent, and any response will do. Raises OSError where there is none, ValueError where it
+    has no date.
     """
     try:
         async with httpx2.AsyncClient(timeout=answer_seconds, follow_redirects=False) as client:
@@ -24,5 +24,5 @@ async def clock_skew(address: str, *, answer_seconds: float = ANSWER_SECONDS) ->
     stamp = answer.headers.get("date")
     if stamp is None:
         raise ValueError("the answer carries no date")
-    # A whole second is cut off in the header: its middle is the likeliest.
+    # The header is rounded down to a whole second: the middle of that second is the best estimate.
     return (before + after) / 2 - (parsedate_to_datetime(stamp).timestamp() + 0.5)

@@ -1,4 +1,4 @@
-"""Reads one public file over the network and never more, longer or from elsewhere than it was told."""
+"""Reads one public file over the network, within limits of size and time, and without redirects."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,15 +14,15 @@ _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "tlfif"}
 
 
 class UnreachableError(Exception):
-    """Nothing came, not the file came, or it broke off. The text goes on from "… cannot be read now: "."""
+    """The file was not received, or not wholly. The text continues "… cannot be read now: "."""
 
 
 class UnusableError(Exception):
-    """What came cannot be the file. The text goes on from "… cannot be used: "."""
+    """What was received cannot be the file. The text continues "… cannot be used: "."""
 
 
 class BoundedDownload:
-    """Files of one server. Nothing is sent but the request: no token, no name, no statistics. Redirects are refused."""
+    """Files of one server. Only the request is sent: no token, no name, no statistics. Redirects are refused."""
 
     def __init__(
         self,
@@ -33,9 +33,9 @@ class BoundedDownload:
         stall_seconds: float = 30.0,
         resolver: Resolver = system_resolver,
     ) -> None:
-        """``total_seconds``: for one file, name look-up included. ``stall_seconds``: without a byte.
+        """``total_seconds``: for one file, with the host look-up. ``stall_seconds``: without a byte.
 
-        Raises ValueError unless ``base_url`` is https, or http on this very computer.
+        Raises ValueError unless ``base_url`` is https, or http on this computer.
         """
         self._base = httpx2.URL(base_url.rstrip("/"))
         encrypted = self._base.scheme == "https" and bool(self._base.host)
@@ -48,13 +48,13 @@ class BoundedDownload:
 
     @property
     def host(self) -> str:
-        """Who is asked."""
+        """The server's host."""
         return self._base.host
 
     async def read(self, path: str, take: Callable[[bytes], None]) -> None:
-        """Give the file at ``path`` to ``take``, block by block, in constant memory.
+        """Pass the file at ``path`` to ``take``, block by block, in constant memory.
 
-        What ``take`` raises ends the reading and is raised. Returning means that all of the file came.
+        An exception of ``take`` ends the reading and is raised. On return the whole file was received.
         Raises UnreachableError, UnusableError.
         """
         try:
@@ -79,7 +79,7 @@ class BoundedDownload:
         ):
             self._check(response)
             received = 0
-            # Raw: a compressed answer could grow without end, and none was asked for.
+            # Raw: a compressed response could grow without end, and none was requested.
             async for block in response.aiter_raw(BLOCK_BYTES):
                 received += len(block)
                 if received > self._max_bytes:

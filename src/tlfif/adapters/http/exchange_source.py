@@ -1,7 +1,7 @@
 """Reads the European Central Bank's daily reference rate of the dollar.
 
 Format: the bank's page "Euro foreign exchange reference rates", file eurofxref-daily.xml: a ``Cube`` with the day, and
-in it one ``Cube`` for each currency with how many units of it one euro costs.
+in it one ``Cube`` for each currency with the units of it that one euro costs.
 """
 
 import re
@@ -20,8 +20,8 @@ ECB = "https://www.ecb.europa.eu"
 MAX_BYTES = 1 << 16
 """The real file has about 2 KiB."""
 LOWEST_RATE, HIGHEST_RATE = Decimal("0.5"), Decimal("2.0")
-"""Since there is a euro (1999), it has cost 0.82 to 1.60 dollars. What lies far outside is another currency's rate or a
-misplaced point, and every sum in euros and the budget's limit would be wrong by it."""
+"""Since 1999 a euro has cost 0.82 to 1.60 dollars. A rate far outside is another currency's or has a misplaced decimal
+point, and would make every sum in euros and the budget's limit wrong."""
 SOURCE = "European Central Bank, euro foreign exchange reference rates"
 
 _CUBE = "http://www.ecb.int/vocabulary/2002-08-01/eurofxref Cube"
@@ -43,7 +43,7 @@ class EcbExchangeSource(ExchangeSource):
     ) -> None:
         """``total_seconds`` limits the whole reading, ``stall_seconds`` a silence within it.
 
-        Raises ValueError unless ``base_url`` is https, or http on this very computer.
+        Raises ValueError unless ``base_url`` is https, or http on this computer.
         """
         self._clock = clock
         self._download = BoundedDownload(
@@ -95,7 +95,7 @@ def reference_rate(body: bytes, today: date) -> ExchangeRate:
 
 
 def _cubes(body: bytes) -> tuple[list[str], list[str]]:
-    """The days and the dollar's rates that stand in the file. Raises UnusableError."""
+    """The days and the dollar's rates in the file. Raises UnusableError."""
     days: list[str] = []
     rates: list[str] = []
 
@@ -106,7 +106,7 @@ def _cubes(body: bytes) -> tuple[list[str], list[str]]:
             rates.append(attributes.get("rate", ""))
 
     def refuse(*_: object) -> None:
-        # Entities are declared there; a few lines of them can fill the memory, and the bank's file has none.
+        # A few lines of entity declarations can fill the memory, and the bank's file has none.
         raise UnusableError("it has declarations that the bank's file never has")
 
     parser = expat.ParserCreate(namespace_separator=" ")

@@ -1,4 +1,4 @@
-"""The record of a deployment as a private file in the home's folder."""
+"""The record of a deployment as a private file in the data folder."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class DeploymentFile(DeploymentJournal):
         self._write = write
 
     def load(self) -> Journal | None:
-        """The record. Members that this version does not know are passed over."""
+        """The record. Members that this version does not know are ignored."""
         try:
             found = json.loads(self._path.read_text("utf-8"))
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Time and chance of this computer."""
+"""This computer's clocks and random ids."""
 
 import asyncio
 import secrets
@@ -24,7 +24,7 @@ class SystemClock(Clock):
 
 
 class SystemIds(Ids):
-    """Names from the operating system's random numbers."""
+    """Ids from the operating system's random numbers."""
 
     def new_id(self, prefix: str) -> str:
         """A new unguessable id, ``<prefix>_<32 hex digits>``."""

@@ -1,4 +1,4 @@
-"""Waking the tasks of one event loop that wait for something to happen."""
+"""Wakes the tasks of one event loop that wait for a change."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from tlfif.jobs.transitions import Change
 
 WORK = "work"
-"""Topic of those who look for jobs. A ring while nobody waits is kept for the next who comes."""
+"""The topic of tasks that wait for jobs. A notification while none waits is kept for the next one."""
 
 
 def job_topic(job_id: str) -> str:
-    """Topic of those who follow one job's events."""
+    """The topic of tasks that follow one job's events."""
     return f"job:{job_id}"
 
 
@@ -22,17 +22,17 @@ def topics_of(change: Change) -> set[str]:
 
 
 class Waiter:
-    """One task's wait; entered before the last look at the data, so that no ring falls between the two."""
+    """One task's wait; created before the task reads the data, so that no notification is lost in between."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
 
     def ring(self) -> None:
-        """End the wait, now or in advance."""
+        """End the wait, or the next one."""
         self._rung.set()
 
     async def until(self, timeout: float) -> None:
-        """Return when rung, or after ``timeout`` seconds."""
+        """Return when notified, or after ``timeout`` seconds."""
         if self._rung.is_set() or timeout <= 0:
             return
         try:
@@ -43,7 +43,7 @@ class Waiter:
 
 
 class Wakeups:
-    """Who waits for which topic. Used from one event loop only."""
+    """Which tasks wait for which topic. Used from one event loop only."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[Waiter]] = {}
@@ -51,12 +51,12 @@ class Wakeups:
 
     @property
     def waited_for(self) -> bool:
-        """Whether anybody waits for anything."""
+        """Whether any task waits."""
         return bool(self._waiting)
 
     @contextmanager
     def waiter(self, topic: str) -> Iterator[Waiter]:
-        """A place in the queue of ``topic`` for the length of the block."""
+        """A waiter for ``topic``, registered for the length of the block."""
         waiter = Waiter()
         if topic == WORK and self._work_missed:
             self._work_missed = False
@@ -71,7 +71,7 @@ class Wakeups:
                 del self._waiting[topic]
 
     def ring(self, topics: Iterable[str]) -> None:
-        """Wake all who wait for one of ``topics``."""
+        """Wake all tasks that wait for one of ``topics``."""
         for topic in topics:
             waiters = self._waiting.get(topic)
             if waiters:
@@ -81,10 +81,10 @@ class Wakeups:
                 self._work_missed = True
 
     def ring_readers(self) -> None:
-        """Wake all but those who look for work."""
+        """Wake all tasks but those that wait for jobs."""
         self.ring([topic for topic in self._waiting if topic != WORK])
 
     def ring_all(self) -> None:
-        """Wake everybody: something happened and it is not known what."""
+        """Wake all tasks: something changed, and it is not known what."""
         self.ring_readers()
         self.ring([WORK])

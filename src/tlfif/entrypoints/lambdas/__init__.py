@@ -1,7 +1,7 @@
-"""Where the functions on AWS begin.
+"""The functions on AWS.
 
-While a function loads, nothing that it makes is garbage, and looking for some takes a tenth of the time: the collector
-rests until :func:`loaded`.
+While a function loads, none of its objects is garbage, and looking for garbage would take a tenth of the time: the
+collector is off until :func:`loaded`.
 """
 
 import gc
@@ -10,6 +10,6 @@ gc.disable()
 
 
 def loaded() -> None:
-    """All that is here now stays, and is never looked at again."""
+    """Exclude all present objects from collection and turn the collector on."""
     gc.freeze()
     gc.enable()

@@ -21,8 +21,8 @@ logging.getLogger().setLevel(logging.INFO)
 
 @cache
 def _app() -> Mangum:
-    """Made by the first request. Mangum runs each in the thread's present event loop: there is one for all of them, so
-    that what they share is never used from two."""
+    """Made by the first request. Mangum runs each request in the thread's current event loop: one loop for all, so that
+    what they share is never used from two."""
     asyncio.set_event_loop(asyncio.new_event_loop())
     settings = load_aws_settings()
     container = aws_container(settings)

@@ -1,1 +1,3 @@
-"""Budget: the monthly limit that holds, and the gate that asks it."""
+"""Budget: the owner's monthly limit. Rules: ``budget``, ``budget_limit`` (validation). Port: ``budget_ledger``. Use
+case: ``budget_gate`` enforces the limit.
+"""

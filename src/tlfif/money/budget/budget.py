@@ -13,16 +13,16 @@ from tlfif.money.spend.spans import MINIMUM_MS
 
 WARN_PERCENT = (50, 80)
 HEADROOM_PERCENT = 25
-"""A release gives this much of the limit, or one start where that is more."""
+"""A release adds this much of the limit, or the cost of one start where that is more."""
 DRAIN_SECONDS = 60.0
-"""How long a locked machine may still run: it drains, then ends."""
+"""How long a machine may still run after a lock: it drains, then ends."""
 
 REHEARSAL = " This is a rehearsal: nothing is charged."
-"""Behind every text of a budget that is held against what AWS would have cost."""
+"""Appended to every text of a budget that limits the simulated AWS cost."""
 
 
 class BudgetState(StrEnum):
-    """Where the month stands."""
+    """The state of the month's budget."""
 
     NONE = "none"
     """No limit is set; that is not a limit of zero."""
@@ -36,9 +36,9 @@ class BudgetState(StrEnum):
 class Budget:
     """The limit per month in EUR without VAT (None: no limit), and the lock.
 
-    ``as_if_aws``: a rehearsal; the limit is held against what AWS would have cost. ``extra_eur`` is what a release
-    added for ``extra_month`` only. ``locked_at_ms`` and ``lock_month`` are both set or both None; the lock holds in
-    that month and no longer.
+    ``as_if_aws``: a rehearsal; the limit applies to the simulated AWS cost. ``extra_eur`` is what a release
+    added for ``extra_month`` only. ``locked_at_ms`` and ``lock_month`` are both set or both None; the lock applies
+    to that month only.
     """
 
     limit_eur: Decimal | None = DEFAULT_LIMIT_EUR
@@ -51,7 +51,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLock:
-    """A lock that holds: for how many seconds it has, and whether it is a rehearsal."""
+    """A lock in force: for how many seconds, and whether it is a rehearsal."""
 
     seconds: float
     as_if_aws: bool
@@ -59,10 +59,11 @@ class BudgetLock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """How much of the month's limit is left, in micro-dollars; ``limit`` and ``free`` None where there is no limit.
+    """The headroom: how much of the month's limit is left, in micro-dollars; ``limit`` and ``free`` None where there is
+    no limit.
 
-    ``spent`` is metered, ``committed`` is reserved by machines that run; ``free`` is what neither has taken, and zero
-    under a lock. ``sentence`` says it to the owner.
+    ``spent`` is metered, ``committed`` is reserved by machines that run; ``free`` is the rest, and zero under a
+    lock. ``sentence`` is for the owner.
     """
 
     state: BudgetState
@@ -80,7 +81,7 @@ class Room:
 class Reservation:
     """What a start may cost until its first answer and its idle time-out are over, in micro-dollars, rounded up.
 
-    ``once`` is paid per start whatever it does; ``minimum`` fills up to the least that a start with an answer costs.
+    ``once`` is paid for every start; ``minimum`` is added to reach the least that a start with an answer costs.
     """
 
     boot: MicroUsd
@@ -91,14 +92,14 @@ class Reservation:
 
     @property
     def total(self) -> MicroUsd:
-        """What is set aside."""
+        """The sum to reserve."""
         return self.boot + self.idle + self.answer + self.once + self.minimum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartDecision:
     """Whether a machine may start; if not, ``code`` is ``budget_locked`` or ``budget_no_room`` and ``message`` says
-    why, with figures and what to press. Both are empty for a yes."""
+    why, with figures and what to press. Both are empty if it may."""
 
     ok: bool
     code: str = ""
@@ -116,7 +117,7 @@ def limit_micros(budget: Budget, rate: ExchangeRate, month: Month) -> MicroUsd |
 def verdict(
     budget: Budget, spent_micros: MicroUsd, committed_micros: MicroUsd, rate: ExchangeRate, month: Month, now_ms: int
 ) -> Room:
-    """Where ``month`` stands at ``now_ms``. A lock of another month, or once its month is over, holds no longer."""
+    """The headroom of ``month`` at ``now_ms``. A lock of another month, or whose month is over, does not apply."""
     limit = limit_micros(budget, rate, month)
     latched = budget.locked_at_ms is not None and budget.lock_month == month and now_ms < month.end_ms
     state = BudgetState.NONE if limit is None else _state(spent_micros, limit, latched)
@@ -155,9 +156,9 @@ def start_reservation(
 ) -> Reservation:
     """What must be free before a machine may start: boot, the whole idle time-out, the longest answer.
 
-    Each part is rounded up; together they are at least boot and answer, or the 60-second minimum where that is more,
-    and ``ending_seconds``, what it takes to end a machine: with less the lock would come before the first answer.
-    ``once_micros`` is paid per start. Raises ValueError for a time that is negative or no number.
+    Each part is rounded up. Together they are at least boot and answer (or the 60-second minimum where that is more)
+    plus ``ending_seconds``, the time to end a machine: with less, the lock would come before the first answer.
+    ``once_micros`` is paid per start. Raises ValueError for a time that is negative or not a number.
     """
     boot, idle, answer = (_upper_cost(hourly, seconds) for seconds in (boot_seconds, idle_seconds, answer_seconds))
     least = _upper_cost(hourly, max(MINIMUM_MS / 1000, boot_seconds + answer_seconds) + ending_seconds)
@@ -168,12 +169,12 @@ def start_reservation(
 
 def _upper_cost(rate: MicroUsd, seconds: float) -> MicroUsd:
     if not math.isfinite(seconds) or seconds < 0:
-        raise ValueError("a time is a number from zero up")
+        raise ValueError("a time must be a number from 0 up")
     return -(-rate * math.ceil(seconds * 1000) // MS_PER_HOUR)
 
 
 def room_for_start(room: Room, reservation: Reservation) -> StartDecision:
-    """Whether the reservation fits into what is free. Without a limit it always does."""
+    """Whether the reservation fits into the headroom. Without a limit it always does."""
     if room.state is BudgetState.LOCKED:
         return StartDecision(ok=False, code="budget_locked", message=locked_text(room))
     if room.free is None or reservation.total <= room.free:
@@ -182,7 +183,7 @@ def room_for_start(room: Room, reservation: Reservation) -> StartDecision:
 
 
 def no_room_for_answer(room: Room, waiting: int) -> StartDecision:
-    """The refusal of a prompt because ``waiting`` others, which may wait already, can use up what is free."""
+    """The refusal of a prompt, because the ``waiting`` prompts that are accepted already may use up the headroom."""
     taken = "the prompts that are being answered" if waiting == 0 else f"the {waiting} prompts that may wait"
     return StartDecision(
         ok=False,
@@ -196,12 +197,13 @@ def no_room_for_answer(room: Room, waiting: int) -> StartDecision:
 
 
 def wind_down_cost(hourly: MicroUsd, drain_seconds: float = DRAIN_SECONDS) -> MicroUsd:
-    """What ending a running machine in an orderly way costs, rounded up; add the seconds until the next look."""
+    """What it costs to drain and end a running machine, rounded up; ``drain_seconds`` includes the time until the next
+    tick."""
     return _upper_cost(hourly, drain_seconds)
 
 
 def must_lock(spent_micros: MicroUsd, wind_down_micros: MicroUsd, limit: MicroUsd | None) -> bool:
-    """Whether the lock must come now, so that winding down still fits under the limit. Never without a limit."""
+    """Whether to lock now, so that ending the machine still fits into the limit. Never without a limit."""
     return limit is not None and spent_micros + wind_down_micros >= limit
 
 
@@ -228,10 +230,10 @@ def release(
     now_ms: int,
     reservation_micros: MicroUsd,
 ) -> Budget:
-    """The budget unlocked by a person, in ``month`` only; the limit itself stays as it is.
+    """The budget unlocked by a person, in ``month`` only; the limit itself does not change.
 
     It locks again at ``spent`` + the larger of a quarter of the limit and one start's reservation. A budget that is not
-    locked is returned as it is: pressing twice does not add twice.
+    locked is returned unchanged, so releasing twice does not add twice.
     """
     room = verdict(budget, spent_micros, 0, rate, month, now_ms)
     if budget.limit_eur is None or room.state is not BudgetState.LOCKED:
@@ -253,10 +255,10 @@ def with_limit(
     month: Month,
     now_ms: int,
 ) -> Budget:
-    """The budget with a limit that a person has set, checked by ``check_limit``; what a release had added is gone.
+    """The budget with a limit that a person has set, checked by ``check_limit``; what a release added is removed.
 
-    Above what is spent it unlocks, at or below it locks at once; None: no limit, unlocked. ``spent_micros`` is what
-    the limit is held against from now on: as-if sums in a rehearsal.
+    A limit above what is spent unlocks, one at or below it locks at once; None: no limit, unlocked. ``spent_micros`` is
+    what the limit applies to from now on: the simulated AWS cost in a rehearsal.
     """
     changed = replace(
         budget,
@@ -272,7 +274,7 @@ def with_limit(
 
 
 def locked_text(room: Room) -> str:
-    """For the owner: that it is locked, until when, and what to press."""
+    """For the owner: that the budget is locked, until when, and what to do."""
     return (
         f"The budget is locked: {both(room.spent, room.rate)} of {both(room.limit or 0, room.rate)} are spent in "
         f"{room.month.label}, without VAT. Nothing starts until {day_label(room.month.end_ms)}, 00:00 UTC, unless you "
@@ -282,7 +284,7 @@ def locked_text(room: Room) -> str:
 
 
 def queued_text(lock: BudgetLock) -> str:
-    """For the owner of a prompt that waited when the lock came: what happened and what to press."""
+    """For the owner of a prompt that waited when the budget was locked: what happened and what to do."""
     return (
         "The month's budget is used up: this prompt was not answered. Raise the limit (./tlfif budget set AMOUNT) or "
         "release the lock (./tlfif budget release), then send it again. ./tlfif cost shows the figures."

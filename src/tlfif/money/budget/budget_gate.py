@@ -1,4 +1,4 @@
-"""Holds the owner's monthly limit: before a start, before a prompt is taken, and while a machine runs."""
+"""Enforces the owner's monthly limit: before a start, before a prompt is accepted, and while a machine runs."""
 
 import asyncio
 from dataclasses import dataclass
@@ -23,21 +23,21 @@ from tlfif.money.spend.totals import Spending, Totals
 HISTORY_STARTS = 5
 HISTORY_ANSWERS = 50
 ANSWER_FACTOR = 2.0
-"""The longest answer is taken to be this many times the longest of the last 50."""
+"""The longest answer is assumed to take this many times the longest of the last 50."""
 SHORTEST_ANSWER_SECONDS = 10.0
-"""And never shorter than this; without any history it is the time a draining machine is given."""
+"""And never less than this; without any history it is the time that a draining machine is given."""
 RELEASE_PERCENT = 125
-"""A release makes room for one start, and so much of it."""
+"""A release adds the cost of one start, times this."""
 KNOWN_SECONDS = 60.0
-"""With every prompt the longest answer is asked for: what was found this long ago is good enough for that. A start's
-own reservation looks anew."""
-LOOK_SECONDS = 5.0
-"""How far apart the router's looks may be; the lock comes that much earlier."""
+"""For every prompt the longest answer is needed: a value this old is good enough. The reservation of a start reads it
+again."""
+TICK_SECONDS = 5.0
+"""The longest time between two ticks of the router; the lock comes that much earlier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The budget now: what a person set, and where the month stands."""
+    """The budget's status now: what a person set, the month's headroom, and what a start would reserve."""
 
     budget: Budget
     room: Room
@@ -46,8 +46,8 @@ class Standing:
 
 @dataclass(slots=True, kw_only=True)
 class BudgetGate:
-    """One home's budget. ``tariff`` None: this computer, where real cost is nothing and only a rehearsal can lock;
-    ``as_if`` is what the rehearsal is priced by."""
+    """One home's budget. ``tariff`` None: this computer, which costs nothing, so only a rehearsal can lock; ``as_if``
+    is the tariff of a rehearsal."""
 
     ledger: BudgetLedger
     totals: Totals
@@ -60,32 +60,32 @@ class BudgetGate:
     machine_policy: MachinePolicy
     tariff: Tariff | None
     as_if: Tariff
-    look_seconds: float = LOOK_SECONDS
+    tick_seconds: float = TICK_SECONDS
 
     _lock_seen: tuple[int, float] | None = None
     _longest_seen: tuple[float, float] | None = None
 
     async def standing(self) -> Standing:
-        """The budget with its month. Raises StorageError."""
+        """The budget's status now. Raises StorageError."""
         state = await self.ledger.state()
         room, _ = await self._room(state)
         return Standing(budget=state.budget, room=room, start=await self._reservation(state.budget))
 
     async def check_admission(self, *, max_queued: int) -> int:
-        """How many prompts may wait: ``max_queued``, or fewer where the budget has no room for more answers.
+        """How many prompts may wait: ``max_queued``, or fewer where the headroom is too small for more answers.
 
-        0 under a lock, or where no start fits: only a prompt that is stored already is answered then; for a new one
-        :meth:`too_many_waiting` says why. Raises StorageError.
+        0 under a lock, or where no start fits: only prompts that are stored already are answered then;
+        :meth:`too_many_waiting` gives the reason for refusing a new one. Raises StorageError.
         """
         state = await self.ledger.state()
-        if self._is_free(state.budget):
+        if self._unlimited(state.budget):
             return max_queued
         room, spending = await self._room(state)
         if room.state is BudgetState.LOCKED or room.limit is None:
             return 0
         reservation = await self._reservation(state.budget, known_seconds=KNOWN_SECONDS)
         if state.reserved or spending.running:
-            # What ends the machine in order must be left, whatever the prompts have used up.
+            # Enough must be left to end the machine, whatever the prompts have used up.
             kept = max(room.committed, self._wind_down(spending))
             more = rules.answers_in_room(room.limit - room.spent - kept, reservation.answer)
             running = (await self.jobs.counts()).running if more is not None and more < max_queued else 0
@@ -98,7 +98,7 @@ class BudgetGate:
         return max_queued if more is None else max(0, min(max_queued, more + 1 - running))
 
     async def too_many_waiting(self, waiting: int) -> BudgetLockedError:
-        """Why no more than ``waiting`` prompts may wait, although the queue has room. Raises StorageError."""
+        """Why no more than ``waiting`` prompts may wait, although the queue is not full. Raises StorageError."""
         state = await self.ledger.state()
         room, spending = await self._room(state)
         decision = rules.no_room_for_answer(room, waiting)
@@ -108,13 +108,13 @@ class BudgetGate:
         return _refused(decision, room)
 
     async def reserve(self, machine_id: str) -> None:
-        """Set aside what a start may cost.
+        """Reserve what a start may cost.
 
-        Raises BudgetLockedError with the figures; MachineError where another start has just set the rest aside: this
-        one is not needed, and no prompt fails for it. StorageError.
+        Raises BudgetLockedError with the figures; MachineError where another start has just reserved the rest: this
+        start is not needed, and no prompt fails because of it. StorageError.
         """
         state = await self.ledger.state()
-        if self._is_free(state.budget):
+        if self._unlimited(state.budget):
             return
         room, _ = await self._room(state)
         reservation = await self._reservation(state.budget)
@@ -124,36 +124,36 @@ class BudgetGate:
             return
         alone = within is not None and reservation.total <= within
         if decision.ok or (alone and room.state is not BudgetState.LOCKED):
-            raise MachineError("Another start is under way; it has set aside what is left of the month's budget.")
+            raise MachineError("Another start is under way; it has reserved what is left of the month's budget.")
         raise _refused(decision, room)
 
     async def check_unlocked(self) -> None:
-        """Raises BudgetLockedError where the budget is locked, with what is spent and what to press; StorageError."""
+        """Raises BudgetLockedError where the budget is locked, with what is spent and what to do; StorageError."""
         state = await self.ledger.state()
-        if self._is_free(state.budget):
+        if self._unlimited(state.budget):
             return
         room, _ = await self._room(state)
         if room.state is BudgetState.LOCKED:
             raise _refused(rules.room_for_start(room, await self._reservation(state.budget)), room)
 
     async def release(self, machine_id: str) -> None:
-        """The start came to nothing. Raises StorageError."""
+        """Release the reservation of a start that failed. Raises StorageError."""
         await self.ledger.release(machine_id)
 
     async def watch(self) -> BudgetLock | None:
-        """Lock where the limit is reached. The lock that holds now; None while nothing is locked.
+        """Lock the budget if the limit is reached. Returns the lock in force; None while there is none.
 
         Raises StorageError.
         """
         state = await self.ledger.state()
-        if self._is_free(state.budget):
+        if self._unlimited(state.budget):
             return None
         room, spending = await self._room(state)
         budget, now_ms = state.budget, self.totals.now_ms()
         reached = bool(spending.running) and rules.must_lock(room.spent, self._wind_down(spending), room.limit)
-        if reached or room.state is BudgetState.LOCKED:  # a limit reached by standing costs is a lock, too
+        if reached or room.state is BudgetState.LOCKED:  # standing costs alone may reach the limit, too
             budget = rules.lock(budget, room.month, now_ms)
-        # What a person has set meanwhile is not overwritten; the next tick looks at that.
+        # What a person has set meanwhile is not overwritten; the next tick checks it.
         if budget != state.budget and not await self.ledger.set_budget(budget, instead_of=state.budget):
             return None
         if budget.locked_at_ms is None or budget.lock_month != room.month:
@@ -162,14 +162,14 @@ class BudgetGate:
         return BudgetLock(seconds=self._locked_seconds(budget.locked_at_ms, now_ms), as_if_aws=budget.as_if_aws)
 
     def _locked_seconds(self, locked_at_ms: int, now_ms: int) -> float:
-        """Since the lock, by the clock that does not jump once this process has seen it."""
+        """Seconds since the lock, by the clock that does not jump once this process has seen the lock."""
         monotonic = self.clock.monotonic()
         if self._lock_seen is None or self._lock_seen[0] != locked_at_ms:
             self._lock_seen = (locked_at_ms, monotonic - max(0.0, (now_ms - locked_at_ms) / 1000))
         return monotonic - self._lock_seen[1]
 
     def _wind_down_seconds(self) -> float:
-        return rules.DRAIN_SECONDS + self.machine_policy.stop_patience_seconds + self.look_seconds
+        return rules.DRAIN_SECONDS + self.machine_policy.stop_patience_seconds + self.tick_seconds
 
     def _wind_down(self, spending: Spending) -> MicroUsd:
         return rules.wind_down_cost(spending.per_hour, self._wind_down_seconds())
@@ -195,8 +195,8 @@ class BudgetGate:
         return await self.standing()
 
     async def unlock(self) -> Standing:
-        """A person releases the lock for the rest of the month, up to a new mark; where nothing is locked but no start
-        fits, makes room for one. Raises StorageError."""
+        """A person releases the lock for the rest of the month, up to a higher limit; where nothing is locked but no
+        start fits, adds enough for one. Raises StorageError."""
         standing = await self.standing()
         budget = standing.budget
         if not rules.room_for_start(standing.room, standing.start).ok:
@@ -207,15 +207,16 @@ class BudgetGate:
             rate=standing.room.rate,
             month=standing.room.month,
             now_ms=self.totals.now_ms(),
-            # Beside what a machine that is still on its way out has set aside, and with room for estimates that grow.
+            # In addition to the reservation of a machine that is still ending, and with a margin for estimates that
+            # grow.
             reservation_micros=standing.room.committed + standing.start.total * RELEASE_PERCENT // 100,
         )
         if changed != standing.budget:
             await self.ledger.set_budget(changed)
         return await self.standing()
 
-    def _is_free(self, budget: Budget) -> bool:
-        """Nothing to hold: no limit, or this computer, where nothing is charged and nothing is rehearsed."""
+    def _unlimited(self, budget: Budget) -> bool:
+        """Nothing to enforce: no limit, or this computer without a rehearsal, where nothing is charged."""
         return budget.limit_eur is None or (self.tariff is None and not budget.as_if_aws)
 
     def _tariff(self, budget: Budget) -> Tariff:
@@ -235,7 +236,7 @@ class BudgetGate:
 
     async def _reservation(self, budget: Budget, *, known_seconds: float = 0.0) -> Reservation:
         tariff, book, now_ms = self._tariff(budget), await self.pricing.book(), self.totals.now_ms()
-        # Side by side, because a person waits for it.
+        # At the same time, because a person waits for it.
         (situation, timings), answer_seconds = await asyncio.gather(
             self._starts(), self._longest_answer_seconds(known_seconds)
         )

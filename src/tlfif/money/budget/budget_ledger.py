@@ -15,8 +15,8 @@ class BudgetLedgerState(LedgerState):
 
 
 class BudgetLedger(Ledger):
-    """One store holds both, because a look at the budget is a look at what is set aside under it, too: with each
-    prompt that is one request, not two. Duties: ``tests/contract/test_ledger.py``."""
+    """One store holds both, because the budget is always read together with its reservations: one request for each
+    prompt, not two. Contract: ``tests/contract/test_ledger.py``."""
 
     @abstractmethod
     async def state(self) -> BudgetLedgerState:
@@ -24,5 +24,5 @@ class BudgetLedger(Ledger):
 
     @abstractmethod
     async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
-        """Keep the budget. With ``instead_of`` only where that is the present one, checked and written in one step;
-        False where it is not."""
+        """Store the budget. With ``instead_of`` only if that is the present one, checked and written in one step; False
+        where it is not."""

@@ -1,4 +1,4 @@
-"""The door for a budget's limit: what may be typed or sent, and what each mistake gets."""
+"""Validation of a budget's limit: what is accepted, and the error for each mistake."""
 
 import re
 from decimal import Decimal

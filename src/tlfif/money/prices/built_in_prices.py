@@ -1,8 +1,8 @@
-"""The built-in price list: what the product counts with until AWS's own list was read once.
+"""The built-in price list, used until AWS's own list has been read.
 
 Micro-dollars for one unit, on demand, Linux, USD without VAT. The project's price notes are its table of November
-2026, made from stored copies of AWS's pages and public bills. A rate is ``verified`` where the notes call it found, or
-two public sources that were read agree; what stands in one table only, is derived or remembered is not.
+2026, made from stored copies of AWS's pages and public bills. A rate is ``verified`` where the notes call it found or
+two public sources agree; not where it comes from one table only, is derived or is from memory.
 """
 
 from tlfif.money.prices.prices import Item, Price, PriceBook
@@ -114,4 +114,4 @@ def _built_in() -> list[Price]:
 
 
 BUILT_IN_PRICES = PriceBook(_built_in())
-"""Every rate the product starts with, each with its source and date, in force since ever."""
+"""Every built-in rate with its source and date, in force from the beginning of time."""

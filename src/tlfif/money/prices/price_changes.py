@@ -1,4 +1,4 @@
-"""Which prices of a new list take the place of the old ones."""
+"""Which prices of a new list replace the old ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,11 +10,11 @@ from tlfif.money.prices.prices import Price, PriceBook, check_refresh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceChanges:
-    """What a new list means for the book.
+    """The differences between a new list and the price book.
 
     ``changed``: pairs of the old price and the new one, in force from the moment of the refresh. ``kept``: old prices
-    that stay although something was wrong with the new ones, and what. ``unchanged``: how many new prices are the old
-    ones.
+    that stay because the new one is wrong, each with the reason. ``unchanged``: how many new prices equal the
+    old ones. ``confirmed``: unverified prices that the list confirms.
     """
 
     changed: tuple[tuple[Price, Price], ...] = ()
@@ -22,8 +22,8 @@ class PriceChanges:
     unchanged: int = 0
     confirmed: tuple[Price, ...] = ()
 
-    def and_also(self, more: "PriceChanges") -> "PriceChanges":
-        """Both together."""
+    def plus(self, more: "PriceChanges") -> "PriceChanges":
+        """The changes of both."""
         return PriceChanges(
             changed=self.changed + more.changed,
             kept=self.kept + more.kept,
@@ -33,11 +33,11 @@ class PriceChanges:
 
 
 def compare_prices(fetched: Iterable[Price], book: PriceBook, *, at_ms: int) -> PriceChanges:
-    """What becomes of ``fetched``, one region's new prices, at ``at_ms`` (epoch milliseconds).
+    """Compare ``fetched``, one region's new prices, with the book at ``at_ms`` (epoch milliseconds).
 
-    A new price of zero, or one ten times the old or a tenth of it, is a mistake in the list: the old one is kept. So is
-    that of a machine type which the list leaves out although it has others. A price of what the book does not know is
-    left out: nothing could tell whether it is right.
+    A new price of zero, or of ten times the old one or a tenth of it, counts as a mistake in the list: the old one is
+    kept. The old price is also kept for a machine type that is missing from the list although others are in it. A price
+    of something that is not in the book is ignored, because nothing could check it.
     """
     new = {price.key: price for price in fetched}
     changed: list[tuple[Price, Price]] = []
@@ -68,7 +68,7 @@ def compare_prices(fetched: Iterable[Price], book: PriceBook, *, at_ms: int) -> 
 
 
 def exchange_kept_because(new: ExchangeRate, old: ExchangeRate | None) -> str | None:
-    """Why ``old`` stays although ``new`` was read; None where ``new`` takes its place (or is the same)."""
+    """Why ``old`` is kept although ``new`` was read; None where ``new`` replaces it (or is the same)."""
     if old is None or not old.verified or new.date >= old.date:
         return None
     return f"The rate that was read is of {new.date}, older than the one known, of {old.date}, which is kept."

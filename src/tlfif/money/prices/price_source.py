@@ -1,4 +1,4 @@
-"""Where current prices and the exchange rate come from."""
+"""The sources of current prices and of the exchange rate."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -8,19 +8,19 @@ from tlfif.money.money import ExchangeRate
 from tlfif.money.prices.prices import Price
 
 Progress: TypeAlias = Callable[[int], None]
-"""Told how many bytes of one fetch have arrived so far. Must return at once."""
+"""Called with the number of bytes of one fetch received so far. Must return at once."""
 
 
 class PriceSource(ABC):
-    """A published price list. It reads and checks the list; whether a price is taken over is decided elsewhere."""
+    """Reads and checks a published price list. ``price_changes`` decides which prices are used."""
 
     @abstractmethod
     async def fetch(self, region: str, progress: Progress) -> list[Price]:
         """The list's present prices for ``region``: a whole list or none of it; at most one price for each key.
 
-        Prices may be zero; their ``valid_from_ms`` means nothing yet. The call ends within limits of time and size.
-        Raises InvalidInputError ``region_unknown``; UnavailableError: ``price_list_unreachable`` (nothing came, or it
-        broke off) and ``price_list_malformed`` (what came is not a whole list).
+        Prices may be zero; their ``valid_from_ms`` has no meaning yet. Time and size of the call are limited.
+        Raises InvalidInputError ``region_unknown``; UnavailableError: ``price_list_unreachable`` (no answer, or it
+        broke off) and ``price_list_malformed`` (not a whole list).
         """
 
 
@@ -29,7 +29,7 @@ class ExchangeSource(ABC):
 
     @abstractmethod
     async def fetch(self) -> ExchangeRate:
-        """The newest rate, ``verified``. The call ends within limits of time and size.
+        """The newest rate, ``verified``. Time and size of the call are limited.
 
         Raises UnavailableError: ``exchange_unreachable``, ``exchange_malformed``.
         """

@@ -1,4 +1,4 @@
-"""The prices and the exchange rate that refreshes brought."""
+"""The store of refreshed prices and of the exchange rate."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from tlfif.money.prices.prices import Price
 
 
 class PriceStore(ABC):
-    """What was read from AWS's list and from the European Central Bank; the built-in prices are not in it.
+    """What was read from AWS's list and from the European Central Bank; without the built-in prices.
 
-    Duties, proven by ``tests/contract/test_price_store.py``: no price is ever lost, because old intervals are counted
-    with old prices; what is written once survives power loss. Every method raises StorageError when the medium fails;
-    then nothing of that call was stored.
+    Contract, tested by ``tests/contract/test_price_store.py``: no price is ever lost, because old spans are computed
+    with old prices; what was written survives power loss. Every method raises StorageError when the medium fails; then
+    nothing of that call was stored.
     """
 
     @abstractmethod
@@ -21,19 +21,20 @@ class PriceStore(ABC):
 
     @abstractmethod
     async def add(self, prices: Sequence[Price]) -> None:
-        """Keep ``prices`` beside the old ones, all or none; one with the same key and ``valid_from_ms`` is replaced.
+        """Store ``prices`` beside the old ones, all or none; one with the same key and ``valid_from_ms`` is replaced.
 
-        Raises ValueError for a price of zero: no refresh takes one over.
+        Raises ValueError for a price of zero, which no refresh accepts.
         """
 
     @abstractmethod
     async def exchange_rate(self) -> ExchangeRate | None:
-        """The rate last kept; None before the first."""
+        """The rate stored last; None before the first."""
 
     @abstractmethod
     async def set_exchange_rate(self, rate: ExchangeRate) -> None:
-        """Keep ``rate`` instead of the one before: sums are shown in euros of today, never counted in them."""
+        """Store ``rate`` in place of the one before: sums are shown in euros at today's rate, never computed in
+        euros."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of files and threads."""
+        """Close files and threads."""

@@ -1,4 +1,4 @@
-"""What the cloud asks for things: one dated price per thing, region and moment. On demand, Linux, USD without VAT."""
+"""What AWS charges: one dated price per item, region and moment. On demand, Linux, USD without VAT."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ DEFAULT_INSTANCE_TYPE = "g4dn.xlarge"
 HOURS_PER_MONTH = 730
 """AWS's own month for prices per month."""
 IMPLAUSIBLE_FACTOR = 10
-"""A new price this many times the old one, or this part of it, is a mistake in the list."""
+"""A new price this many times the old one, or this fraction of it, counts as a mistake in the list."""
 
 
 class Item(StrEnum):
-    """What has a price; the unit stands in each :class:`Price`."""
+    """What has a price; each :class:`Price` has its unit."""
 
     GPU_HOUR = "gpu_hour"
     """One hour of a running instance; priced by region and instance type."""
@@ -48,7 +48,7 @@ class Item(StrEnum):
     CERTIFICATE_MONTH = "certificate_month"
     """A domain name and an exportable certificate."""
     FREE_TIER = "free_tier"
-    """What stays within AWS's free amounts: priced at nothing, named so that no line is missing."""
+    """What stays within AWS's free amounts: priced at zero, listed so that no line is missing."""
 
 
 Key: TypeAlias = tuple[Item, str, str | None]
@@ -58,8 +58,8 @@ Key: TypeAlias = tuple[Item, str, str | None]
 class Price:
     """One rate: ``micros`` micro-dollars for one ``unit`` of ``item`` in ``region``, in force from ``valid_from_ms``.
 
-    ``source`` says who says so and ``date`` (ISO) when; ``verified`` is False where it is from memory, derived or
-    from one table only. Raises ValueError for a negative price.
+    ``source`` and ``date`` (ISO) say where and when it was found; ``verified`` is False where it is from memory,
+    derived or from one table only. Raises ValueError for a negative price.
     """
 
     item: Item
@@ -78,12 +78,12 @@ class Price:
 
     @property
     def key(self) -> Key:
-        """What it is the price of."""
+        """Item, region and instance type."""
         return (self.item, self.region, self.instance_type)
 
 
 class PriceBook:
-    """All prices that were ever in force; never changed, only added to (:meth:`with_prices`)."""
+    """All prices that were ever in force. Immutable; :meth:`with_prices` gives a larger book."""
 
     __slots__ = ("_history",)
 
@@ -127,7 +127,7 @@ class PriceBook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourlyRate:
-    """One thing that costs by the hour while a machine runs."""
+    """One item that is charged by the hour while a machine runs."""
 
     label: str
     micros_per_hour: MicroUsd
@@ -155,7 +155,8 @@ def running_rates(
 
 
 def launch_cost(book: PriceBook, region: str, *, at_ms: int, image_gb: int = 20) -> MicroUsd:
-    """What one start costs beside its time: filling the disk from an image of ``image_gb`` GB at a set speed."""
+    """What one start costs in addition to its time: filling the disk from an image of ``image_gb`` GB at a set
+    speed."""
     return book.price(Item.VOLUME_INIT_GB, region, at_ms=at_ms).micros * image_gb
 
 
@@ -209,5 +210,5 @@ def _price(micros: MicroUsd) -> str:
 
 
 def _shown(text: str) -> str:
-    """What somebody typed, safe to print: short and without invisible characters."""
+    """User input made safe to print: short and without invisible characters."""
     return ascii(text[:40])

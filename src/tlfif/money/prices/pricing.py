@@ -7,7 +7,7 @@ from tlfif.money.prices.prices import PriceBook
 
 
 class Pricing:
-    """Built-in prices with what refreshes brought on top. Reads the store once, and again after :meth:`reload`."""
+    """The built-in prices and the refreshed ones. Reads the store once, and again after :meth:`reload`."""
 
     def __init__(self, store: PriceStore) -> None:
         self._store = store
@@ -21,11 +21,11 @@ class Pricing:
         return self._book
 
     async def rate(self) -> ExchangeRate:
-        """EUR and USD: the newest reference that was read, or the stated assumption. Raises StorageError."""
+        """The newest exchange rate that was read, or the assumed one. Raises StorageError."""
         if self._rate is None:
             self._rate = await self._store.exchange_rate() or ASSUMED_RATE
         return self._rate
 
     def reload(self) -> None:
-        """The store has changed."""
+        """Read the store again at the next call, because it has changed."""
         self._book = self._rate = None

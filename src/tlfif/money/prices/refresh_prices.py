@@ -1,4 +1,4 @@
-"""Brings the price book and the exchange rate up to date from what is published."""
+"""Updates the price book and the exchange rate from the published lists."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from tlfif.money.prices.prices import Price, PriceBook, check_region
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeResult:
-    """``rate``: the one kept now, None where there never was one. ``changed``: it is new. ``problem``: why the one that
-    was read, if any, was not taken over. ``read``: the bank answered with a rate."""
+    """``rate``: the one stored now, None where there never was one. ``changed``: it is new. ``problem``: why no new one
+    was stored. ``read``: the bank answered with a rate."""
 
     rate: ExchangeRate | None
     changed: bool = False
@@ -51,11 +51,11 @@ async def refresh_prices(
     clock: Clock,
     progress: Progress = lambda _: None,
 ) -> RefreshReport:
-    """Read the exchange rate and the prices of ``regions`` and keep what is new and plausible.
+    """Read the exchange rate and the prices of ``regions`` and store what is new and plausible.
 
-    ``book`` is what is in force now. What cannot be read or believed changes nothing and is in the report; all lists
-    are read at once, and what one brought is kept even where the next one fails. ``progress`` hears the bytes of each.
-    Raises InvalidInputError ``region_unknown`` before anything is read; StorageError.
+    ``book`` is what is in force now. What cannot be read or is implausible changes nothing and is in the report. All
+    lists are read at once, and the prices of one are stored even if the next one fails. ``progress`` gets the bytes
+    received of each. Raises InvalidInputError ``region_unknown`` before anything is read; StorageError.
     """
     wanted = [check_region(region) for region in dict.fromkeys(regions)]
     exchange_result = await _refresh_exchange(exchange, store)
@@ -75,7 +75,7 @@ async def refresh_prices(
             found = compare_prices(fetched, book, at_ms=round(clock.now() * 1000))
             if found.changed or found.confirmed:
                 await store.add([*(new for _, new in found.changed), *found.confirmed])
-            changes = changes.and_also(found)
+            changes = changes.plus(found)
     finally:
         for fetch in fetching:
             fetch.cancel()

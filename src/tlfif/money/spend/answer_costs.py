@@ -19,15 +19,15 @@ from tlfif.money.spend.spans import MachineSpan
 from tlfif.money.spend.tariff import Tariff
 
 MOST_ANSWERS = 20_000
-"""On one machine: more than four hours, its maximum, can hold."""
+"""Answers read for one machine: more than it can make in four hours, its maximum."""
 REMEMBERED = 256
-"""Machines whose shares are kept."""
+"""Machines whose shares are cached."""
 FEW_ANSWERS = 200
-"""So few are shared out in some milliseconds, however slow the computer is."""
+"""So few are shared out in some milliseconds, even on a slow computer."""
 CHEAP_SECONDS = 0.005
-"""Shares that were computed in less are computed again for each answer that is new."""
+"""Shares that took less time than this are computed again for each new answer."""
 KEPT_FACTOR = 200
-"""Shares of a machine that runs are good for this many times the time that they took."""
+"""Shares of a running machine are valid for this many times the time that they took to compute."""
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -37,8 +37,8 @@ _Value = TypeVar("_Value")
 class AnswerCost:
     """One answer's share in micro-dollars, without VAT: ``boot + working + idle + minimum + start == total``.
 
-    ``start`` is its part of what each start costs beside its time. ``final`` False: the machine still runs, and the
-    idle time after this answer is not over; it will not exceed ``idle_at_most`` more.
+    ``start`` is its part of what each start costs in addition to its time. ``final`` False: the machine still runs, and
+    the idle time after this answer is not over; it will not exceed ``idle_at_most`` more.
     """
 
     boot: MicroUsd
@@ -66,7 +66,7 @@ class MachineShares:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """Shares of a machine that runs, good until ``until`` on the clock that does not jump."""
+    """Shares of a running machine, valid until ``until`` on the clock that does not jump."""
 
     book: PriceBook
     until: float
@@ -75,7 +75,7 @@ class _Kept:
 
 
 class AnswerCosts:
-    """Shares out what machines cost. Remembers those of machines that have ended."""
+    """Shares out what machines cost. Caches the shares of machines that have ended."""
 
     def __init__(self, *, jobs: JobStore, ledger: Ledger, pricing: Pricing, last_seen: LastSeen, clock: Clock) -> None:
         self._jobs = jobs
@@ -108,13 +108,13 @@ class AnswerCosts:
             return self._ended[key][1]
         times = await self._jobs.answer_times(limit=MOST_ANSWERS, machine_id=span.machine_id)
         shares = await self._share_out(span, tariff, book, times, idle_timeout_seconds)
-        # An answer that is still open goes back to the queue, or is ended, right after its machine's end.
+        # An open answer is put back in the queue, or ended, right after its machine's end.
         if span.to_ms is not None and all(time.finished_at is not None for time in times):
             _remember(self._ended, key, (book, shares))
         return shares
 
     async def _of_running(self, span: MachineSpan, tariff: Tariff, idle_seconds: float, job: Job) -> MachineShares:
-        """Computed anew where it is cheap; otherwise no more than a two-hundredth of the time is spent on it."""
+        """Compute again where that is cheap; otherwise spend at most a two-hundredth of the time on it."""
         key, book, begun = (span, tariff, idle_seconds), await self._pricing.book(), self._clock.monotonic()
         kept = self._running.get(key)
         if kept is not None and kept.book is book and begun < kept.until:
@@ -172,7 +172,7 @@ def _remember(kept: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None
 
 
 def _starts(cost: SpanCost, once: MicroUsd) -> dict[str, MicroUsd]:
-    """What is paid once per start goes with the boot, to whom it goes."""
+    """What is paid once per start is shared by the jobs that bear the boot."""
     booted = [job_id for job_id, one in cost.by_job.items() if one.boot]
     return dict(zip(booted, share(once, [1] * len(booted)), strict=True)) if booted else {}
 

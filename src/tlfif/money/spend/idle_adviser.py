@@ -1,4 +1,4 @@
-"""What other idle time-outs would have cost, by replaying the prompts of the past."""
+"""What other idle time-outs would have cost, computed by replaying past prompts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from tlfif.money.spend.spans import MINIMUM_MS
 CANDIDATE_MINUTES = (1.0, 5.0, 15.0, 30.0, 60.0)
 MIN_ANSWERS = 5
 WAITING_MICROS_PER_MINUTE = 10_000
-"""What a minute of the owner's waiting is taken to be worth: one cent."""
+"""The assumed value of a minute of waiting: one cent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastAnswer:
-    """One prompt of the past: when it arrived (epoch milliseconds) and how long the machine worked on it."""
+    """One past prompt: when it arrived (epoch milliseconds) and how long the machine worked on it."""
 
     arrived_ms: int
     busy_ms: int
@@ -25,7 +25,7 @@ class PastAnswer:
 class IdleOption:
     """One idle time-out, replayed: its cost, how often the machine started cold, how long people waited for that.
 
-    ``weighed`` is the cost plus the waiting at its stated value, in micro-dollars. ``sentence`` says it to the owner.
+    ``weighed`` is the cost plus the value of the waiting, in micro-dollars. ``sentence`` is for the owner.
     """
 
     minutes: float

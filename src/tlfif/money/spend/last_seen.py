@@ -1,4 +1,4 @@
-"""Until when machines are known to have run, for time that nobody watched."""
+"""Until when machines are known to have run, for time in which no control plane observed them."""
 
 from collections.abc import Collection
 
@@ -9,12 +9,12 @@ from tlfif.machines.policy import MachinePolicy
 from tlfif.money.spend.spans import MachineSpan
 
 REMEMBERED_MACHINES = 100
-"""How far back machines are looked for that ended while no control plane watched."""
+"""How many machines are searched for one that ended while no control plane observed it."""
 
 
 class LastSeen:
-    """Shared by the meter and the sums, so that both say the same of one machine. Holds nothing that a restart may not
-    lose: then the records alone tell."""
+    """Shared by the meter and the totals, so that both agree about a machine. Its state may be lost at a restart: the
+    records alone are used then."""
 
     def __init__(self, *, machines: MachineStore, policy: MachinePolicy, clock: Clock) -> None:
         self._machines = machines
@@ -22,13 +22,13 @@ class LastSeen:
         self._clock = clock
         self._seen: tuple[str, float] | None = None
 
-    def saw(self, machine_id: str) -> None:
-        """The host says now that it exists."""
+    def observed(self, machine_id: str) -> None:
+        """The host reports now that the machine exists."""
         self._seen = (machine_id, self._clock.now())
 
     async def ends_ms(self, running: Collection[MachineSpan]) -> dict[str, int]:
-        """For each span that has no end yet, until when it is to be paid for as far as is known now, in epoch
-        milliseconds, by machine. Raises StorageError."""
+        """For each span without an end, until when it is charged as far as is known now, in epoch milliseconds, by
+        machine. Raises StorageError."""
         if not running:
             return {}
         latest = await self._machines.latest()
@@ -38,7 +38,7 @@ class LastSeen:
         return {span.machine_id: self.end_ms(span, records.get(span.machine_id)) for span in running}
 
     def end_ms(self, span: MachineSpan, record: MachineRecord | None) -> int:
-        """The same for one span. Without a record it is the present, but no later than any machine may run."""
+        """The same for one span. Without a record it is now, but not later than the longest run time."""
         if record is None:
             longest = self._policy.max_run_seconds + self._policy.drain_limit_seconds
             return min(_ms(self._clock.now()), span.from_ms + _ms(longest))
@@ -46,14 +46,14 @@ class LastSeen:
         return max(span.from_ms, _ms(self._end(record, at)))
 
     def _end(self, record: MachineRecord, at: float) -> float:
-        """``at``, unless nothing was heard of the machine for longer than a heartbeat is valid: a machine whose control
-        plane is gone ends itself, and the time until somebody looks again is not its own. Then it is the last sign and
-        one heartbeat more, or the launch limit for one that never gave a sign."""
+        """``at``, unless the machine was last seen longer ago than a heartbeat is valid: a machine whose control plane
+        is gone ends itself, and the time until a control plane observes it again is not charged. Then it is the time
+        last seen plus one heartbeat, or plus the launch limit where the machine was never seen."""
         policy = self._policy
         seen = self._seen[1] if self._seen is not None and self._seen[0] == record.id else None
-        signs = [sign for sign in (record.heartbeat_at, record.stop_requested_at, seen) if sign is not None]
-        if signs:
-            last, most = max(signs), policy.heartbeat_seconds
+        times = [time for time in (record.heartbeat_at, record.stop_requested_at, seen) if time is not None]
+        if times:
+            last, most = max(times), policy.heartbeat_seconds
         else:
             last, most = record.created_at, policy.launch_limit_seconds
         return at if at - last <= max(most, policy.heartbeat_valid_seconds) else last + most

@@ -1,4 +1,4 @@
-"""When machines ran, and what is set aside for them."""
+"""The ledger: when machines ran, and what is reserved for their starts."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from tlfif.money.spend.spans import MachineSpan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
-    """What changes seldom, in one look.
+    """What changes seldom, in one read.
 
-    ``revision`` rises with every change of a span. ``since_ms`` (epoch milliseconds) is when this ledger was begun:
-    standing costs count from then. ``reserved`` is what is set aside in micro-dollars, by machine.
+    ``revision`` rises with every change of a span. ``since_ms`` (epoch milliseconds) is when this ledger was created:
+    standing costs count from then. ``reserved`` is what is reserved in micro-dollars, by machine.
     """
 
     revision: int
@@ -20,10 +20,11 @@ class LedgerState:
 
 
 class Ledger(ABC):
-    """The book that money is counted by. It holds times, not amounts: a price that changes later changes no history.
+    """The record that costs are computed from. It holds times, not amounts: a price that changes later changes no
+    history.
 
-    Duties, proven by ``tests/contract/test_ledger.py``: a machine has one span; what is written once survives power
-    loss; telling something twice, or in another order, ends in the same book. Times are epoch milliseconds.
+    Contract, tested by ``tests/contract/test_ledger.py``: a machine has one span; what was written survives power loss;
+    repeated calls, or calls in another order, give the same ledger. Times are epoch milliseconds.
     Every method raises StorageError when the medium fails; then nothing of that call was stored.
     """
 
@@ -33,7 +34,7 @@ class Ledger(ABC):
 
     @abstractmethod
     async def open_span(self, span: MachineSpan) -> None:
-        """The cloud says running. A machine that has a span keeps it."""
+        """The host reports that the machine runs. A machine that has a span keeps it."""
 
     @abstractmethod
     async def mark_ready(self, machine_id: str, *, at_ms: int) -> None:
@@ -41,11 +42,11 @@ class Ledger(ABC):
 
     @abstractmethod
     async def close_span(self, machine_id: str, *, at_ms: int) -> None:
-        """The cloud says not running; see ``spans.closed``. What was set aside is free again."""
+        """The host reports that the machine has ended; see ``spans.closed``. Its reservation is released."""
 
     @abstractmethod
     async def correct_span(self, machine_id: str, *, real_stop_ms: int) -> None:
-        """The real stop time turned up; see ``spans.corrected``."""
+        """The host reports the real stop time; see ``spans.corrected``."""
 
     @abstractmethod
     async def span(self, machine_id: str) -> MachineSpan | None:
@@ -62,14 +63,14 @@ class Ledger(ABC):
 
     @abstractmethod
     async def reserve(self, machine_id: str, *, micros: int, room_micros: int | None) -> bool:
-        """Set ``micros`` aside for a machine's start, unless that together with all else set aside is more than
-        ``room_micros`` (None: no limit). Checked and written in one step; asking again for the same machine replaces
-        what it had."""
+        """Reserve ``micros`` for a machine's start, unless all reservations together would exceed ``room_micros``
+        (None: no limit). Checked and written in one step; a second call for the same machine replaces its
+        reservation."""
 
     @abstractmethod
     async def release(self, machine_id: str) -> None:
-        """Free what was set aside for a machine."""
+        """Release a machine's reservation."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of files and threads."""
+        """Close files and threads."""

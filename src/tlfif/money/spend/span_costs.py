@@ -1,7 +1,7 @@
-"""What a machine's run cost in each phase, and for whose answer.
+"""What a span cost in each phase, and which answers bear it.
 
-Who causes a cost bears it: the start is shared by those who waited for it, work by those who were answered at the same
-time, an idle stretch belongs to the answer after which the machine stayed on.
+The start is shared by the jobs that waited for it, work by the jobs answered at the same time; idle time is borne by
+the answer after which the machine stayed on.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ class JobCost:
 class SpanCost:
     """What a span cost, in micro-dollars: ``boot + working + idle + minimum == total == by_job + unassigned``.
 
-    ``minimum`` is what the 60-second minimum adds. ``unassigned`` is what no answer caused.
+    ``minimum`` is what the 60-second minimum adds. ``unassigned`` is borne by no answer.
     """
 
     boot: MicroUsd = 0
@@ -67,7 +67,8 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A piece of the span's time ``[from_ms, to_ms)`` in one phase; ``jobs`` bear it in equal shares, none: nobody."""
+    """A piece of the span ``[from_ms, to_ms)`` in one phase; ``jobs`` bear it in equal shares, without jobs nobody
+    does."""
 
     from_ms: int
     to_ms: int
@@ -84,16 +85,16 @@ def span_cost(span: MachineSpan, jobs: Iterable[JobTime], hourly: MicroUsd, now_
     first answer, and a boot that nobody waited for, are ``unassigned``. The minimum goes with the last stretch.
     """
     found, heirs = stretches(span, jobs, now_ms)
-    bill = _Bill()
+    sums = _Sums()
     for stretch in found:
         piece = time_cost(hourly, stretch.from_ms, stretch.to_ms, since_ms=span.from_ms)
-        bill.add(stretch.phase, piece, stretch.jobs)
-    bill.add("minimum", minimum_of(span, hourly, now_ms), heirs)
-    return bill.total()
+        sums.add(stretch.phase, piece, stretch.jobs)
+    sums.add("minimum", minimum_of(span, hourly, now_ms), heirs)
+    return sums.total()
 
 
 def stretches(span: MachineSpan, jobs: Iterable[JobTime], now_ms: int) -> tuple[list[Stretch], tuple[str, ...]]:
-    """The span's time cut where something changes, gapless and in order, and who bears the last stretch."""
+    """The span cut at every change, in order and without gaps, and the jobs that bear the last stretch."""
     end = span.end_ms(now_ms)
     times = sorted(_times(jobs, span.from_ms, end), key=lambda time: (time[1], time[2], time[0]))
     starts = [time[1] for time in times]
@@ -121,7 +122,7 @@ def stretches(span: MachineSpan, jobs: Iterable[JobTime], now_ms: int) -> tuple[
 
 
 def _times(jobs: Iterable[JobTime], begin: int, end: int) -> list[tuple[str, int, int, int]]:
-    """Job, start, end, queued: held inside the span, never ending before they start."""
+    """Job, start, end, queued: clipped to the span, never ending before they start."""
     found = []
     for job in jobs:
         started = min(max(job.started_ms, begin), end)
@@ -131,7 +132,7 @@ def _times(jobs: Iterable[JobTime], begin: int, end: int) -> list[tuple[str, int
 
 
 def _end_at(at: int, ending: list[tuple[int, str]], active: dict[str, int]) -> tuple[str, ...]:
-    """Takes those that ended by ``at`` out of ``active``; returns the ones that ended last."""
+    """Remove the jobs that ended by ``at`` from ``active``; returns the ones that ended last."""
     last: set[str] = set()
     while ending and ending[-1][0] <= at:
         _, job_id = ending.pop()
@@ -142,8 +143,8 @@ def _end_at(at: int, ending: list[tuple[int, str]], active: dict[str, int]) -> t
     return tuple(sorted(last))
 
 
-class _Bill:
-    """Adds pieces up, by phase and by job."""
+class _Sums:
+    """Adds costs by phase and by job."""
 
     def __init__(self) -> None:
         self._sums = dict.fromkeys(("boot", "working", "idle", "minimum"), 0)
@@ -151,19 +152,19 @@ class _Bill:
         self._unassigned = 0
 
     def add(self, phase: str, piece: MicroUsd, jobs: Sequence[str]) -> None:
-        """One piece of a phase, borne by ``jobs`` in equal shares."""
+        """Add one piece of a phase, borne by ``jobs`` in equal shares."""
         self._sums[phase] += piece
         if not jobs:
             self._unassigned += piece
             return
-        each, left = divmod(piece, len(jobs))  # what money.share gives for equal weights, at a tenth of the time
+        each, left = divmod(piece, len(jobs))  # as money.share for equal weights, in a tenth of the time
         for index, job_id in enumerate(jobs):
             part = each + (index < left)
             of_job = self._jobs.setdefault(job_id, {})
             of_job[phase] = of_job.get(phase, 0) + part
 
     def total(self) -> SpanCost:
-        """The whole bill."""
+        """All sums."""
         return SpanCost(
             **self._sums,
             total=sum(self._sums.values()),

@@ -1,4 +1,4 @@
-"""What costs money while no machine runs: this design's idle month, and RQL 1's as written, line by line."""
+"""Standing costs, which accrue while no machine runs: those of this design, and of RQL 1 as written, line by line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ COST_EXPLORER_CALLS = 30
 class StandingItem:
     """One line of an idle month: ``quantity`` of ``unit`` at ``price`` is ``micros_per_month`` (a month is 730 h).
 
-    ``section`` is the requirement list's section that asks for it, empty for this design. ``estimated``: the quantity
+    ``section`` is the requirement list's section that requires it, empty for this design. ``estimated``: the quantity
     is an estimate, not a count.
     """
 
@@ -39,7 +39,7 @@ class Rql1Month:
 
 
 STANDBY_DISK_GB = 40
-"""A machine's disk as the template has it (``DiskGb``)."""
+"""The size of a machine's disk in the template (``DiskGb``)."""
 
 
 def lean_items(

@@ -1,4 +1,4 @@
-"""What a home pays for: a machine type in a region, or nothing because it is the owner's own computer."""
+"""The tariff that machine time is priced by: a machine type in a region."""
 
 from dataclasses import dataclass
 
@@ -18,11 +18,11 @@ from tlfif.money.spend.standing_costs import StandingItem, lean_items
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
-    """By what a machine's time is priced.
+    """The prices that apply to a machine's time.
 
-    ``fallbacks``: the types that a start may get where ``instance_type`` is not to be had. A home that has any is a
-    real one: each run is priced by the type and the region that it had, and a start reserves for the dearest of them.
-    Without, everything is priced as if it had been ``instance_type``.
+    ``fallbacks``: the types that a start may get where ``instance_type`` has no capacity. With any, each span is priced
+    by the type and the region that it had, and a start reserves for the most expensive of them. Without, every span is
+    priced as ``instance_type``.
     Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``.
     """
 
@@ -37,11 +37,11 @@ class Tariff:
             check_instance_type(name)
 
     def of(self, span: MachineSpan) -> "Tariff":
-        """By what this run is priced."""
+        """The tariff of this span."""
         return Tariff(region=span.region, instance_type=span.instance_type) if self.fallbacks else self
 
     def dearest_hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
-        """The most that a machine that is started now may cost per hour."""
+        """The most that a machine started now may cost per hour."""
         types = (self.instance_type, *self.fallbacks)
         return max(_hourly(book, self.region, name, at_ms) for name in types)
 
@@ -50,7 +50,7 @@ class Tariff:
         return _hourly(book, self.region, self.instance_type, at_ms)
 
     def once(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
-        """What each start costs beside its time: its disk is filled from the image."""
+        """What each start costs in addition to its time: its disk is filled from the image."""
         return launch_cost(book, self.region, at_ms=at_ms)
 
     def prices(self, book: PriceBook, *, at_ms: int) -> tuple[MicroUsd, MicroUsd]:
@@ -58,9 +58,9 @@ class Tariff:
         return self.hourly(book, at_ms=at_ms), self.once(book, at_ms=at_ms)
 
     def span_between(self, book: PriceBook, span: MachineSpan, from_ms: int, to_ms: int, now_ms: int) -> MicroUsd:
-        """The part of a run's cost in ``[from_ms, to_ms)``, at the prices of the run's start."""
+        """The part of a span's cost in ``[from_ms, to_ms)``, at the prices of its start."""
         hourly, once = self.of(span).prices(book, at_ms=span.from_ms)
-        return run_cost_between(span, hourly, once, from_ms, to_ms, now_ms)
+        return span_cost_between(span, hourly, once, from_ms, to_ms, now_ms)
 
     def standing(self, book: PriceBook, *, at_ms: int) -> tuple[StandingItem, ...]:
         """What costs money while nothing runs."""
@@ -71,12 +71,12 @@ def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int) -> Mic
     return sum(rate.micros_per_hour for rate in running_rates(book, region, instance_type, at_ms=at_ms))
 
 
-def run_cost_between(
+def span_cost_between(
     span: MachineSpan, hourly: MicroUsd, once: MicroUsd, from_ms: int, to_ms: int, now_ms: int
 ) -> MicroUsd:
-    """The part of a run's cost in ``[from_ms, to_ms)``, with ``once`` paid per start.
+    """The part of a span's cost in ``[from_ms, to_ms)``, with ``once`` paid per start.
 
-    That belongs to the part that has the start; adjacent parts add up to the whole.
+    ``once`` belongs to the part with the start; adjacent parts add up to the whole.
     """
     started = from_ms <= span.from_ms < to_ms and now_ms >= span.from_ms
     return cost_between(span, hourly, from_ms, to_ms, now_ms) + (once if started else 0)

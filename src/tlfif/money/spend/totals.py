@@ -1,4 +1,4 @@
-"""MonthTotals of the ledger: what a month's machines and standing items cost under a tariff."""
+"""Totals of the ledger: what a month's machines and standing items cost under a tariff."""
 
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from tlfif.money.spend.last_seen import LastSeen
 from tlfif.money.spend.ledger import Ledger, LedgerState
 from tlfif.money.spend.spans import MachineSpan, clip
 from tlfif.money.spend.standing_costs import StandingItem, accrued, total_per_month
-from tlfif.money.spend.tariff import Tariff, run_cost_between
+from tlfif.money.spend.tariff import Tariff, span_cost_between
 
 SPANS_AT_ONCE = 500
 
@@ -54,8 +54,8 @@ class MonthTotals:
 class Spending:
     """The month so far in micro-dollars, machines and standing items together.
 
-    ``running`` is what each machine that runs has cost since its start, by machine; ``per_hour`` what an hour more
-    costs as things are, standing items included and rounded up.
+    ``running`` is what each running machine has cost since its start, by machine; ``per_hour`` what one more hour costs
+    now, standing items included, rounded up.
     """
 
     total: MicroUsd
@@ -65,7 +65,7 @@ class Spending:
 
 @dataclass(slots=True)
 class _DailyTotals:
-    """Closed runs, added up by day under one tariff; kept up to date by revision."""
+    """Ended spans under one tariff, added up by day; updated by the ledger's revision."""
 
     tariff: Tariff
     book: PriceBook
@@ -77,8 +77,8 @@ class _DailyTotals:
     changes_ms: list[int] = field(default_factory=list)
     prices: dict[tuple[int, Tariff], tuple[MicroUsd, MicroUsd]] = field(default_factory=dict)
 
-    def take(self, revision: int, span: MachineSpan) -> None:
-        """A run that is new or has changed. News that is older than what is known changes nothing."""
+    def update(self, revision: int, span: MachineSpan) -> None:
+        """Add a span that is new or has changed. An older revision of a span changes nothing."""
         old_revision, old_days = self.known.get(span.machine_id, (0, []))
         if revision <= old_revision:
             return
@@ -92,20 +92,20 @@ class _DailyTotals:
         self._add(days, sign=1)
 
     def days_of(self, span: MachineSpan, now_ms: int) -> list[Day]:
-        """The run's days since the first day."""
+        """The span's days since ``since_ms``."""
         found = []
         rate, once = self._prices(span)
         day = max(span.from_ms, self.since_ms) // MS_PER_DAY * MS_PER_DAY
         while day <= span.end_ms(now_ms):
             part = clip(span, day, day + MS_PER_DAY, now_ms)
-            micros = run_cost_between(span, rate, once, day, day + MS_PER_DAY, now_ms)
+            micros = span_cost_between(span, rate, once, day, day + MS_PER_DAY, now_ms)
             if part or micros:
                 found.append(Day(day_ms=day, on_ms=part[1] - part[0] if part else 0, micros=micros))
             day += MS_PER_DAY
         return found
 
     def all_days(self, ends_ms: Mapping[str, int]) -> list[Day]:
-        """Every day with a machine, those that run now included, until ``ends_ms``."""
+        """Every day with a machine, open spans included, up to ``ends_ms``."""
         days = dict(self.days)
         for span in self.running.values():
             for day in self.days_of(span, ends_ms[span.machine_id]):
@@ -114,7 +114,7 @@ class _DailyTotals:
         return [Day(day_ms=at, on_ms=days[at][0], micros=days[at][1]) for at in sorted(days) if any(days[at])]
 
     def _prices(self, span: MachineSpan) -> tuple[MicroUsd, MicroUsd]:
-        """What the tariff says for the run, looked up once between two changes of any price."""
+        """The tariff's prices for the span, looked up once between two changes of any price."""
         if not self.changes_ms:
             self.changes_ms = sorted({price.valid_from_ms for price in self.book.all()})
         tariff = self.tariff.of(span)
@@ -130,7 +130,7 @@ class _DailyTotals:
 
 
 class Totals:
-    """Adds up the ledger. What has ended is added once, so that a look costs the same after a year as on day one."""
+    """Adds up the ledger. Ended spans are added once, so a call takes as long after a year as on the first day."""
 
     def __init__(self, ledger: Ledger, pricing: Pricing, last_seen: LastSeen, clock: Clock) -> None:
         self._ledger = ledger
@@ -144,7 +144,7 @@ class Totals:
         return int(self._clock.now() * 1000)
 
     async def month(self, tariff: Tariff | None, *, state: LedgerState | None = None) -> MonthTotals:
-        """The present month under ``tariff``; None is the owner's own computer, where all is nothing.
+        """The present month under ``tariff``; None is the owner's own computer, where all is zero.
 
         Raises StorageError.
         """
@@ -176,7 +176,7 @@ class Totals:
         )
 
     async def spending(self, tariff: Tariff | None, *, state: LedgerState) -> Spending:
-        """The month's total and what runs: what the budget is held against, asked for with every prompt.
+        """The month's total and what runs now, which the budget is checked against for every prompt.
 
         Raises StorageError.
         """
@@ -210,13 +210,13 @@ class Totals:
             daily = _DailyTotals(tariff=tariff, book=book, since_ms=month.previous.start_ms)
             self._by_tariff[tariff] = daily
         if daily.revision < state.revision:
-            # Only the first look may leave out what ended long ago: later, that is news of a run that is known as open.
+            # Only the first read may skip what ended long ago: later it may be the end of a span known as open.
             from_ms = daily.since_ms if daily.revision == 0 else _EVER
-            news = await self._ledger.spans_after(daily.revision, from_ms=from_ms)
-            for number, (revision, span) in enumerate(news, start=1):
-                daily.take(revision, span)
+            changed = await self._ledger.spans_after(daily.revision, from_ms=from_ms)
+            for number, (revision, span) in enumerate(changed, start=1):
+                daily.update(revision, span)
                 if number % SPANS_AT_ONCE == 0:
-                    await self._clock.sleep(0)  # two months of many short runs take half a second: let others in
+                    await self._clock.sleep(0)  # two months of many short runs take half a second: let other tasks run
             daily.revision = max(daily.revision, state.revision)
         return daily
 

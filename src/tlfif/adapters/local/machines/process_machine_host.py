@@ -1,4 +1,4 @@
-"""A machine as a group of processes on this computer."""
+"""Runs a machine as a group of processes on this computer."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,7 @@ class ProcessMachineHost(MachineHost):
 
     def _launch(self, spec: LaunchSpec) -> str:
         with self._launching:
-            # A process that has just begun has no command line yet to be found by, so remember it as well.
+            # A process that has just started has no command line yet to be found by, so it is remembered as well.
             if self._latest[0] == spec.machine_id and _worker(self._latest[1]) is not None:
                 return self._latest[1]
             for found in self._find_all():
@@ -75,8 +75,8 @@ class ProcessMachineHost(MachineHost):
                     stdout=log,
                     stderr=log,
                     close_fds=True,
-                    # A group, so that no Ctrl-C reaches it; no session: Linux shares the cores among sessions first,
-                    # and then the server would have to wait for the engine's.
+                    # A group, so that no Ctrl-C reaches it. Not a session: Linux shares the cores among sessions first,
+                    # and the server's would then wait for the engine's.
                     process_group=None if sys.platform == "win32" else 0,
                     creationflags=flags,
                 )
@@ -94,7 +94,7 @@ class ProcessMachineHost(MachineHost):
             del self._children[pid]
         if _worker(handle) is not None:
             return True
-        # The worker is gone: is an engine of its group left? It ends itself when its pipe closes, but look.
+        # The worker is gone; an engine of its group may be left. It ends when its pipe closes, but check.
         return bool(await asyncio.to_thread(_group_members, pid))
 
     async def lifetime(self, handle: str) -> None:
@@ -112,7 +112,7 @@ class ProcessMachineHost(MachineHost):
             with contextlib.suppress(psutil.Error):
                 members += worker.children(recursive=True)
             if not force:
-                # Asked politely, the worker gives its jobs back and ends its engine.
+                # Without force the worker gives its jobs back and ends its engine.
                 members = []
             # The worker first: it would start a new engine for a dead one.
             members.insert(0, worker)
@@ -137,13 +137,13 @@ class ProcessMachineHost(MachineHost):
             handle = f"{process.info['pid']}:{process.info['create_time']:.3f}"
             one = ObservedMachine(handle=handle, machine_id=_after(command, MACHINE_FLAG))
             (workers if MACHINE_MODULE in command else engines).append(one)
-        # An engine is found through its worker; one without is found by itself.
-        led = {worker.machine_id for worker in workers}
-        return workers + [engine for engine in engines if engine.machine_id not in led]
+        # An engine belongs to its worker; one without a worker is listed by itself.
+        known = {worker.machine_id for worker in workers}
+        return workers + [engine for engine in engines if engine.machine_id not in known]
 
 
 def mark(home: Path, machine_id: str) -> tuple[str, ...]:
-    """Arguments that tell whose process this is."""
+    """Arguments that identify a machine's processes."""
     return (HOME_FLAG, str(home), MACHINE_FLAG, machine_id)
 
 
@@ -175,9 +175,10 @@ def _worker(handle: str) -> psutil.Process | None:
 
 
 def _group_members(group: int) -> list[psutil.Process]:
-    """Living machine processes of a process group, without its leader. Windows has no groups: there the pipe is enough.
+    """Running machine processes of a process group, without its leader. Windows has no groups; there the pipe is
+    enough.
 
-    Only our own modules count, because the number of a group that is gone is given out again.
+    Only our own modules count, because the number of a group that is gone is used again.
     """
     if sys.platform == "win32":
         return []
@@ -190,7 +191,7 @@ def _group_members(group: int) -> list[psutil.Process]:
                 continue
             process = psutil.Process(pid)
             command = process.cmdline()
-            # Without a command line it has only just begun.
+            # Without a command line it has only just started.
             if process.status() != psutil.STATUS_ZOMBIE and (not command or _is_part(command)):
                 members.append(process)
     return members

@@ -1,13 +1,13 @@
-"""The right of way for everything else on this computer, which an engine would otherwise keep busy on every core."""
+"""Lowers the priority of an engine's process, which otherwise uses every core of this computer."""
 
 import os
 
 NICENESS = 5
-"""Of niceness: beside the engine's threads, which always want a core, a server that wakes up for a moment has one at
-once. Enough for that; with 15, a program that is busy for long would leave the engine next to nothing."""
+"""Steps of niceness: enough that a server which wakes up for a moment gets a core at once, although the engine's
+threads always want one. With 15, a program that is busy for long would leave the engine next to nothing."""
 
 
 def lower_priority() -> None:
-    """This process stands back behind the others. Not on Windows, where standing back means waiting for their end."""
+    """Lower this process's priority. Not on Windows, where a process of low priority gets no time while others run."""
     if os.name == "posix":
         os.nice(NICENESS)
