@@ -1,4 +1,4 @@
-"""Builds the CDK app. Nothing in it asks the network, the account or the clock: the same code gives the same bytes."""
+"""Builds the CDK app without asking network, account or clock: the same code gives the same bytes."""
 
 from aws_cdk import App, BootstraplessSynthesizer
 
@@ -10,7 +10,7 @@ STACK = "tlfif"
 def build_app(outdir: str) -> App:
     """The app with its one stack, synthesised into ``outdir``.
 
-    Without CDK's own marks (bootstrap version, construct tree, analytics), which an account would not need.
+    Without CDK's own additions (bootstrap version, construct tree, analytics), which the account does not need.
     """
     app = App(
         outdir=outdir,

@@ -1,4 +1,4 @@
-"""A Lambda function as both of the home's functions are: outside any network, with its own log group and role."""
+"""A Lambda function as both of the home's functions are: outside any VPC, with its own log group and role."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RUNTIME = "python3.13"
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """Where the package of both functions lies."""
+    """Where the package of both functions is."""
 
     bucket: CfnParameter
     key: CfnParameter
@@ -24,8 +24,8 @@ class Code:
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionProps:
-    """``reserved``: concurrency set aside, where ``reserve`` holds. ``memory_mb`` also sets the share of a processor
-    (1,769 MB are one)."""
+    """``reserved``: reserved concurrency, if the condition ``reserve`` holds. ``memory_mb`` also sets the share of a
+    processor (1,769 MB are one)."""
 
     name: str
     description: str
@@ -40,7 +40,7 @@ class FunctionProps:
 
 
 class Function(Construct):
-    """The function, its role and its log."""
+    """The function, its role and its log group."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: FunctionProps) -> None:
         super().__init__(scope, construct_id)
@@ -74,7 +74,7 @@ class Function(Construct):
                 log_group=logs.ref,
                 log_format="JSON",
                 application_log_level="INFO",
-                system_log_level="WARN",  # not three lines for each of 43,200 ticks a month
+                system_log_level="WARN",  # otherwise three lines for each of 43,200 ticks a month
             ),
         )
         accept(self.resource, "The newest runtime for which the package's compiled parts are proven.", "L1")

@@ -141,7 +141,7 @@ def _number(stack: Stack, name: str, description: str, *, default: int, least: i
 
 
 def _zone(stack: Stack, number: int) -> tuple[str, CfnCondition | None]:
-    """The first zone must be there. Named and not counted, because a template cannot ask how many zones there are."""
+    """The first zone must exist. Zones are named, not counted: a template cannot ask a region how many it has."""
     first = number == 1
     parameter = _text(
         stack,

@@ -1,4 +1,4 @@
-"""A bucket as every bucket of the home is: closed to the public, encrypted, TLS only, old things deleted."""
+"""A bucket as every bucket of the home is: no public access, encrypted, TLS only, old objects deleted."""
 
 from collections.abc import Sequence
 
@@ -23,9 +23,9 @@ def private_bucket(
     rules: Sequence[s3.CfnBucket.RuleProperty],
     statements: Sequence[iam.PolicyStatement] = (),
 ) -> s3.CfnBucket:
-    """The bucket; its policy (``NAMEPolicy`` beside it) refuses calls without TLS and takes ``statements``.
+    """The bucket; its policy (``NAMEPolicy`` beside it) refuses calls without TLS and contains ``statements``.
 
-    Uploads that never ended are removed after a day: they are stored, paid for, and shown by no listing.
+    Uploads that were never finished are deleted after a day: they are stored and paid for, but no listing shows them.
     """
     bucket = s3.CfnBucket(
         scope,

@@ -1,4 +1,4 @@
-"""Statements of roles. The construct that owns a resource writes what may be done with it; a role collects them."""
+"""Policy statements. The construct that owns a resource defines what may be done with it; roles collect them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 HOME_TAG = "tlfif:home"
-"""On everything: what belongs to which home. Swept, listed and destroyed by it."""
+"""The tag of every resource, with the home's name. The sweep, listings and destroy select by it."""
 
 
 def allow(
@@ -21,7 +21,7 @@ def allow(
 
 
 def deny_without_tls(sid: str, action: str, resources: Sequence[str]) -> iam.PolicyStatement:
-    """Nobody, the owner included, without TLS."""
+    """Denies every call without TLS, the owner's included."""
     return iam.PolicyStatement(
         sid=sid,
         effect=iam.Effect.DENY,
@@ -35,7 +35,7 @@ def deny_without_tls(sid: str, action: str, resources: Sequence[str]) -> iam.Pol
 def role(
     scope: Construct, name: str, *, service: str, description: str, statements: Sequence[iam.PolicyStatement]
 ) -> iam.Role:
-    """A role that ``service`` takes on, with exactly these statements and no managed policy."""
+    """A role for ``service`` with exactly these statements and no managed policy."""
     return iam.Role(
         scope,
         name,
@@ -54,5 +54,5 @@ def arn(scope: Construct, service: str, resource: str, *, region: bool = True, a
 
 
 def accept(scope: Construct, reason: str, *rules: str) -> None:
-    """Findings of cdk-nag's AwsSolutions pack that are meant, and why."""
+    """Accept findings of cdk-nag's AwsSolutions pack, with the reason."""
     Validations.of(scope).acknowledge(*(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason) for rule in rules))

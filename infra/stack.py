@@ -1,4 +1,4 @@
-"""The home as one stack: the constructs, joined."""
+"""The home as one stack: all constructs, connected."""
 
 from aws_cdk import BootstraplessSynthesizer, CfnOutput, Stack, Tags
 from constructs import Construct
@@ -19,7 +19,7 @@ from infra.wildcards import accept_wildcards
 
 
 class HomeStack(Stack):
-    """Everything that one home on AWS consists of while no machine runs."""
+    """Everything of one home on AWS while no machine runs."""
 
     def __init__(self, scope: Construct, construct_id: str, *, synthesizer: BootstraplessSynthesizer) -> None:
         super().__init__(
@@ -102,8 +102,8 @@ class HomeStack(Stack):
             "ApiUrl": (self.api.url, "Where window and command line go"),
             "Issuer": (self.identity.issuer, "Who signs tokens"),
             "SignInUrl": (self.identity.sign_in_url, "Where the browser goes"),
-            "ClientId": (self.identity.client.ref, "The desk's client; no secret"),
-            "Scope": (" ".join(self.identity.asked_scopes), "What the desk asks for at sign-in"),
+            "ClientId": (self.identity.client.ref, "The client of window and command line; it has no secret"),
+            "Scope": (" ".join(self.identity.asked_scopes), "The scopes that window and command line request"),
             "UserPoolId": (self.identity.pool.ref, "Where the owner's user is made"),
             "BucketName": (self.store.bucket.ref, "Models, releases, large texts"),
             "RouterFunction": (self.router.function.ref, "The router"),

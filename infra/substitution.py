@@ -1,4 +1,4 @@
-"""Joined strings written as CloudFormation's ``Fn::Sub``, which a person can read and which is a third shorter."""
+"""Joined strings as CloudFormation's ``Fn::Sub``, which is readable and a third shorter."""
 
 from typing import TypeAlias
 
@@ -6,9 +6,9 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 
 
 def with_substitutions(value: Json) -> Json:
-    """``value`` with each ``Fn::Join`` without a separator of texts and plain references as one ``Fn::Sub``.
+    """``value`` with each ``Fn::Join`` (without a separator) of texts and plain references replaced by one ``Fn::Sub``.
 
-    References in either form make the same dependencies (CloudFormation user guide, "Fn::Sub").
+    References in either form create the same dependencies (CloudFormation user guide, "Fn::Sub").
     """
     if isinstance(value, list):
         return [with_substitutions(item) for item in value]
@@ -24,7 +24,7 @@ def with_substitutions(value: Json) -> Json:
 
 
 def _as_text(part: Json) -> str | None:
-    """A text or a plain reference as ``Fn::Sub`` writes it; None for anything else."""
+    """A text or a plain reference in the form of ``Fn::Sub``; None for anything else."""
     if isinstance(part, str):
         return part.replace("${", "${!")
     if isinstance(part, dict):

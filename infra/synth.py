@@ -14,7 +14,7 @@ TEMPLATE = Path(__file__).parents[1] / "src/tlfif/adapters/aws/deployment/templa
 
 
 def render(app: App) -> str:
-    """The app's one template as text: sorted, one space of indentation, a newline at the end."""
+    """The app's template as text: sorted, indented by one space, with a newline at the end."""
     template = app.synth().get_stack_by_name(STACK).template
     return json.dumps(with_substitutions(template), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -1,4 +1,4 @@
-"""Where a role's resource ends in a star, and why it must. The tests hold the conditions that stand beside it."""
+"""Where a role's resource ends in a wildcard, and why it must. The tests check the conditions beside it."""
 
 from constructs import Construct
 
@@ -23,7 +23,7 @@ REASONS = {
     "<StoreBucket42A4CEFB.Arn>/models/*": _OBJECTS,
     "<StoreBucket42A4CEFB.Arn>/releases/*": _OBJECTS,
 }
-"""cdk-nag's way of writing a resource, and the reason."""
+"""A resource as cdk-nag writes it, and the reason."""
 
 
 def accept_wildcards(scope: Construct) -> None:

@@ -1,7 +1,7 @@
-"""The account's base (requirement list 10.4): a record of who called what.
+"""The account's base (requirement list 10.4): a record of all API calls.
 
-Its other parts, S3's block on public access and encryption of new disks, are settings of an account and no resources:
-CloudFormation cannot make them, ``tlfif deploy`` sets them by API.
+Its other parts, S3's block of public access and the encryption of new disks, are settings of an account, not resources:
+``tlfif deploy`` sets them by API, because CloudFormation cannot.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ TRAIL_DAYS = 90
 
 @dataclass(frozen=True, kw_only=True)
 class AccountProps:
-    """``wanted``: false where the account has a trail already."""
+    """``wanted``: false if the account has a trail already."""
 
     home: str
     wanted: CfnCondition
 
 
 class Account(Construct):
-    """One trail of management events of all regions, kept for 90 days in a bucket of its own."""
+    """One trail of the management events of all regions, kept for 90 days in a bucket of its own."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: AccountProps) -> None:
         super().__init__(scope, construct_id)
@@ -68,7 +68,7 @@ def _only_if(part: IConstruct, condition: CfnCondition) -> None:
 
 
 def _trail_statement(sid: str, action: str, resource: str, trail_arn: str) -> iam.PolicyStatement:
-    """What this one trail may do with the bucket; a trail of somebody else's account may not."""
+    """What this one trail may do with the bucket; a trail of another account may not."""
     return iam.PolicyStatement(
         sid=sid,
         principals=[iam.ServicePrincipal("cloudtrail.amazonaws.com")],

@@ -1,4 +1,4 @@
-"""The API (requirement list 2): the same app as at home, behind a gate that asks for a token."""
+"""The API (requirement list 2): the same app as on a computer, behind an authorizer that requires a token."""
 
 import json
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ from infra.rights import accept, arn
 
 HANDLER = "tlfif.entrypoints.lambdas.api.handler"
 TIMEOUT_SECONDS = 30
-"""The longest that an HTTP API waits; a reader's long poll stays below it."""
+"""The longest time that an HTTP API waits; a reader's long poll stays below it."""
 RESERVED_CONCURRENCY = 10
 PER_SECOND, BURST = 20, 40
-"""A window and a command line following an answer make about five; the rest is room and a limit on a leaked token."""
+"""A window and a command line that follow an answer send about five; the rest is headroom, and limits a leaked token.
+"""
 HEALTH = "GET /healthz"
 EVERYTHING = "ANY /{proxy+}"
 _LOGGED = {
@@ -38,12 +39,12 @@ _LOGGED = {
     "refused": "authorizer.error",
     "fault": "integrationErrorMessage",
 }
-"""Who asked for what and how it ended. No body, no query and no header: prompts and answers stand nowhere in it."""
+"""Who requested what, and how it ended. No body, query or header: the log never contains prompts or answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiProps:
-    """``reserve``: keep executions aside for the API."""
+    """``reserve``: reserve concurrency for the API."""
 
     home: str
     code: Code
@@ -56,7 +57,7 @@ class ApiProps:
 
 
 class Api(Construct):
-    """``url`` is where window and command line go."""
+    """``url`` is the address for window and command line."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: ApiProps) -> None:
         super().__init__(scope, construct_id)
@@ -146,7 +147,7 @@ class Api(Construct):
         accept(self._health, "Says only that it is there; asked before anybody is signed in.", "APIG4")
 
     def _stage(self, home: str) -> None:
-        # API Gateway writes logs under this prefix without a growing resource policy of its own.
+        # API Gateway writes logs under this prefix without a resource policy that grows.
         logs = log_group(self, "AccessLogs", name=f"/aws/vendedlogs/{home}/api")
         stage = gateway.CfnStage(
             self,

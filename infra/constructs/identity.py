@@ -28,7 +28,7 @@ class IdentityProps:
 
 
 class Identity(Construct):
-    """Who may talk to the API. ``issuer`` and ``audience`` are what a token must say, ``scope`` what it must allow."""
+    """Who may use the API. ``issuer`` and ``audience`` are the claims of a token, ``scope`` is what it must allow."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: IdentityProps) -> None:
         super().__init__(scope, construct_id)
@@ -54,7 +54,7 @@ class Identity(Construct):
             "Domain",
             domain=f"{props.home}-{Stack.of(self).account}",
             user_pool_id=self.pool.ref,
-            managed_login_version=1,  # the plain pages; version 2 shows nothing until it was given a design
+            managed_login_version=1,  # the plain pages; version 2 shows nothing until it has a design
         )
         region = Stack.of(self).region
         self.sign_in_url = f"https://{domain.ref}.auth.{region}.amazoncognito.com"
@@ -70,7 +70,7 @@ class Identity(Construct):
             user_pool_name=home,
             user_pool_tier="ESSENTIALS",
             admin_create_user_config=cognito.CfnUserPool.AdminCreateUserConfigProperty(
-                allow_admin_create_user_only=True,  # the default lets anybody register and start a machine
+                allow_admin_create_user_only=True,  # by default anybody could register and start a machine
                 invite_message_template=cognito.CfnUserPool.InviteMessageTemplateProperty(
                     email_subject="Your TL-FIF account", email_message=_INVITATION
                 ),
@@ -100,10 +100,9 @@ class Identity(Construct):
         return pool
 
     def _client(self, home: str) -> cognito.CfnUserPoolClient:
-        """Public: no secret, since a program on a desk cannot keep one; PKCE takes its place.
+        """Public: no secret, because a program on a person's computer cannot keep one; PKCE replaces it.
 
-        Cognito sends a browser back only to addresses that it knows to the letter; three ports leave room for two that
-        are taken.
+        Cognito redirects a browser only to addresses that it knows exactly; with three ports, two may be in use.
         """
         callbacks = [redirect_uri(port) for port in REDIRECT_PORTS]
         return cognito.CfnUserPoolClient(
@@ -117,7 +116,7 @@ class Identity(Construct):
             allowed_o_auth_scopes=self.asked_scopes,
             callback_ur_ls=[*callbacks, *(one.replace("127.0.0.1", "localhost") for one in callbacks)],
             supported_identity_providers=["COGNITO"],
-            explicit_auth_flows=["ALLOW_REFRESH_TOKEN_AUTH"],  # no password ever passes through our own programs
+            explicit_auth_flows=["ALLOW_REFRESH_TOKEN_AUTH"],  # no password ever passes through TL-FIF's own programs
             enable_token_revocation=True,
             prevent_user_existence_errors="ENABLED",
             access_token_validity=ACCESS_MINUTES,

@@ -1,4 +1,4 @@
-"""The machine (requirement list 5, 8.3, 9): a network with no way in, and the template that every launch uses."""
+"""The machine (requirement list 5, 8.3, 9): a network without inbound access, and the template of every launch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from infra.rights import HOME_TAG, accept, allow, arn, role
 
 NETWORK = IPv4Network("10.87.0.0/24")
 SUBNET_PREFIX = 27
-"""32 addresses a zone; a home has one machine, and a second one while an image is tried."""
+"""32 addresses a zone; a home has one machine, and a second one while an image is tested."""
 INITIALIZATION_MIBS = 300
-"""The fastest that EBS offers. An image's disk else fills at a few MiB/s while the GPU is being paid."""
+"""EBS's maximum. Otherwise an image's disk fills at a few MiB/s while the GPU is being paid for."""
 INCLUDED_MIBS = 125
 INCLUDED_IOPS = 3000
 
@@ -25,7 +25,7 @@ INCLUDED_IOPS = 3000
 @dataclass(frozen=True, kw_only=True)
 class MachineProps:
     """``zones``: name and condition of each; ``image_parameter``: the SSM parameter that is read at each launch.
-    ``instance_types``: separated by commas, the first being the template's own."""
+    ``instance_types``: separated by commas; the first is the template's own."""
 
     home: str
     zones: Sequence[tuple[str, CfnCondition | None]]
@@ -36,7 +36,7 @@ class MachineProps:
 
 
 class Machine(Construct):
-    """Where a machine runs, what it is made from, and what it may do. None is running because of this construct."""
+    """Where a machine runs, what it is launched from, and what it may do. This construct runs no machine."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: MachineProps) -> None:
         super().__init__(scope, construct_id)
@@ -66,7 +66,7 @@ class Machine(Construct):
         accept(vpc, "No way in and no secrets inside: flow logs would cost more than they tell.", "VPC7")
 
     def launch_rights(self) -> list[iam.PolicyStatement]:
-        """The router: launch from this template only, of the wished types only, and tag only what it launches."""
+        """The router: launch from this template only, only the permitted types, and tag only what it launches."""
         tags = {f"aws:RequestTag/{HOME_TAG}": self._props.home}
         ours = {f"aws:ResourceTag/{HOME_TAG}": self._props.home}
         template = arn(self, "ec2", f"launch-template/{self.template.ref}")
@@ -102,7 +102,7 @@ class Machine(Construct):
         ]
 
     def stop_rights(self) -> list[iam.PolicyStatement]:
-        """Router and API: end a machine of this home, and of no other."""
+        """Router and API: terminate a machine of this home, and of no other."""
         return [
             allow(
                 "EndOwnMachines",
@@ -113,8 +113,8 @@ class Machine(Construct):
         ]
 
     def standby_rights(self) -> list[iam.PolicyStatement]:
-        """The router, where the owner chose to keep the disk: stop a machine of this home, and start it as the next one
-        with its marks and its settings."""
+        """The router, if the owner chose standby: stop a machine of this home, and start it as the next one with its
+        tags and its settings."""
         ours = {f"aws:ResourceTag/{HOME_TAG}": self._props.home}
         return [
             allow(
@@ -132,7 +132,7 @@ class Machine(Construct):
         ]
 
     def look_rights(self, *actions: str) -> list[iam.PolicyStatement]:
-        """Descriptions, which EC2 offers for all things of a region or for none."""
+        """Descriptions, which EC2 permits for all resources of a region or for none."""
         return [allow("LookAround", actions, ["*"], {"StringEquals": {"aws:RequestedRegion": Stack.of(self).region}})]
 
     def _ec2(self, resource: str) -> str:
@@ -145,7 +145,7 @@ class Machine(Construct):
         return [allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [self.logs.attr_arn])]
 
     def _session_rights(self) -> list[iam.PolicyStatement]:
-        """A shell for the owner without an open port (RQL 1, 5.5): AWS's own least set for Session Manager."""
+        """A shell for the owner without an open port (RQL 1, 5.5): AWS's own minimum for Session Manager."""
         channels = ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
         return [
             allow("SessionOfTheOwner", [f"ssmmessages:{name}" for name in channels], ["*"]),
@@ -153,7 +153,7 @@ class Machine(Construct):
         ]
 
     def _subnets(self, vpc: ec2.CfnVPC) -> None:
-        """A public subnet in each zone: free, where a private one would need a NAT gateway for 38 USD a month."""
+        """A public subnet in each zone: free, whereas a private one would need a NAT gateway for 38 USD a month."""
         gateway = ec2.CfnInternetGateway(self, "Gateway")
         attached = ec2.CfnVPCGatewayAttachment(self, "Attached", vpc_id=vpc.ref, internet_gateway_id=gateway.ref)
         routes = ec2.CfnRouteTable(self, "Routes", vpc_id=vpc.ref)
@@ -191,14 +191,14 @@ class Machine(Construct):
             image_id=f"resolve:ssm:{self._props.image_parameter}",
             instance_type=Fn.select(0, Fn.split(",", self._props.instance_types)),
             iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
-            instance_initiated_shutdown_behavior="terminate",  # the first stop: the machine's own "shutdown" ends it
+            instance_initiated_shutdown_behavior="terminate",  # the first stop: its own "shutdown" ends it
             security_group_ids=[self._door.attr_group_id],
             block_device_mappings=[self._root_disk()],
             metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
                 http_endpoint="enabled",
                 http_tokens="required",
                 http_put_response_hop_limit=1,  # no containers on the machine
-                instance_metadata_tags="enabled",  # a machine may know which one it is without any right
+                instance_metadata_tags="enabled",  # a machine may read its own tags without any permission
             ),
             monitoring=ec2.CfnLaunchTemplate.MonitoringProperty(enabled=False),
             tag_specifications=[
@@ -219,7 +219,7 @@ class Machine(Construct):
         )
 
     def _root_disk(self) -> ec2.CfnLaunchTemplate.BlockDeviceMappingProperty:
-        """Encrypted by AWS's own key: one of ours costs a dollar a month and needs a grant at each start."""
+        """Encrypted with AWS's own key: one of ours costs a dollar a month and needs a grant at each start."""
         return ec2.CfnLaunchTemplate.BlockDeviceMappingProperty(
             device_name="/dev/sda1",  # the root disk of Ubuntu's images
             ebs=ec2.CfnLaunchTemplate.EbsProperty(

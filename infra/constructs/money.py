@@ -1,4 +1,4 @@
-"""Money (requirement list 6): AWS's own budget as the third line, and the right to read the bill once a day."""
+"""Money (requirement list 6): AWS's own budget as the third line of defence, and the right to read the bill."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ from infra.rights import allow, arn
 
 ACTUAL_PERCENT = (50, 80, 100)
 FORECAST_PERCENT = (80, 100)
-"""Five together, which is all that a budget may have. A forecast of 50 % would come in most months and mean nothing."""
+"""Five together, the most that a budget may have. A forecast of 50 % would come in most months and mean nothing."""
 
 
 def bill_rights(scope: Construct) -> list[iam.PolicyStatement]:
-    """The router: one call a day, for one cent. Cost Explorer knows its calls by both names."""
+    """The router: one call a day, for 0.01 USD. IAM has two names for Cost Explorer's calls."""
     stack = Stack.of(scope)
     return [
         allow(
@@ -31,7 +31,7 @@ def bill_rights(scope: Construct) -> list[iam.PolicyStatement]:
 
 @dataclass(frozen=True, kw_only=True)
 class MoneyProps:
-    """``monthly_usd``: the whole account's month, without VAT. ``topic_arn``: a topic that Budgets may publish to."""
+    """``monthly_usd``: for the whole account's month, without VAT. ``topic_arn``: Budgets may publish to it."""
 
     home: str
     monthly_usd: float
@@ -47,7 +47,7 @@ class Money(Construct):
         subscriber = budgets.CfnBudget.SubscriberProperty
         told = [
             subscriber(subscription_type="SNS", address=props.topic_arn),
-            # Budgets' own letters need no confirmation: they come even where the topic's was never confirmed.
+            # Budgets' own mails need no confirmation: they arrive even if the topic's subscription was never confirmed.
             subscriber(subscription_type="EMAIL", address=props.email),
         ]
         marks = [("ACTUAL", percent) for percent in ACTUAL_PERCENT]

@@ -1,4 +1,4 @@
-"""The router (requirement list 3): looks, decides and acts once a minute, and at once when the API asks for it."""
+"""The router (requirement list 3): observes, decides and acts once a minute, and at once when the API calls it."""
 
 from dataclasses import dataclass
 
@@ -17,16 +17,16 @@ from infra.rights import allow
 
 HANDLER = "tlfif.entrypoints.lambdas.router.handler"
 TIMEOUT_SECONDS = 55
-"""Under the minute, so that a tick that hangs is gone before the next."""
+"""Below a minute, so that a tick that hangs has ended before the next."""
 RESERVED_CONCURRENCY = 2
 """One for the tick and one for a person's order, which the API waits for."""
 STALE_SECONDS = 60
-"""Nobody needs a nudge from the minute before: a tick has been since."""
+"""A nudge older than a minute is useless: a tick has run since."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RouterProps:
-    """``reserve``: keep executions aside for the router, and have no more than those."""
+    """``reserve``: reserve concurrency for the router, which is also its limit."""
 
     home: str
     code: Code
@@ -81,7 +81,7 @@ class Router(Construct):
         self._every_minute(props.home)
 
     def nudge_rights(self) -> list[iam.PolicyStatement]:
-        """The API: have it look now."""
+        """The API: call the router."""
         return [allow("NudgeTheRouter", ["lambda:InvokeFunction"], [self.function.attr_arn])]
 
     def _every_minute(self, home: str) -> None:

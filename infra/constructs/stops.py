@@ -1,4 +1,5 @@
-"""The third stop (missing in the requirement list): one-time schedules that end a machine whatever else has failed."""
+"""The third stop (missing in the requirement list): the dead man's switch, one-time schedules that terminate a machine
+even if everything else has failed."""
 
 from dataclasses import dataclass
 
@@ -13,13 +14,13 @@ from infra.rights import HOME_TAG, allow, arn
 
 @dataclass(frozen=True, kw_only=True)
 class StopsProps:
-    """``home``: the home's name, which is the group's too."""
+    """``home``: the home's name, which is also the group's."""
 
     home: str
 
 
 class Stops(Construct):
-    """The group that holds a schedule for each machine, and the role with which it terminates that machine."""
+    """The group with a schedule for each machine, and the role with which it terminates that machine."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: StopsProps) -> None:
         super().__init__(scope, construct_id)
@@ -41,7 +42,7 @@ class Stops(Construct):
         )
 
     def schedule_rights(self) -> list[iam.PolicyStatement]:
-        """The router: make, read and delete schedules of this group, and give them this role."""
+        """The router: create, read and delete schedules of this group, and pass them this role."""
         verbs = ["scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:DeleteSchedule"]
         return [
             allow("ScheduleTheEnd", verbs, [arn(self, "scheduler", f"schedule/{self._home}/{self._home}-*")]),

@@ -1,4 +1,4 @@
-"""What is kept (requirement list 3.5, 4, 5.6): two tables, a queue with its dead letters, a bucket."""
+"""What is stored (requirement list 3.5, 4, 5.6): two tables, a queue with its dead letters, a bucket."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,19 +21,19 @@ LONG_POLL_SECONDS = 20
 
 _READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
-"""A transaction is allowed by the rights to its parts."""
+"""A transaction needs the permissions of its parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreProps:
-    """``retention_days``: large prompts and answers are deleted after that; the tables' items carry their own end."""
+    """``retention_days``: large prompts and answers are deleted after that; the tables' items have their own expiry."""
 
     home: str
     retention_days: float
 
 
 class Store(Construct):
-    """The truth is in the tables. The queue only rings, the bucket holds what is too large for an item."""
+    """The tables hold the state. The queue only notifies; the bucket holds what is too large for an item."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: StoreProps) -> None:
         super().__init__(scope, construct_id)
@@ -66,7 +66,7 @@ class Store(Construct):
         return f"{self.bucket.attr_arn}/{JOBS_PREFIX}*"
 
     def control_rights(self) -> list[iam.PolicyStatement]:
-        """API and router: everything in the tables, rings the bell, reads, writes and deletes large texts."""
+        """API and router: everything in the tables; send notifications; read, write and delete large texts."""
         return [
             self._tables("ReadAndWriteTables", (*_READ, *_WRITE, "dynamodb:BatchWriteItem")),
             allow("RingTheBell", ["sqs:SendMessage"], [self.work.attr_arn]),
@@ -75,7 +75,7 @@ class Store(Construct):
         ]
 
     def worker_rights(self) -> list[iam.PolicyStatement]:
-        """The machine: claims jobs and writes events, listens to the bell, reads models and releases."""
+        """The machine: claim jobs and write events, receive notifications, read models and releases."""
         bell = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"]
         readable = [f"{self.bucket.attr_arn}/{folder}/*" for folder in ("models", "releases")]
         return [
@@ -90,11 +90,11 @@ class Store(Construct):
         return allow(sid, actions, [self.jobs.attr_arn, f"{self.jobs.attr_arn}/index/{INDEX}", self.state.attr_arn])
 
     def _missing_texts(self) -> iam.PolicyStatement:
-        """Without it S3 calls a text that has expired forbidden instead of missing (S3 API, "GetObject")."""
+        """Without it S3 reports an expired text as forbidden instead of missing (S3 API, "GetObject")."""
         return allow("TellMissingTexts", ["s3:ListBucket"], [self.bucket.attr_arn])
 
     def _table(self, construct_id: str, name: str, *, indexed: bool) -> dynamodb.CfnTable:
-        """Paid by the request, so that nothing is due while nobody asks."""
+        """Paid by the request, so that it costs nothing while nobody uses it."""
         table = dynamodb.CfnTable(
             self,
             construct_id,

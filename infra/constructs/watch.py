@@ -1,4 +1,4 @@
-"""Alarms to a person (missing in the requirement list): what must be known although nobody looks."""
+"""Alarms for a person (missing in the requirement list): what must be known although nobody looks."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,12 @@ DIMENSION = "Home"
 MACHINES_OVER_AGE = "MachinesOverAge"
 BUDGET_LOCKED = "BudgetLocked"
 FREE_METRICS, FREE_ALARMS = 10, 10
-"""Metrics of our own that CloudWatch keeps for nothing, and alarms."""
+"""The metrics of our own and the alarms that CloudWatch keeps free of charge."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WatchProps:
-    """``email``: who hears of it, once the address is confirmed."""
+    """``email``: who is notified, once the address is confirmed."""
 
     home: str
     email: str
@@ -34,7 +34,7 @@ class WatchProps:
 
 @dataclass(frozen=True, kw_only=True)
 class _Alarm:
-    """Rings when ``statistic`` of ``metric`` is at least ``threshold`` in ``periods`` periods of ``minutes`` each."""
+    """Alarms when ``statistic`` of ``metric`` is at least ``threshold`` in ``periods`` periods of ``minutes`` each."""
 
     name: str
     description: str
@@ -46,11 +46,11 @@ class _Alarm:
     threshold: int = 1
     periods: int = 1
     silence: bool = False
-    """Ring when there are fewer, and also when there is nothing at all."""
+    """Alarms when there are fewer, and also when there are no data."""
 
 
 class Watch(Construct):
-    """One topic with one address, and the alarms on it."""
+    """One topic with one address, and the alarms."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: WatchProps) -> None:
         super().__init__(scope, construct_id)
@@ -73,7 +73,7 @@ class Watch(Construct):
             self._alarm(alarm)
 
     def _publisher(self, sid: str, service: str) -> iam.PolicyStatement:
-        """A topic's own policy lets neither service in, and Budgets then fails without a word."""
+        """A topic's own policy excludes both services, and Budgets then fails without any message."""
         return iam.PolicyStatement(
             sid=sid,
             principals=[iam.ServicePrincipal(service)],

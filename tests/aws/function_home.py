@@ -214,7 +214,7 @@ class FunctionHome:
         return [dict(one) for group in found for one in group["Instances"]]
 
     def schedules(self) -> list[str]:
-        """The dead man's schedules that are set."""
+        """The schedules of the dead man's switches that are set."""
         return [one["Name"] for one in self.emulator.scheduler.list_schedules(GroupName=self.name)["Schedules"]]
 
     def reverse_the_queue(self) -> None:

@@ -63,7 +63,7 @@ class AwsHome:
         return {each["InstanceId"]: each["State"]["Name"] for part in found for each in part["Instances"]}
 
     def schedules(self) -> list[str]:
-        """The dead man's schedules that are set."""
+        """The schedules of the dead man's switches that are set."""
         return [each["Name"] for each in self.emulator.scheduler.list_schedules(GroupName=self.name)["Schedules"]]
 
     def log(self) -> str:

@@ -187,7 +187,7 @@ def refused(code: str, message: str = "no", operation: str = "CreateStack") -> C
     [
         (NoCredentialsError(), "aws_no_credentials", "aws configure"),
         (UnauthorizedSSOTokenError(), "aws_expired", "aws sso login"),
-        (refused("ExpiredToken"), "aws_expired", "run out"),
+        (refused("ExpiredToken"), "aws_expired", "has expired"),
         (refused("InvalidClientTokenId"), "aws_credentials_wrong", "first-day-on-aws"),
         (refused("SignatureDoesNotMatch", "The signature we calculated differs"), "aws_credentials_wrong", "key"),
         (refused("SignatureDoesNotMatch", "Signature expired: x is now earlier than y"), "clock_wrong", "clock"),

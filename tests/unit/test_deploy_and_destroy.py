@@ -176,7 +176,7 @@ async def test_a_failed_stack_is_explained_and_the_next_try_begins_clean(world: 
 async def test_a_failed_change_leaves_what_was(world: World) -> None:
     await world.deploy()
     world.account.fail_stack = "Rate exceeded"
-    with pytest.raises(UnavailableError, match=r"as it was before.*asked too often"):
+    with pytest.raises(UnavailableError, match=r"restored the state before.*asked too often"):
         await world.deploy(
             DeployRequest(home="tlfif", region="eu-central-1", email="b@example.com", budget_usd=50, release="one")
         )

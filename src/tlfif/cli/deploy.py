@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from tlfif.doctor.checks import Finding
     from tlfif.kernel.home import Home
 
-EPILOG = """--plan needs neither an account nor the network and changes nothing. Broken off, the same command goes on
-where it stopped. docs/howto/first-day-on-aws.md leads from a new account to the first answer. Exit codes: 0 done,
-2 wrong use or you left, 4 and 5 AWS refused or could not be asked, 130 interrupted."""
+EPILOG = """--plan needs neither an account nor the network and changes nothing. After an interruption the same
+command continues where it stopped. docs/howto/first-day-on-aws.md leads from a new account to the first answer. Exit
+codes: 0 done, 2 wrong use or not confirmed, 4 and 5 AWS refused or could not be reached, 130 interrupted."""
 _EMAIL = re.compile(r"[^@\s,;]{1,64}@[^@\s,;]+\.[^@\s,;]+")
 PROOF = "Say hello in one sentence."
 LONGEST_EMAIL = 128
@@ -38,7 +38,7 @@ LONGEST_EMAIL = 128
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     parser.epilog = EPILOG
-    parser.add_argument("--plan", action="store_true", help="only show what would be made and what it costs")
+    parser.add_argument("--plan", action="store_true", help="only show what would be created and what it costs")
     parser.add_argument(
         "--region", metavar="REGION", help=f"{', '.join(REGIONS)} (default: your home's, or {DEFAULT_REGION})"
     )
@@ -46,7 +46,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget",
         metavar="EUR",
-        help=f"AWS writes to you when the account's month reaches it (default: as it is; at first {DEFAULT_LIMIT_EUR})",
+        help="AWS sends you a mail when the account's month reaches it (default: unchanged; at first "
+        f"{DEFAULT_LIMIT_EUR})",
     )
     parser.add_argument(
         "--keep-account-settings", action="store_true", help="leave disk encryption and S3's public block as they are"
@@ -54,10 +55,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--standby",
         action=argparse.BooleanOptionalAction,
-        help="keep the disk of a machine that ends by itself, for a quicker start; costs rent (default: as it is; at "
-        "first no)",
+        help="keep the disk of a machine that ends by itself, for a quicker start; costs rent (default: "
+        "unchanged; at first no)",
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask, begin")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_json(parser)
 
 
@@ -101,8 +102,8 @@ async def _deploy(args: argparse.Namespace, console: Console) -> tuple[int, bool
             return await _deploy_here(args, console)
         except asyncio.CancelledError:
             console.note(
-                "You interrupted the command. What AWS has begun it finishes by itself. To go on: ./tlfif deploy. To "
-                "remove everything: ./tlfif destroy"
+                "You interrupted the command. AWS finishes by itself what it has begun. To continue: ./tlfif deploy. "
+                "To remove everything: ./tlfif destroy"
             )
             return INTERRUPTED, False
 
@@ -127,12 +128,12 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     plan = offline_plan(request.region, standby=bool(request.standby))
     console.note(plan_text(plan, secure_account=request.secure_account))
     whose = f"Account {caller.account_id}, as {caller.who}. Alarms and the first password go to {request.email}; "
-    when = f"AWS also writes there when the account's month reaches {request.budget_usd} USD."
+    when = f"AWS also sends a mail there when the account's month reaches {request.budget_usd} USD."
     console.note("\n" + paragraph(whose + when))
-    console.status("looking what could stand in the way")
+    console.status("checking what could prevent the first answer")
     warn(console, await in_the_way(home, request.region))
-    if not agreed(console, f"Make this in account {caller.account_id}, {request.region}?", yes=args.yes):
-        console.note("You left. Nothing was made.")
+    if not agreed(console, f"Create this in account {caller.account_id}, {request.region}?", yes=args.yes):
+        console.note("Not confirmed. Nothing was created.")
         return USAGE, False
     done = await container.deployment(DeployedProfile(home), Progress(console)).run(request, caller)
     if args.json:
@@ -182,7 +183,7 @@ def warn(console: Console, findings: "tuple[Finding, ...]") -> None:
     """Print what would prevent the first answer; the home can be created all the same."""
     if not findings:
         return
-    console.note("\nIn the way of your first answer (the home can be made before it is mended):")
+    console.note("\nThis would prevent your first answer (the home can be created all the same):")
     for one in findings:
         console.note(paragraph(f"{one.check.title}: {one.evidence} {one.cure}", first="  - ", indent="    "))
     console.note("")
@@ -211,7 +212,9 @@ def result_text(done: "Deployed", email: str) -> str:
     ]
     steps = []
     if done.user_invited:
-        steps.append(f"Two letters are on their way to {email}: confirm the one about alarms, and keep the password.")
+        steps.append(
+            f"Two mails are on their way to {email}: confirm the one about alarms, and keep the password of the other."
+        )
     steps.append("Sign in: ./tlfif login")
     if done.image is None:
         steps.append(

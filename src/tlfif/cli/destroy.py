@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from tlfif.deployment.destroy import Destroyed
     from tlfif.kernel.home import Home
 
-EPILOG = """Machines are ended first, and waited for until AWS confirms it. Prompts, answers and users on AWS are lost.
-Only what carries the home's mark or exactly its names is touched. Twice is harmless; broken off, it goes on.
-Exit codes: 0 nothing is left, 2 you left, 5 something is left or could not be looked at, 130 interrupted."""
+EPILOG = """Machines are terminated first; the command waits until AWS confirms that. Prompts, answers and users on AWS
+are lost. Only what has the home's tag or exactly its names is removed. Running it twice is harmless; after an
+interruption it continues. Exit codes: 0 nothing is left, 2 not confirmed, 5 something is left or could not be checked,
+130 interrupted."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--region", metavar="REGION", help=f"{', '.join(REGIONS)} (default: your home's, or {DEFAULT_REGION})"
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask, begin")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_json(parser)
 
 
@@ -46,7 +47,7 @@ async def _destroy(args: argparse.Namespace, console: Console) -> int:
         try:
             return await _destroy_here(args, console)
         except asyncio.CancelledError:
-            console.note("You interrupted the command. Not everything is removed. To go on: ./tlfif destroy")
+            console.note("You interrupted the command. Not everything is removed. To continue: ./tlfif destroy")
             return INTERRUPTED
 
 
@@ -61,11 +62,11 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
     caller = await container.installation.caller()
     check_account(home, caller.account_id, region)
     destruction = container.destruction(DeployedProfile(home), Progress(console))
-    console.status("looking what is there")
+    console.status("listing what exists")
     found = await destruction.survey()
     console.note(survey_text(found, caller.account_id, region))
     if not agreed(console, "Remove all of it for good?", yes=args.yes):
-        console.note("You left. Nothing was removed.")
+        console.note("Not confirmed. Nothing was removed.")
         return USAGE
     done = await destruction.run()
     console.status("")
@@ -116,7 +117,7 @@ def survey_text(found: "Mapping[str, Sequence[Found]]", account_id: str, region:
     lines = [f"Account {account_id}, {region}. Removing costs nothing; what runs costs until AWS confirms its end."]
     lines += ["", *columns(rows, right=(0,), indent="  ")] if rows else ["", "  Nothing of the home is there."]
     if others:
-        lines.append("\n  Stays, because it has a similar name but not the home's mark: " + ", ".join(others))
+        lines.append("\n  Stays, because it has a similar name but not the home's tag: " + ", ".join(others))
     lines += ["", "Prompts, answers and users on AWS are lost with it. What is on this computer stays."]
     return "\n".join(lines)
 
@@ -136,7 +137,7 @@ def result_text(done: "Destroyed") -> str:
     ]
     lines = columns([head, *rows], right=(1, 2, 3))
     if done.objects:
-        lines.append(f"{done.objects} objects were deleted out of the buckets.")
+        lines.append(f"{done.objects} objects were deleted from the buckets.")
     if done.settings_restored:
         lines.append("Your account's two safety settings are as they were before.")
     if done.profile_removed:
@@ -147,7 +148,7 @@ def result_text(done: "Destroyed") -> str:
     if done.nothing_left:
         lines.append("\nNothing is left, and nothing costs anything any more.")
     else:
-        lines.append("\nSomething is left or could not be looked at. Run ./tlfif destroy again; it goes on.")
+        lines.append("\nSomething is left or could not be checked. Run ./tlfif destroy again; it continues.")
     return "\n".join(lines)
 
 

@@ -18,8 +18,8 @@ from tlfif.money.money import MICROS_PER_USD
 from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 
 EPILOG = """Nothing is changed, here or at AWS, and nothing costs money unless you add --paid (0.01 USD). Without a key
-for AWS only this computer is looked at, and AWS is asked for nothing but the time. Exit 0: nothing stands in the way;
-4: something would stop a start, or costs money that nobody wants; 5: there is a key for AWS, and AWS could not be
+for AWS only this computer is checked, and AWS is asked for nothing but the time. Exit codes: 0 nothing stands in the
+way, 4 something would prevent a start, or costs money that nobody wants, 5 there is a key for AWS, but AWS could not be
 asked."""
 HEADS = {
     State.FAIL: "STANDS IN THE WAY",
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Run all checks, then print them."""
     home = this_home()
     region = check_region(args.region or region_of(home) or DEFAULT_REGION)
-    console.status("looking at this computer and at AWS")
+    console.status("checking this computer and AWS")
     wanted = Wanted(home=home, region=region, ports=REDIRECT_PORTS, paid=args.paid)
     found = asyncio.run(examine_all(wanted, own=own_probes(home)))
     console.status("")

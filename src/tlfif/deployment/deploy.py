@@ -134,7 +134,7 @@ class Deployment:
         if known.finished:
             known = replace(known, done=(), finished=False)
         elif known.done:
-            self._report(f"Going on after the last try, which came through step {len(known.done)} of {len(STEPS)}.")
+            self._report(f"Continuing after the last attempt, which finished step {len(known.done)} of {len(STEPS)}.")
         begun = replace(known, email=request.email, budget_usd=request.budget_usd or 0, standby=request.standby)
         self._file.save(begun)
         return begun
@@ -163,12 +163,12 @@ class Deployment:
     async def _make_stack(self, request: DeployRequest, *, bucket: str, key: str) -> tuple[Stack, bool]:
         before = await self._rest()
         if before is not None and before.dead:
-            self._report("Removing what is left of an earlier try that failed.")
+            self._report("Removing what is left of an earlier attempt that failed.")
             await self._cloud.begin_delete()
             before = await self._rest()
             if before is not None:
                 raise UnavailableError(
-                    "What an earlier try left cannot be removed. Run `./tlfif destroy`, then deploy again.",
+                    "What an earlier attempt left cannot be removed. Run `./tlfif destroy`, then deploy again.",
                     code="stack_failed",
                 )
         parameters = await self._parameters(request, before, bucket=bucket, key=key)
@@ -196,8 +196,8 @@ class Deployment:
             zones = zone_parameters(await self._cloud.zones(), old)
         except ValueError:
             raise UnavailableError(
-                f"AWS offers no GPU machine of the wished types in {request.region}. Choose another region. Nothing "
-                "was made that costs anything.",
+                f"AWS offers none of the GPU machine types in {request.region}. Choose another region. Nothing "
+                "was created that costs anything.",
                 code="no_zone",
             ) from None
         request = request.settled(old)

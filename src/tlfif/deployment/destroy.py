@@ -71,7 +71,7 @@ class Destruction:
         for kind, _ in self._sweeper.kinds():
             await self._look(kind)
         await self._try("signing out", self._profile.sign_out)
-        await self._try("closing the door", self._sweeper.disable_ingress)
+        await self._try("stopping new prompts and machines", self._sweeper.disable_ingress)
         await self._try("ending machines", self._end_machines)
         await self._try("emptying buckets", self._empty)
         await self._try("deleting the stack", self._delete_stack)

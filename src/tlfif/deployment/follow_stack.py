@@ -42,11 +42,11 @@ async def follow_stack(
         except TlfifError as error:
             if error.code not in _PASSING or now - heard > PATIENCE_SECONDS:
                 raise
-            report("AWS does not answer at the moment; it goes on with its work. Asking again.", passing=True)
+            report("AWS does not answer at the moment, but goes on with its work. Asking again.", passing=True)
         if now - began > LONGEST_SECONDS:
             raise UnavailableError(
                 "AWS has worked on this for an hour and is not done. It goes on by itself; run the same command again "
-                "later, it takes up where this one stopped.",
+                "later, it continues where this one stopped.",
                 code="stack_slow",
             )
         await clock.sleep(LOOK_SECONDS)

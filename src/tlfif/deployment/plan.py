@@ -16,14 +16,14 @@ take longest."""
 
 _KINDS: dict[str, tuple[str, str, str]] = {
     "AWS::ApiGatewayV2::Api": ("web address for your commands", "web addresses for your commands", "by the request"),
-    "AWS::Budgets::Budget": ("AWS budget that writes to you", "AWS budgets that write to you", "free"),
+    "AWS::Budgets::Budget": ("AWS budget that sends you mail", "AWS budgets that send you mail", "free"),
     "AWS::CloudTrail::Trail": ("record of who called what", "records of who called what", "free, if it is the first"),
     "AWS::CloudWatch::Alarm": ("alarm", "alarms", "free up to ten"),
     "AWS::Cognito::UserPool": ("list of users who may sign in", "lists of users who may sign in", "free"),
     "AWS::DynamoDB::Table": ("table for prompts and state", "tables for prompts and state", "by the request"),
-    "AWS::EC2::LaunchTemplate": ("pattern that machines are made from", "patterns that machines are made from", "free"),
+    "AWS::EC2::LaunchTemplate": ("launch template for machines", "launch templates for machines", "free"),
     "AWS::EC2::VPC": ("network without a way in", "networks without a way in", "free"),
-    "AWS::Events::Rule": ("look once a minute", "looks once a minute", "free"),
+    "AWS::Events::Rule": ("schedule that wakes the router", "schedules that wake the router", "free"),
     "AWS::IAM::Role": ("set of rights for its parts", "sets of rights for its parts", "free"),
     "AWS::Lambda::Function": ("small program (API, router)", "small programs (API, router)", "by the call"),
     "AWS::Logs::LogGroup": ("log, kept 14 days", "logs, kept 14 days", "free up to 5 GB a month"),
@@ -140,7 +140,11 @@ def kinds_of(resource_types: Iterable[str]) -> tuple[ResourceKind, ...]:
     settings = {kind: count for kind, count in counted.items() if kind in _SETTINGS}
     if settings:
         total = sum(settings.values())
-        words = "rule, address or wire between these" if total == 1 else "rules, addresses and wires between these"
+        words = (
+            "rule, address or connection between these"
+            if total == 1
+            else "rules, addresses and connections between these"
+        )
         named.append(ResourceKind(count=total, words=words, idle="free", aws_types=tuple(sorted(settings))))
     return tuple(named)
 
@@ -179,6 +183,6 @@ def asked_of_owner(region: str) -> tuple[str, ...]:
         f"A GPU quota of {GPU_QUOTA_VCPUS} vCPU in {region}: Service Quotas, “Running On-Demand G and VT instances”. "
         "It is free; AWS takes hours to days.",
         "AWS credentials on this computer for the time of deploying: docs/howto/first-day-on-aws.md says how.",
-        "An e-mail address for alarms, which gets a letter to confirm and another with your first password.",
+        "An e-mail address for alarms, which gets one mail to confirm and one with your first password.",
         f"{least} to {most} minutes of waiting (an estimate).",
     )

@@ -29,7 +29,7 @@ _CURES: tuple[tuple[str, str], ...] = (
     (r"throttl|rate exceeded|too many requests", "AWS was asked too often. Wait a minute, then deploy again."),
     (
         r"subscription|opt.?in|not subscribed|pending verification",
-        "AWS has not opened the account for this yet. Wait for AWS's letter, then deploy again.",
+        "AWS has not opened the account for this yet. Wait for AWS's mail, then deploy again.",
     ),
     (
         r"s3 error|nosuchkey|key does not exist",
@@ -44,7 +44,7 @@ _QUOTED = 300
 
 def progress_line(event: StackEvent, *, elapsed: float, expected: tuple[int, int], done: int, total: int) -> str:
     """What CloudFormation is doing, how long it has taken, and how long is usual (minutes)."""
-    verb = "removing" if event.status.startswith("DELETE") else "making"
+    verb = "removing" if event.status.startswith("DELETE") else "creating"
     minutes, seconds = divmod(int(elapsed), 60)
     return (
         f"{verb} {words_for(event.resource_type)} ({min(done, total)} of {total}), {minutes}:{seconds:02d} so far; "
@@ -72,12 +72,12 @@ def failure_text(events: Sequence[StackEvent], *, updating: bool) -> str:
     """Why a stack was not created, in the owner's words: which part, AWS's reason, what it costs, what to do."""
     cause = cause_of(events)
     after = (
-        "AWS put everything back as it was before, and it goes on working."
+        "AWS restored the state before; the home goes on working."
         if updating
-        else "AWS took everything back that it had made. Nothing is left running, and nothing costs anything."
+        else "AWS removed everything that it had created. Nothing is left running, and nothing costs anything."
     )
     if cause is None:
-        return f"AWS could not make the home and gave no reason. {after} {_UNKNOWN}"
+        return f"AWS could not create the home and gave no reason. {after} {_UNKNOWN}"
     reason = " ".join(cause.reason.split())[:_QUOTED].rstrip(".") or "no reason given"
     part = f"{words_for(cause.resource_type)} ({cause.logical_id})"
-    return f"AWS could not make one part: {part}. Its reason: {reason}. {after} {cure_for(cause.reason)}"
+    return f"AWS could not create one part: {part}. Its reason: {reason}. {after} {cure_for(cause.reason)}"

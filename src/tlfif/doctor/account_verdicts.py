@@ -37,7 +37,7 @@ def refused_credentials(why: str) -> Finding:
     return finding(
         checks.CREDENTIALS,
         State.FAIL,
-        f"There is a key, but it does not open anything: {why}",
+        f"There is a key, but it does not work: {why}",
         "A key of IAM Identity Center lasts hours: run `aws sso login`. Another one may be mistyped or deleted: make a "
         "new one. If the clock above is off, set it first. Free, some minutes.",
     )
@@ -150,7 +150,7 @@ def capacity() -> Finding:
 
 def lambda_concurrency(limit: int) -> Finding:
     """``limit``: how many calls may run at the same time in the region."""
-    found = f"{limit} calls at once (Lambda GetAccountSettings)"
+    found = f"{limit} calls at the same time (Lambda GetAccountSettings)"
     if limit < LEAST_LAMBDA:
         return finding(
             checks.LAMBDA,
@@ -161,7 +161,9 @@ def lambda_concurrency(limit: int) -> Finding:
         )
     if limit < RESERVING_LAMBDA:
         return finding(
-            checks.LAMBDA, State.OK, f"{found}: enough for you. Nothing is set aside, as AWS refuses that below 112."
+            checks.LAMBDA,
+            State.OK,
+            f"{found}: enough for you. Nothing is reserved, because AWS refuses that below 112.",
         )
     return finding(checks.LAMBDA, State.OK, f"{found}.")
 
@@ -276,7 +278,7 @@ def alarm_address(subscriptions: Sequence[tuple[str, str]] | None, topic: str) -
             checks.ALARM_ADDRESS,
             State.WARN,
             f"Not confirmed: {', '.join(pending)} (SNS). Alarms do not reach it.",
-            "Open the letter “AWS Notification - Subscription Confirmation” and click “Confirm subscription”; look in "
+            "Open the mail “AWS Notification - Subscription Confirmation” and click “Confirm subscription”; look in "
             "the spam folder as well. It is good for three days; after that: AWS console, SNS, Subscriptions, "
             "choose it, “Request confirmation”. Free.",
         )
@@ -291,8 +293,8 @@ def budget(limit: str | None, name: str) -> Finding:
         return finding(
             checks.BUDGET,
             State.WARN,
-            f"There is no budget {name} (AWS Budgets): AWS writes to nobody when the month gets dear.",
-            "./tlfif deploy makes it. Free. AWS's letters come 8 to 12 hours late; TL-FIF's own limit stops at once.",
+            f"There is no budget {name} (AWS Budgets): AWS warns nobody when the month gets expensive.",
+            "./tlfif deploy makes it. Free. AWS's mails come 8 to 12 hours late; TL-FIF's own limit stops at once.",
         )
     return finding(checks.BUDGET, State.OK, f"{name}: {limit} a month (AWS Budgets).")
 

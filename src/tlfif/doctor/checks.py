@@ -106,7 +106,7 @@ def _left(name: str, title: str) -> Check:
 
 PYTHON = _computer("python_version", "Python")
 FOLDER = _computer("folder", "TL-FIF's folder")
-DISK = _computer("disk_space", "Room on the disk")
+DISK = _computer("disk_space", "Disk space")
 MODELS = _computer("models", "Model files")
 SERVER = _computer("server", "Background server")
 WINDOW = _computer("window", "Window")
@@ -124,7 +124,7 @@ ACCOUNT_PLAN = _account("account_plan", "Account plan", "2-take-the-paid-plan")
 GPU_QUOTA = _account("gpu_quota", "GPU quota", "6-ask-for-the-gpu-quota")
 OFFERINGS = _account("offerings", "Machine types on offer", "5-choose-the-region")
 CAPACITY = _account("capacity", "Free machines at AWS", "5-choose-the-region")
-LAMBDA = _account("lambda_concurrency", "Lambda at once", "7-look-with-tlfif-doctor")
+LAMBDA = _account("lambda_concurrency", "Lambda concurrency", "7-look-with-tlfif-doctor")
 CODEBUILD = _account("codebuild", "CodeBuild", "7-look-with-tlfif-doctor")
 GITHUB = _account("github_connection", "GitHub connection", "10-connect-github")
 COST_EXPLORER = _account("cost_explorer", "Cost Explorer", "12-the-first-bill")
@@ -137,7 +137,7 @@ MACHINES = _left("machines", "Machines")
 DISKS = _left("disks", "Disks of TL-FIF")
 SNAPSHOTS = _left("snapshots", "Snapshots of TL-FIF")
 FOREIGN_DISKS = _left("foreign_disks", "Disks left by hand")
-LOG_GROUPS = _left("log_groups", "Logs without an end")
+LOG_GROUPS = _left("log_groups", "Logs kept for ever")
 
 ACCOUNT_CHECKS = (
     CREDENTIALS, RIGHTS, REGION, ACCOUNT_PLAN, GPU_QUOTA, OFFERINGS, CAPACITY, LAMBDA, CODEBUILD, GITHUB, COST_EXPLORER,

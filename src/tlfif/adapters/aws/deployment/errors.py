@@ -20,7 +20,7 @@ from tlfif.adapters.aws.calls.errors import (
 from tlfif.kernel.errors import TlfifError, UnavailableError
 
 HOW = "docs/howto/first-day-on-aws.md says how, step by step."
-_AGAIN = "Run the same command again; it goes on where it stopped."
+_AGAIN = "Run the same command again; it continues where it stopped."
 _LIMIT = re.compile(
     r"^(?!Request|Bandwidth).*LimitExceeded|QuotaExceeded|TooManyBuckets|TooManyEntities|ResourceLimit", re.IGNORECASE
 )
@@ -54,7 +54,7 @@ def _about_caller(error: AwsError) -> TlfifError | None:
         )
     if fault in {Fault.SIGN_IN_EXPIRED, Fault.EXPIRED}:
         return UnavailableError(
-            "Your AWS sign-in on this computer has run out. Sign in again (`aws sso login`, or fetch new credentials). "
+            "Your AWS sign-in on this computer has expired. Sign in again (`aws sso login`, or fetch new credentials). "
             f"{_AGAIN}",
             code="aws_expired",
             details={"aws_code": code},
@@ -113,7 +113,7 @@ def _about_request(error: AwsError, service: str) -> TlfifError:
             f"AWS could not be asked ({service}: {words_of(error)}). {_AGAIN}", code="aws_refused", details=details
         )
     return UnavailableError(
-        f"AWS does not answer ({service}). Check the network. {_AGAIN} What AWS has begun it finishes by itself.",
+        f"AWS does not answer ({service}). Check the network. {_AGAIN} AWS finishes by itself what it has begun.",
         code="aws_unreachable",
         details=details,
     )

@@ -32,14 +32,14 @@ class Item:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Kind:
     """``name`` and ``looked_for`` are for people, ``service`` is its prefix in IAM actions. ``find`` raises AWS's
     errors."""
 
     name: str
-    looked_for: str
     service: str
+    looked_for: str
     find: Callable[[], Iterable[Item]]
 
 
@@ -50,11 +50,7 @@ class Inventory:
         self._reading = reading
         self._place = place
         self._template = template
-        kinds = [
-            Kind(name=name, looked_for=looked_for, service=service, find=find)
-            for name, service, looked_for, find in self._table()
-        ]
-        self.kinds = {kind.name: kind for kind in kinds}
+        self.kinds = {kind.name: kind for kind in self._in_order()}
         """By name, in the order of removal."""
 
     def find(self, kind: str) -> list[Item]:
@@ -67,28 +63,28 @@ class Inventory:
         place = self._place
         return sorted({*self._names("AWS::S3::Bucket"), code_bucket_name(place.home, place.account_id, place.region)})
 
-    def _table(self) -> Iterator[tuple[str, str, str, Callable[[], Iterable[Item]]]]:
+    def _in_order(self) -> Iterator[Kind]:
         """In the order of removal: a disk after its machine, a snapshot after its image, roles after the functions that
         use them."""
         home = self._place.home
-        yield "machines", "ec2", _BY_TAG, self._machines
-        yield "disks", "ec2", _BY_TAG, self._disks
-        yield "images", "ec2", f"{_BY_TAG}, with their snapshots", lambda: self._tagged("image", Owners=["self"])
-        yield "snapshots", "ec2", _BY_TAG, lambda: self._tagged("snapshot", OwnerIds=["self"])
-        yield "launch templates", "ec2", _BY_TAG, lambda: self._tagged("launch_template")
-        yield "timers", "scheduler", f"schedules in the group {home}", self._timers
-        yield "programs", "lambda", _BY_NAME, self._functions
-        yield "users", "cognito-idp", f"user pools named {home} with {_BY_TAG}", self._user_pools
-        yield "alarms", "cloudwatch", _BY_NAME, self._alarms
-        yield "alarm addresses", "sns", f"{_BY_NAME} (SNS topics)", self._topics
-        yield "budgets", "budgets", _BY_NAME, self._budgets
-        yield "rights", "iam", f"roles beginning with {home}- with {_BY_TAG}", self._roles
-        yield "stacks", "cloudformation", f"the name {home}", self._stacks
-        yield "tables", "dynamodb", f"{_BY_TAG}, {_BY_NAME}", self._tables
-        yield "queues", "sqs", f"{_BY_TAG}, {_BY_NAME}", self._queues
-        yield "logs", "logs", f"{_BY_NAME}, /aws/lambda/{home}-…, /{home}/…", self._log_groups
-        yield "parameters", "ssm", f"names under /{home}/", self._parameters
-        yield "buckets", "s3", ", ".join(self.bucket_names()), self._buckets
+        yield Kind("machines", "ec2", _BY_TAG, self._machines)
+        yield Kind("disks", "ec2", _BY_TAG, self._disks)
+        yield Kind("images", "ec2", f"{_BY_TAG}, with their snapshots", lambda: self._tagged("image", Owners=["self"]))
+        yield Kind("snapshots", "ec2", _BY_TAG, lambda: self._tagged("snapshot", OwnerIds=["self"]))
+        yield Kind("launch templates", "ec2", _BY_TAG, lambda: self._tagged("launch_template"))
+        yield Kind("timers", "scheduler", f"schedules in the group {home}", self._timers)
+        yield Kind("programs", "lambda", _BY_NAME, self._functions)
+        yield Kind("users", "cognito-idp", f"user pools named {home} with {_BY_TAG}", self._user_pools)
+        yield Kind("alarms", "cloudwatch", _BY_NAME, self._alarms)
+        yield Kind("alarm addresses", "sns", f"{_BY_NAME} (SNS topics)", self._topics)
+        yield Kind("budgets", "budgets", _BY_NAME, self._budgets)
+        yield Kind("rights", "iam", f"roles beginning with {home}- with {_BY_TAG}", self._roles)
+        yield Kind("stacks", "cloudformation", f"the name {home}", self._stacks)
+        yield Kind("tables", "dynamodb", f"{_BY_TAG}, {_BY_NAME}", self._tables)
+        yield Kind("queues", "sqs", f"{_BY_TAG}, {_BY_NAME}", self._queues)
+        yield Kind("logs", "logs", f"{_BY_NAME}, /aws/lambda/{home}-…, /{home}/…", self._log_groups)
+        yield Kind("parameters", "ssm", f"names under /{home}/", self._parameters)
+        yield Kind("buckets", "s3", ", ".join(self.bucket_names()), self._buckets)
 
     def _names(self, resource_type: str) -> list[str]:
         place = self._place

@@ -135,14 +135,14 @@ class CloudFormationStack:
                 if any(words in reason for words in _NO_CHANGE):
                     return False
                 raise UnavailableError(
-                    f"AWS does not accept what is to be made: {' '.join(reason.split())[:300]} Nothing was changed, "
+                    f"AWS does not accept the change: {' '.join(reason.split())[:300]} Nothing was changed, "
                     "and nothing costs anything. Run `./tlfif doctor`.",
                     code="stack_failed",
                 )
             await self._clock.sleep(LOOK_SECONDS)
         raise UnavailableError(
-            "AWS has compared what is to be made with what is there for five minutes and has no result. Nothing was "
-            "changed. Run the same command again.",
+            "AWS has prepared the change for five minutes without a result. Nothing was changed."
+            " Run the same command again.",
             code="stack_slow",
         )
 

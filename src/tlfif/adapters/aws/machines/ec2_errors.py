@@ -163,8 +163,8 @@ def _denied(error: ClientError, outcome: str) -> MachineError:
     service = "scheduler" if error.operation_name.endswith("Schedule") else "ec2"
     action = missing_right(error) or f"{service}:{error.operation_name}"
     return MachineError(
-        f"AWS does not permit TL-FIF the action {action}. {outcome} Run `./tlfif deploy` again, which sets the "
-        "permissions right, then press Start machine.",
+        f"AWS does not permit TL-FIF the action {action}. {outcome} Run `./tlfif deploy` again, which corrects the "
+        "permissions, then press Start machine.",
         code="aws_denied",
         details={"permission": action, "aws_code": code_of(error)},
     )

@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 
 ASKED = "What AWS was asked about is unchanged."
 PERHAPS_STARTED = (
-    "Whether a machine was started is not known: if so, it is found by its mark and ended within some minutes, which "
-    "costs some cents."
+    "Whether a machine was started is not known: if so, it is found by its tag and terminated within some minutes, "
+    "which costs some cents."
 )
 
 

@@ -11,7 +11,7 @@ from tlfif.kernel.errors import UnavailableError
 _NO_RIGHT = "not authorized to perform"
 _MAY_NOT = (
     "TL-FIF may not read the bill: its router lacks the right ce:GetCostAndUsage, or the account that pays for yours "
-    "has closed it. Deploy again (./tlfif deploy), which sets the rights right."
+    "has closed it. Deploy again (./tlfif deploy), which corrects the rights."
 )
 _SWITCHED_OFF = (
     "Cost Explorer was never switched on in this AWS account. Open it once: AWS console, Billing and Cost Management, "
