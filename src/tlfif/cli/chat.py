@@ -74,7 +74,7 @@ async def _prepare(client: TlfifClient, options: AnswerOptions, console: Console
 
 
 class Talk:
-    """The loop of reading and answering, with the conversation so far."""
+    """The loop of reading a question and answering it, with the conversation so far."""
 
     def __init__(
         self, client: TlfifClient, model: str, options: AnswerOptions, console: Console, at_terminal: bool
@@ -162,7 +162,7 @@ class Talk:
                     raise
 
     def _trim(self, error: ApiError, question: str) -> int:
-        """Make room as a refusal asks for. Returns how many exchanges were dropped; 0 where that cannot help."""
+        """Drop old exchanges as a refusal asks for. Returns how many; 0 where that cannot help."""
         sizes = [exchange.size for exchange in self.conversation.exchanges]
         extra = len(question) + len(self._options.system or "")
         return self.conversation.trim(how_many_to_drop(error, sizes, extra_size=extra))

@@ -1,4 +1,4 @@
-"""What a command's end means to the shell. Part of the interface: scripts depend on these numbers."""
+"""Exit codes. Part of the interface: scripts depend on these numbers."""
 
 from tlfif.client.errors import ApiError, RefusedError
 from tlfif.kernel.errors import InvalidInputError, NotFoundError, TlfifError
@@ -15,7 +15,7 @@ NO_ACCESS = 5
 INTERRUPTED = 130
 """Ctrl-C or a request to end; the job was cancelled."""
 OUTPUT_CLOSED = 141
-"""Whoever read the output left (as in `| head`); the job was cancelled. The number a shell gives to SIGPIPE."""
+"""The reader of the output closed it (as in `| head`); the job was cancelled. A shell's number for SIGPIPE."""
 
 _MACHINE_PREFIXES = (
     "account_pending",

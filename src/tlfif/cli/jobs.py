@@ -1,4 +1,4 @@
-"""``tlfif jobs``: what was asked, what became of it."""
+"""``tlfif jobs``: list, show, cancel and delete jobs."""
 
 import argparse
 import asyncio
@@ -114,7 +114,7 @@ async def _job(client: TlfifClient, wanted: str) -> JobView:
 
 
 def job_text(job: JobView, *, now: float, place: str = HERE) -> str:
-    """A job for a person: head, prompt, answer, receipt or reason. ``place``: where the server is that was asked."""
+    """A job for a person: head, prompt, answer, receipt or reason. ``place``: of the server that was asked."""
     parts = [
         f"{job['job_id']}  {job['status']}  {model_title(job['model'])}  {moment(job['created_at'], now=now)}",
         f"\n> {_question(job)}",

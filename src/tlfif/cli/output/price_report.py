@@ -1,4 +1,4 @@
-"""Prices, and what a refresh of them did, for a person."""
+"""The prices, and the result of a refresh, for a person."""
 
 from collections.abc import Iterable
 
@@ -31,7 +31,7 @@ _NAMES = {
 
 
 def price_name(priced: RateView | PriceChangeView) -> str:
-    """What has the price."""
+    """What the price is for."""
     if priced["instance_type"] is not None:
         return f"machine {priced['instance_type']}"
     return _NAMES.get(priced["item"], priced["item"].replace("_", " "))

@@ -1,4 +1,4 @@
-"""The last starts as bars, a part for each phase, and why each began and ended."""
+"""The last starts as bars with a part for each phase, and why each started and ended."""
 
 import tkinter
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Anchor = Literal["nw", "n", "ne", "w", "center", "e", "sw", "s", "se"]
 
 
 class StartsPlot(tkinter.Canvas):
-    """All bars on one scale: the longest start takes the whole width."""
+    """All bars have one scale: the longest start takes the whole width."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent, highlightthickness=0, borderwidth=0)
@@ -35,7 +35,7 @@ class StartsPlot(tkinter.Canvas):
             self._draw(anew=True)
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         self.configure(background=self._context.look.palette.panel)
         self._draw(anew=True)
 
