@@ -83,7 +83,7 @@ def _draw_spend(axes: Axes, curve: SpendCurve, cost: CostView) -> None:
         axes.text(0.012, 0.94, text, transform=axes.transAxes, fontsize=11, color=LIMIT, weight="bold")
     usd_per_eur = cost["exchange"]["usd_per_eur"]
     title = f"Spent so far: {usd_and_eur(spent[-1], spent[-1] / usd_per_eur)}"
-    title += f".  At the month's end, if it goes on so: {usd_and_eur(there[1], there[1] / usd_per_eur)}"
+    title += f".  At the month's end, at this pace: {usd_and_eur(there[1], there[1] / usd_per_eur)}"
     axes.set_title(title, loc="left", fontsize=13, color=INK, pad=10)
     _money_axes(axes, usd_per_eur)
     _name_ends(axes, curve)

@@ -52,7 +52,7 @@ class AnswerReader:
     """Prints what comes of a job and, at the end, returns an :class:`Answer`.
 
     ``show`` False: collects only, as for ``--json``. An answer that starts over cannot be taken back from who reads
-    standard output: where that is no terminal, a line of its own, ``STARTED_OVER``, stands between the attempts.
+    standard output: where that is no terminal, a line of its own, ``STARTED_OVER``, separates the attempts.
     """
 
     accepted: Accepted

@@ -19,7 +19,7 @@ from tlfif.wire.answers import Asking, MessageView
 
 EPILOG = """The answer goes to standard output as it is written, everything else to standard error. Ctrl-C cancels.
 If the machine is lost on the way, the answer starts over; in a pipe or a file the line "--- started over ---"
-then stands between the attempts, and what is above it does not count (--json has the answer alone).
+then separates the attempts, and what is above it does not count (--json has the answer alone).
 On AWS the machine takes some minutes to start; the waiting line says how long, as learned from earlier starts.
 Exit codes: 0 answered, 2 bad input, 3 the answer failed or was cancelled elsewhere, 4 the machine cannot
 start (its model is missing, or the budget is locked), 5 the server cannot be reached or you are not signed in,

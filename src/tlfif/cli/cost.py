@@ -19,7 +19,7 @@ from tlfif.wire.money import CostView
 
 EPILOG = """Every sum is without VAT. Prompts answered on this computer cost nothing; what AWS would have cost is
 metered beside that. With the home on AWS the sums are what you owe, by TL-FIF's own meter: AWS's bill counts. What
-AWS itself has billed stands apart, with the day up to which it holds; looking here never asks AWS for it.
+AWS itself has billed is shown apart, with the day up to which it holds; this command never asks AWS for it.
 Nothing here costs anything; "prices --refresh" reads public lists, without an account."""
 
 

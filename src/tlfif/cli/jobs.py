@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     listing = actions.add_parser("list", help="the newest first", description="What was asked, the newest first.")
     listing.add_argument("--limit", metavar="N", default="20", help="1 to 100 (default: 20)")
-    listing.add_argument("--cursor", metavar="TEXT", help="go on where the last page ended")
+    listing.add_argument("--cursor", metavar="TEXT", help="continue after the last page")
     listing.add_argument("--status", choices=[status.value for status in JobStatus], help="only these")
     add_json(listing)
     show = actions.add_parser("show", help="one job with its answer", description="One job with its answer.")

@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     stop.add_argument(
         "--keep-jobs",
         action="store_true",
-        help="keep running and waiting prompts; they go on when you start it again (default: they are cancelled)",
+        help="keep running and waiting prompts; they continue when you start it again (default: they are cancelled)",
     )
     add_json(stop)
     idle = actions.add_parser(
@@ -200,7 +200,7 @@ def stop_text(result: StopResult) -> str:
     gone = result["machine"]["state"] not in {"stopping", "draining"}
     text = "There was no machine to stop."
     if result["was_running"]:
-        text = "The machine is off." if gone else "The machine is being stopped; that it is gone is not confirmed yet."
+        text = "The machine is off." if gone else "The machine is being stopped; its end is not confirmed yet."
     if result["cancelled"]:
         text += f" {how_many(len(result['cancelled']), 'running or waiting answer')} cancelled."
     if result["requeued"]:

@@ -33,7 +33,7 @@ class ConversationSummary:
 class KeptExchange:
     """A prompt and what is kept of its answer. ``status``: sending, running, succeeded, failed, cancelled, expired.
 
-    ``last_seq`` is the last event of the job that ``answer`` holds: the cursor to go on from. ``receipt`` is its line,
+    ``last_seq`` is the last event of the job that ``answer`` holds: where to continue. ``receipt`` is its line,
     ``cost`` the one below it, as far as it was known when the answer ended; ``note`` why there is no whole answer.
     ``instead_of``: the exchange to which this is another answer. ``superseded``: another answer counts in this one's
     place. ``place`` is where it was asked, "this computer" or "AWS eu-central-1"; empty in exchanges from before there

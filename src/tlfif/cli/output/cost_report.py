@@ -52,7 +52,7 @@ def _sums_text(sums: SumsView, cost: CostView, *, as_if: bool) -> str:
             sums["standing_usd_per_month"] / rate,
             "a month, even if no machine ever runs",
         ),
-        _row("Forecast", sums["forecast_usd"], sums["forecast_eur"], "at the month's end, if it goes on so"),
+        _row("Forecast", sums["forecast_usd"], sums["forecast_eur"], "at the month's end, at this pace"),
     ]
     bill = "not a bill" if as_if else "an estimate, AWS's bill counts"
     since = f"  Counted since {cost['since'][:16].replace('T', ' ')} UTC by TL-FIF's own meter: {bill}."

@@ -38,7 +38,7 @@ def agreed(console: Console, question: str, *, yes: bool, read: Callable[[], str
             "There is nobody to ask. Add --yes to do this without a question. Nothing was changed.",
             code="not_confirmed",
         )
-    console.note(f"{question} Type yes to go on, anything else to leave.")
+    console.note(f"{question} Type yes to go on, anything else to stop.")
     return (read or _typed)().strip().lower() in {"y", "yes"}
 
 

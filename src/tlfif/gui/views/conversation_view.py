@@ -217,7 +217,7 @@ class ConversationView(ttk.Frame):
         text.mark_gravity(f"h0:{name}", "left")
         for piece, tags in head_of(exchange):
             text.insert(at, piece, tags)
-        # Marks by name: h0 above the prompt, a0/a1 around the answer, f0/f1 around what stands below it; between those
+        # Marks by name: h0 above the prompt, a0/a1 around the answer, f0/f1 around what is below it; between those
         # two a line's end.
         text.mark_set(f"a0:{name}", at)
         text.mark_gravity(f"a0:{name}", "left")

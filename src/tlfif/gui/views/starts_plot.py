@@ -10,10 +10,9 @@ from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.views.context import ViewContext
 from tlfif.wire.answers import PastMachineView
 from tlfif.wording.figures import countdown, seconds
-from tlfif.wording.machines import model_title
+from tlfif.wording.machines import PHASES, model_title
 
 SHOWN = 6
-PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "trying it out"}
 
 Anchor = Literal["nw", "n", "ne", "w", "center", "e", "sw", "s", "se"]
 
