@@ -125,7 +125,7 @@ def test_an_answer_names_its_model_and_its_price(desk: Desk) -> None:
     assert done.returncode == 0
     assert done.stdout.strip()
     note, receipt = done.stderr.splitlines()
-    assert "The small model SmolLM2-135M-Instruct answers instead" in note
+    assert "SmolLM2-135M-Instruct, the small model, answers instead" in note
     assert receipt.startswith("— SmolLM2-135M-Instruct · first token ")
     assert re.search(r" · costs nothing(: this computer)? \(on AWS so far 0\.\d{4} USD\)$", receipt)
 

@@ -48,7 +48,7 @@ def test_large_letters_leave_stop_its_menu_and_say_the_rest_in_few_words(
     seat = open_seat(desk.core, points=LARGE)
     bar = seat.window.status_bar
     assert bar.headline.shown.startswith("Idle  ·  ends itself in 3 min")
-    assert bar.cost.shown == "Free here; on AWS 0.5260 USD an hour"
+    assert bar.cost.shown == "Free; on AWS 0.5260 USD an hour"
     for widget in (bar.stop, bar.more):
         assert widget.winfo_viewable()
         assert widget.winfo_rootx() + widget.winfo_width() <= seat.root.winfo_rootx() + seat.root.winfo_width()

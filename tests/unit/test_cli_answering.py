@@ -98,7 +98,7 @@ async def test_waiting_is_shown_on_a_terminal_only() -> None:
     for terminal in (True, False):
         desk = FakeDesk(terminal=terminal)
         await answer_prompt(FakeClient(news), ASKING, desk.console)
-        assert ("Loading the model, about 2 s left" in desk.said) is terminal
+        assert ("The machine is loading the model, about 2 s left" in desk.said) is terminal
 
 
 async def interrupted(client: FakeClient, desk: FakeDesk) -> Any:

@@ -87,7 +87,7 @@ def test_the_machine_on_aws_says_what_runs_and_names_no_process(hourly: float | 
             "Your AWS account may not run a GPU machine yet. Your prompt waits.",
         ),
         ({"state": "launching", "eta_seconds": 143.4}, "about 2 min 23 s left"),
-        ({"state": "off", "eta_seconds": 216.0}, "Starting the machine, about 3 min 36 s left"),
+        ({"state": "off", "eta_seconds": 216.0}, "The machine is starting up, about 3 min 36 s left"),
     ],
 )
 def test_a_start_of_minutes_is_counted_down_in_minutes(changes: dict[str, Any], said: str) -> None:

@@ -206,7 +206,7 @@ def test_a_refresh_that_reached_nobody_goes_on_with_what_there_is(run: Any) -> N
     client.report = nobody
     code, desk = run(client, "prices", "--refresh")
     assert (code, client.calls) == (0, ["refresh"])
-    assert desk.out.getvalue().startswith("No price was read. TL-FIF goes on with the ones that it has")
+    assert desk.out.getvalue().startswith("No price was read. TL-FIF keeps the prices that it has")
     assert "It cannot be reached." in desk.out.getvalue()
     assert "may take minutes" in desk.said
 

@@ -130,8 +130,11 @@ def test_sizes(count: int, text: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": "loading", "phase": "engine_start", "eta_seconds": 2.2}, "Loading the model, about 2 s left"),
-        ({"state": "off", "eta_seconds": 3.5}, "Starting the machine, about 4 s left"),
+        (
+            {"state": "loading", "phase": "engine_start", "eta_seconds": 2.2},
+            "The machine is loading the model, about 2 s left",
+        ),
+        ({"state": "off", "eta_seconds": 3.5}, "The machine is starting up, about 4 s left"),
         ({"state": "ready", "running": 3, "queued": 2}, "4 other answers"),
         ({"state": "ready", "running": 1}, "first word"),
         ({"state": "stopping"}, "Waiting for the previous machine to end"),

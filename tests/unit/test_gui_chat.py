@@ -73,7 +73,7 @@ def test_the_first_prompt_after_a_pause_is_taken_at_once_and_its_wait_is_shown()
     assert "about 12 s" in desk.last.status
     waiting = machine_view("loading", phase="engine_start", eta_seconds=5.0, queued=1)
     desk.say(messages.AnswerDelayed(exchange_id=desk.last.id, machine=waiting))
-    assert "Loading the model, about 5 s" in desk.last.status
+    assert "loading the model, about 5 s" in desk.last.status
     assert desk.core.state.status_line.kind is StatusKind.LOADING
 
 

@@ -297,7 +297,7 @@ def test_a_fetch_is_shown_and_one_that_broke_off_says_how_to_go_on() -> None:
     assert desk.core.state.settings.fetching is not None
     desk.say(messages.ModelUpdated(model=model_view("tinyllama", "absent", problem="The network went away.")))
     assert desk.core.state.settings.fetching is None
-    assert "goes on where it stopped" in desk.core.state.notices[0].problem.advice
+    assert "continues where it stopped" in desk.core.state.notices[0].problem.advice
 
 
 def test_a_mistake_in_a_callback_becomes_a_message() -> None:

@@ -47,9 +47,9 @@ def test_each_kind_says_what_is_what_it_costs_and_what_to_press(
     )
     assert ("On AWS this would cost 0.5260 USD" in line.cost) == (here and alive)
     assert line.brief
-    few = "Free here; on AWS 0.5260 USD an hour" if alive else "Costs nothing here"
+    few = "Free; on AWS 0.5260 USD an hour" if alive else "Costs nothing here"
     assert line.brief_cost == (
-        few if here else "Costs 0.5260 USD an hour" if alive else "What is kept costs 0.3800 USD a month"
+        few if here else "Costs 0.5260 USD an hour" if alive else "Kept on AWS: 0.3800 USD a month"
     )
     assert all(press in LABELS for press in line.presses)
     assert not any(word in f"{line.headline}{line.advice}" for word in ("None", "  ", "./tlfif", "_"))

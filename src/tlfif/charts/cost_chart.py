@@ -1,4 +1,4 @@
-"""A month's money in one picture: spend against the budget above, hours with a machine below. Loads matplotlib."""
+"""A month's money in one picture: spend and budget above, hours with a machine below. Loads matplotlib."""
 
 import io
 import logging
@@ -17,10 +17,10 @@ from tlfif.wording.exchange_rate import exchange_text
 WIDTH, HEIGHT, DPI = 1200, 800, 100
 """Pixels, and pixels per inch."""
 OFF_SCALE_FACTOR = 40
-"""A limit this many times everything else is named instead of drawn: it would press the rest onto the ground."""
+"""A limit this many times above the rest is named instead of drawn, because the rest would lie flat on the axis."""
 WARN_SHARES = (0.5, 0.8)
 MARK_ROOM = 0.05
-"""The part of the picture's height that a mark needs for its name."""
+"""The part of the picture's height that a mark's name needs."""
 
 # Okabe and Ito's colours, which those who see fewer colours can tell apart; lines differ in their dashes as well.
 SPEND, LIMIT, WARN, BAR = "#0072B2", "#D55E00", "#8A6D00", "#56B4E9"
@@ -83,14 +83,14 @@ def _draw_spend(axes: Axes, curve: SpendCurve, cost: CostView) -> None:
         axes.text(0.012, 0.94, text, transform=axes.transAxes, fontsize=11, color=LIMIT, weight="bold")
     usd_per_eur = cost["exchange"]["usd_per_eur"]
     title = f"Spent so far: {usd_and_eur(spent[-1], spent[-1] / usd_per_eur)}"
-    title += f".  At the month's end, if it goes on so: {usd_and_eur(there[1], there[1] / usd_per_eur)}"
+    title += f".  At the month's end, at this pace: {usd_and_eur(there[1], there[1] / usd_per_eur)}"
     axes.set_title(title, loc="left", fontsize=13, color=INK, pad=10)
     _money_axes(axes, usd_per_eur)
     _name_ends(axes, curve)
 
 
 def _draw_limit(axes: Axes, limit: float, cost: CostView) -> None:
-    """The limit and its marks; where these lie too close to be named one by one, the limit's name tells of them."""
+    """The limit and its warning marks. Where these are too close for names of their own, the limit's name has them."""
     crowded = limit * (WARN_SHARES[1] - WARN_SHARES[0]) < MARK_ROOM * axes.get_ylim()[1]
     name = _limit_name(cost) + ("; dotted: warnings at 50 % and 80 %" if crowded else "")
     axes.axhline(limit, color=LIMIT, linewidth=2, zorder=2)
@@ -126,7 +126,7 @@ def _money_axes(axes: Axes, usd_per_eur: float) -> None:
 
 
 def _name_ends(axes: Axes, curve: SpendCurve) -> None:
-    """Names the parts of the line beside it, where there is room; the figures stand above the picture."""
+    """Names the parts of the line beside it, where there is space; the sums are above the picture."""
     (now, spent), (end, there) = curve.forecast
     began = curve.spent[0][0]
     if began > 0.05:
@@ -157,7 +157,7 @@ def _name(
 
 
 def _draw_hours(axes: Axes, curve: SpendCurve) -> None:
-    """Bars of a day's hours; of minutes where no day has a whole hour."""
+    """One bar a day, in hours; in minutes where no day has a whole hour."""
     total, most = sum(curve.hours), max(curve.hours)
     unit, scale = ("minutes", 60) if 0 < most < 1 else ("hours", 1)
     middles = [day + 0.5 for day in range(len(curve.hours))]
@@ -178,7 +178,7 @@ def _draw_hours(axes: Axes, curve: SpendCurve) -> None:
 
 
 def _quiet(axes: Axes) -> None:
-    """Only what carries information stays dark."""
+    """Hide or lighten everything that carries no information."""
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color("#BBBBBB")

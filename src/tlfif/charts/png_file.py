@@ -1,4 +1,4 @@
-"""Where a picture may be written; loads nothing that draws."""
+"""Checks where a picture may be written. Does not load matplotlib."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The numbers behind the picture of a month: what was spent by when, and where it leads."""
+"""The numbers behind the picture of a month: spend over time, and the forecast."""
 
 from dataclasses import dataclass
 from datetime import datetime

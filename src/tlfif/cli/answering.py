@@ -1,4 +1,4 @@
-"""One prompt from submit to its end: the part that ``ask`` and ``chat`` share."""
+"""One prompt from submit to its end, for ``ask`` and ``chat``."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -19,16 +19,16 @@ from tlfif.wire.machines import MachineView
 from tlfif.wire.money import CostShareView
 
 CANCEL_SECONDS = 2.0
-"""How long the server is given to confirm a cancellation."""
+"""How long to wait for the server to confirm a cancellation."""
 CANCEL_POLL_SECONDS = 0.05
 REMOTE_CANCEL_SECONDS = 12.0
 REMOTE_CANCEL_POLL_SECONDS = 0.5
-"""The same on AWS, where each look is a request and the machine hears of a cancellation within a second or two."""
+"""The same on AWS, where each poll is a request and a cancellation reaches the machine within a second or two."""
 COST_SECONDS = 2.0
 REMOTE_COST_SECONDS = 10.0
 """A function that was not asked for a while takes some seconds to answer."""
 STARTED_OVER = "--- started over ---"
-"""Stands on a line of its own in standard output after text that does not count; the answer begins below the last."""
+"""A line of its own in standard output after text that does not count. The answer begins below the last one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +50,10 @@ class Answer:
 
 @dataclass(slots=True)
 class AnswerReader:
-    """Turns a job's news into text on the console and, at the end, into an :class:`Answer`.
+    """Prints what comes of a job and, at the end, returns an :class:`Answer`.
 
     ``show`` False: collects only, as for ``--json``. An answer that starts over cannot be taken back from who reads
-    standard output: where that is no terminal, a line of its own, ``STARTED_OVER``, stands between the attempts.
+    standard output: where that is no terminal, a line of its own, ``STARTED_OVER``, separates the attempts.
     """
 
     accepted: Accepted
@@ -62,8 +62,8 @@ class AnswerReader:
     _parts: list[str] = field(default_factory=list)
     _receipt: ReceiptView | None = None
     _error: tuple[str | None, str | None] = (None, None)
-    _told_held: bool = False
-    _told_refusal: str = ""
+    _noted_held: bool = False
+    _noted_refusal: str = ""
 
     def take(self, news: JobAccepted | FollowUpdate) -> None:
         """One piece of news. Raises OutputLostError."""
@@ -84,17 +84,17 @@ class AnswerReader:
             self._error = (str(code) if code else None, str(message) if message else None)
 
     def _wait(self, machine: MachineView) -> None:
-        """On a terminal what is waited for; elsewhere only that it waits for the person, once. Why no machine starts
-        is said everywhere, once for each reason."""
+        """Show what the prompt waits for: on a terminal always, elsewhere once and only where it waits for the person.
+        Print why no machine starts everywhere, once for each reason."""
         line = waiting_line(machine)
         refusal = refusal_note(machine)
-        if refusal and refusal != self._told_refusal:
+        if refusal and refusal != self._noted_refusal:
             self.console.note(refusal)
-        self._told_refusal = refusal or self._told_refusal
+        self._noted_refusal = refusal or self._noted_refusal
         self.console.status(line)
-        if machine["held"] and not self._told_held and not self.console.is_interactive:
+        if machine["held"] and not self._noted_held and not self.console.is_interactive:
             self.console.note(line)
-        self._told_held = machine["held"]
+        self._noted_held = machine["held"]
 
     def _start_over(self, reason: str) -> None:
         if self._parts and self.show:
@@ -106,7 +106,7 @@ class AnswerReader:
         self._parts.clear()
 
     def answer(self, status: str, *, interrupted: bool = False) -> Answer:
-        """What there is now."""
+        """The answer as it is now."""
         if self.show:
             self.console.end_line()
         self.console.status("")
@@ -124,7 +124,7 @@ class AnswerReader:
 
 
 async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *, show: bool = True) -> Answer:
-    """Submit, follow to the end, print as it comes. Cancelling this task cancels the job.
+    """Submit, follow to the end, print as it arrives. Cancelling this task cancels the job.
 
     Raises ApiError; OutputLostError (the job is cancelled then, too).
     """
@@ -159,7 +159,7 @@ async def _acceptance(news: AsyncGenerator[JobAccepted | FollowUpdate, None]) ->
 
 
 async def _interrupted_submit(client: TlfifClient, submitting: "asyncio.Task[Accepted]", model: str) -> Answer:
-    """The prompt may have been stored already: then it is cancelled, too."""
+    """The prompt may be stored already: then cancel it, too."""
     _swallow_cancellation()
     job_id, status = None, "cancelled"
     with suppress(TimeoutError, ApiError):
@@ -196,7 +196,7 @@ async def with_cost(client: TlfifClient, answer: Answer) -> Answer:
     try:
         async with asyncio.timeout(REMOTE_COST_SECONDS if is_remote(answer.machine) else COST_SECONDS):
             job = await client.job(answer.job_id)
-    except asyncio.CancelledError:  # the person does not want to wait; the answer is whole
+    except asyncio.CancelledError:  # the person does not want to wait; the answer is complete
         _swallow_cancellation()
         return answer
     except (TimeoutError, OSError, TlfifError):

@@ -1,4 +1,4 @@
-"""Arguments: a parser whose faults are TL-FIF's own errors, and numbers that mean here what they mean to the server."""
+"""Arguments: a parser that raises TL-FIF's errors, and numbers checked by the server's own rules."""
 
 import argparse
 import re
@@ -21,7 +21,7 @@ _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises instead of leaving the program, and guesses no abbreviations."""
+    """Raises instead of ending the program, and accepts no abbreviations."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
@@ -40,7 +40,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def add_answer_options(parser: argparse.ArgumentParser) -> None:
-    """Options of everything that asks the model. Read them with :func:`answer_options`."""
+    """The options of commands that ask the model. Read them with :func:`answer_options`."""
     parser.add_argument("--model", metavar="NAME", help=f"which model answers: {known_names()}")
     parser.add_argument("--max-tokens", metavar="N", help=MAX_TOKENS_HELP)
     parser.add_argument("--temperature", metavar="T", help="0: always the likeliest word; up to 2: wilder")
@@ -80,27 +80,27 @@ def _optional(text: str | None, parse: Callable[[str], T]) -> T | None:
 
 
 def max_tokens(text: str) -> int:
-    """1 to 2048. Raises ``max_tokens_out_of_range``, also for what is no number."""
+    """1 to 2048. Raises ``max_tokens_out_of_range``, also where it is not a number."""
     return limits.check_max_tokens(_whole(text), name="--max-tokens")
 
 
 def temperature(text: str) -> float:
-    """0 to 2. Raises ``temperature_out_of_range``, also for what is no number."""
+    """0 to 2. Raises ``temperature_out_of_range``, also where it is not a number."""
     return limits.check_temperature(_decimal(text), name="--temperature")
 
 
 def seed(text: str) -> int:
-    """0 to 2**32 - 2. Raises ``seed_out_of_range``, also for what is no number."""
+    """0 to 2**32 - 2. Raises ``seed_out_of_range``, also where it is not a number."""
     return limits.check_seed(_whole(text), name="--seed")
 
 
 def page_limit(text: str) -> int:
-    """1 to 100. Raises ``limit_out_of_range``, also for what is no number."""
+    """1 to 100. Raises ``limit_out_of_range``, also where it is not a number."""
     return limits.check_page(_whole(text), name="--limit")
 
 
 def idle_minutes(text: str) -> float:
-    """0.1 to 240 minutes. Raises ``idle_timeout_out_of_range``, also for what is no number."""
+    """0.1 to 240 minutes. Raises ``idle_timeout_out_of_range``, also where it is not a number."""
     minutes = _decimal(text)
     limits.check_idle_minutes(minutes)
     return minutes
@@ -115,21 +115,21 @@ def port_number(text: str) -> int:
 
 
 def job_id(text: str) -> str:
-    """Raises NotFoundError (code ``job_not_found``) for what can be no job's id."""
+    """Raises NotFoundError (code ``job_not_found``) for a text that cannot be a job's id."""
     if not _JOB_ID.fullmatch(text):
         raise no_such_job(text)
     return text
 
 
 def no_such_job(text: str) -> NotFoundError:
-    """What a person is told who named a job that is not there."""
+    """The error for a job id that does not exist."""
     return NotFoundError(
         f"There is no job with the id {text[:100]!r}. To see the ids: ./tlfif jobs list", code="job_not_found"
     )
 
 
 def model_name(text: str) -> str:
-    """A model's own name, or ``file:`` with a whole path: the server's folder is not this one.
+    """A model's name, or ``file:`` with an absolute path, because the server works in another folder.
 
     Raises InvalidInputError (code ``unknown_model``, or ``model_file_invalid`` where no path follows ``file:``).
     """

@@ -19,13 +19,13 @@ from tlfif.wire.jobs import Asking, MessageView
 
 EPILOG = """The answer goes to standard output as it is written, everything else to standard error. Ctrl-C cancels.
 If the machine is lost on the way, the answer starts over; in a pipe or a file the line "--- started over ---"
-then stands between the attempts, and what is above it does not count (--json has the answer alone).
+then separates the attempts, and what is above it does not count (--json has the answer alone).
 On AWS the machine takes some minutes to start; the waiting line says how long, as learned from earlier starts.
 Exit codes: 0 answered, 2 bad input, 3 the answer failed or was cancelled elsewhere, 4 the machine cannot
 start (its model is missing, or the budget is locked), 5 the server cannot be reached or you are not signed in,
 130 interrupted by you."""
 MAX_BYTES = 1024 * 1024
-"""What the server takes at most."""
+"""The server's limit for a request."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def read_prompt(argument: str, stdin: BinaryIO | None) -> str:
 
 
 def opening_words() -> str:
-    """What is done before anything was sent."""
+    """The status before anything is sent."""
     return "Starting TL-FIF" if local_server() is not None else "Asking your home on AWS"
 
 
@@ -128,7 +128,7 @@ def failure_of(answer: Answer) -> TlfifError | None:
 
 
 def interrupted_text(answer: Answer) -> str:
-    """What a person reads who ended the answer with Ctrl-C."""
+    """What a person reads after Ctrl-C."""
     if answer.status == "cancelled":
         return "You cancelled the answer."
     if answer.status == "succeeded":

@@ -92,7 +92,7 @@ async def _release(console: Console, *, as_json: bool) -> int:
 
 
 def budget_report(cost: CostView) -> str:
-    """The budget for a person: where the month stands, the figures, what can be pressed."""
+    """The budget for a person: its state, the sums, what to type."""
     budget = cost["budget"]
     counted = "counts what AWS would have cost" if budget["as_if_aws"] else "counts real money only"
     limit = budget["limit_eur"]

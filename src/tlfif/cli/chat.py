@@ -74,7 +74,7 @@ async def _prepare(client: TlfifClient, options: AnswerOptions, console: Console
 
 
 class Talk:
-    """The loop of reading and answering, with the conversation so far."""
+    """The loop of reading a question and answering it, with the conversation so far."""
 
     def __init__(
         self, client: TlfifClient, model: str, options: AnswerOptions, console: Console, at_terminal: bool
@@ -167,7 +167,7 @@ class Talk:
                 return answer
 
     def _trim(self, error: TlfifError, question: str) -> int:
-        """Shorten the conversation after a refusal. Returns how many exchanges went; 0 where that cannot help."""
+        """Drop old exchanges as a refusal asks for. Returns how many; 0 where that cannot help."""
         sizes = [exchange.size for exchange in self.conversation.exchanges]
         extra = len(question) + len(self._options.system or "")
         return self.conversation.trim(how_many_to_drop(error, sizes, extra_size=extra))

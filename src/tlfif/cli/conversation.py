@@ -30,7 +30,7 @@ class Conversation:
         return messages_of(((one.question, one.answer) for one in self.exchanges), question)
 
     def add(self, question: str, answer: str) -> None:
-        """Remember an exchange, if there is anything to remember."""
+        """Remember an exchange whose answer is not empty."""
         if answer.strip():
             self.exchanges.append(Exchange(question=question, answer=answer))
 
@@ -42,5 +42,5 @@ class Conversation:
 
 
 def trimmed_note(dropped: int, *, left: int) -> str:
-    """What is written between two answers then."""
+    """The note about it between two answers."""
     return f"— {dropped_words(dropped, left=left)} —"

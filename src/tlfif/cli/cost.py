@@ -19,7 +19,7 @@ from tlfif.wire.money import CostView
 
 EPILOG = """Every sum is without VAT. Prompts answered on this computer cost nothing; what AWS would have cost is
 metered beside that. With the home on AWS the sums are what you owe, by TL-FIF's own meter: AWS's bill counts. What
-AWS itself has billed stands apart, with the day up to which it holds; looking here never asks AWS for it.
+AWS itself has billed is shown apart, with the day up to which it holds; this command never asks AWS for it.
 Nothing here costs anything; "prices --refresh" reads public lists, without an account."""
 
 
@@ -134,14 +134,14 @@ async def _advice(args: argparse.Namespace, console: Console) -> int:
 
 
 def reading_words(*, here: bool) -> str:
-    """What a refresh reads: the functions on AWS leave lists of hundreds of megabytes alone."""
+    """What a refresh reads. The functions on AWS do not read price lists of hundreds of megabytes."""
     if here:
         return "Reading AWS's public price lists and the European Central Bank's rate; this may take minutes."
     return "Reading the European Central Bank's rate. The home on AWS keeps the prices that it was deployed with."
 
 
 async def _prices(args: argparse.Namespace, console: Console) -> int:
-    """List or refresh. A refresh that reaches nobody is no failure: the prices known so far go on counting."""
+    """List or refresh. A refresh that reaches nobody is not a failure: the known prices stay in force."""
     if args.plot is not None or args.standing or args.advice:
         raise InvalidInputError("--plot, --standing and --advice do not go with prices.", code="usage")
     async with open_client() as client:

@@ -1,4 +1,4 @@
-"""What a command's end means to the shell. Part of the interface: scripts depend on these numbers."""
+"""Exit codes. Part of the interface: scripts depend on these numbers."""
 
 from tlfif.client.errors import ApiError, RefusedError
 from tlfif.kernel.error_codes import ERROR_CODES
@@ -16,7 +16,7 @@ NO_ACCESS = 5
 INTERRUPTED = 130
 """Ctrl-C or a request to end; the job was cancelled."""
 OUTPUT_CLOSED = 141
-"""Whoever read the output left (as in `| head`); the job was cancelled. The number a shell gives to SIGPIPE."""
+"""The reader of the output closed it (as in `| head`); the job was cancelled. A shell's number for SIGPIPE."""
 
 
 def exit_code_of(error: TlfifError) -> int:

@@ -1,4 +1,4 @@
-"""Fetch a model while a person watches, and choose the model that answers."""
+"""Fetch a model with progress on the terminal, and choose the model that answers."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tlfif.wire.models import ModelView
 from tlfif.wording.figures import size
 
 PLAIN_LINE_SECONDS = 5.0
-"""Without a terminal to rewrite a line on, one is written this often."""
+"""Without a terminal, a line of progress is written this often."""
 
 
 async def fetch_model(
@@ -26,7 +26,7 @@ async def fetch_model(
     hint: str = "",
     monotonic: Callable[[], float] = time.monotonic,
 ) -> ModelView:
-    """Fetch a model and show how far it is. ``hint`` is said when the fetch begins.
+    """Fetch a model and show the progress. ``hint`` is added to the first line.
 
     Raises ApiError, among them NotPossibleError ``hub_unreachable``, and ``pull_failed`` if it broke off.
     """
@@ -66,14 +66,14 @@ def _begin_text(model: ModelView) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The model that is to answer. ``note``: why it is not the one that was expected."""
+    """The model that will answer. ``note``: why it is not the expected one."""
 
     model: str
     note: str = ""
 
 
 async def choose_model(client: TlfifClient, wanted: str | None, console: Console) -> Choice:
-    """The model asked for, else the default, else the small one that needs no hub; fetched if it is not here.
+    """The model asked for, else the default, else the fallback that needs no hub; fetched where it is missing.
 
     Raises ApiError: a model that was named is never replaced by another one.
     """

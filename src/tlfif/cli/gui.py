@@ -1,4 +1,4 @@
-"""``tlfif gui``: the window. Without a command it opens, too, where there is a screen."""
+"""``tlfif gui``: open the window. ``tlfif`` alone does the same where there is a screen."""
 
 import argparse
 from importlib import import_module
@@ -13,7 +13,7 @@ def configure(_parser: argparse.ArgumentParser) -> None:
 
 
 def run(_args: argparse.Namespace, console: Console) -> int:
-    """Open it and stay until it is closed; exit 5 and the reason where it cannot open."""
+    """Open the window until it is closed. Exit 5 with the reason where it cannot open."""
     window = import_module("tlfif.gui.main")  # by name: the layers keep window and commands apart
     reason = str(window.why_not())
     if reason:

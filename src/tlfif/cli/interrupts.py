@@ -1,4 +1,4 @@
-"""Ctrl-C, and the request to end that other programs send."""
+"""Ctrl-C and the signals by which other programs end a command."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
 class Interrupts:
-    """While entered, the first signal cancels the task that entered, the second one ends the program at once.
+    """A context in which the first signal cancels the task that entered it, and the second one ends the program.
 
     Plain signal handlers, because Windows' event loop has none of its own. The main thread only.
     """

@@ -1,4 +1,4 @@
-"""``tlfif jobs``: what was asked, what became of it."""
+"""``tlfif jobs``: list, show, cancel and delete jobs."""
 
 import argparse
 import asyncio
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     listing = actions.add_parser("list", help="the newest first", description="What was asked, the newest first.")
     listing.add_argument("--limit", metavar="N", default="20", help="1 to 100 (default: 20)")
-    listing.add_argument("--cursor", metavar="TEXT", help="go on where the last page ended")
+    listing.add_argument("--cursor", metavar="TEXT", help="continue after the last page")
     listing.add_argument("--status", choices=[status.value for status in JobStatus], help="only these")
     add_json(listing)
     show = actions.add_parser("show", help="one job with its answer", description="One job with its answer.")
@@ -114,7 +114,7 @@ async def _job(client: TlfifClient, wanted: str) -> JobView:
 
 
 def job_text(job: JobView, *, now: float, place: str = HERE) -> str:
-    """A job for a person: head, prompt, answer, receipt or reason. ``place``: where the server is that was asked."""
+    """A job for a person: head, prompt, answer, receipt or reason. ``place``: of the server that was asked."""
     parts = [
         f"{job['job_id']}  {job['status']}  {model_title(job['model'])}  {moment(job['created_at'], now=now)}",
         f"\n> {_question(job)}",

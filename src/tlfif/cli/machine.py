@@ -22,7 +22,7 @@ POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0
 REMOTE_POLL_SECONDS = 2.0
 REMOTE_STOP_SECONDS = 180.0
-"""On AWS each look is a request, and EC2 takes up to some minutes to end a machine."""
+"""On AWS each poll is a request, and EC2 takes up to some minutes to end a machine."""
 STARTING = frozenset({"launching", "loading"})
 WIDTH = 80
 
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     stop.add_argument(
         "--keep-jobs",
         action="store_true",
-        help="keep running and waiting prompts; they go on when you start it again (default: they are cancelled)",
+        help="keep running and waiting prompts; they continue when you start it again (default: they are cancelled)",
     )
     add_json(stop)
     idle = actions.add_parser(
@@ -82,7 +82,7 @@ def _show(machine: MachineView, console: Console, *, as_json: bool, hourly_usd: 
 
 
 async def _hourly_usd(client: TlfifClient, machine: MachineView) -> float | None:
-    """What runs on AWS now; None on this computer, and where it cannot be asked for: the state counts more."""
+    """What runs on AWS now, an hour. None on this computer, and where it is not known: the state matters more."""
     if not is_remote(machine):
         return None
     try:
@@ -137,7 +137,7 @@ def history_text(history: MachineHistory, *, now: float) -> str:
 
 
 def _why(machine: PastMachineView) -> str:
-    """Lines of its own, or nothing where nothing is known."""
+    """The reasons on lines of their own; empty where none is known."""
     known = "; ".join(reason for reason in (machine["start_reason"], machine["end_reason"]) if reason)
     return "\n" + fill(known, WIDTH, initial_indent="  ", subsequent_indent="  ") if known else ""
 
@@ -196,11 +196,11 @@ async def _until_gone(client: TlfifClient, machine: MachineView, console: Consol
 
 
 def stop_text(result: StopResult) -> str:
-    """What became of the machine and of the answers."""
+    """The result for the machine and for the answers."""
     gone = result["machine"]["state"] not in {"stopping", "draining"}
     text = "There was no machine to stop."
     if result["was_running"]:
-        text = "The machine is off." if gone else "The machine is being stopped; that it is gone is not confirmed yet."
+        text = "The machine is off." if gone else "The machine is being stopped; its end is not confirmed yet."
     if result["cancelled"]:
         text += f" {how_many(len(result['cancelled']), 'running or waiting answer')} cancelled."
     if result["requeued"]:

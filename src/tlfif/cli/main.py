@@ -1,6 +1,6 @@
-"""The command ``tlfif``: finds the command's module and turns every expected error into a sentence and an exit code.
+"""The command ``tlfif``: runs a command's module and turns every expected error into a sentence and an exit code.
 
-Nothing is imported before it is needed: ``--version`` and ``--help`` must answer at once.
+Modules are imported only when needed, so that ``--version`` and ``--help`` answer at once.
 """
 
 import sys
@@ -33,7 +33,7 @@ CHECKOUT_COMMANDS = {
     "test": ("dev/check.py", "check TL-FIF itself: format, lint, types, layers, tests"),
     "bench": ("bench/run.py", "measure what TL-FIF adds to its engine"),
 }
-"""What the launcher of a checkout starts without coming here, and the script that must be there for it."""
+"""What the launcher of a checkout runs by itself, and the script that each needs."""
 INTRODUCTION = """TL-FIF: a private language model that costs money only while it answers.
 
   tlfif ask "What is a cloud computer?"     one question, one answer
@@ -42,7 +42,7 @@ INTRODUCTION = """TL-FIF: a private language model that costs money only while i
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; the exit codes stand in ``cli/exit_codes.py``."""
+    """Run one command. Exit codes: ``cli/exit_codes.py``."""
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments:
         return _no_command()

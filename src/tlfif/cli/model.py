@@ -87,7 +87,9 @@ async def _pull(name: str, console: Console, *, force: bool, as_json: bool) -> i
         try:
             model = await fetch_model(client, name, console, force=force)
         except asyncio.CancelledError:
-            console.note(f"The fetch goes on in the background: ./tlfif model list. Join it: ./tlfif model pull {name}")
+            console.note(
+                f"The fetch continues in the background: ./tlfif model list. Watch it: ./tlfif model pull {name}"
+            )
             raise
     if as_json:
         console.json(model)

@@ -1,4 +1,4 @@
-"""``tlfif profile``: what commands talk to, this computer or the home on AWS."""
+"""``tlfif profile``: show or choose the home that commands talk to: this computer or AWS."""
 
 import argparse
 
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def place_of(profile: Profile | None) -> str:
-    """Where that is."""
+    """The place of a profile."""
     return "this computer" if profile is None else f"the home on AWS in {profile.region} ({profile.api_url})"
 
 

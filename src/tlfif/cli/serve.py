@@ -1,4 +1,4 @@
-"""``tlfif serve``: the background server, seen and handled by hand. Other commands start it by themselves."""
+"""``tlfif serve``: start, stop and check the background server. Other commands start it by themselves."""
 
 import argparse
 import asyncio
@@ -141,9 +141,9 @@ def _foreground(server: LocalServer, arguments: list[str], console: Console) -> 
 
 @contextlib.contextmanager
 def _handed_on(child: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """A request to end is handed on to the child: Ctrl-C in the terminal reaches it by itself, ``kill -INT`` does not.
+    """Pass a request to end on to the child: Ctrl-C in the terminal reaches it by itself, ``kill -INT`` does not.
 
-    Being asked twice does it no harm. On Windows the child hears Ctrl-C by itself, and to terminate is to kill.
+    A second request does no harm. On Windows the child gets Ctrl-C by itself, and terminating means killing.
     """
     before_int = signal.signal(signal.SIGINT, lambda *_: None if sys.platform == "win32" else child.terminate())
     before_term = signal.signal(signal.SIGTERM, lambda *_: child.terminate())

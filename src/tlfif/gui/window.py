@@ -1,4 +1,4 @@
-"""The window: tabs below one status line, the keys, its size and place, the loop that polls the core."""
+"""The main window: tabs below the status line, keys, size and position, the loop that polls the core."""
 
 import logging
 import re
@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 TABS = {"chat": "Chat", "cost": "Cost", "machine": "Machine", "images": "Images", "settings": "Settings"}
 USUAL_SIZE = (1120, 760)
 DRAWN_MS = 60
-"""From opening the window until it stands there and takes keys."""
+"""Milliseconds from opening the window until it is drawn and takes keys."""
 SETTLED_MS = 1000
-"""A size or place that has not changed for so long is remembered."""
+"""Milliseconds after which an unchanged size or position is stored."""
 GEOMETRY = re.compile(r"(\d+)x(\d+)([+-]-?\d+)([+-]-?\d+)")
 
 View = ChatTab | CostTab | MachineTab | ImagesTab | SettingsTab
@@ -131,7 +131,7 @@ class MainWindow:
             self._focus_in(new.tab)
 
     def _focus_in(self, tab: str) -> None:
-        """Keys go to what can be seen: not to a tab that has just been hidden."""
+        """Move the focus out of a tab that has just been hidden."""
         at = str(self.root.tk.call("focus"))
         if any(at.startswith(str(page)) for name, page in self._pages.items() if name != tab):
             (self.chat.composer.text if tab == "chat" else self.tabs).focus_set()
@@ -173,7 +173,7 @@ class MainWindow:
         self._key("<F1>", self.keys.toggle)
 
     def _key(self, sequence: str, action: Callable[[], None]) -> None:
-        """A key of the whole window; before the prompt's own keys, and silent while a question is open."""
+        """Bind a key for the whole window, before the prompt's own keys. It does nothing while a dialog is open."""
 
         def pressed(_event: object) -> str | None:
             if self.core.state.dialog is not None:
@@ -253,7 +253,7 @@ class MainWindow:
         return Path(found)
 
     def _place(self, values: Preferences) -> None:
-        """Where and as large as it was, if that still lies on the screen."""
+        """Restore size and position, if that is still on the screen."""
         wide, high = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
         found = GEOMETRY.fullmatch(values.geometry)
         if found is None:
@@ -283,7 +283,7 @@ class MainWindow:
             self.core.press(intents.WindowVisible(visible))
 
     def _after(self, name: str, milliseconds: int, action: Callable[[], None]) -> None:
-        """Do it after so long, once, however often it is asked for meanwhile."""
+        """Run ``action`` once after that time, however often this is called meanwhile."""
         if name in self._timers:
             self.root.after_cancel(self._timers[name])
         self._timers[name] = self.root.after(milliseconds, action)
@@ -296,11 +296,11 @@ class MainWindow:
                 self._after("poll", self.core.poll_ms, self._poll)
 
     def failed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        """A callback raised: said in the window, kept in the log."""
+        """A callback raised: show it in the window and log it."""
         log.error("A callback of the window failed.", exc_info=(kind, error, trace))
         try:
             self.core.press(intents.CallbackFailed(f"{kind.__name__}: {error}"))
-        except Exception:  # drawing the message may fail for the same reason
+        except Exception:  # drawing the notice may fail for the same reason
             log.exception("The failure could not be shown.")
             sys.stderr.write(f"tlfif: the window failed: {kind.__name__}: {error}\n")
 
@@ -309,7 +309,7 @@ class MainWindow:
         self.leave()
 
     def leave(self) -> None:
-        """Take the window away, whatever the core thinks of it."""
+        """Destroy the window, whatever the state says."""
         for timer in self._timers.values():
             self.root.after_cancel(timer)
         self._timers = {}

@@ -1,4 +1,4 @@
-"""Conversations kept on this computer: one SQLite file of its owner's alone, searchable, exportable, deletable."""
+"""Conversations kept on this computer: one private SQLite file, searchable, exportable, deletable."""
 
 import contextlib
 import sqlite3
@@ -33,7 +33,7 @@ class ConversationSummary:
 class KeptExchange:
     """A prompt and what is kept of its answer. ``status``: sending, running, succeeded, failed, cancelled, expired.
 
-    ``last_seq`` is the last event of the job that ``answer`` holds: the cursor to go on from. ``receipt`` is its line,
+    ``last_seq`` is the last event of the job that ``answer`` holds: where to continue. ``receipt`` is its line,
     ``cost`` the one below it, as far as it was known when the answer ended; ``note`` why there is no whole answer.
     ``instead_of``: the exchange to which this is another answer. ``superseded``: another answer counts in this one's
     place. ``place`` is where it was asked, "this computer" or "AWS eu-central-1"; empty in exchanges from before there
@@ -104,7 +104,7 @@ class History:
         self.has_index = has_index(self._db)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with contextlib.suppress(sqlite3.Error):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
@@ -128,7 +128,7 @@ class History:
         ``instead_of``: the exchange to which this is to be another answer; that one counts again if this comes to
         nothing.
 
-        An exchange that is known is being tried again: what was kept of its answer goes.
+        A known exchange is being tried again: what was kept of its answer is deleted.
         """
         with self._write():
             self._db.execute(
@@ -148,7 +148,7 @@ class History:
             self._reindex(exchange_id)
 
     def accepted(self, exchange_id: str, *, job_id: str, model: str) -> None:
-        """The server has it."""
+        """The server has accepted the prompt."""
         with self._write():
             self._db.execute(
                 "UPDATE exchanges SET job_id = ?, model = ?, status = 'running' WHERE id = ?",
@@ -169,7 +169,7 @@ class History:
                 )
 
     def start_over(self, exchange_id: str, *, seq: int) -> None:
-        """The answer begins anew after event ``seq``: what was kept of it goes."""
+        """The answer starts over after event ``seq``: delete what was kept of it."""
         with self._write():
             self._db.execute("DELETE FROM pieces WHERE exchange_id = ?", (exchange_id,))
             self._db.execute(
@@ -311,7 +311,7 @@ class History:
         return found
 
     def _forget_bytes(self) -> None:
-        """Deleted rows are overwritten by secure_delete; what is left of them in the log and the index goes here."""
+        """Remove deleted text from log and index. In the tables secure_delete has overwritten it."""
         with _storage(self.path):
             if self.has_index:
                 self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
@@ -338,7 +338,7 @@ def title_of(prompt: str) -> str:
 
 
 def set_aside_text(history: History) -> str:
-    """What the owner is told where the file could not be read; empty where it could."""
+    """The message to the owner where the file could not be read; empty where it could."""
     if history.set_aside is None:
         return ""
     return (
@@ -349,7 +349,7 @@ def set_aside_text(history: History) -> str:
 
 @contextlib.contextmanager
 def _storage(path: Path) -> Iterator[None]:
-    """The disk's refusals as StorageError."""
+    """Raise disk and database errors as StorageError."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:

@@ -1,4 +1,4 @@
-"""The file behind the history: its tables, its mode, and what becomes of one that cannot be read."""
+"""The file behind the history: its tables, its mode, and what happens to a file that cannot be read."""
 
 import contextlib
 import os
@@ -56,7 +56,7 @@ CREATE INDEX exchanges_instead ON exchanges (instead_of) WHERE instead_of IS NOT
 _FROM_2 = """
 ALTER TABLE exchanges ADD COLUMN place TEXT NOT NULL DEFAULT '';
 """
-"""Files of version 2 are from before there was another place than this computer."""
+"""In files of version 2 every prompt was asked on this computer."""
 _FROM_3 = """
 ALTER TABLE exchanges ADD COLUMN cost TEXT NOT NULL DEFAULT '';
 """
@@ -91,7 +91,7 @@ def open_file(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         db.close()
         if isinstance(error, sqlite3.OperationalError) and "no such" not in str(error):
-            raise  # locked, full, read-only: nothing is wrong with what is in it
+            raise  # locked, full, read-only: the content is not damaged
         raise UnreadableError from error
     except UnreadableError:
         db.close()
@@ -118,7 +118,7 @@ def has_index(db: sqlite3.Connection) -> bool:
 
 
 def move_away(path: Path, now: float) -> Path:
-    """Keep a file that cannot be read, with its log files, under a name that tells when."""
+    """Rename a file that cannot be read, and its log files; the new name has the time."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     target = path.with_name(f"{path.name}.unreadable-{stamp}-{uuid.uuid4().hex[:4]}")
     path.replace(target)

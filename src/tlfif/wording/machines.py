@@ -9,11 +9,8 @@ from tlfif.wording.figures import countdown, how_many
 
 HERE = "this computer"
 """The ``place`` that the server on this computer reports."""
-_PHASES = {
-    "launch": "Starting the machine",
-    "engine_start": "Loading the model",
-    "prove": "Trying the model out",
-}
+PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "trying the model out"}
+"""What a machine does in each phase of its start, in the order of the phases."""
 _WHY_NOT_FETCHED = {
     "hub_unreachable": "its source cannot be reached",
     "hub_refused": "its source does not hand it out",
@@ -50,9 +47,13 @@ def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> st
         case "broken":
             why = f" ({reason})" if reason else ""
             return f"The machine did not start{why}. TL-FIF tries again; your prompt waits."
-    text = _PHASES.get(machine["phase"] or "launch", _PHASES["launch"])
     left = machine["eta_seconds"]
-    return text if left is None else f"{text}, {time_left(left)}"
+    return f"The machine is {phase_text(machine)}" + ("" if left is None else f", {time_left(left)}")
+
+
+def phase_text(machine: MachineView) -> str:
+    """What a starting machine does now."""
+    return PHASES.get(machine["phase"] or "launch", PHASES["launch"])
 
 
 def time_left(left: float) -> str:

@@ -14,20 +14,20 @@ from typing import TextIO
 from tlfif.kernel.errors import TlfifError
 
 _TERMINAL_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""What could move the cursor or worse; a model may say anything."""
+"""Control characters, which could move the cursor or worse; a model may write anything."""
 
 
 class OutputLostError(OSError):
-    """Standard output takes no more: its reader left, or the disk is full."""
+    """Standard output cannot be written: its reader closed it, or the disk is full."""
 
     @property
     def reader_left(self) -> bool:
-        """Whether it was closed, which is no fault (``| head``)."""
+        """Whether the reader closed it, which is not an error (``| head``)."""
         return self.errno == errno.EPIPE or (sys.platform == "win32" and self.errno == errno.EINVAL)
 
 
 class Console:
-    """Two text streams and, on a terminal, one line that is rewritten while a person waits.
+    """Two text streams and, on a terminal, one status line that is rewritten while a person waits.
 
     Writing to standard output raises OutputLostError; standard error never fails.
     """
@@ -42,7 +42,7 @@ class Console:
         self._in_line = False
 
     def text(self, piece: str) -> None:
-        """A piece of an answer, at once."""
+        """Print a piece of an answer at once."""
         announced, self._announced = self._announced, ""
         if announced:
             self.note(announced)
@@ -58,7 +58,7 @@ class Console:
             self._in_line = not piece.endswith("\n")
 
     def end_line(self) -> None:
-        """Begin a new line, unless the answer stands at the beginning of one."""
+        """Begin a new line, unless the output is at the beginning of one."""
         if self._in_line:
             self.text("\n")
 
@@ -71,18 +71,18 @@ class Console:
         self.line(json.dumps(found, ensure_ascii=False, indent=2))
 
     def note(self, text: str) -> None:
-        """Something to know, on standard error."""
+        """Print a note on standard error."""
         self.status("")
         with contextlib.suppress(OSError, ValueError):
             self._err.write(text + "\n")
             self._err.flush()
 
     def announce(self, text: str) -> None:
-        """A note that belongs to the answer to come: said before its first piece, never if there is none."""
+        """Keep a note for the next answer: printed before its first piece, never without one."""
         self._announced = text
 
     def status(self, text: str) -> None:
-        """What is being waited for; replaces the last such line. Shown on a terminal only; "" clears it."""
+        """Replace the status line, which says what the command waits for. On a terminal only; "" clears it."""
         if not self.is_interactive or text == self._status:
             return
         width = max(20, shutil.get_terminal_size().columns - 1)
@@ -94,7 +94,7 @@ class Console:
         self._status = shown
 
     def error(self, error: TlfifError, *, as_json: bool = False, more: Mapping[str, object] | None = None) -> None:
-        """What went wrong: a sentence with its code, or an object for programs."""
+        """Print an error: a sentence with its code, or an object for programs."""
         self._announced = ""
         if as_json:
             self.json({**(more or {}), "error": {"code": error.code, "message": error.message}})
@@ -117,6 +117,6 @@ def _utf8(stream: TextIO | None) -> TextIO:
 
 
 def abandon_output() -> None:
-    """Point standard output nowhere, so that what is left in its buffer does not fail again at the end."""
+    """Redirect standard output to nowhere, so that the rest of its buffer does not fail again at the end."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What ``tlfif cost`` shows a person: pure functions from the API's answer to text."""
+"""The text of ``tlfif cost``: pure functions from the API's answer."""
 
 from collections.abc import Sequence
 
@@ -51,7 +51,7 @@ def _sums_text(sums: SumsView, cost: CostView, *, as_if: bool) -> str:
             sums["standing_usd_per_month"] / rate,
             "a month, even if no machine ever runs",
         ),
-        _row("Forecast", sums["forecast_usd"], sums["forecast_eur"], "at the month's end, if it goes on so"),
+        _row("Forecast", sums["forecast_usd"], sums["forecast_eur"], "at the month's end, at this pace"),
     ]
     bill = "not a bill" if as_if else "an estimate, AWS's bill counts"
     since = f"  Counted since {cost['since'][:16].replace('T', ' ')} UTC by TL-FIF's own meter: {bill}."
@@ -67,7 +67,7 @@ def _row(label: str, in_usd: float, in_eur: float, note: str) -> tuple[str, str,
 
 
 def billed_text(cost: CostView) -> list[str]:
-    """AWS's own figure in a part of its own; nothing where AWS bills nothing."""
+    """AWS's own figure, in a part of its own; empty where AWS bills nothing."""
     billed = cost.get("billed")  # a home that was deployed earlier does not send it
     if billed is None:
         return []
@@ -78,7 +78,7 @@ def billed_text(cost: CostView) -> list[str]:
 
 
 def budget_text(cost: CostView) -> str:
-    """The budget in its own sentence, and what it means where the owner's own computer can spend nothing."""
+    """The budget's sentence, and what it means on the owner's own computer, which costs nothing."""
     budget = cost["budget"]
     indent = " " * len("Budget   ")
     lines = [paragraph(budget["sentence"], first="Budget   ", indent=indent)]
@@ -121,7 +121,7 @@ def receipts_text(receipts: Sequence[AnswerCostView], *, now: float, as_if: bool
 
 
 def _rates_text(cost: CostView, sums: SumsView) -> str:
-    """The prices that the sums rest on, each with its source, and what nobody has checked."""
+    """The prices behind the sums, each with its source, and the ones that nobody has checked."""
     by_item = {rate["item"]: rate for rate in cost["rates"]}
     used = [by_item[item] for item in COUNTED if item in by_item]
     unsure = [price_name(rate) for rate in used if not rate["verified"]]

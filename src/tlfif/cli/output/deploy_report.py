@@ -1,4 +1,4 @@
-"""A deployment's plan and its end, as a person and a program read them."""
+"""A deployment's plan, for a person and for a program."""
 
 from tlfif.cli.output.tables import columns, paragraph
 from tlfif.deployment.plan import DeploymentPlan

@@ -14,15 +14,14 @@ def waiting_line(machine: MachineView) -> str:
 
 
 def refusal_note(machine: MachineView) -> str:
-    """Why no machine starts, whole: what AWS says has more to do in it than a line that is rewritten has room for.
-    Empty where nothing is refused."""
+    """Why no machine starts, in full: AWS's sentences are too long for the status line. Empty where one may start."""
     if machine["state"] not in {"no_capacity", "no_quota", "broken"} or not machine["reason"]:
         return ""
     return f"— {machine['reason']} —"
 
 
 def is_remote(machine: MachineView | None) -> bool:
-    """Whether the machine is not this computer: what it does takes longer, and each look is a request."""
+    """Whether the machine is not on this computer: everything takes longer there, and each poll is a request."""
     return machine is not None and machine["place"] != HERE
 
 

@@ -1,4 +1,4 @@
-"""Prices, and what a refresh of them did, for a person."""
+"""The prices, and the result of a refresh, for a person."""
 
 from collections.abc import Iterable
 
@@ -31,7 +31,7 @@ _NAMES = {
 
 
 def price_name(priced: RateView | PriceChangeView) -> str:
-    """What has the price."""
+    """What the price is for."""
     if priced["instance_type"] is not None:
         return f"machine {priced['instance_type']}"
     return _NAMES.get(priced["item"], priced["item"].replace("_", " "))
@@ -63,7 +63,7 @@ def refresh_text(report: RefreshView) -> str:
     """What changed, what was kept and why, what could not be read."""
     lines = []
     if not report["changed"] and not report["kept"] and not report["unchanged"]:
-        lines.append("No price was read. TL-FIF goes on with the ones that it has: ./tlfif cost prices")
+        lines.append("No price was read. TL-FIF keeps the prices that it has: ./tlfif cost prices")
     else:
         counts = [f"{how_many(len(report['changed']), 'price')} changed", f"{report['unchanged']} unchanged"]
         lines.append(", ".join([*counts, f"{len(report['kept'])} kept"]) + ".")

@@ -1,4 +1,4 @@
-"""What a long command is doing, and a question before it begins."""
+"""The progress of a long command, and the question before it begins."""
 
 import signal
 import sys
@@ -9,14 +9,14 @@ from tlfif.kernel.errors import InvalidInputError
 
 
 class Progress:
-    """Says steps as lines, what passes as one line that is rewritten; without a terminal each passing thing once."""
+    """Prints steps as lines and passing states as one rewritten line; without a terminal each passing state once."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last = ""
 
     def __call__(self, text: str, *, passing: bool = False) -> None:
-        """Say it."""
+        """Print it."""
         if not passing:
             self._console.note(text)
         elif self._console.is_interactive:
@@ -27,7 +27,7 @@ class Progress:
 
 
 def agreed(console: Console, question: str, *, yes: bool, read: Callable[[], str] | None = None) -> bool:
-    """Whether the owner wants it: ``yes`` was typed with the command, or now.
+    """Whether the owner agrees: with ``yes`` on the command line, or by answering now.
 
     Raises InvalidInputError (code ``not_confirmed``) where nobody can be asked.
     """
@@ -38,12 +38,12 @@ def agreed(console: Console, question: str, *, yes: bool, read: Callable[[], str
             "There is nobody to ask. Add --yes to do this without a question. Nothing was changed.",
             code="not_confirmed",
         )
-    console.note(f"{question} Type yes to go on, anything else to leave.")
+    console.note(f"{question} Type yes to go on, anything else to stop.")
     return (read or _typed)().strip().lower() in {"y", "yes"}
 
 
 def _typed() -> str:
-    """Ctrl-C leaves at once, whatever a waiting task has made of it: nothing was begun yet."""
+    """Read a line. Ctrl-C ends the command at once, whatever handler a task has set: nothing has begun yet."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return sys.stdin.readline()

@@ -1,4 +1,4 @@
-"""Tables that fit into a terminal."""
+"""Tables and paragraphs that fit into a terminal."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""How far a fetch is, how fast, and how long still."""
+"""The progress of a fetch: bytes, rate and time left."""
 
 from collections import deque
 from dataclasses import dataclass, field

@@ -81,7 +81,7 @@ class Nowhere:
 
 
 class ProfileHomes:
-    """The homes of one folder, by its ``profile.json``; ``TLFIF_PROFILE`` stands above it."""
+    """The homes of one folder, by its ``profile.json``; ``TLFIF_PROFILE`` overrides it."""
 
     def __init__(self, home: Home) -> None:
         self._home = home

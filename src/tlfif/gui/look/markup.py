@@ -15,9 +15,9 @@ ITEMS = ("md-item0", "md-item1", "md-item2", "md-item3")
 """A line of a list, by how deep it lies."""
 BULLET = "•"
 BULLETS = {f"md-bullet{sign}": sign for sign in "-*+"}
-"""The style of a bullet, and the sign that the model wrote there."""
+"""The style of a bullet, and the sign that the model wrote."""
 MAX_LINE = 5000
-"""A longer line is shown as it is: a line under way is read anew with each word."""
+"""Characters; a longer line is shown without styles, because a growing line is parsed again with each word."""
 
 Piece = tuple[str, tuple[str, ...]]
 """Text and its styles."""
@@ -41,7 +41,7 @@ class Reading:
 
     @property
     def ends_in_fence(self) -> bool:
-        """Whether the last line only bounds code."""
+        """Whether the last line is a code fence."""
         return any(FENCE in styles for _, styles in _pieces_of(self.line, self.fence)[0])
 
 
@@ -85,7 +85,7 @@ def _beyond(old: list[Piece], pieces: list[Piece]) -> list[Piece] | None:
 
 
 def _extend(pieces: list[Piece], more: Iterable[Piece]) -> None:
-    """Add them, neighbours of one style as one."""
+    """Add pieces, joining neighbours of one style."""
     for text, styles in more:
         if not text:
             continue
@@ -115,7 +115,7 @@ def _pieces_of(line: str, fence: str) -> tuple[list[Piece], tuple[str, ...], str
 
 
 def _begun(line: str) -> tuple[list[Piece], tuple[str, ...]]:
-    """What stands at a line's beginning, and the styles of all of it."""
+    """The pieces at the beginning of a line, and the styles of the whole line."""
     if (heading := _HEADING.match(line)) is not None:
         return [(heading[0], (HEADING, HIDDEN))], (HEADING,)
     if (item := _BULLET.match(line)) is not None:
@@ -137,7 +137,7 @@ def _indent(indent: str, style: str) -> list[Piece]:
 
 
 def _inline(text: str, styles: tuple[str, ...]) -> list[Piece]:
-    """Code first: what stands in it is no other sign."""
+    """Code spans come first: other signs inside them have no meaning."""
     pieces: list[Piece] = []
     done = 0
     for start, size, end in _code_spans(text):

@@ -123,7 +123,7 @@ _INK = {
     StatusKind.HELD: "muted",
 }
 _SIGNS = {"good": "●", "caution": "◐", "bad": "▲", "muted": "○"}
-"""The state's mark also differs in its shape: nobody has to tell colours apart."""
+"""The mark differs in shape, too: nobody has to tell colours apart."""
 
 
 def state_ink(palette: Palette, kind: StatusKind) -> str:

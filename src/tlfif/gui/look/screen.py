@@ -16,7 +16,7 @@ def density() -> float:
 
 @lru_cache(maxsize=4)
 def _density(_display: str) -> float:
-    """A window that is never seen: nothing less finds out. It takes a tenth of a start, hence once a screen."""
+    """Opens a hidden window, the only way to find out. It takes a tenth of the start, so the result is cached."""
     import tkinter
 
     if sys.platform == "win32":

@@ -16,7 +16,7 @@ from tlfif.gui.look.palette import DARK, LIGHT, Palette
 NORMAL_SIZE = 11
 """Points that count as 100 %."""
 SIZES = {"100 %": 11, "110 %": 12, "125 %": 14, "150 %": 16, "175 %": 19, "200 %": 22}
-"""What the settings offer, and the points that each stands for."""
+"""What the settings offer, with the points that each means."""
 BODY, SMALL, STRONG, SMALL_STRONG, HEADING, TITLE, FIXED = (
     "TlfifBody",
     "TlfifSmall",
@@ -43,7 +43,7 @@ _OF_TK = (
 
 
 class _OwnTheme(Theme):
-    """Both palettes as they are, instead of shades that the toolkit derives."""
+    """Both palettes unchanged, instead of shades that the toolkit derives."""
 
     def to_definitions(self) -> list[ThemeDefinition]:
         return [_definition(palette) for palette in (LIGHT, DARK)]
@@ -72,7 +72,7 @@ def _definition(palette: Palette) -> ThemeDefinition:
 
 
 class Look:
-    """How everything looks now. Views ask it for colours and pixels, and are told when it changes."""
+    """The current look. Views ask it for colours and pixels, and are restyled when it changes."""
 
     def __init__(self, root: tkinter.Tk, *, density: float, points: int, palette: Palette) -> None:
         """``density``: the screen's pixels per point, before any choice of the person's."""
@@ -103,7 +103,7 @@ class Look:
         return int(font.nametofont(name, root=self.root).measure(text))
 
     def use(self, *, palette: Palette, points: int) -> None:
-        """Change it. Whoever drew with the old one draws again."""
+        """Change it. Views that drew with the old one must draw again."""
         self.palette, self.points = palette, points
         self._fonts()
         style = ttkbootstrap.Style()
@@ -111,8 +111,8 @@ class Look:
         self._styles(style)
 
     def finish(self, *, short: bool) -> None:
-        """Mend what the toolkit draws itself, once its buttons and tabs are there: words on buttons that are off can be
-        read, the tab with the keyboard stands out. ``short``: tabs lie flat."""
+        """Correct the toolkit's own styles, once buttons and tabs exist: the text of a disabled button is readable, the
+        focused tab stands out. ``short``: flat tabs."""
         style, px, palette = ttkbootstrap.Style(), self.px, self.palette
         for name in _BUTTONS:
             style.map(name, foreground=[("disabled", palette.edge)])

@@ -51,7 +51,7 @@ class Regenerate(Intent):
 
 @dataclass(frozen=True, slots=True)
 class NewConversation(Intent):
-    """An empty one. Answers under way go on in the one that is left."""
+    """Start an empty one. Answers under way continue in the old one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ MAX_FILE_BYTES = 256 * 1024
 class Preferences:
     """The owner's settings. Ranges: jobs/limits.py; ``font_size`` 8 to 32 points.
 
-    ``model`` and ``seed`` None mean the server's choice. ``max_tokens`` is said outright, so that a long conversation
+    ``model`` and ``seed`` None mean the server's choice. ``max_tokens`` is always sent, so that a long conversation
     is shortened instead of leaving no space for the answer. ``geometry`` is Tk's, empty until the window was moved.
     Where prompts are answered is not a preference of the window: it also holds for commands (client/profile.py).
     """

@@ -82,7 +82,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomePanel:
-    """Where the window's prompts are answered. ``moving`` is the profile that it is going over to, empty usually.
+    """Where the window's prompts are answered. ``moving`` is the profile that it is switching to, usually empty.
 
     ``signing``: the browser is waited for; ``address`` is where to sign in by hand. ``leaving``: a sign-out is under
     way. ``problem`` says why the last choice or sign-in came to nothing, ``note`` what is to be known after one.
@@ -155,9 +155,9 @@ class StopButton:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleEntry:
-    """The idle time-out's field. ``text`` is what stands in it; ``problem`` why that cannot be set, empty if it can.
+    """The idle time-out's field. ``text`` is its content; ``problem`` why that cannot be set, empty if it can.
 
-    ``in_force`` are the minutes that the server obeys, None until it has said so. ``saving``: sent, not confirmed.
+    ``in_force`` are the server's minutes, None until it reports them. ``saving``: sent, not confirmed.
     """
 
     text: str = ""
@@ -178,10 +178,10 @@ class MachineLogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachinePanel:
-    """The machine as last heard, and the controls that belong to it. ``countdown_from`` is this start's first estimate.
+    """The machine by the last report, and its controls. ``countdown_from`` is this start's first estimate.
 
     ``stopped_text`` says what became of the answers after Stop GPU, empty before and once another machine is there.
-    ``stop_cancels``: Stop GPU was pressed at this window, and what it cancels or cancelled is its doing.
+    ``stop_cancels``: Stop GPU was pressed in this window, so a cancelled answer was cancelled by it.
     """
 
     view: MachineView | None = None
@@ -468,4 +468,4 @@ class WindowState:
     """Which tab is in front: chat, cost, machine, images, settings."""
     visible: bool = True
     watch: Watch | None = None
-    """How the bridge was told to look; None before it was told."""
+    """How the bridge polls; None before the first command."""

@@ -1,1 +1,1 @@
-"""What the window does with what it hears: pure functions from state and event to state and commands."""
+"""What the window does with events: pure functions from state and event to state and commands."""

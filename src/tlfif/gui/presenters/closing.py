@@ -13,7 +13,6 @@ from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.wording.figures import how_many
 
 NAME = "closing"
-LATE = "not_confirmed"
 
 
 def present_closing(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:

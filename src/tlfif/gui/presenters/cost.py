@@ -96,7 +96,7 @@ def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
         days=tuple(shown["days"]),
         days_name=AS_IF if shown is as_if else REAL,
         forecast_text=(
-            f"{AS_IF if shown is as_if else REAL}, to the end of the month if it goes on like the last seven days: "
+            f"{AS_IF if shown is as_if else REAL}, to the end of the month at the pace of the last seven days: "
             f"{usd_and_eur(shown['forecast_usd'], shown['forecast_eur'])}"
         ),
         receipts=tuple(report["receipts"]),

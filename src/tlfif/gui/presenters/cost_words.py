@@ -33,9 +33,9 @@ def brief_cost(state: WindowState) -> str:
     alive, as_if = is_alive(state.machine.view), report["as_if_aws"]
     if report["region"] is None:
         hourly = as_if["running_usd_per_hour"] if alive and as_if is not None else 0.0
-        return f"Free here; on AWS {usd(hourly)} an hour" if hourly else "Costs nothing here"
+        return f"Free; on AWS {usd(hourly)} an hour" if hourly else "Costs nothing here"
     if alive:
         hourly = report["running_usd_per_hour"]
         return f"Costs {usd(hourly)} an hour" if hourly else "Costs nothing yet"
     kept = report["standing_usd_per_month"]
-    return f"What is kept costs {usd(kept)} a month" if kept else "Costs nothing"
+    return f"Kept on AWS: {usd(kept)} a month" if kept else "Costs nothing"

@@ -139,7 +139,7 @@ def _at(exchange: Exchange, place: str) -> Exchange:
 
 
 def _leave(state: WindowState) -> WindowState:
-    """The state with an empty conversation; answers under way go on elsewhere."""
+    """The state with an empty conversation; answers under way move to ``elsewhere``."""
     going_on = tuple(one for one in state.conversation.exchanges if not one.stage.is_over or one.resumable)
     return replace(state, conversation=Conversation(), elsewhere=(*state.elsewhere, *going_on), tab="chat")
 

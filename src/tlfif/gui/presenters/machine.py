@@ -89,7 +89,7 @@ def stopped_words(result: StopResult) -> str:
         ended = how_many(len(result["cancelled"]), "prompt")
         return f"{machine} {ended} cancelled; the words written so far stay here."
     if result["requeued"]:
-        return f"{machine} {how_many(len(result['requeued']), 'prompt')} kept: Start machine goes on with them."
+        return f"{machine} {how_many(len(result['requeued']), 'prompt')} kept: Start machine continues with them."
     return machine
 
 

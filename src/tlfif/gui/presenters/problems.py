@@ -21,7 +21,7 @@ _LINK = (Press.RECONNECT,)
 _MONEY = (Press.RELEASE_BUDGET, Press.OPEN_COST)
 _SIGN_IN = (Press.SIGN_IN,)
 _START = (Press.START_MACHINE,)
-_KEPT = "What was accepted goes on without the window and is here again once it is connected."
+_KEPT = "Accepted prompts continue without the window and appear again once it is connected."
 
 _CAUSES: dict[str, _Cause] = {
     # The way to the server
@@ -115,7 +115,7 @@ _CAUSES: dict[str, _Cause] = {
     "run_timeout": _Cause("The answer took too long", "Ask for a shorter one in Settings, then try again.", _AGAIN),
     "expired": _Cause("It waited too long", "Press Try again.", _AGAIN),
     "cancelled": _Cause("Cancelled elsewhere", "Try again if it was not you.", _AGAIN),
-    "job_not_found": _Cause("The server no longer has this answer", "Press Try again to ask anew.", _AGAIN),
+    "job_not_found": _Cause("The server no longer has this answer", "Press Try again to ask once more.", _AGAIN),
     "not_sent": _Cause("The window was closed before this was sent", "Press Try again to send it.", _AGAIN),
     # The server's own trouble
     "storage_failed": _Cause("The disk did not store it", "Free disk space, then try again.", _AGAIN),

@@ -123,7 +123,7 @@ def _fetched(state: WindowState, panel: SettingsPanel, message: ModelUpdated, mo
         "fetch_failed",
         f"Fetching {model['title']} broke off",
         model["problem"] or "The file is not whole.",
-        advice="What has arrived is kept. Fetch it again in Settings; it goes on where it stopped.",
+        advice="What has arrived is kept. Fetch it again in Settings; it continues where it stopped.",
         presses=(Press.OPEN_SETTINGS,),
     )
     return Step(with_notice(changed, broke, moment.at))

@@ -9,13 +9,8 @@ from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN
 from tlfif.wire.machines import MachineView
 from tlfif.wording.figures import countdown, how_many
-from tlfif.wording.machines import model_title, time_left
+from tlfif.wording.machines import model_title, phase_text, time_left
 
-_PHASES = {
-    "launch": "starting up",
-    "engine_start": "loading the model",
-    "prove": "trying the model out",
-}
 BRIEF = {
     StatusKind.CONNECTING: "Connecting…",
     StatusKind.OFF: "Off",
@@ -126,13 +121,12 @@ def _starting(state: WindowState, view: MachineView, now: float) -> StatusLine:
     launching = view["state"] == "launching"
     left = _left(state, view["eta_seconds"], now)
     whole = state.machine.countdown_from
-    what = _PHASES.get(view["phase"] or "launch", _PHASES["launch"])
     title = f" ({model_title(view['model'])})" if view["model"] and not launching else ""
     waiting = view["queued"] + view["running"]
     kept = f"{how_many(waiting, 'prompt')} accepted and kept" if waiting else "No prompt waits"
     return StatusLine(
         kind=StatusKind.LAUNCHING if launching else StatusKind.LOADING,
-        headline=f"Machine is {what}{title}",
+        headline=f"Machine is {phase_text(view)}{title}",
         cost=cost_words(state, running=True),
         advice=f"{kept}. Nothing to press; Stop GPU ends it at once.",
         countdown_seconds=left,

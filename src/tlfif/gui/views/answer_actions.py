@@ -15,7 +15,7 @@ CHOSEN = "chosen"
 
 
 class AnswerActions:
-    """Clicks and keys on them. ``exchanges`` tells what is shown, oldest first."""
+    """Clicks and keys on the actions. ``exchanges`` returns what is shown, oldest first."""
 
     def __init__(self, text: tkinter.Text, context: ViewContext, exchanges: Callable[[], tuple[Exchange, ...]]) -> None:
         self._text = text
@@ -43,7 +43,7 @@ class AnswerActions:
             self._text.tag_remove(CHOSEN, "1.0", "end")
 
     def press(self, exchange: Exchange, name: str) -> None:
-        """Do what a word says."""
+        """Run an action."""
         context = self._context
         if name == CANCEL:
             context.press(intents.CancelAnswer(exchange.id))
@@ -57,7 +57,7 @@ class AnswerActions:
             context.press(intents.PressButton(Press(name), exchange.id))
 
     def places(self, exchange_id: str) -> list[tuple[str, str, str]]:
-        """Of each word below an answer: what it does, where it begins and ends."""
+        """For each action below an answer: its name, its first and last index."""
         found = []
         start, end = f"f0:{exchange_id}", f"f1:{exchange_id}"
         if start not in self._text.mark_names():

@@ -1,4 +1,4 @@
-"""How answers are written into the conversation's text: Markdown's few styles, and copies that are the original."""
+"""Writes answers into the conversation's text: a few Markdown styles, and copying gives the original text."""
 
 import re
 import tkinter
@@ -9,19 +9,19 @@ from tlfif.gui.look.theme import BODY, FIXED, SMALL, STRONG, Look
 
 ANSWER = "answer"
 SOFT = "soft-break"
-"""A line's end that the model did not write: Tk lays a line out anew as a whole, which takes long for a long one."""
+"""The tag of a line break that the model did not write. Tk lays out a changed line as a whole: slow for a long one."""
 ONWARD = "soft-line"
-"""What follows one."""
+"""The tag of the text after such a break."""
 LONGEST = 1500
-"""Characters of a line before it is broken so."""
+"""Characters of a line before it is broken."""
 NEAR = 200
-"""Within so many characters before that a space is looked for, to break at."""
+"""Characters before the limit in which to look for a space to break at."""
 _AFTER_BREAK = re.compile(r"(?<=\n)")
 BULLET_GAP = f"{markup.BULLET} "
 
 
 class AnswerRenderer:
-    """Writes between the marks a0 and a1 of an exchange. What is hidden stays in the text, so that it is copied."""
+    """Writes between the marks a0 and a1 of an exchange. Hidden signs stay in the text, so that they are copied."""
 
     def __init__(self, text: tkinter.Text, *, longest: int = LONGEST) -> None:
         self._text = text
@@ -31,7 +31,7 @@ class AnswerRenderer:
             text.selection_handle(self._handed, selection="PRIMARY", type=kind)
 
     def restyle(self, look: Look) -> None:
-        """Take over the look."""
+        """Apply the look."""
         px, palette, tag = look.px, look.palette, self._text.tag_configure
         tag(markup.BOLD, font=STRONG)
         tag(markup.HEADING, font=STRONG, spacing1=px(8))
@@ -49,7 +49,7 @@ class AnswerRenderer:
         tag(markup.HIDDEN, elide=True)
 
     def write(self, name: str, before: Reading, new: str) -> Reading:
-        """``new`` behind the answer of exchange ``name``, which was read as far as ``before``."""
+        """Append ``new`` to the answer of exchange ``name``, which was read as far as ``before``."""
         written = markup.read(before, new)
         end = f"a1:{name}"
         if written.again:
@@ -68,14 +68,14 @@ class AnswerRenderer:
         return written.reading
 
     def _line_start(self, index: str) -> str:
-        """Where the line begins that the model wrote, however often it is broken."""
+        """Where the model's own line begins, however often it is broken."""
         start = self._text.index(f"{self._text.index(index)} linestart")
         while SOFT in self._text.tag_names(f"{start} -1c"):
             start = self._text.index(f"{start} -1c linestart")
         return start
 
     def original(self, start: str, end: str) -> str:
-        """What was written between two places, with the model's own signs and without breaks that are not its own."""
+        """What was written between two indexes, with the model's own signs and without our breaks."""
         soft = SOFT in self._tags(start)
         sign: str | None = next((markup.BULLETS[one] for one in self._tags(start) if one in markup.BULLETS), None)
         found: list[str] = []
@@ -103,12 +103,12 @@ class AnswerRenderer:
         return "break"
 
     def _handed(self, offset: str, length: str) -> str:
-        """The selection as another program asks for it, part by part."""
+        """The part of the selection that another program asks for."""
         return self._selected()[int(offset) : int(offset) + int(length)]
 
 
 def _broken(pieces: list[Piece], column: int, longest: int) -> list[Piece]:
-    """The pieces, with a soft break wherever a line gets longer than that; ``column`` is where they begin."""
+    """The pieces, with a soft break wherever a line is longer than ``longest``; they begin at ``column``."""
     found: list[Piece] = []
     onward: tuple[str, ...] = ()
     for text, styles in pieces:

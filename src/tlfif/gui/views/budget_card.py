@@ -1,4 +1,4 @@
-"""The monthly limit: how much of it is used, set it, take it away, release its lock."""
+"""The monthly limit: how much of it is used, set it, remove it, release its lock."""
 
 import tkinter
 
@@ -13,7 +13,7 @@ from tlfif.gui.views.wrapping import WrappingLabel
 
 
 class BudgetCard(Card):
-    """The limit counts real money, or AWS's prices as a rehearsal; which one is said."""
+    """The limit counts real money, or in a rehearsal what AWS would have cost."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent, context, "Budget")
@@ -51,7 +51,7 @@ class BudgetCard(Card):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         super().restyle()
         if not hasattr(self, "problem"):
             return

@@ -25,7 +25,7 @@ class Card(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         px = self._context.look.px
         self.configure(padding=(px(16), px(12)))
         self.title.configure(font=HEADING)

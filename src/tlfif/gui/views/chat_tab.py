@@ -14,7 +14,7 @@ from tlfif.gui.views.layout import is_compact, is_short, is_wide
 
 
 class ChatTab(ttk.Frame):
-    """Where one spends the day."""
+    """Conversation, prompt, controls, and the list of past conversations beside or over them."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent)
@@ -38,7 +38,7 @@ class ChatTab(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         self._short = is_short(self._context.look)
         self._place = ""
         px = self._context.look.px
@@ -59,14 +59,14 @@ class ChatTab(ttk.Frame):
             self.uncover()
 
     def show_history(self, shown: bool | None = None) -> None:
-        """Show the list of conversations, hide it, or the other of both."""
+        """Show the list of conversations, hide it, or (None) toggle it."""
         self._wanted = not self.history.winfo_ismapped() if shown is None else shown
         if not self._wanted and self._place == "over":
-            self._wanted = None  # where there is space for both it stands beside the conversation again
+            self._wanted = None  # with space for both, the list is beside the conversation again
         self._arrange()
 
     def uncover(self) -> None:
-        """Take the list away where it covers the conversation."""
+        """Hide the list where it covers the conversation."""
         if self._place == "over":
             self.show_history(False)
 

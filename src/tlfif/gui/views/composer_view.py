@@ -1,4 +1,4 @@
-"""The prompt's box of several lines, and Send."""
+"""The prompt's text box, and Send."""
 
 import tkinter
 from collections.abc import Callable
@@ -62,7 +62,7 @@ class ComposerView(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
         style_text(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(7))
@@ -97,13 +97,13 @@ class ComposerView(ttk.Frame):
             self.problem.grid_remove()
 
     def use_lines(self, lines: int) -> None:
-        """How high the box is; with one line there is no space to say which key sends."""
+        """Set the box's height in lines; with one line there is no space for the name of the key that sends."""
         if int(str(self.text.cget("height"))) != lines:
             self.text.configure(height=lines)
             (self._keys.grid if lines > 1 else self._keys.grid_remove)()
 
     def offer_history(self, offered: bool) -> None:
-        """Whether a button shows and hides past conversations: there is no space for them to stay."""
+        """Show or hide the button for past conversations, for a tab that has no space for their list."""
         if offered != bool(self.history_button.winfo_manager()):
             if offered:
                 self.history_button.grid(padx=(0, self._context.look.px(8)))
@@ -111,12 +111,12 @@ class ComposerView(ttk.Frame):
                 self.history_button.grid_remove()
 
     def written(self) -> str:
-        """What stands in the box."""
+        """The text in the box."""
         return self.text.get("1.0", "end-1c")
 
     def _send(self, _event: object = None) -> str:
         self._context.press(intents.Send(self.written()))
-        self.text.focus_set()  # the button is of no use while the answer comes
+        self.text.focus_set()  # the button is disabled while the answer comes
         return "break"
 
     def _edited(self, _event: object) -> None:

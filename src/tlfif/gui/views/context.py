@@ -1,4 +1,4 @@
-"""What every view is handed: the look, the way to the core, and what only the window can do."""
+"""What every view gets: the look, the way to the core, and what only the window can do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

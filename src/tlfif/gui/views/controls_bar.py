@@ -1,4 +1,4 @@
-"""Below the conversation: the idle time-out, and what it costs in figures that are never added up."""
+"""Below the conversation: the idle time-out, and three sums that are never added up."""
 
 import tkinter
 
@@ -15,7 +15,7 @@ from tlfif.money.amounts import eur, usd
 
 
 class IdleField(ttk.Frame):
-    """Minutes, with the range that is allowed and why a number cannot be set."""
+    """Minutes, with the allowed range and why a number cannot be set."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent)
@@ -37,7 +37,7 @@ class IdleField(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         px = self._context.look.px
         compact = is_compact(self._context.look)
         self._label.configure(text="Idle" if compact else "Idle time-out")
@@ -49,7 +49,7 @@ class IdleField(ttk.Frame):
 
     @property
     def needed_height(self) -> int:
-        """Height in pixels with the two lines below the field, which come once the range is known."""
+        """Height in pixels with the two lines below the field, which appear once the range is known."""
         below = 0 if is_compact(self._context.look) else 2 * self._context.look.line(SMALL) + MARGIN
         return self.entry.winfo_reqheight() + below
 
@@ -98,7 +98,7 @@ class ControlsBar(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         px = self._context.look.px
         for line in self._lines:
             line.grid_configure(padx=px(5 if is_compact(self._context.look) else 10))

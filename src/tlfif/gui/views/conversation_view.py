@@ -1,6 +1,6 @@
-"""The conversation: one text that grows where words come.
+"""The conversation: one text widget that grows as words come.
 
-However long it is, only its newest part stands in the text; scrolling up to the top brings what was before.
+However long the conversation is, the widget holds only its newest part; scrolling to the top adds the part before.
 """
 
 import tkinter
@@ -21,15 +21,15 @@ from tlfif.gui.views.text_style import style_text
 from tlfif.gui.views.wrapping import WrappingLabel
 
 BATCH = 10
-"""Exchanges drawn before the window is given time for other things."""
+"""Exchanges drawn before the window gets time for other things."""
 BATCH_CHARACTERS = 4000
-"""Of answers. One exchange of a hundred marked-up lines takes 20 to 40 ms."""
+"""Characters of answers drawn in one step. One exchange of a hundred marked-up lines takes 20 to 40 ms."""
 KEPT = 60
-"""Exchanges that stand in the text at first, and that stay where more have come."""
+"""Exchanges in the text at first, and the number that stays when more have come."""
 DROP_AT = KEPT + BATCH
 MARKS = ("h0", "a0", "a1", "f0", "f1")
 HERE = "here"
-"""A mark for what is written further up; new words come at the end."""
+"""The mark at which earlier exchanges are inserted; new words are inserted at the end."""
 WELCOME = "Ask something"
 WELCOME_TEXT = (
     "Type a prompt below and press Send. If no machine runs, one starts for it and ends itself again when nothing is "
@@ -40,7 +40,7 @@ WHERE_HERE = "Nothing you type leaves this computer."
 
 @dataclass(slots=True)
 class _Drawn:
-    """What the text shows of an exchange, to find out what is new about it."""
+    """What the text shows of an exchange, to tell what is new about it."""
 
     exchange: Exchange
     newest: bool
@@ -52,7 +52,7 @@ class _Drawn:
 
 
 class ConversationView(ttk.Frame):
-    """Follows the newest words, unless the person has scrolled up to read."""
+    """Scrolls with the newest words, unless the person has scrolled up to read."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent, style="Panel.TFrame")
@@ -86,7 +86,7 @@ class ConversationView(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
         style_text(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(6))
@@ -130,19 +130,19 @@ class ConversationView(ttk.Frame):
         self._draw()
 
     def follow(self) -> None:
-        """To the newest words, and along with them."""
+        """Scroll to the newest words, and with them from now on."""
         self._following = True
         self._jump.place_forget()
         self._see_end()
 
     @property
     def is_following(self) -> bool:
-        """Whether new words are scrolled to."""
+        """Whether the view scrolls with new words."""
         return self._following
 
     @property
     def is_drawn(self) -> bool:
-        """Whether the whole conversation stands there."""
+        """Whether the whole conversation is drawn."""
         return self._first + len(self._drawn) == len(self._exchanges)
 
     def _draw(self) -> None:
@@ -180,7 +180,7 @@ class ConversationView(ttk.Frame):
             self._see_end()
 
     def _drop(self, count: int) -> None:
-        """Take the oldest out of the text."""
+        """Remove the oldest exchanges from the text."""
         gone = list(self._drawn)[:count]
         for name in gone:
             self.actions.forget(name)
@@ -190,7 +190,7 @@ class ConversationView(ttk.Frame):
         self._first += count
 
     def _bring_earlier(self) -> None:
-        """Put those before the first into the text, above what is being read."""
+        """Insert earlier exchanges above the part that is being read."""
         text, top = self.text, next(iter(self._drawn))
         earlier = _some_before(self._exchanges[: self._first])
         text.configure(state="normal")
@@ -217,7 +217,7 @@ class ConversationView(ttk.Frame):
         text.mark_gravity(f"h0:{name}", "left")
         for piece, tags in head_of(exchange):
             text.insert(at, piece, tags)
-        # Marks by name: h0 above the prompt, a0/a1 around the answer, f0/f1 around what stands below it; between those
+        # Marks by name: h0 above the prompt, a0/a1 around the answer, f0/f1 around what is below it; between those
         # two a line's end.
         text.mark_set(f"a0:{name}", at)
         text.mark_gravity(f"a0:{name}", "left")
@@ -291,7 +291,7 @@ class ConversationView(ttk.Frame):
         self.after_idle(self._look_where)
 
     def _look_where(self) -> None:
-        """The person scrolled: at the end again, or away from it."""
+        """After scrolling: are we at the end again, or away from it?"""
         self._following = self.text.dlineinfo("end-1c") is not None
         if self._following:
             self._jump.place_forget()
@@ -302,14 +302,14 @@ class ConversationView(ttk.Frame):
 
 
 def where_words(view: HomeView) -> str:
-    """Where what is typed goes."""
+    """Where the typed text goes."""
     if not view.on_aws:
         return WHERE_HERE
     return f"What you type goes to your own home on {view.place}, and the machine costs money while it runs."
 
 
 def _some_before(exchanges: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
-    """The last ones, as many as are drawn in one step; one at least."""
+    """The last exchanges, as many as are drawn in one step; at least one."""
     characters, first = BATCH_CHARACTERS, len(exchanges)
     while first > 0 and len(exchanges) - first < BATCH and characters > 0:
         first -= 1
@@ -318,7 +318,7 @@ def _some_before(exchanges: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
 
 
 def _closed(pieces: list[Piece]) -> list[Piece]:
-    """Without the last line's end."""
+    """The pieces without the last line end."""
     if not pieces:
         return pieces
     text, tags = pieces[-1]

@@ -1,4 +1,4 @@
-"""The Cost tab: what is owed, what AWS would have taken, the budget, the month, the adviser, the receipts."""
+"""The Cost tab: what is owed, what AWS would have charged, the budget, the month, the adviser, the last answers."""
 
 import time
 import tkinter
@@ -21,7 +21,7 @@ KEPT = "What is kept on AWS, by the month"
 
 
 class _Figure(Card):
-    """One figure alone in its card, so that nobody adds it to another."""
+    """One sum alone in its card, so that nobody adds it to another."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext, title: str) -> None:
         super().__init__(parent, context, title)
@@ -32,14 +32,14 @@ class _Figure(Card):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         super().restyle()
         if hasattr(self, "note"):
             self.value.configure(font=TITLE)
             self.note.configure(font=SMALL)
 
     def show_text(self, value: str, note: str) -> None:
-        """A figure that does not run."""
+        """Show a sum that does not run."""
         self.value.configure(text=value, style="Panel.TLabel")
         self.note.show(note)
 
@@ -90,12 +90,12 @@ class CostTab(ttk.Frame):
             self._cards, (0, 0, 1, 2, 3, 4, 5), (0, 1, 0, 0, 0, 0, 0), (1, 1, 2, 2, 2, 2, 2), strict=True
         ):
             card.grid(row=row, column=column, columnspan=span, sticky="nsew")
-        self.billed.grid_remove()  # nobody bills this computer
+        self.billed.grid_remove()  # AWS bills nothing for this computer
         self._report: object = None
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         px = self._context.look.px
         self._page.restyle()
         self._page.body.configure(padding=px(10))

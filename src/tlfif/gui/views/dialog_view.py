@@ -1,4 +1,4 @@
-"""A question over the window. Return presses the button with the focus, Escape changes nothing; Tab stays inside."""
+"""A question over the window. Return presses the focused button, Escape changes nothing, Tab stays inside."""
 
 import tkinter
 
@@ -14,7 +14,7 @@ _HARSH = frozenset({Choice.DELETE, Choice.DELETE_EVERYWHERE})
 
 
 class DialogView:
-    """Drawn inside the window instead of in one of its own: no window manager can hide it or lose its focus."""
+    """Drawn inside the main window, so that no window manager can hide it or lose its focus."""
 
     def __init__(self, root: tkinter.Misc, context: ViewContext) -> None:
         self._root = root
@@ -25,7 +25,7 @@ class DialogView:
         self.buttons: list[ttk.Button] = []
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         if self._dialog is not None:
             dialog = self._dialog
             self._close()
@@ -79,7 +79,7 @@ class DialogView:
         return button
 
     def _stack(self) -> None:
-        """One below the other, where they do not fit beside each other."""
+        """Put the buttons below each other where they do not fit side by side."""
         for place, button in enumerate(self.buttons):
             button.grid(
                 row=place, column=0, sticky="ew", padx=0, pady=(0 if place == 0 else self._context.look.px(6), 0)

@@ -1,4 +1,4 @@
-"""What stands above and below an answer, as pieces of text with the names of their styles. Draws nothing."""
+"""What is shown above and below an answer, as pieces of text with their style names. Draws nothing."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from tlfif.gui.model.state import LABELS, Exchange, ExchangeStage, Press
 from tlfif.wording.machines import HERE
 
 Piece = tuple[str, tuple[str, ...]]
-"""Text and the tags that it is written with."""
+"""A text and its tags."""
 
 CANCEL, RETRY, REGENERATE, COPY = "cancel", "retry", "regenerate", "copy"
 ACTION = "action"
@@ -28,7 +28,7 @@ def head_of(exchange: Exchange) -> list[Piece]:
 
 
 def foot_of(exchange: Exchange, *, newest: bool) -> list[Piece]:
-    """Everything below the answer: how it stands, what it took, what went wrong, what can be done."""
+    """Everything below the answer: its status, what it took, what went wrong, what can be done."""
     pieces: list[Piece] = [(f"{mark}\n", ("mark",)) for mark in exchange.marks]
     if exchange.superseded:
         pieces.append(("Replaced by another answer below.\n", ("mark",)))

@@ -1,4 +1,4 @@
-"""A frame that shows when the list inside has the keyboard: the toolkit's own lists do not."""
+"""A frame that shows when the list inside has the keyboard focus, because the toolkit's lists do not."""
 
 import tkinter
 
@@ -8,20 +8,20 @@ from tlfif.gui.views.context import ViewContext
 
 
 class FocusRing(tkinter.Frame):
-    """Make the list with this as its parent, then :meth:`hold` it."""
+    """Create the list with this frame as its parent, then :meth:`hold` it."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent, borderwidth=0)
         self._context = context
 
     def hold(self, held: ttk.Treeview) -> None:
-        """Fill the frame with it and follow its focus."""
+        """Fill the frame with the list and show its focus."""
         held.pack(fill="both", expand=True)
         held.bind("<FocusIn>", lambda _: self._show(True), add="+")
         held.bind("<FocusOut>", lambda _: self._show(False), add="+")
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         self.configure(highlightthickness=self._context.look.px(2), background=self._context.look.palette.panel)
         self._show(False)
 

@@ -1,4 +1,4 @@
-"""A short text beside a control while the pointer rests on it; what it says can be read elsewhere or under F1, too."""
+"""A tooltip. What it says can also be read elsewhere or under F1."""
 
 import tkinter
 
@@ -9,7 +9,7 @@ DELAY_MS = 500
 
 
 class Hint:
-    """One for a widget; ``text`` may change, an empty one shows nothing."""
+    """The tooltip of a widget. ``text`` may change; an empty text shows nothing."""
 
     def __init__(self, widget: tkinter.Widget, context: ViewContext, text: str) -> None:
         self.text = text

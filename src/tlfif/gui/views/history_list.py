@@ -1,4 +1,4 @@
-"""Past conversations: search, open, new, export, delete."""
+"""The list of past conversations: search, open, new, export, delete."""
 
 import tkinter
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from tlfif.wording.figures import how_many
 
 
 class HistoryList(ttk.Frame):
-    """Kept on this computer. A click or Return opens one, Delete asks whether to delete it."""
+    """A click or Return opens a conversation, Delete asks whether to delete it."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext, *, leave: Callable[[], None] = lambda: None) -> None:
         super().__init__(parent)
@@ -85,7 +85,7 @@ class HistoryList(ttk.Frame):
         Hint(self.delete, context, "Delete the chosen conversation for good  (Delete)")
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         px = self._context.look.px
         self._label.configure(font=SMALL)
         self.note.configure(font=SMALL)
@@ -123,14 +123,14 @@ class HistoryList(ttk.Frame):
         (self._bar.grid if float(first) > 0 or float(last) < 1 else self._bar.grid_remove)()
 
     def offer_back(self, offered: bool) -> None:
-        """Whether a button leads back: the list covers the conversation."""
+        """Show or hide the Back button, for a list that covers the conversation."""
         if offered:
             self.back.grid(padx=(self._context.look.px(6), 0))
         else:
             self.back.grid_remove()
 
     def export_chosen(self) -> None:
-        """Write the chosen conversation, or else the one that is open, to a file."""
+        """Export the selected conversation, or else the open one."""
         chosen = self._chosen() or self._current
         if not chosen:
             return
@@ -150,7 +150,7 @@ class HistoryList(ttk.Frame):
         return "\n".join(self._fitting(line, space) for line in (one.title, _second_line(one)))
 
     def _fitting(self, line: str, space: int) -> str:
-        """The line, or what fits of it and an ellipsis."""
+        """The line, shortened with an ellipsis to ``space`` pixels."""
         look = self._context.look
         if look.width(line, SMALL) <= space:
             return line
@@ -164,7 +164,7 @@ class HistoryList(ttk.Frame):
             self.tree.item(one.id, text=self._text(one))
 
     def _mark(self) -> None:
-        """The open conversation is the chosen one, unless the list has the focus."""
+        """Select the open conversation, unless the list has the focus."""
         if self.tree.focus_get() is self.tree:
             return
         wanted = (self._current,) if self._current and self.tree.exists(self._current) else ()
@@ -174,7 +174,7 @@ class HistoryList(ttk.Frame):
                 self.tree.focus(wanted[0])
 
     def _begin(self) -> None:
-        """The arrows need a line to go from, and the open conversation may not be among those found."""
+        """Select a row for the arrow keys: the open conversation may not be among those found."""
         rows = self.tree.get_children()
         if rows and not self.tree.focus():
             self.tree.focus(rows[0])

@@ -1,4 +1,4 @@
-"""Where it runs: this computer or AWS, and the sign-in that AWS asks for."""
+"""Where prompts are answered: this computer or AWS, and the sign-in to AWS."""
 
 import tkinter
 
@@ -14,7 +14,7 @@ from tlfif.gui.views.wrapping import WrappingLabel
 
 
 class HomeCard(Card):
-    """The choice counts at once, for commands, too."""
+    """The choice holds at once, also for commands."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent, context, "Where it runs")
@@ -47,7 +47,7 @@ class HomeCard(Card):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         super().restyle()
         if not hasattr(self, "problem"):
             return
@@ -89,7 +89,7 @@ class HomeCard(Card):
     def _chosen(self) -> None:
         wanted = self._active.get()
         if self._panel is not None:
-            self._active.set(self._panel.moving or self._panel.view.active)  # until it is so
+            self._active.set(self._panel.moving or self._panel.view.active)  # until the switch is done
         self._context.press(intents.ChooseHome(wanted))
 
     def _sign(self) -> None:

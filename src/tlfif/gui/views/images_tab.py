@@ -1,4 +1,4 @@
-"""The Images tab: says plainly what will be here."""
+"""The Images tab: says what will be here."""
 
 import tkinter
 
@@ -42,7 +42,7 @@ class ImagesTab(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         px = self._context.look.px
         self._page.restyle()
         self._page.body.configure(padding=px(10))

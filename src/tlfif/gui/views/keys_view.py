@@ -1,4 +1,4 @@
-"""The table of shortcuts, over the window. Any key takes it away."""
+"""The table of shortcuts, over the window. Any key closes it."""
 
 import tkinter
 
@@ -41,11 +41,11 @@ class KeysView:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is to be seen."""
+        """Whether the table is shown."""
         return self._cover is not None
 
     def toggle(self) -> None:
-        """Show it, or take it away."""
+        """Show or close it."""
         if self._cover is not None:
             self.close()
             return
@@ -69,7 +69,7 @@ class KeysView:
         self._cover.bind("<FocusOut>", lambda _: self.close())
 
     def close(self) -> None:
-        """Take it away."""
+        """Close it."""
         if self._cover is not None:
             cover, self._cover = self._cover, None
             cover.destroy()

@@ -30,7 +30,7 @@ STATES = {
 
 
 class MachineTab(ttk.Frame):
-    """Facts, and a button to start without a prompt."""
+    """The machine's state, and a button to start it without a prompt."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent)
@@ -69,7 +69,7 @@ class MachineTab(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         px = self._context.look.px
         self._page.restyle()
         self._page.body.configure(padding=px(10))
@@ -104,7 +104,7 @@ class MachineTab(ttk.Frame):
 
 
 def facts_of(view: MachineView | None) -> list[tuple[str, str]]:
-    """What is known of the machine, as names and sentences."""
+    """What is known about the machine, as names and values."""
     if view is None:
         return [("State", "not known yet")]
     reason = f": {plain(view['reason'])}" if view["reason"] else ""

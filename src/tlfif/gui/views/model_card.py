@@ -1,4 +1,4 @@
-"""Which model answers, and fetching the file of one that is not here yet."""
+"""The choice of the model, and fetching its file."""
 
 import tkinter
 from collections.abc import Callable
@@ -17,7 +17,7 @@ AUTOMATIC = "Let TL-FIF choose"
 
 
 class ModelCard(Card):
-    """The choice counts from the next prompt on."""
+    """The choice holds from the next prompt on."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext, choose: Callable[[str | None], None]) -> None:
         super().__init__(parent, context, "Model")
@@ -37,7 +37,7 @@ class ModelCard(Card):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         super().restyle()
         if hasattr(self, "note"):
             px = self._context.look.px
@@ -75,7 +75,7 @@ class ModelCard(Card):
 
 
 def note_of(model: ModelView | None, *, on_aws: bool = False) -> str:
-    """What is known of a model and of its file."""
+    """What is known about a model and its file."""
     if model is None:
         return "The list of models is not here yet."
     length = f", {size(model['size_bytes'])}" if model["size_bytes"] else ""

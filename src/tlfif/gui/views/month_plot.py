@@ -1,4 +1,4 @@
-"""The month's picture, drawn by the toolkit itself: its own colours and fonts, sharp at every size, no pause.
+"""The month's picture, drawn by the toolkit: in its colours and fonts, sharp at every size, without a pause.
 
 The numbers are those of ``tlfif.charts``; its matplotlib picture is for files (``tlfif cost --plot``). Loading and
 running matplotlib here would stop the window for a third of a second each time.
@@ -14,13 +14,13 @@ from tlfif.money.amounts import usd
 from tlfif.wire.money import CostView
 
 OFF_SCALE_FACTOR = 40
-"""A limit so many times everything else is named instead of drawn: it would press the rest onto the ground."""
+"""A limit this many times above the rest is named instead of drawn, because the rest would lie flat on the axis."""
 
 Anchor = Literal["nw", "n", "ne", "w", "center", "e", "sw", "s", "se"]
 
 
 class MonthPlot(tkinter.Canvas):
-    """Spend against the limit above, hours with a machine by day below."""
+    """Above: spend and limit. Below: hours with a machine, by day."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent, highlightthickness=0, borderwidth=0)
@@ -38,7 +38,7 @@ class MonthPlot(tkinter.Canvas):
         self._draw()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         look = self._context.look
         self.configure(background=look.palette.panel, height=look.px(250) if look.scale < 1.6 else look.px(210))
         self._draw()
@@ -139,7 +139,7 @@ def _highest(curve: SpendCurve) -> float:
 
 
 def _name(curve: SpendCurve) -> tuple[str, bool]:
-    """What the picture shows, and whether the limit has a place in it."""
+    """What the picture shows, and whether the limit fits into it."""
     name, limit = "Spent this month in USD; dashed: the forecast to its end", curve.limit_usd
     if limit is None or limit <= OFF_SCALE_FACTOR * _highest(curve):
         return name, limit is not None

@@ -1,4 +1,4 @@
-"""Messages that stay until they are taken away: what happened, what to do, what to press."""
+"""Notices that stay until they are dismissed: what happened, what to do, what to press."""
 
 import tkinter
 
@@ -12,11 +12,11 @@ from tlfif.gui.views.layout import is_compact
 from tlfif.gui.views.wrapping import PressRow, WrappingLabel
 
 AT_ONCE = 2
-"""More than this many messages would push the conversation away; the others follow as these are dismissed."""
+"""Notices shown at once, so that they leave space for the conversation; the others follow."""
 
 
 class NoticeBar(ttk.Frame):
-    """The newest messages; no height at all where there is none."""
+    """The newest notices. Without one it has no height."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent)
@@ -26,7 +26,7 @@ class NoticeBar(ttk.Frame):
         self.columnconfigure(0, weight=1)
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         self._draw(self._notices)
 
     def render(self, old: WindowState | None, new: WindowState) -> None:

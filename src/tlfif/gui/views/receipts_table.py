@@ -1,4 +1,4 @@
-"""The last answers, what each took and cost."""
+"""The table of the last answers: what each took and cost."""
 
 import tkinter
 from datetime import datetime
@@ -24,12 +24,12 @@ _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("aws", "On AWS", "e", "0.000000 USD …"),
 )
 _WEIGHT = ("when", "real", "aws", "time", "model", "tokens", "status")
-"""What is left out last where there is little space."""
+"""Columns by importance: the first ones are left out last."""
 ROWS = 8
 
 
 class ReceiptsTable(ttk.Frame):
-    """Newest first. A figure with “…” still grows: its machine has not ended."""
+    """Newest first. A sum with “…” still grows, because its machine has not ended."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent)
@@ -52,7 +52,7 @@ class ReceiptsTable(ttk.Frame):
         self.bind("<Configure>", lambda _: self._fit(), add="+")
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         look = self._context.look
         self._ring.restyle()
         for name, title, anchor, widest in _COLUMNS:
@@ -62,7 +62,7 @@ class ReceiptsTable(ttk.Frame):
         self._fit()
 
     def _fit(self) -> None:
-        """As many columns as have space, the most telling ones first; in the order of the table."""
+        """Show as many columns as fit, the most important ones, in the order of the table."""
         space = self.winfo_width() - self._context.look.px(16)
         kept: set[str] = set()
         for name in _WEIGHT:
@@ -79,7 +79,7 @@ class ReceiptsTable(ttk.Frame):
         (self._bar.grid if float(first) > 0 or float(last) < 1 else self._bar.grid_remove)()
 
     def show(self, receipts: tuple[AnswerCostView, ...]) -> None:
-        """These and no others."""
+        """Show exactly these."""
         if receipts == self._shown:
             return
         self._shown = receipts

@@ -1,4 +1,4 @@
-"""A page that scrolls, by wheel, by keys and to whatever has the focus."""
+"""A page that scrolls by wheel and keys, and to the focused widget."""
 
 import tkinter
 
@@ -8,7 +8,7 @@ from tlfif.gui.look.theme import Look
 
 
 class ScrolledPage(ttk.Frame):
-    """Put children into :attr:`body`; it is as wide as the page and as high as it needs."""
+    """Put children into :attr:`body`, which is as wide as the page and as high as it needs."""
 
     def __init__(self, parent: tkinter.Misc, look: Look) -> None:
         super().__init__(parent)
@@ -31,7 +31,7 @@ class ScrolledPage(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         self._canvas.configure(background=self._look.palette.ground, yscrollincrement=self._look.px(12))
 
     def _scrolled(self, first: float, last: float) -> None:
@@ -58,7 +58,7 @@ class ScrolledPage(ttk.Frame):
             self._canvas.yview_scroll(pages, "pages")
 
     def _follow(self, event: "tkinter.Event[tkinter.Misc]") -> None:
-        """Bring what has the focus into sight."""
+        """Scroll to the focused widget."""
         if not str(event.widget).startswith(str(self.body)) or not self._bar.winfo_ismapped():
             return
         top = event.widget.winfo_rooty() - self.body.winfo_rooty()

@@ -1,4 +1,4 @@
-"""The Settings tab: where it runs, how it looks, how it answers."""
+"""The Settings tab: where prompts are answered, the look, the model, the answers."""
 
 import tkinter
 from dataclasses import replace
@@ -31,7 +31,7 @@ NEXT_START = "Letters have the new size now. Boxes, arrows and scroll bars follo
 
 
 class SettingsTab(ttk.Frame):
-    """Every change counts at once; what cannot be right is named in red and not kept."""
+    """Every change holds at once. An invalid value is marked in red and not kept."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent)
@@ -61,7 +61,7 @@ class SettingsTab(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
         self._page.restyle()

@@ -1,4 +1,4 @@
-"""The last starts as bars, a part for each phase, and why each began and ended."""
+"""The last starts as bars with a part for each phase, and why each started and ended."""
 
 import tkinter
 from collections.abc import Sequence
@@ -10,16 +10,15 @@ from tlfif.gui.presenters.plain_text import plain
 from tlfif.gui.views.context import ViewContext
 from tlfif.wire.machines import PastMachineView
 from tlfif.wording.figures import countdown, seconds
-from tlfif.wording.machines import model_title
+from tlfif.wording.machines import PHASES, model_title
 
 SHOWN = 6
-PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "trying it out"}
 
 Anchor = Literal["nw", "n", "ne", "w", "center", "e", "sw", "s", "se"]
 
 
 class StartsPlot(tkinter.Canvas):
-    """All bars on one scale: the longest start takes the whole width."""
+    """All bars have one scale: the longest start takes the whole width."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent, highlightthickness=0, borderwidth=0)
@@ -35,7 +34,7 @@ class StartsPlot(tkinter.Canvas):
             self._draw(anew=True)
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         self.configure(background=self._context.look.palette.panel)
         self._draw(anew=True)
 

@@ -1,4 +1,4 @@
-"""The status line and the button that ends the machine: on top of every tab."""
+"""The status line and Stop GPU, on top of every tab."""
 
 import tkinter
 
@@ -15,7 +15,7 @@ from tlfif.gui.views.wrapping import PressRow, WrappingLabel
 
 
 class StatusBar(ttk.Frame):
-    """What is the case, how long, what it costs, what to press; Stop GPU at the right, always."""
+    """What is going on, for how long, what it costs, what to press; Stop GPU always at the right."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent, style="Panel.TFrame")
@@ -62,7 +62,7 @@ class StatusBar(ttk.Frame):
         self.restyle()
 
     def restyle(self) -> None:
-        """Take over the look."""
+        """Apply the look."""
         self._short = is_short(self._context.look)
         px = self._context.look.px
         palette = self._context.look.palette
@@ -125,7 +125,7 @@ class StatusBar(ttk.Frame):
             hint.text = f"{status.headline}. {status.cost} {status.advice}" if few else ""
 
     def _resized(self, _event: object) -> None:
-        """Where the window is low for its letters, few words stand here and the others in a hint."""
+        """In a window that is low for its text size the line is short, and a tooltip has the rest."""
         short = is_short(self._context.look)
         if short != self._short:
             self._short = short

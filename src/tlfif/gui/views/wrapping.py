@@ -1,4 +1,4 @@
-"""A label whose text breaks where its own width ends, and a row of buttons that a state names."""
+"""A label that wraps its text at its own width, and a row of buttons named by the state."""
 
 import tkinter
 from collections.abc import Callable
@@ -12,7 +12,7 @@ MARGIN = 6
 
 
 class WrappingLabel(ttk.Label):
-    """Breaks its lines at the width that it is given. ``style`` is one of the theme's."""
+    """Wraps at the width that the layout gives it. ``style`` is one of the theme's."""
 
     def __init__(self, parent: tkinter.Misc, *, style: str, text: str = "") -> None:
         super().__init__(parent, style=style, text=text, justify="left", anchor="w", takefocus=False)
@@ -20,7 +20,7 @@ class WrappingLabel(ttk.Label):
         self.bind("<Configure>", self._fit)
 
     def show(self, text: str, style: str | None = None) -> None:
-        """Another text; nothing happens where it is the same. In a grid an empty one takes no space."""
+        """Change the text; the same text again does nothing. In a grid an empty label takes no space."""
         if not text and self.winfo_manager() == "grid":
             self.grid_remove()
         elif text and not self._shown and not self.winfo_manager():
@@ -33,7 +33,7 @@ class WrappingLabel(ttk.Label):
 
     @property
     def shown(self) -> str:
-        """The text that stands there."""
+        """The text as shown."""
         return self._shown
 
     def _fit(self, event: "tkinter.Event[tkinter.Misc]") -> None:
@@ -52,7 +52,7 @@ class PressRow(ttk.Frame):
         self.buttons: dict[Press, ttk.Button] = {}
 
     def show(self, presses: tuple[Press, ...]) -> None:
-        """These and no others."""
+        """Show exactly these."""
         if presses == self._shown:
             return
         self._shown = presses
