@@ -177,9 +177,9 @@ class MoneyWorld:
 
     async def limit_micros(self) -> int:
         """The present limit in micro-dollars."""
-        room = (await self.money.budget.standing()).room
-        assert room.limit is not None
-        return room.limit
+        headroom = (await self.money.budget.status()).headroom
+        assert headroom.limit is not None
+        return headroom.limit
 
     async def spent(self, plane: Plane | None = None) -> int:
         """What the meter says of the month."""

@@ -190,7 +190,7 @@ class FunctionHome:
     async def _launched(self, *, confirmed: bool) -> None:
         box, now = self._box, self.now()
         record = a_machine(box.ids.new_id("machine"), model=MODEL, image=self.settings.image, created_at=now)
-        assert await box.money.ledger.reserve(record.id, micros=100_000, room_micros=None)
+        assert await box.money.ledger.reserve(record.id, micros=100_000, headroom_micros=None)
         assert await box.machines.create_intent(record)
         handle = await box.host.launch(replace(a_spec(record.id), model=MODEL, image=record.image))
         if not confirmed:

@@ -87,7 +87,7 @@ async def test_what_each_question_about_machines_costs(machines: DynamoMachineSt
 
 async def test_what_each_question_about_money_costs(ledger: DynamoLedger, line: FaultyLine) -> None:
     assert await requests(line, ledger.state()) == ["GetItem"]
-    assert await requests(line, ledger.reserve("m1", micros=5, room_micros=9)) == ["GetItem", "UpdateItem"]
+    assert await requests(line, ledger.reserve("m1", micros=5, headroom_micros=9)) == ["GetItem", "UpdateItem"]
     assert await requests(line, ledger.open_span(SPAN)) == ["BatchGetItem", "TransactWriteItems"]
     assert await requests(line, ledger.open_span(SPAN)) == ["BatchGetItem"]
     assert await requests(line, ledger.open_spans()) == ["GetItem"]

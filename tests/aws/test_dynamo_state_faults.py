@@ -299,14 +299,14 @@ async def test_one_who_is_overtaken_every_time_says_so(machines: list[DynamoMach
 
 async def test_twenty_at_once_never_set_aside_more_than_the_room(ledgers: list[DynamoLedger]) -> None:
     taken = await asyncio.gather(
-        *(ledgers[n % 2].reserve(f"m{n}", micros=10 + n % 3, room_micros=100) for n in range(20))
+        *(ledgers[n % 2].reserve(f"m{n}", micros=10 + n % 3, headroom_micros=100) for n in range(20))
     )
     reserved = (await ledgers[0].state()).reserved
     assert sorted(reserved) == sorted(f"m{n}" for n in range(20) if taken[n])
     assert 90 <= sum(reserved.values()) <= 100  # and as much as fits
     for machine_id in reserved:
         await ledgers[1].release(machine_id)
-    assert await ledgers[0].reserve("m1", micros=100, room_micros=100)
+    assert await ledgers[0].reserve("m1", micros=100, headroom_micros=100)
 
 
 async def test_of_two_that_saw_the_same_room_one_gets_it(
@@ -315,31 +315,31 @@ async def test_of_two_that_saw_the_same_room_one_gets_it(
     both = Barrier(2)
     for one in lines:
         one.next("UpdateItem", meeting(both))
-    taken = await asyncio.gather(*(b.reserve(f"m{n}", micros=60, room_micros=100) for n, b in enumerate(ledgers)))
+    taken = await asyncio.gather(*(b.reserve(f"m{n}", micros=60, headroom_micros=100) for n, b in enumerate(ledgers)))
     assert sorted(taken) == [False, True]
 
 
 async def test_what_a_machine_had_is_replaced_also_by_two_at_once(
     ledgers: list[DynamoLedger], line: FaultyLine, lines: tuple[FaultyLine, FaultyLine]
 ) -> None:
-    await ledgers[0].reserve("m1", micros=90, room_micros=100)
+    await ledgers[0].reserve("m1", micros=90, headroom_micros=100)
     both = Barrier(2)
     for one in lines:
         one.next("UpdateItem", meeting(both))
-    await asyncio.gather(*(b.reserve("m1", micros=40 + n, room_micros=100) for n, b in enumerate(ledgers)))
+    await asyncio.gather(*(b.reserve("m1", micros=40 + n, headroom_micros=100) for n, b in enumerate(ledgers)))
     kept = (await ledgers[0].state()).reserved["m1"]
     assert kept in (40, 41)
-    assert not await ledgers[0].reserve("m2", micros=101 - kept, room_micros=100)
-    assert await ledgers[0].reserve("m2", micros=100 - kept, room_micros=100)
+    assert not await ledgers[0].reserve("m2", micros=101 - kept, headroom_micros=100)
+    assert await ledgers[0].reserve("m2", micros=100 - kept, headroom_micros=100)
 
 
 async def test_a_reservation_whose_answer_was_lost_counts_once(ledgers: list[DynamoLedger], line: FaultyLine) -> None:
     book = ledgers[0]
     line.next("UpdateItem", answer_lost, answer_lost)
-    assert await book.reserve("m1", micros=60, room_micros=100)
+    assert await book.reserve("m1", micros=60, headroom_micros=100)
     line.next("UpdateItem", answer_lost)
     await book.release("m1")
-    assert await book.reserve("m2", micros=100, room_micros=100)
+    assert await book.reserve("m2", micros=100, headroom_micros=100)
     assert (await book.state()).reserved == {"m2": 100}
 
 
@@ -377,7 +377,7 @@ async def test_a_span_told_twice_because_the_answer_was_lost_is_told_once(
     ledgers: list[DynamoLedger], line: FaultyLine
 ) -> None:
     book = ledgers[0]
-    await book.reserve("m1", micros=5, room_micros=None)
+    await book.reserve("m1", micros=5, headroom_micros=None)
     line.next("TransactWriteItems", answer_lost, answer_lost)
     await book.open_span(SPAN)
     await book.close_span("m1", at_ms=BEGUN + 5)

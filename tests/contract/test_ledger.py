@@ -114,12 +114,12 @@ async def test_spans_that_ended_long_ago_are_left_out(ledger: BudgetLedger) -> N
 
 
 async def test_what_is_set_aside_never_exceeds_the_room(ledger: BudgetLedger) -> None:
-    assert await ledger.reserve("m1", micros=60, room_micros=100)
-    assert not await ledger.reserve("m2", micros=41, room_micros=100)
-    assert await ledger.reserve("m2", micros=40, room_micros=100)
-    assert await ledger.reserve("m1", micros=10, room_micros=100)
+    assert await ledger.reserve("m1", micros=60, headroom_micros=100)
+    assert not await ledger.reserve("m2", micros=41, headroom_micros=100)
+    assert await ledger.reserve("m2", micros=40, headroom_micros=100)
+    assert await ledger.reserve("m1", micros=10, headroom_micros=100)
     assert (await ledger.state()).reserved == {"m1": 10, "m2": 40}
-    assert await ledger.reserve("m3", micros=10**12, room_micros=None)
+    assert await ledger.reserve("m3", micros=10**12, headroom_micros=None)
     await ledger.release("m3")
     await ledger.release("m3")
     await ledger.open_span(a_span(2))
@@ -128,8 +128,8 @@ async def test_what_is_set_aside_never_exceeds_the_room(ledger: BudgetLedger) ->
 
 
 async def test_no_room_is_no_room(ledger: BudgetLedger) -> None:
-    assert not await ledger.reserve("m1", micros=1, room_micros=0)
-    assert not await ledger.reserve("m1", micros=0, room_micros=-5)
+    assert not await ledger.reserve("m1", micros=1, headroom_micros=0)
+    assert not await ledger.reserve("m1", micros=0, headroom_micros=-5)
     assert (await ledger.state()).reserved == {}
 
 
@@ -159,7 +159,7 @@ async def test_the_budget_is_kept_only_where_the_old_one_is_still_there(ledger: 
 async def test_everything_survives_a_restart(open_ledger: OpenLedger) -> None:
     book = await open_ledger(T0)
     await book.open_span(a_span())
-    await book.reserve("m1", micros=7, room_micros=None)
+    await book.reserve("m1", micros=7, headroom_micros=None)
     await book.set_budget(Budget(limit_eur=None))
     before = await book.state()
     await book.close()

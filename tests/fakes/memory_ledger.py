@@ -65,10 +65,10 @@ class MemoryLedger(BudgetLedger):
             key=lambda found: found[0],
         )
 
-    async def reserve(self, machine_id: str, *, micros: int, room_micros: int | None) -> bool:
+    async def reserve(self, machine_id: str, *, micros: int, headroom_micros: int | None) -> bool:
         """See :meth:`Ledger.reserve`."""
         others = sum(kept for other, kept in self._reserved.items() if other != machine_id)
-        if room_micros is not None and others + micros > room_micros:
+        if headroom_micros is not None and others + micros > headroom_micros:
             return False
         self._reserved[machine_id] = micros
         return True

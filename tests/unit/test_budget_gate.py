@@ -21,7 +21,7 @@ from tlfif.money.billing_month import Month
 from tlfif.money.budget.budget import DRAIN_SECONDS, REHEARSAL, Budget, BudgetState
 
 TIGHT = "0.15"
-"""EUR: room for one start of the default policy, and a little more."""
+"""EUR: headroom for one start of the default policy, and a little more."""
 
 
 async def locked_world(*, tariff: bool = True) -> MoneyWorld:
@@ -42,7 +42,7 @@ async def status(world: MoneyWorld, job_id: str) -> JobStatus:
 
 
 async def budget_state(world: MoneyWorld) -> BudgetState:
-    return (await world.money.budget.standing()).room.state
+    return (await world.money.budget.status()).headroom.state
 
 
 async def start_by_a_person(world: MoneyWorld) -> bool:
@@ -157,9 +157,9 @@ async def test_the_lock_survives_a_restart_and_ends_with_the_month() -> None:
 
 async def test_a_release_makes_room_for_a_start_and_pressing_twice_adds_nothing() -> None:
     world = await locked_world()
-    standing = await world.money.budget.unlock()
-    assert standing.room.state is not BudgetState.LOCKED
-    assert await world.money.budget.unlock() == standing
+    status = await world.money.budget.unlock()
+    assert status.headroom.state is not BudgetState.LOCKED
+    assert await world.money.budget.unlock() == status
     await world.submit()
     await world.tick()
     assert world.host.launches == 1
@@ -182,7 +182,7 @@ async def test_a_start_that_is_let_through_has_time_for_its_answer_before_the_lo
     """The least limit that a start fits into: the machine must not be locked away while it boots."""
     world = MoneyWorld()
     await world.machines.set_idle_timeout(6.0)
-    needed = (await world.money.budget.standing()).start.total
+    needed = (await world.money.budget.status()).start.total
     rate = await world.money.pricing.rate()
     spent = await world.spent()
     await world.limit(str((rate.to_eur(spent + needed + 600)).quantize(Decimal("0.0001"), rounding="ROUND_CEILING")))
@@ -238,13 +238,13 @@ async def test_waiting_prompts_end_with_the_code_and_the_sentence_when_the_lock_
 
 async def test_a_rehearsal_is_named_in_every_text() -> None:
     world = await locked_world(tariff=False)
-    texts = [(await world.money.budget.standing()).room.sentence]
+    texts = [(await world.money.budget.status()).headroom.sentence]
     for refused in (world.submit(), start_by_a_person(world)):
         with pytest.raises(BudgetLockedError) as error:
             await refused
         texts.append(error.value.message)
     await world.limit("0.01", as_if_aws=True)
-    texts.append((await world.money.budget.standing()).room.sentence)
+    texts.append((await world.money.budget.status()).headroom.sentence)
     with pytest.raises(BudgetLockedError) as error:
         await world.submit()
     texts.append(error.value.message)
@@ -266,7 +266,7 @@ async def test_the_running_sum_never_passes_the_limit(seed: int, deaf: bool) -> 
     world = MoneyWorld(host=host, policy=MachinePolicy(idle_timeout_seconds=chance.choice([6.0, 60.0, 300.0])))
     await world.limit(chance.choice([TIGHT, "0.16", "0.2"]))
     limit = await world.limit_micros()
-    standing = (await world.money.budget.standing()).room.spent
+    standing = (await world.money.budget.status()).headroom.spent
     accepted: list[str] = []
     locked_at = None
     for second in range(2500):
@@ -327,8 +327,8 @@ async def test_hours_without_a_server_do_not_lock_a_budget_that_nothing_was_spen
 async def test_answers_that_run_take_their_place_in_the_room() -> None:
     world = MoneyWorld()
     await world.machines.set_idle_timeout(6.0)
-    needed = await world.money.budget.standing()
-    total = needed.room.spent + needed.start.total + needed.start.answer * 2
+    needed = await world.money.budget.status()
+    total = needed.headroom.spent + needed.start.total + needed.start.answer * 2
     rate = await world.money.pricing.rate()
     await world.limit(str(rate.to_eur(total + 600).quantize(Decimal("0.0001"), rounding="ROUND_CEILING")))
     accepted = []
@@ -345,11 +345,11 @@ async def test_answers_that_run_take_their_place_in_the_room() -> None:
 
 
 async def test_two_starts_at_once_fail_no_prompt() -> None:
-    """There is room for one start only; the router that comes second has nothing to say to those who wait."""
+    """There is headroom for one start only; the router that comes second has nothing to say to those who wait."""
     world = MoneyWorld()
     await world.limit(TIGHT)
     job = (await world.submit()).job
-    await world.book.reserve("another", micros=(await world.money.budget.standing()).start.total, room_micros=None)
+    await world.book.reserve("another", micros=(await world.money.budget.status()).start.total, headroom_micros=None)
     with pytest.raises(MachineError, match="Another start is under way"):
         await world.money.budget.reserve("mine")
     await world.tick()
@@ -378,10 +378,10 @@ async def test_a_thousand_prompts_at_once_over_one_file_reserve_and_start_once(t
             )
             worlds.append(world)
         await worlds[0].limit("0.2")
-        before = await worlds[0].money.budget.standing()
-        assert before.room.free is not None
-        room = (before.room.free - before.start.total) // before.start.answer + 1
-        assert 1 < room < 900
+        before = await worlds[0].money.budget.status()
+        assert before.headroom.free is not None
+        headroom = (before.headroom.free - before.start.total) // before.start.answer + 1
+        assert 1 < headroom < 900
         most_set_aside = 0
         refused = 0
 
@@ -402,8 +402,8 @@ async def test_a_thousand_prompts_at_once_over_one_file_reserve_and_start_once(t
         await asyncio.gather(*(prompt(number) for number in range(1000)), *(route(world) for world in worlds))
         counts = await worlds[0].jobs.counts()
         assert counts.queued + refused == 1000
-        assert 1 <= counts.queued <= room
+        assert 1 <= counts.queued <= headroom
         assert worlds[0].host.launches == 1
-        assert 0 < most_set_aside <= before.room.free
+        assert 0 < most_set_aside <= before.headroom.free
         state = await worlds[0].book.state()
         assert len(state.reserved) == 1

@@ -177,7 +177,7 @@ async def test_a_router_that_looks_late_does_not_close_the_run_of_a_machine_that
 
 async def test_what_is_set_aside_for_a_start_under_way_is_left_alone_for_a_while() -> None:
     world = MoneyWorld()
-    await world.book.reserve("m9", micros=5, room_micros=None)
+    await world.book.reserve("m9", micros=5, headroom_micros=None)
     await world.tick()
     assert (await world.book.state()).reserved == {"m9": 5}
     world.clock.advance(UNCLAIMED_SECONDS)
@@ -188,7 +188,7 @@ async def test_what_is_set_aside_for_a_start_under_way_is_left_alone_for_a_while
 async def test_a_control_plane_that_will_be_forgotten_looks_again_until_that_is_done() -> None:
     """On AWS each call may come to a new process, which has seen the reservation for no time at all."""
     world = MoneyWorld()
-    await world.book.reserve("m9", micros=5, room_micros=None)
+    await world.book.reserve("m9", micros=5, headroom_micros=None)
     plane = world.another_plane()
     assert await plane.router.tick() is Pace.WORK
     world.clock.advance(UNCLAIMED_SECONDS)

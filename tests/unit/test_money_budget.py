@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.billing_month import Month
 from tlfif.money.budget import budget as rules
-from tlfif.money.budget.budget import Budget, BudgetState, Reservation, Room
+from tlfif.money.budget.budget import Budget, BudgetState, Headroom, Reservation
 from tlfif.money.budget.budget_limit import check_limit
 from tlfif.money.money import ASSUMED_RATE, ExchangeRate, charge
 
@@ -21,7 +21,7 @@ EURO = 1_150_000
 START = Reservation(boot=50_000, idle=70_000, answer=30_000)
 
 
-def room(budget: Budget, spent: int, committed: int = 0, *, month: Month = NOV, now_ms: int = NOW) -> Room:
+def headroom(budget: Budget, spent: int, committed: int = 0, *, month: Month = NOV, now_ms: int = NOW) -> Headroom:
     return rules.verdict(budget, spent, committed, ASSUMED_RATE, month, now_ms)
 
 
@@ -126,19 +126,19 @@ def test_a_limit_is_in_its_range_or_refused(value: object) -> None:
     ],
 )
 def test_states(spent: int, state: BudgetState) -> None:
-    found = room(Budget(), spent)
+    found = headroom(Budget(), spent)
     assert found.state is state
     assert found.limit == 20 * EURO
     assert "without VAT" in found.sentence
 
 
 def test_no_budget_is_not_a_budget_of_zero() -> None:
-    found = room(Budget(limit_eur=None), 10**12)
+    found = headroom(Budget(limit_eur=None), 10**12)
     assert (found.state, found.limit, found.free) == (BudgetState.NONE, None, None)
-    assert rules.room_for_start(found, START).ok
+    assert rules.headroom_for_start(found, START).ok
     assert not rules.must_lock(10**12, 10**12, None)
     assert rules.lock(Budget(limit_eur=None), NOV, NOW) == Budget(limit_eur=None)
-    assert rules.answers_in_room(None, 5) is None
+    assert rules.answers_in_headroom(None, 5) is None
 
 
 def test_what_a_start_reserves() -> None:
@@ -156,8 +156,8 @@ def test_times_that_are_none(seconds: float) -> None:
 
 
 def test_a_start_without_room_says_what_is_missing() -> None:
-    found = room(Budget(), 20 * EURO - START.total + 1)
-    no = rules.room_for_start(found, START)
+    found = headroom(Budget(), 20 * EURO - START.total + 1)
+    no = rules.headroom_for_start(found, START)
     assert (no.ok, no.code) == (False, "budget_no_room")
     assert no.message == (
         "The machine was not started: 0.1304 EUR (0.1500 USD) are free of this month's budget, and a start needs "
@@ -165,18 +165,18 @@ def test_a_start_without_room_says_what_is_missing() -> None:
         "the longest answer). Raise the limit (./tlfif budget set AMOUNT), allow one more start (./tlfif budget "
         "release), or shorten the idle time-out (./tlfif machine idle-timeout MINUTES)."
     )
-    assert rules.room_for_start(room(Budget(), 20 * EURO - START.total), START).ok
-    assert not rules.room_for_start(room(Budget(), 0, committed=20 * EURO), START).ok
+    assert rules.headroom_for_start(headroom(Budget(), 20 * EURO - START.total), START).ok
+    assert not rules.headroom_for_start(headroom(Budget(), 0, committed=20 * EURO), START).ok
 
 
 def test_the_refusal_names_every_part_of_the_sum() -> None:
     needed = Reservation(boot=1, idle=2, answer=3, once=EURO, minimum=EURO // 2)
-    no = rules.room_for_start(room(Budget(limit_eur=Decimal(1)), 0), needed)
+    no = rules.headroom_for_start(headroom(Budget(limit_eur=Decimal(1)), 0), needed)
     assert "1.00 EUR once per start, 0.5000 EUR up to the least that a start costs" in no.message
 
 
 def test_a_locked_budget_says_until_when_and_what_to_press() -> None:
-    no = rules.room_for_start(room(Budget(as_if_aws=True), 21 * EURO), START)
+    no = rules.headroom_for_start(headroom(Budget(as_if_aws=True), 21 * EURO), START)
     assert (no.ok, no.code) == (False, "budget_locked")
     for words in (
         "21.00 EUR (24.15 USD) of 20.00 EUR (23.00 USD)",
@@ -187,17 +187,17 @@ def test_a_locked_budget_says_until_when_and_what_to_press() -> None:
         "This is a rehearsal: nothing is charged.",
     ):
         assert words in no.message
-    assert "rehearsal" not in room(Budget(), 21 * EURO).sentence
+    assert "rehearsal" not in headroom(Budget(), 21 * EURO).sentence
 
 
 def test_the_lock_holds_until_the_month_is_over_and_no_longer() -> None:
     locked = rules.lock(Budget(), NOV, NOW)
-    assert room(locked, 5).state is BudgetState.LOCKED
-    assert room(locked, 5).free == 0
+    assert headroom(locked, 5).state is BudgetState.LOCKED
+    assert headroom(locked, 5).free == 0
     assert rules.lock(locked, NOV, NOW + 999) == locked
-    assert room(locked, 5, now_ms=NOV.end_ms - 1).state is BudgetState.LOCKED
-    assert room(locked, 5, month=NOV.next, now_ms=NOV.end_ms).state is BudgetState.OPEN
-    assert room(locked, 5, now_ms=NOV.end_ms).state is BudgetState.OPEN
+    assert headroom(locked, 5, now_ms=NOV.end_ms - 1).state is BudgetState.LOCKED
+    assert headroom(locked, 5, month=NOV.next, now_ms=NOV.end_ms).state is BudgetState.OPEN
+    assert headroom(locked, 5, now_ms=NOV.end_ms).state is BudgetState.OPEN
     again = rules.lock(locked, NOV.next, NOV.end_ms)
     assert again.lock_month == NOV.next
 
@@ -213,19 +213,19 @@ def test_the_lock_leaves_room_to_wind_down() -> None:
 def test_a_release_gives_a_quarter_or_one_start() -> None:
     freed = release(rules.lock(Budget(), NOV, NOW), 20 * EURO)
     assert (freed.limit_eur, freed.extra_eur, freed.extra_month) == (Decimal(20), Decimal(5), NOV)
-    assert room(freed, 20 * EURO).free == 5 * EURO
-    assert room(freed, 25 * EURO).state is BudgetState.LOCKED
-    assert room(freed, 20 * EURO, month=NOV.next, now_ms=NOV.end_ms).state is BudgetState.LOCKED
+    assert headroom(freed, 20 * EURO).free == 5 * EURO
+    assert headroom(freed, 25 * EURO).state is BudgetState.LOCKED
+    assert headroom(freed, 20 * EURO, month=NOV.next, now_ms=NOV.end_ms).state is BudgetState.LOCKED
     assert release(freed, 20 * EURO) == freed
     small = release(rules.lock(Budget(limit_eur=Decimal("0.05")), NOV, NOW), 57_500)
-    assert rules.room_for_start(room(small, 57_500), START).ok
-    assert room(small, 57_500 + START.total + 1).state is BudgetState.LOCKED
+    assert rules.headroom_for_start(headroom(small, 57_500), START).ok
+    assert headroom(small, 57_500 + START.total + 1).state is BudgetState.LOCKED
     assert release(Budget(limit_eur=None), 99) == Budget(limit_eur=None)
 
 
 def test_changing_the_limit() -> None:
     locked = rules.lock(Budget(), NOV, NOW)
-    assert room(with_limit(locked, "25", 21 * EURO), 21 * EURO).state is BudgetState.WARN_80
+    assert headroom(with_limit(locked, "25", 21 * EURO), 21 * EURO).state is BudgetState.WARN_80
     lowered = with_limit(Budget(), "1", 2 * EURO)
     assert (lowered.locked_at_ms, lowered.lock_month) == (NOW, NOV)
     assert with_limit(locked, None, 99 * EURO).locked_at_ms is None
@@ -233,14 +233,14 @@ def test_changing_the_limit() -> None:
     assert rehearsal.as_if_aws
     assert rehearsal.locked_at_ms is None
     freed = release(rules.lock(Budget(), NOV, NOW), 20 * EURO)
-    assert room(with_limit(freed, "22", 21 * EURO), 21 * EURO).limit == 22 * EURO
+    assert headroom(with_limit(freed, "22", 21 * EURO), 21 * EURO).limit == 22 * EURO
 
 
 def test_how_many_answers_fit() -> None:
-    assert rules.answers_in_room(100, 30) == 3
-    assert rules.answers_in_room(29, 30) == 0
-    assert rules.answers_in_room(-5, 30) == 0
-    assert rules.answers_in_room(100, 0) is None
+    assert rules.answers_in_headroom(100, 30) == 3
+    assert rules.answers_in_headroom(29, 30) == 0
+    assert rules.answers_in_headroom(-5, 30) == 0
+    assert rules.answers_in_headroom(100, 0) is None
 
 
 RATES = st.decimals("0.8", "1.6", places=4).map(
@@ -264,10 +264,10 @@ def test_admission_never_goes_over_the_limit(limit: Decimal, rate: ExchangeRate,
         found = rules.verdict(budget, spent, committed, rate, NOV, NOW)
         needed = Reservation(boot=ask, idle=0, answer=0)
         fits = spent < most and spent + committed + ask <= most
-        assert rules.room_for_start(found, needed).ok == fits
+        assert rules.headroom_for_start(found, needed).ok == fits
         if fits:
             committed += ask
-            answers = rules.answers_in_room(found.free, ask)
+            answers = rules.answers_in_headroom(found.free, ask)
             assert answers is None or spent + answers * ask <= most
     assert committed == 0 or spent + committed <= most
 

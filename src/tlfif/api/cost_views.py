@@ -7,7 +7,7 @@ from tlfif.jobs.jobs import Job, Receipt
 from tlfif.money.bill.bill import BillRecord, next_query_ms
 from tlfif.money.bill.bill_report import bill_report
 from tlfif.money.budget.budget import BudgetState
-from tlfif.money.budget.budget_gate import Standing
+from tlfif.money.budget.budget_gate import BudgetStatus
 from tlfif.money.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
 from tlfif.money.prices.prices import Price, PriceBook
 from tlfif.money.spend.answer_costs import AnswerCost
@@ -53,7 +53,7 @@ async def cost_view(container: Container, as_if: Tariff) -> CostView:
         "billed": None
         if money.bills is None
         else billed_view(await money.bills.record(), rate, now_ms=money.totals.now_ms()),
-        "budget": budget_view(await money.budget.standing()),
+        "budget": budget_view(await money.budget.status()),
         "exchange": exchange_view(rate),
         "rates": [rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
         "receipts": await _receipts(container, as_if),
@@ -103,21 +103,21 @@ def sums_view(sums: MonthTotals, tariff: Tariff | None, rate: ExchangeRate) -> S
     )
 
 
-def budget_view(standing: Standing) -> BudgetView:
+def budget_view(status: BudgetStatus) -> BudgetView:
     """The budget."""
-    budget, room = standing.budget, standing.room
-    extra = budget.extra_eur if budget.extra_month == room.month else 0
+    budget, headroom = status.budget, status.headroom
+    extra = budget.extra_eur if budget.extra_month == headroom.month else 0
     return BudgetView(
         limit_eur=None if budget.limit_eur is None else float(budget.limit_eur),
         extra_eur=float(extra),
         as_if_aws=budget.as_if_aws,
-        state=room.state,
-        spent_eur=float(room.rate.to_eur(room.spent)),
-        committed_eur=float(room.rate.to_eur(room.committed)),
-        free_eur=None if room.free is None else float(room.rate.to_eur(room.free)),
-        start_eur=float(room.rate.to_eur(standing.start.total)),
-        locked_until=_iso(room.month.end_ms) if room.state is BudgetState.LOCKED else None,
-        sentence=room.sentence,
+        state=headroom.state,
+        spent_eur=float(headroom.rate.to_eur(headroom.spent)),
+        committed_eur=float(headroom.rate.to_eur(headroom.committed)),
+        free_eur=None if headroom.free is None else float(headroom.rate.to_eur(headroom.free)),
+        start_eur=float(headroom.rate.to_eur(status.start.total)),
+        locked_until=_iso(headroom.month.end_ms) if headroom.state is BudgetState.LOCKED else None,
+        sentence=headroom.sentence,
     )
 
 

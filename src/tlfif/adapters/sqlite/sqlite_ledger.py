@@ -89,14 +89,14 @@ class SqliteLedger(BudgetLedger):
         )
         return [(row[-1], _span(row)) for row in found]
 
-    async def reserve(self, machine_id: str, *, micros: int, room_micros: int | None) -> bool:
+    async def reserve(self, machine_id: str, *, micros: int, headroom_micros: int | None) -> bool:
         """See :meth:`Ledger.reserve`."""
 
         def work(connection: sqlite3.Connection, _: set[str]) -> bool:
             (others,) = connection.execute(
                 "SELECT COALESCE(SUM(micros), 0) FROM reservations WHERE machine_id <> ?", (machine_id,)
             ).fetchone()
-            if room_micros is not None and others + micros > room_micros:
+            if headroom_micros is not None and others + micros > headroom_micros:
                 return False
             connection.execute("INSERT OR REPLACE INTO reservations VALUES (?, ?)", (machine_id, micros))
             return True

@@ -58,7 +58,7 @@ class BudgetLock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Headroom:
     """The headroom: how much of the month's limit is left, in micro-dollars; ``limit`` and ``free`` None where there is
     no limit.
 
@@ -116,13 +116,13 @@ def limit_micros(budget: Budget, rate: ExchangeRate, month: Month) -> MicroUsd |
 
 def verdict(
     budget: Budget, spent_micros: MicroUsd, committed_micros: MicroUsd, rate: ExchangeRate, month: Month, now_ms: int
-) -> Room:
+) -> Headroom:
     """The headroom of ``month`` at ``now_ms``. A lock of another month, or whose month is over, does not apply."""
     limit = limit_micros(budget, rate, month)
     latched = budget.locked_at_ms is not None and budget.lock_month == month and now_ms < month.end_ms
     state = BudgetState.NONE if limit is None else _state(spent_micros, limit, latched)
     free = None if limit is None else max(0, limit - spent_micros - committed_micros)
-    room = Room(
+    headroom = Headroom(
         state=state,
         limit=limit,
         spent=spent_micros,
@@ -133,7 +133,7 @@ def verdict(
         rate=rate,
         sentence="",
     )
-    return replace(room, sentence=_standing_text(room))
+    return replace(headroom, sentence=_status_text(headroom))
 
 
 def _state(spent: MicroUsd, limit: MicroUsd, latched: bool) -> BudgetState:
@@ -173,25 +173,28 @@ def _upper_cost(rate: MicroUsd, seconds: float) -> MicroUsd:
     return -(-rate * math.ceil(seconds * 1000) // MS_PER_HOUR)
 
 
-def room_for_start(room: Room, reservation: Reservation) -> StartDecision:
+def headroom_for_start(headroom: Headroom, reservation: Reservation) -> StartDecision:
     """Whether the reservation fits into the headroom. Without a limit it always does."""
-    if room.state is BudgetState.LOCKED:
-        return StartDecision(ok=False, code="budget_locked", message=locked_text(room))
-    if room.free is None or reservation.total <= room.free:
+    if headroom.state is BudgetState.LOCKED:
+        return StartDecision(ok=False, code="budget_locked", message=locked_text(headroom))
+    if headroom.free is None or reservation.total <= headroom.free:
         return StartDecision(ok=True)
-    return StartDecision(ok=False, code="budget_no_room", message=_no_room_text(room, reservation, room.free))
+    return StartDecision(
+        ok=False, code="budget_no_room", message=_no_headroom_text(headroom, reservation, headroom.free)
+    )
 
 
-def no_room_for_answer(room: Room, waiting: int) -> StartDecision:
+def no_headroom_for_answer(headroom: Headroom, waiting: int) -> StartDecision:
     """The refusal of a prompt, because the ``waiting`` prompts that are accepted already may use up the headroom."""
+    rate = headroom.rate
     taken = "the prompts that are being answered" if waiting == 0 else f"the {waiting} prompts that may wait"
     return StartDecision(
         ok=False,
         code="budget_no_room",
         message=(
-            f"This prompt was not taken: {both(room.free or 0, room.rate)} are free of this month's budget, and "
+            f"This prompt was not taken: {both(headroom.free or 0, rate)} are free of this month's budget, and "
             f"{taken} may use that up. Send it again when they are answered, or raise "
-            f"the limit (./tlfif budget set AMOUNT).{_rehearsal(room)}"
+            f"the limit (./tlfif budget set AMOUNT).{_rehearsal(headroom)}"
         ),
     )
 
@@ -207,11 +210,11 @@ def must_lock(spent_micros: MicroUsd, wind_down_micros: MicroUsd, limit: MicroUs
     return limit is not None and spent_micros + wind_down_micros >= limit
 
 
-def answers_in_room(room_micros: MicroUsd | None, answer_cost: MicroUsd) -> int | None:
+def answers_in_headroom(headroom_micros: MicroUsd | None, answer_cost: MicroUsd) -> int | None:
     """How many more answers at ``answer_cost`` fit; None: any number (no limit, or answers cost nothing)."""
-    if room_micros is None or answer_cost <= 0:
+    if headroom_micros is None or answer_cost <= 0:
         return None
-    return max(0, room_micros) // answer_cost
+    return max(0, headroom_micros) // answer_cost
 
 
 def lock(budget: Budget, month: Month, now_ms: int) -> Budget:
@@ -235,8 +238,8 @@ def release(
     It locks again at ``spent`` + the larger of a quarter of the limit and one start's reservation. A budget that is not
     locked is returned unchanged, so releasing twice does not add twice.
     """
-    room = verdict(budget, spent_micros, 0, rate, month, now_ms)
-    if budget.limit_eur is None or room.state is not BudgetState.LOCKED:
+    headroom = verdict(budget, spent_micros, 0, rate, month, now_ms)
+    if budget.limit_eur is None or headroom.state is not BudgetState.LOCKED:
         return budget
     quarter = -(-rate.to_usd_micros(budget.limit_eur) * HEADROOM_PERCENT // 100)
     target = Decimal(spent_micros + max(quarter, reservation_micros)) / MICROS_PER_USD / rate.usd_per_eur
@@ -273,13 +276,14 @@ def with_limit(
     return lock(changed, month, now_ms) if limit is not None and spent_micros >= limit else changed
 
 
-def locked_text(room: Room) -> str:
+def locked_text(headroom: Headroom) -> str:
     """For the owner: that the budget is locked, until when, and what to do."""
+    rate, month = headroom.rate, headroom.month
     return (
-        f"The budget is locked: {both(room.spent, room.rate)} of {both(room.limit or 0, room.rate)} are spent in "
-        f"{room.month.label}, without VAT. Nothing starts until {day_label(room.month.end_ms)}, 00:00 UTC, unless you "
+        f"The budget is locked: {both(headroom.spent, rate)} of {both(headroom.limit or 0, rate)} are spent in "
+        f"{month.label}, without VAT. Nothing starts until {day_label(month.end_ms)}, 00:00 UTC, unless you "
         "raise the limit (./tlfif budget set AMOUNT) or release the lock (./tlfif budget release)."
-        f"{_rehearsal(room)}"
+        f"{_rehearsal(headroom)}"
     )
 
 
@@ -292,38 +296,40 @@ def queued_text(lock: BudgetLock) -> str:
     )
 
 
-def _standing_text(room: Room) -> str:
-    if room.state is BudgetState.LOCKED:
-        return locked_text(room)
-    if room.limit is None:
+def _status_text(headroom: Headroom) -> str:
+    rate, month = headroom.rate, headroom.month
+    if headroom.state is BudgetState.LOCKED:
+        return locked_text(headroom)
+    if headroom.limit is None:
         return (
-            f"No limit is set. {both(room.spent, room.rate)} are spent in {room.month.label}, without VAT."
-            f"{_rehearsal(room)}"
+            f"No limit is set. {both(headroom.spent, rate)} are spent in {month.label}, without VAT."
+            f"{_rehearsal(headroom)}"
         )
     warning = {BudgetState.WARN_50: "More than half of the budget is gone: ", BudgetState.WARN_80: "Nearly locked: "}
     return (
-        f"{warning.get(room.state, '')}{both(room.spent, room.rate)} of {both(room.limit, room.rate)} are spent in "
-        f"{room.month.label}, without VAT; {both(room.free or 0, room.rate)} are free.{_rehearsal(room)}"
+        f"{warning.get(headroom.state, '')}{both(headroom.spent, rate)} of {both(headroom.limit, rate)} are spent in "
+        f"{month.label}, without VAT; {both(headroom.free or 0, rate)} are free.{_rehearsal(headroom)}"
     )
 
 
-def _no_room_text(room: Room, needed: Reservation, free: MicroUsd) -> str:
-    parts = f"{eur_of(needed.boot, room.rate)} to boot, {eur_of(needed.idle, room.rate)} for the idle time-out, "
-    parts += f"{eur_of(needed.answer, room.rate)} for the longest answer"
+def _no_headroom_text(headroom: Headroom, needed: Reservation, free: MicroUsd) -> str:
+    rate = headroom.rate
+    parts = f"{eur_of(needed.boot, rate)} to boot, {eur_of(needed.idle, rate)} for the idle time-out, "
+    parts += f"{eur_of(needed.answer, rate)} for the longest answer"
     if needed.once:
-        parts += f", {eur_of(needed.once, room.rate)} once per start"
+        parts += f", {eur_of(needed.once, rate)} once per start"
     if needed.minimum:
-        parts += f", {eur_of(needed.minimum, room.rate)} up to the least that a start costs"
+        parts += f", {eur_of(needed.minimum, rate)} up to the least that a start costs"
     return (
-        f"The machine was not started: {both(free, room.rate)} are free of this month's budget, and a start needs "
-        f"{both(needed.total, room.rate)}, without VAT ({parts}). Raise the limit (./tlfif budget set AMOUNT), allow "
+        f"The machine was not started: {both(free, rate)} are free of this month's budget, and a start needs "
+        f"{both(needed.total, rate)}, without VAT ({parts}). Raise the limit (./tlfif budget set AMOUNT), allow "
         "one more start (./tlfif budget release), or shorten the idle time-out (./tlfif machine idle-timeout MINUTES)."
-        f"{_rehearsal(room)}"
+        f"{_rehearsal(headroom)}"
     )
 
 
-def _rehearsal(room: Room) -> str:
-    return REHEARSAL if room.as_if_aws else ""
+def _rehearsal(headroom: Headroom) -> str:
+    return REHEARSAL if headroom.as_if_aws else ""
 
 
 def both(micros: MicroUsd, rate: ExchangeRate) -> str:

@@ -12,7 +12,7 @@ from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.policy import MachinePolicy
 from tlfif.money.billing_month import Month
 from tlfif.money.budget import budget as rules
-from tlfif.money.budget.budget import Budget, BudgetLock, BudgetState, Reservation, Room, StartDecision
+from tlfif.money.budget.budget import Budget, BudgetLock, BudgetState, Headroom, Reservation, StartDecision
 from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
 from tlfif.money.budget.budget_limit import check_limit
 from tlfif.money.money import MicroUsd
@@ -36,11 +36,11 @@ TICK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class BudgetStatus:
     """The budget's status now: what a person set, the month's headroom, and what a start would reserve."""
 
     budget: Budget
-    room: Room
+    headroom: Headroom
     start: Reservation
 
 
@@ -65,11 +65,11 @@ class BudgetGate:
     _lock_seen: tuple[int, float] | None = None
     _longest_seen: tuple[float, float] | None = None
 
-    async def standing(self) -> Standing:
+    async def status(self) -> BudgetStatus:
         """The budget's status now. Raises StorageError."""
         state = await self.ledger.state()
-        room, _ = await self._room(state)
-        return Standing(budget=state.budget, room=room, start=await self._reservation(state.budget))
+        headroom, _ = await self._headroom(state)
+        return BudgetStatus(budget=state.budget, headroom=headroom, start=await self._reservation(state.budget))
 
     async def check_admission(self, *, max_queued: int) -> int:
         """How many prompts may wait: ``max_queued``, or fewer where the headroom is too small for more answers.
@@ -80,19 +80,19 @@ class BudgetGate:
         state = await self.ledger.state()
         if self._unlimited(state.budget):
             return max_queued
-        room, spending = await self._room(state)
-        if room.state is BudgetState.LOCKED or room.limit is None:
+        headroom, spending = await self._headroom(state)
+        if headroom.state is BudgetState.LOCKED or headroom.limit is None:
             return 0
         reservation = await self._reservation(state.budget, known_seconds=KNOWN_SECONDS)
         if state.reserved or spending.running:
             # Enough must be left to end the machine, whatever the prompts have used up.
-            kept = max(room.committed, self._wind_down(spending))
-            more = rules.answers_in_room(room.limit - room.spent - kept, reservation.answer)
+            kept = max(headroom.committed, self._wind_down(spending))
+            more = rules.answers_in_headroom(headroom.limit - headroom.spent - kept, reservation.answer)
             running = (await self.jobs.counts()).running if more is not None and more < max_queued else 0
         else:
-            if not rules.room_for_start(room, reservation).ok:
+            if not rules.headroom_for_start(headroom, reservation).ok:
                 return 0
-            more = rules.answers_in_room((room.free or 0) - reservation.total, reservation.answer)
+            more = rules.answers_in_headroom((headroom.free or 0) - reservation.total, reservation.answer)
             running = 0
         # The start's own reservation covers the first answer.
         return max_queued if more is None else max(0, min(max_queued, more + 1 - running))
@@ -100,12 +100,12 @@ class BudgetGate:
     async def too_many_waiting(self, waiting: int) -> BudgetLockedError:
         """Why no more than ``waiting`` prompts may wait, although the queue is not full. Raises StorageError."""
         state = await self.ledger.state()
-        room, spending = await self._room(state)
-        decision = rules.no_room_for_answer(room, waiting)
-        if room.state is BudgetState.LOCKED or not (state.reserved or spending.running):
-            start = rules.room_for_start(room, await self._reservation(state.budget))
+        headroom, spending = await self._headroom(state)
+        decision = rules.no_headroom_for_answer(headroom, waiting)
+        if headroom.state is BudgetState.LOCKED or not (state.reserved or spending.running):
+            start = rules.headroom_for_start(headroom, await self._reservation(state.budget))
             decision = decision if start.ok else start
-        return _refused(decision, room)
+        return _refused(decision, headroom)
 
     async def reserve(self, machine_id: str) -> None:
         """Reserve what a start may cost.
@@ -116,25 +116,25 @@ class BudgetGate:
         state = await self.ledger.state()
         if self._unlimited(state.budget):
             return
-        room, _ = await self._room(state)
+        headroom, _ = await self._headroom(state)
         reservation = await self._reservation(state.budget)
-        decision = rules.room_for_start(room, reservation)
-        within = None if room.limit is None else room.limit - room.spent
-        if decision.ok and await self.ledger.reserve(machine_id, micros=reservation.total, room_micros=within):
+        decision = rules.headroom_for_start(headroom, reservation)
+        within = None if headroom.limit is None else headroom.limit - headroom.spent
+        if decision.ok and await self.ledger.reserve(machine_id, micros=reservation.total, headroom_micros=within):
             return
         alone = within is not None and reservation.total <= within
-        if decision.ok or (alone and room.state is not BudgetState.LOCKED):
+        if decision.ok or (alone and headroom.state is not BudgetState.LOCKED):
             raise MachineError("Another start is under way; it has reserved what is left of the month's budget.")
-        raise _refused(decision, room)
+        raise _refused(decision, headroom)
 
     async def check_unlocked(self) -> None:
         """Raises BudgetLockedError where the budget is locked, with what is spent and what to do; StorageError."""
         state = await self.ledger.state()
         if self._unlimited(state.budget):
             return
-        room, _ = await self._room(state)
-        if room.state is BudgetState.LOCKED:
-            raise _refused(rules.room_for_start(room, await self._reservation(state.budget)), room)
+        headroom, _ = await self._headroom(state)
+        if headroom.state is BudgetState.LOCKED:
+            raise _refused(rules.headroom_for_start(headroom, await self._reservation(state.budget)), headroom)
 
     async def release(self, machine_id: str) -> None:
         """Release the reservation of a start that failed. Raises StorageError."""
@@ -148,15 +148,15 @@ class BudgetGate:
         state = await self.ledger.state()
         if self._unlimited(state.budget):
             return None
-        room, spending = await self._room(state)
+        headroom, spending = await self._headroom(state)
         budget, now_ms = state.budget, self.totals.now_ms()
-        reached = bool(spending.running) and rules.must_lock(room.spent, self._wind_down(spending), room.limit)
-        if reached or room.state is BudgetState.LOCKED:  # standing costs alone may reach the limit, too
-            budget = rules.lock(budget, room.month, now_ms)
+        reached = bool(spending.running) and rules.must_lock(headroom.spent, self._wind_down(spending), headroom.limit)
+        if reached or headroom.state is BudgetState.LOCKED:  # standing costs alone may reach the limit, too
+            budget = rules.lock(budget, headroom.month, now_ms)
         # What a person has set meanwhile is not overwritten; the next tick checks it.
         if budget != state.budget and not await self.ledger.set_budget(budget, instead_of=state.budget):
             return None
-        if budget.locked_at_ms is None or budget.lock_month != room.month:
+        if budget.locked_at_ms is None or budget.lock_month != headroom.month:
             self._lock_seen = None
             return None
         return BudgetLock(seconds=self._locked_seconds(budget.locked_at_ms, now_ms), as_if_aws=budget.as_if_aws)
@@ -174,7 +174,7 @@ class BudgetGate:
     def _wind_down(self, spending: Spending) -> MicroUsd:
         return rules.wind_down_cost(spending.per_hour, self._wind_down_seconds())
 
-    async def set_limit(self, limit: object, *, as_if_aws: bool) -> Standing:
+    async def set_limit(self, limit: object, *, as_if_aws: bool) -> BudgetStatus:
         """A person sets the limit in EUR per month, or None for no limit.
 
         Raises InvalidInputError ``budget_invalid``.
@@ -192,28 +192,28 @@ class BudgetGate:
             now_ms=self.totals.now_ms(),
         )
         await self.ledger.set_budget(changed)
-        return await self.standing()
+        return await self.status()
 
-    async def unlock(self) -> Standing:
+    async def unlock(self) -> BudgetStatus:
         """A person releases the lock for the rest of the month, up to a higher limit; where nothing is locked but no
         start fits, adds enough for one. Raises StorageError."""
-        standing = await self.standing()
-        budget = standing.budget
-        if not rules.room_for_start(standing.room, standing.start).ok:
-            budget = rules.lock(budget, standing.room.month, self.totals.now_ms())
+        status = await self.status()
+        budget = status.budget
+        if not rules.headroom_for_start(status.headroom, status.start).ok:
+            budget = rules.lock(budget, status.headroom.month, self.totals.now_ms())
         changed = rules.release(
             budget,
-            standing.room.spent,
-            rate=standing.room.rate,
-            month=standing.room.month,
+            status.headroom.spent,
+            rate=status.headroom.rate,
+            month=status.headroom.month,
             now_ms=self.totals.now_ms(),
             # In addition to the reservation of a machine that is still ending, and with a margin for estimates that
             # grow.
-            reservation_micros=standing.room.committed + standing.start.total * RELEASE_PERCENT // 100,
+            reservation_micros=status.headroom.committed + status.start.total * RELEASE_PERCENT // 100,
         )
-        if changed != standing.budget:
+        if changed != status.budget:
             await self.ledger.set_budget(changed)
-        return await self.standing()
+        return await self.status()
 
     def _unlimited(self, budget: Budget) -> bool:
         """Nothing to enforce: no limit, or this computer without a rehearsal, where nothing is charged."""
@@ -222,17 +222,17 @@ class BudgetGate:
     def _tariff(self, budget: Budget) -> Tariff:
         return self.as_if if budget.as_if_aws or self.tariff is None else self.tariff
 
-    async def _room(self, state: BudgetLedgerState) -> tuple[Room, Spending]:
+    async def _headroom(self, state: BudgetLedgerState) -> tuple[Headroom, Spending]:
         tariff = self.as_if if state.budget.as_if_aws else self.tariff
         spending = await self.totals.spending(tariff, state=state)
         committed = 0
         if tariff is not None:
             committed = sum(max(0, kept - spending.running.get(id_, 0)) for id_, kept in state.reserved.items())
         now_ms = self.totals.now_ms()
-        room = rules.verdict(
+        headroom = rules.verdict(
             state.budget, spending.total, committed, await self.pricing.rate(), Month.of(now_ms), now_ms
         )
-        return room, spending
+        return headroom, spending
 
     async def _reservation(self, budget: Budget, *, known_seconds: float = 0.0) -> Reservation:
         tariff, book, now_ms = self._tariff(budget), await self.pricing.book(), self.totals.now_ms()
@@ -268,14 +268,14 @@ class BudgetGate:
         return seconds
 
 
-def _refused(decision: StartDecision, room: Room) -> BudgetLockedError:
+def _refused(decision: StartDecision, headroom: Headroom) -> BudgetLockedError:
     return BudgetLockedError(
         decision.message,
         code=decision.code,
         details={
-            "spent_micros": room.spent,
-            "limit_micros": room.limit,
-            "free_micros": room.free,
-            "as_if_aws": room.as_if_aws,
+            "spent_micros": headroom.spent,
+            "limit_micros": headroom.limit,
+            "free_micros": headroom.free,
+            "as_if_aws": headroom.as_if_aws,
         },
     )

@@ -62,8 +62,8 @@ class Ledger(ABC):
         in order of change."""
 
     @abstractmethod
-    async def reserve(self, machine_id: str, *, micros: int, room_micros: int | None) -> bool:
-        """Reserve ``micros`` for a machine's start, unless all reservations together would exceed ``room_micros``
+    async def reserve(self, machine_id: str, *, micros: int, headroom_micros: int | None) -> bool:
+        """Reserve ``micros`` for a machine's start, unless all reservations together would exceed ``headroom_micros``
         (None: no limit). Checked and written in one step; a second call for the same machine replaces its
         reservation."""
 

@@ -96,13 +96,13 @@ class DynamoLedger(BudgetLedger):
         )
         return [(item["revision"], _span(item)) for item in found]
 
-    async def reserve(self, machine_id: str, *, micros: int, room_micros: int | None) -> bool:
+    async def reserve(self, machine_id: str, *, micros: int, headroom_micros: int | None) -> bool:
         """See :meth:`Ledger.reserve`."""
 
         async def step() -> bool:
             state = await self._state()
             before = state["reserved"].get(machine_id)
-            most_of_others = None if room_micros is None else room_micros - micros
+            most_of_others = None if headroom_micros is None else headroom_micros - micros
             if most_of_others is not None and state["reserved_total"] - (before or 0) > most_of_others:
                 return False
             if before == micros:
