@@ -24,7 +24,9 @@ class JobStore(ABC):
     """Durable jobs, their event logs and their leases.
 
     What happens to a job is decided in :mod:`tlfif.jobs.transitions`; an adapter reads, writes and waits. How to
-    add one is in ``docs/reference/job-store.md``. Duties of every adapter, tested by ``tests/contract/test_job_store_*.py``:
+    add one is in ``docs/reference/job-store.md``.
+
+    Duties of every adapter, tested by ``tests/contract/test_job_store_*.py``:
 
     * A job whose :meth:`submit` returned is never lost: it ends in exactly one terminal status.
     * Events of a job are numbered 1, 2, 3 … without gaps; seq 1 is ``queued``; the last one is terminal and unique.

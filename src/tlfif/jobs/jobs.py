@@ -219,8 +219,8 @@ class LeaseState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerTime:
-    """When a job was accepted, started and finished, and on which machine: a machine's cost is shared out by this. Times
-    are epoch seconds."""
+    """When a job was accepted, started and finished, and on which machine: a machine's cost is shared out by this.
+    Times are epoch seconds."""
 
     job_id: str
     machine_id: str

@@ -166,7 +166,7 @@ def fail_waiting(record: JobRecord | None, *, code: str, message: str, now: floa
     """A waiting job fails: nobody will be able to answer it."""
     if record is None or record.status is not JobStatus.QUEUED:
         return None
-    return _fail(record, code, message, now)
+    return _fail(record, code=code, message=message, now=now)
 
 
 def cancel(record: JobRecord | None, job_id: str, *, reason: str, now: float) -> Change | None:
@@ -199,7 +199,7 @@ def _lose_attempt(record: JobRecord, *, reason: str, count_attempt: bool, now: f
             f"Given up after {MAX_ATTEMPTS} attempts. The last one ended so: {reason} "
             "Send the prompt again, or look at the machine first."
         )
-        return _fail(record, "attempts_exhausted", message, now)
+        return _fail(record, code="attempts_exhausted", message=message, now=now)
     lost: dict[str, object] = {"reason": reason, "attempt": record.attempt}
     return _change(
         record,
@@ -236,7 +236,7 @@ def _end(
     )
 
 
-def _fail(record: JobRecord, code: str, message: str, now: float) -> Change:
+def _fail(record: JobRecord, *, code: str, message: str, now: float) -> Change:
     return _end(record, Outcome(status=JobStatus.FAILED, error_code=code, error_message=message), now)
 
 
