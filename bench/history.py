@@ -27,7 +27,7 @@ from tlfif.adapters.sqlite.stores import open_all_sqlite_stores
 from tlfif.bootstrap.embedded import IMAGE
 from tlfif.jobs.endings import receipt_data
 from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message, Receipt
-from tlfif.kernel.home import Home, read_server
+from tlfif.kernel.data_folder import DataFolder, read_server
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION
 
 JOBS = 100_000
@@ -48,7 +48,7 @@ BUDGETS: dict[str, dict[str, Any]] = {
 async def cost() -> dict[str, float]:
     """The time of ``GET /v1/cost``: the first after a start, which adds the year up, and those after it."""
     with tempfile.TemporaryDirectory(prefix="tlfif-bench-") as folder:
-        home = Home(Path(folder))
+        home = DataFolder(Path(folder))
         machine = _process("-c", "import time; time.sleep(600)")
         try:
             await fill(home, machine.pid)
@@ -94,7 +94,7 @@ def _process(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
 
 
 @asynccontextmanager
-async def _server(home: Home) -> AsyncIterator[httpx2.AsyncClient]:
+async def _server(home: DataFolder) -> AsyncIterator[httpx2.AsyncClient]:
     child = _process("-P", "-m", "tlfif.entrypoints.server", TLFIF_HOME=str(home.root), TLFIF_HUB_URL=CLOSED_HUB)
     try:
         deadline = time.monotonic() + 20
@@ -111,7 +111,7 @@ async def _server(home: Home) -> AsyncIterator[httpx2.AsyncClient]:
         child.wait(20)
 
 
-async def fill(home: Home, machine_pid: int) -> None:
+async def fill(home: DataFolder, machine_pid: int) -> None:
     """A year's history in a new home; the process ``machine_pid`` is its running machine."""
     home.root.mkdir(parents=True, exist_ok=True)
     now = time.time()

@@ -22,7 +22,7 @@ from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.kernel.home import Home, read_server
+from tlfif.kernel.data_folder import DataFolder, read_server
 from tlfif.machines.policy import MachinePolicy
 
 CLOSED_HUB = "http://127.0.0.1:9"
@@ -33,7 +33,7 @@ MODEL = "smollm2"
 class Stage:
     """Both sides of the comparison, ready to answer."""
 
-    home: Home
+    home: DataFolder
     client: TlfifClient
     raw: httpx2.AsyncClient
     direct: OpenAIEngine
@@ -60,7 +60,7 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     """Start everything, hand it over, leave nothing behind."""
     with tempfile.TemporaryDirectory(prefix="tlfif-bench-") as folder:
-        home = Home(Path(folder))
+        home = DataFolder(Path(folder))
         environment = {**os.environ, "TLFIF_HOME": folder, "TLFIF_HUB_URL": CLOSED_HUB}
         child = _start_server(environment)
         try:
@@ -81,7 +81,7 @@ def _start_server(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-P", "-m", "tlfif.entrypoints.server"], env=environment)
 
 
-async def _address(home: Home) -> str:
+async def _address(home: DataFolder) -> str:
     deadline = time.monotonic() + 20
     while (found := read_server(home)) is None:
         if time.monotonic() > deadline:

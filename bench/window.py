@@ -28,7 +28,7 @@ from bench.window_screen import BACKSPACE, LETTER, Screen, open_screen, why_no_s
 from bench.window_server import Views, stand_in, text_of
 from tlfif.client.local_server import LocalServer
 from tlfif.history.history import History
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 LINES, EXCHANGE_LINES = 10_000, 40
@@ -51,7 +51,7 @@ async def window(rounds: int) -> dict[str, Any]:
         say(missing)
         return {}
     with tempfile.TemporaryDirectory(prefix="tlfif-bench-") as folder, open_screen() as screen:
-        home = Home(Path(folder) / "home")
+        home = DataFolder(Path(folder) / "home")
         views = await _views_of_a_server(home)
         streamed, cell, picture = await streaming(screen, Path(folder), views, seconds=min(120.0, rounds * 10.0))
         answers = 1000 if rounds >= 12 else FIRST_ANSWERS + 75 * rounds
@@ -67,7 +67,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-async def _views_of_a_server(home: Home) -> Views:
+async def _views_of_a_server(home: DataFolder) -> Views:
     """Makes the home, as a first start does, and takes down what its server says; then with a machine that runs."""
     server = LocalServer(home, spawn=_spawn)
     endpoint = await server.ensure()
@@ -84,16 +84,16 @@ async def _views_of_a_server(home: Home) -> Views:
     return views
 
 
-def _spawn(home: Home, _arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
+def _spawn(home: DataFolder, _arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-P", "-m", "tlfif.entrypoints.server"]
     return subprocess.Popen(command, env=_environment(home), stdout=subprocess.DEVNULL, start_new_session=True)
 
 
-def _environment(home: Home) -> dict[str, str]:
+def _environment(home: DataFolder) -> dict[str, str]:
     return {**os.environ, "TLFIF_HOME": str(home.root), "TLFIF_HUB_URL": CLOSED_HUB}
 
 
-async def usable(screen: Screen, home: Home, cell: Cell, picture: bytes, *, starts: int) -> dict[str, float]:
+async def usable(screen: Screen, home: DataFolder, cell: Cell, picture: bytes, *, starts: int) -> dict[str, float]:
     """Seconds to the first letter: with the server still to be started, and with one that runs."""
     server = LocalServer(home)
     alone, beside, processor = [], [], []
@@ -115,7 +115,7 @@ async def usable(screen: Screen, home: Home, cell: Cell, picture: bytes, *, star
 
 
 async def _first_letter(
-    screen: Screen, home: Home, cell: Cell, picture: bytes, command: Sequence[str] = ()
+    screen: Screen, home: DataFolder, cell: Cell, picture: bytes, command: Sequence[str] = ()
 ) -> tuple[float, float]:
     """Seconds from the command to the letter, and what the process had of a core by then.
 
@@ -149,7 +149,7 @@ async def streaming(
     screen: Screen, folder: Path, views: Views, *, seconds: float
 ) -> tuple[dict[str, Any], Cell, bytes]:
     """Pauses and keys; also where the first letter of the prompt's box is, and how it looks."""
-    home = Home(folder / "long")
+    home = DataFolder(folder / "long")
     fill(home)
     async with (
         stand_in(views, answer_tokens=ANSWER_TOKENS, per_second=PER_SECOND) as server,
@@ -218,7 +218,7 @@ async def _keys(screen: Screen, cell: Cell, picture: bytes, ending: "asyncio.Tas
 
 async def memory(screen: Screen, folder: Path, views: Views, *, answers: int) -> dict[str, Any]:
     """What the window's process grows by after the first hundred answers, in MB per thousand."""
-    home = Home(folder / "many")
+    home = DataFolder(folder / "many")
     async with (
         stand_in(views, answer_tokens=SHORT_TOKENS, per_second=0) as server,
         _inside(
@@ -241,7 +241,7 @@ async def memory(screen: Screen, folder: Path, views: Views, *, answers: int) ->
     }
 
 
-def fill(home: Home, lines: int = LINES) -> None:
+def fill(home: DataFolder, lines: int = LINES) -> None:
     """A conversation of so many lines, in the history as the window keeps it."""
     history = History(home.root / "history.db")
     for number in range(lines // EXCHANGE_LINES):
@@ -271,7 +271,7 @@ class _Told:
 
 
 @asynccontextmanager
-async def _inside(screen: Screen, home: Home, **job: Any) -> AsyncIterator[_Told]:
+async def _inside(screen: Screen, home: DataFolder, **job: Any) -> AsyncIterator[_Told]:
     job = {"home": str(home.root), "answers": 0, **job}
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(ROOT / "bench" / "window_inside.py"), json.dumps(job),

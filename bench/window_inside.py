@@ -24,7 +24,7 @@ from tlfif.gui.bridge.server_bridge import bridge_over
 from tlfif.gui.main import show
 from tlfif.gui.model import intents
 from tlfif.gui.window import MainWindow
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 TICK_MS = 5
 """The clock's beat: a pause is what comes on top of it."""
@@ -185,7 +185,7 @@ def main() -> int:
     job = json.loads(sys.argv[1])
     logging.basicConfig(level=logging.WARNING)
     locator = FixedEndpoint(endpoint=Endpoint(base_url=job["url"], token="bench"))
-    core = open_core(Home(Path(job["home"])), lambda home: bridge_over(home, connect=locator, watch=locator))
+    core = open_core(DataFolder(Path(job["home"])), lambda home: bridge_over(home, connect=locator, watch=locator))
     return show(core, shown=lambda window: Inside(window, job).start())
 
 

@@ -20,7 +20,7 @@ from tlfif.gui.look.theme import open_look
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import StatusKind
 from tlfif.gui.window import MainWindow
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 SIZE = (1120, 720)
 PROMPTS = ("What is a cloud computer? One sentence.", "Name three uses of it, very briefly.")
@@ -34,7 +34,7 @@ def main() -> int:
         os.environ["TLFIF_HOME"] = folder
         screen = start_screen()
         try:
-            draw(Home(Path(folder)), target)
+            draw(DataFolder(Path(folder)), target)
         finally:
             subprocess.run([sys.executable, "-m", "tlfif", "serve", "--stop"], check=False, capture_output=True)
             screen.terminate()
@@ -55,7 +55,7 @@ def start_screen() -> "subprocess.Popen[bytes]":
     return screen
 
 
-def draw(home: Home, target: Path) -> None:
+def draw(home: DataFolder, target: Path) -> None:
     """A short conversation, and the picture of it."""
     core = open_core(home)
     look = open_look()

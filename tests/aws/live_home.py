@@ -15,7 +15,7 @@ from tests.aws.hypervisor import a_hypervisor
 from tests.aws.rights import MACHINE, a_door
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.client.sign_in.token_store import Tokens, TokenStore
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 MINUTE_SECONDS = 1.0
 """The router's minute, made short."""
@@ -88,9 +88,9 @@ def a_home_beside(emulator: Emulator, folder: Path, places: Mapping[str, str] | 
         raise faults[0]
 
 
-def sign_in(folder: Path, home: AwsHome) -> Home:
+def sign_in(folder: Path, home: AwsHome) -> DataFolder:
     """The files of a computer that is signed in there, as ``login`` leaves them."""
-    here = Home(folder)
+    here = DataFolder(folder)
     here.create()
     url = home.front.url
     profile = Profile(api_url=url, issuer=url, client_id=CLIENT_ID, scope=f"openid {SCOPE}", region=REGION)

@@ -16,7 +16,7 @@ from tlfif.gui.bridge.opening import open_core
 from tlfif.gui.core import WindowCore
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import ExchangeStage, Link, Press, StatusKind
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 PLACE = f"AWS {REGION}"
 
@@ -35,17 +35,17 @@ def profile(cloud: AwsHome) -> Profile:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Home:
+def desk(tmp_path: Path, profile: Profile, monkeypatch: pytest.MonkeyPatch) -> DataFolder:
     """A folder whose profile is AWS, on a computer without a keyring."""
     monkeypatch.delenv("TLFIF_PROFILE", raising=False)
     monkeypatch.setattr(TokenStore.__init__, "__kwdefaults__", {"find_vault": lambda: None})
-    home = Home(tmp_path / "desk")
+    home = DataFolder(tmp_path / "desk")
     save_aws_profile(home, profile)
     use(home, AWS)
     return home
 
 
-def sign_in(desk: Home, profile: Profile, cloud: AwsHome) -> None:
+def sign_in(desk: DataFolder, profile: Profile, cloud: AwsHome) -> None:
     token = cloud.token("anna")
     TokenStore(desk, profile).save(
         Tokens(access_token=token, refresh_token=None, renew_at=time.time() + 3000, who="anna@example.com")
@@ -63,7 +63,7 @@ def until(core: WindowCore, holds: Callable[[], object], what: str) -> None:
 
 
 def test_a_prompt_starts_a_machine_on_aws_is_answered_priced_and_the_machine_stopped(
-    desk: Home, profile: Profile, cloud: AwsHome
+    desk: DataFolder, profile: Profile, cloud: AwsHome
 ) -> None:
     sign_in(desk, profile, cloud)
     core = open_core(desk)
@@ -106,7 +106,7 @@ class _None:
 
 
 def test_nobody_is_answered_without_a_sign_in_and_whoever_signs_in_meanwhile_is(
-    desk: Home, profile: Profile, cloud: AwsHome
+    desk: DataFolder, profile: Profile, cloud: AwsHome
 ) -> None:
     core = open_core(desk)
     try:
@@ -123,7 +123,7 @@ def test_nobody_is_answered_without_a_sign_in_and_whoever_signs_in_meanwhile_is(
 
 
 def test_an_answer_under_way_on_aws_waits_there_while_the_window_is_elsewhere(
-    desk: Home, profile: Profile, cloud: AwsHome, monkeypatch: pytest.MonkeyPatch
+    desk: DataFolder, profile: Profile, cloud: AwsHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign_in(desk, profile, cloud)
     monkeypatch.setenv("TLFIF_HOME", str(desk.root))
@@ -157,7 +157,7 @@ def test_an_answer_under_way_on_aws_waits_there_while_the_window_is_elsewhere(
 class _NobodyHere:
     """A server of this computer that cannot be started."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: DataFolder) -> None:
         self.home = home
 
     async def find(self) -> None:

@@ -17,8 +17,8 @@ import pytest
 from tests.functional.api_server import assert_problem, build_container
 from tlfif import __version__
 from tlfif.api.embedded_server import EmbeddedServer, bind, load_token
+from tlfif.kernel.data_folder import DataFolder, ServerAddress, read_server
 from tlfif.kernel.errors import StorageError
-from tlfif.kernel.home import Home, ServerAddress, read_server
 
 SOURCE = Path(__file__).parents[2] / "src"
 COMMAND = [sys.executable, "-P", "-m", "tlfif.entrypoints.server"]
@@ -33,13 +33,13 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
     """The folder of the server that the tests of this file share."""
-    return Home(tmp_path_factory.mktemp("served") / "home")
+    return DataFolder(tmp_path_factory.mktemp("served") / "home")
 
 
 @pytest.fixture(scope="module")
-def server(home: Home) -> Iterator[ServerAddress]:
+def server(home: DataFolder) -> Iterator[ServerAddress]:
     """A real server without models, so that no machine ever starts."""
     settings = {"TLFIF_LOG_LEVEL": "DEBUG", "TLFIF_HUB_URL": "http://127.0.0.1:9"}
     process = subprocess.Popen(COMMAND, env=environment(home.root, **settings), stderr=subprocess.PIPE)
@@ -51,7 +51,7 @@ def server(home: Home) -> Iterator[ServerAddress]:
     assert told == b""
 
 
-def wait_for_address(process: subprocess.Popen[bytes], home: Home) -> ServerAddress:
+def wait_for_address(process: subprocess.Popen[bytes], home: DataFolder) -> ServerAddress:
     """The address that the server writes once it answers."""
     for _ in range(400):
         address = read_server(home)
@@ -66,14 +66,14 @@ def wait_for_address(process: subprocess.Popen[bytes], home: Home) -> ServerAddr
 
 
 @pytest.fixture
-def client(home: Home, server: ServerAddress) -> Iterator[httpx2.Client]:
+def client(home: DataFolder, server: ServerAddress) -> Iterator[httpx2.Client]:
     """A caller with the token from the file."""
     bearer = {"Authorization": f"Bearer {home.token.read_text()}"}
     with httpx2.Client(base_url=server.base_url, headers=bearer, trust_env=False, verify=False) as opened:
         yield opened
 
 
-def test_it_says_where_it_listens(home: Home, server: ServerAddress, client: httpx2.Client) -> None:
+def test_it_says_where_it_listens(home: DataFolder, server: ServerAddress, client: httpx2.Client) -> None:
     told = json.loads(home.server.read_text())
     assert told == {"pid": server.pid, "port": server.port, "version": __version__}
     answer = client.get("/v1/server").json()
@@ -88,7 +88,7 @@ def test_it_listens_on_loopback_only(server: ServerAddress) -> None:
 
 
 @POSIX_ONLY
-def test_only_its_user_can_read_its_files(home: Home, server: ServerAddress) -> None:
+def test_only_its_user_can_read_its_files(home: DataFolder, server: ServerAddress) -> None:
     assert stat.S_IMODE(home.token.stat().st_mode) == 0o600
     assert stat.S_IMODE(home.server.stat().st_mode) == 0o600
     for folder in (home.root, home.logs, home.models):
@@ -101,7 +101,7 @@ def test_a_stranger_learns_nothing(server: ServerAddress) -> None:
         assert_problem(stranger.get("/v1/jobs", headers={"Host": "evil.example"}), 421, "host_wrong")
 
 
-def test_its_log_has_no_prompt(home: Home, client: httpx2.Client) -> None:
+def test_its_log_has_no_prompt(home: DataFolder, client: httpx2.Client) -> None:
     answer = client.post("/v1/infer", json={"prompt": MARK, "model": "tinyllama"})
     assert_problem(answer, 409, "model_absent")
     client.post("/v1/infer", json={"prompt": MARK, MARK: 1})
@@ -113,14 +113,14 @@ def test_its_log_has_no_prompt(home: Home, client: httpx2.Client) -> None:
     assert "listening" in (home.logs / "server.log").read_text()
 
 
-def test_a_second_server_of_the_same_home_leaves_quietly(home: Home, server: ServerAddress) -> None:
+def test_a_second_server_of_the_same_home_leaves_quietly(home: DataFolder, server: ServerAddress) -> None:
     second = subprocess.run(COMMAND, env=environment(home.root), capture_output=True, timeout=20, check=False)
     assert (second.returncode, second.stdout, second.stderr) == (0, b"", b"")
     assert read_server(home) == server
 
 
 def test_a_second_server_on_its_port_says_so(server: ServerAddress, tmp_path: Path) -> None:
-    other = Home(tmp_path / "other")
+    other = DataFolder(tmp_path / "other")
     command = [*COMMAND, "--port", str(server.port)]
     second = subprocess.run(command, env=environment(other.root), capture_output=True, timeout=20, check=False)
     code, _, sentence = (other.root / "server-error.txt").read_text().partition("\t")
@@ -130,7 +130,7 @@ def test_a_second_server_on_its_port_says_so(server: ServerAddress, tmp_path: Pa
 
 
 def test_it_ends_when_asked_and_takes_its_address_away(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
+    home = DataFolder(tmp_path / "home")
     process = subprocess.Popen(COMMAND, env=environment(home.root))
     try:
         address = wait_for_address(process, home)
@@ -147,7 +147,7 @@ def test_it_ends_when_asked_and_takes_its_address_away(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("needed", [False, True])
 async def test_it_ends_by_itself_when_nobody_needs_it(tmp_path: Path, needed: bool) -> None:
-    home = Home(tmp_path)
+    home = DataFolder(tmp_path)
     container = build_container(tmp_path)
     asked: list[bool] = []
 
@@ -163,7 +163,7 @@ async def test_it_ends_by_itself_when_nobody_needs_it(tmp_path: Path, needed: bo
 
 
 def test_wrong_settings_are_told_and_nothing_is_started(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
+    home = DataFolder(tmp_path / "home")
     wrong = environment(home.root, TLFIF_PORT="x", TLFIF_TICK_SECONDS="nan")
     done = subprocess.run(COMMAND, env=wrong, capture_output=True, timeout=20, check=False)
     told = (home.root / "server-error.txt").read_text()
@@ -184,7 +184,7 @@ def test_a_home_that_cannot_be_used_is_told(tmp_path: Path) -> None:
 
 
 def test_the_token_is_made_once_and_replaced_where_it_is_no_token(tmp_path: Path) -> None:
-    home = Home(tmp_path)
+    home = DataFolder(tmp_path)
     first = load_token(home)
     assert len(first) >= 32
     assert load_token(home) == first
@@ -197,7 +197,7 @@ def test_the_token_is_made_once_and_replaced_where_it_is_no_token(tmp_path: Path
 
 @pytest.mark.parametrize("content", [b"\xff" * 40, None])
 def test_a_token_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None) -> None:
-    home = Home(tmp_path)
+    home = DataFolder(tmp_path)
     if content is None:
         home.token.mkdir()
     else:

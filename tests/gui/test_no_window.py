@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tlfif.gui import main
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 X11_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
 
@@ -17,7 +17,7 @@ def test_without_the_toolkit_it_names_the_package_of_each_system(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "tkinter", None)
-    assert main.run(Home(tmp_path)) == 5
+    assert main.run(DataFolder(tmp_path)) == 5
     said = capsys.readouterr().err
     for part in ("python3-tk", "python3-tkinter", "brew install python-tk", "python.org", ".venv"):
         assert part in said

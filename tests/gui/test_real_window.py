@@ -10,7 +10,7 @@ import pytest
 from tests.gui.seat import Seat
 from tlfif.gui.bridge.opening import open_core
 from tlfif.gui.model.state import ExchangeStage, StatusKind
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 pytestmark = [
     pytest.mark.engine,
@@ -23,7 +23,7 @@ AWAY = {StatusKind.OFF, StatusKind.HELD}
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataFolder]:
     """A home of its own; its server and its machine are gone afterwards."""
     for name, value in {
         "TLFIF_HOME": str(tmp_path / "home"),
@@ -34,11 +34,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
         "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
     }.items():
         monkeypatch.setenv(name, value)
-    yield Home(tmp_path / "home")
+    yield DataFolder(tmp_path / "home")
     subprocess.run([sys.executable, "-m", "tlfif", "serve", "--stop"], timeout=60, check=False, capture_output=True)
 
 
-def test_a_day_with_the_window(home: Home, open_seat: Callable[..., Seat]) -> None:
+def test_a_day_with_the_window(home: DataFolder, open_seat: Callable[..., Seat]) -> None:
     core = open_core(home)
     seat = open_seat(core)
     window = seat.window

@@ -21,7 +21,7 @@ from tests.unit.test_client_sign_in import free_ports
 from tests.waiting import PATIENCE
 from tlfif.cli.main import main
 from tlfif.client.profile import AWS, Profile, redirect_uri, save_aws_profile, use
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 NO_KEYRING = "keyring.backends.fail.Keyring"
 
@@ -52,9 +52,9 @@ def home(
     resource: ResourceServer,
     ports: tuple[int, ...],
     monkeypatch: pytest.MonkeyPatch,
-) -> Home:
+) -> DataFolder:
     """Commands talk to the home on "AWS", on a computer without a keyring."""
-    found = Home(tmp_path / "home")
+    found = DataFolder(tmp_path / "home")
     resource.issuer = provider.url
     profile = Profile(
         api_url=resource.url,
@@ -92,7 +92,7 @@ class Command:
 
 
 @pytest.fixture
-def start_login(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[Command, str]]:
+def start_login(home: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[Command, str]]:
     """Types ``tlfif login``; gives the command and the address that the system's browser was opened with."""
     script, handed = tmp_path / "browser.sh", tmp_path / "handed-over"
     script.write_text('#!/bin/sh\nprintf "%s\\n" "$1" > "$HANDED"\n')
@@ -123,7 +123,7 @@ def sign_in_at(browser: Browser, url: str) -> None:
     browser.click("button[type=submit]")
 
 
-def stored(home: Home) -> dict[str, str]:
+def stored(home: DataFolder) -> dict[str, str]:
     return dict(json.loads(home.sign_in.read_text()))
 
 
@@ -139,7 +139,7 @@ def token_door(provider: RunningProvider, **form: str) -> tuple[int, dict[str, s
 
 
 def test_from_the_sign_in_to_the_sign_out(
-    home: Home,
+    home: DataFolder,
     provider: RunningProvider,
     resource: ResourceServer,
     browser: Browser,

@@ -21,7 +21,7 @@ from tlfif.cli.output.cost_report import cost_text
 from tlfif.cli.output.machine_report import is_remote, machine_lines, refusal_note, waiting_line
 from tlfif.cli.output.receipt_report import receipt_line
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 from tlfif.wire.machines import NO_MACHINE
 
 PLACE = "AWS eu-central-1"
@@ -34,8 +34,8 @@ def on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TLFIF_PROFILE", raising=False)
     address = "http://127.0.0.1:9"
     profile = Profile(api_url=address, issuer=address, client_id="c", scope="openid", region="eu-central-1")
-    save_aws_profile(Home(tmp_path), profile)
-    use(Home(tmp_path), AWS)
+    save_aws_profile(DataFolder(tmp_path), profile)
+    use(DataFolder(tmp_path), AWS)
 
 
 @pytest.mark.parametrize(

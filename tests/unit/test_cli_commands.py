@@ -14,8 +14,8 @@ from tlfif.cli import jobs, machine, main, model, serve
 from tlfif.cli.arguments import Parser
 from tlfif.cli.output.console import OutputLostError
 from tlfif.client.local_server import LocalServer
+from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.errors import InvalidInputError, MachineError, TlfifError
-from tlfif.kernel.home import Home
 from tlfif.wire.jobs import JobView
 from tlfif.wire.machines import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopMode, StopResult
 
@@ -110,7 +110,7 @@ def test_a_start_that_fails_says_why(command: Run, state: str, error_code: str) 
 def test_a_stop_waits_until_it_is_confirmed(
     command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, argv: tuple[str, ...], mode: str, said: str
 ) -> None:
-    home = Home(tmp_path)
+    home = DataFolder(tmp_path)
     home.server.write_text('{"pid": 1, "port": 1, "version": "1"}')  # of a server that died
     monkeypatch.setattr(machine, "local_server", lambda: LocalServer(home))
     client = Client("stopping", "stopping", "off")
@@ -121,7 +121,7 @@ def test_a_stop_waits_until_it_is_confirmed(
 
 
 def test_a_stop_without_a_server_starts_none(command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(machine, "local_server", lambda: LocalServer(Home(tmp_path)))
+    monkeypatch.setattr(machine, "local_server", lambda: LocalServer(DataFolder(tmp_path)))
     client = Client("off")
     code, desk = command(machine, client, "stop", "--json")
     assert (code, client.calls) == (0, [])
@@ -233,7 +233,7 @@ def test_pull_ends_with_the_model(command: Run) -> None:
 
 
 def test_the_status_of_no_server(command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(serve, "this_home", lambda: Home(tmp_path))
+    monkeypatch.setattr(serve, "this_data_folder", lambda: DataFolder(tmp_path))
     monkeypatch.setattr(serve, "open_client", None, raising=False)
     code, desk = command(serve, FakeClient(), "--status", "--json")
     assert (code, json.loads(desk.out.getvalue())["running"]) == (5, False)

@@ -28,8 +28,8 @@ from tlfif.deployment.destroy import Destroyed
 from tlfif.deployment.journal import Journal
 from tlfif.deployment.plan import kinds_of, words_for
 from tlfif.deployment.stack_words import cause_of, cure_for, failure_text
+from tlfif.kernel.data_folder import DataFolder, write_private
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.kernel.home import Home, write_private
 from tlfif.money.money import ASSUMED_RATE
 from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS
 
@@ -88,14 +88,14 @@ KNOWN = Journal(
 )
 
 
-def requested(home: Home, *words: str) -> DeployRequest:
+def requested(home: DataFolder, *words: str) -> DeployRequest:
     parser = argparse.ArgumentParser()
     deploy.configure(parser)
     return deploy.request_of(parser.parse_args(words), home)
 
 
 def test_a_try_that_was_broken_off_goes_on_with_its_choices_unless_others_are_made(tmp_path: Path) -> None:
-    home = Home(tmp_path)
+    home = DataFolder(tmp_path)
     home.create()
     DeploymentFile(home.root, write=write_private).save(KNOWN)
     assert (requested(home).standby, requested(home).budget_usd) == (True, 50)
@@ -104,7 +104,7 @@ def test_a_try_that_was_broken_off_goes_on_with_its_choices_unless_others_are_ma
 
 
 def test_what_is_not_said_is_as_the_stack_has_it_whoever_deployed_last(tmp_path: Path) -> None:
-    home = Home(tmp_path)
+    home = DataFolder(tmp_path)
     home.create()
     other = {"Standby": "yes", "MonthlyBudgetUsd": "70"}
     fresh = requested(home, "--email", "a@example.com")
@@ -122,7 +122,7 @@ def test_the_plan_is_of_the_home_that_this_computer_knows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TLFIF_HOME", str(tmp_path))
-    home = Home(tmp_path)
+    home = DataFolder(tmp_path)
     home.create()
     DeploymentFile(home.root, write=write_private).save(replace(KNOWN, finished=True))
     assert main.main(["deploy", "--plan", "--json"]) == 0
@@ -306,7 +306,7 @@ def test_the_record_survives_and_a_damaged_one_is_said(tmp_path: Path) -> None:
 
 
 async def test_the_desk_points_commands_at_aws_and_back(tmp_path: Path) -> None:
-    home = Home(tmp_path)
+    home = DataFolder(tmp_path)
     profile = DeployedProfile(home)
     await profile.sign_out()
     assert not profile.forget()

@@ -25,7 +25,7 @@ from tlfif.client.sign_in.token_store import Tokens, TokenStore
 from tlfif.doctor import checks
 from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, State, finding, not_asked
 from tlfif.doctor.examine import Examination
-from tlfif.kernel.home import Home, aws_endpoint, aws_key_places
+from tlfif.kernel.data_folder import DataFolder, aws_endpoint, aws_key_places
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 
 PROFILE = Profile(
@@ -47,7 +47,7 @@ def nobody_there() -> Iterator[str]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nobody_there: str) -> Home:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nobody_there: str) -> DataFolder:
     """No key, no network, a folder of its own that does not exist yet."""
     for name in KEY_NAMES:
         monkeypatch.delenv(name, raising=False)
@@ -55,10 +55,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nobody_there: str) -> 
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
     monkeypatch.setenv("AWS_ENDPOINT_URL", nobody_there)
     monkeypatch.setenv("TLFIF_HOME", str(tmp_path / "home"))
-    return Home(tmp_path / "home")
+    return DataFolder(tmp_path / "home")
 
 
-def test_without_an_account_it_says_what_it_could_not_ask(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_an_account_it_says_what_it_could_not_ask(home: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json", "--region", "us-east-1"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["region"] == "us-east-1"
@@ -72,7 +72,7 @@ def test_without_an_account_it_says_what_it_could_not_ask(home: Home, capsys: py
     assert not home.root.exists()  # looking changes nothing
 
 
-def test_the_report_fits_a_terminal(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_fits_a_terminal(home: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert not [line for line in lines if len(line) > 80 and str(home.root) not in line]
@@ -82,7 +82,7 @@ def test_the_report_fits_a_terminal(home: Home, capsys: pytest.CaptureFixture[st
 
 
 def test_a_key_and_no_network_is_no_access(
-    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    home: DataFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
@@ -92,12 +92,12 @@ def test_a_key_and_no_network_is_no_access(
     assert by_id["python_version"]["state"] == "ok"
 
 
-def test_a_region_without_prices_ends_at_the_desk(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_region_without_prices_ends_at_the_desk(home: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--region", "mars"]) == 2
     assert "[region_unknown]" in capsys.readouterr().err
 
 
-def test_aws_library_is_not_loaded_without_a_key(home: Home) -> None:
+def test_aws_library_is_not_loaded_without_a_key(home: DataFolder) -> None:
     code = (
         "import sys; from tlfif.cli.main import main; main(['doctor', '--json']);"
         "sys.exit(repr({'boto3', 'botocore'} & set(sys.modules)) if 'boto3' in sys.modules else 0)"
@@ -135,7 +135,7 @@ def test_what_costs_money_says_how_much_to_programs() -> None:
     assert "cost" not in command.as_object(not_asked(checks.DISKS, "why"))
 
 
-def test_where_a_key_may_be(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_a_key_may_be(home: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert aws_key_places() == []
     (tmp_path / "no-config").write_text("")
     assert aws_key_places() == [str(tmp_path / "no-config")]
@@ -145,7 +145,7 @@ def test_where_a_key_may_be(home: Home, tmp_path: Path, monkeypatch: pytest.Monk
     assert aws_endpoint("eu-west-1") == "https://sts.eu-west-1.amazonaws.com"
 
 
-async def test_the_desk_knows_its_profile_and_sign_in(home: Home) -> None:
+async def test_the_desk_knows_its_profile_and_sign_in(home: DataFolder) -> None:
     vault = FakeVault()
     probe = ProfileProbe(home, find_vault=lambda: vault)
     assert {one.state for one in await probe.ask()} == {State.OK}
@@ -170,7 +170,7 @@ async def test_the_desk_knows_its_profile_and_sign_in(home: Home) -> None:
     assert found[checks.TOKEN_STORAGE].state is State.WARN
 
 
-async def test_a_damaged_profile_is_a_finding_and_no_end(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_damaged_profile_is_a_finding_and_no_end(home: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     home.create()
     home.profile.write_text("{")
     found = {one.check: one for one in await ProfileProbe(home, find_vault=lambda: None).ask()}
@@ -179,7 +179,7 @@ async def test_a_damaged_profile_is_a_finding_and_no_end(home: Home, capsys: pyt
     assert region_of(home) is None
 
 
-async def test_a_server_that_does_not_run_is_no_fault(home: Home) -> None:
+async def test_a_server_that_does_not_run_is_no_fault(home: DataFolder) -> None:
     (found,) = await ServerProbe(home).ask()
     assert (found.state, "Not running" in found.evidence) == (State.OK, True)
 

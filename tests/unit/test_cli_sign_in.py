@@ -15,7 +15,7 @@ from tests.unit.test_client_sign_in import free_ports
 from tlfif.cli.main import main
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.client.sign_in.token_store import Tokens, TokenStore
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -27,15 +27,15 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFolder:
     monkeypatch.setenv("TLFIF_HOME", str(tmp_path))
     monkeypatch.delenv("TLFIF_PROFILE", raising=False)
     monkeypatch.setattr(TokenStore.__init__, "__kwdefaults__", {"find_vault": lambda: None})
-    return Home(tmp_path)
+    return DataFolder(tmp_path)
 
 
 @pytest.fixture
-def profile(home: Home, provider: Provider) -> Profile:
+def profile(home: DataFolder, provider: Provider) -> Profile:
     found = Profile(
         api_url="http://127.0.0.1:9", issuer=provider.url, client_id=CLIENT, scope="openid", region="eu-central-1",
         redirect_ports=free_ports(),
@@ -55,7 +55,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def test_signing_in_and_out(
-    run: Run, home: Home, profile: Profile, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    run: Run, home: DataFolder, profile: Profile, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = Person(provider.authorize)
     monkeypatch.setattr("webbrowser.open", person)
@@ -121,7 +121,7 @@ def test_ctrl_c_leaves_the_sign_in(run: Run, profile: Profile, monkeypatch: pyte
 
 
 def test_a_logout_that_the_provider_did_not_hear_says_so(
-    run: Run, home: Home, profile: Profile, provider: Provider
+    run: Run, home: DataFolder, profile: Profile, provider: Provider
 ) -> None:
     TokenStore(home, profile).save(Tokens(access_token="a", refresh_token="r", renew_at=0.0))
     provider.before = lambda path: (503, "")
@@ -131,12 +131,12 @@ def test_a_logout_that_the_provider_did_not_hear_says_so(
 
 
 @pytest.mark.parametrize("command", ["login", "logout"])
-def test_there_must_be_a_home_on_aws(run: Run, home: Home, command: str) -> None:
+def test_there_must_be_a_home_on_aws(run: Run, home: DataFolder, command: str) -> None:
     code, _, err = run(command)
     assert (code, err.endswith("[profile_missing]\n")) == (2, True)
 
 
-def test_the_profile_is_shown_and_chosen(run: Run, home: Home, provider: Provider) -> None:
+def test_the_profile_is_shown_and_chosen(run: Run, home: DataFolder, provider: Provider) -> None:
     assert run("profile")[:2] == (0, "This computer. There is no home on AWS yet; ./tlfif deploy sets one up.\n")
     assert json.loads(run("profile", "--json")[1]) == {"active": "computer", "aws": None}
     assert run("profile", "use", "aws")[0] == 2
@@ -160,7 +160,7 @@ def test_the_environment_is_named_where_it_stands_above(
     assert json.loads(run("profile", "--json")[1])["active"] == "computer"
 
 
-def test_under_aws_commands_ask_there_and_start_nothing_here(run: Run, home: Home, profile: Profile) -> None:
+def test_under_aws_commands_ask_there_and_start_nothing_here(run: Run, home: DataFolder, profile: Profile) -> None:
     use(home, AWS)
     for argv in (["jobs", "list"], ["machine", "status"], ["machine", "stop"], ["cost"], ["model", "list"]):
         code, _, err = run(*argv)
@@ -170,7 +170,7 @@ def test_under_aws_commands_ask_there_and_start_nothing_here(run: Run, home: Hom
 
 
 @pytest.mark.parametrize("argv", [["serve"], ["serve", "--stop"], ["model", "pull", "smollm2"], ["model", "verify"]])
-def test_what_is_for_this_computer_says_so(run: Run, home: Home, profile: Profile, argv: list[str]) -> None:
+def test_what_is_for_this_computer_says_so(run: Run, home: DataFolder, profile: Profile, argv: list[str]) -> None:
     use(home, AWS)
     code, _, err = run(*argv)
     assert (code, err.endswith("./tlfif profile use computer [only_this_computer]\n")) == (2, True), err

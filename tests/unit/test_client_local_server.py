@@ -16,7 +16,7 @@ from tests.fakes.clock import FakeClock
 from tlfif import __version__
 from tlfif.client.errors import NotReachableError
 from tlfif.client.local_server import LocalServer
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 TOKEN = "t" * 43
 NO_PROCESS = 2**22 + 1
@@ -24,15 +24,15 @@ NO_PROCESS = 2**22 + 1
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    found = Home(tmp_path / "home")
+def home(tmp_path: Path) -> DataFolder:
+    found = DataFolder(tmp_path / "home")
     found.create()
     found.token.write_text(TOKEN)
     return found
 
 
 @contextmanager
-def held(home: Home) -> Iterator[None]:
+def held(home: DataFolder) -> Iterator[None]:
     with FileLock(home.lock):
         yield
 
@@ -64,7 +64,7 @@ class FakeServer:
             self.on_stop()
 
 
-def write_address(home: Home, port: int, *, pid: int | None = None) -> None:
+def write_address(home: DataFolder, port: int, *, pid: int | None = None) -> None:
     address = {"pid": os.getpid() if pid is None else pid, "port": port, "version": __version__}
     home.server.write_text(json.dumps(address))
 
@@ -84,17 +84,17 @@ class Spawner:
         self.starts: list[Sequence[str]] = []
         self.then = then
 
-    def __call__(self, home: Home, arguments: Sequence[str]) -> FakeChild:
+    def __call__(self, home: DataFolder, arguments: Sequence[str]) -> FakeChild:
         self.starts.append(arguments)
         return FakeChild(self.then())
 
 
-def local(home: Home, spawner: Spawner) -> LocalServer:
+def local(home: DataFolder, spawner: Spawner) -> LocalServer:
     clock = FakeClock(auto_advance=True)
     return LocalServer(home, spawn=spawner, sleep=clock.sleep, monotonic=clock.monotonic)
 
 
-async def test_a_running_server_is_found_and_nothing_started(home: Home) -> None:
+async def test_a_running_server_is_found_and_nothing_started(home: DataFolder) -> None:
     spawner = Spawner()
     async with FakeServer().running() as server:
         write_address(home, server.port)
@@ -107,7 +107,7 @@ async def test_a_running_server_is_found_and_nothing_started(home: Home) -> None
 
 
 @pytest.mark.parametrize("fault", ["nobody holds the lock", "the process is gone", "no address", "damaged"])
-async def test_a_stale_address_is_not_even_spoken_to(home: Home, fault: str) -> None:
+async def test_a_stale_address_is_not_even_spoken_to(home: DataFolder, fault: str) -> None:
     async with FakeServer().running() as server, AsyncExitStack() as stack:
         write_address(home, server.port, pid=NO_PROCESS if fault == "the process is gone" else None)
         if fault != "nobody holds the lock":
@@ -120,7 +120,7 @@ async def test_a_stale_address_is_not_even_spoken_to(home: Home, fault: str) -> 
         assert server.heads == []
 
 
-async def test_a_port_that_is_somebody_elses_never_sees_the_token(home: Home) -> None:
+async def test_a_port_that_is_somebody_elses_never_sees_the_token(home: DataFolder) -> None:
     async def stranger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(b"HTTP/1.1 404 Not Found\r\n\r\n{}")
@@ -135,7 +135,7 @@ async def test_a_port_that_is_somebody_elses_never_sees_the_token(home: Home) ->
     assert TOKEN.encode() not in b"".join(heard)
 
 
-async def test_a_server_is_started_and_waited_for(home: Home) -> None:
+async def test_a_server_is_started_and_waited_for(home: DataFolder) -> None:
     async with FakeServer().running() as server, AsyncExitStack() as stack:
 
         def come_up() -> None:
@@ -148,7 +148,7 @@ async def test_a_server_is_started_and_waited_for(home: Home) -> None:
     assert len(spawner.starts) == 1
 
 
-async def test_where_another_one_was_faster_both_wait_for_it(home: Home) -> None:
+async def test_where_another_one_was_faster_both_wait_for_it(home: DataFolder) -> None:
     async with FakeServer().running() as server, AsyncExitStack() as stack:
 
         def lose() -> int:
@@ -161,7 +161,7 @@ async def test_where_another_one_was_faster_both_wait_for_it(home: Home) -> None
     assert len(spawner.starts) == 1
 
 
-async def test_a_loser_whose_winner_is_gone_starts_again(home: Home) -> None:
+async def test_a_loser_whose_winner_is_gone_starts_again(home: DataFolder) -> None:
     async with FakeServer().running() as server, AsyncExitStack() as stack:
 
         def lose_then_win() -> int | None:
@@ -176,7 +176,7 @@ async def test_a_loser_whose_winner_is_gone_starts_again(home: Home) -> None:
     assert len(spawner.starts) == 2
 
 
-async def test_why_a_start_failed_is_told_in_the_servers_words(home: Home) -> None:
+async def test_why_a_start_failed_is_told_in_the_servers_words(home: DataFolder) -> None:
     def fail() -> int:
         (home.root / "server-error.txt").write_text("port_taken\tPort 80 is in use. Choose another.\n")
         return 5
@@ -186,7 +186,7 @@ async def test_why_a_start_failed_is_told_in_the_servers_words(home: Home) -> No
     assert caught.value.code == "port_taken"
 
 
-async def test_a_start_that_failed_without_a_word_quotes_the_last_line(home: Home) -> None:
+async def test_a_start_that_failed_without_a_word_quotes_the_last_line(home: DataFolder) -> None:
     def fail() -> int:
         (home.logs / "server-start.log").write_text("Traceback\nImportError: no xyz\n")
         return 1
@@ -196,7 +196,7 @@ async def test_a_start_that_failed_without_a_word_quotes_the_last_line(home: Hom
     assert caught.value.code == "server_start_failed"
 
 
-async def test_a_server_that_never_comes_up_is_given_up(home: Home) -> None:
+async def test_a_server_that_never_comes_up_is_given_up(home: DataFolder) -> None:
     with pytest.raises(NotReachableError) as caught:
         await local(home, Spawner()).ensure()
     assert caught.value.code == "server_silent"
@@ -205,11 +205,11 @@ async def test_a_server_that_never_comes_up_is_given_up(home: Home) -> None:
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotReachableError, match="cannot be used") as caught:
-        await local(Home(tmp_path / "file" / "home"), Spawner()).ensure()
+        await local(DataFolder(tmp_path / "file" / "home"), Spawner()).ensure()
     assert caught.value.code == "home_not_usable"
 
 
-async def test_a_server_of_another_version_is_ended_and_replaced(home: Home) -> None:
+async def test_a_server_of_another_version_is_ended_and_replaced(home: DataFolder) -> None:
     async with FakeServer("0.0.1").running() as old, FakeServer().running() as new, AsyncExitStack() as stack:
         old_lock = FileLock(home.lock)
         old_lock.acquire()
@@ -231,7 +231,7 @@ async def test_a_server_of_another_version_is_ended_and_replaced(home: Home) -> 
     assert len(spawner.starts) == 1
 
 
-async def test_after_a_loss_a_server_that_died_is_started_again(home: Home) -> None:
+async def test_after_a_loss_a_server_that_died_is_started_again(home: DataFolder) -> None:
     async with FakeServer().running() as server, AsyncExitStack() as stack:
         write_address(home, server.port, pid=NO_PROCESS)
 
@@ -244,7 +244,7 @@ async def test_after_a_loss_a_server_that_died_is_started_again(home: Home) -> N
     assert len(spawner.starts) == 1
 
 
-async def test_after_a_loss_a_server_that_was_stopped_is_left_alone(home: Home) -> None:
+async def test_after_a_loss_a_server_that_was_stopped_is_left_alone(home: DataFolder) -> None:
     spawner = Spawner()
     with pytest.raises(NotReachableError) as caught:
         await local(home, spawner).again()
@@ -272,7 +272,7 @@ def end(process: "subprocess.Popen[bytes]", *, reap: bool) -> None:
 
 @pytest.mark.parametrize("reaped", [True, False], ids=["gone", "ended, but nobody asked how"])
 async def test_stop_waits_until_the_process_is_gone(
-    home: Home, process: "subprocess.Popen[bytes]", reaped: bool
+    home: DataFolder, process: "subprocess.Popen[bytes]", reaped: bool
 ) -> None:
     clock, steps = FakeClock(auto_advance=True), list[str]()
 
@@ -294,7 +294,9 @@ async def test_stop_waits_until_the_process_is_gone(
     assert await local(home, Spawner()).stop() is False
 
 
-async def test_a_process_that_stays_after_its_lock_is_told(home: Home, process: "subprocess.Popen[bytes]") -> None:
+async def test_a_process_that_stays_after_its_lock_is_told(
+    home: DataFolder, process: "subprocess.Popen[bytes]"
+) -> None:
     async with FakeServer().running() as server:
         lock = FileLock(home.lock)
         lock.acquire()
@@ -305,7 +307,7 @@ async def test_a_process_that_stays_after_its_lock_is_told(home: Home, process: 
     assert caught.value.code == "server_stays"
 
 
-async def test_a_server_that_stays_is_told(home: Home) -> None:
+async def test_a_server_that_stays_is_told(home: DataFolder) -> None:
     with held(home), pytest.raises(NotReachableError) as caught:
         await local(home, Spawner()).stop()
     assert caught.value.code == "server_stays"

@@ -24,8 +24,8 @@ from tlfif.client.profile import (
     use,
 )
 from tlfif.client.sign_in.signed_in import SignedInEndpoint
+from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.errors import InvalidInputError, NotFoundError
-from tlfif.kernel.home import Home
 
 
 def a_profile(**changes: object) -> Profile:
@@ -37,17 +37,17 @@ def a_profile(**changes: object) -> Profile:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
+def home(tmp_path: Path) -> DataFolder:
+    return DataFolder(tmp_path / "home")
 
 
-def test_without_a_file_it_is_this_computer(home: Home) -> None:
+def test_without_a_file_it_is_this_computer(home: DataFolder) -> None:
     assert load_profiles(home) == Profiles()
     assert active_profile(home) is None
     assert isinstance(locator_for(home), LocalServer)
 
 
-def test_what_was_saved_is_found_again(home: Home) -> None:
+def test_what_was_saved_is_found_again(home: DataFolder) -> None:
     profile = a_profile(revoke_url="http://127.0.0.1:5/revoke", redirect_ports=(2000, 3000))
     save_aws_profile(home, profile)
     assert load_profiles(home) == Profiles(aws=profile)
@@ -64,7 +64,7 @@ def test_what_was_saved_is_found_again(home: Home) -> None:
     assert load_profiles(home) == Profiles()
 
 
-def test_the_environment_stands_above_the_file(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_stands_above_the_file(home: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     save_aws_profile(home, a_profile())
     monkeypatch.setenv("TLFIF_PROFILE", AWS)
     assert isinstance(locator_for(home), SignedInEndpoint)
@@ -79,7 +79,7 @@ def test_the_environment_stands_above_the_file(home: Home, monkeypatch: pytest.M
     assert caught.value.code == "profile_unknown"
 
 
-def test_aws_must_have_been_set_up(home: Home) -> None:
+def test_aws_must_have_been_set_up(home: DataFolder) -> None:
     with pytest.raises(NotFoundError, match="tlfif deploy") as caught:
         use(home, AWS)
     assert caught.value.code == "profile_missing"
@@ -90,7 +90,7 @@ def test_aws_must_have_been_set_up(home: Home) -> None:
         use(home, "moon")
 
 
-def test_a_later_versions_file_is_understood(home: Home) -> None:
+def test_a_later_versions_file_is_understood(home: DataFolder) -> None:
     save_aws_profile(home, a_profile())
     found = json.loads(home.profile.read_text())
     found["aws"]["colour"] = found["more"] = 1
@@ -103,7 +103,7 @@ def test_a_later_versions_file_is_understood(home: Home) -> None:
     ["", "{", "[]", "null", "{}", '{"active": "moon"}', '{"active": []}', '{"active": "aws", "aws": []}',
      '{"active": "aws", "aws": {}}', '{"active": "computer", "aws": {"api_url": "https://a", "issuer": 1}}', "\udcff"],
 )  # fmt: skip
-def test_a_damaged_file_says_what_to_do(home: Home, text: str) -> None:
+def test_a_damaged_file_says_what_to_do(home: DataFolder, text: str) -> None:
     home.create()
     home.profile.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(InvalidInputError, match="Delete it") as caught:
@@ -112,7 +112,7 @@ def test_a_damaged_file_says_what_to_do(home: Home, text: str) -> None:
     assert active_profile(home, COMPUTER) is None  # the way out needs no file
 
 
-def test_a_file_that_cannot_be_read_is_told(home: Home) -> None:
+def test_a_file_that_cannot_be_read_is_told(home: DataFolder) -> None:
     home.profile.mkdir(parents=True)
     with pytest.raises(InvalidInputError, match="cannot be read"):
         load_profiles(home)
@@ -161,13 +161,13 @@ def test_the_address_that_a_user_pool_registers() -> None:
     assert redirect_uri(17653) == "http://127.0.0.1:17653/callback"
 
 
-def test_a_command_that_stays_on_this_computer_loads_nothing_of_signing_in(home: Home) -> None:
+def test_a_command_that_stays_on_this_computer_loads_nothing_of_signing_in(home: DataFolder) -> None:
     save_aws_profile(home, a_profile())
     code = (
-        "import sys; from pathlib import Path; from tlfif.kernel.home import Home;"
+        "import sys; from pathlib import Path; from tlfif.kernel.data_folder import DataFolder;"
         "import tlfif.cli.ask, tlfif.cli.chat, tlfif.cli.machine, tlfif.cli.jobs, tlfif.cli.login, tlfif.cli.logout;"
         "import tlfif.cli.profile; from tlfif.client.locators import locator_for;"
-        "locator_for(Home(Path(sys.argv[1])));"
+        "locator_for(DataFolder(Path(sys.argv[1])));"
         "heavy = {'authlib', 'joserfc', 'keyring', 'cryptography', 'httpx2', 'tlfif.client.sign_in.signed_in'};"
         "found = heavy & set(sys.modules); sys.exit(repr(found) if found else 0)"
     )

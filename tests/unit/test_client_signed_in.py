@@ -24,7 +24,7 @@ from tlfif.client.sign_in.signed_in_auth import FreshToken
 from tlfif.client.sign_in.signed_in_tokens import Leaving, SignedInTokens
 from tlfif.client.sign_in.token_store import Place, Tokens, TokenStore, file_warning, system_vault
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ class Desk:
     """One home that is signed in, its provider and its clock; each :meth:`tokens` is another program's."""
 
     def __init__(self, folder: Path, provider: Provider, vault: FakeVault | None) -> None:
-        self.home, self.provider, self.vault, self.clock = Home(folder), provider, vault, FakeClock()
+        self.home, self.provider, self.vault, self.clock = DataFolder(folder), provider, vault, FakeClock()
         self.profile = Profile(
             api_url="http://127.0.0.1:9",
             issuer=provider.url,

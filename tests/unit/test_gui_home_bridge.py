@@ -31,8 +31,8 @@ from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import ExchangeStage, Link
 from tlfif.history.history import KeptJob
 from tlfif.jobs.jobs import JobStatus, Outcome
+from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.kernel.home import Home
 from tlfif.wording.machines import HERE
 
 PLACE = "AWS eu-central-1"
@@ -268,10 +268,10 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFolder:
     monkeypatch.delenv("TLFIF_PROFILE", raising=False)
     monkeypatch.setattr(TokenStore.__init__, "__kwdefaults__", {"find_vault": lambda: None})
-    return Home(tmp_path / "home")
+    return DataFolder(tmp_path / "home")
 
 
 def a_profile(provider: Provider) -> Profile:
@@ -282,7 +282,7 @@ def a_profile(provider: Provider) -> Profile:
 
 
 async def test_a_folder_s_homes_are_chosen_signed_in_to_and_left(
-    folder: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    folder: DataFolder, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     homes = ProfileHomes(folder)
     assert "month" in homes.view().price
@@ -308,7 +308,9 @@ async def test_a_folder_s_homes_are_chosen_signed_in_to_and_left(
         await only_finds.ensure()
 
 
-async def test_a_profile_that_cannot_be_read_or_chosen_is_said(folder: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_profile_that_cannot_be_read_or_chosen_is_said(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder.create()
     folder.profile.write_text("{")
     homes = ProfileHomes(folder)

@@ -7,8 +7,8 @@ import pytest
 
 from tlfif.bootstrap.settings import load_settings
 from tlfif.jobs.policy import JobPolicy
+from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.kernel.home import home_from_environment
 from tlfif.machines.policy import MachinePolicy
 
 
@@ -111,17 +111,17 @@ def test_a_fault_does_not_repeat_what_was_typed(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_home_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TLFIF_HOME", str(tmp_path / "here"))
-    assert home_from_environment().root == tmp_path / "here"
-    assert load_settings().home.root == tmp_path / "here"
+    assert data_folder_from_environment().root == tmp_path / "here"
+    assert load_settings().data_folder.root == tmp_path / "here"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TLFIF_HOME", "relative")
-    assert home_from_environment().root == tmp_path / "relative"
-    assert load_settings().home.root == tmp_path / "relative"
+    assert data_folder_from_environment().root == tmp_path / "relative"
+    assert load_settings().data_folder.root == tmp_path / "relative"
 
 
 def test_without_a_home_it_is_the_platforms_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = home_from_environment().root
+    usual = data_folder_from_environment().root
     assert "tlfif" in usual.parts
     monkeypatch.setenv("TLFIF_HOME", "")
-    assert home_from_environment().root == usual
-    assert load_settings().home.root == usual
+    assert data_folder_from_environment().root == usual
+    assert load_settings().data_folder.root == usual

@@ -19,25 +19,25 @@ from tlfif.api.app import create_app
 from tlfif.api.gate import Gate
 from tlfif.api.routes.server import ServerFacts
 from tlfif.control.container import Container
+from tlfif.kernel.data_folder import DataFolder, write_private
 from tlfif.kernel.errors import StorageError
-from tlfif.kernel.home import Home, write_private
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 
 
-def load_token(home: Home) -> str:
+def load_token(data_folder: DataFolder) -> str:
     """The API's token, made on first use. Raises StorageError."""
     try:
-        if home.token.exists():
-            token = home.token.read_text(encoding="ascii").strip()
+        if data_folder.token.exists():
+            token = data_folder.token.read_text(encoding="ascii").strip()
             if len(token) >= 32:
                 return token
         token = secrets.token_urlsafe(32)
-        write_private(home.token, token)
+        write_private(data_folder.token, token)
     except (OSError, ValueError) as error:
-        raise StorageError(f"The file {home.token.name} cannot be read or written: {error}") from error
+        raise StorageError(f"The file {data_folder.token.name} cannot be read or written: {error}") from error
     return token
 
 
@@ -84,14 +84,14 @@ class EmbeddedServer:
     def __init__(
         self,
         container: Container,
-        home: Home,
+        data_folder: DataFolder,
         *,
         port: int,
         idle_exit_seconds: float,
         busy: Callable[[], bool],
     ) -> None:
         self._container = container
-        self._home = home
+        self._data_folder = data_folder
         self._idle_exit = idle_exit_seconds
         self._busy = busy
         self._socket = bind(port)
@@ -99,7 +99,9 @@ class EmbeddedServer:
         self._begun = self._needed_at = time.monotonic()
         facts = ServerFacts(port=self._port, uptime=self._uptime, exits_in=self._exits_in, stop=self.stop)
         hosts = frozenset(f"{name}:{self._port}" for name in (LOOPBACK, "localhost"))
-        gate = Gate(create_app(container, facts), token=load_token(home), hosts=hosts, on_request=self._request_came)
+        gate = Gate(
+            create_app(container, facts), token=load_token(data_folder), hosts=hosts, on_request=self._request_came
+        )
         config = uvicorn.Config(
             gate,
             log_config=None,
@@ -136,7 +138,7 @@ class EmbeddedServer:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
-            self._home.server.unlink(missing_ok=True)
+            self._data_folder.server.unlink(missing_ok=True)
         if self._fault is not None:
             raise self._fault
 
@@ -144,9 +146,9 @@ class EmbeddedServer:
         await self._server.listening.wait()
         address = {"pid": os.getpid(), "port": self._port, "version": __version__}
         try:
-            write_private(self._home.server, json.dumps(address))
+            write_private(self._data_folder.server, json.dumps(address))
         except OSError as error:
-            self._fault = StorageError(f"The file {self._home.server.name} cannot be written: {error}")
+            self._fault = StorageError(f"The file {self._data_folder.server.name} cannot be written: {error}")
             self.stop()
             return
         log.info("server: listening on %s:%d", LOOPBACK, self._port)

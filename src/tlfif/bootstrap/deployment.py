@@ -26,7 +26,7 @@ from tlfif.deployment.owner_profile import OwnerProfile
 from tlfif.deployment.sweeper import Sweeper
 from tlfif.doctor.checks import Finding, State
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 if TYPE_CHECKING:
     import boto3
@@ -71,7 +71,7 @@ class DeploymentContainer:
 
 
 async def open_deployment(
-    home: Home,
+    data_folder: DataFolder,
     *,
     region: str,
     endpoint_url: str | None = None,
@@ -89,15 +89,15 @@ async def open_deployment(
     return DeploymentContainer(
         installation=AwsInstallation(clients, place, template=template, build=build or build_package, clock=clock),
         sweeper=AwsSweeper(clients, place, template=template),
-        journal=open_journal(home),
+        journal=open_journal(data_folder),
         clock=clock,
         total=len(template.resource_types),
     )
 
 
-async def in_the_way(home: Home, region: str) -> tuple[Finding, ...]:
+async def in_the_way(data_folder: DataFolder, region: str) -> tuple[Finding, ...]:
     """The findings of ``tlfif doctor`` that would prevent a machine from starting. Changes nothing."""
-    found = await examine_all(Wanted(home=home, region=region, ports=()))
+    found = await examine_all(Wanted(data_folder=data_folder, region=region, ports=()))
     return tuple(one for one in found.findings if one.state is State.FAIL)
 
 

@@ -5,7 +5,7 @@ from tlfif.adapters.local.deployment_file import DeploymentFile
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.deployment.journal import DeploymentJournal
 from tlfif.deployment.plan import DeploymentPlan, plan_deployment
-from tlfif.kernel.home import Home, write_private
+from tlfif.kernel.data_folder import DataFolder, write_private
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 
 
@@ -17,6 +17,6 @@ def offline_plan(region: str, *, standby: bool = False) -> DeploymentPlan:
     )
 
 
-def open_journal(home: Home) -> DeploymentJournal:
+def open_journal(data_folder: DataFolder) -> DeploymentJournal:
     """This computer's record of its home on AWS."""
-    return DeploymentFile(home.root, write=write_private)
+    return DeploymentFile(data_folder.root, write=write_private)

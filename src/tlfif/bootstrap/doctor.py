@@ -23,8 +23,8 @@ from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
 from tlfif.doctor.examine import Examination, examine
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.probe import Probe
+from tlfif.kernel.data_folder import DataFolder, aws_endpoint, aws_key_places
 from tlfif.kernel.errors import StorageError
-from tlfif.kernel.home import Home, aws_endpoint, aws_key_places
 from tlfif.machines.policy import AWS_MACHINE_POLICY
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import PriceBook
@@ -43,7 +43,7 @@ class Wanted:
     """What to check. ``ports``: local ports that a sign-in's redirect may use; ``paid``: checks that cost 0.01 USD are
     allowed."""
 
-    home: Home
+    data_folder: DataFolder
     region: str
     ports: Sequence[int]
     paid: bool = False
@@ -53,11 +53,11 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
     """Everything. ``own``: the caller's probes, which look at its window, server and sign-in."""
     clock = SystemClock()
     now = clock.now()
-    book, problem = await _book(wanted.home)
+    book, problem = await _book(wanted.data_folder)
     local: list[Probe] = [
         PythonProbe(),
-        FolderProbe(wanted.home.root),
-        ModelProbe(FileModelStore(models_dir=wanted.home.models, clock=clock)),
+        FolderProbe(wanted.data_folder.root),
+        ModelProbe(FileModelStore(models_dir=wanted.data_folder.models, clock=clock)),
         LoopbackProbe(wanted.ports),
         ClockProbe(aws_endpoint(wanted.region)),
         PriceProbe(book, region=wanted.region, now=now, problem=problem),
@@ -79,12 +79,12 @@ def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
     )
 
 
-async def _book(home: Home) -> tuple[PriceBook, str]:
+async def _book(data_folder: DataFolder) -> tuple[PriceBook, str]:
     """The current prices, and why they are only the built-in ones if reading the stored ones failed."""
-    if not home.database.is_file():
+    if not data_folder.database.is_file():
         return BUILT_IN_PRICES, ""
     try:
-        store = SqlitePriceStore(await Database.open(home.database))
+        store = SqlitePriceStore(await Database.open(data_folder.database))
     except StorageError as error:
         return BUILT_IN_PRICES, f"The prices kept here could not be read: {error.message}"
     try:

@@ -27,16 +27,16 @@ IMAGE = f"embedded-{__version__}"
 async def embedded_container(settings: Settings) -> Container:
     """Open the stores and connect the adapters. Raises StorageError."""
     clock, ids = SystemClock(), SystemIds()
-    home = settings.home
+    data_folder = settings.data_folder
     stores = await open_all_sqlite_stores(
-        home.database,
+        data_folder.database,
         ids,
         default_idle_timeout=settings.machine.idle_timeout_seconds,
         since_ms=int(clock.now() * 1000),
     )
     jobs, machines = stores.jobs, stores.machines
-    models = FileModelStore(models_dir=home.models, hub_url=_address(settings.hub_url), clock=clock)
-    host = ProcessMachineHost(home.root, job_policy=settings.job, machine_policy=settings.machine)
+    models = FileModelStore(models_dir=data_folder.models, hub_url=_address(settings.hub_url), clock=clock)
+    host = ProcessMachineHost(data_folder.root, job_policy=settings.job, machine_policy=settings.machine)
     money, meter = _money(settings, stores, clock)
     reconciler = Reconciler(
         jobs=jobs,

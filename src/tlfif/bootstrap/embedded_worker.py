@@ -7,7 +7,7 @@ from pathlib import Path
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import open_sqlite_stores
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 
 
@@ -17,7 +17,7 @@ async def run_embedded_worker(
     """Run until the machine ends. ``process`` may be starting already."""
     importing = asyncio.create_task(asyncio.to_thread(_import_engine_client))
     jobs, machines = await open_sqlite_stores(
-        Home(data_folder).database, SystemIds(), default_idle_timeout=identity.idle_timeout_seconds
+        DataFolder(data_folder).database, SystemIds(), default_idle_timeout=identity.idle_timeout_seconds
     )
 
     async def connect(address: EngineAddress) -> Engine:

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tlfif.bootstrap.setting_rules import all_positive, known, settings_fault
 from tlfif.jobs.policy import JobPolicy
-from tlfif.kernel.home import Home, default_home
+from tlfif.kernel.data_folder import DataFolder, default_data_folder
 from tlfif.machines.policy import MachinePolicy
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, check_instance_type, check_region
 
@@ -24,7 +24,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore")
 
-    home_path: Annotated[str | None, Field(validation_alias="TLFIF_HOME")] = None
+    data_folder_path: Annotated[str | None, Field(validation_alias="TLFIF_HOME")] = None
     """The data folder; default: the platform's data folder of this user."""
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Loopback port of the API; 0 takes a free one."""
@@ -48,9 +48,9 @@ class Settings(BaseSettings):
     machine: Annotated[MachinePolicy, AfterValidator(all_positive)] = MachinePolicy()
 
     @cached_property
-    def home(self) -> Home:
+    def data_folder(self) -> DataFolder:
         """The data folder."""
-        return default_home(self.home_path)
+        return default_data_folder(self.data_folder_path)
 
 
 def load_settings() -> Settings:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.connection import this_home
+from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
@@ -24,7 +24,7 @@ from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 if TYPE_CHECKING:
     from tlfif.deployment.deploy import Deployed
     from tlfif.doctor.checks import Finding
-    from tlfif.kernel.home import Home
+    from tlfif.kernel.data_folder import DataFolder
 
 EPILOG = """--plan needs neither an account nor the network and changes nothing. After an interruption the same
 command continues where it stopped. docs/howto/first-day-on-aws.md leads from a new account to the first answer. Exit
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
 
     if args.plan:
-        known = open_journal(this_home()).load()
+        known = open_journal(this_data_folder()).load()
         region = check_region(args.region or (known.region if known is not None else DEFAULT_REGION))
         kept = known.standby if args.standby is None and known is not None else args.standby
         plan = offline_plan(region, standby=bool(kept))
@@ -116,12 +116,15 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     from tlfif.client.deployed_profile import DeployedProfile
     from tlfif.deployment.deploy import check_deploy
 
-    home = this_home()
-    request = request_of(args, home)
+    data_folder = this_data_folder()
+    request = request_of(args, data_folder)
     console.status("asking AWS whose credentials these are")
-    container = await open_deployment(home, region=request.region)
+    container = await open_deployment(data_folder, region=request.region)
     caller = await check_deploy(
-        installation=container.installation, journal=open_journal(home), clock=container.clock, region=request.region
+        installation=container.installation,
+        journal=open_journal(data_folder),
+        clock=container.clock,
+        region=request.region,
     )
     stack = await container.installation.stack()
     request = request.settled(stack.parameters if stack is not None and not stack.dead else {})
@@ -131,11 +134,11 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     when = f"AWS also sends a mail there when the account's month reaches {request.budget_usd} USD."
     console.note("\n" + paragraph(whose + when))
     console.status("checking what could prevent the first answer")
-    warn(console, await in_the_way(home, request.region))
+    warn(console, await in_the_way(data_folder, request.region))
     if not agreed(console, f"Create this in account {caller.account_id}, {request.region}?", yes=args.yes):
         console.note("Not confirmed. Nothing was created.")
         return USAGE, False
-    done = await container.deployment(DeployedProfile(home), Progress(console)).run(request, caller)
+    done = await container.deployment(DeployedProfile(data_folder), Progress(console)).run(request, caller)
     if args.json:
         console.json(result_object(done))
     else:
@@ -143,7 +146,7 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     return DONE, done.image is not None
 
 
-def request_of(args: argparse.Namespace, home: "Home") -> DeployRequest:
+def request_of(args: argparse.Namespace, data_folder: "DataFolder") -> DeployRequest:
     """The request from the command line, completed from this computer's record: its home's region and address, and
     after an interrupted attempt also the choices. What stays open keeps its value on AWS.
 
@@ -152,7 +155,7 @@ def request_of(args: argparse.Namespace, home: "Home") -> DeployRequest:
     from tlfif.bootstrap.deployment import HOME_NAME, source_fingerprint
     from tlfif.bootstrap.deployment_plan import open_journal
 
-    known = open_journal(home).load()
+    known = open_journal(data_folder).load()
     region = check_region(args.region or (known.region if known is not None else "") or DEFAULT_REGION)
     limit = budget_usd(check_limit(args.budget), ASSUMED_RATE) if args.budget is not None else None
     unfinished = known if known is not None and not known.finished else None

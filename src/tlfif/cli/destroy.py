@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.connection import this_home
+from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, USAGE
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
@@ -19,7 +19,7 @@ from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 if TYPE_CHECKING:
     from tlfif.deployment.deployment import Found
     from tlfif.deployment.destroy import Destroyed
-    from tlfif.kernel.home import Home
+    from tlfif.kernel.data_folder import DataFolder
 
 EPILOG = """Machines are terminated first; the command waits until AWS confirms that. Prompts, answers and users on AWS
 are lost. Only what has the home's tag or exactly its names is removed. Running it twice is harmless; after an
@@ -55,13 +55,13 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
     from tlfif.bootstrap.deployment import open_deployment  # loading AWS's library is slow
     from tlfif.client.deployed_profile import DeployedProfile
 
-    home = this_home()
-    region = check_region(args.region or region_of(home) or DEFAULT_REGION)
+    data_folder = this_data_folder()
+    region = check_region(args.region or region_of(data_folder) or DEFAULT_REGION)
     console.status("asking AWS whose credentials these are")
-    container = await open_deployment(home, region=region)
+    container = await open_deployment(data_folder, region=region)
     caller = await container.installation.caller()
-    check_account(home, caller.account_id, region)
-    destruction = container.destruction(DeployedProfile(home), Progress(console))
+    check_account(data_folder, caller.account_id, region)
+    destruction = container.destruction(DeployedProfile(data_folder), Progress(console))
     console.status("listing what exists")
     found = await destruction.survey()
     console.note(survey_text(found, caller.account_id, region))
@@ -77,18 +77,18 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
     return DONE if done.nothing_left else NO_ACCESS
 
 
-def region_of(home: "Home") -> str:
+def region_of(data_folder: "DataFolder") -> str:
     """The region of this computer's home on AWS; empty if it knows of none."""
     from tlfif.bootstrap.deployment_plan import open_journal
 
-    known = open_journal(home).load()
+    known = open_journal(data_folder).load()
     if known is not None:
         return known.region
-    profile = load_profiles(home).aws
+    profile = load_profiles(data_folder).aws
     return profile.region if profile is not None else ""
 
 
-def check_account(home: "Home", account_id: str, region: str) -> None:
+def check_account(data_folder: "DataFolder", account_id: str, region: str) -> None:
     """Refuse credentials of another account or region than this computer's record: the record is needed for its own
     home.
 
@@ -96,7 +96,7 @@ def check_account(home: "Home", account_id: str, region: str) -> None:
     """
     from tlfif.bootstrap.deployment_plan import open_journal
 
-    known = open_journal(home).load()
+    known = open_journal(data_folder).load()
     if known is not None and (known.account_id, known.region) != (account_id, region):
         raise InvalidInputError(
             f"This computer's home on AWS is in account {known.account_id}, region {known.region}, and your "

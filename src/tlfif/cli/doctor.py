@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tlfif.bootstrap.doctor import Wanted, examine_all
 from tlfif.cli.arguments import add_json
-from tlfif.cli.connection import this_home
+from tlfif.cli.connection import this_data_folder
 from tlfif.cli.doctor_probes import own_probes, region_of
 from tlfif.cli.exit_codes import DONE, NO_ACCESS, NO_MACHINE
 from tlfif.cli.output.console import Console
@@ -44,11 +44,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run all checks, then print them."""
-    home = this_home()
-    region = check_region(args.region or region_of(home) or DEFAULT_REGION)
+    data_folder = this_data_folder()
+    region = check_region(args.region or region_of(data_folder) or DEFAULT_REGION)
     console.status("checking this computer and AWS")
-    wanted = Wanted(home=home, region=region, ports=REDIRECT_PORTS, paid=args.paid)
-    found = asyncio.run(examine_all(wanted, own=own_probes(home)))
+    wanted = Wanted(data_folder=data_folder, region=region, ports=REDIRECT_PORTS, paid=args.paid)
+    found = asyncio.run(examine_all(wanted, own=own_probes(data_folder)))
     console.status("")
     if args.json:
         console.json({"region": region, "checks": [as_object(one) for one in found.findings]})

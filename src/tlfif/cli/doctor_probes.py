@@ -12,8 +12,8 @@ from tlfif.doctor import checks
 from tlfif.doctor import computer_verdicts as verdicts
 from tlfif.doctor.checks import Check, Finding
 from tlfif.doctor.probe import Probe
+from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.errors import TlfifError
-from tlfif.kernel.home import Home
 
 
 class ServerProbe(Probe):
@@ -21,15 +21,15 @@ class ServerProbe(Probe):
 
     checks: Sequence[Check] = (checks.SERVER,)
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, data_folder: DataFolder) -> None:
+        self._data_folder = data_folder
 
     async def ask(self) -> Sequence[Finding]:
         """See :meth:`Probe.ask`."""
-        running = await LocalServer(self._home).find()
+        running = await LocalServer(self._data_folder).find()
         url = running.address.base_url if running is not None else None
-        locked = running is None and is_locked(self._home)
-        return [verdicts.server(url=url, locked=locked, log=str(self._home.server_log))]
+        locked = running is None and is_locked(self._data_folder)
+        return [verdicts.server(url=url, locked=locked, log=str(self._data_folder.server_log))]
 
 
 class WindowProbe(Probe):
@@ -48,16 +48,16 @@ class ProfileProbe(Probe):
 
     checks: Sequence[Check] = (checks.PROFILE, checks.SIGN_IN, checks.TOKEN_STORAGE)
 
-    def __init__(self, home: Home, *, find_vault: Callable[[], Vault | None] = system_vault) -> None:
-        self._home = home
+    def __init__(self, data_folder: DataFolder, *, find_vault: Callable[[], Vault | None] = system_vault) -> None:
+        self._data_folder = data_folder
         self._find_vault = find_vault
 
     async def ask(self) -> Sequence[Finding]:
         """See :meth:`Probe.ask`."""
         problem, profile, active = "", None, False
         try:
-            profile = load_profiles(self._home).aws
-            active = aws_profile_of(self._home) is not None
+            profile = load_profiles(self._data_folder).aws
+            active = aws_profile_of(self._data_folder) is not None
         except TlfifError as error:
             problem = error.message
         vault = await asyncio.to_thread(self._find_vault)
@@ -74,21 +74,21 @@ class ProfileProbe(Probe):
         if profile is None:
             return verdicts.sign_in(has_home=False, active=False, who=None, problem="")
         try:
-            tokens = await asyncio.to_thread(TokenStore(self._home, profile, find_vault=lambda: vault).load)
+            tokens = await asyncio.to_thread(TokenStore(self._data_folder, profile, find_vault=lambda: vault).load)
         except TlfifError as error:
             return verdicts.sign_in(has_home=True, active=active, who=None, problem=error.message)
         return verdicts.sign_in(has_home=True, active=active, who=None if tokens is None else tokens.who, problem="")
 
 
-def own_probes(home: Home) -> list[Probe]:
+def own_probes(data_folder: DataFolder) -> list[Probe]:
     """All probes of this module."""
-    return [ServerProbe(home), WindowProbe(), ProfileProbe(home)]
+    return [ServerProbe(data_folder), WindowProbe(), ProfileProbe(data_folder)]
 
 
-def region_of(home: Home) -> str | None:
+def region_of(data_folder: DataFolder) -> str | None:
     """The region of the home on AWS; None if there is none, or the profile is damaged."""
     try:
-        profile = load_profiles(home).aws
+        profile = load_profiles(data_folder).aws
     except TlfifError:
         return None
     return profile.region if profile is not None else None

@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-from tlfif.cli.connection import this_home
+from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import NO_ACCESS
 from tlfif.cli.output.console import Console
 
@@ -19,4 +19,4 @@ def run(_args: argparse.Namespace, console: Console) -> int:
     if reason:
         console.note(reason)
         return NO_ACCESS
-    return int(window.open_window(this_home()))
+    return int(window.open_window(this_data_folder()))

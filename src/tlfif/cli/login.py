@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING
 
-from tlfif.cli.connection import this_home
+from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import DONE, INTERRUPTED
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
@@ -14,7 +14,7 @@ from tlfif.wording.sign_in import SIGN_IN_CANCELLED
 
 if TYPE_CHECKING:
     from tlfif.client.profile import Profile
-    from tlfif.kernel.home import Home
+    from tlfif.kernel.data_folder import DataFolder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,15 +24,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Sign in, whichever profile is active."""
-    home = this_home()
-    profile = aws_profile(load_profiles(home))
-    code = asyncio.run(_login(home, profile, console, no_browser=args.no_browser))
-    if code == DONE and aws_profile_of(home) is None:
+    data_folder = this_data_folder()
+    profile = aws_profile(load_profiles(data_folder))
+    code = asyncio.run(_login(data_folder, profile, console, no_browser=args.no_browser))
+    if code == DONE and aws_profile_of(data_folder) is None:
         console.note("Your commands still talk to this computer. To change that: ./tlfif profile use aws")
     return code
 
 
-async def _login(home: "Home", profile: "Profile", console: Console, *, no_browser: bool) -> int:
+async def _login(data_folder: "DataFolder", profile: "Profile", console: Console, *, no_browser: bool) -> int:
     # The libraries of signing in are loaded here: no other command needs them.
     import webbrowser
 
@@ -52,13 +52,13 @@ async def _login(home: "Home", profile: "Profile", console: Console, *, no_brows
                 tell=tell,
                 open_browser=_nothing if no_browser else webbrowser.open,
             )
-            place = await signed_in_tokens(home, profile).adopt(tokens)
+            place = await signed_in_tokens(data_folder, profile).adopt(tokens)
         except asyncio.CancelledError:
             console.note(SIGN_IN_CANCELLED)
             return INTERRUPTED
     console.line(f"You are signed in{f' as {tokens.who}' if tokens.who else ''}. To sign out: ./tlfif logout")
     if place is Place.FILE:
-        console.note(file_warning(home))
+        console.note(file_warning(data_folder))
     return DONE
 
 

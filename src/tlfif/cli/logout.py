@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from tlfif.cli.connection import this_home
+from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
 from tlfif.client.profile import aws_profile, load_profiles
@@ -19,7 +19,7 @@ def run(_args: argparse.Namespace, console: Console) -> int:
     from tlfif.client.sign_in.signed_in import signed_in_tokens
     from tlfif.client.sign_in.signed_in_tokens import Leaving
 
-    home = this_home()
+    home = this_data_folder()
     left = asyncio.run(signed_in_tokens(home, aws_profile(load_profiles(home))).leave())
     console.line(SIGNED_OUT[left.value])
     return NO_ACCESS if left is Leaving.NOT_REACHED else DONE

@@ -12,8 +12,8 @@ from tlfif.cli.output.console import Console
 from tlfif.cli.output.machine_report import is_remote, machine_lines, waiting_line
 from tlfif.cli.output.tables import moment, table
 from tlfif.client.tlfif_client import TlfifClient
+from tlfif.kernel.data_folder import read_server
 from tlfif.kernel.errors import MachineError, TlfifError
-from tlfif.kernel.home import read_server
 from tlfif.wire.machines import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
 from tlfif.wording.figures import how_many, seconds
 from tlfif.wording.machines import model_title
@@ -167,7 +167,7 @@ def _not_started(machine: MachineView) -> str:
 
 async def _stop(console: Console, *, keep_jobs: bool, as_json: bool) -> int:
     server = local_server()
-    if server is not None and await server.find() is None and read_server(server.home) is None:
+    if server is not None and await server.find() is None and read_server(server.data_folder) is None:
         # A server that left in order took its machine along. One that died may have left one: it is started to look.
         result: StopResult = {"was_running": False, "cancelled": [], "requeued": [], "machine": NO_MACHINE}
     else:

@@ -3,13 +3,13 @@
 import argparse
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.connection import this_home
+from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import columns
 from tlfif.client.locators import aws_profile_of
 from tlfif.client.profile import AWS, COMPUTER, Profile, Profiles, load_profiles, use
-from tlfif.kernel.home import profile_from_environment
+from tlfif.kernel.data_folder import profile_from_environment
 
 NOWHERE = "This computer. There is no home on AWS yet; ./tlfif deploy sets one up."
 
@@ -25,16 +25,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Show it, or change it."""
-    home = this_home()
+    data_folder = this_data_folder()
     if args.action == "use":
-        profiles = use(home, args.name)
+        profiles = use(data_folder, args.name)
         console.note(f"Commands talk to {place_of(profiles.aws if args.name == AWS else None)} from now on.")
         named = profile_from_environment()
         if named is not None and named != args.name:
             console.note(f"In this terminal TLFIF_PROFILE is set to {named}, which overrides that.")
         return DONE
-    active = aws_profile_of(home)  # first, because it also looks at what the environment says
-    profiles = load_profiles(home)
+    active = aws_profile_of(data_folder)  # first, because it also looks at what the environment says
+    profiles = load_profiles(data_folder)
     if args.json:
         console.json(profile_object(profiles, active))
     else:

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from tlfif.cli.arguments import add_json, port_number
-from tlfif.cli.connection import only_on_this_computer, this_home
+from tlfif.cli.connection import only_on_this_computer, this_data_folder
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
 from tlfif.client.local_server import LocalServer, RunningServer, start_failure
 from tlfif.client.loopback import exchange
+from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.errors import ConflictError, UnavailableError
-from tlfif.kernel.home import Home
 from tlfif.wording.figures import seconds
 
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Start, unless asked for something else."""
     arguments = ["--port", str(port_number(args.port))] if args.port is not None else []
     only_on_this_computer("serve")
-    server = LocalServer(this_home(), arguments=arguments)
+    server = LocalServer(this_data_folder(), arguments=arguments)
     if args.status:
         return asyncio.run(_status(server, console, as_json=args.json))
     if args.stop:
@@ -59,25 +59,25 @@ async def _start(server: LocalServer, arguments: list[str], console: Console, *,
             f"The server already runs, on port {running.address.port}. End it first: ./tlfif serve --stop",
             code="server_running",
         )
-    _say_running(running, console, server.home, as_json=as_json)
+    _say_running(running, console, server.data_folder, as_json=as_json)
     return DONE
 
 
-def _say_running(running: RunningServer, console: Console, home: Home, *, as_json: bool) -> None:
+def _say_running(running: RunningServer, console: Console, data_folder: DataFolder, *, as_json: bool) -> None:
     if as_json:
         found = {"running": True, **asdict(running.address), "url": running.address.base_url}
-        console.json({**found, **_places(home)})
+        console.json({**found, **_places(data_folder)})
     else:
         console.line(f"The server runs at {running.address.base_url} (process {running.address.pid}).")
 
 
-def _places(home: Home) -> dict[str, str]:
+def _places(data_folder: DataFolder) -> dict[str, str]:
     """Where TL-FIF's files are; they need not exist yet."""
-    return {"folder": str(home.root), "log": str(home.server_log)}
+    return {"folder": str(data_folder.root), "log": str(data_folder.server_log)}
 
 
-def _say_places(home: Home, console: Console) -> None:
-    console.line(f"Its files are in {home.root}, its log is {home.server_log}.")
+def _say_places(data_folder: DataFolder, console: Console) -> None:
+    console.line(f"Its files are in {data_folder.root}, its log is {data_folder.server_log}.")
 
 
 async def _status(server: LocalServer, console: Console, *, as_json: bool) -> int:
@@ -85,12 +85,12 @@ async def _status(server: LocalServer, console: Console, *, as_json: bool) -> in
     if running is None:
         if as_json:
             found = {"running": False, "pid": None, "port": None, "version": None, "url": None}
-            console.json({**found, **_places(server.home)})
+            console.json({**found, **_places(server.data_folder)})
         else:
             console.line("The server is not running. The next question starts it.")
-            _say_places(server.home, console)
+            _say_places(server.data_folder, console)
         return NO_ACCESS
-    _say_running(running, console, server.home, as_json=as_json)
+    _say_running(running, console, server.data_folder, as_json=as_json)
     more = await exchange(running.address.port, "GET", "/v1/server", token=running.endpoint.token)
     if more is not None and not as_json:
         left = more.get("exits_in_seconds")
@@ -102,7 +102,7 @@ async def _status(server: LocalServer, console: Console, *, as_json: bool) -> in
         else:
             console.line("It stays while there is a machine or a prompt.")
     if not as_json:
-        _say_places(server.home, console)
+        _say_places(server.data_folder, console)
     return DONE
 
 
@@ -121,7 +121,7 @@ def _foreground(server: LocalServer, arguments: list[str], console: Console) -> 
         raise ConflictError(
             "The server already runs in the background. End it first: ./tlfif serve --stop", code="server_running"
         )
-    (server.home.root / "server-error.txt").unlink(missing_ok=True)
+    (server.data_folder.root / "server-error.txt").unlink(missing_ok=True)
     command = [sys.executable, "-P", "-m", "tlfif.entrypoints.server", *arguments]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     with _handed_on(child):
@@ -133,7 +133,7 @@ def _foreground(server: LocalServer, arguments: list[str], console: Console) -> 
             time.sleep(0.05)
         status = child.wait()
     if status > 0:
-        code, message = start_failure(server.home)
+        code, message = start_failure(server.data_folder)
         raise UnavailableError(message, code=code)
     console.note("The server has ended.")
     return DONE

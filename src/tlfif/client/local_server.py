@@ -16,7 +16,7 @@ from tlfif import __version__
 from tlfif.client.endpoint import Endpoint, Sleep
 from tlfif.client.errors import NotReachableError
 from tlfif.client.loopback import exchange
-from tlfif.kernel.home import Home, ServerAddress, open_private, read_server
+from tlfif.kernel.data_folder import DataFolder, ServerAddress, open_private, read_server
 
 if TYPE_CHECKING:
     import psutil
@@ -35,7 +35,7 @@ class Child(Protocol):
         """Its exit status; None while it runs."""
 
 
-Spawn = Callable[[Home, Sequence[str]], Child]
+Spawn = Callable[[DataFolder, Sequence[str]], Child]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +47,10 @@ class RunningServer:
     endpoint: Endpoint
 
 
-def spawn_server(home: Home, arguments: Sequence[str] = ()) -> Child:
+def spawn_server(data_folder: DataFolder, arguments: Sequence[str] = ()) -> Child:
     """Start a server that outlives this process and its terminal. Raises OSError."""
     command = [sys.executable, "-P", "-m", "tlfif.entrypoints.server", *arguments]
-    with open_private(home.logs / "server-start.log") as log:
+    with open_private(data_folder.logs / "server-start.log") as log:
         if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
             return subprocess.Popen(
@@ -97,12 +97,12 @@ def is_running(process: "psutil.Process") -> bool:
         return False
 
 
-def is_locked(home: Home) -> bool:
+def is_locked(data_folder: DataFolder) -> bool:
     """Whether a server holds the data folder's lock."""
-    if not home.lock.exists():
+    if not data_folder.lock.exists():
         return False
     try:
-        with FileLock(home.lock, timeout=0):
+        with FileLock(data_folder.lock, timeout=0):
             return False
     except Timeout:
         return True
@@ -115,7 +115,7 @@ class LocalServer:
 
     def __init__(
         self,
-        home: Home,
+        data_folder: DataFolder,
         *,
         arguments: Sequence[str] = (),
         spawn: Spawn = spawn_server,
@@ -123,7 +123,7 @@ class LocalServer:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``arguments`` go to a server that has to be started; the callables are replaced in tests."""
-        self.home = home
+        self.data_folder = data_folder
         self._arguments = arguments
         self._spawn = spawn
         self._sleep = sleep
@@ -135,14 +135,14 @@ class LocalServer:
         The token is sent to a port only if the process that wrote the address runs, a server holds the lock, and the
         port answers like our server: another program may use the port of a stale address.
         """
-        address = read_server(self.home)
-        if address is None or not is_alive(address.pid) or not is_locked(self.home):
+        address = read_server(self.data_folder)
+        if address is None or not is_alive(address.pid) or not is_locked(self.data_folder):
             return None
         health = await exchange(address.port, "GET", "/healthz")
         if health is None or health.get("status") != "ok":
             return None
         try:
-            token = self.home.token.read_text(encoding="ascii").strip()
+            token = self.data_folder.token.read_text(encoding="ascii").strip()
         except (OSError, ValueError):
             return None
         endpoint = Endpoint(base_url=address.base_url, token=token)
@@ -166,11 +166,11 @@ class LocalServer:
                 deadline = self._monotonic() + START_SECONDS
             elif running is None and (child is None or child.poll() is not None):
                 self._check_start(child)
-                child = None if is_locked(self.home) else self._start()
+                child = None if is_locked(self.data_folder) else self._start()
             if self._monotonic() >= deadline:
                 raise NotReachableError(
                     f"The background server did not answer within {START_SECONDS:.0f} s. "
-                    f"Look into {self.home.server_log}, then try again.",
+                    f"Look into {self.data_folder.server_log}, then try again.",
                     code="server_silent",
                 )
             await self._sleep(POLL_SECONDS)
@@ -187,11 +187,11 @@ class LocalServer:
             if await self.find() is not None:
                 return await self.ensure()
             now = self._monotonic()
-            if is_locked(self.home):
+            if is_locked(self.data_folder):
                 free_since = None
                 if now - begun >= START_SECONDS:
                     return await self.ensure()
-            elif read_server(self.home) is not None:
+            elif read_server(self.data_folder) is not None:
                 return await self.ensure()
             else:
                 free_since = now if free_since is None else free_since
@@ -209,19 +209,19 @@ class LocalServer:
         Raises NotReachableError (code ``server_stays``) if it is still there after 20 s.
         """
         running = await self.find()
-        if running is None and not is_locked(self.home):
+        if running is None and not is_locked(self.data_folder):
             return False
         process = process_of(running.address.pid) if running is not None else None
         if running is not None:
             await self._dismiss(running)
         deadline = self._monotonic() + START_SECONDS
         # The server releases the lock a moment before its process ends.
-        while is_locked(self.home) or (process is not None and is_running(process)):
+        while is_locked(self.data_folder) or (process is not None and is_running(process)):
             if self._monotonic() >= deadline:
                 raise NotReachableError(
                     f"The background server did not end within {START_SECONDS:.0f} s"
                     + (f" (process {process.pid}). " if process is not None else ". ")
-                    + f"Look into {self.home.server_log}.",
+                    + f"Look into {self.data_folder.server_log}.",
                     code="server_stays",
                 )
             await self._sleep(POLL_SECONDS)
@@ -232,12 +232,12 @@ class LocalServer:
 
     def _start(self) -> Child:
         try:
-            self.home.create()
-            (self.home.root / "server-error.txt").unlink(missing_ok=True)
-            return self._spawn(self.home, self._arguments)
+            self.data_folder.create()
+            (self.data_folder.root / "server-error.txt").unlink(missing_ok=True)
+            return self._spawn(self.data_folder, self._arguments)
         except OSError as error:
             raise NotReachableError(
-                f"TL-FIF's folder {self.home.root} cannot be used: {error.strerror or error}. "
+                f"TL-FIF's folder {self.data_folder.root} cannot be used: {error.strerror or error}. "
                 "Free disk space or correct its permissions, or set TLFIF_HOME to another folder.",
                 code="home_not_usable",
             ) from error
@@ -246,19 +246,19 @@ class LocalServer:
         """Exit status 0 means that another server was faster; anything else that there will be none."""
         status = child.poll() if child is not None else None
         if status:
-            code, message = start_failure(self.home)
+            code, message = start_failure(self.data_folder)
             raise NotReachableError(message, code=code)
 
 
-def start_failure(home: Home) -> tuple[str, str]:
+def start_failure(data_folder: DataFolder) -> tuple[str, str]:
     """Code and message for a server that ended while starting: its own, or the last line that Python wrote."""
     with contextlib.suppress(OSError, ValueError):
-        code, tab, message = (home.root / "server-error.txt").read_text(encoding="utf-8").partition("\t")
+        code, tab, message = (data_folder.root / "server-error.txt").read_text(encoding="utf-8").partition("\t")
         if tab and message.strip():
             return code, message.strip()
     last = ""
     with contextlib.suppress(OSError):
-        said = (home.logs / "server-start.log").read_text(encoding="utf-8", errors="replace").strip()
+        said = (data_folder.logs / "server-start.log").read_text(encoding="utf-8", errors="replace").strip()
         last = said.splitlines()[-1][:300] if said else ""
     text = f"The background server ended while starting{': ' + last if last else ''}."
-    return "server_start_failed", f"{text} More may stand in {home.server_log}."
+    return "server_start_failed", f"{text} More may stand in {data_folder.server_log}."

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from urllib.parse import urlsplit
 
+from tlfif.kernel.data_folder import DataFolder, write_private
 from tlfif.kernel.errors import InvalidInputError, NotFoundError
-from tlfif.kernel.home import Home, write_private
 
 COMPUTER = "computer"
 AWS = "aws"
@@ -104,44 +104,44 @@ def _check_ports(ports: object) -> None:
         raise _invalid("redirect_ports", "is not a list of 1 to 8 different ports from 1024 to 65535")
 
 
-def load_profiles(home: Home) -> Profiles:
+def load_profiles(data_folder: DataFolder) -> Profiles:
     """The contents of the data folder's file; this computer where there is none.
 
     Raises InvalidInputError (code ``profile_damaged``) for a file that is not what TL-FIF wrote.
     """
     try:
-        found = json.loads(home.profile.read_text(encoding="utf-8"))
+        found = json.loads(data_folder.profile.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Profiles()
     except OSError as error:
-        raise _damaged(home, f"It cannot be read: {error.strerror or error}") from error
+        raise _damaged(data_folder, f"It cannot be read: {error.strerror or error}") from error
     except ValueError:
-        raise _damaged(home, "It is not JSON") from None
+        raise _damaged(data_folder, "It is not JSON") from None
     try:
         return _parsed(found)
     except InvalidInputError as error:
-        raise _damaged(home, error.message.rstrip(".")) from None
+        raise _damaged(data_folder, error.message.rstrip(".")) from None
 
 
-def save_aws_profile(home: Home, profile: Profile | None) -> None:
+def save_aws_profile(data_folder: DataFolder, profile: Profile | None) -> None:
     """Store the home on AWS; None removes it, and commands use this computer again. Raises OSError.
 
     Otherwise the active home stays as it is: see :func:`use`.
     """
-    before = load_profiles(home)
-    _write(home, Profiles(active=before.active if profile is not None else COMPUTER, aws=profile))
+    before = load_profiles(data_folder)
+    _write(data_folder, Profiles(active=before.active if profile is not None else COMPUTER, aws=profile))
 
 
-def use(home: Home, name: str) -> Profiles:
+def use(data_folder: DataFolder, name: str) -> Profiles:
     """Make ``computer`` or ``aws`` the active home. Raises OSError.
 
     Raises InvalidInputError (code ``profile_unknown``); NotFoundError (code ``profile_missing``) for an AWS home that
     was never set up.
     """
-    profiles = Profiles(active=_known(name), aws=load_profiles(home).aws)
+    profiles = Profiles(active=_known(name), aws=load_profiles(data_folder).aws)
     if name == AWS:
         aws_profile(profiles)
-    _write(home, profiles)
+    _write(data_folder, profiles)
     return profiles
 
 
@@ -156,23 +156,23 @@ def aws_profile(profiles: Profiles) -> Profile:
     return profiles.aws
 
 
-def active_profile(home: Home, named: str | None = None) -> Profile | None:
+def active_profile(data_folder: DataFolder, named: str | None = None) -> Profile | None:
     """The home on AWS if it is active, None for this computer.
 
     ``named`` overrides the file, for one command. Raises as :func:`use` and :func:`load_profiles` do.
     """
     if named is not None and _known(named) == COMPUTER:
         return None
-    profiles = load_profiles(home)
+    profiles = load_profiles(data_folder)
     return aws_profile(profiles) if (named or profiles.active) == AWS else None
 
 
-def _write(home: Home, profiles: Profiles) -> None:
+def _write(data_folder: DataFolder, profiles: Profiles) -> None:
     found: dict[str, object] = {"active": profiles.active}
     if profiles.aws is not None:
         found["aws"] = {name: value for name, value in asdict(profiles.aws).items() if value is not None}
-    home.create()
-    write_private(home.profile, json.dumps(found, indent=2) + "\n")
+    data_folder.create()
+    write_private(data_folder.profile, json.dumps(found, indent=2) + "\n")
 
 
 def _parsed(found: object) -> Profiles:
@@ -207,9 +207,9 @@ def _invalid(name: str, what: str) -> InvalidInputError:
     return InvalidInputError(f"{name} {what}.", code="profile_invalid", details={"field": name})
 
 
-def _damaged(home: Home, why: str) -> InvalidInputError:
+def _damaged(data_folder: DataFolder, why: str) -> InvalidInputError:
     return InvalidInputError(
-        f"The file {home.profile} is damaged. {why}. Delete it to go on with this computer; "
+        f"The file {data_folder.profile} is damaged. {why}. Delete it to go on with this computer; "
         "./tlfif deploy writes it again for the home on AWS.",
         code="profile_damaged",
     )

@@ -15,8 +15,8 @@ from tlfif.control.end_machine import end_machine
 from tlfif.control.reconcile import Pace
 from tlfif.control.router_loop import RouterLoop
 from tlfif.entrypoints.event_loop import run_event_loop
+from tlfif.kernel.data_folder import PRIVATE, DataFolder, data_folder_from_environment
 from tlfif.kernel.errors import TlfifError
-from tlfif.kernel.home import PRIVATE, Home, home_from_environment
 
 STOP_LIMIT_SECONDS = 10.0
 
@@ -26,7 +26,7 @@ async def _serve(settings: Settings, port: int) -> None:
     router = RouterLoop(reconciler=container.reconciler, tick_seconds=settings.tick_seconds)
     server = EmbeddedServer(
         container,
-        settings.home,
+        settings.data_folder,
         port=port,
         idle_exit_seconds=settings.server_idle_exit_seconds,
         busy=lambda: router.pace is not Pace.REST,
@@ -41,9 +41,9 @@ async def _serve(settings: Settings, port: int) -> None:
         await container.close()
 
 
-def _run(home: Home, port: int | None) -> None:
+def _run(data_folder: DataFolder, port: int | None) -> None:
     settings = load_settings()
-    with home.server_log.open("ab") as stream:
+    with data_folder.server_log.open("ab") as stream:
         logging.basicConfig(
             level=settings.log_level,
             format="%(asctime)s %(levelname)s %(message)s",
@@ -58,14 +58,14 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=None)
     args = parser.parse_args()
-    home = home_from_environment()
-    error_file = home.root / "server-error.txt"
+    data_folder = data_folder_from_environment()
+    error_file = data_folder.root / "server-error.txt"
     os.umask(0o077)  # for logs, lock and database, and for the files of the machine, which inherits it
     try:
-        home.create()
-        with FileLock(home.lock, timeout=0, mode=PRIVATE):
+        data_folder.create()
+        with FileLock(data_folder.lock, timeout=0, mode=PRIVATE):
             error_file.unlink(missing_ok=True)
-            _run(home, args.port)
+            _run(data_folder, args.port)
     except Timeout:
         return 0
     except TlfifError as error:

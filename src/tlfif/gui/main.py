@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tlfif.gui.look.screen import density
-from tlfif.kernel.home import Home, home_from_environment
+from tlfif.kernel.data_folder import DataFolder, data_folder_from_environment
 
 if TYPE_CHECKING:
     from tlfif.gui.core import WindowCore
@@ -55,25 +55,25 @@ def why_not() -> str:
 
 def main() -> int:
     """:func:`run` with the home of the environment."""
-    return run(home_from_environment())
+    return run(data_folder_from_environment())
 
 
-def run(home: Home) -> int:
+def run(data_folder: DataFolder) -> int:
     """Open the window over ``home`` and stay until it is closed. Returns 0, or 5 after saying why it cannot open."""
     reason = why_not()
     if reason:
         sys.stderr.write(reason + "\n")
         return EXIT_NO_WINDOW
-    return open_window(home)
+    return open_window(data_folder)
 
 
-def open_window(home: Home) -> int:
+def open_window(data_folder: DataFolder) -> int:
     """The same where :func:`why_not` found nothing."""
     gc.disable()  # while modules are loaded and widgets made there is nothing to collect: a tenth of the start
     from tlfif.gui.bridge.opening import open_core
 
     logging.basicConfig(level=logging.WARNING, format="tlfif: %(message)s")
-    return show(open_core(home))
+    return show(open_core(data_folder))
 
 
 def show(core: "WindowCore", *, shown: "Callable[[MainWindow], None]" = lambda _: None) -> int:

@@ -8,7 +8,7 @@ from tlfif.client.profile import Profile
 from tlfif.client.sign_in.identity_provider import IdentityProvider
 from tlfif.client.sign_in.signed_in_tokens import SignedInTokens
 from tlfif.client.sign_in.token_store import TokenStore
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 if TYPE_CHECKING:
     import httpx2
@@ -36,6 +36,6 @@ class SignedInEndpoint:
         return auth
 
 
-def signed_in_tokens(home: Home, profile: Profile) -> SignedInTokens:
+def signed_in_tokens(data_folder: DataFolder, profile: Profile) -> SignedInTokens:
     """The sign-in kept for that home."""
-    return SignedInTokens(TokenStore(home, profile), IdentityProvider(profile))
+    return SignedInTokens(TokenStore(data_folder, profile), IdentityProvider(profile))

@@ -135,8 +135,8 @@ class SignedInTokens:
 
         It is polled, because waiting for it in a thread could not be cancelled.
         """
-        self._store.home.create()
-        lock = FileLock(self._store.home.sign_in_lock, timeout=0, mode=0o600, thread_local=False)
+        self._store.data_folder.create()
+        lock = FileLock(self._store.data_folder.sign_in_lock, timeout=0, mode=0o600, thread_local=False)
         for _ in range(round(LONGEST_WAIT_SECONDS / POLL_SECONDS)):
             try:
                 lock.acquire()

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from tlfif.client.errors import AccessDeniedError
 from tlfif.client.profile import Profile
-from tlfif.kernel.home import Home, write_private
+from tlfif.kernel.data_folder import DataFolder, write_private
 
 PART_CHARACTERS = 1000
 """Windows' credential manager takes 2,560 bytes per entry, two per character (CRED_MAX_CREDENTIAL_BLOB_SIZE)."""
@@ -72,9 +72,11 @@ class TokenStore:
     ``find_vault`` is called once, at the first use.
     """
 
-    def __init__(self, home: Home, profile: Profile, *, find_vault: Callable[[], Vault | None] = system_vault) -> None:
-        self.home = home
-        whose = "\n".join((str(home.root), profile.issuer, profile.client_id))
+    def __init__(
+        self, data_folder: DataFolder, profile: Profile, *, find_vault: Callable[[], Vault | None] = system_vault
+    ) -> None:
+        self.data_folder = data_folder
+        whose = "\n".join((str(data_folder.root), profile.issuer, profile.client_id))
         self._name = hashlib.sha256(whose.encode()).hexdigest()[:16]
         self._find_vault = find_vault
         self._vault: tuple[Vault | None] | None = None
@@ -110,15 +112,15 @@ class TokenStore:
             except Exception:  # as above; a sign-in is never lost because a keyring is locked
                 vault = None
         if vault is not None:
-            self.home.sign_in.unlink(missing_ok=True)
+            self.data_folder.sign_in.unlink(missing_ok=True)
             return Place.KEYRING
-        self.home.create()
-        write_private(self.home.sign_in, json.dumps({"for": self._name, **asdict(tokens)}) + "\n")
+        self.data_folder.create()
+        write_private(self.data_folder.sign_in, json.dumps({"for": self._name, **asdict(tokens)}) + "\n")
         return Place.FILE
 
     def delete(self) -> None:
         """Delete it wherever it is. Raises OSError; AccessDeniedError if the keyring does not delete it."""
-        self.home.sign_in.unlink(missing_ok=True)
+        self.data_folder.sign_in.unlink(missing_ok=True)
         vault = self._keyring()
         if vault is None:
             return
@@ -144,7 +146,7 @@ class TokenStore:
 
     def _from_file(self) -> Tokens | None:
         try:
-            found = json.loads(self.home.sign_in.read_text(encoding="utf-8"))
+            found = json.loads(self.data_folder.sign_in.read_text(encoding="utf-8"))
             return _tokens(found) if found.pop("for") == self._name else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -192,7 +194,7 @@ def _tokens(found: dict[str, object]) -> Tokens:
     return Tokens(access_token=access, refresh_token=refresh, renew_at=renew_at, who=str(found.get("who") or ""))
 
 
-def file_warning(home: Home) -> str:
+def file_warning(data_folder: DataFolder) -> str:
     """The warning that the sign-in is in a file, and how to get a keyring."""
     cure = {
         "linux": "install and start one (Debian, Ubuntu: sudo apt install gnome-keyring; KDE: KWallet)",
@@ -200,7 +202,7 @@ def file_warning(home: Home) -> str:
         "win32": "allow the Credential Manager",
     }.get(sys.platform, "install one")
     return (
-        f"No keyring keeps secrets on this computer, so the sign-in is in the file {home.sign_in}. Only your user can "
-        "read it, but whoever gets a copy of it, from a backup for instance, can use your machine on AWS until you "
-        f"sign out. To use a keyring instead: {cure}, then ./tlfif login again."
+        f"No keyring keeps secrets on this computer, so the sign-in is in the file {data_folder.sign_in}. Only your "
+        "user can read it, but whoever gets a copy of it, from a backup for instance, can use your machine on AWS until "
+        f"you sign out. To use a keyring instead: {cure}, then ./tlfif login again."
     )

@@ -14,8 +14,8 @@ from tlfif.client.sign_in.signed_in import SignedInEndpoint, signed_in_tokens
 from tlfif.client.sign_in.signed_in_tokens import SignedInTokens
 from tlfif.client.sign_in.token_store import Place, TokenStore, file_warning
 from tlfif.gui.model.home_view import HomeView
+from tlfif.kernel.data_folder import DataFolder, profile_from_environment
 from tlfif.kernel.errors import InvalidInputError, TlfifError
-from tlfif.kernel.home import Home, profile_from_environment
 from tlfif.money.amounts import usd_of
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, running_rates
@@ -83,7 +83,7 @@ class Nowhere:
 class ProfileHomes:
     """The homes of one folder, by its ``profile.json``; ``TLFIF_PROFILE`` overrides it."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: DataFolder) -> None:
         self._home = home
         self._tokens: tuple[Profile, SignedInTokens] | None = None
 

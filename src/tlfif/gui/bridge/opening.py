@@ -8,7 +8,7 @@ from tlfif.gui.core import Outside, WindowCore
 from tlfif.gui.model.commands import Command
 from tlfif.gui.model.messages import Message
 from tlfif.gui.model.preferences import load_preferences
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 log = logging.getLogger(__name__)
 
@@ -66,16 +66,16 @@ class LateBridge:
             self._bridge = bridge
 
 
-def open_core(home: Home, make: Callable[[Home], Outside] | None = None) -> WindowCore:
+def open_core(data_folder: DataFolder, make: Callable[[DataFolder], Outside] | None = None) -> WindowCore:
     """A core that connects when it is polled; ``make`` replaces the bridge to this computer's server. Close it."""
-    preferences, fault = load_preferences(home.root / "window.json")
+    preferences, fault = load_preferences(data_folder.root / "window.json")
     if fault:
         log.warning(fault)
     wanted = make or _real_bridge
-    return WindowCore(LateBridge(lambda: wanted(home)), preferences=preferences)
+    return WindowCore(LateBridge(lambda: wanted(data_folder)), preferences=preferences)
 
 
-def _real_bridge(home: Home) -> Outside:
+def _real_bridge(data_folder: DataFolder) -> Outside:
     from tlfif.gui.bridge.server_bridge import bridge_of  # here, because loading it takes longer than all of the above
 
-    return bridge_of(home)
+    return bridge_of(data_folder)

@@ -4,25 +4,27 @@ from tlfif.client.endpoint import Locator
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.bridge import Bridge
 from tlfif.gui.bridge.homes import ProfileHomes
-from tlfif.kernel.home import Home
+from tlfif.kernel.data_folder import DataFolder
 
 
-def bridge_of(home: Home) -> Bridge:
+def bridge_of(data_folder: DataFolder) -> Bridge:
     """One that is connecting already to the server of the active profile."""
     bridge = Bridge(
-        homes=ProfileHomes(home), history_path=home.root / "history.db", preferences_path=home.root / "window.json"
+        homes=ProfileHomes(data_folder),
+        history_path=data_folder.root / "history.db",
+        preferences_path=data_folder.root / "window.json",
     )
     bridge.start()
     return bridge
 
 
-def bridge_over(home: Home, *, connect: Locator, watch: Locator) -> Bridge:
+def bridge_over(data_folder: DataFolder, *, connect: Locator, watch: Locator) -> Bridge:
     """The same to one server: ``connect`` may start it, ``watch`` only finds it. History and settings: ``home``'s."""
     bridge = Bridge(
         connect=lambda sleep: TlfifClient(connect, sleep=sleep),
         watch=lambda sleep: TlfifClient(watch, sleep=sleep),
-        history_path=home.root / "history.db",
-        preferences_path=home.root / "window.json",
+        history_path=data_folder.root / "history.db",
+        preferences_path=data_folder.root / "window.json",
     )
     bridge.start()
     return bridge

@@ -3,7 +3,7 @@
 import sys
 from functools import lru_cache
 
-from tlfif.kernel.home import display_name
+from tlfif.kernel.data_folder import display_name
 
 
 def density() -> float:

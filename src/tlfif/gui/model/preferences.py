@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tlfif.jobs.policy import JobPolicy
-from tlfif.kernel.home import write_private
+from tlfif.kernel.data_folder import write_private
 
 APPEARANCES = ("system", "light", "dark")
 FONT_RANGE = (8, 32)

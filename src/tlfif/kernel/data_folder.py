@@ -16,7 +16,7 @@ PRIVATE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class DataFolder:
     """The data folder, one property per file in it."""
 
     root: Path
@@ -98,16 +98,16 @@ class ServerAddress:
         return f"http://127.0.0.1:{self.port}"
 
 
-def default_home(value: str | None) -> Home:
+def default_data_folder(value: str | None) -> DataFolder:
     """``TLFIF_HOME`` where it is set, the platform's data folder of this user otherwise."""
     if value:
-        return Home(Path(value).expanduser().absolute())
-    return Home(user_data_path("tlfif", appauthor=False))
+        return DataFolder(Path(value).expanduser().absolute())
+    return DataFolder(user_data_path("tlfif", appauthor=False))
 
 
-def home_from_environment() -> Home:
+def data_folder_from_environment() -> DataFolder:
     """The data folder, for commands that need no other setting."""
-    return default_home(os.environ.get("TLFIF_HOME"))
+    return default_data_folder(os.environ.get("TLFIF_HOME"))
 
 
 def profile_from_environment() -> str | None:
@@ -146,10 +146,10 @@ def aws_endpoint(region: str) -> str:
     return os.environ.get("AWS_ENDPOINT_URL") or f"https://sts.{region}.amazonaws.com"
 
 
-def read_server(home: Home) -> ServerAddress | None:
+def read_server(data_folder: DataFolder) -> ServerAddress | None:
     """The address of a server that may still run; None where its file is missing or damaged."""
     try:
-        found = json.loads(home.server.read_text(encoding="utf-8"))
+        found = json.loads(data_folder.server.read_text(encoding="utf-8"))
         return ServerAddress(pid=int(found["pid"]), port=int(found["port"]), version=str(found["version"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
