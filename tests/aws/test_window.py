@@ -87,7 +87,7 @@ def test_a_prompt_starts_a_machine_on_aws_is_answered_priced_and_the_machine_sto
         one = core.state.conversation.exchanges[-1]
         assert (str(one.answer), one.place) == ("Hello, Anna.", PLACE)
         assert one.receipt is not None
-        assert one.receipt.cost.startswith("Cost ")
+        assert one.receipt.cost.startswith("Cost 0.")
         until(core, lambda: "an hour" in core.state.status_line.cost, "what it costs")
         assert "On AWS" not in core.state.status_line.cost
         assert core.state.cost.as_if is None

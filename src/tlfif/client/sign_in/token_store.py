@@ -203,6 +203,6 @@ def file_warning(data_folder: DataFolder) -> str:
     }.get(sys.platform, "install one")
     return (
         f"No keyring keeps secrets on this computer, so the sign-in is in the file {data_folder.sign_in}. Only your "
-        "user can read it, but whoever gets a copy of it, from a backup for instance, can use your machine on AWS until "
-        f"you sign out. To use a keyring instead: {cure}, then ./tlfif login again."
+        "user can read it, but whoever gets a copy of it, from a backup for instance, can use your machine on AWS "
+        f"until you sign out. To use a keyring instead: {cure}, then ./tlfif login again."
     )
