@@ -41,7 +41,7 @@ SUBMITS = 20
 """In a row, with the budget's check and without, five times each."""
 BUDGETS: dict[str, dict[str, Any]] = {
     "submit_no_limit_ms": {"limit_eur": None},
-    "submit_rehearsal_ms": {"limit_eur": 90_000, "as_if_aws": True},
+    "submit_rehearsal_ms": {"limit_eur": 90_000, "simulated_aws": True},
 }
 
 

@@ -79,7 +79,7 @@ async def _views_of_a_server(home: DataFolder) -> Views:
     views["/v1/machine"] |= {"state": "ready", "machine_id": "m-bench", "model": MODEL, "since": time.time()}
     for model in views["/v1/models"]["models"]:
         model["state"] = "ready"
-    for sums in (views["/v1/cost"], views["/v1/cost"]["as_if_aws"]):
+    for sums in (views["/v1/cost"], views["/v1/cost"]["simulated_aws"]):
         sums["running_usd_per_hour"] = 0.66
     return views
 

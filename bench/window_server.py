@@ -103,7 +103,7 @@ class StandIn:
             "job_id": job_id, "status": "succeeded", "model": MODEL, "messages": [], "max_tokens": 2048,
             "temperature": 0.7, "seed": None, "created_at": now, "started_at": now, "finished_at": now, "attempt": 1,
             "last_seq": self.jobs.get(job_id, 0), "cancel_requested": False, "error": None, "receipt": FINISHED,
-            "answer": None, "cost": None, "as_if_aws": None,
+            "answer": None, "cost": None, "simulated_aws": None,
         }  # fmt: skip
 
     async def _stream(self, writer: asyncio.StreamWriter) -> None:

@@ -84,7 +84,7 @@ class MoneyWorld:
             job_policy=self.job_policy,
             machine_policy=self.policy,
             tariff=self.tariff,
-            as_if=AWS,
+            simulated=AWS,
             refresh=no_refresh,
             host=wrap(self.host),
         )
@@ -120,9 +120,9 @@ class MoneyWorld:
             budget=chosen.money.budget,
         )
 
-    async def limit(self, eur: str | None, *, as_if_aws: bool = False) -> None:
+    async def limit(self, eur: str | None, *, simulated_aws: bool = False) -> None:
         """A person sets the limit."""
-        await self.money.budget.set_limit(eur, as_if_aws=as_if_aws)
+        await self.money.budget.set_limit(eur, simulated_aws=simulated_aws)
 
     async def tick(self) -> None:
         """One round of the present control plane."""

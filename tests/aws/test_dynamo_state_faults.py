@@ -413,7 +413,7 @@ async def test_of_two_who_change_the_same_budget_one_is_told_no(
     both = Barrier(2)
     for one in lines:
         one.next("UpdateItem", meeting(both))
-    wanted = [Budget(limit_eur=None), Budget(as_if_aws=True)]
+    wanted = [Budget(limit_eur=None), Budget(simulated_aws=True)]
     kept = await asyncio.gather(
         *(book.set_budget(budget, instead_of=Budget()) for book, budget in zip(ledgers, wanted, strict=True))
     )

@@ -90,7 +90,7 @@ def test_a_prompt_starts_a_machine_on_aws_is_answered_priced_and_the_machine_sto
         assert one.receipt.cost.startswith("Cost 0.")
         until(core, lambda: "an hour" in core.state.status_line.cost, "what it costs")
         assert "On AWS" not in core.state.status_line.cost
-        assert core.state.cost.as_if is None
+        assert core.state.cost.simulated is None
         assert "USD" in core.state.cost.budget.left_text
 
         until(core, lambda: core.state.machine.stop.enabled, "it can be stopped")

@@ -138,7 +138,7 @@ async def test_no_room_is_no_room(ledger: BudgetLedger) -> None:
     [
         Budget(),
         Budget(limit_eur=None),
-        Budget(limit_eur=Decimal("0.05"), as_if_aws=True, extra_eur=Decimal("0.0125"), extra_month=Month(2026, 11)),
+        Budget(limit_eur=Decimal("0.05"), simulated_aws=True, extra_eur=Decimal("0.0125"), extra_month=Month(2026, 11)),
         Budget(locked_at_ms=T0, lock_month=Month(2026, 12)),
     ],
 )

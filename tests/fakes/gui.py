@@ -49,7 +49,7 @@ def sums(**changes: Any) -> SumsView:
 def budget_view(**changes: Any) -> Any:
     """A budget of 20 EUR, half open."""
     base = {
-        "limit_eur": 20.0, "extra_eur": 0.0, "as_if_aws": False, "state": "open", "spent_eur": 0.9,
+        "limit_eur": 20.0, "extra_eur": 0.0, "simulated_aws": False, "state": "open", "spent_eur": 0.9,
         "committed_eur": 0.0, "free_eur": 19.1, "start_eur": 0.1, "locked_until": None,
         "sentence": "All well (./tlfif budget).",
     }  # fmt: skip
@@ -77,7 +77,7 @@ def cost_view(*, here: bool = True, hourly: float = 0.0, **changes: Any) -> Cost
         "place": "this computer" if here else "AWS",
         "vat": "without VAT",
         "since": "2026-11-01",
-        "as_if_aws": sums(running_usd_per_hour=hourly) if here else None,
+        "simulated_aws": sums(running_usd_per_hour=hourly) if here else None,
         "billed": None if here else billed_view(),
         "budget": budget_view(),
         "exchange": {"usd_per_eur": 1.25, "date": "2026-11-20", "source": "ECB", "verified": True},
@@ -121,7 +121,7 @@ def job_view(job_id: str = "job_1", **changes: Any) -> JobView:
         "job_id": job_id, "status": "succeeded", "model": "smollm2", "messages": [], "max_tokens": 512,
         "temperature": 0.7, "seed": None, "created_at": 1.0, "started_at": 2.0, "finished_at": 3.0, "attempt": 1,
         "last_seq": 9, "cancel_requested": False, "error": None, "receipt": receipt_view(), "answer": None,
-        "cost": None, "as_if_aws": None,
+        "cost": None, "simulated_aws": None,
     }  # fmt: skip
     return {**base, **changes}
 

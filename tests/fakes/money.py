@@ -80,7 +80,7 @@ def budget(**changes: Any) -> BudgetView:
     base: BudgetView = {
         "limit_eur": 20.0,
         "extra_eur": 0.0,
-        "as_if_aws": False,
+        "simulated_aws": False,
         "state": "open",
         "spent_eur": 0.0,
         "committed_eur": 0.0,
@@ -104,7 +104,7 @@ def answered(**changes: Any) -> dict[str, Any]:
     base = {
         "job_id": "job_1", "created_at": 1_795_000_000.0, "status": "succeeded", "model": "smollm2", "image": None,
         "attempt": 1, "queue_seconds": 0.1, "first_token_seconds": 0.2, "total_seconds": 3.8, "prompt_tokens": 31,
-        "completion_tokens": 10, "cost": NOTHING, "as_if_aws": SHARE,
+        "completion_tokens": 10, "cost": NOTHING, "simulated_aws": SHARE,
     }  # fmt: skip
     return {**base, **changes}
 
@@ -138,7 +138,7 @@ def cost(*, on_aws: bool = False, **changes: Any) -> CostView:
         "place": "AWS" if on_aws else "this computer",
         "vat": "without VAT",
         "since": "2026-11-01T00:00:00Z",
-        "as_if_aws": None if on_aws else sums(),
+        "simulated_aws": None if on_aws else sums(),
         "billed": billed() if on_aws else None,
         "budget": budget(),
         "exchange": {"usd_per_eur": 1.15, "date": "2026-11-22", "source": "an assumption", "verified": False},
@@ -237,8 +237,8 @@ class MoneyClient(FakeClient):
         self.calls.append("refresh")
         return self.report
 
-    async def set_budget(self, limit: str | float | None, *, as_if_aws: bool = False) -> BudgetView:
-        self.calls.append(("set", limit, as_if_aws))
+    async def set_budget(self, limit: str | float | None, *, simulated_aws: bool = False) -> BudgetView:
+        self.calls.append(("set", limit, simulated_aws))
         return self.after
 
     async def release_budget(self) -> BudgetView:

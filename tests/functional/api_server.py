@@ -132,7 +132,7 @@ def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Con
         job_policy=job_policy,
         machine_policy=machine_policy,
         tariff=None,
-        as_if=Tariff(),
+        simulated=Tariff(),
         refresh=no_refresh,
     )
     reconciler = Reconciler(

@@ -155,7 +155,7 @@ def test_an_answer_is_deleted_for_good(desk: Desk) -> None:
 def test_what_it_costs_is_told_in_both_truths(desk: Desk, tmp_path: Path) -> None:
     desk.run("machine", "stop")  # so that this answer pays for the start
     asked = desk.object("ask", "Name a colour.", "--model", "smollm2", "--max-tokens", "4")
-    share = asked["receipt"]["as_if_aws"]
+    share = asked["receipt"]["simulated_aws"]
     assert asked["receipt"]["cost"]["usd"] == 0
     parts = ("boot_usd", "working_usd", "idle_usd", "minimum_usd", "start_usd")
     assert share["usd"] == pytest.approx(sum(share[part] for part in parts))
@@ -168,10 +168,10 @@ def test_what_it_costs_is_told_in_both_truths(desk: Desk, tmp_path: Path) -> Non
         "forecast_usd",
     }
     assert keys <= set(cost)
-    assert keys <= set(cost["as_if_aws"])
+    assert keys <= set(cost["simulated_aws"])
     assert {cost[key] for key in keys} == {0}
-    assert cost["as_if_aws"]["instance_type"] == "g6.xlarge"
-    assert cost["as_if_aws"]["month_to_date_usd"] > 0
+    assert cost["simulated_aws"]["instance_type"] == "g6.xlarge"
+    assert cost["simulated_aws"]["month_to_date_usd"] > 0
     assert (cost["budget"]["limit_eur"], cost["budget"]["state"]) == (20, "open")
     assert all(rate["source"] and rate["date"] for rate in cost["rates"])
     assert asked["job_id"] in [one["job_id"] for one in cost["receipts"]]
@@ -192,7 +192,7 @@ def test_prices_that_nobody_hands_out_stay(desk: Desk) -> None:
 def test_a_budget_is_locked_and_released_in_a_rehearsal(desk: Desk) -> None:
     assert desk.run("ask", "Hi.", "--model", "smollm2", "--max-tokens", "2").returncode == 0
     try:
-        done = desk.run("budget", "set", "0.01", "--as-if-aws")
+        done = desk.run("budget", "set", "0.01", "--simulated-aws")
         assert (done.returncode, "This is a rehearsal: nothing is charged." in " ".join(done.stdout.split())) == (
             0,
             True,

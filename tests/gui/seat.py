@@ -37,7 +37,7 @@ class Seat:
 
     def _now(self) -> str:
         state = self.window.core.state
-        return f"the window says {state.status_line}, {state.connection}, cost {state.cost.as_if}"
+        return f"the window says {state.status_line}, {state.connection}, cost {state.cost.simulated}"
 
     def picture(self, name: str) -> None:
         """The window as it looks now, for whoever wants to see it: into the folder that PICTURES names."""

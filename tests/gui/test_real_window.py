@@ -43,9 +43,9 @@ def test_a_day_with_the_window(home: DataFolder, open_seat: Callable[..., Seat])
     seat = open_seat(core)
     window = seat.window
     seat.wait(
-        lambda: core.state.status_line.kind is StatusKind.OFF and core.state.cost.as_if, "the server is found", 60
+        lambda: core.state.status_line.kind is StatusKind.OFF and core.state.cost.simulated, "the server is found", 60
     )
-    before = core.state.cost.as_if
+    before = core.state.cost.simulated
     assert before is not None
 
     seat.focus(window.chat.composer.text)
@@ -78,7 +78,7 @@ def test_a_day_with_the_window(home: DataFolder, open_seat: Callable[..., Seat])
     seat.key("<Return>")
     seat.wait(lambda: core.state.machine.idle.in_force == 7 and not core.state.machine.idle.saving, "seven minutes")
 
-    seat.wait(lambda: core.state.cost.as_if and core.state.cost.as_if.usd > before.usd, "the cost moves")
+    seat.wait(lambda: core.state.cost.simulated and core.state.cost.simulated.usd > before.usd, "the cost moves")
     assert core.state.cost.real is not None
     assert core.state.cost.real.usd == 0, "nothing is owed on this computer"
 

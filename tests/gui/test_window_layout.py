@@ -23,7 +23,7 @@ def receipt(number: int) -> AnswerCostView:
     found: Any = {
         "job_id": f"j{number}", "created_at": 1000.0 * number, "status": "succeeded", "model": "smollm2", "image": "i",
         "attempt": 1, "queue_seconds": 0.1, "first_token_seconds": 0.2, "total_seconds": 3.0, "prompt_tokens": 5,
-        "completion_tokens": 7, "cost": share(usd=0.0), "as_if_aws": share(),
+        "completion_tokens": 7, "cost": share(usd=0.0), "simulated_aws": share(),
     }  # fmt: skip
     return found  # type: ignore[no-any-return]  # as the server sends it
 

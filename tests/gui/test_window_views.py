@@ -208,11 +208,11 @@ def test_the_two_costs_stand_apart(seat: Seat, desk: Desk) -> None:
     desk.hear("ready", cost=cost_view(hourly=0.5))
     bar = seat.window.chat.controls
     assert bar.real.shown == desk.core.state.cost.real.text
-    assert bar.as_if.shown == desk.core.state.cost.as_if.text
-    before = bar.as_if.shown
+    assert bar.simulated.shown == desk.core.state.cost.simulated.text
+    before = bar.simulated.shown
     desk.pass_time(8)
     seat.settle()
-    assert bar.as_if.shown != before
+    assert bar.simulated.shown != before
     assert "$" not in bar.real.shown
     assert "19.10 EUR of 20.00 EUR" in bar.left.shown
 

@@ -27,11 +27,11 @@ TIGHT = "0.15"
 async def locked_world(*, tariff: bool = True) -> MoneyWorld:
     """A world in which a lock holds and no machine runs."""
     world = MoneyWorld(tariff=AWS if tariff else None)
-    await world.limit("20", as_if_aws=not tariff)
+    await world.limit("20", simulated_aws=not tariff)
     state = await world.book.state()
     month = Month.of(world.now_ms)
     await world.book.set_budget(
-        Budget(limit_eur=Decimal(20), as_if_aws=not tariff, locked_at_ms=world.now_ms, lock_month=month),
+        Budget(limit_eur=Decimal(20), simulated_aws=not tariff, locked_at_ms=world.now_ms, lock_month=month),
         instead_of=state.budget,
     )
     return world
@@ -223,11 +223,11 @@ async def test_a_limit_that_a_person_sets_while_the_lock_comes_is_not_overwritte
 @pytest.mark.parametrize("rehearsal", [True, False])
 async def test_waiting_prompts_end_with_the_code_and_the_sentence_when_the_lock_comes(rehearsal: bool) -> None:
     world = MoneyWorld(tariff=None if rehearsal else AWS)
-    await world.limit(TIGHT, as_if_aws=rehearsal)
+    await world.limit(TIGHT, simulated_aws=rehearsal)
     await world.submit()
     await world.ready()
     waiting = (await world.submit("Second")).job
-    await world.limit("0.01", as_if_aws=rehearsal)
+    await world.limit("0.01", simulated_aws=rehearsal)
     await world.ticks(1)
     job = await world.jobs.get(waiting.id)
     assert (job.status, job.error_code) == (JobStatus.FAILED, "budget_locked")
@@ -243,12 +243,12 @@ async def test_a_rehearsal_is_named_in_every_text() -> None:
         with pytest.raises(BudgetLockedError) as error:
             await refused
         texts.append(error.value.message)
-    await world.limit("0.01", as_if_aws=True)
+    await world.limit("0.01", simulated_aws=True)
     texts.append((await world.money.budget.status()).headroom.sentence)
     with pytest.raises(BudgetLockedError) as error:
         await world.submit()
     texts.append(error.value.message)
-    await world.limit("20", as_if_aws=True)
+    await world.limit("20", simulated_aws=True)
     texts.append((await world.money.budget.too_many_waiting(3)).message)
     texts.append((await world.money.budget.too_many_waiting(0)).message)
     assert [text for text in texts if REHEARSAL not in text] == []
@@ -310,7 +310,7 @@ async def test_a_clock_that_is_set_back_does_not_give_a_locked_machine_more_time
 async def test_hours_without_a_server_do_not_lock_a_budget_that_nothing_was_spent_of() -> None:
     """The computer was switched off with a machine on the books; the first tick finds the machine gone."""
     world = MoneyWorld(tariff=None)
-    await world.limit("0.5", as_if_aws=True)
+    await world.limit("0.5", simulated_aws=True)
     await world.submit()
     await world.ready()
     await world.answer(1)

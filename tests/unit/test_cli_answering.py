@@ -193,7 +193,7 @@ class PricedClient(FakeClient):
     async def job(self, job_id: str) -> JobView:
         if self.fault is not None:
             raise self.fault
-        return {"job_id": job_id, "status": "succeeded", "cost": NOTHING, "as_if_aws": SHARE}
+        return {"job_id": job_id, "status": "succeeded", "cost": NOTHING, "simulated_aws": SHARE, "as_if_aws": SHARE}
 
 
 async def test_the_receipt_has_what_the_answer_cost() -> None:
@@ -205,7 +205,7 @@ async def test_the_receipt_has_what_the_answer_cost() -> None:
     desk = FakeDesk()
     await _report(client, await answer_prompt(client, ASKING, desk.console, show=False), desk.console, as_json=True)
     receipt = json.loads(desk.out.getvalue())["receipt"]
-    assert receipt == {**RECEIPT, "cost": NOTHING, "as_if_aws": SHARE}
+    assert receipt == {**RECEIPT, "cost": NOTHING, "simulated_aws": SHARE, "as_if_aws": SHARE}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ async def test_a_cost_that_cannot_be_learnt_fails_no_answer(fault: Exception) ->
     assert await _report(client, answer, desk.console, as_json=False) == 0
     assert desk.said.endswith(" · costs nothing: this computer\n")
     found: Any = await as_object(client, await with_cost(client, answer))
-    assert found["receipt"] == {**RECEIPT, "cost": None, "as_if_aws": None}
+    assert found["receipt"] == {**RECEIPT, "cost": None, "simulated_aws": None, "as_if_aws": None}
 
 
 async def test_an_interruption_while_the_cost_is_asked_for_leaves_the_answer() -> None:

@@ -54,10 +54,10 @@ def test_a_receipt_of_aws_has_the_real_cost(found: Any, said: str) -> None:
 
 
 def test_a_job_of_aws_has_it_too() -> None:
-    text = job_text(job(cost=SHARE, as_if_aws=None), now=1e9, place="AWS")
+    text = job_text(job(cost=SHARE, simulated_aws=None), now=1e9, place="AWS")
     assert f"{SHARE['usd']:.4f} USD" in text
     assert "nothing" not in text
-    assert "costs nothing: this computer" in job_text(job(cost=NOTHING, as_if_aws=None), now=1e9)
+    assert "costs nothing: this computer" in job_text(job(cost=NOTHING, simulated_aws=None), now=1e9)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_report_of_aws_is_what_is_owed_and_says_so() -> None:
 
 @pytest.mark.usefixtures("on_aws")
 def test_a_rehearsal_is_for_this_computer(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["budget", "set", "5", "--as-if-aws"]) == 2
+    assert main(["budget", "set", "5", "--simulated-aws"]) == 2
     assert "profile use computer" in capsys.readouterr().err
     assert opening_words() == "Asking your home on AWS"
 

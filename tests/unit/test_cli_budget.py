@@ -18,7 +18,7 @@ REHEARSED = "0.02 EUR of 0.05 EUR are spent. This is a rehearsal: nothing is cha
 
 
 def rehearsal(**changes: Any) -> Any:
-    return budget(**{"limit_eur": 0.05, "as_if_aws": True, "sentence": REHEARSED, **changes})
+    return budget(**{"limit_eur": 0.05, "simulated_aws": True, "sentence": REHEARSED, **changes})
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     ("argv", "sent"),
     [
         (("20",), ("set", "20", False)),
-        (("€0.05", "--as-if-aws"), ("set", "0.05", True)),
+        (("€0.05", "--simulated-aws"), ("set", "0.05", True)),
         (("12.50 EUR",), ("set", "12.50", False)),
         (("none",), ("set", None, False)),
-        (("NONE", "--as-if-aws"), ("set", None, True)),
+        (("NONE", "--simulated-aws"), ("set", None, True)),
     ],
 )
 def test_a_limit_is_sent_as_an_amount(run: Any, argv: tuple[str, ...], sent: object) -> None:

@@ -60,7 +60,7 @@ def test_the_report_says_both_truths() -> None:
         assert said in text
     assert "without VAT" in text
     assert "0.00 EUR of 20.00 EUR are spent." in text
-    assert "./tlfif budget set 0.05 --as-if-aws" in text
+    assert "./tlfif budget set 0.05 --simulated-aws" in text
     assert "not a bill" in text
     assert narrow(text)
 
@@ -78,7 +78,7 @@ def test_the_report_says_what_nobody_has_checked() -> None:
 
 
 def test_on_aws_there_is_one_truth() -> None:
-    text = cost_text(cost(on_aws=True, receipts=[answered(cost=SHARE, as_if_aws=None)]), now=NOW)
+    text = cost_text(cost(on_aws=True, receipts=[answered(cost=SHARE, simulated_aws=None)]), now=NOW)
     assert "costs nothing" not in text
     assert "would have" not in text
     assert "On AWS (g4dn.xlarge in eu-central-1):" in text
@@ -111,31 +111,33 @@ def test_a_home_that_was_deployed_earlier_tells_nothing_of_it() -> None:
 
 
 def test_a_rehearsal_is_not_told_to_rehearse() -> None:
-    text = cost_text(cost(budget=budget(as_if_aws=True, sentence="This is a rehearsal: nothing is charged.")), now=NOW)
+    text = cost_text(
+        cost(budget=budget(simulated_aws=True, sentence="This is a rehearsal: nothing is charged.")), now=NOW
+    )
     assert "This is a rehearsal: nothing is charged." in text
-    assert "--as-if-aws" not in text
+    assert "--simulated-aws" not in text
 
 
 def test_the_parts_of_an_answer_add_up_on_the_line() -> None:
-    text = receipts_text([answered()], now=NOW, as_if=True)
+    text = receipts_text([answered()], now=NOW, simulated=True)
     cells = next(line for line in text.splitlines() if "succeeded" in line).split()
     whole, *parts = (float(cell.rstrip("+")) for cell in cells[3:7])
     assert whole == pytest.approx(sum(parts), abs=0.0002)
     assert "may add up to 0.0530 USD" in text
-    ended = answered(as_if_aws={**SHARE, "final": True})
-    assert "+" not in receipts_text([ended], now=NOW, as_if=True)
+    ended = answered(simulated_aws={**SHARE, "final": True})
+    assert "+" not in receipts_text([ended], now=NOW, simulated=True)
 
 
 def test_an_answer_that_never_ran_has_a_line_all_the_same() -> None:
-    waited = answered(status="cancelled", total_seconds=None, completion_tokens=None, as_if_aws=None)
-    text = receipts_text([waited], now=NOW, as_if=True)
+    waited = answered(status="cancelled", total_seconds=None, completion_tokens=None, simulated_aws=None)
+    text = receipts_text([waited], now=NOW, simulated=True)
     assert "cancelled" in text
     assert "0.0000" in text
-    assert "None yet" in receipts_text([], now=NOW, as_if=True)
+    assert "None yet" in receipts_text([], now=NOW, simulated=True)
 
 
 @pytest.mark.parametrize(
-    ("real", "as_if", "place", "said"),
+    ("real", "simulated", "place", "said"),
     [
         (NOTHING, SHARE, "this computer", "costs nothing: this computer (on AWS so far 0.0831 USD)"),
         (NOTHING, {**SHARE, "final": True}, "this computer", "costs nothing: this computer (on AWS 0.0831 USD)"),
@@ -145,15 +147,15 @@ def test_an_answer_that_never_ran_has_a_line_all_the_same() -> None:
         (SHARE, None, "AWS", "0.0831 USD (0.0723 EUR) so far"),
     ],
 )
-def test_a_receipt_says_what_the_answer_cost(real: Any, as_if: Any, place: str, said: str) -> None:
-    assert answer_cost(real, as_if, place=place) == said
+def test_a_receipt_says_what_the_answer_cost(real: Any, simulated: Any, place: str, said: str) -> None:
+    assert answer_cost(real, simulated, place=place) == said
 
 
 def test_the_parts_of_a_cost_are_named() -> None:
-    text = parts_line(SHARE, as_if=True)
+    text = parts_line(SHARE, simulated=True)
     assert text.startswith("on AWS 0.0831 USD (0.0723 EUR) without VAT = 0.0726 starting the machine + ")
     assert text.endswith("; the machine still runs: up to 0.0530 USD more while it is idle")
-    assert parts_line({**NOTHING, "usd": 0.1, "eur": 0.09, "working_usd": 0.1}, as_if=False).endswith(
+    assert parts_line({**NOTHING, "usd": 0.1, "eur": 0.09, "working_usd": 0.1}, simulated=False).endswith(
         "= 0.1000 working"
     )
 
@@ -290,5 +292,5 @@ def test_no_command_loads_what_draws_before_it_is_needed() -> None:
 
 
 def test_sums_without_a_machine_say_so() -> None:
-    text = cost_text(cost(as_if_aws=sums(running_usd_per_hour=0.0)), now=NOW)
+    text = cost_text(cost(simulated_aws=sums(running_usd_per_hour=0.0)), now=NOW)
     assert "an hour: no machine runs" in text

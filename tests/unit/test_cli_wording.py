@@ -80,7 +80,7 @@ def test_the_receipt_says_what_was_special(before: str | None, changes: dict[str
 )
 def test_the_receipt_makes_room_for_what_it_cost(before: dict[str, Any], changes: dict[str, Any]) -> None:
     line = receipt_line(
-        receipt(**changes), before=machine(**before), place="this computer", cost=NOTHING, as_if_aws=SHARE
+        receipt(**changes), before=machine(**before), place="this computer", cost=NOTHING, simulated_aws=SHARE
     )
     assert line.endswith("(on AWS so far 0.0831 USD)")
     assert "costs nothing" in line
@@ -201,12 +201,12 @@ def test_a_job_shows_its_answer_or_its_reason() -> None:
 
 
 def test_a_job_shows_what_it_cost_and_the_parts() -> None:
-    lines = job_text(job(cost=NOTHING, as_if_aws=SHARE), now=1e9).splitlines()
+    lines = job_text(job(cost=NOTHING, simulated_aws=SHARE), now=1e9).splitlines()
     receipt_at = next(at for at, line in enumerate(lines) if line.startswith("— "))
     assert lines[receipt_at].endswith("costs nothing (on AWS so far 0.0831 USD)")
     parts = " ".join(line.strip() for line in lines[receipt_at + 1 :])
     assert parts.startswith("on AWS 0.0831 USD (0.0723 EUR) without VAT = 0.0726 starting the machine + ")
-    assert len(job_text(job(cost=NOTHING, as_if_aws=None), now=1e9).splitlines()) == receipt_at + 1
+    assert len(job_text(job(cost=NOTHING, simulated_aws=None), now=1e9).splitlines()) == receipt_at + 1
 
 
 @pytest.mark.parametrize(

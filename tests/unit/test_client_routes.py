@@ -53,14 +53,14 @@ CALLS: dict[str, tuple[Call, tuple[str, str], dict[str, Any]]] = {
         {"answer_seconds": 1500.0, "tries": 1},
     ),
     "limit": (
-        lambda c: c.set_budget("0.05", as_if_aws=True),
+        lambda c: c.set_budget("0.05", simulated_aws=True),
         ("PUT", "/v1/budget"),
-        {"body": {"limit_eur": "0.05", "as_if_aws": True}},
+        {"body": {"limit_eur": "0.05", "simulated_aws": True}},
     ),
     "no limit": (
         lambda c: c.set_budget(None),
         ("PUT", "/v1/budget"),
-        {"body": {"limit_eur": None, "as_if_aws": False}},
+        {"body": {"limit_eur": None, "simulated_aws": False}},
     ),
     "release": (lambda c: c.release_budget(), ("POST", "/v1/budget/release"), {}),
     "other": (lambda c: c.request("GET", "/metrics"), ("GET", "/metrics"), {}),

@@ -86,7 +86,7 @@ def test_what_is_pretended_is_called_so() -> None:
     assert "counts real money only" in said
     for word in ("USD without VAT", "EUR without VAT", "not verified", "3.45 USD (3.00 EUR)", "6.90 USD (6.00 EUR)"):
         assert word in said
-    rehearsed = texts(cost_figure(cost(budget=budget(as_if_aws=True)), now_ms=at(16)))
+    rehearsed = texts(cost_figure(cost(budget=budget(simulated_aws=True)), now_ms=at(16)))
     assert "budget 20.00 EUR, a rehearsal" in rehearsed
     real = texts(cost_figure(cost(on_aws=True), now_ms=at(16)))
     assert "What AWS costs in November 2026" in real
@@ -97,28 +97,31 @@ def test_what_is_pretended_is_called_so() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"as_if_aws": sums(**{**NO_SUMS, "region": "eu-west-1", "instance_type": "g5.xlarge"})}, "No machine has run"),
+        (
+            {"simulated_aws": sums(**{**NO_SUMS, "region": "eu-west-1", "instance_type": "g5.xlarge"})},
+            "No machine has run",
+        ),
         ({"budget": budget(limit_eur=None)}, "hours by day"),
         ({"budget": budget(limit_eur=100_000.0)}, "does not fit into this picture"),
-        ({"budget": budget(limit_eur=0.05, as_if_aws=True)}, "dotted: warnings at 50 % and 80 %"),
+        ({"budget": budget(limit_eur=0.05, simulated_aws=True)}, "dotted: warnings at 50 % and 80 %"),
         (
-            {"as_if_aws": sums(days=[{"date": "2026-11-02", "hours": 0.02, "usd": 0.01}])},
+            {"simulated_aws": sums(days=[{"date": "2026-11-02", "hours": 0.02, "usd": 0.01}])},
             "minutes by day: 1 min in all",
         ),
-        ({"as_if_aws": sums(days=[{"date": "2026-11-02", "hours": 24.0, "usd": 16.0}])}, "24.0 hours in all"),
+        ({"simulated_aws": sums(days=[{"date": "2026-11-02", "hours": 24.0, "usd": 16.0}])}, "24.0 hours in all"),
     ],
 )
 def test_every_month_has_its_picture(changes: dict[str, Any], said: str) -> None:
     view = cost(**changes)
     assert said in texts(cost_figure(view, now_ms=at(16)))
     for now_ms in (at(1), at(30, 23)):
-        curve = spend_curve(view, view["as_if_aws"] or view, now_ms=now_ms)
+        curve = spend_curve(view, view["simulated_aws"] or view, now_ms=now_ms)
         assert line(cost_figure(view, now_ms=now_ms), "spent") == list(curve.spent)
         assert list(curve.spent) == sorted(curve.spent)
 
 
 def test_nothing_is_written_beyond_the_picture(tmp_path: Path) -> None:
-    figure = cost_figure(cost(budget=budget(as_if_aws=True)), now_ms=at(29, 12))
+    figure = cost_figure(cost(budget=budget(simulated_aws=True)), now_ms=at(29, 12))
     figure.draw_without_rendering()
     for axes in figure.axes:
         for text in axes.texts:

@@ -295,7 +295,7 @@ def test_a_start_before_the_window_was_reopened_stands_in_the_receipt_that_is_ke
     first.bridge.close()
     end = event(5, EventKind.SUCCEEDED, receipt=receipt_view())
     client = FakeWindowClient(Script([*deltas(" and more", first=3), end]))
-    client.job_answer = job_view(answer=None, as_if_aws=share(boot_usd=0.0002))
+    client.job_answer = job_view(answer=None, simulated_aws=share(boot_usd=0.0002))
     again = windows(client=client)
     core = WindowCore(again.bridge)
 
@@ -556,7 +556,7 @@ def test_over_the_real_api_a_prompt_is_answered_and_the_machine_stopped(tmp_path
         until(lambda: (core.poll(), found())[1], f"{what}: {core.state}")
 
     try:
-        wait("connected", lambda: core.state.connection.link is Link.CONNECTED and core.state.cost.as_if)
+        wait("connected", lambda: core.state.connection.link is Link.CONNECTED and core.state.cost.simulated)
         assert core.state.status_line.kind is StatusKind.OFF
         values = replace(core.state.settings.values, model=READY_MODEL)
         core.press(intents.ChangeSettings(values))

@@ -99,7 +99,7 @@ def test_a_second_prompt_waits_for_the_end_of_the_first() -> None:
 
 def test_a_whole_answer_has_latency_speed_receipt_and_two_prices_that_are_not_mixed() -> None:
     desk = answered()
-    job = job_view(cost=share(usd=0.0, eur=0.0), as_if_aws=share(final=False, idle_at_most_usd=0.04))
+    job = job_view(cost=share(usd=0.0, eur=0.0), simulated_aws=share(final=False, idle_at_most_usd=0.04))
     desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job))
     one = desk.last
     assert (str(one.answer), one.stage, one.status) == ("Hi there", ExchangeStage.DONE, "")
@@ -116,7 +116,7 @@ def test_a_whole_answer_has_latency_speed_receipt_and_two_prices_that_are_not_mi
     ("job", "line"),
     [
         (
-            job_view(cost=share(usd=0.0), as_if_aws=share(final=False, idle_at_most_usd=0.04)),
+            job_view(cost=share(usd=0.0), simulated_aws=share(final=False, idle_at_most_usd=0.04)),
             "Cost nothing on this computer · on AWS it would have cost 0.0004 USD (0.0003 EUR) without the idle time "
             "after it",
         ),
@@ -352,9 +352,9 @@ def test_a_machine_that_started_for_an_answer_is_named_also_after_the_window_was
     finish(desk, "Hi")
     assert desk.last.receipt is not None
     assert "machine started" not in desk.last.receipt.line
-    desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(as_if_aws=share(boot_usd=0.0002))))
+    desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(simulated_aws=share(boot_usd=0.0002))))
     assert "machine started for this (2.0 s)" in desk.last.receipt.line
-    desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(as_if_aws=share(boot_usd=0.0))))
+    desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(simulated_aws=share(boot_usd=0.0))))
     assert "machine started" not in desk.last.receipt.line
 
 

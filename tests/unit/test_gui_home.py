@@ -142,7 +142,7 @@ def test_on_aws_nothing_is_called_free_and_the_figures_stand_apart() -> None:
     assert state.cost.real.per_hour_text == "0.7200 USD an hour now, 0.0002 USD a second"
     assert "EUR (23.88 USD) of 20.00 EUR left this month" in state.cost.budget.left_text
     assert state.cost.standing_text.startswith("Kept on AWS: 0.3800 USD a month (0.3040 EUR)")
-    assert state.cost.as_if is None
+    assert state.cost.simulated is None
     shown = " ".join((state.status_line.cost, state.cost.real.text, state.cost.billed_text, state.cost.standing_text))
     assert "this computer" not in shown
     assert "nothing" not in shown

@@ -150,11 +150,11 @@ def test_two_figures_run_side_by_side_and_are_never_mixed() -> None:
     desk.pass_time(5.0)
     cost = desk.core.state.cost
     assert cost.real is not None
-    assert cost.as_if is not None
+    assert cost.simulated is not None
     assert cost.real.usd == 0.0
     assert cost.real.text == "Costs nothing: it runs on this computer"
-    assert cost.as_if.usd == pytest.approx(1.005)
-    assert cost.as_if.text == "On AWS this would have cost this month: 1.00 USD (0.8040 EUR)"
+    assert cost.simulated.usd == pytest.approx(1.005)
+    assert cost.simulated.text == "On AWS this would have cost this month: 1.00 USD (0.8040 EUR)"
     assert cost.billed_text.startswith("Billed by AWS: nothing")
     assert cost.days_name.startswith("On AWS")
     assert cost.budget.left_eur == pytest.approx(19.1)
@@ -166,10 +166,10 @@ def test_a_running_figure_never_goes_back_while_something_runs() -> None:
     desk.hear("ready", cost=cost_view(hourly=3.6))
     desk.pass_time(5.0)
     desk.say(messages.CostUpdated(cost=cost_view(hourly=3.6)))
-    assert desk.core.state.cost.as_if is not None
-    assert desk.core.state.cost.as_if.usd == pytest.approx(1.005)
+    assert desk.core.state.cost.simulated is not None
+    assert desk.core.state.cost.simulated.usd == pytest.approx(1.005)
     desk.say(messages.CostUpdated(cost=cost_view()))
-    assert desk.core.state.cost.as_if.usd == pytest.approx(1.0), "what is over is as the report says"
+    assert desk.core.state.cost.simulated.usd == pytest.approx(1.0), "what is over is as the report says"
 
 
 def test_what_aws_bills_is_a_third_figure_that_does_not_run() -> None:
@@ -200,7 +200,7 @@ def test_on_aws_the_running_estimate_moves_and_eats_the_budget_until_the_next_re
     desk.hear("ready", cost=cost_view(here=False, hourly=3.6))
     desk.pass_time(10.0)
     cost = desk.core.state.cost
-    assert cost.as_if is None
+    assert cost.simulated is None
     assert cost.real is not None
     assert cost.real.usd == pytest.approx(1.01)
     assert cost.real.name == "Running estimate"
@@ -216,7 +216,7 @@ def test_on_aws_the_running_estimate_moves_and_eats_the_budget_until_the_next_re
 
 def test_a_rehearsal_is_held_against_the_other_figure_and_named() -> None:
     desk = Desk()
-    desk.hear("ready", cost=cost_view(hourly=3.6, budget=budget_view(as_if_aws=True)))
+    desk.hear("ready", cost=cost_view(hourly=3.6, budget=budget_view(simulated_aws=True)))
     desk.pass_time(10.0)
     budget = desk.core.state.cost.budget
     assert budget.left_eur == pytest.approx(19.1 - 0.01 / 1.25)
@@ -253,7 +253,7 @@ def test_a_blank_limit_does_not_take_the_limit_away_its_own_button_does() -> Non
     assert "No limit" in desk.core.state.cost.budget.entry_problem
     assert not desk.bridge.all(commands.SetBudget)
     desk.core.press(intents.RemoveBudget())
-    assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit=None, as_if_aws=False)
+    assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit=None, simulated_aws=False)
 
 
 def test_a_new_limit_goes_out_as_typed_and_the_field_is_empty_when_it_holds() -> None:
@@ -261,9 +261,9 @@ def test_a_new_limit_goes_out_as_typed_and_the_field_is_empty_when_it_holds() ->
     desk.hear("off", cost=cost_view())
     desk.core.press(intents.TypeBudget(" 0.05 EUR"))
     desk.core.press(intents.ApplyBudget(rehearsal=True))
-    assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit="0.05 EUR", as_if_aws=True)
+    assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit="0.05 EUR", simulated_aws=True)
     assert desk.core.state.cost.budget.saving
-    desk.say(messages.BudgetChanged(budget=budget_view(limit_eur=0.05, as_if_aws=True, state="locked")))
+    desk.say(messages.BudgetChanged(budget=budget_view(limit_eur=0.05, simulated_aws=True, state="locked")))
     budget = desk.core.state.cost.budget
     assert (budget.entry, budget.saving, budget.locked, budget.sentence) == ("", False, True, "All well.")
 

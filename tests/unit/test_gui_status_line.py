@@ -93,7 +93,7 @@ def test_a_tick_that_changes_nothing_keeps_every_part() -> None:
 
 def test_a_locked_budget_comes_before_off_and_names_a_rehearsal() -> None:
     desk = Desk()
-    locked = budget_view(state="locked", as_if_aws=True)
+    locked = budget_view(state="locked", simulated_aws=True)
     desk.hear("off", cost=cost_view(budget=locked))
     line = desk.core.state.status_line
     assert line.kind is StatusKind.BUDGET_LOCKED

@@ -29,12 +29,12 @@ def release(budget: Budget, spent: int, reservation: int = START.total) -> Budge
     return rules.release(budget, spent, rate=ASSUMED_RATE, month=NOV, now_ms=NOW, reservation_micros=reservation)
 
 
-def with_limit(budget: Budget, limit: str | None, spent: int, *, as_if_aws: bool = False) -> Budget:
+def with_limit(budget: Budget, limit: str | None, spent: int, *, simulated_aws: bool = False) -> Budget:
     return rules.with_limit(
         budget,
         None if limit is None else Decimal(limit),
         spent,
-        as_if_aws=as_if_aws,
+        simulated_aws=simulated_aws,
         rate=ASSUMED_RATE,
         month=NOV,
         now_ms=NOW,
@@ -176,7 +176,7 @@ def test_the_refusal_names_every_part_of_the_sum() -> None:
 
 
 def test_a_locked_budget_says_until_when_and_what_to_press() -> None:
-    no = rules.headroom_for_start(headroom(Budget(as_if_aws=True), 21 * EURO), START)
+    no = rules.headroom_for_start(headroom(Budget(simulated_aws=True), 21 * EURO), START)
     assert (no.ok, no.code) == (False, "budget_locked")
     for words in (
         "21.00 EUR (24.15 USD) of 20.00 EUR (23.00 USD)",
@@ -229,8 +229,8 @@ def test_changing_the_limit() -> None:
     lowered = with_limit(Budget(), "1", 2 * EURO)
     assert (lowered.locked_at_ms, lowered.lock_month) == (NOW, NOV)
     assert with_limit(locked, None, 99 * EURO).locked_at_ms is None
-    rehearsal = with_limit(Budget(), "0.05", 0, as_if_aws=True)
-    assert rehearsal.as_if_aws
+    rehearsal = with_limit(Budget(), "0.05", 0, simulated_aws=True)
+    assert rehearsal.simulated_aws
     assert rehearsal.locked_at_ms is None
     freed = release(rules.lock(Budget(), NOV, NOW), 20 * EURO)
     assert headroom(with_limit(freed, "22", 21 * EURO), 21 * EURO).limit == 22 * EURO

@@ -136,7 +136,7 @@ def test_who_has_no_tariff_has_no_bill_and_asks_for_none(tariff: Tariff | None) 
         job_policy=world.job_policy,
         machine_policy=world.policy,
         tariff=tariff,
-        as_if=Tariff(),
+        simulated=Tariff(),
         refresh=world.money.refresh,
         bills=MemoryBillStore(),
     )

@@ -34,14 +34,16 @@ RECEIPTS = 5
 NOTHING = AnswerCost(boot=0, working=0, idle=0, minimum=0, start=0, final=True)
 
 
-async def cost_view(container: Container, as_if: Tariff) -> CostView:
-    """All that the cost command and the window show. ``as_if`` is what the simulated AWS cost is priced by."""
+async def cost_view(container: Container, simulated: Tariff) -> CostView:
+    """All that the cost command and the window show. ``simulated`` is what the simulated AWS cost is priced by."""
     money = container.money
     rate, book = await money.pricing.rate(), await money.pricing.book()
     state = await money.ledger.state()
     sums = await money.totals.month(money.tariff, state=state)
-    pretended = await money.totals.month(as_if, state=state) if money.tariff is None else None
-    priced = as_if if money.tariff is None else money.tariff
+    simulated_sums = None
+    if money.tariff is None:
+        simulated_sums = sums_view(await money.totals.month(simulated, state=state), simulated, rate)
+    priced = simulated if money.tariff is None else money.tariff
     rates = [price for price in book.current() if price.region == priced.region]
     return {
         **sums_view(sums, money.tariff, rate),
@@ -49,14 +51,15 @@ async def cost_view(container: Container, as_if: Tariff) -> CostView:
         "place": container.place,
         "vat": VAT,
         "since": _iso(state.since_ms),
-        "as_if_aws": sums_view(pretended, as_if, rate) if pretended is not None else None,
+        "simulated_aws": simulated_sums,
+        "as_if_aws": simulated_sums,
         "billed": None
         if money.bills is None
         else billed_view(await money.bills.record(), rate, now_ms=money.totals.now_ms()),
         "budget": budget_view(await money.budget.status()),
         "exchange": exchange_view(rate),
         "rates": [rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
-        "receipts": await _receipts(container, as_if),
+        "receipts": await _receipts(container, simulated),
     }
 
 
@@ -110,7 +113,8 @@ def budget_view(status: BudgetStatus) -> BudgetView:
     return BudgetView(
         limit_eur=None if budget.limit_eur is None else float(budget.limit_eur),
         extra_eur=float(extra),
-        as_if_aws=budget.as_if_aws,
+        simulated_aws=budget.simulated_aws,
+        as_if_aws=budget.simulated_aws,
         state=headroom.state,
         spent_eur=float(headroom.rate.to_eur(headroom.spent)),
         committed_eur=float(headroom.rate.to_eur(headroom.committed)),
@@ -140,12 +144,12 @@ def rate_view(price: Price) -> RateView:
     )
 
 
-async def shares(container: Container, job: Job, as_if: Tariff) -> tuple[CostShareView, CostShareView | None]:
+async def shares(container: Container, job: Job, simulated: Tariff) -> tuple[CostShareView, CostShareView | None]:
     """What an answer cost, and on the owner's own computer what it would have cost on AWS."""
     money = container.money
     rate = await money.pricing.rate()
     seconds = await container.machines.idle_timeout() or container.machine_policy.idle_timeout_seconds
-    found = await money.answers.of_job(job, money.tariff or as_if, idle_timeout_seconds=seconds)
+    found = await money.answers.of_job(job, money.tariff or simulated, idle_timeout_seconds=seconds)
     if money.tariff is not None:
         return _share_view(found or NOTHING, rate), None
     return _share_view(NOTHING, rate), _share_view(found, rate) if found is not None else None
@@ -174,13 +178,13 @@ def usd(micros: MicroUsd) -> float:
     return micros / MICROS_PER_USD
 
 
-async def _receipts(container: Container, as_if: Tariff) -> list[AnswerCostView]:
+async def _receipts(container: Container, simulated: Tariff) -> list[AnswerCostView]:
     page = await container.jobs.list_jobs(limit=RECEIPTS)
     found = []
     for job in page.jobs:
         if not job.status.is_terminal:
             continue
-        cost, pretended = await shares(container, job, as_if)
+        cost, simulated_cost = await shares(container, job, simulated)
         took = job.receipt or Receipt(model=job.request.model)
         found.append(
             AnswerCostView(
@@ -196,7 +200,8 @@ async def _receipts(container: Container, as_if: Tariff) -> list[AnswerCostView]
                 prompt_tokens=took.prompt_tokens,
                 completion_tokens=took.completion_tokens,
                 cost=cost,
-                as_if_aws=pretended,
+                simulated_aws=simulated_cost,
+                as_if_aws=simulated_cost,
             )
         )
     return found

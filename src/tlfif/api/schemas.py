@@ -3,7 +3,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from tlfif.jobs import limits
 from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
@@ -123,12 +123,13 @@ LimitEur = Annotated[
 
 
 class BudgetRequest(Strict):
-    """A new monthly limit. ``as_if_aws``: a rehearsal, held against what AWS would have cost; nothing is charged."""
+    """A new monthly limit. ``simulated_aws``: a rehearsal, held against what AWS would have cost; nothing is charged.
+    ``as_if_aws`` is its old name, taken for one release."""
 
-    model_config = examples({"limit_eur": 20}, {"limit_eur": "0.05", "as_if_aws": True}, {"limit_eur": None})
+    model_config = examples({"limit_eur": 20}, {"limit_eur": "0.05", "simulated_aws": True}, {"limit_eur": None})
 
     limit_eur: LimitEur
-    as_if_aws: bool = False
+    simulated_aws: Annotated[bool, Field(validation_alias=AliasChoices("simulated_aws", "as_if_aws"))] = False
 
 
 class ReleaseRequest(Strict):

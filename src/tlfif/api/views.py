@@ -40,6 +40,7 @@ def job_view(job: Job, answer: str | None) -> JobView:
         receipt=cast(ReceiptView, receipt_data(job.receipt)) if job.receipt is not None else None,
         answer=answer,
         cost=None,
+        simulated_aws=None,
         as_if_aws=None,
     )
 

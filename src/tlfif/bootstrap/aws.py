@@ -201,7 +201,7 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
         job_policy=settings.job,
         machine_policy=settings.machine,
         tariff=tariff,
-        as_if=Tariff(region=tariff.region, instance_type=tariff.instance_type),
+        simulated=Tariff(region=tariff.region, instance_type=tariff.instance_type),
         refresh=_refresh(prices, pricing, clock),
         host=host,
         tick_seconds=TICK_SECONDS,

@@ -99,7 +99,7 @@ def _money(settings: Settings, stores: SqliteStores, clock: Clock) -> tuple[Mone
         job_policy=settings.job,
         machine_policy=settings.machine,
         tariff=None,
-        as_if=Tariff(region=settings.aws_region, instance_type=settings.aws_instance_type),
+        simulated=Tariff(region=settings.aws_region, instance_type=settings.aws_instance_type),
         refresh=refresh,
     )
 

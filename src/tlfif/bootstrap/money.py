@@ -32,7 +32,7 @@ def build_money(
     job_policy: JobPolicy,
     machine_policy: MachinePolicy,
     tariff: Tariff | None,
-    as_if: Tariff,
+    simulated: Tariff,
     refresh: Callable[[], Awaitable[RefreshReport]],
     host: MachineHost | None = None,
     tick_seconds: float = TICK_SECONDS,
@@ -56,7 +56,7 @@ def build_money(
         job_policy=job_policy,
         machine_policy=machine_policy,
         tariff=tariff,
-        as_if=as_if,
+        simulated=simulated,
         tick_seconds=tick_seconds,
     )
     money = Money(
@@ -66,9 +66,11 @@ def build_money(
         answers=AnswerCosts(jobs=jobs, ledger=ledger, pricing=pricing, last_seen=last_seen, clock=clock),
         budget=budget,
         tariff=tariff,
-        as_if=as_if,
+        simulated=simulated,
         refresh=refresh,
         bills=None if tariff is None else bills,
     )
-    meter = Meter(ledger=ledger, machines=machines, last_seen=last_seen, tariff=tariff or as_if, clock=clock, host=host)
+    meter = Meter(
+        ledger=ledger, machines=machines, last_seen=last_seen, tariff=tariff or simulated, clock=clock, host=host
+    )
     return money, meter

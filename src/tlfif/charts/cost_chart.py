@@ -38,7 +38,7 @@ def draw_cost(cost: CostView, path: Path, *, now_ms: int) -> None:
 
 def cost_figure(cost: CostView, *, now_ms: int) -> Figure:
     """The picture. Its first axes show the spend, the second the hours."""
-    sums: SumsView = cost["as_if_aws"] or cost
+    sums: SumsView = cost["simulated_aws"] or cost
     curve = spend_curve(cost, sums, now_ms=now_ms)
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
@@ -50,8 +50,8 @@ def cost_figure(cost: CostView, *, now_ms: int) -> Figure:
 
 
 def _titles(figure: Figure, cost: CostView, sums: SumsView) -> None:
-    as_if = cost["as_if_aws"] is not None
-    title = f"What AWS would have cost in {cost['month']}" if as_if else f"What AWS costs in {cost['month']}"
+    simulated = cost["simulated_aws"] is not None
+    title = f"What AWS would have cost in {cost['month']}" if simulated else f"What AWS costs in {cost['month']}"
     figure.text(0.08, 0.945, title, fontsize=20, fontweight="bold", color=INK)
     facts = [
         f"{sums['instance_type']} in {sums['region']}",
@@ -60,9 +60,11 @@ def _titles(figure: Figure, cost: CostView, sums: SumsView) -> None:
     ]
     figure.text(0.08, 0.908, "  ·  ".join(facts), fontsize=11.5, color=QUIET)
     note = "A running estimate by TL-FIF's own meter; AWS's bill comes later."
-    if as_if:
+    if simulated:
         note = f"Nothing of this is charged: {cost['place']} costs nothing. An estimate by TL-FIF's own meter."
-    figure.text(0.08, 0.874, note, fontsize=11.5, color=LIMIT if as_if else QUIET, weight="bold" if as_if else None)
+    figure.text(
+        0.08, 0.874, note, fontsize=11.5, color=LIMIT if simulated else QUIET, weight="bold" if simulated else None
+    )
 
 
 def _draw_spend(axes: Axes, curve: SpendCurve, cost: CostView) -> None:
@@ -105,9 +107,11 @@ def _limit_name(cost: CostView) -> str:
     budget = cost["budget"]
     limit = (budget["limit_eur"] or 0) + budget["extra_eur"]
     name = f"budget {eur(limit)}"
-    if budget["as_if_aws"]:
+    if budget["simulated_aws"]:
         return f"{name}, a rehearsal"
-    return f"{name}; it counts real money only, of which nothing is spent" if cost["as_if_aws"] is not None else name
+    return (
+        f"{name}; it counts real money only, of which nothing is spent" if cost["simulated_aws"] is not None else name
+    )
 
 
 def _money_axes(axes: Axes, usd_per_eur: float) -> None:

@@ -45,7 +45,7 @@ class Answer:
     error_message: str | None = None
     interrupted: bool = False
     cost: CostShareView | None = None
-    as_if_aws: CostShareView | None = None
+    simulated_aws: CostShareView | None = None
 
 
 @dataclass(slots=True)
@@ -201,7 +201,7 @@ async def with_cost(client: TlfifClient, answer: Answer) -> Answer:
         return answer
     except (TimeoutError, OSError, TlfifError):
         return answer
-    return replace(answer, cost=job.get("cost"), as_if_aws=job.get("as_if_aws"))
+    return replace(answer, cost=job.get("cost"), simulated_aws=job.get("simulated_aws"))
 
 
 def show_receipt(answer: Answer, console: Console) -> None:
@@ -209,6 +209,6 @@ def show_receipt(answer: Answer, console: Console) -> None:
     if answer.receipt is not None and answer.machine is not None:
         place = answer.machine["place"]
         line = receipt_line(
-            answer.receipt, before=answer.machine, place=place, cost=answer.cost, as_if_aws=answer.as_if_aws
+            answer.receipt, before=answer.machine, place=place, cost=answer.cost, simulated_aws=answer.simulated_aws
         )
         console.note(line)

@@ -144,7 +144,8 @@ async def as_object(client: TlfifClient, answer: Answer) -> dict[str, object]:
         found = answer.machine
     else:
         found = machine
-    receipt = answer.receipt and {**answer.receipt, "cost": answer.cost, "as_if_aws": answer.as_if_aws}
+    costs = {"cost": answer.cost, "simulated_aws": answer.simulated_aws, "as_if_aws": answer.simulated_aws}
+    receipt = answer.receipt and {**answer.receipt, **costs}
     return {
         "job_id": answer.job_id,
         "status": answer.status,

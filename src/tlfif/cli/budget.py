@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "At the limit the machine is ended and nothing starts until you raise the limit, release the lock, or the "
         "month is over. Warnings come at 50 and 80 %. Prompts answered on this computer cost nothing, so a limit on "
-        "real money is never reached there; --as-if-aws rehearses it. On AWS the limit counts real money."
+        "real money is never reached there; --simulated-aws rehearses it. On AWS the limit counts real money."
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     show = actions.add_parser("show", help="the limit, what is spent and what is free")
@@ -33,7 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     setting.add_argument("amount", metavar="AMOUNT", help=AMOUNT_HELP)
     setting.add_argument(
-        "--as-if-aws",
+        "--simulated-aws",
+        "--as-if-aws",  # its old name, for one release
         action="store_true",
         help="a rehearsal: hold the limit against what AWS would have cost; nothing is charged",
     )
@@ -53,9 +54,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return asyncio.run(_show(console, as_json=args.json))
     if args.action == "set":
         limit = None if args.amount.strip().lower() == NO_LIMIT else str(check_limit(args.amount))
-        if args.as_if_aws:
-            only_on_this_computer("budget set --as-if-aws")
-        return asyncio.run(_set(limit, console, as_if_aws=args.as_if_aws, as_json=args.json))
+        if args.simulated_aws:
+            only_on_this_computer("budget set --simulated-aws")
+        return asyncio.run(_set(limit, console, simulated_aws=args.simulated_aws, as_json=args.json))
     return asyncio.run(_release(console, as_json=args.json))
 
 
@@ -69,10 +70,10 @@ async def _show(console: Console, *, as_json: bool) -> int:
     return DONE
 
 
-async def _set(limit: str | None, console: Console, *, as_if_aws: bool, as_json: bool) -> int:
+async def _set(limit: str | None, console: Console, *, simulated_aws: bool, as_json: bool) -> int:
     async with open_client() as client:
         before = await client.cost()
-        after = await client.set_budget(limit, as_if_aws=as_if_aws)
+        after = await client.set_budget(limit, simulated_aws=simulated_aws)
     if as_json:
         console.json(after)
     else:
@@ -94,7 +95,7 @@ async def _release(console: Console, *, as_json: bool) -> int:
 def budget_report(cost: CostView) -> str:
     """The budget for a person: its state, the sums, what to type."""
     budget = cost["budget"]
-    counted = "counts what AWS would have cost" if budget["as_if_aws"] else "counts real money only"
+    counted = "counts what AWS would have cost" if budget["simulated_aws"] else "counts real money only"
     limit = budget["limit_eur"]
     rows = [("Limit per month", "none", "") if limit is None else ("Limit per month", eur(limit), counted)]
     if budget["extra_eur"]:
@@ -129,16 +130,16 @@ _STATES = {
 
 
 def _rehearsal_title(budget: BudgetView) -> str:
-    return "Rehearsal. " if budget["as_if_aws"] else ""
+    return "Rehearsal. " if budget["simulated_aws"] else ""
 
 
 def _real_here(cost: CostView, budget: BudgetView) -> list[str]:
     """On the owner's own computer a limit on real money is never reached; without a word it would look broken."""
-    if cost["as_if_aws"] is None or budget["as_if_aws"] or budget["limit_eur"] is None:
+    if cost["simulated_aws"] is None or budget["simulated_aws"] or budget["limit_eur"] is None:
         return []
     return [
         f"{cost['place'].capitalize()} costs nothing, so this limit is not reached here. To rehearse it:",
-        "./tlfif budget set 0.05 --as-if-aws",
+        "./tlfif budget set 0.05 --simulated-aws",
     ]
 
 
@@ -149,15 +150,15 @@ def set_text(before: CostView, after: BudgetView) -> str:
     if limit is None:
         lines.append("There is no limit any more: nothing will stop the spending but the machine's own time-outs.")
     else:
-        counted = "what AWS would have cost" if after["as_if_aws"] else "real money"
+        counted = "what AWS would have cost" if after["simulated_aws"] else "real money"
         lines.append(f"The limit is now {eur(limit)} per month, without VAT, held against {counted}.")
-    if before["budget"]["as_if_aws"] and not after["as_if_aws"]:
+    if before["budget"]["simulated_aws"] and not after["simulated_aws"]:
         lines.append("The rehearsal is over.")
-    if after["as_if_aws"] and limit is None:
+    if after["simulated_aws"] and limit is None:
         lines.append(REHEARSAL)
     lines.append(paragraph(after["sentence"]))
     lines += _real_here(before, after)
-    if limit is not None and after["as_if_aws"]:
+    if limit is not None and after["simulated_aws"]:
         lines.append("To end the rehearsal: ./tlfif budget set 20")
     return "\n".join(lines)
 

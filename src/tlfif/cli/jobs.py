@@ -126,11 +126,13 @@ def job_text(job: JobView, *, now: float, place: str = HERE) -> str:
     if job["status"] == "cancelled" and (reason := job.get("cancel_reason")):
         parts.append(f"\n{cancelled_because(reason)}")
     if job["receipt"] is not None:
-        cost, as_if_aws = job.get("cost"), job.get("as_if_aws")
-        parts.append("\n" + receipt_line(job["receipt"], before=None, place=place, cost=cost, as_if_aws=as_if_aws))
-        counted = as_if_aws or cost
+        cost, simulated_aws = job.get("cost"), job.get("simulated_aws")
+        parts.append(
+            "\n" + receipt_line(job["receipt"], before=None, place=place, cost=cost, simulated_aws=simulated_aws)
+        )
+        counted = simulated_aws or cost
         if counted is not None and counted["usd"] > 0:
-            parts.append(paragraph(parts_line(counted, as_if=as_if_aws is not None), first="  ", indent="    "))
+            parts.append(paragraph(parts_line(counted, simulated=simulated_aws is not None), first="  ", indent="    "))
     return "\n".join(parts)
 
 

@@ -136,7 +136,7 @@ class TlfifClient:
         return cast(ModelView, await self._connection.request("POST", path, answer_seconds=VERIFY_SECONDS))
 
     async def cost(self, *, region: str | None = None, instance_type: str | None = None) -> CostView:
-        """What it costs now. ``region`` and ``instance_type`` choose what ``as_if_aws`` is priced by."""
+        """What it costs now. ``region`` and ``instance_type`` choose what ``simulated_aws`` is priced by."""
         params = _given(region=region, instance_type=instance_type)
         return cast(CostView, await self._connection.request("GET", "/v1/cost", params=params))
 
@@ -157,9 +157,9 @@ class TlfifClient:
         )
         return cast(RefreshView, answer)
 
-    async def set_budget(self, limit: str | float | None, *, as_if_aws: bool = False) -> BudgetView:
+    async def set_budget(self, limit: str | float | None, *, simulated_aws: bool = False) -> BudgetView:
         """Set the limit per month in EUR; None removes it. Raises ``budget_invalid``."""
-        body = {"limit_eur": limit, "as_if_aws": as_if_aws}
+        body = {"limit_eur": limit, "simulated_aws": simulated_aws}
         return cast(BudgetView, await self._connection.request("PUT", "/v1/budget", body=body))
 
     async def release_budget(self) -> BudgetView:

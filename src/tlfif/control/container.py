@@ -24,9 +24,9 @@ from tlfif.money.spend.totals import Totals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """What meters and limits spending. ``tariff`` None: this computer, which costs nothing; ``as_if`` is the tariff for
-    the simulated AWS cost. ``refresh`` reads the public price lists. ``bills``: what AWS itself has billed; None where
-    it bills nothing."""
+    """What meters and limits spending. ``tariff`` None: this computer, which costs nothing; ``simulated`` is the tariff
+    of the simulated AWS cost. ``refresh`` reads the public price lists. ``bills``: what AWS itself has billed; None
+    where it bills nothing."""
 
     ledger: Ledger
     pricing: Pricing
@@ -34,7 +34,7 @@ class Money:
     answers: AnswerCosts
     budget: BudgetGate
     tariff: Tariff | None
-    as_if: Tariff
+    simulated: Tariff
     refresh: Callable[[], Awaitable[RefreshReport]]
     bills: BillStore | None = None
 

@@ -128,7 +128,7 @@ def _decide_locked(seen: Observation, machine: MachineRecord, lock: BudgetLock) 
     """Running jobs may finish within the time that was reserved for it; waiting jobs fail at once."""
     model = seen.counts.oldest_queued_model
     waiting = (_refuse_for_budget(model, lock),) if model is not None else ()
-    reason = BUDGET_REASON + (f".{REHEARSAL}" if lock.as_if_aws else "")
+    reason = BUDGET_REASON + (f".{REHEARSAL}" if lock.simulated_aws else "")
     if lock.seconds > DRAIN_SECONDS:
         return (*waiting, Action(kind=ActionKind.TERMINATE, reason=reason))
     if not machine.drain_requested:

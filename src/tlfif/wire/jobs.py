@@ -55,8 +55,9 @@ class ErrorView(TypedDict):
 
 
 class JobView(TypedDict):
-    """A job. ``answer``, ``cost`` and ``as_if_aws`` are null in lists; ``as_if_aws`` also where machines run on AWS.
-    ``cancel_reason`` says who asked for the end, where somebody did."""
+    """A job. ``answer``, ``cost`` and ``simulated_aws`` are null in lists; ``simulated_aws`` also where machines run on
+    AWS, and ``as_if_aws`` is its old name, sent for one release. ``cancel_reason`` says who asked for the end, where
+    somebody did."""
 
     job_id: str
     status: str
@@ -76,6 +77,7 @@ class JobView(TypedDict):
     receipt: ReceiptView | None
     answer: str | None
     cost: CostShareView | None
+    simulated_aws: CostShareView | None
     as_if_aws: CostShareView | None
 
 

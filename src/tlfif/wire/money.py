@@ -1,4 +1,5 @@
-"""Money on the wire. Amounts are US dollars without VAT unless a name ends in ``_eur``."""
+"""Money on the wire. Amounts are US dollars without VAT unless a name ends in ``_eur``. ``as_if_aws`` is the
+old name of ``simulated_aws``, sent for one release."""
 
 from tlfif.wire.typed_dict import TypedDict
 
@@ -56,6 +57,7 @@ class BudgetView(TypedDict):
 
     limit_eur: float | None
     extra_eur: float
+    simulated_aws: bool
     as_if_aws: bool
     state: str
     spent_eur: float
@@ -103,6 +105,7 @@ class AnswerCostView(TypedDict):
     prompt_tokens: int | None
     completion_tokens: int | None
     cost: CostShareView
+    simulated_aws: CostShareView | None
     as_if_aws: CostShareView | None
 
 
@@ -134,13 +137,14 @@ class BilledView(TypedDict):
 
 class CostView(SumsView):
     """What it costs now. The sums at the top are what is really owed; on the owner's own computer they are nothing,
-    and ``as_if_aws`` says what AWS would have cost (null where the machines do run on AWS). ``billed`` is AWS's own
+    and ``simulated_aws`` says what AWS would have cost (null where the machines do run on AWS). ``billed`` is AWS's own
     figure, null where AWS bills nothing."""
 
     month: str
     place: str
     vat: str
     since: str
+    simulated_aws: SumsView | None
     as_if_aws: SumsView | None
     billed: BilledView | None
     budget: BudgetView

@@ -38,7 +38,7 @@ def cost_routes(container: Container) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["cost"], route_class=StrictRoute)
 
     def tariff(region: str | None, instance_type: str | None) -> Tariff:
-        chosen = container.money.tariff or container.money.as_if
+        chosen = container.money.tariff or container.money.simulated
         return Tariff(
             region=chosen.region if region is None else region,
             instance_type=chosen.instance_type if instance_type is None else instance_type,
@@ -48,7 +48,7 @@ def cost_routes(container: Container) -> APIRouter:
     async def cost(region: Region = None, instance_type: InstanceType = None) -> CostView:
         """Month to date, what runs now, forecast, budget, last receipts. Asks no cloud and costs nothing.
 
-        ``region`` and ``instance_type`` choose what ``as_if_aws`` is priced by.
+        ``region`` and ``instance_type`` choose what ``simulated_aws`` is priced by.
         """
         return await cost_view(container, tariff(region, instance_type))
 
@@ -76,7 +76,7 @@ def cost_routes(container: Container) -> APIRouter:
     @router.put("/budget", operation_id="set_budget")
     async def set_budget(body: BudgetRequest) -> BudgetView:
         """Set the limit per month. Raising it above what is spent unlocks; null removes it."""
-        return budget_view(await container.money.budget.set_limit(body.limit_eur, as_if_aws=body.as_if_aws))
+        return budget_view(await container.money.budget.set_limit(body.limit_eur, simulated_aws=body.simulated_aws))
 
     @router.post("/budget/release", operation_id="release_budget")
     async def release(body: ReleaseRequest | None = None) -> BudgetView:  # noqa: ARG001  # an empty body may come

@@ -58,7 +58,8 @@ def _reading(router: APIRouter, container: Container) -> None:
         """A job with its answer so far and what it cost."""
         job = await owned_job(job_id, owner=user_of(request), jobs=container.jobs)
         view = job_view(job, await read_answer(job_id, jobs=container.jobs))
-        view["cost"], view["as_if_aws"] = await shares(container, job, container.money.as_if)
+        view["cost"], view["simulated_aws"] = await shares(container, job, container.money.simulated)
+        view["as_if_aws"] = view["simulated_aws"]
         return view
 
 

@@ -22,23 +22,23 @@ COUNTED = (
 
 def cost_text(cost: CostView, *, now: float) -> str:
     """The whole report. ``now`` in epoch seconds."""
-    as_if = cost["as_if_aws"]
+    simulated = cost["simulated_aws"]
     parts = [f"What TL-FIF costs: {cost['month']}, in USD with EUR beside it, {cost['vat']}"]
-    if as_if is not None:
+    if simulated is not None:
         parts.append(f"{cost['place'].capitalize()}   costs nothing: {usd_and_eur(0, 0)}")
     parts += [
-        _sums_text(as_if or cost, cost, as_if=as_if is not None),
+        _sums_text(simulated or cost, cost, simulated=simulated is not None),
         *billed_text(cost),
         budget_text(cost),
-        receipts_text(cost["receipts"], now=now, as_if=as_if is not None),
-        _rates_text(cost, as_if or cost),
+        receipts_text(cost["receipts"], now=now, simulated=simulated is not None),
+        _rates_text(cost, simulated or cost),
     ]
     return "\n\n".join(parts)
 
 
-def _sums_text(sums: SumsView, cost: CostView, *, as_if: bool) -> str:
+def _sums_text(sums: SumsView, cost: CostView, *, simulated: bool) -> str:
     where = f"{sums['instance_type']} in {sums['region']}"
-    title = f"On AWS this would have cost ({where}):" if as_if else f"On AWS ({where}):"
+    title = f"On AWS this would have cost ({where}):" if simulated else f"On AWS ({where}):"
     rate = cost["exchange"]["usd_per_eur"]
     spent = f"machines {amount(sums['machines_usd'])}, standing items {amount(sums['standing_usd'])}"
     running = sums["running_usd_per_hour"]
@@ -53,7 +53,7 @@ def _sums_text(sums: SumsView, cost: CostView, *, as_if: bool) -> str:
         ),
         _row("Forecast", sums["forecast_usd"], sums["forecast_eur"], "at the month's end, at this pace"),
     ]
-    bill = "not a bill" if as_if else "an estimate, AWS's bill counts"
+    bill = "not a bill" if simulated else "an estimate, AWS's bill counts"
     since = f"  Counted since {cost['since'][:16].replace('T', ' ')} UTC by TL-FIF's own meter: {bill}."
     return "\n".join([title, *columns(rows, right=(1, 2), indent="  "), since])
 
@@ -82,21 +82,21 @@ def budget_text(cost: CostView) -> str:
     budget = cost["budget"]
     indent = " " * len("Budget   ")
     lines = [paragraph(budget["sentence"], first="Budget   ", indent=indent)]
-    if cost["as_if_aws"] is not None and not budget["as_if_aws"]:
+    if cost["simulated_aws"] is not None and not budget["simulated_aws"]:
         real = f"It counts real money only; {cost['place']} costs nothing. To rehearse it:"
-        lines += [paragraph(real, first=indent, indent=indent), f"{indent}./tlfif budget set 0.05 --as-if-aws"]
+        lines += [paragraph(real, first=indent, indent=indent), f"{indent}./tlfif budget set 0.05 --simulated-aws"]
     return "\n".join(lines)
 
 
-def receipts_text(receipts: Sequence[AnswerCostView], *, now: float, as_if: bool) -> str:
+def receipts_text(receipts: Sequence[AnswerCostView], *, now: float, simulated: bool) -> str:
     """The last answers with the parts of their cost, which add up to it."""
-    title = "Last answers, and what each would have cost on AWS (USD)" if as_if else "Last answers (USD)"
+    title = "Last answers, and what each would have cost on AWS (USD)" if simulated else "Last answers (USD)"
     if not receipts:
         return f"{title}\n  None yet."
     rows: list[tuple[str, ...]] = [("ASKED", "TOKENS", "SECONDS", "COST", "STARTING", "WORKING", "IDLE", "ENDED")]
     running = 0.0
     for one in receipts:
-        cost = one["as_if_aws"] if as_if else one["cost"]
+        cost = one["simulated_aws"] if simulated else one["cost"]
         took, tokens = one["total_seconds"], one["completion_tokens"]
         row = [
             moment(one["created_at"], now=now),

@@ -20,17 +20,17 @@ def receipt_line(
     before: MachineView | None,
     place: str,
     cost: CostShareView | None = None,
-    as_if_aws: CostShareView | None = None,
+    simulated_aws: CostShareView | None = None,
 ) -> str:
     """What an answer took and who gave it, on one line of :data:`RECEIPT_WIDTH` characters or little more.
 
     ``before`` is the machine when the prompt was accepted. ``cost`` None: not known.
     """
     parts = receipt_parts(receipt, setting=SETTING, machine=_machine_part(receipt, before))
-    line = "— " + " · ".join([*parts, answer_cost(cost, as_if_aws, place=place, here=place == HERE)])
-    if len(line) > RECEIPT_WIDTH and as_if_aws is not None:
+    line = "— " + " · ".join([*parts, answer_cost(cost, simulated_aws, place=place, here=place == HERE)])
+    if len(line) > RECEIPT_WIDTH and simulated_aws is not None:
         parts = [_shortened(part) for part in parts]
-        line = "— " + " · ".join([*parts, answer_cost(cost, as_if_aws, place="")])
+        line = "— " + " · ".join([*parts, answer_cost(cost, simulated_aws, place="")])
     return line
 
 
@@ -61,7 +61,9 @@ def _machine_part(receipt: ReceiptView, before: MachineView | None) -> list[str]
     return [f"machine replaced meanwhile ({took})"] if first and last and first != last else []
 
 
-def answer_cost(cost: CostShareView | None, as_if_aws: CostShareView | None, *, place: str, here: bool = True) -> str:
+def answer_cost(
+    cost: CostShareView | None, simulated_aws: CostShareView | None, *, place: str, here: bool = True
+) -> str:
     """What an answer cost, for its receipt: on the owner's own computer nothing, and what AWS would have cost.
 
     ``cost`` None: it is not known; what is known then is that the owner's own computer costs nothing. An empty
@@ -73,13 +75,13 @@ def answer_cost(cost: CostShareView | None, as_if_aws: CostShareView | None, *, 
         counted = cost is not None and cost["final"]
         return usd_and_eur(0, 0) if counted else "its cost is not known yet: ./tlfif cost"
     nothing = f"costs nothing: {place}" if place else "costs nothing"
-    if as_if_aws is None:
+    if simulated_aws is None:
         return nothing
-    return f"{nothing} (on AWS{'' if as_if_aws['final'] else ' so far'} {usd(as_if_aws['usd'])})"
+    return f"{nothing} (on AWS{'' if simulated_aws['final'] else ' so far'} {usd(simulated_aws['usd'])})"
 
 
-def parts_line(cost: CostShareView, *, as_if: bool) -> str:
-    """The parts of an answer's cost, which add up to it; ``as_if``: what AWS would have charged."""
+def parts_line(cost: CostShareView, *, simulated: bool) -> str:
+    """The parts of an answer's cost, which add up to it; ``simulated``: what AWS would have charged."""
     parts = [
         f"{amount(value)} {label}"
         for label, value in (
@@ -90,7 +92,7 @@ def parts_line(cost: CostShareView, *, as_if: bool) -> str:
         )
         if value
     ]
-    text = f"{'on AWS' if as_if else 'cost'} {usd_and_eur(cost['usd'], cost['eur'])} without VAT"
+    text = f"{'on AWS' if simulated else 'cost'} {usd_and_eur(cost['usd'], cost['eur'])} without VAT"
     text += f" = {' + '.join(parts)}" if parts else ""
     if not cost["final"]:
         text += f"; the machine still runs: up to {usd(cost['idle_at_most_usd'])} more while it is idle"

@@ -239,8 +239,8 @@ class Bridge:
                 self._emit(messages.MachineUpdated(machine=await client.start_machine(model=model)))
             case commands.SetIdleTimeout(minutes=minutes):
                 self._emit(messages.IdleTimeoutSet(machine=await client.set_idle_timeout(minutes)))
-            case commands.SetBudget(limit=limit, as_if_aws=as_if_aws):
-                self._emit(messages.BudgetChanged(budget=await client.set_budget(limit, as_if_aws=as_if_aws)))
+            case commands.SetBudget(limit=limit, simulated_aws=simulated_aws):
+                self._emit(messages.BudgetChanged(budget=await client.set_budget(limit, simulated_aws=simulated_aws)))
             case commands.UnlockBudget():
                 self._emit(messages.BudgetChanged(budget=await client.release_budget()))
             case _:

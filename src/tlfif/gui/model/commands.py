@@ -77,7 +77,7 @@ class SetBudget(Command):
     """EUR per month as typed, None takes the limit away."""
 
     limit: str | None
-    as_if_aws: bool
+    simulated_aws: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -244,9 +244,9 @@ class BilledPanel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostPanel:
-    """Money. ``real`` is what is owed, ``as_if`` what AWS would have taken: two numbers that are never mixed; each is
-    None where there is none. ``billed`` is a third: what AWS itself says, None where it is not asked. ``billed_text``
-    says how the first one stands to it.
+    """Money. ``real`` is what is owed, ``simulated`` what AWS would have taken: two numbers that are never mixed; each
+    is None where there is none. ``billed`` is a third: what AWS itself says, None where it is not asked.
+    ``billed_text`` says how the first one stands to it.
 
     ``stale``: the last report is older than ten seconds although a machine runs.
     """
@@ -254,7 +254,7 @@ class CostPanel:
     updated_at: float | None = None
     report: CostView | None = None
     real: Meter | None = None
-    as_if: Meter | None = None
+    simulated: Meter | None = None
     billed_text: str = ""
     billed: BilledPanel | None = None
     standing_text: str = ""

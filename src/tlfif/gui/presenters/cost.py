@@ -19,7 +19,7 @@ from tlfif.wording.machines import HERE
 
 STALE_SECONDS = 10.0
 REAL = "Running estimate"
-AS_IF = "On AWS this would have cost"
+SIMULATED = "On AWS this would have cost"
 BLANK = "Type an amount such as 20. To have no limit at all, press No limit."
 NOT_BILLED_HERE = "Billed by AWS: nothing, because no machine runs there."
 NO_FIGURE = "No figure yet"
@@ -52,9 +52,9 @@ def _budget(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
             found = limit_problem(budget.entry) or ("" if budget.entry.strip() else BLANK)
             if found:
                 return Step(_with_budget(state, replace(budget, entry_problem=found)))
-            return Step(_with_budget(state, saving), (SetBudget(limit=budget.entry.strip(), as_if_aws=rehearsal),))
+            return Step(_with_budget(state, saving), (SetBudget(limit=budget.entry.strip(), simulated_aws=rehearsal),))
         case intents.RemoveBudget():
-            return Step(_with_budget(state, saving), (SetBudget(limit=None, as_if_aws=False),))
+            return Step(_with_budget(state, saving), (SetBudget(limit=None, simulated_aws=False),))
         case intents.ReleaseBudget():
             return Step(_with_budget(state, saving), (UnlockBudget(),))
         case BudgetChanged(budget=view):
@@ -82,8 +82,8 @@ def limit_problem(text: str) -> str:
 def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
     """The panel after a report of the server."""
     here = report["region"] is None
-    as_if = report["as_if_aws"]
-    shown: SumsView = as_if if here and as_if is not None else report
+    simulated = report["simulated_aws"]
+    shown: SumsView = simulated if here and simulated is not None else report
     fresh = replace(
         panel,
         updated_at=now,
@@ -94,9 +94,9 @@ def reported(panel: CostPanel, report: CostView, now: float) -> CostPanel:
         formula_text=_formula(report, shown),
         budget=budget_panel(report["budget"], panel.budget),
         days=tuple(shown["days"]),
-        days_name=AS_IF if shown is as_if else REAL,
+        days_name=SIMULATED if shown is simulated else REAL,
         forecast_text=(
-            f"{AS_IF if shown is as_if else REAL}, to the end of the month at the pace of the last seven days: "
+            f"{SIMULATED if shown is simulated else REAL}, to the end of the month at the pace of the last seven days: "
             f"{usd_and_eur(shown['forecast_usd'], shown['forecast_eur'])}"
         ),
         receipts=tuple(report["receipts"]),
@@ -118,17 +118,19 @@ def live(panel: CostPanel, now: float) -> CostPanel:
         return panel
     age = max(0.0, now - updated_at)
     here = report["region"] is None
-    as_if = report["as_if_aws"]
+    simulated = report["simulated_aws"]
     per_eur = report["exchange"]["usd_per_eur"]
     real = _meter(REAL, report, age, per_eur, nothing=here, before=panel.real)
-    other = None if as_if is None else _meter(AS_IF, as_if, age, per_eur, nothing=False, before=panel.as_if)
+    other = (
+        None if simulated is None else _meter(SIMULATED, simulated, age, per_eur, nothing=False, before=panel.simulated)
+    )
     budget, rate = panel.budget, None if here else per_eur
     counted = other if budget.rehearsal and other is not None else real
-    running = bool(report["running_usd_per_hour"] or (as_if and as_if["running_usd_per_hour"]))
+    running = bool(report["running_usd_per_hour"] or (simulated and simulated["running_usd_per_hour"]))
     return replace(
         panel,
         real=real,
-        as_if=other,
+        simulated=other,
         budget=_left(budget, report["budget"], (counted.usd - counted.usd_at_report) / per_eur, rate),
         stale=running and age > STALE_SECONDS,
     )
@@ -151,7 +153,7 @@ def budget_panel(view: BudgetView, old: BudgetPanel) -> BudgetPanel:
             old,
             state=view["state"],
             sentence=plain(view["sentence"]),
-            rehearsal=view["as_if_aws"],
+            rehearsal=view["simulated_aws"],
             locked=view["state"] == "locked",
         ),
         view,
@@ -167,7 +169,7 @@ def _left(
         return replace(panel, left_text="No monthly limit is set", limit_eur=None, left_eur=None, fraction=None)
     spent = view["spent_eur"] + spent_since_eur
     left = max(0.0, limit - spent)
-    name = "Rehearsal: " if view["as_if_aws"] else ""
+    name = "Rehearsal: " if view["simulated_aws"] else ""
     aside = f", {eur(view['committed_eur'])} of it set aside by the machine" if view["committed_eur"] else ""
     in_usd = "" if usd_per_eur is None else f" ({usd(left * usd_per_eur)})"
     return replace(

@@ -10,11 +10,11 @@ def cost_words(state: WindowState, *, running: bool) -> str:
     report = state.cost.report
     if report is None:
         return "What it costs is not known yet."
-    as_if = report["as_if_aws"]
+    simulated = report["simulated_aws"]
     if report["region"] is None:
-        if not running or as_if is None or not as_if["running_usd_per_hour"]:
+        if not running or simulated is None or not simulated["running_usd_per_hour"]:
             return "Costs nothing on this computer."
-        hourly = usd(as_if["running_usd_per_hour"])
+        hourly = usd(simulated["running_usd_per_hour"])
         return f"Costs nothing on this computer. On AWS this would cost {hourly} an hour."
     if running:
         hour = report["running_usd_per_hour"]
@@ -30,9 +30,9 @@ def brief_cost(state: WindowState) -> str:
     report = state.cost.report
     if report is None:
         return "Cost not known yet"
-    alive, as_if = is_alive(state.machine.view), report["as_if_aws"]
+    alive, simulated = is_alive(state.machine.view), report["simulated_aws"]
     if report["region"] is None:
-        hourly = as_if["running_usd_per_hour"] if alive and as_if is not None else 0.0
+        hourly = simulated["running_usd_per_hour"] if alive and simulated is not None else 0.0
         return f"Free; on AWS {usd(hourly)} an hour" if hourly else "Costs nothing here"
     if alive:
         hourly = report["running_usd_per_hour"]

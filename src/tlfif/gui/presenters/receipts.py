@@ -31,7 +31,7 @@ def waited_for_start(before: MachineView | None, job: JobView | None = None) -> 
     window saw that; the ended job knows it otherwise, by its share of the machine's start."""
     if before is not None and before["state"] != "ready":
         return True
-    shares = () if job is None else (job["cost"], job["as_if_aws"])
+    shares = () if job is None else (job["cost"], job["simulated_aws"])
     return any(share is not None and share["boot_usd"] > 0 for share in shares)
 
 
@@ -59,15 +59,15 @@ def kept_price_words(job: JobView) -> str:
 
 def _prices(job: JobView, text_of: Callable[[CostShareView], str], *, uncounted: str | None) -> str:
     """``uncounted``: the text for a cost that is zero so far and may grow; None shows it like any other."""
-    cost, as_if = job["cost"], job["as_if_aws"]
+    cost, simulated = job["cost"], job["simulated_aws"]
     parts = []
-    if cost is not None and (cost["usd"] or as_if is None):
+    if cost is not None and (cost["usd"] or simulated is None):
         open_ = not cost["usd"] and not cost["final"]
         parts.append(uncounted if open_ and uncounted is not None else f"Cost {text_of(cost)}")
     elif cost is not None:
         parts.append("Cost nothing on this computer")
-    if as_if is not None:
-        parts.append(f"on AWS it would have cost {text_of(as_if)}")
+    if simulated is not None:
+        parts.append(f"on AWS it would have cost {text_of(simulated)}")
     return " · ".join(part for part in parts if part)
 
 

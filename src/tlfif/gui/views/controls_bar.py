@@ -85,11 +85,11 @@ class ControlsBar(ttk.Frame):
         self._context = context
         self.idle = IdleField(self, context)
         self.real = WrappingLabel(self, style="Ground.TLabel")
-        self.as_if = WrappingLabel(self, style="Ground.TLabel")
+        self.simulated = WrappingLabel(self, style="Ground.TLabel")
         self.left = WrappingLabel(self, style="Ground.TLabel")
         self._cost: CostPanel | None = None
         self._lines = [ttk.Frame(self, style="Line.TFrame", width=1) for _ in range(3)]
-        self._cells = (self.real, self.as_if, self.left)
+        self._cells = (self.real, self.simulated, self.left)
         self.idle.grid(row=0, column=0, sticky="nw")
         for place, (line, cell) in enumerate(zip(self._lines, self._cells, strict=True)):
             line.grid(row=0, column=2 * place + 1, sticky="ns")
@@ -129,7 +129,7 @@ def long_texts(cost: CostPanel) -> tuple[str, str, str]:
     """The running estimate; what AWS would have cost, or what is kept there costs; what is left of the budget."""
     return (
         cost.real.text if cost.real is not None else "Running estimate: not read yet",
-        cost.as_if.text if cost.as_if is not None else cost.standing_text,
+        cost.simulated.text if cost.simulated is not None else cost.standing_text,
         cost.budget.left_text or "Budget: not read yet",
     )
 
@@ -139,6 +139,10 @@ def short_texts(cost: CostPanel) -> tuple[str, str, str]:
     left = cost.budget.left_eur
     return (
         f"Estimate {usd(cost.real.usd)}" if cost.real is not None else "Estimate …",
-        f"On AWS {usd(cost.as_if.usd)}" if cost.as_if is not None else "Kept: see Cost" if cost.standing_text else "",
+        f"On AWS {usd(cost.simulated.usd)}"
+        if cost.simulated is not None
+        else "Kept: see Cost"
+        if cost.standing_text
+        else "",
         f"{eur(left)} left" if left is not None else "No limit",
     )

@@ -16,7 +16,7 @@ from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.wrapping import WrappingLabel
 from tlfif.money.amounts import eur, usd
 
-AS_IF = "On AWS this would have cost"
+SIMULATED = "On AWS this would have cost"
 KEPT = "What is kept on AWS, by the month"
 
 
@@ -68,7 +68,7 @@ class CostTab(ttk.Frame):
         self._page.pack(fill="both", expand=True)
         body = self._page.body
         self.real = _Figure(body, context, "Running estimate")
-        self.as_if = _Figure(body, context, AS_IF)
+        self.simulated = _Figure(body, context, SIMULATED)
         self.billed = _Figure(body, context, "Billed by AWS")
         self.budget = BudgetCard(body, context)
         self._month = Card(body, context, "This month")
@@ -84,7 +84,7 @@ class CostTab(ttk.Frame):
         self._last = Card(body, context, "Last answers")
         self.receipts = ReceiptsTable(self._last.body, context)
         self.receipts.grid(row=0, column=0, sticky="ew")
-        self._cards = (self.real, self.as_if, self.billed, self.budget, self._month, self._adviser, self._last)
+        self._cards = (self.real, self.simulated, self.billed, self.budget, self._month, self._adviser, self._last)
         body.columnconfigure((0, 1), weight=1, uniform="half")
         for card, row, column, span in zip(
             self._cards, (0, 0, 1, 2, 3, 4, 5), (0, 1, 0, 0, 0, 0, 0), (1, 1, 2, 2, 2, 2, 2), strict=True
@@ -104,7 +104,7 @@ class CostTab(ttk.Frame):
             if card.winfo_manager():
                 card.grid_configure(pady=(0, px(10)))
         self.real.grid_configure(padx=(0, px(5)))
-        self.as_if.grid_configure(padx=(px(5), 0))
+        self.simulated.grid_configure(padx=(px(5), 0))
         self.month_note.configure(font=SMALL)
         self.plot.restyle()
         self.receipts.restyle()
@@ -115,13 +115,13 @@ class CostTab(ttk.Frame):
             return
         cost = new.cost
         report = cost.report
-        real_money = report is not None and report["as_if_aws"] is None
+        real_money = report is not None and report["simulated_aws"] is None
         self.real.show(cost.real, stale=cost.stale, nothing="not read yet", aside=cost.billed_text)
-        self.as_if.title.show(KEPT if real_money else AS_IF)
+        self.simulated.title.show(KEPT if real_money else SIMULATED)
         if report is not None and real_money:
-            self.as_if.show_text(usd(report["standing_usd_per_month"]), cost.standing_text)
+            self.simulated.show_text(usd(report["standing_usd_per_month"]), cost.standing_text)
         else:
-            self.as_if.show(cost.as_if, stale=cost.stale, nothing="not read yet", aside="")
+            self.simulated.show(cost.simulated, stale=cost.stale, nothing="not read yet", aside="")
         self._show_billed(cost.billed)
         self.budget.show(cost.budget, real_money=real_money)
         self.receipts.show(cost.receipts)

@@ -33,7 +33,7 @@ class MonthPlot(tkinter.Canvas):
     def show(self, cost: CostView | None, *, now_ms: int) -> None:
         """Draw this report as of ``now_ms`` (epoch milliseconds)."""
         self._cost, self._now_ms = cost, now_ms
-        sums = None if cost is None else cost["as_if_aws"] or cost
+        sums = None if cost is None else cost["simulated_aws"] or cost
         self._curve = None if cost is None or sums is None else spend_curve(cost, sums, now_ms=now_ms)
         self._draw()
 

@@ -93,7 +93,7 @@ def row_of(one: AnswerCostView) -> tuple[str, ...]:
     """The texts of a row."""
     when = datetime.fromtimestamp(one["created_at"])
     prompt, answer = one["prompt_tokens"], one["completion_tokens"]
-    as_if = one["as_if_aws"]
+    simulated = one["simulated_aws"]
     return (
         f"{when:%d %b, %H:%M}",
         model_title(one["model"]),
@@ -101,5 +101,5 @@ def row_of(one: AnswerCostView) -> tuple[str, ...]:
         "" if prompt is None and answer is None else f"{prompt or 0} + {answer or 0}",
         "" if one["total_seconds"] is None else seconds(one["total_seconds"]),
         usd(one["cost"]["usd"]) if one["cost"]["usd"] else "nothing",
-        "" if as_if is None else usd(as_if["usd"]) + ("" if as_if["final"] else " …"),
+        "" if simulated is None else usd(simulated["usd"]) + ("" if simulated["final"] else " …"),
     )

@@ -36,13 +36,13 @@ class BudgetState(StrEnum):
 class Budget:
     """The limit per month in EUR without VAT (None: no limit), and the lock.
 
-    ``as_if_aws``: a rehearsal; the limit applies to the simulated AWS cost. ``extra_eur`` is what a release
+    ``simulated_aws``: a rehearsal; the limit applies to the simulated AWS cost. ``extra_eur`` is what a release
     added for ``extra_month`` only. ``locked_at_ms`` and ``lock_month`` are both set or both None; the lock applies
     to that month only.
     """
 
     limit_eur: Decimal | None = DEFAULT_LIMIT_EUR
-    as_if_aws: bool = False
+    simulated_aws: bool = False
     extra_eur: Decimal = Decimal(0)
     extra_month: Month | None = None
     locked_at_ms: int | None = None
@@ -54,7 +54,7 @@ class BudgetLock:
     """A lock in force: for how many seconds, and whether it is a rehearsal."""
 
     seconds: float
-    as_if_aws: bool
+    simulated_aws: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Headroom:
     committed: MicroUsd
     free: MicroUsd | None
     month: Month
-    as_if_aws: bool
+    simulated_aws: bool
     rate: ExchangeRate
     sentence: str
 
@@ -129,7 +129,7 @@ def verdict(
         committed=committed_micros,
         free=0 if state is BudgetState.LOCKED else free,
         month=month,
-        as_if_aws=budget.as_if_aws,
+        simulated_aws=budget.simulated_aws,
         rate=rate,
         sentence="",
     )
@@ -253,7 +253,7 @@ def with_limit(
     limit_eur: Decimal | None,
     spent_micros: MicroUsd,
     *,
-    as_if_aws: bool,
+    simulated_aws: bool,
     rate: ExchangeRate,
     month: Month,
     now_ms: int,
@@ -266,7 +266,7 @@ def with_limit(
     changed = replace(
         budget,
         limit_eur=limit_eur,
-        as_if_aws=as_if_aws,
+        simulated_aws=simulated_aws,
         extra_eur=Decimal(0),
         extra_month=None,
         locked_at_ms=None,
@@ -292,7 +292,7 @@ def queued_text(lock: BudgetLock) -> str:
     return (
         "The month's budget is used up: this prompt was not answered. Raise the limit (./tlfif budget set AMOUNT) or "
         "release the lock (./tlfif budget release), then send it again. ./tlfif cost shows the figures."
-        f"{REHEARSAL if lock.as_if_aws else ''}"
+        f"{REHEARSAL if lock.simulated_aws else ''}"
     )
 
 
@@ -329,7 +329,7 @@ def _no_headroom_text(headroom: Headroom, needed: Reservation, free: MicroUsd) -
 
 
 def _rehearsal(headroom: Headroom) -> str:
-    return REHEARSAL if headroom.as_if_aws else ""
+    return REHEARSAL if headroom.simulated_aws else ""
 
 
 def both(micros: MicroUsd, rate: ExchangeRate) -> str:

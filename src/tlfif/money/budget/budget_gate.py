@@ -46,8 +46,8 @@ class BudgetStatus:
 
 @dataclass(slots=True, kw_only=True)
 class BudgetGate:
-    """One home's budget. ``tariff`` None: this computer, which costs nothing, so only a rehearsal can lock; ``as_if``
-    is the tariff of a rehearsal."""
+    """One home's budget. ``tariff`` None: this computer, which costs nothing, so only a rehearsal can lock;
+    ``simulated`` is the tariff of a rehearsal."""
 
     ledger: BudgetLedger
     totals: Totals
@@ -59,7 +59,7 @@ class BudgetGate:
     job_policy: JobPolicy
     machine_policy: MachinePolicy
     tariff: Tariff | None
-    as_if: Tariff
+    simulated: Tariff
     tick_seconds: float = TICK_SECONDS
 
     _lock_seen: tuple[int, float] | None = None
@@ -159,7 +159,7 @@ class BudgetGate:
         if budget.locked_at_ms is None or budget.lock_month != headroom.month:
             self._lock_seen = None
             return None
-        return BudgetLock(seconds=self._locked_seconds(budget.locked_at_ms, now_ms), as_if_aws=budget.as_if_aws)
+        return BudgetLock(seconds=self._locked_seconds(budget.locked_at_ms, now_ms), simulated_aws=budget.simulated_aws)
 
     def _locked_seconds(self, locked_at_ms: int, now_ms: int) -> float:
         """Seconds since the lock, by the clock that does not jump once this process has seen the lock."""
@@ -174,19 +174,19 @@ class BudgetGate:
     def _wind_down(self, spending: Spending) -> MicroUsd:
         return rules.wind_down_cost(spending.per_hour, self._wind_down_seconds())
 
-    async def set_limit(self, limit: object, *, as_if_aws: bool) -> BudgetStatus:
+    async def set_limit(self, limit: object, *, simulated_aws: bool) -> BudgetStatus:
         """A person sets the limit in EUR per month, or None for no limit.
 
         Raises InvalidInputError ``budget_invalid``.
         """
         checked = None if limit is None else check_limit(limit)
         state = await self.ledger.state()
-        spending = await self.totals.spending(self.as_if if as_if_aws else self.tariff, state=state)
+        spending = await self.totals.spending(self.simulated if simulated_aws else self.tariff, state=state)
         changed = rules.with_limit(
             state.budget,
             checked,
             spending.total,
-            as_if_aws=as_if_aws,
+            simulated_aws=simulated_aws,
             rate=await self.pricing.rate(),
             month=Month.of(self.totals.now_ms()),
             now_ms=self.totals.now_ms(),
@@ -217,13 +217,13 @@ class BudgetGate:
 
     def _unlimited(self, budget: Budget) -> bool:
         """Nothing to enforce: no limit, or this computer without a rehearsal, where nothing is charged."""
-        return budget.limit_eur is None or (self.tariff is None and not budget.as_if_aws)
+        return budget.limit_eur is None or (self.tariff is None and not budget.simulated_aws)
 
     def _tariff(self, budget: Budget) -> Tariff:
-        return self.as_if if budget.as_if_aws or self.tariff is None else self.tariff
+        return self.simulated if budget.simulated_aws or self.tariff is None else self.tariff
 
     async def _headroom(self, state: BudgetLedgerState) -> tuple[Headroom, Spending]:
-        tariff = self.as_if if state.budget.as_if_aws else self.tariff
+        tariff = self.simulated if state.budget.simulated_aws else self.tariff
         spending = await self.totals.spending(tariff, state=state)
         committed = 0
         if tariff is not None:
@@ -276,6 +276,7 @@ def _refused(decision: StartDecision, headroom: Headroom) -> BudgetLockedError:
             "spent_micros": headroom.spent,
             "limit_micros": headroom.limit,
             "free_micros": headroom.free,
-            "as_if_aws": headroom.as_if_aws,
+            "simulated_aws": headroom.simulated_aws,
+            "as_if_aws": headroom.simulated_aws,
         },
     )

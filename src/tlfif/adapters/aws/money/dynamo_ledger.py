@@ -264,7 +264,7 @@ def _budget_text(budget: Budget) -> str:
     return json.dumps(
         {
             "limit_eur": None if budget.limit_eur is None else str(budget.limit_eur),
-            "as_if_aws": budget.as_if_aws,
+            "as_if_aws": budget.simulated_aws,
             "extra_eur": str(budget.extra_eur),
             "extra_month": budget.extra_month.iso if budget.extra_month else None,
             "locked_at_ms": budget.locked_at_ms,
@@ -276,7 +276,7 @@ def _budget_text(budget: Budget) -> str:
 def _budget(body: dict[str, Any]) -> Budget:
     return Budget(
         limit_eur=None if body["limit_eur"] is None else Decimal(body["limit_eur"]),
-        as_if_aws=body["as_if_aws"],
+        simulated_aws=body["as_if_aws"],
         extra_eur=Decimal(body["extra_eur"]),
         extra_month=Month.from_iso(body["extra_month"]) if body["extra_month"] else None,
         locked_at_ms=body["locked_at_ms"],
