@@ -43,7 +43,7 @@ class Machine(Construct):
         self._props = props
         vpc = ec2.CfnVPC(self, "Vpc", cidr_block=str(NETWORK), enable_dns_support=True, enable_dns_hostnames=True)
         self._subnets(vpc)
-        self._door = ec2.CfnSecurityGroup(
+        self._security_group = ec2.CfnSecurityGroup(
             self,
             "Door",
             vpc_id=vpc.ref,
@@ -78,7 +78,7 @@ class Machine(Construct):
             allow("LaunchInstance", run, [self._ec2("instance/*")], {**by_template, "StringEquals": typed}),
             allow("LaunchDisk", run, [self._ec2("volume/*")], {**by_template, "StringEquals": tags}),
             allow("LaunchInterface", run, [self._ec2("network-interface/*")], by_template),
-            allow("LaunchFrom", run, [template, self._ec2(f"security-group/{self._door.ref}")]),
+            allow("LaunchFrom", run, [template, self._ec2(f"security-group/{self._security_group.ref}")]),
             allow("LaunchInSubnet", run, [self._ec2("subnet/*")], {"StringEquals": ours}),
             allow(
                 "LaunchOwnImage",
@@ -192,7 +192,7 @@ class Machine(Construct):
             instance_type=Fn.select(0, Fn.split(",", self._props.instance_types)),
             iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
             instance_initiated_shutdown_behavior="terminate",  # the first stop: its own "shutdown" ends it
-            security_group_ids=[self._door.attr_group_id],
+            security_group_ids=[self._security_group.attr_group_id],
             block_device_mappings=[self._root_disk()],
             metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
                 http_endpoint="enabled",

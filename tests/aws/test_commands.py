@@ -70,7 +70,7 @@ async def desk(emulator: Emulator, tmp_path: Path) -> AsyncIterator[Desk]:
     assert (await world.destroy()).nothing_left
 
 
-async def test_a_question_from_the_desk_is_answered_on_aws_and_nothing_is_left(desk: Desk) -> None:
+async def test_a_question_from_this_computer_is_answered_on_aws_and_nothing_is_left(desk: Desk) -> None:
     assert (await desk.object("machine", "status"))["state"] == "off"
     asked = await desk.object("ask", "What is a cloud computer?", "--max-tokens", "12")
     assert asked["status"] == "succeeded"

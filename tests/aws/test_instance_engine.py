@@ -212,7 +212,7 @@ async def test_a_short_prompt_goes_straight_to_the_model_that_it_names(service: 
         (CONTEXT - 4, 4, 4),  # so short was wanted
     ],
 )
-async def test_the_answer_gets_the_room_that_the_prompt_leaves(
+async def test_the_answer_gets_the_tokens_that_the_prompt_leaves(
     service: Service, tokens: int, asked: int, given: int
 ) -> None:
     service.tokens = tokens
@@ -224,7 +224,7 @@ async def test_the_answer_gets_the_room_that_the_prompt_leaves(
 
 
 @pytest.mark.parametrize("tokens", [CONTEXT - 15, CONTEXT, 10**6])
-async def test_a_prompt_without_room_behind_it_is_refused_once_and_plainly(service: Service, tokens: int) -> None:
+async def test_a_prompt_without_space_behind_it_is_refused_once_and_plainly(service: Service, tokens: int) -> None:
     service.tokens = tokens
     with pytest.raises(EngineRejectedError) as caught:
         await answered(service, asking("word " * 800, 512))

@@ -113,7 +113,7 @@ async def test_spans_that_ended_long_ago_are_left_out(ledger: BudgetLedger) -> N
     assert sorted(span.machine_id for _, span in found) == ["m2", "m3"]
 
 
-async def test_what_is_set_aside_never_exceeds_the_room(ledger: BudgetLedger) -> None:
+async def test_what_is_set_aside_never_exceeds_what_is_left(ledger: BudgetLedger) -> None:
     assert await ledger.reserve("m1", micros=60, headroom_micros=100)
     assert not await ledger.reserve("m2", micros=41, headroom_micros=100)
     assert await ledger.reserve("m2", micros=40, headroom_micros=100)

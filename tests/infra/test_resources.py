@@ -205,7 +205,7 @@ def test_only_the_owner_makes_users_and_nobody_hands_a_password_to_us(template: 
     assert (client["AccessTokenValidity"], client["TokenValidityUnits"]["AccessToken"]) == (15, "minutes")
 
 
-def test_the_pool_knows_every_address_that_the_desk_waits_on(template: Template) -> None:
+def test_the_pool_knows_every_address_that_a_sign_in_comes_back_on(template: Template) -> None:
     known = template.only("AWS::Cognito::UserPoolClient")["CallbackURLs"]
     assert {redirect_uri(port) for port in REDIRECT_PORTS} <= set(known)
     assert all(re.fullmatch(r"http://(127\.0\.0\.1|localhost):\d+/callback", one) for one in known)

@@ -324,7 +324,7 @@ async def test_hours_without_a_server_do_not_lock_a_budget_that_nothing_was_spen
     assert world.host.launches == 2
 
 
-async def test_answers_that_run_take_their_place_in_the_room() -> None:
+async def test_answers_that_run_take_their_share_of_the_headroom() -> None:
     world = MoneyWorld()
     await world.machines.set_idle_timeout(6.0)
     needed = await world.money.budget.status()

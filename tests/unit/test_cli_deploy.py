@@ -305,7 +305,7 @@ def test_the_record_survives_and_a_damaged_one_is_said(tmp_path: Path) -> None:
     assert file.load() is None
 
 
-async def test_the_desk_points_commands_at_aws_and_back(tmp_path: Path) -> None:
+async def test_the_owners_profile_points_commands_at_aws_and_back(tmp_path: Path) -> None:
     home = DataFolder(tmp_path)
     profile = DeployedProfile(home)
     await profile.sign_out()

@@ -92,7 +92,9 @@ def test_a_key_and_no_network_is_no_access(
     assert by_id["python_version"]["state"] == "ok"
 
 
-def test_a_region_without_prices_ends_at_the_desk(home: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_region_without_prices_is_refused_before_any_call(
+    home: DataFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["doctor", "--region", "mars"]) == 2
     assert "[region_unknown]" in capsys.readouterr().err
 
@@ -145,7 +147,7 @@ def test_where_a_key_may_be(home: DataFolder, tmp_path: Path, monkeypatch: pytes
     assert aws_endpoint("eu-west-1") == "https://sts.eu-west-1.amazonaws.com"
 
 
-async def test_the_desk_knows_its_profile_and_sign_in(home: DataFolder) -> None:
+async def test_this_computer_knows_its_profile_and_sign_in(home: DataFolder) -> None:
     vault = FakeVault()
     probe = ProfileProbe(home, find_vault=lambda: vault)
     assert {one.state for one in await probe.ask()} == {State.OK}

@@ -87,7 +87,7 @@ def test_alone_it_says_what_to_type(capsys: pytest.CaptureFixture[str], monkeypa
         (["budget", "set"], "usage"),
     ],
 )
-def test_bad_input_ends_at_the_desk(argv: list[str], code: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_refused_before_any_call(argv: list[str], code: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(argv) == 2
     found = capsys.readouterr()
     assert found.out == ""

@@ -19,7 +19,7 @@ WIDTH, HEIGHT, DPI = 1200, 800, 100
 OFF_SCALE_FACTOR = 40
 """A limit this many times above the rest is named instead of drawn, because the rest would lie flat on the axis."""
 WARN_SHARES = (0.5, 0.8)
-MARK_ROOM = 0.05
+MARK_SPACE = 0.05
 """The part of the picture's height that a mark's name needs."""
 
 # Okabe and Ito's colours, which those who see fewer colours can tell apart; lines differ in their dashes as well.
@@ -93,7 +93,7 @@ def _draw_spend(axes: Axes, curve: SpendCurve, cost: CostView) -> None:
 
 def _draw_limit(axes: Axes, limit: float, cost: CostView) -> None:
     """The limit and its warning marks. Where these are too close for names of their own, the limit's name has them."""
-    crowded = limit * (WARN_SHARES[1] - WARN_SHARES[0]) < MARK_ROOM * axes.get_ylim()[1]
+    crowded = limit * (WARN_SHARES[1] - WARN_SHARES[0]) < MARK_SPACE * axes.get_ylim()[1]
     name = _limit_name(cost) + ("; dotted: warnings at 50 % and 80 %" if crowded else "")
     axes.axhline(limit, color=LIMIT, linewidth=2, zorder=2)
     _name(axes, (0, limit), name, color=LIMIT, up=6, weight="bold")

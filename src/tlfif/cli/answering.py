@@ -65,22 +65,22 @@ class AnswerReader:
     _noted_held: bool = False
     _noted_refusal: str = ""
 
-    def take(self, news: JobAccepted | FollowUpdate) -> None:
-        """One piece of news. Raises OutputLostError."""
-        if isinstance(news, MachineUpdate):
-            self._wait(news.machine)
-        elif isinstance(news, JobAccepted):
+    def take(self, update: JobAccepted | FollowUpdate) -> None:
+        """One piece of update. Raises OutputLostError."""
+        if isinstance(update, MachineUpdate):
+            self._wait(update.machine)
+        elif isinstance(update, JobAccepted):
             return
-        elif news.kind is EventKind.DELTA:
-            piece = str(news.data["text"])
+        elif update.kind is EventKind.DELTA:
+            piece = str(update.data["text"])
             self._parts.append(piece)
             if self.show:
                 self.console.text(piece)
-        elif news.kind is EventKind.RESTARTED:
-            self._start_over(str(news.data.get("reason") or "the attempt was lost"))
-        elif news.kind.is_terminal:
-            self._receipt = cast(ReceiptView | None, news.data.get("receipt"))
-            code, message = news.data.get("error_code"), news.data.get("error_message")
+        elif update.kind is EventKind.RESTARTED:
+            self._start_over(str(update.data.get("reason") or "the attempt was lost"))
+        elif update.kind.is_terminal:
+            self._receipt = cast(ReceiptView | None, update.data.get("receipt"))
+            code, message = update.data.get("error_code"), update.data.get("error_message")
             self._error = (str(code) if code else None, str(message) if message else None)
 
     def _wait(self, machine: MachineView) -> None:
@@ -128,8 +128,8 @@ async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *
 
     Raises ApiError; OutputLostError (the job is cancelled then, too).
     """
-    async with aclosing(client.ask(asking)) as news:
-        submitting = asyncio.create_task(_acceptance(news))
+    async with aclosing(client.ask(asking)) as update:
+        submitting = asyncio.create_task(_acceptance(update))
         try:
             accepted = await asyncio.shield(submitting)
         except asyncio.CancelledError:
@@ -137,7 +137,7 @@ async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *
         reader = AnswerReader(accepted, console, show)
         status = "failed"
         try:
-            async for item in news:
+            async for item in update:
                 reader.take(item)
                 if isinstance(item, Event):
                     status = item.kind.value
@@ -151,8 +151,8 @@ async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *
         return reader.answer(status)
 
 
-async def _acceptance(news: AsyncGenerator[JobAccepted | FollowUpdate, None]) -> Accepted:
-    first = await anext(news)
+async def _acceptance(update: AsyncGenerator[JobAccepted | FollowUpdate, None]) -> Accepted:
+    first = await anext(update)
     if not isinstance(first, JobAccepted):
         raise TypeError("the client promises the acceptance first")
     return first.accepted

@@ -32,18 +32,18 @@ class _Place:
     ended: bool = False
     """The terminal event was read. The stream is still read to its end, so that its connection can be reused."""
 
-    def is_new(self, news: JobAccepted | FollowUpdate | None) -> bool:
-        """Record ``news``; False for a keep-alive and for what was received before a connection broke."""
+    def is_new(self, update: JobAccepted | FollowUpdate | None) -> bool:
+        """Record ``update``; False for a keep-alive and for what was received before a connection broke."""
         if self.ended:
             return False
-        if isinstance(news, JobAccepted):
-            known, self.job_id = self.job_id, news.accepted["job_id"]
+        if isinstance(update, JobAccepted):
+            known, self.job_id = self.job_id, update.accepted["job_id"]
             return known is None
-        if isinstance(news, Event):
-            known_seq, self.after = self.after, max(self.after, news.seq)
-            self.ended = news.kind.is_terminal
-            return news.seq > known_seq
-        return news is not None
+        if isinstance(update, Event):
+            known_seq, self.after = self.after, max(self.after, update.seq)
+            self.ended = update.kind.is_terminal
+            return update.seq > known_seq
+        return update is not None
 
 
 async def ask(
@@ -55,8 +55,8 @@ async def ask(
     job. After that the job is followed by its id. Raises ApiError.
     """
     async with aclosing(_read(connection, _Place(body=body, key=key))) as received:
-        async for news in received:
-            yield news
+        async for update in received:
+            yield update
 
 
 async def follow(connection: Connection, job_id: str, *, after: int = 0) -> AsyncGenerator[FollowUpdate, None]:
@@ -68,9 +68,9 @@ async def follow(connection: Connection, job_id: str, *, after: int = 0) -> Asyn
     Raises ApiError: RefusedError ``job_not_found``, ``cursor_past_end``; NotReachableError after 3 vain retries.
     """
     async with aclosing(_read(connection, _Place(job_id=job_id, after=after))) as received:
-        async for news in received:
-            if not isinstance(news, JobAccepted):
-                yield news
+        async for update in received:
+            if not isinstance(update, JobAccepted):
+                yield update
 
 
 async def _read(connection: Connection, place: _Place) -> AsyncGenerator[JobAccepted | FollowUpdate, None]:
@@ -79,10 +79,10 @@ async def _read(connection: Connection, place: _Place) -> AsyncGenerator[JobAcce
         lost: ApiError
         try:
             async with aclosing(_until_it_breaks(connection, place)) as received:
-                async for news in received:
+                async for update in received:
                     failures = 0
-                    if place.is_new(news) and news is not None:
-                        yield news
+                    if place.is_new(update) and update is not None:
+                        yield update
             if place.ended or await _has_ended(connection, place):
                 return
             lost = ConnectionLostError("The server closed the stream of the answer.")
@@ -105,8 +105,8 @@ async def _until_it_breaks(
 ) -> AsyncGenerator[JobAccepted | FollowUpdate | None, None]:
     read = _streamed if await connection.can_stream() else _asked_for
     async with aclosing(read(connection, place)) as received:
-        async for news in received:
-            yield news
+        async for update in received:
+            yield update
 
 
 async def _asked_for(connection: Connection, place: _Place) -> AsyncGenerator[JobAccepted | FollowUpdate | None, None]:
@@ -138,8 +138,8 @@ async def _streamed(connection: Connection, place: _Place) -> AsyncGenerator[Job
     async with stream as chunks:
         async for chunk in chunks:
             try:
-                for news in reader.feed(chunk):
-                    yield news
+                for update in reader.feed(chunk):
+                    yield update
             except (ValueError, KeyError) as error:
                 raise ServerFailedError(
                     "The server sent an event that this version does not understand.", code="stream_malformed"

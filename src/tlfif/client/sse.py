@@ -31,7 +31,7 @@ class SseReader:
             if not line:
                 if self._fields:
                     fields, self._fields = self._fields, {}
-                    yield _news(fields)
+                    yield _update_from(fields)
             elif line.startswith(":"):
                 yield None
             else:
@@ -39,7 +39,7 @@ class SseReader:
                 self._fields[name] = value.removeprefix(" ")
 
 
-def _news(fields: dict[str, str]) -> FollowUpdate | JobAccepted | None:
+def _update_from(fields: dict[str, str]) -> FollowUpdate | JobAccepted | None:
     kind, data = fields.get("event", ""), json.loads(fields.get("data", "null"))
     if not isinstance(data, dict):
         raise ValueError("an event without data")

@@ -77,7 +77,7 @@ class ModelStore(ABC):
 
         Raises ModelError: ``hub_unreachable`` where the source does not answer (remembered for 10 minutes),
         ``hub_refused`` where it answers but does not have the pinned file, ``disk_full`` where there is no
-        room. InvalidInputError as :meth:`resolve`."""
+        space. InvalidInputError as :meth:`resolve`."""
 
     @abstractmethod
     async def verify(self, name: str) -> ModelInfo:

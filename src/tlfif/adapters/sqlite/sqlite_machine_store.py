@@ -30,7 +30,7 @@ _ENOUGH_FOR_A_ROW_OF_FAILURES = 50
 _IDLE_TIMEOUT = "idle_timeout_seconds"
 _HELD = "held"
 _CONTROL_SEEN_AT = "control_seen_at"
-_FORGIVEN_THROUGH = "forgiven_through"
+_RESET_THROUGH = "forgiven_through"
 
 
 class SqliteMachineStore(MachineStore):
@@ -99,7 +99,7 @@ class SqliteMachineStore(MachineStore):
     async def failed_starts(self) -> int:
         """See :meth:`MachineStore.failed_starts`."""
         return await self._database.read(
-            lambda c: failed_starts(_newest(c, int(_setting(c, _FORGIVEN_THROUGH) or 0), _ENOUGH_FOR_A_ROW_OF_FAILURES))
+            lambda c: failed_starts(_newest(c, int(_setting(c, _RESET_THROUGH) or 0), _ENOUGH_FOR_A_ROW_OF_FAILURES))
         )
 
     async def reset_failures(self) -> None:
@@ -224,7 +224,7 @@ def _phases(connection: sqlite3.Connection, machine_ids: Sequence[str]) -> dict[
 
 def _reset_failures(connection: sqlite3.Connection) -> None:
     (newest,) = connection.execute("SELECT COALESCE(MAX(position), 0) FROM machines").fetchone()
-    _set(connection, _FORGIVEN_THROUGH, newest)
+    _set(connection, _RESET_THROUGH, newest)
 
 
 def _setting(connection: sqlite3.Connection, name: str) -> float | None:

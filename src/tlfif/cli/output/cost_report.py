@@ -46,7 +46,7 @@ def _sums_text(sums: SumsView, cost: CostView, *, simulated: bool) -> str:
         _row("Month to date", sums["month_to_date_usd"], sums["month_to_date_eur"], spent),
         _row("Running now", running, running / rate, _pace(running)),
         _row(
-            "Standing",
+            "Standing costs",
             sums["standing_usd_per_month"],
             sums["standing_usd_per_month"] / rate,
             "a month, even if no machine ever runs",

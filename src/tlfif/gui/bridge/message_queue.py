@@ -41,7 +41,7 @@ class MessageQueue:
         self._latest: dict[tuple[str, str], _Slot] = {}
         self._characters = 0
         self._was_full = False
-        self._on_room = on_space
+        self._on_space = on_space
 
     def put(self, item: Message) -> bool:
         """Add a message; never waits and never drops one. False: the queue is full, wait before the next one."""
@@ -70,7 +70,7 @@ class MessageQueue:
             freed = self._was_full and not self._is_full()
             self._was_full = self._was_full and not freed
         if freed:
-            self._on_room()
+            self._on_space()
         return taken
 
     def _is_full(self) -> bool:

@@ -50,7 +50,7 @@ _ENOUGH_FOR_A_ROW_OF_FAILURES = 50
 _IDLE_TIMEOUT = "idle_timeout_seconds"
 _HELD = "held"
 _CONTROL_SEEN_AT = "control_seen_at"
-_FORGIVEN_THROUGH = "forgiven_through"
+_RESET_THROUGH = "forgiven_through"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +202,13 @@ class DynamoMachineStore(MachineStore):
         """See :meth:`MachineStore.failed_starts`."""
         # The settings come first; if there are none, one more record does no harm.
         found = await self._newest(1 + _ENOUGH_FOR_A_ROW_OF_FAILURES)
-        forgiven = _settings(found).get(_FORGIVEN_THROUGH, 0)
-        return failed_starts([kept.record for kept in _records(found) if kept.position > forgiven])
+        reset_through = _settings(found).get(_RESET_THROUGH, 0)
+        return failed_starts([kept.record for kept in _records(found) if kept.position > reset_through])
 
     async def reset_failures(self) -> None:
         """See :meth:`MachineStore.reset_failures`."""
         latest = (await self._look()).latest
-        await self._set(_FORGIVEN_THROUGH, 0 if latest is None else latest.position)
+        await self._set(_RESET_THROUGH, 0 if latest is None else latest.position)
 
     async def idle_timeout(self) -> float | None:
         """See :meth:`MachineStore.idle_timeout`."""

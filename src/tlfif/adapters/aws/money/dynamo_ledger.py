@@ -7,7 +7,7 @@ The table's items, all with the ``pk`` ``LEDGER``; by their ``sk``:
 * ``CHANGE#<revision>``    the same span by its revision, so that a reader finds what is new; it moves with each change
 
 A change of a span and the rise of the revision are one transaction. What is checked and written in one step is checked
-by a condition on ``STATE``: callers at the same moment neither exceed the room nor overwrite each other.
+by a condition on ``STATE``: callers at the same moment neither exceed the limit nor overwrite each other.
 """
 
 import json
