@@ -59,7 +59,7 @@ def _make_ready() -> None:
         del os.environ[name]
     api._app()
     os.environ.update(everything)
-    router._rounds()
+    router._router()
     # No sandbox lives long enough for garbage to matter, and what nobody touches need not be copied for each.
     gc.freeze()
     gc.disable()

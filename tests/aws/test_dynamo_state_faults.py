@@ -483,7 +483,7 @@ async def test_a_question_that_the_store_refuses_is_none(tables: list[DynamoTabl
     line.next("UpdateItem", refused("AccessDeniedException"))
     with pytest.raises(StorageError):
         await store.begin(question, after=None)
-    assert (await store.record()).question is None
+    assert (await store.record()).query is None
     await store.begin(question, after=None)
     line.next("UpdateItem", refused("AccessDeniedException"))
     with pytest.raises(StorageError):
