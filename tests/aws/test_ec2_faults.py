@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserError
 from tests.aws.ec2_cloud import MAX_RUN_SECONDS, Ec2Cloud, LostAnswer, NoConnection, Refuse, always, times
 from tests.aws.emulator import Emulator
 from tests.contract.test_machine_host import a_spec
-from tlfif.adapters.aws.machines.launch_plan import PAUSES
+from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES
 from tlfif.control.launch_machine import END_STATES
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine import MachineState
@@ -237,7 +237,7 @@ async def test_throttled_for_a_moment_is_not_noticed(cloud: Ec2Cloud) -> None:
     handle = await cloud.host().launch(a_spec())
     assert [one["InstanceId"] for one in cloud.instances()] == [handle]
     assert len(cloud.schedules()) == 1
-    assert cloud.clock.monotonic() - 1000.0 == sum(PAUSES[:3]) + sum(PAUSES[:2])
+    assert cloud.clock.monotonic() - 1000.0 == sum(MACHINE_PAUSES[:3]) + sum(MACHINE_PAUSES[:2])
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ async def test_turned_away_for_long_ends_in_bounded_time(cloud: Ec2Cloud, fault:
     assert error.code == code
     assert error.details["retryable"] is True
     assert "Whether a machine was started is not known" in error.message
-    assert cloud.clock.monotonic() - 1000.0 == sum(PAUSES)
+    assert cloud.clock.monotonic() - 1000.0 == sum(MACHINE_PAUSES)
     assert len({request["ClientToken"] for request in cloud.requests["RunInstances"]}) == 1
     assert nothing_left(cloud)
 
@@ -368,7 +368,7 @@ async def test_no_schedule_no_launch(cloud: Ec2Cloud, fault: Any) -> None:
     assert "0.10 USD" in error.message
     assert error.details["ended"] is True
     assert nothing_left(cloud)
-    assert cloud.clock.monotonic() - 1000.0 <= sum(PAUSES)
+    assert cloud.clock.monotonic() - 1000.0 <= sum(MACHINE_PAUSES)
 
 
 async def test_neither_a_schedule_nor_an_end(cloud: Ec2Cloud) -> None:

@@ -86,7 +86,7 @@ async def test_a_worker_is_told_of_a_prompt_once_it_is_stored(
     found: list[int] = []
     with sqlite3.connect(database_path) as other:
         count = partial(other.execute, "SELECT COUNT(*) FROM jobs")
-        monkeypatch.setattr(database.wakeups, "ring", lambda _: found.append(count().fetchone()[0]))
+        monkeypatch.setattr(database.wakeups, "notify", lambda _: found.append(count().fetchone()[0]))
         await submit(store, "job_1")
     other.close()
     assert found == [1]

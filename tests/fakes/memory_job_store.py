@@ -54,7 +54,7 @@ class MemoryJobStore(JobStore):
         record = new_record(job, position=self._accepted, now=now)
         self._records[job.id], self._requests[job.id] = record, job.request
         self._events[job.id] = [first_event(record)]
-        self._wakeups.ring([WORK])
+        self._wakeups.notify([WORK])
         return SubmitResult(job=self._job(record), created=True)
 
     async def get(self, job_id: str) -> Job:
@@ -191,7 +191,7 @@ class MemoryJobStore(JobStore):
             await waiter.until(timeout)
 
     async def close(self) -> None:
-        self._wakeups.ring_all()
+        self._wakeups.notify_all()
 
     def _record(self, job_id: str) -> JobRecord:
         if job_id not in self._records:
@@ -208,7 +208,7 @@ class MemoryJobStore(JobStore):
         if change is not None:
             self._records[change.after.id] = change.after
             self._events[change.after.id] += change.events
-            self._wakeups.ring(topics_of(change))
+            self._wakeups.notify(topics_of(change))
         return change
 
     def _change_all(self, transition: Transition, records: Iterable[JobRecord] | None = None) -> list[str]:

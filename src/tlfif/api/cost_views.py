@@ -9,9 +9,9 @@ from tlfif.money.bill.bill_report import bill_report
 from tlfif.money.budget.budget import BudgetState
 from tlfif.money.budget.budget_gate import BudgetStatus
 from tlfif.money.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
-from tlfif.money.prices.prices import Price, PriceBook
+from tlfif.money.prices.prices import MACHINE_DISK_GB, Price, PriceBook
 from tlfif.money.spend.answer_costs import AnswerCost
-from tlfif.money.spend.standing_costs import STANDBY_DISK_GB, StandingItem, lean_items, rql1_items, total_per_month
+from tlfif.money.spend.standing_costs import StandingItem, lean_items, rql1_items, total_per_month
 from tlfif.money.spend.tariff import Tariff
 from tlfif.money.spend.totals import MonthTotals
 from tlfif.wire.money import (
@@ -158,7 +158,7 @@ async def shares(container: Container, job: Job, simulated: Tariff) -> tuple[Cos
 def standing_view(book: PriceBook, region: str, now_ms: int) -> StandingView:
     """One region's idle month, line by line."""
     lean = lean_items(book, region, now_ms)
-    kept = lean_items(book, region, now_ms, kept_disk_gb=STANDBY_DISK_GB)
+    kept = lean_items(book, region, now_ms, kept_disk_gb=MACHINE_DISK_GB)
     rql1 = rql1_items(book, region, now_ms)
     return StandingView(
         region=region,

@@ -42,18 +42,17 @@ from tlfif.machines.machine_store import MachineStore
 from tlfif.models.catalogue import find_model
 from tlfif.money.bill.query_bill import DailyBill
 from tlfif.money.prices.price_store import PriceStore
-from tlfif.money.prices.prices import REGIONS
+from tlfif.money.prices.prices import MACHINE_DISK_GB, REGIONS
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
 from tlfif.money.spend.meter import Meter
-from tlfif.money.spend.standing_costs import STANDBY_DISK_GB
 from tlfif.money.spend.tariff import Tariff
 
 if TYPE_CHECKING:
     import boto3
 
 LONGEST_WAIT_SECONDS = 20.0
-"""API Gateway ends a request after 30 s (facts 9)."""
+"""API Gateway ends a request after 30 s (surprise 9 in docs/surprises)."""
 TICK_SECONDS = 75.0
 """The router ticks once a minute; a tick may come some seconds late."""
 
@@ -189,7 +188,7 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
         region=settings.region,
         instance_type=settings.instance_types[0],
         fallbacks=settings.instance_types[1:],
-        kept_disk_gb=STANDBY_DISK_GB if settings.standby else 0,
+        kept_disk_gb=MACHINE_DISK_GB if settings.standby else 0,
     )
     return build_money(
         jobs=stores.jobs,

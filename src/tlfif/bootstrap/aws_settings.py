@@ -79,7 +79,7 @@ class AwsSettings(BaseModel):
     model: Annotated[str, AfterValidator(_model)] = ON_AWS[0].name
     """What the machine image holds."""
     machine_engine: Literal["vllm", "llama"] = "vllm"
-    """What runs the model on the machine; ``llama`` is the profile without a GPU (facts 38)."""
+    """What runs the model on the machine; ``llama`` is the profile without a GPU (surprise 38)."""
     image: str = "aws"
     """The version of the machine image, where it is known."""
     job: Annotated[JobPolicy, _changed(AWS_JOB_POLICY), AfterValidator(all_positive)] = AWS_JOB_POLICY

@@ -40,7 +40,7 @@ READY_MARK = "ready"
 class EngineConfig(BaseModel):
     """``settings.engine`` of the machine file: which engine this machine has. Absent: vLLM as a service of its own.
 
-    ``vllm``: ``base_url`` on this machine. ``llama``: the profile without a GPU (facts 38), llama.cpp as a child
+    ``vllm``: ``base_url`` on this machine. ``llama``: the profile without a GPU (surprise 38), llama.cpp as a child
     process with the GGUF file ``model_path`` (None: the path in the launch specification) and ``threads`` (None: one
     for each core).
     """

@@ -1,6 +1,6 @@
 """Settings of the server process: read once, all faults reported together.
 
-Nothing but this, ``home`` and ``aws_settings`` beside it reads the environment.
+Nothing but this, ``aws_settings`` and ``kernel/data_folder.py`` reads the environment.
 """
 
 from functools import cached_property

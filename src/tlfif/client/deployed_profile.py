@@ -11,7 +11,7 @@ from tlfif.kernel.errors import TlfifError
 
 
 class DeployedProfile(OwnerProfile):
-    """The files in one data folder."""
+    """In the files of one data folder. Not an adapter: the profile and the sign-in are the client's."""
 
     def __init__(self, data_folder: DataFolder) -> None:
         self._data_folder = data_folder

@@ -59,7 +59,7 @@ async def launch_machine(
         await budget.reserve(record.id)
     if not await machines.create_intent(record):
         if budget is not None:
-            await budget.release(record.id)
+            await budget.release_reservation(record.id)
         return False
     await _launch(record, file, machines=machines, host=host, policy=policy, clock=clock)
     return True

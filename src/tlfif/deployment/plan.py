@@ -5,8 +5,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tlfif.money.money import MicroUsd
-from tlfif.money.prices.prices import INSTANCE_TYPES, Item, PriceBook, check_region, launch_cost, running_rates
-from tlfif.money.spend.standing_costs import STANDBY_DISK_GB, StandingItem, lean_items, total_per_month
+from tlfif.money.prices.prices import (
+    INSTANCE_TYPES,
+    MACHINE_DISK_GB,
+    Item,
+    PriceBook,
+    check_region,
+    launch_cost,
+    running_rates,
+)
+from tlfif.money.spend.standing_costs import StandingItem, lean_items, total_per_month
 
 GPU_QUOTA_VCPUS = 8
 """Four for the machine, four for the test of a new image beside it (project's facts, item 43)."""
@@ -120,7 +128,7 @@ def plan_deployment(
     ``at_ms`` (epoch milliseconds); with ``standby``, a disk is kept. Raises InvalidInputError ``region_unknown``."""
     check_region(region)
     lean = lean_items(book, region, at_ms)
-    kept = lean_items(book, region, at_ms, kept_disk_gb=STANDBY_DISK_GB)
+    kept = lean_items(book, region, at_ms, kept_disk_gb=MACHINE_DISK_GB)
     return DeploymentPlan(
         region=region,
         resources=kinds_of(resource_types),

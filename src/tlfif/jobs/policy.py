@@ -16,7 +16,7 @@ class JobPolicy:
     """The slowest machine that is supported makes 2,048 tokens at two a second; rounded up."""
     batch_seconds: float = 0.05
     """How often the text of an answer is written: a reader sees no difference between 20 and 100 writes a second, the
-    store does (design.md section 2.4)."""
+    store does."""
     max_queued: int = 1000
     default_max_tokens: int = 512
     default_temperature: float = 0.7

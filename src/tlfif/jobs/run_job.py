@@ -23,7 +23,7 @@ class Provenance:
 
 
 @dataclass(slots=True)
-class Meter:
+class AttemptTimes:
     """Times and counts of one attempt while it runs."""
 
     claimed_at: float
@@ -56,17 +56,17 @@ async def run_job(
 
     Raises EngineGoneError (the attempt may be repeated) and CancelledError (whoever cancelled knows why).
     """
-    meter = Meter(claimed_at=clock.monotonic())
+    times = AttemptTimes(claimed_at=clock.monotonic())
     waited = max(0.0, (job.started_at or job.created_at) - job.created_at)
 
     def end(status: JobStatus, code: str | None = None, message: str | None = None) -> Outcome:
-        receipt = _receipt(job, meter, provenance, waited, clock.monotonic(), status)
+        receipt = _receipt(job, times, provenance, waited, clock.monotonic(), status)
         return Outcome(status=status, receipt=receipt, error_code=code, error_message=message)
 
     try:
         async with asyncio.timeout(policy.run_limit_seconds), aclosing(engine.generate(job.request)) as chunks:
             async for chunk in chunks:
-                meter.take(chunk, clock.monotonic())
+                times.take(chunk, clock.monotonic())
                 if chunk.text:
                     emit(chunk.text)
     except TimeoutError:
@@ -90,13 +90,15 @@ def cancelled_outcome(job: Job, provenance: Provenance) -> Outcome:
     return Outcome(status=JobStatus.CANCELLED, receipt=receipt)
 
 
-def _receipt(job: Job, meter: Meter, provenance: Provenance, waited: float, now: float, status: JobStatus) -> Receipt:
-    last = meter.last
+def _receipt(
+    job: Job, times: AttemptTimes, provenance: Provenance, waited: float, now: float, status: JobStatus
+) -> Receipt:
+    last = times.last
     tokens = last.completion_tokens if last else None
     speed = None
-    if meter.first_at is not None and meter.last_at is not None and meter.last_at > meter.first_at:
+    if times.first_at is not None and times.last_at is not None and times.last_at > times.first_at:
         # The first token's time belongs to the prompt, so it is left out on both sides.
-        speed = round(((tokens or meter.pieces) - 1) / (meter.last_at - meter.first_at), 1)
+        speed = round(((tokens or times.pieces) - 1) / (times.last_at - times.first_at), 1)
     reason = last.finish_reason if last else None
     return Receipt(
         model=job.request.model,
@@ -109,8 +111,8 @@ def _receipt(job: Job, meter: Meter, provenance: Provenance, waited: float, now:
         finish_reason=reason if status is JobStatus.SUCCEEDED else FinishReason.ERROR,
         queue_seconds=round(waited, 3),
         first_token_seconds=(
-            round(waited + meter.first_at - meter.claimed_at, 3) if meter.first_at is not None else None
+            round(waited + times.first_at - times.claimed_at, 3) if times.first_at is not None else None
         ),
-        total_seconds=round(waited + now - meter.claimed_at, 3),
+        total_seconds=round(waited + now - times.claimed_at, 3),
         tokens_per_second=speed,
     )

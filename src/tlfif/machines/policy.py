@@ -78,4 +78,4 @@ AWS_MACHINE_POLICY = MachinePolicy(
     engine_slots=16,
 )
 """A machine in the cloud: minutes to start, a router that looks once a minute, a whole GPU. How long a start takes is
-not measured yet: facts 37 to 41 give 2 to 10 minutes for a new image. Its own history replaces these figures."""
+not measured yet: surprises 37 to 41 give 2 to 10 minutes for a new image. Its own history replaces these figures."""

@@ -25,19 +25,19 @@ class Waiter:
     """One task's wait; created before the task reads the data, so that no notification is lost in between."""
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
+        self._notified = asyncio.Event()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """End the wait, or the next one."""
-        self._rung.set()
+        self._notified.set()
 
     async def until(self, timeout: float) -> None:
         """Return when notified, or after ``timeout`` seconds."""
-        if self._rung.is_set() or timeout <= 0:
+        if self._notified.is_set() or timeout <= 0:
             return
         try:
             async with asyncio.timeout(timeout):
-                await self._rung.wait()
+                await self._notified.wait()
         except TimeoutError:
             return
 
@@ -60,7 +60,7 @@ class Wakeups:
         waiter = Waiter()
         if topic == WORK and self._work_missed:
             self._work_missed = False
-            waiter.ring()
+            waiter.notify()
         self._waiting.setdefault(topic, set()).add(waiter)
         try:
             yield waiter
@@ -70,21 +70,21 @@ class Wakeups:
             if not others:
                 del self._waiting[topic]
 
-    def ring(self, topics: Iterable[str]) -> None:
+    def notify(self, topics: Iterable[str]) -> None:
         """Wake all tasks that wait for one of ``topics``."""
         for topic in topics:
             waiters = self._waiting.get(topic)
             if waiters:
                 for waiter in waiters:
-                    waiter.ring()
+                    waiter.notify()
             elif topic == WORK:
                 self._work_missed = True
 
-    def ring_readers(self) -> None:
+    def notify_readers(self) -> None:
         """Wake all tasks but those that wait for jobs."""
-        self.ring([topic for topic in self._waiting if topic != WORK])
+        self.notify([topic for topic in self._waiting if topic != WORK])
 
-    def ring_all(self) -> None:
+    def notify_all(self) -> None:
         """Wake all tasks: something changed, and it is not known what."""
-        self.ring_readers()
-        self.ring([WORK])
+        self.notify_readers()
+        self.notify([WORK])

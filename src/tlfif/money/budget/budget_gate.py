@@ -136,7 +136,7 @@ class BudgetGate:
         if headroom.state is BudgetState.LOCKED:
             raise _refused(rules.headroom_for_start(headroom, await self._reservation(state.budget)), headroom)
 
-    async def release(self, machine_id: str) -> None:
+    async def release_reservation(self, machine_id: str) -> None:
         """Release the reservation of a start that failed. Raises StorageError."""
         await self.ledger.release(machine_id)
 

@@ -125,6 +125,10 @@ class PriceBook:
         return sorted(self._history, key=lambda key: (key[0], key[1], key[2] or ""))
 
 
+MACHINE_DISK_GB = 40
+"""The size of a machine's disk in the template (``DiskGb``)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourlyRate:
     """One item that is charged by the hour while a machine runs."""
@@ -134,7 +138,7 @@ class HourlyRate:
 
 
 def running_rates(
-    book: PriceBook, region: str, instance_type: str, *, at_ms: int, disk_gb: int = 40
+    book: PriceBook, region: str, instance_type: str, *, at_ms: int, disk_gb: int = MACHINE_DISK_GB
 ) -> tuple[HourlyRate, ...]:
     """What a running machine costs per hour: the instance, its public address, its disk of ``disk_gb`` GB.
 

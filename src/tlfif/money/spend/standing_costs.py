@@ -38,10 +38,6 @@ class Rql1Month:
     extras: tuple[StandingItem, ...]
 
 
-STANDBY_DISK_GB = 40
-"""The size of a machine's disk in the template (``DiskGb``)."""
-
-
 def lean_items(
     book: PriceBook,
     region: str,

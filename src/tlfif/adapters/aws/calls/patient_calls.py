@@ -13,6 +13,9 @@ from tlfif.kernel.clock import Clock
 
 T = TypeVar("T")
 
+MACHINE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between repetitions of calls about machines; 15.5 s together, well below the router's minute."""
+
 
 class PatientCalls:
     """The calls of one task.

@@ -52,7 +52,7 @@ async def gpu_quota(context: ProbeContext) -> Finding:
     if value >= verdicts.WANTED_VCPUS:
         return verdicts.gpu_quota(value, context.region)
     try:
-        wishes = await context.calls.items(
+        requests = await context.calls.items(
             "service-quotas",
             "list_requested_service_quota_change_history_by_quota",
             "RequestedQuotas",
@@ -60,8 +60,8 @@ async def gpu_quota(context: ProbeContext) -> Finding:
             QuotaCode=GPU_QUOTA,
         )
     except ClientError:
-        wishes = []
-    newest: dict[str, Any] | None = max(wishes, key=lambda one: one["Created"], default=None)
+        requests = []
+    newest: dict[str, Any] | None = max(requests, key=lambda one: one["Created"], default=None)
     if newest is None:
         return verdicts.gpu_quota(value, context.region)
     request = verdicts.QuotaRequest(status=newest["Status"], wanted=float(newest["DesiredValue"]))

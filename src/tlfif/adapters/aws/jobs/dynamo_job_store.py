@@ -71,7 +71,7 @@ class DynamoJobStore(JobStore):
 
     def work_arrived(self) -> None:
         """Wake whoever waits for work."""
-        self._wakeups.ring([WORK])
+        self._wakeups.notify([WORK])
 
     async def still_waiting(self, job_ids: Collection[str]) -> set[str]:
         """Those of the jobs that wait for a worker."""
@@ -81,7 +81,7 @@ class DynamoJobStore(JobStore):
         """See :meth:`JobStore.submit`."""
         result = await Acceptance(self._table, job, now=now, max_queued=max_queued).run()
         if result.created:
-            self._wakeups.ring([WORK])
+            self._wakeups.notify([WORK])
             if self._notifier is not None:
                 await self._notifier.notify(SUBMITTED, [job.id])
         return result
@@ -123,7 +123,7 @@ class DynamoJobStore(JobStore):
         )
         await claiming.run(limit)
         job_ids = [one.job.id for one in claiming.claimed]
-        self._wakeups.ring(job_topic(job_id) for job_id in job_ids)
+        self._wakeups.notify(job_topic(job_id) for job_id in job_ids)
         if self._notifier is not None:
             self._notifier.discard(job_ids)
         return claiming.claimed
@@ -143,7 +143,7 @@ class DynamoJobStore(JobStore):
         try:
             await appending.run()
         finally:
-            self._wakeups.ring(job_topic(job_id) for job_id in appending.told)
+            self._wakeups.notify(job_topic(job_id) for job_id in appending.told)
         return frozenset(appending.lost)
 
     async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
@@ -245,7 +245,7 @@ class DynamoJobStore(JobStore):
         if self._closed:
             return
         self._closed = True
-        self._wakeups.ring_all()
+        self._wakeups.notify_all()
         if self._notifier is not None:
             await self._notifier.close()
         self._table.close()
@@ -264,7 +264,7 @@ class DynamoJobStore(JobStore):
     async def _tell(self, change: Change) -> None:
         """Wake readers and workers that the change concerns, in this process and in others."""
         job_id, released = change.after.id, change.after.status is JobStatus.QUEUED
-        self._wakeups.ring(topics_of(change))
+        self._wakeups.notify(topics_of(change))
         if self._notifier is not None and change.before.status is JobStatus.QUEUED:
             self._notifier.discard([job_id])
         if self._notifier is not None and change.concerns_workers:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, is_absent, words_of
-from tlfif.adapters.aws.calls.patient_calls import PatientCalls
-from tlfif.adapters.aws.machines.launch_plan import PAUSES
+from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES, PatientCalls
 from tlfif.kernel.clock import Clock
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class DeadMansSwitch:
 
         Raises AWS's error once it is certain that there is no such schedule.
         """
-        calls = PatientCalls(self._clock, PAUSES)
+        calls = PatientCalls(self._clock, MACHINE_PAUSES)
         wanted = self._request(machine_id, instance_id=instance_id, at=at)
         for last in (False, False, True):
             try:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Verdict, code_of, verdict
-from tlfif.adapters.aws.calls.patient_calls import PatientCalls
+from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES, PatientCalls
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_errors import (
     NOT_STARTED,
@@ -26,7 +26,7 @@ from tlfif.adapters.aws.machines.ec2_instances import (
     LaunchRequest,
 )
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
-from tlfif.adapters.aws.machines.launch_plan import PAUSES, LaunchPlan, check_max_run, last_moment, survivor
+from tlfif.adapters.aws.machines.launch_plan import LaunchPlan, check_max_run, last_moment, survivor
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine_host import LaunchSpec, Lifetime, MachineHost, ObservedMachine
 from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type
@@ -92,7 +92,7 @@ class Ec2MachineHost(MachineHost):
         Raises MachineError: ``no_capacity``, ``no_quota``, ``account_plan``, ``account_pending``, ``aws_denied``,
         ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``no_schedule``, ``machine_failed``.
         """
-        calls = PatientCalls(self._clock, PAUSES)
+        calls = PatientCalls(self._clock, MACHINE_PAUSES)
         request = self._request(spec)
         with self._translated(NOT_STARTED):
             found = await self._of_machine(spec.machine_id, calls)
@@ -113,7 +113,7 @@ class Ec2MachineHost(MachineHost):
 
         Both choose the same one to keep. If looking fails, the next launch of this machine does it.
         """
-        calls = PatientCalls(self._clock, PAUSES)
+        calls = PatientCalls(self._clock, MACHINE_PAUSES)
         try:
             found = {one.instance_id: one for one in await self._instances.of_machine(machine_id, calls)}
             found.setdefault(made.instance_id, made)  # EC2 shows a new one late
@@ -176,7 +176,7 @@ class Ec2MachineHost(MachineHost):
 
     async def _end_unarmed(self, instance_id: str) -> bool:
         try:
-            await self._instances.terminate(instance_id, PatientCalls(self._clock, PAUSES), at_once=True)
+            await self._instances.terminate(instance_id, PatientCalls(self._clock, MACHINE_PAUSES), at_once=True)
         except AWS_ERRORS as error:
             log.error("ec2: %s has no schedule and could not be ended: %s", instance_id, code_of(error))
             return False
@@ -186,7 +186,7 @@ class Ec2MachineHost(MachineHost):
         """See the port. A stopped instance is not gone: somebody stopped it by hand, and its disk costs rent. With
         standby it is gone: its run is over, and its disk is kept for the next machine."""
         with self._translated(ASKED):
-            found = await self._instances.describe(handle, PatientCalls(self._clock, PAUSES))
+            found = await self._instances.describe(handle, PatientCalls(self._clock, MACHINE_PAUSES))
         if found is None:
             return None
         if not self._over(found):
@@ -199,7 +199,7 @@ class Ec2MachineHost(MachineHost):
     async def lifetime(self, handle: str) -> Lifetime | None:
         """See the port. EC2 forgets an instance about an hour after its end."""
         with self._translated(ASKED):
-            found = await self._instances.describe(handle, PatientCalls(self._clock, PAUSES))
+            found = await self._instances.describe(handle, PatientCalls(self._clock, MACHINE_PAUSES))
         if found is None:
             return None
         return Lifetime(began_at=found.began_at, ended_at=found.ended_at, instance_type=found.instance_type)
@@ -207,7 +207,7 @@ class Ec2MachineHost(MachineHost):
     async def terminate(self, handle: str, *, force: bool) -> None:
         """See the port, and the class for what polite means. With standby a polite end keeps the disk, ``force`` does
         not. Raises MachineError if EC2 refuses."""
-        calls = PatientCalls(self._clock, PAUSES)
+        calls = PatientCalls(self._clock, MACHINE_PAUSES)
         with self._translated("The machine may still run; ending it is tried again."):
             if self._settings.standby and not force:
                 await self._instances.stop(handle, calls)
@@ -217,7 +217,7 @@ class Ec2MachineHost(MachineHost):
     async def find_all(self) -> list[ObservedMachine]:
         """See the port. Also removes the switches of machines that EC2 still shows as terminated."""
         with self._translated(ASKED):
-            found = await self._instances.find({}, PatientCalls(self._clock, PAUSES))
+            found = await self._instances.find({}, PatientCalls(self._clock, MACHINE_PAUSES))
         kept = max((one for one in found if one.state == STOPPED), key=lambda one: one.began_at, default=None)
         # One kept disk is wanted and its rent is shown; the sweep terminates any further one.
         living = [one for one in found if not self._over(one) or (one.state == STOPPED and one is not kept)]

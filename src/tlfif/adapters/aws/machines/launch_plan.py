@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from tlfif.money.prices.prices import check_instance_type
 
-PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds between repetitions of a call; 15.5 s together, well below the router's minute."""
 SHORTEST_RUN_SECONDS = 60.0
 LONGEST_RUN_SECONDS = 24 * 3600.0
 """The upper limit of the setting: no machine runs longer than a day."""

@@ -96,7 +96,7 @@ class Database:
                 pass  # locked, full or damaged: the thread waits, or raises StorageError
             else:
                 self.notifier.notify(ports, topics)
-                self.wakeups.ring(topics)
+                self.wakeups.notify(topics)
                 return result
         loop = asyncio.get_running_loop()
         return await self._thread.run(lambda: self._write_in_thread(work, loop))
@@ -116,7 +116,7 @@ class Database:
             # Other processes first: waking the loop makes it ask for the interpreter, and this thread would wait.
             self.notifier.notify(ports, topics)
             with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
-                loop.call_soon_threadsafe(self.wakeups.ring, topics)
+                loop.call_soon_threadsafe(self.wakeups.notify, topics)
         return result
 
 

@@ -54,13 +54,13 @@ class NotificationListener(asyncio.DatagramProtocol):
         file."""
         topics = decode_topics(data)
         if EVERYTHING in topics:
-            self._database.wakeups.ring_all()
+            self._database.wakeups.notify_all()
         else:
-            self._database.wakeups.ring(topics)
+            self._database.wakeups.notify(topics)
 
     async def close(self) -> None:
         """Wake all tasks one last time; stop listening and polling."""
-        self._database.wakeups.ring_all()
+        self._database.wakeups.notify_all()
         if self._poller is not None:
             self._poller.cancel()
             with suppress(asyncio.CancelledError):
@@ -90,11 +90,11 @@ class NotificationListener(asyncio.DatagramProtocol):
             except StorageError:
                 found = None  # waiting tasks read the file and get the error themselves
             if found is None or self._seen is None:
-                wakeups.ring_all()
+                wakeups.notify_all()
             elif found.commits != self._seen.commits:
-                wakeups.ring_readers()
+                wakeups.notify_readers()
                 if found.work != self._seen.work:
-                    wakeups.ring([WORK])
+                    wakeups.notify([WORK])
             self._seen = found
             await asyncio.sleep(self._poll_seconds)
             if not wakeups.waited_for:
