@@ -1,1 +1,1 @@
-"""Adapters by technology; a file's name ends in its port's name."""
+"""Adapters: ports kept by a technology, inside sorted by capability."""

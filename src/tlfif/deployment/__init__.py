@@ -1,1 +1,3 @@
-"""Deployment: creates, follows and removes the home on AWS."""
+"""Deployment of the home on AWS. Rules: ``deployment``, ``plan``, ``stack_words``. Ports: ``installation``, ``sweeper``,
+``journal``, ``owner_profile``. Use cases: ``deploy``, ``destroy``, ``follow_stack``.
+"""
