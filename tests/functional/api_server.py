@@ -23,10 +23,10 @@ from tests.fakes.memory_price_store import MemoryPriceStore
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.api.app import create_app
-from tlfif.api.caller import set_user
 from tlfif.api.embedded_server import bind
 from tlfif.api.gate import Gate
 from tlfif.api.routes.server import ServerFacts
+from tlfif.api.signed_in_gate import set_user
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container
 from tlfif.control.local_machine_control import LocalMachineControl

@@ -46,18 +46,7 @@ async def budget_state(world: MoneyWorld) -> BudgetState:
 
 
 async def start_by_a_person(world: MoneyWorld) -> bool:
-    router = world.plane.router
-    return await start_machine(
-        None,
-        image=router.image,
-        machines=router.machines,
-        models=router.models,
-        host=router.host,
-        policy=router.machine_policy,
-        clock=router.clock,
-        ids=router.ids,
-        budget=router.budget,
-    )
+    return await start_machine(None, world.plane.router)
 
 
 # What is refused, and what is not

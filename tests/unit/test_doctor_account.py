@@ -10,7 +10,7 @@ import pytest
 from tlfif.doctor import account_verdicts as verdicts
 from tlfif.doctor import checks
 from tlfif.doctor.account_verdicts import BuildFact, QuotaRequest
-from tlfif.doctor.checks import CHECKS, Finding, State, by_gravity
+from tlfif.doctor.checks import CHECKS, Finding, State
 from tlfif.doctor.rights_verdicts import DEPLOY_ACTIONS, rights, root_rights
 
 OK, WARN, FAIL, NOT_ASKED = State.OK, State.WARN, State.FAIL, State.NOT_ASKED
@@ -117,8 +117,3 @@ def test_every_right_that_is_asked_for_exists() -> None:
 
 def test_checks_have_names_of_their_own() -> None:
     assert len({check.id for check in CHECKS}) == len({check.title for check in CHECKS}) == len(CHECKS)
-
-
-def test_the_most_serious_comes_first() -> None:
-    found = by_gravity([verdicts.capacity(), verdicts.gpu_quota(8, EU), root_rights(), verdicts.gpu_quota(0, EU)])
-    assert [one.state for one in found] == [FAIL, WARN, NOT_ASKED, OK]

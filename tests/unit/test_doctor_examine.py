@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from tlfif.doctor import checks
-from tlfif.doctor.account import Account
 from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, Check, Finding, State, finding, not_asked
 from tlfif.doctor.examine import examine
-from tlfif.doctor.probe import Probe
+from tlfif.doctor.probe import Account, Probe
 
 
 class Answers(Probe):

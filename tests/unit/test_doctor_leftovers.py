@@ -9,7 +9,7 @@ from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import running_rates
 
 PRICED = Priced(book=BUILT_IN_PRICES, region="eu-central-1", at_ms=0)
-HOUR = sum(one.micros_per_hour for one in running_rates(BUILT_IN_PRICES, "eu-central-1", "g4dn.xlarge", at_ms=0))
+HOUR = sum(running_rates(BUILT_IN_PRICES, "eu-central-1", "g4dn.xlarge", at_ms=0))
 MAX_RUN = 4 * 3600.0
 
 

@@ -11,7 +11,7 @@ from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.machine_host import FakeMachineHost
 from tests.fakes.memory_machine_store import MemoryMachineStore
 from tests.fakes.model_store import FakeModelStore
-from tlfif.control.launch_machine import launch_machine
+from tlfif.control.launch_machine import MachinePorts, launch_machine
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.list_machines import PastMachine, list_machines, past_machine
 from tlfif.machines.machine import Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming
@@ -104,17 +104,16 @@ class TestTheList:
         self.clock, self.ids = FakeClock(), FakeIds()
 
     async def launch(self, reason: str, *, refusal: MachineError | None = None) -> None:
-        await launch_machine(
-            MODEL,
-            reason=reason,
+        ports = MachinePorts(
             image="embedded-1",
             machines=self.machines,
             models=FakeModelStore(),
             host=FakeMachineHost(refusals=[refusal]),
-            policy=MachinePolicy(),
+            machine_policy=MachinePolicy(),
             clock=self.clock,
             ids=self.ids,
         )
+        await launch_machine(MODEL, reason=reason, ports=ports)
 
     async def listed(self, limit: int = 20) -> list[PastMachine]:
         return await list_machines(limit=limit, machines=self.machines, clock=self.clock)

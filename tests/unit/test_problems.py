@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tlfif.api.faults import Fault, faults_of
-from tlfif.api.problems import STATUS, problem_body, status_of
+from tlfif.api.problems import STATUS, Fault, faults_of, problem_body, status_of
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.client.errors import error_from
 from tlfif.kernel import errors

@@ -368,16 +368,7 @@ class TestAPerson:
         )
 
     async def start(self, world: World) -> bool:
-        return await start_machine(
-            None,
-            image="embedded-1",
-            machines=world.machines,
-            models=world.models,
-            host=world.host,
-            policy=world.policy,
-            clock=world.clock,
-            ids=world.ids,
-        )
+        return await start_machine(None, world.router)
 
     async def test_stop_now(self) -> None:
         world = World()

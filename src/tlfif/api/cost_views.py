@@ -31,7 +31,7 @@ from tlfif.wire.money import (
 VAT = "without VAT"
 BILL_CURRENCY = "USD"
 RECEIPTS = 5
-NOTHING = AnswerCost(boot=0, working=0, idle=0, minimum=0, start=0, final=True)
+NOTHING = AnswerCost(start=0, final=True)
 
 
 async def cost_view(container: Container, simulated: Tariff) -> CostView:

@@ -6,7 +6,7 @@ import logging
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tlfif.api.problems import MEDIA_TYPE, problem_body
+from tlfif.api.problems import problem_body, send_problem
 from tlfif.kernel.redacted_traceback import redacted_traceback
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,4 @@ class FaultBarrier:
             if started:
                 return  # the server closes the connection of an answer without an end
             body = problem_body(500, "internal_error", TEXT, path=scope.get("path", ""))
-            headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
-            await send({"type": "http.response.start", "status": 500, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await send_problem(send, 500, body)

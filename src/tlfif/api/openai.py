@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from tlfif.api.caller import user_of
 from tlfif.api.event_stream import SSE
 from tlfif.api.routes.infer import Key, submit
 from tlfif.api.schemas import MaxTokens, Messages, Seed, Strict, Temperature, examples, value_range
+from tlfif.api.signed_in_gate import user_of
 from tlfif.api.strict_route import StrictRoute
 from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission

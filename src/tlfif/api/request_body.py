@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.types import Message, Receive, Send
 
-from tlfif.api.problems import MEDIA_TYPE, problem_body, status_of
+from tlfif.api.problems import problem_body, send_problem, status_of
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -76,12 +76,5 @@ async def refuse(send: Send, error: TlfifError, *, path: str) -> None:
     """Answer with the problem, and close the connection."""
     status = status_of(error)
     body = problem_body(status, error.code, error.message, error.details, path=path)
-    headers = [
-        (b"content-type", MEDIA_TYPE.encode()),
-        (b"content-length", b"%d" % len(body)),
-        (b"connection", b"close"),
-    ]
-    if status == 401:
-        headers.append((b"www-authenticate", b'Bearer realm="tlfif"'))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    sign_in = [(b"www-authenticate", b'Bearer realm="tlfif"')] if status == 401 else []
+    await send_problem(send, status, body, (b"connection", b"close"), *sign_in)

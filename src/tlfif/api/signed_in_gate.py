@@ -1,13 +1,26 @@
 """The gate on AWS, which checks each request before the app sees it: a signed-in person, no web page, size of the
 body."""
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tlfif.api.caller import set_user
 from tlfif.api.gate import OPEN_PATHS
 from tlfif.api.request_body import check_declared, read_body, refuse, replay
 from tlfif.control.authority import Authority
 from tlfif.kernel.errors import NotAllowedError, TlfifError
+
+_USER = "tlfif.user"
+
+
+def set_user(scope: Scope, user: str) -> None:
+    """Note that the gate has checked this to be ``user``'s request."""
+    scope[_USER] = user
+
+
+def user_of(request: Request) -> str:
+    """The user whose jobs the request may see; empty in a home that has one user."""
+    found: str = request.scope.get(_USER, "")
+    return found
 
 
 class SignedInGate:

@@ -62,7 +62,6 @@ class AwsSettings(BaseModel):
     router_function: str = ""
     """The function that the API calls to start machines."""
     launch_template: str = ""
-    image_parameter: str = "/tlfif/image/promoted"
     instance_types: Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_types)] = INSTANCE_TYPES
     """In the order in which they are tried, separated by commas."""
     standby: bool = False

@@ -1,7 +1,7 @@
 """The worker of a machine on AWS: the stores of its installation, and the engine that its image has."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -62,21 +62,13 @@ class InstancePaths:
     boot_id_file: Path = BOOT_ID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineParts:
-    """An engine's process and how to connect to it."""
-
-    process: EngineProcess
-    connect: Callable[[EngineAddress], Awaitable[Engine]]
-
-
 async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife:
     """Run until the machine ends; returns its life, which has the reason. Raises InvalidInputError
     ``settings_invalid`` and EngineGoneError (no key) before anything runs; afterwards the machine's record says why it
     ended."""
     settings, config = aws_settings(file), engine_config(file.settings)
     clock = SystemClock()
-    parts = _engine(file, config, settings, paths, clock)
+    process, make_engine = _engine(file, config, settings, paths, clock)
     stores = open_aws_stores(
         settings,
         clients=AwsClients(region=settings.region, endpoint_url=settings.endpoint_url),
@@ -85,6 +77,10 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
         rng=Random(),
     )
     spec = file.spec
+
+    async def connect(address: EngineAddress) -> Engine:
+        return make_engine(address, context_tokens=spec.context_tokens)
+
     identity = MachineIdentity(
         machine_id=spec.machine_id,
         boot_id=paths.boot_id_file.read_text(encoding="ascii").strip(),
@@ -100,8 +96,8 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
         identity,
         jobs=stores.jobs,
         machines=stores.machines,
-        process=parts.process,
-        connect=parts.connect,
+        process=process,
+        connect=connect,
         clock=clock,
         on_ready=(paths.runtime_dir / READY_MARK).touch,
     )
@@ -135,13 +131,10 @@ def _unusable(error: ValidationError) -> InvalidInputError:
 
 def _engine(
     file: MachineFile, config: EngineConfig, settings: AwsSettings, paths: InstancePaths, clock: Clock
-) -> EngineParts:
+) -> tuple[EngineProcess, Callable[..., Engine]]:
+    """The engine's process, and what makes the client for its address."""
     spec, policy = file.spec, settings.machine
     if config.kind == "llama":
-
-        async def to_llama(address: EngineAddress) -> Engine:
-            return llama_engine(address, context_tokens=spec.context_tokens)
-
         process = LlamaEngineProcess(
             EngineSpec(
                 model_name=spec.model,
@@ -153,10 +146,7 @@ def _engine(
                 mark=("--machine-id", spec.machine_id),
             )
         )
-        return EngineParts(process=process, connect=to_llama)
-
-    async def to_vllm(address: EngineAddress) -> Engine:
-        return vllm_engine(address, context_tokens=spec.context_tokens)
+        return process, llama_engine
 
     async def failed() -> bool:
         return await systemd_says_failed(ENGINE_UNIT)
@@ -168,4 +158,4 @@ def _engine(
         failed=failed,
         start_limit_seconds=policy.launch_limit_seconds,
     )
-    return EngineParts(process=served, connect=to_vllm)
+    return served, vllm_engine

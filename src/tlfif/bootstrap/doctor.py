@@ -31,7 +31,7 @@ from tlfif.money.prices.prices import PriceBook
 from tlfif.money.prices.pricing import Pricing
 
 if TYPE_CHECKING:
-    from tlfif.doctor.account import Account
+    from tlfif.doctor.probe import Account
 
 LATE_SECONDS = 600.0
 """A machine may be older than its limit by this much: its drain, the schedule's minute, a slow termination."""
@@ -85,11 +85,9 @@ async def _book(data_folder: DataFolder) -> tuple[PriceBook, str]:
         return BUILT_IN_PRICES, ""
     try:
         store = SqlitePriceStore(await Database.open(data_folder.database))
+        try:
+            return await Pricing(store).book(), ""
+        finally:
+            await store.close()
     except StorageError as error:
         return BUILT_IN_PRICES, f"The prices kept here could not be read: {error.message}"
-    try:
-        return await Pricing(store).book(), ""
-    except StorageError as error:
-        return BUILT_IN_PRICES, f"The prices kept here could not be read: {error.message}"
-    finally:
-        await store.close()

@@ -78,7 +78,8 @@ async def _read(connection: Connection, place: _Place) -> AsyncGenerator[JobAcce
     while True:
         lost: ApiError
         try:
-            async with aclosing(_until_it_breaks(connection, place)) as received:
+            read = _streamed if await connection.can_stream() else _asked_for
+            async with aclosing(read(connection, place)) as received:
                 async for update in received:
                     failures = 0
                     if place.is_new(update) and update is not None:
@@ -98,15 +99,6 @@ async def _read(connection: Connection, place: _Place) -> AsyncGenerator[JobAcce
             await connection.close()  # nothing was accepted yet, so a server that has ended may be started again
         else:
             await connection.recover()
-
-
-async def _until_it_breaks(
-    connection: Connection, place: _Place
-) -> AsyncGenerator[JobAccepted | FollowUpdate | None, None]:
-    read = _streamed if await connection.can_stream() else _asked_for
-    async with aclosing(read(connection, place)) as received:
-        async for update in received:
-            yield update
 
 
 async def _asked_for(connection: Connection, place: _Place) -> AsyncGenerator[JobAccepted | FollowUpdate | None, None]:

@@ -1,5 +1,7 @@
 """Launch a machine: intent first, then the launch, then the commit."""
 
+from dataclasses import dataclass
+
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.kernel.errors import InvalidInputError, MachineError, ModelError
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
@@ -20,19 +22,21 @@ change, such as the account's plan, is treated as a quota: the start is repeated
 wait."""
 
 
-async def launch_machine(
-    model: str,
-    *,
-    reason: str,
-    image: str,
-    machines: MachineStore,
-    models: ModelStore,
-    host: MachineHost,
-    policy: MachinePolicy,
-    clock: Clock,
-    ids: Ids,
-    budget: BudgetGate | None = None,
-) -> bool:
+@dataclass(slots=True, kw_only=True)
+class MachinePorts:
+    """What a launch works with. ``budget`` None: nothing is limited."""
+
+    machines: MachineStore
+    models: ModelStore
+    host: MachineHost
+    clock: Clock
+    ids: Ids
+    machine_policy: MachinePolicy
+    image: str
+    budget: BudgetGate | None = None
+
+
+async def launch_machine(model: str, *, reason: str, ports: MachinePorts) -> bool:
     """Start one machine for ``model``. False where one is open already (single flight).
 
     The model file is checked and the cost of the start is reserved before the intent is written: a corrupt file never
@@ -40,15 +44,16 @@ async def launch_machine(
 
     Raises ModelError, BudgetLockedError (nothing was launched), MachineError (the record is closed with its reason).
     """
+    machines, budget = ports.machines, ports.budget
     if await machines.active() is not None:
         return False
-    file = await models.checked_file(model)
-    now = clock.now()
+    file = await ports.models.checked_file(model)
+    now = ports.clock.now()
     record = MachineRecord(
-        id=ids.new_id("machine"),
+        id=ports.ids.new_id("machine"),
         state=MachineState.LAUNCHING,
         model=model,
-        image=image,
+        image=ports.image,
         created_at=now,
         reason=reason,
         start_reason=reason,
@@ -61,49 +66,35 @@ async def launch_machine(
         if budget is not None:
             await budget.release_reservation(record.id)
         return False
-    await _launch(record, file, machines=machines, host=host, policy=policy, clock=clock)
+    await _launch(record, file, ports)
     return True
 
 
-async def confirm_launch(
-    record: MachineRecord,
-    *,
-    machines: MachineStore,
-    models: ModelStore,
-    host: MachineHost,
-    policy: MachinePolicy,
-    clock: Clock,
-) -> None:
+async def confirm_launch(record: MachineRecord, ports: MachinePorts) -> None:
     """Complete a launch whose control plane died before it had a handle. Safe to repeat.
 
     A launch that was asked to stop meanwhile, or whose machine has reported already, is not repeated: if the machine
     exists its handle is recorded, otherwise the record is closed.
     Raises ModelError, InvalidInputError, MachineError; the record is closed with the reason.
     """
+    machines, clock = ports.machines, ports.clock
     if record.stop_requested_at is not None or record.boot_id is not None:
-        for found in await host.find_all():
+        for found in await ports.host.find_all():
             if found.machine_id == record.id:
                 await machines.commit_launch(record.id, handle=found.handle)
                 return
         await machines.mark_ended(record.id, state=MachineState.OFF, reason=record.reason, now=clock.now())
         return
     try:
-        file = await models.checked_file(record.model)
+        file = await ports.models.checked_file(record.model)
     except (ModelError, InvalidInputError) as error:
         await machines.mark_ended(record.id, state=MachineState.BROKEN, reason=error.message, now=clock.now())
         raise
-    await _launch(record, file, machines=machines, host=host, policy=policy, clock=clock)
+    await _launch(record, file, ports)
 
 
-async def _launch(
-    record: MachineRecord,
-    file: ModelFile,
-    *,
-    machines: MachineStore,
-    host: MachineHost,
-    policy: MachinePolicy,
-    clock: Clock,
-) -> None:
+async def _launch(record: MachineRecord, file: ModelFile, ports: MachinePorts) -> None:
+    machines = ports.machines
     spec = LaunchSpec(
         machine_id=record.id,
         model=record.model,
@@ -111,15 +102,15 @@ async def _launch(
         model_sha256=file.sha256,
         context_tokens=file.context_tokens,
         image=record.image,
-        idle_timeout_seconds=await machines.idle_timeout() or policy.idle_timeout_seconds,
+        idle_timeout_seconds=await machines.idle_timeout() or ports.machine_policy.idle_timeout_seconds,
     )
     try:
-        handle = await host.launch(spec)
+        handle = await ports.host.launch(spec)
     except MachineError as error:
         ran = error.details.get("handle")
         if isinstance(ran, str):
             await machines.commit_launch(record.id, handle=ran)  # it ran only for a moment, but that is billed
         state = END_STATES.get(error.code, MachineState.BROKEN)
-        await machines.mark_ended(record.id, state=state, reason=error.message, now=clock.now())
+        await machines.mark_ended(record.id, state=state, reason=error.message, now=ports.clock.now())
         raise
     await machines.commit_launch(record.id, handle=handle)

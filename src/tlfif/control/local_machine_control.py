@@ -16,18 +16,7 @@ class LocalMachineControl(MachineControl):
 
     async def start(self, model: str | None) -> bool:
         """See the port."""
-        router = self.reconciler
-        return await start_machine(
-            model,
-            image=router.image,
-            machines=router.machines,
-            models=router.models,
-            host=router.host,
-            policy=router.machine_policy,
-            clock=router.clock,
-            ids=router.ids,
-            budget=router.budget,
-        )
+        return await start_machine(model, self.reconciler)
 
     async def stop(self, *, requeue: bool) -> StopResult:
         """See the port."""

@@ -4,12 +4,11 @@ import logging
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tlfif.control.launch_machine import confirm_launch, launch_machine
+from tlfif.control.launch_machine import MachinePorts, confirm_launch, launch_machine
 from tlfif.control.scaling import Action, ActionKind, Observation, decide
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import QueueCounts
 from tlfif.jobs.policy import JobPolicy
-from tlfif.kernel.clock import Clock, Ids
 from tlfif.kernel.errors import (
     BudgetLockedError,
     InvalidInputError,
@@ -19,11 +18,7 @@ from tlfif.kernel.errors import (
     StorageError,
 )
 from tlfif.machines.machine import MachineRecord, MachineState
-from tlfif.machines.machine_host import MachineHost, ObservedMachine
-from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.policy import MachinePolicy
-from tlfif.models.model_store import ModelStore
-from tlfif.money.budget.budget_gate import BudgetGate
+from tlfif.machines.machine_host import ObservedMachine
 from tlfif.money.spend.meter import Meter
 
 log = logging.getLogger(__name__)
@@ -67,23 +62,15 @@ class HeartbeatWatch:
 
 
 @dataclass(slots=True, kw_only=True)
-class Reconciler:
+class Reconciler(MachinePorts):
     """Observes the machine and the jobs of one control plane and acts on them. Its state may be lost at any restart.
 
     Without ``meter`` and ``budget`` nothing is metered or limited: for tests of the router alone.
     """
 
     jobs: JobStore
-    machines: MachineStore
-    models: ModelStore
-    host: MachineHost
-    clock: Clock
-    ids: Ids
     job_policy: JobPolicy
-    machine_policy: MachinePolicy
-    image: str
     meter: Meter | None = None
-    budget: BudgetGate | None = None
     watch: HeartbeatWatch = field(default_factory=HeartbeatWatch)
     suspects: set[str] = field(default_factory=set)
     seen: Observation | None = None
@@ -190,18 +177,7 @@ class Reconciler:
             await self.models.checked_file(model)
             if not (await self.jobs.counts()).queued or await self.machines.held():
                 return  # reading a large file takes seconds; a person may have stopped everything meanwhile
-            await launch_machine(
-                model,
-                reason=reason,
-                image=self.image,
-                machines=self.machines,
-                models=self.models,
-                host=self.host,
-                policy=self.machine_policy,
-                clock=self.clock,
-                ids=self.ids,
-                budget=self.budget,
-            )
+            await launch_machine(model, reason=reason, ports=self)
         except (ModelError, InvalidInputError, BudgetLockedError) as error:
             # Since the prompt was accepted, a person's own file may have gone or changed, or the budget been used up.
             await self._fail_waiting(model, error.code, error.message, now)
@@ -214,14 +190,7 @@ class Reconciler:
         if 0 <= age < CONFIRM_SECONDS or age > self.machine_policy.launch_limit_seconds:
             return  # too new to be abandoned, or so old that this tick closes it
         try:
-            await confirm_launch(
-                machine,
-                machines=self.machines,
-                models=self.models,
-                host=self.host,
-                policy=self.machine_policy,
-                clock=self.clock,
-            )
+            await confirm_launch(machine, self)
         except (ModelError, InvalidInputError, MachineError) as error:
             log.warning("router: the machine did not start: %s", error.message)
 

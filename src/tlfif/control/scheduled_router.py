@@ -59,10 +59,6 @@ class ScheduledRouter:
                 return pace
             await self.reconciler.clock.sleep(PAUSE_SECONDS)
 
-    async def start(self, model: str | None) -> bool:
-        """Launch a machine for a person. Raises what :meth:`MachineControl.start` raises."""
-        return await self.control.start(model)
-
     async def _part(self, name: str, work: Callable[[], Awaitable[object]]) -> Pace | None:
         try:
             found = await work()

@@ -1,7 +1,7 @@
 """Create a home on AWS, or update it: steps that can each be repeated, and a record of the steps that are done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tlfif.deployment.deployment import (
     CLOCK_SKEW_SECONDS,
@@ -11,10 +11,9 @@ from tlfif.deployment.deployment import (
     Stack,
     zone_parameters,
 )
-from tlfif.deployment.follow_stack import Report, follow_stack
+from tlfif.deployment.follow_stack import Attempt
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.journal import DeploymentJournal, Journal
-from tlfif.deployment.owner_profile import OwnerProfile
 from tlfif.deployment.plan import DEPLOY_MINUTES
 from tlfif.deployment.stack_words import failure_text
 from tlfif.kernel.clock import Clock
@@ -69,37 +68,23 @@ async def check_deploy(*, installation: Installation, journal: DeploymentJournal
     return caller
 
 
-class Deployment:
-    """One attempt. ``total`` is the number of the template's resources, for the progress line."""
+@dataclass(slots=True, kw_only=True)
+class Deployment(Attempt):
+    """One attempt, which keeps its record up to date."""
 
-    def __init__(
-        self,
-        *,
-        installation: Installation,
-        journal: DeploymentJournal,
-        profile: OwnerProfile,
-        clock: Clock,
-        report: Report,
-        total: int,
-    ) -> None:
-        self._cloud = installation
-        self._file = journal
-        self._profile = profile
-        self._clock = clock
-        self._report = report
-        self._total = total
+    _record: Journal = field(init=False)
 
     async def run(self, request: DeployRequest, caller: Caller) -> Deployed:
         """Run all steps. Raises UnavailableError (``stack_failed``, ``stack_slow``, ``no_zone``), and AWS's refusals;
         another run continues after the last step that succeeded."""
-        self._journal = self._begin(request, caller)
+        self._record = self._begin(request, caller)
         self._say("bucket", "a bucket for the programs' package")
-        bucket = await self._cloud.make_code_bucket()
+        bucket = await self.installation.make_code_bucket()
         self._done("bucket")
         self._say("package", "building and uploading the programs' package")
-        same = self._journal.release == request.release and "package" in self._journal.done
-        key = await self._cloud.upload_package(self._journal.code_key if same else None)
-        self._journal = replace(self._journal, code_key=key, release=request.release)
+        same = self._record.release == request.release and "package" in self._record.done
+        key = await self.installation.upload_package(self._record.code_key if same else None)
+        self._record = replace(self._record, code_key=key, release=request.release)
         self._done("package")
         kept = "" if request.secure_account else ", left as they are"
         self._say("account", f"the account's two safety settings{kept}")
@@ -107,16 +92,16 @@ class Deployment:
         self._done("account")
         self._say("stack", "the home itself")
         stack, changed = await self._make_stack(request, bucket=bucket, key=key)
-        await self._cloud.enable_ingress()
+        await self.installation.enable_ingress()
         self._done("stack")
         self._say("image", "looking for a machine image")
-        image = await self._cloud.promoted_image()
+        image = await self.installation.promoted_image()
         self._done("image")
         self._say("user", f"a user for {request.email}")
-        invited = await self._cloud.make_user(stack.outputs["UserPoolId"], request.email)
+        invited = await self.installation.make_user(stack.outputs["UserPoolId"], request.email)
         self._done("user")
         self._say("profile", "pointing your commands and your window at it")
-        self._profile.remember(stack.outputs, request.region)
+        self.profile.remember(stack.outputs, request.region)
         self._done("profile")
         return Deployed(
             account_id=caller.account_id,
@@ -128,64 +113,55 @@ class Deployment:
         )
 
     def _begin(self, request: DeployRequest, caller: Caller) -> Journal:
-        known = self._file.load()
+        known = self.journal.load()
         if known is None:
             known = Journal(home=request.home, region=request.region, account_id=caller.account_id)
         if known.finished:
             known = replace(known, done=(), finished=False)
         elif known.done:
-            self._report(f"Continuing after the last attempt, which finished step {len(known.done)} of {len(STEPS)}.")
+            self.report(f"Continuing after the last attempt, which finished step {len(known.done)} of {len(STEPS)}.")
         begun = replace(known, email=request.email, budget_usd=request.budget_usd or 0, standby=request.standby)
-        self._file.save(begun)
+        self.journal.save(begun)
         return begun
 
     def _say(self, step: str, words: str) -> None:
         number = STEPS.index(step) + 1
-        self._report(f"Step {number} of {len(STEPS)}: {words}.")
+        self.report(f"Step {number} of {len(STEPS)}: {words}.")
 
     def _done(self, step: str) -> None:
-        done = (*(one for one in self._journal.done if one != step), step)
-        self._journal = replace(self._journal, done=done, finished=step == STEPS[-1])
-        self._file.save(self._journal)
+        done = (*(one for one in self._record.done if one != step), step)
+        self._record = replace(self._record, done=done, finished=step == STEPS[-1])
+        self.journal.save(self._record)
 
     async def _secure_account(self, request: DeployRequest) -> None:
         """The previous settings are on disk before anything is changed, so that ``destroy`` can restore them."""
         if not request.secure_account:
             return
-        now = await self._cloud.account_settings()
+        now = await self.installation.account_settings()
         if now.safe:
             return
-        if self._journal.settings_before is None:
-            self._journal = replace(self._journal, settings_before=now)
-            self._file.save(self._journal)
-        await self._cloud.set_account_settings(SAFE)
+        if self._record.settings_before is None:
+            self._record = replace(self._record, settings_before=now)
+            self.journal.save(self._record)
+        await self.installation.set_account_settings(SAFE)
 
     async def _make_stack(self, request: DeployRequest, *, bucket: str, key: str) -> tuple[Stack, bool]:
-        before = await self._rest()
+        before = await self.follow(DEPLOY_MINUTES)
         if before is not None and before.dead:
-            self._report("Removing what is left of an earlier attempt that failed.")
-            await self._cloud.begin_delete()
-            before = await self._rest()
+            self.report("Removing what is left of an earlier attempt that failed.")
+            await self.installation.begin_delete()
+            before = await self.follow(DEPLOY_MINUTES)
             if before is not None:
                 raise UnavailableError(
                     "What an earlier attempt left cannot be removed. Run `./tlfif destroy`, then deploy again.",
                     code="stack_failed",
                 )
         parameters = await self._parameters(request, before, bucket=bucket, key=key)
-        changed = await self._cloud.begin_stack(parameters)
-        stack = await self._rest()
+        changed = await self.installation.begin_stack(parameters)
+        stack = await self.follow(DEPLOY_MINUTES)
         if stack is None or not (stack.stands or not changed):
             raise await self._failure(updating=before is not None and bool(before.outputs))
         return stack, changed
-
-    async def _rest(self) -> Stack | None:
-        return await follow_stack(
-            installation=self._cloud,
-            clock=self._clock,
-            report=self._report,
-            expected=DEPLOY_MINUTES,
-            total=self._total,
-        )
 
     async def _parameters(
         self, request: DeployRequest, before: Stack | None, *, bucket: str, key: str
@@ -193,7 +169,7 @@ class Deployment:
         """Parameters that the owner did not choose keep their values."""
         old = before.parameters if before is not None else {}
         try:
-            zones = zone_parameters(await self._cloud.zones(), old)
+            zones = zone_parameters(await self.installation.zones(), old)
         except ValueError:
             raise UnavailableError(
                 f"AWS offers none of the GPU machine types in {request.region}. Choose another region. Nothing "
@@ -201,7 +177,7 @@ class Deployment:
                 code="no_zone",
             ) from None
         request = request.settled(old)
-        trail = old.get("CreateTrail") or ("no" if await self._cloud.has_trail() else "yes")
+        trail = old.get("CreateTrail") or ("no" if await self.installation.has_trail() else "yes")
         return {
             "HomeName": request.home,
             "LambdaCodeBucket": bucket,
@@ -214,5 +190,5 @@ class Deployment:
         }
 
     async def _failure(self, *, updating: bool) -> UnavailableError:
-        events = await self._cloud.stack_events()
+        events = await self.installation.stack_events()
         return UnavailableError(failure_text(events, updating=updating), code="stack_failed")

@@ -1,15 +1,11 @@
 """Remove a home from AWS: machines first, then everything else, then check that nothing is left."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tlfif.deployment.deployment import Found, Stack, SweptKind
-from tlfif.deployment.follow_stack import Report, follow_stack
-from tlfif.deployment.installation import Installation
-from tlfif.deployment.journal import DeploymentJournal
-from tlfif.deployment.owner_profile import OwnerProfile
+from tlfif.deployment.deployment import Found, SweptKind
+from tlfif.deployment.follow_stack import Attempt
 from tlfif.deployment.sweeper import Sweeper
-from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import TlfifError, UnavailableError
 
 DESTROY_MINUTES = (3, 10)
@@ -36,55 +32,39 @@ class Destroyed:
         return not self.troubles and all(kind.clean for kind in self.kinds)
 
 
-class Destruction:
+@dataclass(slots=True, kw_only=True)
+class Destruction(Attempt):
     """One attempt. A failed step never prevents another one: whatever still runs costs money."""
 
-    def __init__(
-        self,
-        *,
-        installation: Installation,
-        sweeper: Sweeper,
-        journal: DeploymentJournal,
-        profile: OwnerProfile,
-        clock: Clock,
-        report: Report,
-        total: int,
-    ) -> None:
-        self._cloud = installation
-        self._sweeper = sweeper
-        self._file = journal
-        self._profile = profile
-        self._clock = clock
-        self._report = report
-        self._total = total
-        self._troubles: dict[str, str] = {}
-        self._refusals: dict[str, str] = {}
-        self._seen: dict[str, set[str]] = {}
-        self._objects = 0
+    sweeper: Sweeper
+    _troubles: dict[str, str] = field(default_factory=dict)
+    _refusals: dict[str, str] = field(default_factory=dict)
+    _seen: dict[str, set[str]] = field(default_factory=dict)
+    _objects: int = 0
 
     async def survey(self) -> dict[str, tuple[Found, ...]]:
         """What exists now, by kind. Raises AWS's refusals."""
-        return {kind: await self._sweeper.find(kind) for kind, _ in self._sweeper.kinds()}
+        return {kind: await self.sweeper.find(kind) for kind, _ in self.sweeper.kinds()}
 
     async def run(self) -> Destroyed:
         """Remove everything. Never raises AWS's refusals: they are in the result."""
-        for kind, _ in self._sweeper.kinds():
+        for kind, _ in self.sweeper.kinds():
             await self._look(kind)
-        await self._try("signing out", self._profile.sign_out)
-        await self._try("stopping new prompts and machines", self._sweeper.disable_ingress)
+        await self._try("signing out", self.profile.sign_out)
+        await self._try("stopping new prompts and machines", self.sweeper.disable_ingress)
         await self._try("ending machines", self._end_machines)
         await self._try("emptying buckets", self._empty)
         await self._try("deleting the stack", self._delete_stack)
         await self._try("ending machines", self._end_machines)  # launched before ingress was disabled
         await self._sweep()
         await self._try("deleting the stack", self._delete_stack)  # what blocked it is gone now
-        kinds = tuple([await self._confirmed(kind, looked_for) for kind, looked_for in self._sweeper.kinds()])
+        kinds = tuple([await self._confirmed(kind, looked_for) for kind, looked_for in self.sweeper.kinds()])
         restored = await self._restore()
         return self._leave(kinds, restored=restored)
 
     async def _try(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
         """Run one step. A later success clears an earlier failure of the same step."""
-        self._report(f"{what[:1].upper()}{what[1:]}.")
+        self.report(f"{what[:1].upper()}{what[1:]}.")
         try:
             await step()
         except TlfifError as error:
@@ -95,7 +75,7 @@ class Destruction:
     async def _look(self, kind: str) -> tuple[list[str], str]:
         """The names of what is ours, and why looking failed (empty: it succeeded)."""
         try:
-            ours = [one.name for one in await self._sweeper.find(kind) if one.ours]
+            ours = [one.name for one in await self.sweeper.find(kind) if one.ours]
         except TlfifError as error:
             return [], error.message
         self._seen.setdefault(kind, set()).update(ours)
@@ -103,33 +83,33 @@ class Destruction:
 
     async def _end_machines(self) -> None:
         """A machine counts as ended once AWS confirms it: one that is only terminating still costs money."""
-        began = self._clock.monotonic()
-        while names := await self._sweeper.machines():
-            await self._sweeper.end_machines(names)
-            waited = self._clock.monotonic() - began
+        began = self.clock.monotonic()
+        while names := await self.sweeper.machines():
+            await self.sweeper.end_machines(names)
+            waited = self.clock.monotonic() - began
             if waited > MACHINE_SECONDS:
                 raise UnavailableError(
                     f"AWS has not confirmed the end of {', '.join(names)} in 15 minutes. A machine costs money until "
                     "it has ended: end it in the AWS console (EC2, Instances, Terminate), then run this again.",
                     code="machines_stay",
                 )
-            self._report(
+            self.report(
                 f"Waiting until AWS confirms that {', '.join(names)} has ended, {int(waited)} s so far.", passing=True
             )
-            await self._clock.sleep(LOOK_SECONDS)
+            await self.clock.sleep(LOOK_SECONDS)
 
     async def _empty(self) -> None:
-        self._objects += await self._sweeper.empty_buckets()
+        self._objects += await self.sweeper.empty_buckets()
 
     async def _delete_stack(self) -> None:
         """A bucket that is written to in the meantime blocks the deletion: it is emptied again, and the deletion
         repeated."""
         for last in (False,) * (DELETE_TRIES - 1) + (True,):
-            stack = await self._rest()
+            stack = await self.follow(DESTROY_MINUTES)
             if stack is None:
                 return
-            await self._cloud.begin_delete()
-            stack = await self._rest()
+            await self.installation.begin_delete()
+            stack = await self.follow(DESTROY_MINUTES)
             if stack is None:
                 return
             if last:
@@ -140,23 +120,14 @@ class Destruction:
                 )
             await self._empty()
 
-    async def _rest(self) -> Stack | None:
-        return await follow_stack(
-            installation=self._cloud,
-            clock=self._clock,
-            report=self._report,
-            expected=DESTROY_MINUTES,
-            total=self._total,
-        )
-
     async def _sweep(self) -> None:
         """Look for each kind and remove what is ours."""
-        for kind, looked_for in self._sweeper.kinds():
-            self._report(f"Looking for {kind} ({looked_for}).", passing=True)
+        for kind, looked_for in self.sweeper.kinds():
+            self.report(f"Looking for {kind} ({looked_for}).", passing=True)
             ours, _ = await self._look(kind)
             for name in ours:
                 try:
-                    await self._sweeper.remove(kind, name)
+                    await self.sweeper.remove(kind, name)
                 except TlfifError as error:
                     self._refusals[kind] = error.message
 
@@ -175,13 +146,13 @@ class Destruction:
 
     async def _restore(self) -> bool:
         """Restore the account's settings if this computer knows that TL-FIF changed them."""
-        journal = self._file.load()
+        journal = self.journal.load()
         if journal is None or journal.settings_before is None:
             return False
         before = journal.settings_before
 
         async def put_back() -> None:
-            await self._cloud.set_account_settings(before)
+            await self.installation.set_account_settings(before)
 
         what = "putting the account's settings back"
         await self._try(what, put_back)
@@ -193,9 +164,9 @@ class Destruction:
             kinds=kinds,
             objects=self._objects,
             settings_restored=restored,
-            profile_removed=self._profile.forget(),
+            profile_removed=self.profile.forget(),
             troubles=tuple(self._troubles.values()),
         )
         if result.nothing_left:
-            self._file.clear()
+            self.journal.clear()
         return result

@@ -1,9 +1,12 @@
-"""Follow CloudFormation until its operation is done."""
+"""What deploying and destroying share: their ports, and following CloudFormation until its operation is done."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from tlfif.deployment.deployment import Stack
 from tlfif.deployment.installation import Installation
+from tlfif.deployment.journal import DeploymentJournal
+from tlfif.deployment.owner_profile import OwnerProfile
 from tlfif.deployment.stack_words import progress_line
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import TlfifError, UnavailableError
@@ -20,6 +23,25 @@ class Report(Protocol):
 
     def __call__(self, text: str, *, passing: bool = False) -> None:
         """Report ``text``; ``passing``: the next report replaces it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """One attempt to deploy or to destroy. ``total`` is the number of the template's resources, for the progress
+    line."""
+
+    installation: Installation
+    journal: DeploymentJournal
+    profile: OwnerProfile
+    clock: Clock
+    report: Report
+    total: int
+
+    async def follow(self, expected: tuple[int, int]) -> Stack | None:
+        """See :func:`follow_stack`."""
+        return await follow_stack(
+            installation=self.installation, clock=self.clock, report=self.report, expected=expected, total=self.total
+        )
 
 
 async def follow_stack(

@@ -171,10 +171,9 @@ def _named(kind: str, count: int) -> ResourceKind:
 
 def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int) -> HourlyPrice:
     price = book.price(Item.GPU_HOUR, region, instance_type, at_ms=at_ms)
-    rates = running_rates(book, region, instance_type, at_ms=at_ms)
     return HourlyPrice(
         instance_type=instance_type,
-        micros_per_hour=sum(rate.micros_per_hour for rate in rates),
+        micros_per_hour=sum(running_rates(book, region, instance_type, at_ms=at_ms)),
         source=price.source,
         date=price.date,
         verified=price.verified,

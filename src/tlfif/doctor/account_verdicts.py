@@ -22,21 +22,17 @@ def credentials(*, account: str, arn: str, source: str) -> Finding:
     """Whose key it is. ``source``: where the key was found."""
     found = f"AWS knows it as {arn}, account {account} (key from {source})."
     if arn.endswith(":root"):
-        return finding(
-            checks.CREDENTIALS,
-            State.WARN,
+        return checks.CREDENTIALS.warn(
             found,
             "This is the root user's key: whoever gets it owns the account. Make an administrator, use that, and "
             "delete this key under Security credentials. Free, ten minutes.",
         )
-    return finding(checks.CREDENTIALS, State.OK, found)
+    return checks.CREDENTIALS.ok(found)
 
 
 def refused_credentials(why: str) -> Finding:
     """There is a key, but AWS or this computer does not accept it."""
-    return finding(
-        checks.CREDENTIALS,
-        State.FAIL,
+    return checks.CREDENTIALS.fail(
         f"There is a key, but it does not work: {why}",
         "A key of IAM Identity Center lasts hours: run `aws sso login`. Another one may be mistyped or deleted: make a "
         "new one. If the clock above is off, set it first. Free, some minutes.",
@@ -46,10 +42,8 @@ def refused_credentials(why: str) -> Finding:
 def region(name: str, opt_in_status: str | None) -> Finding:
     """``opt_in_status`` as EC2 reports it; None if EC2 does not know the region."""
     if opt_in_status in {"opt-in-not-required", "opted-in"}:
-        return finding(checks.REGION, State.OK, f"{name} is switched on ({opt_in_status}, EC2).")
-    return finding(
-        checks.REGION,
-        State.FAIL,
+        return checks.REGION.ok(f"{name} is switched on ({opt_in_status}, EC2).")
+    return checks.REGION.fail(
         f"{name} is not switched on for this account ({opt_in_status or 'unknown to it'}, EC2).",
         f"In the AWS console click your name, Account, AWS Regions, {name}, Enable (free, minutes to hours), or take "
         "another region: ./tlfif doctor --region us-east-1.",
@@ -65,10 +59,10 @@ def account_plan(plan: str, status: str, *, credits_usd: float | None = None) ->
         "you pay for what runs, credits first. Works within minutes."
     )
     if plan == "PAID" and status != "EXPIRED":
-        return finding(checks.ACCOUNT_PLAN, State.OK, f"{found}.")
+        return checks.ACCOUNT_PLAN.ok(f"{found}.")
     if plan == "FREE":
-        return finding(checks.ACCOUNT_PLAN, State.FAIL, f"{found}: it cannot start a GPU machine at all.", cure)
-    return finding(checks.ACCOUNT_PLAN, State.FAIL, f"{found}: AWS starts nothing for it.", cure)
+        return checks.ACCOUNT_PLAN.fail(f"{found}: it cannot start a GPU machine at all.", cure)
+    return checks.ACCOUNT_PLAN.fail(f"{found}: AWS starts nothing for it.", cure)
 
 
 def no_account_plan() -> Finding:
@@ -94,7 +88,7 @@ def gpu_quota(value: float, region_name: str, request: QuotaRequest | None = Non
     """``value``: vCPUs that may run at the same time. ``request``: the newest one; None if there is none."""
     found = f"{value:g} vCPU in {region_name}, {WANTED_VCPUS} wanted (Service Quotas, L-DB2E81BA)"
     if value >= WANTED_VCPUS:
-        return finding(checks.GPU_QUOTA, State.OK, f"{found}.")
+        return checks.GPU_QUOTA.ok(f"{found}.")
     state = State.WARN if value >= MACHINE_VCPUS else State.FAIL
     meaning = "one machine runs, a new image cannot be tested beside it" if state is State.WARN else "none can start"
     if request is not None and request.status in {"PENDING", "CASE_OPENED"}:
@@ -123,20 +117,16 @@ def offerings(zones_by_type: Mapping[str, Sequence[str]], region_name: str, type
     zones = {zone for some in offered.values() for zone in some}
     found = f"{shown} (EC2 DescribeInstanceTypeOfferings)."
     if not zones:
-        return finding(
-            checks.OFFERINGS,
-            State.FAIL,
+        return checks.OFFERINGS.fail(
             f"{region_name} has none of the types. {found}",
             "Take another region: ./tlfif doctor --region us-east-1. Costs nothing.",
         )
     if len(zones) == 1:
-        return finding(
-            checks.OFFERINGS,
-            State.WARN,
+        return checks.OFFERINGS.warn(
             f"Only one zone: where that is full, nothing starts. {found}",
             "Another region has more zones: ./tlfif doctor --region us-east-1. Costs nothing.",
         )
-    return finding(checks.OFFERINGS, State.OK, found)
+    return checks.OFFERINGS.ok(found)
 
 
 def capacity() -> Finding:
@@ -152,20 +142,14 @@ def lambda_concurrency(limit: int) -> Finding:
     """``limit``: how many calls may run at the same time in the region."""
     found = f"{limit} calls at the same time (Lambda GetAccountSettings)"
     if limit < LEAST_LAMBDA:
-        return finding(
-            checks.LAMBDA,
-            State.FAIL,
+        return checks.LAMBDA.fail(
             f"{found}; the home needs {LEAST_LAMBDA}.",
             f"Open {CONSOLE}/servicequotas , AWS Lambda, “Concurrent executions”, and ask for 1000. Free; "
             "hours to days.",
         )
     if limit < RESERVING_LAMBDA:
-        return finding(
-            checks.LAMBDA,
-            State.OK,
-            f"{found}: enough for you. Nothing is reserved, because AWS refuses that below 112.",
-        )
-    return finding(checks.LAMBDA, State.OK, f"{found}.")
+        return checks.LAMBDA.ok(f"{found}: enough for you. Nothing is reserved, because AWS refuses that below 112.")
+    return checks.LAMBDA.ok(f"{found}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,10 +163,8 @@ class BuildFact:
 def codebuild(newest: BuildFact | None) -> Finding:
     """``newest``: None if nothing was ever built in the region."""
     if newest is not None:
-        return finding(
-            checks.CODEBUILD,
-            State.OK,
-            f"Builds run here: the newest is from {newest.day}, {newest.status} (CodeBuild ListBuilds).",
+        return checks.CODEBUILD.ok(
+            f"Builds run here: the newest is from {newest.day}, {newest.status} (CodeBuild ListBuilds)."
         )
     return not_asked(
         checks.CODEBUILD,
@@ -196,19 +178,15 @@ def codebuild(newest: BuildFact | None) -> Finding:
 def github_connection(statuses: Mapping[str, str]) -> Finding:
     """``statuses``: each GitHub connection's name and its status in CodeConnections."""
     if not statuses:
-        return finding(
-            checks.GITHUB,
-            State.WARN,
+        return checks.GITHUB.warn(
             "No GitHub connection (CodeConnections). Prompts need none; images do not follow your commits.",
             "Only if you want that: in the AWS console, Developer Tools, Settings, Connections, “Create connection”, "
             "GitHub. Free, two minutes.",
         )
     shown = ", ".join(f"{name}: {status}" for name, status in sorted(statuses.items()))
     if "AVAILABLE" in statuses.values():
-        return finding(checks.GITHUB, State.OK, f"{shown} (CodeConnections).")
-    return finding(
-        checks.GITHUB,
-        State.WARN,
+        return checks.GITHUB.ok(f"{shown} (CodeConnections).")
+    return checks.GITHUB.warn(
         f"{shown} (CodeConnections): no commit reaches AWS until you confirm it.",
         "In the AWS console open Developer Tools, Settings, Connections, choose it, “Update pending connection”, and "
         "allow GitHub. Free, two minutes, once.",
@@ -218,10 +196,8 @@ def github_connection(statuses: Mapping[str, str]) -> Finding:
 def cost_explorer(answered: bool, words: str = "") -> Finding:
     """Only with ``--paid``. ``words``: AWS's own if it did not answer."""
     if answered:
-        return finding(checks.COST_EXPLORER, State.OK, "Switched on: it answered (this question cost 0.01 USD).")
-    return finding(
-        checks.COST_EXPLORER,
-        State.WARN,
+        return checks.COST_EXPLORER.ok("Switched on: it answered (this question cost 0.01 USD).")
+    return checks.COST_EXPLORER.warn(
         f"It did not answer: {words}",
         "In the AWS console open Billing and Cost Management, Cost Explorer, “Launch Cost Explorer”. Free; the first "
         "figures take 24 hours. Until then “billed by AWS” stays empty and TL-FIF's own meter goes on.",
@@ -245,10 +221,8 @@ def root_user(*, mfa: bool, access_keys: bool) -> Finding:
     if access_keys:
         wrong.append("it has access keys")
     if not wrong:
-        return finding(checks.ROOT, State.OK, "Second factor on, no access keys (IAM GetAccountSummary).")
-    return finding(
-        checks.ROOT,
-        State.WARN,
+        return checks.ROOT.ok("Second factor on, no access keys (IAM GetAccountSummary).")
+    return checks.ROOT.warn(
         f"Root user: {' and '.join(wrong)} (IAM GetAccountSummary). Who gets in owns the account and its bill.",
         "Sign in as the root user, click your name, Security credentials: “Assign MFA device”, and delete every access "
         "key there. Free with an app on your phone, five minutes.",
@@ -259,53 +233,40 @@ def alarm_address(subscriptions: Sequence[tuple[str, str]] | None, topic: str) -
     """``subscriptions``: each address and its ARN, which is ``PendingConfirmation`` until the mail is confirmed; None
     if the topic does not exist."""
     if subscriptions is None:
-        return finding(
-            checks.ALARM_ADDRESS,
-            State.WARN,
+        return checks.ALARM_ADDRESS.warn(
             f"There is no topic {topic} (SNS): nothing is deployed here yet.",
             "./tlfif deploy makes it and asks for your address. Free.",
         )
     pending = [address for address, arn in subscriptions if not arn.startswith("arn:")]
     if not subscriptions:
-        return finding(
-            checks.ALARM_ADDRESS,
-            State.WARN,
-            f"Nobody listens to {topic} (SNS): alarms go nowhere.",
-            "Run ./tlfif deploy again with your address. Free.",
+        return checks.ALARM_ADDRESS.warn(
+            f"Nobody listens to {topic} (SNS): alarms go nowhere.", "Run ./tlfif deploy again with your address. Free."
         )
     if pending:
-        return finding(
-            checks.ALARM_ADDRESS,
-            State.WARN,
+        return checks.ALARM_ADDRESS.warn(
             f"Not confirmed: {', '.join(pending)} (SNS). Alarms do not reach it.",
             "Open the mail “AWS Notification - Subscription Confirmation” and click “Confirm subscription”; look in "
             "the spam folder as well. It is good for three days; after that: AWS console, SNS, Subscriptions, "
             "choose it, “Request confirmation”. Free.",
         )
-    return finding(
-        checks.ALARM_ADDRESS, State.OK, f"Confirmed: {', '.join(address for address, _ in subscriptions)} (SNS)."
-    )
+    return checks.ALARM_ADDRESS.ok(f"Confirmed: {', '.join(address for address, _ in subscriptions)} (SNS).")
 
 
 def budget(limit: str | None, name: str) -> Finding:
     """``limit``: amount and currency; None if there is no such budget."""
     if limit is None:
-        return finding(
-            checks.BUDGET,
-            State.WARN,
+        return checks.BUDGET.warn(
             f"There is no budget {name} (AWS Budgets): AWS warns nobody when the month gets expensive.",
             "./tlfif deploy makes it. Free. AWS's mails come 8 to 12 hours late; TL-FIF's own limit stops at once.",
         )
-    return finding(checks.BUDGET, State.OK, f"{name}: {limit} a month (AWS Budgets).")
+    return checks.BUDGET.ok(f"{name}: {limit} a month (AWS Budgets).")
 
 
 def disk_encryption(on: bool, region_name: str) -> Finding:
     """The default for new disks in the region; the machines' own disks are encrypted in any case."""
     if on:
-        return finding(checks.ENCRYPTION, State.OK, f"On in {region_name} (EC2 GetEbsEncryptionByDefault).")
-    return finding(
-        checks.ENCRYPTION,
-        State.WARN,
+        return checks.ENCRYPTION.ok(f"On in {region_name} (EC2 GetEbsEncryptionByDefault).")
+    return checks.ENCRYPTION.warn(
         f"Off in {region_name} (EC2 GetEbsEncryptionByDefault). TL-FIF's own disks are encrypted all the same.",
         "./tlfif deploy switches it on; or EC2, Settings, “EBS encryption”, Enable. Free, at once.",
     )

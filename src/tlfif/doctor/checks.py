@@ -4,7 +4,6 @@ A finding is made from facts that a probe found. It never claims more than was a
 state of its own, with the reason.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,6 +51,18 @@ class Check:
         """Where to read more."""
         return f"More: {PAGE}#{self.section}"
 
+    def ok(self, evidence: str, *, micros_per_month: MicroUsd | None = None) -> "Finding":
+        """The finding that nothing needs to be done."""
+        return finding(self, State.OK, evidence, micros_per_month=micros_per_month)
+
+    def warn(self, evidence: str, cure: str, *, micros_per_month: MicroUsd | None = None) -> "Finding":
+        """The finding of a later surprise."""
+        return finding(self, State.WARN, evidence, cure, micros_per_month=micros_per_month)
+
+    def fail(self, evidence: str, cure: str, *, micros_per_month: MicroUsd | None = None) -> "Finding":
+        """The finding of something to act on now."""
+        return finding(self, State.FAIL, evidence, cure, micros_per_month=micros_per_month)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -85,11 +96,6 @@ def finding(
 def not_asked(check: Check, why: str, cure: str = "") -> Finding:
     """Nobody knows, and ``why``."""
     return finding(check, State.NOT_ASKED, why, cure)
-
-
-def by_gravity(found: Iterable[Finding]) -> list[Finding]:
-    """The most serious first; otherwise in the same order."""
-    return sorted(found, key=lambda one: GRAVITY.index(one.state))
 
 
 def _computer(name: str, title: str, section: str = "before-you-begin-this-computer") -> Check:

@@ -25,35 +25,29 @@ def python_version(version: tuple[int, int, int]) -> Finding:
     found = f"Python {'.'.join(map(str, version))} runs this."
     wanted = "3.11 to 3.14"
     if version[:2] < OLDEST_PYTHON:
-        return finding(
-            checks.PYTHON,
-            State.FAIL,
+        return checks.PYTHON.fail(
             f"{found} TL-FIF needs {wanted}.",
             "Install Python 3.12 from python.org (free, some minutes), delete the folder .venv, and start "
             "./tlfif again.",
         )
     if version[:2] >= FIRST_UNTRIED_PYTHON:
-        return finding(
-            checks.PYTHON,
-            State.WARN,
+        return checks.PYTHON.warn(
             f"{found} TL-FIF was tried with {wanted}.",
             "Install Python 3.12 from python.org beside it (free), delete the folder .venv, and start ./tlfif again.",
         )
-    return finding(checks.PYTHON, State.OK, found)
+    return checks.PYTHON.ok(found)
 
 
 def folder(path: str, *, exists: bool, problem: str) -> Finding:
     """The folder of all state. ``problem``: the system's words when a file could not be written; empty: it could."""
     if problem:
-        return finding(
-            checks.FOLDER,
-            State.FAIL,
+        return checks.FOLDER.fail(
             f"Nothing can be written in {path} ({problem}).",
             "Correct the folder's permissions, or set TLFIF_HOME to another folder. Costs nothing.",
         )
     if not exists:
-        return finding(checks.FOLDER, State.OK, f"{path} will be made at the first question.")
-    return finding(checks.FOLDER, State.OK, f"{path} can be written.")
+        return checks.FOLDER.ok(f"{path} will be made at the first question.")
+    return checks.FOLDER.ok(f"{path} can be written.")
 
 
 def disk_space(free_bytes: int) -> Finding:
@@ -61,10 +55,10 @@ def disk_space(free_bytes: int) -> Finding:
     found = f"{free_bytes / GB:.1f} GB free where TL-FIF's folder is"
     cure = "Delete what you do not need, or set TLFIF_HOME to a folder on a larger disk. Costs nothing."
     if free_bytes < FULL_BYTES:
-        return finding(checks.DISK, State.FAIL, f"{found}: prompts and answers may not be storable.", cure)
+        return checks.DISK.fail(f"{found}: prompts and answers may not be storable.", cure)
     if free_bytes < TIGHT_BYTES:
-        return finding(checks.DISK, State.WARN, f"{found}: too little to fetch a model of 0.67 GB.", cure)
-    return finding(checks.DISK, State.OK, f"{found}.")
+        return checks.DISK.warn(f"{found}: too little to fetch a model of 0.67 GB.", cure)
+    return checks.DISK.ok(f"{found}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,36 +85,30 @@ def models(found: Sequence[ModelFact]) -> Finding:
         )
     if not ready:
         default = next((one.name for one in found if one.is_default), "tinyllama")
-        return finding(
-            checks.MODELS,
-            State.WARN,
+        return checks.MODELS.warn(
             "No model is on this computer yet. The first question fetches one; AWS's machines bring their own.",
             f"To fetch it now: ./tlfif model pull {default} (0.67 GB, free; minutes, by your connection).",
         )
-    return finding(checks.MODELS, State.OK, f"Ready, of the right size: {', '.join(ready)}.")
+    return checks.MODELS.ok(f"Ready, of the right size: {', '.join(ready)}.")
 
 
 def server(*, url: str | None, locked: bool, log: str) -> Finding:
     """The background server. Not running is no fault: the next prompt starts it."""
     if url is not None:
-        return finding(checks.SERVER, State.OK, f"Runs and answers at {url}.")
+        return checks.SERVER.ok(f"Runs and answers at {url}.")
     if locked:
-        return finding(
-            checks.SERVER,
-            State.FAIL,
+        return checks.SERVER.fail(
             "A server holds the folder but does not answer.",
             f"End it: ./tlfif serve --stop. If it stays, look into {log}. Waiting prompts are kept; costs nothing.",
         )
-    return finding(checks.SERVER, State.OK, "Not running; the next question starts it.")
+    return checks.SERVER.ok("Not running; the next question starts it.")
 
 
 def window(reason: str) -> Finding:
     """``reason``: why no window can be opened, in the window's own words; empty if one can."""
     if not reason:
-        return finding(checks.WINDOW, State.OK, "tkinter and a screen are there.")
-    return finding(
-        checks.WINDOW,
-        State.WARN,
+        return checks.WINDOW.ok("tkinter and a screen are there.")
+    return checks.WINDOW.warn(
         " ".join(reason.split("\n\n")[0].split()),
         "The command line does everything the window does. ./tlfif gui says what to install (free).",
     )
@@ -129,21 +117,17 @@ def window(reason: str) -> Finding:
 def loopback(*, problem: str, taken: Sequence[int], ports: Sequence[int]) -> Finding:
     """Connections inside this computer. ``taken``: which of the sign-in's ``ports`` are in use."""
     if problem:
-        return finding(
-            checks.LOOPBACK,
-            State.FAIL,
+        return checks.LOOPBACK.fail(
             f"127.0.0.1 does not work here ({problem}).",
             "A firewall or security program blocks connections inside this computer. Allow Python there; it is free.",
         )
     if ports and len(taken) == len(ports):
-        return finding(
-            checks.LOOPBACK,
-            State.WARN,
+        return checks.LOOPBACK.warn(
             f"127.0.0.1 works, but all ports of the sign-in are taken: {', '.join(map(str, ports))}.",
             "End a program that uses one of them before ./tlfif login. Costs nothing.",
         )
     free = len(ports) - len(taken)
-    return finding(checks.LOOPBACK, State.OK, f"127.0.0.1 works; {free} of the sign-in's {len(ports)} ports are free.")
+    return checks.LOOPBACK.ok(f"127.0.0.1 works; {free} of the sign-in's {len(ports)} ports are free.")
 
 
 def clock(skew_seconds: float) -> Finding:
@@ -152,10 +136,10 @@ def clock(skew_seconds: float) -> Finding:
     found = f"{size:.0f} s {'ahead of' if skew_seconds > 0 else 'behind'} AWS's clock (Date header of its answer)"
     cure = "Let the system set its clock by itself (date and time settings: automatically). Costs nothing."
     if size > CLOCK_REFUSED_SECONDS:
-        return finding(checks.CLOCK, State.FAIL, f"{found}: AWS refuses what is over 300 s off.", cure)
+        return checks.CLOCK.fail(f"{found}: AWS refuses what is over 300 s off.", cure)
     if size > CLOCK_NOTICED_SECONDS:
-        return finding(checks.CLOCK, State.WARN, f"{found}; from 300 s on AWS refuses everything.", cure)
-    return finding(checks.CLOCK, State.OK, f"{found}.")
+        return checks.CLOCK.warn(f"{found}; from 300 s on AWS refuses everything.", cure)
+    return checks.CLOCK.ok(f"{found}.")
 
 
 def price_book(read: date, today: date, region: str) -> Finding:
@@ -163,31 +147,29 @@ def price_book(read: date, today: date, region: str) -> Finding:
     days = max(0, (today - read).days)
     found = f"The price of a machine in {region} is from {read.isoformat()}, {days} days ago (tlfif cost prices)"
     if days > OLD_PRICE_DAYS:
-        return finding(
-            checks.PRICES,
-            State.WARN,
+        return checks.PRICES.warn(
             f"{found}; AWS may ask something else by now.",
             "Run ./tlfif cost prices --refresh (free, no account needed, up to some minutes).",
         )
-    return finding(checks.PRICES, State.OK, f"{found}.")
+    return checks.PRICES.ok(f"{found}.")
 
 
 def profile(*, active: str, region: str | None, problem: str) -> Finding:
     """What commands talk to. ``region``: of the home on AWS; None if there is none."""
     if problem:
-        return finding(checks.PROFILE, State.FAIL, problem, "Do as it says; costs nothing.")
+        return checks.PROFILE.fail(problem, "Do as it says; costs nothing.")
     if region is None:
-        return finding(checks.PROFILE, State.OK, "Commands talk to this computer; there is no home on AWS yet.")
+        return checks.PROFILE.ok("Commands talk to this computer; there is no home on AWS yet.")
     where = f"the home on AWS in {region}" if active == "aws" else "this computer"
-    return finding(checks.PROFILE, State.OK, f"Commands talk to {where}; the home on AWS is in {region}.")
+    return checks.PROFILE.ok(f"Commands talk to {where}; the home on AWS is in {region}.")
 
 
 def sign_in(*, has_home: bool, active: bool, who: str | None, problem: str) -> Finding:
     """``who``: the signed-in person's name; None if nobody is. ``active``: commands talk to AWS now."""
     if not has_home:
-        return finding(checks.SIGN_IN, State.OK, "Not needed: there is no home on AWS yet.")
+        return checks.SIGN_IN.ok("Not needed: there is no home on AWS yet.")
     if problem:
-        return finding(checks.SIGN_IN, State.WARN, problem, "Unlock the keyring, then look again. Costs nothing.")
+        return checks.SIGN_IN.warn(problem, "Unlock the keyring, then look again. Costs nothing.")
     if who is None:
         return finding(
             checks.SIGN_IN,
@@ -195,18 +177,16 @@ def sign_in(*, has_home: bool, active: bool, who: str | None, problem: str) -> F
             "Nobody is signed in to the home on AWS here.",
             "Run ./tlfif login: your browser opens, one minute, costs nothing.",
         )
-    return finding(checks.SIGN_IN, State.OK, f"Signed in{' as ' + who if who else ''}.")
+    return checks.SIGN_IN.ok(f"Signed in{' as ' + who if who else ''}.")
 
 
 def token_storage(*, keyring: str | None, has_home: bool) -> Finding:
     """``keyring``: the name of the system's keyring; None if there is none that keeps secrets."""
     if keyring is not None:
-        return finding(checks.TOKEN_STORAGE, State.OK, f"In the system's keyring ({keyring}).")
+        return checks.TOKEN_STORAGE.ok(f"In the system's keyring ({keyring}).")
     if not has_home:
-        return finding(checks.TOKEN_STORAGE, State.OK, "No keyring here; a sign-in would go to a private file.")
-    return finding(
-        checks.TOKEN_STORAGE,
-        State.WARN,
+        return checks.TOKEN_STORAGE.ok("No keyring here; a sign-in would go to a private file.")
+    return checks.TOKEN_STORAGE.warn(
         "No keyring here: the sign-in is in the file sign-in.json, which only your user can read.",
         "Install a keyring (Debian, Ubuntu: sudo apt install gnome-keyring; free), then ./tlfif login again. See also "
         "docs/howto/sign-in.md.",

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tlfif.doctor.account import Account
 from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, CREDENTIALS, Check, Finding, State, not_asked
-from tlfif.doctor.probe import Probe
+from tlfif.doctor.probe import Account, Probe
 
 PROBE_SECONDS = 8.0
 """Time limit of one probe. The key's probe and the others, one after the other, stay under 15 s together."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlfif.doctor import checks
-from tlfif.doctor.checks import Finding, State, finding
+from tlfif.doctor.checks import Finding
 from tlfif.money.amounts import usd_of
 from tlfif.money.money import MicroUsd
 from tlfif.money.prices.prices import HOURS_PER_MONTH, INSTANCE_TYPES, Item, PriceBook, running_rates
@@ -31,8 +31,7 @@ class Priced:
         """Micro-dollars for an hour of a machine with address and disk; None for a type without a price."""
         if instance_type not in INSTANCE_TYPES:
             return None
-        rates = running_rates(self.book, self.region, instance_type, at_ms=self.at_ms)
-        return sum(rate.micros_per_hour for rate in rates)
+        return sum(running_rates(self.book, self.region, instance_type, at_ms=self.at_ms))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ class MachineFact:
 def machines(found: Sequence[MachineFact], priced: Priced, *, max_run_seconds: float) -> Finding:
     """Instances with the home's tag. A running one is no fault unless it is older than ``max_run_seconds``."""
     if not found:
-        return finding(checks.MACHINES, State.OK, f"None runs in {priced.region} (EC2, by tag).")
+        return checks.MACHINES.ok(f"None runs in {priced.region} (EC2, by tag).")
     hours = [priced.per_hour(one.instance_type) for one in found]
     per_hour = sum(rate or 0 for rate in hours)
     old = [one for one in found if one.age_seconds > max_run_seconds]
@@ -56,17 +55,13 @@ def machines(found: Sequence[MachineFact], priced: Priced, *, max_run_seconds: f
     evidence = f"{shown}. Together {usd_of(per_hour)} an hour{unpriced} {PRICED}."
     month = per_hour * HOURS_PER_MONTH
     if old:
-        return finding(
-            checks.MACHINES,
-            State.FAIL,
+        return checks.MACHINES.fail(
             f"Older than {max_run_seconds / 3600:.0f} h, which no machine may be: {evidence}",
             f"End it now: in the AWS console, EC2, Instances, {old[0].instance_id}, Instance state, Terminate. It "
             "stops costing within a minute.",
             micros_per_month=month,
         )
-    return finding(
-        checks.MACHINES,
-        State.WARN,
+    return checks.MACHINES.warn(
         evidence,
         "If you do not use it: ./tlfif machine stop. Left alone it ends by itself when idle.",
         micros_per_month=month,
@@ -90,27 +85,23 @@ def disks(found: Sequence[DiskFact], priced: Priced) -> Finding:
     if not loose:
         kept = f"{attached_gb} GB in use by machines" if attached_gb else "None"
         cost = priced.per_gb_month(Item.EBS_GP3_GB_MONTH, attached_gb) if attached_gb else None
-        return finding(checks.DISKS, State.OK, f"{kept} in {priced.region} (EC2, by tag).", micros_per_month=cost)
-    return _loose_disks(
-        checks.DISKS, loose, priced, "No machine uses them. If none is on its way, they are left over", State.WARN
-    )
+        return checks.DISKS.ok(f"{kept} in {priced.region} (EC2, by tag).", micros_per_month=cost)
+    return _loose_disks(checks.DISKS, loose, priced, "No machine uses them. If none is on its way, they are left over")
 
 
 def foreign_disks(found: Sequence[DiskFact], priced: Priced) -> Finding:
     """Volumes without the home's tag that no machine uses."""
     loose = [one for one in found if not one.attached]
     if not loose:
-        return finding(checks.FOREIGN_DISKS, State.OK, f"None in {priced.region} (EC2, unattached, without our tag).")
-    return _loose_disks(checks.FOREIGN_DISKS, loose, priced, "Not TL-FIF's, and no machine uses them", State.WARN)
+        return checks.FOREIGN_DISKS.ok(f"None in {priced.region} (EC2, unattached, without our tag).")
+    return _loose_disks(checks.FOREIGN_DISKS, loose, priced, "Not TL-FIF's, and no machine uses them")
 
 
-def _loose_disks(check: checks.Check, loose: Sequence[DiskFact], priced: Priced, why: str, state: State) -> Finding:
+def _loose_disks(check: checks.Check, loose: Sequence[DiskFact], priced: Priced, why: str) -> Finding:
     micros = priced.per_gb_month(Item.EBS_GP3_GB_MONTH, sum(one.gb for one in loose))
     other = "" if all(one.kind == "gp3" for one in loose) else ", counted at gp3's price"
     shown = _shown([f"{one.volume_id} {one.gb} GB" for one in loose])
-    return finding(
-        check,
-        state,
+    return check.warn(
         f"{why}: {shown}. Together {usd_of(micros)} a month{other} {PRICED}.",
         "Look at them in the AWS console, EC2, Volumes; what you do not need: Actions, Delete volume. That cannot be "
         "undone, is free and works at once.",
@@ -130,30 +121,26 @@ class SnapshotFact:
 def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
     """Snapshots with the home's tag. Those of images are wanted."""
     if not found:
-        return finding(checks.SNAPSHOTS, State.OK, f"None in {priced.region} (EC2, by tag).")
+        return checks.SNAPSHOTS.ok(f"None in {priced.region} (EC2, by tag).")
     micros = priced.per_gb_month(Item.SNAPSHOT_GB_MONTH, sum(one.gb for one in found))
     total = f"{len(found)} with {usd_of(micros)} a month at most {PRICED}"
     orphans = [one for one in found if not one.of_image]
     if orphans:
         lost = priced.per_gb_month(Item.SNAPSHOT_GB_MONTH, sum(one.gb for one in orphans))
         shown = _shown([f"{one.snapshot_id} {one.gb:g} GB" for one in orphans])
-        return finding(
-            checks.SNAPSHOTS,
-            State.WARN,
+        return checks.SNAPSHOTS.warn(
             f"No image needs {shown}: {usd_of(lost)} a month at most, of {total}.",
             "In the AWS console, EC2, Snapshots, choose it, Actions, Delete snapshot. Free, at once, cannot be undone.",
             micros_per_month=lost,
         )
     if len(found) > KEPT_IMAGES:
-        return finding(
-            checks.SNAPSHOTS,
-            State.WARN,
+        return checks.SNAPSHOTS.warn(
             f"{total}; two images, the present and the one before, are enough.",
             "In the AWS console, EC2, AMIs, choose old ones, Actions, Deregister AMI, with “Delete associated "
             "snapshots”. Free, at once.",
             micros_per_month=micros,
         )
-    return finding(checks.SNAPSHOTS, State.OK, f"{total}, all of images.", micros_per_month=micros)
+    return checks.SNAPSHOTS.ok(f"{total}, all of images.", micros_per_month=micros)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,13 +154,9 @@ class LogGroupFact:
 def log_groups(found: Sequence[LogGroupFact], *, region: str) -> Finding:
     """Log groups of the home that AWS keeps for ever."""
     if not found:
-        return finding(
-            checks.LOG_GROUPS, State.OK, f"None of the home's in {region} is kept for ever (CloudWatch Logs)."
-        )
+        return checks.LOG_GROUPS.ok(f"None of the home's in {region} is kept for ever (CloudWatch Logs).")
     stored = sum(one.stored_bytes for one in found) / 1e9
-    return finding(
-        checks.LOG_GROUPS,
-        State.WARN,
+    return checks.LOG_GROUPS.warn(
         f"Kept for ever: {_shown([one.name for one in found])}, {stored:.3f} GB now (CloudWatch Logs).",
         "In the AWS console, CloudWatch, Log groups, choose it, Actions, “Edit retention setting”, 2 weeks. Free, at "
         "once. The first 5 GB of logs cost nothing.",

@@ -6,7 +6,7 @@ Actions have IAM's names; a test compares each with AWS's own list.
 from collections.abc import Mapping, Sequence
 
 from tlfif.doctor import checks
-from tlfif.doctor.checks import Finding, State, finding
+from tlfif.doctor.checks import Finding
 
 _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
     "apigateway": ("DELETE", "GET", "PATCH", "POST"),
@@ -90,30 +90,22 @@ def rights(decisions: Mapping[str, str], *, asked: str) -> Finding:
         not_given = [action for action in denied if action not in forbidden]
         some = (("not given", not_given), ("forbidden", forbidden))
         shown = "; ".join(f"{word}: {_listed(actions)}" for word, actions in some if actions)
-        return finding(
-            checks.RIGHTS,
-            State.FAIL,
+        return checks.RIGHTS.fail(
             f"{len(denied)} of {len(DEPLOY_ACTIONS)} actions are refused ({source}): {shown}.",
             "In the AWS console open IAM, your user or role, “Add permissions”, and attach AdministratorAccess for the "
             "time of deploying. Free; works within a minute. “Forbidden” needs whoever set that rule.",
         )
     if missing:
-        return finding(
-            checks.RIGHTS,
-            State.WARN,
+        return checks.RIGHTS.warn(
             f"IAM gave no answer for {len(missing)} of {len(DEPLOY_ACTIONS)} actions ({source}): {_listed(missing)}.",
             "Run ./tlfif doctor again. Costs nothing.",
         )
-    return finding(
-        checks.RIGHTS, State.OK, f"All {len(DEPLOY_ACTIONS)} actions of deploy and destroy are allowed ({source})."
-    )
+    return checks.RIGHTS.ok(f"All {len(DEPLOY_ACTIONS)} actions of deploy and destroy are allowed ({source}).")
 
 
 def root_rights() -> Finding:
     """The root user may do everything, and IAM cannot simulate it."""
-    return finding(
-        checks.RIGHTS,
-        State.WARN,
+    return checks.RIGHTS.warn(
         "The key is the root user's, which may do everything, also delete the account.",
         "Make an administrator for daily work and delete this key. Free, ten minutes.",
     )

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, fields
 
 from tlfif.jobs.events import Event, EventKind
-from tlfif.jobs.jobs import ClaimedJob, GenerationRequest, Job, JobStatus, Lease, NewJob, Receipt
+from tlfif.jobs.jobs import ClaimedJob, GenerationRequest, Job, JobState, JobStatus, Lease, NewJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
+class JobRecord(JobState):
     """A job as a store keeps it, without its request, which is long and never changes.
 
     ``position`` is the acceptance number and orders the queue and the list. ``wait_seconds`` is how long the job may
@@ -16,28 +16,11 @@ class JobRecord:
     finished it, and None if no worker did.
     """
 
-    id: str
-    status: JobStatus
     model: str
-    idempotency_key: str | None
-    created_at: float
-    expires_at: float
     wait_seconds: float
     position: int
-    owner: str = ""
     step: str = ""
-    attempt: int = 0
-    last_seq: int = 0
-    worker_id: str | None = None
     lease_token: str | None = None
-    lease_expires_at: float | None = None
-    started_at: float | None = None
-    finished_at: float | None = None
-    cancel_requested: bool = False
-    cancel_reason: str | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    receipt: Receipt | None = None
 
     def held_by(self, token: str) -> bool:
         """Whether the job runs and ``token`` is that of its lease."""
@@ -49,7 +32,7 @@ class JobRecord:
 
     def job(self, request: GenerationRequest) -> Job:
         """The job as callers of the store see it."""
-        return Job(request=request, **{name: getattr(self, name) for name in _SHARED_WITH_JOB})
+        return Job(request=request, **{field.name: getattr(self, field.name) for field in fields(JobState)})
 
     def claimed(self, request: GenerationRequest) -> ClaimedJob:
         """A running job with its lease, as its worker gets it. Raises ValueError if the job does not run."""
@@ -57,9 +40,6 @@ class JobRecord:
             raise ValueError(f"job {self.id} does not run")
         lease = Lease(job_id=self.id, token=self.lease_token, worker_id=self.worker_id, attempt=self.attempt)
         return ClaimedJob(job=self.job(request), lease=lease)
-
-
-_SHARED_WITH_JOB = tuple(field.name for field in fields(Job) if field.name != "request")
 
 
 def new_record(job: NewJob, *, position: int, now: float) -> JobRecord:

@@ -110,16 +110,14 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One job as the store holds it. Times are seconds since the epoch (UTC).
+class JobState:
+    """A job without its request. Times are seconds since the epoch (UTC).
 
-    ``request`` never leaves the store except to its worker and its owner. ``last_seq`` is the number of the
-    newest event. ``expires_at`` limits waiting only; a running job has its own limit.
+    ``last_seq`` is the number of the newest event. ``expires_at`` limits waiting only; a running job has its own limit.
     """
 
     id: str
     status: JobStatus
-    request: GenerationRequest
     idempotency_key: str | None
     created_at: float
     expires_at: float
@@ -136,6 +134,13 @@ class Job:
     receipt: Receipt | None = None
     owner: str = ""
     """Who submitted it; empty in a home with one user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(JobState):
+    """One job as callers of the store see it. ``request`` never leaves the store except to its worker and its owner."""
+
+    request: GenerationRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tlfif.jobs.engine import Chunk, Engine
 from tlfif.jobs.jobs import FinishReason, Job, JobStatus, Outcome, Receipt
@@ -20,6 +20,17 @@ class Provenance:
     image: str
     model: str
     model_sha256: str | None
+
+    def receipt(self, job: Job, reason: FinishReason | None) -> Receipt:
+        """The receipt of ``job``, still without times and counts."""
+        return Receipt(
+            model=job.request.model,
+            model_sha256=self.model_sha256,
+            image=self.image,
+            machine_id=self.machine_id,
+            attempt=job.attempt,
+            finish_reason=reason,
+        )
 
 
 @dataclass(slots=True)
@@ -79,15 +90,7 @@ async def run_job(
 
 def cancelled_outcome(job: Job, provenance: Provenance) -> Outcome:
     """The end of a job that was cancelled while it ran."""
-    receipt = Receipt(
-        model=job.request.model,
-        model_sha256=provenance.model_sha256,
-        image=provenance.image,
-        machine_id=provenance.machine_id,
-        attempt=job.attempt,
-        finish_reason=FinishReason.CANCELLED,
-    )
-    return Outcome(status=JobStatus.CANCELLED, receipt=receipt)
+    return Outcome(status=JobStatus.CANCELLED, receipt=provenance.receipt(job, FinishReason.CANCELLED))
 
 
 def _receipt(
@@ -100,15 +103,10 @@ def _receipt(
         # The first token's time belongs to the prompt, so it is left out on both sides.
         speed = round(((tokens or times.pieces) - 1) / (times.last_at - times.first_at), 1)
     reason = last.finish_reason if last else None
-    return Receipt(
-        model=job.request.model,
-        model_sha256=provenance.model_sha256,
-        image=provenance.image,
-        machine_id=provenance.machine_id,
-        attempt=job.attempt,
+    return replace(
+        provenance.receipt(job, reason if status is JobStatus.SUCCEEDED else FinishReason.ERROR),
         prompt_tokens=last.prompt_tokens if last else None,
         completion_tokens=tokens,
-        finish_reason=reason if status is JobStatus.SUCCEEDED else FinishReason.ERROR,
         queue_seconds=round(waited, 3),
         first_token_seconds=(
             round(waited + times.first_at - times.claimed_at, 3) if times.first_at is not None else None

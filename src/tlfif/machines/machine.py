@@ -27,18 +27,9 @@ class MachineState(StrEnum):
     itself."""
 
 
-ALIVE = frozenset(
-    {
-        MachineState.LAUNCHING,
-        MachineState.LOADING,
-        MachineState.READY,
-        MachineState.DRAINING,
-        MachineState.STOPPING,
-    }
-)
-"""States of a machine that exists or may exist, and so may cost money."""
-
 STARTING = frozenset({MachineState.LAUNCHING, MachineState.LOADING})
+ALIVE = STARTING | {MachineState.READY, MachineState.DRAINING, MachineState.STOPPING}
+"""States of a machine that exists or may exist, and so may cost money."""
 
 
 class Phase(StrEnum):

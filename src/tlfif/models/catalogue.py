@@ -1,7 +1,7 @@
 """The catalogue: each model's name, and its file pinned to one revision, size and sha256."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MAX_CONTEXT_TOKENS = 2048
 """Context given to any model: TinyLlama's own limit, and what fits into a small computer's memory."""
@@ -87,12 +87,8 @@ SMOLLM2 = ModelSpec(
     ),
 )
 
-TINYLLAMA_FP16 = ModelSpec(
-    name=TINYLLAMA.name,
-    title=TINYLLAMA.title,
-    aliases=TINYLLAMA.aliases,
-    licence=TINYLLAMA.licence,
-    context_tokens=MAX_CONTEXT_TOKENS,
+TINYLLAMA_FP16 = replace(
+    TINYLLAMA,
     file_name="model.safetensors",
     size_bytes=2_200_119_864,
     sha256="6e6001da2106d4757498752a021df6c2bdc332c650aae4bae6b0c004dcf14933",

@@ -19,14 +19,10 @@ from tlfif.worker.worker import Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachineIdentity:
+class MachineIdentity(Provenance):
     """Which machine this is, which model it serves, and its policies."""
 
-    machine_id: str
     boot_id: str
-    model: str
-    model_sha256: str | None
-    image: str
     idle_timeout_seconds: float
     job_policy: JobPolicy
     machine_policy: MachinePolicy
@@ -50,12 +46,7 @@ async def run_lifecycle(
     worker = Worker(
         jobs=jobs,
         clock=clock,
-        provenance=Provenance(
-            machine_id=identity.machine_id,
-            image=identity.image,
-            model=identity.model,
-            model_sha256=identity.model_sha256,
-        ),
+        provenance=identity,
         policy=identity.job_policy,
         slots=int(identity.machine_policy.engine_slots),
     )

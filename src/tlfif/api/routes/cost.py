@@ -8,8 +8,7 @@ from tlfif.api.cost_views import VAT, budget_view, cost_view, exchange_view, sta
 from tlfif.api.schemas import BudgetRequest, ReleaseRequest
 from tlfif.api.strict_route import StrictRoute
 from tlfif.control.container import Container
-from tlfif.machines.machine import estimate_ready_seconds
-from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, check_region
+from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, Price, check_region
 from tlfif.money.prices.refresh_prices import RefreshReport
 from tlfif.money.spend.idle_adviser import PastAnswer, advise
 from tlfif.money.spend.tariff import Tariff
@@ -25,7 +24,6 @@ from tlfif.wire.money import (
 
 PAST_ANSWERS = 5000
 """What the adviser replays at most."""
-HISTORY_STARTS = 5
 
 Region = Annotated[str | None, Query(json_schema_extra={"enum": list(REGIONS)}, description="An AWS region.")]
 InstanceType = Annotated[
@@ -97,14 +95,10 @@ async def advice_view(container: Container, tariff: Tariff) -> AdviceView:
         for time in times
         if time.finished_at is not None
     ]
-    situation = await container.machines.situation()
-    model = situation.latest.model if situation.latest is not None else ""
-    timings = await container.machines.phase_timings(model=model, image=container.image, limit=HISTORY_STARTS)
+    situation, boot_seconds = await money.budget.expected_start()
     found = advise(
         past,
-        boot_seconds=estimate_ready_seconds(
-            phase=None, elapsed=0.0, history=timings, expected=container.machine_policy.expected_phase_seconds
-        ),
+        boot_seconds=boot_seconds,
         hourly=tariff.hourly(await money.pricing.book(), at_ms=money.totals.now_ms()),
         once=tariff.once(await money.pricing.book(), at_ms=money.totals.now_ms()),
         present_minutes=(situation.idle_timeout_seconds or container.machine_policy.idle_timeout_seconds) / 60,
@@ -130,31 +124,20 @@ async def advice_view(container: Container, tariff: Tariff) -> AdviceView:
 
 async def refresh_view(container: Container, report: RefreshReport) -> RefreshView:
     """What a refresh did, as the API sends it."""
-    changed = [
-        PriceChangeView(
-            item=new.item,
-            region=new.region,
-            instance_type=new.instance_type,
+
+    def change(old: Price, new: Price | None, reason: str = "") -> PriceChangeView:
+        return PriceChangeView(
+            item=old.item,
+            region=old.region,
+            instance_type=old.instance_type,
             old_usd=usd(old.micros),
-            new_usd=usd(new.micros),
-            reason="",
-        )
-        for old, new in report.changed
-    ]
-    kept = [
-        PriceChangeView(
-            item=price.item,
-            region=price.region,
-            instance_type=price.instance_type,
-            old_usd=usd(price.micros),
-            new_usd=None,
+            new_usd=None if new is None else usd(new.micros),
             reason=reason,
         )
-        for price, reason in report.kept
-    ]
+
     return RefreshView(
-        changed=changed,
-        kept=kept,
+        changed=[change(old, new) for old, new in report.changed],
+        kept=[change(price, None, reason) for price, reason in report.kept],
         unchanged=report.unchanged,
         failed=[f"{region}: {reason}" for region, reason in report.failed],
         exchange=exchange_view(await container.money.pricing.rate()),

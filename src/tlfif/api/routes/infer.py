@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
-from tlfif.api.caller import user_of
 from tlfif.api.event_stream import SSE, STREAM, sse_unnumbered, streamed
 from tlfif.api.schemas import InferRequest
+from tlfif.api.signed_in_gate import user_of
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.control.container import Container

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from tlfif.api.caller import user_of
 from tlfif.api.cost_views import shares
 from tlfif.api.event_stream import SSE, STREAM, streamed
 from tlfif.api.schemas import value_range
+from tlfif.api.signed_in_gate import user_of
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, event_view, job_view
 from tlfif.control.container import Container

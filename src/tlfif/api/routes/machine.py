@@ -8,7 +8,6 @@ from tlfif.api.schemas import IdleTimeoutRequest, StartRequest, StopRequest, val
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, past_machine_view
 from tlfif.control.container import Container
-from tlfif.control.set_idle_timeout import set_idle_timeout
 from tlfif.jobs import limits
 from tlfif.machines.list_machines import list_machines
 from tlfif.wire.machines import MachineHistory, MachineView, StopResult
@@ -53,7 +52,7 @@ def machine_routes(container: Container) -> APIRouter:
     @router.put("/idle-timeout", operation_id="set_idle_timeout")
     async def idle_timeout(body: IdleTimeoutRequest) -> MachineView:
         """Set the idle time-out; a running machine applies it within seconds."""
-        await set_idle_timeout(body.minutes, machines=container.machines)
+        await container.machines.set_idle_timeout(limits.check_idle_minutes(body.minutes))
         return await current_machine(container)
 
     return router

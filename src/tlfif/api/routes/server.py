@@ -8,10 +8,12 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse
 
 from tlfif import __version__
-from tlfif.api.metrics import render
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.control.container import Container
+from tlfif.jobs.jobs import QueueCounts
+from tlfif.machines.machine import MachineState
+from tlfif.wire.machines import MachineView
 from tlfif.wire.server import Health, ServerView
 
 
@@ -45,7 +47,7 @@ def _process_routes(router: APIRouter, container: Container, facts: ServerFacts)
     async def metrics() -> PlainTextResponse:
         """Prometheus' text format."""
         machine = await current_machine(container)
-        return PlainTextResponse(render(await container.jobs.counts(), machine, facts.uptime()))
+        return PlainTextResponse(metrics_text(await container.jobs.counts(), machine, facts.uptime()))
 
     @router.get("/v1/server", operation_id="get_server")
     async def server() -> ServerView:
@@ -63,3 +65,26 @@ def _process_routes(router: APIRouter, container: Container, facts: ServerFacts)
         """End the machine and then the server; waiting jobs stay stored and go on at the next start."""
         facts.stop()
         return await server()
+
+
+def metrics_text(counts: QueueCounts, machine: MachineView, uptime: float) -> str:
+    """Counters in Prometheus' text format, made from the stores on each request: nothing to keep in step."""
+    lines = [
+        "# HELP tlfif_jobs Jobs that wait or run now.",
+        "# TYPE tlfif_jobs gauge",
+        f'tlfif_jobs{{status="queued"}} {counts.queued}',
+        f'tlfif_jobs{{status="running"}} {counts.running}',
+        "# HELP tlfif_machine_state 1 for the state the machine is in.",
+        "# TYPE tlfif_machine_state gauge",
+        *(f'tlfif_machine_state{{state="{s}"}} {int(machine["state"] == s)}' for s in MachineState),
+        "# HELP tlfif_machine_idle_seconds_left Seconds until the idle machine ends itself.",
+        "# TYPE tlfif_machine_idle_seconds_left gauge",
+    ]
+    if machine["idle_seconds_left"] is not None:
+        lines.append(f"tlfif_machine_idle_seconds_left {machine['idle_seconds_left']}")
+    lines += [
+        "# HELP tlfif_server_uptime_seconds Seconds since the server started.",
+        "# TYPE tlfif_server_uptime_seconds counter",
+        f"tlfif_server_uptime_seconds {uptime:.1f}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     action = event.get("action")
     if action == "start":
         try:
-            return {"launched": _runner().run(router.start(event.get("model")))}
+            return {"launched": _runner().run(router.control.start(event.get("model")))}
         except TlfifError as error:
             return {"error": error_body(error)}
     pace = _runner().run(

@@ -160,8 +160,7 @@ def price_words() -> str:
     """What a home on AWS costs, as ``deploy --plan`` counts it: list prices of the usual region, without VAT."""
     now_ms = int(time.time() * 1000)
     month = total_per_month(lean_items(BUILT_IN_PRICES, DEFAULT_REGION, now_ms))
-    rates = running_rates(BUILT_IN_PRICES, DEFAULT_REGION, DEFAULT_INSTANCE_TYPE, at_ms=now_ms)
-    hour = sum(rate.micros_per_hour for rate in rates)
+    hour = sum(running_rates(BUILT_IN_PRICES, DEFAULT_REGION, DEFAULT_INSTANCE_TYPE, at_ms=now_ms))
     return (
         f"In {DEFAULT_REGION} it would cost about {usd_of(month)} a month while nobody asks, and about "
         f"{usd_of(hour)} for each hour that a machine runs, without VAT."

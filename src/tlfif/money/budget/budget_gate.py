@@ -7,7 +7,7 @@ from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import BudgetLockedError, MachineError
-from tlfif.machines.machine import PhaseTiming, Situation, estimate_ready_seconds
+from tlfif.machines.machine import Situation, estimate_ready_seconds
 from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.policy import MachinePolicy
 from tlfif.money.billing_month import Month
@@ -237,24 +237,25 @@ class BudgetGate:
     async def _reservation(self, budget: Budget, *, known_seconds: float = 0.0) -> Reservation:
         tariff, book, now_ms = self._tariff(budget), await self.pricing.book(), self.totals.now_ms()
         # At the same time, because a person waits for it.
-        (situation, timings), answer_seconds = await asyncio.gather(
-            self._starts(), self._longest_answer_seconds(known_seconds)
+        (situation, boot_seconds), answer_seconds = await asyncio.gather(
+            self.expected_start(), self._longest_answer_seconds(known_seconds)
         )
         return rules.start_reservation(
             tariff.dearest_hourly(book, at_ms=now_ms),
-            boot_seconds=estimate_ready_seconds(
-                phase=None, elapsed=0.0, history=timings, expected=self.machine_policy.expected_phase_seconds
-            ),
+            boot_seconds=boot_seconds,
             idle_seconds=situation.idle_timeout_seconds or self.machine_policy.idle_timeout_seconds,
             answer_seconds=answer_seconds,
             once_micros=tariff.once(book, at_ms=now_ms),
             ending_seconds=self._wind_down_seconds(),
         )
 
-    async def _starts(self) -> tuple[Situation, list[PhaseTiming]]:
+    async def expected_start(self) -> tuple[Situation, float]:
+        """The machine's situation, and the seconds that a start is expected to take. Raises StorageError."""
         situation = await self.machines.situation()
         model = situation.latest.model if situation.latest is not None else ""
-        return situation, await self.machines.phase_timings(model=model, image=self.image, limit=HISTORY_STARTS)
+        timings = await self.machines.phase_timings(model=model, image=self.image, limit=HISTORY_STARTS)
+        expected = self.machine_policy.expected_phase_seconds
+        return situation, estimate_ready_seconds(phase=None, elapsed=0.0, history=timings, expected=expected)
 
     async def _longest_answer_seconds(self, known_seconds: float) -> float:
         now = self.clock.monotonic()

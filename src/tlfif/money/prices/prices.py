@@ -129,32 +129,17 @@ MACHINE_DISK_GB = 40
 """The size of a machine's disk in the template (``DiskGb``)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HourlyRate:
-    """One item that is charged by the hour while a machine runs."""
-
-    label: str
-    micros_per_hour: MicroUsd
-
-
-def running_rates(
-    book: PriceBook, region: str, instance_type: str, *, at_ms: int, disk_gb: int = MACHINE_DISK_GB
-) -> tuple[HourlyRate, ...]:
-    """What a running machine costs per hour: the instance, its public address, its disk of ``disk_gb`` GB.
+def running_rates(book: PriceBook, region: str, instance_type: str, *, at_ms: int) -> tuple[MicroUsd, ...]:
+    """What a running machine costs per hour: the instance, its public address, its disk.
 
     The disk's price per month is divided by 730 h and rounded to the nearest micro-dollar. Raises what
     :meth:`PriceBook.price` raises.
     """
-    disk = book.price(Item.EBS_GP3_GB_MONTH, region, at_ms=at_ms).micros * disk_gb
+    disk = book.price(Item.EBS_GP3_GB_MONTH, region, at_ms=at_ms).micros * MACHINE_DISK_GB
     return (
-        HourlyRate(
-            label=instance_type,
-            micros_per_hour=book.price(Item.GPU_HOUR, region, instance_type, at_ms=at_ms).micros,
-        ),
-        HourlyRate(
-            label="public address", micros_per_hour=book.price(Item.PUBLIC_IPV4_HOUR, region, at_ms=at_ms).micros
-        ),
-        HourlyRate(label="disk", micros_per_hour=(2 * disk + HOURS_PER_MONTH) // (2 * HOURS_PER_MONTH)),
+        book.price(Item.GPU_HOUR, region, instance_type, at_ms=at_ms).micros,
+        book.price(Item.PUBLIC_IPV4_HOUR, region, at_ms=at_ms).micros,
+        (2 * disk + HOURS_PER_MONTH) // (2 * HOURS_PER_MONTH),
     )
 
 

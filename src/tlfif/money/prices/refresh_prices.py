@@ -10,7 +10,7 @@ from tlfif.money.money import ExchangeRate
 from tlfif.money.prices.price_changes import PriceChanges, compare_prices, exchange_kept_because
 from tlfif.money.prices.price_source import ExchangeSource, PriceSource, Progress
 from tlfif.money.prices.price_store import PriceStore
-from tlfif.money.prices.prices import Price, PriceBook, check_region
+from tlfif.money.prices.prices import PriceBook, check_region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,17 +25,10 @@ class ExchangeResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshReport:
-    """What a refresh did.
+class RefreshReport(PriceChanges):
+    """What a refresh did: the changes of all lists. ``failed``: a region of which no price could be read from a source,
+    and why. ``lists_read``: how many lists were read."""
 
-    ``changed``: old and new price; the old one stays in force for old moments. ``kept``: an
-    old price that stays, and why. ``unchanged``: how many prices were read and are the same. ``failed``: a region of
-    which no price could be read from a source, and why. ``lists_read``: how many lists were read.
-    """
-
-    changed: tuple[tuple[Price, Price], ...]
-    kept: tuple[tuple[Price, str], ...]
-    unchanged: int
     failed: tuple[tuple[str, str], ...]
     lists_read: int
     exchange: ExchangeResult
@@ -83,6 +76,7 @@ async def refresh_prices(
         changed=changes.changed,
         kept=changes.kept,
         unchanged=changes.unchanged,
+        confirmed=changes.confirmed,
         failed=tuple(failed),
         lists_read=lists_read,
         exchange=exchange_result,

@@ -34,17 +34,13 @@ _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerCost:
+class AnswerCost(JobCost):
     """One answer's share in micro-dollars, without VAT: ``boot + working + idle + minimum + start == total``.
 
     ``start`` is its part of what each start costs in addition to its time. ``final`` False: the machine still runs, and
     the idle time after this answer is not over; it will not exceed ``idle_at_most`` more.
     """
 
-    boot: MicroUsd
-    working: MicroUsd
-    idle: MicroUsd
-    minimum: MicroUsd
     start: MicroUsd
     final: bool
     idle_at_most: MicroUsd = 0

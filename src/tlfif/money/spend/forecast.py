@@ -12,10 +12,12 @@ RECENT_DAYS = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayCost:
-    """What machines cost on one UTC day; ``day_ms`` is its first millisecond. Days left out cost nothing."""
+    """What machines cost on one UTC day; ``day_ms`` is its first millisecond, ``on_ms`` how long they ran. Days left
+    out cost nothing."""
 
     day_ms: int
     micros: MicroUsd
+    on_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,27 +101,22 @@ def total_per_month(items: Sequence[StandingItem]) -> MicroUsd:
     return sum(item.micros_per_month for item in items)
 
 
-def accrued_each(items: Sequence[StandingItem], from_ms: int, to_ms: int) -> list[MicroUsd]:
-    """What each line costs in ``[from_ms, to_ms)`` (epoch milliseconds); nothing where that is empty.
+def accrued(items: Sequence[StandingItem], from_ms: int, to_ms: int) -> MicroUsd:
+    """What the lines cost in ``[from_ms, to_ms)`` (epoch milliseconds); nothing where that is empty.
 
     A line's price per month is spread evenly over the real month (28 to 31 days), each piece being the difference of
     two sums since the month's start: a whole month is exactly the price, and adjacent pieces add up.
     """
-    sums = [0] * len(items)
+    total = 0
     at = from_ms
     while at < to_ms:
         month = Month.of(at)
         until = min(to_ms, month.end_ms)
-        for index, item in enumerate(items):
+        for item in items:
             before = item.micros_per_month * (at - month.start_ms) // month.length_ms
-            sums[index] += item.micros_per_month * (until - month.start_ms) // month.length_ms - before
+            total += item.micros_per_month * (until - month.start_ms) // month.length_ms - before
         at = until
-    return sums
-
-
-def accrued(items: Sequence[StandingItem], from_ms: int, to_ms: int) -> MicroUsd:
-    """The sum of :func:`accrued_each`."""
-    return sum(accrued_each(items, from_ms, to_ms))
+    return total
 
 
 class _Lines:

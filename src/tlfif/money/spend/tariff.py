@@ -68,7 +68,7 @@ class Tariff:
 
 
 def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int) -> MicroUsd:
-    return sum(rate.micros_per_hour for rate in running_rates(book, region, instance_type, at_ms=at_ms))
+    return sum(running_rates(book, region, instance_type, at_ms=at_ms))
 
 
 def span_cost_between(

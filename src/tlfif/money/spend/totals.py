@@ -20,15 +20,6 @@ SPANS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
-    """One UTC day of machines: its first millisecond, milliseconds on, micro-dollars."""
-
-    day_ms: int
-    on_ms: int
-    micros: MicroUsd
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthTotals:
     """A month so far, in micro-dollars without VAT: ``total == machines + standing_accrued``.
 
@@ -42,7 +33,7 @@ class MonthTotals:
     running_per_hour: MicroUsd = 0
     standing_per_month: MicroUsd = 0
     forecast: Forecast | None = None
-    days: tuple[Day, ...] = ()
+    days: tuple[DayCost, ...] = ()
 
     @property
     def total(self) -> MicroUsd:
@@ -72,7 +63,7 @@ class _DailyTotals:
     since_ms: int
     revision: int = 0
     days: dict[int, tuple[int, MicroUsd]] = field(default_factory=dict)
-    known: dict[str, tuple[int, list[Day]]] = field(default_factory=dict)
+    known: dict[str, tuple[int, list[DayCost]]] = field(default_factory=dict)
     running: dict[str, MachineSpan] = field(default_factory=dict)
     changes_ms: list[int] = field(default_factory=list)
     prices: dict[tuple[int, Tariff], tuple[MicroUsd, MicroUsd]] = field(default_factory=dict)
@@ -91,7 +82,7 @@ class _DailyTotals:
         self.known[span.machine_id] = (revision, days)
         self._add(days, sign=1)
 
-    def days_of(self, span: MachineSpan, now_ms: int) -> list[Day]:
+    def days_of(self, span: MachineSpan, now_ms: int) -> list[DayCost]:
         """The span's days since ``since_ms``."""
         found = []
         rate, once = self._prices(span)
@@ -100,18 +91,18 @@ class _DailyTotals:
             part = clip(span, day, day + MS_PER_DAY, now_ms)
             micros = span_cost_between(span, rate, once, day, day + MS_PER_DAY, now_ms)
             if part or micros:
-                found.append(Day(day_ms=day, on_ms=part[1] - part[0] if part else 0, micros=micros))
+                found.append(DayCost(day_ms=day, on_ms=part[1] - part[0] if part else 0, micros=micros))
             day += MS_PER_DAY
         return found
 
-    def all_days(self, ends_ms: Mapping[str, int]) -> list[Day]:
+    def all_days(self, ends_ms: Mapping[str, int]) -> list[DayCost]:
         """Every day with a machine, open spans included, up to ``ends_ms``."""
         days = dict(self.days)
         for span in self.running.values():
             for day in self.days_of(span, ends_ms[span.machine_id]):
                 on_ms, micros = days.get(day.day_ms, (0, 0))
                 days[day.day_ms] = (on_ms + day.on_ms, micros + day.micros)
-        return [Day(day_ms=at, on_ms=days[at][0], micros=days[at][1]) for at in sorted(days) if any(days[at])]
+        return [DayCost(day_ms=at, on_ms=days[at][0], micros=days[at][1]) for at in sorted(days) if any(days[at])]
 
     def _prices(self, span: MachineSpan) -> tuple[MicroUsd, MicroUsd]:
         """The tariff's prices for the span, looked up once between two changes of any price."""
@@ -123,7 +114,7 @@ class _DailyTotals:
             self.prices[key] = tariff.prices(self.book, at_ms=span.from_ms)
         return self.prices[key]
 
-    def _add(self, days: list[Day], *, sign: int) -> None:
+    def _add(self, days: list[DayCost], *, sign: int) -> None:
         for day in days:
             on_ms, micros = self.days.get(day.day_ms, (0, 0))
             self.days[day.day_ms] = (on_ms + sign * day.on_ms, micros + sign * day.micros)
@@ -170,7 +161,7 @@ class Totals:
                 now_ms=now_ms,
                 spent_micros=machines + accrued_now,
                 standing=standing,
-                machine_days=[DayCost(day_ms=day.day_ms, micros=day.micros) for day in days],
+                machine_days=days,
             ),
             days=own,
         )

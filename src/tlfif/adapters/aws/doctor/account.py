@@ -20,10 +20,9 @@ from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
 from tlfif.adapters.aws.doctor import account_probes, leftover_probes, rights_probe
 from tlfif.adapters.aws.doctor.probe_context import DoctorCalls, ProbeContext, reason
 from tlfif.doctor import account_verdicts, checks
-from tlfif.doctor.account import Account
 from tlfif.doctor.checks import Check, Finding, not_asked
 from tlfif.doctor.leftover_verdicts import Priced
-from tlfif.doctor.probe import Probe
+from tlfif.doctor.probe import Account, Probe
 
 Find: TypeAlias = Callable[[ProbeContext], Awaitable[Finding]]
 
