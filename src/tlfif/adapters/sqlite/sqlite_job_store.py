@@ -40,7 +40,7 @@ class SqliteJobStore(JobStore):
         self._ids = ids
         self._listener = NotificationListener(database, poll_seconds=poll_seconds)
         self._closed = False
-        database.share()
+        database.share(self)
 
     async def submit(self, job: NewJob, *, now: float, max_queued: int) -> SubmitResult:
         """See :meth:`JobStore.submit`."""
@@ -154,12 +154,9 @@ class SqliteJobStore(JobStore):
     async def reap(self, *, now: float) -> list[str]:
         """See :meth:`JobStore.reap`."""
         due = (job_transactions.DUE, (now, now))
-        changed = await self._database.write_if(
-            lambda c: job_reads.exists(c, *due),
-            lambda c, topics: job_transactions.change_all(c, topics, *due, lambda job: transitions.reap(job, now=now)),
-            durable=True,
-        )
-        return changed or []
+        if not await self._database.read(lambda c: job_reads.exists(c, *due)):
+            return []
+        return await self._change_all(*due, lambda record: transitions.reap(record, now=now))
 
     async def delete(self, job_id: str) -> None:
         """See :meth:`JobStore.delete`."""
@@ -197,7 +194,7 @@ class SqliteJobStore(JobStore):
         if not self._closed:
             self._closed = True
             await self._listener.close()
-            await self._database.release()
+            await self._database.release(self)
 
     async def _change(self, job_id: str, transition: Transition) -> Change | None:
         return await self._database.write(

@@ -43,8 +43,7 @@ class SqliteMachineStore(MachineStore):
     def __init__(self, database: Database, *, default_idle_timeout: float) -> None:
         self._database = database
         self._default_idle_timeout = default_idle_timeout
-        self._closed = False
-        database.share()
+        database.share(self)
 
     async def create_intent(self, record: MachineRecord) -> bool:
         """See :meth:`MachineStore.create_intent`."""
@@ -128,9 +127,7 @@ class SqliteMachineStore(MachineStore):
 
     async def close(self) -> None:
         """See :meth:`MachineStore.close`."""
-        if not self._closed:
-            self._closed = True
-            await self._database.release()
+        await self._database.release(self)
 
     async def _change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
         def work(connection: sqlite3.Connection, _: set[str]) -> None:

@@ -10,10 +10,8 @@ A change of a span and the rise of the revision are one transaction. What is che
 by a condition on ``STATE``: callers at the same moment neither exceed the limit nor overwrite each other.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import fields
-from decimal import Decimal
 from typing import Any
 
 from tlfif.adapters.aws.calls.dynamo_items import Item
@@ -27,9 +25,8 @@ from tlfif.adapters.aws.calls.dynamo_table import (
     Update,
     Write,
 )
-from tlfif.money.billing_month import Month
 from tlfif.money.budget.budget import Budget
-from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
+from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState, budget_from, budget_text
 from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
 
 _LEDGER = "LEDGER"
@@ -52,7 +49,7 @@ class DynamoLedger(BudgetLedger):
         return BudgetLedgerState(
             revision=state["revision"],
             since_ms=state["since_ms"],
-            budget=_present_budget(state),
+            budget=budget_from(state.get("budget")),
             reserved=state["reserved"],
         )
 
@@ -137,7 +134,7 @@ class DynamoLedger(BudgetLedger):
 
         async def step() -> bool:
             state = await self._state()
-            if instead_of is not None and _present_budget(state) != instead_of:
+            if instead_of is not None and budget_from(state.get("budget")) != instead_of:
                 # True for our own, which was written and only the answer lost.
                 return bool(state.get("budget_token") == token)
             await self._keep_budget(budget, token, before=state.get("budget_token"))
@@ -163,7 +160,7 @@ class DynamoLedger(BudgetLedger):
 
     async def _keep_budget(self, budget: Budget, token: str, *, before: str | None) -> None:
         """Write the budget where ``before`` is still the token of the last write; ``token`` is this write's."""
-        values = {":budget": _budget_text(budget), ":token": token}
+        values = {":budget": budget_text(budget), ":token": token}
         condition = "attribute_not_exists(budget_token)"
         if before is not None:
             condition, values[":before"] = "budget_token = :before", before
@@ -254,31 +251,3 @@ def _change_key(revision: int) -> Key:
 
 def _span(item: Item) -> MachineSpan:
     return MachineSpan(**{name: item[name] for name in _FIELDS if name in item})
-
-
-def _present_budget(state: Item) -> Budget:
-    return _budget(json.loads(state["budget"])) if "budget" in state else Budget()
-
-
-def _budget_text(budget: Budget) -> str:
-    return json.dumps(
-        {
-            "limit_eur": None if budget.limit_eur is None else str(budget.limit_eur),
-            "as_if_aws": budget.simulated_aws,
-            "extra_eur": str(budget.extra_eur),
-            "extra_month": budget.extra_month.iso if budget.extra_month else None,
-            "locked_at_ms": budget.locked_at_ms,
-            "lock_month": budget.lock_month.iso if budget.lock_month else None,
-        }
-    )
-
-
-def _budget(body: dict[str, Any]) -> Budget:
-    return Budget(
-        limit_eur=None if body["limit_eur"] is None else Decimal(body["limit_eur"]),
-        simulated_aws=body["as_if_aws"],
-        extra_eur=Decimal(body["extra_eur"]),
-        extra_month=Month.from_iso(body["extra_month"]) if body["extra_month"] else None,
-        locked_at_ms=body["locked_at_ms"],
-        lock_month=Month.from_iso(body["lock_month"]) if body["lock_month"] else None,
-    )
