@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask, unless_absent
+from tlfif.adapters.aws.calls.errors import unless_absent
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.kernel.errors import TlfifError
 
 Step = tuple[str, Callable[[], object]]

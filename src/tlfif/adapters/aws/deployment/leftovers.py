@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tlfif.adapters.aws.calls.errors import unless_absent
 from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
 from tlfif.adapters.aws.deployment.buckets import empty_bucket, remove_bucket
-from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask, unless_absent
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.adapters.aws.deployment.ingress import disable_ingress
 from tlfif.adapters.aws.deployment.inventory import Inventory
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import is_absent
+from tlfif.adapters.aws.calls.errors import is_absent, unless_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG
 from tlfif.adapters.aws.deployment.buckets import code_bucket_name
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
@@ -46,12 +46,10 @@ class CloudFormationStack:
         return await ask(SERVICE, self._look)
 
     def _look(self) -> Stack | None:
-        try:
-            (found,) = self._clients.cloudformation.describe_stacks(StackName=self._place.home)["Stacks"]
-        except ClientError as error:
-            if is_absent(error):
-                return None
-            raise
+        answer = unless_absent(lambda: self._clients.cloudformation.describe_stacks(StackName=self._place.home))
+        if answer is None:
+            return None
+        (found,) = answer["Stacks"]
         return None if found["StackStatus"] == GONE else _seen(found)
 
     async def begin(self, parameters: Mapping[str, str]) -> bool:
@@ -112,13 +110,9 @@ class CloudFormationStack:
 
     def _drop_change_set(self) -> None:
         """Delete the change set of an attempt that was interrupted before executing it."""
-        try:
-            self._clients.cloudformation.describe_change_set(ChangeSetName=self._change_set, StackName=self._place.home)
-        except ClientError as error:
-            if is_absent(error):
-                return
-            raise
-        self._clients.cloudformation.delete_change_set(ChangeSetName=self._change_set, StackName=self._place.home)
+        stacks, name, home = self._clients.cloudformation, self._change_set, self._place.home
+        if unless_absent(lambda: stacks.describe_change_set(ChangeSetName=name, StackName=home)) is not None:
+            stacks.delete_change_set(ChangeSetName=name, StackName=home)
 
     async def _prepared(self) -> bool:
         for _ in range(MOST_LOOKS):
