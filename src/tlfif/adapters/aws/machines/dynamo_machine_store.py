@@ -76,14 +76,6 @@ class _Kept:
         return [PhaseTiming(phase=Phase(t["phase"]), seconds=float(t["seconds"])) for t in self.item["timings"]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """The newest record and the settings, read by one query."""
-
-    latest: _Kept | None
-    settings: Item
-
-
 class DynamoMachineStore(MachineStore):
     """The machine store of the home on AWS. A question about the newest machine and the settings is one request, a
     heartbeat two.
@@ -100,7 +92,7 @@ class DynamoMachineStore(MachineStore):
         intent = self._table.new_token()
 
         async def step() -> bool:
-            latest = (await self._look()).latest
+            latest, _ = await self._look()
             if latest is not None and latest.record.ended_at is None:
                 # True if it is our own: the write succeeded and only the answer was lost.
                 return bool(latest.item.get("intent") == intent)
@@ -134,11 +126,11 @@ class DynamoMachineStore(MachineStore):
 
     async def situation(self) -> Situation:
         """See :meth:`MachineStore.situation`."""
-        look = await self._look()
+        latest, settings = await self._look()
         return Situation(
-            latest=None if look.latest is None else look.latest.record,
-            held=bool(look.settings.get(_HELD, False)),
-            idle_timeout_seconds=_seconds(look.settings.get(_IDLE_TIMEOUT)),
+            latest=None if latest is None else latest.record,
+            held=bool(settings.get(_HELD, False)),
+            idle_timeout_seconds=_seconds(settings.get(_IDLE_TIMEOUT)),
         )
 
     async def history(self, *, limit: int) -> list[MachineRecord]:
@@ -164,17 +156,17 @@ class DynamoMachineStore(MachineStore):
         """See :meth:`MachineStore.heartbeat`."""
 
         async def step() -> Directive:
-            look = await self._look()
+            latest, settings = await self._look()
             # Only the newest can be open.
-            kept = look.latest if look.latest is not None and look.latest.item["id"] == beat.machine_id else None
+            kept = latest if latest is not None and latest.item["id"] == beat.machine_id else None
             taken = apply_heartbeat(None if kept is None else kept.record, beat, now=now)
             if kept is not None and taken is not None:
                 await self._store(kept, taken.record, taken.timing)
-            wanted = _seconds(look.settings.get(_IDLE_TIMEOUT))
+            wanted = _seconds(settings.get(_IDLE_TIMEOUT))
             return directive(
                 taken,
                 idle_timeout=self._default_idle_timeout if wanted is None else wanted,
-                control_seen_at=_seconds(look.settings.get(_CONTROL_SEEN_AT)),
+                control_seen_at=_seconds(settings.get(_CONTROL_SEEN_AT)),
             )
 
         return await self._table.persist(step)
@@ -207,7 +199,7 @@ class DynamoMachineStore(MachineStore):
 
     async def reset_failures(self) -> None:
         """See :meth:`MachineStore.reset_failures`."""
-        latest = (await self._look()).latest
+        latest, _ = await self._look()
         await self._set(_RESET_THROUGH, 0 if latest is None else latest.position)
 
     async def idle_timeout(self) -> float | None:
@@ -233,15 +225,16 @@ class DynamoMachineStore(MachineStore):
     async def close(self) -> None:
         """See :meth:`MachineStore.close`. The creator of the client closes it."""
 
-    async def _look(self) -> _Look:
+    async def _look(self) -> tuple[_Kept | None, Item]:
+        """The newest record and the settings, read by one query."""
         found = await self._newest(2)
-        return _Look(next(iter(_records(found)), None), _settings(found))
+        return next(iter(_records(found)), None), _settings(found)
 
     async def _newest(self, limit: int) -> list[Item]:
         return await self._table.query("pk = :records", {":records": _RECORDS}, limit=limit, newest_first=True)
 
     async def _find(self, machine_id: str) -> _Kept:
-        latest = (await self._look()).latest
+        latest, _ = await self._look()
         if latest is not None and latest.item["id"] == machine_id:
             return latest
         known = await self._table.get(_id_key(machine_id))
