@@ -16,8 +16,8 @@ from botocore.credentials import InstanceMetadataProvider
 
 from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Fault, code_of, fault_of, words_of
-from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
-from tlfif.adapters.aws.doctor import account_probes, leftover_probes, rights_probe
+from tlfif.adapters.daemon_thread import in_daemon_thread
+from tlfif.adapters.aws.doctor import account_probes, leftover_probes
 from tlfif.adapters.aws.doctor.probe_context import DoctorCalls, ProbeContext, reason
 from tlfif.doctor import account_verdicts, checks
 from tlfif.doctor.account import Account
@@ -28,7 +28,7 @@ from tlfif.doctor.probe import Probe
 Find: TypeAlias = Callable[[ProbeContext], Awaitable[Finding]]
 
 _PROBES: tuple[tuple[Check, str, Find], ...] = (
-    (checks.RIGHTS, "iam:SimulatePrincipalPolicy", rights_probe.rights),
+    (checks.RIGHTS, "iam:SimulatePrincipalPolicy", account_probes.rights),
     (checks.REGION, "ec2:DescribeRegions", account_probes.region),
     (checks.ACCOUNT_PLAN, "freetier:GetAccountPlanState", account_probes.account_plan),
     (checks.GPU_QUOTA, "servicequotas:GetServiceQuota", account_probes.gpu_quota),
