@@ -33,7 +33,6 @@ class SqliteLedger(BudgetLedger):
         database.share(self)
 
     async def state(self) -> BudgetLedgerState:
-        """See :meth:`Ledger.state`."""
         found = await self._database.read(_state)
         if found is None:
             # The first reader begins the ledger.
@@ -47,34 +46,27 @@ class SqliteLedger(BudgetLedger):
         return found
 
     async def open_span(self, span: MachineSpan) -> None:
-        """See :meth:`Ledger.open_span`."""
         await self._change(span.machine_id, lambda present: present or span)
 
     async def mark_ready(self, machine_id: str, *, at_ms: int) -> None:
-        """See :meth:`Ledger.mark_ready`."""
         await self._change(machine_id, lambda present: present and ready(present, at_ms))
 
     async def close_span(self, machine_id: str, *, at_ms: int) -> None:
-        """See :meth:`Ledger.close_span`."""
         await self._change(machine_id, lambda present: present and closed(present, at_ms), release=True)
 
     async def correct_span(self, machine_id: str, *, real_stop_ms: int) -> None:
-        """See :meth:`Ledger.correct_span`."""
         await self._change(machine_id, lambda present: present and corrected(present, real_stop_ms))
 
     async def span(self, machine_id: str) -> MachineSpan | None:
-        """See :meth:`Ledger.span`."""
         return await self._database.read(lambda c: _one(c, machine_id))
 
     async def open_spans(self) -> list[MachineSpan]:
-        """See :meth:`Ledger.open_spans`."""
         found = await self._database.read(
             lambda c: c.execute(f"{_SELECT} WHERE to_ms IS NULL ORDER BY from_ms, machine_id").fetchall()
         )
         return [_span(row) for row in found]
 
     async def spans_after(self, revision: int, *, from_ms: int) -> list[tuple[int, MachineSpan]]:
-        """See :meth:`Ledger.spans_after`."""
         found = await self._database.read(
             lambda c: c.execute(
                 f"{_SELECT} WHERE revision > ? AND (to_ms IS NULL OR to_ms >= ?) ORDER BY revision",
@@ -84,8 +76,6 @@ class SqliteLedger(BudgetLedger):
         return [(row[-1], _span(row)) for row in found]
 
     async def reserve(self, machine_id: str, *, micros: int, headroom_micros: int | None) -> bool:
-        """See :meth:`Ledger.reserve`."""
-
         def work(connection: sqlite3.Connection, _: set[str]) -> bool:
             (others,) = connection.execute(
                 "SELECT COALESCE(SUM(micros), 0) FROM reservations WHERE machine_id <> ?", (machine_id,)
@@ -98,12 +88,9 @@ class SqliteLedger(BudgetLedger):
         return await self._database.write(work, durable=True)
 
     async def release(self, machine_id: str) -> None:
-        """See :meth:`Ledger.release`."""
         await self._change(machine_id, lambda present: present, release=True)
 
     async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
-        """See :meth:`Ledger.set_budget`."""
-
         def work(connection: sqlite3.Connection, _: set[str]) -> bool:
             if instead_of is not None and budget_from(_documents(connection).get(_BUDGET)) != instead_of:
                 return False
@@ -113,7 +100,6 @@ class SqliteLedger(BudgetLedger):
         return await self._database.write(work, durable=True)
 
     async def close(self) -> None:
-        """See :meth:`Ledger.close`."""
         await self._database.release(self)
 
     async def _change(

@@ -131,11 +131,9 @@ class AwsInstallation(Installation):
         await enable_ingress(self._clients, self._place)
 
     async def begin_delete(self) -> None:
-        """See the port."""
         await self._stack.begin_delete()
 
     async def stack_events(self) -> tuple[StackEvent, ...]:
-        """See the port."""
         return await self._stack.events()
 
     async def promoted_image(self) -> str | None:

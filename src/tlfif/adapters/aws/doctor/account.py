@@ -73,11 +73,9 @@ class _AskedProbe(Probe):
 
     @property
     def checks(self) -> Sequence[Check]:
-        """See :attr:`Probe.checks`."""
         return (self.check,)
 
     async def ask(self) -> Sequence[Finding]:
-        """See :meth:`Probe.ask`."""
         try:
             return [await self.find(self.context)]
         except AWS_ERRORS as error:
@@ -142,7 +140,6 @@ class AwsAccount(Account):
         )
 
     def probes(self) -> Sequence[Probe]:
-        """See :meth:`Account.probes`."""
         return [
             _AskedProbe(check=check, needs=needs, find=find, context=self._context) for check, needs, find in _PROBES
         ]

@@ -34,7 +34,6 @@ class DoctorCalls:
         """The same requests without the thread."""
 
     async def call(self, service: str, operation: str, *, region: str | None = None, **asked: Any) -> dict[str, Any]:
-        """See :meth:`ReadingCalls.call`."""
         return await in_daemon_thread(lambda: self.reading.call(service, operation, region=region, **asked))
 
     async def items(

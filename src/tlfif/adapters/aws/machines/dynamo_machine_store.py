@@ -88,7 +88,6 @@ class DynamoMachineStore(MachineStore):
         self._default_idle_timeout = default_idle_timeout
 
     async def create_intent(self, record: MachineRecord) -> bool:
-        """See :meth:`MachineStore.create_intent`."""
         intent = self._table.new_token()
 
         async def step() -> bool:
@@ -113,19 +112,15 @@ class DynamoMachineStore(MachineStore):
         return await self._table.persist(step)
 
     async def commit_launch(self, machine_id: str, *, handle: str) -> None:
-        """See :meth:`MachineStore.commit_launch`."""
         await self._change(machine_id, lambda record: launched(record, handle=handle))
 
     async def active(self) -> MachineRecord | None:
-        """See :meth:`MachineStore.active`."""
         return (await self.situation()).active
 
     async def latest(self) -> MachineRecord | None:
-        """See :meth:`MachineStore.latest`."""
         return (await self.situation()).latest
 
     async def situation(self) -> Situation:
-        """See :meth:`MachineStore.situation`."""
         latest, settings = await self._look()
         return Situation(
             latest=None if latest is None else latest.record,
@@ -134,7 +129,6 @@ class DynamoMachineStore(MachineStore):
         )
 
     async def history(self, *, limit: int) -> list[MachineRecord]:
-        """See :meth:`MachineStore.history`."""
         found = await self._table.query(
             "pk = :records AND begins_with(sk, :record)",
             {":records": _RECORDS, ":record": "MACHINE#"},
@@ -144,7 +138,6 @@ class DynamoMachineStore(MachineStore):
         return [_Kept(item).record for item in found]
 
     async def phases_of(self, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
-        """See :meth:`MachineStore.phases_of`."""
         found: dict[str, list[PhaseTiming]] = {machine_id: [] for machine_id in machine_ids}
         positions = await self._table.get_all(_id_key(machine_id) for machine_id in found)
         records = await self._table.get_all(_record_key(item["position"]) for item in positions.values())
@@ -153,8 +146,6 @@ class DynamoMachineStore(MachineStore):
         return found
 
     async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
-        """See :meth:`MachineStore.heartbeat`."""
-
         async def step() -> Directive:
             latest, settings = await self._look()
             # Only the newest can be open.
@@ -172,54 +163,43 @@ class DynamoMachineStore(MachineStore):
         return await self._table.persist(step)
 
     async def request_drain(self, machine_id: str, *, reason: str) -> None:
-        """See :meth:`MachineStore.request_drain`."""
         await self._change(machine_id, lambda record: asked_to_drain(record, reason=reason))
 
     async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
-        """See :meth:`MachineStore.mark_stopping`."""
         await self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
 
     async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
-        """See :meth:`MachineStore.mark_ended`."""
         await self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
 
     async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
-        """See :meth:`MachineStore.phase_timings`."""
         starts = await self._table.query(
             "pk = :starts", {":starts": _starts_of(model, image)}, limit=max(0, limit), newest_first=True
         )
         return [timing for item in starts for timing in reversed(_Kept(item).timings)]
 
     async def failed_starts(self) -> int:
-        """See :meth:`MachineStore.failed_starts`."""
         # The settings come first; if there are none, one more record does no harm.
         found = await self._newest(1 + _ENOUGH_FOR_A_ROW_OF_FAILURES)
         reset_through = _settings(found).get(_RESET_THROUGH, 0)
         return failed_starts([kept.record for kept in _records(found) if kept.position > reset_through])
 
     async def reset_failures(self) -> None:
-        """See :meth:`MachineStore.reset_failures`."""
         latest, _ = await self._look()
         await self._set(_RESET_THROUGH, 0 if latest is None else latest.position)
 
     async def idle_timeout(self) -> float | None:
-        """See :meth:`MachineStore.idle_timeout`."""
         return (await self.situation()).idle_timeout_seconds
 
     async def set_idle_timeout(self, seconds: float) -> None:
-        """See :meth:`MachineStore.set_idle_timeout`."""
         await self._set(_IDLE_TIMEOUT, seconds)
 
     async def held(self) -> bool:
-        """See :meth:`MachineStore.held`."""
         return (await self.situation()).held
 
     async def set_held(self, held: bool) -> None:
-        """See :meth:`MachineStore.set_held`."""
         await self._set(_HELD, held)
 
     async def control_alive(self, *, now: float) -> None:
-        """See :meth:`MachineStore.control_alive`."""
         await self._set(_CONTROL_SEEN_AT, now)
 
     async def close(self) -> None:

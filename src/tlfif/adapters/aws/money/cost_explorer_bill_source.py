@@ -48,7 +48,6 @@ class CostExplorerBillSource(BillSource):
         self._client = client
 
     async def read(self, period: BillPeriod) -> Sequence[BilledDay]:
-        """See :meth:`BillSource.read`."""
         try:
             answer = await asyncio.to_thread(
                 lambda: self._client.get_cost_and_usage(

@@ -44,7 +44,6 @@ class DynamoLedger(BudgetLedger):
         self._begin_ms = since_ms
 
     async def state(self) -> BudgetLedgerState:
-        """See :meth:`Ledger.state`."""
         state = await self._state()
         return BudgetLedgerState(
             revision=state["revision"],
@@ -54,33 +53,26 @@ class DynamoLedger(BudgetLedger):
         )
 
     async def open_span(self, span: MachineSpan) -> None:
-        """See :meth:`Ledger.open_span`."""
         await self._change(span.machine_id, lambda present: present or span)
 
     async def mark_ready(self, machine_id: str, *, at_ms: int) -> None:
-        """See :meth:`Ledger.mark_ready`."""
         await self._change(machine_id, lambda present: present and ready(present, at_ms))
 
     async def close_span(self, machine_id: str, *, at_ms: int) -> None:
-        """See :meth:`Ledger.close_span`."""
         await self._change(machine_id, lambda present: present and closed(present, at_ms), release=True)
 
     async def correct_span(self, machine_id: str, *, real_stop_ms: int) -> None:
-        """See :meth:`Ledger.correct_span`."""
         await self._change(machine_id, lambda present: present and corrected(present, real_stop_ms))
 
     async def span(self, machine_id: str) -> MachineSpan | None:
-        """See :meth:`Ledger.span`."""
         found = await self._table.get(_span_key(machine_id))
         return None if found is None else _span(found)
 
     async def open_spans(self) -> list[MachineSpan]:
-        """See :meth:`Ledger.open_spans`."""
         found = [_span(values) for values in (await self._state())["open"].values()]
         return sorted(found, key=lambda span: (span.from_ms, span.machine_id))
 
     async def spans_after(self, revision: int, *, from_ms: int) -> list[tuple[int, MachineSpan]]:
-        """See :meth:`Ledger.spans_after`."""
         found = await self._table.query(
             "pk = :ledger AND sk BETWEEN :first AND :last",
             {
@@ -94,8 +86,6 @@ class DynamoLedger(BudgetLedger):
         return [(item["revision"], _span(item)) for item in found]
 
     async def reserve(self, machine_id: str, *, micros: int, headroom_micros: int | None) -> bool:
-        """See :meth:`Ledger.reserve`."""
-
         async def step() -> bool:
             state = await self._state()
             before = state["reserved"].get(machine_id)
@@ -125,11 +115,9 @@ class DynamoLedger(BudgetLedger):
         return await self._table.persist(step)
 
     async def release(self, machine_id: str) -> None:
-        """See :meth:`Ledger.release`."""
         await self._change(machine_id, lambda present: present, release=True)
 
     async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
-        """See :meth:`Ledger.set_budget`."""
         token = self._table.new_token()
 
         async def step() -> bool:
