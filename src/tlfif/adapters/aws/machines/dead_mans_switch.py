@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, is_absent, unless_absent, words_of
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, unless_absent, words_of
 from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES, PatientCalls
 from tlfif.kernel.clock import Clock
 
@@ -102,10 +102,10 @@ class DeadMansSwitch:
             return False
         name = schedule_name(machine_id, home=self._home)
         try:
-            await asyncio.to_thread(self._scheduler.delete_schedule, Name=name, GroupName=self._group)
+            await asyncio.to_thread(
+                unless_absent, lambda: self._scheduler.delete_schedule(Name=name, GroupName=self._group)
+            )
         except AWS_ERRORS as error:
-            if is_absent(error):
-                return True
             log.warning("ec2: the schedule of a machine that is gone stays: %s: %s", code_of(error), words_of(error))
             return False
         return True
