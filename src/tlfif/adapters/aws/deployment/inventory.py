@@ -115,9 +115,7 @@ class Inventory:
     def _timers(self) -> Iterator[Item]:
         """Schedules have no tags. Their group has, and is deleted with the stack, schedules included."""
         group = self._place.home
-        found = unless_absent(
-            lambda: self._reading.items("scheduler", "list_schedules", "Schedules", GroupName=group)
-        )
+        found = unless_absent(lambda: self._reading.items("scheduler", "list_schedules", "Schedules", GroupName=group))
         yield from (Item(name=one["Name"]) for one in found or [])
 
     def _functions(self) -> Iterator[Item]:

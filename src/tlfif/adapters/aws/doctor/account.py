@@ -16,9 +16,9 @@ from botocore.credentials import InstanceMetadataProvider
 
 from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Fault, code_of, fault_of, words_of
-from tlfif.adapters.daemon_thread import in_daemon_thread
 from tlfif.adapters.aws.doctor import account_probes, leftover_probes
 from tlfif.adapters.aws.doctor.probe_context import DoctorCalls, ProbeContext, reason
+from tlfif.adapters.daemon_thread import in_daemon_thread
 from tlfif.doctor import account_verdicts, checks
 from tlfif.doctor.account import Account
 from tlfif.doctor.checks import Check, Finding, not_asked
