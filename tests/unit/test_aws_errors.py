@@ -14,7 +14,7 @@ from tlfif.adapters.aws.calls.errors import AwsError, Fault, Verdict, fault_of, 
 from tlfif.adapters.aws.calls.storage_errors import reason_of
 from tlfif.adapters.aws.deployment.errors import deployment_error
 from tlfif.adapters.aws.machines.ec2_errors import machine_error
-from tlfif.adapters.aws.money.bill_errors import bill_error
+from tlfif.adapters.aws.money.cost_explorer_bill_source import bill_error
 
 
 def refused(code: str, message: str = "no", status: int = 400, reasons: tuple[str, ...] = ()) -> ClientError:

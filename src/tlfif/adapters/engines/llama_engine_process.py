@@ -66,7 +66,6 @@ class LlamaEngineProcess(EngineProcess):
             child.stdin.write(json.dumps(config).encode() + b"\n")
 
     async def start(self) -> EngineAddress:
-        """See the port."""
         if self._child is None:
             await self.spawn()
         child = self._child
@@ -88,13 +87,11 @@ class LlamaEngineProcess(EngineProcess):
         return "."
 
     async def wait(self) -> int:
-        """See the port."""
         if self._child is None:
             return 0
         return await self._child.wait()
 
     async def stop(self) -> None:
-        """See the port."""
         child, self._child = self._child, None
         if child is None:
             return

@@ -47,7 +47,6 @@ class OpenAIEngine(Engine):
         )
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
-        """See the port."""
         body = self._body(request)
         finish: FinishReason | None = None
         usage: dict[str, Any] = {}
@@ -96,7 +95,6 @@ class OpenAIEngine(Engine):
         return body
 
     async def close(self) -> None:
-        """See the port."""
         await self._client.aclose()
 
 

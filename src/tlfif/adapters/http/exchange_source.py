@@ -55,7 +55,6 @@ class EcbExchangeSource(ExchangeSource):
         )
 
     async def fetch(self) -> ExchangeRate:
-        """See :meth:`ExchangeSource.fetch`."""
         body = bytearray()
         try:
             await self._download.read("/stats/eurofxref/eurofxref-daily.xml", body.extend)

@@ -26,7 +26,6 @@ class PythonProbe(Probe):
     checks: Sequence[Check] = (checks.PYTHON,)
 
     async def ask(self) -> Sequence[Finding]:
-        """See :meth:`Probe.ask`."""
         version = sys.version_info
         return [verdicts.python_version((version.major, version.minor, version.micro))]
 
@@ -40,7 +39,6 @@ class FolderProbe(Probe):
         self._root = root
 
     async def ask(self) -> Sequence[Finding]:
-        """See :meth:`Probe.ask`."""
         exists = self._root.is_dir()
         near = next(folder for folder in (self._root, *self._root.parents) if folder.is_dir())
         problem = ""
@@ -64,7 +62,6 @@ class ModelProbe(Probe):
         self._models = models
 
     async def ask(self) -> Sequence[Finding]:
-        """See :meth:`Probe.ask`."""
         try:
             found = await self._models.list_models()
         finally:
@@ -85,7 +82,6 @@ class LoopbackProbe(Probe):
         self._ports = ports
 
     async def ask(self) -> Sequence[Finding]:
-        """See :meth:`Probe.ask`."""
         problem = ""
         try:
             with socket.socket() as listener:
@@ -108,7 +104,6 @@ class ClockProbe(Probe):
         self._address = address
 
     async def ask(self) -> Sequence[Finding]:
-        """See :meth:`Probe.ask`."""
         try:
             return [verdicts.clock(await clock_skew(self._address))]
         except (OSError, ValueError) as error:
@@ -129,7 +124,6 @@ class PriceProbe(Probe):
         self._problem = problem
 
     async def ask(self) -> Sequence[Finding]:
-        """See :meth:`Probe.ask`."""
         if self._problem:
             return [not_asked(checks.PRICES, self._problem)]
         price = self._book.price(Item.GPU_HOUR, self._region, DEFAULT_INSTANCE_TYPE, at_ms=int(self._now * 1000))

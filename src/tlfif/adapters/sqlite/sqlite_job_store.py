@@ -40,22 +40,19 @@ class SqliteJobStore(JobStore):
         self._ids = ids
         self._listener = NotificationListener(database, poll_seconds=poll_seconds)
         self._closed = False
-        database.share()
+        database.share(self)
 
     async def submit(self, job: NewJob, *, now: float, max_queued: int) -> SubmitResult:
-        """See :meth:`JobStore.submit`."""
         return await self._database.write(
             lambda c, topics: job_transactions.submit(c, topics, job, now, max_queued), durable=True
         )
 
     async def get(self, job_id: str) -> Job:
-        """See :meth:`JobStore.get`."""
         return await self._database.read(lambda c: job_reads.stored_job(c, job_id))
 
     async def list_jobs(
         self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None, owner: str | None = None
     ) -> JobPage:
-        """See :meth:`JobStore.list_jobs`."""
         if limit < 1:
             raise ValueError("a page holds at least one job")
         return await self._database.read(lambda c: job_reads.page(c, limit, cursor, status, owner))
@@ -63,17 +60,14 @@ class SqliteJobStore(JobStore):
     async def answer_times(
         self, *, limit: int, machine_id: str | None = None, since: float | None = None
     ) -> list[AnswerTime]:
-        """See :meth:`JobStore.answer_times`."""
         return await self._database.read(lambda c: job_reads.answer_times(c, max(0, limit), machine_id, since))
 
     async def counts(self) -> QueueCounts:
-        """See :meth:`JobStore.counts`."""
         return await self._database.read(job_reads.counts)
 
     async def claim(
         self, *, worker_id: str, model: str, limit: int, lease_seconds: float, now: float
     ) -> list[ClaimedJob]:
-        """See :meth:`JobStore.claim`."""
         if limit < 1:
             return []
         if not await self._database.read(lambda c: job_reads.exists(c, job_transactions.CLAIMABLE, (model, now))):
@@ -93,7 +87,6 @@ class SqliteJobStore(JobStore):
         )
 
     async def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float, now: float) -> list[LeaseState]:
-        """See :meth:`JobStore.heartbeat`."""
         if not leases:
             return []
         return await self._database.write(
@@ -101,7 +94,6 @@ class SqliteJobStore(JobStore):
         )
 
     async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
-        """See :meth:`JobStore.append`."""
         if not writes:
             return frozenset()
         return await self._database.write(
@@ -109,14 +101,12 @@ class SqliteJobStore(JobStore):
         )
 
     async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
-        """See :meth:`JobStore.finish`."""
         await self._change(
             lease.job_id,
             lambda record: transitions.finish(record, lease, seq=seq, text=text, outcome=outcome, now=now),
         )
 
     async def release(self, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> JobStatus:
-        """See :meth:`JobStore.release`."""
         change = await self._change(
             lease.job_id,
             lambda record: transitions.release(record, lease, reason=reason, count_attempt=count_attempt, now=now),
@@ -125,7 +115,6 @@ class SqliteJobStore(JobStore):
         return change.after.status
 
     async def abandon(self, worker_id: str, *, reason: str, now: float) -> list[str]:
-        """See :meth:`JobStore.abandon`."""
         return await self._change_all(
             "j.status = 'running' AND j.worker_id = ?",
             (worker_id,),
@@ -133,8 +122,6 @@ class SqliteJobStore(JobStore):
         )
 
     async def request_cancel(self, job_id: str, *, reason: str, now: float) -> Job:
-        """See :meth:`JobStore.request_cancel`."""
-
         def cancel(connection: sqlite3.Connection, topics: set[str]) -> Job:
             job_transactions.change_one(
                 connection, topics, job_id, lambda record: transitions.cancel(record, job_id, reason=reason, now=now)
@@ -144,7 +131,6 @@ class SqliteJobStore(JobStore):
         return await self._database.write(cancel, durable=True)
 
     async def fail_queued(self, *, model: str, code: str, message: str, now: float) -> list[str]:
-        """See :meth:`JobStore.fail_queued`."""
         return await self._change_all(
             "j.status = 'queued' AND j.model = ?",
             (model,),
@@ -152,21 +138,15 @@ class SqliteJobStore(JobStore):
         )
 
     async def reap(self, *, now: float) -> list[str]:
-        """See :meth:`JobStore.reap`."""
         due = (job_transactions.DUE, (now, now))
-        changed = await self._database.write_if(
-            lambda c: job_reads.exists(c, *due),
-            lambda c, topics: job_transactions.change_all(c, topics, *due, lambda job: transitions.reap(job, now=now)),
-            durable=True,
-        )
-        return changed or []
+        if not await self._database.read(lambda c: job_reads.exists(c, *due)):
+            return []
+        return await self._change_all(*due, lambda record: transitions.reap(record, now=now))
 
     async def delete(self, job_id: str) -> None:
-        """See :meth:`JobStore.delete`."""
         await self._database.write(lambda c, _: job_transactions.delete(c, job_id), durable=True)
 
     async def purge(self, *, finished_before: float, limit: int) -> int:
-        """See :meth:`JobStore.purge`."""
         if limit < 1:
             return 0
         return await self._database.write(
@@ -174,30 +154,26 @@ class SqliteJobStore(JobStore):
         )
 
     async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
-        """See :meth:`JobStore.events`."""
         if limit < 1:
             raise ValueError("ask for at least one event")
         return await self._database.read(lambda c: job_reads.events(c, job_id, after, limit))
 
     async def wait_events(self, job_id: str, *, after: int, timeout: float) -> None:
-        """See :meth:`JobStore.wait_events`."""
         await self._listener.ensure_listening()
         with self._database.wakeups.waiter(job_topic(job_id)) as waiter:
             if await self._database.read(lambda c: job_reads.may_grow(c, job_id, after)):
                 await waiter.until(timeout)
 
     async def wait_work(self, *, timeout: float) -> None:
-        """See :meth:`JobStore.wait_work`."""
         await self._listener.ensure_listening()
         with self._database.wakeups.waiter(WORK) as waiter:
             await waiter.until(timeout)
 
     async def close(self) -> None:
-        """See :meth:`JobStore.close`."""
         if not self._closed:
             self._closed = True
             await self._listener.close()
-            await self._database.release()
+            await self._database.release(self)
 
     async def _change(self, job_id: str, transition: Transition) -> Change | None:
         return await self._database.write(

@@ -1,16 +1,13 @@
 """The ledger in the SQLite file of this computer."""
 
-import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import astuple, fields
-from decimal import Decimal
 from typing import Any
 
 from tlfif.adapters.sqlite.file.database import Database
-from tlfif.money.billing_month import Month
 from tlfif.money.budget.budget import Budget
-from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
+from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState, budget_from, budget_text
 from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
 
 _COLUMNS = tuple(f.name for f in fields(MachineSpan))
@@ -33,54 +30,43 @@ class SqliteLedger(BudgetLedger):
     def __init__(self, database: Database, *, since_ms: int) -> None:
         self._database = database
         self._begin_ms = since_ms
-        self._closed = False
-        database.share()
+        database.share(self)
 
     async def state(self) -> BudgetLedgerState:
-        """See :meth:`Ledger.state`."""
         found = await self._database.read(_state)
         if found is None:
             # The first reader begins the ledger.
-            await self._database.write(lambda c, _: _store_document(c, _SINCE, self._begin_ms, new=True), durable=True)
+            begin = (_SINCE, str(self._begin_ms))
+            await self._database.write(
+                lambda c, _: c.execute("INSERT OR IGNORE INTO documents VALUES (?, ?)", begin), durable=True
+            )
             found = await self._database.read(_state)
         if found is None:
             raise LookupError("the ledger's beginning was not stored")
         return found
 
     async def open_span(self, span: MachineSpan) -> None:
-        """See :meth:`Ledger.open_span`."""
-        await self._database.write(lambda c, _: _open(c, span), durable=True)
+        await self._change(span.machine_id, lambda present: present or span)
 
     async def mark_ready(self, machine_id: str, *, at_ms: int) -> None:
-        """See :meth:`Ledger.mark_ready`."""
-        await self._change(machine_id, lambda span: ready(span, at_ms))
+        await self._change(machine_id, lambda present: present and ready(present, at_ms))
 
     async def close_span(self, machine_id: str, *, at_ms: int) -> None:
-        """See :meth:`Ledger.close_span`."""
-
-        def work(connection: sqlite3.Connection, _: set[str]) -> None:
-            _changed(connection, machine_id, lambda span: closed(span, at_ms))
-            _release(connection, machine_id)
-
-        await self._database.write(work, durable=True)
+        await self._change(machine_id, lambda present: present and closed(present, at_ms), release=True)
 
     async def correct_span(self, machine_id: str, *, real_stop_ms: int) -> None:
-        """See :meth:`Ledger.correct_span`."""
-        await self._change(machine_id, lambda span: corrected(span, real_stop_ms))
+        await self._change(machine_id, lambda present: present and corrected(present, real_stop_ms))
 
     async def span(self, machine_id: str) -> MachineSpan | None:
-        """See :meth:`Ledger.span`."""
         return await self._database.read(lambda c: _one(c, machine_id))
 
     async def open_spans(self) -> list[MachineSpan]:
-        """See :meth:`Ledger.open_spans`."""
         found = await self._database.read(
             lambda c: c.execute(f"{_SELECT} WHERE to_ms IS NULL ORDER BY from_ms, machine_id").fetchall()
         )
         return [_span(row) for row in found]
 
     async def spans_after(self, revision: int, *, from_ms: int) -> list[tuple[int, MachineSpan]]:
-        """See :meth:`Ledger.spans_after`."""
         found = await self._database.read(
             lambda c: c.execute(
                 f"{_SELECT} WHERE revision > ? AND (to_ms IS NULL OR to_ms >= ?) ORDER BY revision",
@@ -90,8 +76,6 @@ class SqliteLedger(BudgetLedger):
         return [(row[-1], _span(row)) for row in found]
 
     async def reserve(self, machine_id: str, *, micros: int, headroom_micros: int | None) -> bool:
-        """See :meth:`Ledger.reserve`."""
-
         def work(connection: sqlite3.Connection, _: set[str]) -> bool:
             (others,) = connection.execute(
                 "SELECT COALESCE(SUM(micros), 0) FROM reservations WHERE machine_id <> ?", (machine_id,)
@@ -104,28 +88,36 @@ class SqliteLedger(BudgetLedger):
         return await self._database.write(work, durable=True)
 
     async def release(self, machine_id: str) -> None:
-        """See :meth:`Ledger.release`."""
-        await self._database.write(lambda c, _: _release(c, machine_id), durable=True)
+        await self._change(machine_id, lambda present: present, release=True)
 
     async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
-        """See :meth:`Ledger.set_budget`."""
-
         def work(connection: sqlite3.Connection, _: set[str]) -> bool:
-            if instead_of is not None and _present_budget(_documents(connection)) != instead_of:
+            if instead_of is not None and budget_from(_documents(connection).get(_BUDGET)) != instead_of:
                 return False
-            _store_document(connection, _BUDGET, _budget_body(budget))
+            connection.execute("REPLACE INTO documents VALUES (?, ?)", (_BUDGET, budget_text(budget)))
             return True
 
         return await self._database.write(work, durable=True)
 
     async def close(self) -> None:
-        """See :meth:`Ledger.close`."""
-        if not self._closed:
-            self._closed = True
-            await self._database.release()
+        await self._database.release(self)
 
-    async def _change(self, machine_id: str, change: Callable[[MachineSpan], MachineSpan]) -> None:
-        await self._database.write(lambda c, _: _changed(c, machine_id, change), durable=True)
+    async def _change(
+        self,
+        machine_id: str,
+        change: Callable[[MachineSpan | None], MachineSpan | None],
+        *,
+        release: bool = False,
+    ) -> None:
+        def work(connection: sqlite3.Connection, _: set[str]) -> None:
+            before = _one(connection, machine_id)
+            after = change(before)
+            if after is not None and after != before:
+                connection.execute(_REPLACE, astuple(after))
+            if release:
+                connection.execute("DELETE FROM reservations WHERE machine_id = ?", (machine_id,))
+
+        await self._database.write(work, durable=True)
 
 
 def _state(connection: sqlite3.Connection) -> BudgetLedgerState | None:
@@ -135,8 +127,8 @@ def _state(connection: sqlite3.Connection) -> BudgetLedgerState | None:
     (revision,) = connection.execute("SELECT COALESCE(MAX(revision), 0) FROM machine_spans").fetchone()
     return BudgetLedgerState(
         revision=revision,
-        since_ms=documents[_SINCE],
-        budget=_present_budget(documents),
+        since_ms=int(documents[_SINCE]),
+        budget=budget_from(documents.get(_BUDGET)),
         reserved=dict(connection.execute("SELECT machine_id, micros FROM reservations").fetchall()),
     )
 
@@ -151,52 +143,6 @@ def _one(connection: sqlite3.Connection, machine_id: str) -> MachineSpan | None:
     return None if row is None else _span(row)
 
 
-def _open(connection: sqlite3.Connection, span: MachineSpan) -> None:
-    if _one(connection, span.machine_id) is None:
-        connection.execute(_REPLACE, astuple(span))
-
-
-def _changed(connection: sqlite3.Connection, machine_id: str, change: Callable[[MachineSpan], MachineSpan]) -> None:
-    span = _one(connection, machine_id)
-    if span is not None and (changed := change(span)) != span:
-        connection.execute(_REPLACE, astuple(changed))
-
-
-def _release(connection: sqlite3.Connection, machine_id: str) -> None:
-    connection.execute("DELETE FROM reservations WHERE machine_id = ?", (machine_id,))
-
-
-def _documents(connection: sqlite3.Connection) -> dict[str, Any]:
+def _documents(connection: sqlite3.Connection) -> dict[str, str]:
     rows = connection.execute("SELECT name, body FROM documents WHERE name IN (?, ?)", (_BUDGET, _SINCE))
-    return {name: json.loads(body) for name, body in rows}
-
-
-def _present_budget(documents: dict[str, Any]) -> Budget:
-    return _budget(documents[_BUDGET]) if _BUDGET in documents else Budget()
-
-
-def _store_document(connection: sqlite3.Connection, name: str, body: object, *, new: bool = False) -> None:
-    insert = "INSERT OR IGNORE INTO documents VALUES (?, ?)" if new else "REPLACE INTO documents VALUES (?, ?)"
-    connection.execute(insert, (name, json.dumps(body)))
-
-
-def _budget_body(budget: Budget) -> dict[str, object]:
-    return {
-        "limit_eur": None if budget.limit_eur is None else str(budget.limit_eur),
-        "as_if_aws": budget.simulated_aws,
-        "extra_eur": str(budget.extra_eur),
-        "extra_month": budget.extra_month.iso if budget.extra_month else None,
-        "locked_at_ms": budget.locked_at_ms,
-        "lock_month": budget.lock_month.iso if budget.lock_month else None,
-    }
-
-
-def _budget(body: dict[str, Any]) -> Budget:
-    return Budget(
-        limit_eur=None if body["limit_eur"] is None else Decimal(body["limit_eur"]),
-        simulated_aws=body["as_if_aws"],
-        extra_eur=Decimal(body["extra_eur"]),
-        extra_month=Month.from_iso(body["extra_month"]) if body["extra_month"] else None,
-        locked_at_ms=body["locked_at_ms"],
-        lock_month=Month.from_iso(body["lock_month"]) if body["lock_month"] else None,
-    )
+    return dict(rows.fetchall())

@@ -43,94 +43,71 @@ class SqliteMachineStore(MachineStore):
     def __init__(self, database: Database, *, default_idle_timeout: float) -> None:
         self._database = database
         self._default_idle_timeout = default_idle_timeout
-        self._closed = False
-        database.share()
+        database.share(self)
 
     async def create_intent(self, record: MachineRecord) -> bool:
-        """See :meth:`MachineStore.create_intent`."""
         return await self._database.write(lambda c, _: _create(c, record), durable=True)
 
     async def commit_launch(self, machine_id: str, *, handle: str) -> None:
-        """See :meth:`MachineStore.commit_launch`."""
         await self._change(machine_id, lambda record: launched(record, handle=handle))
 
     async def active(self) -> MachineRecord | None:
-        """See :meth:`MachineStore.active`."""
         return await self._database.read(lambda c: _first(c, f"{_SELECT} WHERE ended_at IS NULL"))
 
     async def latest(self) -> MachineRecord | None:
-        """See :meth:`MachineStore.latest`."""
         return await self._database.read(lambda c: _first(c, f"{_SELECT} ORDER BY position DESC LIMIT 1"))
 
     async def situation(self) -> Situation:
-        """See :meth:`MachineStore.situation`."""
         return await self._database.read(_situation)
 
     async def history(self, *, limit: int) -> list[MachineRecord]:
-        """See :meth:`MachineStore.history`."""
         return await self._database.read(lambda c: _newest(c, 0, max(0, limit)))
 
     async def phases_of(self, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
-        """See :meth:`MachineStore.phases_of`."""
         return await self._database.read(lambda c: _phases(c, machine_ids))
 
     async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
-        """See :meth:`MachineStore.heartbeat`."""
         return await self._database.write(
             lambda c, _: _heartbeat(c, beat, now, self._default_idle_timeout), durable=False
         )
 
     async def request_drain(self, machine_id: str, *, reason: str) -> None:
-        """See :meth:`MachineStore.request_drain`."""
         await self._change(machine_id, lambda record: asked_to_drain(record, reason=reason))
 
     async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
-        """See :meth:`MachineStore.mark_stopping`."""
         await self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
 
     async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
-        """See :meth:`MachineStore.mark_ended`."""
         await self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
 
     async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
-        """See :meth:`MachineStore.phase_timings`."""
         return await self._database.read(lambda c: _timings(c, model, image, max(0, limit)))
 
     async def failed_starts(self) -> int:
-        """See :meth:`MachineStore.failed_starts`."""
         return await self._database.read(
             lambda c: failed_starts(_newest(c, int(_setting(c, _RESET_THROUGH) or 0), _ENOUGH_FOR_A_ROW_OF_FAILURES))
         )
 
     async def reset_failures(self) -> None:
-        """See :meth:`MachineStore.reset_failures`."""
         await self._database.write(lambda c, _: _reset_failures(c), durable=True)
 
     async def idle_timeout(self) -> float | None:
-        """See :meth:`MachineStore.idle_timeout`."""
         return await self._database.read(lambda c: _setting(c, _IDLE_TIMEOUT))
 
     async def set_idle_timeout(self, seconds: float) -> None:
-        """See :meth:`MachineStore.set_idle_timeout`."""
         await self._database.write(lambda c, _: _set(c, _IDLE_TIMEOUT, seconds), durable=True)
 
     async def held(self) -> bool:
-        """See :meth:`MachineStore.held`."""
         return bool(await self._database.read(lambda c: _setting(c, _HELD)))
 
     async def set_held(self, held: bool) -> None:
-        """See :meth:`MachineStore.set_held`."""
         await self._database.write(lambda c, _: _set(c, _HELD, float(held)), durable=True)
 
     async def control_alive(self, *, now: float) -> None:
-        """See :meth:`MachineStore.control_alive`."""
         await self._database.write(lambda c, _: _set(c, _CONTROL_SEEN_AT, now), durable=False)
 
     async def close(self) -> None:
-        """See :meth:`MachineStore.close`."""
-        if not self._closed:
-            self._closed = True
-            await self._database.release()
+        await self._database.release(self)
 
     async def _change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
         def work(connection: sqlite3.Connection, _: set[str]) -> None:

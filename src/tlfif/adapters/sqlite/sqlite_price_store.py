@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import asdict, astuple, fields
 from decimal import Decimal
 from typing import Any
 
@@ -28,46 +28,31 @@ class SqlitePriceStore(PriceStore):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._closed = False
-        database.share()
+        database.share(self)
 
     async def prices(self) -> list[Price]:
-        """See :meth:`PriceStore.prices`."""
         found = await self._database.read(lambda c: c.execute(_SELECT).fetchall())
         return [_price(row) for row in found]
 
     async def add(self, prices: Sequence[Price]) -> None:
-        """See :meth:`PriceStore.add`."""
         if any(price.micros == 0 for price in prices):
             raise ValueError("a refreshed price is above zero")
         await self._database.write(lambda c, _: _add(c, prices), durable=True)
 
     async def exchange_rate(self) -> ExchangeRate | None:
-        """See :meth:`PriceStore.exchange_rate`."""
         row = await self._database.read(
             lambda c: c.execute("SELECT body FROM documents WHERE name = ?", (_RATE,)).fetchone()
         )
         return None if row is None else _rate(json.loads(row[0]))
 
     async def set_exchange_rate(self, rate: ExchangeRate) -> None:
-        """See :meth:`PriceStore.set_exchange_rate`."""
-        body = json.dumps(
-            {
-                "usd_per_eur": str(rate.usd_per_eur),
-                "date": rate.date,
-                "source": rate.source,
-                "verified": rate.verified,
-            }
-        )
+        body = json.dumps(asdict(rate) | {"usd_per_eur": str(rate.usd_per_eur)})
         await self._database.write(
             lambda c, _: c.execute("REPLACE INTO documents VALUES (?, ?)", (_RATE, body)), durable=True
         )
 
     async def close(self) -> None:
-        """See :meth:`PriceStore.close`."""
-        if not self._closed:
-            self._closed = True
-            await self._database.release()
+        await self._database.release(self)
 
 
 def _add(connection: sqlite3.Connection, prices: Sequence[Price]) -> None:

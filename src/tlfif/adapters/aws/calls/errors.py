@@ -6,9 +6,9 @@ compares.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -25,6 +25,8 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
+
+T = TypeVar("T")
 
 QUOTED = 300
 """Characters of AWS's own words that are shown."""
@@ -221,6 +223,16 @@ def is_absent(error: AwsError) -> bool:
     """Whether what was asked about does not exist, or no longer. CloudFormation has no code for that."""
     no_stack = code_of(error) == "ValidationError" and "does not exist" in words_of(error)
     return no_stack or fault_of(error) is Fault.ABSENT
+
+
+def unless_absent(call: Callable[[], T]) -> T | None:
+    """What ``call`` returns; None where what it is about does not exist, or no longer. Raises AWS's other errors."""
+    try:
+        return call()
+    except ClientError as error:
+        if is_absent(error):
+            return None
+        raise
 
 
 def missing_right(error: AwsError) -> str | None:

@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from math import inf
 from random import Random
-from threading import Thread
 from typing import TypeVar
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Verdict, verdict
@@ -55,30 +53,3 @@ def random_pauses(rng: Random, *, tries: int, first: float, longest: float = inf
     each is anything below it, so that callers that met do not meet again."""
     for done in range(1, tries):
         yield rng.uniform(0, min(longest, first * 2**done))
-
-
-async def in_daemon_thread(call: Callable[[], T]) -> T:
-    """The result of a ``call`` that may last. Whoever is cancelled leaves it behind, and the program may end before
-    it does: threads of a pool would be waited for."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def succeed(result: T) -> None:
-        if not future.done():
-            future.set_result(result)
-
-    def fail(error: BaseException) -> None:
-        if not future.done():
-            future.set_exception(error)
-
-    def run() -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            try:
-                result = call()
-            except BaseException as error:
-                loop.call_soon_threadsafe(fail, error)
-            else:
-                loop.call_soon_threadsafe(succeed, result)
-
-    Thread(target=run, name="call to AWS", daemon=True).start()
-    return await future

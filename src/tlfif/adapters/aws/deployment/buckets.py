@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of, is_absent
+from tlfif.adapters.aws.calls.errors import code_of, is_absent, unless_absent
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -66,24 +66,12 @@ def make_private_bucket(s3: "S3Client", name: str, *, region: str, tags: dict[st
 
 def bucket_exists(s3: "S3Client", name: str) -> bool:
     """Whether the bucket exists and we may see it."""
-    try:
-        s3.head_bucket(Bucket=name)
-    except ClientError as error:
-        if is_absent(error):
-            return False
-        raise
-    return True
+    return unless_absent(lambda: s3.head_bucket(Bucket=name)) is not None
 
 
 def object_exists(s3: "S3Client", bucket: str, key: str) -> bool:
     """Whether the object exists."""
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if is_absent(error):
-            return False
-        raise
-    return True
+    return unless_absent(lambda: s3.head_object(Bucket=bucket, Key=key)) is not None
 
 
 def upload_by_content(s3: "S3Client", bucket: str, file: Path, *, prefix: str, suffix: str) -> str:
@@ -124,8 +112,4 @@ def _first_versions(s3: "S3Client", name: str) -> "list[ObjectIdentifierTypeDef]
 def remove_bucket(s3: "S3Client", name: str) -> None:
     """Empty and delete the bucket; one that does not exist is no error."""
     empty_bucket(s3, name)
-    try:
-        s3.delete_bucket(Bucket=name)
-    except ClientError as error:
-        if not is_absent(error):
-            raise
+    unless_absent(lambda: s3.delete_bucket(Bucket=name))

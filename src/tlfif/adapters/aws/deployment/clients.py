@@ -5,10 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import ClientError
-
 from tlfif.adapters.aws.calls.clients import DEPLOYMENT_CONFIG, AwsClients
-from tlfif.adapters.aws.calls.errors import is_absent
 from tlfif.adapters.aws.deployment.errors import deployment_errors
 
 if TYPE_CHECKING:
@@ -74,15 +71,6 @@ class DeploymentClients:
         if region is not None:
             raise ValueError("a home is in one region")
         return self._by_service[service]
-
-
-def unless_absent(call: Callable[[], object]) -> None:
-    """Call it; that the thing does not exist any more is no error. Raises AWS's other errors."""
-    try:
-        call()
-    except ClientError as error:
-        if not is_absent(error):
-            raise
 
 
 async def ask(service: str, call: Callable[[], T]) -> T:

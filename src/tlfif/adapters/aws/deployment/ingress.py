@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask, unless_absent
+from tlfif.adapters.aws.calls.errors import unless_absent
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.kernel.errors import TlfifError
 
 Step = tuple[str, Callable[[], object]]
@@ -18,13 +19,11 @@ async def disable_ingress(clients: DeploymentClients, place: Place) -> None:
 
     All four are tried, whatever happens to the others; the first refusal is raised at the end.
     """
+    put = clients.functions.put_function_concurrency
     closings: list[Step] = [
         ("events", partial(clients.events.disable_rule, Name=f"{place.home}-minute")),
         ("cloudtrail", partial(clients.cloudtrail.stop_logging, Name=place.home)),
-    ]
-    put = clients.functions.put_function_concurrency
-    closings += [
-        ("lambda", partial(put, FunctionName=name, ReservedConcurrentExecutions=0)) for name in _functions(place)
+        *(("lambda", partial(put, FunctionName=name, ReservedConcurrentExecutions=0)) for name in _functions(place)),
     ]
     await _each(closings)
 
@@ -34,8 +33,8 @@ async def enable_ingress(clients: DeploymentClients, place: Place) -> None:
     openings: list[Step] = [
         ("events", partial(clients.events.enable_rule, Name=f"{place.home}-minute")),
         ("cloudtrail", partial(clients.cloudtrail.start_logging, Name=place.home)),
+        *(("lambda", partial(_let_run, clients, name)) for name in _functions(place)),
     ]
-    openings += [("lambda", partial(_let_run, clients, name)) for name in _functions(place)]
     await _each(openings)
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import code_of, is_absent
+from tlfif.adapters.aws.calls.errors import code_of, unless_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG
-from tlfif.adapters.aws.deployment.account_settings import read_account_settings, write_account_settings
 from tlfif.adapters.aws.deployment.buckets import (
     code_bucket_name,
     make_private_bucket,
@@ -24,6 +24,9 @@ from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEve
 from tlfif.deployment.installation import Installation
 from tlfif.kernel.clock import Clock
 from tlfif.money.prices.prices import INSTANCE_TYPES
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
 
 PROMOTED_IMAGE = "/tlfif/image/promoted"
 RELEASES = "releases/"
@@ -108,12 +111,12 @@ class AwsInstallation(Installation):
     async def account_settings(self) -> AccountSettings:
         """See the port. EC2's setting is the region's, S3's the account's."""
         clients, account = self._clients, self._place.account_id
-        return await ask("s3", lambda: read_account_settings(clients.ec2, clients.s3control, account))
+        return await ask("s3", lambda: _account_settings(clients.ec2, clients.s3control, account))
 
     async def set_account_settings(self, wanted: AccountSettings) -> None:
         """See the port. Changes only what differs."""
         clients, account = self._clients, self._place.account_id
-        await ask("s3", lambda: write_account_settings(clients.ec2, clients.s3control, account, wanted))
+        await ask("s3", lambda: _set_account_settings(clients.ec2, clients.s3control, account, wanted))
 
     async def stack(self) -> Stack | None:
         """See the port. As CloudFormation reports it."""
@@ -128,23 +131,17 @@ class AwsInstallation(Installation):
         await enable_ingress(self._clients, self._place)
 
     async def begin_delete(self) -> None:
-        """See the port."""
         await self._stack.begin_delete()
 
     async def stack_events(self) -> tuple[StackEvent, ...]:
-        """See the port."""
         return await self._stack.events()
 
     async def promoted_image(self) -> str | None:
         """See the port. The value of an SSM parameter."""
 
         def read() -> str | None:
-            try:
-                return self._clients.ssm.get_parameter(Name=PROMOTED_IMAGE)["Parameter"].get("Value") or None
-            except ClientError as error:
-                if is_absent(error):
-                    return None
-                raise
+            found = unless_absent(lambda: self._clients.ssm.get_parameter(Name=PROMOTED_IMAGE))
+            return None if found is None else found["Parameter"].get("Value") or None
 
         return await ask("ssm", read)
 
@@ -166,3 +163,31 @@ class AwsInstallation(Installation):
             return True
 
         return await ask("cognito-idp", make)
+
+
+def _account_settings(ec2: "EC2Client", s3control: Any, account_id: str) -> AccountSettings:
+    """Two settings of the whole account for which CloudFormation has no resource. Raises AWS's errors."""
+    encrypt = bool(ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"])
+    found = unless_absent(lambda: s3control.get_public_access_block(AccountId=account_id))
+    if found is None:
+        return AccountSettings(encrypt_disks=encrypt, block_public=None)
+    block = {name: bool(value) for name, value in found["PublicAccessBlockConfiguration"].items()}
+    return AccountSettings(encrypt_disks=encrypt, block_public=block)
+
+
+def _set_account_settings(ec2: "EC2Client", s3control: Any, account_id: str, wanted: AccountSettings) -> None:
+    """Set both as wanted; a setting that is right already is not touched. Raises AWS's errors."""
+    now = _account_settings(ec2, s3control, account_id)
+    if now.encrypt_disks != wanted.encrypt_disks:
+        if wanted.encrypt_disks:
+            ec2.enable_ebs_encryption_by_default()
+        else:
+            ec2.disable_ebs_encryption_by_default()
+    if now.block_public == wanted.block_public:
+        return
+    if wanted.block_public is None:
+        s3control.delete_public_access_block(AccountId=account_id)
+    else:
+        s3control.put_public_access_block(
+            AccountId=account_id, PublicAccessBlockConfiguration=dict(wanted.block_public)
+        )

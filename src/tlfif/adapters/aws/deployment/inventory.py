@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from tlfif.adapters.aws.calls.errors import is_absent
+from tlfif.adapters.aws.calls.errors import unless_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tagged, tags_of
 from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
 from tlfif.adapters.aws.deployment.buckets import code_bucket_name
@@ -95,12 +93,7 @@ class Inventory:
         return tags.get(HOME_TAG) == self._place.home
 
     def _unless_absent(self, service: str, operation: str, **asked: Any) -> dict[str, Any] | None:
-        try:
-            return self._reading.call(service, operation, **asked)
-        except ClientError as error:
-            if is_absent(error):
-                return None
-            raise
+        return unless_absent(lambda: self._reading.call(service, operation, **asked))
 
     def _tagged(self, thing: str, **asked: Any) -> Iterator[Item]:
         """EC2 resources of one type, selected by tag; without the tag they are not ours."""
@@ -121,13 +114,9 @@ class Inventory:
 
     def _timers(self) -> Iterator[Item]:
         """Schedules have no tags. Their group has, and is deleted with the stack, schedules included."""
-        try:
-            found = self._reading.items("scheduler", "list_schedules", "Schedules", GroupName=self._place.home)
-        except ClientError as error:
-            if not is_absent(error):
-                raise
-            return
-        yield from (Item(name=one["Name"]) for one in found)
+        group = self._place.home
+        found = unless_absent(lambda: self._reading.items("scheduler", "list_schedules", "Schedules", GroupName=group))
+        yield from (Item(name=one["Name"]) for one in found or [])
 
     def _functions(self) -> Iterator[Item]:
         for name in self._names("AWS::Lambda::Function"):

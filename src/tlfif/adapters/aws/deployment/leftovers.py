@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tlfif.adapters.aws.calls.errors import unless_absent
 from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
 from tlfif.adapters.aws.deployment.buckets import empty_bucket, remove_bucket
-from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask, unless_absent
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.adapters.aws.deployment.ingress import disable_ingress
 from tlfif.adapters.aws.deployment.inventory import Inventory
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
@@ -30,7 +31,6 @@ class AwsSweeper(Sweeper):
         await disable_ingress(self._clients, self._place)
 
     async def machines(self) -> tuple[str, ...]:
-        """See the port."""
         return tuple(one.name for one in await self.find("machines"))
 
     async def end_machines(self, names: Sequence[str]) -> None:
@@ -44,17 +44,14 @@ class AwsSweeper(Sweeper):
         return await ask("s3", lambda: sum(empty_bucket(self._clients.s3, name) for name in names))
 
     def kinds(self) -> tuple[tuple[str, str], ...]:
-        """See the port."""
         return tuple((kind.name, kind.looked_for) for kind in self._inventory.kinds.values())
 
     async def find(self, kind: str) -> tuple[Found, ...]:
-        """See the port."""
         service = self._inventory.kinds[kind].service
         found = await ask(service, lambda: self._inventory.find(kind))
         return tuple(Found(name=one.name, ours=one.ours) for one in found)
 
     async def remove(self, kind: str, name: str) -> None:
-        """See the port."""
         service = self._inventory.kinds[kind].service
         await ask(service, lambda: unless_absent(lambda: self._removals[kind](name)))
 

@@ -1,11 +1,11 @@
 """The CloudFormation stack: created and updated by change sets, followed by its events, deleted."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import is_absent
+from tlfif.adapters.aws.calls.errors import is_absent, unless_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG
 from tlfif.adapters.aws.deployment.buckets import code_bucket_name
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
@@ -39,19 +39,17 @@ class CloudFormationStack:
         self._place = place
         self._template = template
         self._clock = clock
-        self._change_set = f"{place.home}-deploy"
+        self._change_set: dict[str, Any] = {"StackName": place.home, "ChangeSetName": f"{place.home}-deploy"}
 
     async def look(self) -> Stack | None:
         """The stack; None if there is none."""
         return await ask(SERVICE, self._look)
 
     def _look(self) -> Stack | None:
-        try:
-            (found,) = self._clients.cloudformation.describe_stacks(StackName=self._place.home)["Stacks"]
-        except ClientError as error:
-            if is_absent(error):
-                return None
-            raise
+        answer = unless_absent(lambda: self._clients.cloudformation.describe_stacks(StackName=self._place.home))
+        if answer is None:
+            return None
+        (found,) = answer["Stacks"]
         return None if found["StackStatus"] == GONE else _seen(found)
 
     async def begin(self, parameters: Mapping[str, str]) -> bool:
@@ -63,12 +61,7 @@ class CloudFormationStack:
         if not await self._prepared():
             await ask(SERVICE, self._drop_change_set)
             return False
-        await ask(
-            SERVICE,
-            lambda: self._clients.cloudformation.execute_change_set(
-                ChangeSetName=self._change_set, StackName=self._place.home
-            ),
-        )
+        await ask(SERVICE, lambda: self._clients.cloudformation.execute_change_set(**self._change_set))
         return True
 
     async def _without_empty_stack(self) -> Stack | None:
@@ -84,8 +77,8 @@ class CloudFormationStack:
 
     def _wanted(self, parameters: Mapping[str, str], now: Stack | None) -> "CreateChangeSetInputTypeDef":
         wanted: CreateChangeSetInputTypeDef = {
-            "StackName": self._place.home,
-            "ChangeSetName": self._change_set,
+            "StackName": self._change_set["StackName"],
+            "ChangeSetName": self._change_set["ChangeSetName"],
             "ChangeSetType": "CREATE" if now is None else "UPDATE",
             "Parameters": self._parameters(parameters, now),
             "Capabilities": ["CAPABILITY_IAM"],
@@ -112,22 +105,13 @@ class CloudFormationStack:
 
     def _drop_change_set(self) -> None:
         """Delete the change set of an attempt that was interrupted before executing it."""
-        try:
-            self._clients.cloudformation.describe_change_set(ChangeSetName=self._change_set, StackName=self._place.home)
-        except ClientError as error:
-            if is_absent(error):
-                return
-            raise
-        self._clients.cloudformation.delete_change_set(ChangeSetName=self._change_set, StackName=self._place.home)
+        stacks = self._clients.cloudformation
+        if unless_absent(lambda: stacks.describe_change_set(**self._change_set)) is not None:
+            stacks.delete_change_set(**self._change_set)
 
     async def _prepared(self) -> bool:
         for _ in range(MOST_LOOKS):
-            found = await ask(
-                SERVICE,
-                lambda: self._clients.cloudformation.describe_change_set(
-                    ChangeSetName=self._change_set, StackName=self._place.home
-                ),
-            )
+            found = await ask(SERVICE, lambda: self._clients.cloudformation.describe_change_set(**self._change_set))
             status, reason = found["Status"], found.get("StatusReason", "")
             if status == "CREATE_COMPLETE":
                 return True

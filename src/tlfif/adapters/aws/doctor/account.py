@@ -16,9 +16,9 @@ from botocore.credentials import InstanceMetadataProvider
 
 from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Fault, code_of, fault_of, words_of
-from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
-from tlfif.adapters.aws.doctor import account_probes, leftover_probes, rights_probe
+from tlfif.adapters.aws.doctor import account_probes, leftover_probes
 from tlfif.adapters.aws.doctor.probe_context import DoctorCalls, ProbeContext, reason
+from tlfif.adapters.daemon_thread import in_daemon_thread
 from tlfif.doctor import account_verdicts, checks
 from tlfif.doctor.checks import Check, Finding, not_asked
 from tlfif.doctor.leftover_verdicts import Priced
@@ -27,7 +27,7 @@ from tlfif.doctor.probe import Account, Probe
 Find: TypeAlias = Callable[[ProbeContext], Awaitable[Finding]]
 
 _PROBES: tuple[tuple[Check, str, Find], ...] = (
-    (checks.RIGHTS, "iam:SimulatePrincipalPolicy", rights_probe.rights),
+    (checks.RIGHTS, "iam:SimulatePrincipalPolicy", account_probes.rights),
     (checks.REGION, "ec2:DescribeRegions", account_probes.region),
     (checks.ACCOUNT_PLAN, "freetier:GetAccountPlanState", account_probes.account_plan),
     (checks.GPU_QUOTA, "servicequotas:GetServiceQuota", account_probes.gpu_quota),
@@ -72,11 +72,9 @@ class _AskedProbe(Probe):
 
     @property
     def checks(self) -> Sequence[Check]:
-        """See :attr:`Probe.checks`."""
         return (self.check,)
 
     async def ask(self) -> Sequence[Finding]:
-        """See :meth:`Probe.ask`."""
         try:
             return [await self.find(self.context)]
         except AWS_ERRORS as error:
@@ -141,7 +139,6 @@ class AwsAccount(Account):
         )
 
     def probes(self) -> Sequence[Probe]:
-        """See :meth:`Account.probes`."""
         return [
             _AskedProbe(check=check, needs=needs, find=find, context=self._context) for check, needs, find in _PROBES
         ]

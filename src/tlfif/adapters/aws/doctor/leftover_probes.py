@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG
-from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
 from tlfif.adapters.aws.deployment.clients import Place
 from tlfif.adapters.aws.deployment.inventory import Inventory, Item
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.adapters.aws.doctor.probe_context import ProbeContext
+from tlfif.adapters.daemon_thread import in_daemon_thread
 from tlfif.doctor import leftover_verdicts as verdicts
 from tlfif.doctor.checks import Finding
 

@@ -11,8 +11,8 @@ from botocore.config import Config
 
 from tlfif.adapters.aws.calls.clients import DOCTOR_CONFIG
 from tlfif.adapters.aws.calls.errors import AwsError, Fault, code_of, fault_of, missing_right, words_of
-from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
 from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
+from tlfif.adapters.daemon_thread import in_daemon_thread
 from tlfif.doctor.leftover_verdicts import Priced
 
 MOST_ITEMS = 1000
@@ -34,7 +34,6 @@ class DoctorCalls:
         """The same requests without the thread."""
 
     async def call(self, service: str, operation: str, *, region: str | None = None, **asked: Any) -> dict[str, Any]:
-        """See :meth:`ReadingCalls.call`."""
         return await in_daemon_thread(lambda: self.reading.call(service, operation, region=region, **asked))
 
     async def items(

@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS
-from tlfif.adapters.aws.calls.patient_calls import in_daemon_thread
 from tlfif.adapters.aws.calls.storage_errors import StorageCalls, reason_of
+from tlfif.adapters.daemon_thread import in_daemon_thread
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import StorageError
 

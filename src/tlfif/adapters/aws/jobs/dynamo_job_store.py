@@ -78,7 +78,6 @@ class DynamoJobStore(JobStore):
         return {each.id for each in await self._table.records(job_ids) if each.status is JobStatus.QUEUED}
 
     async def submit(self, job: NewJob, *, now: float, max_queued: int) -> SubmitResult:
-        """See :meth:`JobStore.submit`."""
         result = await Acceptance(self._table, job, now=now, max_queued=max_queued).run()
         if result.created:
             self._wakeups.notify([WORK])
@@ -87,7 +86,6 @@ class DynamoJobStore(JobStore):
         return result
 
     async def get(self, job_id: str) -> Job:
-        """See :meth:`JobStore.get`."""
         found = await self._table.load(job_id)
         if found is None:
             raise no_such_job(job_id)
@@ -97,7 +95,6 @@ class DynamoJobStore(JobStore):
     async def list_jobs(
         self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None, owner: str | None = None
     ) -> JobPage:
-        """See :meth:`JobStore.list_jobs`."""
         if limit < 1:
             raise ValueError("a page holds at least one job")
         return await reads.listed(self._table, limit=limit, cursor=cursor, status=status, owner=owner)
@@ -105,17 +102,14 @@ class DynamoJobStore(JobStore):
     async def answer_times(
         self, *, limit: int, machine_id: str | None = None, since: float | None = None
     ) -> list[AnswerTime]:
-        """See :meth:`JobStore.answer_times`."""
         return await reads.answer_times(self._table, limit=limit, machine_id=machine_id, since=since)
 
     async def counts(self) -> QueueCounts:
-        """See :meth:`JobStore.counts`."""
         return await reads.counts(self._table)
 
     async def claim(
         self, *, worker_id: str, model: str, limit: int, lease_seconds: float, now: float
     ) -> list[ClaimedJob]:
-        """See :meth:`JobStore.claim`."""
         if limit < 1:
             return []
         claiming = Claiming(
@@ -129,8 +123,6 @@ class DynamoJobStore(JobStore):
         return claiming.claimed
 
     async def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float, now: float) -> list[LeaseState]:
-        """See :meth:`JobStore.heartbeat`."""
-
         async def extend(lease: Lease) -> LeaseState:
             record = await self._table.extend(lease.job_id, lease.token, until=now + lease_seconds)
             return transitions.lease_state(lease, record)
@@ -138,7 +130,6 @@ class DynamoJobStore(JobStore):
         return await side_by_side(extend, leases)
 
     async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
-        """See :meth:`JobStore.append`."""
         appending = Appending(self._table, writes, now=now)
         try:
             await appending.run()
@@ -147,14 +138,12 @@ class DynamoJobStore(JobStore):
         return frozenset(appending.lost)
 
     async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
-        """See :meth:`JobStore.finish`."""
         await self._change(
             lease.job_id,
             lambda record: transitions.finish(record, lease, seq=seq, text=text, outcome=outcome, now=now),
         )
 
     async def release(self, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> JobStatus:
-        """See :meth:`JobStore.release`."""
         change = await self._change(
             lease.job_id,
             lambda record: transitions.release(record, lease, reason=reason, count_attempt=count_attempt, now=now),
@@ -163,7 +152,6 @@ class DynamoJobStore(JobStore):
         return change.after.status
 
     async def abandon(self, worker_id: str, *, reason: str, now: float) -> list[str]:
-        """See :meth:`JobStore.abandon`."""
         theirs = [
             item["sk"] async for page in self._table.pages(RUNNING) for item in page if item["worker"] == worker_id
         ]
@@ -172,12 +160,10 @@ class DynamoJobStore(JobStore):
         )
 
     async def request_cancel(self, job_id: str, *, reason: str, now: float) -> Job:
-        """See :meth:`JobStore.request_cancel`."""
         await self._change(job_id, lambda record: transitions.cancel(record, job_id, reason=reason, now=now))
         return await self.get(job_id)
 
     async def fail_queued(self, *, model: str, code: str, message: str, now: float) -> list[str]:
-        """See :meth:`JobStore.fail_queued`."""
         waiting = [item["job"] async for item in self._queue() if item["model"] == model]
         return await self._change_all(
             waiting, lambda record: transitions.fail_waiting(record, code=code, message=message, now=now)
@@ -198,11 +184,9 @@ class DynamoJobStore(JobStore):
         return changed
 
     async def delete(self, job_id: str) -> None:
-        """See :meth:`JobStore.delete`."""
         await forget(self._table, transitions.deletable(await self._table.record(job_id), job_id))
 
     async def purge(self, *, finished_before: float, limit: int) -> int:
-        """See :meth:`JobStore.purge`."""
         if limit < 1:
             return 0
 
@@ -210,7 +194,6 @@ class DynamoJobStore(JobStore):
         return len(await side_by_side(lambda record: forget(self._table, record), ended))
 
     async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
-        """See :meth:`JobStore.events`."""
         if limit < 1:
             raise ValueError("ask for at least one event")
         return await reads.events_after(self._table, job_id, after=after, limit=limit)
@@ -241,7 +224,6 @@ class DynamoJobStore(JobStore):
             await waiter.until(deadline - self._clock.monotonic())
 
     async def close(self) -> None:
-        """See :meth:`JobStore.close`."""
         if self._closed:
             return
         self._closed = True

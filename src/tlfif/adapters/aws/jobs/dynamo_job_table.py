@@ -14,6 +14,7 @@ from tlfif.adapters.aws.calls.dynamo_table import (
     DynamoTable,
     Key,
     Put,
+    Update,
     Write,
 )
 from tlfif.adapters.aws.jobs.dynamo_job_items import (
@@ -106,30 +107,22 @@ class JobTable(DynamoTable):
 
     async def number(self, key: Key) -> int:
         """The next number of a counter. If the answer is lost, the number is left out."""
-        request: Any = {
-            "TableName": self._name,
-            "Key": to_wire({"pk": key[0], "sk": key[1]}),
-            "UpdateExpression": "ADD #n :one",
-            "ExpressionAttributeNames": {"#n": "n"},
-            "ExpressionAttributeValues": to_wire({":one": 1}),
-            "ReturnValues": "UPDATED_NEW",
-        }
-        answer = await self._call(lambda: self._client.update_item(**request))
+        _, request = self._request(Update(key=key, change="ADD #n :one", names={"#n": "n"}, values={":one": 1}))
+        answer = await self._call(lambda: self._client.update_item(**request, ReturnValues="UPDATED_NEW"))
         return int(from_wire(answer["Attributes"])["n"])
 
     async def extend(self, job_id: str, token: str, *, until: float) -> JobRecord | None:
         """The record with its lease extended; None where ``token`` is not that of the current lease."""
-        request: Any = {
-            "TableName": self._name,
-            "Key": to_wire({"pk": job_pk(job_id), "sk": RECORD}),
-            "UpdateExpression": "SET #until = :until, #step = :step",
-            "ConditionExpression": HELD,
-            "ExpressionAttributeNames": HELD_NAMES | {"#until": "lease_expires_at", "#step": "step"},
-            "ExpressionAttributeValues": to_wire(held_values(token) | {":until": until, ":step": self.new_token()}),
-            "ReturnValues": "ALL_NEW",
-        }
+        extended = Update(
+            key=(job_pk(job_id), RECORD),
+            change="SET #until = :until, #step = :step",
+            condition=HELD,
+            names=HELD_NAMES | {"#until": "lease_expires_at", "#step": "step"},
+            values=held_values(token) | {":until": until, ":step": self.new_token()},
+        )
+        _, request = self._request(extended)
         try:
-            answer = await self._call(lambda: self._client.update_item(**request))
+            answer = await self._call(lambda: self._client.update_item(**request, ReturnValues="ALL_NEW"))
         except ConditionFailedError:
             return None
         return record_from(from_wire(answer["Attributes"]))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, is_absent, words_of
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, code_of, unless_absent, words_of
 from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES, PatientCalls
 from tlfif.kernel.clock import Clock
 
@@ -78,24 +78,19 @@ class DeadMansSwitch:
 
     async def _is_right(self, wanted: "CreateScheduleInputTypeDef", calls: PatientCalls) -> bool:
         """Whether the existing schedule is this one (an answer was lost), and not one for an abandoned instance."""
-        try:
-            found = await calls.do(lambda: self._scheduler.get_schedule(Name=wanted["Name"], GroupName=self._group))
-        except ClientError as error:
-            if is_absent(error):
-                return False
-            raise
+        name = wanted["Name"]
+        found = await calls.do(
+            lambda: unless_absent(lambda: self._scheduler.get_schedule(Name=name, GroupName=self._group))
+        )
         return (
-            found["Target"].get("Input") == wanted["Target"].get("Input")
+            found is not None
+            and found["Target"].get("Input") == wanted["Target"].get("Input")
             and found.get("State") == "ENABLED"
             and found["ScheduleExpression"] <= wanted["ScheduleExpression"]
         )
 
     async def _delete(self, name: str, calls: PatientCalls) -> None:
-        try:
-            await calls.do(lambda: self._scheduler.delete_schedule(Name=name, GroupName=self._group))
-        except ClientError as error:
-            if not is_absent(error):
-                raise
+        await calls.do(lambda: unless_absent(lambda: self._scheduler.delete_schedule(Name=name, GroupName=self._group)))
 
     async def disarm(self, machine_id: str) -> bool:
         """Delete the schedule of a machine that is confirmed gone. Tries once, because the next look at the machines
@@ -107,10 +102,10 @@ class DeadMansSwitch:
             return False
         name = schedule_name(machine_id, home=self._home)
         try:
-            await asyncio.to_thread(self._scheduler.delete_schedule, Name=name, GroupName=self._group)
+            await asyncio.to_thread(
+                unless_absent, lambda: self._scheduler.delete_schedule(Name=name, GroupName=self._group)
+            )
         except AWS_ERRORS as error:
-            if is_absent(error):
-                return True
             log.warning("ec2: the schedule of a machine that is gone stays: %s: %s", code_of(error), words_of(error))
             return False
         return True

@@ -76,14 +76,6 @@ class _Kept:
         return [PhaseTiming(phase=Phase(t["phase"]), seconds=float(t["seconds"])) for t in self.item["timings"]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """The newest record and the settings, read by one query."""
-
-    latest: _Kept | None
-    settings: Item
-
-
 class DynamoMachineStore(MachineStore):
     """The machine store of the home on AWS. A question about the newest machine and the settings is one request, a
     heartbeat two.
@@ -96,11 +88,10 @@ class DynamoMachineStore(MachineStore):
         self._default_idle_timeout = default_idle_timeout
 
     async def create_intent(self, record: MachineRecord) -> bool:
-        """See :meth:`MachineStore.create_intent`."""
         intent = self._table.new_token()
 
         async def step() -> bool:
-            latest = (await self._look()).latest
+            latest, _ = await self._look()
             if latest is not None and latest.record.ended_at is None:
                 # True if it is our own: the write succeeded and only the answer was lost.
                 return bool(latest.item.get("intent") == intent)
@@ -121,28 +112,23 @@ class DynamoMachineStore(MachineStore):
         return await self._table.persist(step)
 
     async def commit_launch(self, machine_id: str, *, handle: str) -> None:
-        """See :meth:`MachineStore.commit_launch`."""
         await self._change(machine_id, lambda record: launched(record, handle=handle))
 
     async def active(self) -> MachineRecord | None:
-        """See :meth:`MachineStore.active`."""
         return (await self.situation()).active
 
     async def latest(self) -> MachineRecord | None:
-        """See :meth:`MachineStore.latest`."""
         return (await self.situation()).latest
 
     async def situation(self) -> Situation:
-        """See :meth:`MachineStore.situation`."""
-        look = await self._look()
+        latest, settings = await self._look()
         return Situation(
-            latest=None if look.latest is None else look.latest.record,
-            held=bool(look.settings.get(_HELD, False)),
-            idle_timeout_seconds=_seconds(look.settings.get(_IDLE_TIMEOUT)),
+            latest=None if latest is None else latest.record,
+            held=bool(settings.get(_HELD, False)),
+            idle_timeout_seconds=_seconds(settings.get(_IDLE_TIMEOUT)),
         )
 
     async def history(self, *, limit: int) -> list[MachineRecord]:
-        """See :meth:`MachineStore.history`."""
         found = await self._table.query(
             "pk = :records AND begins_with(sk, :record)",
             {":records": _RECORDS, ":record": "MACHINE#"},
@@ -152,7 +138,6 @@ class DynamoMachineStore(MachineStore):
         return [_Kept(item).record for item in found]
 
     async def phases_of(self, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
-        """See :meth:`MachineStore.phases_of`."""
         found: dict[str, list[PhaseTiming]] = {machine_id: [] for machine_id in machine_ids}
         positions = await self._table.get_all(_id_key(machine_id) for machine_id in found)
         records = await self._table.get_all(_record_key(item["position"]) for item in positions.values())
@@ -161,87 +146,75 @@ class DynamoMachineStore(MachineStore):
         return found
 
     async def heartbeat(self, beat: Heartbeat, *, now: float) -> Directive:
-        """See :meth:`MachineStore.heartbeat`."""
-
         async def step() -> Directive:
-            look = await self._look()
+            latest, settings = await self._look()
             # Only the newest can be open.
-            kept = look.latest if look.latest is not None and look.latest.item["id"] == beat.machine_id else None
+            kept = latest if latest is not None and latest.item["id"] == beat.machine_id else None
             taken = apply_heartbeat(None if kept is None else kept.record, beat, now=now)
             if kept is not None and taken is not None:
                 await self._store(kept, taken.record, taken.timing)
-            wanted = _seconds(look.settings.get(_IDLE_TIMEOUT))
+            wanted = _seconds(settings.get(_IDLE_TIMEOUT))
             return directive(
                 taken,
                 idle_timeout=self._default_idle_timeout if wanted is None else wanted,
-                control_seen_at=_seconds(look.settings.get(_CONTROL_SEEN_AT)),
+                control_seen_at=_seconds(settings.get(_CONTROL_SEEN_AT)),
             )
 
         return await self._table.persist(step)
 
     async def request_drain(self, machine_id: str, *, reason: str) -> None:
-        """See :meth:`MachineStore.request_drain`."""
         await self._change(machine_id, lambda record: asked_to_drain(record, reason=reason))
 
     async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
-        """See :meth:`MachineStore.mark_stopping`."""
         await self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
 
     async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
-        """See :meth:`MachineStore.mark_ended`."""
         await self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
 
     async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
-        """See :meth:`MachineStore.phase_timings`."""
         starts = await self._table.query(
             "pk = :starts", {":starts": _starts_of(model, image)}, limit=max(0, limit), newest_first=True
         )
         return [timing for item in starts for timing in reversed(_Kept(item).timings)]
 
     async def failed_starts(self) -> int:
-        """See :meth:`MachineStore.failed_starts`."""
         # The settings come first; if there are none, one more record does no harm.
         found = await self._newest(1 + _ENOUGH_FOR_A_ROW_OF_FAILURES)
         reset_through = _settings(found).get(_RESET_THROUGH, 0)
         return failed_starts([kept.record for kept in _records(found) if kept.position > reset_through])
 
     async def reset_failures(self) -> None:
-        """See :meth:`MachineStore.reset_failures`."""
-        latest = (await self._look()).latest
+        latest, _ = await self._look()
         await self._set(_RESET_THROUGH, 0 if latest is None else latest.position)
 
     async def idle_timeout(self) -> float | None:
-        """See :meth:`MachineStore.idle_timeout`."""
         return (await self.situation()).idle_timeout_seconds
 
     async def set_idle_timeout(self, seconds: float) -> None:
-        """See :meth:`MachineStore.set_idle_timeout`."""
         await self._set(_IDLE_TIMEOUT, seconds)
 
     async def held(self) -> bool:
-        """See :meth:`MachineStore.held`."""
         return (await self.situation()).held
 
     async def set_held(self, held: bool) -> None:
-        """See :meth:`MachineStore.set_held`."""
         await self._set(_HELD, held)
 
     async def control_alive(self, *, now: float) -> None:
-        """See :meth:`MachineStore.control_alive`."""
         await self._set(_CONTROL_SEEN_AT, now)
 
     async def close(self) -> None:
         """See :meth:`MachineStore.close`. The creator of the client closes it."""
 
-    async def _look(self) -> _Look:
+    async def _look(self) -> tuple[_Kept | None, Item]:
+        """The newest record and the settings, read by one query."""
         found = await self._newest(2)
-        return _Look(next(iter(_records(found)), None), _settings(found))
+        return next(iter(_records(found)), None), _settings(found)
 
     async def _newest(self, limit: int) -> list[Item]:
         return await self._table.query("pk = :records", {":records": _RECORDS}, limit=limit, newest_first=True)
 
     async def _find(self, machine_id: str) -> _Kept:
-        latest = (await self._look()).latest
+        latest, _ = await self._look()
         if latest is not None and latest.item["id"] == machine_id:
             return latest
         known = await self._table.get(_id_key(machine_id))

@@ -18,11 +18,9 @@ class ImageModelStore(ModelStore):
         self._folder = models_dir
 
     async def list_models(self) -> list[ModelInfo]:
-        """See the port."""
         return [self._info(spec) for spec in self._catalogue]
 
     async def resolve(self, name: str | None) -> ModelInfo:
-        """See the port."""
         return self._info(self._spec(name))
 
     async def checked_file(self, name: str) -> ModelFile:

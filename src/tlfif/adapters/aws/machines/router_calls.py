@@ -48,7 +48,6 @@ class RouterCalls(MachineControl):
         self._here = here
 
     async def start(self, model: str | None) -> bool:
-        """See the port."""
         try:
             answer = await asyncio.to_thread(self._ask, {"action": "start", "model": model})
         except (*AWS_ERRORS, ValueError) as error:
@@ -62,13 +61,11 @@ class RouterCalls(MachineControl):
         return bool(answer["launched"])
 
     async def stop(self, *, requeue: bool) -> StopResult:
-        """See the port."""
         result = await self._here.stop(requeue=requeue)
         await self.nudge()  # it looks until the machine is gone
         return result
 
     async def nudge(self) -> None:
-        """See the port."""
         try:
             await asyncio.to_thread(self._tell, {"action": "tick"})
         except AWS_ERRORS as error:

@@ -22,12 +22,10 @@ class DynamoBillStore(BillStore):
         self._table = table
 
     async def record(self) -> BillRecord:
-        """See :meth:`BillStore.record`."""
         found = await self._table.get(_STATE)
         return BillRecord() if found is None else _record(found)
 
     async def begin(self, query: BillQuery, *, after: BillQuery | None) -> bool:
-        """See :meth:`BillStore.begin`."""
         values: dict[str, Any] = {":question": query.id, ":asked": query.asked_ms, ":no": False}
         condition = ABSENT
         if after is not None:
@@ -42,7 +40,6 @@ class DynamoBillStore(BillStore):
         return True
 
     async def settle(self, query: BillQuery, result: Bill | BillFailure) -> None:
-        """See :meth:`BillStore.settle`."""
         values: dict[str, Any] = {":question": query.id, ":yes": True}
         change = "SET settled = :yes, "
         if isinstance(result, BillFailure):

@@ -10,10 +10,8 @@ A change of a span and the rise of the revision are one transaction. What is che
 by a condition on ``STATE``: callers at the same moment neither exceed the limit nor overwrite each other.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import fields
-from decimal import Decimal
 from typing import Any
 
 from tlfif.adapters.aws.calls.dynamo_items import Item
@@ -27,9 +25,8 @@ from tlfif.adapters.aws.calls.dynamo_table import (
     Update,
     Write,
 )
-from tlfif.money.billing_month import Month
 from tlfif.money.budget.budget import Budget
-from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
+from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState, budget_from, budget_text
 from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
 
 _LEDGER = "LEDGER"
@@ -47,43 +44,35 @@ class DynamoLedger(BudgetLedger):
         self._begin_ms = since_ms
 
     async def state(self) -> BudgetLedgerState:
-        """See :meth:`Ledger.state`."""
         state = await self._state()
         return BudgetLedgerState(
             revision=state["revision"],
             since_ms=state["since_ms"],
-            budget=_present_budget(state),
+            budget=budget_from(state.get("budget")),
             reserved=state["reserved"],
         )
 
     async def open_span(self, span: MachineSpan) -> None:
-        """See :meth:`Ledger.open_span`."""
         await self._change(span.machine_id, lambda present: present or span)
 
     async def mark_ready(self, machine_id: str, *, at_ms: int) -> None:
-        """See :meth:`Ledger.mark_ready`."""
         await self._change(machine_id, lambda present: present and ready(present, at_ms))
 
     async def close_span(self, machine_id: str, *, at_ms: int) -> None:
-        """See :meth:`Ledger.close_span`."""
         await self._change(machine_id, lambda present: present and closed(present, at_ms), release=True)
 
     async def correct_span(self, machine_id: str, *, real_stop_ms: int) -> None:
-        """See :meth:`Ledger.correct_span`."""
         await self._change(machine_id, lambda present: present and corrected(present, real_stop_ms))
 
     async def span(self, machine_id: str) -> MachineSpan | None:
-        """See :meth:`Ledger.span`."""
         found = await self._table.get(_span_key(machine_id))
         return None if found is None else _span(found)
 
     async def open_spans(self) -> list[MachineSpan]:
-        """See :meth:`Ledger.open_spans`."""
         found = [_span(values) for values in (await self._state())["open"].values()]
         return sorted(found, key=lambda span: (span.from_ms, span.machine_id))
 
     async def spans_after(self, revision: int, *, from_ms: int) -> list[tuple[int, MachineSpan]]:
-        """See :meth:`Ledger.spans_after`."""
         found = await self._table.query(
             "pk = :ledger AND sk BETWEEN :first AND :last",
             {
@@ -97,8 +86,6 @@ class DynamoLedger(BudgetLedger):
         return [(item["revision"], _span(item)) for item in found]
 
     async def reserve(self, machine_id: str, *, micros: int, headroom_micros: int | None) -> bool:
-        """See :meth:`Ledger.reserve`."""
-
         async def step() -> bool:
             state = await self._state()
             before = state["reserved"].get(machine_id)
@@ -128,16 +115,14 @@ class DynamoLedger(BudgetLedger):
         return await self._table.persist(step)
 
     async def release(self, machine_id: str) -> None:
-        """See :meth:`Ledger.release`."""
         await self._change(machine_id, lambda present: present, release=True)
 
     async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
-        """See :meth:`Ledger.set_budget`."""
         token = self._table.new_token()
 
         async def step() -> bool:
             state = await self._state()
-            if instead_of is not None and _present_budget(state) != instead_of:
+            if instead_of is not None and budget_from(state.get("budget")) != instead_of:
                 # True for our own, which was written and only the answer lost.
                 return bool(state.get("budget_token") == token)
             await self._keep_budget(budget, token, before=state.get("budget_token"))
@@ -163,7 +148,7 @@ class DynamoLedger(BudgetLedger):
 
     async def _keep_budget(self, budget: Budget, token: str, *, before: str | None) -> None:
         """Write the budget where ``before`` is still the token of the last write; ``token`` is this write's."""
-        values = {":budget": _budget_text(budget), ":token": token}
+        values = {":budget": budget_text(budget), ":token": token}
         condition = "attribute_not_exists(budget_token)"
         if before is not None:
             condition, values[":before"] = "budget_token = :before", before
@@ -254,31 +239,3 @@ def _change_key(revision: int) -> Key:
 
 def _span(item: Item) -> MachineSpan:
     return MachineSpan(**{name: item[name] for name in _FIELDS if name in item})
-
-
-def _present_budget(state: Item) -> Budget:
-    return _budget(json.loads(state["budget"])) if "budget" in state else Budget()
-
-
-def _budget_text(budget: Budget) -> str:
-    return json.dumps(
-        {
-            "limit_eur": None if budget.limit_eur is None else str(budget.limit_eur),
-            "as_if_aws": budget.simulated_aws,
-            "extra_eur": str(budget.extra_eur),
-            "extra_month": budget.extra_month.iso if budget.extra_month else None,
-            "locked_at_ms": budget.locked_at_ms,
-            "lock_month": budget.lock_month.iso if budget.lock_month else None,
-        }
-    )
-
-
-def _budget(body: dict[str, Any]) -> Budget:
-    return Budget(
-        limit_eur=None if body["limit_eur"] is None else Decimal(body["limit_eur"]),
-        simulated_aws=body["as_if_aws"],
-        extra_eur=Decimal(body["extra_eur"]),
-        extra_month=Month.from_iso(body["extra_month"]) if body["extra_month"] else None,
-        locked_at_ms=body["locked_at_ms"],
-        lock_month=Month.from_iso(body["lock_month"]) if body["lock_month"] else None,
-    )

@@ -29,12 +29,10 @@ class DynamoPriceStore(PriceStore):
         self._table = table
 
     async def prices(self) -> list[Price]:
-        """See :meth:`PriceStore.prices`."""
         added = await self._table.query(_ALL_ADDED, _WHICH)
         return list(PriceBook(_price(values) for item in added for values in item["prices"]).all())
 
     async def add(self, prices: Sequence[Price]) -> None:
-        """See :meth:`PriceStore.add`."""
         if any(price.micros == 0 for price in prices):
             raise ValueError("a refreshed price is above zero")
         if not prices:
@@ -59,12 +57,10 @@ class DynamoPriceStore(PriceStore):
         await self._table.persist(step)
 
     async def exchange_rate(self) -> ExchangeRate | None:
-        """See :meth:`PriceStore.exchange_rate`."""
         found = await self._table.get(_RATE)
         return None if found is None else _rate(found)
 
     async def set_exchange_rate(self, rate: ExchangeRate) -> None:
-        """See :meth:`PriceStore.set_exchange_rate`."""
         pk, sk = _RATE
         values = {"date": rate.date, "source": rate.source, "verified": rate.verified}
         # As text, which keeps every digit.

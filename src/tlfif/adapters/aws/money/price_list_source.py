@@ -46,7 +46,6 @@ class AwsPriceListSource(PriceSource):
         )
 
     async def fetch(self, region: str, progress: Progress) -> list[Price]:
-        """See :meth:`PriceSource.fetch`."""
         check_region(region)
         received = 0
 

@@ -49,7 +49,6 @@ class CognitoAuthority(Authority):
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def identify(self, token: str) -> Caller:
-        """See the port."""
         if not token or len(token) > TOKEN_CHARACTERS:
             raise _wrong()
         try:

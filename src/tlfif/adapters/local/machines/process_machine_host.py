@@ -37,7 +37,6 @@ class ProcessMachineHost(MachineHost):
         self._launching = threading.Lock()
 
     async def launch(self, spec: LaunchSpec) -> str:
-        """See the port."""
         return await asyncio.to_thread(self._launch, spec)
 
     def _launch(self, spec: LaunchSpec) -> str:
@@ -87,7 +86,6 @@ class ProcessMachineHost(MachineHost):
         return f"{child.pid}:{started:.3f}"
 
     async def alive(self, handle: str) -> bool:
-        """See the port."""
         pid, _ = _parse(handle)
         child = self._children.get(pid)
         if child is not None and child.poll() is not None:
@@ -101,7 +99,6 @@ class ProcessMachineHost(MachineHost):
         """See the port; a computer keeps no record of processes that are gone."""
 
     async def terminate(self, handle: str, *, force: bool) -> None:
-        """See the port."""
         await asyncio.to_thread(self._terminate, handle, force)
 
     def _terminate(self, handle: str, force: bool) -> None:
@@ -121,7 +118,6 @@ class ProcessMachineHost(MachineHost):
                 process.kill() if force else process.terminate()
 
     async def find_all(self) -> list[ObservedMachine]:
-        """See the port."""
         return await asyncio.to_thread(self._find_all)
 
     def _find_all(self) -> list[ObservedMachine]:

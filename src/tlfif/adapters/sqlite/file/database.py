@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +12,7 @@ from tlfif.adapters.sqlite.file.connections import Connections, open_connections
 from tlfif.adapters.sqlite.file.notifier import Notifier, count_work, listening_ports
 from tlfif.adapters.sqlite.file.sql_thread import SqlThread
 from tlfif.adapters.sqlite.file.storage_errors import storage_errors
-from tlfif.adapters.sqlite.schema import MIGRATIONS, Migration
+from tlfif.adapters.sqlite.schema import MIGRATIONS
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ Write = Callable[[sqlite3.Connection, set[str]], T]
 
 
 class Database:
-    """The file, shared by the stores of one process; each calls :meth:`share` once and :meth:`release` once.
+    """The file, shared by the stores of one process; each calls :meth:`share` and, when it is closed, :meth:`release`.
 
     Several processes may open the same file. Each has two connections: one on the event loop, which never waits, for
     reads and short writes; and one in a thread, which waits for the disk and for other processes, so that neither ever
@@ -34,32 +34,30 @@ class Database:
         self.notifier = Notifier()
         self._thread = thread
         self._durable, self._immediate = connections
-        self._sharers = 0
+        self._users: set[object] = set()
         self._closed = False
 
     @classmethod
-    async def open(
-        cls, path: Path, *, migrations: Sequence[Migration] = MIGRATIONS, busy_seconds: float = 5.0
-    ) -> "Database":
+    async def open(cls, path: Path, *, busy_seconds: float = 5.0) -> "Database":
         """Open or create the file at ``path``. ``busy_seconds`` limits the wait for another process's lock.
 
         Raises StorageError.
         """
         thread = SqlThread(f"sql {path.name}")
         try:
-            return cls(thread, await thread.run(lambda: open_connections(path, migrations, busy_seconds)))
+            return cls(thread, await thread.run(lambda: open_connections(path, MIGRATIONS, busy_seconds)))
         except BaseException:
             await thread.stop(lambda: None)
             raise
 
-    def share(self) -> None:
-        """Count one more user."""
-        self._sharers += 1
+    def share(self, user: object) -> None:
+        """Keep the file open for ``user``."""
+        self._users.add(user)
 
-    async def release(self) -> None:
-        """Count one user less; the last one closes the file."""
-        self._sharers -= 1
-        if self._sharers <= 0:
+    async def release(self, user: object) -> None:
+        """``user`` needs the file no more; the last one closes it. Releasing again changes nothing."""
+        self._users.discard(user)
+        if not self._users:
             await self.close()
 
     async def close(self) -> None:
@@ -100,10 +98,6 @@ class Database:
                 return result
         loop = asyncio.get_running_loop()
         return await self._thread.run(lambda: self._write_in_thread(work, loop))
-
-    async def write_if(self, condition: Read[bool], work: Write[T], *, durable: bool) -> T | None:
-        """Like :meth:`write`, but None, without taking the write lock, where ``condition`` does not hold."""
-        return await self.write(work, durable=durable) if await self.read(condition) else None
 
     def _read_in_thread(self, work: Read[T]) -> T:
         with storage_errors():
