@@ -3,21 +3,20 @@
 import subprocess
 import sys
 import tkinter
-from pathlib import Path
 
 import pytest
 
+from tlfif.cli.main import main as tlfif
 from tlfif.gui import main
-from tlfif.kernel.data_folder import DataFolder
 
 X11_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
 
 
 def test_without_the_toolkit_it_names_the_package_of_each_system(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "tkinter", None)
-    assert main.run(DataFolder(tmp_path)) == 5
+    assert tlfif(["gui"]) == 5
     said = capsys.readouterr().err
     for part in ("python3-tk", "python3-tkinter", "brew install python-tk", "python.org", ".venv"):
         assert part in said

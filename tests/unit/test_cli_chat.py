@@ -8,8 +8,7 @@ import pytest
 
 from tests.fakes.desk import FakeClient, FakeDesk, events
 from tlfif.cli.arguments import AnswerOptions
-from tlfif.cli.chat import COMMANDS, Talk
-from tlfif.cli.conversation import Conversation, Exchange, trimmed_note
+from tlfif.cli.chat import COMMANDS, Conversation, Exchange, Talk, trimmed_note
 from tlfif.client.conversation_window import MAX_EXCHANGES
 from tlfif.client.errors import NotReachableError, RefusedError
 from tlfif.jobs.events import EventKind

@@ -233,7 +233,7 @@ def test_pull_ends_with_the_model(command: Run) -> None:
 
 
 def test_the_status_of_no_server(command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(serve, "this_data_folder", lambda: DataFolder(tmp_path))
+    monkeypatch.setattr(serve, "data_folder_from_environment", lambda: DataFolder(tmp_path))
     monkeypatch.setattr(serve, "open_client", None, raising=False)
     code, desk = command(serve, FakeClient(), "--status", "--json")
     assert (code, json.loads(desk.out.getvalue())["running"]) == (5, False)

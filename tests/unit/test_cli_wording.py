@@ -6,12 +6,12 @@ import pytest
 
 from tests.fakes.money import NOTHING, SHARE
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
+from tlfif.cli.fetching import Transfer
 from tlfif.cli.jobs import job_text, list_text
 from tlfif.cli.machine import stop_text
 from tlfif.cli.output.machine_report import machine_lines, waiting_line
 from tlfif.cli.output.receipt_report import RECEIPT_WIDTH, receipt_line
 from tlfif.cli.output.tables import table
-from tlfif.cli.output.transfer import Transfer
 from tlfif.client.errors import error_from
 from tlfif.kernel.errors import InvalidInputError, MachineError, NotFoundError, TlfifError, UnavailableError
 from tlfif.wire.jobs import JobView, ReceiptView

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from tests.fakes.money import NO_SUMS, budget, cost, sums
 from tlfif.charts.cost_chart import HEIGHT, WIDTH, cost_figure, draw_cost
-from tlfif.charts.png_file import check_png_path
 from tlfif.charts.spend_curve import spend_curve
+from tlfif.cli.arguments import check_png_path
 from tlfif.kernel.errors import InvalidInputError
 
 

@@ -22,7 +22,7 @@ from tlfif.gui.core import WindowCore
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.messages import Message
 from tlfif.gui.model.preferences import Preferences, load_preferences, save_preferences
-from tlfif.gui.model.state import ExchangeStage, Link, StatusKind
+from tlfif.gui.model.state import ExchangeStage, Link, Press, StatusKind
 from tlfif.history.history import History, KeptExchange
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
@@ -573,7 +573,7 @@ def test_over_the_real_api_a_prompt_is_answered_and_the_machine_stopped(tmp_path
         assert one.receipt is not None
         assert "first word after 0.50 s" in one.receipt.line
         wait("listed", lambda: core.state.history.found and core.state.history.found[0].title == "Tell me")
-        core.press(intents.StartMachineNow())
+        core.press(intents.PressButton(Press.START_MACHINE))
         wait("started", lambda: core.state.machine.stop.enabled)
         core.press(intents.TypeIdleMinutes("7"))
         core.press(intents.ApplyIdleMinutes())

@@ -238,12 +238,12 @@ def test_signed_out_is_said_with_what_it_means_and_what_to_press() -> None:
 def test_signing_in_works_fails_with_its_reason_and_ends() -> None:
     desk = Desk()
     desk.say(messages.HomeUpdated(home=replace(THERE, who=None)), messages.ConnectionFailed(error=SIGNED_OUT))
-    desk.core.press(intents.SignInNow())
+    desk.core.press(intents.PressButton(Press.SIGN_IN))
     late = NotReachableError("Nobody signed in within 5 minutes.", code="sign_in_timeout")
     desk.say(messages.CommandFailed(command="SignIn", error=late))
     assert desk.core.state.home.problem.startswith("Nobody signed in.")
     assert not desk.core.state.home.signing
-    desk.core.press(intents.SignInNow())
+    desk.core.press(intents.PressButton(Press.SIGN_IN))
     desk.say(messages.SignedIn(note="It is in a file."), messages.HomeUpdated(home=THERE))
     panel = desk.core.state.home
     assert (panel.problem, panel.note, panel.view.who) == ("", "It is in a file.", "ada@example.com")

@@ -22,13 +22,13 @@ from tlfif.client.sign_in.token_store import TokenStore
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.bridge import Bridge
 from tlfif.gui.bridge.forgetting import LOOKS, forget_at_server
-from tlfif.gui.bridge.homes import ProfileHomes
+from tlfif.gui.bridge.homes import Homes
 from tlfif.gui.bridge.message_queue import MessageQueue
 from tlfif.gui.core import WindowCore
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.messages import Message
-from tlfif.gui.model.state import ExchangeStage, Link
+from tlfif.gui.model.state import ExchangeStage, Link, Press
 from tlfif.history.history import KeptJob
 from tlfif.jobs.jobs import JobStatus, Outcome
 from tlfif.kernel.data_folder import DataFolder
@@ -141,21 +141,21 @@ def test_a_choice_that_cannot_be_leaves_everything_as_it_is(seat: Seat) -> None:
 
 
 def test_signing_in_waits_beside_everything_else_is_left_fails_and_works(seat: Seat) -> None:
-    seat.core.press(intents.SignInNow())
+    seat.core.press(intents.PressButton(Press.SIGN_IN))
     seat.wait("the address", lambda: seat.core.state.home.address)
     seat.ask("Meanwhile")
-    seat.core.press(intents.CancelSignInNow())
+    seat.core.press(intents.PressButton(Press.CANCEL_SIGN_IN))
     seat.wait("left", lambda: not seat.core.state.home.signing)
     assert "You cancelled the sign-in" in seat.core.state.home.note
 
     seat.homes.who = "nobody"
     seat.bridge._loop.call_soon_threadsafe(seat.homes.came_back.set)
-    seat.core.press(intents.SignInNow())
+    seat.core.press(intents.PressButton(Press.SIGN_IN))
     seat.wait("declined", lambda: seat.core.state.home.problem)
     assert "declined" in seat.core.state.home.problem
 
     seat.homes.who = None
-    seat.core.press(intents.SignInNow())
+    seat.core.press(intents.PressButton(Press.SIGN_IN))
     seat.wait("signed in", lambda: seat.core.state.home.note == "It is in a file.")
     seat.core.press(intents.SignOutNow())
     seat.wait("signed out", lambda: "signed out" in seat.core.state.home.note)
@@ -284,7 +284,7 @@ def a_profile(provider: Provider) -> Profile:
 async def test_a_folder_s_homes_are_chosen_signed_in_to_and_left(
     folder: DataFolder, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    homes = ProfileHomes(folder)
+    homes = Homes(folder)
     assert "month" in homes.view().price
     save_aws_profile(folder, a_profile(provider))
     assert (homes.view().aws_place, homes.view().on_aws, homes.view().price) == (PLACE, False, "")
@@ -313,7 +313,7 @@ async def test_a_profile_that_cannot_be_read_or_chosen_is_said(
 ) -> None:
     folder.create()
     folder.profile.write_text("{")
-    homes = ProfileHomes(folder)
+    homes = Homes(folder)
     assert "damaged" in homes.view().problem
     for locator in homes.locators():
         with pytest.raises(ApiError) as raised:

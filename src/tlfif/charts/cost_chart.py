@@ -9,16 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from tlfif.charts.spend_curve import Point, SpendCurve, spend_curve
+from tlfif.charts.spend_curve import OFF_SCALE_FACTOR, Point, SpendCurve, spend_curve
 from tlfif.money.amounts import eur, usd_and_eur
 from tlfif.money.budget.budget import WARN_PERCENT
 from tlfif.wire.money import CostView, SumsView
-from tlfif.wording.exchange_rate import exchange_text
+from tlfif.wording.figures import exchange_text
 
 WIDTH, HEIGHT, DPI = 1200, 800, 100
 """Pixels, and pixels per inch."""
-OFF_SCALE_FACTOR = 40
-"""A limit this many times above the rest is named instead of drawn, because the rest would lie flat on the axis."""
 WARN_SHARES = tuple(percent / 100 for percent in WARN_PERCENT)
 MARK_SPACE = 0.05
 """The part of the picture's height that a mark's name needs."""

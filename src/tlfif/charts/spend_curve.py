@@ -6,6 +6,8 @@ from datetime import datetime
 from tlfif.money.billing_month import MS_PER_DAY, Month
 from tlfif.wire.money import CostView, SumsView
 
+OFF_SCALE_FACTOR = 40
+"""A limit this many times above the rest is named instead of drawn, because the rest would lie flat on the axis."""
 Point = tuple[float, float]
 """Days since the month's first moment (UTC), and US dollars without VAT."""
 

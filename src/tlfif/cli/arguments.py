@@ -157,6 +157,31 @@ def model_name(text: str) -> str:
     return spec.name
 
 
+def check_png_path(text: str) -> Path:
+    """The file's path, if a PNG can be written there: right ending, a folder that exists, no folder of that name.
+
+    Raises InvalidInputError ``plot_path_invalid``.
+    """
+    if not text.strip() or "\0" in text:
+        raise _bad_path("Give the picture a file name, such as cost.png.")
+    path = Path(text).expanduser()
+    if path.suffix.lower() != ".png":
+        raise _bad_path(f"The picture's file name must end in .png; {_shown(path.name)} does not.")
+    if not path.parent.is_dir():
+        raise _bad_path(f"There is no folder {_shown(str(path.parent))} to put the picture in. Make it first.")
+    if path.is_dir():
+        raise _bad_path(f"{_shown(text)} is a folder. Choose another file name.")
+    return path
+
+
+def _bad_path(message: str) -> InvalidInputError:
+    return InvalidInputError(message, code="plot_path_invalid")
+
+
+def _shown(text: str) -> str:
+    return ascii(text[-60:]) if not text.isprintable() else f"“{text[-60:]}”"
+
+
 def _whole(text: str) -> int:
     return int(text) if _WHOLE.fullmatch(text.strip()) else -1  # out of every range, so the range is named
 

@@ -63,10 +63,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 async def _show(console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         cost = await client.cost()
-    if as_json:
-        console.json(cost["budget"])
-    else:
-        console.line(budget_report(cost))
+    console.result(cost["budget"], budget_report(cost), as_json=as_json)
     return DONE
 
 
@@ -74,10 +71,7 @@ async def _set(limit: str | None, console: Console, *, simulated_aws: bool, as_j
     async with open_client() as client:
         before = await client.cost()
         after = await client.set_budget(limit, simulated_aws=simulated_aws)
-    if as_json:
-        console.json(after)
-    else:
-        console.line(set_text(before, after))
+    console.result(after, set_text(before, after), as_json=as_json)
     return DONE
 
 
@@ -85,10 +79,7 @@ async def _release(console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         before = (await client.cost())["budget"]
         after = await client.release_budget()
-    if as_json:
-        console.json(after)
-    else:
-        console.line(release_text(before, after))
+    console.result(after, release_text(before, after), as_json=as_json)
     return DONE
 
 

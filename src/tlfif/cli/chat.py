@@ -5,23 +5,23 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from tlfif.cli.answering import Answer, answer_prompt, show_receipt, with_cost
 from tlfif.cli.arguments import AnswerOptions, add_answer_options, answer_options
 from tlfif.cli.ask import asking_for, failure_of, interrupted_text, opening_words
 from tlfif.cli.connection import open_client
-from tlfif.cli.conversation import Conversation, trimmed_note
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Choice, choose_model
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
-from tlfif.client.conversation_window import MAX_EXCHANGES, how_many_to_drop
+from tlfif.client.conversation_window import MAX_EXCHANGES, dropped_words, how_many_to_drop, messages_of
 from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs import limits
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import TlfifError
+from tlfif.wire.jobs import MessageView
 from tlfif.wording.machines import model_title
 
 COMMANDS = "/new forgets the conversation · /quit leaves · /help shows this · Ctrl-C cancels an answer, or leaves"
@@ -71,6 +71,41 @@ async def _prepare(client: TlfifClient, options: AnswerOptions, console: Console
             return None
         console.status("")
         return choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A question and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(slots=True)
+class Conversation:
+    """Exchanges, the oldest first. The system prompt is not among them: it is never left out."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    def messages(self, question: str) -> list[MessageView]:
+        """Everything to send with a new question."""
+        return messages_of(((one.question, one.answer) for one in self.exchanges), question)
+
+    def add(self, question: str, answer: str) -> None:
+        """Remember an exchange whose answer is not empty."""
+        if answer.strip():
+            self.exchanges.append(Exchange(question=question, answer=answer))
+
+    def trim(self, count: int) -> int:
+        """Forget the ``count`` oldest exchanges. Returns how many were forgotten."""
+        dropped = max(0, min(count, len(self.exchanges)))
+        del self.exchanges[:dropped]
+        return dropped
+
+
+def trimmed_note(dropped: int, *, left: int) -> str:
+    """The note about it between two answers."""
+    return f"— {dropped_words(dropped, left=left)} —"
 
 
 class Talk:
@@ -168,6 +203,6 @@ class Talk:
 
     def _trim(self, error: TlfifError, question: str) -> int:
         """Drop old exchanges as a refusal asks for. Returns how many; 0 where that cannot help."""
-        sizes = [exchange.size for exchange in self.conversation.exchanges]
+        sizes = [len(one.question) + len(one.answer) for one in self.conversation.exchanges]
         extra = len(question) + len(self._options.system or "")
         return self.conversation.trim(how_many_to_drop(error, sizes, extra_size=extra))

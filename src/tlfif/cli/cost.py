@@ -5,8 +5,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from tlfif.charts.png_file import check_png_path
-from tlfif.cli.arguments import add_json
+from tlfif.cli.arguments import add_json, check_png_path
 from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
@@ -116,20 +115,14 @@ async def _standing(args: argparse.Namespace, console: Console) -> int:
     async with open_client() as client:
         found = await client.standing_cost(region=args.region)
         exchange = (await client.cost())["exchange"]
-    if args.json:
-        console.json(found)
-    else:
-        console.line(standing_text(found, exchange))
+    console.result(found, standing_text(found, exchange), as_json=args.json)
     return DONE
 
 
 async def _advice(args: argparse.Namespace, console: Console) -> int:
     async with open_client() as client:
         advice = await client.idle_advice(region=args.region, instance_type=args.type)
-    if args.json:
-        console.json(advice)
-    else:
-        console.line(advice_text(advice, here=local_server() is not None))
+    console.result(advice, advice_text(advice, here=local_server() is not None), as_json=args.json)
     return DONE
 
 
@@ -148,14 +141,10 @@ async def _prices(args: argparse.Namespace, console: Console) -> int:
         if getattr(args, "refresh", False):
             console.note(reading_words(here=local_server() is not None))
             report = await client.refresh_prices()
-            if args.json:
-                console.json(report)
-            else:
-                console.line(refresh_text(report))
+            console.result(report, refresh_text(report), as_json=args.json)
             return DONE
         cost = await client.cost(region=args.region, instance_type=args.type)
-    if args.json:
-        console.json({"rates": cost["rates"], "exchange": cost["exchange"], "vat": cost["vat"]})
-    else:
-        console.line(prices_text(cost))
+    console.result(
+        {"rates": cost["rates"], "exchange": cost["exchange"], "vat": cost["vat"]}, prices_text(cost), as_json=args.json
+    )
     return DONE

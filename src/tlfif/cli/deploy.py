@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
@@ -16,6 +15,7 @@ from tlfif.cli.output.deploy_report import plan_object, plan_text
 from tlfif.cli.output.progress import Progress, agreed
 from tlfif.cli.output.tables import paragraph
 from tlfif.deployment.deployment import DeployRequest, budget_usd
+from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, check_limit
 from tlfif.money.money import ASSUMED_RATE
@@ -67,14 +67,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
 
     if args.plan:
-        known = open_journal(this_data_folder()).load()
+        known = open_journal(data_folder_from_environment()).load()
         region = check_region(args.region or (known.region if known is not None else DEFAULT_REGION))
         kept = known.standby if args.standby is None and known is not None else args.standby
         plan = offline_plan(region, standby=bool(kept))
-        if args.json:
-            console.json(plan_object(plan))
-        else:
-            console.line(plan_text(plan, secure_account=not args.keep_account_settings))
+        console.result(
+            plan_object(plan), plan_text(plan, secure_account=not args.keep_account_settings), as_json=args.json
+        )
         return DONE
     code, provable = asyncio.run(_deploy(args, console))
     return prove(console, yes=args.yes) if code == DONE and provable and not args.json else code
@@ -116,7 +115,7 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     from tlfif.client.deployed_profile import DeployedProfile
     from tlfif.deployment.deploy import check_deploy
 
-    data_folder = this_data_folder()
+    data_folder = data_folder_from_environment()
     request = request_of(args, data_folder)
     console.status("asking AWS whose credentials these are")
     container = await open_deployment(data_folder, region=request.region)
@@ -139,10 +138,7 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
         console.note("Not confirmed. Nothing was created.")
         return USAGE, False
     done = await container.deployment(DeployedProfile(data_folder), Progress(console)).run(request, caller)
-    if args.json:
-        console.json(result_object(done))
-    else:
-        console.line(result_text(done, request.email))
+    console.result(result_object(done), result_text(done, request.email), as_json=args.json)
     return DONE, done.image is not None
 
 

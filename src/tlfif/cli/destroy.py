@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, USAGE
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.progress import Progress, agreed
 from tlfif.cli.output.tables import columns, paragraph
 from tlfif.client.profile import load_profiles
+from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 
@@ -55,7 +55,7 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
     from tlfif.bootstrap.deployment import open_deployment  # loading AWS's library is slow
     from tlfif.client.deployed_profile import DeployedProfile
 
-    data_folder = this_data_folder()
+    data_folder = data_folder_from_environment()
     region = check_region(args.region or region_of(data_folder) or DEFAULT_REGION)
     console.status("asking AWS whose credentials these are")
     container = await open_deployment(data_folder, region=region)
@@ -70,10 +70,7 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
         return USAGE
     done = await destruction.run()
     console.status("")
-    if args.json:
-        console.json(result_object(done, region))
-    else:
-        console.line(result_text(done))
+    console.result(result_object(done, region), result_text(done), as_json=args.json)
     return DONE if done.nothing_left else NO_ACCESS
 
 

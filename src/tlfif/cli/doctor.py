@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from tlfif.bootstrap.doctor import Wanted, examine_all
 from tlfif.cli.arguments import add_json
-from tlfif.cli.connection import this_data_folder
 from tlfif.cli.doctor_probes import own_probes, region_of
 from tlfif.cli.exit_codes import DONE, NO_ACCESS, NO_MACHINE
 from tlfif.cli.output.console import Console
@@ -14,6 +13,7 @@ from tlfif.cli.output.tables import GAP, paragraph
 from tlfif.client.profile import REDIRECT_PORTS
 from tlfif.doctor.checks import GRAVITY, Finding, State
 from tlfif.doctor.examine import Examination
+from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.money.money import MICROS_PER_USD
 from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 
@@ -44,16 +44,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run all checks, then print them."""
-    data_folder = this_data_folder()
+    data_folder = data_folder_from_environment()
     region = check_region(args.region or region_of(data_folder) or DEFAULT_REGION)
     console.status("checking this computer and AWS")
     wanted = Wanted(data_folder=data_folder, region=region, ports=REDIRECT_PORTS, paid=args.paid)
     found = asyncio.run(examine_all(wanted, own=own_probes(data_folder)))
     console.status("")
-    if args.json:
-        console.json({"region": region, "checks": [as_object(one) for one in found.findings]})
-    else:
-        console.line(report(found, region))
+    console.result(
+        {"region": region, "checks": [as_object(one) for one in found.findings]},
+        report(found, region),
+        as_json=args.json,
+    )
     return exit_code(found)
 
 

@@ -3,9 +3,9 @@
 import argparse
 from importlib import import_module
 
-from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import NO_ACCESS
 from tlfif.cli.output.console import Console
+from tlfif.kernel.data_folder import data_folder_from_environment
 
 
 def configure(_parser: argparse.ArgumentParser) -> None:
@@ -19,4 +19,4 @@ def run(_args: argparse.Namespace, console: Console) -> int:
     if reason:
         console.note(reason)
         return NO_ACCESS
-    return int(window.open_window(this_data_folder()))
+    return int(window.open_window(data_folder_from_environment()))

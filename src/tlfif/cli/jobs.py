@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tlfif.cli.answering import CANCEL_SECONDS, REMOTE_CANCEL_SECONDS, cancel_job
 from tlfif.cli.arguments import add_json, job_id, no_such_job, page_limit
@@ -12,7 +14,6 @@ from tlfif.cli.output.console import Console
 from tlfif.cli.output.receipt_report import parts_line, receipt_line
 from tlfif.cli.output.tables import moment, paragraph, table
 from tlfif.client.errors import ApiError
-from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.wire.jobs import JobList, JobView
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         limit = page_limit(args.limit)
         return asyncio.run(_list(limit, args.cursor, args.status, console, as_json=args.json))
     if args.action == "delete" and args.all:
-        return _delete_all(console, sure=args.yes, as_json=args.json)
+        return asyncio.run(_delete_all(console, sure=args.yes, as_json=args.json))
     wanted = job_id(args.job)
     if args.action == "delete":
         return asyncio.run(_delete(wanted, console, as_json=args.json))
@@ -71,10 +72,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 async def _list(limit: int, cursor: str | None, status: str | None, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         page = await client.jobs(limit=limit, cursor=cursor, status=status)
-    if as_json:
-        console.json(page)
-    else:
-        console.line(list_text(page, now=time.time()))
+    console.result(page, list_text(page, now=time.time()), as_json=as_json)
     return DONE
 
 
@@ -95,18 +93,19 @@ def _question(job: JobView) -> str:
 
 async def _show(wanted: str, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
-        job = await _job(client, wanted)
-    if as_json:
-        console.json(job)
-    else:
-        console.line(job_text(job, now=time.time(), place=HERE if local_server() is not None else "AWS"))
+        with _known(wanted):
+            job = await client.job(wanted)
+    console.result(
+        job, job_text(job, now=time.time(), place=HERE if local_server() is not None else "AWS"), as_json=as_json
+    )
     return DONE
 
 
-async def _job(client: TlfifClient, wanted: str) -> JobView:
-    """The job. Raises NotFoundError with the command that lists the ids."""
+@contextmanager
+def _known(wanted: str) -> Iterator[None]:
+    """Raises NotFoundError with the command that lists the ids where there is no such job."""
     try:
-        return await client.job(wanted)
+        yield
     except ApiError as error:
         if error.code != "job_not_found":
             raise
@@ -138,7 +137,8 @@ def job_text(job: JobView, *, now: float, place: str = HERE) -> str:
 
 async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
-        before = await _job(client, wanted)
+        with _known(wanted):
+            before = await client.job(wanted)
         ended = JobStatus(before["status"]).is_terminal
         status = before["status"] if ended else await cancel_job(client, wanted, remote=local_server() is None)
         job = await client.job(wanted)
@@ -159,34 +159,24 @@ async def _cancel(wanted: str, console: Console, *, as_json: bool) -> int:
 
 async def _delete(wanted: str, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
-        try:
+        with _known(wanted):
             await client.delete_job(wanted)
-        except ApiError as error:
-            if error.code != "job_not_found":
-                raise
-            raise no_such_job(wanted) from error
-    if as_json:
-        console.json({"deleted": 1})
-    else:
-        console.line("Deleted: its prompt and its answer are gone for good.")
+    console.result({"deleted": 1}, "Deleted: its prompt and its answer are gone for good.", as_json=as_json)
     return DONE
 
 
-def _delete_all(console: Console, *, sure: bool, as_json: bool) -> int:
+async def _delete_all(console: Console, *, sure: bool, as_json: bool) -> int:
     if not sure:
         raise InvalidInputError(
             "This deletes every prompt and answer that TL-FIF keeps, for good. If that is what you want: "
             "./tlfif jobs delete --all --yes",
             code="usage",
         )
-    return asyncio.run(_delete_all_now(console, as_json=as_json))
-
-
-async def _delete_all_now(console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         deleted = await client.delete_jobs()
-    if as_json:
-        console.json({"deleted": deleted})
-    else:
-        console.line(f"Deleted {deleted} prompt{'s' if deleted != 1 else ''} with their answers, for good.")
+    console.result(
+        {"deleted": deleted},
+        f"Deleted {deleted} prompt{'s' if deleted != 1 else ''} with their answers, for good.",
+        as_json=as_json,
+    )
     return DONE

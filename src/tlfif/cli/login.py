@@ -4,12 +4,12 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING
 
-from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import DONE, INTERRUPTED
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
 from tlfif.client.locators import aws_profile_of
 from tlfif.client.profile import aws_profile, load_profiles
+from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.wording.sign_in import SIGN_IN_CANCELLED
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Sign in, whichever profile is active."""
-    data_folder = this_data_folder()
+    data_folder = data_folder_from_environment()
     profile = aws_profile(load_profiles(data_folder))
     code = asyncio.run(_login(data_folder, profile, console, no_browser=args.no_browser))
     if code == DONE and aws_profile_of(data_folder) is None:

@@ -3,10 +3,10 @@
 import argparse
 import asyncio
 
-from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
 from tlfif.client.profile import aws_profile, load_profiles
+from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.wording.sign_in import SIGNED_OUT
 
 
@@ -19,7 +19,7 @@ def run(_args: argparse.Namespace, console: Console) -> int:
     from tlfif.client.sign_in.signed_in import signed_in_tokens
     from tlfif.client.sign_in.signed_in_tokens import Leaving
 
-    home = this_data_folder()
+    home = data_folder_from_environment()
     left = asyncio.run(signed_in_tokens(home, aws_profile(load_profiles(home))).leave())
     console.line(SIGNED_OUT[left.value])
     return NO_ACCESS if left is Leaving.NOT_REACHED else DONE

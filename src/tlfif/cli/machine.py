@@ -75,10 +75,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _show(machine: MachineView, console: Console, *, as_json: bool, hourly_usd: float | None = None) -> None:
-    if as_json:
-        console.json(machine)
-    else:
-        console.line("\n".join(machine_lines(machine, hourly_usd=hourly_usd)))
+    console.result(machine, "\n".join(machine_lines(machine, hourly_usd=hourly_usd)), as_json=as_json)
 
 
 async def _hourly_usd(client: TlfifClient, machine: MachineView) -> float | None:
@@ -109,10 +106,7 @@ async def _status(console: Console, *, as_json: bool) -> int:
 async def _history(limit: int, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         history = await client.machine_history(limit=limit)
-    if as_json:
-        console.json(history)
-    else:
-        console.line(history_text(history, now=time.time()))
+    console.result(history, history_text(history, now=time.time()), as_json=as_json)
     return DONE
 
 
@@ -174,10 +168,7 @@ async def _stop(console: Console, *, keep_jobs: bool, as_json: bool) -> int:
         async with open_client() as client:
             result = await client.stop_machine(jobs="requeue" if keep_jobs else "cancel")
             result["machine"] = await _until_gone(client, result["machine"], console)
-    if as_json:
-        console.json(result)
-    else:
-        console.line(stop_text(result))
+    console.result(result, stop_text(result), as_json=as_json)
     return DONE
 
 
@@ -214,8 +205,7 @@ def stop_text(result: StopResult) -> str:
 async def _idle_timeout(minutes: float, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         machine = await client.set_idle_timeout(minutes)
-    if as_json:
-        console.json(machine)
-    else:
-        console.line(f"The machine ends itself after {seconds(minutes * 60)} without work, from now on.")
+    console.result(
+        machine, f"The machine ends itself after {seconds(minutes * 60)} without work, from now on.", as_json=as_json
+    )
     return DONE

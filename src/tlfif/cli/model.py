@@ -53,10 +53,7 @@ def _catalogue_name(text: str) -> str:
 async def _list(console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         models = await client.models()
-    if as_json:
-        console.json({"models": models})
-    else:
-        console.line(list_text(models))
+    console.result({"models": models}, list_text(models), as_json=as_json)
     return DONE
 
 
@@ -91,10 +88,7 @@ async def _pull(name: str, console: Console, *, force: bool, as_json: bool) -> i
                 f"The fetch continues in the background: ./tlfif model list. Watch it: ./tlfif model pull {name}"
             )
             raise
-    if as_json:
-        console.json(model)
-    else:
-        console.line(f"{model['title']} is ready.")
+    console.result(model, f"{model['title']} is ready.", as_json=as_json)
     return DONE
 
 

@@ -3,13 +3,12 @@
 import argparse
 
 from tlfif.cli.arguments import add_json
-from tlfif.cli.connection import this_data_folder
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import columns
 from tlfif.client.locators import aws_profile_of
 from tlfif.client.profile import AWS, COMPUTER, Profile, Profiles, load_profiles, use
-from tlfif.kernel.data_folder import profile_from_environment
+from tlfif.kernel.data_folder import data_folder_from_environment, profile_from_environment
 
 NOWHERE = "This computer. There is no home on AWS yet; ./tlfif deploy sets one up."
 
@@ -25,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Show it, or change it."""
-    data_folder = this_data_folder()
+    data_folder = data_folder_from_environment()
     if args.action == "use":
         profiles = use(data_folder, args.name)
         console.note(f"Commands talk to {place_of(profiles.aws if args.name == AWS else None)} from now on.")
@@ -35,10 +34,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return DONE
     active = aws_profile_of(data_folder)  # first, because it also looks at what the environment says
     profiles = load_profiles(data_folder)
-    if args.json:
-        console.json(profile_object(profiles, active))
-    else:
-        console.line(profile_text(profiles, active))
+    console.result(profile_object(profiles, active), profile_text(profiles, active), as_json=args.json)
     return DONE
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from tlfif.cli.arguments import add_json, port_number
-from tlfif.cli.connection import only_on_this_computer, this_data_folder
+from tlfif.cli.connection import only_on_this_computer
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
 from tlfif.client.local_server import LocalServer, RunningServer, start_failure
 from tlfif.client.loopback import exchange
-from tlfif.kernel.data_folder import DataFolder
+from tlfif.kernel.data_folder import DataFolder, data_folder_from_environment
 from tlfif.kernel.errors import ConflictError, UnavailableError
 from tlfif.wording.figures import seconds
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Start, unless asked for something else."""
     arguments = ["--port", str(port_number(args.port))] if args.port is not None else []
     only_on_this_computer("serve")
-    server = LocalServer(this_data_folder(), arguments=arguments)
+    server = LocalServer(data_folder_from_environment(), arguments=arguments)
     if args.status:
         return asyncio.run(_status(server, console, as_json=args.json))
     if args.stop:
@@ -108,10 +108,11 @@ async def _status(server: LocalServer, console: Console, *, as_json: bool) -> in
 
 async def _stop(server: LocalServer, console: Console, *, as_json: bool) -> int:
     was_running = await server.stop()
-    if as_json:
-        console.json({"was_running": was_running})
-    else:
-        console.line("The server has ended." if was_running else "The server was not running.")
+    console.result(
+        {"was_running": was_running},
+        "The server has ended." if was_running else "The server was not running.",
+        as_json=as_json,
+    )
     return DONE
 
 

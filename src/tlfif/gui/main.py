@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tlfif.gui.look.screen import density
-from tlfif.kernel.data_folder import DataFolder, data_folder_from_environment
+from tlfif.kernel.data_folder import DataFolder
 
 if TYPE_CHECKING:
     from tlfif.gui.core import WindowCore
@@ -32,8 +32,6 @@ Over SSH, try "ssh -X". Without a screen everything works from the command line:
   tlfif chat                                a conversation"""
 LOADED_MS = 4000
 """Milliseconds after which the bridge's libraries are loaded, too."""
-EXIT_NO_WINDOW = 5
-"""The command line's code for "not reachable"."""
 
 
 def why_not() -> str:
@@ -53,22 +51,8 @@ def why_not() -> str:
     return ""
 
 
-def main() -> int:
-    """:func:`run` with the home of the environment."""
-    return run(data_folder_from_environment())
-
-
-def run(data_folder: DataFolder) -> int:
-    """Open the window over ``home`` and stay until it is closed. Returns 0, or 5 after saying why it cannot open."""
-    reason = why_not()
-    if reason:
-        sys.stderr.write(reason + "\n")
-        return EXIT_NO_WINDOW
-    return open_window(data_folder)
-
-
 def open_window(data_folder: DataFolder) -> int:
-    """The same where :func:`why_not` found nothing."""
+    """Open the window and stay until it is closed. Returns 0. For where :func:`why_not` found nothing."""
     gc.disable()  # while modules are loaded and widgets made there is nothing to collect: a tenth of the start
     from tlfif.gui.bridge.opening import open_core
 

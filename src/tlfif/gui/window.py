@@ -19,13 +19,12 @@ from tlfif.gui.model.preferences import MIN_SIZE, Preferences
 from tlfif.gui.model.state import Closing, WindowState
 from tlfif.gui.views.chat_tab import ChatTab
 from tlfif.gui.views.composer_view import KEYS
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.context import ViewContext, is_short
 from tlfif.gui.views.cost_tab import CostTab
 from tlfif.gui.views.dialog_view import DialogView
 from tlfif.gui.views.exchange_lines import REGENERATE, RETRY, actions_of
 from tlfif.gui.views.images_tab import ImagesTab
 from tlfif.gui.views.keys_view import KeysView
-from tlfif.gui.views.layout import is_short
 from tlfif.gui.views.machine_tab import MachineTab
 from tlfif.gui.views.notice_bar import NoticeBar
 from tlfif.gui.views.settings_tab import SettingsTab
@@ -109,7 +108,8 @@ class MainWindow:
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
         if new.closing is Closing.CLOSED:
-            self._end()
+            self.core.close()
+            self.leave()
             return
         if old is not None and old.settings.values != new.settings.values:
             self._look_of(new.settings.values)
@@ -153,7 +153,9 @@ class MainWindow:
 
     def _bind(self) -> None:
         root, press = self.root, self.core.press
-        self.tabs.bind("<<NotebookTabChanged>>", lambda _: press(intents.ShowTab(self._front())))
+        self.tabs.bind(
+            "<<NotebookTabChanged>>", lambda _: press(intents.ShowTab(list(TABS)[int(self.tabs.index("current"))]))
+        )
         root.protocol("WM_DELETE_WINDOW", lambda: press(intents.CloseWindow()))
         root.bind("<Unmap>", lambda event: self._visible(event, False), add="+")
         root.bind("<Map>", lambda event: self._visible(event, True), add="+")
@@ -185,9 +187,6 @@ class MainWindow:
         self.root.bind(wanted, pressed)
         self.root.bind_class(KEYS, wanted, pressed)
 
-    def _front(self) -> str:
-        return list(TABS)[int(self.tabs.index("current"))]
-
     def _to_prompt(self) -> None:
         self.core.press(intents.ShowTab("chat"))
         self.chat.uncover()
@@ -201,8 +200,7 @@ class MainWindow:
 
     def _new(self) -> None:
         self.core.press(intents.NewConversation())
-        self.chat.uncover()
-        self.chat.composer.text.focus_set()
+        self._to_prompt()
 
     def _to_search(self) -> None:
         self.core.press(intents.ShowTab("chat"))
@@ -303,10 +301,6 @@ class MainWindow:
         except Exception:  # drawing the notice may fail for the same reason
             log.exception("The failure could not be shown.")
             sys.stderr.write(f"tlfif: the window failed: {kind.__name__}: {error}\n")
-
-    def _end(self) -> None:
-        self.core.close()
-        self.leave()
 
     def leave(self) -> None:
         """Destroy the window, whatever the state says."""

@@ -101,6 +101,7 @@ class History:
             except UnreadableError:
                 self.set_aside = move_away(path, now())
                 self._db = open_file(path)
+        self._db.row_factory = sqlite3.Row
         self.has_index = has_index(self._db)
 
     def close(self) -> None:
@@ -247,7 +248,7 @@ class History:
                 return None
             kept = self._db.execute(f"{_EXCHANGE} WHERE conversation_id = ? ORDER BY number", (conversation_id,))
             exchanges = tuple(_exchange(one) for one in kept)
-        return KeptConversation(id=row[0], title=row[1], created_at=row[2], updated_at=row[3], exchanges=exchanges)
+        return KeptConversation(**dict(row), exchanges=exchanges)
 
     def unfinished(self) -> list[KeptExchange]:
         """Exchanges whose answer may still come, the oldest first."""
@@ -320,14 +321,15 @@ class History:
 
 
 _SUMMARY = (
-    "SELECT c.id, c.title, c.created_at, c.updated_at, count(e.id) FROM conversations c "
+    "SELECT c.id, c.title, c.created_at, c.updated_at, count(e.id) AS exchanges FROM conversations c "
     "LEFT JOIN exchanges e ON e.conversation_id = c.id"
 )
 _EXCHANGE = (
     "SELECT id, conversation_id, job_id, key, prompt, answer || coalesce((SELECT group_concat(text, '') FROM "
-    "(SELECT text FROM pieces WHERE exchange_id = exchanges.id ORDER BY seq)), ''), last_seq, status, model, receipt, "
-    "note, superseded OR EXISTS (SELECT 1 FROM exchanges AS newer WHERE newer.instead_of = exchanges.id AND "
-    "newer.status NOT IN ('failed', 'cancelled', 'expired')), asked_at, instead_of, place, cost FROM exchanges"
+    "(SELECT text FROM pieces WHERE exchange_id = exchanges.id ORDER BY seq)), '') AS answer, last_seq, status, model, "
+    "receipt, note, superseded OR EXISTS (SELECT 1 FROM exchanges AS newer WHERE newer.instead_of = exchanges.id AND "
+    "newer.status NOT IN ('failed', 'cancelled', 'expired')) AS superseded, asked_at, instead_of, place, cost "
+    "FROM exchanges"
 )
 
 
@@ -377,35 +379,9 @@ def _around(text: str, word: str) -> str:
     return ("…" if start else "") + cut + ("…" if end < len(text) else "")
 
 
-def _summary(row: tuple[str, str, float, float, int], snippet: str = "") -> ConversationSummary:
-    return ConversationSummary(
-        id=row[0],
-        title=row[1],
-        created_at=row[2],
-        updated_at=row[3],
-        exchanges=row[4],
-        snippet=" ".join(snippet.split()),
-    )
+def _summary(row: sqlite3.Row, snippet: str = "") -> ConversationSummary:
+    return ConversationSummary(**dict(row), snippet=" ".join(snippet.split()))
 
 
-def _exchange(
-    row: tuple[str, str, str | None, str, str, str, int, str, str, str, str, int, float, str | None, str, str],
-) -> KeptExchange:
-    return KeptExchange(
-        id=row[0],
-        conversation_id=row[1],
-        job_id=row[2],
-        key=row[3],
-        prompt=row[4],
-        answer=row[5],
-        last_seq=row[6],
-        status=row[7],
-        model=row[8],
-        receipt=row[9],
-        note=row[10],
-        superseded=bool(row[11]),
-        asked_at=row[12],
-        instead_of=row[13],
-        place=row[14],
-        cost=row[15],
-    )
+def _exchange(row: sqlite3.Row) -> KeptExchange:
+    return KeptExchange(**{**dict(row), "superseded": bool(row["superseded"])})

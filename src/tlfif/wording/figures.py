@@ -1,6 +1,9 @@
-"""Durations, sizes, counts and dates as a person reads them. Money: :mod:`tlfif.money.amounts`."""
+"""Durations, sizes, counts, dates and the exchange rate as a person reads them. Money: :mod:`tlfif.money.amounts`."""
 
 from datetime import datetime
+
+from tlfif.money.amounts import unit_price
+from tlfif.wire.money import ExchangeView
 
 
 def seconds(value: float) -> str:
@@ -46,3 +49,10 @@ def size(count: int) -> str:
 def how_many(count: int, noun: str) -> str:
     """``1 prompt``, ``2 prompts``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def exchange_text(exchange: ExchangeView, *, source: bool = True) -> str:
+    """One euro in dollars, of which day, whether that was checked, and where it comes from."""
+    checked = "verified" if exchange["verified"] else "not verified"
+    where = f" ({exchange['source']})" if source else ""
+    return f"1 EUR = {unit_price(exchange['usd_per_eur'])} USD on {day(exchange['date'])}, {checked}{where}"

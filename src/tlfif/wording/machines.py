@@ -28,6 +28,11 @@ def model_title(name: str) -> str:
     return spec.title if spec is not None else name
 
 
+def is_alive(view: MachineView | None) -> bool:
+    """Whether a machine exists or may exist, and may cost money."""
+    return view is not None and view["state"] in {"launching", "loading", "ready", "draining", "stopping"}
+
+
 def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> str:
     """What a waiting prompt waits for. ``to_go_on``: how to start a machine that a person stopped. ``reason``: why the
     server has none, where that is to be part of the sentence."""

@@ -70,6 +70,13 @@ class Console:
         """A result for programs."""
         self.line(json.dumps(found, ensure_ascii=False, indent=2))
 
+    def result(self, found: object, text: str, *, as_json: bool) -> None:
+        """A result, for programs as ``found`` or for a person as ``text``."""
+        if as_json:
+            self.json(found)
+        else:
+            self.line(text)
+
     def note(self, text: str) -> None:
         """Print a note on standard error."""
         self.status("")

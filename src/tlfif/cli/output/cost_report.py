@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from tlfif.cli.output.price_report import price_name, source_numbers
 from tlfif.cli.output.tables import columns, moment, paragraph
 from tlfif.money.amounts import amount, eur, unit_price, usd, usd_and_eur
-from tlfif.wire.money import AnswerCostView, CostView, RateView, SumsView
-from tlfif.wording.exchange_rate import exchange_text
+from tlfif.wire.money import AnswerCostView, CostView, SumsView
+from tlfif.wording.figures import exchange_text
 
 COUNTED = (
     "gpu_hour",
@@ -42,24 +42,17 @@ def _sums_text(sums: SumsView, cost: CostView, *, simulated: bool) -> str:
     rate = cost["exchange"]["usd_per_eur"]
     spent = f"machines {amount(sums['machines_usd'])}, standing items {amount(sums['standing_usd'])}"
     running = sums["running_usd_per_hour"]
+    pace = f"an hour, {unit_price(running / 3600)} USD a second" if running else "an hour: no machine runs"
+    standing = sums["standing_usd_per_month"]
     rows = [
         _row("Month to date", sums["month_to_date_usd"], sums["month_to_date_eur"], spent),
-        _row("Running now", running, running / rate, _pace(running)),
-        _row(
-            "Standing costs",
-            sums["standing_usd_per_month"],
-            sums["standing_usd_per_month"] / rate,
-            "a month, even if no machine ever runs",
-        ),
+        _row("Running now", running, running / rate, pace),
+        _row("Standing costs", standing, standing / rate, "a month, even if no machine ever runs"),
         _row("Forecast", sums["forecast_usd"], sums["forecast_eur"], "at the month's end, at this pace"),
     ]
     bill = "not a bill" if simulated else "an estimate, AWS's bill counts"
     since = f"  Counted since {cost['since'][:16].replace('T', ' ')} UTC by TL-FIF's own meter: {bill}."
     return "\n".join([title, *columns(rows, right=(1, 2), indent="  "), since])
-
-
-def _pace(running: float) -> str:
-    return f"an hour, {unit_price(running / 3600)} USD a second" if running else "an hour: no machine runs"
 
 
 def _row(label: str, in_usd: float, in_eur: float, note: str) -> tuple[str, str, str, str]:
@@ -126,7 +119,10 @@ def _rates_text(cost: CostView, sums: SumsView) -> str:
     used = [by_item[item] for item in COUNTED if item in by_item]
     unsure = [price_name(rate) for rate in used if not rate["verified"]]
     numbers = source_numbers(used)
-    rows = [_rate_row(rate, numbers) for rate in used]
+    rows = [
+        (price_name(one), unit_price(one["usd"]), f"USD per {one['unit']}", one["date"], f"[{numbers[one['source']]}]")
+        for one in used
+    ]
     lines = [f"Prices counted with, {sums['region']}", *columns(rows, right=(1,), indent="  ")]
     lines += [paragraph(source, first=f"  [{number}] ", indent="      ") for source, number in numbers.items()]
     lines.append(paragraph(exchange_text(cost["exchange"]), first="  Exchange rate: ", indent="      "))
@@ -136,13 +132,3 @@ def _rates_text(cost: CostView, sums: SumsView) -> str:
         lines.append(paragraph(f"{', '.join(unsure)}.", first="  Not verified: ", indent="      "))
         lines.append("  To ask AWS and the bank: ./tlfif cost prices --refresh")
     return "\n".join(lines)
-
-
-def _rate_row(rate: RateView, numbers: dict[str, int]) -> tuple[str, ...]:
-    return (
-        price_name(rate),
-        unit_price(rate["usd"]),
-        f"USD per {rate['unit']}",
-        rate["date"],
-        f"[{numbers[rate['source']]}]",
-    )

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from tlfif.cli.output.tables import columns, paragraph
 from tlfif.money.amounts import unit_price
 from tlfif.wire.money import CostView, PriceChangeView, RateView, RefreshView
-from tlfif.wording.exchange_rate import exchange_text
-from tlfif.wording.figures import how_many
+from tlfif.wording.figures import exchange_text, how_many
 
 _NAMES = {
     "ebs_gp3_gb_month": "disk (gp3)",
@@ -69,7 +68,10 @@ def refresh_text(report: RefreshView) -> str:
         lines.append(", ".join([*counts, f"{len(report['kept'])} kept"]) + ".")
     if report["changed"]:
         lines += ["", "Changed from now on; what was spent before keeps its old price:"]
-        rows = [_change_row(change) for change in report["changed"]]
+        rows = [
+            (price_name(one), one["region"], unit_price(one["old_usd"]), "→", unit_price(one["new_usd"] or 0), "USD")
+            for one in report["changed"]
+        ]
         lines += columns(rows, right=(2, 4), indent="  ")
     if report["kept"]:
         lines += ["", "Kept, because the new price looks like a mistake:"]
@@ -84,15 +86,3 @@ def refresh_text(report: RefreshView) -> str:
     if report["exchange_problem"] is not None:
         lines.append(paragraph(f"No new one was taken over. {report['exchange_problem']}", first="  ", indent="  "))
     return "\n".join(lines)
-
-
-def _change_row(change: PriceChangeView) -> tuple[str, ...]:
-    new = change["new_usd"]
-    return (
-        price_name(change),
-        change["region"],
-        unit_price(change["old_usd"]),
-        "→",
-        unit_price(new if new is not None else 0),
-        "USD",
-    )

@@ -6,8 +6,7 @@ from textwrap import wrap
 from tlfif.cli.output.tables import columns, paragraph
 from tlfif.money.amounts import usd
 from tlfif.wire.money import AdviceView, ExchangeView, StandingLineView, StandingList, StandingView
-from tlfif.wording.exchange_rate import exchange_text
-from tlfif.wording.figures import seconds
+from tlfif.wording.figures import exchange_text, seconds
 
 Lines = Callable[[StandingView], Sequence[StandingLineView]]
 Total = Callable[[StandingView], float]
@@ -20,25 +19,21 @@ def standing_text(found: StandingList, exchange: ExchangeView) -> str:
     regions = found["regions"]
     rate = exchange["usd_per_eur"]
     head = f"An idle month: 730 hours in which no machine runs. USD per month, {found['vat']}."
-    blocks = [
-        _block("This design, a machine ends after use", regions, lambda one: one["terminate"]),
+    blank = ("",) * (len(regions) + 1)
+    rows: list[tuple[str, ...]] = [
+        ("", *(one["region"] for one in regions)),
+        *_block("This design, a machine ends after use", regions, lambda one: one["terminate"]),
         *_sums("Sum", regions, lambda one: one["terminate_usd"], rate),
-        None,
-        _block("This design, a disk kept for a quicker start", regions, lambda one: one["standby"]),
+        blank,
+        *_block("This design, a disk kept for a quicker start", regions, lambda one: one["standby"]),
         *_sums("Sum", regions, lambda one: one["standby_usd"], rate),
-        None,
-        _block("RQL 1 as written (§ is its section)", regions, lambda one: one["rql1"]),
+        blank,
+        *_block("RQL 1 as written (§ is its section)", regions, lambda one: one["rql1"]),
         *_sums("Sum", regions, lambda one: one["rql1_usd"], rate),
-        None,
-        _block("RQL 1 read literally: also", regions, lambda one: one["rql1_extras"]),
+        blank,
+        *_block("RQL 1 read literally: also", regions, lambda one: one["rql1_extras"]),
         *_sums("Sum with all of RQL 1", regions, lambda one: one["rql1_worst_usd"], rate),
     ]
-    rows: list[tuple[str, ...]] = [("", *(one["region"] for one in regions))]
-    for block in blocks:
-        if block is None:
-            rows.append(("",) * (len(regions) + 1))
-        else:
-            rows += block
     text = columns(rows, right=range(1, len(regions) + 1))
     notes = [
         "~ how much of it is an estimate; ? the price is not verified.",
@@ -68,11 +63,11 @@ def _marked(line: StandingLineView) -> str:
     return f"{marks}{line['usd_per_month']:.2f}"
 
 
-def _sums(label: str, regions: Sequence[StandingView], total: Total, usd_per_eur: float) -> list[list[tuple[str, ...]]]:
+def _sums(label: str, regions: Sequence[StandingView], total: Total, usd_per_eur: float) -> list[tuple[str, ...]]:
     in_usd = (f"  {label}, USD", *(f"{total(one):.2f}" for one in regions))
     in_eur = (f"  {' ' * len(label)}  EUR", *(f"{total(one) / usd_per_eur:.2f}" for one in regions))
     rule = ("", *("------" for _ in regions))
-    return [[rule, in_usd, in_eur]]
+    return [rule, in_usd, in_eur]
 
 
 def advice_text(advice: AdviceView, *, here: bool = True) -> str:

@@ -21,7 +21,7 @@ from tlfif.gui.model.messages import (
     FallbackChosen,
     Message,
 )
-from tlfif.gui.presenters.plain_text import plain
+from tlfif.gui.presenters.problems import plain
 from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
 from tlfif.kernel.errors import PromptTooLongError, TlfifError
@@ -96,10 +96,6 @@ class Answering:
         if self._job_id is not None:
             await self._client.cancel(self._job_id)
 
-    async def keep(self) -> None:
-        """Store the text so far, because the window closes."""
-        await self._keep_pieces()
-
     async def _read(
         self, source: AsyncGenerator[JobAccepted | FollowUpdate, None] | AsyncGenerator[FollowUpdate, None]
     ) -> None:
@@ -132,7 +128,7 @@ class Answering:
             self._pieces.append(text)
             await self._emit(AnswerExtended(exchange_id=self._id, text=text, seq=event.seq))
             if asyncio.get_running_loop().time() - self._kept_at >= KEEP_SECONDS:
-                await self._keep_pieces()
+                await self.keep()
             return
         if event.kind is EventKind.RESTARTED:
             self._pieces.clear()
@@ -148,7 +144,8 @@ class Answering:
         if event.kind.is_terminal:
             await self._finish(event)
 
-    async def _keep_pieces(self) -> None:
+    async def keep(self) -> None:
+        """Store the text so far."""
         self._kept_at = asyncio.get_running_loop().time()
         if not self._pieces:
             return
@@ -158,7 +155,7 @@ class Answering:
         await self._archive.keep(lambda history: history.append(self._id, text=text, after=after, seq=seq))
 
     async def _finish(self, event: Event) -> None:
-        await self._keep_pieces()
+        await self.keep()
         job = await self._whole_job()
         took = cast(ReceiptView | None, event.data.get("receipt"))
         receipt = receipt_of(took, waited=waited_for_start(self._machine, job))
@@ -191,7 +188,7 @@ class Answering:
             return None
 
     async def _failed(self, error: TlfifError) -> None:
-        await self._keep_pieces()
+        await self.keep()
         if self._job_id is None and error.code != "connection_lost":
             # Nothing is stored at the server, or nothing that this window could go on with.
             note = plain(error.message)

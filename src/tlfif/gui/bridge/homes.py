@@ -3,7 +3,6 @@
 import importlib
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from tlfif.client.endpoint import Endpoint, Locator
 from tlfif.client.errors import ApiError, NotReachableError
@@ -25,28 +24,6 @@ ShowAddress = Callable[[str, bool], None]
 """Called with the address to sign in at, and whether a browser opened it."""
 
 
-class Homes(Protocol):
-    """What the bridge asks of them."""
-
-    def locators(self) -> tuple[Locator, Locator]:
-        """The active home's server: one locator that may start it, one that only finds it. Never raises: a home that
-        cannot be used has locators that say why."""
-
-    def view(self) -> HomeView:
-        """Where the window talks to, and who is signed in. May ask the keyring."""
-
-    def choose(self, name: str) -> None:
-        """Talk to that home from now on, also at the next start. Raises TlfifError, OSError."""
-
-    async def sign_in(self, show: ShowAddress) -> str:
-        """Wait for the person's browser; returns a warning to be shown, or nothing. Cancelling changes nothing.
-
-        Raises ApiError, OSError."""
-
-    async def sign_out(self) -> str:
-        """How it ended, a value of ``signed_in_tokens.Leaving``. Raises ApiError, OSError."""
-
-
 class OnlyFind:
     """A locator that never starts a server."""
 
@@ -60,9 +37,7 @@ class OnlyFind:
             raise NotReachableError("The background server does not run.", code="server_stopped")
         return running.endpoint
 
-    async def again(self) -> Endpoint:
-        """See :meth:`ensure`."""
-        return await self.ensure()
+    again = ensure
 
 
 class Nowhere:
@@ -75,12 +50,10 @@ class Nowhere:
         """Raises what is in the way, as NotReachableError."""
         raise NotReachableError(self._error.message, code=self._error.code)
 
-    async def again(self) -> Endpoint:
-        """See :meth:`ensure`."""
-        return await self.ensure()
+    again = ensure
 
 
-class ProfileHomes:
+class Homes:
     """The homes of one folder, by its ``profile.json``; ``TLFIF_PROFILE`` overrides it."""
 
     def __init__(self, home: DataFolder) -> None:
@@ -88,7 +61,8 @@ class ProfileHomes:
         self._tokens: tuple[Profile, SignedInTokens] | None = None
 
     def locators(self) -> tuple[Locator, Locator]:
-        """See :class:`Homes`."""
+        """The active home's server: one locator that may start it, one that only finds it. Never raises: a home that
+        cannot be used has locators that say why."""
         try:
             profile = aws_profile_of(self._home)
         except TlfifError as error:
@@ -100,7 +74,7 @@ class ProfileHomes:
         return signed_in, signed_in
 
     def view(self) -> HomeView:
-        """See :class:`Homes`."""
+        """Where the window talks to, and who is signed in. May ask the keyring."""
         named = profile_from_environment()
         try:
             aws = load_profiles(self._home).aws
@@ -116,14 +90,17 @@ class ProfileHomes:
         )
 
     def choose(self, name: str) -> None:
-        """See :class:`Homes`. Raises InvalidInputError ``profile_fixed`` where the environment says it."""
+        """Talk to that home from now on, also at the next start. Raises TlfifError, among them InvalidInputError
+        ``profile_fixed`` where the environment says it; OSError."""
         named = profile_from_environment()
         if named is not None and named != name:
             raise InvalidInputError(_fixed(named), code="profile_fixed")
         use(self._home, name)
 
     async def sign_in(self, show: ShowAddress) -> str:
-        """See :class:`Homes`."""
+        """Wait for the person's browser; returns a warning to be shown, or nothing. Cancelling changes nothing.
+
+        Raises ApiError, OSError."""
         profile = aws_profile(load_profiles(self._home))
         signing = importlib.import_module("tlfif.client.sign_in.sign_in")  # loads its own libraries
         provider = importlib.import_module("tlfif.client.sign_in.identity_provider").IdentityProvider(profile)
@@ -132,7 +109,7 @@ class ProfileHomes:
         return file_warning(self._home) if place is Place.FILE else ""
 
     async def sign_out(self) -> str:
-        """See :class:`Homes`."""
+        """How it ended, a value of ``signed_in_tokens.Leaving``. Raises ApiError, OSError."""
         return (await self._tokens_of(aws_profile(load_profiles(self._home))).leave()).value
 
     def _tokens_of(self, profile: Profile) -> SignedInTokens:

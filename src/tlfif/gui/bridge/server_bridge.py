@@ -3,14 +3,14 @@
 from tlfif.client.endpoint import Locator
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.bridge import Bridge
-from tlfif.gui.bridge.homes import ProfileHomes
+from tlfif.gui.bridge.homes import Homes
 from tlfif.kernel.data_folder import DataFolder
 
 
 def bridge_of(data_folder: DataFolder) -> Bridge:
     """One that is connecting already to the server of the active profile."""
     bridge = Bridge(
-        homes=ProfileHomes(data_folder),
+        homes=Homes(data_folder),
         history_path=data_folder.root / "history.db",
         preferences_path=data_folder.root / "window.json",
     )

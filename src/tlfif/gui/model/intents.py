@@ -96,11 +96,6 @@ class StopMachineNow(Intent):
 
 
 @dataclass(frozen=True, slots=True)
-class StartMachineNow(Intent):
-    """Start without a prompt."""
-
-
-@dataclass(frozen=True, slots=True)
 class TypeIdleMinutes(Intent):
     """The field of the idle time-out has this text now."""
 
@@ -132,11 +127,6 @@ class RemoveBudget(Intent):
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseBudget(Intent):
-    """Release the lock."""
-
-
-@dataclass(frozen=True, slots=True)
 class ChangeSettings(Intent):
     """The settings in the form now. Invalid ones are marked and not kept."""
 
@@ -148,16 +138,6 @@ class ChooseHome(Intent):
     """This computer or AWS, by the profile's name."""
 
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class SignInNow(Intent):
-    """In the browser."""
-
-
-@dataclass(frozen=True, slots=True)
-class CancelSignInNow(Intent):
-    """Wait for the browser no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +161,7 @@ class ShowTab(Intent):
 
 @dataclass(frozen=True, slots=True)
 class PressButton(Intent):
-    """A button of the status line or of a notice. ``exchange_id``: of the answer that the button belongs to."""
+    """A button that has a name of its own, wherever it stands. ``exchange_id``: of the answer that it belongs to."""
 
     press: Press
     exchange_id: str = ""

@@ -126,18 +126,16 @@ class StatusLine:
 
     ``brief`` and ``brief_cost`` say the same in few words, for a window that has no space for more.
     ``countdown_seconds`` is what is left until ready (launching, loading) or until it ends itself (idle), ``countdown``
-    the same in words, empty where there is none. ``progress`` is 0 to 1 of a start, None elsewhere. ``since`` is the
-    time of day in epoch seconds at which the server says this began, None where it does not say.
+    the same in words, empty where there is none. ``progress`` is 0 to 1 of a start, None elsewhere.
     """
 
     kind: StatusKind
     headline: str
-    cost: str
+    cost: str = ""
     advice: str
     countdown_seconds: float | None = None
     countdown: str = ""
     progress: float | None = None
-    since: float | None = None
     presses: tuple[Press, ...] = ()
     brief: str = ""
     brief_cost: str = ""

@@ -10,8 +10,7 @@ from tlfif.gui.model.home_view import is_same_place
 from tlfif.gui.model.state import Composer, Conversation, Exchange, ExchangeStage, Receipt, WindowState
 from tlfif.gui.presenters.context import asking_for, memory, surplus, with_one_answer_each
 from tlfif.gui.presenters.endings import ended
-from tlfif.gui.presenters.plain_text import plain
-from tlfif.gui.presenters.problems import problem_of
+from tlfif.gui.presenters.problems import plain, problem_of
 from tlfif.gui.presenters.receipts import (
     fetching_words,
     price_words,
@@ -80,16 +79,20 @@ def _send(state: WindowState, text: str, moment: Moment) -> Step:
     conversation = state.conversation
     if not conversation.id:
         conversation = Conversation(id=f"c-{moment.key}", title=" ".join(text.split())[:60])
-    exchange = Exchange(
+    exchange = _new(conversation.id, text.strip("\r\n"), moment)
+    composer = Composer(can_send=False, clear=state.composer.clear + 1)
+    return _ask(replace(state, composer=composer), conversation, exchange)
+
+
+def _new(conversation_id: str, prompt: str, moment: Moment) -> Exchange:
+    return Exchange(
         id=f"x-{moment.key}",
-        conversation_id=conversation.id,
+        conversation_id=conversation_id,
         key=moment.key,
-        prompt=text.strip("\r\n"),
+        prompt=prompt,
         asked_at=moment.at,
         status="Sending",
     )
-    composer = Composer(can_send=False, clear=state.composer.clear + 1)
-    return _ask(replace(state, composer=composer), conversation, exchange)
 
 
 def _ask(state: WindowState, before: Conversation, exchange: Exchange) -> Step:
@@ -169,16 +172,8 @@ def _regenerate(state: WindowState, exchange_id: str, moment: Moment) -> Step:
     busy = state.conversation.is_busy or bool(state.home.moving)
     if last is None or last.id != exchange_id or not last.can_regenerate or busy:
         return Step(state)
-    exchange = Exchange(
-        id=f"x-{moment.key}",
-        conversation_id=last.conversation_id,
-        key=moment.key,
-        prompt=last.prompt,
-        asked_at=moment.at,
-        status="Sending",
-        instead_of=exchange_id,
-    )
-    return _ask(state, state.conversation, exchange)
+    exchange = _new(last.conversation_id, last.prompt, moment)
+    return _ask(state, state.conversation, replace(exchange, instead_of=exchange_id))
 
 
 def _failed(state: WindowState, exchange_id: str, error: TlfifError, moment: Moment, *, accepted: bool) -> Step:

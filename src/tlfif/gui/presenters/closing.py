@@ -7,10 +7,10 @@ from tlfif.gui.model.commands import StopMachine
 from tlfif.gui.model.messages import CommandFailed, MachineStopped, MachineUpdated
 from tlfif.gui.model.state import Choice, Closing, Dialog, WindowState
 from tlfif.gui.presenters.cost_words import cost_words
-from tlfif.gui.presenters.machine_states import is_alive
-from tlfif.gui.presenters.plain_text import plain
+from tlfif.gui.presenters.problems import plain
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.wording.figures import how_many
+from tlfif.wording.machines import is_alive
 
 NAME = "closing"
 
@@ -42,7 +42,7 @@ def closing_question(state: WindowState) -> Dialog:
     minutes = view["idle_timeout_minutes"] if view is not None else None
     ends = f"If you leave it, it ends itself after {minutes:g} min without work." if minutes else ""
     work = f"{how_many(running, 'answer')} under way: leaving keeps it going, stopping cancels it." if running else ""
-    parts = ["A machine still runs.", cost_words(state, running=True), work, ends]
+    parts = ["A machine still runs.", cost_words(state), work, ends]
     leave = f"Leave it (ends itself after {minutes:g} min)" if minutes else "Leave it"
     return Dialog(
         name=NAME,

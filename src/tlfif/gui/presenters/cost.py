@@ -5,16 +5,14 @@ from dataclasses import replace
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import ReadAdvice, SetBudget, UnlockBudget
 from tlfif.gui.model.messages import AdviceUpdated, BudgetChanged, CommandFailed, CostUpdated
-from tlfif.gui.model.state import BilledPanel, BudgetPanel, CostPanel, Meter, WindowState
-from tlfif.gui.presenters.plain_text import plain
-from tlfif.gui.presenters.problems import problem_of
+from tlfif.gui.model.state import BilledPanel, BudgetPanel, CostPanel, Meter, Press, WindowState
+from tlfif.gui.presenters.problems import plain, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.amounts import eur, unit_price, usd, usd_and_eur
 from tlfif.money.budget.budget_limit import check_limit
 from tlfif.wire.money import BilledView, BudgetView, CostView, SumsView
-from tlfif.wording.exchange_rate import exchange_text
-from tlfif.wording.figures import day
+from tlfif.wording.figures import day, exchange_text
 from tlfif.wording.machines import HERE
 
 STALE_SECONDS = 10.0
@@ -55,7 +53,7 @@ def _budget(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
             return Step(_with_budget(state, saving), (SetBudget(limit=budget.entry.strip(), simulated_aws=rehearsal),))
         case intents.RemoveBudget():
             return Step(_with_budget(state, saving), (SetBudget(limit=None, simulated_aws=False),))
-        case intents.ReleaseBudget():
+        case intents.PressButton(press=Press.RELEASE_BUDGET):
             return Step(_with_budget(state, saving), (UnlockBudget(),))
         case BudgetChanged(budget=view):
             changed = replace(budget_panel(view, budget), saving=False, entry="", entry_problem="")

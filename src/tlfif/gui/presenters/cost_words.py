@@ -1,16 +1,16 @@
 """What the present state costs, in a sentence and in few words. Money is in US dollars without VAT."""
 
 from tlfif.gui.model.state import WindowState
-from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.money.amounts import unit_price, usd
+from tlfif.wording.machines import is_alive
 
 
-def cost_words(state: WindowState, *, running: bool) -> str:
+def cost_words(state: WindowState) -> str:
     """One sentence; what AWS would take is named as such."""
     report = state.cost.report
     if report is None:
         return "What it costs is not known yet."
-    simulated = report["simulated_aws"]
+    running, simulated = is_alive(state.machine.view), report["simulated_aws"]
     if report["region"] is None:
         if not running or simulated is None or not simulated["running_usd_per_hour"]:
             return "Costs nothing on this computer."

@@ -4,8 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 from tlfif.gui.model.state import Exchange, ExchangeStage
-from tlfif.gui.presenters.plain_text import plain
-from tlfif.gui.presenters.problems import problem
+from tlfif.gui.presenters.problems import plain, problem
 from tlfif.gui.presenters.receipts import receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
 from tlfif.wire.jobs import ReceiptView

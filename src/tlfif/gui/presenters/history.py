@@ -32,8 +32,7 @@ from tlfif.gui.model.state import (
 )
 from tlfif.gui.presenters.chat import cancelled_all
 from tlfif.gui.presenters.home import left_behind
-from tlfif.gui.presenters.plain_text import plain
-from tlfif.gui.presenters.problems import own_message, problem, problem_of
+from tlfif.gui.presenters.problems import own_message, plain, problem, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.history.history import KeptConversation, KeptExchange
 from tlfif.kernel.errors import TlfifError

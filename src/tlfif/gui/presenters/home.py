@@ -24,10 +24,10 @@ from tlfif.gui.model.state import (
     HomePanel,
     Link,
     MachinePanel,
+    Press,
     WindowState,
 )
-from tlfif.gui.presenters.plain_text import plain
-from tlfif.gui.presenters.problems import NOT_SIGNED_IN, own_message, problem_of
+from tlfif.gui.presenters.problems import NOT_SIGNED_IN, own_message, plain, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.wording.machines import HERE
 from tlfif.wording.sign_in import SIGN_IN_CANCELLED, SIGNED_OUT
@@ -44,9 +44,9 @@ def present_home(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:
     match event:
         case intents.ChooseHome(name=name):
             return _choose(state, name)
-        case intents.SignInNow() if not panel.signing:
+        case intents.PressButton(press=Press.SIGN_IN) if not panel.signing:
             return Step(_with(state, signing=True, address="", problem="", note=""), (SignIn(),))
-        case intents.CancelSignInNow() if panel.signing:
+        case intents.PressButton(press=Press.CANCEL_SIGN_IN) if panel.signing:
             return Step(state, (CancelSignIn(),))
         case intents.SignOutNow() if not panel.leaving:
             return Step(_with(state, leaving=True, problem="", note=""), (SignOut(),))

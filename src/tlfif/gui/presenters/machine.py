@@ -14,16 +14,15 @@ from tlfif.gui.model.messages import (
     MachineUpdated,
     PastMachinesListed,
 )
-from tlfif.gui.model.state import IdleEntry, MachineLogLine, MachinePanel, StopButton, WindowState
-from tlfif.gui.presenters.machine_states import is_alive
-from tlfif.gui.presenters.plain_text import plain
-from tlfif.gui.presenters.problems import problem_of
+from tlfif.gui.model.state import IdleEntry, MachineLogLine, MachinePanel, Press, StopButton, WindowState
+from tlfif.gui.presenters.problems import plain, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.jobs.limits import check_idle_minutes
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
 from tlfif.wire.machines import MachineView, StopResult
 from tlfif.wording.figures import how_many
+from tlfif.wording.machines import is_alive
 
 LOG_LINES = 200
 RANGE_TEXT = f"{MIN_IDLE_TIMEOUT_MINUTES:g} to {MAX_IDLE_TIMEOUT_MINUTES:g} minutes; there is no “never”"
@@ -71,7 +70,7 @@ def _pressed(state: WindowState, event: GuiEvent) -> Step:
             return Step(state, (ReadPastMachines(),))
         case intents.StopMachineNow(jobs=jobs):
             return _stop(state, StopMachine(jobs=jobs))
-        case intents.StartMachineNow():
+        case intents.PressButton(press=Press.START_MACHINE):
             commands = (StartMachine(model=state.settings.values.model),)
             return Step(replace(state, machine=replace(state.machine, start_enabled=False, stopped_text="")), commands)
         case intents.TypeIdleMinutes(text=text):

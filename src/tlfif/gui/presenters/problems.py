@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from tlfif.gui.model.state import Press, Problem
-from tlfif.gui.presenters.plain_text import plain
 from tlfif.kernel.errors import TlfifError
 
 
@@ -153,3 +152,14 @@ def problem(code: str, message: str) -> Problem:
     cause = _CAUSES.get(code, _Cause("That did not work", "", _AGAIN))
     message = cause.says or plain(message)
     return Problem(code=code, title=cause.title, message=message, advice=cause.advice, presses=cause.presses)
+
+
+def plain(sentence: str) -> str:
+    """The sentence without commands in brackets: in the window these are buttons."""
+    text = sentence
+    while (start := text.find(" (./tlfif")) >= 0:
+        end = text.find(")", start)
+        if end < 0:
+            break
+        text = text[:start] + text[end + 1 :]
+    return text

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tlfif.gui.model.home_view import is_same_place
 from tlfif.gui.model.state import Receipt
-from tlfif.gui.presenters.plain_text import plain
+from tlfif.gui.presenters.problems import plain
 from tlfif.money.amounts import usd, usd_and_eur
 from tlfif.wire.jobs import JobView, ReceiptView
 from tlfif.wire.machines import MachineView

@@ -4,12 +4,10 @@ from dataclasses import replace
 
 from tlfif.gui.model.state import Link, Press, StatusKind, StatusLine, WindowState
 from tlfif.gui.presenters.cost_words import brief_cost, cost_words
-from tlfif.gui.presenters.machine_states import is_alive
-from tlfif.gui.presenters.plain_text import plain
-from tlfif.gui.presenters.problems import NOT_SIGNED_IN
+from tlfif.gui.presenters.problems import NOT_SIGNED_IN, plain
 from tlfif.wire.machines import MachineView
 from tlfif.wording.figures import countdown, how_many
-from tlfif.wording.machines import model_title, phase_text, time_left
+from tlfif.wording.machines import is_alive, model_title, phase_text, time_left
 
 BRIEF = {
     StatusKind.CONNECTING: "Connecting…",
@@ -59,7 +57,7 @@ def status_line_of(state: WindowState, now: float) -> StatusLine:
     if view is None:
         return _looking(state)
     line = _locked(state, view) if state.cost.budget.locked else None
-    line = line or _of_machine(state, view, now)
+    line = replace(line or _of_machine(state, view, now), cost=cost_words(state))
     if state.connection.link is Link.RETRYING:
         line = replace(line, advice=f"The connection broke; trying again ({state.connection.attempt} of 3).")
     return line
@@ -72,15 +70,15 @@ def _of_machine(state: WindowState, view: MachineView, now: float) -> StatusLine
         case "ready":
             return _ready(state, view, now)
         case "draining" | "stopping":
-            return _stopping(state, view)
+            return _stopping(view)
         case "no_capacity":
-            return _no_capacity(state, view)
+            return _no_capacity(view)
         case "no_quota":
-            return _no_quota(state, view)
+            return _no_quota(view)
         case "broken" if not view["held"]:
-            return _broken(state, view)
+            return _broken(view)
         case _:
-            return _held(state, view) if view["held"] else _off(state, view, now)
+            return _held(view) if view["held"] else _off(state, view, now)
 
 
 def _off(state: WindowState, view: MachineView, now: float) -> StatusLine:
@@ -91,7 +89,6 @@ def _off(state: WindowState, view: MachineView, now: float) -> StatusLine:
         return StatusLine(
             kind=StatusKind.LAUNCHING,
             headline=f"{how_many(view['queued'], 'prompt')} accepted; a machine is being requested",
-            cost=cost_words(state, running=False),
             advice="Nothing to press.",
             countdown_seconds=left,
             countdown=_left_words(left),
@@ -99,21 +96,17 @@ def _off(state: WindowState, view: MachineView, now: float) -> StatusLine:
     return StatusLine(
         kind=StatusKind.OFF,
         headline="Off: no machine runs",
-        cost=cost_words(state, running=False),
         advice=f"Type a prompt and press Send; the machine starts by itself.{ready}",
-        since=view["since"],
     )
 
 
-def _held(state: WindowState, view: MachineView) -> StatusLine:
+def _held(view: MachineView) -> StatusLine:
     kept = f" {how_many(view['queued'], 'prompt')} kept for later." if view["queued"] else ""
     return StatusLine(
         kind=StatusKind.HELD,
         headline=f"Off: you stopped the machine.{kept}",
-        cost=cost_words(state, running=False),
         advice="Press Start machine, or send a prompt: then what was kept is answered, too.",
         presses=(Press.START_MACHINE,),
-        since=view["since"],
     )
 
 
@@ -127,12 +120,10 @@ def _starting(state: WindowState, view: MachineView, now: float) -> StatusLine:
     return StatusLine(
         kind=StatusKind.LAUNCHING if launching else StatusKind.LOADING,
         headline=f"Machine is {phase_text(view)}{title}",
-        cost=cost_words(state, running=True),
         advice=f"{kept}. Nothing to press; Stop GPU ends it at once.",
         countdown_seconds=left,
         countdown=_left_words(left),
         progress=None if left is None or not whole else min(1.0, max(0.0, 1 - left / whole)),
-        since=view["since"],
     )
 
 
@@ -143,60 +134,50 @@ def _ready(state: WindowState, view: MachineView, now: float) -> StatusLine:
         return StatusLine(
             kind=StatusKind.ANSWERING,
             headline=f"Answering: {how_many(view['running'], 'prompt')}{waiting}",
-            cost=cost_words(state, running=True),
             advice="Cancel ends one answer, Stop GPU ends the machine.",
-            since=view["since"],
         )
     left = _left(state, view["idle_seconds_left"], now)
     if left is None or view["queued"]:
         return StatusLine(
             kind=StatusKind.READY,
             headline=f"Ready: {title} answers at once",
-            cost=cost_words(state, running=True),
             advice="Type a prompt and press Send.",
-            since=view["since"],
         )
     return StatusLine(
         kind=StatusKind.IDLE,
         headline=f"Ready and idle: {title}",
-        cost=cost_words(state, running=True),
         advice="It answers at once and ends itself when the time is up. Stop GPU ends it now.",
         countdown_seconds=left,
         countdown=f"ends itself in {countdown(left)}",
-        since=view["since"],
     )
 
 
-def _stopping(state: WindowState, view: MachineView) -> StatusLine:
+def _stopping(view: MachineView) -> StatusLine:
     draining = view["state"] == "draining"
     finishing = f"finishing {how_many(view['running'], 'answer')}, then it ends" if view["running"] else "ending"
     why = f" ({plain(view['reason'])})" if view["reason"] else ""
     return StatusLine(
         kind=StatusKind.STOPPING,
         headline=f"Machine is {finishing}{why}" if draining else f"Stopping…{why}",
-        cost=cost_words(state, running=True),
         advice=(
             "Nothing to press; Stop GPU does not wait for the answer."
             if draining
             else "Nothing to press. It counts as off once that is confirmed."
         ),
-        since=view["since"],
     )
 
 
-def _no_capacity(state: WindowState, view: MachineView) -> StatusLine:
+def _no_capacity(view: MachineView) -> StatusLine:
     again = "" if "asked again" in view["reason"] else " TL-FIF asks again every two minutes; Start machine asks now."
     return StatusLine(
         kind=StatusKind.NO_CAPACITY,
         headline=f"AWS has no GPU machine free now{_reason(view)}",
-        cost=cost_words(state, running=False),
         advice=f"{_waiting_words(view)}{_long_reason(view)}{again}",
         presses=(Press.START_MACHINE,),
-        since=view["since"],
     )
 
 
-def _no_quota(state: WindowState, view: MachineView) -> StatusLine:
+def _no_quota(view: MachineView) -> StatusLine:
     """The reason says what is missing: the quota, the account's plan, or that AWS has not opened the account."""
     usual = (
         " Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, at least 4. It takes a day or two. "
@@ -205,22 +186,18 @@ def _no_quota(state: WindowState, view: MachineView) -> StatusLine:
     return StatusLine(
         kind=StatusKind.NO_QUOTA,
         headline=f"Your AWS account may not run a GPU machine yet{_reason(view)}",
-        cost=cost_words(state, running=False),
         advice=f"{_waiting_words(view)}{_long_reason(view) or usual}",
         presses=(Press.START_MACHINE,),
-        since=view["since"],
     )
 
 
-def _broken(state: WindowState, view: MachineView) -> StatusLine:
+def _broken(view: MachineView) -> StatusLine:
     again = " TL-FIF tries again by itself." if view["queued"] else ""
     return StatusLine(
         kind=StatusKind.BROKEN,
         headline=f"The machine did not start or did not survive{_reason(view)}",
-        cost=cost_words(state, running=False),
         advice=f"{_long_reason(view)}{again} Press Start machine to try now; the Machine tab has the reasons.".strip(),
         presses=(Press.START_MACHINE, Press.OPEN_MACHINE),
-        since=view["since"],
     )
 
 
@@ -233,7 +210,6 @@ def _locked(state: WindowState, view: MachineView) -> StatusLine | None:
     return StatusLine(
         kind=StatusKind.BUDGET_LOCKED,
         headline=f"{what}; {'the machine is being ended' if alive else 'no machine starts'}",
-        cost=cost_words(state, running=alive),
         advice="Press Release budget to go on this month, or raise the limit in the Cost tab.",
         presses=(Press.RELEASE_BUDGET, Press.OPEN_COST),
     )
@@ -281,7 +257,7 @@ def _unknown_cost(state: WindowState) -> str:
     """What it may cost while the server cannot be asked."""
     view = state.machine.view
     if is_alive(view):
-        return f"If the machine still runs: {cost_words(state, running=True)} It ends itself when it is idle."
+        return f"If the machine still runs: {cost_words(state)} It ends itself when it is idle."
     if view is None and state.home.view.on_aws:
         return "This costs nothing by itself. A machine that runs on AWS ends itself when it is idle."
     return "No machine was running at the last report."

@@ -15,10 +15,10 @@ from tlfif.gui.presenters.cost import present_cost, with_live_cost
 from tlfif.gui.presenters.history import present_history
 from tlfif.gui.presenters.home import present_home
 from tlfif.gui.presenters.machine import present_machine
-from tlfif.gui.presenters.machine_states import is_alive
 from tlfif.gui.presenters.settings import present_settings
 from tlfif.gui.presenters.status_line import CONNECTING, with_status_line
 from tlfif.gui.presenters.step import GuiEvent, Moment, Presenter, Step
+from tlfif.wording.machines import is_alive
 
 PRESENTERS: tuple[Presenter, ...] = (
     present_home,
@@ -68,14 +68,6 @@ def _meant(event: GuiEvent) -> GuiEvent:
             return intents.RetryAnswer(exchange_id)
         case intents.PressButton(press=press) if press in _TAB_OF:
             return intents.ShowTab(_TAB_OF[press])
-        case intents.PressButton(press=Press.START_MACHINE):
-            return intents.StartMachineNow()
-        case intents.PressButton(press=Press.RELEASE_BUDGET):
-            return intents.ReleaseBudget()
-        case intents.PressButton(press=Press.SIGN_IN):
-            return intents.SignInNow()
-        case intents.PressButton(press=Press.CANCEL_SIGN_IN):
-            return intents.CancelSignInNow()
         case _:
             return event
 

@@ -5,11 +5,9 @@ import tkinter
 import ttkbootstrap as ttk
 
 from tlfif.gui.model import intents
-from tlfif.gui.model.state import BudgetPanel
-from tlfif.gui.views.cards import Card
-from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.layout import is_compact
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.model.state import BudgetPanel, Press
+from tlfif.gui.views.context import ViewContext, is_compact
+from tlfif.gui.views.widgets import Card, WrappingLabel
 
 
 class BudgetCard(Card):
@@ -37,7 +35,10 @@ class BudgetCard(Card):
             style="Panel.TCheckbutton",
         )
         self.release = ttk.Button(
-            row, text="Release budget", bootstyle="danger", command=lambda: context.press(intents.ReleaseBudget())
+            row,
+            text="Release budget",
+            bootstyle="danger",
+            command=lambda: context.press(intents.PressButton(Press.RELEASE_BUDGET)),
         )
         self.problem = WrappingLabel(self.body, style="Bad.Panel.TLabel")
         for place, widget in enumerate((self._label, self.entry, self.apply, self.remove, self.release)):
@@ -53,8 +54,6 @@ class BudgetCard(Card):
     def restyle(self) -> None:
         """Apply the look."""
         super().restyle()
-        if not hasattr(self, "problem"):
-            return
         px = self._context.look.px
         self.left.configure(font="TlfifStrong")
         self.entry.configure(font="TlfifBody")

@@ -6,11 +6,10 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.views.composer_view import LINES, ComposerView
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.context import ViewContext, is_compact, is_short, is_wide
 from tlfif.gui.views.controls_bar import ControlsBar
 from tlfif.gui.views.conversation_view import ConversationView
 from tlfif.gui.views.history_list import HistoryList
-from tlfif.gui.views.layout import is_compact, is_short, is_wide
 
 
 class ChatTab(ttk.Frame):

@@ -9,9 +9,7 @@ from tlfif.gui.look.theme import BODY, SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.text_style import style_text
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.widgets import Hint, WrappingLabel, leave_text, style_text
 
 KEYS = "TlfifKeys"
 """A bind tag that comes before the text's own keys, so that the window's shortcuts win."""
@@ -52,10 +50,10 @@ class ComposerView(ttk.Frame):
         self._ask.bind("<Button-1>", lambda _: self.text.focus_set())
         for name in ("Return", "KP_Enter"):
             self.text.bind(f"<{context.command_key}-{name}>", self._send)
-        self.text.bind("<Tab>", lambda event: self._leave(event, forward=True))
+        self.text.bind("<Tab>", leave_text)
         for sequence in ("<Shift-Tab>", "<ISO_Left_Tab>"):
             try:
-                self.text.bind(sequence, lambda event: self._leave(event, forward=False))
+                self.text.bind(sequence, lambda event: leave_text(event, forward=False))
             except tkinter.TclError:  # the second name exists on X11 only
                 continue
         self._show_ask()
@@ -139,9 +137,3 @@ class ComposerView(ttk.Frame):
             self._bar.grid(row=0, column=2, rowspan=2, sticky="ns")
         else:
             self._bar.grid_remove()
-
-    def _leave(self, event: "tkinter.Event[tkinter.Misc]", *, forward: bool) -> str:
-        following = event.widget.tk_focusNext() if forward else event.widget.tk_focusPrev()
-        if following is not None:
-            following.focus_set()
-        return "break"

@@ -1,4 +1,4 @@
-"""What every view gets: the look, the way to the core, and what only the window can do."""
+"""What every view gets: the look, the way to the core, what only the window can do, and how much space there is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,13 @@ from pathlib import Path
 
 from tlfif.gui.look.theme import NORMAL_SIZE, Look
 from tlfif.gui.model.intents import Intent
+
+COMPACT = 1.4
+"""Above this scale views join lines and leave words out."""
+SHORT = 395
+"""Pixels at 100 %: with large text a window lower than this keeps its space for the conversation."""
+WIDE = 800
+"""Pixels at 100 %: in a narrower tab the list of conversations is hidden until somebody asks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +29,18 @@ class ViewContext:
     command_key: str = "Control"
     command_name: str = "Ctrl"
     opened_points: int = NORMAL_SIZE
+
+
+def is_compact(look: Look) -> bool:
+    """Whether the text is large."""
+    return look.scale > COMPACT
+
+
+def is_short(look: Look) -> bool:
+    """Whether the text is large for the height of the window."""
+    return is_compact(look) and look.root.winfo_height() < look.px(SHORT)
+
+
+def is_wide(look: Look, width: int) -> bool:
+    """Whether ``width`` pixels hold the list of conversations beside the conversation."""
+    return width >= look.px(WIDE)

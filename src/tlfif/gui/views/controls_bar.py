@@ -7,10 +7,8 @@ import ttkbootstrap as ttk
 from tlfif.gui.look.theme import SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import CostPanel, IdleEntry, WindowState
-from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.layout import is_compact
-from tlfif.gui.views.wrapping import MARGIN, WrappingLabel
+from tlfif.gui.views.context import ViewContext, is_compact
+from tlfif.gui.views.widgets import MARGIN, Hint, WrappingLabel
 from tlfif.money.amounts import eur, usd
 
 

@@ -17,8 +17,7 @@ from tlfif.gui.views.answer_actions import AnswerActions
 from tlfif.gui.views.answer_renderer import AnswerRenderer
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.exchange_lines import ACTION, Piece, foot_of, head_of
-from tlfif.gui.views.text_style import style_text
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.widgets import WrappingLabel, style_text
 
 BATCH = 10
 """Exchanges drawn before the window gets time for other things."""

@@ -8,12 +8,10 @@ import ttkbootstrap as ttk
 from tlfif.gui.look.theme import SMALL, TITLE
 from tlfif.gui.model.state import BilledPanel, CostPanel, Meter, WindowState
 from tlfif.gui.views.budget_card import BudgetCard
-from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.month_plot import MonthPlot
 from tlfif.gui.views.receipts_table import ReceiptsTable
-from tlfif.gui.views.scrolling import ScrolledPage
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel
 from tlfif.money.amounts import eur, usd
 
 SIMULATED = "On AWS this would have cost"
@@ -34,9 +32,8 @@ class _Figure(Card):
     def restyle(self) -> None:
         """Apply the look."""
         super().restyle()
-        if hasattr(self, "note"):
-            self.value.configure(font=TITLE)
-            self.note.configure(font=SMALL)
+        self.value.configure(font=TITLE)
+        self.note.configure(font=SMALL)
 
     def show_text(self, value: str, note: str) -> None:
         """Show a sum that does not run."""
@@ -58,15 +55,12 @@ class _Figure(Card):
         self.note.show(f"No report for ten seconds. {note}" if stale else note)
 
 
-class CostTab(ttk.Frame):
+class CostTab(ScrolledPage):
     """Figures of different kinds stand in different cards and are never added up."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
-        super().__init__(parent)
-        self._context = context
-        self._page = ScrolledPage(self, context.look)
-        self._page.pack(fill="both", expand=True)
-        body = self._page.body
+        super().__init__(parent, context)
+        body = self.body
         self.real = _Figure(body, context, "Running estimate")
         self.simulated = _Figure(body, context, SIMULATED)
         self.billed = _Figure(body, context, "Billed by AWS")
@@ -97,8 +91,7 @@ class CostTab(ttk.Frame):
     def restyle(self) -> None:
         """Apply the look."""
         px = self._context.look.px
-        self._page.restyle()
-        self._page.body.configure(padding=px(10))
+        super().restyle()
         for card in self._cards:
             card.restyle()
             if card.winfo_manager():

@@ -8,7 +8,7 @@ from tlfif.gui.look.theme import HEADING
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import Choice, Dialog, WindowState
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.widgets import WrappingLabel
 
 _HARSH = frozenset({Choice.DELETE, Choice.DELETE_EVERYWHERE})
 

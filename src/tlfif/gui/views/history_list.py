@@ -10,11 +10,8 @@ from tlfif.gui.look.theme import SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.state import WindowState
-from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.focus_ring import FocusRing
-from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.layout import is_short
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.context import ViewContext, is_short
+from tlfif.gui.views.widgets import FocusRing, Hint, WrappingLabel
 from tlfif.history.history import ConversationSummary
 from tlfif.wording.figures import how_many
 

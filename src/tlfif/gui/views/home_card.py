@@ -6,11 +6,10 @@ import ttkbootstrap as ttk
 
 from tlfif.client.profile import AWS, COMPUTER
 from tlfif.gui.model import intents
-from tlfif.gui.model.state import HomePanel
+from tlfif.gui.model.state import HomePanel, Press
 from tlfif.gui.presenters.home import button_words, state_words
-from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.widgets import Card, WrappingLabel
 
 
 class HomeCard(Card):
@@ -49,8 +48,6 @@ class HomeCard(Card):
     def restyle(self) -> None:
         """Apply the look."""
         super().restyle()
-        if not hasattr(self, "problem"):
-            return
         px = self._context.look.px
         for button in self.choices.values():
             button.grid_configure(pady=px(2))
@@ -95,11 +92,11 @@ class HomeCard(Card):
     def _sign(self) -> None:
         panel = self._panel
         if panel is not None and panel.signing:
-            self._context.press(intents.CancelSignInNow())
+            self._context.press(intents.PressButton(Press.CANCEL_SIGN_IN))
         elif panel is not None and panel.view.who is not None:
             self._context.press(intents.SignOutNow())
         else:
-            self._context.press(intents.SignInNow())
+            self._context.press(intents.PressButton(Press.SIGN_IN))
 
     def _copy(self) -> None:
         if self._panel is not None:

@@ -2,13 +2,9 @@
 
 import tkinter
 
-import ttkbootstrap as ttk
-
 from tlfif.gui.model.state import WindowState
-from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.scrolling import ScrolledPage
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel
 
 TEXT = (
     "An image is what a machine starts from: the system, the engine and the model, tested together as one.",
@@ -25,15 +21,12 @@ ON_AWS = (
 )
 
 
-class ImagesTab(ttk.Frame):
+class ImagesTab(ScrolledPage):
     """Nothing to press yet."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
-        super().__init__(parent)
-        self._context = context
-        self._page = ScrolledPage(self, context.look)
-        self._page.pack(fill="both", expand=True)
-        self._card = Card(self._page.body, context, "Images are not here yet")
+        super().__init__(parent, context)
+        self._card = Card(self.body, context, "Images are not here yet")
         self._card.pack(fill="x")
         self._labels = [WrappingLabel(self._card.body, style="Panel.TLabel", text=text) for text in (*TEXT, HERE)]
         self.in_use = WrappingLabel(self._card.body, style="Muted.Panel.TLabel")
@@ -44,8 +37,7 @@ class ImagesTab(ttk.Frame):
     def restyle(self) -> None:
         """Apply the look."""
         px = self._context.look.px
-        self._page.restyle()
-        self._page.body.configure(padding=px(10))
+        super().restyle()
         self._card.restyle()
         for label in (*self._labels, self.in_use):
             label.grid_configure(pady=(0, px(8)))

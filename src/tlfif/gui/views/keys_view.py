@@ -5,8 +5,7 @@ import tkinter
 import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import BODY, HEADING, SMALL, SMALL_STRONG, STRONG
-from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.layout import is_compact
+from tlfif.gui.views.context import ViewContext, is_compact
 
 
 def key_table(command: str) -> list[tuple[str, str]]:

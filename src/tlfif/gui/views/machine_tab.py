@@ -6,13 +6,11 @@ from datetime import datetime
 import ttkbootstrap as ttk
 
 from tlfif.gui.model import intents
-from tlfif.gui.model.state import MachinePanel, WindowState
-from tlfif.gui.presenters.plain_text import plain
-from tlfif.gui.views.cards import Card
+from tlfif.gui.model.state import MachinePanel, Press, WindowState
+from tlfif.gui.presenters.problems import plain
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.scrolling import ScrolledPage
 from tlfif.gui.views.starts_plot import StartsPlot
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel
 from tlfif.wire.machines import MachineView
 from tlfif.wording.machines import HERE, model_title
 
@@ -29,15 +27,12 @@ STATES = {
 }
 
 
-class MachineTab(ttk.Frame):
+class MachineTab(ScrolledPage):
     """The machine's state, and a button to start it without a prompt."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
-        super().__init__(parent)
-        self._context = context
-        self._page = ScrolledPage(self, context.look)
-        self._page.pack(fill="both", expand=True)
-        body = self._page.body
+        super().__init__(parent, context)
+        body = self.body
         self._now = Card(body, context, "Now")
         self.facts = [
             (ttk.Label(self._now.body, style="Muted.Panel.TLabel"), WrappingLabel(self._now.body, style="Panel.TLabel"))
@@ -52,7 +47,7 @@ class MachineTab(ttk.Frame):
             self._now.body,
             text="Start machine",
             bootstyle="primary",
-            command=lambda: context.press(intents.StartMachineNow()),
+            command=lambda: context.press(intents.PressButton(Press.START_MACHINE)),
         )
         self.start.grid(row=6, column=0, columnspan=2, sticky="w")
         self.stopped = WrappingLabel(self._now.body, style="Panel.TLabel")
@@ -71,8 +66,7 @@ class MachineTab(ttk.Frame):
     def restyle(self) -> None:
         """Apply the look."""
         px = self._context.look.px
-        self._page.restyle()
-        self._page.body.configure(padding=px(10))
+        super().restyle()
         for card in (self._now, self._starts, self._log):
             card.restyle()
             card.grid_configure(pady=(0, px(10)))

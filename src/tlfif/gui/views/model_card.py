@@ -7,9 +7,8 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import SettingsPanel
-from tlfif.gui.views.cards import Card
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.widgets import Card, WrappingLabel
 from tlfif.wire.models import ModelView
 from tlfif.wording.figures import size
 
@@ -39,12 +38,11 @@ class ModelCard(Card):
     def restyle(self) -> None:
         """Apply the look."""
         super().restyle()
-        if hasattr(self, "note"):
-            px = self._context.look.px
-            self.box.configure(font="TlfifBody")
-            self.fetch.grid_configure(padx=(px(8), 0))
-            self.bar.grid_configure(pady=(px(8), 0))
-            self.note.grid_configure(pady=(px(6), 0))
+        px = self._context.look.px
+        self.box.configure(font="TlfifBody")
+        self.fetch.grid_configure(padx=(px(8), 0))
+        self.bar.grid_configure(pady=(px(8), 0))
+        self.note.grid_configure(pady=(px(6), 0))
 
     def show(self, panel: SettingsPanel, *, on_aws: bool = False) -> None:
         """Draw it."""

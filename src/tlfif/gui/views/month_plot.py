@@ -7,14 +7,11 @@ running matplotlib here would stop the window for a third of a second each time.
 import tkinter
 from typing import Literal
 
-from tlfif.charts.spend_curve import Point, SpendCurve, spend_curve
+from tlfif.charts.spend_curve import OFF_SCALE_FACTOR, Point, SpendCurve, spend_curve
 from tlfif.gui.look.theme import SMALL
 from tlfif.gui.views.context import ViewContext
 from tlfif.money.amounts import usd
 from tlfif.wire.money import CostView
-
-OFF_SCALE_FACTOR = 40
-"""A limit this many times above the rest is named instead of drawn, because the rest would lie flat on the axis."""
 
 Anchor = Literal["nw", "n", "ne", "w", "center", "e", "sw", "s", "se"]
 

@@ -7,9 +7,8 @@ import ttkbootstrap as ttk
 from tlfif.gui.look.theme import BODY, SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import Notice, WindowState
-from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.layout import is_compact
-from tlfif.gui.views.wrapping import PressRow, WrappingLabel
+from tlfif.gui.views.context import ViewContext, is_compact
+from tlfif.gui.views.widgets import PressRow, WrappingLabel
 
 AT_ONCE = 2
 """Notices shown at once, so that they leave space for the conversation; the others follow."""

@@ -8,7 +8,7 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import SMALL
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.focus_ring import FocusRing
+from tlfif.gui.views.widgets import FocusRing
 from tlfif.money.amounts import usd
 from tlfif.wire.money import AnswerCostView
 from tlfif.wording.figures import seconds

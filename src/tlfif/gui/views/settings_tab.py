@@ -11,14 +11,10 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.home_view import kept_at
 from tlfif.gui.model.preferences import Preferences
 from tlfif.gui.model.state import SettingsPanel, WindowState
-from tlfif.gui.views.cards import Card
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.context import ViewContext, is_compact
 from tlfif.gui.views.home_card import HomeCard
-from tlfif.gui.views.layout import is_compact
 from tlfif.gui.views.model_card import ModelCard
-from tlfif.gui.views.scrolling import ScrolledPage
-from tlfif.gui.views.text_style import style_text
-from tlfif.gui.views.wrapping import WrappingLabel
+from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel, leave_text, style_text
 
 _LOOKS = {"system": "Same as the system", "light": "Light", "dark": "Dark"}
 _NUMBERS: dict[str, tuple[str, str, type, str]] = {
@@ -30,16 +26,13 @@ PAST = "They are kept on this computer.{also} Export one first if you may want i
 NEXT_START = "Letters have the new size now. Boxes, arrows and scroll bars follow at the next start."
 
 
-class SettingsTab(ttk.Frame):
+class SettingsTab(ScrolledPage):
     """Every change holds at once. An invalid value is marked in red and not kept."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(parent, context)
         self._values = Preferences()
-        self._page = ScrolledPage(self, context.look)
-        self._page.pack(fill="both", expand=True)
-        body = self._page.body
+        body = self.body
         self._bad: dict[str, WrappingLabel] = {}
         self._typed: dict[str, str] = {}
         self._notes: dict[str, WrappingLabel] = {}
@@ -64,8 +57,7 @@ class SettingsTab(ttk.Frame):
         """Apply the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        self._page.restyle()
-        self._page.body.configure(padding=px(10))
+        super().restyle()
         for card in self._cards:
             card.restyle()
             card.grid_configure(pady=(0, px(10)))
@@ -187,7 +179,7 @@ class SettingsTab(ttk.Frame):
         self._bad["system"] = WrappingLabel(self._system.body, style="Bad.Panel.TLabel")
         self._bad["system"].grid(row=2, column=0, sticky="ew")
         self.system.bind("<FocusOut>", lambda _: self._system_typed(), add="+")
-        self.system.bind("<Tab>", self._on)
+        self.system.bind("<Tab>", leave_text)
 
     def _past_card(self, body: tkinter.Misc) -> None:
         self._past = Card(body, self._context, "Past conversations")
@@ -205,9 +197,3 @@ class SettingsTab(ttk.Frame):
         text = self.system.get("1.0", "end-1c")
         if text != self._values.system:
             self._change(system=text)
-
-    def _on(self, _event: object) -> str:
-        following = self.system.tk_focusNext()
-        if following is not None:
-            following.focus_set()
-        return "break"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from tlfif.gui.look.theme import SMALL, STRONG
-from tlfif.gui.presenters.plain_text import plain
+from tlfif.gui.presenters.problems import plain
 from tlfif.gui.views.context import ViewContext
 from tlfif.wire.machines import PastMachineView
 from tlfif.wording.figures import countdown, seconds

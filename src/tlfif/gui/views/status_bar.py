@@ -8,10 +8,8 @@ from tlfif.gui.look.palette import state_ink, state_sign
 from tlfif.gui.look.theme import HEADING, SMALL, SMALL_STRONG
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import StatusLine, StopButton, WindowState
-from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.hints import Hint
-from tlfif.gui.views.layout import is_compact, is_short
-from tlfif.gui.views.wrapping import PressRow, WrappingLabel
+from tlfif.gui.views.context import ViewContext, is_compact, is_short
+from tlfif.gui.views.widgets import Hint, PressRow, WrappingLabel
 
 
 class StatusBar(ttk.Frame):
