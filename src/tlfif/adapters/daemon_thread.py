@@ -12,21 +12,14 @@ T = TypeVar("T")
 async def in_daemon_thread(call: Callable[[], T]) -> T:
     """The result of a ``call`` that may last. Whoever is cancelled leaves it behind, and the program may end before
     it does: threads of a pool would be waited for."""
-    future: Future[T] = begun()
-    Thread(target=settle, args=(future, call), name="call that may last", daemon=True).start()
-    return await asyncio.wrap_future(future)
-
-
-def begun() -> Future[T]:
-    """A future that cannot be cancelled any more, so that a thread can always settle it."""
     future: Future[T] = Future()
-    future.set_running_or_notify_cancel()
-    return future
+    future.set_running_or_notify_cancel()  # from now on nobody can cancel it, so that a result can always be set
 
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
 
-def settle(future: Future[T], call: Callable[[], T]) -> None:
-    """Run ``call``; its result or its error is the future's."""
-    try:
-        future.set_result(call())
-    except BaseException as error:
-        future.set_exception(error)
+    Thread(target=run, name="call that may last", daemon=True).start()
+    return await asyncio.wrap_future(future)

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +12,7 @@ from tlfif.adapters.sqlite.file.connections import Connections, open_connections
 from tlfif.adapters.sqlite.file.notifier import Notifier, count_work, listening_ports
 from tlfif.adapters.sqlite.file.sql_thread import SqlThread
 from tlfif.adapters.sqlite.file.storage_errors import storage_errors
-from tlfif.adapters.sqlite.schema import MIGRATIONS
+from tlfif.adapters.sqlite.schema import MIGRATIONS, Migration
 
 T = TypeVar("T")
 
@@ -38,14 +38,16 @@ class Database:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, *, busy_seconds: float = 5.0) -> "Database":
+    async def open(
+        cls, path: Path, *, migrations: Sequence[Migration] = MIGRATIONS, busy_seconds: float = 5.0
+    ) -> "Database":
         """Open or create the file at ``path``. ``busy_seconds`` limits the wait for another process's lock.
 
         Raises StorageError.
         """
         thread = SqlThread(f"sql {path.name}")
         try:
-            return cls(thread, await thread.run(lambda: open_connections(path, MIGRATIONS, busy_seconds)))
+            return cls(thread, await thread.run(lambda: open_connections(path, migrations, busy_seconds)))
         except BaseException:
             await thread.stop(lambda: None)
             raise
