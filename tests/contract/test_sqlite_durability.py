@@ -58,17 +58,26 @@ async def answer(store: SqliteJobStore) -> None:
     ],
     ids=["submit", "answer", "give back", "cancel", "reap"],
 )
+@pytest.mark.parametrize("short_writes_on_loop", [True, False], ids=["worker", "server"])
 async def test_only_what_somebody_is_told_of_as_done_waits_for_the_disk(
-    database_path: Path, use: Use, expected: list[str]
+    database_path: Path, use: Use, expected: list[str], *, short_writes_on_loop: bool
 ) -> None:
-    database = await Database.open(database_path)
+    database = await Database.open(database_path, short_writes_on_loop=short_writes_on_loop)
     store = SqliteJobStore(database, FakeIds())
     await submit(store, "job_1")
     commits: list[str] = []
 
     def listen(connection: sqlite3.Connection, _: set[str]) -> None:
         level = {2: "synced", 1: "not synced"}[connection.execute("PRAGMA synchronous").fetchone()[0]]
-        connection.set_trace_callback(lambda statement: commits.append(level) if statement == "COMMIT" else None)
+
+        def hear(statement: str) -> None:
+            nonlocal level
+            if statement.startswith("PRAGMA synchronous = "):
+                level = "synced" if statement.endswith("FULL") else "not synced"
+            elif statement == "COMMIT":
+                commits.append(level)
+
+        connection.set_trace_callback(hear)
 
     for durable in (True, False):
         await database.write(listen, durable=durable)

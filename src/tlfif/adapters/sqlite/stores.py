@@ -55,5 +55,5 @@ async def open_sqlite_stores(
 
     ``default_idle_timeout`` as above. Raises StorageError.
     """
-    database = await Database.open(path)
+    database = await Database.open(path, short_writes_on_loop=True)
     return SqliteJobStore(database, ids), SqliteMachineStore(database, default_idle_timeout=default_idle_timeout)

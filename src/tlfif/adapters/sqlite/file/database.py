@@ -2,14 +2,16 @@
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from tlfif.adapters.local.wakeups import WORK, Wakeups
+from tlfif.adapters.local.wakeups import Wakeups
 from tlfif.adapters.sqlite.file.connections import Connections, open_connections
-from tlfif.adapters.sqlite.file.notifier import Notifier, count_work, listening_ports
+from tlfif.adapters.sqlite.file.group_commit import PendingWrite, Write, commit
+from tlfif.adapters.sqlite.file.notifier import Notifier
 from tlfif.adapters.sqlite.file.sql_thread import SqlThread
 from tlfif.adapters.sqlite.file.storage_errors import storage_errors
 from tlfif.adapters.sqlite.schema import MIGRATIONS, Migration
@@ -17,29 +19,38 @@ from tlfif.adapters.sqlite.schema import MIGRATIONS, Migration
 T = TypeVar("T")
 
 Read = Callable[[sqlite3.Connection], T]
-Write = Callable[[sqlite3.Connection, set[str]], T]
-"""Work inside one transaction. Who waits for a topic that it adds to the set is notified after the commit."""
+MOST_TOGETHER = 64
+"""Writes in one transaction: enough to share the wait for the disk, and none waits long for the others."""
 
 
 class Database:
     """The file, shared by the stores of one process; each calls :meth:`share` and, when it is closed, :meth:`release`.
 
     Several processes may open the same file. Each has two connections: one on the event loop, which never waits, for
-    reads and short writes; and one in a thread, which waits for the disk and for other processes, so that neither ever
-    blocks the event loop. Between a prompt and its first word a change of threads costs more than the write itself.
+    reads; and one in a thread, which waits for the disk and for other processes, so that neither ever blocks the event
+    loop. A worker makes short writes on its event loop, too: between a prompt and its first word a change of threads
+    costs more than the write, and a worker has no callers whom a slow disk would keep waiting.
     """
 
-    def __init__(self, thread: SqlThread, connections: Connections) -> None:
+    def __init__(self, thread: SqlThread, connections: Connections, *, short_writes_on_loop: bool = False) -> None:
         self.wakeups = Wakeups()
         self.notifier = Notifier()
         self._thread = thread
         self._durable, self._immediate = connections
+        self._short_writes_on_loop = short_writes_on_loop
+        self._syncs = True
+        self._pending: deque[PendingWrite[Any]] = deque()
         self._users: set[object] = set()
         self._closed = False
 
     @classmethod
     async def open(
-        cls, path: Path, *, migrations: Sequence[Migration] = MIGRATIONS, busy_seconds: float = 5.0
+        cls,
+        path: Path,
+        *,
+        migrations: Sequence[Migration] = MIGRATIONS,
+        busy_seconds: float = 5.0,
+        short_writes_on_loop: bool = False,
     ) -> "Database":
         """Open or create the file at ``path``. ``busy_seconds`` limits the wait for another process's lock.
 
@@ -47,7 +58,8 @@ class Database:
         """
         thread = SqlThread(f"sql {path.name}")
         try:
-            return cls(thread, await thread.run(lambda: open_connections(path, migrations, busy_seconds)))
+            connections = await thread.run(lambda: open_connections(path, migrations, busy_seconds))
+            return cls(thread, connections, short_writes_on_loop=short_writes_on_loop)
         except BaseException:
             await thread.stop(lambda: None)
             raise
@@ -87,50 +99,48 @@ class Database:
 
         Raises StorageError.
         """
-        if not durable and not self._closed:
+        write = PendingWrite(work, durable=durable)
+        if not durable and self._short_writes_on_loop and not self._closed:
             try:
-                result, topics, ports = _committed(self._immediate, work)
-            except sqlite3.IntegrityError:
-                raise  # a mistake of the program, the same at the second try
+                topics, ports = commit(self._immediate, [write])
             except sqlite3.Error:
                 pass  # locked, full or damaged: the thread waits, or raises StorageError
             else:
                 self.notifier.notify(ports, topics)
                 self.wakeups.notify(topics)
-                return result
+                return write.outcome()
         loop = asyncio.get_running_loop()
-        return await self._thread.run(lambda: self._write_in_thread(work, loop))
+        if not self._closed:
+            self._pending.append(write)
+        await self._thread.run(lambda: self._commit_pending(write, loop))
+        return write.outcome()
 
     def _read_in_thread(self, work: Read[T]) -> T:
         with storage_errors():
             return work(self._durable)
 
-    def _write_in_thread(self, work: Write[T], loop: asyncio.AbstractEventLoop) -> T:
-        with storage_errors():
-            result, topics, ports = _committed(self._durable, work)
+    def _commit_pending(self, own: PendingWrite[Any], loop: asyncio.AbstractEventLoop) -> None:
+        """Commit ``own``, unless it was committed with another, and with it the writes that wait behind it."""
+        if own.done:
+            return
+        together = [self._pending.popleft() for _ in range(min(len(self._pending), MOST_TOGETHER))]
+        topics, ports = set[str](), list[int]()
+        try:
+            self._wait_for_the_disk(any(write.durable for write in together))
+            topics, ports = commit(self._durable, together)
+        except sqlite3.Error as error:
+            for write in together:
+                write.error = error
+        for write in together:
+            write.done = True
         if topics:
             # Other processes first: waking the loop makes it ask for the interpreter, and this thread would wait.
             self.notifier.notify(ports, topics)
             with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(self.wakeups.notify, topics)
-        return result
 
-
-def _committed(connection: sqlite3.Connection, work: Write[T]) -> tuple[T, set[str], list[int]]:
-    """Run one transaction; return the result of ``work``, the topics to notify about, and the ports to send them to."""
-    topics: set[str] = set()
-    ports: list[int] = []
-    # IMMEDIATE takes the write lock here, where SQLite waits for it; in the middle of a transaction it would not.
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        result = work(connection, topics)
-        if topics:
-            ports = listening_ports(connection)
-        if WORK in topics:
-            count_work(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return result, topics, ports
+    def _wait_for_the_disk(self, syncs: bool) -> None:
+        """Whether the thread's commits wait for the disk from now on."""
+        if syncs is not self._syncs:
+            self._durable.execute(f"PRAGMA synchronous = {'FULL' if syncs else 'NORMAL'}")
+            self._syncs = syncs
