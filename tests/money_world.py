@@ -16,9 +16,9 @@ from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Money
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
-from tlfif.control.submit_job import Submission, submit_job
+from tlfif.control.submit_job import AcceptedJob, Submission, submit_job
 from tlfif.jobs.job_store import JobStore
-from tlfif.jobs.jobs import Message, SubmitResult
+from tlfif.jobs.jobs import Message
 from tlfif.jobs.policy import JobPolicy
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
 from tlfif.machines.machine_store import MachineStore
@@ -103,9 +103,7 @@ class MoneyWorld:
         )
         return Plane(money=money, router=router)
 
-    async def submit(
-        self, prompt: str = "Hello", *, key: str | None = None, plane: Plane | None = None
-    ) -> SubmitResult:
+    async def submit(self, prompt: str = "Hello", *, key: str | None = None, plane: Plane | None = None) -> AcceptedJob:
         """A prompt through the one door."""
         chosen = plane or self.plane
         return await submit_job(

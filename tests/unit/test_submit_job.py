@@ -6,7 +6,7 @@ import pytest
 
 from tests.money_world import MoneyWorld
 from tlfif.control.machine_control import MachineControl, StopResult
-from tlfif.control.submit_job import Submission, submit_job
+from tlfif.control.submit_job import AcceptedJob, Submission, submit_job
 from tlfif.jobs.jobs import Message
 from tlfif.kernel.errors import PromptTooLongError
 
@@ -27,9 +27,9 @@ class Nudged(MachineControl):
     async def nudge(self) -> None:
         self.nudges += 1
 
-    async def submit(self, prompt: str = "Hello") -> None:
+    async def submit(self, prompt: str = "Hello") -> AcceptedJob:
         router = self.world.plane.router
-        await submit_job(
+        return await submit_job(
             Submission(messages=[Message(role="user", content=prompt)]),
             jobs=router.jobs,
             machines=router.machines,
@@ -68,3 +68,13 @@ async def test_a_refused_prompt_stores_nothing_and_wakes_nobody() -> None:
     assert (control.nudges, await control.world.machines.held()) == (0, True)
     assert (await control.world.jobs.counts()).queued == 0
     assert (await control.world.machines.latest()) is None
+
+
+async def test_the_machine_is_not_read_again_for_the_answer_where_nothing_changed() -> None:
+    control = Nudged()
+    assert (await control.submit()).situation is None, "the router was woken: the machine may be another one now"
+    await control.world.ready()
+    accepted = await control.submit()
+    assert accepted.situation == await control.world.machines.situation()
+    await control.world.machines.set_held(True)
+    assert (await control.submit()).situation is None, "the hold has ended"

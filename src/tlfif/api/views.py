@@ -10,6 +10,7 @@ from tlfif.jobs.endings import receipt_data
 from tlfif.jobs.events import Event
 from tlfif.jobs.jobs import Job
 from tlfif.machines.list_machines import PastMachine
+from tlfif.machines.machine import Situation
 from tlfif.models.model_store import ModelInfo
 from tlfif.wire.jobs import ErrorView, EventView, JobView, MessageView, ReceiptView, Role
 from tlfif.wire.machines import MachineView, PastMachineView, PhaseView, Pids
@@ -105,8 +106,8 @@ def past_machine_view(past: PastMachine) -> PastMachineView:
     )
 
 
-async def current_machine(container: Container) -> MachineView:
-    """The machine now, from the stores."""
+async def current_machine(container: Container, situation: Situation | None = None) -> MachineView:
+    """The machine now, from the stores; ``situation`` where it has just been read."""
     status = await describe_machine(
         jobs=container.jobs,
         machines=container.machines,
@@ -114,5 +115,6 @@ async def current_machine(container: Container) -> MachineView:
         policy=container.machine_policy,
         image=container.image,
         clock=container.clock,
+        situation=situation,
     )
     return machine_view(status, container)

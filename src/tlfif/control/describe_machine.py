@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import QueueCounts
 from tlfif.kernel.clock import Clock
-from tlfif.machines.machine import STARTING, MachineRecord, MachineState, estimate_ready_seconds
+from tlfif.machines.machine import STARTING, MachineRecord, MachineState, Situation, estimate_ready_seconds
 from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.policy import MachinePolicy
 from tlfif.models.model_store import ModelStore
@@ -34,12 +34,23 @@ class MachineStatus:
 
 
 async def describe_machine(
-    *, jobs: JobStore, machines: MachineStore, models: ModelStore, policy: MachinePolicy, image: str, clock: Clock
+    *,
+    jobs: JobStore,
+    machines: MachineStore,
+    models: ModelStore,
+    policy: MachinePolicy,
+    image: str,
+    clock: Clock,
+    situation: Situation | None = None,
 ) -> MachineStatus:
-    """The state now. Reads the stores only, and as little as the answer needs: it runs for every prompt."""
-    counts, situation = await asyncio.gather(jobs.counts(), machines.situation())
-    record, open_record, held = situation.latest, situation.active, situation.held
-    idle_timeout = situation.idle_timeout_seconds or policy.idle_timeout_seconds
+    """The state now. Reads the stores only, and as little as the answer needs: it runs for every prompt, whose caller
+    has just read the ``situation``."""
+    if situation is not None:
+        counts, seen = await jobs.counts(), situation
+    else:
+        counts, seen = await asyncio.gather(jobs.counts(), machines.situation())
+    record, open_record, held = seen.latest, seen.active, seen.held
+    idle_timeout = seen.idle_timeout_seconds or policy.idle_timeout_seconds
     state = record.state if record is not None else MachineState.OFF
     now = clock.now()
     eta, idle_left = None, None

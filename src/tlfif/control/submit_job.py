@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from tlfif.control.machine_control import MachineControl
 from tlfif.jobs import limits
 from tlfif.jobs.job_store import JobStore
-from tlfif.jobs.jobs import GenerationRequest, Message, NewJob, SubmitResult
+from tlfif.jobs.jobs import GenerationRequest, Job, Message, NewJob
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.kernel.errors import BusyError, ModelError
 from tlfif.machines.list_machines import UP
+from tlfif.machines.machine import Situation
 from tlfif.machines.machine_store import MachineStore
 from tlfif.models.model_store import ModelState, ModelStore
 from tlfif.money.budget.budget_gate import BudgetGate
@@ -29,6 +30,18 @@ class Submission:
     owner: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedJob:
+    """The stored job; ``created`` is False where the idempotency key had been seen with the same request.
+
+    ``situation`` of the machine, as it was read on the way; None where this prompt has just changed it.
+    """
+
+    job: Job
+    created: bool
+    situation: Situation | None
+
+
 async def submit_job(
     asked: Submission,
     *,
@@ -40,7 +53,7 @@ async def submit_job(
     ids: Ids,
     control: MachineControl,
     budget: BudgetGate | None = None,
-) -> SubmitResult:
+) -> AcceptedJob:
     """Validate everything, then store the job; after this it cannot be lost. A person's hold on the machine ends.
 
     Raises InvalidInputError (nothing stored), IdempotencyConflictError, BudgetLockedError, BusyError, ModelError,
@@ -68,11 +81,14 @@ async def submit_job(
     if idle is not None:
         await machines.set_idle_timeout(idle)
     situation = await machines.situation()
+    up = situation.latest is not None and situation.latest.state in UP
     if situation.held:
         await machines.set_held(False)
-    if situation.latest is None or situation.latest.state not in UP:
+    if not up:
         await control.nudge()
-    return result
+    return AcceptedJob(
+        job=result.job, created=result.created, situation=situation if up and not situation.held else None
+    )
 
 
 async def _checked_request(asked: Submission, *, models: ModelStore, policy: JobPolicy) -> GenerationRequest:

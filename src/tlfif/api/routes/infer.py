@@ -11,8 +11,8 @@ from tlfif.api.signed_in_gate import user_of
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.control.container import Container
-from tlfif.control.submit_job import Submission, submit_job
-from tlfif.jobs.jobs import Message, SubmitResult
+from tlfif.control.submit_job import AcceptedJob, Submission, submit_job
+from tlfif.jobs.jobs import Message
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.wire.jobs import Accepted
 
@@ -60,7 +60,7 @@ def infer_routes(container: Container) -> APIRouter:
             status=job.status,
             model=job.request.model,
             created=result.created,
-            machine=await current_machine(container),
+            machine=await current_machine(container, result.situation),
         )
         if SSE in accept and container.streams:
             return streamed(container, job.id, after=0, first=sse_unnumbered("accepted", accepted))
@@ -81,7 +81,7 @@ def conversation(body: InferRequest) -> list[Message]:
     return messages
 
 
-async def submit(container: Container, asked: Submission) -> SubmitResult:
+async def submit(container: Container, asked: Submission) -> AcceptedJob:
     """Call the use case with this container's ports."""
     return await submit_job(
         asked,
