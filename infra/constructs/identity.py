@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.rights import accept
 from tlfif.client.profile import REDIRECT_PORTS, redirect_uri
+from tlfif.control.authority import OWNERS
 
 SCOPE = "use"
 ACCESS_MINUTES = 15
@@ -44,6 +45,13 @@ class Identity(Construct):
                     scope_name=SCOPE, scope_description="Send prompts and read answers"
                 )
             ],
+        )
+        cognito.CfnUserPoolGroup(
+            self,
+            "Owners",
+            group_name=OWNERS,
+            description="May end the machine and set time-out and budget",
+            user_pool_id=self.pool.ref,
         )
         self.scope = f"{props.home}/{SCOPE}"
         self.asked_scopes = ["openid", "email", self.scope]

@@ -22,6 +22,7 @@ from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place
 from tlfif.adapters.aws.deployment.installation import AwsInstallation
 from tlfif.adapters.aws.deployment.leftovers import AwsSweeper
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
+from tlfif.control.authority import OWNERS
 
 ACCOUNT = "123456789012"
 """moto's one account."""
@@ -132,6 +133,7 @@ class EmulatedHome:
         self.pool_id = self.clients.cognito.create_user_pool(
             PoolName=self.place.home, UserPoolTags={"tlfif:home": self.place.home}
         )["UserPool"]["Id"]
+        self.clients.cognito.create_group(UserPoolId=self.pool_id, GroupName=OWNERS)
         self.outputs = {
             "UserPoolId": self.pool_id,
             "ApiUrl": "https://api.example.com",

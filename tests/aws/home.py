@@ -14,6 +14,7 @@ from joserfc.jwk import RSAKey
 from tests.aws.emulator import ACCESS_KEY, REGION, Emulator, tagged
 from tests.aws.functions import Front, Function
 from tlfif.bootstrap.aws_settings import AwsSettings
+from tlfif.control.authority import OWNERS
 
 CLIENT_ID = "client-1"
 SCOPE = "tlfif/use"
@@ -77,6 +78,7 @@ def access_token(issuer: str, user: str, **changed: Any) -> str:
     claims = {
         "iss": issuer,
         "sub": user,
+        "cognito:groups": [OWNERS],
         "client_id": CLIENT_ID,
         "token_use": "access",
         "scope": f"openid {SCOPE}",

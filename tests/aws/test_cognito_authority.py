@@ -15,6 +15,7 @@ from joserfc.jwk import RSAKey
 from tests.fakes.clock import FakeClock
 from tests.waiting import wait_until
 from tlfif.adapters.aws.sign_in.cognito_authority import LEEWAY_SECONDS, REFETCH_SECONDS, CognitoAuthority
+from tlfif.control.authority import OWNERS
 from tlfif.kernel.errors import NotAllowedError, UnavailableError
 
 SCOPE = "tlfif/use"
@@ -92,6 +93,17 @@ async def test_a_good_token_is_its_person(key: RSAKey) -> None:
         for _ in range(3):
             assert (await guard.identify(signed(key, claims(provider, clock)))).user == "user-1"
         assert provider.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("groups", "is_owner"),
+    [([OWNERS], True), (["readers", OWNERS], True), (None, False), ([], False), (["owner"], False), (OWNERS, False)],
+)
+async def test_an_owner_is_who_is_in_the_owners_group(key: RSAKey, groups: Any, *, is_owner: bool) -> None:
+    clock = FakeClock()
+    async with provided(key) as provider:
+        token = signed(key, claims(provider, clock, **{"cognito:groups": groups}))
+        assert (await authority(provider, clock).identify(token)).is_owner is is_owner
 
 
 BAD = {

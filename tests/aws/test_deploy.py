@@ -14,6 +14,7 @@ from tests.fakes.aws_account import FakeOwnerProfile, Killed, MemoryJournal
 from tlfif.adapters.aws.deployment.errors import deployment_error
 from tlfif.adapters.aws.deployment.installation import PROMOTED_IMAGE, AwsInstallation
 from tlfif.adapters.aws.deployment.stack_template import MOST_BYTES_IN_REQUEST, StackTemplate
+from tlfif.control.authority import OWNERS
 from tlfif.deployment.deploy import STEPS
 from tlfif.deployment.journal import Journal
 from tlfif.kernel.errors import UnavailableError
@@ -35,6 +36,8 @@ async def test_a_home_is_made_and_the_second_time_nothing_is_new(home: EmulatedH
         assert home.clients.dynamodb.describe_table(TableName=f"{home.place.home}-{name}")["Table"]
     users = home.clients.cognito.list_users(UserPoolId=home.pool_id)["Users"]
     assert [user["UserStatus"] for user in users] == ["FORCE_CHANGE_PASSWORD"]
+    owners = home.clients.cognito.list_users_in_group(UserPoolId=home.pool_id, GroupName=OWNERS)["Users"]
+    assert [user["Username"] for user in owners] == [user["Username"] for user in users]
     assert journal.kept is not None
     assert journal.kept.code_key.endswith(".zip")
     again = await deploy(home, journal=journal, profile=profile)

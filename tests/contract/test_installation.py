@@ -117,8 +117,8 @@ async def test_a_stack_is_made_changed_and_deleted(cloud: Cloud) -> None:
 
 
 async def test_a_user_is_made_once(cloud: Cloud) -> None:
-    assert await cloud.installation.make_user(cloud.pool_id, "me@example.com")
-    assert not await cloud.installation.make_user(cloud.pool_id, "me@example.com")
+    assert await cloud.installation.make_owner(cloud.pool_id, "me@example.com")
+    assert not await cloud.installation.make_owner(cloud.pool_id, "me@example.com")
 
 
 async def test_a_door_that_is_not_there_can_be_closed_and_opened(cloud: Cloud) -> None:

@@ -192,8 +192,8 @@ class FakeInstallation(Installation):
         self._account.step("promoted_image")
         return self._account.image
 
-    async def make_user(self, pool_id: str, email: str) -> bool:
-        self._account.step("make_user")
+    async def make_owner(self, pool_id: str, email: str) -> bool:
+        self._account.step("make_owner")
         if email in self._account.users:
             return False
         self._account.users.append(email)

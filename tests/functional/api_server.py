@@ -26,8 +26,9 @@ from tlfif.api.app import create_app
 from tlfif.api.embedded_server import bind
 from tlfif.api.gate import Gate
 from tlfif.api.routes.server import ServerFacts
-from tlfif.api.signed_in_gate import set_user
+from tlfif.api.signed_in_gate import set_caller
 from tlfif.bootstrap.money import build_money
+from tlfif.control.authority import Caller
 from tlfif.control.container import Container
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
@@ -189,6 +190,7 @@ class ApiServer:
 
     container: Container
     user_header: str = ""
+    owners: frozenset[str] = frozenset()
     stop_asked: list[str] = field(default_factory=list)
 
     def start(self) -> None:
@@ -218,7 +220,8 @@ class ApiServer:
 
         async def named(scope: Scope, receive: Receive, send: Send) -> None:
             if self.user_header:
-                set_user(scope, dict(scope["headers"]).get(self.user_header.encode(), b"").decode())
+                user = dict(scope["headers"]).get(self.user_header.encode(), b"").decode()
+                set_caller(scope, Caller(user=user, is_owner=user in self.owners))
             await app(scope, receive, send)
 
         return named

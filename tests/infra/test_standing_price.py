@@ -30,6 +30,7 @@ FREE = {
     "AWS::Cognito::UserPool": "10,000 users a month are free in the Essentials tier",
     "AWS::Cognito::UserPoolClient": "a setting of the pool",
     "AWS::Cognito::UserPoolDomain": "a setting of the pool",
+    "AWS::Cognito::UserPoolGroup": "a setting of the pool",
     "AWS::Cognito::UserPoolResourceServer": "a setting of the pool",
     "AWS::DynamoDB::Table": "by the request, and 25 GB are free",
     "AWS::EC2::InternetGateway": "free; traffic is by the gigabyte",

@@ -1,26 +1,47 @@
 """The gate on AWS, which checks each request before the app sees it: a signed-in person, no web page, size of the
 body."""
 
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tlfif.api.gate import OPEN_PATHS
 from tlfif.api.request_body import check_declared, read_body, refuse, replay
-from tlfif.control.authority import Authority
+from tlfif.control.authority import Authority, Caller
 from tlfif.kernel.errors import NotAllowedError, TlfifError
 
-_USER = "tlfif.user"
+_CALLER = "tlfif.caller"
+_ONLY_USER = Caller(user="", is_owner=True)
 
 
-def set_user(scope: Scope, user: str) -> None:
-    """Note that the gate has checked this to be ``user``'s request."""
-    scope[_USER] = user
+def set_caller(scope: Scope, caller: Caller) -> None:
+    """Note that the gate has checked this to be ``caller``'s request."""
+    scope[_CALLER] = caller
+
+
+def caller_of(request: Request) -> Caller:
+    """Who sent the request. On this computer that is its owner, who needs no name."""
+    found: Caller = request.scope.get(_CALLER, _ONLY_USER)
+    return found
 
 
 def user_of(request: Request) -> str:
     """The user whose jobs the request may see; empty in a home that has one user."""
-    found: str = request.scope.get(_USER, "")
-    return found
+    return caller_of(request).user
+
+
+def owner_only(request: Request) -> None:
+    """A route's dependency, where the act concerns everybody's machine or money. Raises NotAllowedError
+    ``owner_only``."""
+    if not caller_of(request).is_owner:
+        raise NotAllowedError(
+            "Only an owner of this home may do this, because it concerns everybody's machine or money. Nothing was "
+            "changed. Ask the person who pays for the home.",
+            code="owner_only",
+        )
+
+
+OWNER_ONLY = [Depends(owner_only)]
 
 
 class SignedInGate:
@@ -56,4 +77,4 @@ class SignedInGate:
         if scheme.lower() != b"bearer":
             raise NotAllowedError("You are not signed in. Sign in: ./tlfif login", code="token_wrong")
         caller = await self._authority.identify(token.strip().decode("ascii", "replace"))
-        set_user(scope, caller.user)
+        set_caller(scope, caller)

@@ -3,12 +3,19 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+OWNERS = "owners"
+"""The group of those who own the home. ``tlfif deploy`` makes the person whose address it is given one of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A person whose token was checked. ``user`` owns their jobs; it never changes for one person."""
+    """A person whose token was checked. ``user`` owns their jobs; it never changes for one person.
+
+    ``is_owner``: of the home, who may do what concerns everybody's machine and money.
+    """
 
     user: str
+    is_owner: bool = False
 
 
 class Authority(ABC):

@@ -67,8 +67,7 @@ async def submit_job(
     job = NewJob(
         id=ids.new_id("job"),
         request=request,
-        # Two owners may choose the same key.
-        idempotency_key=f"{asked.owner}/{key}" if key is not None and asked.owner else key,
+        idempotency_key=_key_of(asked.owner, key),
         expires_at=now + policy.wait_limit_seconds,
         owner=asked.owner,
     )
@@ -89,6 +88,11 @@ async def submit_job(
     return AcceptedJob(
         job=result.job, created=result.created, situation=situation if up and not situation.held else None
     )
+
+
+def _key_of(owner: str, key: str | None) -> str | None:
+    """The key as it is stored: two owners may choose the same, and no owner and key together look like two others."""
+    return f"{len(owner)}:{owner}/{key}" if key is not None and owner else key
 
 
 async def _checked_request(asked: Submission, *, models: ModelStore, policy: JobPolicy) -> GenerationRequest:

@@ -98,7 +98,7 @@ class Deployment(Attempt):
         image = await self.installation.promoted_image()
         self._done("image")
         self._say("user", f"a user for {request.email}")
-        invited = await self.installation.make_user(stack.outputs["UserPoolId"], request.email)
+        invited = await self.installation.make_owner(stack.outputs["UserPoolId"], request.email)
         self._done("user")
         self._say("profile", "pointing your commands and your window at it")
         self.profile.remember(stack.outputs, request.region)

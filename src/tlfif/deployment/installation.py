@@ -71,5 +71,6 @@ class Installation(ABC):
         """The image that machines are launched from; None if none was promoted yet."""
 
     @abstractmethod
-    async def make_user(self, pool_id: str, email: str) -> bool:
-        """Create a user for that address, who gets a first password by mail. False: the user existed; no mail."""
+    async def make_owner(self, pool_id: str, email: str) -> bool:
+        """Make the user with that address an owner of the home. Where there is none, one is created, who gets a first
+        password by mail. False: the user existed; no mail."""

@@ -55,6 +55,7 @@ _SETTINGS = frozenset(
         "AWS::ApiGatewayV2::Stage",
         "AWS::Cognito::UserPoolClient",
         "AWS::Cognito::UserPoolDomain",
+        "AWS::Cognito::UserPoolGroup",
         "AWS::Cognito::UserPoolResourceServer",
         "AWS::EC2::InternetGateway",
         "AWS::EC2::Route",

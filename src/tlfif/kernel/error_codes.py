@@ -91,6 +91,9 @@ ACCESS = {
     "token_expired": ErrorCode(401, 5, "The sign-in has run out.", "Sign in again: `./tlfif login`."),
     "keys_unreachable": ErrorCode(503, 5, "The keys that sign-ins are checked by cannot be read; nothing was started.", "Try again in a minute."),
     "not_allowed": ErrorCode(401, 5, "The caller may not do this.", "Read the sentence."),
+    "owner_only": ErrorCode(
+        403, 5, "The act concerns everybody's machine or money, and you do not own this home.", "Ask its owner."
+    ),
     "origin_not_allowed": ErrorCode(403, 5, "The request comes from a web page.", "Use a program."),
     "host_wrong": ErrorCode(421, 5, "The request was sent to another name than the server's own.", "Use the address in `server.json`."),
     "internal_error": ErrorCode(500, 5, "TL-FIF made a mistake.", "Look into the server's log; report it."),

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from tlfif.api.cost_views import VAT, budget_view, cost_view, exchange_view, standing_view, usd
 from tlfif.api.schemas import BudgetRequest, ReleaseRequest
+from tlfif.api.signed_in_gate import OWNER_ONLY
 from tlfif.api.strict_route import StrictRoute
 from tlfif.control.container import Container
 from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, Price, check_region
@@ -71,12 +72,12 @@ def cost_routes(container: Container) -> APIRouter:
         report = await container.money.refresh()
         return await refresh_view(container, report)
 
-    @router.put("/budget", operation_id="set_budget")
+    @router.put("/budget", operation_id="set_budget", dependencies=OWNER_ONLY)
     async def set_budget(body: BudgetRequest) -> BudgetView:
         """Set the limit per month. Raising it above what is spent unlocks; null removes it."""
         return budget_view(await container.money.budget.set_limit(body.limit_eur, simulated_aws=body.simulated_aws))
 
-    @router.post("/budget/release", operation_id="release_budget")
+    @router.post("/budget/release", operation_id="release_budget", dependencies=OWNER_ONLY)
     async def release(body: ReleaseRequest | None = None) -> BudgetView:  # noqa: ARG001  # an empty body may come
         """Release the lock for the rest of the month: the next one comes a quarter of the limit later."""
         return budget_view(await container.money.budget.unlock())

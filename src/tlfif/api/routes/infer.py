@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from tlfif.api.event_stream import SSE, STREAM, sse_unnumbered, streamed
 from tlfif.api.schemas import InferRequest
-from tlfif.api.signed_in_gate import user_of
+from tlfif.api.signed_in_gate import owner_only, user_of
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.control.container import Container
@@ -43,6 +43,8 @@ def infer_routes(container: Container) -> APIRouter:
         With ``Accept: text/event-stream`` the answer is that stream at once, the event ``accepted`` before all others,
         where the host can stream; JSON, as without it, where it cannot.
         """
+        if body.idle_timeout_minutes is not None:
+            owner_only(request)
         asked = Submission(
             messages=conversation(body),
             model=body.model,

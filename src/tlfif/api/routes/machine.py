@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from tlfif.api.schemas import IdleTimeoutRequest, StartRequest, StopRequest, value_range
+from tlfif.api.signed_in_gate import OWNER_ONLY
 from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine, past_machine_view
 from tlfif.control.container import Container
@@ -38,7 +39,7 @@ def machine_routes(container: Container) -> APIRouter:
         await container.control.start(body.model if body else None)
         return await current_machine(container)
 
-    @router.post("/stop", status_code=202, operation_id="stop_machine")
+    @router.post("/stop", status_code=202, operation_id="stop_machine", dependencies=OWNER_ONLY)
     async def stop(body: StopRequest | None = None) -> StopResult:
         """End the machine now, whatever runs. ``machine.state`` is ``stopping`` until it is confirmed gone."""
         result = await container.control.stop(requeue=body is not None and body.jobs == "requeue")
@@ -49,7 +50,7 @@ def machine_routes(container: Container) -> APIRouter:
             machine=await current_machine(container),
         )
 
-    @router.put("/idle-timeout", operation_id="set_idle_timeout")
+    @router.put("/idle-timeout", operation_id="set_idle_timeout", dependencies=OWNER_ONLY)
     async def idle_timeout(body: IdleTimeoutRequest) -> MachineView:
         """Set the idle time-out; a running machine applies it within seconds."""
         await container.machines.set_idle_timeout(limits.check_idle_minutes(body.minutes))

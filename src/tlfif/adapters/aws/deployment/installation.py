@@ -20,6 +20,7 @@ from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.adapters.aws.deployment.ingress import enable_ingress
 from tlfif.adapters.aws.deployment.stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
+from tlfif.control.authority import OWNERS
 from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
 from tlfif.deployment.installation import Installation
 from tlfif.kernel.clock import Clock
@@ -145,10 +146,15 @@ class AwsInstallation(Installation):
 
         return await ask("ssm", read)
 
-    async def make_user(self, pool_id: str, email: str) -> bool:
+    async def make_owner(self, pool_id: str, email: str) -> bool:
         """See the port. Cognito generates the password and mails it; it never passes through TL-FIF."""
 
         def make() -> bool:
+            invited = invite()
+            self._clients.cognito.admin_add_user_to_group(UserPoolId=pool_id, Username=email, GroupName=OWNERS)
+            return invited
+
+        def invite() -> bool:
             try:
                 self._clients.cognito.admin_create_user(
                     UserPoolId=pool_id,

@@ -15,7 +15,7 @@ from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.util import urlsafe_b64decode
 
-from tlfif.control.authority import Authority, Caller
+from tlfif.control.authority import OWNERS, Authority, Caller
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import NotAllowedError, UnavailableError
 
@@ -30,6 +30,8 @@ REFETCH_SECONDS = 60.0
 KEYS_SECONDS = 3.0
 KEYS_BYTES = 64 * 1024
 TOKEN_CHARACTERS = 8192
+GROUPS = "cognito:groups"
+"""The claim with the groups that a person is in, in the pool's access tokens; absent where there are none."""
 JWKS_PATH = "/.well-known/jwks.json"
 """Amazon Cognito, "Verifying JSON web tokens": the issuer's address and this path."""
 
@@ -75,7 +77,8 @@ class CognitoAuthority(Authority):
             raise _wrong()
         if self.scope not in scopes.split():
             raise _wrong()
-        return Caller(user=subject)
+        groups = decoded.claims.get(GROUPS)
+        return Caller(user=subject, is_owner=isinstance(groups, list) and OWNERS in groups)
 
     async def _keys_for(self, token: str) -> KeySet:
         """The provider's keys; fetched again if the token's key is not among them."""
