@@ -100,7 +100,9 @@ def process_place(home: Path, patch: pytest.MonkeyPatch) -> Place:
     hosts: list[ProcessMachineHost] = []
 
     def new() -> ProcessMachineHost:
-        hosts.append(ProcessMachineHost(home, job_policy=JobPolicy(), machine_policy=MachinePolicy()))
+        hosts.append(
+            ProcessMachineHost(home, job_policy=JobPolicy(), machine_policy=MachinePolicy(), clock_offset=lambda: 0.0)
+        )
         return hosts[-1]
 
     return Place(host=new(), another=new, deaf=lambda: a_spec(model="deaf"), home=home, hosts=hosts)
@@ -246,7 +248,9 @@ async def test_alive_while_any_part_is_left(processes: Place) -> None:
 
 
 async def test_other_homes_and_programs_are_not_ours(processes: Place) -> None:
-    elsewhere = ProcessMachineHost(processes.home.parent, job_policy=JobPolicy(), machine_policy=MachinePolicy())
+    elsewhere = ProcessMachineHost(
+        processes.home.parent, job_policy=JobPolicy(), machine_policy=MachinePolicy(), clock_offset=lambda: 0.0
+    )
     handle = await processes.launch()
     assert await elsewhere.find_all() == []
     await processes.host.terminate(handle, force=True)

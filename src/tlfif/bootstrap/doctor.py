@@ -33,8 +33,6 @@ from tlfif.money.prices.pricing import Pricing
 if TYPE_CHECKING:
     from tlfif.doctor.probe import Account
 
-LATE_SECONDS = 600.0
-"""A machine may be older than its limit by this much: its drain, the schedule's minute, a slow termination."""
 NO_KEY = "This computer has no key for AWS (looked in the environment and in ~/.aws)."
 
 
@@ -70,11 +68,10 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
 def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
     from tlfif.adapters.aws.doctor.account import this_account
 
-    policy = AWS_MACHINE_POLICY
     return this_account(
         priced=Priced(book=book, region=wanted.region, at_ms=int(now * 1000)),
         now=datetime.fromtimestamp(now, UTC),
-        max_run_seconds=policy.max_run_seconds + policy.drain_limit_seconds + LATE_SECONDS,
+        max_run_seconds=AWS_MACHINE_POLICY.longest_life_seconds,
         paid=wanted.paid,
     )
 

@@ -50,17 +50,17 @@ async def submit_job(
     idle = limits.check_idle_minutes(asked.idle_timeout_minutes) if asked.idle_timeout_minutes is not None else None
     request = await _checked_request(asked, models=models, policy=policy)
     max_queued = policy.max_queued if budget is None else await budget.check_admission(max_queued=policy.max_queued)
-    now = clock.now()
-    job = NewJob(
-        id=ids.new_id("job"),
-        request=request,
-        # Two owners may choose the same key.
-        idempotency_key=f"{asked.owner}/{key}" if key is not None and asked.owner else key,
-        expires_at=now + policy.wait_limit_seconds,
-        owner=asked.owner,
-    )
     try:
-        result = await jobs.submit(job, now=now, max_queued=max_queued)
+        with clock.held() as now:
+            job = NewJob(
+                id=ids.new_id("job"),
+                request=request,
+                # Two owners may choose the same key.
+                idempotency_key=f"{asked.owner}/{key}" if key is not None and asked.owner else key,
+                expires_at=now + policy.wait_limit_seconds,
+                owner=asked.owner,
+            )
+            result = await jobs.submit(job, now=now, max_queued=max_queued)
     except BusyError:
         if budget is None or max_queued == policy.max_queued:
             raise
