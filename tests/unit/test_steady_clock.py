@@ -1,6 +1,7 @@
 """The home's time: it does not jump while something is open, follows the wall clock when nothing is, and is shown right."""
 
 import asyncio
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,6 +144,7 @@ async def test_sleep_is_told_from_a_clock_that_was_set() -> None:
 
 
 def test_what_the_system_tells() -> None:
+    assert boot_id(Path("nowhere")) == ""
     assert boot_id() == boot_id()
     slept = seconds_slept()
     assert slept is None or slept >= -0.1
