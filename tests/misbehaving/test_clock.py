@@ -347,7 +347,9 @@ async def test_an_idle_machines_sleep_is_not_idle_time() -> None:
 
 async def test_a_laptop_that_is_closed_in_the_middle_of_an_answer_twice() -> None:
     found = await lived("streaming", [("doze", 8 * 3600.0), ("doze", 3600.0)])
-    assert [(status, attempt, text) for status, attempt, text in found.jobs] == [(JobStatus.SUCCEEDED, 1, "".join(WORDS))] * 2
+    assert [(status, attempt, text) for status, attempt, text in found.jobs] == [
+        (JobStatus.SUCCEEDED, 1, "".join(WORDS))
+    ] * 2
 
 
 async def test_a_prompt_still_expires_when_it_has_waited_too_long() -> None:

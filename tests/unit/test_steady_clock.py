@@ -156,9 +156,7 @@ CHANGES = st.lists(
 
 
 @given(changes=CHANGES, backwards=st.lists(st.booleans(), min_size=30, max_size=30))
-def test_it_counts_the_time_that_passes_and_nothing_else(
-    changes: list[tuple[str, int]], backwards: list[bool]
-) -> None:
+def test_it_counts_the_time_that_passes_and_nothing_else(changes: list[tuple[str, int]], backwards: list[bool]) -> None:
     async def run() -> None:
         base, kept = FakeClock(), list[Timeline]()
         home = a_home_clock(base, kept)
