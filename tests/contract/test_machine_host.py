@@ -229,20 +229,23 @@ async def test_a_number_that_was_given_out_again_is_not_the_machine(processes: P
     assert await processes.host.alive(handle)
 
 
+def three_hours_on(folder: Path) -> Path:
+    """What the system tells after its clock was set three hours ahead."""
+    for entry in Path("/proc").iterdir():
+        if entry.name != "stat":
+            (folder / entry.name).symlink_to(entry)
+    lines = Path("/proc/stat").read_text().splitlines()
+    moved = [f"btime {int(line.split()[1]) + 3 * 3600}" if line.startswith("btime ") else line for line in lines]
+    (folder / "stat").write_text("\n".join(moved))
+    return folder
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the time of the boot moves with the wall clock")
 async def test_it_is_known_again_after_the_clock_was_set(
     processes: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handle = await processes.launch()
-    three_hours_on = tmp_path / "proc"
-    three_hours_on.mkdir()
-    for entry in Path("/proc").iterdir():
-        if entry.name != "stat":
-            (three_hours_on / entry.name).symlink_to(entry)
-    lines = Path("/proc/stat").read_text().splitlines()
-    moved = [f"btime {int(line.split()[1]) + 3 * 3600}" if line.startswith("btime ") else line for line in lines]
-    (three_hours_on / "stat").write_text("\n".join(moved))
-    monkeypatch.setattr(psutil, "PROCFS_PATH", str(three_hours_on))
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(three_hours_on(tmp_path)))
     for host in (processes.host, processes.another()):
         assert [machine.handle for machine in await host.find_all()] == [handle]
         assert await host.alive(handle)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.misbehaving.desk import SOURCE, Desk, MakeDesk
-from tests.waiting import wait_until
 
 WALL = """
 import pathlib, time

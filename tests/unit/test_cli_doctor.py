@@ -17,10 +17,10 @@ import pytest
 from tests.fakes.clock import FakeClock
 from tests.fakes.identity_provider import FakeVault
 from tlfif.adapters.http.aws_clock import clock_skew
+from tlfif.adapters.local.doctor_probes import FolderProbe, LoopbackProbe, PriceProbe
 from tlfif.adapters.local.steady_clock import HomeClock
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_timeline import SqliteTimeline
-from tlfif.adapters.local.doctor_probes import FolderProbe, LoopbackProbe, PriceProbe
 from tlfif.cli import doctor as command
 from tlfif.cli.doctor_probes import ProfileProbe, ServerProbe, region_of
 from tlfif.cli.main import main

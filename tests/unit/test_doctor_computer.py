@@ -8,7 +8,7 @@ from tlfif.doctor import computer_verdicts as verdicts
 from tlfif.doctor.checks import Finding, State
 from tlfif.doctor.computer_verdicts import ModelFact
 
-NOW = datetime(2026, 11, 30, 12, 0)  # noqa: DTZ001  # as the person reads it
+NOW = datetime(2026, 11, 30, 12, 0)  # as the person reads it
 OK, WARN, FAIL = State.OK, State.WARN, State.FAIL
 READY, ABSENT = ModelFact(name="tinyllama", state="ready", is_default=True), ModelFact(name="smollm2", state="absent")
 CORRUPT = ModelFact(name="tinyllama", state="corrupt", problem="its size is wrong", is_default=True)

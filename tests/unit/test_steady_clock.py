@@ -1,4 +1,4 @@
-"""The home's time: it does not jump while something is open, follows the wall clock when nothing is, and is shown right."""
+"""The home's time does not jump while something is open, follows the wall clock at rest, and is shown right."""
 
 import asyncio
 from pathlib import Path

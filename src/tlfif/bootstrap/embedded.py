@@ -87,7 +87,7 @@ def _money(settings: Settings, stores: SqliteStores, clock: Clock) -> tuple[Mone
             REGIONS,
             store=stores.prices,
             sources=[AwsPriceListSource(base_url=_address(settings.price_list_url))],
-            exchange=EcbExchangeSource(clock=clock, base_url=_address(settings.exchange_url)),
+            exchange=EcbExchangeSource(clock=SystemClock(), base_url=_address(settings.exchange_url)),
             book=await pricing.book(),
             clock=clock,
         )

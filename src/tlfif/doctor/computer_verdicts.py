@@ -157,8 +157,8 @@ def clock_jumps(jumps: Sequence[tuple[datetime, float]], now: datetime) -> Findi
     times = "once" if len(large) == 1 else f"{len(large)} times, the last time"
     return checks.CLOCK_JUMPS.warn(
         f"This computer's clock was set by more than {JUMP_SECONDS / 60:.0f} minutes {times} on {at:%d %b %Y, %H:%M}: "
-        f"{hours} h {minutes} min {'ahead' if seconds > 0 else 'back'}. Waiting, idle time and cost were counted without "
-        "the jump; days and months before it may be wrong.",
+        f"{hours} h {minutes} min {'ahead' if seconds > 0 else 'back'}. Waiting, idle time and cost were counted "
+        "without the jump; days and months before it may be wrong.",
         "Let the system set its clock by itself (date and time settings: automatically). Costs nothing.",
     )
 
