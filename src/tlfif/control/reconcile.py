@@ -172,8 +172,9 @@ class Reconciler(MachinePorts):
         elif action.kind is ActionKind.DRAIN:
             await self.machines.request_drain(machine.id, reason=action.reason)
         elif action.kind is ActionKind.CONFIRM_ENDED:
-            await self.machines.mark_ended(machine.id, state=action.end_state, reason=action.reason, now=now)
+            # In this order: whoever is killed in between leaves an open record, and the next tick does both.
             await self.jobs.abandon(machine.id, reason="the machine ended", now=now)
+            await self.machines.mark_ended(machine.id, state=action.end_state, reason=action.reason, now=now)
         elif machine.handle is not None:
             await self.machines.mark_stopping(machine.id, reason=action.reason, now=now)
             await self.terminate(machine.handle, force=action.kind is ActionKind.FORCE)
