@@ -44,7 +44,7 @@ async def test_the_clock_is_set_in_the_middle_of_an_answer(
 ) -> None:
     path = os.pathsep.join([str(tmp_path / "wall"), str(SOURCE)])
     begun = time.monotonic()
-    async with a_desk_with(PYTHONPATH=path, TLFIF_MACHINE__IDLE_TIMEOUT_SECONDS="6") as desk:
+    async with a_desk_with(PYTHONPATH=path) as desk:
         first = await desk.submit(max_tokens=200)
         waiting = await desk.submit()
         await desk.read_while(first, lambda: "delta" not in first.kinds)
@@ -62,6 +62,7 @@ async def test_the_clock_is_set_in_the_middle_of_an_answer(
         assert (await desk.call("GET", f"/v1/jobs/{later.job_id}")).json()["created_at"] == pytest.approx(
             time.time() + ahead, abs=60.0
         ), "shown as it stands on the wall"
+        assert (await desk.call("PUT", "/v1/machine/idle-timeout", {"minutes": 0.1})).status_code == 200
         await desk.machine_is("off")
         (machine,) = await history(desk)
         assert machine["end_reason"].startswith("idle for 0.1 minutes")
