@@ -8,9 +8,10 @@ from tests.aws.home import MODEL
 from tests.builders import a_beat, delta, succeeded
 from tlfif.control.container import Container
 from tlfif.jobs.jobs import Lease
+from tlfif.jobs.policy import AWS_JOB_POLICY
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
 
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = AWS_JOB_POLICY.lease_seconds
 
 
 class PaperMachine:

@@ -50,6 +50,24 @@ def test_a_machines_clock_is_ten_minutes_slow(house: FunctionHome) -> None:
     assert len(house.instances()) == 1
 
 
+@pytest.mark.parametrize(("machine", "router"), [(-299.0, 0.0), (-299.0, 299.0), (299.0, -299.0)])
+def test_clocks_that_aws_still_takes_keep_the_lease(house: FunctionHome, machine: float, router: float) -> None:
+    """Neither router nor machine can be more than five minutes off: AWS refuses what they sign."""
+    job_id = house.submit()
+    assert house.tick()
+    house.machine.beat()
+    house.ahead += machine
+    (lease,) = house.machine.claim()
+    house.machine.write(lease, house.machine.last_event(job_id) + 1)
+    house.ahead += router - machine
+    assert house.tick()
+    house.ahead -= router
+    (job,) = house.jobs()
+    assert (job.status, job.attempt) == (JobStatus.RUNNING, 1), "its worker is alive"
+    house.settle()
+    assert house.afterwards()[0].status is JobStatus.SUCCEEDED
+
+
 def test_sqs_delivers_twice_and_in_another_order(house: FunctionHome) -> None:
     house.line.faults["SendMessageBatch"] = always(Twice())
     jobs = [house.submit() for _ in range(3)]

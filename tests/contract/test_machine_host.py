@@ -100,7 +100,9 @@ def process_place(home: Path, patch: pytest.MonkeyPatch) -> Place:
     hosts: list[ProcessMachineHost] = []
 
     def new() -> ProcessMachineHost:
-        hosts.append(ProcessMachineHost(home, job_policy=JobPolicy(), machine_policy=MachinePolicy()))
+        hosts.append(
+            ProcessMachineHost(home, job_policy=JobPolicy(), machine_policy=MachinePolicy(), clock_offset=lambda: 0.0)
+        )
         return hosts[-1]
 
     return Place(host=new(), another=new, deaf=lambda: a_spec(model="deaf"), home=home, hosts=hosts)
@@ -227,6 +229,31 @@ async def test_a_number_that_was_given_out_again_is_not_the_machine(processes: P
     assert await processes.host.alive(handle)
 
 
+def three_hours_on(folder: Path) -> Path:
+    """What the system tells after its clock was set three hours ahead."""
+    for entry in Path("/proc").iterdir():
+        if entry.name != "stat":
+            (folder / entry.name).symlink_to(entry)
+    lines = Path("/proc/stat").read_text().splitlines()
+    moved = [f"btime {int(line.split()[1]) + 3 * 3600}" if line.startswith("btime ") else line for line in lines]
+    (folder / "stat").write_text("\n".join(moved))
+    return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the time of the boot moves with the wall clock")
+async def test_it_is_known_again_after_the_clock_was_set(
+    processes: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = await processes.launch()
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(three_hours_on(tmp_path)))
+    for host in (processes.host, processes.another()):
+        assert [machine.handle for machine in await host.find_all()] == [handle]
+        assert await host.alive(handle)
+    await processes.host.terminate(handle, force=False)
+    monkeypatch.undo()
+    await processes.gone(handle)
+
+
 async def test_a_worker_that_is_killed_takes_its_engine_along(processes: Place) -> None:
     handle = await processes.launch()
     psutil.Process(int(handle.partition(":")[0])).kill()
@@ -246,7 +273,9 @@ async def test_alive_while_any_part_is_left(processes: Place) -> None:
 
 
 async def test_other_homes_and_programs_are_not_ours(processes: Place) -> None:
-    elsewhere = ProcessMachineHost(processes.home.parent, job_policy=JobPolicy(), machine_policy=MachinePolicy())
+    elsewhere = ProcessMachineHost(
+        processes.home.parent, job_policy=JobPolicy(), machine_policy=MachinePolicy(), clock_offset=lambda: 0.0
+    )
     handle = await processes.launch()
     assert await elsewhere.find_all() == []
     await processes.host.terminate(handle, force=True)

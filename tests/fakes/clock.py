@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tlfif.adapters.local.steady_clock import HomeClock, Timeline
 from tlfif.kernel.clock import Clock, Ids
 
 START = 1_800_000_000.0
@@ -13,6 +14,7 @@ class FakeClock(Clock):
     def __init__(self, now: float = START, *, auto_advance: bool = False) -> None:
         self._now = now
         self._monotonic = 1000.0
+        self.slept = 0.0
         self._auto_advance = auto_advance
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
@@ -50,10 +52,26 @@ class FakeClock(Clock):
         """Set the wall clock forward or back, as a person or NTP does; no time passes."""
         self._now += seconds
 
+    def doze(self, seconds: float) -> None:
+        """The computer sleeps: the wall clock goes on, nothing else does."""
+        self._now += seconds
+        self.slept += seconds
+
     @property
     def sleeping(self) -> int:
         """How many tasks sleep."""
         return sum(not f.done() for _, f in self._sleepers)
+
+
+def a_home_clock(base: FakeClock, kept: list[Timeline] | None = None) -> HomeClock:
+    """The home's clock over ``base``, which stores its timeline in ``kept``; the last one there is the one before."""
+    timelines = [] if kept is None else kept
+
+    async def keep(timeline: Timeline) -> None:
+        timelines.append(timeline)
+
+    before = timelines[-1] if timelines else None
+    return HomeClock(base, boot_id="boot 1", kept=before, keep=keep, slept=lambda: base.slept)
 
 
 class FakeIds(Ids):

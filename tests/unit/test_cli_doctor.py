@@ -14,9 +14,13 @@ from time import time
 
 import pytest
 
+from tests.fakes.clock import FakeClock
 from tests.fakes.identity_provider import FakeVault
 from tlfif.adapters.http.aws_clock import clock_skew
 from tlfif.adapters.local.doctor_probes import FolderProbe, LoopbackProbe, PriceProbe
+from tlfif.adapters.local.steady_clock import HomeClock
+from tlfif.adapters.sqlite.file.database import Database
+from tlfif.adapters.sqlite.sqlite_timeline import SqliteTimeline
 from tlfif.cli import doctor as command
 from tlfif.cli.doctor_probes import ProfileProbe, ServerProbe, region_of
 from tlfif.cli.main import main
@@ -250,3 +254,25 @@ async def test_the_clock_is_compared_with_any_answer_that_has_a_date(
         await clock_skew(address)
     with pytest.raises(OSError, match="ConnectError"):
         await clock_skew(nobody_there)
+
+
+async def test_a_clock_that_jumped_while_a_machine_ran_is_named(
+    home: DataFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.create()
+    timeline = SqliteTimeline(await Database.open(home.database))
+    base = FakeClock(time())
+    clock = HomeClock(base, boot_id="boot 1", kept=None, keep=timeline.keep, slept=lambda: base.slept)
+
+    async def works() -> bool:
+        return False
+
+    base.doze(8 * 3600.0)
+    clock.now()
+    base.jump(-9 * 3600.0)
+    await clock.follow_wall(works)
+    await timeline.close()
+    assert await asyncio.to_thread(main, ["doctor", "--json"]) == 0
+    by_id = {one["id"]: one for one in json.loads(capsys.readouterr().out)["checks"]}
+    assert by_id["clock_jumps"]["state"] == "warn"
+    assert "9 h 0 min back" in by_id["clock_jumps"]["evidence"], "the sleep is none"

@@ -1,6 +1,6 @@
 """Verdicts on this computer, state by state."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -8,6 +8,7 @@ from tlfif.doctor import computer_verdicts as verdicts
 from tlfif.doctor.checks import Finding, State
 from tlfif.doctor.computer_verdicts import ModelFact
 
+NOW = datetime(2026, 11, 30, 12, 0)  # as the person reads it
 OK, WARN, FAIL = State.OK, State.WARN, State.FAIL
 READY, ABSENT = ModelFact(name="tinyllama", state="ready", is_default=True), ModelFact(name="smollm2", state="absent")
 CORRUPT = ModelFact(name="tinyllama", state="corrupt", problem="its size is wrong", is_default=True)
@@ -55,6 +56,14 @@ CASES = [
     (verdicts.clock(-61), WARN, "61 s behind"),
     (verdicts.clock(300), WARN, "300 s"),
     (verdicts.clock(-600), FAIL, "600 s behind"),
+    (verdicts.clock_jumps([], NOW), OK, "30 days"),
+    (verdicts.clock_jumps([(NOW, 120.0), (NOW - timedelta(days=31), 7200.0)], NOW), OK, "did not jump"),
+    (verdicts.clock_jumps([(NOW, 3 * 3600.0)], NOW), WARN, "once on 30 Nov 2026, 12:00: 3 h 0 min ahead"),
+    (
+        verdicts.clock_jumps([(NOW, 7200.0), (NOW, -660.0)], NOW),
+        WARN,
+        "2 times, the last time on 30 Nov 2026, 12:00: 0 h 11 min back",
+    ),
     (verdicts.price_book(date(2026, 8, 25), date(2026, 11, 23), "eu-west-1"), OK, "90 days"),
     (verdicts.price_book(date(2026, 8, 24), date(2026, 11, 23), "eu-west-1"), WARN, "91 days"),
     (verdicts.price_book(date(2027, 1, 1), date(2026, 11, 23), "eu-west-1"), OK, "0 days"),

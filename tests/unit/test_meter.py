@@ -239,7 +239,7 @@ async def test_a_run_whose_record_is_gone_is_closed_and_never_longer_than_a_mach
     world.clock.advance(30 * 86400)
     await world.tick()
     (span,) = await spans(world)
-    longest = world.policy.max_run_seconds + world.policy.drain_limit_seconds
+    longest = world.policy.longest_life_seconds
     assert span.to_ms == T0 + int(longest * 1000)
 
 

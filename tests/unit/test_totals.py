@@ -25,7 +25,7 @@ from tlfif.money.spend.totals import Totals
 DECEMBER = Month(2026, 12)
 RATE = AWS.hourly(BUILT_IN_PRICES, at_ms=DECEMBER.start_ms)
 ONCE = AWS.once(BUILT_IN_PRICES, at_ms=DECEMBER.start_ms)
-LONGEST_MS = int((MachinePolicy().max_run_seconds + MachinePolicy().drain_limit_seconds) * 1000)
+LONGEST_MS = int(MachinePolicy().longest_life_seconds * 1000)
 
 
 def the_totals(ledger: MemoryLedger, clock: FakeClock, machines: MemoryMachineStore | None = None) -> Totals:

@@ -189,7 +189,7 @@ async def _receipts(container: Container, simulated: Tariff) -> list[AnswerCostV
         found.append(
             AnswerCostView(
                 job_id=job.id,
-                created_at=job.created_at,
+                created_at=container.clock.shown(job.created_at),
                 status=job.status,
                 model=job.request.model,
                 image=took.image,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import StreamingResponse
@@ -31,7 +32,7 @@ async def _stream(container: Container, job_id: str, after: int, first: bytes) -
     async for batch in follow(job_id, after=after, jobs=container.jobs, beat_seconds=BEAT_SECONDS):
         if batch:
             waiting = batch[-1].kind == "queued" or batch[-1].kind == "restarted"
-            yield first + b"".join(sse(event) for event in batch)
+            yield first + b"".join(sse(replace(event, at=container.clock.shown(event.at))) for event in batch)
             first = b""  # sent with the event "queued", which is there by now
         elif waiting:
             machine = await current_machine(container)

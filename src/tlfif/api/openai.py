@@ -159,7 +159,7 @@ async def _whole(container: Container, job: Job) -> ChatCompletion:
     answer = ChatAnswer(content=await read_answer(job.id, jobs=container.jobs))
     return ChatCompletion(
         id=job.id,
-        created=int(job.created_at),
+        created=int(container.clock.shown(job.created_at)),
         model=job.request.model,
         choices=[ChatChoice(message=answer, finish_reason=receipt.get("finish_reason"))],
         usage=ChatUsage(**_usage(receipt)),
@@ -182,7 +182,7 @@ async def _pieces(container: Container, job: Job, *, usage: bool) -> AsyncIterat
     head = {
         "id": job.id,
         "object": "chat.completion.chunk",
-        "created": int(job.created_at),
+        "created": int(container.clock.shown(job.created_at)),
         "model": job.request.model,
     }
 

@@ -9,6 +9,7 @@ from tlfif.control.describe_machine import MachineStatus, describe_machine
 from tlfif.jobs.endings import receipt_data
 from tlfif.jobs.events import Event
 from tlfif.jobs.jobs import Job
+from tlfif.kernel.clock import Clock
 from tlfif.machines.list_machines import PastMachine
 from tlfif.machines.machine import Situation
 from tlfif.models.model_store import ModelInfo
@@ -17,7 +18,7 @@ from tlfif.wire.machines import MachineView, PastMachineView, PhaseView, Pids
 from tlfif.wire.models import ModelView, OpenAIModel
 
 
-def job_view(job: Job, answer: str | None) -> JobView:
+def job_view(job: Job, answer: str | None, clock: Clock) -> JobView:
     """A job with its answer, or without one in lists. The route that shows its cost fills that in."""
     error = None
     if job.error_code is not None:
@@ -30,9 +31,9 @@ def job_view(job: Job, answer: str | None) -> JobView:
         max_tokens=job.request.max_tokens,
         temperature=job.request.temperature,
         seed=job.request.seed,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
+        created_at=clock.shown(job.created_at),
+        started_at=_shown(job.started_at, clock),
+        finished_at=_shown(job.finished_at, clock),
         attempt=job.attempt,
         last_seq=job.last_seq,
         cancel_requested=job.cancel_requested,
@@ -46,9 +47,9 @@ def job_view(job: Job, answer: str | None) -> JobView:
     )
 
 
-def event_view(event: Event) -> EventView:
+def event_view(event: Event, clock: Clock) -> EventView:
     """One event."""
-    return EventView(seq=event.seq, kind=event.kind, at=event.at, data=event.data)
+    return EventView(seq=event.seq, kind=event.kind, at=clock.shown(event.at), data=event.data)
 
 
 def model_view(info: ModelInfo) -> ModelView:
@@ -74,7 +75,7 @@ def machine_view(status: MachineStatus, container: Container) -> MachineView:
         machine_id=record.id if record else None,
         idle_seconds_left=status.idle_seconds_left,
         idle_timeout_minutes=round(status.idle_timeout_seconds / 60, 4),
-        since=record.created_at if record else None,
+        since=container.clock.shown(record.created_at) if record else None,
         queued=status.counts.queued,
         running=status.counts.running,
         held=status.held,
@@ -87,7 +88,7 @@ def machine_view(status: MachineStatus, container: Container) -> MachineView:
     )
 
 
-def past_machine_view(past: PastMachine) -> PastMachineView:
+def past_machine_view(past: PastMachine, clock: Clock) -> PastMachineView:
     """One machine of the history."""
     record = past.record
     return PastMachineView(
@@ -97,13 +98,17 @@ def past_machine_view(past: PastMachine) -> PastMachineView:
         state=record.state,
         start_reason=record.start_reason,
         end_reason=past.end_reason,
-        created_at=record.created_at,
-        ready_at=record.ready_at,
-        ended_at=record.ended_at,
+        created_at=clock.shown(record.created_at),
+        ready_at=_shown(record.ready_at, clock),
+        ended_at=_shown(record.ended_at, clock),
         phases=[PhaseView(phase=timing.phase, seconds=round(timing.seconds, 3)) for timing in past.phases],
         boot_seconds=None if past.boot_seconds is None else round(past.boot_seconds, 3),
         run_seconds=None if past.run_seconds is None else round(past.run_seconds, 3),
     )
+
+
+def _shown(at: float | None, clock: Clock) -> float | None:
+    return None if at is None else clock.shown(at)
 
 
 async def current_machine(container: Container, situation: Situation | None = None) -> MachineView:

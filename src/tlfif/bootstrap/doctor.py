@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tlfif.adapters.local.doctor_probes import (
+    ClockJumpProbe,
     ClockProbe,
     FolderProbe,
     LoopbackProbe,
@@ -17,9 +18,11 @@ from tlfif.adapters.local.doctor_probes import (
     PythonProbe,
 )
 from tlfif.adapters.local.models.file_model_store import FileModelStore
+from tlfif.adapters.local.steady_clock import Step
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
+from tlfif.adapters.sqlite.sqlite_timeline import SqliteTimeline
 from tlfif.doctor.examine import Examination, examine
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.probe import Probe
@@ -33,8 +36,6 @@ from tlfif.money.prices.pricing import Pricing
 if TYPE_CHECKING:
     from tlfif.doctor.probe import Account
 
-LATE_SECONDS = 600.0
-"""A machine may be older than its limit by this much: its drain, the schedule's minute, a slow termination."""
 NO_KEY = "This computer has no key for AWS (looked in the environment and in ~/.aws)."
 
 
@@ -54,12 +55,14 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
     clock = SystemClock()
     now = clock.now()
     book, problem = await _book(wanted.data_folder)
+    steps, unread = await _steps(wanted.data_folder)
     local: list[Probe] = [
         PythonProbe(),
         FolderProbe(wanted.data_folder.root),
         ModelProbe(FileModelStore(models_dir=wanted.data_folder.models, clock=clock)),
         LoopbackProbe(wanted.ports),
         ClockProbe(aws_endpoint(wanted.region)),
+        ClockJumpProbe(steps, now=now, problem=unread),
         PriceProbe(book, region=wanted.region, now=now, problem=problem),
         *own,
     ]
@@ -70,11 +73,10 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
 def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
     from tlfif.adapters.aws.doctor.account import this_account
 
-    policy = AWS_MACHINE_POLICY
     return this_account(
         priced=Priced(book=book, region=wanted.region, at_ms=int(now * 1000)),
         now=datetime.fromtimestamp(now, UTC),
-        max_run_seconds=policy.max_run_seconds + policy.drain_limit_seconds + LATE_SECONDS,
+        max_run_seconds=AWS_MACHINE_POLICY.longest_life_seconds,
         paid=wanted.paid,
     )
 
@@ -91,3 +93,18 @@ async def _book(data_folder: DataFolder) -> tuple[PriceBook, str]:
             await store.close()
     except StorageError as error:
         return BUILT_IN_PRICES, f"The prices kept here could not be read: {error.message}"
+
+
+async def _steps(data_folder: DataFolder) -> tuple[Sequence[Step], str]:
+    """What the home's clock has noticed, and why it is not known if it could not be read."""
+    if not data_folder.database.is_file():
+        return (), ""
+    try:
+        store = SqliteTimeline(await Database.open(data_folder.database))
+        try:
+            timeline = await store.load()
+        finally:
+            await store.close()
+    except StorageError as error:
+        return (), f"What the clock did could not be read: {error.message}"
+    return (timeline.steps if timeline is not None else ()), ""

@@ -7,6 +7,7 @@ from tlfif.adapters.aws.money.price_list_source import AwsPriceListSource
 from tlfif.adapters.http.exchange_source import EcbExchangeSource
 from tlfif.adapters.local.machines.process_machine_host import ProcessMachineHost
 from tlfif.adapters.local.models.file_model_store import FileModelStore
+from tlfif.adapters.local.steady_clock import HomeClock, boot_id, seconds_slept
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import SqliteStores, open_all_sqlite_stores
 from tlfif.bootstrap.money import build_money
@@ -26,17 +27,21 @@ IMAGE = f"embedded-{__version__}"
 
 async def embedded_container(settings: Settings) -> Container:
     """Open the stores and connect the adapters. Raises StorageError."""
-    clock, ids = SystemClock(), SystemIds()
+    system, ids = SystemClock(), SystemIds()
     data_folder = settings.data_folder
     stores = await open_all_sqlite_stores(
         data_folder.database,
         ids,
         default_idle_timeout=settings.machine.idle_timeout_seconds,
-        since_ms=int(clock.now() * 1000),
+        since_ms=int(system.now() * 1000),
     )
+    timeline = stores.timeline
+    clock = HomeClock(system, boot_id=boot_id(), kept=await timeline.load(), keep=timeline.keep, slept=seconds_slept)
     jobs, machines = stores.jobs, stores.machines
     models = FileModelStore(models_dir=data_folder.models, hub_url=_address(settings.hub_url), clock=clock)
-    host = ProcessMachineHost(data_folder.root, job_policy=settings.job, machine_policy=settings.machine)
+    host = ProcessMachineHost(
+        data_folder.root, job_policy=settings.job, machine_policy=settings.machine, clock_offset=lambda: clock.offset
+    )
     money, meter = _money(settings, stores, clock)
     reconciler = Reconciler(
         jobs=jobs,
@@ -82,7 +87,7 @@ def _money(settings: Settings, stores: SqliteStores, clock: Clock) -> tuple[Mone
             REGIONS,
             store=stores.prices,
             sources=[AwsPriceListSource(base_url=_address(settings.price_list_url))],
-            exchange=EcbExchangeSource(clock=clock, base_url=_address(settings.exchange_url)),
+            exchange=EcbExchangeSource(clock=SystemClock(), base_url=_address(settings.exchange_url)),
             book=await pricing.book(),
             clock=clock,
         )

@@ -4,6 +4,7 @@ for it."""
 import asyncio
 from pathlib import Path
 
+from tlfif.adapters.local.steady_clock import SteadyClock
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import open_sqlite_stores
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
@@ -12,9 +13,10 @@ from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 
 
 async def run_embedded_worker(
-    identity: MachineIdentity, data_folder: Path, process: EngineProcess, *, context_tokens: int
+    identity: MachineIdentity, data_folder: Path, process: EngineProcess, *, context_tokens: int, clock_offset: float
 ) -> None:
-    """Run until the machine ends. ``process`` may be starting already."""
+    """Run until the machine ends. ``process`` may be starting already. ``clock_offset``: of the server's clock, because
+    both write times into one file."""
     importing = asyncio.create_task(asyncio.to_thread(_import_engine_client))
     jobs, machines = await open_sqlite_stores(
         DataFolder(data_folder).database, SystemIds(), default_idle_timeout=identity.idle_timeout_seconds
@@ -26,7 +28,8 @@ async def run_embedded_worker(
 
         return llama_engine(address, context_tokens=context_tokens)
 
-    await run_lifecycle(identity, jobs=jobs, machines=machines, process=process, connect=connect, clock=SystemClock())
+    clock = SteadyClock(SystemClock(), offset=clock_offset)
+    await run_lifecycle(identity, jobs=jobs, machines=machines, process=process, connect=connect, clock=clock)
 
 
 def _import_engine_client() -> None:

@@ -48,8 +48,20 @@ async def launch_machine(model: str, *, reason: str, ports: MachinePorts) -> boo
     if await machines.active() is not None:
         return False
     file = await ports.models.checked_file(model)
-    now = ports.clock.now()
-    record = MachineRecord(
+    with ports.clock.held() as now:
+        record = _intent(model, reason, ports, now)
+        if budget is not None:
+            await budget.reserve(record.id)
+        if not await machines.create_intent(record):
+            if budget is not None:
+                await budget.release_reservation(record.id)
+            return False
+    await _launch(record, file, ports)
+    return True
+
+
+def _intent(model: str, reason: str, ports: MachinePorts, now: float) -> MachineRecord:
+    return MachineRecord(
         id=ports.ids.new_id("machine"),
         state=MachineState.LAUNCHING,
         model=model,
@@ -60,14 +72,6 @@ async def launch_machine(model: str, *, reason: str, ports: MachinePorts) -> boo
         phase=Phase.LAUNCH,
         phase_started_at=now,
     )
-    if budget is not None:
-        await budget.reserve(record.id)
-    if not await machines.create_intent(record):
-        if budget is not None:
-            await budget.release_reservation(record.id)
-        return False
-    await _launch(record, file, ports)
-    return True
 
 
 async def confirm_launch(record: MachineRecord, ports: MachinePorts) -> None:

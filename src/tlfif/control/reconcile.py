@@ -78,8 +78,9 @@ class Reconciler(MachinePorts):
 
     async def tick(self) -> Pace:
         """One tick; returns how soon the next one is needed."""
-        self.seen, now = None, self.clock.now()
-        await self.jobs.reap(now=now)
+        self.seen = None
+        await self.clock.follow_wall(self._at_rest)
+        await self.jobs.reap(now=self.clock.now())
         return await self.tick_running()
 
     async def tick_running(self, *, launch: bool = True) -> Pace:
@@ -103,6 +104,11 @@ class Reconciler(MachinePorts):
         if seen.machine is None:
             return Pace.WORK if seen.counts.queued or seen.counts.running else Pace.REST
         return Pace.WATCH if seen.machine.state is MachineState.READY else Pace.WORK
+
+    async def _at_rest(self) -> bool:
+        """Whether no prompt and no machine is open, so that no time is being measured."""
+        counts = await self.jobs.counts()
+        return not counts.queued and not counts.running and await self.machines.active() is None
 
     async def observe(self) -> Observation:
         """The present state, from the stores and the host."""
@@ -166,8 +172,9 @@ class Reconciler(MachinePorts):
         elif action.kind is ActionKind.DRAIN:
             await self.machines.request_drain(machine.id, reason=action.reason)
         elif action.kind is ActionKind.CONFIRM_ENDED:
-            await self.machines.mark_ended(machine.id, state=action.end_state, reason=action.reason, now=now)
+            # In this order: whoever is killed in between leaves an open record, and the next tick does both.
             await self.jobs.abandon(machine.id, reason="the machine ended", now=now)
+            await self.machines.mark_ended(machine.id, state=action.end_state, reason=action.reason, now=now)
         elif machine.handle is not None:
             await self.machines.mark_stopping(machine.id, reason=action.reason, now=now)
             await self.terminate(machine.handle, force=action.kind is ActionKind.FORCE)

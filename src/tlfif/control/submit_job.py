@@ -63,16 +63,16 @@ async def submit_job(
     idle = limits.check_idle_minutes(asked.idle_timeout_minutes) if asked.idle_timeout_minutes is not None else None
     request = await _checked_request(asked, models=models, policy=policy)
     max_queued = policy.max_queued if budget is None else await budget.check_admission(max_queued=policy.max_queued)
-    now = clock.now()
-    job = NewJob(
-        id=ids.new_id("job"),
-        request=request,
-        idempotency_key=_key_of(asked.owner, key),
-        expires_at=now + policy.wait_limit_seconds,
-        owner=asked.owner,
-    )
     try:
-        result = await jobs.submit(job, now=now, max_queued=max_queued)
+        with clock.held() as now:
+            job = NewJob(
+                id=ids.new_id("job"),
+                request=request,
+                idempotency_key=_key_of(asked.owner, key),
+                expires_at=now + policy.wait_limit_seconds,
+                owner=asked.owner,
+            )
+            result = await jobs.submit(job, now=now, max_queued=max_queued)
     except BusyError:
         if budget is None or max_queued == policy.max_queued:
             raise

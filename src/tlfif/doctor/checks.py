@@ -118,6 +118,7 @@ SERVER = _computer("server", "Background server")
 WINDOW = _computer("window", "Window")
 LOOPBACK = _computer("loopback", "Ports of this computer")
 CLOCK = _computer("clock", "Clock")
+CLOCK_JUMPS = _computer("clock_jumps", "A clock that jumped")
 PRICES = _computer("price_book", "Price book", "12-the-first-bill")
 PROFILE = _computer("profile", "Profile", "11-sign-in-and-ask")
 SIGN_IN = _computer("sign_in", "Sign-in", "11-sign-in-and-ask")
@@ -151,7 +152,7 @@ ACCOUNT_CHECKS = (
 )  # fmt: skip
 """What only AWS can answer, in the order in which it is shown."""
 COMPUTER_CHECKS = (
-    PYTHON, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, CLOCK, PRICES, PROFILE, SIGN_IN, TOKEN_STORAGE,
+    PYTHON, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, CLOCK, CLOCK_JUMPS, PRICES, PROFILE, SIGN_IN, TOKEN_STORAGE,
 )  # fmt: skip
 """What needs no account."""
 CHECKS = (*COMPUTER_CHECKS, *ACCOUNT_CHECKS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from tlfif.doctor import checks
 from tlfif.doctor.checks import Finding, State, finding
@@ -17,6 +17,9 @@ FULL_BYTES = GB // 5
 CLOCK_NOTICED_SECONDS = 60.0
 CLOCK_REFUSED_SECONDS = 300.0
 """AWS refuses a signed request whose time is off by more than five minutes (Signature Version 4)."""
+JUMP_SECONDS = 120.0
+"""Network time corrects less without anybody noticing."""
+JUMPS_DAYS = 30
 OLD_PRICE_DAYS = 90
 
 
@@ -140,6 +143,24 @@ def clock(skew_seconds: float) -> Finding:
     if size > CLOCK_NOTICED_SECONDS:
         return checks.CLOCK.warn(f"{found}; from 300 s on AWS refuses everything.", cure)
     return checks.CLOCK.ok(f"{found}.")
+
+
+def clock_jumps(jumps: Sequence[tuple[datetime, float]], now: datetime) -> Finding:
+    """``jumps``: when the wall clock was set while TL-FIF worked, and by how many seconds (negative: back)."""
+    large = [
+        (at, seconds) for at, seconds in jumps if abs(seconds) > JUMP_SECONDS and abs((now - at).days) <= JUMPS_DAYS
+    ]
+    if not large:
+        return checks.CLOCK_JUMPS.ok(f"It did not jump while TL-FIF worked (looked back {JUMPS_DAYS} days).")
+    at, seconds = large[-1]
+    hours, minutes = divmod(round(abs(seconds) / 60), 60)
+    times = "once" if len(large) == 1 else f"{len(large)} times, the last time"
+    return checks.CLOCK_JUMPS.warn(
+        f"This computer's clock was set by more than {JUMP_SECONDS / 60:.0f} minutes {times} on {at:%d %b %Y, %H:%M}: "
+        f"{hours} h {minutes} min {'ahead' if seconds > 0 else 'back'}. Waiting, idle time and cost were counted "
+        "without the jump; days and months before it may be wrong.",
+        "Let the system set its clock by itself (date and time settings: automatically). Costs nothing.",
+    )
 
 
 def price_book(read: date, today: date, region: str) -> Finding:

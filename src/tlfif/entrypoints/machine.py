@@ -42,7 +42,8 @@ async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> N
         job_policy=JobPolicy(**policies["job"]),  # type: ignore[arg-type]  # from asdict of the same class
         machine_policy=machine_policy,
     )
-    await run_embedded_worker(identity, data_folder, process, context_tokens=context_tokens)
+    offset = float(str(spec["clock_offset"]))
+    await run_embedded_worker(identity, data_folder, process, context_tokens=context_tokens, clock_offset=offset)
 
 
 def main() -> None:

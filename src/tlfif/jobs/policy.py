@@ -23,5 +23,6 @@ class JobPolicy:
     retention_seconds: float = 30 * 86400.0
 
 
-AWS_JOB_POLICY = JobPolicy(batch_seconds=0.25)
-"""On AWS each write costs money, and readers poll four times a second."""
+AWS_JOB_POLICY = JobPolicy(batch_seconds=0.25, lease_seconds=630.0)
+"""On AWS each write costs money, and readers poll four times a second. AWS refuses the requests of a clock that is over
+five minutes off, so worker and router differ by ten at most; a worker that is gone is noticed by its machine's end."""

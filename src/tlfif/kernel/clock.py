@@ -1,15 +1,18 @@
 """The ports for time and for new ids."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 
 class Clock(ABC):
-    """The only source of time."""
+    """The only source of time. Why a home's time is not simply the wall clock: docs/decisions/0013."""
 
     @abstractmethod
     def now(self) -> float:
-        """Wall-clock seconds since the epoch, UTC. It may jump: never use it for durations that are billed or that
-        measure speed."""
+        """Seconds since the epoch, UTC, as this home counts them: what is stored and compared is measured by it. On a
+        computer of one's own it does not jump while a prompt or a machine is open, and stands still while the computer
+        sleeps. On AWS it is the wall clock."""
 
     @abstractmethod
     def monotonic(self) -> float:
@@ -18,6 +21,20 @@ class Clock(ABC):
     @abstractmethod
     async def sleep(self, seconds: float) -> None:
         """Let ``seconds`` pass."""
+
+    def shown(self, at: float) -> float:
+        """``at``, a moment of :meth:`now`, as people read it: by the wall clock (epoch seconds)."""
+        return at
+
+    @contextmanager
+    def held(self) -> Iterator[float]:
+        """:meth:`now`, for what is about to be stored as open; until then the home's time does not follow the wall
+        clock."""
+        yield self.now()
+
+    async def follow_wall(self, at_rest: Callable[[], Awaitable[bool]]) -> None:  # noqa: B027  # a wall clock has none
+        """Bring :meth:`now` in line with the wall clock, if they differ and nothing is open; ``at_rest`` finds out and
+        is only asked where they differ. Raises StorageError."""
 
 
 class Ids(ABC):

@@ -8,6 +8,8 @@ MIN_IDLE_TIMEOUT_MINUTES = 0.1
 MAX_IDLE_TIMEOUT_MINUTES = 240.0
 DEFAULT_IDLE_TIMEOUT_MINUTES = 5.0
 """RQL 1 section 1.1.4. The upper bound keeps a forgotten machine at four hours."""
+LATE_SECONDS = 600.0
+"""A machine may be older than its limit and its drain by this much: the schedule's minute, a slow termination."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,11 @@ class MachinePolicy:
     engine_threads: int | None = None
     """Processor threads of an embedded engine; None: one for each core. Fewer are better on a busy computer, because
     the threads of one answer wait for each other in a busy loop."""
+
+    @property
+    def longest_life_seconds(self) -> float:
+        """After this long a machine is gone, whatever it does."""
+        return self.max_run_seconds + self.drain_limit_seconds + LATE_SECONDS
 
     @property
     def expected_phase_seconds(self) -> dict[Phase, float]:

@@ -6,10 +6,11 @@ import socket
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from tlfif.adapters.http.aws_clock import clock_skew
+from tlfif.adapters.local.steady_clock import Step
 from tlfif.doctor import checks
 from tlfif.doctor import computer_verdicts as verdicts
 from tlfif.doctor.checks import Check, Finding, not_asked
@@ -110,6 +111,23 @@ class ClockProbe(Probe):
             return [
                 not_asked(checks.CLOCK, f"Compared with AWS's only where AWS can be reached; {self._address}: {error}")
             ]
+
+
+class ClockJumpProbe(Probe):
+    """What the home's clock has noticed; ``steps`` are those of its timeline."""
+
+    checks: Sequence[Check] = (checks.CLOCK_JUMPS,)
+
+    def __init__(self, steps: Sequence[Step], *, now: float, problem: str = "") -> None:
+        self._steps = steps
+        self._now = now
+        self._problem = problem
+
+    async def ask(self) -> Sequence[Finding]:
+        if self._problem:
+            return [not_asked(checks.CLOCK_JUMPS, self._problem)]
+        jumps = [(datetime.fromtimestamp(step.at + step.ahead), step.set_by) for step in self._steps]
+        return [verdicts.clock_jumps(jumps, datetime.fromtimestamp(self._now))]
 
 
 class PriceProbe(Probe):

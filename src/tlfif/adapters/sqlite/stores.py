@@ -8,6 +8,7 @@ from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.adapters.sqlite.sqlite_ledger import SqliteLedger
 from tlfif.adapters.sqlite.sqlite_machine_store import SqliteMachineStore
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
+from tlfif.adapters.sqlite.sqlite_timeline import SqliteTimeline
 from tlfif.kernel.clock import Ids
 
 
@@ -19,6 +20,7 @@ class SqliteStores:
     machines: SqliteMachineStore
     ledger: SqliteLedger
     prices: SqlitePriceStore
+    timeline: SqliteTimeline
 
     async def close(self) -> None:
         """Close the file."""
@@ -26,6 +28,7 @@ class SqliteStores:
         await self.machines.close()
         await self.ledger.close()
         await self.prices.close()
+        await self.timeline.close()
 
 
 async def open_all_sqlite_stores(path: Path, ids: Ids, *, default_idle_timeout: float, since_ms: int) -> SqliteStores:
@@ -40,6 +43,7 @@ async def open_all_sqlite_stores(path: Path, ids: Ids, *, default_idle_timeout: 
         machines=SqliteMachineStore(database, default_idle_timeout=default_idle_timeout),
         ledger=SqliteLedger(database, since_ms=since_ms),
         prices=SqlitePriceStore(database),
+        timeline=SqliteTimeline(database),
     )
 
 

@@ -51,13 +51,13 @@ def _reading(router: APIRouter, container: Container) -> None:
         page = await container.jobs.list_jobs(
             limit=limits.check_page(limit), cursor=cursor, status=status, owner=user_of(request)
         )
-        return JobList(jobs=[job_view(job, None) for job in page.jobs], next_cursor=page.next_cursor)
+        return JobList(jobs=[job_view(job, None, container.clock) for job in page.jobs], next_cursor=page.next_cursor)
 
     @router.get("/jobs/{job_id}", operation_id="get_job")
     async def get_job(request: Request, job_id: JobId) -> JobView:
         """A job with its answer so far and what it cost."""
         job = await owned_job(job_id, owner=user_of(request), jobs=container.jobs)
-        view = job_view(job, await read_answer(job_id, jobs=container.jobs))
+        view = job_view(job, await read_answer(job_id, jobs=container.jobs), container.clock)
         view["cost"], view["simulated_aws"] = await shares(container, job, container.money.simulated)
         view["as_if_aws"] = view["simulated_aws"]
         return view
@@ -69,7 +69,7 @@ def _changing(router: APIRouter, container: Container) -> None:
         """End a job that waits or runs. A job that has ended is returned as it is."""
         await owned_job(job_id, owner=user_of(request), jobs=container.jobs)
         job = await container.jobs.request_cancel(job_id, reason="cancelled by you", now=container.clock.now())
-        return job_view(job, await read_answer(job_id, jobs=container.jobs))
+        return job_view(job, await read_answer(job_id, jobs=container.jobs), container.clock)
 
     @router.delete("/jobs", operation_id="delete_jobs")
     async def delete_all(request: Request) -> DeletedJobs:
@@ -118,7 +118,7 @@ def _following(router: APIRouter, container: Container) -> None:
         job = await container.jobs.get(job_id)
         machine = await current_machine(container) if job.status is JobStatus.QUEUED else None
         return EventList(
-            events=[event_view(event) for event in found],
+            events=[event_view(event, container.clock) for event in found],
             last_seq=found[-1].seq if found else start,
             status=job.status,
             machine=machine,

@@ -30,7 +30,7 @@ def machine_routes(container: Container) -> APIRouter:
         """Machines so far, newest first: why each started and ended, and how long it took."""
         rows = limits.check_page(limit)
         past = await list_machines(limit=rows, machines=container.machines, clock=container.clock)
-        return MachineHistory(machines=[past_machine_view(one) for one in past])
+        return MachineHistory(machines=[past_machine_view(one, container.clock) for one in past])
 
     @router.post("/start", status_code=202, operation_id="start_machine")
     async def start(body: StartRequest | None = None) -> MachineView:

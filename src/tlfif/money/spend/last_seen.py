@@ -38,12 +38,12 @@ class LastSeen:
         return {span.machine_id: self.end_ms(span, records.get(span.machine_id)) for span in running}
 
     def end_ms(self, span: MachineSpan, record: MachineRecord | None) -> int:
-        """The same for one span. Without a record it is now, but not later than the longest run time."""
+        """The same for one span. Never longer than a machine may live: then a clock was wrong."""
+        longest = span.from_ms + _ms(self._policy.longest_life_seconds)
         if record is None:
-            longest = self._policy.max_run_seconds + self._policy.drain_limit_seconds
-            return min(_ms(self._clock.now()), span.from_ms + _ms(longest))
+            return min(_ms(self._clock.now()), longest)
         at = self._clock.now() if record.ended_at is None else record.ended_at
-        return max(span.from_ms, _ms(self._end(record, at)))
+        return min(max(span.from_ms, _ms(self._end(record, at))), longest)
 
     def _end(self, record: MachineRecord, at: float) -> float:
         """``at``, unless the machine was last seen longer ago than a heartbeat is valid: a machine whose control plane

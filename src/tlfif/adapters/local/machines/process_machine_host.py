@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 
+from tlfif.adapters.local.process_start import SAME_START_SECONDS, process_start
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine_host import LaunchSpec, MachineHost, ObservedMachine
@@ -26,11 +28,15 @@ MACHINE_FLAG = "--machine-id"
 class ProcessMachineHost(MachineHost):
     """Starts the worker in a process group of its own; the engine is the worker's child.
 
-    A handle is ``<process id>:<start time>``: a process id alone is reused by the system.
+    A handle is ``<process id>:<start time>``: a process id alone is reused by the system. ``clock_offset``: of the
+    home's :class:`~tlfif.adapters.local.steady_clock.SteadyClock`, by which machines count time, too.
     """
 
-    def __init__(self, home: Path, *, job_policy: JobPolicy, machine_policy: MachinePolicy) -> None:
+    def __init__(
+        self, home: Path, *, job_policy: JobPolicy, machine_policy: MachinePolicy, clock_offset: Callable[[], float]
+    ) -> None:
         self._home = home
+        self._clock_offset = clock_offset
         self._policies = {"job": asdict(job_policy), "machine": asdict(machine_policy)}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._latest: tuple[str, str] = ("", "")
@@ -59,7 +65,7 @@ class ProcessMachineHost(MachineHost):
             MACHINE_MODULE,
             *mark(self._home, spec.machine_id),
             "--spec",
-            json.dumps({**asdict(spec), "policies": self._policies}),
+            json.dumps({**asdict(spec), "policies": self._policies, "clock_offset": self._clock_offset()}),
         ]
         logs = self._home / "logs"
         flags = 0
@@ -79,7 +85,7 @@ class ProcessMachineHost(MachineHost):
                     process_group=None if sys.platform == "win32" else 0,
                     creationflags=flags,
                 )
-            started = psutil.Process(child.pid).create_time()
+            started = process_start(psutil.Process(child.pid))
         except (OSError, psutil.Error) as error:
             raise MachineError(f"The machine's process could not be started: {error}") from error
         self._children[child.pid] = child
@@ -124,13 +130,16 @@ class ProcessMachineHost(MachineHost):
         workers: list[ObservedMachine] = []
         engines: list[ObservedMachine] = []
         home = str(self._home)
-        for process in psutil.process_iter(["pid", "cmdline", "create_time", "status"]):
+        for process in psutil.process_iter(["pid", "cmdline", "status"]):
             command = process.info["cmdline"] or []
             if not _is_part(command) or _after(command, HOME_FLAG) != home:
                 continue
             if process.info["status"] == psutil.STATUS_ZOMBIE:
                 continue
-            handle = f"{process.info['pid']}:{process.info['create_time']:.3f}"
+            try:
+                handle = f"{process.pid}:{process_start(process):.3f}"
+            except psutil.Error:
+                continue  # it has ended meanwhile
             one = ObservedMachine(handle=handle, machine_id=_after(command, MACHINE_FLAG))
             (workers if MACHINE_MODULE in command else engines).append(one)
         # An engine belongs to its worker; one without a worker is listed by itself.
@@ -163,7 +172,7 @@ def _worker(handle: str) -> psutil.Process | None:
     pid, started = _parse(handle)
     try:
         process = psutil.Process(pid)
-        if abs(process.create_time() - started) > 0.5 or process.status() == psutil.STATUS_ZOMBIE:
+        if abs(process_start(process) - started) > SAME_START_SECONDS or process.status() == psutil.STATUS_ZOMBIE:
             return None
     except psutil.Error:
         return None

@@ -13,13 +13,14 @@ from threading import Lock
 
 import psutil
 
+from tlfif.adapters.local.process_start import SAME_START_SECONDS, process_start
+
 LOOPBACK = "127.0.0.1"
 EVERYTHING = "*"
 """Topic that means all topics."""
 
 _WORK_COUNT = "work_mark"
 _DATAGRAM_BYTES = 1200
-_SAME_START_SECONDS = 1.0
 
 
 def encode_topics(topics: set[str]) -> bytes:
@@ -73,7 +74,7 @@ def register(connection: sqlite3.Connection, port: int) -> None:
         if not _is_alive(pid, started):
             connection.execute("DELETE FROM listeners WHERE port = ?", (other,))
     me = psutil.Process()
-    connection.execute("INSERT OR REPLACE INTO listeners VALUES (?, ?, ?)", (port, me.pid, me.create_time()))
+    connection.execute("INSERT OR REPLACE INTO listeners VALUES (?, ?, ?)", (port, me.pid, process_start(me)))
 
 
 def unregister(connection: sqlite3.Connection, port: int) -> None:
@@ -84,7 +85,7 @@ def unregister(connection: sqlite3.Connection, port: int) -> None:
 def _is_alive(pid: int, started: float) -> bool:
     try:
         # The start time distinguishes a process from a later one with the same number.
-        return abs(psutil.Process(pid).create_time() - started) < _SAME_START_SECONDS
+        return abs(process_start(psutil.Process(pid)) - started) <= SAME_START_SECONDS
     except psutil.NoSuchProcess:
         return False
     except psutil.Error:
