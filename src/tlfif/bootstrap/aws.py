@@ -118,7 +118,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
     control: MachineControl = LocalMachineControl(reconciler=reconciler)
     if settings.router_function:
         caller = clients.make("lambda", ROUTER_CONFIG)
-        control = RouterCalls(caller, settings.router_function, here=control)
+        control = RouterCalls(caller, settings.router_function, here=control, machines=stores.machines)
     return Container(
         jobs=stores.jobs,
         machines=stores.machines,

@@ -35,8 +35,9 @@ POLL_CONFIG = _config(2, 25)
 """SQS long polls, which may take 20 seconds to answer."""
 MACHINE_CONFIG = _config(5, 30)
 """EC2 and Scheduler. After 30 s the answer counts as lost."""
-ROUTER_CONFIG = _config(3, 25)
-"""Lambda, to call the router. The API must answer within 30 seconds in total."""
+ROUTER_CONFIG = _config(2, 20)
+"""Lambda, to call the router. The API must answer within 30 seconds in total, and reads the machine's record where the
+router has not answered."""
 BILL_CONFIG = _config(3, 10)
 """Cost Explorer. Never repeated: each request may cost 0.01 USD."""
 DEPLOYMENT_CONFIG = _config(10, 60, tries=6)
