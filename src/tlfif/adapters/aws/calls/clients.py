@@ -33,9 +33,10 @@ TABLE_CONFIG = STORE_CONFIG.merge(Config(parameter_validation=False, user_agent=
 user agent anew for each request."""
 POLL_CONFIG = _config(2, 25)
 """SQS long polls, which may take 20 seconds to answer."""
-MACHINE_CONFIG = _config(5, 30)
-"""EC2 and Scheduler. After 30 s the answer counts as lost."""
-ROUTER_CONFIG = _config(2, 20)
+MACHINE_CONFIG = _config(3, 15)
+"""EC2 and Scheduler. After 15 s the answer counts as lost: a launch's time is limited, and it is asked for again by the
+same token."""
+ROUTER_CONFIG = _config(2, 23)
 """Lambda, to call the router. The API must answer within 30 seconds in total, and reads the machine's record where the
 router has not answered."""
 BILL_CONFIG = _config(3, 10)
