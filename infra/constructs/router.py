@@ -18,6 +18,8 @@ from infra.rights import allow
 HANDLER = "tlfif.entrypoints.lambdas.router.handler"
 TIMEOUT_SECONDS = 55
 """Below a minute, so that a tick that hangs has ended before the next."""
+MEMORY_MB = 512
+"""Chosen by price and time: docs/decisions/0010-the-home-on-aws.md."""
 RESERVED_CONCURRENCY = 2
 """One for the tick and one for a person's order, which the API waits for."""
 STALE_SECONDS = 60
@@ -53,7 +55,7 @@ class Router(Construct):
                 description="Looks once a minute and on each prompt: launch, stop, clean up, meter, hold the budget.",
                 handler=HANDLER,
                 code=props.code,
-                memory_mb=256,
+                memory_mb=MEMORY_MB,
                 timeout_seconds=TIMEOUT_SECONDS,
                 reserved=RESERVED_CONCURRENCY,
                 reserve=props.reserve,

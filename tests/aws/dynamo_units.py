@@ -8,20 +8,17 @@ leaves or changes in it. Sizes: "DynamoDB item sizes and formats".
 
 from collections.abc import Iterable, Mapping
 from math import ceil
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from typing import Any
 
 Item = Mapping[str, Mapping[str, Any]]
 
 
 class Units:
-    """``requests``, ``read`` and ``written`` units of all that ``client`` does from now on."""
+    """``requests``, ``read`` and ``written`` units of all requests that ``events`` tells of from now on: a client's
+    (``client.meta.events``), or a session's, which its clients pass on."""
 
-    def __init__(self, client: "DynamoDBClient") -> None:
+    def __init__(self, events: Any) -> None:
         self.reset()
-        events = client.meta.events
         events.register("before-parameter-build.dynamodb", self._asked)
         events.register("after-call.dynamodb", self._answered)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from random import Random
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -18,8 +19,10 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
 
 from tests.aws.emulator import REGION, Emulator
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import FakeClock, FakeIds
 from tlfif.adapters.aws.calls.clients import MACHINE_CONFIG
+from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
+from tlfif.adapters.aws.machines.capacity_search import CapacitySearch
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
@@ -112,6 +115,7 @@ class Ec2Cloud:
         self.hidden = 0
         self.template = self.ground.template
         self.scheduler.create_schedule_group(Name=self.home)
+        emulator.create_state_table(self.home)
         # Of the test before, if there was one: a tag has one value.
         self.ec2.create_tags(
             Resources=[zone.subnet_id for zone in self.zones], Tags=[{"Key": "tlfif:home", "Value": self.home}]
@@ -144,6 +148,10 @@ class Ec2Cloud:
                 role_arn=ROLE,
                 dead_letters_arn=DEAD_LETTERS,
                 clock=self.clock,
+            ),
+            search=CapacitySearch(
+                DynamoTable(self._emulator.dynamodb, self.home, clock=self.clock, ids=FakeIds(), rng=Random(1)),
+                self.clock,
             ),
             settings=Ec2Settings(
                 home=self.home,

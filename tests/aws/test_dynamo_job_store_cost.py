@@ -32,7 +32,7 @@ async def measured(emulator: Emulator) -> AsyncIterator[tuple[DynamoJobStore, Un
     home: JobHome = a_job_home(emulator)
     client = emulator.session.client("dynamodb", endpoint_url=emulator.endpoint, config=NO_RETRIES)
     store = home.open(dynamodb=client, clock=FakeClock(auto_advance=True))
-    yield store, Units(client)
+    yield store, Units(client.meta.events)
     await store.close()
 
 

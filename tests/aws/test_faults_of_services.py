@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.aws.aws_line import Asked, Fault, Twice
-from tests.aws.ec2_cloud import LostAnswer, Refuse, always
+from tests.aws.ec2_cloud import LostAnswer, NoConnection, Refuse, always
 from tests.aws.function_home import ASK, FunctionHome
 from tlfif.jobs.jobs import JobStatus
 
@@ -145,3 +145,23 @@ def test_another_persons_job_is_none(house: FunctionHome, method: str, path: str
     assert told is not None
     assert (told.status, told.body["code"]) == (404, "job_not_found")
     assert [job.status for job in house.jobs()] == [JobStatus.QUEUED], "untouched"
+
+
+ORDERS = {
+    "carried out": (LostAnswer(), 202, "launching"),
+    "lost": (NoConnection(), 503, "router_silent"),
+    "refused": (Refuse("TooManyRequestsException", "Rate Exceeded.", status=429), 503, "router_unreachable"),
+}
+
+
+@pytest.mark.parametrize(("fault", "status", "said"), ORDERS.values(), ids=ORDERS)
+def test_a_persons_start_that_nobody_answers(house: FunctionHome, fault: Fault, status: int, said: str) -> None:
+    """What the record says is true; where it says nothing, nobody knows; only a refused order started nothing."""
+    house.line.faults["Invoke"] = always(fault)
+    with house.router_within_reach():
+        told = house.api("POST", "/v1/machine/start", {})
+    assert told is not None
+    assert (told.status, told.body.get("state") or told.body["code"]) == (status, said)
+    assert len(house.instances()) == (1 if status == 202 else 0)
+    if status == 503:
+        assert ("Nothing was started" in told.body["detail"]) == isinstance(fault, Refuse)

@@ -13,10 +13,11 @@ IDLE_LIMIT_MICROS = 4_000_000
 PRICED = {
     "AWS::S3::Bucket": Item.S3_GB_MONTH,
     "AWS::EC2::LaunchTemplate": Item.SNAPSHOT_GB_MONTH,
+    "AWS::DynamoDB::Table": Item.TABLE_READ_MILLION,
     "AWS::Lambda::Function": Item.COST_EXPLORER_REQUEST,
 }
 """What a resource of the type makes standing costs by: stored gigabytes; the images that the template points to; the
-router's one look a day at the bill."""
+router's one look a day at the bill, and its reads of the tables at each tick (25 GB of them are free)."""
 
 FREE = {
     "AWS::ApiGatewayV2::Api": "by the request",
@@ -32,7 +33,6 @@ FREE = {
     "AWS::Cognito::UserPoolDomain": "a setting of the pool",
     "AWS::Cognito::UserPoolGroup": "a setting of the pool",
     "AWS::Cognito::UserPoolResourceServer": "a setting of the pool",
-    "AWS::DynamoDB::Table": "by the request, and 25 GB are free",
     "AWS::EC2::InternetGateway": "free; traffic is by the gigabyte",
     "AWS::EC2::Route": "a setting of the network",
     "AWS::EC2::RouteTable": "a setting of the network",

@@ -9,7 +9,7 @@ import pytest
 
 from tlfif.client.connection import Connection
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
-from tlfif.client.errors import ConnectionLostError, RefusedError, ServerFailedError
+from tlfif.client.errors import ConnectionLostError, GatewayFailedError, RefusedError, ServerFailedError
 from tlfif.client.tlfif_client import TlfifClient
 
 Handler = Callable[[str, bytes], bytes | None]
@@ -22,7 +22,9 @@ def answer(status: int, body: object) -> bytes:
 
 
 @asynccontextmanager
-async def serving(handle: Handler) -> AsyncIterator[TlfifClient]:
+async def serving(handle: Handler, slept: list[float] | None = None) -> AsyncIterator[TlfifClient]:
+    """``slept`` collects the client's pauses, in seconds."""
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
@@ -39,6 +41,8 @@ async def serving(handle: Handler) -> AsyncIterator[TlfifClient]:
             writer.close()
 
     async def no_sleep(seconds: float) -> None:
+        if slept is not None:
+            slept.append(seconds)
         await asyncio.sleep(0)
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
@@ -96,6 +100,41 @@ async def test_after_three_tries_it_is_told() -> None:
         with pytest.raises(ConnectionLostError):
             await client.stop_machine()
         assert len(seen) == 1  # a second "stop" would report nothing stopped
+
+
+GATEWAY = {503: {"message": "Service Unavailable"}, 504: {"message": "Endpoint request timed out"}, 429: None}
+
+
+@pytest.mark.parametrize("status", GATEWAY)
+async def test_what_a_gateway_answers_in_the_server_s_place_is_asked_again_after_a_longer_pause(status: int) -> None:
+    slept: list[float] = []
+    answers = [answer(status, GATEWAY[status])] * 2 + [answer(200, {"models": []})]
+    async with serving(lambda head, body: answers.pop(0), slept) as client:
+        assert await client.models() == []
+    assert slept == [1.0, 3.0]
+
+
+@pytest.mark.parametrize(("header", "pauses"), [("5", [5.0, 5.0]), ("0", [1.0, 3.0]), ("31", []), ("soon", [1.0, 3.0])])
+async def test_no_earlier_than_the_gateway_says_and_not_for_minutes(header: str, pauses: list[float]) -> None:
+    slept: list[float] = []
+    busy = f"HTTP/1.1 503 X\r\nRetry-After: {header}\r\nContent-Length: 0\r\n\r\n".encode()
+    async with serving(lambda head, body: busy, slept) as client:
+        with pytest.raises(GatewayFailedError):
+            await client.machine()
+    assert slept == pauses
+
+
+async def test_a_problem_of_the_server_s_own_is_not_repeated() -> None:
+    seen: list[str] = []
+
+    def handle(head: str, body: bytes) -> bytes:
+        seen.append(head)
+        return answer(503, {"code": "storage_failed", "detail": "Full."})
+
+    async with serving(handle) as client:
+        with pytest.raises(ServerFailedError, match="Full"):
+            await client.machine()
+    assert len(seen) == 1
 
 
 async def test_what_is_none_is_not_sent() -> None:

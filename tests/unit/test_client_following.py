@@ -7,7 +7,14 @@ from typing import Any, cast
 import pytest
 
 from tlfif.client.connection import Connection
-from tlfif.client.errors import ConnectionLostError, NotReachableError, RefusedError, ServerFailedError
+from tlfif.client.errors import (
+    ApiError,
+    ConnectionLostError,
+    GatewayFailedError,
+    NotReachableError,
+    RefusedError,
+    ServerFailedError,
+)
 from tlfif.client.following import ask, follow
 from tlfif.jobs.events import Event
 from tlfif.wire.jobs import JobAccepted
@@ -26,7 +33,7 @@ class ScriptedConnection:
         self.asked_after: list[int] = []
         self.submitted: list[tuple[Mapping[str, Any] | None, Mapping[str, str] | None]] = []
         self.closed = 0
-        self.slept: list[float] = []
+        self.paused: list[tuple[ApiError, int]] = []
         self.recovered = 0
 
     @asynccontextmanager
@@ -59,8 +66,8 @@ class ScriptedConnection:
     async def request(self, method: str, path: str, *, tries: int) -> dict[str, Any]:
         return self.job
 
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+    async def pause(self, error: ApiError, failures: int) -> None:
+        self.paused.append((error, failures))
 
     async def recover(self) -> None:
         self.recovered += 1
@@ -95,7 +102,7 @@ async def test_a_broken_connection_goes_on_after_the_last_event() -> None:
 async def test_three_retries_in_a_row_are_borne_and_a_fourth_is_not() -> None:
     connection = ScriptedConnection([LOST], [LOST], [LOST], [event(1, "succeeded")])
     assert await seen(connection) == [1]
-    assert connection.slept == [0.1, 0.4, 1.0]
+    assert connection.paused == [(LOST, 1), (LOST, 2), (LOST, 3)]
     connection = ScriptedConnection([LOST], [LOST], [LOST], [LOST])
     with pytest.raises(ConnectionLostError):
         await seen(connection)
@@ -187,10 +194,32 @@ async def test_a_server_that_refuses_is_not_asked_again() -> None:
 
 
 async def test_sending_again_ends_after_three_retries() -> None:
-    connection = ScriptedConnection([LOST], [LOST], [], [LOST])
-    with pytest.raises(ConnectionLostError):
+    connection = ScriptedConnection([LOST], [LOST], [], [ConnectionLostError("gone")])
+    with pytest.raises(ConnectionLostError) as caught:
         await asked(connection)
+    assert caught.value.message.startswith("gone The prompt may have been stored")
     assert len(connection.submitted) == 4
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_a_gateway_that_fails_while_a_prompt_is_sent_does_not_end_it(streams: bool) -> None:
+    """Its answer says nothing of what became of the request; the key makes it safe to repeat."""
+    failed = [GatewayFailedError(status) for status in (503, 504, 429)]
+    done = ACCEPTED + event(1, "succeeded")
+    ended = events("succeeded", first=1, status="succeeded")
+    connection = (
+        ScriptedConnection(*([each] for each in failed), [done]) if streams else AskedConnection(*failed, TAKEN, ended)
+    )
+    heard = [news async for news in ask(cast(Connection, connection), {"prompt": "x"}, key="k")]
+    assert [type(news).__name__ for news in heard] == ["JobAccepted", "Event"]
+
+
+async def test_a_gateway_that_goes_on_failing_leaves_open_what_became_of_the_prompt() -> None:
+    connection = AskedConnection(*(GatewayFailedError(503) for _ in range(4)))
+    with pytest.raises(GatewayFailedError) as caught:
+        [news async for news in ask(cast(Connection, connection), {"prompt": "x"}, key="k")]
+    assert "may have been stored" in caught.value.message
+    assert {str(sent) for _, _, sent in connection.requests} == {"{'Idempotency-Key': 'k'}"}
 
 
 class AskedConnection:
@@ -212,7 +241,7 @@ class AskedConnection:
             raise answer
         return answer
 
-    async def sleep(self, seconds: float) -> None:
+    async def pause(self, error: ApiError, failures: int) -> None:
         return
 
     async def recover(self) -> None:

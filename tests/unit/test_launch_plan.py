@@ -15,6 +15,7 @@ from tlfif.adapters.aws.machines.launch_plan import (
     LaunchPlan,
     Zone,
     check_max_run,
+    hinted_first,
     last_moment,
     survivor,
 )
@@ -40,6 +41,22 @@ def test_every_zone_of_the_first_type_comes_before_the_second_type() -> None:
 @given(st.text(min_size=1, max_size=50))
 def test_a_repetition_is_the_same_attempts_in_the_same_order(machine_id: str) -> None:
     assert tried(machine_id) == tried(machine_id)
+
+
+def test_a_search_is_gone_on_with_where_it_stopped() -> None:
+    plan = LaunchPlan(instance_types=INSTANCE_TYPES, zones=ZONES)
+    left = [one.place for one in tried("machine_1")[4:]]
+    assert {one.place for one in plan.attempts("machine_2", home="tlfif", left=left)} == set(left)
+    gone = plan.attempts("machine_2", home="tlfif", left=["g4dn.xlarge moon-1a"])
+    assert gone == tried("machine_2"), "what is left is not in the plan any more"
+
+
+def test_what_aws_names_comes_next_and_the_types_other_zones_last() -> None:
+    first, *rest = tried("machine_1")
+    named = rest[1].zone.name
+    order = hinted_first(rest, instance_type=first.instance_type, zones={named, "eu-central-1x"})
+    assert order == [rest[1], *rest[2:], rest[0]]
+    assert hinted_first(rest, instance_type=first.instance_type, zones=()) == rest
 
 
 def test_the_first_zone_differs_from_machine_to_machine() -> None:

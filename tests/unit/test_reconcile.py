@@ -15,7 +15,7 @@ from tlfif.control.end_machine import end_machine
 from tlfif.control.reconcile import CONFIRM_SECONDS, ORPHAN_AGE_SECONDS, HeartbeatWatch, Pace, Reconciler
 from tlfif.control.start_machine import start_machine
 from tlfif.control.stop_machine import stop_machine
-from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.jobs import Job, JobStatus
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import InvalidInputError, MachineError, ModelError, StorageError
 from tlfif.machines.machine import MachineRecord, MachineState
@@ -384,6 +384,28 @@ class TestAPerson:
         ended = await world.latest()
         assert (ended.state, ended.reason) == (MachineState.OFF, "stopped by you")
         assert await world.router.tick() is Pace.REST
+
+    async def test_the_machine_is_asked_before_the_prompts_are_cancelled(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A function on AWS may end in the middle of a thousand: what costs money is over by then, and stays so."""
+        world = World()
+        record = await world.ready()
+        await claim(world.jobs, worker_id=record.id, limit=1)
+        await submit(world.jobs, "more_1")
+
+        async def killed(job_id: str, *, reason: str, now: float) -> Job:
+            assert not await world.host.alive(record.handle or "")
+            raise StorageError(f"{job_id}, {reason}, {now}")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(world.jobs, "request_cancel", killed)
+            with pytest.raises(StorageError):
+                await self.stop(world, requeue=False)
+        for _ in range(3):
+            await world.router.tick()
+        assert world.host.launches == 1, "the prompts that are left start nothing"
+        await self.stop(world, requeue=False)
+        assert {await world.status(job_id) for job_id in ("job_1", "more_1")} == {JobStatus.CANCELLED}
+        assert not await world.machines.held()
 
     async def test_stop_and_keep(self) -> None:
         world = World()

@@ -8,15 +8,23 @@ import pytest
 
 from tests.fakes.memory_bill_store import MemoryBillStore
 from tests.money_world import MoneyWorld
-from tlfif.adapters.aws.calls.clients import BILL_CONFIG
+from tlfif.adapters.aws.calls.clients import BILL_CONFIG, MACHINE_CONFIG, ROUTER_CONFIG
+from tlfif.adapters.aws.machines.ec2_machine_host import SEARCH_SECONDS
 from tlfif.bootstrap.aws import aws_daily_bill
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Pace
-from tlfif.control.scheduled_router import BILL_SECONDS, MARGIN_SECONDS, PAUSE_SECONDS, ScheduledRouter
-from tlfif.kernel.errors import StorageError
+from tlfif.control.scheduled_router import (
+    BILL_SECONDS,
+    LAUNCH_SECONDS,
+    MARGIN_SECONDS,
+    PAUSE_SECONDS,
+    ScheduledRouter,
+)
+from tlfif.kernel.errors import MachineError, StorageError
+from tlfif.machines.machine_host import LaunchSpec
 from tlfif.money.spend.tariff import Tariff
 
 
@@ -101,6 +109,29 @@ async def test_a_machine_on_its_way_goes_before_the_bill_and_does_not_keep_it_of
     assert await minute.look() is Pace.WORK
     assert minute.said == ["report", "bill"]
     assert minute.world.clock.monotonic() - minute.began >= 55 - MARGIN_SECONDS - PAUSE_SECONDS
+
+
+async def test_a_launch_is_not_begun_where_the_function_s_end_would_come_first(minute: Minute) -> None:
+    """Only the first tick launches in any case: nothing is left to wait for."""
+    minute.seconds = LAUNCH_SECONDS + PAUSE_SECONDS
+    host, clock = minute.world.host, minute.world.clock
+
+    async def refuse(spec: LaunchSpec) -> str:
+        launches.append(clock.monotonic() - minute.began)
+        raise MachineError("none free", code="no_capacity", details={"left": ["g5.xlarge a"]})
+
+    launches: list[float] = []
+    host.launch = refuse  # type: ignore[method-assign]
+    await minute.world.submit()
+    await minute.look(housekeeping=False)
+    assert launches == [0.0, PAUSE_SECONDS]
+    assert minute.world.clock.monotonic() - minute.began > PAUSE_SECONDS * 2, "it goes on looking"
+
+
+def test_what_a_launch_takes_fits_into_what_is_left_for_it() -> None:
+    assert SEARCH_SECONDS + MACHINE_CONFIG.read_timeout < LAUNCH_SECONDS
+    assert ROUTER_CONFIG.read_timeout > SEARCH_SECONDS, "a person who pressed start hears what came of it"
+    assert ROUTER_CONFIG.connect_timeout + ROUTER_CONFIG.read_timeout < 30, "API Gateway's limit"
 
 
 async def test_with_little_time_left_it_waits_for_the_next_minute(minute: Minute) -> None:

@@ -17,6 +17,7 @@ from tlfif.adapters.aws.calls.clients import (
 from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
 from tlfif.adapters.aws.calls.lambda_clock import LambdaClock
 from tlfif.adapters.aws.jobs.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
+from tlfif.adapters.aws.machines.capacity_search import CapacitySearch
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
@@ -98,7 +99,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
     clients = AwsClients(region=settings.region, endpoint_url=settings.endpoint_url, session=session)
     clock, ids, rng = LambdaClock(), SystemIds(), Random()
     stores = open_aws_stores(settings, clients=clients, clock=clock, ids=ids, rng=rng)
-    host = _host(settings, clients, clock)
+    host = _host(settings, clients, CapacitySearch(stores.state, clock), clock)
     money, meter = _money(settings, stores, host, clock)
     spec = find_model(settings.model, IN_IMAGES)
     models = ImageModelStore((spec,)) if spec is not None else ImageModelStore()
@@ -118,7 +119,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
     control: MachineControl = LocalMachineControl(reconciler=reconciler)
     if settings.router_function:
         caller = clients.make("lambda", ROUTER_CONFIG)
-        control = RouterCalls(caller, settings.router_function, here=control)
+        control = RouterCalls(caller, settings.router_function, here=control, machines=stores.machines)
     return Container(
         jobs=stores.jobs,
         machines=stores.machines,
@@ -208,7 +209,7 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
     )
 
 
-def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2MachineHost:
+def _host(settings: AwsSettings, clients: AwsClients, search: CapacitySearch, clock: Clock) -> Ec2MachineHost:
     policy = settings.machine
     return Ec2MachineHost(
         instances=Ec2Instances(
@@ -224,6 +225,7 @@ def _host(settings: AwsSettings, clients: AwsClients, clock: Clock) -> Ec2Machin
             dead_letters_arn=settings.schedule_dead_letters,
             clock=clock,
         ),
+        search=search,
         settings=Ec2Settings(
             home=settings.home_name,
             region=settings.region,

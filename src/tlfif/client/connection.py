@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from tlfif.client.endpoint import Endpoint, Locator, Sleep
-from tlfif.client.errors import ConnectionLostError, ServerFailedError, error_from, lost
+from tlfif.client.errors import ApiError, ConnectionLostError, GatewayFailedError, ServerFailedError, error_from, lost
 
 if TYPE_CHECKING:
     import httpx2
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 TRIES = 3
 BACKOFF_SECONDS = (0.1, 0.4, 1.0)
 """Pauses before the second, third and any later try."""
+GATEWAY_BACKOFF_SECONDS = (1.0, 3.0, 8.0)
+"""The same after a gateway's answer: a function that AWS has no room for, or that failed, takes seconds to recover."""
+LONGEST_RETRY_AFTER_SECONDS = 30.0
+"""Where a gateway asks for a longer pause, the person is told instead."""
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 30.0
 SILENCE_SECONDS = 10.0
@@ -85,12 +89,22 @@ class Connection:
         for attempt in range(1, tries + 1):
             try:
                 return await self._once(method, path, body, params, headers, answer_seconds)
-            except ConnectionLostError:
+            except ConnectionLostError as error:
                 if attempt == tries:
                     raise
                 await self.close()
-                await self.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS)) - 1])
+                await self.pause(error, attempt)
         raise ValueError("tries must be 1 or more")
+
+    async def pause(self, error: ApiError, failures: int) -> None:
+        """Wait after so many ``failures`` in a row, of which ``error`` is the last. Raises ``error`` where its sender
+        asks for more than :data:`LONGEST_RETRY_AFTER_SECONDS`."""
+        steps, least = BACKOFF_SECONDS, 0.0
+        if isinstance(error, GatewayFailedError):
+            steps, least = GATEWAY_BACKOFF_SECONDS, error.retry_after or 0.0
+        if least > LONGEST_RETRY_AFTER_SECONDS:
+            raise error
+        await self.sleep(max(least, steps[min(failures, len(steps)) - 1]))
 
     async def _once(
         self,
@@ -113,7 +127,7 @@ class Connection:
             raise lost(error) from error
         found = _json(response.content)
         if not response.is_success:
-            raise error_from(response.status_code, found)
+            raise _refusal(response, found)
         if found is None:
             raise ServerFailedError("The server's answer is not JSON.", code="answer_malformed")
         return found
@@ -137,7 +151,7 @@ class Connection:
         try:
             async with http.stream(method, path, json=body, params=params, headers=wanted, timeout=limits) as response:
                 if response.status_code != 200:
-                    raise error_from(response.status_code, _json(await response.aread()))
+                    raise _refusal(response, _json(await response.aread()))
                 yield response.aiter_raw()
         except httpx2.TransportError as error:
             raise lost(error) from error
@@ -155,6 +169,10 @@ def _http_client(endpoint: Endpoint) -> "httpx2.AsyncClient":
         verify=elsewhere,  # certificates take time to load and are not needed for loopback
         follow_redirects=False,
     )
+
+
+def _refusal(response: "httpx2.Response", body: object) -> ApiError:
+    return error_from(response.status_code, body, retry_after=response.headers.get("Retry-After", ""))
 
 
 def _json(body: bytes) -> object:

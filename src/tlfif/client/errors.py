@@ -5,9 +5,10 @@
   * NotPossibleError       the request is fine, the present state forbids it; the message says what to do (409)
   * AccessDeniedError      the token or the address is wrong (401, 403, 421)
   * OverloadedError        too much is waiting; send it again later (429)
-  * ServerFailedError      the server failed or lacks something; nothing was accepted (5xx)
+  * ServerFailedError      the server failed or lacks something, and says so (5xx)
   * NotReachableError      no server answered, and none could be started
     * ConnectionLostError  the connection broke; whether the request arrived is not known
+      * GatewayFailedError something in front of the server answered in its place (429, 5xx without a problem's code)
 """
 
 from collections.abc import Mapping
@@ -64,6 +65,20 @@ class ConnectionLostError(NotReachableError):
     code = "connection_lost"
 
 
+class GatewayFailedError(ConnectionLostError):
+    """Wait, then repeat what is safe to repeat. ``retry_after``: for so many seconds at least, if it says so."""
+
+    code = "gateway_failed"
+
+    def __init__(self, status: int, *, retry_after: float | None = None) -> None:
+        super().__init__(
+            f"The server did not answer; something in front of it did, with HTTP status {status}. Whether the request "
+            "arrived is not known.",
+            status=status,
+        )
+        self.retry_after = retry_after
+
+
 _KINDS: dict[int, type[ApiError]] = {
     401: AccessDeniedError,
     403: AccessDeniedError,
@@ -74,9 +89,12 @@ _KINDS: dict[int, type[ApiError]] = {
 _OWN_MEMBERS = frozenset({"type", "title", "status", "code", "detail"})
 
 
-def error_from(status: int, body: object) -> ApiError:
-    """The error for a problem+json body, or for any other body of a failed request."""
+def error_from(status: int, body: object, *, retry_after: str = "") -> ApiError:
+    """The error for a problem+json body, or for any other body of a failed request. ``retry_after``: the header."""
     problem = body if isinstance(body, dict) else {}
+    if "code" not in problem and (status == 429 or status >= 500):
+        seconds = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+        return GatewayFailedError(status, retry_after=seconds)
     code = str(problem.get("code") or f"http_{status}")
     message = str(problem.get("detail") or f"The server answered with HTTP status {status}.")
     kind = _KINDS.get(status, ServerFailedError if status >= 500 else RefusedError)

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from tlfif.client.connection import ANSWER_SECONDS, BACKOFF_SECONDS, Connection
+from tlfif.client.connection import ANSWER_SECONDS, Connection
 from tlfif.client.errors import ApiError, ConnectionLostError, ServerFailedError
 from tlfif.client.sse import SseReader
 from tlfif.jobs.events import Event, EventKind
@@ -19,6 +19,8 @@ LONGEST_WAIT_SECONDS = 20.0
 """The same while the machine answers; the first event ends the wait."""
 RETRIES = 3
 """Retries after broken connections in a row, with nothing received between them."""
+
+PERHAPS_STORED = " The prompt may have been stored: look (./tlfif jobs list) before you send it again."
 
 
 @dataclass(slots=True)
@@ -51,12 +53,19 @@ async def ask(
 ) -> AsyncGenerator[JobAccepted | FollowUpdate, None]:
     """Submit and follow in one request: ``JobAccepted`` first, then what :func:`follow` gives.
 
-    Until the server has accepted, a broken connection means that the request is sent again; ``key`` keeps that one
-    job. After that the job is followed by its id. Raises ApiError.
+    Until the server has accepted, a broken connection and a gateway's answer mean that the request is sent again;
+    ``key`` keeps that one job. After that the job is followed by its id. Raises ApiError; where it is a
+    ConnectionLostError, the prompt may have been stored.
     """
-    async with aclosing(_read(connection, _Place(body=body, key=key))) as received:
-        async for update in received:
-            yield update
+    place = _Place(body=body, key=key)
+    async with aclosing(_read(connection, place)) as received:
+        try:
+            async for update in received:
+                yield update
+        except ConnectionLostError as error:
+            if place.job_id is None:
+                error.message += PERHAPS_STORED
+            raise
 
 
 async def follow(connection: Connection, job_id: str, *, after: int = 0) -> AsyncGenerator[FollowUpdate, None]:
@@ -93,8 +102,8 @@ async def _read(connection: Connection, place: _Place) -> AsyncGenerator[JobAcce
             lost = error
         failures += 1
         if failures > RETRIES or (isinstance(lost, ServerFailedError) and place.job_id is None):
-            raise lost  # a server that fails while it accepts a prompt has stored nothing
-        await connection.sleep(BACKOFF_SECONDS[failures - 1])
+            raise lost  # a server that fails while it accepts a prompt says itself what became of it
+        await connection.pause(lost, failures)
         if place.job_id is None:
             await connection.close()  # nothing was accepted yet, so a server that has ended may be started again
         else:

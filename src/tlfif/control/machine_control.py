@@ -22,7 +22,8 @@ class MachineControl(ABC):
         """Launch a machine now, without a prompt. False where one exists already.
 
         Raises InvalidInputError ``unknown_model``, ModelError, MachineError, BudgetLockedError, ConflictError
-        ``machine_busy_other_model``; UnavailableError where the router cannot be reached."""
+        ``machine_busy_other_model``; UnavailableError where the router cannot be reached, or does not answer and may
+        have started one."""
 
     @abstractmethod
     async def stop(self, *, requeue: bool) -> StopResult:

@@ -75,16 +75,19 @@ class Reconciler(MachinePorts):
     suspects: set[str] = field(default_factory=set)
     seen: Observation | None = None
     """What the last tick observed; None where it failed to."""
+    search_goes_on: bool = False
+    """The last start found no capacity, and had no time to ask everywhere."""
 
-    async def tick(self) -> Pace:
-        """One tick; returns how soon the next one is needed."""
+    async def tick(self, *, launch: bool = True) -> Pace:
+        """One tick; returns how soon the next one is needed. With ``launch`` False no machine is started."""
         self.seen = None
         await self.clock.follow_wall(self._at_rest)
         await self.jobs.reap(now=self.clock.now())
-        return await self.tick_running()
+        return await self.tick_running(launch=launch)
 
     async def tick_running(self, *, launch: bool = True) -> Pace:
-        """The machine's part of a tick; with ``launch`` False no machine is started (the server is ending)."""
+        """The machine's part of a tick; with ``launch`` False no machine is started (the server is ending, or
+        there is too little time left)."""
         now = self.clock.now()
         self.seen = seen = await self.observe()
         unchanged = seen.machine is None or seen.machine.handle is not None
@@ -135,6 +138,7 @@ class Reconciler(MachinePorts):
             last_ended_at=ended_at,
             last_state=last_state,
             budget_lock=await self.budget.watch() if self.budget is not None else None,
+            search_goes_on=self.search_goes_on,
         )
 
     def _heartbeat_age(self, machine: MachineRecord | None) -> float | None:
@@ -184,11 +188,13 @@ class Reconciler(MachinePorts):
             await self.models.checked_file(model)
             if not (await self.jobs.counts()).queued or await self.machines.held():
                 return  # reading a large file takes seconds; a person may have stopped everything meanwhile
+            self.search_goes_on = False
             await launch_machine(model, reason=reason, ports=self)
         except (ModelError, InvalidInputError, BudgetLockedError) as error:
             # Since the prompt was accepted, a person's own file may have gone or changed, or the budget been used up.
             await self._fail_waiting(model, error.code, error.message, now)
         except MachineError as error:
+            self.search_goes_on = bool(error.details.get("left"))
             log.warning("router: the machine did not start: %s", error.message)
 
     async def _confirm(self, machine: MachineRecord, now: float) -> None:

@@ -31,6 +31,8 @@ class Observation:
     last_state: MachineState | None = None
     budget_lock: BudgetLock | None = None
     """The budget's lock; None while there is none."""
+    search_goes_on: bool = False
+    """The last start had no time to ask for capacity everywhere."""
 
 
 class ActionKind(StrEnum):
@@ -88,7 +90,7 @@ def _decide_off(seen: Observation, policy: MachinePolicy, now: float) -> tuple[A
 def _pause(seen: Observation, policy: MachinePolicy) -> float:
     """Seconds to wait after the last machine's end: 0 after a normal one."""
     if seen.last_state is MachineState.NO_CAPACITY:
-        return policy.no_capacity_pause_seconds
+        return 0.0 if seen.search_goes_on else policy.no_capacity_pause_seconds
     if seen.last_state is MachineState.NO_QUOTA:
         return policy.no_quota_pause_seconds
     return policy.failed_start_backoff_seconds * 2 ** (seen.failed_starts - 1) if seen.failed_starts else 0.0

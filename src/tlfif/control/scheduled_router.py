@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Pace, Reconciler
@@ -19,8 +20,11 @@ log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 4.0
 """Between two ticks while a machine starts or ends."""
+LAUNCH_SECONDS = 40.0
+"""A tick after the first launches only with this much time left: a search for capacity, its last request, and the
+schedule. Otherwise the function's end would come before what was found is recorded."""
 MARGIN_SECONDS = 20.0
-"""A tick begins only with this much time left: the slowest launch tries a dozen zones and types."""
+"""Any other tick begins only with this much time left."""
 BILL_SECONDS = 15.0
 """How long querying the bill may take; with less time left it waits for the next minute."""
 NAMESPACE, DIMENSION = "TLFIF", "Home"
@@ -47,8 +51,9 @@ class ScheduledRouter:
         return found
 
     async def _ticks(self, *, housekeeping: bool, seconds_left: Callable[[], float]) -> Pace:
+        launch = True
         while True:
-            found = await self._part("tick", self.reconciler.tick)
+            found = await self._part("tick", partial(self.reconciler.tick, launch=launch))
             pace = found if found is not None else Pace.WORK
             if housekeeping:
                 await self._part("sweep", self.reconciler.sweep_orphans)
@@ -58,6 +63,7 @@ class ScheduledRouter:
             if pace is not Pace.WORK or seconds_left() < MARGIN_SECONDS + PAUSE_SECONDS:
                 return pace
             await self.reconciler.clock.sleep(PAUSE_SECONDS)
+            launch = seconds_left() >= LAUNCH_SECONDS
 
     async def _part(self, name: str, work: Callable[[], Awaitable[object]]) -> Pace | None:
         try:

@@ -20,18 +20,14 @@ async def stop_machine(
 ) -> StopResult:
     """End the machine now, whatever runs. It has ended when a later tick confirms that it is gone.
 
-    With ``requeue`` False every running and waiting job is cancelled, because a waiting job would start a new
-    machine at once. With ``requeue`` True they are kept, and no machine starts until a person sends a prompt or
-    presses start.
+    The machine is asked first: a thousand prompts take longer to cancel than a function on AWS may run. With
+    ``requeue`` False every running and waiting job is cancelled, because a waiting job would start a new machine at
+    once; until that is done, none is started. With ``requeue`` True they are kept, and no machine starts until a person
+    sends a prompt or presses start.
     """
     now = clock.now()
+    await machines.set_held(True)
     record = await machines.active()
-    waiting = await _open_jobs(jobs)
-    if requeue:
-        await machines.set_held(True)
-    else:
-        for job_id in waiting:
-            await jobs.request_cancel(job_id, reason=STOPPED_BY_PERSON, now=now)
     if record is not None:
         await machines.mark_stopping(record.id, reason=STOPPED_BY_PERSON, now=now)
         if record.handle is not None:
@@ -42,8 +38,13 @@ async def stop_machine(
                 await host.terminate(record.handle, force=not requeue)
             except MachineError as error:
                 log.warning("stop: the machine could not be asked to end yet: %s", error.message)
-        if not requeue:
+    waiting = await _open_jobs(jobs)
+    if not requeue:
+        for job_id in waiting:
+            await jobs.request_cancel(job_id, reason=STOPPED_BY_PERSON, now=now)
+        if record is not None:
             await jobs.abandon(record.id, reason="the machine was stopped", now=now)
+        await machines.set_held(False)
     return StopResult(
         was_running=record is not None,
         cancelled=() if requeue else tuple(waiting),
@@ -52,13 +53,13 @@ async def stop_machine(
 
 
 async def _open_jobs(jobs: JobStore) -> list[str]:
-    found: list[str] = []
+    found: dict[str, None] = {}  # one that is given back meanwhile is in both lists
     for status in (JobStatus.RUNNING, JobStatus.QUEUED):
         cursor: str | None = None
         while True:
             page = await jobs.list_jobs(limit=100, cursor=cursor, status=status)
-            found += [job.id for job in page.jobs]
+            found.update((job.id, None) for job in page.jobs)
             cursor = page.next_cursor
             if cursor is None:
                 break
-    return found
+    return list(found)

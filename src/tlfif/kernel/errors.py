@@ -10,7 +10,7 @@
   * BusyError                    too much is waiting; send the request again later (HTTP 429)
   * NotAllowedError              the caller is not allowed (exit 5, HTTP 401/403)
   * UnavailableError             something needed cannot be reached (exit 5, HTTP 503)
-    * StorageError               the store could not write or read; nothing was accepted
+    * StorageError               the store could not write or read; the message says what was accepted
   * MachineError                 the machine cannot start or broke (exit 4)
   * EngineError                  the engine refused or failed; the worker decides what happens
     * EngineRejectedError        this request is bad for this engine; never retried
@@ -92,7 +92,7 @@ class UnavailableError(TlfifError):
 
 
 class StorageError(UnavailableError):
-    """Free disk space or repair the store, then repeat; the request was not accepted."""
+    """Do what the message says, then repeat the request with its idempotency key; it may have been accepted."""
 
     code = "storage_failed"
 

@@ -47,7 +47,8 @@ class MachineHost(ABC):
         twice gives one machine.
 
         Raises MachineError (codes ``no_capacity``, ``no_quota``, ``machine_failed``). If a machine ran nevertheless,
-        the error's details have its ``handle``."""
+        the error's details have its ``handle``; if there was no time to ask for capacity everywhere, they have what
+        is ``left``, and the next launch goes on there."""
 
     @abstractmethod
     async def alive(self, handle: str) -> bool | None:

@@ -15,6 +15,7 @@ _NAMES = {
     "s3_gb_month": "stored files (S3)",
     "cost_explorer_request": "Cost Explorer, asking for the bill",
     "volume_init_gb": "filling a disk at each start",
+    "table_read_million": "table reads (DynamoDB)",
     "sqs_million": "queue requests",
     "api_million": "API requests",
     "nat_hour": "NAT gateway",

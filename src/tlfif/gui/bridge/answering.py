@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import cast
 
-from tlfif.client.errors import ApiError, NotPossibleError, RefusedError
+from tlfif.client.errors import ApiError, ConnectionLostError, NotPossibleError, RefusedError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.archive import Archive
 from tlfif.gui.model.commands import Ask
@@ -189,7 +189,7 @@ class Answering:
 
     async def _failed(self, error: TlfifError) -> None:
         await self.keep()
-        if self._job_id is None and error.code != "connection_lost":
+        if self._job_id is None and not isinstance(error, ConnectionLostError):
             # Nothing is stored at the server, or nothing that this window could go on with.
             note = plain(error.message)
             await self._archive.keep(lambda history: history.finish(self._id, status="failed", seq=0, note=note))

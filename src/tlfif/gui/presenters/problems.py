@@ -24,6 +24,7 @@ _KEPT = "Accepted prompts continue without the window and appear again once it i
 
 _CAUSES: dict[str, _Cause] = {
     # The way to the server
+    "gateway_failed": _Cause("The server did not answer", f"Press Connect. {_KEPT}", _LINK),
     "connection_lost": _Cause("The connection broke", f"Press Connect. {_KEPT}", _LINK),
     "not_reachable": _Cause("No server answers", f"Press Connect. {_KEPT}", _LINK),
     "server_stopped": _Cause("The background server was stopped", "Press Connect to start it again.", _LINK),
@@ -95,6 +96,9 @@ _CAUSES: dict[str, _Cause] = {
     "aws_unreachable": _Cause("AWS does not answer", "TL-FIF tries again by itself.", _START),
     "no_schedule": _Cause("The machine was ended again", "Then press Start machine.", _START),
     "router_unreachable": _Cause("The request did not arrive", "Press Start machine again.", _START),
+    "router_silent": _Cause(
+        "Perhaps a machine is being started", "Look in a minute, then press Start machine.", _START
+    ),
     "model_in_image": _Cause("On AWS the model is part of the image", "There is nothing to fetch."),
     "machine_failed": _Cause("The machine did not start", "Read the reason, then try again.", _AGAIN),
     "model_absent": _Cause("The model is not on this computer", "Fetch it in Settings.", (Press.OPEN_SETTINGS,)),

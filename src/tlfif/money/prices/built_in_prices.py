@@ -16,6 +16,8 @@ _TOOLS = "price tables in public cost tools, two or more that agree"
 _ONE_TOOL = "price table in one public cost tool"
 _READ_DAY = "2026-11-23"
 _MEMORY = "from memory, not verified"
+_HALVED = "half of the rate before November 2024"
+_READS_DAY = "2026-11-30"
 
 _INSTANCE_HOURS = (
     ("g4dn.xlarge", _US, 526_000, f"project's price notes, item 97; {_TABLE}", True),
@@ -59,6 +61,17 @@ _RATES: tuple[tuple[Item, str, str, int, str, str, bool], ...] = (
     ),
     (Item.VOLUME_INIT_GB, "GB", _DE, 3_600, "us-east-1's rate; this region's not found", _FACTS_DAY, False),
     (Item.VOLUME_INIT_GB, "GB", _IE, 3_600, "us-east-1's rate; this region's not found", _FACTS_DAY, False),
+    (
+        Item.TABLE_READ_MILLION,
+        "million read units",
+        _US,
+        125_000,
+        f"airbyte.com, July 2025; {_HALVED}",
+        _READS_DAY,
+        False,
+    ),
+    (Item.TABLE_READ_MILLION, "million read units", _DE, 152_500, f"{_HALVED}, {_MEMORY}", _READS_DAY, False),
+    (Item.TABLE_READ_MILLION, "million read units", _IE, 141_500, f"{_HALVED}, {_MEMORY}", _READS_DAY, False),
     (Item.NAT_HOUR, "hour", _US, 45_000, _FACTS, _FACTS_DAY, True),
     (Item.NAT_HOUR, "hour", _DE, 52_000, _FACTS, _FACTS_DAY, True),
     (Item.NAT_HOUR, "hour", _IE, 48_000, _TOOLS, _READ_DAY, True),

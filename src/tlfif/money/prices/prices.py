@@ -35,6 +35,8 @@ class Item(StrEnum):
     COST_EXPLORER_REQUEST = "cost_explorer_request"
     VOLUME_INIT_GB = "volume_init_gb"
     """Filling a new disk from its snapshot at a set speed, once per start."""
+    TABLE_READ_MILLION = "table_read_million"
+    """A million read units of an on-demand DynamoDB table."""
     SQS_MILLION = "sqs_million"
     API_MILLION = "api_million"
     NAT_HOUR = "nat_hour"

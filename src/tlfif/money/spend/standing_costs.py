@@ -10,6 +10,9 @@ from tlfif.money.prices.prices import HOURS_PER_MONTH, Item, Price, PriceBook
 
 COST_EXPLORER_CALLS = 30
 """One a day."""
+IDLE_READ_MILLIONS = Decimal("0.42")
+"""Read units of DynamoDB: the router's 43,800 ticks read 9.5 each, when there is nothing to do
+(``tests/aws/test_idle_month.py``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,8 @@ def lean_items(
         line.add(f"disk of {kept_disk_gb} GB kept while stopped", Item.EBS_GP3_GB_MONTH, kept_disk_gb)
     line.add("model and answers in S3", Item.S3_GB_MONTH, stored_gb, estimated=True)
     line.add("one Cost Explorer call a day", Item.COST_EXPLORER_REQUEST, COST_EXPLORER_CALLS)
-    line.add("queue, table, functions, sign-in, schedules within the free amounts", Item.FREE_TIER, 1)
+    line.add("the router's reads of its tables, once a minute", Item.TABLE_READ_MILLION, IDLE_READ_MILLIONS)
+    line.add("queue, functions, sign-in, schedules within the free amounts", Item.FREE_TIER, 1)
     return tuple(line.lines)
 
 
@@ -126,7 +130,9 @@ class _Lines:
         self._book, self._region, self._at_ms = book, region, at_ms
         self.lines: list[StandingItem] = []
 
-    def add(self, label: str, item: Item, quantity: int, *, section: str = "", estimated: bool = False) -> None:
+    def add(
+        self, label: str, item: Item, quantity: int | Decimal, *, section: str = "", estimated: bool = False
+    ) -> None:
         """One line: ``quantity`` times the item's price."""
         price = self._book.price(item, self._region, at_ms=self._at_ms)
         self.lines.append(
@@ -135,7 +141,7 @@ class _Lines:
                 item=item,
                 quantity=Decimal(quantity),
                 unit=price.unit,
-                micros_per_month=price.micros * quantity,
+                micros_per_month=round(price.micros * quantity),
                 price=price,
                 section=section,
                 estimated=estimated,

@@ -13,7 +13,9 @@ from typing import Any, TypeAlias, TypeVar
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
     CredentialRetrievalError,
+    EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
@@ -217,6 +219,12 @@ def verdict(error: AwsError) -> Verdict:
     if fault is Fault.NO_CAPACITY:
         return Verdict.NEXT
     return Verdict.REPEAT if fault in _REPEATABLE else Verdict.REFUSED
+
+
+def may_be_executed(error: AwsError) -> bool:
+    """Whether the call may have been executed in spite of ``error``."""
+    never_sent = isinstance(error, ConnectTimeoutError | EndpointConnectionError)
+    return not never_sent and fault_of(error) in {Fault.OUTAGE, Fault.UNREACHABLE}
 
 
 def is_absent(error: AwsError) -> bool:

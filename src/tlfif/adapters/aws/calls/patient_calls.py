@@ -6,7 +6,7 @@ from math import inf
 from random import Random
 from typing import TypeVar
 
-from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Verdict, verdict
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, AwsError, Verdict, may_be_executed, verdict
 from tlfif.kernel.clock import Clock
 
 T = TypeVar("T")
@@ -30,15 +30,19 @@ class PatientCalls:
     async def do(self, call: Callable[[], T]) -> T:
         """What ``call`` returns. It must be safe to repeat: a lost answer looks like a call that never arrived.
 
-        Raises the last of AWS's errors once there is no pause left; at once one that repeating does not change.
+        Raises one of AWS's errors once there is no pause left: the first after which the call may have been executed,
+        otherwise the last. Raises at once one that repeating does not change.
         """
+        unsure: AwsError | None = None
         while True:
             try:
                 return await asyncio.to_thread(call)
             except AWS_ERRORS as error:
                 if verdict(error) is not Verdict.REPEAT:
                     raise
-                await self.pause(error)
+                if unsure is None and may_be_executed(error):
+                    unsure = error
+                await self.pause(unsure or error)
 
     async def pause(self, error: Exception) -> None:
         """Let the next pause pass; raises ``error`` where none is left, or the time is up."""

@@ -33,6 +33,7 @@ GPU_QUOTA_VCPUS = 8
 _NO_IMAGE = re.compile(r"^(InvalidAMIID|InvalidSnapshot|InvalidLaunchTemplate|InvalidParameterValue$|InvalidSSM)")
 _ABOUT_IMAGE = re.compile(r"\bssm\b|resolve:|parameter store|\bami\b|image id|launch template", re.IGNORECASE)
 _FREE_PLAN = re.compile(r"free[ -]tier|free plan", re.IGNORECASE)
+_ZONE = re.compile(r"\b[a-z]{2}(?:-[a-z]+)+-\d[a-z]\b")
 _FILLING = re.compile(r"volume ?initiali[sz]ation", re.IGNORECASE)
 
 NOT_STARTED = "Nothing was started and nothing is charged."
@@ -74,15 +75,26 @@ def machine_error(error: AwsError, *, region: str, outcome: str = NOT_STARTED) -
     )
 
 
-def no_capacity(refusals: Sequence[Refusal]) -> MachineError:
-    """No capacity in any zone, for any type."""
+def hinted_zones(error: AwsError) -> frozenset[str]:
+    """The zones that AWS names where it refuses for want of capacity: "You can currently get g4dn.xlarge capacity by
+    not specifying an Availability Zone in your request or choosing us-east-1b, us-east-1c."."""
+    _, choosing, names = str(error).rpartition(" choosing ")
+    return frozenset(_ZONE.findall(names)) if choosing else frozenset()
+
+
+def no_capacity(refusals: Sequence[Refusal], left: Sequence[Attempt] = ()) -> MachineError:
+    """No capacity in any place that was asked; for those ``left`` there was no time."""
     types = ", ".join(dict.fromkeys(one.attempt.instance_type for one in refusals))
     zones = ", ".join(sorted({one.attempt.zone.name for one in refusals}))
+    more = f" {len(left)} other places are asked next." if left else ""
     return MachineError(
-        f"AWS has no GPU machine free: {types} in {zones}. {NOT_STARTED} Your prompts wait, and it is asked again "
-        "every two minutes; Start machine asks at once.",
+        f"AWS has no GPU machine free: {types} in {zones}.{more} {NOT_STARTED} Your prompts wait, and it is asked "
+        "again every two minutes; Start machine asks at once.",
         code="no_capacity",
-        details={"tried": [f"{one.attempt.instance_type} {one.attempt.zone.name}: {one.code}" for one in refusals]},
+        details={
+            "tried": [f"{one.attempt.place}: {one.code}" for one in refusals],
+            "left": [one.place for one in left],
+        },
     )
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Verdict, code_of, verdict
 from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES, PatientCalls
+from tlfif.adapters.aws.machines.capacity_search import CapacitySearch
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_errors import (
     NOT_STARTED,
     Refusal,
+    hinted_zones,
     machine_error,
     no_capacity,
     no_network,
@@ -26,13 +28,16 @@ from tlfif.adapters.aws.machines.ec2_instances import (
     LaunchRequest,
 )
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
-from tlfif.adapters.aws.machines.launch_plan import LaunchPlan, check_max_run, last_moment, survivor
+from tlfif.adapters.aws.machines.launch_plan import LaunchPlan, check_max_run, hinted_first, last_moment, survivor
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine_host import LaunchSpec, Lifetime, MachineHost, ObservedMachine
 from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type
 
 log = logging.getLogger(__name__)
 
+SEARCH_SECONDS = 18.0
+"""After this time no further place is asked for capacity: AWS takes seconds to refuse in one, and three types in six
+zones would take longer than the router has."""
 ASKED = "What AWS was asked about is unchanged."
 PERHAPS_STARTED = (
     "Whether a machine was started is not known: if so, it is found by its tag and terminated within some minutes, "
@@ -78,27 +83,38 @@ class Ec2MachineHost(MachineHost):
     :meth:`alive` or :meth:`find_all`: removed earlier, a machine that is stuck in its shutdown would go on running.
     """
 
-    def __init__(self, *, instances: Ec2Instances, switch: DeadMansSwitch, settings: Ec2Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        instances: Ec2Instances,
+        switch: DeadMansSwitch,
+        search: CapacitySearch,
+        settings: Ec2Settings,
+        clock: Clock,
+    ) -> None:
         self._instances = instances
         self._switch = switch
+        self._search = search
         self._settings = settings
         self._clock = clock
         self._disarmed: set[str] = set()
 
     async def launch(self, spec: LaunchSpec) -> str:
-        """See the port. A machine whose dead man's switch cannot be set is terminated again.
+        """See the port. A machine whose dead man's switch cannot be set is terminated again. A search for capacity
+        ends after :data:`SEARCH_SECONDS`, and the next launch goes on with it.
 
         An image that begins with "ami-" is used as it is; for any other, the launch template names the image.
         Raises MachineError: ``no_capacity``, ``no_quota``, ``account_plan``, ``account_pending``, ``aws_denied``,
         ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``no_schedule``, ``machine_failed``.
         """
-        calls = PatientCalls(self._clock, MACHINE_PAUSES)
+        calls = PatientCalls(self._clock, MACHINE_PAUSES, deadline_seconds=SEARCH_SECONDS)
+        until = self._clock.monotonic() + SEARCH_SECONDS
         request = self._request(spec)
         with self._translated(NOT_STARTED):
             found = await self._of_machine(spec.machine_id, calls)
         with self._translated(NOT_STARTED, unsure=PERHAPS_STARTED):
             if found is None or self._over(found):
-                found = await self._wake(request, calls) or await self._run(request, calls)
+                found = await self._wake(request, calls) or await self._run(request, calls, until)
         await self._arm(spec.machine_id, found)
         return (await self._sole(spec.machine_id, found)).instance_id
 
@@ -128,21 +144,32 @@ class Ec2MachineHost(MachineHost):
             return made
         return kept
 
-    async def _run(self, request: LaunchRequest, calls: PatientCalls) -> Ec2Instance:
+    async def _run(self, request: LaunchRequest, calls: PatientCalls, until: float) -> Ec2Instance:
+        """Ask place after place, none once it is ``until`` by the monotonic clock."""
         zones = await self._instances.zones(calls)
         if not zones:
             raise no_network(self._settings.region)
         plan = LaunchPlan(instance_types=self._settings.instance_types, zones=zones)
+        begun = await self._search.left()
+        left = plan.attempts(request.machine_id, home=self._settings.home, left=begun)
         refusals: list[Refusal] = []
-        for attempt in plan.attempts(request.machine_id, home=self._settings.home):
+        made: Ec2Instance | None = None
+        while left and made is None and (not refusals or self._clock.monotonic() < until):
+            attempt = left.pop(0)
             try:
-                return await self._instances.run(request, attempt, calls)
+                made = await self._instances.run(request, attempt, calls)
             except AWS_ERRORS as error:
                 if verdict(error) is not Verdict.NEXT:
                     raise
-                log.info("ec2: %s in %s: %s", attempt.instance_type, attempt.zone.name, code_of(error))
+                log.info("ec2: %s: %s", attempt.place, code_of(error))
                 refusals.append(Refusal(attempt=attempt, code=code_of(error)))
-        raise no_capacity(refusals)
+                left = hinted_first(left, instance_type=attempt.instance_type, zones=hinted_zones(error))
+        goes_on = [] if made is not None else [one.place for one in left]
+        if begun or goes_on:
+            await self._search.keep(goes_on)
+        if made is None:
+            raise no_capacity(refusals, left)
+        return made
 
     async def _wake(self, request: LaunchRequest, calls: PatientCalls) -> Ec2Instance | None:
         """Standby: start a kept machine with the same image. Kept machines that cannot be used any more are terminated,

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tlfif.money.prices.prices import check_instance_type
@@ -31,6 +31,11 @@ class Attempt:
     zone: Zone
     token: str
 
+    @property
+    def place(self) -> str:
+        """The type and the zone, in words."""
+        return f"{self.instance_type} {self.zone.name}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchPlan:
@@ -53,13 +58,28 @@ class LaunchPlan:
         object.__setattr__(self, "instance_types", tuple(dict.fromkeys(self.instance_types)))
         object.__setattr__(self, "zones", tuple({zone.subnet_id: zone for zone in self.zones}.values()))
 
-    def attempts(self, machine_id: str, *, home: str) -> Iterator[Attempt]:
-        """The attempts for this machine of this installation, in order."""
+    def attempts(self, machine_id: str, *, home: str, left: Collection[str] = ()) -> list[Attempt]:
+        """The attempts for this machine of this installation, in order. ``left``: the places that a search before it
+        had no time for, which is gone on with; where none of them is in the plan, every place."""
+        all_of_them = list(self._all(machine_id, home))
+        return [one for one in all_of_them if one.place in left] or all_of_them
+
+    def _all(self, machine_id: str, home: str) -> Iterator[Attempt]:
         first = int(_digest(machine_id)[:8], 16) % len(self.zones)
         for instance_type in self.instance_types:
             for zone in (*self.zones[first:], *self.zones[:first]):
                 token = _digest(f"{home}/{machine_id}/{instance_type}/{zone.subnet_id}")
                 yield Attempt(instance_type=instance_type, zone=zone, token=token)
+
+
+def hinted_first(rest: Sequence[Attempt], *, instance_type: str, zones: Collection[str]) -> list[Attempt]:
+    """``rest`` in the order in which to go on, where AWS has said that ``instance_type`` has capacity in ``zones``:
+    these first, and its other zones last. Without zones the order stays."""
+
+    def rank(one: Attempt) -> int:
+        return 1 if one.instance_type != instance_type else 0 if one.zone.name in zones else 2
+
+    return sorted(rest, key=rank) if zones else list(rest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

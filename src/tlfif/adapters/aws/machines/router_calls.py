@@ -5,10 +5,11 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from tlfif.adapters.aws.calls.errors import AWS_ERRORS
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, may_be_executed
 from tlfif.control.machine_control import MachineControl, StopResult
 from tlfif.kernel import errors
 from tlfif.kernel.errors import TlfifError, UnavailableError
+from tlfif.machines.machine_store import MachineStore
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -40,21 +41,33 @@ def error_from(body: dict[str, Any]) -> TlfifError:
 
 class RouterCalls(MachineControl):
     """``here`` stops machines directly, so that Stop works whatever state the router is in; ``function`` is the
-    router's name."""
+    router's name. ``machines`` has the record of what the router did where its answer is lost."""
 
-    def __init__(self, client: "LambdaClient", function: str, *, here: MachineControl) -> None:
+    def __init__(self, client: "LambdaClient", function: str, *, here: MachineControl, machines: MachineStore) -> None:
         self._client = client
         self._function = function
         self._here = here
+        self._machines = machines
 
     async def start(self, model: str | None) -> bool:
+        """See the port. Where the router does not answer in time it goes on nevertheless: an open record says that it
+        has begun a start, or that a machine runs already. Raises UnavailableError ``router_unreachable`` where the
+        order certainly did not arrive, ``router_silent`` where that is not known."""
         try:
             answer = await asyncio.to_thread(self._ask, {"action": "start", "model": model})
         except (*AWS_ERRORS, ValueError) as error:
-            log.warning("control: the router did not take an order: %s", type(error).__name__)
+            log.warning("control: the router did not answer an order: %s", type(error).__name__)
+            if isinstance(error, AWS_ERRORS) and not may_be_executed(error):
+                raise UnavailableError(
+                    "The order to start the machine did not arrive. Nothing was started. Press start again.",
+                    code="router_unreachable",
+                ) from error
+            if await self._machines.active() is not None:
+                return True
             raise UnavailableError(
-                "The order to start the machine did not arrive. Nothing was started. Press start again.",
-                code="router_unreachable",
+                "The order to start the machine was sent, and no answer came. Perhaps a machine is being started: look "
+                "in a minute (./tlfif machine), then press start again if there is none. It is never started twice.",
+                code="router_silent",
             ) from error
         if "error" in answer:
             raise error_from(answer["error"])
