@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, UnauthorizedSSOTokenError
 
 from tests.aws.deployed_world import deploy, run_tlfif
@@ -16,7 +17,8 @@ from tlfif.adapters.aws.deployment.installation import PROMOTED_IMAGE, AwsInstal
 from tlfif.adapters.aws.deployment.stack_template import MOST_BYTES_IN_REQUEST, StackTemplate
 from tlfif.deployment.deploy import STEPS
 from tlfif.deployment.journal import Journal
-from tlfif.kernel.errors import UnavailableError
+from tlfif.deployment.stack_changes import Fate
+from tlfif.kernel.errors import InvalidInputError, UnavailableError
 
 
 @pytest.fixture
@@ -209,3 +211,92 @@ def test_every_refusal_has_a_code_and_says_what_to_do(error: Any, code: str, wor
     assert isinstance(translated, UnavailableError)
     assert translated.code == code
     assert words in translated.message
+
+
+async def test_a_table_that_a_change_set_would_remove_stays_until_it_is_named(
+    home: EmulatedHome, tmp_path: Path
+) -> None:
+    await deploy(home, journal=MemoryJournal(), profile=FakeOwnerProfile())
+    jobs = f"{home.place.home}-jobs"
+    home.clients.dynamodb.put_item(TableName=jobs, Item={"pk": {"S": "a"}, "sk": {"S": "b"}})
+    content = emulated_template(home.outputs, without=frozenset({"AWS::DynamoDB::Table"}))
+    path = tmp_path / "without-tables.json"
+    path.write_text(json.dumps(content))
+    other = AwsInstallation(
+        home.clients, home.place, template=StackTemplate(path), build=package, clock=home.clock
+    )
+    with pytest.raises(InvalidInputError) as refused:
+        await deploy(home, journal=MemoryJournal(), profile=FakeOwnerProfile(), installation=other)
+    assert refused.value.code == "change_would_lose"
+    assert home.clients.dynamodb.scan(TableName=jobs)["Count"] == 1
+    sets = home.clients.cloudformation.list_change_sets(StackName=home.place.home)["Summaries"]
+    assert not [one for one in sets if one["ExecutionStatus"] == "AVAILABLE"]
+    assert not (await deploy(home, journal=MemoryJournal(), profile=FakeOwnerProfile())).changed
+
+
+async def test_the_change_set_that_was_read_is_the_one_that_is_executed(home: EmulatedHome) -> None:
+    """Another computer's, of the same name and made in between, is not."""
+    bucket, key = await home.installation.make_code_bucket(), await home.installation.upload_package(None)
+    parameters = {
+        "HomeName": home.place.home,
+        "LambdaCodeBucket": bucket,
+        "LambdaCodeKey": key,
+        "AlarmEmail": "a@example.com",
+        "Zone1": "eu-central-1a",
+    }
+    executed: list[str] = []
+
+    def watch(params: dict[str, Any], **_: object) -> None:
+        executed.append(params["ChangeSetName"])
+
+    events = home.clients.cloudformation.meta.events
+    events.register("provide-client-params.cloudformation.ExecuteChangeSet", watch)
+    try:
+        await home.installation.prepare_stack(parameters)
+        await home.installation.begin_stack()
+    finally:
+        events.unregister("provide-client-params.cloudformation.ExecuteChangeSet", watch)
+    (arn,) = executed
+    assert arn.startswith("arn:aws:cloudformation:")
+
+
+async def test_all_pages_of_a_change_set_are_read(home: EmulatedHome) -> None:
+    """CloudFormation answers in pages; the loss may stand on the last one."""
+    pages = [
+        {"Changes": [_change("Add", "Queue", "AWS::SQS::Queue")], "NextToken": "more"},
+        {"Changes": [_change("Remove", "StoreJobs", "AWS::DynamoDB::Table")]},
+    ]
+    asked: list[str | None] = []
+
+    def answer(model: Any, params: dict[str, Any], **_: object) -> Any:
+        body = params["body"]
+        if "StackName" in body:  # whether an earlier attempt has left one
+            return None
+        asked.append(body.get("NextToken"))
+        page = pages[1] if body.get("NextToken") else pages[0]
+        return AWSResponse("", 200, {}, None), {"Status": "CREATE_COMPLETE", **page}
+
+    bucket = await home.installation.make_code_bucket()
+    events = home.clients.cloudformation.meta.events
+    name = "before-call.cloudformation.DescribeChangeSet"
+    parameters = {
+        "HomeName": home.place.home,
+        "LambdaCodeBucket": bucket,
+        "LambdaCodeKey": "releases/1.zip",
+        "AlarmEmail": "a@example.com",
+        "Zone1": "eu-central-1a",
+    }
+    events.register(name, answer)
+    try:
+        changes = await home.installation.prepare_stack(parameters)
+    finally:
+        events.unregister(name, answer)
+    await home.installation.forget_prepared()
+    assert changes is not None
+    assert [one.fate for one in changes] == [Fate.ADDED, Fate.REMOVED]
+    assert "more" in asked
+
+
+def _change(action: str, logical_id: str, kind: str) -> dict[str, Any]:
+    found = {"Action": action, "LogicalResourceId": logical_id, "ResourceType": kind}
+    return {"Type": "Resource", "ResourceChange": found}

@@ -9,12 +9,14 @@ from tlfif.deployment.deployment import (
     Caller,
     DeployRequest,
     Stack,
+    image_parameter,
     zone_parameters,
 )
 from tlfif.deployment.follow_stack import Attempt
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.journal import DeploymentJournal, Journal
 from tlfif.deployment.plan import DEPLOY_MINUTES
+from tlfif.deployment.stack_changes import check_losses
 from tlfif.deployment.stack_words import failure_text
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError, UnavailableError
@@ -148,47 +150,69 @@ class Deployment(Attempt):
     async def _make_stack(self, request: DeployRequest, *, bucket: str, key: str) -> tuple[Stack, bool]:
         before = await self.follow(DEPLOY_MINUTES)
         if before is not None and before.dead:
-            self.report("Removing what is left of an earlier attempt that failed.")
-            await self.installation.begin_delete()
-            before = await self.follow(DEPLOY_MINUTES)
-            if before is not None:
-                raise UnavailableError(
-                    "What an earlier attempt left cannot be removed. Run `./tlfif destroy`, then deploy again.",
-                    code="stack_failed",
-                )
-        parameters = await self._parameters(request, before, bucket=bucket, key=key)
-        changed = await self.installation.begin_stack(parameters)
+            before = await self._without_dead_stack()
+        parameters = await stack_parameters(self.installation, request, before, bucket=bucket, key=key)
+        changes = await self.installation.prepare_stack(parameters)
+        if changes is not None:
+            try:
+                check_losses(changes, request.allow_losing)
+            except InvalidInputError:
+                await self.installation.forget_prepared()
+                raise
+            await self.installation.begin_stack()
         stack = await self.follow(DEPLOY_MINUTES)
-        if stack is None or not (stack.stands or not changed):
+        if stack is None or not (stack.stands or changes is None):
             raise await self._failure(updating=before is not None and bool(before.outputs))
-        return stack, changed
+        return stack, changes is not None
 
-    async def _parameters(
-        self, request: DeployRequest, before: Stack | None, *, bucket: str, key: str
-    ) -> dict[str, str]:
-        """Parameters that the owner did not choose keep their values."""
-        old = before.parameters if before is not None else {}
-        try:
-            zones = zone_parameters(await self.installation.zones(), old)
-        except ValueError:
+    async def _without_dead_stack(self) -> None:
+        """Remove a stack that cannot be updated any more, unless data is in it."""
+        kept = await self.installation.kept_in_stack()
+        if kept:
             raise UnavailableError(
-                f"AWS offers none of the GPU machine types in {request.region}. Choose another region. Nothing "
-                "was created that costs anything.",
-                code="no_zone",
-            ) from None
-        request = request.settled(old)
-        trail = old.get("CreateTrail") or ("no" if await self.installation.has_trail() else "yes")
-        return {
-            "HomeName": request.home,
-            "LambdaCodeBucket": bucket,
-            "LambdaCodeKey": key,
-            "AlarmEmail": request.email,
-            "MonthlyBudgetUsd": str(request.budget_usd),
-            "CreateTrail": trail,
-            "Standby": "yes" if request.standby else "no",
-            **zones,
-        }
+                "Your home is half removed or half made, and AWS lets nobody change it in that state. It still holds "
+                f"{', '.join(kept)}. `./tlfif destroy` lists everything, asks, and removes it with what is in it; then "
+                "deploy again. Nothing was changed.",
+                code="stack_half",
+            )
+        self.report("Removing what is left of an earlier attempt that failed.")
+        await self.installation.begin_delete()
+        if await self.follow(DEPLOY_MINUTES) is not None:
+            raise UnavailableError(
+                "What an earlier attempt left cannot be removed. Run `./tlfif destroy`, then deploy again.",
+                code="stack_failed",
+            )
 
     async def _failure(self, *, updating: bool) -> UnavailableError:
         events = await self.installation.stack_events()
         return UnavailableError(failure_text(events, updating=updating), code="stack_failed")
+
+
+async def stack_parameters(
+    installation: Installation, request: DeployRequest, before: Stack | None, *, bucket: str, key: str
+) -> dict[str, str]:
+    """The stack's parameters. Those that the owner did not choose keep the values that they have in ``before``.
+
+    Raises UnavailableError (code ``no_zone``).
+    """
+    old = before.parameters if before is not None else {}
+    try:
+        zones = zone_parameters(await installation.zones(), old)
+    except ValueError:
+        raise UnavailableError(
+            f"AWS offers none of the GPU machine types in {request.region}. Choose another region. Nothing "
+            "was created that costs anything.",
+            code="no_zone",
+        ) from None
+    request = request.settled(old)
+    return {
+        "HomeName": request.home,
+        "LambdaCodeBucket": bucket,
+        "LambdaCodeKey": key,
+        "AlarmEmail": request.email,
+        "MonthlyBudgetUsd": str(request.budget_usd),
+        "MachineImageParameter": old.get("MachineImageParameter") or image_parameter(request.home),
+        "CreateTrail": old.get("CreateTrail") or ("no" if await installation.has_trail() else "yes"),
+        "Standby": "yes" if request.standby else "no",
+        **zones,
+    }

@@ -121,6 +121,8 @@ class DeployRequest:
     budget_usd: int | None = None
     secure_account: bool = True
     standby: bool | None = None
+    allow_losing: tuple[str, ...] = ()
+    """What may be replaced or removed with what is in it, by AWS's names."""
 
     def settled(self, before: Mapping[str, str]) -> "DeployRequest":
         """The same with every value filled in: what the owner did not say is taken from the stack's parameters
@@ -131,6 +133,11 @@ class DeployRequest:
             budget_usd=self.budget_usd or _whole_dollars(Decimal(before.get("MonthlyBudgetUsd") or usual)),
             standby=before.get("Standby") == "yes" if self.standby is None else self.standby,
         )
+
+
+def image_parameter(home: str) -> str:
+    """The SSM parameter that names the promoted image of that home."""
+    return f"/{home}/image/promoted"
 
 
 def budget_usd(limit_eur: Decimal, rate: ExchangeRate) -> int:

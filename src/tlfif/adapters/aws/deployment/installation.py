@@ -22,6 +22,7 @@ from tlfif.adapters.aws.deployment.stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
 from tlfif.deployment.installation import Installation
+from tlfif.deployment.stack_changes import Change
 from tlfif.kernel.clock import Clock
 from tlfif.money.prices.prices import INSTANCE_TYPES
 
@@ -122,9 +123,18 @@ class AwsInstallation(Installation):
         """See the port. As CloudFormation reports it."""
         return await self._stack.look()
 
-    async def begin_stack(self, parameters: Mapping[str, str]) -> bool:
-        """See the port. By change set."""
-        return await self._stack.begin(parameters)
+    async def prepare_stack(self, parameters: Mapping[str, str]) -> tuple[Change, ...] | None:
+        """See the port. By change set, which is read whole."""
+        return await self._stack.prepare(parameters)
+
+    async def begin_stack(self) -> None:
+        await self._stack.begin()
+
+    async def forget_prepared(self) -> None:
+        await self._stack.forget()
+
+    async def kept_in_stack(self) -> tuple[str, ...]:
+        return await self._stack.kept()
 
     async def enable_ingress(self) -> None:
         """See the port, and ``ingress.py``."""
