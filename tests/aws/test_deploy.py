@@ -13,9 +13,10 @@ from tests.aws.deployments import EmulatedHome, emulated_template, package
 from tests.aws.emulator import Emulator
 from tests.fakes.aws_account import FakeOwnerProfile, Killed, MemoryJournal
 from tlfif.adapters.aws.deployment.errors import deployment_error
-from tlfif.adapters.aws.deployment.installation import PROMOTED_IMAGE, AwsInstallation
+from tlfif.adapters.aws.deployment.installation import AwsInstallation
 from tlfif.adapters.aws.deployment.stack_template import MOST_BYTES_IN_REQUEST, StackTemplate
 from tlfif.deployment.deploy import STEPS
+from tlfif.deployment.deployment import image_parameter
 from tlfif.deployment.journal import Journal
 from tlfif.deployment.stack_changes import Fate
 from tlfif.kernel.errors import InvalidInputError, UnavailableError
@@ -101,7 +102,7 @@ def test_from_another_computer_the_plan_shows_what_the_home_has(emulator: Emulat
         "AWS_SECRET_ACCESS_KEY": "testing",
     }
     try:
-        done = run_tlfif("deploy", "--email", "me@example.com", folder=tmp_path, **account)
+        done = run_tlfif("deploy", "--email", "me@example.com", "--slow-start", "--keep-account-settings", folder=tmp_path, **account)
     finally:
         cloud.delete_stack(StackName="tlfif")
     assert done.returncode == 2, done.stderr
@@ -112,11 +113,11 @@ def test_from_another_computer_the_plan_shows_what_the_home_has(emulator: Emulat
 
 async def test_a_promoted_image_is_seen(home: EmulatedHome) -> None:
     assert await home.installation.promoted_image() is None
-    home.clients.ssm.put_parameter(Name=PROMOTED_IMAGE, Value="ami-1", Type="String")
+    home.clients.ssm.put_parameter(Name=image_parameter(home.place.home), Value="ami-1", Type="String")
     try:
         assert await home.installation.promoted_image() == "ami-1"
     finally:
-        home.clients.ssm.delete_parameter(Name=PROMOTED_IMAGE)
+        home.clients.ssm.delete_parameter(Name=image_parameter(home.place.home))
 
 
 async def test_a_trail_of_somebody_else_is_seen_and_our_own_is_not(home: EmulatedHome) -> None:
@@ -222,9 +223,7 @@ async def test_a_table_that_a_change_set_would_remove_stays_until_it_is_named(
     content = emulated_template(home.outputs, without=frozenset({"AWS::DynamoDB::Table"}))
     path = tmp_path / "without-tables.json"
     path.write_text(json.dumps(content))
-    other = AwsInstallation(
-        home.clients, home.place, template=StackTemplate(path), build=package, clock=home.clock
-    )
+    other = AwsInstallation(home.clients, home.place, template=StackTemplate(path), build=package, clock=home.clock)
     with pytest.raises(InvalidInputError) as refused:
         await deploy(home, journal=MemoryJournal(), profile=FakeOwnerProfile(), installation=other)
     assert refused.value.code == "change_would_lose"

@@ -7,8 +7,7 @@ import pytest
 from tests.aws.deployments import EmulatedHome
 from tests.fakes.aws_account import FakeAccount, FakeInstallation, FakeSweeper
 from tests.fakes.clock import FakeClock
-from tlfif.deployment.deploy import SAFE
-from tlfif.deployment.deployment import Stack
+from tlfif.deployment.deployment import SAFE, Stack
 from tlfif.deployment.follow_stack import follow_stack
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.stack_changes import Fate
@@ -128,7 +127,7 @@ async def test_what_was_only_prepared_leaves_no_trace(cloud: Cloud) -> None:
         await cloud.installation.forget_prepared()
         await cloud.installation.forget_prepared()
         assert await cloud.installation.stack() is None
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"no|nothing"):
         await cloud.installation.begin_stack()
     assert await cloud.installation.kept_in_stack() == ()
 

@@ -35,6 +35,7 @@ class FakeAccount:
     aws_time: float | None = None
     ticks: int = 2
     settings: AccountSettings = field(default_factory=lambda: AccountSettings(encrypt_disks=False, block_public=None))
+    open_buckets: tuple[str, ...] = ()
     image: str | None = None
     other_trail: bool = False
     zone_names: tuple[str, ...] = ("eu-central-1a", "eu-central-1b")
@@ -144,6 +145,10 @@ class FakeInstallation(Installation):
     async def account_settings(self) -> AccountSettings:
         self._account.step("account_settings")
         return self._account.settings
+
+    async def open_buckets(self) -> tuple[str, ...]:
+        self._account.step("open_buckets")
+        return self._account.open_buckets
 
     async def set_account_settings(self, wanted: AccountSettings) -> None:
         self._account.step("set_account_settings")

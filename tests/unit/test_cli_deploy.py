@@ -22,8 +22,8 @@ from tlfif.cli.output.console import Console
 from tlfif.cli.output.progress import Progress, agreed
 from tlfif.client.deployed_profile import DeployedProfile
 from tlfif.client.profile import AWS, COMPUTER, load_profiles
-from tlfif.deployment.deploy import SAFE, Deployed
-from tlfif.deployment.deployment import DeployRequest, Found, StackEvent, SweptKind, budget_usd, zone_parameters
+from tlfif.deployment.deploy import Deployed
+from tlfif.deployment.deployment import SAFE, DeployRequest, Found, StackEvent, SweptKind, budget_usd, zone_parameters
 from tlfif.deployment.destroy import Destroyed
 from tlfif.deployment.journal import Journal
 from tlfif.deployment.plan import kinds_of, words_for

@@ -7,8 +7,8 @@ import pytest
 
 from tests.fakes.aws_account import FakeAccount, FakeInstallation, FakeOwnerProfile, FakeSweeper, Killed, MemoryJournal
 from tests.fakes.clock import FakeClock
-from tlfif.deployment.deploy import SAFE, STEPS, Deployed, Deployment, check_deploy
-from tlfif.deployment.deployment import DeployRequest
+from tlfif.deployment.deploy import STEPS, Deployed, Deployment, check_deploy
+from tlfif.deployment.deployment import SAFE, DeployRequest
 from tlfif.deployment.destroy import Destroyed, Destruction
 from tlfif.kernel.errors import InvalidInputError, UnavailableError
 
@@ -31,7 +31,7 @@ class World:
     async def deploy(self, request: DeployRequest = REQUEST) -> Deployed:
         installation = FakeInstallation(self.account)
         caller = await check_deploy(
-            installation=installation, journal=self.journal, clock=self.clock, region=request.region
+            installation=installation, journal=self.journal, clock=self.clock, home=request.home, region=request.region
         )
         deployment = Deployment(
             installation=installation,

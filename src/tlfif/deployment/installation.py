@@ -41,6 +41,11 @@ class Installation(ABC):
         """The present settings."""
 
     @abstractmethod
+    async def open_buckets(self) -> tuple[str, ...]:
+        """The account's buckets that are public or may hold public objects, apart from the account's own block: what
+        that block takes offline, and what its removal would expose. One that may not be looked into counts."""
+
+    @abstractmethod
     async def set_account_settings(self, wanted: AccountSettings) -> None:
         """Set both; ``block_public`` None removes that setting."""
 

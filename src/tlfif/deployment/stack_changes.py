@@ -27,8 +27,9 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One resource. ``name``: AWS's id or name of it, empty for a new one. ``certain``: false where AWS knows only while
-    it executes. ``kept``: the old resource stays in the account, outside the home. ``properties``: what of it changes."""
+    """One resource. ``name``: AWS's id or name of it, empty for a new one. ``certain``: false where AWS knows only
+    while it executes. ``kept``: the old resource stays in the account, outside the home. ``properties``: what changes.
+    """
 
     logical_id: str
     resource_type: str
@@ -64,8 +65,8 @@ def check_losses(changes: Sequence[Change], allowed: Collection[str]) -> None:
         return
     options = " ".join(f"--allow-losing {one.named}" for one in lost)
     raise InvalidInputError(
-        f"This change would lose data, so it was not made: {'; '.join(loss_text(one) for one in lost)}. Your home stands "
-        f"as it was. If that is what you want, name it: ./tlfif deploy {options}",
+        f"This change would lose data, so it was not made: {'; '.join(loss_text(one) for one in lost)}. Your home "
+        f"stands as it was. If that is what you want, name it: ./tlfif deploy {options}",
         code="change_would_lose",
         details={"lost": [one.named for one in lost]},
     )

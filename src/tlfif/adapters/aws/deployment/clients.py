@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import boto3
+
 from tlfif.adapters.aws.calls.clients import DEPLOYMENT_CONFIG, AwsClients
 from tlfif.adapters.aws.deployment.errors import deployment_errors
 
 if TYPE_CHECKING:
-    import boto3
     from mypy_boto3_budgets import BudgetsClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -71,6 +72,12 @@ class DeploymentClients:
         if region is not None:
             raise ValueError("a home is in one region")
         return self._by_service[service]
+
+
+def session_of(profile: str) -> "boto3.Session":
+    """A session with the key of a profile in ``~/.aws``. Raises InvalidInputError (code ``aws_profile_unknown``)."""
+    with deployment_errors("sts"):
+        return boto3.Session(profile_name=profile)
 
 
 async def ask(service: str, call: Callable[[], T]) -> T:

@@ -146,7 +146,9 @@ class CloudFormationStack:
 
     async def _prepared(self) -> bool:
         for _ in range(MOST_LOOKS):
-            found = await ask(SERVICE, lambda: self._clients.cloudformation.describe_change_set(ChangeSetName=self._prepared_id))
+            found = await ask(
+                SERVICE, lambda: self._clients.cloudformation.describe_change_set(ChangeSetName=self._prepared_id)
+            )
             status, reason = found["Status"], found.get("StatusReason", "")
             if status == "CREATE_COMPLETE":
                 return True
@@ -188,8 +190,8 @@ class CloudFormationStack:
 
 
 def change_of(found: Mapping[str, Any]) -> Change:
-    """One ``ResourceChange`` of CloudFormation. Whatever it leaves open, or says in words that are not known here, counts
-    as a replacement that may happen."""
+    """One ``ResourceChange`` of CloudFormation. Whatever it leaves open, or says in words that are not known here,
+    counts as a replacement that may happen."""
     action, replacement = found.get("Action", ""), found.get("Replacement", "False")
     fate = _FATES.get(action, Fate.REPLACED)
     if fate is Fate.CHANGED and replacement != "False":
