@@ -132,6 +132,49 @@ async def test_a_trail_of_somebody_else_is_seen_and_our_own_is_not(home: Emulate
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
+CLOSED = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+
+
+def _anybody_reads(bucket: str) -> str:
+    reads = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [reads]})
+
+
+async def test_buckets_that_are_public_or_may_be_are_found(home: EmulatedHome) -> None:
+    """Not those that their own block or their owner's sole ownership closes."""
+    s3 = home.clients.s3
+    names = {kind: f"{home.place.home}-{kind}" for kind in ("site", "files", "blocked", "owned", "denied")}
+    for name in names.values():
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": home.place.region})
+    for kind in ("site", "owned"):
+        s3.put_bucket_ownership_controls(
+            Bucket=names[kind], OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        )
+    for kind in ("site", "blocked"):
+        s3.put_bucket_policy(Bucket=names[kind], Policy=_anybody_reads(names[kind]))
+    s3.put_public_access_block(Bucket=names["blocked"], PublicAccessBlockConfiguration=CLOSED)  # type: ignore[arg-type]
+
+    def refuse(params: dict[str, Any], **_: object) -> Any:
+        if params["url_path"].startswith(f"/{names['denied']}"):
+            error = {"Error": {"Code": "AccessDenied", "Message": "no"}}
+            return AWSResponse("", 403, {}, None), error
+        return None
+
+    s3.meta.events.register("before-call.s3.GetPublicAccessBlock", refuse)
+    try:
+        found = await home.installation.open_buckets()
+    finally:
+        s3.meta.events.unregister("before-call.s3.GetPublicAccessBlock", refuse)
+    assert {kind for kind, name in names.items() if name in found} == {"site", "files", "denied"}
+    for name in names.values():
+        s3.delete_bucket(Bucket=name)
+
+
 async def test_a_template_too_large_for_a_request_goes_by_the_bucket(home: EmulatedHome, tmp_path: Path) -> None:
     large = emulated_template(home.outputs)
     large["Metadata"] = {"Padding": "x" * MOST_BYTES_IN_REQUEST}

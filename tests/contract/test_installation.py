@@ -89,6 +89,11 @@ async def test_settings_go_there_and_back(cloud: Cloud) -> None:
     assert await cloud.installation.account_settings() == before
 
 
+async def test_a_closed_account_has_no_open_bucket_of_this_home(cloud: Cloud) -> None:
+    made = await cloud.installation.make_code_bucket()
+    assert made not in await cloud.installation.open_buckets()
+
+
 async def test_no_stack_has_no_events_and_can_be_deleted(cloud: Cloud) -> None:
     assert await cloud.installation.stack() is None
     assert await cloud.installation.stack_events() == ()
