@@ -119,7 +119,9 @@ def clients_for(endpoint: str) -> DeploymentClients:
     """To make nineteen clients takes seconds, so all homes of a process share them; botocore's may be shared."""
     session = session_on_loopback()
     session.events.register("after-call.cloudformation.DescribeStacks", _with_outputs)
-    return DeploymentClients(region=REGION, endpoint_url=endpoint, session=session)
+    clients = DeploymentClients(region=REGION, endpoint_url=endpoint, session=session)
+    clients.expect_owner(ACCOUNT)
+    return clients
 
 
 class EmulatedHome:

@@ -145,6 +145,34 @@ def _anybody_reads(bucket: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [reads]})
 
 
+async def test_a_bucket_of_somebody_else_gets_no_package(home: EmulatedHome) -> None:
+    """Whoever guesses the name and opens the bucket to the world could exchange the programs."""
+    asked: list[tuple[str, str]] = []
+
+    def watch(params: dict[str, Any], model: Any, **_: object) -> None:
+        asked.append((model.name, params["headers"].get("x-amz-expected-bucket-owner", "")))
+
+    def foreign(**_: object) -> Any:
+        return AWSResponse("", 403, {}, None), {"Error": {"Code": "403", "Message": "Forbidden"}}
+
+    events = home.clients.s3.meta.events
+    events.register("before-call.s3", watch)
+    try:
+        await home.installation.make_code_bucket()
+        await home.installation.upload_package(None)
+        events.register("before-call.s3.HeadBucket", foreign)
+        try:
+            with pytest.raises(UnavailableError) as refused:
+                await home.installation.make_code_bucket()
+        finally:
+            events.unregister("before-call.s3.HeadBucket", foreign)
+    finally:
+        events.unregister("before-call.s3", watch)
+    assert refused.value.code == "bucket_not_yours"
+    assert {"HeadBucket", "HeadObject", "PutObject"} <= {name for name, _ in asked}
+    assert {owner for name, owner in asked if name != "CreateBucket"} == {home.place.account_id}
+
+
 async def test_buckets_that_are_public_or_may_be_are_found(home: EmulatedHome) -> None:
     """Not those that their own block or their owner's sole ownership closes."""
     s3 = home.clients.s3

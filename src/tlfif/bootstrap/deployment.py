@@ -88,6 +88,7 @@ async def open_deployment(
         session = session_of(profile)
     clients = DeploymentClients(region=region, endpoint_url=endpoint_url, session=session)
     caller = await who_calls(clients)
+    clients.expect_owner(caller.account_id)
     place = Place(home=home, account_id=caller.account_id, region=region)
     template = template or StackTemplate()
     clock = SystemClock()

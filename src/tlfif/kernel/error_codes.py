@@ -154,6 +154,7 @@ HERE = {
     "aws_refused": ErrorCode(None, 5, "AWS refused a step of deploying or destroying for the reason in the sentence.", "Read the sentence; repeat."),
     "aws_region_disabled": ErrorCode(None, 5, "The account does not use this region or service yet.", "Switch the region on, or take another with `--region`."),
     "aws_profile_unknown": ErrorCode(None, 2, "`--profile` (or `AWS_PROFILE`) names a profile that this computer's `~/.aws` does not have.", "Use one that the sentence names."),
+    "bucket_not_yours": ErrorCode(None, 5, "The bucket that the home's programs must lie in is in another account, or may not be looked at. Nothing was uploaded.", "Another `--name`, or a user with administrator rights."),
     "cancelled": ErrorCode(None, 3, "The job was cancelled elsewhere.", "Ask again if it was not you."),
     "change_would_lose": ErrorCode(None, 2, "The deployment would replace or remove a table, a bucket or the list of users. Nothing was changed in the home.", "Read the sentence; only if you want that, `--allow-losing NAME`."),
     "clock_wrong": ErrorCode(None, 5, "This computer's clock is over five minutes off, and AWS refuses its requests.", "Set the clock, repeat."),

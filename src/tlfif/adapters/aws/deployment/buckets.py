@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import Fault, code_of, fault_of, is_absent, unless_absent
 
+from tlfif.kernel.errors import UnavailableError
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -31,15 +33,23 @@ def code_bucket_name(home: str, account_id: str, region: str) -> str:
 def make_private_bucket(s3: "S3Client", name: str, *, region: str, tags: dict[str, str]) -> None:
     """Create the bucket, or correct an existing one: tagged, no public access, unfinished uploads deleted.
 
-    Raises AWS's errors, such as ``BucketAlreadyExists`` if somebody else owns the name.
+    Raises UnavailableError (code ``bucket_not_yours``) if somebody else has one of that name, and AWS's other errors.
     """
-    if not bucket_exists(s3, name):
+    try:
+        exists = bucket_exists(s3, name)
+    except ClientError as error:
+        if code_of(error) not in {"403", "AccessDenied"}:
+            raise
+        raise _not_yours(name) from error
+    if not exists:
         try:
             if region == _NO_LOCATION:
                 s3.create_bucket(Bucket=name)
             else:
                 s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]  # any region's name
         except ClientError as error:
+            if code_of(error) == "BucketAlreadyExists":
+                raise _not_yours(name) from error
             if code_of(error) != "BucketAlreadyOwnedByYou":
                 raise
     s3.put_bucket_tagging(
@@ -66,6 +76,15 @@ def make_private_bucket(s3: "S3Client", name: str, *, region: str, tags: dict[st
                 }
             ]
         },
+    )
+
+
+def _not_yours(name: str) -> UnavailableError:
+    return UnavailableError(
+        f"AWS does not let you use the bucket {name}, where the programs' package must lie: it is in somebody else's "
+        "account, who could exchange your programs, or your AWS user may not look at buckets. In the first case choose "
+        "another name for the home: --name. Nothing was uploaded.",
+        code="bucket_not_yours",
     )
 
 

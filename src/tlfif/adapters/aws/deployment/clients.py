@@ -67,6 +67,16 @@ class DeploymentClients:
         self.ssm: SSMClient = make("ssm")
         self.sts: STSClient = make("sts")
 
+    def expect_owner(self, account_id: str) -> None:
+        """Have S3 refuse every bucket that is not this account's. The names of the home's buckets can be guessed, and
+        who has made one before, and opened it, would receive the programs and could exchange them."""
+
+        def expecting(params: dict[str, Any], model: Any, **_: object) -> None:
+            if "ExpectedBucketOwner" in model.input_shape.members:
+                params.setdefault("ExpectedBucketOwner", account_id)
+
+        self.s3.meta.events.register("provide-client-params.s3", expecting, unique_id="tlfif-owner")
+
     def client(self, service: str, region: str | None = None) -> Any:
         """The client of a service by AWS's name. Raises ValueError for any other region."""
         if region is not None:
