@@ -102,7 +102,9 @@ def test_from_another_computer_the_plan_shows_what_the_home_has(emulator: Emulat
         "AWS_SECRET_ACCESS_KEY": "testing",
     }
     try:
-        done = run_tlfif("deploy", "--email", "me@example.com", "--slow-start", "--keep-account-settings", folder=tmp_path, **account)
+        done = run_tlfif(
+            "deploy", "--email", "me@example.com", "--slow-start", "--keep-account-settings", folder=tmp_path, **account
+        )
     finally:
         cloud.delete_stack(StackName="tlfif")
     assert done.returncode == 2, done.stderr

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import Fault, code_of, fault_of, is_absent, unless_absent
-
 from tlfif.kernel.errors import UnavailableError
 
 if TYPE_CHECKING:
