@@ -52,7 +52,7 @@ def nobody_there() -> Iterator[str]:
 def place_of(home: DataFolder, *words: str) -> AwsPlace:
     parser = Parser()
     add_aws(parser)
-    return aws_place(parser.parse_args(words), home, forgiving=True)
+    return aws_place(parser.parse_args(words), home, lenient=True)
 
 
 @pytest.fixture

@@ -33,16 +33,16 @@ def add_aws(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def aws_place(args: argparse.Namespace, data_folder: DataFolder, *, forgiving: bool = False) -> AwsPlace:
+def aws_place(args: argparse.Namespace, data_folder: DataFolder, *, lenient: bool = False) -> AwsPlace:
     """What ``args`` say, else what this computer remembers of its home, else the defaults.
 
-    ``forgiving``: as if it remembered nothing where its files are damaged. Raises InvalidInputError:
+    ``lenient``: as if it remembered nothing where its files are damaged. Raises InvalidInputError:
     ``region_unknown``, ``home_name_invalid``, ``deployment_damaged``, ``profile_damaged``.
     """
     try:
         region, home = _remembered(data_folder)
     except TlfifError:
-        if not forgiving:
+        if not lenient:
             raise
         region, home = "", ""
     return AwsPlace(

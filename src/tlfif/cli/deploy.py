@@ -70,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--slow-start",
         action="store_true",
-        help="where this computer lacks the functions' Python: build them so that each start takes a second longer",
+        help="where this computer lacks the functions' Python: build them so that they start slowly",
     )
     parser.add_argument(
         "--standby",

@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run all checks, then print them."""
     data_folder = data_folder_from_environment()
-    place = aws_place(args, data_folder, forgiving=True)
+    place = aws_place(args, data_folder, lenient=True)
     region = place.region
     console.status("checking this computer and AWS")
     wanted = Wanted(

@@ -17,9 +17,10 @@ from tlfif.wording.log_lines import LogLine, shown
 
 HERE = ("server", "machine", "engine")
 ON_AWS = ("api", "router", "machine", "requests")
-EPILOG = f"""SOURCE on this computer: {", ".join(HERE)}; on AWS: {", ".join(ON_AWS)}. Without one, all of them. No prompt
-and no answer is in a log; secrets are hidden. --minutes, --region, --profile and --name are for the home on AWS, whose
-lines are read with your own AWS key and kept for 14 days. tlfif profile says which home is active; --name means AWS."""
+EPILOG = f"""SOURCE on this computer: {", ".join(HERE)}; on AWS: {", ".join(ON_AWS)}. Without one, all of them. No
+prompt and no answer is in a log; secrets are hidden. --minutes, --region, --profile and --name are for the home on AWS,
+whose lines are read with your own AWS key and kept for 14 days. tlfif profile says which home is active; --name means
+AWS."""
 MOST_LINES = 10_000
 MOST_MINUTES = 14 * 24 * 60
 

@@ -154,7 +154,7 @@ def check_python(*, slow_start: bool, python_version: str = PYTHON_VERSION) -> l
         raise UnavailableError(
             f"The functions on AWS run Python {python_version}, and this computer has none, only "
             f"{sys.version_info.major}.{sys.version_info.minor}. Their package would hold no byte code that they can "
-            "use, and each start of them would take about a second longer, every time. Install Python "
+            "use, and each start of them would take two to three times as long. Install Python "
             f"{python_version} (python.org; TL-FIF itself may go on with its own), or accept that: --slow-start. "
             "Nothing was made.",
             code="python_missing",
