@@ -8,7 +8,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, UnauthorizedSSOTokenError
 
-from tests.aws.deployed_world import deploy, run_tlfif
+from tests.aws.deployed_world import World, deploy, run_tlfif
 from tests.aws.deployments import EmulatedHome, emulated_template, package
 from tests.aws.emulator import Emulator
 from tests.fakes.aws_account import FakeOwnerProfile, Killed, MemoryJournal
@@ -95,6 +95,7 @@ def test_from_another_computer_the_plan_shows_what_the_home_has(emulator: Emulat
         StackName="tlfif",
         TemplateBody=json.dumps(template),
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in chosen.items()],
+        Tags=[{"Key": "tlfif:home", "Value": "tlfif"}],
     )
     account = {
         "AWS_ENDPOINT_URL": emulator.endpoint,
@@ -111,6 +112,93 @@ def test_from_another_computer_the_plan_shows_what_the_home_has(emulator: Emulat
     told = " ".join(done.stderr.split())
     for words in ("Standby is on.", "disk of 40 GB kept while stopped 3.81", "reaches 70 USD", "Nothing was changed."):
         assert words in told, done.stderr
+
+
+def test_the_difference_is_shown_of_what_stands_and_changes_nothing(emulator: Emulator, tmp_path: Path) -> None:
+    """From any computer with the account's key; without an address, which the stack knows."""
+    cloud = emulator.session.client("cloudformation", endpoint_url=emulator.endpoint)
+    table = StackTemplate().content["Resources"]["StoreState46938EFA"]
+    table["Properties"]["TableName"] = "tlfifdiff-old"
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "tlfifdiff-old"}}
+    template = {
+        "Parameters": {name: {"Type": "String"} for name in ("HomeName", "Standby", "AlarmEmail")},
+        "Resources": {"Queue": queue, "Old": table},
+    }
+    chosen = {"HomeName": "tlfifdiff", "Standby": "yes", "AlarmEmail": "me@example.com"}
+    cloud.create_stack(
+        StackName="tlfifdiff",
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in chosen.items()],
+        Tags=[{"Key": "tlfif:home", "Value": "tlfifdiff"}],
+    )
+    account = {
+        "AWS_ENDPOINT_URL": emulator.endpoint,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }
+    words = ("deploy", "--diff", "--name", "tlfifdiff", "--no-standby", "--keep-account-settings")
+    try:
+        shown = run_tlfif(*words, folder=tmp_path, **account)
+        found = json.loads(run_tlfif(*words, "--json", folder=tmp_path, **account).stdout)
+        insisting = ("deploy", *words[2:], "--email", "me@example.com", "--slow-start", "--yes")
+        refused = run_tlfif(*insisting, folder=tmp_path, **account)
+        (stack,) = cloud.describe_stacks(StackName="tlfifdiff")["Stacks"]
+        left = [
+            one["LogicalResourceId"] for one in cloud.describe_stack_resources(StackName="tlfifdiff")["StackResources"]
+        ]
+    finally:
+        cloud.delete_stack(StackName="tlfifdiff")
+    assert shown.returncode == 0, shown.stderr
+    told = shown.stdout
+    assert told.index("LOSES prompts, answers, budget and ledger") < told.index("new ")
+    for line in ("Standby: yes becomes no", "goes from 6.34 to 2.53 USD", "Your account's settings stay as they are."):
+        assert line in " ".join(told.split()), told
+    assert "AlarmEmail" not in told, "it stays as it is"
+    by_fate = {
+        fate: [one["aws_type"] for one in found["changes"] if one["fate"] == fate] for fate in ("new", "removed")
+    }
+    assert by_fate["removed"] == ["AWS::SQS::Queue", "AWS::DynamoDB::Table"]
+    assert "AWS::Cognito::UserPool" in by_fate["new"]
+    assert [one["loses_data"] for one in found["changes"] if one["fate"] == "removed"] == [False, True]
+    assert found["idle_usd_per_month"]["after"] < found["idle_usd_per_month"]["before"]
+    assert refused.returncode == 2
+    assert "[change_would_lose]" in refused.stderr
+    assert "--allow-losing" in refused.stderr
+    assert (stack["StackStatus"], sorted(left)) == ("CREATE_COMPLETE", ["Old", "Queue"])
+
+
+def test_where_nothing_stands_the_difference_is_the_whole_and_no_trace_is_left(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    account = {
+        "AWS_ENDPOINT_URL": emulator.endpoint,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }
+    words = ("deploy", "--diff", "--name", "tlfifnone", "--keep-account-settings")
+    done = run_tlfif(*words, folder=tmp_path, **account)
+    assert done.returncode == 0, done.stderr
+    assert "does not exist yet" in done.stdout
+    assert json.loads(run_tlfif(*words, "--json", folder=tmp_path, **account).stdout)["stands"] is None
+    cloud = emulator.session.client("cloudformation", endpoint_url=emulator.endpoint)
+    assert not [one for one in cloud.describe_stacks()["Stacks"] if one["StackName"] == "tlfifnone"]
+
+
+async def test_a_stack_that_only_has_the_name_is_neither_changed_nor_deleted(home: EmulatedHome) -> None:
+    cloud = home.clients.cloudformation
+    queue = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"{home.place.home}-x"}}}}
+    cloud.create_stack(StackName=home.place.home, TemplateBody=json.dumps(queue))
+    world = World(home)
+    with pytest.raises(UnavailableError) as refused:
+        await world.deploy()
+    assert refused.value.code == "stack_foreign"
+    done = await world.destroy()
+    assert not done.nothing_left
+    assert any("lacks the tag" in trouble for trouble in done.troubles)
+    (stack,) = cloud.describe_stacks(StackName=home.place.home)["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    assert home.clients.sqs.get_queue_url(QueueName=f"{home.place.home}-x")["QueueUrl"]
+    cloud.delete_stack(StackName=home.place.home)
 
 
 async def test_a_promoted_image_is_seen(home: EmulatedHome) -> None:

@@ -49,10 +49,10 @@ def test_a_long_log_is_read_to_its_end(emulator: Emulator) -> None:
 
 
 def test_the_command_reads_a_named_home_with_the_owners_key(emulator: Emulator, tmp_path: Path) -> None:
-    written(emulator, "second", "router", "no machine is needed: token=abc123")
+    written(emulator, "tlfif2", "router", "no machine is needed: token=abc123")
     (tmp_path / "credentials").write_text("[work]\naws_access_key_id = testing\naws_secret_access_key = testing\n")
     account = {"AWS_ENDPOINT_URL": emulator.endpoint, "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
-    words = ("logs", "--name", "second", "--region", REGION, "--profile", "work")
+    words = ("logs", "--name", "tlfif2", "--region", REGION, "--profile", "work")
     done = run_tlfif(*words, "--json", folder=tmp_path, **account)
     assert done.returncode == 0, done.stderr
     (line,) = json.loads(done.stdout)["lines"]

@@ -274,9 +274,9 @@ def test_every_command_that_talks_to_aws_with_a_key_takes_profile_region_and_nam
 def test_the_home_that_this_computer_knows_is_meant_unless_another_is_named(tmp_path: Path) -> None:
     home = DataFolder(tmp_path)
     home.create()
-    DeploymentFile(home.root, write=write_private).save(replace(KNOWN, home="work"))
-    assert requested(home).home == "work"
-    assert requested(home, "--name", "second").home == "second"
+    DeploymentFile(home.root, write=write_private).save(replace(KNOWN, home="tlfifwork"))
+    assert requested(home).home == "tlfifwork"
+    assert requested(home, "--name", "tlfif2").home == "tlfif2"
 
 
 @pytest.mark.parametrize(

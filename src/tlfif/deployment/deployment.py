@@ -12,11 +12,13 @@ from tlfif.money.money import ASSUMED_RATE, ExchangeRate
 
 HOME_NAME = "tlfif"
 """The home's name unless another is chosen: in front of the name of every resource, and the value of its tag."""
-_HOME_NAME = re.compile(r"(?!.*(?:aws|amazon|cognito|amzn))[a-z][a-z0-9]{2,19}")
+_HOME_NAME = re.compile(rf"(?!.*(?:aws|amazon|cognito|amzn)){HOME_NAME}[a-z0-9]{{0,15}}")
 CLOCK_SKEW_SECONDS = 300
 """AWS refuses requests whose time is off by more than this (AWS Signature Version 4: five minutes)."""
 MOST_ZONES = 6
 GONE = "DELETE_COMPLETE"
+EMPTY = "REVIEW_IN_PROGRESS"
+"""A stack for which a change set was made and none was executed."""
 _FAILED_FOR_GOOD = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
 """CloudFormation cannot update a stack in one of these states; it must be deleted first."""
 
@@ -85,17 +87,19 @@ SAFE = AccountSettings(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The stack as CloudFormation reports it, with the parameters that were set last."""
+    """The stack as CloudFormation reports it, with the parameters that were set last. ``ours`` False: it only has the
+    home's name, and is never changed or deleted."""
 
     status: str
     reason: str
     parameters: Mapping[str, str]
     outputs: Mapping[str, str]
+    ours: bool = True
 
     @property
     def moving(self) -> bool:
         """Whether an operation on it is running."""
-        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+        return self.status.endswith("_IN_PROGRESS") and self.status != EMPTY
 
     @property
     def dead(self) -> bool:
@@ -105,7 +109,7 @@ class Stack:
     @property
     def rests(self) -> bool:
         """Whether it can be updated now."""
-        return not (self.moving or self.dead or self.status == "REVIEW_IN_PROGRESS")
+        return not (self.moving or self.dead or self.status == EMPTY)
 
     @property
     def stands(self) -> bool:
@@ -189,12 +193,14 @@ class DeployRequest:
 
 
 def check_home_name(text: str) -> str:
-    """``text`` if a home can have that name. Without hyphens, or the bucket ``a-code-…`` would be that of the home
-    ``a-code`` and of the home ``a``. Raises InvalidInputError (code ``home_name_invalid``)."""
+    """``text`` if a home can have that name. It begins with TL-FIF's own, because much of what ``destroy`` removes is
+    known by its name alone, and ``prod-api`` could be anybody's. It has no hyphen, or the bucket ``a-code-…`` would be
+    that of the home ``a-code`` and of the home ``a``. Raises InvalidInputError (code ``home_name_invalid``)."""
     if not _HOME_NAME.fullmatch(text):
         raise InvalidInputError(
-            f"A home cannot be named {text[:50]!r}. Take 3 to 20 lower-case letters and digits, a letter first, "
-            "without aws, amazon, amzn or cognito in it, which AWS keeps for itself.",
+            f"A home cannot be named {text[:50]!r}. Its name is {HOME_NAME} and up to 15 lower-case letters and "
+            f"digits, such as {HOME_NAME}work, so that nobody's things are taken for its own; without aws, amazon, "
+            "amzn or cognito, which AWS keeps for itself.",
             code="home_name_invalid",
         )
     return text

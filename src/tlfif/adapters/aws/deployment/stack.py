@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import is_absent, unless_absent
-from tlfif.adapters.aws.calls.home_tag import HOME_TAG
+from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tags_of
 from tlfif.adapters.aws.deployment.buckets import code_bucket_name
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
-from tlfif.deployment.deployment import GONE, Stack, StackEvent
+from tlfif.deployment.deployment import EMPTY, GONE, Stack, StackEvent
 from tlfif.deployment.stack_changes import Change, Fate, holds_state
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import UnavailableError
@@ -56,10 +56,22 @@ class CloudFormationStack:
         if answer is None:
             return None
         (found,) = answer["Stacks"]
-        return None if found["StackStatus"] == GONE else _seen(found)
+        return None if found["StackStatus"] == GONE else _seen(found, self._place.home)
+
+    async def _ours(self) -> None:
+        """Refuse to touch a stack that only has the home's name."""
+        now = await self.look()
+        if now is not None and not now.ours:
+            raise UnavailableError(
+                f"There is a CloudFormation stack {self._place.home} in this account that TL-FIF has not made: it "
+                f"lacks the tag {HOME_TAG}. It is left alone, and so is what is in it. Choose another name for the "
+                "home: --name.",
+                code="stack_foreign",
+            )
 
     async def prepare(self, parameters: Mapping[str, str]) -> tuple[Change, ...] | None:
         """Create a change set and read it; None if there is nothing to change. A change of outputs alone is empty."""
+        await self._ours()
         await self.forget()
         now = await self.look()
         wanted = await ask(SERVICE, lambda: self._wanted(parameters, now))
@@ -105,7 +117,7 @@ class CloudFormationStack:
         """Delete the empty stack that a change set which is not executed leaves where there was none."""
         for _ in range(MOST_LOOKS):
             now = await self.look()
-            if now is None or now.status != "REVIEW_IN_PROGRESS":
+            if now is None or now.status != EMPTY:
                 return
             await self.begin_delete()
             await self._clock.sleep(LOOK_SECONDS)
@@ -168,7 +180,8 @@ class CloudFormationStack:
         )
 
     async def begin_delete(self) -> None:
-        """Begin to delete it; nothing if there is none."""
+        """Begin to delete it; nothing if there is none. Raises UnavailableError (code ``stack_foreign``)."""
+        await self._ours()
         await ask(SERVICE, lambda: self._clients.cloudformation.delete_stack(StackName=self._place.home))
 
     async def events(self) -> tuple[StackEvent, ...]:
@@ -213,8 +226,15 @@ def _all_events(clients: DeploymentClients, name: str) -> "Iterable[StackEventTy
         yield from page["StackEvents"]
 
 
-def _seen(found: "StackTypeDef") -> Stack:
+def is_ours(found: "StackTypeDef", home: str) -> bool:
+    """Whether the stack is this home's, by its tag. One that only waits for its first change set holds nothing, and
+    gets its tags with that."""
+    return found["StackStatus"] == EMPTY or tags_of(found.get("Tags", [])).get(HOME_TAG) == home
+
+
+def _seen(found: "StackTypeDef", home: str) -> Stack:
     return Stack(
+        ours=is_ours(found, home),
         status=found["StackStatus"],
         reason=found.get("StackStatusReason", ""),
         parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
