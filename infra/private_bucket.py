@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.kept import KEPT
 from infra.rights import deny_without_tls
 
 
@@ -59,7 +59,7 @@ def private_bucket(
             ]
         ),
     )
-    bucket.apply_removal_policy(RemovalPolicy.DESTROY)
+    bucket.apply_removal_policy(KEPT)
     tls = deny_without_tls("TlsOnly", "s3:*", [bucket.attr_arn, f"{bucket.attr_arn}/*"])
     s3.CfnBucketPolicy(
         scope,

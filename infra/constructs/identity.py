@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
+from infra.kept import KEPT
 from infra.rights import accept
 from tlfif.client.profile import REDIRECT_PORTS, redirect_uri
 from tlfif.control.authority import OWNERS
@@ -104,7 +105,7 @@ class Identity(Construct):
                 )
             ),
         )
-        pool.apply_removal_policy(RemovalPolicy.DESTROY)
+        pool.apply_removal_policy(KEPT)
         return pool
 
     def _client(self, home: str) -> cognito.CfnUserPoolClient:

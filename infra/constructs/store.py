@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.kept import KEPT
 from infra.private_bucket import expiry, private_bucket
 from infra.private_queue import dead_letters, private_queue
 from infra.rights import accept, allow
@@ -121,7 +122,7 @@ class Store(Construct):
                 point_in_time_recovery_enabled=False
             ),
         )
-        table.apply_removal_policy(RemovalPolicy.DESTROY)
+        table.apply_removal_policy(KEPT)
         return table
 
 

@@ -181,6 +181,23 @@ def test_the_command_itself_on_an_account_without_a_home(emulator: Emulator, tmp
     assert kinds >= {"machines", "disks", "snapshots", "images", "timers", "logs", "buckets", "users", "tables"}
 
 
+async def test_a_stack_deleted_by_hand_leaves_the_data_and_destroy_takes_it(home: EmulatedHome) -> None:
+    world = World(home)
+    await world.deploy()
+    name, clients = home.place.home, home.clients
+    clients.dynamodb.put_item(TableName=f"{name}-jobs", Item={"pk": {"S": "a"}, "sk": {"S": "b"}})
+    clients.cloudformation.delete_stack(StackName=name)
+    assert await home.installation.stack() is None
+    assert clients.dynamodb.scan(TableName=f"{name}-jobs")["Count"] == 1
+    found = await world.destruction().survey()
+    assert not found["stacks"]
+    assert {one.name for one in found["tables"]} == {f"{name}-jobs", f"{name}-state"}
+    assert all(one.ours for kind in ("tables", "buckets", "users") for one in found[kind])
+    done = await world.destroy()
+    assert done.nothing_left, [one for one in done.kinds if not one.clean]
+    assert await world.ours() == []
+
+
 def test_without_credentials_both_commands_say_how_to_get_some(tmp_path: Path) -> None:
     for arguments in (("deploy", "--email", "me@example.com", "--yes"), ("destroy", "--yes")):
         done = run_tlfif(*arguments, folder=tmp_path)

@@ -353,9 +353,9 @@ async def test_a_profile_that_is_not_there_is_a_key_that_does_not_open(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     priced = Priced(book=BUILT_IN_PRICES, region=REGION, at_ms=0)
-    assert this_account(priced=priced, now=NOW, max_run_seconds=1, paid=False) is None
+    assert this_account(priced=priced, now=NOW, max_run_seconds=1, paid=False, home="tlfif") is None
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    account = this_account(priced=priced, now=NOW, max_run_seconds=1, paid=False)
+    account = this_account(priced=priced, now=NOW, max_run_seconds=1, paid=False, home="tlfif")
     assert account is not None
     who = await account.identify()
     assert (who.state, "nobody" in who.evidence) == (State.FAIL, True)

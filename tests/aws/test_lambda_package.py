@@ -16,12 +16,15 @@ from filelock import FileLock
 import tlfif
 from tests.infra.template import Template
 from tlfif.adapters.aws.deployment.lambda_package import (
+    COMPILER,
     LEFT_OUT,
     LOCK,
     MAX_BYTES,
     PYTHON_VERSION,
     SERVICES,
     build_package,
+    check_python,
+    function_python,
     sha256,
     zip_folder,
 )
@@ -72,7 +75,7 @@ def _build(made: Built) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(made.scratch))
         try:
-            build_package(made.place, python_version=OWN, platforms=(), compile_all=True)
+            build_package(made.place, python_version=OWN, platforms=())
         except UnavailableError as error:
             if "CI" not in os.environ and any(sign in error.message for sign in OFFLINE):
                 pytest.skip(f"the package registry cannot be reached from this desk: {error.message}")
@@ -163,6 +166,44 @@ def test_a_library_with_another_hash_is_refused_and_nothing_is_left(built: Built
     assert "nothing was uploaded" in caught.value.message
     assert not any(sign in caught.value.message for sign in OFFLINE)
     assert list(folder.iterdir()) == []
+
+
+def test_the_byte_code_is_made_by_a_python_of_the_functions_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert function_python(OWN) == [sys.executable]
+    assert function_python("3.99") is None
+    if os.name == "nt":
+        return
+    for name, says in (("python3.98", "3.97 cpython"), ("python3.99", "3.99 cpython")):
+        other = tmp_path / name
+        other.write_text(f"#!/bin/sh\necho {says}\n")
+        other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert function_python("3.99") == ["python3.99"]
+    assert function_python("3.98") is None, "a name proves nothing"
+
+
+def test_without_that_python_the_package_is_refused_unless_a_slow_start_is_accepted(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError) as refused:
+        build_package(tmp_path, python_version="3.99")
+    assert refused.value.code == "python_missing"
+    for words in ("Python 3.99", f"only {OWN}", "--slow-start", "Nothing was made"):
+        assert words in refused.value.message
+    assert list(tmp_path.iterdir()) == []
+    assert check_python(slow_start=True, python_version="3.99") is None
+
+
+def test_byte_code_is_never_compared_with_its_source_and_names_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "good.py").write_text("answer = 42\n")
+    (tmp_path / "future.py").write_text("answer = = 42\n")
+    subprocess.run([sys.executable, "-I", "-B", str(COMPILER), str(tmp_path)], check=True)
+    (made,) = tmp_path.rglob("*.pyc")
+    assert made.name == f"good.{sys.implementation.cache_tag}.pyc"
+    assert made.read_bytes()[4:8] == b"\x01\0\0\0", "unchecked, by hash (PEP 552)"
+    assert str(tmp_path).encode() not in made.read_bytes()
+    assert b"part/good.py" in made.read_bytes()
 
 
 def test_the_lock_has_the_versions_that_are_tested() -> None:

@@ -7,10 +7,10 @@ import pytest
 from tests.aws.deployments import EmulatedHome
 from tests.fakes.aws_account import FakeAccount, FakeInstallation, FakeSweeper
 from tests.fakes.clock import FakeClock
-from tlfif.deployment.deploy import SAFE
-from tlfif.deployment.deployment import Stack
+from tlfif.deployment.deployment import SAFE, Stack
 from tlfif.deployment.follow_stack import follow_stack
 from tlfif.deployment.installation import Installation
+from tlfif.deployment.stack_changes import Fate
 from tlfif.deployment.sweeper import Sweeper
 
 
@@ -89,6 +89,11 @@ async def test_settings_go_there_and_back(cloud: Cloud) -> None:
     assert await cloud.installation.account_settings() == before
 
 
+async def test_a_closed_account_has_no_open_bucket_of_this_home(cloud: Cloud) -> None:
+    made = await cloud.installation.make_code_bucket()
+    assert made not in await cloud.installation.open_buckets()
+
+
 async def test_no_stack_has_no_events_and_can_be_deleted(cloud: Cloud) -> None:
     assert await cloud.installation.stack() is None
     assert await cloud.installation.stack_events() == ()
@@ -98,7 +103,10 @@ async def test_no_stack_has_no_events_and_can_be_deleted(cloud: Cloud) -> None:
 
 async def test_a_stack_is_made_changed_and_deleted(cloud: Cloud) -> None:
     installation = cloud.installation
-    assert await installation.begin_stack(await cloud.parameters())
+    changes = await installation.prepare_stack(await cloud.parameters())
+    assert changes
+    assert {one.fate for one in changes} == {Fate.ADDED}
+    await installation.begin_stack()
     made = await cloud.rest()
     assert made is not None
     assert made.stands
@@ -106,7 +114,9 @@ async def test_a_stack_is_made_changed_and_deleted(cloud: Cloud) -> None:
     assert made.outputs["Scope"].startswith("openid")
     events = await installation.stack_events()
     assert events[0].status == "CREATE_IN_PROGRESS"
-    assert await installation.begin_stack(await cloud.parameters("new@example.com"))
+    assert await installation.prepare_stack(await cloud.parameters()) is None
+    assert await installation.prepare_stack(await cloud.parameters("new@example.com")) is not None
+    await installation.begin_stack()
     changed = await cloud.rest()
     assert changed is not None
     assert changed.stands
@@ -114,6 +124,17 @@ async def test_a_stack_is_made_changed_and_deleted(cloud: Cloud) -> None:
     await cloud.sweeper.empty_buckets()
     await installation.begin_delete()
     assert await cloud.rest() is None
+
+
+async def test_what_was_only_prepared_leaves_no_trace(cloud: Cloud) -> None:
+    for _ in range(2):
+        assert await cloud.installation.prepare_stack(await cloud.parameters()) is not None
+        await cloud.installation.forget_prepared()
+        await cloud.installation.forget_prepared()
+        assert await cloud.installation.stack() is None
+    with pytest.raises(ValueError, match=r"no|nothing"):
+        await cloud.installation.begin_stack()
+    assert await cloud.installation.kept_in_stack() == ()
 
 
 async def test_a_user_is_made_once(cloud: Cloud) -> None:
@@ -136,7 +157,8 @@ async def test_every_kind_can_be_asked_for_and_to_end_nobody_is_harmless(cloud: 
 
 
 async def test_what_a_stack_holds_is_found_and_gone_after_removal(cloud: Cloud) -> None:
-    await cloud.installation.begin_stack(await cloud.parameters())
+    await cloud.installation.prepare_stack(await cloud.parameters())
+    await cloud.installation.begin_stack()
     await cloud.rest()
     tables = await cloud.sweeper.find("tables")
     assert tables

@@ -8,6 +8,7 @@ from tlfif.deployment.deployment import AccountSettings, Caller, Found, Stack, S
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.journal import DeploymentJournal, Journal
 from tlfif.deployment.owner_profile import OwnerProfile
+from tlfif.deployment.stack_changes import Change, Fate
 from tlfif.deployment.sweeper import Sweeper
 from tlfif.kernel.errors import UnavailableError
 
@@ -34,6 +35,7 @@ class FakeAccount:
     aws_time: float | None = None
     ticks: int = 2
     settings: AccountSettings = field(default_factory=lambda: AccountSettings(encrypt_disks=False, block_public=None))
+    open_buckets: tuple[str, ...] = ()
     image: str | None = None
     other_trail: bool = False
     zone_names: tuple[str, ...] = ("eu-central-1a", "eu-central-1b")
@@ -47,6 +49,10 @@ class FakeAccount:
     stack: Stack | None = None
     fail_stack: str | None = None
     """AWS's reason, if the next making shall fail."""
+    more_changes: tuple[Change, ...] = ()
+    """What AWS says besides of what a change set would do."""
+    kept_in_stack: tuple[str, ...] = ()
+    """What a stack that failed still holds."""
     stubborn: int = 0
     """So many deletions of the stack fail."""
     machine_looks: int = 2
@@ -106,6 +112,7 @@ class FakeInstallation(Installation):
 
     def __init__(self, account: FakeAccount) -> None:
         self._account = account
+        self._prepared: dict[str, str] | None = None
 
     async def caller(self) -> Caller:
         self._account.step("caller")
@@ -139,6 +146,10 @@ class FakeInstallation(Installation):
         self._account.step("account_settings")
         return self._account.settings
 
+    async def open_buckets(self) -> tuple[str, ...]:
+        self._account.step("open_buckets")
+        return self._account.open_buckets
+
     async def set_account_settings(self, wanted: AccountSettings) -> None:
         self._account.step("set_account_settings")
         self._account.settings = wanted
@@ -147,12 +158,32 @@ class FakeInstallation(Installation):
         self._account.step("stack")
         return self._account.look()
 
-    async def begin_stack(self, parameters: Mapping[str, str]) -> bool:
+    async def prepare_stack(self, parameters: Mapping[str, str]) -> tuple[Change, ...] | None:
+        self._account.step("prepare_stack")
+        old = self._account.stack
+        if old is not None and dict(old.parameters) == dict(parameters):
+            self._prepared = None
+            return None
+        self._prepared = dict(parameters)
+        fate = Fate.ADDED if old is None else Fate.CHANGED
+        usual = Change(logical_id="ApiFunction", resource_type="AWS::Lambda::Function", name="tlfif-api", fate=fate)
+        return (usual, *self._account.more_changes)
+
+    async def forget_prepared(self) -> None:
+        self._account.step("forget_prepared")
+        self._prepared = None
+
+    async def kept_in_stack(self) -> tuple[str, ...]:
+        self._account.step("kept_in_stack")
+        return self._account.kept_in_stack
+
+    async def begin_stack(self) -> None:
         self._account.step("begin_stack")
         account = self._account
+        parameters, self._prepared = self._prepared, None
+        if parameters is None:
+            raise ValueError("nothing was prepared")
         old = account.stack
-        if old is not None and dict(old.parameters) == dict(parameters):
-            return False
         kind = "CREATE" if old is None else "UPDATE"
         done = stack(f"{kind}_COMPLETE", parameters, OUTPUTS)
         account.things["stacks"]["tlfif"] = account.things["tables"]["tlfif-jobs"] = True
@@ -164,10 +195,9 @@ class FakeInstallation(Installation):
                 stack(f"{kind}_IN_PROGRESS", parameters), stack(rolled, {} if old is None else old.parameters)
             )
             account.event("ApiAppFunction", "AWS::Lambda::Function", f"{kind}_FAILED", reason)
-            return True
+            return
         account.begin(stack(f"{kind}_IN_PROGRESS", parameters), done)
         account.event("StoreJobs", "AWS::DynamoDB::Table", "CREATE_IN_PROGRESS")
-        return True
 
     async def enable_ingress(self) -> None:
         self._account.step("enable_ingress")

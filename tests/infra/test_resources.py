@@ -12,6 +12,7 @@ from tests.infra.template import Json, Template
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.client.profile import REDIRECT_PORTS, redirect_uri
 from tlfif.control import scheduled_router
+from tlfif.deployment.stack_changes import holds_state
 from tlfif.money.prices.prices import INSTANCE_TYPES
 
 HOME = {"Ref": "HomeName"}
@@ -129,9 +130,16 @@ def test_what_is_kept_is_private_encrypted_and_forgotten(template: Template) -> 
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": False}
     assert {one["SqsManagedSseEnabled"] for one in template.of_type("AWS::SQS::Queue").values()} == {True}
     assert {one["RetentionInDays"] for one in template.of_type("AWS::Logs::LogGroup").values()} == {14}
-    for kind in ("Logs::LogGroup", "DynamoDB::Table", "S3::Bucket", "SQS::Queue", "Cognito::UserPool"):
-        for name in template.of_type(f"AWS::{kind}"):
-            assert template.body["Resources"][name]["DeletionPolicy"] == "Delete", name
+
+
+def test_what_cannot_be_made_anew_outlives_its_stack_and_nothing_else_does(template: Template) -> None:
+    """Only ``destroy`` removes it, which lists and asks; a stack that cannot be created leaves nothing of it."""
+    for name, resource in template.body["Resources"].items():
+        policies = (resource.get("DeletionPolicy", "Delete"), resource.get("UpdateReplacePolicy", "Delete"))
+        kept = holds_state(resource["Type"])
+        assert policies == (("RetainExceptOnCreate", "Retain") if kept else ("Delete", "Delete")), name
+    for kind in ("DynamoDB::Table", "S3::Bucket", "Cognito::UserPool"):
+        assert template.of_type(f"AWS::{kind}")
 
 
 def _rules(bucket: Json) -> list[Json]:

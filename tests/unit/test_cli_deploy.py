@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,26 @@ from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.adapters.local.deployment_file import DeploymentFile
 from tlfif.bootstrap.deployment_plan import offline_plan
 from tlfif.cli import deploy, main
+from tlfif.cli.arguments import Parser
 from tlfif.cli.deploy import LONGEST_EMAIL, PROOF, check_email, prove, result_text
 from tlfif.cli.destroy import result_text as destroyed_text
 from tlfif.cli.destroy import survey_text
 from tlfif.cli.output.console import Console
+from tlfif.cli.output.deploy_report import account_lines
 from tlfif.cli.output.progress import Progress, agreed
 from tlfif.client.deployed_profile import DeployedProfile
 from tlfif.client.profile import AWS, COMPUTER, load_profiles
-from tlfif.deployment.deploy import SAFE, Deployed
-from tlfif.deployment.deployment import DeployRequest, Found, StackEvent, SweptKind, budget_usd, zone_parameters
+from tlfif.deployment.deploy import AccountChange, Deployed
+from tlfif.deployment.deployment import (
+    SAFE,
+    AccountSettings,
+    DeployRequest,
+    Found,
+    StackEvent,
+    SweptKind,
+    budget_usd,
+    zone_parameters,
+)
 from tlfif.deployment.destroy import Destroyed
 from tlfif.deployment.journal import Journal
 from tlfif.deployment.plan import kinds_of, words_for
@@ -32,6 +44,8 @@ from tlfif.kernel.data_folder import DataFolder, write_private
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.money import ASSUMED_RATE
 from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS
+
+NO_BLOCK = AccountSettings(encrypt_disks=True, block_public=None)
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -232,6 +246,52 @@ def test_the_cause_is_the_first_that_failed_by_itself() -> None:
 )
 def test_reasons_have_cures(reason: str, words: str) -> None:
     assert words in cure_for(reason)
+
+
+@pytest.mark.parametrize("words", [("deploy", "--diff"), ("destroy",)])
+def test_a_profile_that_aws_does_not_know_is_named_with_those_that_there_are(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TLFIF_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    (tmp_path / "credentials").write_text("[work]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    assert main.main([*words, "--profile", "wrok"]) == 2
+    told = capsys.readouterr().err
+    assert "[aws_profile_unknown]" in told
+    assert "wrok" in told
+    assert "on this computer: work." in told
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy", "doctor", "logs"])
+def test_every_command_that_talks_to_aws_with_a_key_takes_profile_region_and_name(command: str) -> None:
+    parser = Parser()
+    import_module(f"tlfif.cli.{command}").configure(parser)
+    args = parser.parse_args(["--profile", "work", "--region", "eu-west-1", "--name", "second"])
+    assert (args.profile, args.region, args.name) == ("work", "eu-west-1", "second")
+
+
+def test_the_home_that_this_computer_knows_is_meant_unless_another_is_named(tmp_path: Path) -> None:
+    home = DataFolder(tmp_path)
+    home.create()
+    DeploymentFile(home.root, write=write_private).save(replace(KNOWN, home="tlfifwork"))
+    assert requested(home).home == "tlfifwork"
+    assert requested(home, "--name", "tlfif2").home == "tlfif2"
+
+
+@pytest.mark.parametrize(
+    ("account", "words"),
+    [
+        (AccountChange(now=SAFE, wanted=SAFE, open_buckets=()), "stay as they are"),
+        (AccountChange(now=NO_BLOCK, wanted=SAFE, open_buckets=()), "are switched on"),
+        (AccountChange(now=NO_BLOCK, wanted=NO_BLOCK, open_buckets=("shop",)), "--block-public-buckets"),
+        (AccountChange(now=NO_BLOCK, wanted=SAFE, open_buckets=("shop",)), "takes these buckets offline"),
+    ],
+)
+def test_what_happens_to_the_account_is_said_before_it_does(account: AccountChange, words: str) -> None:
+    (told,) = account_lines(account)
+    assert words in " ".join(told.split())
+    assert ("shop" in told) == bool(account.open_buckets)
 
 
 def test_nobody_to_ask_is_an_error_and_yes_is_yes(monkeypatch: pytest.MonkeyPatch) -> None:

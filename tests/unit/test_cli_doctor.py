@@ -22,7 +22,9 @@ from tlfif.adapters.local.steady_clock import HomeClock
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_timeline import SqliteTimeline
 from tlfif.cli import doctor as command
-from tlfif.cli.doctor_probes import ProfileProbe, ServerProbe, region_of
+from tlfif.cli.arguments import Parser
+from tlfif.cli.aws_place import AwsPlace, add_aws, aws_place
+from tlfif.cli.doctor_probes import ProfileProbe, ServerProbe
 from tlfif.cli.main import main
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.client.sign_in.token_store import Tokens, TokenStore
@@ -31,6 +33,7 @@ from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, State, finding, not_aske
 from tlfif.doctor.examine import Examination
 from tlfif.kernel.data_folder import DataFolder, aws_endpoint, aws_key_places
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
+from tlfif.money.prices.prices import DEFAULT_REGION
 
 PROFILE = Profile(
     api_url="https://api.example.com", issuer="https://who.example.com", client_id="c", scope="openid",
@@ -48,6 +51,12 @@ def nobody_there() -> Iterator[str]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+def place_of(home: DataFolder, *words: str) -> AwsPlace:
+    parser = Parser()
+    add_aws(parser)
+    return aws_place(parser.parse_args(words), home, lenient=True)
 
 
 @pytest.fixture
@@ -155,9 +164,9 @@ async def test_this_computer_knows_its_profile_and_sign_in(home: DataFolder) -> 
     vault = FakeVault()
     probe = ProfileProbe(home, find_vault=lambda: vault)
     assert {one.state for one in await probe.ask()} == {State.OK}
-    assert region_of(home) is None
+    assert place_of(home).region == DEFAULT_REGION
     save_aws_profile(home, PROFILE)
-    assert region_of(home) == "eu-west-1"
+    assert (place_of(home).region, place_of(home).home) == ("eu-west-1", "tlfif")
     found = {one.check: one for one in await probe.ask()}
     assert found[checks.SIGN_IN].state is State.WARN
     assert "FakeVault" in found[checks.TOKEN_STORAGE].evidence
@@ -182,7 +191,7 @@ async def test_a_damaged_profile_is_a_finding_and_no_end(home: DataFolder, capsy
     found = {one.check: one for one in await ProfileProbe(home, find_vault=lambda: None).ask()}
     assert found[checks.PROFILE].state is State.FAIL
     assert "is damaged" in found[checks.PROFILE].evidence
-    assert region_of(home) is None
+    assert place_of(home).region == DEFAULT_REGION
 
 
 async def test_a_server_that_does_not_run_is_no_fault(home: DataFolder) -> None:

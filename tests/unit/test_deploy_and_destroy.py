@@ -7,8 +7,8 @@ import pytest
 
 from tests.fakes.aws_account import FakeAccount, FakeInstallation, FakeOwnerProfile, FakeSweeper, Killed, MemoryJournal
 from tests.fakes.clock import FakeClock
-from tlfif.deployment.deploy import SAFE, STEPS, Deployed, Deployment, check_deploy
-from tlfif.deployment.deployment import DeployRequest
+from tlfif.deployment.deploy import STEPS, Deployed, Deployment, check_deploy
+from tlfif.deployment.deployment import SAFE, AccountSettings, DeployRequest, check_home_name
 from tlfif.deployment.destroy import Destroyed, Destruction
 from tlfif.kernel.errors import InvalidInputError, UnavailableError
 
@@ -31,7 +31,7 @@ class World:
     async def deploy(self, request: DeployRequest = REQUEST) -> Deployed:
         installation = FakeInstallation(self.account)
         caller = await check_deploy(
-            installation=installation, journal=self.journal, clock=self.clock, region=request.region
+            installation=installation, journal=self.journal, clock=self.clock, home=request.home, region=request.region
         )
         deployment = Deployment(
             installation=installation,
@@ -246,6 +246,88 @@ async def test_one_computer_keeps_one_home(world: World) -> None:
     with pytest.raises(InvalidInputError) as elsewhere:
         await world.deploy()
     assert elsewhere.value.code == "deployed_elsewhere"
+
+
+async def test_another_name_is_another_home(world: World) -> None:
+    await world.deploy()
+    with pytest.raises(InvalidInputError) as elsewhere:
+        await world.deploy(replace(REQUEST, home="tlfifwork"))
+    assert elsewhere.value.code == "deployed_elsewhere"
+    assert "tlfif in account" in elsewhere.value.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "prod",
+        "tlfi",
+        "tlfif-b",
+        "Tlfif",
+        "tlfif" + "a" * 16,
+        "tlfifaws",
+        "tlfif\n",
+        "tlfifcognito",
+        "tlfifä",
+        " tlfif",
+    ],
+)
+def test_a_name_that_could_be_two_homes_or_that_aws_refuses_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        check_home_name(name)
+    assert refused.value.code == "home_name_invalid"
+    assert [check_home_name(good) for good in ("tlfif", "tlfifwork", "tlfif2", "tlfif" + "a" * 15)]
+
+
+OPEN = ("shop-pictures",)
+ALL_OPEN = AccountSettings(encrypt_disks=False, block_public=None)
+
+
+async def test_a_public_bucket_stays_online_until_that_is_asked_for(world: World) -> None:
+    """The block is the whole account's: it takes a site offline that was there before the home."""
+    world.account.open_buckets = OPEN
+    await world.deploy()
+    assert world.account.settings == AccountSettings(encrypt_disks=True, block_public=None)
+    await world.deploy(replace(REQUEST, block_public_buckets=True))
+    assert world.account.settings == SAFE
+
+
+async def test_no_bucket_is_looked_at_where_the_block_is_on_or_not_to_be_touched(world: World) -> None:
+    world.account.settings = SAFE
+    await world.deploy()
+    world.account.settings = ALL_OPEN
+    await world.deploy(replace(REQUEST, secure_account=False))
+    assert "open_buckets" not in world.account.calls
+    assert world.account.settings == ALL_OPEN
+
+
+async def test_what_somebody_changed_since_is_not_put_back(world: World) -> None:
+    """S3's block was left alone for a public bucket; the owner has closed that and switched the block on since."""
+    world.account.open_buckets = OPEN
+    await world.deploy()
+    world.account.open_buckets, world.account.settings = (), SAFE
+    await world.destroy()
+    assert world.account.settings == AccountSettings(encrypt_disks=False, block_public=SAFE.block_public)
+
+
+async def test_a_later_deployment_that_switches_the_block_on_has_it_put_back(world: World) -> None:
+    world.account.open_buckets = OPEN
+    await world.deploy()
+    world.account.open_buckets = ()
+    await world.deploy()
+    assert world.account.settings == SAFE
+    await world.destroy()
+    assert world.account.settings == ALL_OPEN
+
+
+async def test_destroy_makes_no_bucket_public(world: World) -> None:
+    """One that was made since, and that only the account's block keeps closed."""
+    await world.deploy()
+    world.account.open_buckets = OPEN
+    done = await world.destroy()
+    assert done.nothing_left
+    assert done.stay_closed == OPEN
+    assert world.account.settings == AccountSettings(encrypt_disks=False, block_public=SAFE.block_public)
 
 
 async def test_destroy_takes_all_and_puts_the_settings_back(world: World) -> None:

@@ -36,7 +36,7 @@ CASES = [
     (
         rights({**ALLOWED, "iam:PassRole": "implicitDeny", "sns:Subscribe": "implicitDeny"}, asked="me"),
         FAIL,
-        "2 of 79 actions are refused (IAM's simulation for me): not given: iam:PassRole, sns:Subscribe.",
+        "2 of 86 actions are refused (IAM's simulation for me): not given: iam:PassRole, sns:Subscribe.",
     ),
     (root_rights(), WARN, "root"),
     (verdicts.region(EU, "opt-in-not-required"), OK, EU),

@@ -5,13 +5,14 @@ Only these two commands import it, because it loads AWS's library.
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tlfif
-from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place
+from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, session_of
 from tlfif.adapters.aws.deployment.installation import AwsInstallation, Build, who_calls
-from tlfif.adapters.aws.deployment.lambda_package import build_package
+from tlfif.adapters.aws.deployment.lambda_package import build_package, check_python
 from tlfif.adapters.aws.deployment.leftovers import AwsSweeper
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.adapters.local.system_clock import SystemClock
@@ -30,9 +31,6 @@ from tlfif.kernel.data_folder import DataFolder
 
 if TYPE_CHECKING:
     import boto3
-
-HOME_NAME = "tlfif"
-"""The prefix of every resource name in the account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,21 +71,31 @@ class DeploymentContainer:
 async def open_deployment(
     data_folder: DataFolder,
     *,
+    home: str,
     region: str,
+    profile: str | None = None,
     endpoint_url: str | None = None,
     session: "boto3.Session | None" = None,
     template: StackTemplate | None = None,
     build: Build | None = None,
+    slow_start: bool = False,
 ) -> DeploymentContainer:
-    """The container for one region; asks AWS whose credentials these are. Raises TlfifError as
-    ``deployment/installation.py`` says."""
+    """The container for one home; asks AWS whose credentials these are. ``profile``: the profile in ``~/.aws`` whose
+    key is used, instead of ``session``. ``slow_start``: see ``build_package``.
+
+    Raises TlfifError as ``deployment/installation.py`` says, ``aws_profile_unknown`` too."""
+    if profile is not None:
+        session = session_of(profile)
     clients = DeploymentClients(region=region, endpoint_url=endpoint_url, session=session)
     caller = await who_calls(clients)
-    place = Place(home=HOME_NAME, account_id=caller.account_id, region=region)
+    clients.expect_owner(caller.account_id)
+    place = Place(home=home, account_id=caller.account_id, region=region)
     template = template or StackTemplate()
     clock = SystemClock()
     return DeploymentContainer(
-        installation=AwsInstallation(clients, place, template=template, build=build or build_package, clock=clock),
+        installation=AwsInstallation(
+            clients, place, template=template, build=build or partial(build_package, slow_start=slow_start), clock=clock
+        ),
         sweeper=AwsSweeper(clients, place, template=template),
         journal=open_journal(data_folder),
         clock=clock,
@@ -95,9 +103,16 @@ async def open_deployment(
     )
 
 
-async def in_the_way(data_folder: DataFolder, region: str) -> tuple[Finding, ...]:
+def check_builds(*, slow_start: bool) -> None:
+    """Whether the functions' package can be built on this computer. Raises UnavailableError (``python_missing``)."""
+    check_python(slow_start=slow_start)
+
+
+async def in_the_way(
+    data_folder: DataFolder, *, home: str, region: str, profile: str | None = None
+) -> tuple[Finding, ...]:
     """The findings of ``tlfif doctor`` that would prevent a machine from starting. Changes nothing."""
-    found = await examine_all(Wanted(data_folder=data_folder, region=region, ports=()))
+    found = await examine_all(Wanted(data_folder=data_folder, home=home, region=region, profile=profile, ports=()))
     return tuple(one for one in found.findings if one.state is State.FAIL)
 
 

@@ -41,11 +41,13 @@ NO_KEY = "This computer has no key for AWS (looked in the environment and in ~/.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to check. ``ports``: local ports that a sign-in's redirect may use; ``paid``: checks that cost 0.01 USD are
-    allowed."""
+    """What to check. ``home``: its name on AWS; ``profile``: the profile in ``~/.aws`` whose key is used; ``ports``:
+    local ports that a sign-in's redirect may use; ``paid``: checks that cost 0.01 USD are allowed."""
 
     data_folder: DataFolder
     region: str
+    home: str
+    profile: str | None = None
     ports: Sequence[int]
     paid: bool = False
 
@@ -66,7 +68,7 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
         PriceProbe(book, region=wanted.region, now=now, problem=problem),
         *own,
     ]
-    account = _account(wanted, book, now) if aws_key_places() else None
+    account = _account(wanted, book, now) if wanted.profile or aws_key_places() else None
     return await examine(local=local, account=account, why_no_account=NO_KEY)
 
 
@@ -78,6 +80,8 @@ def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
         now=datetime.fromtimestamp(now, UTC),
         max_run_seconds=AWS_MACHINE_POLICY.longest_life_seconds,
         paid=wanted.paid,
+        home=wanted.home,
+        profile=wanted.profile,
     )
 
 

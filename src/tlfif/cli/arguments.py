@@ -114,6 +114,14 @@ def port_number(text: str) -> int:
     return port
 
 
+def whole_in(text: str, name: str, least: int, most: int) -> int:
+    """A whole number of that range. Raises InvalidInputError (code ``usage``)."""
+    number = _whole(text)
+    if not least <= number <= most:
+        raise InvalidInputError(f"{name} must be a whole number from {least} to {most}.", code="usage")
+    return number
+
+
 def job_id(text: str) -> str:
     """Raises NotFoundError (code ``job_not_found``) for a text that cannot be a job's id."""
     if not _JOB_ID.fullmatch(text):

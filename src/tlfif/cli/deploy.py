@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
+from tlfif.cli.aws_place import add_aws, aws_place
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
-from tlfif.cli.output.deploy_report import plan_object, plan_text
+from tlfif.cli.output.deploy_report import DifferenceReport, plan_object, plan_text
 from tlfif.cli.output.progress import Progress, agreed
 from tlfif.cli.output.tables import paragraph
 from tlfif.deployment.deployment import DeployRequest, budget_usd
@@ -19,16 +20,18 @@ from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, check_limit
 from tlfif.money.money import ASSUMED_RATE
-from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 
 if TYPE_CHECKING:
+    from tlfif.bootstrap.deployment import DeploymentContainer
     from tlfif.deployment.deploy import Deployed
     from tlfif.doctor.checks import Finding
     from tlfif.kernel.data_folder import DataFolder
 
-EPILOG = """--plan needs neither an account nor the network and changes nothing. After an interruption the same
-command continues where it stopped. docs/howto/first-day-on-aws.md leads from a new account to the first answer. Exit
-codes: 0 done, 2 wrong use or not confirmed, 4 and 5 AWS refused or could not be reached, 130 interrupted."""
+EPILOG = """--plan needs neither an account nor the network; --diff asks AWS what would change in the home that stands.
+Both change nothing. What would replace or remove a table, a bucket or the users is refused unless it is named. After an
+interruption the same command continues where it stopped. docs/howto/first-day-on-aws.md leads from a new account to the
+first answer. Exit codes: 0 done, 2 wrong use or not confirmed, 4 and 5 AWS refused or could not be reached, 130
+interrupted."""
 _EMAIL = re.compile(r"[^@\s,;]{1,64}@[^@\s,;]+\.[^@\s,;]+")
 PROOF = "Say hello in one sentence."
 LONGEST_EMAIL = 128
@@ -38,10 +41,10 @@ LONGEST_EMAIL = 128
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     parser.epilog = EPILOG
-    parser.add_argument("--plan", action="store_true", help="only show what would be created and what it costs")
-    parser.add_argument(
-        "--region", metavar="REGION", help=f"{', '.join(REGIONS)} (default: your home's, or {DEFAULT_REGION})"
-    )
+    looks = parser.add_mutually_exclusive_group()
+    looks.add_argument("--plan", action="store_true", help="only show what would be created and what it costs")
+    looks.add_argument("--diff", action="store_true", help="only show what would change in the home that stands")
+    add_aws(parser)
     parser.add_argument("--email", metavar="ADDRESS", help="where alarms go, and who signs in")
     parser.add_argument(
         "--budget",
@@ -51,6 +54,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--keep-account-settings", action="store_true", help="leave disk encryption and S3's public block as they are"
+    )
+    parser.add_argument(
+        "--block-public-buckets",
+        action="store_true",
+        help="switch S3's public block on although public buckets of yours go offline by it",
+    )
+    parser.add_argument(
+        "--allow-losing",
+        action="append",
+        default=[],
+        metavar="RESOURCE",
+        help="let AWS replace or remove this table, bucket or list of users, with what is in it; can be repeated",
+    )
+    parser.add_argument(
+        "--slow-start",
+        action="store_true",
+        help="where this computer lacks the functions' Python: build them so that they start slowly",
     )
     parser.add_argument(
         "--standby",
@@ -67,8 +87,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
 
     if args.plan:
-        known = open_journal(data_folder_from_environment()).load()
-        region = check_region(args.region or (known.region if known is not None else DEFAULT_REGION))
+        data_folder = data_folder_from_environment()
+        known = open_journal(data_folder).load()
+        region = aws_place(args, data_folder).region
         kept = known.standby if args.standby is None and known is not None else args.standby
         plan = offline_plan(region, standby=bool(kept))
         console.result(
@@ -110,36 +131,77 @@ async def _deploy(args: argparse.Namespace, console: Console) -> tuple[int, bool
 async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int, bool]:
     """The exit code, and whether a prompt can be asked."""
     # Loading AWS's library takes longer than everything else together.
-    from tlfif.bootstrap.deployment import in_the_way, open_deployment
-    from tlfif.bootstrap.deployment_plan import offline_plan, open_journal
+    from tlfif.bootstrap.deployment import check_builds, in_the_way, open_deployment
     from tlfif.client.deployed_profile import DeployedProfile
     from tlfif.deployment.deploy import check_deploy
 
     data_folder = data_folder_from_environment()
-    request = request_of(args, data_folder)
+    place, request = aws_place(args, data_folder), request_of(args, data_folder)
     console.status("asking AWS whose credentials these are")
-    container = await open_deployment(data_folder, region=request.region)
+    container = await open_deployment(
+        data_folder, home=place.home, region=place.region, profile=place.profile, slow_start=args.slow_start
+    )
     caller = await check_deploy(
         installation=container.installation,
-        journal=open_journal(data_folder),
+        journal=container.journal,
         clock=container.clock,
-        region=request.region,
+        home=place.home,
+        region=place.region,
     )
-    stack = await container.installation.stack()
-    request = request.settled(stack.parameters if stack is not None and not stack.dead else {})
-    plan = offline_plan(request.region, standby=bool(request.standby))
-    console.note(plan_text(plan, secure_account=request.secure_account))
+    if not args.diff:
+        check_builds(slow_start=args.slow_start)
+    request = await _show(args, console, container, request)
+    if args.diff:
+        return DONE, False
     whose = f"Account {caller.account_id}, as {caller.who}. Alarms and the first password go to {request.email}; "
     when = f"AWS also sends a mail there when the account's month reaches {request.budget_usd} USD."
     console.note("\n" + paragraph(whose + when))
     console.status("checking what could prevent the first answer")
-    warn(console, await in_the_way(data_folder, request.region))
-    if not agreed(console, f"Create this in account {caller.account_id}, {request.region}?", yes=args.yes):
+    warn(console, await in_the_way(data_folder, home=place.home, region=place.region, profile=place.profile))
+    question = f"Create this in account {caller.account_id}, {place.region}, as home {place.home}?"
+    if not agreed(console, question, yes=args.yes):
         console.note("Not confirmed. Nothing was created.")
         return USAGE, False
     done = await container.deployment(DeployedProfile(data_folder), Progress(console)).run(request, caller)
     console.result(result_object(done), result_text(done, request.email), as_json=args.json)
     return DONE, done.image is not None
+
+
+async def _show(
+    args: argparse.Namespace, console: Console, container: "DeploymentContainer", request: DeployRequest
+) -> DeployRequest:
+    """Show what would be created, and what would change in what stands; returns the request with every value filled in.
+
+    Raises InvalidInputError (code ``change_would_lose``) before anything is changed, unless all is only shown.
+    """
+    from tlfif.bootstrap.deployment_plan import offline_plan
+    from tlfif.deployment.deploy import account_change
+    from tlfif.deployment.difference import difference
+    from tlfif.deployment.stack_changes import check_losses
+
+    installation = container.installation
+    console.status("reading what stands")
+    stack = await installation.stack()
+    old = stack.parameters if stack is not None and not stack.dead else {}
+    request = request.settled(old)
+    plan = offline_plan(request.region, standby=bool(request.standby))
+    account = await account_change(installation, request)
+    if not args.diff:
+        console.note(plan_text(plan, secure_account=request.secure_account))
+    found = None
+    if stack is not None and stack.rests:
+        console.status("asking AWS what would change in what stands")
+        known = container.journal.load()
+        key = known.code_key if known is not None and known.release == request.release else None
+        found = await difference(installation, request, stack, known_key=key or None)
+    idle = offline_plan(request.region, standby=old.get("Standby") == "yes").idle_micros_per_month
+    report = DifferenceReport(home=request.home, stack=stack, found=found, account=account, idle_before=idle, plan=plan)
+    if args.diff:
+        console.result(report.as_object(), report.text(), as_json=args.json)
+        return request
+    console.note("\n" + report.text())
+    check_losses(found.changes if found is not None else (), request.allow_losing)
+    return request
 
 
 def request_of(args: argparse.Namespace, data_folder: "DataFolder") -> DeployRequest:
@@ -148,21 +210,23 @@ def request_of(args: argparse.Namespace, data_folder: "DataFolder") -> DeployReq
 
     Raises InvalidInputError: ``region_unknown``, ``email_invalid``, ``budget_invalid``.
     """
-    from tlfif.bootstrap.deployment import HOME_NAME, source_fingerprint
+    from tlfif.bootstrap.deployment import source_fingerprint
     from tlfif.bootstrap.deployment_plan import open_journal
 
-    known = open_journal(data_folder).load()
-    region = check_region(args.region or (known.region if known is not None else "") or DEFAULT_REGION)
+    known, place = open_journal(data_folder).load(), aws_place(args, data_folder)
+    email = args.email or (known.email if known is not None else "")
     limit = budget_usd(check_limit(args.budget), ASSUMED_RATE) if args.budget is not None else None
     unfinished = known if known is not None and not known.finished else None
     return DeployRequest(
-        home=HOME_NAME,
-        region=region,
-        email=check_email(args.email or (known.email if known is not None else "")),
+        home=place.home,
+        region=place.region,
+        email=email if args.diff and not email else check_email(email),
         budget_usd=unfinished.budget_usd or None if limit is None and unfinished is not None else limit,
         release=source_fingerprint(),
         secure_account=not args.keep_account_settings,
         standby=unfinished.standby if args.standby is None and unfinished is not None else args.standby,
+        block_public_buckets=args.block_public_buckets,
+        allow_losing=tuple(args.allow_losing),
     )
 
 

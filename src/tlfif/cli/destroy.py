@@ -6,20 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
+from tlfif.cli.aws_place import add_aws, aws_place
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, USAGE
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.progress import Progress, agreed
 from tlfif.cli.output.tables import columns, paragraph
-from tlfif.client.profile import load_profiles
 from tlfif.kernel.data_folder import data_folder_from_environment
-from tlfif.kernel.errors import InvalidInputError
-from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 
 if TYPE_CHECKING:
     from tlfif.deployment.deployment import Found
     from tlfif.deployment.destroy import Destroyed
-    from tlfif.kernel.data_folder import DataFolder
 
 EPILOG = """Machines are terminated first; the command waits until AWS confirms that. Prompts, answers and users on AWS
 are lost. Only what has the home's tag or exactly its names is removed. Running it twice is harmless; after an
@@ -30,9 +27,7 @@ interruption it continues. Exit codes: 0 nothing is left, 2 not confirmed, 5 som
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     parser.epilog = EPILOG
-    parser.add_argument(
-        "--region", metavar="REGION", help=f"{', '.join(REGIONS)} (default: your home's, or {DEFAULT_REGION})"
-    )
+    add_aws(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_json(parser)
 
@@ -56,15 +51,20 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
     from tlfif.client.deployed_profile import DeployedProfile
 
     data_folder = data_folder_from_environment()
-    region = check_region(args.region or region_of(data_folder) or DEFAULT_REGION)
+    place = aws_place(args, data_folder)
+    region = place.region
     console.status("asking AWS whose credentials these are")
-    container = await open_deployment(data_folder, region=region)
+    container = await open_deployment(data_folder, home=place.home, region=region, profile=place.profile)
     caller = await container.installation.caller()
-    check_account(data_folder, caller.account_id, region)
+    known = container.journal.load()
+    if known is not None:
+        known.check_place(home=place.home, account_id=caller.account_id, region=region)
     destruction = container.destruction(DeployedProfile(data_folder), Progress(console))
     console.status("listing what exists")
     found = await destruction.survey()
-    console.note(survey_text(found, caller.account_id, region))
+    console.note(
+        survey_text(found, caller.account_id, region, restores=known is not None and known.settings_before is not None)
+    )
     if not agreed(console, "Remove all of it for good?", yes=args.yes):
         console.note("Not confirmed. Nothing was removed.")
         return USAGE
@@ -74,37 +74,8 @@ async def _destroy_here(args: argparse.Namespace, console: Console) -> int:
     return DONE if done.nothing_left else NO_ACCESS
 
 
-def region_of(data_folder: "DataFolder") -> str:
-    """The region of this computer's home on AWS; empty if it knows of none."""
-    from tlfif.bootstrap.deployment_plan import open_journal
-
-    known = open_journal(data_folder).load()
-    if known is not None:
-        return known.region
-    profile = load_profiles(data_folder).aws
-    return profile.region if profile is not None else ""
-
-
-def check_account(data_folder: "DataFolder", account_id: str, region: str) -> None:
-    """Refuse credentials of another account or region than this computer's record: the record is needed for its own
-    home.
-
-    Raises InvalidInputError (code ``deployed_elsewhere``).
-    """
-    from tlfif.bootstrap.deployment_plan import open_journal
-
-    known = open_journal(data_folder).load()
-    if known is not None and (known.account_id, known.region) != (account_id, region):
-        raise InvalidInputError(
-            f"This computer's home on AWS is in account {known.account_id}, region {known.region}, and your "
-            f"credentials are for account {account_id}, region {region}. Nothing was removed. Use that account's "
-            f"credentials and --region {known.region}.",
-            code="deployed_elsewhere",
-        )
-
-
-def survey_text(found: "Mapping[str, Sequence[Found]]", account_id: str, region: str) -> str:
-    """What will be removed, and what has a similar name and stays."""
+def survey_text(found: "Mapping[str, Sequence[Found]]", account_id: str, region: str, *, restores: bool = False) -> str:
+    """What will be removed, and what has a similar name and stays; ``restores``: account settings are put back."""
     rows = [
         (str(len(ours)), kind, ", ".join(ours[:3]) + (", …" if len(ours) > 3 else ""))
         for kind, some in found.items()
@@ -116,6 +87,13 @@ def survey_text(found: "Mapping[str, Sequence[Found]]", account_id: str, region:
     if others:
         lines.append("\n  Stays, because it has a similar name but not the home's tag: " + ", ".join(others))
     lines += ["", "Prompts, answers and users on AWS are lost with it. What is on this computer stays."]
+    if restores:
+        lines.append(
+            paragraph(
+                "Your account's settings for new disks and for public access in S3 are put back as they were before "
+                "the home; S3's stay where a bucket would become public."
+            )
+        )
     return "\n".join(lines)
 
 
@@ -136,7 +114,15 @@ def result_text(done: "Destroyed") -> str:
     if done.objects:
         lines.append(f"{done.objects} objects were deleted from the buckets.")
     if done.settings_restored:
-        lines.append("Your account's two safety settings are as they were before.")
+        lines.append(
+            "Your account's two safety settings are as they were before, where nobody has changed them since."
+            if not done.stay_closed
+            else paragraph(
+                "S3's block on public access stays on for your account: without it these buckets would be public: "
+                f"{', '.join(done.stay_closed)}. Switch it off in the AWS console if that is what you want (S3, Block "
+                "Public Access settings for this account). The encryption of new disks is as before."
+            )
+        )
     if done.profile_removed:
         lines.append("Your commands talk to this computer again.")
     lines += [paragraph(f"{one.kind} left: {', '.join(one.left)}. {one.trouble}") for one in done.kinds if one.left]
@@ -167,6 +153,7 @@ def result_object(done: "Destroyed", region: str) -> dict[str, object]:
         ],
         "objects_deleted": done.objects,
         "account_settings_restored": done.settings_restored,
+        "public_block_kept_for": list(done.stay_closed),
         "profile_removed": done.profile_removed,
         "troubles": list(done.troubles),
     }

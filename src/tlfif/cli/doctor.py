@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tlfif.bootstrap.doctor import Wanted, examine_all
 from tlfif.cli.arguments import add_json
-from tlfif.cli.doctor_probes import own_probes, region_of
+from tlfif.cli.aws_place import add_aws, aws_place
+from tlfif.cli.doctor_probes import own_probes
 from tlfif.cli.exit_codes import DONE, NO_ACCESS, NO_MACHINE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import GAP, paragraph
@@ -15,7 +16,6 @@ from tlfif.doctor.checks import GRAVITY, Finding, State
 from tlfif.doctor.examine import Examination
 from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.money.money import MICROS_PER_USD
-from tlfif.money.prices.prices import DEFAULT_REGION, REGIONS, check_region
 
 EPILOG = """Nothing is changed, here or at AWS, and nothing costs money unless you add --paid (0.01 USD). Without a key
 for AWS only this computer is checked, and AWS is asked for nothing but the time. Exit codes: 0 nothing stands in the
@@ -35,9 +35,7 @@ INDENT = " " * (TITLE_WIDTH + 2 * len(GAP))
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     parser.epilog = EPILOG
-    parser.add_argument(
-        "--region", metavar="REGION", help=f"AWS region to look at: {', '.join(REGIONS)} (default: your home's)"
-    )
+    add_aws(parser)
     parser.add_argument("--paid", action="store_true", help="ask Cost Explorer too, which costs 0.01 USD")
     add_json(parser)
 
@@ -45,9 +43,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run all checks, then print them."""
     data_folder = data_folder_from_environment()
-    region = check_region(args.region or region_of(data_folder) or DEFAULT_REGION)
+    place = aws_place(args, data_folder, lenient=True)
+    region = place.region
     console.status("checking this computer and AWS")
-    wanted = Wanted(data_folder=data_folder, region=region, ports=REDIRECT_PORTS, paid=args.paid)
+    wanted = Wanted(
+        data_folder=data_folder,
+        home=place.home,
+        region=region,
+        profile=place.profile,
+        ports=REDIRECT_PORTS,
+        paid=args.paid,
+    )
     found = asyncio.run(examine_all(wanted, own=own_probes(data_folder)))
     console.status("")
     console.result(

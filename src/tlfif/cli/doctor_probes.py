@@ -83,12 +83,3 @@ class ProfileProbe(Probe):
 def own_probes(data_folder: DataFolder) -> list[Probe]:
     """All probes of this module."""
     return [ServerProbe(data_folder), WindowProbe(), ProfileProbe(data_folder)]
-
-
-def region_of(data_folder: DataFolder) -> str | None:
-    """The region of the home on AWS; None if there is none, or the profile is damaged."""
-    try:
-        profile = load_profiles(data_folder).aws
-    except TlfifError:
-        return None
-    return profile.region if profile is not None else None

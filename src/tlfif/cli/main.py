@@ -25,6 +25,7 @@ COMMANDS = {
     "logout": "sign out of it",
     "profile": "see or choose what commands talk to: this computer or AWS",
     "doctor": "look for everything that is known to go wrong, here and in your AWS account",
+    "logs": "see what the home has written down about itself, here or on AWS",
     "deploy": "make your home on AWS, or bring it up to date; --plan shows it without an account",
     "destroy": "remove your home from AWS and check that nothing is left",
     "serve": "start, stop or check the background server",

@@ -5,30 +5,24 @@ from dataclasses import dataclass, field, replace
 
 from tlfif.deployment.deployment import (
     CLOCK_SKEW_SECONDS,
+    SAFE,
     AccountSettings,
     Caller,
     DeployRequest,
     Stack,
+    image_parameter,
     zone_parameters,
 )
 from tlfif.deployment.follow_stack import Attempt
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.journal import DeploymentJournal, Journal
 from tlfif.deployment.plan import DEPLOY_MINUTES
+from tlfif.deployment.stack_changes import check_losses
 from tlfif.deployment.stack_words import failure_text
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError, UnavailableError
 
 STEPS = ("bucket", "package", "account", "stack", "image", "user", "profile")
-SAFE = AccountSettings(
-    encrypt_disks=True,
-    block_public={
-        "BlockPublicAcls": True,
-        "IgnorePublicAcls": True,
-        "BlockPublicPolicy": True,
-        "RestrictPublicBuckets": True,
-    },
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +37,9 @@ class Deployed:
     changed: bool
 
 
-async def check_deploy(*, installation: Installation, journal: DeploymentJournal, clock: Clock, region: str) -> Caller:
+async def check_deploy(
+    *, installation: Installation, journal: DeploymentJournal, clock: Clock, home: str, region: str
+) -> Caller:
     """Checks before anything is created: whose credentials these are, whether the clock is right, and whether this
     computer has another home already.
 
@@ -58,14 +54,29 @@ async def check_deploy(*, installation: Installation, journal: DeploymentJournal
             code="clock_wrong",
         )
     known = journal.load()
-    if known is not None and (known.account_id, known.region) != (caller.account_id, region):
-        raise InvalidInputError(
-            f"This computer's home on AWS is in account {known.account_id}, region {known.region}; now you ask for "
-            f"account {caller.account_id}, region {region}. One computer keeps one home. Remove the first one "
-            f"(./tlfif destroy --region {known.region}, with that account's credentials), or deploy where it is.",
-            code="deployed_elsewhere",
-        )
+    if known is not None:
+        known.check_place(home=home, account_id=caller.account_id, region=region)
     return caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChange:
+    """The account's settings as they are and as a deployment makes them, both safe where they are not to be touched
+    and were not asked for; ``open_buckets``: those that S3's block takes
+    offline, or for whose sake it is left alone."""
+
+    now: AccountSettings
+    wanted: AccountSettings
+    open_buckets: tuple[str, ...]
+
+
+async def account_change(installation: Installation, request: DeployRequest) -> AccountChange:
+    """What ``request`` means for the account's settings. Changes nothing. Raises AWS's refusals."""
+    if not request.secure_account:
+        return AccountChange(now=SAFE, wanted=SAFE, open_buckets=())
+    now = await installation.account_settings()
+    found = () if now.blocks_public else await installation.open_buckets()
+    return AccountChange(now=now, wanted=now.secured(found, block_all=request.block_public_buckets), open_buckets=found)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,58 +148,82 @@ class Deployment(Attempt):
         """The previous settings are on disk before anything is changed, so that ``destroy`` can restore them."""
         if not request.secure_account:
             return
-        now = await self.installation.account_settings()
-        if now.safe:
+        change = await account_change(self.installation, request)
+        if change.wanted == change.now:
             return
-        if self._record.settings_before is None:
-            self._record = replace(self._record, settings_before=now)
+        before = (self._record.settings_before or SAFE).noting(change.now, change.wanted)
+        if self._record.settings_before != before:
+            self._record = replace(self._record, settings_before=before)
             self.journal.save(self._record)
-        await self.installation.set_account_settings(SAFE)
+        await self.installation.set_account_settings(change.wanted)
 
     async def _make_stack(self, request: DeployRequest, *, bucket: str, key: str) -> tuple[Stack, bool]:
         before = await self.follow(DEPLOY_MINUTES)
         if before is not None and before.dead:
-            self.report("Removing what is left of an earlier attempt that failed.")
-            await self.installation.begin_delete()
-            before = await self.follow(DEPLOY_MINUTES)
-            if before is not None:
-                raise UnavailableError(
-                    "What an earlier attempt left cannot be removed. Run `./tlfif destroy`, then deploy again.",
-                    code="stack_failed",
-                )
-        parameters = await self._parameters(request, before, bucket=bucket, key=key)
-        changed = await self.installation.begin_stack(parameters)
+            await self._remove_dead_stack()
+            before = None
+        parameters = await stack_parameters(self.installation, request, before, bucket=bucket, key=key)
+        changes = await self.installation.prepare_stack(parameters)
+        if changes is not None:
+            try:
+                check_losses(changes, request.allow_losing)
+            except InvalidInputError:
+                await self.installation.forget_prepared()
+                raise
+            await self.installation.begin_stack()
         stack = await self.follow(DEPLOY_MINUTES)
-        if stack is None or not (stack.stands or not changed):
+        if stack is None or not (stack.stands or changes is None):
             raise await self._failure(updating=before is not None and bool(before.outputs))
-        return stack, changed
+        return stack, changes is not None
 
-    async def _parameters(
-        self, request: DeployRequest, before: Stack | None, *, bucket: str, key: str
-    ) -> dict[str, str]:
-        """Parameters that the owner did not choose keep their values."""
-        old = before.parameters if before is not None else {}
-        try:
-            zones = zone_parameters(await self.installation.zones(), old)
-        except ValueError:
+    async def _remove_dead_stack(self) -> None:
+        """Remove a stack that cannot be updated any more, unless data is in it."""
+        kept = await self.installation.kept_in_stack()
+        if kept:
             raise UnavailableError(
-                f"AWS offers none of the GPU machine types in {request.region}. Choose another region. Nothing "
-                "was created that costs anything.",
-                code="no_zone",
-            ) from None
-        request = request.settled(old)
-        trail = old.get("CreateTrail") or ("no" if await self.installation.has_trail() else "yes")
-        return {
-            "HomeName": request.home,
-            "LambdaCodeBucket": bucket,
-            "LambdaCodeKey": key,
-            "AlarmEmail": request.email,
-            "MonthlyBudgetUsd": str(request.budget_usd),
-            "CreateTrail": trail,
-            "Standby": "yes" if request.standby else "no",
-            **zones,
-        }
+                "Your home is half removed or half made, and AWS lets nobody change it in that state. It still holds "
+                f"{', '.join(kept)}. `./tlfif destroy` lists everything, asks, and removes it with what is in it; then "
+                "deploy again. Nothing was changed.",
+                code="stack_half",
+            )
+        self.report("Removing what is left of an earlier attempt that failed.")
+        await self.installation.begin_delete()
+        if await self.follow(DEPLOY_MINUTES) is not None:
+            raise UnavailableError(
+                "What an earlier attempt left cannot be removed. Run `./tlfif destroy`, then deploy again.",
+                code="stack_failed",
+            )
 
     async def _failure(self, *, updating: bool) -> UnavailableError:
         events = await self.installation.stack_events()
         return UnavailableError(failure_text(events, updating=updating), code="stack_failed")
+
+
+async def stack_parameters(
+    installation: Installation, request: DeployRequest, before: Stack | None, *, bucket: str, key: str
+) -> dict[str, str]:
+    """The stack's parameters. Those that the owner did not choose keep the values that they have in ``before``.
+
+    Raises UnavailableError (code ``no_zone``).
+    """
+    old = before.parameters if before is not None else {}
+    try:
+        zones = zone_parameters(await installation.zones(), old)
+    except ValueError:
+        raise UnavailableError(
+            f"AWS offers none of the GPU machine types in {request.region}. Choose another region. Nothing "
+            "was created that costs anything.",
+            code="no_zone",
+        ) from None
+    request = request.settled(old)
+    return {
+        "HomeName": request.home,
+        "LambdaCodeBucket": bucket,
+        "LambdaCodeKey": key,
+        "AlarmEmail": request.email,
+        "MonthlyBudgetUsd": str(request.budget_usd),
+        "MachineImageParameter": old.get("MachineImageParameter") or image_parameter(request.home),
+        "CreateTrail": old.get("CreateTrail") or ("no" if await installation.has_trail() else "yes"),
+        "Standby": "yes" if request.standby else "no",
+        **zones,
+    }

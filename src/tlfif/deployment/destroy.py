@@ -25,6 +25,8 @@ class Destroyed:
     settings_restored: bool
     profile_removed: bool
     troubles: tuple[str, ...]
+    stay_closed: tuple[str, ...] = ()
+    """The buckets that would have become public, so S3's block stays on."""
 
     @property
     def nothing_left(self) -> bool:
@@ -41,6 +43,7 @@ class Destruction(Attempt):
     _refusals: dict[str, str] = field(default_factory=dict)
     _seen: dict[str, set[str]] = field(default_factory=dict)
     _objects: int = 0
+    _stay_closed: tuple[str, ...] = ()
 
     async def survey(self) -> dict[str, tuple[Found, ...]]:
         """What exists now, by kind. Raises AWS's refusals."""
@@ -145,14 +148,18 @@ class Destruction(Attempt):
         )
 
     async def _restore(self) -> bool:
-        """Restore the account's settings if this computer knows that TL-FIF changed them."""
+        """Restore the account's settings if this computer knows that TL-FIF changed them, as far as nothing becomes
+        public by it."""
         journal = self.journal.load()
         if journal is None or journal.settings_before is None:
             return False
         before = journal.settings_before
 
         async def put_back() -> None:
-            await self.installation.set_account_settings(before)
+            now = await self.installation.account_settings()
+            if now.block_public != before.block_public and now.blocks_public:
+                self._stay_closed = await self.installation.open_buckets()
+            await self.installation.set_account_settings(before.restored(now, self._stay_closed))
 
         what = "putting the account's settings back"
         await self._try(what, put_back)
@@ -164,6 +171,7 @@ class Destruction(Attempt):
             kinds=kinds,
             objects=self._objects,
             settings_restored=restored,
+            stay_closed=self._stay_closed,
             profile_removed=self.profile.forget(),
             troubles=tuple(self._troubles.values()),
         )

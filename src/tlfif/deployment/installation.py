@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
+from tlfif.deployment.stack_changes import Change
 
 
 class Installation(ABC):
@@ -40,6 +41,11 @@ class Installation(ABC):
         """The present settings."""
 
     @abstractmethod
+    async def open_buckets(self) -> tuple[str, ...]:
+        """The account's buckets that are public or may hold public objects, apart from the account's own block: what
+        that block takes offline, and what its removal would expose. One that may not be looked into counts."""
+
+    @abstractmethod
     async def set_account_settings(self, wanted: AccountSettings) -> None:
         """Set both; ``block_public`` None removes that setting."""
 
@@ -48,11 +54,23 @@ class Installation(ABC):
         """The stack; None if there is none, or none any more."""
 
     @abstractmethod
-    async def begin_stack(self, parameters: Mapping[str, str]) -> bool:
-        """Begin to create or update the stack. False: nothing is to be changed, and nothing was begun.
+    async def prepare_stack(self, parameters: Mapping[str, str]) -> tuple[Change, ...] | None:
+        """What creating or updating the stack would change; None if nothing. Nothing is begun.
 
-        The stack must be neither moving nor dead (deployment/deployment.py).
+        The stack must be neither moving nor dead (deployment/deployment.py). What was prepared before is forgotten.
         """
+
+    @abstractmethod
+    async def begin_stack(self) -> None:
+        """Begin exactly what was prepared last. Raises ValueError if nothing was."""
+
+    @abstractmethod
+    async def forget_prepared(self) -> None:
+        """Drop what was prepared; nothing if nothing was. The stack stands as before."""
+
+    @abstractmethod
+    async def kept_in_stack(self) -> tuple[str, ...]:
+        """The names of what the stack holds that cannot be made anew (``stack_changes.holds_state``)."""
 
     @abstractmethod
     async def enable_ingress(self) -> None:

@@ -4,14 +4,16 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from tlfif.deployment.deployment import AccountSettings
+from tlfif.kernel.errors import InvalidInputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
     """``done``: steps of the present attempt. ``code_key``: the package that was uploaded, built from ``release``.
 
-    ``settings_before``: the account's settings before TL-FIF changed them; None if it did not. ``finished``: all steps
-    succeeded. ``budget_usd`` and ``standby``: as requested by the last attempt; 0 and None: as AWS has them.
+    ``settings_before``: what ``destroy`` puts back (``AccountSettings.noting``); None if TL-FIF changed nothing.
+    ``finished``: all steps succeeded. ``budget_usd`` and ``standby``: as requested by the last attempt; 0 and None: as
+    AWS has them.
     """
 
     home: str
@@ -25,6 +27,20 @@ class Journal:
     settings_before: AccountSettings | None = None
     finished: bool = False
     standby: bool | None = None
+
+    def check_place(self, *, home: str, account_id: str, region: str) -> None:
+        """Refuse another place than this record's: it is needed for its own home.
+
+        Raises InvalidInputError (code ``deployed_elsewhere``).
+        """
+        if (self.home, self.account_id, self.region) != (home, account_id, region):
+            raise InvalidInputError(
+                f"This computer's home on AWS is {self.home} in account {self.account_id}, region {self.region}; now "
+                f"you ask for {home} in account {account_id}, region {region}. One folder of TL-FIF keeps one home, "
+                "and nothing was changed. For that one, use its account's key (--profile) and --name "
+                f"{self.home} --region {self.region}. For another one, set TLFIF_HOME to another folder.",
+                code="deployed_elsewhere",
+            )
 
 
 class DeploymentJournal(ABC):

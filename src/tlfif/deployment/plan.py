@@ -165,6 +165,11 @@ def words_for(resource_type: str) -> str:
     return resource_type.removeprefix("AWS::").replace("::", " ")
 
 
+def idle_cost_of(resource_type: str) -> str:
+    """What one resource of a CloudFormation type costs while nobody uses the home, in plain words."""
+    return "free" if resource_type in _SETTINGS else _named(resource_type, 1).idle
+
+
 def _named(kind: str, count: int) -> ResourceKind:
     one, several, idle = _KINDS.get(kind, (kind, kind, "see AWS's price list"))
     return ResourceKind(count=count, words=one if count == 1 else several, idle=idle, aws_types=(kind,))

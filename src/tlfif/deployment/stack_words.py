@@ -18,8 +18,9 @@ _CURES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"already exists|already exist|resource of type .* with identifier",
-        "Something of that name is in the account already, perhaps from an earlier try. Run `./tlfif destroy`, which "
-        "finds it, then deploy again.",
+        "Something of that name is in the account already: from an earlier try, or of a home whose stack was deleted "
+        "by hand, with prompts and users in it. `./tlfif destroy` finds it, lists it, and asks before it removes it; "
+        "then deploy again.",
     ),
     (
         r"limit ?exceeded|quota|maximum number",

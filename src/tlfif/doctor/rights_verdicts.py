@@ -19,6 +19,7 @@ _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
         "DescribeStackEvents",
         "DescribeStacks",
         "ExecuteChangeSet",
+        "ListStackResources",
     ),
     "cloudtrail": ("CreateTrail", "DeleteTrail", "StartLogging"),
     "cloudwatch": ("DeleteAlarms", "PutMetricAlarm"),
@@ -58,11 +59,16 @@ _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
         "PutRolePolicy",
     ),
     "lambda": ("AddPermission", "CreateFunction", "DeleteFunction", "UpdateFunctionCode"),
-    "logs": ("CreateLogGroup", "DeleteLogGroup", "PutRetentionPolicy"),
+    "logs": ("CreateLogGroup", "DeleteLogGroup", "FilterLogEvents", "PutRetentionPolicy"),
     "s3": (
         "CreateBucket",
         "DeleteBucket",
         "DeleteObject",
+        "GetAccountPublicAccessBlock",
+        "GetBucketOwnershipControls",
+        "GetBucketPolicyStatus",
+        "GetBucketPublicAccessBlock",
+        "ListAllMyBuckets",
         "ListBucketVersions",
         "PutAccountPublicAccessBlock",
         "PutBucketPolicy",
@@ -77,7 +83,8 @@ _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 DEPLOY_ACTIONS = tuple(f"{service}:{name}" for service, names in _BY_SERVICE.items() for name in names)
-"""What ``tlfif deploy`` and ``tlfif destroy`` do themselves or through CloudFormation, which acts with the same key."""
+"""What ``tlfif deploy``, ``tlfif destroy`` and ``tlfif logs`` do themselves or through CloudFormation, which acts with
+the same key."""
 
 
 def rights(decisions: Mapping[str, str], *, asked: str) -> Finding:

@@ -1,16 +1,22 @@
 """A deployment's plan, for a person and for a program."""
 
+from dataclasses import dataclass
+
 from tlfif.cli.output.tables import columns, paragraph
+from tlfif.deployment.deploy import AccountChange
+from tlfif.deployment.deployment import Stack
+from tlfif.deployment.difference import Difference
 from tlfif.deployment.plan import DeploymentPlan
+from tlfif.deployment.stack_changes import change_rows
 from tlfif.money.amounts import eur_of, unit_price, usd_of
 from tlfif.money.money import ASSUMED_RATE, MICROS_PER_USD, MicroUsd
 from tlfif.wording.figures import day
 
 VAT = "without VAT"
 ACCOUNT_SETTINGS = (
-    "Two settings of your whole account are switched on: new disks are encrypted, and nothing in S3 can be made "
-    "public. Both are free. How they were is remembered, and destroy puts that back. To leave them alone: "
-    "--keep-account-settings."
+    "Two settings of your whole account are switched on: new disks are encrypted, and nothing in S3 can be public; the "
+    "second only if no bucket of yours is. Both are free. How they were is remembered, and destroy puts that back. To "
+    "leave them alone: --keep-account-settings."
 )
 
 STANDBY = (
@@ -96,6 +102,95 @@ def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
             "~ how much of it is an estimate; ? the price is not verified.",
         ]
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceReport:
+    """What a deployment would change. ``stack`` None: nothing stands; ``found`` None: AWS was not asked, because there
+    is nothing to compare with or AWS is at work on it. ``idle_before``: an idle month of what stands, in micro-dollars.
+    """
+
+    home: str
+    stack: Stack | None
+    found: Difference | None
+    account: AccountChange
+    idle_before: MicroUsd
+    plan: DeploymentPlan
+
+    def as_object(self) -> dict[str, object]:
+        """For programs. Money in USD without VAT."""
+        changes = self.found.changes if self.found is not None else ()
+        return {
+            "home": self.home,
+            "stands": self.stack.status if self.stack is not None else None,
+            "changes": [
+                {
+                    "resource": one.named,
+                    "aws_type": one.resource_type,
+                    "fate": one.fate.value,
+                    "certain": one.certain,
+                    "loses_data": one.loses,
+                    "properties": list(one.properties),
+                }
+                for one in changes
+            ],
+            "parameters": {name: list(both) for name, both in self.found.parameters.items()} if self.found else {},
+            "same_package": self.found.same_package if self.found is not None else False,
+            "account_settings_change": self.account.now != self.account.wanted,
+            "open_buckets": list(self.account.open_buckets),
+            "idle_usd_per_month": {
+                "before": _dollars(self.idle_before) if self.stack is not None else 0.0,
+                "after": _dollars(self.plan.idle_micros_per_month),
+            },
+            "vat": VAT,
+        }
+
+    def text(self) -> str:
+        """For a person."""
+        return "\n".join([*self._stack_lines(), *account_lines(self.account)])
+
+    def _stack_lines(self) -> list[str]:
+        after = _cents(self.plan.idle_micros_per_month)
+        if self.stack is None or self.found is None:
+            state = (
+                "does not exist yet" if self.stack is None else f"cannot be compared now (AWS says {self.stack.status})"
+            )
+            return [paragraph(f"The home {self.home} {state}. ./tlfif deploy --plan shows what a whole one has.")]
+        found = self.found
+        if not (found.changes or found.parameters):
+            lines = [f"Nothing changes in the home {self.home} that stands."]
+        else:
+            lines = [f"What would change in the home {self.home} that stands:"]
+            lines += columns(change_rows(found.changes), indent="  ")
+            lines += [
+                f"  {name}: {old or 'not set'} becomes {new or 'not set'}"
+                for name, (old, new) in found.parameters.items()
+            ]
+        if not found.same_package:
+            lines.append("  The programs' package is built anew; only then is it known whether it differs.")
+        before = _cents(self.idle_before)
+        cost = f"stays at {after}" if before == after else f"goes from {before} to {after}"
+        lines.append(paragraph(f"Changing costs nothing. An idle month {cost} USD, list price {VAT}."))
+        return lines
+
+
+def account_lines(account: AccountChange) -> list[str]:
+    """What a deployment does to the account's own settings, and to whose harm."""
+    names = ", ".join(account.open_buckets)
+    blocks = account.wanted.blocks_public and not account.now.blocks_public
+    if account.open_buckets and blocks:
+        told = f"S3's block on public access takes these buckets offline for everybody outside your account: {names}."
+    elif account.open_buckets:
+        told = (
+            "S3's block on public access of your account is left as it is, because these buckets are public, or may "
+            f"hold public files, and it would take them offline: {names}. To switch it on all the same: "
+            "--block-public-buckets."
+        )
+    elif account.now != account.wanted:
+        told = "Your account's two safety settings are switched on. No bucket of yours is public."
+    else:
+        told = "Your account's settings stay as they are."
+    return [paragraph(told)]
 
 
 def _exchange() -> str:

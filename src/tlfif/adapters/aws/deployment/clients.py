@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import boto3
+
 from tlfif.adapters.aws.calls.clients import DEPLOYMENT_CONFIG, AwsClients
 from tlfif.adapters.aws.deployment.errors import deployment_errors
 
 if TYPE_CHECKING:
-    import boto3
     from mypy_boto3_budgets import BudgetsClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -66,11 +67,27 @@ class DeploymentClients:
         self.ssm: SSMClient = make("ssm")
         self.sts: STSClient = make("sts")
 
+    def expect_owner(self, account_id: str) -> None:
+        """Have S3 refuse every bucket that is not this account's. The names of the home's buckets can be guessed, and
+        who has made one before, and opened it, would receive the programs and could exchange them."""
+
+        def expecting(params: dict[str, Any], model: Any, **_: object) -> None:
+            if "ExpectedBucketOwner" in model.input_shape.members:
+                params.setdefault("ExpectedBucketOwner", account_id)
+
+        self.s3.meta.events.register("provide-client-params.s3", expecting, unique_id="tlfif-owner")
+
     def client(self, service: str, region: str | None = None) -> Any:
         """The client of a service by AWS's name. Raises ValueError for any other region."""
         if region is not None:
             raise ValueError("a home is in one region")
         return self._by_service[service]
+
+
+def session_of(profile: str) -> "boto3.Session":
+    """A session with the key of a profile in ``~/.aws``. Raises InvalidInputError (code ``aws_profile_unknown``)."""
+    with deployment_errors("sts"):
+        return boto3.Session(profile_name=profile)
 
 
 async def ask(service: str, call: Callable[[], T]) -> T:

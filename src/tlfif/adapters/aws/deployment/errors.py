@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from tlfif.adapters.aws.calls.errors import (
     AWS_ERRORS,
@@ -17,7 +18,7 @@ from tlfif.adapters.aws.calls.errors import (
     verdict,
     words_of,
 )
-from tlfif.kernel.errors import TlfifError, UnavailableError
+from tlfif.kernel.errors import InvalidInputError, TlfifError, UnavailableError
 
 HOW = "docs/howto/first-day-on-aws.md says how, step by step."
 _AGAIN = "Run the same command again; it continues where it stopped."
@@ -45,6 +46,13 @@ def deployment_error(error: AwsError, service: str) -> TlfifError:
 
 def _about_caller(error: AwsError) -> TlfifError | None:
     code, fault = code_of(error), fault_of(error)
+    if isinstance(error, ProfileNotFound):
+        there = ", ".join(botocore.session.Session(profile="default").available_profiles) or "none"
+        return InvalidInputError(
+            f"{words_of(error)}. Profiles in ~/.aws on this computer: {there}. Choose one with --profile. Nothing was "
+            "changed.",
+            code="aws_profile_unknown",
+        )
     if fault is Fault.NO_CREDENTIALS:
         return UnavailableError(
             "There are no AWS credentials on this computer. Make an access key in the AWS console and type "

@@ -14,6 +14,7 @@ from tlfif.adapters.aws.deployment.buckets import (
     code_bucket_name,
     make_private_bucket,
     object_exists,
+    open_buckets,
     upload_by_content,
 )
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
@@ -21,15 +22,15 @@ from tlfif.adapters.aws.deployment.ingress import enable_ingress
 from tlfif.adapters.aws.deployment.stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.control.authority import OWNERS
-from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
+from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent, image_parameter
 from tlfif.deployment.installation import Installation
+from tlfif.deployment.stack_changes import Change
 from tlfif.kernel.clock import Clock
 from tlfif.money.prices.prices import INSTANCE_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-PROMOTED_IMAGE = "/tlfif/image/promoted"
 RELEASES = "releases/"
 Build = Callable[[Path], Path]
 """Builds the functions' package in a folder and returns the file."""
@@ -114,6 +115,10 @@ class AwsInstallation(Installation):
         clients, account = self._clients, self._place.account_id
         return await ask("s3", lambda: _account_settings(clients.ec2, clients.s3control, account))
 
+    async def open_buckets(self) -> tuple[str, ...]:
+        """See the port. In all regions; asks up to three questions for each bucket."""
+        return await ask("s3", lambda: open_buckets(self._clients.s3))
+
     async def set_account_settings(self, wanted: AccountSettings) -> None:
         """See the port. Changes only what differs."""
         clients, account = self._clients, self._place.account_id
@@ -123,9 +128,18 @@ class AwsInstallation(Installation):
         """See the port. As CloudFormation reports it."""
         return await self._stack.look()
 
-    async def begin_stack(self, parameters: Mapping[str, str]) -> bool:
-        """See the port. By change set."""
-        return await self._stack.begin(parameters)
+    async def prepare_stack(self, parameters: Mapping[str, str]) -> tuple[Change, ...] | None:
+        """See the port. By change set, which is read whole."""
+        return await self._stack.prepare(parameters)
+
+    async def begin_stack(self) -> None:
+        await self._stack.begin()
+
+    async def forget_prepared(self) -> None:
+        await self._stack.forget()
+
+    async def kept_in_stack(self) -> tuple[str, ...]:
+        return await self._stack.kept()
 
     async def enable_ingress(self) -> None:
         """See the port, and ``ingress.py``."""
@@ -141,7 +155,7 @@ class AwsInstallation(Installation):
         """See the port. The value of an SSM parameter."""
 
         def read() -> str | None:
-            found = unless_absent(lambda: self._clients.ssm.get_parameter(Name=PROMOTED_IMAGE))
+            found = unless_absent(lambda: self._clients.ssm.get_parameter(Name=image_parameter(self._place.home)))
             return None if found is None else found["Parameter"].get("Value") or None
 
         return await ask("ssm", read)

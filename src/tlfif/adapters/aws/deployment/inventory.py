@@ -13,6 +13,7 @@ from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tagged, tags_of
 from tlfif.adapters.aws.calls.reading_calls import ReadingCalls
 from tlfif.adapters.aws.deployment.buckets import code_bucket_name
 from tlfif.adapters.aws.deployment.clients import Place
+from tlfif.adapters.aws.deployment.stack import is_ours
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import GONE
 
@@ -77,7 +78,7 @@ class Inventory:
         yield Kind("alarm addresses", "sns", f"{_BY_NAME} (SNS topics)", self._topics)
         yield Kind("budgets", "budgets", _BY_NAME, self._budgets)
         yield Kind("rights", "iam", f"roles beginning with {home}- with {_BY_TAG}", self._roles)
-        yield Kind("stacks", "cloudformation", f"the name {home}", self._stacks)
+        yield Kind("stacks", "cloudformation", f"the name {home} with {_BY_TAG}", self._stacks)
         yield Kind("tables", "dynamodb", f"{_BY_TAG}, {_BY_NAME}", self._tables)
         yield Kind("queues", "sqs", f"{_BY_TAG}, {_BY_NAME}", self._queues)
         yield Kind("logs", "logs", f"{_BY_NAME}, /aws/lambda/{home}-…, /{home}/…", self._log_groups)
@@ -157,7 +158,9 @@ class Inventory:
     def _stacks(self) -> Iterator[Item]:
         found = self._unless_absent("cloudformation", "describe_stacks", StackName=self._place.home)
         stacks = found["Stacks"] if found is not None else []
-        yield from (Item(name=one["StackName"]) for one in stacks if one["StackStatus"] != GONE)
+        for one in stacks:
+            if one["StackStatus"] != GONE:
+                yield Item(name=one["StackName"], ours=is_ours(one, self._place.home))
 
     def _tables(self) -> Iterator[Item]:
         given = self._names("AWS::DynamoDB::Table")

@@ -7,7 +7,6 @@ verifies them.
 
 import hashlib
 import os
-import py_compile
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import tlfif
 from tlfif.kernel.errors import UnavailableError
 
 LOCK = Path(__file__).parent / "template" / "lambda.lock"
+COMPILER = Path(__file__).parent / "compile_folder.py"
 PYTHON_VERSION = "3.13"
 """The functions' runtime, as in infra/function.py; a test compares the two."""
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
@@ -53,26 +53,27 @@ def build_package(
     *,
     python_version: str = PYTHON_VERSION,
     platforms: Sequence[str] = PLATFORMS,
-    compile_all: bool = False,
+    slow_start: bool = False,
     lock: Path = LOCK,
 ) -> Path:
     """Build the package in ``folder`` and return its file, named by its sha256.
 
-    ``platforms`` empty: for this computer. ``compile_all``: include this Python's byte code in any case; otherwise only
-    if this Python is the runtime's version. A function without byte code compiles every module at each cold start.
-    ``lock`` names the libraries with their hashes.
+    ``platforms`` empty: for this computer. ``slow_start``: build it without byte code where no Python of that version
+    is here; a function without byte code compiles every module at each cold start. ``lock`` names the libraries with
+    their hashes.
 
-    Raises UnavailableError ``package_failed`` if a library cannot be downloaded, or if the package is too large for a
-    quick cold start; nothing was uploaded.
+    Raises UnavailableError: ``python_missing`` as :func:`check_python` does, ``package_failed`` if a library cannot be
+    downloaded, or if the package is too large for a quick cold start; nothing was uploaded.
     """
+    python = check_python(slow_start=slow_start, python_version=python_version)
     with tempfile.TemporaryDirectory() as scratch:
         inside = Path(scratch) / "inside"
         _fetch(inside, lock, python_version, platforms)
         _prune(inside / "botocore" / "data")
         shutil.rmtree(inside / "bin", ignore_errors=True)  # commands, whose first line names this Python
         _copy_program(inside)
-        if compile_all or (platforms == PLATFORMS and python_version == _own_version()):
-            _compile(inside)
+        if python is not None:
+            subprocess.run([*python, "-I", "-B", str(COMPILER), str(inside)], check=True)
         made = folder / "tlfif.zip"
         zip_folder(inside, made)
     size = made.stat().st_size
@@ -88,10 +89,6 @@ def sha256(file: Path) -> str:
     """The file's sha256 in hex."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _own_version() -> str:
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _fetch(inside: Path, lock: Path, python_version: str, platforms: Sequence[str]) -> None:
@@ -131,21 +128,38 @@ def _copy_program(inside: Path) -> None:
     shutil.copytree(source, inside / source.name, ignore=left_out)
 
 
-def _compile(inside: Path) -> None:
-    """Byte code that is never compared with its source: the files in a function never change."""
-    for file in sorted(inside.rglob("*.py")):
-        target = file.parent / "__pycache__" / f"{file.stem}.{sys.implementation.cache_tag}.pyc"
-        where = file.relative_to(inside).as_posix()
-        try:
-            py_compile.compile(
-                str(file),
-                cfile=str(target),
-                dfile=where,
-                doraise=True,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )
-        except py_compile.PyCompileError:
-            continue  # a library's file for another version of Python
+def function_python(python_version: str = PYTHON_VERSION) -> list[str] | None:
+    """The command of a Python of that version on this computer; None if there is none. Runs each that it tries."""
+    named = [[sys.executable], [f"python{python_version}"], ["py", f"-{python_version}"], ["python3"], ["python"]]
+    return next((command for command in named if _version_of(command) == python_version), None)
+
+
+def _version_of(command: Sequence[str]) -> str:
+    ask = "import sys; print('%d.%d' % sys.version_info[:2], sys.implementation.name)"
+    try:
+        done = subprocess.run([*command, "-I", "-c", ask], capture_output=True, text=True, check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    version, _, kind = done.stdout.strip().partition(" ")
+    return version if done.returncode == 0 and kind == "cpython" else ""
+
+
+def check_python(*, slow_start: bool, python_version: str = PYTHON_VERSION) -> list[str] | None:
+    """The command of the Python that makes the package's byte code; None with ``slow_start`` where there is none.
+
+    Raises UnavailableError (code ``python_missing``).
+    """
+    found = function_python(python_version)
+    if found is None and not slow_start:
+        raise UnavailableError(
+            f"The functions on AWS run Python {python_version}, and this computer has none, only "
+            f"{sys.version_info.major}.{sys.version_info.minor}. Their package would hold no byte code that they can "
+            "use, and each start of them would take two to three times as long. Install Python "
+            f"{python_version} (python.org; TL-FIF itself may go on with its own), or accept that: --slow-start. "
+            "Nothing was made.",
+            code="python_missing",
+        )
+    return found
 
 
 def zip_folder(inside: Path, made: Path) -> None:

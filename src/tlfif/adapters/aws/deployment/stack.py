@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import is_absent, unless_absent
-from tlfif.adapters.aws.calls.home_tag import HOME_TAG
+from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tags_of
 from tlfif.adapters.aws.deployment.buckets import code_bucket_name
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
-from tlfif.deployment.deployment import GONE, Stack, StackEvent
+from tlfif.deployment.deployment import EMPTY, GONE, Stack, StackEvent
+from tlfif.deployment.stack_changes import Change, Fate, holds_state
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import UnavailableError
 
@@ -28,6 +29,9 @@ MOST_LOOKS = 150
 """Five minutes; AWS needs seconds for a change set of this size."""
 _NO_CHANGE = ("didn't contain changes", "No updates are to be performed")
 _BEGUN = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"})
+_NOT_THERE = frozenset({"DELETE_COMPLETE", "CREATE_FAILED"})
+"""States of a resource that does not exist."""
+_FATES = {"Add": Fate.ADDED, "Import": Fate.ADDED, "Modify": Fate.CHANGED, "Remove": Fate.REMOVED}
 SERVICE = "cloudformation"
 
 
@@ -40,6 +44,8 @@ class CloudFormationStack:
         self._template = template
         self._clock = clock
         self._change_set: dict[str, Any] = {"StackName": place.home, "ChangeSetName": f"{place.home}-deploy"}
+        self._prepared_id = ""
+        """The id of the change set that was read; empty if there is none."""
 
     async def look(self) -> Stack | None:
         """The stack; None if there is none."""
@@ -50,30 +56,71 @@ class CloudFormationStack:
         if answer is None:
             return None
         (found,) = answer["Stacks"]
-        return None if found["StackStatus"] == GONE else _seen(found)
+        return None if found["StackStatus"] == GONE else _seen(found, self._place.home)
 
-    async def begin(self, parameters: Mapping[str, str]) -> bool:
-        """Create and execute a change set; False if there is nothing to change."""
-        now = await self._without_empty_stack()
-        wanted = await ask(SERVICE, lambda: self._wanted(parameters, now))
-        await ask(SERVICE, self._drop_change_set)
-        await ask(SERVICE, lambda: self._clients.cloudformation.create_change_set(**wanted))
-        if not await self._prepared():
-            await ask(SERVICE, self._drop_change_set)
-            return False
-        await ask(SERVICE, lambda: self._clients.cloudformation.execute_change_set(**self._change_set))
-        return True
-
-    async def _without_empty_stack(self) -> Stack | None:
-        """Delete the empty stack that an attempt leaves if interrupted before it executes its change set."""
+    async def _ours(self) -> None:
+        """Refuse to touch a stack that only has the home's name."""
         now = await self.look()
+        if now is not None and not now.ours:
+            raise UnavailableError(
+                f"There is a CloudFormation stack {self._place.home} in this account that TL-FIF has not made: it "
+                f"lacks the tag {HOME_TAG}. It is left alone, and so is what is in it. Choose another name for the "
+                "home: --name.",
+                code="stack_foreign",
+            )
+
+    async def prepare(self, parameters: Mapping[str, str]) -> tuple[Change, ...] | None:
+        """Create a change set and read it; None if there is nothing to change. A change of outputs alone is empty."""
+        await self._ours()
+        await self.forget()
+        now = await self.look()
+        wanted = await ask(SERVICE, lambda: self._wanted(parameters, now))
+        self._prepared_id = (await ask(SERVICE, lambda: self._clients.cloudformation.create_change_set(**wanted)))["Id"]
+        if await self._prepared():
+            return await ask(SERVICE, self._changes)
+        await self.forget()
+        return None
+
+    async def begin(self) -> None:
+        """Execute the change set that was read, by its id: one of the same name that another computer made meanwhile is
+        not the one that was read. Raises ValueError if none was prepared."""
+        read, self._prepared_id = self._prepared_id, ""
+        if not read:
+            raise ValueError("no change set was read")
+        await ask(SERVICE, lambda: self._clients.cloudformation.execute_change_set(ChangeSetName=read))
+
+    async def forget(self) -> None:
+        """Delete the change set: the one that was prepared, or that of an attempt that was interrupted."""
+        self._prepared_id = ""
+        await ask(SERVICE, self._drop_change_set)
+        await self._drop_empty_stack()
+
+    async def kept(self) -> tuple[str, ...]:
+        """The names of resources that still exist and hold what cannot be made anew."""
+        return await ask(SERVICE, self._kept)
+
+    def _kept(self) -> tuple[str, ...]:
+        pages = self._clients.cloudformation.get_paginator("list_stack_resources")
+        found = unless_absent(lambda: pages.paginate(StackName=self._place.home).build_full_result())
+        return tuple(
+            one.get("PhysicalResourceId") or one["LogicalResourceId"]
+            for one in (found or {}).get("StackResourceSummaries", [])
+            if holds_state(one["ResourceType"]) and one["ResourceStatus"] not in _NOT_THERE
+        )
+
+    def _changes(self) -> tuple[Change, ...]:
+        pages = self._clients.cloudformation.get_paginator("describe_change_set")
+        found = pages.paginate(ChangeSetName=self._prepared_id).build_full_result()
+        return tuple(change_of(one["ResourceChange"]) for one in found.get("Changes", []) if "ResourceChange" in one)
+
+    async def _drop_empty_stack(self) -> None:
+        """Delete the empty stack that a change set which is not executed leaves where there was none."""
         for _ in range(MOST_LOOKS):
-            if now is None or now.status != "REVIEW_IN_PROGRESS":
-                break
-            await self.begin_delete()
             now = await self.look()
-            await self._clock.sleep(LOOK_SECONDS if now is not None else 0)
-        return now
+            if now is None or now.status != EMPTY:
+                return
+            await self.begin_delete()
+            await self._clock.sleep(LOOK_SECONDS)
 
     def _wanted(self, parameters: Mapping[str, str], now: Stack | None) -> "CreateChangeSetInputTypeDef":
         wanted: CreateChangeSetInputTypeDef = {
@@ -111,7 +158,9 @@ class CloudFormationStack:
 
     async def _prepared(self) -> bool:
         for _ in range(MOST_LOOKS):
-            found = await ask(SERVICE, lambda: self._clients.cloudformation.describe_change_set(**self._change_set))
+            found = await ask(
+                SERVICE, lambda: self._clients.cloudformation.describe_change_set(ChangeSetName=self._prepared_id)
+            )
             status, reason = found["Status"], found.get("StatusReason", "")
             if status == "CREATE_COMPLETE":
                 return True
@@ -131,7 +180,8 @@ class CloudFormationStack:
         )
 
     async def begin_delete(self) -> None:
-        """Begin to delete it; nothing if there is none."""
+        """Begin to delete it; nothing if there is none. Raises UnavailableError (code ``stack_foreign``)."""
+        await self._ours()
         await ask(SERVICE, lambda: self._clients.cloudformation.delete_stack(StackName=self._place.home))
 
     async def events(self) -> tuple[StackEvent, ...]:
@@ -152,13 +202,39 @@ class CloudFormationStack:
         return tuple(reversed(found))
 
 
+def change_of(found: Mapping[str, Any]) -> Change:
+    """One ``ResourceChange`` of CloudFormation. Whatever it leaves open, or says in words that are not known here,
+    counts as a replacement that may happen."""
+    action, replacement = found.get("Action", ""), found.get("Replacement", "False")
+    fate = _FATES.get(action, Fate.REPLACED)
+    if fate is Fate.CHANGED and replacement != "False":
+        fate = Fate.REPLACED
+    targets = [detail.get("Target", {}) for detail in found.get("Details", [])]
+    return Change(
+        logical_id=found["LogicalResourceId"],
+        resource_type=found["ResourceType"],
+        name=found.get("PhysicalResourceId", ""),
+        fate=fate,
+        certain=action in _FATES and replacement in {"True", "False"},
+        kept="Retain" in found.get("PolicyAction", ""),
+        properties=tuple(dict.fromkeys(one.get("Name") or one.get("Attribute", "") for one in targets)),
+    )
+
+
 def _all_events(clients: DeploymentClients, name: str) -> "Iterable[StackEventTypeDef]":
     for page in clients.cloudformation.get_paginator("describe_stack_events").paginate(StackName=name):
         yield from page["StackEvents"]
 
 
-def _seen(found: "StackTypeDef") -> Stack:
+def is_ours(found: "StackTypeDef", home: str) -> bool:
+    """Whether the stack is this home's, by its tag. One that only waits for its first change set holds nothing, and
+    gets its tags with that."""
+    return found["StackStatus"] == EMPTY or tags_of(found.get("Tags", [])).get(HOME_TAG) == home
+
+
+def _seen(found: "StackTypeDef", home: str) -> Stack:
     return Stack(
+        ours=is_ours(found, home),
         status=found["StackStatus"],
         reason=found.get("StackStatusReason", ""),
         parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},

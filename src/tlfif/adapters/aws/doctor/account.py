@@ -81,10 +81,10 @@ class _AskedProbe(Probe):
             return [not_asked(self.check, reason(error, self.needs), _ASK_AGAIN)]
 
 
-def find_session() -> boto3.Session | None:
-    """A session with this computer's key; None if there is none. Raises BotoCoreError if a named profile or its file is
-    wrong."""
-    found = botocore.session.Session()
+def find_session(profile: str | None = None) -> boto3.Session | None:
+    """A session with this computer's key, or that of ``profile``; None if there is none. Raises BotoCoreError if a
+    named profile or its file is wrong."""
+    found = botocore.session.Session(profile=profile)
     found.get_component("credential_provider").remove(InstanceMetadataProvider.METHOD)
     return boto3.Session(botocore_session=found) if found.get_credentials() is not None else None
 
@@ -101,7 +101,7 @@ class AwsAccount(Account):
         now: datetime,
         max_run_seconds: float,
         paid: bool = False,
-        home: str = "tlfif",
+        home: str,
         endpoint_url: str | None = None,
         config: Config = DOCTOR_CONFIG,
     ) -> None:
@@ -159,12 +159,15 @@ class UnusableKey(Account):
         return []
 
 
-def this_account(*, priced: Priced, now: datetime, max_run_seconds: float, paid: bool) -> Account | None:
-    """The account of this computer's key; None if there is none. Arguments as for :class:`AwsAccount`."""
+def this_account(
+    *, priced: Priced, now: datetime, max_run_seconds: float, paid: bool, home: str, profile: str | None = None
+) -> Account | None:
+    """The account of this computer's key, or of that of ``profile``; None if there is none. Arguments as for
+    :class:`AwsAccount`."""
     try:
-        session = find_session()
+        session = find_session(profile)
     except AWS_ERRORS as error:
         return UnusableKey(f"{code_of(error)}: {words_of(error)}")
     if session is None:
         return None
-    return AwsAccount(session, priced=priced, now=now, max_run_seconds=max_run_seconds, paid=paid)
+    return AwsAccount(session, priced=priced, now=now, max_run_seconds=max_run_seconds, paid=paid, home=home)
