@@ -177,7 +177,8 @@ def _question(state: WindowState, conversation_id: str | None) -> Dialog:
             name=DELETE_ALL,
             title="Delete all conversations?",
             text=f"Every conversation in this list is deleted for good. {both} also deletes every prompt and answer "
-            f"that is still kept {server}, those from commands, too. This cannot be undone.",
+            f"that is still kept {server}, those from commands, too. Files of past conversations that could not be read "
+            "and were set aside are deleted with them. This cannot be undone.",
             choices=((Choice.KEEP, "Keep them"), (Choice.DELETE_EVERYWHERE, both), (Choice.DELETE, "Delete here only")),
         )
     title = next((one.title for one in state.history.found if one.id == conversation_id), "this conversation")
