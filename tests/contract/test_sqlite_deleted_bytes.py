@@ -1,6 +1,5 @@
 """What is deleted is gone from every file: the database, its log, and whatever else lies beside it."""
 
-import asyncio
 import random
 import sqlite3
 from collections.abc import Callable
@@ -11,7 +10,7 @@ import pytest
 
 from tests.builders import T0, a_new_job, claim, delta, succeeded
 from tests.fakes.clock import FakeIds
-from tests.waiting import PATIENCE
+from tests.waiting import wait_until
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.file.wiper import Wiper
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
@@ -24,9 +23,7 @@ def bytes_in(folder: Path) -> bytes:
 
 
 async def is_gone(folder: Path, marker: str) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while marker.encode() in bytes_in(folder):
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: marker.encode() not in bytes_in(folder), f"{marker} is gone")
 
 
 async def answered(store: SqliteJobStore, job_id: str, marker: str, *, more: str = "") -> None:
@@ -95,9 +92,7 @@ async def test_a_reader_in_the_way_only_delays_it(tmp_path: Path) -> None:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM jobs").fetchone()
         await store.delete("job_1")
-        async with asyncio.timeout(PATIENCE):
-            while not refused:
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: refused, "a first attempt")
         assert refused == [True]
         assert b"MARKER" in bytes_in(tmp_path)
         reader.execute("COMMIT")
@@ -133,11 +128,8 @@ async def test_a_large_file_is_rewritten_when_nobody_waits(tmp_path: Path, monke
 
     store.wiper = Wiper(store._database, pause_seconds=0, remove=remove)
     await store.delete("job_1")
-    async with asyncio.timeout(PATIENCE):
-        while not calls:
-            await asyncio.sleep(0.01)
-        await store.request_cancel("job_2", reason="?", now=T0)
-        while len(calls) < 2:
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: calls, "the log is cut")
+    await store.request_cancel("job_2", reason="?", now=T0)
+    await wait_until(lambda: len(calls) > 1, "the file is rewritten")
     assert calls == [False, True]
     await store.close()

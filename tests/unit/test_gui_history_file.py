@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tlfif.history.history import LISTED, PAGE, History, KeptExchange, found_by, set_aside_text, title_of
-from tlfif.history.history_export import as_markdown, write_export
+from tlfif.history.history_export import as_json, as_markdown, write_export
 from tlfif.kernel.deleted_bytes import remove_deleted_bytes
 from tlfif.kernel.errors import StorageError
 
@@ -364,46 +364,6 @@ def test_exports_for_people_and_for_programs(path: Path, tmp_path: Path) -> None
     history.close()
 
 
-@pytest.mark.parametrize(
-    ("prompt", "query"),
-    [
-        ("東京都の天気予報", "天気"),  # no blanks between words, and words of two signs
-        ("这是一个关于机器学习的问题", "机器学习"),
-        ("สวัสดีครับ ภาษาไทยไม่มีช่องว่าง", "ไทย"),
-        ("Die Krankenversicherungsbeiträge steigen", "versicherung"),
-        ("Straße und Fuß", "STRASSE"),
-        ("STRASSE", "straße"),
-        ("İstanbul'da hava", "istanbul"),
-        ("ışık hızı", "ISIK HIZI"),
-        ("Ελλάδα και θάλασσα", "ΘΑΛΑΣΣΑ"),
-        ("ёлка в лесу", "елка"),
-        ("e\u0301cole", "école"),
-        ("ﬁnance", "finance"),
-        ("ＦＵＬＬ　ｗｉｄｔｈ", "full width"),
-        ("ｶﾀｶﾅ", "カタカナ"),
-        ("한국어 문장", "국어"),
-        ("مُحَمَّد", "محمد"),
-        ("שָׁלוֹם עולם", "שלום"),
-        ("emoji 👨‍👩‍👧 here", "👨‍👩‍👧"),
-    ],
-)
-def test_every_script_is_found_by_parts_of_its_words(path: Path, prompt: str, query: str) -> None:
-    history = History(path)
-    keep(history, 1, prompt=f"{prompt} {'x ' * 50}", conversation="c1")
-    keep(history, 2, prompt="Something else", conversation="c2")
-    (found,) = history.conversations(query)
-    assert (found.id, found.snippet[:4]) == ("c1", title_of(prompt)[:4])
-    history.close()
-
-
-@pytest.mark.parametrize(("prompt", "query"), [("か", "が"), ("กา", "กี"), ("कि", "की"), ("가", "각")])
-def test_signs_that_are_other_letters_are_told_apart(path: Path, prompt: str, query: str) -> None:
-    history = History(path)
-    keep(history, prompt=prompt)
-    assert history.conversations(query) == []
-    history.close()
-
-
 def test_no_list_goes_through_all_exchanges(path: Path) -> None:
     """A plan's SCAN is of the conversations alone, by their index; exchanges are looked up (SEARCH)."""
     history = History(path)
@@ -422,12 +382,31 @@ def test_no_list_goes_through_all_exchanges(path: Path) -> None:
         for statement in {one for one in seen if one.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE"}}
     }
     allowed = ("SCAN c USING INDEX conversations_by_time", "SCAN exchanges USING INDEX exchanges_open", "SCAN (subq")
-    scans = [step for plan in plans.values() for step in plan if step.startswith("SCAN") and not step.startswith(allowed)]
+    scans = [
+        step for plan in plans.values() for step in plan if step.startswith("SCAN") and not step.startswith(allowed)
+    ]
     assert scans == []
     assert len(plans) > 12
     for statement in (LISTED, found_by(2)):
-        plan = [row[3] for row in history._db.execute(f"EXPLAIN QUERY PLAN {statement}", ("a", "b", PAGE)[-statement.count("?") :])]
+        plan = [
+            row[3]
+            for row in history._db.execute(f"EXPLAIN QUERY PLAN {statement}", ("a", "b", PAGE)[-statement.count("?") :])
+        ]
         assert not [step for step in plan if "TEMP B-TREE" in step]
+    history.close()
+
+
+def test_of_a_very_long_conversation_the_newest_exchanges_are_read(path: Path) -> None:
+    history = History(path)
+    for number in range(5):
+        keep(history, number, prompt=f"Prompt {number}")
+    part = history.conversation("c1", newest=2)
+    assert part is not None
+    assert ([one.prompt for one in part.exchanges], part.earlier) == (["Prompt 3", "Prompt 4"], 3)
+    whole = history.conversation("c1", newest=5)
+    assert whole is not None
+    assert (len(whole.exchanges), whole.earlier) == (5, 0)
+    assert "earlier" not in json.loads(as_json(whole))
     history.close()
 
 
@@ -454,10 +433,3 @@ def test_damage_found_while_the_window_is_open_sets_the_file_aside(path: Path, m
 def test_a_title_is_one_short_line() -> None:
     assert title_of("a\n b\tc ") == "a b c"
     assert len(title_of("w" * 500)) == 60
-
-
-@pytest.mark.parametrize("sign", ["👨‍👩‍👧", "🇩🇪", "e\u0301", "👍🏽", "ก็"])
-def test_a_title_ends_between_signs(sign: str) -> None:
-    for filling in range(40, 60):
-        title = title_of("w" * filling + sign * 30)
-        assert title.removesuffix("…").lstrip("w").replace(sign, "") == ""

@@ -76,13 +76,14 @@ class KeptJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptConversation:
-    """A conversation, the oldest exchange first."""
+    """A conversation, the oldest exchange first. ``earlier`` more exchanges come before them and were not read."""
 
     id: str
     title: str
     created_at: float
     updated_at: float
     exchanges: tuple[KeptExchange, ...]
+    earlier: int = 0
 
 
 class History:
@@ -242,21 +243,26 @@ class History:
             if not words:
                 return [_summary(row) for row in self._db.execute(LISTED, (PAGE,))]
             rows = self._db.execute(found_by(len(words)), (*words, PAGE))
-            return [
-                _summary(row[:5], _around(f"{row['prompt']}\n{row['answer']}", words[0])) for row in rows
-            ]
+            return [_summary(row[:5], _around(f"{row['prompt']}\n{row['answer']}", words[0])) for row in rows]
 
-    def conversation(self, conversation_id: str) -> KeptConversation | None:
-        """One whole, None where there is none."""
+    def conversation(self, conversation_id: str, *, newest: int | None = None) -> KeptConversation | None:
+        """One whole, or only its ``newest`` exchanges; None where there is none."""
         with self._storage():
             row = self._db.execute(
                 "SELECT id, title, created_at, updated_at FROM conversations WHERE id = ?", (conversation_id,)
             ).fetchone()
             if row is None:
                 return None
-            kept = self._db.execute(f"{_EXCHANGE} WHERE conversation_id = ? ORDER BY number", (conversation_id,))
-            exchanges = tuple(_exchange(one) for one in kept)
-        return KeptConversation(**dict(row), exchanges=exchanges)
+            (count,) = self._db.execute(
+                "SELECT count(*) FROM exchanges WHERE conversation_id = ?", (conversation_id,)
+            ).fetchone()
+            earlier = 0 if newest is None else max(0, count - newest)
+            kept = self._db.execute(
+                f"{_EXCHANGE} WHERE conversation_id = ? ORDER BY number DESC LIMIT ?",
+                (conversation_id, count - earlier),
+            )
+            exchanges = tuple(_exchange(one) for one in kept.fetchall()[::-1])
+        return KeptConversation(**dict(row), exchanges=exchanges, earlier=earlier)
 
     def unfinished(self) -> list[KeptExchange]:
         """Exchanges whose answer may still come, the oldest first."""

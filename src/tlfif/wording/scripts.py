@@ -3,18 +3,20 @@
 import re
 import unicodedata
 
-_MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]")
+_MARKS = re.compile(
+    "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]"
+)
 """Accents of Latin, Greek and Cyrillic letters, and vowel signs of Hebrew and Arabic, which people leave out when they
 search. In Thai, Devanagari or Japanese such signs make another letter: they stay."""
 _JOINER = "\u200d"
 
 
 def folded(text: str) -> str:
-    """``text`` as it is searched: without case (``ß`` is ``ss``, ``İ`` and ``ı`` are ``i``), accents and widths of
+    """``text`` as it is searched: without case (``ß`` is ``ss``, Turkish letters i are ``i``), accents and widths of
     letters. Folding again changes nothing."""
     if text.isascii():
         return text.lower()
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).replace("ı", "i")
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).replace("\u0131", "i")
     return unicodedata.normalize("NFC", _MARKS.sub("", plain))
 
 

@@ -23,6 +23,8 @@ from tlfif.kernel.deleted_bytes import remove_deleted_bytes
 from tlfif.kernel.errors import StorageError
 
 T = TypeVar("T")
+SHOWN = 2000
+"""Exchanges of one conversation that the window shows."""
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 """Between attempts to remove deleted text from the file, while another window writes to it."""
@@ -63,7 +65,7 @@ class Archive:
         unfinished = await self.keep(lambda history: history.unfinished())
         if unfinished:
             newest = unfinished[-1].conversation_id
-            conversation = await self.keep(lambda history: history.conversation(newest))
+            conversation = await self.keep(lambda history: history.conversation(newest, newest=SHOWN))
             if conversation is not None:
                 self._emit(UnfinishedFound(conversation=conversation, exchanges=tuple(unfinished)))
         await self.do(ListConversations(query=""))
@@ -105,7 +107,7 @@ class Archive:
                 if found is not None:
                     self._emit(ConversationsListed(query=query, found=tuple(found)))
             case LoadConversation(conversation_id=wanted):
-                kept = await self._run(lambda: history.conversation(wanted))
+                kept = await self._run(lambda: history.conversation(wanted, newest=SHOWN))
                 if kept is not None:
                     self._emit(ConversationLoaded(conversation=kept))
             case ForgetConversation(conversation_id=None):
@@ -124,8 +126,8 @@ class Archive:
                     self._emit(ConversationExported(path=str(path)))
 
     async def close(self) -> None:
-        """Write everything and close. Nothing is kept after that. Deleted text that is still in the file goes when it is
-        opened next."""
+        """Write everything and close. Nothing is kept after that. Deleted text that is still in the file goes when that
+        is opened next."""
         if self._removing is not None:
             self._removing.cancel()
         await self._run(lambda: None)  # wait for an opening that is under way

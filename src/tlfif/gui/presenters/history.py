@@ -148,6 +148,9 @@ def _open(state: WindowState, kept: KeptConversation) -> WindowState:
     live = {one.id: one for one in state.elsewhere if one.conversation_id == kept.id}
     place = state.home.view.place
     exchanges = tuple(live.get(one.id) or _at(exchange_of(one), place) for one in kept.exchanges)
+    if kept.earlier:
+        mark = f"{kept.earlier:,} earlier answers are not shown here: Export writes them all."
+        exchanges = (replace(exchanges[0], marks=(mark, *exchanges[0].marks)), *exchanges[1:])
     return replace(
         state,
         conversation=Conversation(id=kept.id, title=kept.title, exchanges=exchanges),
@@ -177,8 +180,8 @@ def _question(state: WindowState, conversation_id: str | None) -> Dialog:
             name=DELETE_ALL,
             title="Delete all conversations?",
             text=f"Every conversation in this list is deleted for good. {both} also deletes every prompt and answer "
-            f"that is still kept {server}, those from commands, too. Files of past conversations that could not be read "
-            "and were set aside are deleted with them. This cannot be undone.",
+            f"that is still kept {server}, those from commands, too. Files of past conversations that could not be "
+            "read and were set aside are deleted with them. This cannot be undone.",
             choices=((Choice.KEEP, "Keep them"), (Choice.DELETE_EVERYWHERE, both), (Choice.DELETE, "Delete here only")),
         )
     title = next((one.title for one in state.history.found if one.id == conversation_id), "this conversation")

@@ -2,6 +2,7 @@
 
 import tkinter
 from collections.abc import Callable
+from typing import Literal
 
 import ttkbootstrap as ttk
 
@@ -14,6 +15,8 @@ from tlfif.gui.views.widgets import Hint, WrappingLabel, leave_text, style_text
 KEYS = "TlfifKeys"
 """A bind tag that comes before the text's own keys, so that the window's shortcuts win."""
 LINES = 3
+WRAPPED = 5_000
+"""Characters of a line that is still wrapped: the time that Tk takes for that grows with the square of its length."""
 ASK = "Type a prompt here"
 
 
@@ -121,7 +124,11 @@ class ComposerView(ttk.Frame):
         if self.text.edit_modified():
             self.text.edit_modified(False)
             self._show_ask()
-            self._context.press(intents.TypePrompt(self.written()))
+            written = self.written()
+            wrap: Literal["none", "word"] = "none" if max(map(len, written.split("\n"))) > WRAPPED else "word"
+            if wrap != str(self.text.cget("wrap")):
+                self.text.configure(wrap=wrap)
+            self._context.press(intents.TypePrompt(written))
 
     def _show_ask(self) -> None:
         if self.text.get("1.0", "1.0 +2c").strip("\n"):
