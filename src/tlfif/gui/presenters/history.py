@@ -36,6 +36,7 @@ from tlfif.gui.presenters.problems import own_message, plain, problem, problem_o
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.history.history import KeptConversation, KeptExchange
 from tlfif.kernel.errors import TlfifError
+from tlfif.wording.deleting import promise
 
 DELETE_ONE = "delete_conversation"
 DELETE_ALL = "delete_all"
@@ -181,7 +182,7 @@ def _question(state: WindowState, conversation_id: str | None) -> Dialog:
             title="Delete all conversations?",
             text=f"Every conversation in this list is deleted for good. {both} also deletes every prompt and answer "
             f"that is still kept {server}, those from commands, too. Files of past conversations that could not be "
-            "read and were set aside are deleted with them. This cannot be undone.",
+            f"read and were set aside are deleted with them. {promise(on_aws=home.on_aws)} This cannot be undone.",
             choices=((Choice.KEEP, "Keep them"), (Choice.DELETE_EVERYWHERE, both), (Choice.DELETE, "Delete here only")),
         )
     title = next((one.title for one in state.history.found if one.id == conversation_id), "this conversation")
@@ -189,7 +190,7 @@ def _question(state: WindowState, conversation_id: str | None) -> Dialog:
         name=DELETE_ONE,
         title="Delete this conversation?",
         text=f"“{title}” is deleted for good. Its prompts and answers are also kept {server} for up to 30 days: {both} "
-        "ends that now. This cannot be undone.",
+        f"ends that now. {promise(on_aws=home.on_aws)} This cannot be undone.",
         choices=((Choice.KEEP, "Keep it"), (Choice.DELETE_EVERYWHERE, both), (Choice.DELETE, "Delete here only")),
         subject=conversation_id,
     )
