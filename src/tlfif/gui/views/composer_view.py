@@ -9,7 +9,7 @@ import ttkbootstrap as ttk
 from tlfif.gui.look.theme import BODY, SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import WindowState
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.context import ViewContext, is_short
 from tlfif.gui.views.widgets import Hint, WrappingLabel, leave_text, style_text
 
 KEYS = "TlfifKeys"
@@ -66,7 +66,7 @@ class ComposerView(ttk.Frame):
         """Apply the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        style_text(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(7))
+        style_text(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(2 if is_short(look) else 7))
         self.text.configure(insertwidth=px(2))
         self._ask.configure(
             font=BODY, background=palette.field, foreground=palette.muted, borderwidth=0, padx=0, pady=0

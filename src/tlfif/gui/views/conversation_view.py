@@ -15,7 +15,7 @@ from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.state import Exchange, WindowState
 from tlfif.gui.views.answer_actions import AnswerActions
 from tlfif.gui.views.answer_renderer import AnswerRenderer, broken
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.context import ViewContext, is_short
 from tlfif.gui.views.exchange_lines import ACTION, Piece, foot_of, head_of
 from tlfif.gui.views.widgets import WrappingLabel, style_text
 
@@ -88,7 +88,7 @@ class ConversationView(ttk.Frame):
         """Apply the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        style_text(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(6))
+        style_text(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(2 if is_short(look) else 6))
         self.text.configure(insertwidth=0)
         tag = self.text.tag_configure
         for name in ("prompt", "answer", "status", "mark", "receipt", "problem", "actions"):
