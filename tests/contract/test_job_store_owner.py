@@ -63,3 +63,15 @@ async def test_what_has_not_ended_is_not_deleted(job_store: JobStore) -> None:
         assert error.value.code == "job_not_ended"
     await job_store.finish(lease, seq=3, text="Yes.", outcome=succeeded(), now=T0 + 2)
     assert (await job_store.counts()).queued == 1
+
+
+async def test_one_owners_ended_jobs_are_deleted_the_first_to_end_first(job_store: JobStore) -> None:
+    await two_owners(job_store)
+    for job_id, at in (("job_3", T0 + 7), ("job_1", T0 + 8), ("job_2", T0 + 9)):
+        await job_store.request_cancel(job_id, reason="x", now=at)
+    assert await job_store.delete_ended(owner="anna", limit=0) == 0
+    assert await job_store.delete_ended(owner="anna", limit=1) == 1
+    assert [j.id for j in (await job_store.list_jobs(limit=9)).jobs] == ["job_4", "job_2", "job_1"]
+    assert await job_store.delete_ended(owner="anna", limit=9) == 1
+    assert await job_store.delete_ended(owner="", limit=9) == 0  # job_4 waits
+    assert [j.id for j in (await job_store.list_jobs(limit=9)).jobs] == ["job_4", "job_2"]

@@ -1,6 +1,6 @@
 """Jobs in the memory of one process, for tests: the transitions, and a dictionary to apply them to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from tlfif.adapters.local.wakeups import WORK, Wakeups, job_topic, topics_of
@@ -165,12 +165,11 @@ class MemoryJobStore(JobStore):
     async def delete(self, job_id: str) -> None:
         self._forget(transitions.deletable(self._records.get(job_id), job_id))
 
+    async def delete_ended(self, *, owner: str, limit: int) -> int:
+        return self._forget_ended(lambda record, at: record.owner == owner, limit)
+
     async def purge(self, *, finished_before: float, limit: int) -> int:
-        ended = [(each.finished_at, each) for each in self._records.values() if each.finished_at is not None]
-        due = [each for at, each in sorted(ended, key=lambda one: one[0]) if at < finished_before][: max(0, limit)]
-        for record in due:
-            self._forget(record)
-        return len(due)
+        return self._forget_ended(lambda record, at: at < finished_before, limit)
 
     async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
         if limit < 1:
@@ -217,6 +216,13 @@ class MemoryJobStore(JobStore):
         for change in changes:
             self._write(change)
         return [change.after.id for change in changes]
+
+    def _forget_ended(self, chosen: Callable[[JobRecord, float], bool], limit: int) -> int:
+        ended = [(each.finished_at, each) for each in self._records.values() if each.finished_at is not None]
+        due = [each for at, each in sorted(ended, key=lambda one: one[0]) if chosen(each, at)][: max(0, limit)]
+        for record in due:
+            self._forget(record)
+        return len(due)
 
     def _forget(self, record: JobRecord) -> None:
         for kept in (self._records, self._requests, self._events):

@@ -6,6 +6,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import psutil
 import pytest
 
 import tlfif
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.engine
 
@@ -128,6 +131,23 @@ def test_an_answer_names_its_model_and_its_price(desk: Desk) -> None:
     assert "SmolLM2-135M-Instruct, the small model, answers instead" in note
     assert receipt.startswith("— SmolLM2-135M-Instruct · first word ")
     assert re.search(r" · costs nothing(: this computer)? \(on AWS so far 0\.\d{4} USD\)$", receipt)
+
+
+def test_what_is_deleted_is_gone_from_every_file_while_server_and_machine_run(desk: Desk) -> None:
+    marker = "Xq7-marker"
+    doomed = desk.object("ask", f"Repeat: {marker}", "--max-tokens", "8")["job_id"]
+
+    def places() -> list[str]:
+        files = [file for file in desk.home.rglob("*") if file.is_file() and file.suffix != ".gguf"]
+        return [str(file) for file in files if marker.encode() in file.read_bytes()]
+
+    assert places()
+    assert desk.run("jobs", "delete", doomed).returncode == 0
+    deadline = time.monotonic() + PATIENCE
+    while found := places():
+        assert time.monotonic() < deadline, found
+        threading.Event().wait(0.1)
+    assert desk.object("machine", "status")["pids"]["engine"] is not None
 
 
 def test_json_and_standard_input_and_a_seed(desk: Desk) -> None:

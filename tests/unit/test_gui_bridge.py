@@ -1,5 +1,6 @@
 """The bridge: real threads and a real loop over a client that plays back a script; and once over the real API."""
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -397,6 +398,32 @@ def test_the_history_is_searched_exported_and_deleted_behind_the_window(
     window.wait_for(messages.ConversationForgotten)
     window.bridge.send(commands.ForgetConversation(conversation_id=None))
     assert window.wait_for(messages.ConversationForgotten, 2).conversation_id is None
+
+
+def test_what_is_deleted_in_the_window_is_gone_from_its_files(windows: Callable[..., Window], tmp_path: Path) -> None:
+    window = windows(Script([*deltas("MARKER"), event(3, EventKind.SUCCEEDED)]))
+    window.bridge.send(an_ask())
+    window.wait_for(messages.AnswerPriced)
+
+    def left() -> bool:
+        return any(b"marker" in file.read_bytes().lower() for file in (tmp_path / "w").iterdir())
+
+    assert left()
+    window.bridge.send(commands.ForgetConversation(conversation_id="c1"))
+    until(lambda: not left(), "the text is gone")
+    window.wait_for(messages.ConversationForgotten)
+
+
+def test_deleted_text_that_the_disk_does_not_let_go_is_said(
+    windows: Callable[..., Window], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: Path, *, rewrite: bool) -> bool:
+        raise sqlite3.OperationalError(f"database or disk is full, rewrite {rewrite}")
+
+    monkeypatch.setattr("tlfif.gui.bridge.archive.remove_deleted_bytes", refuse)
+    window = windows()
+    window.bridge.send(commands.ForgetConversation(conversation_id=None))
+    assert "still among the bytes of the file" in window.wait_for(messages.HistoryProblemFound).message
 
 
 def test_a_history_that_was_set_aside_is_said_at_the_start(windows: Callable[..., Window], tmp_path: Path) -> None:

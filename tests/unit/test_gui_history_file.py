@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tlfif.history.history import History, KeptExchange, set_aside_text, title_of
-from tlfif.history.history_export import as_markdown, write_export
+from tlfif.history.history import LISTED, PAGE, History, KeptExchange, found_by, set_aside_text, title_of
+from tlfif.history.history_export import as_json, as_markdown, write_export
+from tlfif.kernel.deleted_bytes import remove_deleted_bytes
 from tlfif.kernel.errors import StorageError
 
 
@@ -133,13 +134,17 @@ def test_an_answer_counts_again_when_the_other_one_asked_for_comes_to_nothing(pa
     history.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_history_of_the_version_before_is_taken_over(path: Path, version: int) -> None:
     history = History(path)
     keep(history)
     history.close()
     with sqlite3.connect(path) as db:
-        db.execute("ALTER TABLE exchanges DROP COLUMN cost")
+        db.executescript("DROP TABLE searched; DROP TABLE notes;")
+        db.execute("CREATE VIRTUAL TABLE words USING fts5 (prompt, answer)")
+        db.execute("INSERT INTO words (rowid, prompt, answer) SELECT number, prompt, answer FROM exchanges")
+        if version < 4:
+            db.execute("ALTER TABLE exchanges DROP COLUMN cost")
         if version < 3:
             db.execute("ALTER TABLE exchanges DROP COLUMN place")
         if version == 1:
@@ -152,8 +157,13 @@ def test_a_history_of_the_version_before_is_taken_over(path: Path, version: int)
         again = History(path)
         assert again.set_aside is None
         (one,) = kept_in(again)
-        assert (one.superseded, one.instead_of, one.place, one.cost) == (True, None, "", "")
+        cost = "Cost $1" if version == 4 else ""
+        assert (one.superseded, one.instead_of, one.place, one.cost) == (True, None, "", cost)
+        assert [found.id for found in again.conversations("ELL")] == ["c1"]
         again.close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'words%'").fetchall() == []
+    db.close()
 
 
 def test_the_jobs_behind_a_conversation_are_known_with_the_place_where_they_are(path: Path) -> None:
@@ -195,7 +205,6 @@ def test_the_servers_whole_answer_comes_before_the_pieces(path: Path) -> None:
     history.close()
 
 
-@pytest.mark.parametrize("indexed", [True, False])
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -216,9 +225,8 @@ def test_the_servers_whole_answer_comes_before_the_pieces(path: Path) -> None:
         ("words*", set()),
     ],
 )
-def test_searching_takes_every_sign_for_what_it_is(path: Path, query: str, found: set[str], indexed: bool) -> None:
+def test_searching_takes_every_sign_for_what_it_is(path: Path, query: str, found: set[str]) -> None:
     history = History(path)
-    history.has_index = history.has_index and indexed
     keep(history, 1, prompt="100% of the words", answer="one hundred percent", conversation="c1")
     keep(history, 2, prompt='he said "quoted"', answer="it's so", conversation="c2")
     keep(history, 3, prompt="salt and Österreich", answer="x", conversation="c3")
@@ -244,12 +252,19 @@ def test_what_is_deleted_is_gone_from_the_files_bytes(path: Path) -> None:
     assert history.conversations("secretword")
     assert history.delete("c1")
     assert not history.delete("c1")
+    assert history.has_deleted_bytes
+    assert remove_deleted_bytes(path, rewrite=True)
+    history.deleted_bytes_removed()
+    assert not history.has_deleted_bytes
     left = b"".join(file.read_bytes().lower() for file in path.parent.iterdir())
     assert b"secretword" not in left
     assert b"secretanswer" not in left
     assert history.conversations("secretword") == []
     assert [one.id for one in history.conversations("keptanswer")] == ["c2"]
+    set_aside = path.with_name(f"{path.name}.unreadable-20260101-000000-abcd")
+    set_aside.write_bytes(b"keptanswer")
     history.delete_all()
+    assert remove_deleted_bytes(path, rewrite=True)
     left = b"".join(file.read_bytes().lower() for file in path.parent.iterdir())
     assert b"keptanswer" not in left
     assert history.conversations() == []
@@ -347,6 +362,72 @@ def test_exports_for_people_and_for_programs(path: Path, tmp_path: Path) -> None
     with pytest.raises(StorageError, match="another place"):
         write_export(whole, tmp_path / "nowhere" / "out.md")
     history.close()
+
+
+def test_no_list_goes_through_all_exchanges(path: Path) -> None:
+    """A plan's SCAN is of the conversations alone, by their index; exchanges are looked up (SEARCH)."""
+    history = History(path)
+    seen: list[str] = []
+    history._db.set_trace_callback(seen.append)
+    keep(history)
+    history.conversations()
+    history.conversations("word other")
+    history.conversation("c1")
+    history.jobs_of("c1")
+    history.unfinished()
+    history.delete("c1")
+    history._db.set_trace_callback(None)
+    plans = {
+        statement: [row[3] for row in history._db.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        for statement in {one for one in seen if one.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE"}}
+    }
+    allowed = ("SCAN c USING INDEX conversations_by_time", "SCAN exchanges USING INDEX exchanges_open", "SCAN (subq")
+    scans = [
+        step for plan in plans.values() for step in plan if step.startswith("SCAN") and not step.startswith(allowed)
+    ]
+    assert scans == []
+    assert len(plans) > 12
+    for statement in (LISTED, found_by(2)):
+        plan = [
+            row[3]
+            for row in history._db.execute(f"EXPLAIN QUERY PLAN {statement}", ("a", "b", PAGE)[-statement.count("?") :])
+        ]
+        assert not [step for step in plan if "TEMP B-TREE" in step]
+    history.close()
+
+
+def test_of_a_very_long_conversation_the_newest_exchanges_are_read(path: Path) -> None:
+    history = History(path)
+    for number in range(5):
+        keep(history, number, prompt=f"Prompt {number}")
+    part = history.conversation("c1", newest=2)
+    assert part is not None
+    assert ([one.prompt for one in part.exchanges], part.earlier) == (["Prompt 3", "Prompt 4"], 3)
+    whole = history.conversation("c1", newest=5)
+    assert whole is not None
+    assert (len(whole.exchanges), whole.earlier) == (5, 0)
+    assert "earlier" not in json.loads(as_json(whole))
+    history.close()
+
+
+def test_damage_found_while_the_window_is_open_sets_the_file_aside(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(path)
+    for number in range(40):
+        keep(history, number, answer="words " * 200, conversation=f"c{number}")
+    history.close()
+    whole = bytearray(path.read_bytes())
+    whole[4096 * 3 :] = os.urandom(len(whole) - 4096 * 3)
+    path.write_bytes(whole)
+    monkeypatch.setattr("tlfif.history.history_file.CHECKED_BYTES", 0)
+    again = History(path)
+    assert again.set_aside is None
+    with pytest.raises(StorageError):
+        [again.conversation(f"c{number}") for number in range(40)]
+    assert again.set_aside is not None
+    assert "Nothing was deleted" in set_aside_text(again)
+    keep(again)
+    assert [one.id for one in again.conversations()] == ["c1"]
+    again.close()
 
 
 def test_a_title_is_one_short_line() -> None:

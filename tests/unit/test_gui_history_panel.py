@@ -1,5 +1,6 @@
 """The list of conversations: open, search, delete, export, and answers that still ran when the window was closed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,11 @@ def test_the_list_is_read_again_when_an_answer_has_ended() -> None:
     before = len(desk.bridge.all(commands.ListConversations))
     desk.say(messages.AnswerPriced(exchange_id=desk.last.id, job=job_view(cost=share())))
     assert len(desk.bridge.all(commands.ListConversations)) == before + 1
+
+
+def test_of_a_very_long_conversation_it_is_said_how_much_is_not_shown() -> None:
+    desk = Desk()
+    long = replace(conversation(kept("x8"), kept("x9")), earlier=98_000)
+    desk.say(messages.ConversationLoaded(conversation=long))
+    marks = [one.marks for one in desk.core.state.conversation.exchanges]
+    assert marks == [("98,000 earlier answers are not shown here: Export writes them all.",), ()]

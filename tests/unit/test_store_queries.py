@@ -42,6 +42,8 @@ USES: dict[str, Use] = {
     "cancel waiting": lambda store: store.request_cancel("job_2", reason="?", now=T0),
     "cancel running": lambda store: store.request_cancel("job_1", reason="?", now=T0),
     "fail queued": lambda store: store.fail_queued(model=MODEL, code="c", message="m", now=T0),
+    "delete": lambda store: store.delete("job_0"),
+    "delete ended": lambda store: store.delete_ended(owner="", limit=10),
     "purge": lambda store: store.purge(finished_before=T0 + 100_000, limit=10),
 }
 
@@ -59,6 +61,8 @@ async def test_no_statement_reads_all_jobs(tmp_path: Path, use: Use) -> None:
     store = SqliteJobStore(database, FakeIds())
     await running(store, "job_1")
     await store.submit(a_new_job("job_2"), now=T0, max_queued=10)
+    await store.submit(a_new_job("job_0"), now=T0, max_queued=10)
+    await store.request_cancel("job_0", reason="?", now=T0)
     seen: list[str] = []
 
     def listen(connection: sqlite3.Connection, _: set[str]) -> None:

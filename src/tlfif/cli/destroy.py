@@ -87,6 +87,9 @@ def survey_text(found: "Mapping[str, Sequence[Found]]", account_id: str, region:
     if others:
         lines.append("\n  Stays, because it has a similar name but not the home's tag: " + ", ".join(others))
     lines += ["", "Prompts, answers and users on AWS are lost with it. What is on this computer stays."]
+    lines += [
+        "Backups that somebody turned on outside TL-FIF (point-in-time recovery, AWS Backup) stay, at their own cost."
+    ]
     if restores:
         lines.append(
             paragraph(

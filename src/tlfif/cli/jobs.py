@@ -17,6 +17,7 @@ from tlfif.client.errors import ApiError
 from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.wire.jobs import JobList, JobView
+from tlfif.wording.deleting import promise
 from tlfif.wording.machines import HERE, model_title
 from tlfif.wording.receipts import cancelled_because
 
@@ -161,7 +162,7 @@ async def _delete(wanted: str, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         with _known(wanted):
             await client.delete_job(wanted)
-    console.result({"deleted": 1}, "Deleted: its prompt and its answer are gone for good.", as_json=as_json)
+    console.result({"deleted": 1}, f"Deleted for good, prompt and answer. {_promise()}", as_json=as_json)
     return DONE
 
 
@@ -176,7 +177,11 @@ async def _delete_all(console: Console, *, sure: bool, as_json: bool) -> int:
         deleted = await client.delete_jobs()
     console.result(
         {"deleted": deleted},
-        f"Deleted {deleted} prompt{'s' if deleted != 1 else ''} with their answers, for good.",
+        f"Deleted {deleted} prompt{'s' if deleted != 1 else ''} with their answers, for good. {_promise()}",
         as_json=as_json,
     )
     return DONE
+
+
+def _promise() -> str:
+    return promise(on_aws=local_server() is None)

@@ -3,12 +3,14 @@
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tlfif.history.history_file import UnreadableError, has_index, move_away, open_file
+from tlfif.history.history_file import INDEX, UnreadableError, is_damage, move_away, moved_away, open_file
 from tlfif.kernel.errors import StorageError
+from tlfif.wording.scripts import cut_at, folded, place_of
 
 PAGE = 200
 """Conversations that a list shows at most."""
@@ -74,19 +76,21 @@ class KeptJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptConversation:
-    """A conversation, the oldest exchange first."""
+    """A conversation, the oldest exchange first. ``earlier`` more exchanges come before them and were not read."""
 
     id: str
     title: str
     created_at: float
     updated_at: float
     exchanges: tuple[KeptExchange, ...]
+    earlier: int = 0
 
 
 class History:
     """The file. Use it from one thread at a time. Every method raises StorageError where the disk does not let it.
 
-    ``set_aside`` is where a file went that could not be read, None where it could; say so to the owner.
+    ``set_aside`` is where a file went that could not be read, None where it could; say so to the owner. Damage that is
+    found later sets it, too, and a new file is begun.
     """
 
     def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
@@ -94,15 +98,12 @@ class History:
         self.path = path
         self.set_aside: Path | None = None
         self._now = now
-        with _storage(path):
+        with self._storage():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 self._db = open_file(path)
             except UnreadableError:
-                self.set_aside = move_away(path, now())
-                self._db = open_file(path)
-        self._db.row_factory = sqlite3.Row
-        self.has_index = has_index(self._db)
+                self._begin_anew()
 
     def close(self) -> None:
         """Close the file."""
@@ -146,7 +147,7 @@ class History:
                 "place = excluded.place",
                 (exchange_id, conversation_id, key, prompt, model, asked_at, instead_of, place),
             )
-            self._reindex(exchange_id)
+            self._db.execute(f"{INDEX} WHERE id = ?", (exchange_id,))
 
     def accepted(self, exchange_id: str, *, job_id: str, model: str) -> None:
         """The server has accepted the prompt."""
@@ -203,66 +204,79 @@ class History:
                 "WHERE id = (SELECT conversation_id FROM exchanges WHERE id = ?)",
                 (self._now(), exchange_id),
             )
-            self._reindex(exchange_id)
+            self._db.execute(f"{INDEX} WHERE id = ?", (exchange_id,))
 
     def delete(self, conversation_id: str) -> bool:
-        """Delete a conversation for good, also from the file's bytes. False where there is none."""
+        """Delete a conversation. False where there is none. Its bytes go with
+        :func:`tlfif.kernel.deleted_bytes.remove_deleted_bytes`."""
         with self._write():
-            if self.has_index:
-                self._db.execute(
-                    "DELETE FROM words WHERE rowid IN (SELECT number FROM exchanges WHERE conversation_id = ?)",
-                    (conversation_id,),
-                )
-            gone = self._db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,)).rowcount > 0
-        self._forget_bytes()
-        return gone
+            self._db.execute("INSERT OR REPLACE INTO notes VALUES ('deleted')")
+            return self._db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,)).rowcount > 0
 
     def delete_all(self) -> None:
-        """Delete everything for good."""
+        """Delete everything, files that were set aside because they could not be read included; see :meth:`delete`."""
         with self._write():
-            if self.has_index:
-                self._db.execute("DELETE FROM words")
-            self._db.execute("DELETE FROM conversations")
-        self._forget_bytes()
+            self._db.execute("INSERT OR REPLACE INTO notes VALUES ('deleted')")
+            for table in ("searched", "pieces", "exchanges", "conversations"):  # each at once and not row by row
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
+            for file in moved_away(self.path):
+                file.unlink()
+
+    @property
+    def has_deleted_bytes(self) -> bool:
+        """Whether the file may still hold what was deleted."""
+        with self._storage():
+            return self._db.execute("SELECT 1 FROM notes WHERE name = 'deleted'").fetchone() is not None
+
+    def deleted_bytes_removed(self) -> None:
+        """``remove_deleted_bytes`` has done it."""
+        with self._write():
+            self._db.execute("DELETE FROM notes WHERE name = 'deleted'")
 
     # Reading
 
     def conversations(self, query: str = "") -> list[ConversationSummary]:
-        """The newest first, 200 at most; with ``query`` those that hold all of its words, in prompt or answer."""
-        words = "".join(sign if sign.isprintable() else " " for sign in query).split()
-        with _storage(self.path):
+        """The newest first, 200 at most; with ``query`` those with an exchange that holds all of its words or parts of
+        words, whatever their case, accents and script."""
+        words = folded("".join(sign if sign.isprintable() else " " for sign in _whole(query))).split()
+        with self._storage():
             if not words:
-                rows = self._db.execute(f"{_SUMMARY} GROUP BY c.id ORDER BY c.updated_at DESC LIMIT ?", (PAGE,))
-                return [_summary(row) for row in rows]
-            found = self._search(words)
-            rows = self._db.execute(f"{_SUMMARY} GROUP BY c.id ORDER BY c.updated_at DESC")
-            return [_summary(row, found[row[0]]) for row in rows if row[0] in found][:PAGE]
+                return [_summary(row) for row in self._db.execute(LISTED, (PAGE,))]
+            rows = self._db.execute(found_by(len(words)), (*words, PAGE))
+            return [_summary(row[:5], _around(f"{row['prompt']}\n{row['answer']}", words[0])) for row in rows]
 
-    def conversation(self, conversation_id: str) -> KeptConversation | None:
-        """One whole, None where there is none."""
-        with _storage(self.path):
+    def conversation(self, conversation_id: str, *, newest: int | None = None) -> KeptConversation | None:
+        """One whole, or only its ``newest`` exchanges; None where there is none."""
+        with self._storage():
             row = self._db.execute(
                 "SELECT id, title, created_at, updated_at FROM conversations WHERE id = ?", (conversation_id,)
             ).fetchone()
             if row is None:
                 return None
-            kept = self._db.execute(f"{_EXCHANGE} WHERE conversation_id = ? ORDER BY number", (conversation_id,))
-            exchanges = tuple(_exchange(one) for one in kept)
-        return KeptConversation(**dict(row), exchanges=exchanges)
+            (count,) = self._db.execute(
+                "SELECT count(*) FROM exchanges WHERE conversation_id = ?", (conversation_id,)
+            ).fetchone()
+            earlier = 0 if newest is None else max(0, count - newest)
+            kept = self._db.execute(
+                f"{_EXCHANGE} WHERE conversation_id = ? ORDER BY number DESC LIMIT ?",
+                (conversation_id, count - earlier),
+            )
+            exchanges = tuple(_exchange(one) for one in kept.fetchall()[::-1])
+        return KeptConversation(**dict(row), exchanges=exchanges, earlier=earlier)
 
     def unfinished(self) -> list[KeptExchange]:
         """Exchanges whose answer may still come, the oldest first."""
-        with _storage(self.path):
+        with self._storage():
             rows = self._db.execute(f"{_EXCHANGE} WHERE status IN ('sending', 'running') ORDER BY number")
             return [_exchange(row) for row in rows]
 
     def jobs_of(self, conversation_id: str | None) -> list[KeptJob]:
         """The servers' jobs behind a conversation, behind all of them where that is None."""
-        with _storage(self.path):
+        which, values = ("", ()) if conversation_id is None else ("AND conversation_id = ?", (conversation_id,))
+        with self._storage():
             rows = self._db.execute(
-                "SELECT job_id, place, status FROM exchanges WHERE job_id IS NOT NULL "
-                "AND coalesce(?1, conversation_id) = conversation_id ORDER BY number",
-                (conversation_id,),
+                f"SELECT job_id, place, status FROM exchanges WHERE job_id IS NOT NULL {which} ORDER BY number",  # noqa: S608 - constants
+                values,
             )
             return [KeptJob(id=row[0], place=row[1], is_open=row[2] in OPEN_STATUSES) for row in rows]
 
@@ -270,60 +284,42 @@ class History:
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[None]:
-        with _storage(self.path):
+        with self._storage():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
 
-    def _reindex(self, exchange_id: str) -> None:
-        """Bring the index of words up to date with one exchange, where there is an index."""
-        if not self.has_index:
-            return
-        self._db.execute("DELETE FROM words WHERE rowid = (SELECT number FROM exchanges WHERE id = ?)", (exchange_id,))
-        self._db.execute(
-            "INSERT INTO words (rowid, prompt, answer) SELECT number, prompt, answer FROM exchanges WHERE id = ?",
-            (exchange_id,),
-        )
+    @contextlib.contextmanager
+    def _storage(self) -> Iterator[None]:
+        """Raise disk and database errors as StorageError. Damage in the file sets it aside."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            if is_damage(error):
+                self._db.close()
+                self._begin_anew()
+            raise StorageError(
+                f"Your conversations could not be kept in {self.path} ({error}). Answers still come. Free disk space "
+                "or fix the folder's permissions.",
+                code="storage_failed",
+            ) from error
 
-    def _search(self, words: list[str]) -> dict[str, str]:
-        """Conversation ids with a snippet. The index finds beginnings of words; without one, any part is found."""
-        found: dict[str, str] = {}
-        if self.has_index:
-            match = " ".join(f'"{word}"*' for word in words)
-            # The index knows letters and digits only; where other signs are asked for, the slow way answers.
-            if all(word.isalnum() for word in words):
-                rows = self._db.execute(
-                    "SELECT e.conversation_id, snippet(words, -1, '', '', '…', 5) FROM words "
-                    "JOIN exchanges e ON e.number = words.rowid WHERE words MATCH ? ORDER BY e.number",
-                    (match,),
-                )
-                found = {str(row[0]): str(row[1]) for row in rows}
-        if not found:
-            where = " AND ".join(["(prompt || char(10) || answer) LIKE ? ESCAPE '\\'"] * len(words))
-            rows = self._db.execute(
-                f"SELECT conversation_id, prompt, answer FROM exchanges WHERE {where} ORDER BY number",  # noqa: S608 - only question marks are put in
-                [f"%{_escaped(word)}%" for word in words],
-            )
-            found = {str(row[0]): _around(f"{row[1]}\n{row[2]}", words[0]) for row in rows}
-        return found
-
-    def _forget_bytes(self) -> None:
-        """Remove deleted text from log and index. In the tables secure_delete has overwritten it."""
-        with _storage(self.path):
-            if self.has_index:
-                self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
-            self._db.execute("VACUUM")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def _begin_anew(self) -> None:
+        self.set_aside = move_away(self.path, self._now())
+        self._db = open_file(self.path)
 
 
 _SUMMARY = (
-    "SELECT c.id, c.title, c.created_at, c.updated_at, count(e.id) AS exchanges FROM conversations c "
-    "LEFT JOIN exchanges e ON e.conversation_id = c.id"
+    "SELECT c.id, c.title, c.created_at, c.updated_at, "
+    "(SELECT count(*) FROM exchanges WHERE conversation_id = c.id) AS exchanges"
 )
+LISTED = f"{_SUMMARY} FROM conversations c ORDER BY c.updated_at DESC LIMIT ?"
+"""The newest conversations."""
 _EXCHANGE = (
     "SELECT id, conversation_id, job_id, key, prompt, answer || coalesce((SELECT group_concat(text, '') FROM "
     "(SELECT text FROM pieces WHERE exchange_id = exchanges.id ORDER BY seq)), '') AS answer, last_seq, status, model, "
@@ -333,10 +329,21 @@ _EXCHANGE = (
 )
 
 
+def found_by(words: int) -> str:
+    """The statement for the newest conversations with an exchange in which so many words stand, and that exchange."""
+    held = " AND ".join(["instr(s.text, ?)"] * words)
+    return (
+        f"{_SUMMARY}, e.prompt, e.answer FROM conversations c JOIN exchanges e ON e.number = "  # noqa: S608 - only question marks are put in
+        "(SELECT s.number FROM exchanges o JOIN searched s ON s.number = o.number "
+        f"WHERE o.conversation_id = c.id AND {held} ORDER BY o.number DESC LIMIT 1) "
+        "ORDER BY c.updated_at DESC LIMIT ?"
+    )
+
+
 def title_of(prompt: str) -> str:
     """A conversation's name: the beginning of its first prompt, on one line, 60 characters at most."""
-    line = " ".join(prompt.split())
-    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
+    line = " ".join(prompt[: 20 * TITLE_LENGTH].split())
+    return line if len(line) <= TITLE_LENGTH else line[: cut_at(line, TITLE_LENGTH - 1)].rstrip() + "…"
 
 
 def set_aside_text(history: History) -> str:
@@ -349,38 +356,23 @@ def set_aside_text(history: History) -> str:
     )
 
 
-@contextlib.contextmanager
-def _storage(path: Path) -> Iterator[None]:
-    """Raise disk and database errors as StorageError."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise StorageError(
-            f"Your conversations could not be kept in {path} ({error}). Answers still come. Free disk space or fix "
-            "the folder's permissions.",
-            code="storage_failed",
-        ) from error
-
-
 def _whole(text: str) -> str:
     """Text without halves of characters, which no file can hold."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
 def _around(text: str, word: str) -> str:
-    """The place of a word with some text around it, on one line."""
-    at = max(0, text.casefold().find(word.casefold()))
-    start, end = max(0, at - 30), at + 60
+    """The place of a folded word with some text around it, on one line."""
+    at = place_of(text, max(0, folded(text).find(word)))
+    start, end = cut_at(text, max(0, at - 30)), cut_at(text, at + 60)
     cut = " ".join(text[start:end].split())
     return ("…" if start else "") + cut + ("…" if end < len(text) else "")
 
 
-def _summary(row: sqlite3.Row, snippet: str = "") -> ConversationSummary:
-    return ConversationSummary(**dict(row), snippet=" ".join(snippet.split()))
+def _summary(row: Sequence[Any], snippet: str = "") -> ConversationSummary:
+    return ConversationSummary(
+        id=row[0], title=row[1], created_at=row[2], updated_at=row[3], exchanges=row[4], snippet=snippet
+    )
 
 
 def _exchange(row: sqlite3.Row) -> KeptExchange:

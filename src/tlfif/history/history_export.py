@@ -23,7 +23,8 @@ def write_export(conversation: KeptConversation, path: Path) -> None:
 
 def as_json(conversation: KeptConversation) -> str:
     """All that is kept, times as epoch seconds."""
-    return json.dumps(asdict(conversation), ensure_ascii=False, indent=2) + "\n"
+    kept = {name: value for name, value in asdict(conversation).items() if name != "earlier"}
+    return json.dumps(kept, ensure_ascii=False, indent=2) + "\n"
 
 
 def as_markdown(conversation: KeptConversation) -> str:

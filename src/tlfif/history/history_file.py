@@ -1,6 +1,6 @@
 """The file behind the history: its tables, its mode, and what happens to a file that cannot be read."""
 
-import contextlib
+import glob
 import os
 import sqlite3
 import sys
@@ -8,7 +8,12 @@ import time
 import uuid
 from pathlib import Path
 
-SCHEMA_VERSION = 4
+from tlfif.wording.scripts import folded
+
+SCHEMA_VERSION = 5
+CHECKED_BYTES = 32 * 1024 * 1024
+"""A file up to this size is read whole when it is opened (100 ms), to see whether it is damaged. In a larger one damage
+is found by whoever reads the place."""
 _PRIVATE = 0o600
 
 _TABLES = """
@@ -48,6 +53,17 @@ CREATE TABLE pieces (
     PRIMARY KEY (exchange_id, seq)
 ) STRICT, WITHOUT ROWID;
 """
+_SEARCHED = """
+CREATE TABLE searched (
+    number INTEGER PRIMARY KEY REFERENCES exchanges (number) ON DELETE CASCADE,
+    text TEXT NOT NULL
+) STRICT;
+CREATE TABLE notes (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+"""
+"""``searched`` holds prompt and answer as they are searched (:func:`tlfif.wording.scripts.folded`): every part of a
+word is found, in every script, which an index of words does not do. Reading 100,000 exchanges takes less than a second.
+"""
+INDEX = "INSERT OR REPLACE INTO searched SELECT number, folded(prompt || char(10) || answer) FROM exchanges"
 _FROM_1 = """
 ALTER TABLE exchanges ADD COLUMN instead_of TEXT;
 CREATE INDEX exchanges_instead ON exchanges (instead_of) WHERE instead_of IS NOT NULL;
@@ -60,7 +76,9 @@ ALTER TABLE exchanges ADD COLUMN place TEXT NOT NULL DEFAULT '';
 _FROM_3 = """
 ALTER TABLE exchanges ADD COLUMN cost TEXT NOT NULL DEFAULT '';
 """
-_STEPS = (_FROM_1, _FROM_2, _FROM_3)
+_FROM_4 = "DROP TABLE IF EXISTS words;" + _SEARCHED + INDEX + ";INSERT INTO notes VALUES ('deleted');"  # noqa: S608 - constants
+"""Files up to version 4 had an index of words."""
+_STEPS = (_FROM_1, _FROM_2, _FROM_3, _FROM_4)
 
 
 class UnreadableError(Exception):
@@ -73,21 +91,26 @@ def open_file(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE))
     if sys.platform != "win32":
         path.chmod(_PRIVATE)  # the log files beside it get the same mode from SQLite
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    # The time-out: another connection may be writing the whole file anew, to remove what was deleted.
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
     try:
+        db.create_function("folded", 1, folded, deterministic=True)
         db.execute("PRAGMA secure_delete = ON")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION or db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        if version > SCHEMA_VERSION:
+            raise UnreadableError
+        if path.stat().st_size <= CHECKED_BYTES and db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise UnreadableError
         if version == 0:
-            _create(db)
+            db.executescript(f"BEGIN IMMEDIATE;{_TABLES}{_SEARCHED}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
         elif version < SCHEMA_VERSION:
             steps = "".join(_STEPS[version - 1 :])
             db.executescript(f"BEGIN IMMEDIATE;{steps}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-        db.execute("SELECT count(*) FROM conversations, exchanges WHERE 0")
+        db.execute("SELECT count(*) FROM conversations, exchanges, searched, notes WHERE 0")
+        db.row_factory = sqlite3.Row
     except sqlite3.DatabaseError as error:
         db.close()
         if isinstance(error, sqlite3.OperationalError) and "no such" not in str(error):
@@ -99,22 +122,10 @@ def open_file(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _create(db: sqlite3.Connection) -> None:
-    words = "CREATE VIRTUAL TABLE words USING fts5 (prompt, answer, tokenize = 'unicode61 remove_diacritics 2');"
-    db.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-    with contextlib.suppress(sqlite3.OperationalError):  # an SQLite without FTS5 searches the slow way
-        db.execute(words)
-        # Without this, deleted words stay in the index's older segments until they are merged.
-        db.execute("INSERT INTO words (words, rank) VALUES ('secure-delete', 1)")
-
-
-def has_index(db: sqlite3.Connection) -> bool:
-    """Whether there is an index of words: not every SQLite can keep one."""
-    try:
-        db.execute("SELECT rowid FROM words LIMIT 1")
-    except sqlite3.OperationalError:
-        return False
-    return True
+def is_damage(error: BaseException) -> bool:
+    """Whether it says that the file's content is damaged."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def move_away(path: Path, now: float) -> Path:
@@ -127,3 +138,8 @@ def move_away(path: Path, now: float) -> Path:
         if beside.exists():
             beside.replace(target.with_name(target.name + ending))
     return target
+
+
+def moved_away(path: Path) -> list[Path]:
+    """The files that :func:`move_away` has left beside ``path``."""
+    return sorted(path.parent.glob(f"{glob.escape(path.name)}.unreadable-*"))

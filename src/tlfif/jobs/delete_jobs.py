@@ -2,9 +2,9 @@
 
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.read_job import owned_job
-from tlfif.kernel.errors import ConflictError, NotFoundError
 
 PAGE = 100
+"""Jobs deleted in one go: so long others wait for the store."""
 
 
 async def delete_job(job_id: str, *, owner: str, jobs: JobStore) -> None:
@@ -14,24 +14,15 @@ async def delete_job(job_id: str, *, owner: str, jobs: JobStore) -> None:
 
 
 async def delete_ended_jobs(*, owner: str, jobs: JobStore, most: int = 10 * PAGE) -> tuple[int, bool]:
-    """All ended jobs of ``owner``, the newest ``most`` of them at a time.
+    """Ended jobs of ``owner``, ``most`` of them at a time.
 
-    Returns how many were deleted, and whether more are left.
+    Returns how many were deleted, and whether more may be left.
     """
-    deleted, seen = 0, 0
-    cursor: str | None = None
-    while seen < most:
-        page = await jobs.list_jobs(limit=min(PAGE, most - seen), cursor=cursor, owner=owner)
-        for job in page.jobs:
-            if not job.status.is_terminal:
-                continue
-            try:
-                await jobs.delete(job.id)
-                deleted += 1
-            except (NotFoundError, ConflictError):
-                continue  # another caller was faster
-        seen += len(page.jobs)
-        cursor = page.next_cursor
-        if cursor is None:
+    deleted = 0
+    while deleted < most:
+        limit = min(PAGE, most - deleted)
+        gone = await jobs.delete_ended(owner=owner, limit=limit)
+        deleted += gone
+        if gone < limit:
             return deleted, False
     return deleted, True

@@ -140,6 +140,10 @@ class JobStore(ABC):
         Raises NotFoundError; ConflictError (code ``job_not_ended``) for one that waits or runs."""
 
     @abstractmethod
+    async def delete_ended(self, *, owner: str, limit: int) -> int:
+        """Forget ended jobs of ``owner``, the first to end first, at most ``limit``; returns how many."""
+
+    @abstractmethod
     async def purge(self, *, finished_before: float, limit: int) -> int:
         """Forget ended jobs and their events; returns how many."""
 

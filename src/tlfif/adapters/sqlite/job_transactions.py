@@ -10,6 +10,7 @@ from functools import partial
 
 from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.sqlite import job_rows as rows
+from tlfif.adapters.sqlite.file.wiper import mark_deleted
 from tlfif.jobs import transitions
 from tlfif.jobs.job_record import JobRecord, first_event, new_record
 from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Lease, LeaseState, NewJob, SubmitResult
@@ -21,6 +22,10 @@ DUE = "j.status = 'queued' AND j.expires_at < ? OR j.status = 'running' AND j.le
 """Which jobs a claim and a reap look at; what becomes of them is up to the transitions."""
 PURGE = (
     "DELETE FROM jobs WHERE position IN (SELECT position FROM jobs WHERE finished_at < ? ORDER BY finished_at LIMIT ?)"
+)
+DELETE_ENDED = (
+    "DELETE FROM jobs WHERE position IN "
+    "(SELECT position FROM jobs WHERE finished_at IS NOT NULL AND owner = ? ORDER BY finished_at LIMIT ?)"
 )
 """Requests and events go with the job."""
 
@@ -112,9 +117,18 @@ def change_all(
 
 
 def delete(connection: sqlite3.Connection, job_id: str) -> None:
-    """Forget an ended job. What it leaves in the file's free pages is overwritten with zeros."""
+    """Forget an ended job."""
     record = transitions.deletable(rows.record(connection, job_id), job_id)
     connection.execute("DELETE FROM jobs WHERE position = ?", (record.position,))
+    mark_deleted(connection)
+
+
+def delete_all(connection: sqlite3.Connection, statement: str, which: str | float, limit: int) -> int:
+    """Forget what ``statement`` (:data:`PURGE`, :data:`DELETE_ENDED`) chooses; how many that were."""
+    deleted = connection.execute(statement, (which, limit)).rowcount
+    if deleted:
+        mark_deleted(connection)
+    return deleted
 
 
 def _apply(

@@ -7,6 +7,7 @@ from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.sqlite import job_reads, job_transactions
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.file.notification_listener import POLL_SECONDS, NotificationListener
+from tlfif.adapters.sqlite.file.wiper import Wiper
 from tlfif.jobs import transitions
 from tlfif.jobs.events import Event
 from tlfif.jobs.job_store import JobStore
@@ -39,6 +40,7 @@ class SqliteJobStore(JobStore):
         self._database = database
         self._ids = ids
         self._listener = NotificationListener(database, poll_seconds=poll_seconds)
+        self.wiper = Wiper(database)
         self._closed = False
         database.share(self)
 
@@ -145,13 +147,13 @@ class SqliteJobStore(JobStore):
 
     async def delete(self, job_id: str) -> None:
         await self._database.write(lambda c, _: job_transactions.delete(c, job_id), durable=True)
+        self.wiper.soon()
+
+    async def delete_ended(self, *, owner: str, limit: int) -> int:
+        return await self._delete_all(job_transactions.DELETE_ENDED, owner, limit)
 
     async def purge(self, *, finished_before: float, limit: int) -> int:
-        if limit < 1:
-            return 0
-        return await self._database.write(
-            lambda c, _: c.execute(job_transactions.PURGE, (finished_before, limit)).rowcount, durable=True
-        )
+        return await self._delete_all(job_transactions.PURGE, finished_before, limit)
 
     async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
         if limit < 1:
@@ -172,8 +174,19 @@ class SqliteJobStore(JobStore):
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
+            await self.wiper.close()
             await self._listener.close()
             await self._database.release(self)
+
+    async def _delete_all(self, statement: str, which: str | float, limit: int) -> int:
+        if limit < 1:
+            return 0
+        deleted = await self._database.write(
+            lambda c, _: job_transactions.delete_all(c, statement, which, limit), durable=True
+        )
+        if deleted:
+            self.wiper.soon()
+        return deleted
 
     async def _change(self, job_id: str, transition: Transition) -> Change | None:
         return await self._database.write(

@@ -38,8 +38,10 @@ async def open_all_sqlite_stores(path: Path, ids: Ids, *, default_idle_timeout: 
     milliseconds) is when the ledger begins, if it is new. Raises StorageError.
     """
     database = await Database.open(path)
+    jobs = SqliteJobStore(database, ids)
+    await jobs.wiper.resume()
     return SqliteStores(
-        jobs=SqliteJobStore(database, ids),
+        jobs=jobs,
         machines=SqliteMachineStore(database, default_idle_timeout=default_idle_timeout),
         ledger=SqliteLedger(database, since_ms=since_ms),
         prices=SqlitePriceStore(database),

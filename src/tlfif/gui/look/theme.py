@@ -15,6 +15,8 @@ from tlfif.gui.look.palette import DARK, LIGHT, Palette
 
 NORMAL_SIZE = 11
 """Points that count as 100 %."""
+LINE = 18
+"""Pixels of a line at 100 % in the fonts for which the layout was made; other fonts have lines a quarter higher."""
 SIZES = {"100 %": 11, "110 %": 12, "125 %": 14, "150 %": 16, "175 %": 19, "200 %": 22}
 """What the settings offer, with the points that each means."""
 BODY, SMALL, STRONG, SMALL_STRONG, HEADING, TITLE, FIXED = (
@@ -89,6 +91,11 @@ class Look:
     def scale(self) -> float:
         """1.0 for 100 % on a screen of 96 dots an inch."""
         return self.points / NORMAL_SIZE * self._density * 72 / 96
+
+    @property
+    def letters(self) -> float:
+        """How large the letters are: the scale, or more where this font's lines are higher than most."""
+        return max(self.scale, self.line() / LINE)
 
     def px(self, logical: float) -> int:
         """Pixels of a distance that is ``logical`` pixels at 100 %."""

@@ -19,6 +19,7 @@ from tlfif.gui.presenters.receipts import (
     waiting_words,
 )
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
+from tlfif.history.history import title_of
 from tlfif.jobs.limits import check_text
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.wire.jobs import JobView
@@ -78,7 +79,7 @@ def _send(state: WindowState, text: str, moment: Moment) -> Step:
         return Step(replace(state, composer=replace(state.composer, problem=problem)))
     conversation = state.conversation
     if not conversation.id:
-        conversation = Conversation(id=f"c-{moment.key}", title=" ".join(text.split())[:60])
+        conversation = Conversation(id=f"c-{moment.key}", title=title_of(text))
     exchange = _new(conversation.id, text.strip("\r\n"), moment)
     composer = Composer(can_send=False, clear=state.composer.clear + 1)
     return _ask(replace(state, composer=composer), conversation, exchange)

@@ -36,6 +36,7 @@ from tlfif.gui.presenters.problems import own_message, plain, problem, problem_o
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.history.history import KeptConversation, KeptExchange
 from tlfif.kernel.errors import TlfifError
+from tlfif.wording.deleting import promise
 
 DELETE_ONE = "delete_conversation"
 DELETE_ALL = "delete_all"
@@ -148,6 +149,9 @@ def _open(state: WindowState, kept: KeptConversation) -> WindowState:
     live = {one.id: one for one in state.elsewhere if one.conversation_id == kept.id}
     place = state.home.view.place
     exchanges = tuple(live.get(one.id) or _at(exchange_of(one), place) for one in kept.exchanges)
+    if kept.earlier:
+        mark = f"{kept.earlier:,} earlier answers are not shown here: Export writes them all."
+        exchanges = (replace(exchanges[0], marks=(mark, *exchanges[0].marks)), *exchanges[1:])
     return replace(
         state,
         conversation=Conversation(id=kept.id, title=kept.title, exchanges=exchanges),
@@ -177,7 +181,8 @@ def _question(state: WindowState, conversation_id: str | None) -> Dialog:
             name=DELETE_ALL,
             title="Delete all conversations?",
             text=f"Every conversation in this list is deleted for good. {both} also deletes every prompt and answer "
-            f"that is still kept {server}, those from commands, too. This cannot be undone.",
+            f"that is still kept {server}, those from commands, too. Files of past conversations that could not be "
+            f"read and were set aside are deleted with them. {promise(on_aws=home.on_aws)} This cannot be undone.",
             choices=((Choice.KEEP, "Keep them"), (Choice.DELETE_EVERYWHERE, both), (Choice.DELETE, "Delete here only")),
         )
     title = next((one.title for one in state.history.found if one.id == conversation_id), "this conversation")
@@ -185,7 +190,7 @@ def _question(state: WindowState, conversation_id: str | None) -> Dialog:
         name=DELETE_ONE,
         title="Delete this conversation?",
         text=f"“{title}” is deleted for good. Its prompts and answers are also kept {server} for up to 30 days: {both} "
-        "ends that now. This cannot be undone.",
+        f"ends that now. {promise(on_aws=home.on_aws)} This cannot be undone.",
         choices=((Choice.KEEP, "Keep it"), (Choice.DELETE_EVERYWHERE, both), (Choice.DELETE, "Delete here only")),
         subject=conversation_id,
     )

@@ -6,6 +6,7 @@ import tkinter
 from tlfif.gui.look import markup
 from tlfif.gui.look.markup import Piece, Reading
 from tlfif.gui.look.theme import BODY, FIXED, SMALL, STRONG, Look
+from tlfif.wording.scripts import cut_at
 
 ANSWER = "answer"
 SOFT = "soft-break"
@@ -56,7 +57,7 @@ class AnswerRenderer:
             self._text.delete(self._line_start(end), end)
         column = int(self._text.index(end).partition(".")[2])
         parts: list[str | tuple[str, ...]] = []
-        for piece, styles in _broken(written.pieces, column, self._longest):
+        for piece, styles in broken(written.pieces, column, self._longest):
             parts += (piece, (ANSWER, *styles))
         if parts:
             self._text.insert(end, *parts)  # type: ignore[arg-type]  # text and tags in turn, as Tk takes them
@@ -107,7 +108,7 @@ class AnswerRenderer:
         return self._selected()[int(offset) : int(offset) + int(length)]
 
 
-def _broken(pieces: list[Piece], column: int, longest: int) -> list[Piece]:
+def broken(pieces: list[Piece], column: int = 0, longest: int = LONGEST) -> list[Piece]:
     """The pieces, with a soft break wherever a line is longer than ``longest``; they begin at ``column``."""
     found: list[Piece] = []
     onward: tuple[str, ...] = ()
@@ -125,7 +126,7 @@ def _broken(pieces: list[Piece], column: int, longest: int) -> list[Piece]:
 
 
 def _place(text: str, limit: int) -> int:
-    """Where to break: after a space shortly before ``limit``, or at ``limit`` itself."""
+    """Where to break: after a space shortly before ``limit``, or between two signs."""
     limit = max(0, limit)
     space = text.rfind(" ", max(0, limit - NEAR), limit)
-    return space + 1 if space >= 0 else limit
+    return space + 1 if space >= 0 else cut_at(text, limit)

@@ -41,7 +41,7 @@ class ChatTab(ttk.Frame):
         self._short = is_short(self._context.look)
         self._place = ""
         px = self._context.look.px
-        gap = px(3 if self._short else 8)
+        gap = px(2 if self._short else 8)
         self.configure(padding=(px(10), gap))
         self.columnconfigure(0, minsize=0)
         self.composer.grid_configure(pady=(gap, 0))

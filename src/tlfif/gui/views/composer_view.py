@@ -2,18 +2,21 @@
 
 import tkinter
 from collections.abc import Callable
+from typing import Literal
 
 import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import BODY, SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import WindowState
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.context import ViewContext, is_short
 from tlfif.gui.views.widgets import Hint, WrappingLabel, leave_text, style_text
 
 KEYS = "TlfifKeys"
 """A bind tag that comes before the text's own keys, so that the window's shortcuts win."""
 LINES = 3
+WRAPPED = 5_000
+"""Characters of a line that is still wrapped: the time that Tk takes for that grows with the square of its length."""
 ASK = "Type a prompt here"
 
 
@@ -63,7 +66,7 @@ class ComposerView(ttk.Frame):
         """Apply the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        style_text(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(7))
+        style_text(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(2 if is_short(look) else 7))
         self.text.configure(insertwidth=px(2))
         self._ask.configure(
             font=BODY, background=palette.field, foreground=palette.muted, borderwidth=0, padx=0, pady=0
@@ -121,7 +124,11 @@ class ComposerView(ttk.Frame):
         if self.text.edit_modified():
             self.text.edit_modified(False)
             self._show_ask()
-            self._context.press(intents.TypePrompt(self.written()))
+            written = self.written()
+            wrap: Literal["none", "word"] = "none" if max(map(len, written.split("\n"))) > WRAPPED else "word"
+            if wrap != str(self.text.cget("wrap")):
+                self.text.configure(wrap=wrap)
+            self._context.press(intents.TypePrompt(written))
 
     def _show_ask(self) -> None:
         if self.text.get("1.0", "1.0 +2c").strip("\n"):

@@ -8,7 +8,7 @@ from tlfif.gui.look.theme import NORMAL_SIZE, Look
 from tlfif.gui.model.intents import Intent
 
 COMPACT = 1.4
-"""Above this scale views join lines and leave words out."""
+"""With letters larger than this views join lines and leave words out."""
 SHORT = 395
 """Pixels at 100 %: with large text a window lower than this keeps its space for the conversation."""
 WIDE = 800
@@ -33,12 +33,12 @@ class ViewContext:
 
 def is_compact(look: Look) -> bool:
     """Whether the text is large."""
-    return look.scale > COMPACT
+    return look.letters > COMPACT
 
 
 def is_short(look: Look) -> bool:
     """Whether the text is large for the height of the window."""
-    return is_compact(look) and look.root.winfo_height() < look.px(SHORT)
+    return is_compact(look) and look.root.winfo_height() < look.letters * SHORT
 
 
 def is_wide(look: Look, width: int) -> bool:

@@ -14,15 +14,15 @@ from tlfif.gui.look.theme import SMALL, STRONG
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.state import Exchange, WindowState
 from tlfif.gui.views.answer_actions import AnswerActions
-from tlfif.gui.views.answer_renderer import AnswerRenderer
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.answer_renderer import AnswerRenderer, broken
+from tlfif.gui.views.context import ViewContext, is_short
 from tlfif.gui.views.exchange_lines import ACTION, Piece, foot_of, head_of
 from tlfif.gui.views.widgets import WrappingLabel, style_text
 
 BATCH = 10
 """Exchanges drawn before the window gets time for other things."""
 BATCH_CHARACTERS = 4000
-"""Characters of answers drawn in one step. One exchange of a hundred marked-up lines takes 20 to 40 ms."""
+"""Characters of prompts and answers drawn in one step. One exchange of a hundred marked-up lines takes 20 to 40 ms."""
 KEPT = 60
 """Exchanges in the text at first, and the number that stays when more have come."""
 DROP_AT = KEPT + BATCH
@@ -88,7 +88,7 @@ class ConversationView(ttk.Frame):
         """Apply the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        style_text(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(6))
+        style_text(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(2 if is_short(look) else 6))
         self.text.configure(insertwidth=0)
         tag = self.text.tag_configure
         for name in ("prompt", "answer", "status", "mark", "receipt", "problem", "actions"):
@@ -168,7 +168,7 @@ class ConversationView(ttk.Frame):
                     self._later = self.after(1, self._draw)
                     break
                 drawn += 1
-                characters -= exchange.answer.count
+                characters -= len(exchange.prompt) + exchange.answer.count
                 self._add(exchange, newest=number == last)
             elif shown.exchange is not exchange or shown.newest != (number == last):
                 self._change(shown, exchange, newest=number == last)
@@ -214,7 +214,7 @@ class ConversationView(ttk.Frame):
             text.mark_gravity(before, "right")
         text.mark_set(f"h0:{name}", at)
         text.mark_gravity(f"h0:{name}", "left")
-        for piece, tags in head_of(exchange):
+        for piece, tags in broken(head_of(exchange)):
             text.insert(at, piece, tags)
         # Marks by name: h0 above the prompt, a0/a1 around the answer, f0/f1 around what is below it; between those
         # two a line's end.
@@ -312,7 +312,7 @@ def _some_before(exchanges: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
     characters, first = BATCH_CHARACTERS, len(exchanges)
     while first > 0 and len(exchanges) - first < BATCH and characters > 0:
         first -= 1
-        characters -= exchanges[first].answer.count
+        characters -= len(exchanges[first].prompt) + exchanges[first].answer.count
     return exchanges[first:]
 
 

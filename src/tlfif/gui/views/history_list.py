@@ -14,6 +14,7 @@ from tlfif.gui.views.context import ViewContext, is_short
 from tlfif.gui.views.widgets import FocusRing, Hint, WrappingLabel
 from tlfif.history.history import ConversationSummary
 from tlfif.wording.figures import how_many
+from tlfif.wording.scripts import cut_at
 
 
 class HistoryList(ttk.Frame):
@@ -60,6 +61,7 @@ class HistoryList(ttk.Frame):
         self.columnconfigure(0, weight=1)
         self._query = ""
         self._shown: tuple[ConversationSummary, ...] = ()
+        self._lines: dict[str, tuple[str, str]] = {}
         self._current = ""
         self._bind(context.command_name)
         self.restyle()
@@ -137,28 +139,41 @@ class HistoryList(ttk.Frame):
             self._context.press(intents.ExportConversation(chosen, path))
 
     def _fill(self, found: tuple[ConversationSummary, ...]) -> None:
+        """Change the rows that differ: measuring the text of one takes longer than drawing it."""
         self._shown = found
-        self.tree.delete(*self.tree.get_children())
-        for one in found:
-            self.tree.insert("", "end", iid=one.id, text=self._text(one))
+        lines = {one.id: (one.title, _second_line(one)) for one in found}
+        self.tree.delete(*(name for name in self._lines if name not in lines))
+        order = [name for name in self._lines if name in lines]
+        for place, (name, shown) in enumerate(lines.items()):
+            if name not in self._lines:
+                self.tree.insert("", place, iid=name, text=self._text(shown))
+                order.insert(place, name)
+                continue
+            if order[place] != name:
+                self.tree.move(name, "", place)
+                order.remove(name)
+                order.insert(place, name)
+            if shown != self._lines[name]:
+                self.tree.item(name, text=self._text(shown))
+        self._lines = lines
 
-    def _text(self, one: ConversationSummary) -> str:
+    def _text(self, lines: tuple[str, str]) -> str:
         space = max(self.tree.winfo_width(), self._context.look.px(205)) - self._context.look.px(26)
-        return "\n".join(self._fitting(line, space) for line in (one.title, _second_line(one)))
+        return "\n".join(self._fitting(line, space) for line in lines)
 
     def _fitting(self, line: str, space: int) -> str:
         """The line, shortened with an ellipsis to ``space`` pixels."""
         look = self._context.look
         if look.width(line, SMALL) <= space:
             return line
-        kept = len(line) * space // max(1, look.width(line, SMALL))
+        kept = cut_at(line, len(line) * space // max(1, look.width(line, SMALL)))
         while kept > 0 and look.width(line[:kept].rstrip() + "…", SMALL) > space:
-            kept -= 1
+            kept = cut_at(line, kept - 1)
         return line[:kept].rstrip() + "…"
 
     def _refit(self) -> None:
-        for one in self._shown:
-            self.tree.item(one.id, text=self._text(one))
+        for name, shown in self._lines.items():
+            self.tree.item(name, text=self._text(shown))
 
     def _mark(self) -> None:
         """Select the open conversation, unless the list has the focus."""

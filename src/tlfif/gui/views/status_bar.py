@@ -64,7 +64,7 @@ class StatusBar(ttk.Frame):
         self._short = is_short(self._context.look)
         px = self._context.look.px
         palette = self._context.look.palette
-        above = px(5 if self._short else 9)
+        above = px(3 if self._short else 9)
         self.configure(padding=(px(14), above, px(14), above))
         self._compact = is_compact(self._context.look)
         self.headline.configure(font=SMALL_STRONG if self._compact else HEADING)

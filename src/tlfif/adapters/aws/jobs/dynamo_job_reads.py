@@ -1,6 +1,7 @@
 """Reads of the job table that concern more than one job or its events."""
 
 import asyncio
+import math
 
 from tlfif.adapters.aws.calls.dynamo_items import Item
 from tlfif.adapters.aws.jobs.dynamo_job_items import (
@@ -91,12 +92,21 @@ async def answer_times(table: JobTable, *, limit: int, machine_id: str | None, s
     return found[:limit][::-1]
 
 
-async def longest_ended(table: JobTable, *, before: float, limit: int) -> list[JobRecord]:
-    """Jobs that ended before ``before``, the first to end first."""
+async def longest_ended(
+    table: JobTable, *, limit: int, before: float = math.inf, owner: str | None = None
+) -> list[JobRecord]:
+    """Jobs that ended before ``before``, the first to end first; where an ``owner`` is given, only theirs."""
     found: list[JobRecord] = []
-    async for page in table.by_time(ENDED_JOBS, below=ended_mark(before), newest_first=False, size=limit):
+    if limit < 1:
+        return found
+    below = None if before == math.inf else ended_mark(before)
+    async for page in table.by_time(ENDED_JOBS, below=below, newest_first=False, size=limit):
         records = await table.records(job_id_of(item) for item in page)
-        found += [record for record in records if record.finished_at is not None and record.finished_at < before]
+        found += [
+            record
+            for record in records
+            if record.finished_at is not None and record.finished_at < before and owner in (None, record.owner)
+        ]
         if len(found) >= limit:
             break
     return found[:limit]

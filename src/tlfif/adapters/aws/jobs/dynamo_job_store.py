@@ -186,12 +186,11 @@ class DynamoJobStore(JobStore):
     async def delete(self, job_id: str) -> None:
         await forget(self._table, transitions.deletable(await self._table.record(job_id), job_id))
 
-    async def purge(self, *, finished_before: float, limit: int) -> int:
-        if limit < 1:
-            return 0
+    async def delete_ended(self, *, owner: str, limit: int) -> int:
+        return await self._forget_all(await reads.longest_ended(self._table, owner=owner, limit=limit))
 
-        ended = await reads.longest_ended(self._table, before=finished_before, limit=limit)
-        return len(await side_by_side(lambda record: forget(self._table, record), ended))
+    async def purge(self, *, finished_before: float, limit: int) -> int:
+        return await self._forget_all(await reads.longest_ended(self._table, before=finished_before, limit=limit))
 
     async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
         if limit < 1:
@@ -231,6 +230,9 @@ class DynamoJobStore(JobStore):
         if self._notifier is not None:
             await self._notifier.close()
         self._table.close()
+
+    async def _forget_all(self, records: list[JobRecord]) -> int:
+        return len(await side_by_side(lambda record: forget(self._table, record), records))
 
     async def _change(self, job_id: str, transition: Transition) -> Change | None:
         change = await self._table.change(job_id, transition)
