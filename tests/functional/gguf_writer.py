@@ -1,5 +1,6 @@
 """Writes small GGUF files, right ones and broken ones."""
 
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,7 +46,7 @@ WEIGHT_BYTES = 128
 
 @dataclass(frozen=True, kw_only=True)
 class Gguf:
-    """A file to be written. ``entries`` and ``tensor_count``: what the file says of its numbers, where that is not so."""
+    """A file to be written. ``entries`` and ``tensor_count``: what it says of its numbers, where that is not so."""
 
     values: Mapping[str, Value]
     tensors: Sequence[Tensor] = WEIGHTS
@@ -123,3 +124,57 @@ def _plain(kind: int, value: object) -> bytes:
     if kind == STRING:
         return _string(str(value))
     return struct.pack(_FORMS[kind], value)
+
+
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+ENDLESS = "".join(f"{{% for {a} in range(99999) %}}" for a in "abc") + "{% endfor %}" * 3
+GREEDY = (
+    "{% set ns = namespace(a='aaaaaaaaaaaaaaaa') %}{% for i in range(40) %}{% set ns.a = ns.a + ns.a %}{% endfor %}"
+)
+
+
+def only_for(word: str, trap: str) -> str:
+    """A template that is harmless until a message has ``word`` in it."""
+    return f"{{% if '{word}' in messages[-1]['content'] %}}{trap}{{% endif %}}{TEMPLATE}"
+
+
+def tiny_llama(*, template: str = TEMPLATE, width: int = 32) -> Gguf:
+    """A model that llama.cpp loads in no time and that answers nonsense: one layer, all weights zero."""
+    tokens = [letter_of_byte(byte) for byte in range(256)] + ["<|im_start|>", "<|im_end|>"]
+    shapes = {
+        "token_embd.weight": (width, len(tokens)),
+        "output_norm.weight": (width,),
+        "blk.0.attn_norm.weight": (width,),
+        "blk.0.ffn_norm.weight": (width,),
+        **{f"blk.0.{name}.weight": (width, width) for name in ("attn_q", "attn_k", "attn_v", "attn_output")},
+        **{f"blk.0.{name}.weight": (width, width) for name in ("ffn_gate", "ffn_up", "ffn_down")},
+    }
+    tensors, offset = [], 0
+    for name, shape in shapes.items():
+        tensors.append(Tensor(name=name, shape=shape, offset=offset))
+        offset += 4 * math.prod(shape)
+    values: dict[str, Value] = llama_header(context=512) | {
+        "llama.block_count": 1,
+        "llama.embedding_length": width,
+        "llama.feed_forward_length": width,
+        "llama.attention.head_count": 1,
+        "llama.attention.layer_norm_rms_epsilon": 1e-5,
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "smollm",
+        "tokenizer.ggml.tokens": Typed(kind=STRING, values=tokens),
+        "tokenizer.ggml.token_type": Typed(kind=I32, values=[1] * 256 + [3, 3]),
+        "tokenizer.ggml.merges": Typed(kind=STRING, values=["a b"]),
+        "tokenizer.ggml.bos_token_id": 256,
+        "tokenizer.ggml.eos_token_id": 257,
+        "tokenizer.chat_template": template,
+    }
+    return Gguf(values=values, tensors=tensors, data=b"\0" * offset)
+
+
+def letter_of_byte(byte: int) -> str:
+    """A byte as vocabularies of GPT-2's kind write it: itself where it can be seen, else a letter from 256 up."""
+    seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    return chr(byte) if byte in seen else chr(256 + [b for b in range(256) if b not in seen].index(byte))

@@ -10,7 +10,9 @@ import pytest
 from tests.fakes.clock import FakeClock
 from tests.functional.gguf_writer import (
     BOOL,
+    ENDLESS,
     F32,
+    GREEDY,
     I32,
     STRING,
     Gguf,
@@ -19,6 +21,7 @@ from tests.functional.gguf_writer import (
     Typed,
     llama_header,
     split_values,
+    tiny_llama,
     write_gguf,
     write_parts,
 )
@@ -185,6 +188,15 @@ async def test_a_file_larger_than_the_memory_is_refused_before_it_is_read(
         file.truncate(psutil.virtual_memory().total + 1)
     with pytest.raises(InvalidInputError, match="larger than this computer's memory"):
         await store.resolve(f"file:{path}")
+
+
+@pytest.mark.parametrize("template", [ENDLESS, GREEDY, "{{ 9**(9**9) }}", "{{ '%099999999d' % 1 }}", "{{ messages "])
+async def test_a_chat_template_is_the_engines_alone(store: FileModelStore, tmp_path: Path, template: str) -> None:
+    """Whatever it is, the file is accepted at once: nothing here could render it."""
+    path = tiny_llama(template=template).write(tmp_path / "toy.gguf")
+    assert (await store.resolve(f"file:{path}")).context_tokens == 512
+    lock = Path(__file__).parents[2] / "requirements" / "runtime.lock"
+    assert "jinja" not in lock.read_text("utf-8").lower()
 
 
 async def test_what_a_file_says_of_itself_stays_in_one_short_line(store: FileModelStore, tmp_path: Path) -> None:

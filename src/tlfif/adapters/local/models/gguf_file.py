@@ -1,7 +1,7 @@
 """Reads the head of a GGUF file (its metadata and the list of its weights), and whether the weights are all there.
 
-The file may come from anybody: each count, length and depth is compared with its bound, and with the file's size, before
-anything of that size is read. Nothing in it is carried out; its chat template is not even read.
+The file may come from anybody: each count, length and depth is compared with its bound, and with the file's size,
+before anything of that size is read. Nothing in it is carried out; its chat template is not even read.
 """
 
 import os
