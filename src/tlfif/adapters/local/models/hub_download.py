@@ -72,7 +72,7 @@ class HubDownload:
     ) -> None:
         """``answer_seconds``: within which the hub must answer, name look-up and redirects included.
         ``stall_seconds``: without a byte before a try counts as broken. ``silence_seconds``: for how long an
-        unreachable hub is not asked again.
+        unreachable hub is not asked again unless by a person.
 
         Raises ValueError unless ``hub_url`` is https, or http on this computer."""
         self._hub = httpx2.URL(hub_url.rstrip("/"))
@@ -87,11 +87,12 @@ class HubDownload:
         self._silent_until: float | None = None
         self._kept_client: httpx2.AsyncClient | None = None
 
-    async def connect(self, spec: ModelSpec, part: PartFile, *, force: bool) -> Answer:
-        """Request what ``part`` still lacks; the answer must be given to :meth:`receive` or closed.
+    async def connect(self, spec: ModelSpec, part: PartFile, *, automatic: bool) -> Answer:
+        """Request what ``part`` still lacks; the answer must be given to :meth:`receive` or closed. ``automatic``: no
+        person asked for it, so a hub that was silent is left alone for a while.
 
         Raises ModelError (``hub_unreachable``, ``hub_refused``)."""
-        if not force and self._silent_until is not None and self._clock.monotonic() < self._silent_until:
+        if automatic and self._silent_until is not None and self._clock.monotonic() < self._silent_until:
             raise self._unreachable(spec, "it did not answer a few minutes ago, and was not asked again")
         try:
             answer = await self._ask(spec, part)
@@ -138,7 +139,7 @@ class HubDownload:
                 if last_try or not error.resumed:
                     raise _wrong_file(spec) from error
                 await asyncio.to_thread(part.open)
-                answer = await self.connect(spec, part, force=True)
+                answer = await self.connect(spec, part, automatic=False)
 
     async def close(self) -> None:
         """Close the connections."""
