@@ -1,6 +1,7 @@
 """Going out: through a proxy of any kind, and with a clear word where a setting is in the way."""
 
 import asyncio
+import contextlib
 import datetime
 import ssl
 from collections.abc import AsyncIterator
@@ -18,12 +19,14 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.socks_server import socks_server
 from tlfif.adapters.http.aws_clock import clock_skew
 from tlfif.adapters.http.exchange_source import EcbExchangeSource
+from tlfif.adapters.local.doctor_probes import WayOutProbe
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.client.connection import Connection
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.errors import NotReachableError
 from tlfif.client.profile import Profile
 from tlfif.client.sign_in.identity_provider import IdentityProvider
+from tlfif.doctor.checks import State
 from tlfif.kernel.errors import ModelError, UnavailableError
 from tlfif.kernel.outbound import NoWayOutError, proxy_for, way_out, why_unreachable
 
@@ -47,9 +50,12 @@ async def a_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Answers everything with two letters; gives its port."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(ANSWER)
+        with contextlib.suppress(asyncio.IncompleteReadError):  # somebody only looked whether it is there
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ANSWER)
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
     async with server:
@@ -203,6 +209,30 @@ async def test_a_companys_certificate_is_named_and_accepted_once_it_is_set(
             assert "check the internet" not in said
         environment.setenv("SSL_CERT_FILE", str(pem))
         assert isinstance(await clock_skew(address), float)
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "words"),
+    [
+        ({}, State.OK, "No proxy"),
+        ({"ALL_PROXY": "socks5h://127.0.0.1:{port}"}, State.OK, "(ALL_PROXY)"),
+        ({"HTTPS_PROXY": "http://me:secret@127.0.0.1:{port}"}, State.OK, "the proxy http://127.0.0.1:{port} ("),
+        ({"HTTPS_PROXY": "socks5://127.0.0.1:{port}"}, State.WARN, "knows no SOCKS"),
+        ({"ALL_PROXY": "socks5h://127.0.0.1:9"}, State.FAIL, "nobody answers at the proxy socks5h://127.0.0.1:9 (ALL"),
+        ({"ALL_PROXY": "socks4://127.0.0.1:9"}, State.FAIL, "ALL_PROXY is socks4://127.0.0.1:9"),
+        ({"SSL_CERT_FILE": "/not/there"}, State.FAIL, "SSL_CERT_FILE names /not/there"),
+    ],
+)
+async def test_the_doctor_names_a_setting_that_cannot_be_used(
+    environment: pytest.MonkeyPatch, settings: dict[str, str], state: State, words: str
+) -> None:
+    async with a_server() as port:
+        for name, value in settings.items():
+            environment.setenv(name, value.format(port=port))
+        (found,) = await WayOutProbe(FAR).ask()
+        assert found.state is state
+        assert words.format(port=port) in found.evidence
+        assert "secret" not in found.evidence
 
 
 def test_without_anything_to_name_the_connection_is_missing() -> None:

@@ -15,8 +15,9 @@ from tlfif.adapters.local.doctor_probes import (
     ModelProbe,
     PriceProbe,
     PythonProbe,
+    WayOutProbe,
 )
-from tlfif.adapters.local.models.file_model_store import FileModelStore
+from tlfif.adapters.local.models.file_model_store import HUB_URL, FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
@@ -59,6 +60,7 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
         FolderProbe(wanted.data_folder.root),
         ModelProbe(FileModelStore(models_dir=wanted.data_folder.models, clock=clock)),
         LoopbackProbe(wanted.ports),
+        WayOutProbe(HUB_URL),
         ClockProbe(aws_endpoint(wanted.region)),
         PriceProbe(book, region=wanted.region, now=now, problem=problem),
         *own,

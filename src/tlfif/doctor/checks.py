@@ -117,6 +117,7 @@ MODELS = _computer("models", "Model files")
 SERVER = _computer("server", "Background server")
 WINDOW = _computer("window", "Window")
 LOOPBACK = _computer("loopback", "Ports of this computer")
+WAY_OUT = _computer("way_out", "Proxy and certificates")
 CLOCK = _computer("clock", "Clock")
 PRICES = _computer("price_book", "Price book", "12-the-first-bill")
 PROFILE = _computer("profile", "Profile", "11-sign-in-and-ask")
@@ -151,7 +152,7 @@ ACCOUNT_CHECKS = (
 )  # fmt: skip
 """What only AWS can answer, in the order in which it is shown."""
 COMPUTER_CHECKS = (
-    PYTHON, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, CLOCK, PRICES, PROFILE, SIGN_IN, TOKEN_STORAGE,
+    PYTHON, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, WAY_OUT, CLOCK, PRICES, PROFILE, SIGN_IN, TOKEN_STORAGE,
 )  # fmt: skip
 """What needs no account."""
 CHECKS = (*COMPUTER_CHECKS, *ACCOUNT_CHECKS)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
-PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -30,10 +30,20 @@ class Proxy:
     variable: str
     address: str
 
+    def __str__(self) -> str:
+        """As people may see it."""
+        return f"{shown_address(self.address)} ({self.variable})"
+
     @property
-    def shown(self) -> str:
-        """The address as people may see it."""
-        return shown_address(self.address)
+    def is_socks(self) -> bool:
+        """Whether it speaks SOCKS instead of HTTP."""
+        return self.address.startswith("socks")
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Host and port to connect to."""
+        parts = urlsplit(self.address)
+        return parts.hostname or "", parts.port or _PORTS[parts.scheme]
 
 
 class WayOut(TypedDict):
@@ -76,13 +86,13 @@ def _usable(variable: str, address: str) -> Proxy:
     scheme = "socks5" if scheme.lower() == "socks" else scheme.lower()  # as GNOME writes it
     address = f"{scheme}://{rest}"
     try:
-        usable = scheme in PROXY_SCHEMES and bool(urlsplit(address).hostname) and urlsplit(address).port != 0
+        usable = scheme in _PORTS and bool(urlsplit(address).hostname) and urlsplit(address).port != 0
     except ValueError:
         usable = False
     if not usable:
         raise NoWayOutError(
             f"{variable} is {shown_address(address)}, which is no proxy that can be used: such an address is "
-            f"{', '.join(PROXY_SCHEMES[:-1])} or {PROXY_SCHEMES[-1]}://HOST:PORT. Correct it, or unset it"
+            f"http, https, socks5 or socks5h://HOST:PORT. Correct it, or unset it"
         )
     return Proxy(variable=variable, address=address)
 
@@ -131,7 +141,7 @@ def why_unreachable(error: BaseException, url: str) -> str:
         return str(unusable)
     if proxy is not None:
         told = f": {error}" if type(error).__name__ == "ProxyError" and str(error).isprintable() else ""
-        return f"there is no connection to {host} through the proxy {proxy.shown} ({proxy.variable}){told}"
+        return f"there is no connection to {host} through the proxy {proxy}{told}"
     return f"there is no connection to {host}; check the internet connection"
 
 
