@@ -15,7 +15,6 @@ what it says is noise, and everything around that is real. vLLM 0.32 does not re
 
 import asyncio
 import json
-import mmap
 import os
 import shlex
 import socket
@@ -35,7 +34,7 @@ from tests.aws.hypervisor import ENGINE_KEY, small_model
 from tests.aws.journey import Aws, an_aws
 from tests.images.units import flags_of_engine
 from tests.waiting import wait_until
-from tlfif.adapters.local.models.gguf_file import ARRAY, GgufReader
+from tlfif.adapters.local.models.gguf_file import ARRAY, MAGIC, GgufReader
 from tlfif.jobs.jobs import FinishReason, JobStatus
 from tlfif.machines.machine import MachineState
 
@@ -78,18 +77,18 @@ LlamaForCausalLM(config).half().save_pretrained(folder)
 class WholeReader(GgufReader):
     """Reads the lists as well: the vocabulary."""
 
-    def _value(self, kind: int, *, depth: int) -> Any:
+    def _value(self, kind: int) -> Any:
         if kind != ARRAY:
-            return super()._value(kind, depth=depth)
-        of, count = struct.unpack_from("<IQ", self._data, self._at)
-        self._at += 12
-        return [self._value(of, depth=depth) for _ in range(count)]
+            return super()._value(kind)
+        of, count = struct.unpack("<IQ", self._take(12))
+        return [self._value(of) for _ in range(count)]
 
 
 def write_model(folder: Path) -> None:
     """Weights, vocabulary and template as safetensors and JSON."""
-    with small_model().open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        values = WholeReader(data).metadata().values
+    with small_model().open("rb") as file:
+        file.seek(len(MAGIC))
+        values = WholeReader(file, small_model().stat().st_size).head().values
     tokens, kinds = values["tokenizer.ggml.tokens"], values["tokenizer.ggml.token_type"]
     told = {
         "tokens": tokens,

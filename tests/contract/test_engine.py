@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,19 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.engine import FakeEngine
-from tests.fakes.openai_server import DONE, WHOLE, Say, event, piece, refuses, says, serving, usage
+from tests.fakes.openai_server import (
+    DONE,
+    WHOLE,
+    Say,
+    event,
+    piece,
+    refuses,
+    says,
+    says_and_waits,
+    serving,
+    usage,
+)
+from tests.functional.gguf_writer import ENDLESS, GREEDY, Gguf, llama_header, only_for, tiny_llama, write_parts
 from tests.waiting import wait_until
 from tlfif.adapters.engines.fitted_engine import FittedEngine, llama_engine
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
@@ -22,7 +35,7 @@ from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.jobs.engine import Chunk, Engine
 from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message
 from tlfif.jobs.limits import tokens_at_least
-from tlfif.kernel.errors import EngineGoneError, EngineRejectedError
+from tlfif.kernel.errors import EngineGoneError, EngineRejectedError, EngineStuckError, ModelUnusableError
 from tlfif.models.catalogue import SMOLLM2, WheelSource
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -58,7 +71,7 @@ def small_model() -> Path:
     return found
 
 
-def llama(folder: Path, model: Path | None = None, threads: int | None = None) -> LlamaEngineProcess:
+def llama(folder: Path, model: Path | None = None, threads: int | None = None, **limits: float) -> LlamaEngineProcess:
     return LlamaEngineProcess(
         EngineSpec(
             model_name="smollm2",
@@ -68,6 +81,7 @@ def llama(folder: Path, model: Path | None = None, threads: int | None = None) -
             log_path=folder / "engine.log",
             threads=threads,
             mark=("--machine-id", "contract"),
+            **limits,
         )
     )
 
@@ -223,6 +237,30 @@ class TestBroken:
         async with serving(script) as server:
             engine = OpenAIEngine(server.address)
             with pytest.raises(EngineRejectedError, match=said):
+                await whole(engine)
+            await engine.close()
+
+    @pytest.mark.parametrize(
+        ("script", "why"),
+        [
+            (says_and_waits(head=b""), "did not take the prompt in within 0.1 s"),
+            (says_and_waits(), "fell silent"),
+            (says_and_waits(piece("A ")), "fell silent"),
+        ],
+    )
+    async def test_stuck(self, script, why: str) -> None:
+        async with serving(script) as server:
+            engine = OpenAIEngine(server.address, accept_seconds=0.1, stall_seconds=0.2)
+            with pytest.raises(EngineStuckError, match=why):
+                await whole(engine)
+            await engine.close()
+
+    async def test_stuck_while_it_counts(self) -> None:
+        async with serving(says_and_waits(head=b"")) as server:
+            engine = FittedEngine(
+                server.address, context_tokens=9, count_path="/c", count_field="n", accept_seconds=0.1
+            )
+            with pytest.raises(EngineStuckError, match=r"did not take the prompt in within 0\.1 s"):
                 await whole(engine)
             await engine.close()
 
@@ -417,9 +455,86 @@ class TestLlama:
             model.write_bytes(content)
         process = llama(tmp_path, model)
         async with asyncio.timeout(30):
-            with pytest.raises(EngineGoneError, match="The engine ended before it was ready"):
+            with pytest.raises(ModelUnusableError, match=r"bad\.gguf cannot be used: .*(magic|header|GGUF)") as caught:
                 await process.start()
+        assert caught.value.message.isprintable()
         assert await process.wait() == 0, "nothing is left"
+
+    @pytest.mark.parametrize(
+        ("file", "why"),
+        [
+            (
+                Gguf(values={"general.architecture": "new", "new.context_length": 9}),
+                "unknown model architecture: 'new'",
+            ),
+            (tiny_llama(template="{{ messages "), "Parser Error: .*; failed to initialize chat template"),
+            (tiny_llama(template="{{ raise_exception('never') }}"), "chat template parsing error"),
+            (replace(tiny_llama(), data=b"\0" * 64), "is corrupted or incomplete"),
+            (replace(tiny_llama(), values=llama_header()), "key not found in model"),
+        ],
+    )
+    async def test_a_model_that_cannot_be_loaded_says_why(self, tmp_path: Path, file: Gguf, why: str) -> None:
+        process = llama(tmp_path, file.write(tmp_path / "bad.gguf"))
+        async with asyncio.timeout(30):
+            with pytest.raises(ModelUnusableError, match=why):
+                await process.start()
+
+    async def test_half_of_a_split_model(self, tmp_path: Path) -> None:
+        first, second = write_parts(tmp_path, parts=2)
+        second.unlink()
+        with pytest.raises(ModelUnusableError, match=f"{second.name}.*No such file"):
+            await llama(tmp_path, first).start()
+
+    async def test_a_template_that_never_ends_while_the_model_is_loaded(self, tmp_path: Path) -> None:
+        process = llama(tmp_path, tiny_llama(template=ENDLESS).write(tmp_path / "bad.gguf"), load_seconds=2)
+        with pytest.raises(ModelUnusableError, match="after 2 s the engine was still loading it"):
+            await process.start()
+        assert await process.wait() == 0, "nothing is left"
+
+    async def test_an_engine_killed_while_it_loads_is_no_fault_of_the_model(self, tmp_path: Path) -> None:
+        process = llama(tmp_path, tiny_llama(template=ENDLESS).write(tmp_path / "bad.gguf"))
+        starting = asyncio.create_task(process.start())
+
+        def engines() -> list[psutil.Process]:
+            return [p for p in psutil.Process().children() if ENGINE_MODULE in p.cmdline()]
+
+        (await wait_until(engines, "the engine's process"))[0].kill()
+        with pytest.raises(EngineGoneError, match="ended before it was ready"):
+            await starting
+
+    async def test_a_template_that_never_ends_for_some_prompts(self, tmp_path: Path) -> None:
+        model = tiny_llama(template=only_for("trap", ENDLESS)).write(tmp_path / "bad.gguf")
+        process = llama(tmp_path, model, threads=1)
+        engine = FittedEngine(
+            await process.start(),
+            context_tokens=CONTEXT,
+            count_path="/v1/chat/completions/input_tokens",
+            count_field="input_tokens",
+            accept_seconds=2.0,
+        )
+        assert await whole(engine, asking(max_tokens=2))
+        for prompt in ("trap", "trap " * 400):
+            with pytest.raises(EngineStuckError):
+                await whole(engine, asking(prompt, max_tokens=2))
+        assert await whole(engine, asking(max_tokens=2)), "it still has threads for others"
+        await engine.close()
+        async with asyncio.timeout(5):
+            await process.stop()
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process allocates")
+    async def test_a_template_that_wants_all_memory_gets_its_share(self, tmp_path: Path) -> None:
+        model = tiny_llama(template=only_for("trap", GREEDY)).write(tmp_path / "bad.gguf")
+        process = llama(tmp_path, model, threads=1, spare_bytes=600 << 20)
+        address = await process.start()
+        engine = llama_engine(address, context_tokens=CONTEXT)
+        with pytest.raises(EngineRejectedError) as caught:
+            await whole(engine, asking("trap", max_tokens=2))
+        assert caught.value.message.isprintable()
+        assert len(caught.value.message) < 400
+        assert psutil.Process(address.pid).memory_info().rss < 700 << 20
+        assert await whole(engine, asking(max_tokens=2)), "and it goes on"
+        await engine.close()
+        await process.stop()
 
     @pytest.mark.parametrize("moment", ["loading", "up"])
     async def test_it_does_not_outlive_its_supervisor(self, tmp_path: Path, moment: str) -> None:

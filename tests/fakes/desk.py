@@ -114,7 +114,7 @@ class FakeClient(TlfifClient):
     async def models(self) -> list[ModelView]:
         return self.catalogue
 
-    async def pull(self, name: str, *, force: bool = False) -> AsyncGenerator[ModelView, None]:
-        self.pulled.append(name)
+    async def pull(self, name: str, *, force: bool = False, automatic: bool = False) -> AsyncGenerator[ModelView, None]:
+        self.pulled.append(name + " by itself" * automatic)
         for model in self.on_pull(name):
             yield model

@@ -284,7 +284,7 @@ class FakeWindowClient(TlfifClient):
     async def models(self) -> list[ModelView]:
         return self.catalogue
 
-    async def pull(self, name: str, *, force: bool = False) -> AsyncGenerator[ModelView, None]:
+    async def pull(self, name: str, *, force: bool = False, automatic: bool = False) -> AsyncGenerator[ModelView, None]:
         self.done.append(f"pull {name}")
         if name in self.pull_errors:
             raise self.pull_errors[name]

@@ -31,7 +31,7 @@ class FakeModelStore(ModelStore):
             raise self.faults[name]
         return ModelFile(name=name, path=f"/models/{name}.gguf", sha256="ab" * 32, context_tokens=2048)
 
-    async def start_pull(self, name: str, *, force: bool = False) -> ModelInfo:
+    async def start_pull(self, name: str, *, force: bool = False, automatic: bool = False) -> ModelInfo:
         """See the port."""
         return _info(name)
 

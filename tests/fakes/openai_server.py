@@ -44,6 +44,16 @@ def says(*parts: bytes, head: bytes = HEAD) -> Script:
     return script
 
 
+def says_and_waits(*parts: bytes, head: bytes = HEAD) -> Script:
+    """A script: these bytes, then nothing more, until the caller hangs up."""
+
+    async def script(say: Say) -> None:
+        await says(*parts, head=head)(say)
+        await asyncio.Event().wait()
+
+    return script
+
+
 def refuses(status: int, body: bytes, kind: bytes = b"application/json", *extra: bytes) -> Script:
     """A script: another status than 200."""
     lines = [b"HTTP/1.1 %d No" % status, b"content-type: " + kind, b"content-length: %d" % len(body), *extra]

@@ -1,43 +1,68 @@
 """An engine that never starts: the prompts end with a clear reason in bounded time, and a good model works after."""
 
 import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.misbehaving.desk import Desk
+from tests.functional.gguf_writer import ENDLESS, Gguf, only_for, tiny_llama
+from tests.misbehaving.desk import Desk, MakeDesk
 from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.models.catalogue import SMOLLM2
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 
-@pytest.fixture
-def torn_model(tmp_path: Path) -> Path:
-    """A real model file whose second half is missing: its header reads well, the engine cannot load it."""
-    source = ModelWheel(pip_command=()).installed(SMOLLM2.source)
-    assert source is not None, "install the development requirements: the small model comes with them"
-    torn = tmp_path / "torn.gguf"
-    with source.open("rb") as whole, torn.open("wb") as part:
-        part.write(whole.read(20_000_000))
-    return torn
+async def test_a_model_file_that_is_cut_off_is_refused_with_its_reason(desk: Desk, tmp_path: Path) -> None:
+    torn = replace(tiny_llama(), data=b"\0" * 64).write(tmp_path / "torn.gguf")
+    answer = await desk.call("POST", "/v1/infer", {"prompt": "Hi", "model": f"file:{torn}"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "model_file_invalid")
+    assert "cut off" in answer.json()["detail"]
+    assert (await desk.call("GET", "/v1/machine/history")).json()["machines"] == []
 
 
-async def test_a_model_that_cannot_be_loaded(desk: Desk, torn_model: Path) -> None:
-    bad = [await desk.submit(model=f"file:{torn_model}", max_tokens=4) for _ in range(2)]
-    for reader in bad:
-        job = await desk.finish(reader)
-        assert (job["status"], job["error"]["code"]) == ("failed", "machine_broken")
-        assert job["error"]["message"].startswith("The machine failed to start 3 times")
-        assert "started" not in reader.kinds
-    machine = await desk.machine()
-    assert machine["state"] == "broken"
-    assert "engine" in machine["reason"].lower()
-    good = await desk.finish(await desk.submit(max_tokens=4))
-    assert good["status"] == "succeeded"
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        (Gguf(values={"general.architecture": "new", "new.context_length": 512}), "unknown model architecture: 'new'"),
+        (tiny_llama(template="{{ messages "), "failed to initialize chat template"),
+        (tiny_llama(template=ENDLESS), "still loading it"),
+    ],
+)
+async def test_a_model_that_only_the_engine_finds_wrong_fails_once(
+    a_desk_with: MakeDesk, tmp_path: Path, file: Gguf, why: str
+) -> None:
+    async with a_desk_with(TLFIF_MACHINE__LAUNCH_LIMIT_SECONDS="10") as desk:
+        name = f"file:{file.write(tmp_path / 'bad.gguf')}"
+        bad = [await desk.submit(model=name, max_tokens=4) for _ in range(2)]
+        good = await desk.submit(max_tokens=4)
+        for reader in bad:
+            job = await desk.finish(reader)
+            assert (job["status"], job["error"]["code"]) == ("failed", "model_unusable")
+            assert why in job["error"]["message"]
+            assert "started" not in reader.kinds
+        assert (await desk.finish(good))["status"] == "succeeded"
+        machines = (await desk.call("GET", "/v1/machine/history")).json()["machines"]
+        assert [one["model"] for one in machines] == ["smollm2", name], "one start each"
+        assert why in machines[1]["end_reason"]
 
 
-async def test_a_model_file_that_vanishes_after_it_was_accepted(desk: Desk, torn_model: Path, tmp_path: Path) -> None:
+async def test_a_template_that_never_ends_does_not_keep_anybody_from_stopping_it(desk: Desk, tmp_path: Path) -> None:
+    model = tiny_llama(template=only_for("trap", ENDLESS)).write(tmp_path / "trap.gguf")
+    trapped = [await desk.submit("trap", model=f"file:{model}", max_tokens=4) for _ in range(8)]
+    await desk.read_while(trapped[0], lambda: "started" not in trapped[0].kinds)
+    began = time.monotonic()
+    assert (await desk.call("GET", "/healthz")).status_code == 200
+    assert (await desk.call("POST", "/v1/machine/stop")).status_code == 202
+    await desk.gone()
+    assert time.monotonic() - began < 20
+    for reader in trapped:
+        assert (await desk.finish(reader))["status"] == "cancelled"
+
+
+async def test_a_model_file_that_vanishes_after_it_was_accepted(desk: Desk, tmp_path: Path) -> None:
     """The prompt waits while another model answers; then its file is not there any more."""
     source = ModelWheel(pip_command=()).installed(SMOLLM2.source)
     assert source is not None

@@ -29,7 +29,7 @@ async def test_the_default_is_fetched_on_first_use() -> None:
     client, desk = client_with("absent"), FakeDesk()
     client.on_pull = lambda name: [a_model(name, "pulling", received_bytes=10), a_model(name)]
     assert await choose_model(client, None, desk.console) == Choice(model="tinyllama")
-    assert client.pulled == ["tinyllama"]
+    assert client.pulled == ["tinyllama by itself"]
     assert "Fetching Tinyllama from a/hub, 1.0 kB, once (10 B are here already)." in desk.said
     assert "--model smollm2" in desk.said
 
@@ -43,7 +43,7 @@ async def test_without_the_hub_the_small_one_answers_and_says_so(small: str) -> 
     assert "its source cannot be reached" in choice.note
     assert "Smollm2, the small model, answers instead" in choice.note
     assert "./tlfif model pull tinyllama" in choice.note
-    assert client.pulled == (["tinyllama"] if small == "ready" else ["tinyllama", "smollm2"])
+    assert client.pulled == (["tinyllama by itself"] if small == "ready" else ["tinyllama by itself", "smollm2"])
 
 
 async def test_a_fetch_that_breaks_off_leaves_the_small_one() -> None:

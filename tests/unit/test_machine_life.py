@@ -1,7 +1,7 @@
 """A machine from the inside: it loads, proves itself, serves, and ends by itself for every reason there is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -12,11 +12,18 @@ from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.engine import FakeEngine, FakeEngineProcess
 from tests.fakes.memory_job_store import MemoryJobStore
 from tests.fakes.memory_machine_store import MemoryMachineStore
-from tlfif.jobs.engine import Engine, EngineAddress
-from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.engine import Chunk, Engine, EngineAddress
+from tlfif.jobs.jobs import GenerationRequest, JobStatus
 from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance
-from tlfif.kernel.errors import EngineError, EngineGoneError, StorageError
+from tlfif.kernel.errors import (
+    EngineError,
+    EngineGoneError,
+    EngineRejectedError,
+    EngineStuckError,
+    ModelUnusableError,
+    StorageError,
+)
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
 from tlfif.machines.policy import MachinePolicy
 from tlfif.worker.machine_life import MachineLife
@@ -165,6 +172,65 @@ async def test_an_engine_that_does_not_start_breaks_the_machine() -> None:
         record = await machine.record()
         assert (record.state, record.reason) == (MachineState.BROKEN, "The engine ended before it was ready.")
         assert record.ready_at is None
+
+
+async def test_a_model_that_cannot_be_loaded_fails_what_waits_for_it_once() -> None:
+    """Nothing is left to be started for, and the next prompt finds no failed start counted."""
+    fault = ModelUnusableError("The model file /m.gguf cannot be used: unknown model architecture: 'x'.")
+    machine = Machine(process=FakeEngineProcess(faults=[fault]))
+    await submit(machine.jobs)
+    await submit(machine.jobs, "job_other", model="other")
+    async with living(machine) as running:
+        assert await ended(running) == fault.message
+        record = await machine.record()
+        assert (record.state, record.reason) == (MachineState.BROKEN, fault.message)
+        job = await machine.jobs.get("job_1")
+        assert (job.status, job.error_code, job.error_message) == (JobStatus.FAILED, "model_unusable", fault.message)
+        assert (await machine.jobs.get("job_other")).status is JobStatus.QUEUED
+        assert machine.process.starts == 1
+        await machine.machines.mark_ended(record.id, state=MachineState.BROKEN, reason="", now=machine.clock.now())
+        assert await machine.machines.failed_starts() == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        EngineRejectedError("The engine refused the request: no such role."),
+        EngineStuckError("The engine did not take the prompt in within 60 s."),
+    ],
+)
+async def test_a_model_that_is_loaded_but_cannot_answer_is_as_unusable(fault: EngineError) -> None:
+    machine = Machine()
+
+    class Deaf(FakeEngine):
+        async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+            raise fault
+            yield
+
+    async def connect(address: EngineAddress) -> Engine:
+        return Deaf()
+
+    machine.life.connect = connect
+    await submit(machine.jobs)
+    async with living(machine) as running:
+        assert fault.message in await ended(running)
+        job = await machine.jobs.get("job_1")
+        assert (job.status, job.error_code, job.attempt) == (JobStatus.FAILED, "model_unusable", 0)
+
+
+async def test_a_prompt_that_hangs_the_engine_fails_and_the_engine_is_replaced() -> None:
+    machine = Machine(
+        engine=FakeEngine(fault=EngineStuckError("The engine did not take the prompt in."), fault_after=0)
+    )
+    async with living(machine):
+        await machine.pass_time(2)
+        await submit(machine.jobs)
+        await machine.until(lambda: machine.process.starts == 2)
+        job = await machine.jobs.get("job_1")
+        assert (job.status, job.error_code, job.attempt) == (JobStatus.FAILED, "engine_stuck", 1)
+        await machine.pass_time(2)
+        await submit(machine.jobs, "job_2", now=machine.clock.now())
+        await machine.until(lambda: machine.worker.answered == 1)
 
 
 async def test_a_proof_that_fails_breaks_the_machine() -> None:

@@ -86,7 +86,9 @@ def test_a_clock_that_jumped_back_does_not_stretch_the_pause() -> None:
 def test_three_failed_starts_fail_the_waiting_prompts() -> None:
     (action,) = decide(off(failed_starts=3, last_ended_at=T0), POLICY, T0)
     assert (action.kind, action.model) == (ActionKind.FAIL_QUEUED, "smollm2-135m")
-    assert "3 times" in action.reason
+    assert action.reason == "The machine failed to start 3 times in a row."
+    (action,) = decide(off(failed_starts=3, last_ended_at=T0, last_reason="The engine ended."), POLICY, T0)
+    assert action.reason.endswith("3 times in a row, the last time because: The engine ended.")
 
 
 def test_an_intent_without_a_handle_is_waited_for_and_then_closed() -> None:

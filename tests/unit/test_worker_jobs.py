@@ -15,7 +15,7 @@ from tlfif.jobs.events import EventKind, answer_text
 from tlfif.jobs.jobs import ClaimedJob, Job, JobStatus, Lease
 from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance
-from tlfif.kernel.errors import EngineGoneError, EngineRejectedError, StorageError
+from tlfif.kernel.errors import EngineGoneError, EngineRejectedError, EngineStuckError, StorageError
 from tlfif.worker.worker import Worker
 
 ANSWER = "".join(WORDS)
@@ -162,6 +162,17 @@ async def test_a_rejected_request_fails_and_is_not_repeated() -> None:
         job = await bench.until_status(JobStatus.FAILED)
         assert (job.error_code, job.attempt) == ("engine_rejected", 1)
         assert not bench.worker.engine_failed.is_set()
+
+
+async def test_a_request_that_hangs_the_engine_fails_and_is_not_repeated() -> None:
+    engine = FakeEngine(fault=EngineStuckError("The engine did not take the prompt in within 60 s."))
+    async with at_work(engine) as bench:
+        await submit(bench.jobs)
+        job = await bench.until_status(JobStatus.FAILED)
+        assert (job.error_code, job.attempt) == ("engine_stuck", 1)
+        assert job.error_message == engine.fault.message
+        assert job.receipt is not None
+        assert bench.worker.engine_failed.is_set(), "so that it is ended"
 
 
 async def test_an_engine_that_goes_gives_the_job_back_and_takes_no_other() -> None:

@@ -102,9 +102,11 @@ class IdleTimeoutRequest(Strict):
 
 
 class PullRequest(Strict):
-    """``force`` throws a corrupt or partial file away and asks the hub even if it was silent a moment ago."""
+    """``force`` throws a corrupt or partial file away. ``automatic``: nobody asked for this fetch, so a hub that was
+    silent a few minutes ago is not asked again."""
 
     force: bool = False
+    automatic: bool = False
 
 
 LimitEur = Annotated[

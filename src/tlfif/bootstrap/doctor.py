@@ -16,8 +16,9 @@ from tlfif.adapters.local.doctor_probes import (
     ModelProbe,
     PriceProbe,
     PythonProbe,
+    WayOutProbe,
 )
-from tlfif.adapters.local.models.file_model_store import FileModelStore
+from tlfif.adapters.local.models.file_model_store import HUB_URL, FileModelStore
 from tlfif.adapters.local.steady_clock import Step
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.adapters.sqlite.file.database import Database
@@ -63,6 +64,7 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
         FolderProbe(wanted.data_folder.root),
         ModelProbe(FileModelStore(models_dir=wanted.data_folder.models, clock=clock)),
         LoopbackProbe(wanted.ports),
+        WayOutProbe(HUB_URL),
         ClockProbe(aws_endpoint(wanted.region)),
         ClockJumpProbe(steps, now=now, problem=unread),
         PriceProbe(book, region=wanted.region, now=now, problem=problem),

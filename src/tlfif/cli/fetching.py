@@ -64,16 +64,18 @@ async def fetch_model(
     console: Console,
     *,
     force: bool = False,
+    automatic: bool = False,
     hint: str = "",
     monotonic: Callable[[], float] = time.monotonic,
 ) -> ModelView:
-    """Fetch a model and show the progress. ``hint`` is added to the first line.
+    """Fetch a model and show the progress. ``hint`` is added to the first line;
+    ``automatic``: nobody named this model.
 
     Raises ApiError, among them NotPossibleError ``hub_unreachable``, and ``pull_failed`` if it broke off.
     """
     transfer: Transfer | None = None
     shown_at = monotonic()
-    async with aclosing(client.pull(name, force=force)) as progress:
+    async with aclosing(client.pull(name, force=force, automatic=automatic)) as progress:
         async for model in progress:
             if model["state"] != "pulling":
                 break
@@ -131,7 +133,7 @@ async def choose_model(client: TlfifClient, wanted: str | None, console: Console
     if chosen["state"] != "corrupt":
         hint = f" To ask the small model meanwhile: Ctrl-C, then --model {fallback['name']}"
         try:
-            await fetch_model(client, chosen["name"], console, hint=hint)
+            await fetch_model(client, chosen["name"], console, automatic=True, hint=hint)
             return Choice(model=chosen["name"])
         except ApiError as error:
             if error.status != 409 and not isinstance(error, NotPossibleError):

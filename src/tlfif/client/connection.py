@@ -8,7 +8,16 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from tlfif.client.endpoint import Endpoint, Locator, Sleep
-from tlfif.client.errors import ApiError, ConnectionLostError, GatewayFailedError, ServerFailedError, error_from, lost
+from tlfif.client.errors import (
+    ApiError,
+    ConnectionLostError,
+    GatewayFailedError,
+    NotReachableError,
+    ServerFailedError,
+    error_from,
+    lost,
+)
+from tlfif.kernel.outbound import NoWayOutError, WayOut, way_out
 
 if TYPE_CHECKING:
     import httpx2
@@ -124,7 +133,7 @@ class Connection:
                 method, path, json=body, params=params, headers=dict(headers or {}), timeout=limits
             )
         except httpx2.TransportError as error:
-            raise lost(error) from error
+            raise lost(error, str(http.base_url)) from error
         found = _json(response.content)
         if not response.is_success:
             raise _refusal(response, found)
@@ -154,25 +163,30 @@ class Connection:
                     raise _refusal(response, _json(await response.aread()))
                 yield response.aiter_raw()
         except httpx2.TransportError as error:
-            raise lost(error) from error
+            raise lost(error, str(http.base_url)) from error
 
 
 def _http_client(endpoint: Endpoint) -> "httpx2.AsyncClient":
     import httpx2
 
-    elsewhere = endpoint.base_url.startswith("https:")
     return httpx2.AsyncClient(
         base_url=endpoint.base_url,
         headers={"Authorization": f"Bearer {endpoint.token}", "Accept-Encoding": "identity"},
         auth=endpoint.auth,
-        trust_env=elsewhere,  # requests to this computer itself must not go through a proxy
-        verify=elsewhere,  # certificates take time to load and are not needed for loopback
         follow_redirects=False,
+        **_way_out(endpoint.base_url),
     )
 
 
 def _refusal(response: "httpx2.Response", body: object) -> ApiError:
     return error_from(response.status_code, body, retry_after=response.headers.get("Retry-After", ""))
+
+
+def _way_out(url: str) -> WayOut:
+    try:
+        return way_out(url)
+    except NoWayOutError as error:
+        raise NotReachableError(f"The server cannot be reached: {error}.") from error
 
 
 def _json(body: bytes) -> object:

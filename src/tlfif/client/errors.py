@@ -14,6 +14,7 @@
 from collections.abc import Mapping
 
 from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.outbound import why_unreachable
 
 
 class ApiError(TlfifError):
@@ -104,8 +105,9 @@ def error_from(status: int, body: object, *, retry_after: str = "") -> ApiError:
     return kind(message, code=code, status=status, details=details)
 
 
-def lost(error: Exception) -> ConnectionLostError:
-    """The error for a connection that ``error`` broke or prevented."""
+def lost(error: Exception, url: str) -> ConnectionLostError:
+    """The error for a connection to ``url`` that ``error`` broke or prevented."""
+    why = f": {why_unreachable(error, url)}" if url.startswith("https:") else ""
     return ConnectionLostError(
-        f"The connection to the server broke ({type(error).__name__}). Try again; what was accepted is not lost."
+        f"The connection to the server broke ({type(error).__name__}){why}. Try again; what was accepted is not lost."
     )

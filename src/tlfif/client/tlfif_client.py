@@ -113,17 +113,18 @@ class TlfifClient:
         """The catalogue, the default first."""
         return cast(ModelList, await self._connection.request("GET", "/v1/models"))["models"]
 
-    async def start_pull(self, name: str, *, force: bool = False) -> ModelView:
-        """Start fetching a model, or join a running fetch. Raises ``hub_unreachable`` within about 3 s."""
-        path = f"/v1/models/{name}/pull"
-        return cast(ModelView, await self._connection.request("POST", path, body={"force": force}))
+    async def start_pull(self, name: str, *, force: bool = False, automatic: bool = False) -> ModelView:
+        """Start fetching a model, or join a running fetch. ``automatic``: no person asked for it. Raises
+        ``hub_unreachable`` within about 3 s."""
+        path, body = f"/v1/models/{name}/pull", {"force": force} | ({"automatic": True} if automatic else {})
+        return cast(ModelView, await self._connection.request("POST", path, body=body))
 
-    async def pull(self, name: str, *, force: bool = False) -> AsyncGenerator[ModelView, None]:
+    async def pull(self, name: str, *, force: bool = False, automatic: bool = False) -> AsyncGenerator[ModelView, None]:
         """Fetch a model; yields it about four times a second, the last time when the fetch has ended.
 
         It goes on in the server when this is left early. Look at the last one's ``state`` and ``problem``.
         """
-        model = await self.start_pull(name, force=force)
+        model = await self.start_pull(name, force=force, automatic=automatic)
         while model["state"] == "pulling":
             yield model
             await self._connection.sleep(PULL_POLL_SECONDS)

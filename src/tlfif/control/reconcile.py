@@ -119,12 +119,13 @@ class Reconciler(MachinePorts):
         situation = await self.machines.situation()
         machine = situation.active
         exists = None
-        failed, ended_at, last_state = 0, None, None
+        failed, ended_at, last_state, last_reason = 0, None, None, ""
         if machine is None:
             if counts.queued:
                 failed = await self.machines.failed_starts()
                 last = situation.latest
-                ended_at, last_state = (last.ended_at, last.state) if last is not None else (None, None)
+                if last is not None:
+                    ended_at, last_state, last_reason = last.ended_at, last.state, last.reason
         elif machine.handle is not None:
             exists = await self._exists(machine.handle)
         return Observation(
@@ -137,6 +138,7 @@ class Reconciler(MachinePorts):
             failed_starts=failed,
             last_ended_at=ended_at,
             last_state=last_state,
+            last_reason=last_reason,
             budget_lock=await self.budget.watch() if self.budget is not None else None,
             search_goes_on=self.search_goes_on,
         )

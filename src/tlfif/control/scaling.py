@@ -17,7 +17,8 @@ class Observation:
 
     ``machine`` is the open record, if any. ``exists`` is what the host reports (None: nothing was launched for this
     record yet, or the host does not know it). ``heartbeat_age`` is seconds since its last heartbeat, by a clock that
-    does not jump. ``failed_starts`` in a row. The last machine ended at ``last_ended_at`` and shows ``last_state``.
+    does not jump. ``failed_starts`` in a row. The last machine ended at ``last_ended_at`` for ``last_reason`` and shows
+    ``last_state``.
     """
 
     counts: QueueCounts
@@ -29,6 +30,7 @@ class Observation:
     failed_starts: int = 0
     last_ended_at: float | None = None
     last_state: MachineState | None = None
+    last_reason: str = ""
     budget_lock: BudgetLock | None = None
     """The budget's lock; None while there is none."""
     search_goes_on: bool = False
@@ -77,7 +79,8 @@ def _decide_off(seen: Observation, policy: MachinePolicy, now: float) -> tuple[A
                 kind=ActionKind.FAIL_QUEUED,
                 model=model,
                 code="machine_broken",
-                reason=f"The machine failed to start {seen.failed_starts} times in a row.",
+                reason=f"The machine failed to start {seen.failed_starts} times in a row"
+                + (f", the last time because: {seen.last_reason}" if seen.last_reason else "."),
             ),
         )
     if seen.last_ended_at is not None and 0 <= now - seen.last_ended_at < _pause(seen, policy):

@@ -117,6 +117,7 @@ MODELS = _computer("models", "Model files")
 SERVER = _computer("server", "Background server")
 WINDOW = _computer("window", "Window")
 LOOPBACK = _computer("loopback", "Ports of this computer")
+WAY_OUT = _computer("way_out", "Proxy and certificates")
 CLOCK = _computer("clock", "Clock")
 CLOCK_JUMPS = _computer("clock_jumps", "A clock that jumped")
 PRICES = _computer("price_book", "Price book", "12-the-first-bill")
@@ -152,7 +153,8 @@ ACCOUNT_CHECKS = (
 )  # fmt: skip
 """What only AWS can answer, in the order in which it is shown."""
 COMPUTER_CHECKS = (
-    PYTHON, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, CLOCK, CLOCK_JUMPS, PRICES, PROFILE, SIGN_IN, TOKEN_STORAGE,
+    PYTHON, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, WAY_OUT, CLOCK, CLOCK_JUMPS, PRICES, PROFILE, SIGN_IN,
+    TOKEN_STORAGE,
 )  # fmt: skip
 """What needs no account."""
 CHECKS = (*COMPUTER_CHECKS, *ACCOUNT_CHECKS)

@@ -133,6 +133,23 @@ def loopback(*, problem: str, taken: Sequence[int], ports: Sequence[int]) -> Fin
     return checks.LOOPBACK.ok(f"127.0.0.1 works; {free} of the sign-in's {len(ports)} ports are free.")
 
 
+def way_out(*, proxy: str, problem: str, aws_knows_it: bool) -> Finding:
+    """``proxy``: the one on the way out and the variable that names it, empty without one. ``problem``: why nothing can
+    go out; empty if it can. ``aws_knows_it``: whether AWS's library can use that proxy."""
+    if problem:
+        return checks.WAY_OUT.fail(
+            f"Nothing can be fetched and no home on AWS reached: {problem}.",
+            "Do as it says, then ./tlfif serve --stop, so that the server starts with it. Costs nothing. A model that "
+            "is here answers meanwhile.",
+        )
+    if proxy and not aws_knows_it:
+        return checks.WAY_OUT.warn(
+            f"What is fetched goes through the proxy {proxy}; deploy and destroy cannot: AWS's library knows no SOCKS.",
+            "Set HTTPS_PROXY to an http:// proxy before ./tlfif deploy, or unset it. Costs nothing.",
+        )
+    return checks.WAY_OUT.ok(f"Through the proxy {proxy}." if proxy else "No proxy is set.")
+
+
 def clock(skew_seconds: float) -> Finding:
     """``skew_seconds``: this computer's clock minus AWS's."""
     size = abs(skew_seconds)

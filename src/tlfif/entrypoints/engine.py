@@ -2,7 +2,8 @@
 
 Reads one line of JSON from standard input (see ``adapters.engines.llama_engine_process``), loads the model, prints one
 line of JSON with its address, and runs until standard input ends: an engine never outlives its supervisor.
-It imports little, because each cold start waits for it.
+It imports little, because each cold start waits for it. A model that llama.cpp refuses ends it with a line that has no
+address; why stands in its log.
 """
 
 import json
@@ -12,10 +13,21 @@ import sys
 from tlfif.adapters.local.machines.process_priority import lower_priority
 
 
+def limit_memory(most_bytes: int) -> None:
+    """Keep what this process allocates below ``most_bytes``; the mapped model file does not count. Only Linux can."""
+    if sys.platform == "linux":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
 def main() -> None:
     """Serve until the supervisor closes the pipe."""
     lower_priority()
     config = json.loads(sys.stdin.buffer.readline())
+    limit_memory(config["memory_bytes"])
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -35,7 +47,12 @@ def main() -> None:
     params.n_threads_http = config["slots"] + 2
     params.cache_ram_mib = config["cache_mib"]
     params.warmup = False
-    server = xllamacpp.Server(params)
+    params.sse_ping_interval = -1  # silence for long means that it has hung
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError:
+        print(json.dumps({}), flush=True)
+        os._exit(1)
     # From here on the engine's threads would delay the interpreter's end by a whole batch. However this ends (with the
     # supervisor gone its pipes are closed), exit at once: there is nothing to save.
     try:

@@ -11,6 +11,9 @@ from tlfif.entrypoints.event_loop import run_event_loop
 from tlfif.jobs.policy import JobPolicy
 from tlfif.machines.policy import MachinePolicy
 
+LOAD_SHARE = 0.8
+"""Of the launch limit, for loading the model: so it is known that it was the model that was not done."""
+
 
 async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> None:
     policies: dict[str, dict[str, float]] = spec["policies"]  # type: ignore[assignment]  # written by the host
@@ -23,6 +26,7 @@ async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> N
             context_tokens=context_tokens,
             slots=machine_policy.engine_slots,
             threads=machine_policy.engine_threads,
+            load_seconds=machine_policy.launch_limit_seconds * LOAD_SHARE,
             log_path=data_folder / "logs" / "engine.log",
             mark=("--home", str(data_folder), "--machine-id", machine_id),
         )

@@ -27,6 +27,7 @@ class Engine(ABC):
         Raises:
             EngineRejectedError: this request is bad for this engine; repeating it is pointless.
             EngineGoneError: the engine does not answer or died half-way.
+            EngineStuckError: the engine hangs on this request.
         """
 
     @abstractmethod
@@ -50,7 +51,8 @@ class EngineProcess(ABC):
     async def start(self) -> EngineAddress:
         """Start the engine and return when it listens with the model loaded.
 
-        Raises EngineGoneError if it ends before that; the message says why."""
+        Raises EngineGoneError if it ends before that, ModelUnusableError if the model is why; the message has the
+        reason."""
 
     @abstractmethod
     async def wait(self) -> int:

@@ -43,7 +43,7 @@ REQUEST = {
     "messages_empty": ErrorCode(422, 2, "The conversation has no message.", "Send at least one."),
     "messages_too_many": ErrorCode(422, 2, "The conversation has more than 256 messages.", "Leave the oldest out."),
     "missing_field": ErrorCode(422, 2, "A field that is needed is missing.", "Add the field that the sentence names."),
-    "model_file_invalid": ErrorCode(422, 2, "The file named after `file:` is not there, is a folder, cannot be read, or is no GGUF model; or no path follows.", "Check the path."),
+    "model_file_invalid": ErrorCode(422, 2, "The file named after `file:` is not there, is a folder, cannot be read, or is no whole GGUF model (the sentence says what is missing); or it is larger than the memory; or no path follows.", "Check the path; fetch the file again."),
     "n_out_of_range": ErrorCode(422, 2, "`n` is not 1.", "Ask once for each answer."),
     "price_implausible": ErrorCode(422, 2, "A new price is zero, below zero or ten times off. The old one is kept.", "Refresh again another day."),
     "prompt_empty": ErrorCode(422, 2, "The prompt is empty or blank.", "Type something."),
@@ -139,11 +139,13 @@ BILL = {
 JOB = {
     "attempts_exhausted": ErrorCode(None, 3, "Three attempts ended without an answer.", "Send it again, or look at the machine first."),
     "engine_rejected": ErrorCode(None, 3, "The engine refuses this request.", "Change the prompt or the model."),
+    "engine_stuck": ErrorCode(None, 3, "The engine hung on this prompt and was ended; most likely the model's chat template never ends.", "Choose another model."),
     "expired": ErrorCode(None, 3, "It waited longer than its limit.", "Send it again."),
     "job_cancelled": ErrorCode(None, 3, "It was cancelled.", "Send it again if it was not you."),
     "job_expired": ErrorCode(None, 3, "It waited longer than its limit.", "Send it again."),
     "job_failed": ErrorCode(None, 3, "It failed without saying why.", "Look into the server's log."),
     "machine_broken": ErrorCode(None, 4, "The machine failed to start several times in a row.", "Look at its log, start it by hand."),
+    "model_unusable": ErrorCode(None, 4, "The engine cannot load the model's file, or cannot answer with it. It was tried once; the sentence has the engine's reason.", "Choose another model, or fetch the file again."),
     "run_timeout": ErrorCode(None, 3, "The answer took longer than its limit.", "Ask for a shorter answer."),
     "started_over": ErrorCode(None, 3, "An OpenAI stream cannot say that the answer starts over, so it ended.", "Ask again."),
 }

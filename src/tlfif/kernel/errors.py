@@ -15,6 +15,8 @@
   * EngineError                  the engine refused or failed; the worker decides what happens
     * EngineRejectedError        this request is bad for this engine; never retried
     * EngineGoneError            the engine is not answering; the attempt may be repeated
+    * EngineStuckError           this request hangs the engine; never retried, the engine starts anew
+    * ModelUnusableError         the engine cannot work with this model; it is not started with it again
   * ModelError                   a model file is missing, corrupt or cannot be fetched (exit 4)
   * LeaseLostError               another worker has the lease now; drop the result
 
@@ -119,6 +121,18 @@ class EngineGoneError(EngineError):
     """Restart the engine and repeat the attempt."""
 
     code = "engine_gone"
+
+
+class EngineStuckError(EngineError):
+    """Fail the job, because it would hang again, and restart the engine."""
+
+    code = "engine_stuck"
+
+
+class ModelUnusableError(EngineError):
+    """Fail the jobs that wait for this model, and start no engine with it for them; the message has the reason."""
+
+    code = "model_unusable"
 
 
 class ModelError(TlfifError):

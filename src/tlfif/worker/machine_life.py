@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
 from tlfif.jobs.jobs import GenerationRequest, Message
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import EngineError, EngineGoneError, StorageError
+from tlfif.kernel.errors import (
+    EngineError,
+    EngineGoneError,
+    EngineRejectedError,
+    EngineStuckError,
+    ModelUnusableError,
+    StorageError,
+)
 from tlfif.machines.machine import Directive, Heartbeat, MachineState, Phase
 from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.policy import MachinePolicy
@@ -45,6 +52,7 @@ class MachineLife:
     reason: str = ""
     broken: bool = False
     _engine: Engine | None = None
+    _unusable: ModelUnusableError | None = None
     _end: asyncio.Event = field(default_factory=asyncio.Event)
     _at_once: bool = False
     _drain_seconds: float = 0.0
@@ -101,6 +109,9 @@ class MachineLife:
                 await self._start_engine()
                 await self._wait_for_failure()
                 fault = "the engine died"
+            except ModelUnusableError as error:
+                self._unusable = error
+                raise
             except EngineError as error:
                 fault = error.message
             self.worker.engine_down()
@@ -141,13 +152,16 @@ class MachineLife:
                 task.cancel()
 
     async def _prove(self, engine: Engine) -> None:
-        """Ready means that a real generation succeeded."""
+        """Ready means that a real generation succeeded. Raises ModelUnusableError where none ever will."""
         request = GenerationRequest(
             model=self.model, messages=(Message(role="user", content="Hi"),), max_tokens=1, temperature=0.0
         )
-        async with contextlib.aclosing(engine.generate(request)) as chunks:
-            async for _ in chunks:
-                pass
+        try:
+            async with contextlib.aclosing(engine.generate(request)) as chunks:
+                async for _ in chunks:
+                    pass
+        except (EngineRejectedError, EngineStuckError) as error:
+            raise ModelUnusableError(f"The model {self.model} is loaded but cannot answer: {error.message}") from error
 
     async def _report(self, state: MachineState, phase: Phase | None) -> None:
         self.state, self.phase = state, phase
@@ -223,6 +237,12 @@ class MachineLife:
     async def _shut_down(self) -> None:
         self.state, self.phase = MachineState.BROKEN if self.broken else MachineState.STOPPING, None
         await self._heartbeat()
+        if self._unusable is not None:
+            # After the heartbeat, which has the reason: with its prompts gone the machine would be asked to end for
+            # another. And it is the model's fault, not the machine's.
+            await self.worker.refuse_waiting(self._unusable)
+            with contextlib.suppress(StorageError):
+                await self.machines.reset_failures()
         if self._engine is not None:
             await self._engine.close()
         await self.process.stop()

@@ -8,11 +8,11 @@ from enum import StrEnum
 
 from tlfif.jobs.engine import Engine
 from tlfif.jobs.job_store import JobStore
-from tlfif.jobs.jobs import ClaimedJob, JobStatus, Lease, Outcome
+from tlfif.jobs.jobs import ClaimedJob, FinishReason, JobStatus, Lease, Outcome, Receipt
 from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance, cancelled_outcome, run_job
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import EngineGoneError, LeaseLostError, StorageError
+from tlfif.kernel.errors import EngineError, EngineGoneError, EngineStuckError, LeaseLostError, StorageError
 from tlfif.kernel.redacted_traceback import redacted_traceback
 from tlfif.worker.event_writer import EventWriter, JobLog
 
@@ -98,6 +98,16 @@ class Worker:
         finally:
             writing.cancel()
             await asyncio.wait({writing})
+
+    async def refuse_waiting(self, error: EngineError) -> None:
+        """Fail the jobs that wait for this model, because no engine can answer them: nothing is started for them again.
+        Where the store fails, they wait on."""
+        try:
+            await self._jobs.fail_queued(
+                model=self._provenance.model, code=error.code, message=error.message, now=self._clock.now()
+            )
+        except StorageError as failed:
+            log.warning("worker: waiting jobs could not be failed: %s", failed.message)
 
     async def wait_empty(self) -> None:
         """Return once nothing runs."""
@@ -206,23 +216,19 @@ class Worker:
         except asyncio.CancelledError:
             await self._interrupted(claimed, job_log)
         except EngineGoneError as error:
-            log.warning("worker: %s", error.message)
-            if self._engine is engine:
-                self.engine_down()  # before the job is free again, or it would be claimed for the dead engine
-            self.engine_failed.set()
+            self._engine_is_lost(engine, error)
             await self._give_back(job_log, reason="the engine stopped", count_attempt=True)
+        except EngineStuckError as error:
+            self._engine_is_lost(engine, error)
+            receipt = self._provenance.receipt(job, FinishReason.ERROR)
+            await self._finish(job_log, _failed(error.code, error.message, receipt=receipt))
         except LeaseLostError:
             log.warning("worker: the lease of %s was lost; its result is dropped", job.id)
         except Exception as error:
             # Any fault of this program while a job runs ends here: the job must not end without a result.
             log.error("worker: unexpected fault on %s: %s", job.id, redacted_traceback(error))
-            outcome = Outcome(
-                status=JobStatus.FAILED,
-                error_code="internal_error",
-                error_message="TL-FIF made a mistake while answering. Please send the prompt again.",
-            )
-            with contextlib.suppress(LeaseLostError):
-                await self._writer.finish(job_log, outcome)
+            message = "TL-FIF made a mistake while answering. Please send the prompt again."
+            await self._finish(job_log, _failed("internal_error", message))
         finally:
             self._writer.close(job_log)
             self._active.pop(job.id, None)
@@ -233,10 +239,19 @@ class Worker:
         running = self._active.get(claimed.job.id)
         reason = running.interruption if running is not None else Interruption.RELEASE
         if reason is Interruption.CANCEL:
-            with contextlib.suppress(LeaseLostError):
-                await self._writer.finish(job_log, cancelled_outcome(claimed.job, self._provenance))
+            await self._finish(job_log, cancelled_outcome(claimed.job, self._provenance))
         elif reason is not Interruption.LOST:
             await self._give_back(job_log, reason="the machine is ending", count_attempt=False)
+
+    def _engine_is_lost(self, engine: Engine, error: EngineError) -> None:
+        log.warning("worker: %s", error.message)
+        if self._engine is engine:
+            self.engine_down()  # before the job is free again, or it would be claimed for the dead engine
+        self.engine_failed.set()
+
+    async def _finish(self, job_log: JobLog, outcome: Outcome) -> None:
+        with contextlib.suppress(LeaseLostError):
+            await self._writer.finish(job_log, outcome)
 
     async def _give_back(self, job_log: JobLog, *, reason: str, count_attempt: bool) -> None:
         try:
@@ -248,3 +263,7 @@ class Worker:
     def _touch(self) -> None:
         if not self._active and self._engine is not None:
             self.idle_from = self._clock.monotonic()
+
+
+def _failed(code: str, message: str, *, receipt: Receipt | None = None) -> Outcome:
+    return Outcome(status=JobStatus.FAILED, receipt=receipt, error_code=code, error_message=message)

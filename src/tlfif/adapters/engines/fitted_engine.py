@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import httpx2
 
-from tlfif.adapters.engines.openai_engine import TOO_LONG, OpenAIEngine, refusal
+from tlfif.adapters.engines.openai_engine import ACCEPT_SECONDS, TOO_LONG, OpenAIEngine, never_taken_in, refusal
 from tlfif.jobs.engine import Chunk, EngineAddress
 from tlfif.jobs.jobs import GenerationRequest
 from tlfif.jobs.limits import MIN_ANSWER_TOKENS, fit_max_tokens
 from tlfif.kernel.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
 
-COUNT_SECONDS = 30.0
 MESSAGE_TOKENS = 32
 FIXED_TOKENS = 128
 """More than the chat templates of our models add to a message, and once (SmolLM2's own system prompt among it)."""
@@ -34,10 +33,11 @@ class FittedEngine(OpenAIEngine):
         count_field: str,
         named: bool = False,
         connections: int = 16,
+        accept_seconds: float = ACCEPT_SECONDS,
     ) -> None:
         """``count_path`` is where the server counts a conversation's tokens, ``count_field`` holds them in its answer.
         The others: see the base."""
-        super().__init__(address, named=named, connections=connections)
+        super().__init__(address, named=named, connections=connections, accept_seconds=accept_seconds)
         self._context = context_tokens
         self._count_path = count_path
         self._count_field = count_field
@@ -60,8 +60,10 @@ class FittedEngine(OpenAIEngine):
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
         try:
             answer = await self._client.post(
-                self._count_path, json={"model": request.model, "messages": messages}, timeout=COUNT_SECONDS
+                self._count_path, json={"model": request.model, "messages": messages}, timeout=self._accept_seconds
             )
+        except httpx2.ReadTimeout as error:
+            raise never_taken_in(self._accept_seconds) from error
         except httpx2.RequestError as error:
             raise EngineGoneError(f"The engine went away: {type(error).__name__}.") from error
         if answer.status_code != 200:

@@ -2,23 +2,35 @@
 
 import asyncio
 import contextlib
+import glob
 import json
+import re
 import secrets
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tlfif.jobs.engine import EngineAddress, EngineProcess
-from tlfif.kernel.errors import EngineGoneError
+from tlfif.kernel.errors import EngineError, EngineGoneError, ModelUnusableError
 
 CACHE_MIB = 256
 """Size of the prompt cache in memory, for continued conversations."""
+SPARE_BYTES = 3 << 30
+"""What an engine may allocate beside two copies of the weights (llama.cpp rearranges some kinds): the caches of an 8B
+model take about 1.5 GiB. Without a limit a hostile chat template takes all the memory there is."""
+REASON_LETTERS = 300
+
+_ERROR_LINE = re.compile(r"[\d.]+ E (?:\w+ +)?(?:\w+: )*(?:error loading model: )?(.+)")
+"""A line of llama.cpp's log: time, level, part of the program, function, text."""
+_ENDED_BY_OTHERS = frozenset({signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSpec:
     """What the engine loads. ``context_tokens`` is per slot; ``threads`` None is one per core; ``mark``
-    is added to the command line, so that the process can be found."""
+    is added to the command line, so that the process can be found. ``load_seconds``: after which a model that is still
+    being loaded counts as unusable."""
 
     model_name: str
     model_path: str
@@ -26,6 +38,8 @@ class EngineSpec:
     slots: int
     log_path: Path
     threads: int | None = None
+    load_seconds: float = 144.0
+    spare_bytes: int = SPARE_BYTES
     mark: tuple[str, ...] = ()
 
 
@@ -47,6 +61,7 @@ class LlamaEngineProcess(EngineProcess):
             "slots": self._spec.slots,
             "threads": self._spec.threads,
             "cache_mib": CACHE_MIB,
+            "memory_bytes": self._spec.spare_bytes + 2 * _weight_bytes(self._spec.model_path),
             "api_key": key,
         }
         with self._spec.log_path.open("wb") as log:
@@ -72,19 +87,47 @@ class LlamaEngineProcess(EngineProcess):
         if child is None or child.stdin is None or child.stdout is None:
             raise EngineGoneError("The engine's process has no pipes.")
         try:
-            await child.stdin.drain()
-            line = await child.stdout.readline()
+            with contextlib.suppress(ConnectionError):  # it may have failed already, and said so
+                await child.stdin.drain()
+            async with asyncio.timeout(self._spec.load_seconds):
+                line = await child.stdout.readline()
             return EngineAddress(base_url=json.loads(line)["base_url"], api_key=self._key, pid=child.pid)
+        except TimeoutError as error:
+            child.kill()  # it does not hear that its pipe is closed
+            await self.stop()
+            raise self._unusable(
+                f"after {self._spec.load_seconds:.0f} s the engine was still loading it. It is too large for this "
+                "computer, or its chat template never ends"
+            ) from error
         except (OSError, ValueError, KeyError) as error:
             await self.stop()
-            raise EngineGoneError(f"The engine ended before it was ready{self._last_log_line()}") from error
+            raise self._why_not_loaded(error, child.returncode or 0) from error
 
-    def _last_log_line(self) -> str:
-        with contextlib.suppress(OSError):
+    def _why_not_loaded(self, error: Exception, status: int) -> EngineError:
+        """An engine that refused the model, or crashed over it, would do so again."""
+        reason = self._logged_reason()
+        if isinstance(error, KeyError):
+            return self._unusable(reason or "the engine gives no reason")
+        if status < 0 and -status not in _ENDED_BY_OTHERS:
+            return self._unusable(f"the engine crashed over it ({signal.Signals(-status).name})")
+        return EngineGoneError(f"The engine ended before it was ready{': ' + reason if reason else '.'}")
+
+    def _unusable(self, reason: str) -> ModelUnusableError:
+        return ModelUnusableError(
+            f"The model file {self._spec.model_path} cannot be used: {reason}. Choose another model, or fetch the file "
+            "again."
+        )
+
+    def _logged_reason(self) -> str:
+        """The first error in the engine's log, and what failed by it; without one the last line."""
+        try:
             lines = [line for line in self._spec.log_path.read_text(errors="replace").splitlines() if line.strip()]
-            if lines:
-                return f": {lines[-1].strip()[:300]}"
-        return "."
+        except OSError:
+            return ""
+        errors = [found[1] for line in lines if (found := _ERROR_LINE.match(line))]
+        said = "; ".join(errors[:1] + [line for line in errors[1:2] if line.startswith("failed")] or lines[-1:])
+        # It may quote the file.
+        return "".join(letter for letter in said if letter.isprintable()).strip()[:REASON_LETTERS].rstrip(".:")
 
     async def wait(self) -> int:
         if self._child is None:
@@ -104,3 +147,13 @@ class LlamaEngineProcess(EngineProcess):
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             await child.wait()
+
+
+def _weight_bytes(model_path: str) -> int:
+    """Size of the model's file, with the other parts of a split one; 0 where there is none."""
+    path = Path(model_path)
+    first, split, _ = path.name.partition("-00001-of-")
+    with contextlib.suppress(OSError):
+        parts = path.parent.glob(f"{glob.escape(first)}-*-of-*.gguf") if split else [path]
+        return sum(part.stat().st_size for part in parts)
+    return 0

@@ -1,16 +1,29 @@
 """Any inference server with OpenAI-style HTTP (llama.cpp, vLLM) behind the Engine port."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import httpx2
 
 from tlfif.jobs.engine import Chunk, Engine, EngineAddress
 from tlfif.jobs.jobs import FinishReason, GenerationRequest
-from tlfif.kernel.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
+from tlfif.kernel.errors import (
+    EngineError,
+    EngineGoneError,
+    EngineRejectedError,
+    EngineStuckError,
+    PromptTooLongError,
+)
 
-STALL_SECONDS = 180.0
+ACCEPT_SECONDS = 60.0
+"""Until a request is taken in: its chat template applied, its tokens counted. It takes milliseconds, unless the
+template never ends."""
+STALL_SECONDS = 600.0
+"""Until the first token and between two: the slowest machine that is supported reads 2,048 tokens in this time."""
+MESSAGE_LETTERS = 300
 TOO_LONG = PromptTooLongError.code
 _LENGTH_TYPES = frozenset({"exceed_context_size_error"})
 """llama.cpp's error type for a prompt that is longer than its context (its server's ``format_error_response``)."""
@@ -34,14 +47,17 @@ class OpenAIEngine(Engine):
         model_name: str | None = None,
         named: bool = False,
         connections: int = 16,
+        accept_seconds: float = ACCEPT_SECONDS,
+        stall_seconds: float = STALL_SECONDS,
     ) -> None:
+        self._accept_seconds = accept_seconds
         self._model_name = model_name
         self._named = named
         self._client = httpx2.AsyncClient(
             base_url=address.base_url,
             headers={"Authorization": f"Bearer {address.api_key}"},
             # The engine sends nothing while it reads a long prompt; after this long it has hung.
-            timeout=httpx2.Timeout(None, connect=5.0, read=STALL_SECONDS),
+            timeout=httpx2.Timeout(None, connect=5.0, read=stall_seconds),
             limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
             trust_env=False,
         )
@@ -51,7 +67,7 @@ class OpenAIEngine(Engine):
         finish: FinishReason | None = None
         usage: dict[str, Any] = {}
         try:
-            async with self._client.stream("POST", "/v1/chat/completions", json=body) as response:
+            async with aclosing(await self._accepted(body)) as response:
                 if response.status_code != 200:
                     raise refusal(response.status_code, await response.aread())
                 async for event in _sse_data(response):
@@ -68,7 +84,7 @@ class OpenAIEngine(Engine):
                         if text and isinstance(text, str):
                             yield Chunk(text=text)
         except httpx2.RequestError as error:
-            raise EngineGoneError(f"The engine went away: {type(error).__name__}.") from error
+            raise _lost(error) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise EngineGoneError("The engine sent something that is not OpenAI's protocol.") from error
         if finish is None:
@@ -78,6 +94,15 @@ class OpenAIEngine(Engine):
             prompt_tokens=usage.get("prompt_tokens"),
             completion_tokens=usage.get("completion_tokens"),
         )
+
+    async def _accepted(self, body: dict[str, object]) -> httpx2.Response:
+        """The answer, its body not read yet. Raises EngineStuckError."""
+        request = self._client.build_request("POST", "/v1/chat/completions", json=body)
+        try:
+            async with asyncio.timeout(self._accept_seconds):
+                return await self._client.send(request, stream=True)
+        except TimeoutError as error:
+            raise never_taken_in(self._accept_seconds) from error
 
     def _body(self, request: GenerationRequest) -> dict[str, object]:
         body: dict[str, object] = {
@@ -108,13 +133,27 @@ async def _sse_data(response: httpx2.Response) -> AsyncIterator[bytes]:
                 yield line[5:].strip()  # a line may end in CR LF and be cut between the two
 
 
+def never_taken_in(seconds: float) -> EngineStuckError:
+    """The error for a request that the engine did not take in within ``seconds``."""
+    return EngineStuckError(
+        f"The engine did not take the prompt in within {seconds:g} s and was ended: most likely the model's chat "
+        "template never ends. Choose another model."
+    )
+
+
+def _lost(error: httpx2.RequestError) -> EngineError:
+    if isinstance(error, httpx2.ReadTimeout):
+        return EngineStuckError("The engine fell silent in the middle of this answer and was ended.")
+    return EngineGoneError(f"The engine went away: {type(error).__name__}.")
+
+
 def refusal(status: int, body: bytes) -> EngineError:
     """The error for an answer with another status than 200."""
     if status in {401, 404, 408, 429} or status >= 500:
         return EngineGoneError(f"The engine answered with status {status}.")
     try:
         found = json.loads(body)["error"]
-        message = str(found["message"])
+        message = _one_line(str(found["message"]))
     except (ValueError, LookupError, TypeError):
         return EngineRejectedError(f"The engine refused the request: status {status}")
     if str(found.get("type")) in _LENGTH_TYPES or str(found.get("param")) in _LENGTH_PARAMS:
@@ -126,9 +165,14 @@ def refusal(status: int, body: bytes) -> EngineError:
     return EngineRejectedError(f"The engine refused the request: {message}")
 
 
+def _one_line(text: str) -> str:
+    """An engine's words for people: they may quote the model file's template."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:MESSAGE_LETTERS]
+
+
 def _stream_error(error: object) -> EngineError:
     code = error.get("code") if isinstance(error, dict) else None
-    message = str(error.get("message", "no reason given")) if isinstance(error, dict) else str(error)
+    message = _one_line(str(error.get("message", "no reason given") if isinstance(error, dict) else error))
     if isinstance(code, int) and 400 <= code < 500:
         return EngineRejectedError(f"The engine refused the request: {message}")
     return EngineGoneError(f"The engine failed: {message}")

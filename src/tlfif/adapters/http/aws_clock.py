@@ -5,6 +5,8 @@ from time import time
 
 import httpx2
 
+from tlfif.kernel.outbound import way_out, why_unreachable
+
 ANSWER_SECONDS = 4.0
 
 
@@ -15,12 +17,12 @@ async def clock_skew(address: str, *, answer_seconds: float = ANSWER_SECONDS) ->
     has no date.
     """
     try:
-        async with httpx2.AsyncClient(timeout=answer_seconds, follow_redirects=False) as client:
+        async with httpx2.AsyncClient(timeout=answer_seconds, follow_redirects=False, **way_out(address)) as client:
             before = time()
             answer = await client.head(address)
             after = time()
     except (httpx2.TransportError, httpx2.InvalidURL) as error:
-        raise OSError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+        raise OSError(why_unreachable(error, address)) from error
     stamp = answer.headers.get("date")
     if stamp is None:
         raise ValueError("the answer carries no date")

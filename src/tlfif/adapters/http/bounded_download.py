@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from urllib.request import getproxies
 
 import httpx2
 
 from tlfif.adapters.http.host_lookup import Resolver, look_up, system_resolver
+from tlfif.kernel.outbound import LOOPBACK_HOSTS, proxy_for, way_out, why_unreachable
 
 BLOCK_BYTES = 1 << 16
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "tlfif"}
 
 
@@ -39,7 +38,7 @@ class BoundedDownload:
         """
         self._base = httpx2.URL(base_url.rstrip("/"))
         encrypted = self._base.scheme == "https" and bool(self._base.host)
-        if not encrypted and not (self._base.scheme == "http" and self._base.host in _LOOPBACK):
+        if not encrypted and not (self._base.scheme == "http" and self._base.host in LOOPBACK_HOSTS):
             raise ValueError(f"the address must begin with https: {base_url}")
         self._max_bytes = max_bytes
         self._total_seconds = total_seconds
@@ -67,14 +66,14 @@ class BoundedDownload:
         except httpx2.RemoteProtocolError as error:
             raise UnreachableError("the connection broke before all of it had come") from error
         except (httpx2.TransportError, OSError) as error:
-            raise UnreachableError(f"there is no connection to {self.host}") from error
+            raise UnreachableError(why_unreachable(error, str(self._base))) from error
 
     async def _read(self, url: httpx2.URL, take: Callable[[bytes], None]) -> None:
-        if not getproxies():
+        if proxy_for(str(url)) is None:
             await look_up(url.host, url.port or 443, self._resolver)
         timeout = httpx2.Timeout(self._stall_seconds)
         async with (
-            httpx2.AsyncClient(timeout=timeout, follow_redirects=False) as client,
+            httpx2.AsyncClient(timeout=timeout, follow_redirects=False, **way_out(str(url))) as client,
             client.stream("GET", url, headers=_HEADERS) as response,
         ):
             self._check(response)

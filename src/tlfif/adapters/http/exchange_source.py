@@ -63,7 +63,7 @@ class EcbExchangeSource(ExchangeSource):
         except UnreachableError as error:
             raise UnavailableError(
                 f"The European Central Bank's exchange rate cannot be read now: {error}. The rate known so far is "
-                "used. Check the internet connection, then run `./tlfif cost prices --refresh` again.",
+                "used. To try again: `./tlfif cost prices --refresh`.",
                 code="exchange_unreachable",
             ) from error
         except UnusableError as error:

@@ -1,5 +1,6 @@
 """What ``tlfif doctor`` asks this computer itself."""
 
+import asyncio
 import contextlib
 import shutil
 import socket
@@ -15,10 +16,12 @@ from tlfif.doctor import checks
 from tlfif.doctor import computer_verdicts as verdicts
 from tlfif.doctor.checks import Check, Finding, not_asked
 from tlfif.doctor.probe import Probe
+from tlfif.kernel.outbound import NoWayOutError, certificates, proxy_for
 from tlfif.models.model_store import ModelStore
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, Item, PriceBook
 
 LOOPBACK = "127.0.0.1"
+PROXY_SECONDS = 3.0
 
 
 class PythonProbe(Probe):
@@ -94,6 +97,33 @@ class LoopbackProbe(Probe):
             problem = error.strerror or str(error)
         taken = [port for port in self._ports if not _is_free(port)]
         return [verdicts.loopback(problem=problem, taken=taken, ports=self._ports)]
+
+
+class WayOutProbe(Probe):
+    """The settings that every request to ``url`` obeys, and whether anybody listens at the proxy."""
+
+    checks: Sequence[Check] = (checks.WAY_OUT,)
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def ask(self) -> Sequence[Finding]:
+        proxy, problem = None, ""
+        try:
+            certificates()
+            proxy = proxy_for(self._url)
+            if proxy is not None:
+                async with asyncio.timeout(PROXY_SECONDS):
+                    _, writer = await asyncio.open_connection(*proxy.endpoint)
+                writer.close()
+                await writer.wait_closed()
+        except NoWayOutError as error:
+            problem = str(error)
+        except OSError:  # a time-out, too
+            problem = f"nobody answers at the proxy {proxy}. Start it, or unset the variable"
+        # AWS's library does not look at ALL_PROXY.
+        aws_knows_it = proxy is None or not proxy.is_socks or proxy.variable.lower() == "all_proxy"
+        return [verdicts.way_out(proxy=str(proxy or ""), problem=problem, aws_knows_it=aws_knows_it)]
 
 
 class ClockProbe(Probe):

@@ -29,7 +29,8 @@ def model_routes(container: Container) -> APIRouter:
     @router.post("/{name}/pull", status_code=202, operation_id="pull_model")
     async def pull(name: ModelName, body: PullRequest | None = None) -> ModelView:
         """Begin to fetch a model, or join a fetch under way; ``received_bytes`` in the list shows how far it is."""
-        return model_view(await models.start_pull(name, force=body.force if body else False))
+        asked = body or PullRequest()
+        return model_view(await models.start_pull(name, force=asked.force, automatic=asked.automatic))
 
     @router.post("/{name}/verify", operation_id="verify_model")
     async def verify(name: ModelName) -> ModelView:

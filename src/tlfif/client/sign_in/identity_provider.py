@@ -14,6 +14,7 @@ from tlfif.client.errors import AccessDeniedError, ApiError, NotReachableError, 
 from tlfif.client.profile import Profile, check_address
 from tlfif.client.sign_in.token_store import Tokens
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.kernel.outbound import NoWayOutError, way_out, why_unreachable
 
 if TYPE_CHECKING:
     from authlib.integrations.httpx_client import AsyncOAuth2Client
@@ -127,7 +128,10 @@ class IdentityProvider:
     def _client(self, redirect_uri: str | None = None) -> "AsyncOAuth2Client":
         from authlib.integrations.httpx_client import AsyncOAuth2Client
 
-        away = self._profile.issuer.startswith("https:")
+        try:
+            out = way_out(self._profile.issuer)
+        except NoWayOutError as error:
+            raise _unreachable(str(error)) from error
         return AsyncOAuth2Client(
             client_id=self._profile.client_id,
             token_endpoint_auth_method="none",  # noqa: S106 - a public client has no secret
@@ -135,9 +139,8 @@ class IdentityProvider:
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
             timeout=ANSWER_SECONDS,
-            verify=away,
-            trust_env=away,
             follow_redirects=False,
+            **out,
         )
 
     async def _find_endpoints(self) -> Endpoints:
@@ -254,16 +257,18 @@ async def _asked(ask: Callable[[], Awaitable[T]]) -> T:
     try:
         return await ask()
     except httpx2.TransportError as error:
-        fault = NotReachableError(
-            f"The provider that signs you in cannot be reached ({type(error).__name__}). Check the network, then try "
-            "again.",
-            code="sign_in_unreachable",
-        )
+        fault = _unreachable(why_unreachable(error, str(error.request.url)))
     except AuthlibBaseError as error:
         fault = refused(error.error, error.description)
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         fault = _malformed(f"its answer makes no sense ({type(error).__name__})")
     raise fault
+
+
+def _unreachable(why: str) -> NotReachableError:
+    return NotReachableError(
+        f"The provider that signs you in cannot be reached: {why}. Then try again.", code="sign_in_unreachable"
+    )
 
 
 def refused(error: object, description: object) -> AccessDeniedError:

@@ -224,7 +224,7 @@ class Answering:
         """Fetch a model. Returns "" where it is ready then, else an error code. Raises ApiError for other faults."""
         latest = model
         try:
-            async with aclosing(self._client.pull(model["name"])) as progress:
+            async with aclosing(self._client.pull(model["name"], automatic=True)) as progress:
                 async for latest in progress:
                     await self._emit(AnswerModelUpdated(exchange_id=self._id, model=latest))
                     if self._cancel_asked:

@@ -103,6 +103,11 @@ _CAUSES: dict[str, _Cause] = {
     "machine_failed": _Cause("The machine did not start", "Read the reason, then try again.", _AGAIN),
     "model_absent": _Cause("The model is not on this computer", "Fetch it in Settings.", (Press.OPEN_SETTINGS,)),
     "model_corrupt": _Cause("The model's file is damaged", "Fetch it again in Settings.", (Press.OPEN_SETTINGS,)),
+    "model_file_invalid": _Cause(
+        "The model file cannot be used", "Choose another in Settings.", (Press.OPEN_SETTINGS,)
+    ),
+    "model_unusable": _Cause("The model cannot be used", "Choose another in Settings.", (Press.OPEN_SETTINGS,)),
+    "engine_stuck": _Cause("The engine hung on this prompt", "Choose another in Settings.", (Press.OPEN_SETTINGS,)),
     "hub_unreachable": _Cause(
         "The model cannot be fetched", "Check the network, or choose the small model.", (Press.OPEN_SETTINGS,)
     ),

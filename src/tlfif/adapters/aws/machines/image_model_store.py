@@ -33,7 +33,13 @@ class ImageModelStore(ModelStore):
             context_tokens=spec.context_tokens,
         )
 
-    async def start_pull(self, name: str, *, force: bool = False) -> ModelInfo:
+    async def start_pull(
+        self,
+        name: str,
+        *,
+        force: bool = False,
+        automatic: bool = False,  # noqa: ARG002  # nothing is fetched
+    ) -> ModelInfo:
         """See the port; what is in the image is there already. ``force`` raises ConflictError ``model_in_image``."""
         if force:
             raise ConflictError(

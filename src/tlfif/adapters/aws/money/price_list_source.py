@@ -69,7 +69,7 @@ class AwsPriceListSource(PriceSource):
             except UnreachableError as error:
                 raise UnavailableError(
                     f"AWS's price list for {region} ({offer}) cannot be read now: {error}. The prices known so far "
-                    "are used. Check the internet connection, then run `./tlfif cost prices --refresh` again.",
+                    "are used. To try again: `./tlfif cost prices --refresh`.",
                     code="price_list_unreachable",
                     details={"region": region},
                 ) from error

@@ -110,7 +110,7 @@ class FileModelStore(ModelStore):
                 return ModelFile(name=spec.name, path=str(path), sha256=digest, context_tokens=spec.context_tokens)
         raise ModelError(_corrupt_text(spec, path), code="model_corrupt")
 
-    async def start_pull(self, name: str, *, force: bool = False) -> ModelInfo:
+    async def start_pull(self, name: str, *, force: bool = False, automatic: bool = False) -> ModelInfo:
         if file_path_of(name) is not None:
             return self._own_info(await self._open_own(name))
         spec = self._spec(name)
@@ -121,7 +121,7 @@ class FileModelStore(ModelStore):
             if info.state is ModelState.READY:
                 info = await self._verified(spec)
             if info.state is not ModelState.READY:
-                await self._begin_pull(spec, force=force)
+                await self._begin_pull(spec, force=force, automatic=automatic)
             return self._info(spec)
 
     async def verify(self, name: str) -> ModelInfo:
@@ -141,7 +141,7 @@ class FileModelStore(ModelStore):
             part.close()
         await self._hub.close()
 
-    async def _begin_pull(self, spec: ModelSpec, *, force: bool) -> None:
+    async def _begin_pull(self, spec: ModelSpec, *, force: bool, automatic: bool) -> None:
         """Check the free space, send the request and go on in the background. The caller holds the model's lock."""
         final = self._folder / spec.file_name
         part = PartFile(final, size=spec.size_bytes, sha256=spec.sha256)
@@ -149,7 +149,7 @@ class FileModelStore(ModelStore):
         answer: Answer | None = None
         try:
             if isinstance(spec.source, HubSource):
-                answer = await self._hub.connect(spec, part, force=force)
+                answer = await self._hub.connect(spec, part, automatic=automatic)
         except BaseException:
             if part.received:
                 part.close()

