@@ -27,7 +27,7 @@ class Clock(ABC):
         return at
 
     def certain(self) -> float:
-        """:meth:`now`, or earlier where the wall clock may still turn out to be fast: what is old by it is really old."""
+        """:meth:`now`, or earlier where the wall clock may yet turn out to be fast: what is old by it is old."""
         return self.now()
 
     @contextmanager
