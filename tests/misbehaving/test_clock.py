@@ -29,6 +29,7 @@ from tlfif.jobs.events import Event, answer_text
 from tlfif.jobs.jobs import Job, JobStatus
 from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance
+from tlfif.kernel.errors import NotFoundError
 from tlfif.machines.list_machines import list_machines
 from tlfif.machines.policy import MachinePolicy
 from tlfif.money.budget.budget import BudgetState
@@ -378,3 +379,20 @@ async def test_people_read_wall_clock_times_before_and_after_a_sleep() -> None:
         await world.tick()
         shown = [world.home.shown((await world.job(job_id)).created_at) for job_id in ("job_1", "job_2")]
         assert shown == pytest.approx([before, after], abs=0.01)
+
+
+async def test_a_clock_that_is_wrong_for_a_while_deletes_nothing() -> None:
+    async with a_world() as world:
+        await world.reach("streaming")
+        world.let_go()
+        await world.ticks_until(world.all_off)
+        for jump in (400 * 86400.0, -400 * 86400.0):
+            world.clock.jump(jump)
+            await world.tick()
+            await world.router.purge_expired()
+        assert (await world.job("job_1")).status is JobStatus.SUCCEEDED
+        world.clock.doze(JOBS.retention_seconds + 60.0)
+        await world.tick()
+        await world.router.purge_expired()
+        with pytest.raises(NotFoundError):
+            await world.job("job_1")

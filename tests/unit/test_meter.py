@@ -243,6 +243,26 @@ async def test_a_run_whose_record_is_gone_is_closed_and_never_longer_than_a_mach
     assert span.to_ms == T0 + int(longest * 1000)
 
 
+async def test_no_span_is_longer_than_a_machine_may_live() -> None:
+    """Whatever a wrong clock wrote into its record."""
+    world = MoneyWorld()
+    world.clock.jump(-400 * 86400.0)
+    await world.submit()
+    await world.ready()
+    world.clock.jump(400 * 86400.0)
+    await world.beat()
+    longest_ms = int(world.policy.longest_life_seconds * 1000)
+    (span,) = await spans(world)
+    record = await world.machines.active()
+    assert world.plane.router.meter is not None
+    assert world.plane.router.meter.last_seen.end_ms(span, record) == span.from_ms + longest_ms
+    await world.tick()  # it is older than its maximum run time
+    world.host.machines[0].exists = False
+    await world.tick()
+    (span,) = await spans(world)
+    assert span.to_ms == span.from_ms + longest_ms
+
+
 class DiedError(BaseException):
     """The control plane's process ends here, whatever it was doing."""
 

@@ -143,6 +143,20 @@ async def test_sleep_is_told_from_a_clock_that_was_set() -> None:
     assert round(sum(step.set_by for step in kept[-1].steps)) == 3600 - 86400, "named also when it is set back"
 
 
+async def test_a_clock_that_was_just_set_ahead_is_no_proof_of_age() -> None:
+    base = FakeClock()
+    home = a_home_clock(base)
+    base.jump(400 * DAY)
+    assert home.certain() == START
+    await home.follow_wall(rests)
+    base.advance(HOUR)
+    assert home.certain() == START + HOUR
+    base.advance(DAY)
+    assert home.certain() == home.now() == base.now(), "nobody corrected it"
+    base.doze(40 * DAY)
+    assert home.certain() == home.now(), "sleep is time that passed"
+
+
 def test_what_the_system_tells() -> None:
     assert boot_id(Path("nowhere")) == ""
     assert boot_id() == boot_id()

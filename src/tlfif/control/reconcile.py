@@ -217,7 +217,7 @@ class Reconciler(MachinePorts):
     async def purge_expired(self) -> None:
         """Delete jobs whose retention time is over, at most :data:`PURGE_LIMIT` of them."""
         keep = self.job_policy.retention_seconds
-        await self.jobs.purge(finished_before=self.clock.now() - keep, limit=PURGE_LIMIT)
+        await self.jobs.purge(finished_before=self.clock.certain() - keep, limit=PURGE_LIMIT)
 
     async def sweep_orphans(self) -> list[str]:
         """End machines that have our mark but no open record, in two passes: found once, they are suspects; found

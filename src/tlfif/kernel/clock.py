@@ -26,6 +26,10 @@ class Clock(ABC):
         """``at``, a moment of :meth:`now`, as people read it: by the wall clock (epoch seconds)."""
         return at
 
+    def certain(self) -> float:
+        """:meth:`now`, or earlier where the wall clock may yet turn out to be fast: what is old by it is old."""
+        return self.now()
+
     @contextmanager
     def held(self) -> Iterator[float]:
         """:meth:`now`, for what is about to be stored as open; until then the home's time does not follow the wall

@@ -12,6 +12,8 @@ from tlfif.kernel.clock import Clock
 STEP_SECONDS = 1.0
 """People are shown whole seconds; what the clocks differ by less is nothing to them."""
 KEPT_STEPS = 100
+CORRECTED_WITHIN_SECONDS = 86400.0
+"""A clock that was set wrong is set right sooner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,12 @@ class HomeClock(SteadyClock):
         """See the port."""
         before = bisect_right(self._steps, at, key=lambda step: step.at)
         return at + self._steps[before - 1].ahead if before else at
+
+    def certain(self) -> float:
+        """See the port. What the clock was set ahead by counts after a day without correction."""
+        at = self.now()
+        fresh = (step for step in self._steps if 0 <= at - step.at - step.ahead < CORRECTED_WITHIN_SECONDS)
+        return at - sum(max(0.0, step.set_by) for step in fresh)
 
     @contextmanager
     def held(self) -> Iterator[float]:
