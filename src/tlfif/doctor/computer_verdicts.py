@@ -145,7 +145,7 @@ def clock(skew_seconds: float) -> Finding:
 def price_book(read: date, today: date, region: str) -> Finding:
     """``read``: the date of the hourly price of the machine type that is tried first in ``region``."""
     days = max(0, (today - read).days)
-    found = f"The price of a machine in {region} is from {read.isoformat()}, {days} days ago (tlfif cost prices)"
+    found = f"The price of a machine in {region} is from {read.isoformat()}, {days} days ago (./tlfif cost prices)"
     if days > OLD_PRICE_DAYS:
         return checks.PRICES.warn(
             f"{found}; AWS may ask something else by now.",

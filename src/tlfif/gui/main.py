@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tlfif.gui.core import WindowCore
     from tlfif.gui.window import MainWindow
 
-NO_TOOLKIT = """The window needs Tk, and this Python ({version}) came without it. Everything else works: tlfif --help
+NO_TOOLKIT = """The window needs Tk, and this Python ({version}) came without it. Everything else works: ./tlfif --help
 
   Debian, Ubuntu    sudo apt install python3-tk
   Fedora            sudo dnf install python3-tkinter
@@ -28,8 +28,8 @@ NO_DISPLAY = """There is no screen here that a window could open on ({reason}).
 
 Over SSH, try "ssh -X". Without a screen everything works from the command line:
 
-  tlfif ask "What is a cloud computer?"     one question, one answer
-  tlfif chat                                a conversation"""
+  ./tlfif ask "What is a cloud computer?"     one question, one answer
+  ./tlfif chat                                a conversation"""
 LOADED_MS = 4000
 """Milliseconds after which the bridge's libraries are loaded, too."""
 
