@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     console = real_console()
     try:
         return _run(arguments, console)
-    except (TlfifError, OSError, KeyboardInterrupt) as error:
+    except (TlfifError, OSError, ImportError, KeyboardInterrupt) as error:
         return _failed(error, console, as_json="--json" in arguments)
 
 
@@ -101,9 +101,20 @@ def _failed(error: BaseException, console: "Console", *, as_json: bool) -> int:
         if error.reader_left:
             return OUTPUT_CLOSED
         console.note(f"tlfif: The output cannot be written: {error.strerror or error}. [output_failed]")
+    elif isinstance(error, ImportError):
+        _forget_installation()
+        console.note(f"tlfif: A part of TL-FIF cannot be loaded: {error}. The next start mends it. [parts_missing]")
     else:
         console.note(f"tlfif: {error}. [system_error]")
     return NO_ACCESS
+
+
+def _forget_installation() -> None:
+    """Remove the launcher's stamps, so that it installs anew."""
+    from pathlib import Path
+
+    for stamp in Path(sys.prefix).glob("tlfif-*.stamp"):
+        stamp.unlink(missing_ok=True)
 
 
 def program() -> str:
@@ -146,7 +157,24 @@ def _command(name: str, arguments: list[str], console: "Console") -> int:
     module = import_module(f"tlfif.cli.{name}")
     parser = Parser(prog=f"{program()} {name}", description=COMMANDS[name])
     module.configure(parser)
-    return int(module.run(parser.parse_args(arguments), console))
+    parsed = parser.parse_args(arguments)
+    if name != "doctor":  # which names them
+        _check_variables()
+    return int(module.run(parsed, console))
+
+
+def _check_variables() -> None:
+    """Raises InvalidInputError (code ``settings_invalid``): with a misspelt setting a command would look for another
+    server, or start a machine that is limited otherwise than was meant."""
+    from tlfif.kernel.data_folder import other_settings
+
+    names = other_settings()
+    if names:
+        from tlfif.bootstrap.variables import misspelt, settings_fault
+
+        faults = misspelt(names)
+        if faults:
+            raise settings_fault(faults)
 
 
 def _guess(name: str) -> str:

@@ -38,6 +38,17 @@ def python_version(version: tuple[int, int, int]) -> Finding:
     return checks.PYTHON.ok(found)
 
 
+def settings(misspelt: Sequence[str]) -> Finding:
+    """Environment variables that look like settings of TL-FIF and are none, one sentence each."""
+    if misspelt:
+        return checks.SETTINGS.fail(
+            " ".join(misspelt),
+            "Correct or unset the variable: until then no command runs, because it would not do what was meant. "
+            "Costs nothing.",
+        )
+    return checks.SETTINGS.ok("No setting is misspelt.")
+
+
 def folder(path: str, *, exists: bool, problem: str) -> Finding:
     """The folder of all state. ``problem``: the system's words when a file could not be written; empty: it could."""
     if problem:
