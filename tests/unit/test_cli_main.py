@@ -32,6 +32,15 @@ def test_the_version_loads_next_to_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"tlfif {__version__}\n", "")
 
 
+def test_no_command_loads_the_library_of_the_prompt_before_it_asks_a_person() -> None:
+    code = (
+        "import sys, tlfif.cli.ask, tlfif.cli.chat, tlfif.cli.jobs;"
+        "sys.exit(any(name in sys.modules for name in ('prompt_toolkit', 'wcwidth')))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(tlfif.__file__).parents[1])}
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
+
+
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out

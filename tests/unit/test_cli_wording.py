@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.money import NOTHING, SHARE
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Transfer
-from tlfif.cli.jobs import job_text, list_text
+from tlfif.cli.jobs import job_text, list_text, nothing_words
 from tlfif.cli.machine import stop_text
 from tlfif.cli.output.machine_report import machine_lines, waiting_line
 from tlfif.cli.output.receipt_report import RECEIPT_WIDTH, receipt_line
@@ -191,7 +191,24 @@ def test_the_list_of_jobs_leads_to_the_next_page() -> None:
     assert "succeeded" in text
     assert "Why?" in text
     assert "--cursor before-3" in text
-    assert list_text({"jobs": [], "next_cursor": None}, now=1e9) == "Nothing has been asked yet."
+
+
+@pytest.mark.parametrize(
+    ("status", "cursor", "said"),
+    [
+        (None, None, "Nothing has been asked yet."),
+        ("failed", None, "No job is failed. All jobs: ./tlfif jobs list"),
+        (None, "x", "There are no older ones."),
+        ("failed", "x", "There are no older ones."),
+    ],
+)
+def test_an_empty_page_says_what_it_is_empty_of(status: str | None, cursor: str | None, said: str) -> None:
+    assert nothing_words(status=status, cursor=cursor) == said
+
+
+def test_the_next_page_is_of_the_same_jobs() -> None:
+    text = list_text({"jobs": [job()], "next_cursor": "x"}, now=1e9, options=" --status failed --limit 5")
+    assert text.splitlines()[-1] == "Older ones: ./tlfif jobs list --status failed --limit 5 --cursor x"
 
 
 def test_a_job_shows_its_answer_or_its_reason() -> None:
