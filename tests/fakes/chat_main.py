@@ -32,17 +32,16 @@ class Echo(FakeClient):
         """The answer in two parts; between those to "wait" is the wait."""
         first, *rest = events("The first half ", f"and the second of {len(self.prompt)}.", EventKind.SUCCEEDED)
         yield first
-        while self.prompt in {"wait", "stay"} and not go.exists():
+        while self.prompt in {"wait", "stay"} and not go.exists():  # noqa: ASYNC110 - another process makes the file
             await asyncio.sleep(0.01)
         for update in rest:
             yield update
-
 
     async def cancel(self, job_id: str) -> JobView:
         """As slow as the answer."""
         with asked.open("a") as file:
             file.write('"cancelled"\n')
-        while self.prompt == "stay" and not go.exists():
+        while self.prompt == "stay" and not go.exists():  # noqa: ASYNC110 - another process makes the file
             await asyncio.sleep(0.01)
         return await super().cancel(job_id)
 

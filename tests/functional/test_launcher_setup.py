@@ -456,7 +456,7 @@ def test_what_an_earlier_launcher_did_not_prove_is_proven_now(ready: Checkout) -
 @posix_only
 @pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full", "2>&- <&-"])
 def test_nobody_needs_to_read_how_the_set_up_goes(checkout: Checkout, stream: str) -> None:
-    if "full" in stream and not os.path.exists("/dev/full"):
+    if "full" in stream and not Path("/dev/full").exists():
         pytest.skip("no disk here that is always full")
     done = subprocess.run(
         ["/bin/sh", "-c", f'"$0" "$1" ask {stream}', sys.executable, str(checkout.root / "tlfif")],

@@ -1,4 +1,4 @@
-"""Whoever reads a command's output may leave, or there may be no room for it: never a traceback, always an exit code."""
+"""Who reads a command's output may leave, or its disk may be full: never a traceback, always an exit code."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 import tlfif
 from tlfif import __version__
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk here that is always full")
+pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk here that is always full")
 COMMANDS = ("--version", "--help", "help", "ask --help", "jobs list --help", "serve --status", "serve --status --json")
 CLOSED, FAILED = 141, 5
 
@@ -76,7 +76,7 @@ def test_a_pipe_that_its_other_end_made_impatient_is_waited_for(home: Path) -> N
     code = "from tlfif.cli.output.console import real_console; real_console().line('x' * 300_000)"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, env=environment)
     os.close(writing)
-    with open(reading, "rb") as pipe:
+    with os.fdopen(reading, "rb") as pipe:
         assert len(pipe.read()) == 300_001
     _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, b"")

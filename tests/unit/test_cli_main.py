@@ -212,12 +212,20 @@ def test_nothing_else_that_is_shown_steers_a_terminal() -> None:
     assert desk.said.count("\r") == 3, "only the status line goes back to its beginning"
 
 
-WIDE = "你好，世界。これは長い文章です。"
+WIDE = "你好世界。これは長い文章です。"
 
 
 @pytest.mark.parametrize(
     "text",
-    [WIDE, "e\u0301" * 40, "שלום עולם " * 6, "👩\u200d👩\u200d👧 family " * 5, "🇩🇪" * 30, "नमस्ते दुनिया " * 6, "Donaudampfschiff" * 4],
+    [
+        WIDE,
+        "e\u0301" * 40,
+        "שלום עולם " * 6,
+        "👩\u200d👩\u200d👧 family " * 5,
+        "🇩🇪" * 30,
+        "नमस्ते दुनिया " * 6,
+        "Donaudampfschiff" * 4,
+    ],
 )
 def test_texts_of_every_script_are_cut_to_the_columns_that_they_take(
     text: str, monkeypatch: pytest.MonkeyPatch

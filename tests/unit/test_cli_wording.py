@@ -1,9 +1,12 @@
 """What is said to a person: receipts, waiting, tables, progress."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tlfif
 from tests.fakes.money import NOTHING, SHARE
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Transfer
@@ -305,3 +308,12 @@ def test_every_error_has_an_exit_code(error: TlfifError, code: int) -> None:
 )
 def test_how_a_job_ended_has_an_exit_code(status: str, error_code: str | None, code: int) -> None:
     assert exit_code_of_job(status, error_code) == code
+
+
+def test_what_the_server_advises_can_be_done_in_the_window_and_by_a_command() -> None:
+    """Buttons are named by the window alone: the same sentence is read in a terminal."""
+    root = Path(tlfif.__file__).parent
+    files = [path for path in root.rglob("*.py") if path.relative_to(root).parts[0] not in {"gui", "cli"}]
+    assert len(files) > 200
+    button = re.compile(r"[Pp]ress \"?\s*f?\"?(?:Start|Stop|Send|Connect|Sign in)\b")
+    assert [str(path) for path in files if button.search(path.read_text(encoding="utf-8"))] == []

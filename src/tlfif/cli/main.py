@@ -52,6 +52,8 @@ ACTIONS = {
     "use": "profile use",
 }
 """What a person may take for a command, and where it is. The likeliest of several."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Exit codes: ``cli/exit_codes.py``."""
     from tlfif.cli.output.console import real_console
@@ -83,30 +85,31 @@ def _has_window() -> bool:
 
 
 def _failed(error: BaseException, console: "Console", *, as_json: bool) -> int:
-    from tlfif.cli.exit_codes import INTERRUPTED, NO_ACCESS, OUTPUT_CLOSED, exit_code_of
+    from tlfif.cli.exit_codes import INTERRUPTED, OUTPUT_CLOSED, exit_code_of
     from tlfif.cli.output.console import OutputLostError, abandon
     from tlfif.kernel.errors import TlfifError
 
     if isinstance(error, KeyboardInterrupt):
         console.note("You interrupted the command.")
         return INTERRUPTED
-    if isinstance(error, TlfifError):
-        try:
-            console.error(error, as_json=as_json)
-        except OutputLostError:
-            abandon(sys.stdout)
-        return exit_code_of(error)
     if isinstance(error, OutputLostError):
         abandon(sys.stdout)
         if error.reader_left:
             return OUTPUT_CLOSED
-        console.note(f"tlfif: The output cannot be written: {error.strerror or error}. [output_failed]")
+        as_json = False
+        error = TlfifError(f"The output cannot be written: {error.strerror or error}.", code="output_failed")
     elif isinstance(error, ImportError):
         _forget_installation()
-        console.note(f"tlfif: A part of TL-FIF cannot be loaded: {error}. The next start mends it. [parts_missing]")
-    else:
-        console.note(f"tlfif: {error}. [system_error]")
-    return NO_ACCESS
+        error = TlfifError(
+            f"A part of TL-FIF cannot be loaded: {error}. The next start mends it.", code="parts_missing"
+        )
+    elif not isinstance(error, TlfifError):
+        error = TlfifError(f"{error}.", code="system_error")
+    try:
+        console.error(error, as_json=as_json)
+    except OutputLostError:
+        abandon(sys.stdout)
+    return exit_code_of(error)
 
 
 def _forget_installation() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tlfif.gui.look.screen import density
 from tlfif.kernel.data_folder import DataFolder
+from tlfif.kernel.log_lines import begin_log
 
 if TYPE_CHECKING:
     from tlfif.gui.core import WindowCore
@@ -56,7 +57,7 @@ def open_window(data_folder: DataFolder) -> int:
     gc.disable()  # while modules are loaded and widgets made there is nothing to collect: a tenth of the start
     from tlfif.gui.bridge.opening import open_core
 
-    logging.basicConfig(level=logging.WARNING, format="tlfif: %(message)s")
+    begin_log("tlfif: %(message)s", level=logging.WARNING)
     return show(open_core(data_folder))
 
 

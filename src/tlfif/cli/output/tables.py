@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from tlfif.cli.output.widths import cut, padded, width as width_of, wrapped
+from tlfif.cli.output.widths import cut, padded, wrapped
+from tlfif.cli.output.widths import width as width_of
 from tlfif.kernel.plain_text import one_line
 
 GAP = "  "

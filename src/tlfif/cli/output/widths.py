@@ -40,7 +40,12 @@ def wrapped(text: str, columns: int, *, first: str = "", indent: str = "") -> li
         from textwrap import wrap
 
         return wrap(
-            text, columns, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+            text,
+            columns,
+            initial_indent=first,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+            break_long_words=False,
         )
     from wcwidth import wrap as wrap_by_width
 
