@@ -67,12 +67,14 @@ def _typed(runner: asyncio.Runner) -> Callable[[], str]:
     return lambda: runner.run(session.prompt_async())
 
 
-def _hold_keys() -> Callable[[], None]:
-    return hold_keys(paste_marked=True)
+def _hold_for_prompt() -> Callable[[], None]:
+    from prompt_toolkit.utils import is_dumb_terminal
+
+    return hold_keys(paste_marked=not is_dumb_terminal())
 
 
 async def _prepare(client: TlfifClient, options: AnswerOptions, console: Console) -> Choice | None:
-    with Interrupts(_hold_keys):
+    with Interrupts(hold_keys):
         try:
             console.status(opening_words())
             choice = await choose_model(client, options.model, console)
@@ -169,7 +171,7 @@ class Talk:
 
     async def ask(self, question: str) -> int:
         """One question. Faults are shown, not raised; returns what ``ask`` would exit with."""
-        with Interrupts(_hold_keys):
+        with Interrupts(_hold_for_prompt if self._at_terminal else hold_keys):
             try:
                 limits.check_text(question)
                 answer = await self._answer(question)

@@ -87,8 +87,10 @@ def nothing_words(*, status: str | None, cursor: str | None) -> str:
 
 
 def list_text(page: JobList, *, now: float, options: str = "", empty: str = "") -> str:
-    """The page as a table, 80 columns wide, with the command for the next one, with the same ``options``; ``empty`` where there
-    is no job on it."""
+    """The page as a table, 80 columns wide, with the command for the next one, which has the same ``options``.
+
+    ``empty``: what to say where there is no job on it.
+    """
     if not page["jobs"]:
         return empty
     rows = [(job["job_id"], job["status"], moment(job["created_at"], now=now), _question(job)) for job in page["jobs"]]

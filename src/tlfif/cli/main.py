@@ -122,7 +122,9 @@ def _forget_installation() -> None:
 
 def program() -> str:
     """How a person types this command."""
-    return "./tlfif" if _in_checkout("tlfif") else "tlfif"
+    if not _in_checkout("tlfif"):
+        return "tlfif"
+    return "py tlfif" if sys.platform == "win32" else "./tlfif"
 
 
 def introduction() -> str:

@@ -1,15 +1,16 @@
 """Text that is not ours, made harmless before a terminal, a log or the window shows it."""
 
-import re
-
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Control characters, which could move the cursor or worse, and what ends a line or turns the order of letters around
-unseen. Marks that single letters of a script need are not among them."""
+_CONTROLS = (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0))
+"""They could move the cursor or worse. Tab (09) and line end (0A) stay."""
+_LINES = (0x2028, 0x2029)
+_TURNS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""They turn the order of letters around unseen. Marks that single letters of a script need are not among them."""
+_STEERING = dict.fromkeys((*_CONTROLS, *_LINES, *_TURNS))
 
 
 def clean(text: str) -> str:
     """``text`` without characters that steer a terminal or reorder a line. Tabs and line ends stay."""
-    return text if text.isascii() and text.isprintable() else _STEERING.sub("", text)
+    return text if text.isascii() and text.isprintable() else text.translate(_STEERING)
 
 
 def one_line(text: str) -> str:
