@@ -139,7 +139,7 @@ async def test_no_capacity_for_a_while(cloud: Ec2Cloud) -> None:
             Refuse("PendingVerification", "Your request for accessing resources in this region is being validated."),
             "account_pending",
             MachineState.NO_QUOTA,
-            ("being validated", "Start machine"),
+            ("being validated", "start the machine"),
         ),
         (NOT_MINE, "aws_denied", MachineState.BROKEN, ("the action iam:PassRole", "./tlfif deploy")),
         (

@@ -294,6 +294,7 @@ def test_every_family_of_errors_has_a_sentence() -> None:
         translated = storage_error(error)
         assert translated.details == {"reason": reason, "cause": "cause"}
         assert translated.message.count(".") >= 2  # what happened, and what to do
+        assert "prompt" not in translated.message, "the same sentence is shown by every command"
     assert storage_error(sqlite3.OperationalError("?")).details["reason"] == "other"
 
 

@@ -26,6 +26,7 @@ def main(argv=None):
     print(json.dumps({"argv": sys.argv[1:], "prefix": sys.prefix, "has": has}))
     return 7 if "fail" in sys.argv else 0
 """
+NEEDED = ("cli/ask.py", "entrypoints/server.py", "bootstrap/embedded_worker.py")
 # Stands in for uv while it downloads: says so, and goes on until it is told to stop.
 ENDLESS_UV = """\
 #!{python}
@@ -124,10 +125,14 @@ def checkout(tmp_path: Path):
     shutil.copy2(ROOT / "tlfif", root)
     for name in ("__init__.py", "__main__.py"):
         shutil.copy2(ROOT / "src" / "tlfif" / name, root / "src" / "tlfif")
-    (root / "src" / "tlfif" / "cli" / "__init__.py").touch()
+    for module in NEEDED:
+        path = root / "src" / "tlfif" / module
+        path.parent.mkdir(exist_ok=True)
+        (path.parent / "__init__.py").touch()
+        path.touch()
     (root / "src" / "tlfif" / "cli" / "main.py").write_text(PROGRAM)
     (root / "dev" / "check.py").write_text("from tlfif.cli.main import main\nmain()\n")
-    lines = {name: make_wheel(wheels, name) for name in ("mini", "extra", "minidev")}
+    lines = {name: make_wheel(wheels, name) for name in ("mini", "extra", "minidev", "pytest")}
     keep = {"SYSTEMROOT", "TEMP", "TMP", "HOME", "USERPROFILE", "LANG"}
     env = {name: value for name, value in os.environ.items() if name in keep} | {
         "PATH": str(programs),
@@ -141,7 +146,7 @@ def checkout(tmp_path: Path):
         "UV_OFFLINE": "1",
     }
     made = Checkout(root, programs, lines, env)
-    made.lock(runtime=lines["mini"], dev=lines["mini"] + lines["minidev"])
+    made.lock(runtime=lines["mini"], dev=lines["mini"] + lines["minidev"] + lines["pytest"])
     made.show_uv()
     yield made
     for process in made.started:
@@ -269,7 +274,7 @@ def python_that_looks_right(checkout: Checkout) -> None:
     lines = stamp.read_text().splitlines()
     info = checkout.python.stat()
     looks = f"{checkout.python.resolve()} {info.st_size} {info.st_mtime_ns}"
-    stamp.write_text("\n".join([*lines[:3], looks]))
+    stamp.write_text("\n".join([*lines[:3], looks, *lines[4:]]))
 
 
 @posix_only
@@ -298,7 +303,8 @@ def test_a_broken_venv_is_mended(ready: Checkout, break_it: Callable[[Checkout],
 def test_a_patched_python_needs_no_new_installation(ready: Checkout) -> None:
     stamp = ready.root / ".venv" / "tlfif-runtime.stamp"
     before = stamp.read_text()
-    stamp.write_text(before[:-1] + ("0" if before[-1] != "0" else "1"))  # as if its time of change differed
+    lines = before.splitlines()
+    stamp.write_text("\n".join([*lines[:3], lines[3] + "0", *lines[4:]]))  # as if its time of change differed
     assert ready.has() == ["mini"]
     assert stamp.read_text() == before
 
@@ -398,3 +404,73 @@ def test_an_installer_left_over_by_a_kill_is_waited_for(checkout: Checkout) -> N
     out, _ = second.communicate(timeout=60)
     assert second.returncode == 0
     assert json.loads(out)["has"] == ["mini"]
+
+
+def test_a_persons_pip_settings_say_where_packages_come_from_and_nothing_else(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    """Whatever else they say, in files or variables: the packages go into .venv, and nowhere else."""
+    checkout.hide_uv()
+    elsewhere = tmp_path / "elsewhere"
+    (tmp_path / "pip.conf").write_text(
+        f"[global]\nno-index = true\nfind-links = {checkout.env.pop('PIP_FIND_LINKS')}\nrequire-virtualenv = true\n"
+        f"[install]\ntarget = {elsewhere}\ndry-run = true\nno-binary = :all:\n"
+    )
+    del checkout.env["PIP_NO_INDEX"]
+    checkout.env |= {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "PIP_DRY_RUN": "1", "PIP_PREFIX": str(elsewhere)}
+    code, out, err = checkout.run()
+    assert code == 0, err
+    assert json.loads(out)["has"] == ["mini"]
+    assert not elsewhere.exists()
+
+
+@posix_only
+def test_an_installer_that_installs_nothing_is_not_believed(checkout: Checkout) -> None:
+    (checkout.root / "src" / "tlfif" / "cli" / "ask.py").write_text("import mini\n")
+    checkout.fake_uv("#!/bin/sh\nexit 0\n")
+    for _ in range(2):
+        code, out, err = checkout.run()
+        assert (code, out) == (5, "")
+        assert "No module named 'mini'" in err
+        assert "ready" not in err
+    checkout.show_uv()
+    assert checkout.run()[0] == 0
+    assert checkout.has() == ["mini"]
+
+
+def test_what_an_earlier_launcher_did_not_prove_is_proven_now(ready: Checkout) -> None:
+    stamp = ready.root / ".venv" / "tlfif-runtime.stamp"
+    whole = stamp.read_text()
+    stamp.write_text("\n".join(whole.splitlines()[:4]))
+    assert ready.has() == ["mini"]
+    assert stamp.read_text() == whole, "what is there needs no new installation"
+    (ready.root / "src" / "tlfif" / "cli" / "ask.py").write_text("import mini\n")
+    stamp.write_text("\n".join(whole.splitlines()[:4]))
+    next(ready.root.glob(".venv/**/mini.py")).unlink()
+    ready.show_uv()
+    code, out, err = ready.run()
+    assert "making it anew" in err
+    assert (code, json.loads(out)["has"]) == (0, ["mini"])
+
+
+@posix_only
+@pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full", "2>&- <&-"])
+def test_nobody_needs_to_read_how_the_set_up_goes(checkout: Checkout, stream: str) -> None:
+    if "full" in stream and not Path("/dev/full").exists():
+        pytest.skip("no disk here that is always full")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" "$1" ask {stream}', sys.executable, str(checkout.root / "tlfif")],
+        env=checkout.env,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, json.loads(done.stdout)["has"]) == (0, ["mini"])
+
+
+@posix_only
+def test_a_failure_that_nobody_can_read_keeps_its_exit_status(checkout: Checkout) -> None:
+    checkout.lock(runtime="mini==1.0\n")
+    for stream in ("2>&-", "2>/dev/full", ">&- 2>&- <&-"):
+        command = ["/bin/sh", "-c", f'"$0" "$1" ask {stream}', sys.executable, str(checkout.root / "tlfif")]
+        assert subprocess.run(command, env=checkout.env, timeout=60).returncode == 5

@@ -96,7 +96,7 @@ def test_a_start_of_minutes_is_counted_down_in_minutes(changes: dict[str, Any], 
 
 @pytest.mark.parametrize("terminal", [True, False])
 async def test_why_no_machine_starts_is_said_whole_and_once(terminal: bool) -> None:
-    reason = "Your AWS account is on the Free plan. Press “Upgrade plan”; then press Start machine."
+    reason = "Your AWS account is on the Free plan. Press “Upgrade plan”; then start the machine."
     refused = machine_news(state="no_quota", reason=reason, place=PLACE)
     desk = FakeDesk(terminal=terminal)
     await answer_prompt(FakeClient([refused, refused, *events("Hi", DONE)]), ASKING, desk.console)

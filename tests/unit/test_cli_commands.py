@@ -263,7 +263,7 @@ def test_every_fault_of_a_command_is_a_sentence_and_a_code(
         raise fault
 
     monkeypatch.setattr(model, "run", fail)
-    monkeypatch.setattr("tlfif.cli.output.console.abandon_output", lambda: None)
+    monkeypatch.setattr("tlfif.cli.output.console.abandon", lambda stream: None)
     assert main.main(["model", "list"]) == code
     assert said in capsys.readouterr().err
 

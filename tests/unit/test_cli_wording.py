@@ -1,13 +1,16 @@
 """What is said to a person: receipts, waiting, tables, progress."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tlfif
 from tests.fakes.money import NOTHING, SHARE
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Transfer
-from tlfif.cli.jobs import job_text, list_text
+from tlfif.cli.jobs import job_text, list_text, nothing_words
 from tlfif.cli.machine import stop_text
 from tlfif.cli.output.machine_report import machine_lines, waiting_line
 from tlfif.cli.output.receipt_report import RECEIPT_WIDTH, receipt_line
@@ -191,7 +194,24 @@ def test_the_list_of_jobs_leads_to_the_next_page() -> None:
     assert "succeeded" in text
     assert "Why?" in text
     assert "--cursor before-3" in text
-    assert list_text({"jobs": [], "next_cursor": None}, now=1e9) == "Nothing has been asked yet."
+
+
+@pytest.mark.parametrize(
+    ("status", "cursor", "said"),
+    [
+        (None, None, "Nothing has been asked yet."),
+        ("failed", None, "No job is failed. All jobs: ./tlfif jobs list"),
+        (None, "x", "There are no older ones."),
+        ("failed", "x", "There are no older ones."),
+    ],
+)
+def test_an_empty_page_says_what_it_is_empty_of(status: str | None, cursor: str | None, said: str) -> None:
+    assert nothing_words(status=status, cursor=cursor) == said
+
+
+def test_the_next_page_is_of_the_same_jobs() -> None:
+    text = list_text({"jobs": [job()], "next_cursor": "x"}, now=1e9, options=" --status failed --limit 5")
+    assert text.splitlines()[-1] == "Older ones: ./tlfif jobs list --status failed --limit 5 --cursor x"
 
 
 def test_a_job_shows_its_answer_or_its_reason() -> None:
@@ -288,3 +308,12 @@ def test_every_error_has_an_exit_code(error: TlfifError, code: int) -> None:
 )
 def test_how_a_job_ended_has_an_exit_code(status: str, error_code: str | None, code: int) -> None:
     assert exit_code_of_job(status, error_code) == code
+
+
+def test_what_the_server_advises_can_be_done_in_the_window_and_by_a_command() -> None:
+    """Buttons are named by the window alone: the same sentence is read in a terminal."""
+    root = Path(tlfif.__file__).parent
+    files = [path for path in root.rglob("*.py") if path.relative_to(root).parts[0] not in {"gui", "cli"}]
+    assert len(files) > 200
+    button = re.compile(r"[Pp]ress \"?\s*f?\"?(?:Start|Stop|Send|Connect|Sign in)\b")
+    assert [str(path) for path in files if button.search(path.read_text(encoding="utf-8"))] == []

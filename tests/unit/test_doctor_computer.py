@@ -31,6 +31,8 @@ CASES = [
     (verdicts.python_version((3, 11, 0)), OK, "3.11.0"),
     (verdicts.python_version((3, 14, 9)), OK, "3.14.9"),
     (verdicts.python_version((3, 15, 0)), WARN, "3.11 to 3.14"),
+    (verdicts.settings([]), OK, "No setting is misspelt"),
+    (verdicts.settings(["TLFIF_X: no.", "tlfif_home: no."]), FAIL, "TLFIF_X: no. tlfif_home: no."),
     (verdicts.folder("/f", exists=True, problem=""), OK, "/f can be written"),
     (verdicts.folder("/f", exists=False, problem=""), OK, "will be made"),
     (verdicts.folder("/f", exists=True, problem="Read-only file system"), FAIL, "Read-only file system"),

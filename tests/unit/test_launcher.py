@@ -261,6 +261,12 @@ def test_an_installation_shows_one_line(launcher, monkeypatch, terminal: bool) -
     assert ("(30)" in lines[0]) is terminal
 
 
+def test_what_an_installer_says_steers_no_terminal(launcher) -> None:
+    with Path(os.devnull).open() as lock:
+        code, output = launcher.run_installer([sys.executable, "-c", r"print('a\x1b[2Jb\u202ec\rd')"], lock.fileno())
+    assert (code, output) == (0, "a[2Jbcd")
+
+
 def entries(kind: str) -> set[str]:
     text = (ROOT / "requirements" / f"{kind}.lock").read_text(encoding="utf-8")
     return set(re.split(r"\n(?=\S)", text.strip()))

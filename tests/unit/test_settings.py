@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tlfif.bootstrap.settings import load_settings
+from tlfif.bootstrap import variables
+from tlfif.bootstrap.settings import Settings, load_settings
+from tlfif.cli.main import main
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.kernel.errors import InvalidInputError
@@ -125,3 +127,48 @@ def test_without_a_home_it_is_the_platforms_folder(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TLFIF_HOME", "")
     assert data_folder_from_environment().root == usual
     assert load_settings().data_folder.root == usual
+
+
+def test_the_names_known_without_pydantic_are_those_of_the_settings() -> None:
+    fields = {field.validation_alias or f"TLFIF_{name.upper()}" for name, field in Settings.model_fields.items()}
+    assert fields == {f"TLFIF_{name}" for name in variables.SETTINGS}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TLFIF_MACHINE_IDLE_TIMEOUT_SECONDS", "Did you mean TLFIF_MACHINE__IDLE_TIMEOUT_SECONDS?"),
+        ("TLFIF_MACHINE__IDLE_TIMEOUT_SECOND", "Did you mean TLFIF_MACHINE__IDLE_TIMEOUT_SECONDS?"),
+        ("TLFIF_MACHINE__IDLE_TIMEOUT", "Did you mean TLFIF_MACHINE__IDLE_TIMEOUT_SECONDS?"),
+        ("TLFIF_AWS_REGIO", "Did you mean TLFIF_AWS_REGION?"),
+        ("TLFIF_PROFIL", "Did you mean TLFIF_PROFILE?"),
+        ("TLFIF_HOM", "Did you mean TLFIF_HOME?"),
+        ("tlfif_home", "Did you mean TLFIF_HOME?"),
+        ("Tlfif_Port", "Did you mean TLFIF_PORT?"),
+        ("TLFIF_ZZZZ", "Remove it."),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="there the case of a name does not count")
+def test_a_misspelt_setting_is_named_with_the_nearest_right_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    (fault,) = faults(monkeypatch)
+    assert fault == f"{name}: there is no such setting. {meant}"
+    assert main(["jobs", "list"]) == 2, "neither does any command"
+    assert fault in capsys.readouterr().err
+
+
+def test_a_misspelt_setting_is_told_together_with_the_wrong_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [one.partition(":")[0] for one in faults(monkeypatch, PORTS="1", PORT="x")] == ["TLFIF_PORTS", "TLFIF_PORT"]
+
+
+def test_what_only_tests_read_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLFIF_CI", "1")
+    monkeypatch.setenv("TLFIF_TEST_PICTURES", "/x")
+    load_settings()
+
+
+def test_version_and_help_answer_whatever_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLFIF_HOM", "1")
+    assert main(["--version"]) == main(["--help"]) == 0

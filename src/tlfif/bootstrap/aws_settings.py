@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from tlfif.bootstrap.setting_rules import all_positive, known, settings_fault
+from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
+from tlfif.bootstrap.variables import settings_fault
 from tlfif.jobs.policy import AWS_JOB_POLICY, JobPolicy
 from tlfif.machines.policy import AWS_MACHINE_POLICY, MachinePolicy
 from tlfif.models.catalogue import ON_AWS, SMOLLM2, find_model, known_names
@@ -94,7 +95,7 @@ def load_aws_settings() -> AwsSettings:
     try:
         found = AwsSettings.model_validate(_values(os.environ))
     except ValidationError as error:
-        raise settings_fault(error, PREFIX) from None
+        raise settings_fault(faults_of(error, PREFIX)) from None
     if not found.standby:
         return found
     patience = max(found.machine.stop_patience_seconds, STANDBY_PATIENCE_SECONDS)

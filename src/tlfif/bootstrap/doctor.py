@@ -16,6 +16,7 @@ from tlfif.adapters.local.doctor_probes import (
     ModelProbe,
     PriceProbe,
     PythonProbe,
+    SettingsProbe,
     WayOutProbe,
 )
 from tlfif.adapters.local.models.file_model_store import HUB_URL, FileModelStore
@@ -24,10 +25,11 @@ from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
 from tlfif.adapters.sqlite.sqlite_timeline import SqliteTimeline
+from tlfif.bootstrap.variables import misspelt
 from tlfif.doctor.examine import Examination, examine
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.probe import Probe
-from tlfif.kernel.data_folder import DataFolder, aws_endpoint, aws_key_places
+from tlfif.kernel.data_folder import DataFolder, aws_endpoint, aws_key_places, other_settings
 from tlfif.kernel.errors import StorageError
 from tlfif.machines.policy import AWS_MACHINE_POLICY
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
@@ -61,6 +63,7 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
     steps, unread = await _steps(wanted.data_folder)
     local: list[Probe] = [
         PythonProbe(),
+        SettingsProbe(misspelt(other_settings())),
         FolderProbe(wanted.data_folder.root),
         ModelProbe(FileModelStore(models_dir=wanted.data_folder.models, clock=clock)),
         LoopbackProbe(wanted.ports),

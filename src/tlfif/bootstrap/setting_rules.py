@@ -43,14 +43,9 @@ def known(check: Callable[[str], str]) -> Callable[[str], str]:
     return checked
 
 
-def settings_fault(error: ValidationError, prefix: str) -> InvalidInputError:
-    """Every fault of the environment in one error. ``prefix`` is that of the variables' names."""
-    faults = [
+def faults_of(error: ValidationError, prefix: str) -> list[str]:
+    """Every fault that was found. ``prefix`` is that of the variables' names."""
+    return [
         f"{prefix}{'__'.join(str(part).upper() for part in fault['loc'])}: {fault['msg']}"
         for fault in error.errors(include_url=False, include_input=False)
     ]
-    return InvalidInputError(
-        "These settings are wrong, nothing was started:\n  " + "\n  ".join(faults),
-        code="settings_invalid",
-        details={"faults": faults},
-    )

@@ -9,13 +9,12 @@ from typing import Annotated
 from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tlfif.bootstrap.setting_rules import all_positive, known, settings_fault
+from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
+from tlfif.bootstrap.variables import PREFIX, misspelt, settings_fault
 from tlfif.jobs.policy import JobPolicy
-from tlfif.kernel.data_folder import DataFolder, default_data_folder
+from tlfif.kernel.data_folder import DataFolder, default_data_folder, other_settings
 from tlfif.machines.policy import MachinePolicy
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, check_instance_type, check_region
-
-PREFIX = "TLFIF_"
 
 
 class Settings(BaseSettings):
@@ -54,8 +53,13 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Settings from the environment. Raises InvalidInputError (code ``settings_invalid``) naming every fault."""
+    """Settings from the environment. Raises InvalidInputError (code ``settings_invalid``) naming every fault, also each
+    variable that looks like a setting and is none: what it was to limit would not be limited."""
+    faults = misspelt(other_settings())
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        raise settings_fault(error, PREFIX) from None
+        raise settings_fault([*faults, *faults_of(error, PREFIX)]) from None
+    if faults:
+        raise settings_fault(faults)
+    return settings

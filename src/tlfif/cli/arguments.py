@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from tlfif.cli.output.console import real_console
 from tlfif.jobs import limits
 from tlfif.kernel.errors import InvalidInputError, NotFoundError
 from tlfif.models.catalogue import FILE_PREFIX, file_path_of, find_model, known_names
@@ -25,6 +26,11 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+        self.color = False  # of Python 3.14: help is text for every terminal, file and program
+
+    def print_help(self, _file: object = None) -> None:
+        """Raises OutputLostError where it cannot be written."""
+        real_console().line(self.format_help().rstrip())
 
     def error(self, message: str) -> NoReturn:
         """Raises InvalidInputError (code ``usage``)."""

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from tlfif.cli.connection import open_client
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Choice, choose_model
 from tlfif.cli.interrupts import Interrupts
+from tlfif.cli.keyboard import hold_keys
 from tlfif.cli.output.console import Console
 from tlfif.client.conversation_window import MAX_EXCHANGES, dropped_words, how_many_to_drop, messages_of
 from tlfif.client.errors import ApiError
@@ -40,9 +40,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
         # Said outright, so that a long conversation is trimmed instead of leaving no room for the answer.
         options = replace(options, max_tokens=JobPolicy().default_max_tokens)
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    if at_terminal:
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401 - gives input() its arrow keys
     with asyncio.Runner() as runner:
         client = open_client()
         try:
@@ -56,13 +53,28 @@ def run(args: argparse.Namespace, console: Console) -> int:
             if at_terminal:
                 console.note(f"{model_title(choice.model)} listens. {COMMANDS}")
             talk = Talk(client, choice.model, options, console, at_terminal)
-            return talk.loop(runner.run, lambda: input("> " if at_terminal else ""))
+            return talk.loop(runner.run, _typed(runner) if at_terminal else input)
         finally:
             runner.run(client.close())
 
 
+def _typed(runner: asyncio.Runner) -> Callable[[], str]:
+    """Reads what a person types: a text of many lines that is pasted is one question; arrow keys bring earlier ones
+    back, until the talk ends."""
+    from prompt_toolkit import PromptSession  # half of what a command loads; nothing else needs it
+
+    session: PromptSession[str] = PromptSession("> ", enable_suspend=True)
+    return lambda: runner.run(session.prompt_async())
+
+
+def _hold_for_prompt() -> Callable[[], None]:
+    from prompt_toolkit.utils import is_dumb_terminal
+
+    return hold_keys(paste_marked=not is_dumb_terminal())
+
+
 async def _prepare(client: TlfifClient, options: AnswerOptions, console: Console) -> Choice | None:
-    with Interrupts():
+    with Interrupts(hold_keys):
         try:
             console.status(opening_words())
             choice = await choose_model(client, options.model, console)
@@ -132,14 +144,12 @@ class Talk:
             try:
                 line = read().strip("\r\n")
             except (EOFError, KeyboardInterrupt):
-                if self._at_terminal:
-                    self._console.note("")
                 break
             word = line.strip()
             if word in {"/quit", "/exit"}:
                 interrupted = False
                 break
-            if word.startswith("/"):
+            if word.startswith("/") and "\n" not in word:
                 self._command(word)
             elif word:
                 code = run(self.ask(line))
@@ -161,7 +171,7 @@ class Talk:
 
     async def ask(self, question: str) -> int:
         """One question. Faults are shown, not raised; returns what ``ask`` would exit with."""
-        with Interrupts():
+        with Interrupts(_hold_for_prompt if self._at_terminal else hold_keys):
             try:
                 limits.check_text(question)
                 answer = await self._answer(question)

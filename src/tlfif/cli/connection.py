@@ -22,7 +22,7 @@ def only_on_this_computer(command: str) -> None:
     """Raises InvalidInputError (code ``only_this_computer``) where commands talk to the home on AWS."""
     if aws_profile_of(data_folder_from_environment()) is not None:
         raise InvalidInputError(
-            f"`tlfif {command}` is for the server on this computer, and your commands talk to the home on AWS now. "
+            f"./tlfif {command} is for the server on this computer, and your commands talk to the home on AWS now. "
             "Change that first: ./tlfif profile use computer",
             code="only_this_computer",
         )

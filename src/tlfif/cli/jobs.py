@@ -21,6 +21,7 @@ from tlfif.wording.deleting import promise
 from tlfif.wording.machines import HERE, model_title
 from tlfif.wording.receipts import cancelled_because
 
+DEFAULT_PAGE = 20
 ID_HELP = "the job's id, as ./tlfif jobs list shows it: job_ and 32 more characters"
 
 
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     listing = actions.add_parser("list", help="the newest first", description="What was asked, the newest first.")
-    listing.add_argument("--limit", metavar="N", default="20", help="1 to 100 (default: 20)")
+    listing.add_argument("--limit", metavar="N", default=str(DEFAULT_PAGE), help=f"1 to 100 (default: {DEFAULT_PAGE})")
     listing.add_argument("--cursor", metavar="TEXT", help="continue after the last page")
     listing.add_argument("--status", choices=[status.value for status in JobStatus], help="only these")
     add_json(listing)
@@ -73,18 +74,30 @@ def run(args: argparse.Namespace, console: Console) -> int:
 async def _list(limit: int, cursor: str | None, status: str | None, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         page = await client.jobs(limit=limit, cursor=cursor, status=status)
-    console.result(page, list_text(page, now=time.time()), as_json=as_json)
+    options = f" --status {status}" * bool(status) + f" --limit {limit}" * (limit != DEFAULT_PAGE)
+    empty = nothing_words(status=status, cursor=cursor)
+    console.result(page, list_text(page, now=time.time(), options=options, empty=empty), as_json=as_json)
     return DONE
 
 
-def list_text(page: JobList, *, now: float) -> str:
-    """The page as a table, 80 columns wide, with the command for the next one."""
+def nothing_words(*, status: str | None, cursor: str | None) -> str:
+    """What an empty page means: nothing at all only where nothing was left out."""
+    if cursor:
+        return "There are no older ones."
+    return f"No job is {status}. All jobs: ./tlfif jobs list" if status else "Nothing has been asked yet."
+
+
+def list_text(page: JobList, *, now: float, options: str = "", empty: str = "") -> str:
+    """The page as a table, 80 columns wide, with the command for the next one, which has the same ``options``.
+
+    ``empty``: what to say where there is no job on it.
+    """
     if not page["jobs"]:
-        return "Nothing has been asked yet."
+        return empty
     rows = [(job["job_id"], job["status"], moment(job["created_at"], now=now), _question(job)) for job in page["jobs"]]
     text = table(("ID", "STATUS", "ASKED", "PROMPT"), rows)
     if page["next_cursor"] is not None:
-        text += f"\nOlder ones: ./tlfif jobs list --cursor {page['next_cursor']}"
+        text += f"\nOlder ones: ./tlfif jobs list{options} --cursor {page['next_cursor']}"
     return text
 
 

@@ -3,14 +3,13 @@
 import argparse
 import asyncio
 import time
-from textwrap import fill
 
 from tlfif.cli.arguments import add_json, idle_minutes, model_name, page_limit
 from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.machine_report import is_remote, machine_lines, waiting_line
-from tlfif.cli.output.tables import moment, table
+from tlfif.cli.output.tables import moment, paragraph, table
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.kernel.data_folder import read_server
 from tlfif.kernel.errors import MachineError, TlfifError
@@ -133,7 +132,7 @@ def history_text(history: MachineHistory, *, now: float) -> str:
 def _why(machine: PastMachineView) -> str:
     """The reasons on lines of their own; empty where none is known."""
     known = "; ".join(reason for reason in (machine["start_reason"], machine["end_reason"]) if reason)
-    return "\n" + fill(known, WIDTH, initial_indent="  ", subsequent_indent="  ") if known else ""
+    return "\n" + paragraph(known, first="  ", indent="  ", width=WIDTH) if known else ""
 
 
 async def _start(model: str | None, console: Console, *, as_json: bool) -> int:

@@ -35,76 +35,123 @@ CHECKOUT_COMMANDS = {
     "bench": ("bench/run.py", "measure what TL-FIF adds to its engine"),
 }
 """What the launcher of a checkout runs by itself, and the script that each needs."""
-INTRODUCTION = """TL-FIF: a private language model that costs money only while it answers.
-
-  tlfif ask "What is a cloud computer?"     one question, one answer
-  tlfif chat                                a conversation
-"""
+ACTIONS = {
+    "start": "machine start",
+    "stop": "machine stop",
+    "status": "machine status",
+    "history": "machine history",
+    "idle-timeout": "machine idle-timeout",
+    "list": "jobs list",
+    "show": "jobs show",
+    "cancel": "jobs cancel",
+    "delete": "jobs delete",
+    "pull": "model pull",
+    "verify": "model verify",
+    "prices": "cost prices",
+    "set": "budget set",
+    "release": "budget release",
+    "use": "profile use",
+}
+"""What a person may take for a command, and where it is. The likeliest of several."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Exit codes: ``cli/exit_codes.py``."""
+    from tlfif.cli.output.console import real_console
+    from tlfif.kernel.errors import TlfifError
+
     arguments = sys.argv[1:] if argv is None else argv
-    if not arguments:
-        return _no_command()
-    first = arguments[0]
+    console = real_console()
+    try:
+        return _run(arguments, console)
+    except (TlfifError, OSError, ImportError, KeyboardInterrupt) as error:
+        return _failed(error, console, as_json="--json" in arguments)
+
+
+def _run(arguments: list[str], console: "Console") -> int:
+    first = arguments[0] if arguments else ""
     if first in {"--version", "-V"}:
-        print(f"tlfif {__version__}")
-        return 0
-    if first in {"--help", "-h", "help"}:
-        print(help_text())
-        return 0
-    return _run(first, arguments[1:])
+        console.line(f"tlfif {__version__}")
+    elif first in {"--help", "-h", "help"}:
+        console.line(help_text())
+    elif arguments or _has_window():
+        return _command(first or "gui", arguments[1:], console)
+    else:
+        console.line(f"{introduction()}\nAll commands: {program()} --help\nWhy no window opens here: {program()} gui")
+    return 0
+
+
+def _has_window() -> bool:
+    return not import_module("tlfif.gui.main").why_not()  # by name: the layers keep window and commands apart
+
+
+def _failed(error: BaseException, console: "Console", *, as_json: bool) -> int:
+    from tlfif.cli.exit_codes import INTERRUPTED, OUTPUT_CLOSED, exit_code_of
+    from tlfif.cli.output.console import OutputLostError, abandon
+    from tlfif.kernel.errors import TlfifError
+
+    if isinstance(error, KeyboardInterrupt):
+        console.note("You interrupted the command.")
+        return INTERRUPTED
+    if isinstance(error, OutputLostError):
+        abandon(sys.stdout)
+        if error.reader_left:
+            return OUTPUT_CLOSED
+        as_json = False
+        error = TlfifError(f"The output cannot be written: {error.strerror or error}.", code="output_failed")
+    elif isinstance(error, ImportError):
+        _forget_installation()
+        error = TlfifError(
+            f"A part of TL-FIF cannot be loaded: {error}. The next start mends it.", code="parts_missing"
+        )
+    elif not isinstance(error, TlfifError):
+        error = TlfifError(f"{error}.", code="system_error")
+    try:
+        console.error(error, as_json=as_json)
+    except OutputLostError:
+        abandon(sys.stdout)
+    return exit_code_of(error)
+
+
+def _forget_installation() -> None:
+    """Remove the launcher's stamps, so that it installs anew."""
+    from pathlib import Path
+
+    for stamp in Path(sys.prefix).glob("tlfif-*.stamp"):
+        stamp.unlink(missing_ok=True)
+
+
+def program() -> str:
+    """How a person types this command."""
+    if not _in_checkout("tlfif"):
+        return "tlfif"
+    return "py tlfif" if sys.platform == "win32" else "./tlfif"
+
+
+def introduction() -> str:
+    """What this is, and how to begin."""
+    return f"""TL-FIF: a private language model that costs money only while it answers.
+
+  {program()} ask "What is a cloud computer?"     one question, one answer
+  {program()} chat                                a conversation
+"""
 
 
 def help_text() -> str:
     """All commands."""
     lines = [f"  {name:9} {text}" for name, text in {**COMMANDS, **checkout_commands()}.items()]
-    return "\n".join([INTRODUCTION, "Commands (each has --help):", *lines, "", "  --version  print the version"])
+    return "\n".join([introduction(), "Commands (each has --help):", *lines, "", "  --version  print the version"])
 
 
 def checkout_commands() -> dict[str, str]:
     """Commands that only a checkout has; empty for an installed package."""
+    return {name: text for name, (script, text) in CHECKOUT_COMMANDS.items() if _in_checkout(script)}
+
+
+def _in_checkout(file: str) -> bool:
     from pathlib import Path
 
-    root = Path(__file__).absolute().parents[3]
-    return {name: text for name, (script, text) in CHECKOUT_COMMANDS.items() if (root / script).is_file()}
-
-
-def _no_command() -> int:
-    reason = str(import_module("tlfif.gui.main").why_not())  # by name: the layers keep window and commands apart
-    if not reason:
-        return _run("gui", [])
-    print(f"{INTRODUCTION}\nAll commands: tlfif --help\nWhy no window opens here: tlfif gui")
-    return 0
-
-
-def _run(name: str, arguments: list[str]) -> int:
-    from tlfif.cli.exit_codes import INTERRUPTED, NO_ACCESS, OUTPUT_CLOSED, exit_code_of
-    from tlfif.cli.output.console import OutputLostError, abandon_output, real_console
-    from tlfif.kernel.errors import TlfifError
-
-    console = real_console()
-    try:
-        return _command(name, arguments, console)
-    except TlfifError as error:
-        try:
-            console.error(error, as_json="--json" in arguments)
-        except OutputLostError:
-            abandon_output()
-        return exit_code_of(error)
-    except KeyboardInterrupt:
-        console.note("You interrupted the command.")
-        return INTERRUPTED
-    except OutputLostError as error:
-        abandon_output()
-        if error.reader_left:
-            return OUTPUT_CLOSED
-        console.note(f"tlfif: The output cannot be written: {error.strerror or error}. [output_failed]")
-        return NO_ACCESS
-    except OSError as error:
-        console.note(f"tlfif: {error}. [system_error]")
-        return NO_ACCESS
+    return (Path(__file__).absolute().parents[3] / file).is_file()
 
 
 def _command(name: str, arguments: list[str], console: "Console") -> int:
@@ -114,9 +161,26 @@ def _command(name: str, arguments: list[str], console: "Console") -> int:
     if name not in COMMANDS:
         raise InvalidInputError(f"There is no command {name[:50]!r}. {_guess(name)}", code="usage")
     module = import_module(f"tlfif.cli.{name}")
-    parser = Parser(prog=f"tlfif {name}", description=COMMANDS[name])
+    parser = Parser(prog=f"{program()} {name}", description=COMMANDS[name])
     module.configure(parser)
-    return int(module.run(parser.parse_args(arguments), console))
+    parsed = parser.parse_args(arguments)
+    if name != "doctor":  # which names them
+        _check_variables()
+    return int(module.run(parsed, console))
+
+
+def _check_variables() -> None:
+    """Raises InvalidInputError (code ``settings_invalid``): with a misspelt setting a command would look for another
+    server, or start a machine that is limited otherwise than was meant."""
+    from tlfif.kernel.data_folder import other_settings
+
+    names = other_settings()
+    if names:
+        from tlfif.bootstrap.variables import misspelt, settings_fault
+
+        faults = misspelt(names)
+        if faults:
+            raise settings_fault(faults)
 
 
 def _guess(name: str) -> str:
@@ -124,7 +188,8 @@ def _guess(name: str) -> str:
 
     if name in checkout_commands():
         return f"It belongs to the launcher: ./tlfif {name}"
-    close = get_close_matches(name, COMMANDS, n=1)
+    close = get_close_matches(name, [*COMMANDS, *ACTIONS], n=1)
     if close:
-        return f"Did you mean: tlfif {close[0]}"
-    return f'All commands: tlfif --help. To ask something: tlfif ask "{name[:50]}"'
+        return f"Did you mean: {program()} {ACTIONS.get(close[0], close[0])}"
+    ask = f' To ask something: {program()} ask "{name[:50]}"' if " " in name.strip() else ""
+    return f"All commands: {program()} --help.{ask}"

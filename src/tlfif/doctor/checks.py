@@ -111,6 +111,7 @@ def _left(name: str, title: str) -> Check:
 
 
 PYTHON = _computer("python_version", "Python")
+SETTINGS = _computer("settings", "Settings")
 FOLDER = _computer("folder", "TL-FIF's folder")
 DISK = _computer("disk_space", "Disk space")
 MODELS = _computer("models", "Model files")
@@ -153,8 +154,8 @@ ACCOUNT_CHECKS = (
 )  # fmt: skip
 """What only AWS can answer, in the order in which it is shown."""
 COMPUTER_CHECKS = (
-    PYTHON, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, WAY_OUT, CLOCK, CLOCK_JUMPS, PRICES, PROFILE, SIGN_IN,
-    TOKEN_STORAGE,
+    PYTHON, SETTINGS, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, WAY_OUT, CLOCK, CLOCK_JUMPS, PRICES, PROFILE,
+    SIGN_IN, TOKEN_STORAGE,
 )  # fmt: skip
 """What needs no account."""
 CHECKS = (*COMPUTER_CHECKS, *ACCOUNT_CHECKS)

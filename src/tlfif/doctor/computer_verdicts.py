@@ -41,6 +41,17 @@ def python_version(version: tuple[int, int, int]) -> Finding:
     return checks.PYTHON.ok(found)
 
 
+def settings(misspelt: Sequence[str]) -> Finding:
+    """Environment variables that look like settings of TL-FIF and are none, one sentence each."""
+    if misspelt:
+        return checks.SETTINGS.fail(
+            " ".join(misspelt),
+            "Correct or unset the variable: until then no command runs, because it would not do what was meant. "
+            "Costs nothing.",
+        )
+    return checks.SETTINGS.ok("No setting is misspelt.")
+
+
 def folder(path: str, *, exists: bool, problem: str) -> Finding:
     """The folder of all state. ``problem``: the system's words when a file could not be written; empty: it could."""
     if problem:
@@ -183,7 +194,7 @@ def clock_jumps(jumps: Sequence[tuple[datetime, float]], now: datetime) -> Findi
 def price_book(read: date, today: date, region: str) -> Finding:
     """``read``: the date of the hourly price of the machine type that is tried first in ``region``."""
     days = max(0, (today - read).days)
-    found = f"The price of a machine in {region} is from {read.isoformat()}, {days} days ago (tlfif cost prices)"
+    found = f"The price of a machine in {region} is from {read.isoformat()}, {days} days ago (./tlfif cost prices)"
     if days > OLD_PRICE_DAYS:
         return checks.PRICES.warn(
             f"{found}; AWS may ask something else by now.",

@@ -10,6 +10,7 @@ from tlfif.adapters.aws.machines.ec2_user_data import PATH, MachineFile
 from tlfif.bootstrap.aws_worker import InstancePaths, run_aws_worker
 from tlfif.entrypoints.event_loop import run_event_loop
 from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.log_lines import begin_log
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def main() -> int:
     parser.add_argument("--engine-key-file", type=Path, default=Path("/run/tlfif/engine.env"))
     parser.add_argument("--runtime-dir", type=Path, default=Path("/run/tlfif-worker"))
     args = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")  # the journal has the time
+    begin_log("%(levelname)s %(message)s")  # the journal has the time
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # the engine's health is checked every two seconds
     return _run(args.machine_file, InstancePaths(engine_key_file=args.engine_key_file, runtime_dir=args.runtime_dir))
 

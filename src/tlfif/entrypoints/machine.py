@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import logging
 import secrets
 from pathlib import Path
 
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.entrypoints.event_loop import run_event_loop
 from tlfif.jobs.policy import JobPolicy
+from tlfif.kernel.log_lines import begin_log
 from tlfif.machines.policy import MachinePolicy
 
 LOAD_SHARE = 0.8
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--machine-id", required=True)
     parser.add_argument("--spec", type=json.loads, required=True)
     args = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    begin_log("%(asctime)s %(levelname)s %(message)s")
     run_event_loop(_run(args.home, args.machine_id, args.spec))
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
 
@@ -17,6 +16,7 @@ from tlfif.control.router_loop import RouterLoop
 from tlfif.entrypoints.event_loop import run_event_loop
 from tlfif.kernel.data_folder import PRIVATE, DataFolder, data_folder_from_environment
 from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.log_lines import begin_log
 
 STOP_LIMIT_SECONDS = 10.0
 
@@ -43,12 +43,7 @@ async def _serve(settings: Settings, port: int) -> None:
 
 def _run(data_folder: DataFolder, port: int | None) -> None:
     settings = load_settings()
-    with data_folder.server_log.open("ab") as stream:
-        logging.basicConfig(
-            level=settings.log_level,
-            format="%(asctime)s %(levelname)s %(message)s",
-            filename=stream.name,
-        )
+    begin_log("%(asctime)s %(levelname)s %(message)s", level=settings.log_level, file=data_folder.server_log)
     run_event_loop(_serve(settings, settings.port if port is None else port))
 
 

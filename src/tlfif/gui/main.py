@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from tlfif.gui.look.screen import density
 from tlfif.kernel.data_folder import DataFolder
+from tlfif.kernel.log_lines import begin_log
 
 if TYPE_CHECKING:
     from tlfif.gui.core import WindowCore
     from tlfif.gui.window import MainWindow
 
-NO_TOOLKIT = """The window needs Tk, and this Python ({version}) came without it. Everything else works: tlfif --help
+NO_TOOLKIT = """The window needs Tk, and this Python ({version}) came without it. Everything else works: ./tlfif --help
 
   Debian, Ubuntu    sudo apt install python3-tk
   Fedora            sudo dnf install python3-tkinter
@@ -28,8 +29,8 @@ NO_DISPLAY = """There is no screen here that a window could open on ({reason}).
 
 Over SSH, try "ssh -X". Without a screen everything works from the command line:
 
-  tlfif ask "What is a cloud computer?"     one question, one answer
-  tlfif chat                                a conversation"""
+  ./tlfif ask "What is a cloud computer?"     one question, one answer
+  ./tlfif chat                                a conversation"""
 LOADED_MS = 4000
 """Milliseconds after which the bridge's libraries are loaded, too."""
 
@@ -56,7 +57,7 @@ def open_window(data_folder: DataFolder) -> int:
     gc.disable()  # while modules are loaded and widgets made there is nothing to collect: a tenth of the start
     from tlfif.gui.bridge.opening import open_core
 
-    logging.basicConfig(level=logging.WARNING, format="tlfif: %(message)s")
+    begin_log("tlfif: %(message)s", level=logging.WARNING)
     return show(open_core(data_folder))
 
 

@@ -29,6 +29,7 @@ from tlfif.gui.views.machine_tab import MachineTab
 from tlfif.gui.views.notice_bar import NoticeBar
 from tlfif.gui.views.settings_tab import SettingsTab
 from tlfif.gui.views.status_bar import StatusBar
+from tlfif.kernel.plain_text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -300,7 +301,7 @@ class MainWindow:
             self.core.press(intents.CallbackFailed(f"{kind.__name__}: {error}"))
         except Exception:  # drawing the notice may fail for the same reason
             log.exception("The failure could not be shown.")
-            sys.stderr.write(f"tlfif: the window failed: {kind.__name__}: {error}\n")
+            sys.stderr.write(f"tlfif: the window failed: {kind.__name__}: {one_line(str(error))}\n")
 
     def leave(self) -> None:
         """Destroy the window, whatever the state says."""

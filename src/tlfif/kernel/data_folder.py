@@ -15,6 +15,9 @@ PRIVATE = 0o600
 """Read and written by their owner only."""
 
 
+_READ_HERE = frozenset({"TLFIF_HOME", "TLFIF_PROFILE"})
+
+
 @dataclass(frozen=True, slots=True)
 class DataFolder:
     """The data folder, one property per file in it."""
@@ -114,6 +117,11 @@ def profile_from_environment() -> str | None:
     """``TLFIF_PROFILE``: the home that this command talks to, whatever the profile file says; None where it is not
     set."""
     return os.environ.get("TLFIF_PROFILE") or None
+
+
+def other_settings() -> list[str]:
+    """The names of all other environment variables that begin like TL-FIF's, in any case."""
+    return [name for name in os.environ if name.upper().startswith("TLFIF_") and name not in _READ_HERE]
 
 
 def display_name() -> str:

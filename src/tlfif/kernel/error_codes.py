@@ -188,6 +188,8 @@ HERE = {
     "port_taken": ErrorCode(None, 2, "Another program uses the port.", "Choose another with `--port`."),
     "profile_damaged": ErrorCode(None, 2, "`profile.json` is not what TL-FIF wrote.", "Delete the file that the sentence names."),
     "profile_fixed": ErrorCode(None, 2, "In the window: `TLFIF_PROFILE` stands above the choice of the place.", "Start the window without it."),
+    "output_failed": ErrorCode(None, 5, "What a command prints cannot be written: the disk is full, or the output was closed.", "Free some space, or print to somewhere else."),
+    "parts_missing": ErrorCode(None, 5, "A package of TL-FIF is missing or broken.", "Start `./tlfif` again; it installs anew."),
     "profile_invalid": ErrorCode(None, 2, "The home on AWS cannot have such an address, name or port.", "Correct the field that the sentence names."),
     "profile_missing": ErrorCode(None, 2, "There is no home on AWS yet.", "`./tlfif deploy`, or `./tlfif profile use computer`"),
     "profile_unknown": ErrorCode(None, 2, "There is no such profile.", "Use `computer` or `aws`."),
@@ -213,6 +215,7 @@ HERE = {
     "stack_slow": ErrorCode(None, 5, "AWS works on the home and is not done after an hour.", "Run the same command again later."),
     "stack_stays": ErrorCode(None, 5, "AWS could not delete the stack. What costs money was removed first.", "`./tlfif destroy` again."),
     "stream_malformed": ErrorCode(None, 5, "The server sent an event that this version does not understand.", "Stop the server; the next command starts the right one."),
+    "system_error": ErrorCode(None, 5, "The system refused something; the sentence is its own.", "Read the sentence."),
     "usage": ErrorCode(None, 2, "The command was typed wrongly.", "Read its `--help`."),
 }
 """Raised by the command line and the window, never sent by the server."""

@@ -34,6 +34,18 @@ class PythonProbe(Probe):
         return [verdicts.python_version((version.major, version.minor, version.micro))]
 
 
+class SettingsProbe(Probe):
+    """The environment, already read."""
+
+    checks: Sequence[Check] = (checks.SETTINGS,)
+
+    def __init__(self, misspelt: Sequence[str]) -> None:
+        self._misspelt = misspelt
+
+    async def ask(self) -> Sequence[Finding]:
+        return [verdicts.settings(self._misspelt)]
+
+
 class FolderProbe(Probe):
     """TL-FIF's folder and the disk that it is on. Where there is no folder yet, none is made."""
 

@@ -3,18 +3,14 @@
 import contextlib
 import errno
 import io
-import json
 import os
-import re
-import shutil
 import sys
 from collections.abc import Mapping
 from typing import TextIO
 
+from tlfif.cli.output.widths import beginning, width
 from tlfif.kernel.errors import TlfifError
-
-_TERMINAL_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Control characters, which could move the cursor or worse; a model may write anything."""
+from tlfif.kernel.plain_text import clean, one_line
 
 
 class OutputLostError(OSError):
@@ -29,7 +25,8 @@ class OutputLostError(OSError):
 class Console:
     """Two text streams and, on a terminal, one status line that is rewritten while a person waits.
 
-    Writing to standard output raises OutputLostError; standard error never fails.
+    Writing to standard output raises OutputLostError; standard error never fails. Nothing that is shown to a person
+    steers the terminal; only an answer and JSON go on to a file or another program as they are.
     """
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
@@ -42,13 +39,13 @@ class Console:
         self._in_line = False
 
     def text(self, piece: str) -> None:
-        """Print a piece of an answer at once."""
+        """Print a piece of an answer at once: cleaned for a terminal, as it is for a file or a program."""
         announced, self._announced = self._announced, ""
         if announced:
             self.note(announced)
         self.status("")
         if self.out_is_terminal:
-            piece = _TERMINAL_CONTROLS.sub("", piece)
+            piece = clean(piece)
         if piece:
             try:
                 self._out.write(piece)
@@ -64,11 +61,13 @@ class Console:
 
     def line(self, text: str) -> None:
         """One line, or several, of a result."""
-        self.text(text + "\n")
+        self.text(clean(text) + "\n")
 
     def json(self, found: object) -> None:
         """A result for programs."""
-        self.line(json.dumps(found, ensure_ascii=False, indent=2))
+        import json
+
+        self.text(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
 
     def result(self, found: object, text: str, *, as_json: bool) -> None:
         """A result, for programs as ``found`` or for a person as ``text``."""
@@ -80,9 +79,7 @@ class Console:
     def note(self, text: str) -> None:
         """Print a note on standard error."""
         self.status("")
-        with contextlib.suppress(OSError, ValueError):
-            self._err.write(text + "\n")
-            self._err.flush()
+        self._say(clean(text) + "\n")
 
     def announce(self, text: str) -> None:
         """Keep a note for the next answer: printed before its first piece, never without one."""
@@ -92,12 +89,11 @@ class Console:
         """Replace the status line, which says what the command waits for. On a terminal only; "" clears it."""
         if not self.is_interactive or text == self._status:
             return
-        width = max(20, shutil.get_terminal_size().columns - 1)
-        shown = text[:width]
-        padding = " " * max(0, len(self._status) - len(shown))
-        with contextlib.suppress(OSError, ValueError):
-            self._err.write(f"\r{shown}{padding}" + ("" if shown else "\r"))
-            self._err.flush()
+        from shutil import get_terminal_size
+
+        shown = beginning(one_line(text), max(20, get_terminal_size().columns - 1))
+        padding = " " * max(0, width(self._status) - width(shown))
+        self._say(f"\r{shown}{padding}" + ("" if shown else "\r"))
         self._status = shown
 
     def error(self, error: TlfifError, *, as_json: bool = False, more: Mapping[str, object] | None = None) -> None:
@@ -109,21 +105,36 @@ class Console:
             self.end_line()
             self.note(f"tlfif: {error.message} [{error.code}]")
 
+    def _say(self, text: str) -> None:
+        try:
+            self._err.write(text)
+            self._err.flush()
+        except (OSError, ValueError):
+            abandon(self._err)
+
 
 def real_console() -> Console:
-    """This process's own streams, always UTF-8: prompts and answers are, whatever the locale says."""
+    """This process's own streams, always UTF-8: prompts and answers are, whatever the locale says.
+
+    A stream that the caller closed is opened on nothing, so that no other file takes its number: reading finds the
+    end, writing fails.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDONLY), mode, encoding="utf-8"))
     return Console(_utf8(sys.stdout), _utf8(sys.stderr))
 
 
-def _utf8(stream: TextIO | None) -> TextIO:
-    if stream is None:  # closed by the caller
-        return io.StringIO()
+def _utf8(stream: TextIO) -> TextIO:
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(encoding="utf-8", errors="replace")
+        with contextlib.suppress(OSError, AttributeError):  # another program may have left the pipe unable to wait
+            os.set_blocking(stream.fileno(), True)
     return stream
 
 
-def abandon_output() -> None:
-    """Redirect standard output to nowhere, so that the rest of its buffer does not fail again at the end."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def abandon(stream: TextIO) -> None:
+    """Redirect a stream to nowhere, so that the rest of its buffer does not fail again at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        number = stream.fileno()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), number)

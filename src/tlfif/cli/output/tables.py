@@ -2,7 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from textwrap import fill
+
+from tlfif.cli.output.widths import cut, padded, wrapped
+from tlfif.cli.output.widths import width as width_of
+from tlfif.kernel.plain_text import one_line
 
 GAP = "  "
 
@@ -12,37 +15,30 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = 80
 
     Line ends inside a cell become spaces.
     """
-    cells = [[" ".join(cell.split()) for cell in row] for row in rows]
+    cells = [[" ".join(one_line(cell).split()) for cell in row] for row in rows]
     every = [list(head), *cells]
-    widths = [max(len(row[column]) for row in every) for column in range(len(head))]
+    widths = [max(width_of(row[column]) for row in every) for column in range(len(head))]
     before = sum(widths[:-1]) + len(GAP) * (len(widths) - 1)
     widths[-1] = max(8, min(widths[-1], width - before))
     lines = []
     for row in every:
         shown = [*row[:-1], cut(row[-1], widths[-1])]
-        lines.append(GAP.join(cell.ljust(wide) for cell, wide in zip(shown, widths, strict=True)).rstrip())
+        lines.append(GAP.join(padded(cell, wide) for cell, wide in zip(shown, widths, strict=True)).rstrip())
     return "\n".join(lines)
-
-
-def cut(text: str, width: int) -> str:
-    """``text``, or its beginning and an ellipsis."""
-    return text if len(text) <= width else text[: max(1, width - 1)] + "…"
 
 
 def paragraph(text: str, *, first: str = "", indent: str = "", width: int = 80) -> str:
     """Text broken at spaces into lines no longer than ``width``; ``first`` begins it, ``indent`` the other lines."""
-    return fill(
-        text, width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
-    )
+    return "\n".join(wrapped(text, width, first=first, indent=indent))
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), indent: str = "") -> list[str]:
     """Lines with every column as wide as its contents, uncut; those in ``right`` are aligned to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    widths = [max(width_of(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
     return [
         indent
         + GAP.join(
-            cell.rjust(wide) if column in right else cell.ljust(wide)
+            padded(cell, wide, right=column in right)
             for column, (cell, wide) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

@@ -4,7 +4,6 @@ OAuth 2.0 with PKCE and OpenID Connect by Authlib and joserfc, which are loaded 
 No error of this module carries a token, or an exception that does.
 """
 
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from tlfif.client.profile import Profile, check_address
 from tlfif.client.sign_in.token_store import Tokens
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.kernel.outbound import NoWayOutError, way_out, why_unreachable
+from tlfif.kernel.plain_text import one_line
 
 if TYPE_CHECKING:
     from authlib.integrations.httpx_client import AsyncOAuth2Client
@@ -28,7 +28,6 @@ SHORTEST_LIFE, LONGEST_LIFE = 1.0, 86400.0
 """Seconds; RFC 6749 has no limits, Cognito's are 5 minutes and a day."""
 DEFAULT_LIFE = 300.0
 """Used if the provider does not state an access token's lifetime."""
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\uffff]")
 
 T = TypeVar("T")
 
@@ -237,7 +236,7 @@ def signed_out(why: str) -> AccessDeniedError:
 
 def printable(text: object) -> str:
     """Text from outside, shortened and without terminal control characters."""
-    return _UNPRINTABLE.sub("", str(text))[:200]
+    return one_line(str(text))[:200]
 
 
 async def _json(client: "AsyncOAuth2Client", url: str) -> dict[str, Any]:

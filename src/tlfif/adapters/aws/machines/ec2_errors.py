@@ -102,7 +102,7 @@ def no_network(region: str) -> MachineError:
     """No subnet has the installation's tag."""
     return MachineError(
         f"TL-FIF's network in {region} is gone, so there is no place for a machine. {NOT_STARTED} Run `./tlfif deploy` "
-        "again, then press Start machine."
+        "again, then start the machine."
     )
 
 
@@ -116,7 +116,7 @@ def no_schedule(cause: AwsError, *, instance_id: str, ended: bool) -> MachineErr
     )
     return MachineError(
         f"A machine was started, but the timer that ends it in any case could not be set, {outcome} "
-        f"AWS says: {words_of(cause) or code_of(cause)} Run `./tlfif doctor`, then press Start machine.",
+        f"AWS says: {words_of(cause) or code_of(cause)} Run `./tlfif doctor`, then start the machine.",
         code="no_schedule",
         details={"handle": instance_id, "instance_id": instance_id, "ended": ended, "aws_code": code_of(cause)},
     )
@@ -127,7 +127,7 @@ def _gpu_quota(region: str, outcome: str) -> MachineError:
     return MachineError(
         f"Your AWS account may not run a GPU machine in {region} yet: its quota “Running On-Demand G and VT "
         f"instances” ({GPU_QUOTA}) is too small. {outcome} Open {link} , press “Request increase at account level”, "
-        f"ask for {GPU_QUOTA_VCPUS}, and press Start machine when AWS has agreed (hours to days). It costs nothing.",
+        f"ask for {GPU_QUOTA_VCPUS}, and start the machine when AWS has agreed (hours to days). It costs nothing.",
         code="no_quota",
         details={"quota_code": GPU_QUOTA, "wanted_vcpus": GPU_QUOTA_VCPUS, "region": region, "link": link},
     )
@@ -136,8 +136,8 @@ def _gpu_quota(region: str, outcome: str) -> MachineError:
 def _filling_quota(region: str, outcome: str) -> MachineError:
     return MachineError(
         f"AWS fills no more disks at a set speed in {region} at the moment: your account's quota for that (volume "
-        f"initialization, 5,000 MiB/s together) is used up by other starts. {outcome} Wait some minutes, then press "
-        "Start machine.",
+        f"initialization, 5,000 MiB/s together) is used up by other starts. {outcome} Wait some minutes, then start "
+        "the machine.",
         code="no_quota",
         details={"quota_code": "volume_initialization", "region": region},
     )
@@ -147,7 +147,7 @@ def _account_plan(outcome: str) -> MachineError:
     return MachineError(
         "Your AWS account is on the Free plan, which cannot start a GPU machine. "
         f"{outcome} In the AWS console open Billing and Cost Management and press “Upgrade plan”; credits that are "
-        "left stay usable. Then press Start machine.",
+        "left stay usable. Then start the machine.",
         code="account_plan",
     )
 
@@ -155,8 +155,8 @@ def _account_plan(outcome: str) -> MachineError:
 def _account_pending(error: AwsError, region: str, outcome: str) -> MachineError:
     return MachineError(
         f"AWS has not opened your account for machines in {region}, or has closed it ({words_of(error)}). {outcome} "
-        "A new account is checked within hours and AWS writes when that is done; otherwise ask AWS Support. Then press "
-        "Start machine.",
+        "A new account is checked within hours and AWS writes when that is done; otherwise ask AWS Support. Then start "
+        "the machine.",
         code="account_pending",
         details={"aws_code": code_of(error)},
     )
@@ -176,7 +176,7 @@ def _denied(error: ClientError, outcome: str) -> MachineError:
     action = missing_right(error) or f"{service}:{error.operation_name}"
     return MachineError(
         f"AWS does not permit TL-FIF the action {action}. {outcome} Run `./tlfif deploy` again, which corrects the "
-        "permissions, then press Start machine.",
+        "permissions, then start the machine.",
         code="aws_denied",
         details={"permission": action, "aws_code": code_of(error)},
     )

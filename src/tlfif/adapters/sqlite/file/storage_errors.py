@@ -9,7 +9,7 @@ from tlfif.kernel.errors import StorageError
 _REASONS = {
     sqlite3.SQLITE_FULL: (
         "disk_full",
-        "The disk is full. Free some space and send the prompt again; nothing was accepted.",
+        "The disk is full. Free some space, then try again; nothing was changed.",
     ),
     sqlite3.SQLITE_BUSY: (
         "locked",
@@ -33,7 +33,7 @@ _REASONS = {
     sqlite3.SQLITE_READONLY: (
         "read_only",
         "The job file may not be written. Give your user the right to write the file and its folder, then try "
-        "again; nothing was accepted.",
+        "again; nothing was changed.",
     ),
     sqlite3.SQLITE_PERM: (
         "read_only",
@@ -46,7 +46,7 @@ _REASONS = {
     sqlite3.SQLITE_IOERR: (
         "io_error",
         "The disk did not read or write the job file. Check free space and the disk itself, then try again; "
-        "nothing was accepted.",
+        "nothing was changed.",
     ),
 }
 
