@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import json
 import logging
@@ -9,6 +10,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Generator
 
@@ -16,15 +18,23 @@ import uvicorn
 
 from tlfif import __version__
 from tlfif.api.app import create_app
+from tlfif.api.door import MAX_CONNECTIONS, RESERVED, DoorConfig
 from tlfif.api.gate import Gate
 from tlfif.api.routes.server import ServerFacts
 from tlfif.control.container import Container
 from tlfif.kernel.data_folder import DataFolder, write_private
 from tlfif.kernel.errors import StorageError
 
+if sys.platform != "win32":
+    import resource
+
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
+HTTP_PORT = 80
+RECEIVE_BYTES = 64 * 1024
+OWN_HANDLES, MIN_CONNECTIONS = 128, 32
+"""File handles for the database, logs, model files and machines; and the least that is left for connections."""
 
 
 def load_token(data_folder: DataFolder) -> str:
@@ -42,19 +52,40 @@ def load_token(data_folder: DataFolder) -> str:
 
 
 def bind(port: int) -> socket.socket:
-    """A listening loopback socket. Raises StorageError (code ``port_taken``)."""
+    """A listening loopback socket. Raises StorageError (``port_taken``, ``port_unusable``)."""
     # asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named; else each waits 40 ms.
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # What is on its way to the server counts as its memory, too; accepted connections inherit this.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
     try:
         bound.bind((LOOPBACK, port))
     except OSError as error:
         bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise StorageError(
+                f"Port {port} on this computer is in use. Choose another with --port.", code="port_taken"
+            ) from error
+        why = "The system forbids it to you" if isinstance(error, PermissionError) else error.strerror
         raise StorageError(
-            f"Port {port} on this computer is in use. Choose another with --port.", code="port_taken"
+            f"Port {port} on this computer cannot be used: {why}. Choose another with --port, from 1024 on.",
+            code="port_unusable",
         ) from error
     return bound
+
+
+def own_hosts(port: int) -> frozenset[str]:
+    """What a ``Host`` header may say, in lower case. Clients leave the port out where it is HTTP's own, 80."""
+    ends = (f":{port}", "") if port == HTTP_PORT else (f":{port}",)
+    return frozenset(name + end for name in (LOOPBACK, "localhost") for end in ends)
+
+
+def most_connections() -> int:
+    """As many as may be open at the same time: the system's limit of file handles leaves room for the server's own."""
+    if sys.platform == "win32":
+        return MAX_CONNECTIONS
+    return max(MIN_CONNECTIONS, min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OWN_HANDLES))
 
 
 class _Listener(uvicorn.Server):
@@ -98,22 +129,15 @@ class EmbeddedServer:
         self._port: int = self._socket.getsockname()[1]
         self._begun = self._needed_at = time.monotonic()
         facts = ServerFacts(port=self._port, uptime=self._uptime, exits_in=self._exits_in, stop=self.stop)
-        hosts = frozenset(f"{name}:{self._port}" for name in (LOOPBACK, "localhost"))
+        connections = most_connections()
         gate = Gate(
-            create_app(container, facts), token=load_token(data_folder), hosts=hosts, on_request=self._request_came
+            create_app(container, facts),
+            token=load_token(data_folder),
+            hosts=own_hosts(self._port),
+            on_request=self._request_came,
+            most_requests=connections - RESERVED,
         )
-        config = uvicorn.Config(
-            gate,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=2,
-            timeout_keep_alive=75,
-        )
+        config = DoorConfig(gate, connections=connections)
         self._server = _Listener(config)
         self._fault: StorageError | None = None
 

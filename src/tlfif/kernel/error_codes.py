@@ -28,6 +28,9 @@ REQUEST = {
     "idempotency_conflict": ErrorCode(409, 2, "The idempotency key was used before with another request.", "Take a new key for a new request."),
     "job_not_ended": ErrorCode(409, 2, "The job still waits or runs, so it cannot be deleted.", "Cancel it first: `./tlfif jobs cancel ID`."),
     "body_too_large": ErrorCode(413, 2, "The body is larger than 1 MiB.", "Shorten it."),
+    "request_malformed": ErrorCode(400, 2, "What came is not an HTTP request.", "Use an HTTP client."),
+    "request_slow": ErrorCode(408, 2, "The request did not arrive in time: its headers have 10 seconds, its body 30.", "Send it again, at once."),
+    "head_too_large": ErrorCode(431, 2, "The request has more than 100 headers, or more than 32 KiB of them.", "Send fewer."),
     "content_type_wrong": ErrorCode(415, 2, "The body was not sent as JSON.", "Send `Content-Type: application/json`."),
     "body_missing": ErrorCode(422, 2, "The request needs a body and has none.", "Send a JSON object."),
     "budget_invalid": ErrorCode(422, 2, "The limit is not an amount in EUR from 0.01 to 100,000.", "Give one such as 20."),
@@ -83,6 +86,7 @@ STATE = {
     "hub_interrupted": ErrorCode(409, 4, "The fetch broke off again and again.", "Pull again; it goes on where it stopped."),
     "disk_full": ErrorCode(409, 4, "There is no room for the model.", "Free some space, pull again."),
     "disk_failed": ErrorCode(409, 4, "The model could not be written.", "Check the folder's permissions."),
+    "server_full": ErrorCode(429, 5, "As many requests are being answered as may be.", "Send it again later."),
     "queue_full": ErrorCode(429, 5, "As many prompts wait as may. Nothing was stored.", "Send it again later."),
 }
 """The request is fine; the present state forbids it."""
@@ -175,6 +179,7 @@ HERE = {
     "plot_path_invalid": ErrorCode(None, 2, "The picture's file name does not end in `.png`, or its folder is not there.", "Choose another."),
     "port_out_of_range": ErrorCode(None, 2, "A port is from 1 to 65535.", "Choose another."),
     "port_taken": ErrorCode(None, 2, "Another program uses the port.", "Choose another with `--port`."),
+    "port_unusable": ErrorCode(None, 2, "The system does not give the port to you.", "Choose another with `--port`, from 1024 on."),
     "profile_damaged": ErrorCode(None, 2, "`profile.json` is not what TL-FIF wrote.", "Delete the file that the sentence names."),
     "profile_fixed": ErrorCode(None, 2, "In the window: `TLFIF_PROFILE` stands above the choice of the place.", "Start the window without it."),
     "profile_invalid": ErrorCode(None, 2, "The home on AWS cannot have such an address, name or port.", "Correct the field that the sentence names."),
