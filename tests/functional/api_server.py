@@ -23,9 +23,9 @@ from tests.fakes.memory_price_store import MemoryPriceStore
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.api.app import create_app
-from tlfif.api.door import HEAD_SECONDS, MAX_CONNECTIONS, RESERVED, DoorConfig
 from tlfif.api.embedded_server import bind, own_hosts
 from tlfif.api.gate import Gate
+from tlfif.api.ingress import HEAD_SECONDS, MAX_CONNECTIONS, RESERVED, IngressConfig
 from tlfif.api.routes.server import ServerFacts
 from tlfif.api.signed_in_gate import set_user
 from tlfif.bootstrap.money import build_money
@@ -209,7 +209,7 @@ class ApiServer:
             on_request=self._count,
             most_requests=self.connections - RESERVED,
         )
-        config = DoorConfig(gate, connections=self.connections, head_seconds=self.head_seconds)
+        config = IngressConfig(gate, connections=self.connections, head_seconds=self.head_seconds)
         self._server = QuietServer(config)
         self._thread = threading.Thread(target=self._serve, args=(bound,), daemon=True)
         self._thread.start()

@@ -15,6 +15,7 @@ from tlfif.adapters.local.machines.process_priority import lower_priority
 def main() -> None:
     """Serve until the supervisor closes the pipe."""
     lower_priority()
+    os.putenv("GGML_NO_BACKTRACE", "1")  # else llama.cpp's abort would start a debugger, where there is one
     config = json.loads(sys.stdin.buffer.readline())
     import xllamacpp
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlfif.jobs.engine import EngineAddress, EngineProcess
+from tlfif.kernel.data_folder import open_private
 from tlfif.kernel.errors import EngineGoneError
 
 CACHE_MIB = 256
@@ -49,7 +50,7 @@ class LlamaEngineProcess(EngineProcess):
             "cache_mib": CACHE_MIB,
             "api_key": key,
         }
-        with self._spec.log_path.open("wb") as log:
+        with open_private(self._spec.log_path) as log:
             child = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",

@@ -31,6 +31,9 @@ _CAUSES: dict[str, _Cause] = {
     "server_start_failed": _Cause("The server could not start", "Fix what is named here, then press Connect.", _LINK),
     "server_gone": _Cause("The server ended by itself", "Press Connect to start it again.", _LINK),
     "home_not_usable": _Cause("TL-FIF's folder cannot be used", "Then press Connect.", _LINK),
+    "home_not_private": _Cause("TL-FIF's folder is not yours alone", "Then press Connect.", _LINK),
+    "port_taken": _Cause("The server's port is in use", "Choose another, then press Connect.", _LINK),
+    "port_unusable": _Cause("The server's port is not free for you", "Choose another, then press Connect.", _LINK),
     "settings_invalid": _Cause("A setting is wrong", "Correct it, then press Connect.", _LINK),
     "token_wrong": _Cause(
         "The server does not know this window", "Close every TL-FIF window and open one again.", _LINK

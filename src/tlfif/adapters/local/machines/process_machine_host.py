@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from tlfif.jobs.policy import JobPolicy
+from tlfif.kernel.data_folder import open_private
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine_host import LaunchSpec, MachineHost, ObservedMachine
 from tlfif.machines.policy import MachinePolicy
@@ -67,7 +68,7 @@ class ProcessMachineHost(MachineHost):
             flags = subprocess.CREATE_NEW_PROCESS_GROUP
         try:
             logs.mkdir(parents=True, exist_ok=True)
-            with (logs / "machine.log").open("wb") as log:
+            with open_private(logs / "machine.log") as log:
                 child = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The door in front of the gate: what a connection may cost while nobody knows whose it is.
+"""The ingress, in front of the gate: what a connection may cost while nobody knows whose it is.
 
 uvicorn bounds neither a request's head nor the time that it takes, so any program of this computer could fill the
 server's memory and file handles without a token.
@@ -17,13 +17,13 @@ from tlfif.kernel.errors import InvalidInputError, TlfifError
 MAX_CONNECTIONS = 1200
 """Open at the same time; fewer where the system gives fewer file handles."""
 RESERVED = 16
-"""Of these, for connections without a request under way: so Stop and health always find the door open."""
+"""Of these, for connections without a request under way: so Stop and health always find a place."""
 HEAD_BYTES = 32 * 1024
 """Request line and headers together."""
 HEAD_FIELDS = 100
 HEAD_SECONDS = 10.0
 """From the connection, or from the first byte of a later request, to the end of the head."""
-PIPELINED = 8
+PIPELINED = 2
 """Requests that may wait in one connection behind the one that is being answered."""
 PIECE_BYTES = 8 * 1024
 """A head is measured in pieces of this length."""
@@ -35,14 +35,14 @@ TOO_LARGE = InvalidInputError(
 TOO_SLOW = InvalidInputError(f"The request's headers took more than {HEAD_SECONDS:g} s.", code="request_slow")
 
 
-class DoorConfig(uvicorn.Config):
+class IngressConfig(uvicorn.Config):
     """uvicorn's settings for ``app``, and the connections that wait: those without a request under way, the one that
     has waited longest first."""
 
     def __init__(self, app: ASGIApp, *, connections: int = MAX_CONNECTIONS, head_seconds: float = HEAD_SECONDS) -> None:
         super().__init__(
             app,
-            http=Door,
+            http=Ingress,
             log_config=None,
             log_level="error",  # its warnings are one for each faulty request: a way to fill the disk
             access_log=False,
@@ -56,13 +56,13 @@ class DoorConfig(uvicorn.Config):
         )
         self.max_connections = connections
         self.head_seconds = head_seconds
-        self.waiting: dict[Door, None] = {}
+        self.waiting: dict[Ingress, None] = {}
 
 
-class Door(HttpToolsProtocol):
+class Ingress(HttpToolsProtocol):
     """One connection. A new one above the limit closes the one that has waited longest."""
 
-    config: DoorConfig
+    config: IngressConfig
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base's
         """Wait for a request, for a limited time."""

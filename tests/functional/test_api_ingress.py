@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from tests.functional.api_server import TOKEN, ApiServer, build_container
-from tlfif.api.door import HEAD_BYTES, HEAD_FIELDS, PIECE_BYTES, PIPELINED
+from tlfif.api.ingress import HEAD_BYTES, HEAD_FIELDS, PIECE_BYTES, PIPELINED
 
 LIMIT = 40
 """Connections of the small server."""
@@ -19,7 +19,7 @@ LIMIT = 40
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A server with few places and little patience."""
-    server = ApiServer(build_container(tmp_path_factory.mktemp("door")), connections=LIMIT, head_seconds=0.3)
+    server = ApiServer(build_container(tmp_path_factory.mktemp("ingress")), connections=LIMIT, head_seconds=0.3)
     server.start()
     yield server
     server.stop()
