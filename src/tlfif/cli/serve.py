@@ -14,6 +14,7 @@ from tlfif.cli.arguments import add_json, port_number
 from tlfif.cli.connection import only_on_this_computer
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
+from tlfif.client.errors import NotReachableError
 from tlfif.client.local_server import (
     SERVER_MODULE,
     LocalServer,
@@ -95,7 +96,7 @@ async def _status(server: LocalServer, console: Console, *, as_json: bool) -> in
         failure = None if locked else last_failure(server.data_folder)
         if as_json:
             found = {"running": locked, "pid": pid, "port": None, "version": None, "url": None}
-            told = {"problem": failure[0] if failure is not None else None}
+            told = {"problem": failure.code if failure is not None else None}
             console.json({**found, **told, **_places(server.data_folder)})
         else:
             console.line(_why_not_found(locked=locked, pid=pid, failure=failure))
@@ -117,12 +118,12 @@ async def _status(server: LocalServer, console: Console, *, as_json: bool) -> in
     return DONE
 
 
-def _why_not_found(*, locked: bool, pid: int | None, failure: tuple[str, str] | None) -> str:
+def _why_not_found(*, locked: bool, pid: int | None, failure: NotReachableError | None) -> str:
     if locked:
         who = f"A server (process {pid})" if pid is not None else "A server"
         return f"{who} holds TL-FIF's folder and does not answer. It may be starting; to end it: ./tlfif serve --stop"
     if failure is not None:
-        return f"The server is not running: its last start failed. {failure[1]} The next question tries again."
+        return f"The server is not running: its last start failed. {failure.message} The next question tries again."
     return "The server is not running. The next question starts it."
 
 
@@ -154,8 +155,7 @@ def _foreground(server: LocalServer, arguments: list[str], console: Console) -> 
             time.sleep(0.05)
         status = child.wait()
     if status > 0:
-        code, message = start_failure(server.data_folder)
-        raise UnavailableError(message, code=code)
+        raise start_failure(server.data_folder)
     console.note("The server has ended.")
     return DONE
 

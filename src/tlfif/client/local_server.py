@@ -284,8 +284,7 @@ class LocalServer:
         """Exit status 0 means that another server was faster; anything else that there will be none."""
         status = child.poll() if child is not None else None
         if status:
-            code, message = start_failure(self.data_folder)
-            raise NotReachableError(message, code=code)
+            raise start_failure(self.data_folder)
 
 
 def _checked(data_folder: DataFolder) -> None:
@@ -299,18 +298,18 @@ def _not_reachable(error: TlfifError) -> NotReachableError:
     return NotReachableError(error.message, code=error.code)
 
 
-def last_failure(data_folder: DataFolder) -> tuple[str, str] | None:
-    """Code and message of why the last start of the server failed; None where it did not, or nothing is known."""
+def last_failure(data_folder: DataFolder) -> NotReachableError | None:
+    """Why the last start of the server failed; None where it did not, or nothing is known."""
     with contextlib.suppress(OSError, ValueError):
         code, tab, message = data_folder.start_error.read_text(encoding="utf-8").partition("\t")
         if tab and message.strip():
-            return code, message.strip()
+            return NotReachableError(message.strip(), code=code)
     return None
 
 
-def start_failure(data_folder: DataFolder) -> tuple[str, str]:
-    """Code and message for a server that ended while starting: its own, or the last line that Python wrote, or that the
-    disk takes neither."""
+def start_failure(data_folder: DataFolder) -> NotReachableError:
+    """For a server that ended while starting: its own words, or the last line that Python wrote, or that the disk takes
+    neither."""
     known = last_failure(data_folder)
     if known is not None:
         return known
@@ -323,6 +322,9 @@ def start_failure(data_folder: DataFolder) -> tuple[str, str]:
             with tempfile.TemporaryFile(dir=data_folder.root) as file:
                 file.write(bytes(TRIAL_BYTES))
         except OSError as error:
-            return "home_not_usable", data_folder.not_usable(error).message
-    text = f"The background server ended while starting{': ' + last if last else ''}."
-    return "server_start_failed", f"{text} More may stand in {data_folder.server_log}."
+            return _not_reachable(data_folder.not_usable(error))
+    return NotReachableError(
+        f"The background server ended while starting{': ' + last if last else ''}. "
+        f"More may stand in {data_folder.server_log}.",
+        code="server_start_failed",
+    )

@@ -37,7 +37,7 @@ class OnlyFind:
         if running is None:
             failure = last_failure(self._server.data_folder)
             if failure is not None:
-                raise NotReachableError(failure[1], code=failure[0])
+                raise failure
             raise NotReachableError("The background server does not run.", code="server_stopped")
         return running.endpoint
 
