@@ -112,7 +112,9 @@ def _left(name: str, title: str) -> Check:
 
 PYTHON = _computer("python_version", "Python")
 FOLDER = _computer("folder", "TL-FIF's folder")
+TOKEN = _computer("api_token", "Token of this computer")
 DISK = _computer("disk_space", "Disk space")
+DATABASE = _computer("database", "Job file")
 MODELS = _computer("models", "Model files")
 SERVER = _computer("server", "Background server")
 WINDOW = _computer("window", "Window")
@@ -151,7 +153,7 @@ ACCOUNT_CHECKS = (
 )  # fmt: skip
 """What only AWS can answer, in the order in which it is shown."""
 COMPUTER_CHECKS = (
-    PYTHON, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, CLOCK, PRICES, PROFILE, SIGN_IN, TOKEN_STORAGE,
+    PYTHON, FOLDER, TOKEN, DISK, DATABASE, MODELS, SERVER, WINDOW, LOOPBACK, CLOCK, PRICES, PROFILE, SIGN_IN, TOKEN_STORAGE,
 )  # fmt: skip
 """What needs no account."""
 CHECKS = (*COMPUTER_CHECKS, *ACCOUNT_CHECKS)

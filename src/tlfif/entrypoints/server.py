@@ -99,6 +99,10 @@ def main() -> int:
         return _failed(data_folder, error)
     except OSError as error:
         return _failed(data_folder, data_folder.not_usable(error))
+    except Exception as error:
+        fault = f"TL-FIF made a mistake ({type(error).__name__}). Where is written in {data_folder.logs}."
+        _failed(data_folder, TlfifError(fault, code="internal_error"))
+        raise
     return 0
 
 

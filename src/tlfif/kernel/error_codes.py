@@ -103,6 +103,7 @@ ACCESS = {
     "engine_failed": ErrorCode(500, 5, "The engine failed.", "The worker tries again by itself."),
     "engine_gone": ErrorCode(500, 5, "The engine ended or does not answer.", "The worker tries again by itself."),
     "machine_failed": ErrorCode(503, 4, "The machine did not start or did not survive.", "Read the reason; start it again."),
+    "storage_damaged": ErrorCode(503, 5, "The job file on this computer is damaged.", "`./tlfif doctor --set-aside-database` keeps it under another name and goes on with a new one."),
     "storage_failed": ErrorCode(503, 5, "The store could not read or write. Nothing was accepted.", "Free disk space or fix the store, then repeat."),
     "unavailable": ErrorCode(503, 5, "Something that is needed does not answer.", "Try again."),
     "answer_pending": ErrorCode(503, 5, "The host does not keep a request open for so long. The answer goes on; `job_id` says which.", "Read it later: `./tlfif jobs show ID`."),

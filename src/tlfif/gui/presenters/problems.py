@@ -120,6 +120,9 @@ _CAUSES: dict[str, _Cause] = {
     "job_not_found": _Cause("The server no longer has this answer", "Press Try again to ask once more.", _AGAIN),
     "not_sent": _Cause("The window was closed before this was sent", "Press Try again to send it.", _AGAIN),
     # The server's own trouble
+    "storage_damaged": _Cause(
+        "The job file is damaged", "Type the command that is named here, then press Connect.", _LINK
+    ),
     "storage_failed": _Cause("The disk did not store it", "Free disk space, then try again.", _AGAIN),
     "internal_error": _Cause("TL-FIF made a mistake", "Try again. If it happens twice, report it.", _AGAIN),
     "unavailable": _Cause("A service that is needed does not answer", "Try again in a moment.", _AGAIN),
