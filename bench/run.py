@@ -22,6 +22,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody's server compiles its 
 import psutil
 
 from bench.answers import direct, prompt, through_tlfif
+from bench.attacks import attacks
 from bench.aws import aws
 from bench.figures import middle, percentile
 from bench.history import cost
@@ -218,6 +219,9 @@ async def measure(only: str | None, rounds: int) -> Report:
     if only in (None, "aws"):
         print("measuring aws …", file=sys.stderr, flush=True)
         report.update(await asyncio.to_thread(aws, rounds))
+    if only in (None, "attacks"):
+        print("measuring attacks …", file=sys.stderr, flush=True)
+        report.update(await attacks())
     if only in (None, "version") and (ROOT / ".venv").exists():
         report.update(version(5))
     return report
@@ -227,7 +231,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tlfif bench", description="What TL-FIF adds to its engine.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--only", help=f"one part: {', '.join(STAGED)}, cost, window, aws, version")
+    parser.add_argument("--only", help=f"one part: {', '.join(STAGED)}, cost, window, aws, attacks, version")
     parser.add_argument("--rounds", type=int, default=12, help="pairs per comparison (default 12)")
     args = parser.parse_args()
     report = asyncio.run(measure(args.only, args.rounds))

@@ -230,8 +230,8 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(
     overwrite(database_path, letter)
     with pytest.raises(StorageError) as refused:
         await open_sqlite()
-    assert refused.value.details["reason"] == "corrupt"
-    assert "move the file to another folder" in refused.value.message
+    assert (refused.value.code, refused.value.details["reason"]) == ("storage_damaged", "corrupt")
+    assert "--set-aside-database" in refused.value.message
     assert content_of(database_path) == letter
 
 
@@ -248,7 +248,38 @@ async def test_a_damaged_file_is_an_error_for_people(open_sqlite: OpenSqlite, da
     overwrite(database_path, b"\xa5" * (len(content_of(database_path)) - 4096), after=4096)
     with pytest.raises(StorageError) as refused:
         await open_and_list(open_sqlite)
-    assert refused.value.details["reason"] == "corrupt"
+    assert refused.value.code == "storage_damaged"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE requests SET body = '{'",
+        "UPDATE requests SET body = 'null'",
+        "UPDATE events SET data = x'ff'",
+        "UPDATE events SET kind = 'nothing'",
+        "UPDATE jobs SET model = CAST(x'ff' AS TEXT)",
+        "UPDATE jobs SET receipt = '[]'",
+        "DELETE FROM events",
+    ],
+)
+async def test_a_row_that_this_program_did_not_write_is_damage_and_not_a_mistake(
+    open_sqlite: OpenSqlite, database_path: Path, damage: str
+) -> None:
+    jobs, machines = await open_sqlite()
+    await running(jobs)
+    await jobs.close()
+    await machines.close()
+    other = sqlite3.connect(database_path, isolation_level=None)
+    other.execute(damage)
+    other.close()
+    jobs, _ = await open_sqlite()
+    with pytest.raises(StorageError) as refused:
+        await jobs.get("job_1")
+        await jobs.list_jobs(limit=10)
+        await jobs.events("job_1", after=0, limit=10)
+    assert refused.value.code == "storage_damaged"
+    assert "--set-aside-database" in refused.value.message
 
 
 async def test_a_folder_in_the_files_place_cannot_be_opened(open_sqlite: OpenSqlite, database_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.builders import T0, a_new_job, claim, delta, running, submit
@@ -168,6 +169,21 @@ async def test_rubbish_from_another_program_does_no_harm(open_store: OpenStore) 
         await worker.wait_work(timeout=LONG)
     await submit(worker)
     assert (await worker.counts()).queued == 1
+
+
+async def test_what_is_sent_comes_from_loopback(open_store: OpenStore) -> None:
+    worker, database = await open_store(NEVER)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(10)
+        port = listener.getsockname()[1]
+        await database.write(lambda c, _: c.execute("INSERT INTO listeners VALUES (?, 1, 1.0)", (port,)), durable=True)
+        await submit(worker)
+        _, (address, sender) = listener.recvfrom(2000)
+    assert address == "127.0.0.1"
+    bound = {(c.laddr.ip, c.laddr.port) for c in psutil.Process().net_connections("udp4")}
+    assert ("127.0.0.1", sender) in bound
+    assert ("0.0.0.0", sender) not in bound  # open to every network
 
 
 async def test_a_port_is_stored_only_while_the_store_is_open(open_store: OpenStore, database_path: Path) -> None:

@@ -23,8 +23,9 @@ from tests.fakes.memory_price_store import MemoryPriceStore
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.api.app import create_app
-from tlfif.api.embedded_server import bind
+from tlfif.api.embedded_server import bind, own_hosts
 from tlfif.api.gate import Gate
+from tlfif.api.ingress import HEAD_SECONDS, MAX_CONNECTIONS, RESERVED, IngressConfig
 from tlfif.api.routes.server import ServerFacts
 from tlfif.api.signed_in_gate import set_caller
 from tlfif.bootstrap.money import build_money
@@ -191,6 +192,8 @@ class ApiServer:
     container: Container
     user_header: str = ""
     owners: frozenset[str] = frozenset()
+    connections: int = MAX_CONNECTIONS
+    head_seconds: float = HEAD_SECONDS
     stop_asked: list[str] = field(default_factory=list)
 
     def start(self) -> None:
@@ -204,12 +207,11 @@ class ApiServer:
         gate = Gate(
             self._named(create_app(self.container, facts)),
             token=TOKEN,
-            hosts=frozenset({f"127.0.0.1:{self.port}", f"localhost:{self.port}"}),
+            hosts=own_hosts(self.port),
             on_request=self._count,
+            most_requests=self.connections - RESERVED,
         )
-        config = uvicorn.Config(
-            gate, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
-        )
+        config = IngressConfig(gate, connections=self.connections, head_seconds=self.head_seconds)
         self._server = QuietServer(config)
         self._thread = threading.Thread(target=self._serve, args=(bound,), daemon=True)
         self._thread.start()
@@ -275,6 +277,10 @@ class ApiServer:
         """End whatever other tests left waiting."""
         now = self.container.clock.now()
         self.run(self.container.jobs.fail_queued(model=READY_MODEL, code="cleared", message="cleared", now=now))
+
+    def connections_now(self) -> set[Any]:
+        """What uvicorn counts as connected."""
+        return set(self._server.server_state.connections)
 
     def raw(self, request: bytes, *, timeout: float = 5.0) -> bytes:
         """Everything that comes back for bytes sent as they are, until the server closes."""

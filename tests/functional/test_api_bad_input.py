@@ -333,12 +333,13 @@ def test_a_path_that_leads_nowhere(http: httpx2.Client, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("PUT", "/v1/jobs", "GET"),
-        ("POST", "/v1/jobs", "GET"),
+        ("PUT", "/v1/jobs", "DELETE, GET"),
+        ("POST", "/v1/jobs", "DELETE, GET"),
         ("GET", "/v1/infer", "POST"),
         ("PATCH", "/v1/machine", "GET"),
         ("OPTIONS", "/v1/infer", "POST"),
         ("TRACE", "/v1/machine", "GET"),
+        ("PUT", "/v1/jobs/0123456789abcdef", "DELETE, GET"),
     ],
 )
 def test_the_wrong_method_says_the_right_one(http: httpx2.Client, method: str, path: str, allow: str) -> None:

@@ -164,6 +164,7 @@ def test_an_attempt_lost_before_its_first_word_is_not_noticed(api: ApiServer, mo
         ({"max_tokens": 0}, "max_tokens_out_of_range"),
         ({"max_completion_tokens": 0}, "max_tokens_out_of_range"),
         ({"max_completion_tokens": 0, "max_tokens": 5}, "max_tokens_out_of_range"),
+        ({"max_completion_tokens": 5, "max_tokens": 0}, "max_tokens_out_of_range"),
         ({"temperature": 3}, "temperature_out_of_range"),
         ({"top_p": 0.5}, "unknown_field"),
         ({"tools": []}, "unknown_field"),

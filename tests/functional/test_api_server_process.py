@@ -1,6 +1,7 @@
 """The server as a process of its own: what it listens on, what it leaves in its folder, how it ends."""
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -17,7 +18,8 @@ import pytest
 from tests.functional.api_server import assert_problem, build_container
 from tlfif import __version__
 from tlfif.api.embedded_server import EmbeddedServer, bind, load_token
-from tlfif.kernel.data_folder import DataFolder, ServerAddress, read_server
+from tlfif.client.local_server import LocalServer
+from tlfif.kernel.data_folder import DataFolder, ServerAddress, read_holder, read_server, read_token
 from tlfif.kernel.errors import StorageError
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -162,6 +164,59 @@ async def test_it_ends_by_itself_when_nobody_needs_it(tmp_path: Path, needed: bo
     await container.close()
 
 
+def test_a_server_that_lost_its_address_or_token_is_found_again_and_ended(tmp_path: Path) -> None:
+    home = DataFolder(tmp_path / "home")
+    process = subprocess.Popen(COMMAND, env=environment(home.root))
+    try:
+        address = wait_for_address(process, home)
+        token = home.token.read_text()
+        assert read_holder(home) == (address.pid if os.name == "posix" else None)
+        home.server.unlink()
+        home.token.write_bytes(bytes(43))
+        assert asyncio.run(LocalServer(home).stop()) is True
+        assert home.token.read_text() == token
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait(20)
+    assert not home.server.exists()
+
+
+@POSIX_ONLY
+def test_a_server_whose_lock_is_gone_ends_and_leaves_its_successors_address(tmp_path: Path) -> None:
+    home = DataFolder(tmp_path / "home")
+    process = subprocess.Popen(COMMAND, env=environment(home.root))
+    try:
+        wait_for_address(process, home)
+        home.lock.unlink()
+        home.server.write_text("its successor's")
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait(20)
+    assert home.server.read_text() == "its successor's"
+
+
+@POSIX_ONLY
+def test_it_keeps_no_other_folder_busy_and_leaves_no_core(home: DataFolder, server: ServerAddress) -> None:
+    process = psutil.Process(server.pid)
+    assert Path(process.cwd()) == home.root
+    if sys.platform == "linux":
+        assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)
+
+
+@POSIX_ONLY
+def test_a_relative_folder_stays_the_same_one(tmp_path: Path) -> None:
+    environ = environment(Path("home"))
+    process = subprocess.Popen(COMMAND, env=environ, cwd=tmp_path)
+    try:
+        wait_for_address(process, DataFolder(tmp_path / "home"))
+        assert not (tmp_path / "home" / "home").exists()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 def test_wrong_settings_are_told_and_nothing_is_started(tmp_path: Path) -> None:
     home = DataFolder(tmp_path / "home")
     wrong = environment(home.root, TLFIF_PORT="x", TLFIF_TICK_SECONDS="nan")
@@ -195,15 +250,48 @@ def test_the_token_is_made_once_and_replaced_where_it_is_no_token(tmp_path: Path
         assert stat.S_IMODE(home.token.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("content", [b"\xff" * 40, None])
-def test_a_token_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("content", [b"\xff" * 40, bytes(43), b"a" * 42 + b"\n" + b"b", b"a b" * 15, b"x" * 5000, b""])
+def test_what_is_no_token_is_replaced(tmp_path: Path, content: bytes) -> None:
     home = DataFolder(tmp_path)
-    if content is None:
-        home.token.mkdir()
-    else:
-        home.token.write_bytes(content)
+    home.token.write_bytes(content)
+    assert read_token(home) is None
+    token = load_token(home)
+    assert len(token) == 43
+    assert home.token.read_text() == token
+
+
+def test_a_token_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    home = DataFolder(tmp_path)
+    home.token.mkdir()
     with pytest.raises(StorageError, match="api-token"):
         load_token(home)
+    assert [file.name for file in tmp_path.iterdir()] == ["api-token"]
+
+
+@POSIX_ONLY
+def test_a_token_that_others_could_read_is_made_private_and_one_that_they_could_write_is_replaced(
+    tmp_path: Path,
+) -> None:
+    home = DataFolder(tmp_path)
+    token = load_token(home)
+    home.token.chmod(0o644)
+    assert load_token(home) == token
+    assert stat.S_IMODE(home.token.stat().st_mode) == 0o600
+    home.token.chmod(0o622)
+    assert load_token(home) != token
+    assert stat.S_IMODE(home.token.stat().st_mode) == 0o600
+
+
+@POSIX_ONLY
+def test_a_token_behind_a_link_is_replaced_and_its_target_untouched(tmp_path: Path) -> None:
+    home = DataFolder(tmp_path / "home")
+    home.create()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("e" * 43)
+    home.token.symlink_to(elsewhere)
+    assert load_token(home) != "e" * 43
+    assert not home.token.is_symlink()
+    assert elsewhere.read_text() == "e" * 43
 
 
 def test_a_port_in_use_is_told() -> None:
@@ -216,7 +304,49 @@ def test_a_port_in_use_is_told() -> None:
     assert str(port) in caught.value.message
 
 
+def test_a_forbidden_port_is_not_called_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forbidden(socket.socket):
+        def bind(self, address: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("tlfif.api.embedded_server.socket.socket", Forbidden)
+    with pytest.raises(StorageError, match="forbids") as caught:
+        bind(80)
+    assert caught.value.code == "port_unusable"
+
+
 def test_small_answers_are_sent_at_once() -> None:
     with bind(0) as bound:
         assert bound.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY only then
         assert bound.getsockname()[0] == "127.0.0.1"
+
+
+ABORTING = """
+import ctypes, glob, os, sys
+import xllamacpp
+from tlfif.entrypoints import engine
+library = glob.glob(os.path.join(os.path.dirname(xllamacpp.__file__), "*.so"))[0]
+xllamacpp.Server = lambda params: ctypes.CDLL(library).ggml_abort(b"a file", 1, b"as it does for a broken model")
+engine.main()
+"""
+
+
+@POSIX_ONLY
+def test_an_engine_that_aborts_starts_no_debugger(tmp_path: Path) -> None:
+    """llama.cpp starts the first debugger on the path, which would hold the engine as long as it reads symbols."""
+    debugger, ran = tmp_path / "gdb", tmp_path / "ran"
+    debugger.write_text(f"#!/bin/sh\ntouch '{ran}'\n")
+    debugger.chmod(0o700)
+    asked = {"model_path": "x", "model_name": "x", "context_tokens": 1, "slots": 1, "api_key": "x", "threads": 1}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", ABORTING],
+        input=json.dumps({**asked, "cache_mib": 1}).encode() + b"\n",
+        env=environment(tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}"),
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert b"as it does for a broken model" in done.stderr
+    assert done.returncode < 0
+    assert not ran.exists()

@@ -16,6 +16,9 @@ import pytest
 
 from tests.misbehaving.desk import Desk, MakeDesk, Reader
 from tests.waiting import wait_until
+from tlfif.client.errors import NotReachableError
+from tlfif.client.local_server import LocalServer
+from tlfif.kernel.data_folder import DataFolder
 
 pytestmark = [
     pytest.mark.engine,
@@ -88,7 +91,10 @@ def disk(request: pytest.FixtureRequest, home: Path) -> Iterator[Disk]:
         return
     home.mkdir(parents=True)
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(home)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=6m,mode=0700", "tmpfs", str(home)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if mounted.returncode != 0:
         if os.environ.get("CI"):
@@ -189,3 +195,20 @@ async def test_a_server_that_cannot_write_does_not_stay(home: Path, disk: Disk) 
         await desk.stop()
     finally:
         await desk.abolish()
+
+
+async def test_a_disk_that_is_full_at_the_start_is_named_and_gets_no_leftovers(
+    home: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(disk, LimitedFiles):
+        pytest.skip("the limit is set on processes that run already")
+    for name, value in Desk(home).environment.items():
+        monkeypatch.setenv(name, value)
+    there = DataFolder(home)
+    there.create()
+    disk.fill(Desk(home))
+    for _ in range(2):
+        with pytest.raises(NotReachableError, match=r"No space left on device|disk is full") as caught:
+            await LocalServer(there).ensure()
+        assert caught.value.code in {"home_not_usable", "storage_failed"}
+    assert not [name for name in os.listdir(home) if name.endswith(".part")]  # noqa: PTH208 - an async test

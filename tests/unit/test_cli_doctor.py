@@ -19,6 +19,7 @@ from tests.fakes.identity_provider import FakeVault
 from tlfif.adapters.http.aws_clock import clock_skew
 from tlfif.adapters.local.doctor_probes import FolderProbe, LoopbackProbe, PriceProbe
 from tlfif.adapters.local.steady_clock import HomeClock
+from tlfif.adapters.sqlite.doctor_probe import DatabaseProbe
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_timeline import SqliteTimeline
 from tlfif.cli import doctor as command
@@ -200,13 +201,62 @@ async def test_a_server_that_does_not_run_is_no_fault(home: DataFolder) -> None:
 
 
 def test_a_folder_is_tried_and_none_is_made(tmp_path: Path) -> None:
-    folder, disk = asyncio.run(FolderProbe(tmp_path / "a" / "b").ask())
+    folder, token, disk = asyncio.run(FolderProbe(DataFolder(tmp_path / "a" / "b")).ask())
     assert (folder.state, disk.check) == (State.OK, checks.DISK)
     assert "will be made" in folder.evidence
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "full").mkdir()
-    folder, _ = asyncio.run(FolderProbe(tmp_path / "full").ask())
+    folder, _, _ = asyncio.run(FolderProbe(DataFolder(tmp_path / "full")).ask())
     assert "can be written" in folder.evidence
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+async def test_a_folder_and_a_token_that_are_not_ones_own_are_named(home: DataFolder) -> None:
+    home.create()
+    home.token.write_text("t" * 43)
+    home.token.chmod(0o644)
+    folder, token, _ = await FolderProbe(home).ask()
+    assert (folder.state, token.state) == (State.OK, State.WARN)
+    assert "mode 0644" in token.evidence
+    home.token.chmod(0o600)
+    assert (await FolderProbe(home).ask())[1].state is State.OK
+    home.token.chmod(0o666)
+    assert "not used" in (await FolderProbe(home).ask())[1].evidence
+    home.token.write_bytes(bytes(43))
+    home.token.chmod(0o600)
+    assert "no token" in (await FolderProbe(home).ask())[1].evidence
+    home.root.chmod(0o777)
+    folder, _, _ = await FolderProbe(home).ask()
+    assert (folder.state, "may be changed by other users" in folder.evidence) == (State.FAIL, True)
+    (server,) = await ServerProbe(home).ask()
+    assert server.state is State.NOT_ASKED
+
+
+async def test_a_damaged_job_file_is_named_and_set_aside(
+    home: DataFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await DatabaseProbe(home.database).ask())[0].state is State.OK
+    home.create()
+    await (await Database.open(home.database)).close()
+    assert (await DatabaseProbe(home.database).ask())[0].evidence == "SQLite finds no damage."
+    whole = home.database.read_bytes()
+    home.database.write_bytes(whole[:4096] + bytes(len(whole) - 4096))
+    (found,) = await DatabaseProbe(home.database).ask()
+    assert (found.state, "--set-aside-database" in found.cure) == (State.FAIL, True)
+    home.database.write_bytes(b"no database" * 1000)
+    assert (await DatabaseProbe(home.database).ask())[0].state is State.FAIL
+    home.database.with_name("tlfif.db-wal").write_bytes(b"its last changes")
+    for number in (1, 2):
+        assert await asyncio.to_thread(main, ["doctor", "--set-aside-database", "--json"]) == 0
+        kept = Path(json.loads(capsys.readouterr().out)["kept_as"])
+        assert kept == home.root / f"tlfif.db.set-aside-{number}"
+        assert kept.read_bytes() == b"no database" * 1000
+        assert kept.with_name(kept.name + "-wal").exists() == (number == 1)
+        assert not home.database.exists()
+        home.database.write_bytes(b"no database" * 1000)
+    home.database.unlink()
+    assert await asyncio.to_thread(main, ["doctor", "--set-aside-database"]) == 0
+    assert "There is no job file" in capsys.readouterr().out
 
 
 async def test_ports_that_are_taken_are_seen() -> None:

@@ -15,7 +15,8 @@ from filelock import FileLock
 from tests.fakes.clock import FakeClock
 from tlfif import __version__
 from tlfif.client.errors import NotReachableError
-from tlfif.client.local_server import LocalServer
+from tlfif.client.local_server import SERVER_MODULE, LocalServer, last_failure
+from tlfif.gui.bridge.homes import OnlyFind
 from tlfif.kernel.data_folder import DataFolder
 
 TOKEN = "t" * 43
@@ -311,3 +312,84 @@ async def test_a_server_that_stays_is_told(home: DataFolder) -> None:
     with held(home), pytest.raises(NotReachableError) as caught:
         await local(home, Spawner()).stop()
     assert caught.value.code == "server_stays"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows nobody may read a locked file")
+async def test_a_server_that_is_lost_is_ended_by_what_its_lock_says(home: DataFolder) -> None:
+    """The process only looks like a server: it holds the lock and ends when it is asked to."""
+    code = (
+        "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); "
+        "open(sys.argv[1], 'w').write(sys.argv[2] or str(__import__('os').getpid())); print('held', flush=True); "
+        "time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(home.lock), "", SERVER_MODULE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: ASYNC220 - returns at once
+        assert process.stdout is not None
+        process.stdout.readline()
+        holder = LocalServer(home).holder()
+        assert holder is not None
+        assert holder.pid == process.pid
+        assert await local(home, Spawner()).stop() is True
+        assert process.wait(10) != 0
+    assert LocalServer(home).holder() is None
+
+
+async def test_a_lock_that_names_another_program_ends_nothing(
+    home: DataFolder, process: "subprocess.Popen[bytes]"
+) -> None:
+    with held(home):
+        home.lock.write_text(str(process.pid))
+        assert LocalServer(home).holder() is None
+        with pytest.raises(NotReachableError) as caught:
+            await local(home, Spawner()).stop()
+    assert caught.value.code == "server_stays"
+    assert process.poll() is None
+
+
+async def test_a_token_that_is_none_is_sent_to_nobody(home: DataFolder) -> None:
+    home.token.write_bytes(bytes(43))
+    async with FakeServer().running() as server:
+        write_address(home, server.port)
+        with held(home):
+            assert await local(home, Spawner()).find() is None
+    assert all("Authorization" not in head for head in server.heads)
+
+
+async def test_why_the_last_start_failed_stays_until_one_succeeds(home: DataFolder) -> None:
+    assert last_failure(home) is None
+
+    def fail() -> int:
+        home.start_error.write_text("settings_invalid\tTLFIF_LOG_LEVEL is wrong.\n")
+        return 5
+
+    with pytest.raises(NotReachableError, match="TLFIF_LOG_LEVEL"):
+        await local(home, Spawner(fail)).ensure()
+    for _ in range(3):
+        with pytest.raises(NotReachableError, match="TLFIF_LOG_LEVEL is wrong") as caught:
+            await OnlyFind(local(home, Spawner())).ensure()
+        assert caught.value.code == "settings_invalid"
+    async with FakeServer().running() as server, AsyncExitStack() as stack:
+
+        def come_up() -> None:
+            stack.enter_context(held(home))
+            write_address(home, server.port)
+
+        await local(home, Spawner(come_up)).ensure()
+        assert last_failure(home) is None
+    home.server.unlink()
+    with pytest.raises(NotReachableError) as gone:
+        await OnlyFind(local(home, Spawner())).ensure()
+    assert gone.value.code == "server_stopped"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.parametrize("use", ["find", "ensure", "stop"])
+async def test_nothing_is_read_or_started_in_a_folder_that_others_may_change(home: DataFolder, use: str) -> None:
+    spawner = Spawner()
+    home.root.chmod(0o777)
+    async with FakeServer().running() as server:
+        write_address(home, server.port)
+        with held(home), pytest.raises(NotReachableError, match="may be changed by other users") as caught:
+            await getattr(local(home, spawner), use)()
+    assert caught.value.code == "home_not_private"
+    assert (spawner.starts, server.heads) == ([], [])

@@ -25,7 +25,7 @@ from tlfif.client.profile import (
 )
 from tlfif.client.sign_in.signed_in import SignedInEndpoint
 from tlfif.kernel.data_folder import DataFolder
-from tlfif.kernel.errors import InvalidInputError, NotFoundError
+from tlfif.kernel.errors import InvalidInputError, NotFoundError, UnavailableError
 
 
 def a_profile(**changes: object) -> Profile:
@@ -113,9 +113,18 @@ def test_a_damaged_file_says_what_to_do(home: DataFolder, text: str) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_told(home: DataFolder) -> None:
-    home.profile.mkdir(parents=True)
-    with pytest.raises(InvalidInputError, match="cannot be read"):
+    home.profile.mkdir(mode=0o700, parents=True)
+    with pytest.raises(UnavailableError, match=r"cannot be used: profile\.json: Is a directory") as caught:
         load_profiles(home)
+    assert caught.value.code == "home_not_usable"
+
+
+def test_a_folder_that_is_a_file_is_not_called_a_damaged_profile(home: DataFolder) -> None:
+    home.root.parent.mkdir(parents=True, exist_ok=True)
+    home.root.write_text("")
+    with pytest.raises(UnavailableError, match="it is a file") as caught:
+        load_profiles(home)
+    assert caught.value.code == "home_not_usable"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The gate alone: what it lets through, what it hands on, and how it compares."""
 
+import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tlfif.api import request_body
+from tlfif.api.embedded_server import own_hosts
 from tlfif.api.gate import Gate
 from tlfif.api.request_body import MAX_BODY_BYTES
 
@@ -23,6 +26,7 @@ class Visit:
         self.scopes: list[str] = []
         self.sent: list[dict[str, Any]] = []
         self.needed = 0
+        self.most = 1
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         self.scopes.append(scope["type"])
@@ -30,7 +34,7 @@ class Visit:
             self.seen.append((await receive()).get("body", b""))
 
     async def pass_through(self, pieces: list[bytes], *headers: tuple[bytes, bytes], **scope: Any) -> None:
-        gate = Gate(self.app, token=TOKEN, hosts=frozenset({"127.0.0.1:80"}), on_request=self._need)
+        gate = Gate(self.app, token=TOKEN, hosts=own_hosts(80), on_request=self._need, most_requests=self.most)
         await gate(
             {"type": "http", "method": "POST", "path": "/v1/infer", "headers": list(headers), **scope},
             self._receiver(pieces),
@@ -132,3 +136,42 @@ async def test_host_comes_first_origin_second_token_last() -> None:
         visit = Visit()
         await visit.pass_through([b"{}"], *headers)
         assert (visit.code, visit.needed) == (code, 0)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "127.0.0.1:80", "localhost:80"])
+async def test_on_the_port_of_http_clients_leave_it_out(host: str) -> None:
+    visit = Visit()
+    await visit.pass_through([b"{}"], (b"host", host.encode()), BEARER)
+    assert (visit.status, visit.seen) == (None, [b"{}"])
+
+
+def test_on_another_port_the_host_names_it() -> None:
+    assert own_hosts(8080) == {"127.0.0.1:8080", "localhost:8080"}
+
+
+async def test_stop_and_health_are_answered_beside_as_many_requests_as_may_be() -> None:
+    visit = Visit()
+    visit.most = 0
+    await visit.pass_through([b"{}"], HOST, BEARER)
+    assert (visit.status, visit.code, visit.seen) == (429, "server_full", [])
+    for path in ("/healthz", "/v1/server", "/v1/server/stop"):
+        await visit.pass_through([b""], HOST, BEARER, path=path)
+    assert len(visit.seen) == 3
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.01)
+    sent: list[Any] = []
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    visit = Visit()
+    gate = Gate(visit.app, token=TOKEN, hosts=own_hosts(80), on_request=lambda: None, most_requests=1)
+    scope = {"type": "http", "method": "POST", "path": "/v1/infer", "headers": [HOST, BEARER]}
+    await gate(scope, never, send)
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["code"]) == (408, "request_slow")
+    assert (b"connection", b"close") in sent[0]["headers"]

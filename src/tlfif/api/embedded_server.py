@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import json
 import logging
@@ -9,52 +10,87 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Generator
+from dataclasses import asdict
 
 import uvicorn
 
 from tlfif import __version__
 from tlfif.api.app import create_app
 from tlfif.api.gate import Gate
+from tlfif.api.ingress import MAX_CONNECTIONS, RESERVED, IngressConfig
 from tlfif.api.routes.server import ServerFacts
 from tlfif.control.container import Container
-from tlfif.kernel.data_folder import DataFolder, write_private
+from tlfif.kernel.data_folder import PRIVATE, DataFolder, ServerAddress, read_server, read_token, write_private
 from tlfif.kernel.errors import StorageError
+
+if sys.platform != "win32":
+    import resource
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
+HTTP_PORT = 80
+RECEIVE_BYTES = 64 * 1024
+WATCH_SECONDS = 2.0
+OWN_HANDLES, MIN_CONNECTIONS = 128, 32
+"""File handles for the database, logs, model files and machines; and the least that is left for connections."""
 
 
 def load_token(data_folder: DataFolder) -> str:
-    """The API's token, made on first use. Raises StorageError."""
+    """The API's token, made anew where there is none that can be trusted; its file is made private.
+
+    Raises StorageError.
+    """
+    token = read_token(data_folder)
     try:
-        if data_folder.token.exists():
-            token = data_folder.token.read_text(encoding="ascii").strip()
-            if len(token) >= 32:
-                return token
-        token = secrets.token_urlsafe(32)
-        write_private(data_folder.token, token)
-    except (OSError, ValueError) as error:
-        raise StorageError(f"The file {data_folder.token.name} cannot be read or written: {error}") from error
+        if token is None:
+            token = secrets.token_urlsafe(32)
+            write_private(data_folder.token, token)
+        elif sys.platform != "win32":
+            data_folder.token.chmod(PRIVATE)
+    except OSError as error:
+        raise StorageError(f"The file {data_folder.token.name} cannot be written: {error.strerror or error}") from error
     return token
 
 
 def bind(port: int) -> socket.socket:
-    """A listening loopback socket. Raises StorageError (code ``port_taken``)."""
+    """A listening loopback socket. Raises StorageError (``port_taken``, ``port_unusable``)."""
     # asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named; else each waits 40 ms.
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # What is on its way to the server counts as its memory, too; accepted connections inherit this.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
     try:
         bound.bind((LOOPBACK, port))
     except OSError as error:
         bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise StorageError(
+                f"Port {port} on this computer is in use. Choose another with --port.", code="port_taken"
+            ) from error
+        why = "The system forbids it to you" if isinstance(error, PermissionError) else error.strerror
         raise StorageError(
-            f"Port {port} on this computer is in use. Choose another with --port.", code="port_taken"
+            f"Port {port} on this computer cannot be used: {why}. Choose another with --port, from 1024 on.",
+            code="port_unusable",
         ) from error
     return bound
+
+
+def own_hosts(port: int) -> frozenset[str]:
+    """What a ``Host`` header may say, in lower case. Clients leave the port out where it is HTTP's own, 80."""
+    ends = (f":{port}", "") if port == HTTP_PORT else (f":{port}",)
+    return frozenset(name + end for name in (LOOPBACK, "localhost") for end in ends)
+
+
+def most_connections() -> int:
+    """As many as may be open at the same time: the system's limit of file handles leaves room for the server's own."""
+    if sys.platform == "win32":
+        return MAX_CONNECTIONS
+    return max(MIN_CONNECTIONS, min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - OWN_HANDLES))
 
 
 class _Listener(uvicorn.Server):
@@ -78,7 +114,7 @@ class _Listener(uvicorn.Server):
 class EmbeddedServer:
     """Serves until :meth:`stop`, a signal, or until nobody has needed it for ``idle_exit_seconds``.
 
-    ``busy`` says whether there is a machine or a job.
+    ``busy`` says whether there is a machine or a job, ``is_ours`` whether the data folder is still this server's.
     """
 
     def __init__(
@@ -89,31 +125,27 @@ class EmbeddedServer:
         port: int,
         idle_exit_seconds: float,
         busy: Callable[[], bool],
+        is_ours: Callable[[], bool] = lambda: True,
     ) -> None:
         self._container = container
         self._data_folder = data_folder
         self._idle_exit = idle_exit_seconds
         self._busy = busy
+        self._is_ours = is_ours
         self._socket = bind(port)
         self._port: int = self._socket.getsockname()[1]
         self._begun = self._needed_at = time.monotonic()
         facts = ServerFacts(port=self._port, uptime=self._uptime, exits_in=self._exits_in, stop=self.stop)
-        hosts = frozenset(f"{name}:{self._port}" for name in (LOOPBACK, "localhost"))
+        self._token = load_token(data_folder)
+        connections = most_connections()
         gate = Gate(
-            create_app(container, facts), token=load_token(data_folder), hosts=hosts, on_request=self._request_came
+            create_app(container, facts),
+            token=self._token,
+            hosts=own_hosts(self._port),
+            on_request=self._request_came,
+            most_requests=connections - RESERVED,
         )
-        config = uvicorn.Config(
-            gate,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=2,
-            timeout_keep_alive=75,
-        )
+        config = IngressConfig(gate, connections=connections)
         self._server = _Listener(config)
         self._fault: StorageError | None = None
 
@@ -138,28 +170,45 @@ class EmbeddedServer:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
-            self._data_folder.server.unlink(missing_ok=True)
+            if self._is_ours():
+                self._data_folder.server.unlink(missing_ok=True)
         if self._fault is not None:
             raise self._fault
 
     async def _watch(self) -> None:
         await self._server.listening.wait()
-        address = {"pid": os.getpid(), "port": self._port, "version": __version__}
         try:
-            write_private(self._data_folder.server, json.dumps(address))
+            self._keep_files()
         except OSError as error:
-            self._fault = StorageError(f"The file {self._data_folder.server.name} cannot be written: {error}")
+            self._fault = StorageError(
+                f"The file {self._data_folder.server.name} cannot be written: {error.strerror or error}"
+            )
             self.stop()
             return
         log.info("server: listening on %s:%d", LOOPBACK, self._port)
         # What start-up made stays: the collector need not walk through all of it between a prompt and its answer.
         gc.freeze()
         while True:
-            await asyncio.sleep(min(5.0, self._idle_exit / 4))
+            await asyncio.sleep(min(WATCH_SECONDS, self._idle_exit / 4))
+            if not self._is_ours():
+                log.warning("server: its lock is gone, ending: another server may have taken the folder")
+                self.stop()
+                return
+            with contextlib.suppress(OSError):
+                self._keep_files()
             left = self._exits_in()
             if left is not None and left <= 0:
                 log.info("server: nobody needed it for %.0f s, ending", self._idle_exit)
                 self.stop()
+
+    def _keep_files(self) -> None:
+        """Write address and token again where they are lost or changed: without them nobody finds this server, or can
+        end it. Raises OSError."""
+        address = ServerAddress(pid=os.getpid(), port=self._port, version=__version__)
+        if read_server(self._data_folder) != address:
+            write_private(self._data_folder.server, json.dumps(asdict(address)))
+        if read_token(self._data_folder) != self._token:
+            write_private(self._data_folder.token, self._token)
 
     def _request_came(self) -> None:
         self._needed_at = time.monotonic()

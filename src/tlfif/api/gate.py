@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tlfif.api.request_body import check_declared, drain, read_body, refuse, replay
-from tlfif.kernel.errors import NotAllowedError, TlfifError
+from tlfif.kernel.errors import BusyError, NotAllowedError, TlfifError
 
 OPEN_PATHS = frozenset({"/healthz"})
+ALWAYS_ANSWERED = OPEN_PATHS | {"/v1/server", "/v1/server/stop"}
+"""Also while as many requests are under way as may be."""
 
 
 class Gate:
@@ -19,14 +21,25 @@ class Gate:
       that name.
     * A request with an ``Origin`` comes from a web page and is refused; no CORS header is ever sent.
     * Every path but ``/healthz`` needs ``Authorization: Bearer <token>``.
-    * A body over 1 MiB is refused, whether its length was declared or not.
+    * A body over 1 MiB is refused, whether its length was declared or not, and so is one that takes too long.
+    * No more than ``most_requests`` are answered at the same time.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, hosts: frozenset[str], on_request: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        hosts: frozenset[str],
+        on_request: Callable[[], None],
+        most_requests: int,
+    ) -> None:
         self._app = app
         self._token = token.encode()
         self._hosts = frozenset(host.encode() for host in hosts)
         self._on_request = on_request
+        self._most_requests = most_requests
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer it with a problem."""
@@ -42,6 +55,13 @@ class Gate:
             return
         if scope["path"] not in OPEN_PATHS:
             self._on_request()
+        self._under_way += 1
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self._under_way -= 1
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
@@ -69,4 +89,9 @@ class Gate:
                     "The token is missing or wrong. It stands in the file api-token in TL-FIF's folder.",
                     code="token_wrong",
                 )
+        if self._under_way >= self._most_requests and path not in ALWAYS_ANSWERED:
+            raise BusyError(
+                f"{self._under_way} requests are being answered, and that is as many as may be. Send it again later.",
+                code="server_full",
+            )
         check_declared(headers)

@@ -17,6 +17,7 @@ from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import Job, Message
+from tlfif.jobs.limits import check_max_tokens
 from tlfif.jobs.read_job import follow, read_answer
 from tlfif.kernel.errors import ConflictError, InvalidInputError, PromptTooLongError, TlfifError, UnavailableError
 
@@ -97,6 +98,9 @@ def openai_routes(container: Container) -> APIRouter:
         """
         if body.n != 1:
             raise InvalidInputError("n must be 1: one answer per request.", code="n_out_of_range")
+        for name, value in (("max_tokens", body.max_tokens), ("max_completion_tokens", body.max_completion_tokens)):
+            if value is not None:  # also the one that the other overrides
+                check_max_tokens(value, name=name)
         asked = Submission(
             messages=[Message(role=m.role, content=m.content) for m in body.messages],
             model=body.model,

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Send
 
 from tlfif.kernel.error_codes import ERROR_CODES
@@ -120,11 +121,21 @@ def install(app: FastAPI) -> None:
         if error.status_code == 404:
             code, detail = "route_not_found", "There is nothing at this address. /v1/openapi.json lists what there is."
         elif error.status_code == 405:
-            takes = (error.headers or {}).get("Allow", "another method")
+            takes = ", ".join(_methods(request))
             code, detail = "method_not_allowed", f"This address takes {takes}, not {request.method[:20]}."
+            error.headers = {**(error.headers or {}), "Allow": takes}
         response = _answer(request, error.status_code, code, detail, None)
         response.headers.update(error.headers or {})
         return response
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the address takes: the router's own answer names those of one of its routes."""
+    return [
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 def _answer(request: Request, status: int, code: str, detail: str, details: Mapping[str, object] | None) -> Response:

@@ -10,6 +10,7 @@ from tlfif.api.problems import problem_body, send_problem, status_of
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 
 MAX_BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 30.0
 DRAIN_BYTES = 64 * MAX_BODY_BYTES
 DRAIN_SECONDS = 2.0
 
@@ -27,7 +28,17 @@ def check_declared(headers: Mapping[bytes, bytes]) -> None:
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """The whole body; None where the caller left. Raises InvalidInputError ``body_too_large``."""
+    """The whole body; None where the caller left. Raises InvalidInputError ``body_too_large``, ``request_slow``."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(receive)
+    except TimeoutError:
+        raise InvalidInputError(
+            f"The request's body took more than {BODY_SECONDS:g} s. Send it again.", code="request_slow"
+        ) from None
+
+
+async def _read(receive: Receive) -> bytes | None:
     parts: list[bytes] = []
     size = 0
     while True:

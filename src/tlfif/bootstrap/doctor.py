@@ -22,6 +22,7 @@ from tlfif.adapters.local.doctor_probes import (
 from tlfif.adapters.local.models.file_model_store import HUB_URL, FileModelStore
 from tlfif.adapters.local.steady_clock import Step
 from tlfif.adapters.local.system_clock import SystemClock
+from tlfif.adapters.sqlite.doctor_probe import DatabaseProbe
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
 from tlfif.adapters.sqlite.sqlite_timeline import SqliteTimeline
@@ -30,7 +31,7 @@ from tlfif.doctor.examine import Examination, examine
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.probe import Probe
 from tlfif.kernel.data_folder import DataFolder, aws_endpoint, aws_key_places, other_settings
-from tlfif.kernel.errors import StorageError
+from tlfif.kernel.errors import StorageError, UnavailableError
 from tlfif.machines.policy import AWS_MACHINE_POLICY
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import PriceBook
@@ -64,7 +65,8 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
     local: list[Probe] = [
         PythonProbe(),
         SettingsProbe(misspelt(other_settings())),
-        FolderProbe(wanted.data_folder.root),
+        FolderProbe(wanted.data_folder),
+        DatabaseProbe(wanted.data_folder.database),
         ModelProbe(FileModelStore(models_dir=wanted.data_folder.models, clock=clock)),
         LoopbackProbe(wanted.ports),
         WayOutProbe(HUB_URL),
@@ -92,15 +94,16 @@ def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
 
 async def _book(data_folder: DataFolder) -> tuple[PriceBook, str]:
     """The current prices, and why they are only the built-in ones if reading the stored ones failed."""
-    if not data_folder.database.is_file():
-        return BUILT_IN_PRICES, ""
     try:
+        data_folder.check()
+        if not data_folder.database.is_file():
+            return BUILT_IN_PRICES, ""
         store = SqlitePriceStore(await Database.open(data_folder.database))
         try:
             return await Pricing(store).book(), ""
         finally:
             await store.close()
-    except StorageError as error:
+    except UnavailableError as error:
         return BUILT_IN_PRICES, f"The prices kept here could not be read: {error.message}"
 
 

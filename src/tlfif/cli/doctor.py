@@ -12,12 +12,14 @@ from tlfif.cli.exit_codes import DONE, NO_ACCESS, NO_MACHINE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import GAP, paragraph
 from tlfif.client.profile import REDIRECT_PORTS
+from tlfif.client.set_aside import set_aside_database
 from tlfif.doctor.checks import GRAVITY, Finding, State
 from tlfif.doctor.examine import Examination
-from tlfif.kernel.data_folder import data_folder_from_environment
+from tlfif.kernel.data_folder import DataFolder, data_folder_from_environment
 from tlfif.money.money import MICROS_PER_USD
 
-EPILOG = """Nothing is changed, here or at AWS, and nothing costs money unless you add --paid (0.01 USD). Without a key
+EPILOG = """Nothing is changed, here or at AWS (but with --set-aside-database), and nothing costs money unless you add
+--paid (0.01 USD). Without a key
 for AWS only this computer is checked, and AWS is asked for nothing but the time. Exit codes: 0 nothing stands in the
 way, 4 something would prevent a start, or costs money that nobody wants, 5 there is a key for AWS, but AWS could not be
 asked."""
@@ -37,12 +39,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_aws(parser)
     parser.add_argument("--paid", action="store_true", help="ask Cost Explorer too, which costs 0.01 USD")
+    parser.add_argument(
+        "--set-aside-database",
+        action="store_true",
+        help="where the job file is damaged: end the server and keep the file under another name; a new one is made",
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run all checks, then print them."""
     data_folder = data_folder_from_environment()
+    if args.set_aside_database:
+        return _set_aside(data_folder, console, as_json=args.json)
     place = aws_place(args, data_folder, lenient=True)
     region = place.region
     console.status("checking this computer and AWS")
@@ -62,6 +71,20 @@ def run(args: argparse.Namespace, console: Console) -> int:
         as_json=args.json,
     )
     return exit_code(found)
+
+
+def _set_aside(data_folder: DataFolder, console: Console, *, as_json: bool) -> int:
+    try:
+        place = asyncio.run(set_aside_database(data_folder))
+    except OSError as error:
+        raise data_folder.not_usable(error) from error
+    kept = (
+        f"The job file is kept as {place}. The next question makes a new one; the budget has to be set again."
+        if place is not None
+        else "There is no job file. The next question makes one."
+    )
+    console.result({"kept_as": None if place is None else str(place)}, kept, as_json=as_json)
+    return DONE
 
 
 def exit_code(found: Examination) -> int:

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from tlfif.client.errors import NotReachableError
 from tlfif.client.local_server import LocalServer, is_locked
 from tlfif.client.locators import aws_profile_of
 from tlfif.client.profile import AWS, COMPUTER, Profile, load_profiles
 from tlfif.client.sign_in.token_store import TokenStore, Vault, system_vault
 from tlfif.doctor import checks
 from tlfif.doctor import computer_verdicts as verdicts
-from tlfif.doctor.checks import Check, Finding
+from tlfif.doctor.checks import Check, Finding, not_asked
 from tlfif.doctor.probe import Probe
 from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.errors import TlfifError
@@ -26,7 +27,10 @@ class ServerProbe(Probe):
 
     async def ask(self) -> Sequence[Finding]:
         """See :meth:`Probe.ask`."""
-        running = await LocalServer(self._data_folder).find()
+        try:
+            running = await LocalServer(self._data_folder).find()
+        except NotReachableError as error:
+            return [not_asked(checks.SERVER, error.message)]
         url = running.address.base_url if running is not None else None
         locked = running is None and is_locked(self._data_folder)
         return [verdicts.server(url=url, locked=locked, log=str(self._data_folder.server_log))]

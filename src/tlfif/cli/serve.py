@@ -14,7 +14,15 @@ from tlfif.cli.arguments import add_json, port_number
 from tlfif.cli.connection import only_on_this_computer
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
-from tlfif.client.local_server import LocalServer, RunningServer, start_failure
+from tlfif.client.errors import NotReachableError
+from tlfif.client.local_server import (
+    SERVER_MODULE,
+    LocalServer,
+    RunningServer,
+    is_locked,
+    last_failure,
+    start_failure,
+)
 from tlfif.client.loopback import exchange
 from tlfif.kernel.data_folder import DataFolder, data_folder_from_environment
 from tlfif.kernel.errors import ConflictError, UnavailableError
@@ -83,11 +91,15 @@ def _say_places(data_folder: DataFolder, console: Console) -> None:
 async def _status(server: LocalServer, console: Console, *, as_json: bool) -> int:
     running = await server.find()
     if running is None:
+        locked, holder = is_locked(server.data_folder), server.holder()
+        pid = holder.pid if holder is not None else None
+        failure = None if locked else last_failure(server.data_folder)
         if as_json:
-            found = {"running": False, "pid": None, "port": None, "version": None, "url": None}
-            console.json({**found, **_places(server.data_folder)})
+            found = {"running": locked, "pid": pid, "port": None, "version": None, "url": None}
+            told = {"problem": failure.code if failure is not None else None}
+            console.json({**found, **told, **_places(server.data_folder)})
         else:
-            console.line("The server is not running. The next question starts it.")
+            console.line(_why_not_found(locked=locked, pid=pid, failure=failure))
             _say_places(server.data_folder, console)
         return NO_ACCESS
     _say_running(running, console, server.data_folder, as_json=as_json)
@@ -106,6 +118,15 @@ async def _status(server: LocalServer, console: Console, *, as_json: bool) -> in
     return DONE
 
 
+def _why_not_found(*, locked: bool, pid: int | None, failure: NotReachableError | None) -> str:
+    if locked:
+        who = f"A server (process {pid})" if pid is not None else "A server"
+        return f"{who} holds TL-FIF's folder and does not answer. It may be starting; to end it: ./tlfif serve --stop"
+    if failure is not None:
+        return f"The server is not running: its last start failed. {failure.message} The next question tries again."
+    return "The server is not running. The next question starts it."
+
+
 async def _stop(server: LocalServer, console: Console, *, as_json: bool) -> int:
     was_running = await server.stop()
     console.result(
@@ -122,8 +143,8 @@ def _foreground(server: LocalServer, arguments: list[str], console: Console) -> 
         raise ConflictError(
             "The server already runs in the background. End it first: ./tlfif serve --stop", code="server_running"
         )
-    (server.data_folder.root / "server-error.txt").unlink(missing_ok=True)
-    command = [sys.executable, "-P", "-m", "tlfif.entrypoints.server", *arguments]
+    server.data_folder.start_error.unlink(missing_ok=True)
+    command = [sys.executable, "-P", "-m", SERVER_MODULE, *arguments]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     with _handed_on(child):
         while child.poll() is None:
@@ -134,8 +155,7 @@ def _foreground(server: LocalServer, arguments: list[str], console: Console) -> 
             time.sleep(0.05)
         status = child.wait()
     if status > 0:
-        code, message = start_failure(server.data_folder)
-        raise UnavailableError(message, code=code)
+        raise start_failure(server.data_folder)
     console.note("The server has ended.")
     return DONE
 

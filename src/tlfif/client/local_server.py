@@ -5,6 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,15 @@ from tlfif import __version__
 from tlfif.client.endpoint import Endpoint, Sleep
 from tlfif.client.errors import NotReachableError
 from tlfif.client.loopback import exchange
-from tlfif.kernel.data_folder import DataFolder, ServerAddress, open_private, read_server
+from tlfif.kernel.data_folder import (
+    DataFolder,
+    ServerAddress,
+    open_private,
+    read_holder,
+    read_server,
+    read_token,
+)
+from tlfif.kernel.errors import TlfifError, UnavailableError
 
 if TYPE_CHECKING:
     import psutil
@@ -24,6 +33,11 @@ if TYPE_CHECKING:
 START_SECONDS = 20.0
 """Longest wait for a server to start, or for an old one to leave."""
 POLL_SECONDS = 0.02
+SERVER_MODULE = "tlfif.entrypoints.server"
+TRIAL_BYTES = 64 * 1024
+"""A database and a log need as much at least."""
+REWRITE_SECONDS = 5.0
+"""A server that lost its address or token writes them again within this time."""
 RETURN_SECONDS = 5.0
 """A server that removed its address file was stopped on purpose, unless another one starts within this time."""
 
@@ -49,7 +63,7 @@ class RunningServer:
 
 def spawn_server(data_folder: DataFolder, arguments: Sequence[str] = ()) -> Child:
     """Start a server that outlives this process and its terminal. Raises OSError."""
-    command = [sys.executable, "-P", "-m", "tlfif.entrypoints.server", *arguments]
+    command = [sys.executable, "-P", "-m", SERVER_MODULE, *arguments]
     with open_private(data_folder.logs / "server-start.log") as log:
         if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -85,6 +99,15 @@ def process_of(pid: int) -> "psutil.Process | None":
         return psutil.Process(pid)
     except psutil.Error:
         return None
+
+
+def _is_server(process: "psutil.Process") -> bool:
+    import psutil
+
+    try:
+        return SERVER_MODULE in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def is_running(process: "psutil.Process") -> bool:
@@ -134,16 +157,18 @@ class LocalServer:
 
         The token is sent to a port only if the process that wrote the address runs, a server holds the lock, and the
         port answers like our server: another program may use the port of a stale address.
+
+        Raises NotReachableError (``home_not_usable``, ``home_not_private``).
         """
+        _checked(self.data_folder)
         address = read_server(self.data_folder)
         if address is None or not is_alive(address.pid) or not is_locked(self.data_folder):
             return None
         health = await exchange(address.port, "GET", "/healthz")
         if health is None or health.get("status") != "ok":
             return None
-        try:
-            token = self.data_folder.token.read_text(encoding="ascii").strip()
-        except (OSError, ValueError):
+        token = read_token(self.data_folder)
+        if token is None:
             return None
         endpoint = Endpoint(base_url=address.base_url, token=token)
         return RunningServer(address=address, version=str(health.get("version")), endpoint=endpoint)
@@ -208,12 +233,14 @@ class LocalServer:
 
         Raises NotReachableError (code ``server_stays``) if it is still there after 20 s.
         """
-        running = await self.find()
+        running = await self._find_soon()
         if running is None and not is_locked(self.data_folder):
             return False
-        process = process_of(running.address.pid) if running is not None else None
+        process = process_of(running.address.pid) if running is not None else self.holder()
         if running is not None:
             await self._dismiss(running)
+        elif process is not None:
+            process.terminate()
         deadline = self._monotonic() + START_SECONDS
         # The server releases the lock a moment before its process ends.
         while is_locked(self.data_folder) or (process is not None and is_running(process)):
@@ -227,38 +254,77 @@ class LocalServer:
             await self._sleep(POLL_SECONDS)
         return True
 
+    async def _find_soon(self) -> RunningServer | None:
+        """The running server, also one that is about to write again what it is found by."""
+        deadline = self._monotonic() + REWRITE_SECONDS
+        while (running := await self.find()) is None and is_locked(self.data_folder) and self._monotonic() < deadline:
+            await self._sleep(POLL_SECONDS)
+        return running
+
+    def holder(self) -> "psutil.Process | None":
+        """The server that holds the lock, found or not; None where none does, or which is not known."""
+        pid = read_holder(self.data_folder) if is_locked(self.data_folder) else None
+        process = None if pid is None else process_of(pid)
+        return process if process is not None and _is_server(process) else None
+
     async def _dismiss(self, running: RunningServer) -> None:
         await exchange(running.address.port, "POST", "/v1/server/stop", token=running.endpoint.token)
 
     def _start(self) -> Child:
         try:
             self.data_folder.create()
-            (self.data_folder.root / "server-error.txt").unlink(missing_ok=True)
+            self.data_folder.start_error.unlink(missing_ok=True)
             return self._spawn(self.data_folder, self._arguments)
         except OSError as error:
-            raise NotReachableError(
-                f"TL-FIF's folder {self.data_folder.root} cannot be used: {error.strerror or error}. "
-                "Free disk space or correct its permissions, or set TLFIF_HOME to another folder.",
-                code="home_not_usable",
-            ) from error
+            raise _not_reachable(self.data_folder.not_usable(error)) from error
+        except UnavailableError as error:
+            raise _not_reachable(error) from error
 
     def _check_start(self, child: Child | None) -> None:
         """Exit status 0 means that another server was faster; anything else that there will be none."""
         status = child.poll() if child is not None else None
         if status:
-            code, message = start_failure(self.data_folder)
-            raise NotReachableError(message, code=code)
+            raise start_failure(self.data_folder)
 
 
-def start_failure(data_folder: DataFolder) -> tuple[str, str]:
-    """Code and message for a server that ended while starting: its own, or the last line that Python wrote."""
+def _checked(data_folder: DataFolder) -> None:
+    try:
+        data_folder.check()
+    except UnavailableError as error:
+        raise _not_reachable(error) from error
+
+
+def _not_reachable(error: TlfifError) -> NotReachableError:
+    return NotReachableError(error.message, code=error.code)
+
+
+def last_failure(data_folder: DataFolder) -> NotReachableError | None:
+    """Why the last start of the server failed; None where it did not, or nothing is known."""
     with contextlib.suppress(OSError, ValueError):
-        code, tab, message = (data_folder.root / "server-error.txt").read_text(encoding="utf-8").partition("\t")
+        code, tab, message = data_folder.start_error.read_text(encoding="utf-8").partition("\t")
         if tab and message.strip():
-            return code, message.strip()
+            return NotReachableError(message.strip(), code=code)
+    return None
+
+
+def start_failure(data_folder: DataFolder) -> NotReachableError:
+    """For a server that ended while starting: its own words, or the last line that Python wrote, or that the disk takes
+    neither."""
+    known = last_failure(data_folder)
+    if known is not None:
+        return known
     last = ""
     with contextlib.suppress(OSError):
         said = (data_folder.logs / "server-start.log").read_text(encoding="utf-8", errors="replace").strip()
         last = said.splitlines()[-1][:300] if said else ""
-    text = f"The background server ended while starting{': ' + last if last else ''}."
-    return "server_start_failed", f"{text} More may stand in {data_folder.server_log}."
+    if not last:
+        try:
+            with tempfile.TemporaryFile(dir=data_folder.root) as file:
+                file.write(bytes(TRIAL_BYTES))
+        except OSError as error:
+            return _not_reachable(data_folder.not_usable(error))
+    return NotReachableError(
+        f"The background server ended while starting{': ' + last if last else ''}. "
+        f"More may stand in {data_folder.server_log}.",
+        code="server_start_failed",
+    )

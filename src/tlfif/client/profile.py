@@ -107,14 +107,16 @@ def _check_ports(ports: object) -> None:
 def load_profiles(data_folder: DataFolder) -> Profiles:
     """The contents of the data folder's file; this computer where there is none.
 
-    Raises InvalidInputError (code ``profile_damaged``) for a file that is not what TL-FIF wrote.
+    Raises InvalidInputError (code ``profile_damaged``) for a file that is not what TL-FIF wrote; UnavailableError
+    (``home_not_usable``, ``home_not_private``) where the folder is at fault.
     """
+    data_folder.check()
     try:
         found = json.loads(data_folder.profile.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Profiles()
     except OSError as error:
-        raise _damaged(data_folder, f"It cannot be read: {error.strerror or error}") from error
+        raise data_folder.not_usable(error) from error
     except ValueError:
         raise _damaged(data_folder, "It is not JSON") from None
     try:

@@ -113,7 +113,9 @@ def _left(name: str, title: str) -> Check:
 PYTHON = _computer("python_version", "Python")
 SETTINGS = _computer("settings", "Settings")
 FOLDER = _computer("folder", "TL-FIF's folder")
+TOKEN = _computer("api_token", "Token of this computer")
 DISK = _computer("disk_space", "Disk space")
+DATABASE = _computer("database", "Job file")
 MODELS = _computer("models", "Model files")
 SERVER = _computer("server", "Background server")
 WINDOW = _computer("window", "Window")
@@ -154,8 +156,8 @@ ACCOUNT_CHECKS = (
 )  # fmt: skip
 """What only AWS can answer, in the order in which it is shown."""
 COMPUTER_CHECKS = (
-    PYTHON, SETTINGS, FOLDER, DISK, MODELS, SERVER, WINDOW, LOOPBACK, WAY_OUT, CLOCK, CLOCK_JUMPS, PRICES, PROFILE,
-    SIGN_IN, TOKEN_STORAGE,
+    PYTHON, SETTINGS, FOLDER, TOKEN, DISK, DATABASE, MODELS, SERVER, WINDOW, LOOPBACK, WAY_OUT, CLOCK, CLOCK_JUMPS,
+    PRICES, PROFILE, SIGN_IN, TOKEN_STORAGE,
 )  # fmt: skip
 """What needs no account."""
 CHECKS = (*COMPUTER_CHECKS, *ACCOUNT_CHECKS)

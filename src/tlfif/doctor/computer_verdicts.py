@@ -52,8 +52,11 @@ def settings(misspelt: Sequence[str]) -> Finding:
     return checks.SETTINGS.ok("No setting is misspelt.")
 
 
-def folder(path: str, *, exists: bool, problem: str) -> Finding:
-    """The folder of all state. ``problem``: the system's words when a file could not be written; empty: it could."""
+def folder(path: str, *, exists: bool, problem: str, refused: str = "") -> Finding:
+    """The folder of all state. ``problem``: the system's words when a file could not be written; empty: it could.
+    ``refused``: why TL-FIF uses it for nothing; empty: it does."""
+    if refused:
+        return checks.FOLDER.fail(refused, "Do as it says; costs nothing.")
     if problem:
         return checks.FOLDER.fail(
             f"Nothing can be written in {path} ({problem}).",
@@ -62,6 +65,40 @@ def folder(path: str, *, exists: bool, problem: str) -> Finding:
     if not exists:
         return checks.FOLDER.ok(f"{path} will be made at the first question.")
     return checks.FOLDER.ok(f"{path} can be written.")
+
+
+def api_token(*, mode: int | None, trusted: bool) -> Finding:
+    """``mode``: the access rights of the file; None if there is none, or the system has no such rights. ``trusted``:
+    what is in it is a token, and nobody else can have put it there."""
+    if mode is None:
+        return checks.TOKEN.ok("Made when the server first starts, readable by your user only.")
+    if not trusted:
+        return checks.TOKEN.warn(
+            f"What is in the file api-token (mode {mode:04o}) is no token, or other users may have written it; it is "
+            "not used.",
+            "Nothing: the server writes it anew, within seconds where it runs, otherwise at its next start.",
+        )
+    if mode & 0o077:
+        return checks.TOKEN.warn(
+            f"Other users may read the file api-token (mode {mode:04o}), and with it every prompt.",
+            "Run ./tlfif serve --stop; the next start makes it private. Where somebody else may have read it, delete "
+            "the file before: a new token is made. Costs nothing.",
+        )
+    return checks.TOKEN.ok(f"Only your user can read it (mode {mode:04o}).")
+
+
+def database(*, exists: bool, damage: str) -> Finding:
+    """``damage``: the first that was found, in SQLite's words; empty if none was."""
+    if not exists:
+        return checks.DATABASE.ok("Made at the first question.")
+    if damage:
+        return checks.DATABASE.fail(
+            f"tlfif.db is damaged ({damage[:200]}).",
+            "./tlfif doctor --set-aside-database keeps it under another name and goes on with a new one. Waiting "
+            "prompts, old answers, the month's sum and the budget stay in the old file; past conversations in the "
+            "window are kept elsewhere. Costs nothing.",
+        )
+    return checks.DATABASE.ok("SQLite finds no damage.")
 
 
 def disk_space(free_bytes: int) -> Finding:

@@ -26,6 +26,7 @@ def limit_memory(most_bytes: int) -> None:
 def main() -> None:
     """Serve until the supervisor closes the pipe."""
     lower_priority()
+    os.putenv("GGML_NO_BACKTRACE", "1")  # else llama.cpp's abort would start a debugger, where there is one
     config = json.loads(sys.stdin.buffer.readline())
     limit_memory(config["memory_bytes"])
     import xllamacpp

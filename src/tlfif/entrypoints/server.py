@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 
@@ -14,11 +15,24 @@ from tlfif.control.end_machine import end_machine
 from tlfif.control.reconcile import Pace
 from tlfif.control.router_loop import RouterLoop
 from tlfif.entrypoints.event_loop import run_event_loop
-from tlfif.kernel.data_folder import PRIVATE, DataFolder, data_folder_from_environment
+from tlfif.kernel.data_folder import (
+    PRIVATE,
+    DataFolder,
+    data_folder_from_environment,
+    open_private,
+    read_holder,
+    settle_in,
+    write_private,
+)
 from tlfif.kernel.errors import TlfifError
 from tlfif.kernel.log_lines import begin_log
 
+if sys.platform != "win32":
+    import resource
+
 STOP_LIMIT_SECONDS = 10.0
+FILE_HANDLES = 4096
+"""Asked for where the system permits them: macOS gives 256 to who does not ask."""
 
 
 async def _serve(settings: Settings, port: int) -> None:
@@ -30,6 +44,7 @@ async def _serve(settings: Settings, port: int) -> None:
         port=port,
         idle_exit_seconds=settings.server_idle_exit_seconds,
         busy=lambda: router.pace is not Pace.REST,
+        is_ours=lambda: sys.platform == "win32" or read_holder(settings.data_folder) == os.getpid(),
     )
     routing = asyncio.create_task(router.run())
     try:
@@ -43,8 +58,18 @@ async def _serve(settings: Settings, port: int) -> None:
 
 def _run(data_folder: DataFolder, port: int | None) -> None:
     settings = load_settings()
+    open_private(data_folder.server_log, append=True).close()
     begin_log("%(asctime)s %(levelname)s %(message)s", level=settings.log_level, file=data_folder.server_log)
     run_event_loop(_serve(settings, settings.port if port is None else port))
+
+
+def _limit() -> None:
+    """For this process and those of the machine, which inherit it."""
+    if sys.platform != "win32":
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold prompts
+        files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(files, min(most, FILE_HANDLES)), most))
 
 
 def main() -> int:
@@ -54,22 +79,38 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=None)
     args = parser.parse_args()
     data_folder = data_folder_from_environment()
-    error_file = data_folder.root / "server-error.txt"
-    os.umask(0o077)  # for logs, lock and database, and for the files of the machine, which inherits it
     try:
+        os.umask(0o077)  # for logs, lock and database, and for the files of the machine, which inherits it
         data_folder.create()
         with FileLock(data_folder.lock, timeout=0, mode=PRIVATE):
-            error_file.unlink(missing_ok=True)
+            data_folder.start_error.unlink(missing_ok=True)
+            with contextlib.suppress(PermissionError):  # on Windows nobody writes into a file that is locked
+                data_folder.lock.write_text(str(os.getpid()), encoding="ascii")
+            _limit()
+            settle_in(data_folder)
             _run(data_folder, args.port)
     except Timeout:
         return 0
     except TlfifError as error:
-        error_file.write_text(f"{error.code}\t{error.message}\n", encoding="utf-8")
-        return 5
+        return _failed(data_folder, error)
     except OSError as error:
-        print(f"tlfif: TL-FIF's folder cannot be used: {error}", file=sys.stderr)
-        return 5
+        return _failed(data_folder, data_folder.not_usable(error))
+    except Exception as error:
+        fault = f"TL-FIF made a mistake ({type(error).__name__}). Where is written in {data_folder.logs}."
+        _failed(data_folder, TlfifError(fault, code="internal_error"))
+        raise
     return 0
+
+
+def _failed(data_folder: DataFolder, error: TlfifError) -> int:
+    """Leave the reason where every command and window finds it; in the terminal where the folder cannot have it."""
+    try:
+        if error.code == "home_not_private":
+            raise OSError
+        write_private(data_folder.start_error, f"{error.code}\t{error.message}\n")
+    except OSError:
+        print(f"tlfif: {error.message}", file=sys.stderr)
+    return 5
 
 
 if __name__ == "__main__":

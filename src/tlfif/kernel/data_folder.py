@@ -4,6 +4,8 @@ this."""
 import contextlib
 import json
 import os
+import re
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +13,12 @@ from typing import BinaryIO
 
 from platformdirs import user_data_path
 
+from tlfif.kernel.errors import UnavailableError
+
 PRIVATE = 0o600
 """Read and written by their owner only."""
+_NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,200}")
 
 
 _READ_HERE = frozenset({"TLFIF_HOME", "TLFIF_PROFILE"})
@@ -45,6 +51,11 @@ class DataFolder:
         return self.root / "server.lock"
 
     @property
+    def start_error(self) -> Path:
+        """Code and sentence of why the last start of the server failed; absent where it did not."""
+        return self.root / "server-error.txt"
+
+    @property
     def logs(self) -> Path:
         """Logs of server, machine and engine; never prompt text."""
         return self.root / "logs"
@@ -74,17 +85,71 @@ class DataFolder:
         """Held while a program changes the sign-in, because a refresh token may be used only once."""
         return self.root / "sign-in.lock"
 
+    def check(self) -> None:
+        """Refuse a folder that is none, and one that is not its user's alone: who may write in it can have every prompt
+        sent to himself. A folder that is still to be made passes; on Windows only a file is refused.
+
+        Raises UnavailableError (``home_not_usable``, ``home_not_private``).
+        """
+        try:
+            found = self.root.stat()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self.not_usable(error) from error
+        if not stat.S_ISDIR(found.st_mode):
+            raise self.not_usable(NotADirectoryError(0, "it is a file"))
+        fault = who_else(found)
+        if fault:
+            raise UnavailableError(
+                f"TL-FIF's folder {self.root} {fault}, who could read every prompt. Nothing was read or written. "
+                f"Make it yours alone (chown, then chmod 700), or set TLFIF_HOME to another folder.",
+                code="home_not_private",
+            )
+
     def create(self) -> None:
-        """Make the folders, for their owner only. Raises OSError.
+        """Make the folders, for their owner only. Raises OSError; UnavailableError as :meth:`check`, also for a file
+        that another user put there.
 
         Logs and the lock that an earlier version left readable for others are made private.
         """
+        self.check()
         for folder in (self.root, self.logs, self.models):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if sys.platform != "win32":
-            for file in (self.lock, *self.logs.glob("*.log")):
-                with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            return
+        for file in (*self.root.iterdir(), *self.logs.iterdir()):
+            with contextlib.suppress(FileNotFoundError):
+                found = file.lstat()
+                if found.st_uid != os.geteuid():
+                    raise UnavailableError(
+                        f"{file} belongs to another user (number {found.st_uid}), and TL-FIF's folder must be yours "
+                        "alone. Nothing was read or written. Look who put it there, then delete it or make it yours.",
+                        code="home_not_private",
+                    )
+        for file in (self.lock, *self.logs.glob("*.log")):
+            with contextlib.suppress(OSError):
+                if not file.is_symlink():
                     file.chmod(PRIVATE)
+
+    def not_usable(self, error: OSError) -> UnavailableError:
+        """The error for a folder that ``error`` came from."""
+        named = Path(error.filename) if isinstance(error.filename, str) else self.root
+        what = f"{named.name}: " if named != self.root else ""
+        return UnavailableError(
+            f"TL-FIF's folder {self.root} cannot be used: {what}{error.strerror or error}. "
+            "Free disk space or correct its permissions, or set TLFIF_HOME to another folder.",
+            code="home_not_usable",
+        )
+
+
+def who_else(found: os.stat_result) -> str:
+    """Who else than this user may change what ``found`` describes, as the end of a sentence; empty: nobody."""
+    if sys.platform == "win32":
+        return ""
+    if found.st_uid != os.geteuid():
+        return f"belongs to another user (number {found.st_uid})"
+    return "may be changed by other users" if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +176,13 @@ def default_data_folder(value: str | None) -> DataFolder:
 def data_folder_from_environment() -> DataFolder:
     """The data folder, for commands that need no other setting."""
     return default_data_folder(os.environ.get("TLFIF_HOME"))
+
+
+def settle_in(data_folder: DataFolder) -> None:
+    """Make it the working folder of this process and of those that it starts, and keep its name right for them: the
+    folder that the first command was typed in can then be removed, and its disk taken out. Raises OSError."""
+    os.environ["TLFIF_HOME"] = str(data_folder.root)  # a relative name would mean another folder from here
+    os.chdir(data_folder.root)
 
 
 def profile_from_environment() -> str | None:
@@ -163,20 +235,45 @@ def read_server(data_folder: DataFolder) -> ServerAddress | None:
         return None
 
 
+def read_token(data_folder: DataFolder) -> str | None:
+    """The API's token; None where there is none that can be trusted: a link, another user's file, one that others may
+    change, or what is no token."""
+    try:
+        with open(os.open(data_folder.token, os.O_RDONLY | _NO_LINK), "rb") as file:  # noqa: PTH123 - a descriptor
+            found = "" if who_else(os.fstat(file.fileno())) else file.read(1000).decode("ascii").strip()
+    except (OSError, ValueError):
+        return None
+    return found if _TOKEN.fullmatch(found) else None
+
+
+def read_holder(data_folder: DataFolder) -> int | None:
+    """The process that holds the lock, or held it last; None where it is not known (on Windows nobody may read it)."""
+    try:
+        return int(data_folder.lock.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
 def write_private(path: Path, text: str) -> None:
-    """Replace ``path`` in one step by a file that only its owner can read. Raises OSError."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
-    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor, not a path
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    if sys.platform != "win32":
-        part.chmod(PRIVATE)
-    part.replace(path)
-
-
-def open_private(path: Path) -> BinaryIO:
-    """Open a new empty file for writing bytes, which replaces an old one and which only its owner can read. Raises
+    """Replace ``path`` in one step by a file that only its owner can read, or leave everything as it was. Raises
     OSError."""
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb")  # noqa: PTH123 - a descriptor, not a path
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open_private(part) as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def open_private(path: Path, *, append: bool = False) -> BinaryIO:
+    """Open a file for writing bytes, which only its owner can read: a new empty one, or with ``append`` at its end. A
+    link is refused. Raises OSError."""
+    how = os.O_APPEND if append else os.O_TRUNC
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _NO_LINK | how, PRIVATE)
+    if sys.platform != "win32":
+        os.fchmod(descriptor, PRIVATE)
+    return open(descriptor, "ab" if append else "wb")  # noqa: PTH123 - a descriptor, not a path

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlfif.jobs.engine import EngineAddress, EngineProcess
+from tlfif.kernel.data_folder import open_private
 from tlfif.kernel.errors import EngineError, EngineGoneError, ModelUnusableError
 
 CACHE_MIB = 256
@@ -64,7 +65,7 @@ class LlamaEngineProcess(EngineProcess):
             "memory_bytes": self._spec.spare_bytes + 2 * _weight_bytes(self._spec.model_path),
             "api_key": key,
         }
-        with self._spec.log_path.open("wb") as log:
+        with open_private(self._spec.log_path) as log:
             child = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import socket
+import stat
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from tlfif.doctor import checks
 from tlfif.doctor import computer_verdicts as verdicts
 from tlfif.doctor.checks import Check, Finding, not_asked
 from tlfif.doctor.probe import Probe
+from tlfif.kernel.data_folder import DataFolder, read_token
+from tlfif.kernel.errors import UnavailableError
 from tlfif.kernel.outbound import NoWayOutError, certificates, proxy_for
 from tlfif.models.model_store import ModelStore
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, Item, PriceBook
@@ -47,24 +50,32 @@ class SettingsProbe(Probe):
 
 
 class FolderProbe(Probe):
-    """TL-FIF's folder and the disk that it is on. Where there is no folder yet, none is made."""
+    """TL-FIF's folder, its token, and the disk that it is on. Where there is no folder yet, none is made."""
 
-    checks: Sequence[Check] = (checks.FOLDER, checks.DISK)
+    checks: Sequence[Check] = (checks.FOLDER, checks.TOKEN, checks.DISK)
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, data_folder: DataFolder) -> None:
+        self._data_folder = data_folder
+        self._root = data_folder.root
 
     async def ask(self) -> Sequence[Finding]:
         exists = self._root.is_dir()
         near = next(folder for folder in (self._root, *self._root.parents) if folder.is_dir())
-        problem = ""
+        problem = refused = ""
+        try:
+            self._data_folder.check()
+        except UnavailableError as error:
+            refused = error.message
         try:
             with tempfile.TemporaryFile(dir=near):  # gone again at once
                 pass
         except OSError as error:
             problem = error.strerror or str(error)
         return [
-            verdicts.folder(str(self._root), exists=exists, problem=problem),
+            verdicts.folder(str(self._root), exists=exists, problem=problem, refused=refused),
+            verdicts.api_token(
+                mode=_mode_of(self._data_folder.token), trusted=read_token(self._data_folder) is not None
+            ),
             verdicts.disk_space(shutil.disk_usage(near).free),
         ]
 
@@ -188,6 +199,12 @@ class PriceProbe(Probe):
             return [not_asked(checks.PRICES, self._problem)]
         price = self._book.price(Item.GPU_HOUR, self._region, DEFAULT_INSTANCE_TYPE, at_ms=int(self._now * 1000))
         return [verdicts.price_book(date.fromisoformat(price.date), date.fromtimestamp(self._now), self._region)]
+
+
+def _mode_of(path: Path) -> int | None:
+    with contextlib.suppress(OSError):
+        return None if sys.platform == "win32" else stat.S_IMODE(path.lstat().st_mode)
+    return None
 
 
 def _is_free(port: int) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from tlfif.adapters.local.wakeups import topics_of
+from tlfif.adapters.sqlite.file.storage_errors import as_written
 from tlfif.jobs.endings import receipt_data, receipt_from
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.job_record import JobRecord
@@ -49,7 +50,7 @@ def records_with_requests(
 ) -> list[tuple[JobRecord, GenerationRequest]]:
     """Jobs that ``clauses`` (constants of this package, from WHERE on, speaking of ``j``) choose and order."""
     rows = connection.execute(_WITH_REQUESTS + clauses, parameters)
-    return [(_record_from(row[:-1]), GenerationRequest.from_json(row[-1])) for row in rows.fetchall()]
+    return [(_record_from(row[:-1]), _request_from(row[-1])) for row in rows.fetchall()]
 
 
 def job_where(connection: sqlite3.Connection, where: str, value: str) -> Job | None:
@@ -90,19 +91,24 @@ def insert_events(connection: sqlite3.Connection, position: int, events: Iterabl
     )
 
 
+@as_written
 def event_from(row: tuple[Any, ...]) -> Event:
     """The event of a row ``seq, kind, at, data``."""
     return Event(seq=row[0], kind=EventKind(row[1]), at=row[2], data=json.loads(row[3]))
 
 
+@as_written
 def _record_from(row: tuple[Any, ...]) -> JobRecord:
     """The record of a row of :data:`_RECORDS`."""
-    values = dict(zip(_COLUMNS, row, strict=False), last_seq=row[-1])
+    values = dict(zip(_COLUMNS, row, strict=False), last_seq=int(row[-1]))
     values["status"] = JobStatus(values["status"])
     values["cancel_requested"] = bool(values["cancel_requested"])
     if values["receipt"] is not None:
         values["receipt"] = receipt_from(json.loads(values["receipt"]))
     return JobRecord(**values)
+
+
+_request_from = as_written(GenerationRequest.from_json)
 
 
 def _stored(value: object) -> object:

@@ -6,6 +6,7 @@ from dataclasses import astuple, fields
 from typing import Any
 
 from tlfif.adapters.sqlite.file.database import Database
+from tlfif.adapters.sqlite.file.storage_errors import as_written
 from tlfif.money.budget.budget import Budget
 from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState, budget_from, budget_text
 from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
@@ -127,12 +128,13 @@ def _state(connection: sqlite3.Connection) -> BudgetLedgerState | None:
     (revision,) = connection.execute("SELECT COALESCE(MAX(revision), 0) FROM machine_spans").fetchone()
     return BudgetLedgerState(
         revision=revision,
-        since_ms=int(documents[_SINCE]),
-        budget=budget_from(documents.get(_BUDGET)),
+        since_ms=as_written(int)(documents[_SINCE]),
+        budget=as_written(budget_from)(documents.get(_BUDGET)),
         reserved=dict(connection.execute("SELECT machine_id, micros FROM reservations").fetchall()),
     )
 
 
+@as_written
 def _span(row: tuple[Any, ...]) -> MachineSpan:
     values = dict(zip(_COLUMNS, row[:-1], strict=True))
     return MachineSpan(**{**values, "corrected": bool(values["corrected"])})

@@ -6,6 +6,7 @@ from dataclasses import astuple, fields
 from typing import Any
 
 from tlfif.adapters.sqlite.file.database import Database
+from tlfif.adapters.sqlite.file.storage_errors import as_written
 from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
 from tlfif.machines.machine_store import MachineStore
@@ -127,6 +128,7 @@ def _situation(connection: sqlite3.Connection) -> Situation:
     )
 
 
+@as_written
 def _record(row: tuple[Any, ...]) -> MachineRecord:
     values = dict(zip(_COLUMNS, row, strict=True))
     values["state"] = MachineState(values["state"])
@@ -187,15 +189,20 @@ def _timings(connection: sqlite3.Connection, model: str, image: str, limit: int)
         ") ORDER BY machine DESC, position DESC",
         (model, image, limit),
     )
-    return [PhaseTiming(phase=Phase(phase), seconds=seconds) for phase, seconds in rows]
+    return [_timing(row) for row in rows]
+
+
+@as_written
+def _timing(row: tuple[Any, ...]) -> PhaseTiming:
+    return PhaseTiming(phase=Phase(row[0]), seconds=row[1])
 
 
 def _phases(connection: sqlite3.Connection, machine_ids: Sequence[str]) -> dict[str, list[PhaseTiming]]:
     found: dict[str, list[PhaseTiming]] = {machine_id: [] for machine_id in machine_ids}
     places = ", ".join("?" * len(found))
     select = f"{_SELECT_PHASES} WHERE m.id IN ({places}) ORDER BY t.position"
-    for machine_id, phase, seconds in connection.execute(select, tuple(found)):
-        found[machine_id].append(PhaseTiming(phase=Phase(phase), seconds=seconds))
+    for machine_id, *timed in connection.execute(select, tuple(found)):
+        found[machine_id].append(_timing(tuple(timed)))
     return found
 
 
@@ -206,7 +213,7 @@ def _reset_failures(connection: sqlite3.Connection) -> None:
 
 def _setting(connection: sqlite3.Connection, name: str) -> float | None:
     row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-    return None if row is None else float(row[0])
+    return None if row is None else as_written(float)(row[0])
 
 
 def _set(connection: sqlite3.Connection, name: str, value: float) -> None:

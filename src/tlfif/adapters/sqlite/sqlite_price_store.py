@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from tlfif.adapters.sqlite.file.database import Database
+from tlfif.adapters.sqlite.file.storage_errors import as_written
 from tlfif.money.money import ExchangeRate
 from tlfif.money.prices.price_store import PriceStore
 from tlfif.money.prices.prices import Item, Price
@@ -43,7 +44,7 @@ class SqlitePriceStore(PriceStore):
         row = await self._database.read(
             lambda c: c.execute("SELECT body FROM documents WHERE name = ?", (_RATE,)).fetchone()
         )
-        return None if row is None else _rate(json.loads(row[0]))
+        return None if row is None else _rate(row[0])
 
     async def set_exchange_rate(self, rate: ExchangeRate) -> None:
         body = json.dumps(asdict(rate) | {"usd_per_eur": str(rate.usd_per_eur)})
@@ -61,10 +62,13 @@ def _add(connection: sqlite3.Connection, prices: Sequence[Price]) -> None:
         connection.execute(_INSERT, astuple(price))
 
 
+@as_written
 def _price(row: tuple[Any, ...]) -> Price:
     values = dict(zip(_COLUMNS, row, strict=True))
     return Price(**{**values, "item": Item(values["item"]), "verified": bool(values["verified"])})
 
 
-def _rate(body: dict[str, Any]) -> ExchangeRate:
+@as_written
+def _rate(text: str) -> ExchangeRate:
+    body = json.loads(text)
     return ExchangeRate(**{**body, "usd_per_eur": Decimal(body["usd_per_eur"])})

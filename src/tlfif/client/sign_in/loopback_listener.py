@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import Sequence
 from http import HTTPStatus
 from types import TracebackType
@@ -11,7 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 from tlfif.client.errors import AccessDeniedError, NotReachableError
 from tlfif.client.profile import REDIRECT_PATH, redirect_uri
 
-HEAD_BYTES = 16 * 1024
+HEAD_BYTES = 128 * 1024
+"""Browsers send the cookies of every other program on this computer's address along."""
 HEAD_SECONDS = 10.0
 """Browsers open spare connections; one that sends nothing for this long is closed."""
 
@@ -35,13 +37,15 @@ _HEADERS = (
 
 
 class LoopbackListener:
-    """Listens on the first free port of those registered, takes one answer, and shows the browser how it ended.
+    """Listens on the first free port of those registered, takes the one answer that knows ``state``, and shows the
+    browser how it ended. Other answers are refused and change nothing: any page and program may send one.
 
     Made and entered on a running loop; left early, it closes.
     """
 
-    def __init__(self, ports: Sequence[int]) -> None:
+    def __init__(self, ports: Sequence[int], state: str) -> None:
         self._ports = ports
+        self._state = state.encode()
         self._port = 0
         self._server: asyncio.Server | None = None
         self._answer: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
@@ -80,10 +84,8 @@ class LoopbackListener:
         return redirect_uri(self._port)
 
     async def answer(self) -> dict[str, str]:
-        """What the provider sent through the browser, unchecked. Later requests are refused.
-
-        Raises AccessDeniedError (code ``sign_in_not_ours``) for a parameter that comes twice, or too many.
-        """
+        """What the provider sent through the browser, of which the state alone is checked. Later requests are
+        refused."""
         return await self._answer
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -96,20 +98,20 @@ class LoopbackListener:
     async def _receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(HEAD_SECONDS):
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         except (OSError, ValueError, EOFError, asyncio.LimitOverrunError):  # TimeoutError is an OSError
             writer.close()
             return
         status, query = self._target(head)
+        found = _parameters(query)
+        if status is HTTPStatus.OK and not hmac.compare_digest(found.get("state", "").encode(), self._state):
+            status = HTTPStatus.BAD_REQUEST
         if status is not HTTPStatus.OK:
-            await _send(writer, status, FAILED_PAGE if status is HTTPStatus.GONE else status.phrase)
+            shown = FAILED_PAGE if status in {HTTPStatus.GONE, HTTPStatus.BAD_REQUEST} else status.phrase
+            await _send(writer, status, shown)
             return
         self._waiting = writer
-        found = _parameters(query)
-        if found is None:
-            self._answer.set_exception(not_ours("it says something twice, or too much"))
-        else:
-            self._answer.set_result(found)
+        self._answer.set_result(found)
 
     def _target(self, head: str) -> tuple[HTTPStatus, str]:
         """The HTTP status to answer with, and the parameters if this is the redirect."""
@@ -128,13 +130,13 @@ class LoopbackListener:
         return HTTPStatus.OK, target.query
 
 
-def _parameters(query: str) -> dict[str, str] | None:
-    """The parameters; None for what no provider sends."""
+def _parameters(query: str) -> dict[str, str]:
+    """The parameters; none for what no provider sends: one that comes twice, or too many."""
     try:
         found = parse_qsl(query, keep_blank_values=True, max_num_fields=20)
     except ValueError:
-        return None
-    return dict(found) if len(dict(found)) == len(found) else None
+        return {}
+    return dict(found) if len(dict(found)) == len(found) else {}
 
 
 def not_ours(why: str) -> AccessDeniedError:

@@ -1,7 +1,6 @@
 """Signing in: authorization code with PKCE in the system's browser, redirected to loopback (RFC 8252, RFC 7636)."""
 
 import asyncio
-import hmac
 import secrets
 import threading
 import webbrowser
@@ -40,26 +39,22 @@ async def sign_in(
     Raises ApiError: ``sign_in_ports_taken``, ``sign_in_timeout``, ``sign_in_not_ours``, ``sign_in_refused``, and what
     the provider's exchange raises.
     """
-    async with LoopbackListener(profile.redirect_ports) as listener:
+    state = secrets.token_urlsafe(32)
+    async with LoopbackListener(profile.redirect_ports, state) as listener:
         request = Request(
             redirect_uri=listener.redirect_uri,
-            state=secrets.token_urlsafe(32),
+            state=state,
             nonce=secrets.token_urlsafe(32),
             verifier=secrets.token_urlsafe(48),  # 64 characters; RFC 7636 wants 43 to 128
         )
         url = await provider.authorization_url(request)
         tell(url, await _opened(open_browser, url))
         answer = await _in_time(listener, sleep, limit_seconds)
-        return await provider.exchange(code_of(answer, request, profile), request)
+        return await provider.exchange(code_of(answer, profile), request)
 
 
-def code_of(answer: Mapping[str, str], request: Request, profile: Profile) -> str:
-    """The code in the redirect. Raises AccessDeniedError if it is not ours, or is a refusal.
-
-    The state is looked at first: whoever does not know it is not the provider. ``iss`` is RFC 9207's.
-    """
-    if not hmac.compare_digest(answer.get("state", "").encode(), request.state.encode()):
-        raise not_ours("its state is another one")
+def code_of(answer: Mapping[str, str], profile: Profile) -> str:
+    """The code in the redirect. Raises AccessDeniedError if it is not ours, or is a refusal. ``iss`` is RFC 9207's."""
     if answer.get("iss", profile.issuer) != profile.issuer:
         raise not_ours("it comes from another provider")
     if "error" in answer:

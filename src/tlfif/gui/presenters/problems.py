@@ -32,6 +32,9 @@ _CAUSES: dict[str, _Cause] = {
     "server_start_failed": _Cause("The server could not start", "Fix what is named here, then press Connect.", _LINK),
     "server_gone": _Cause("The server ended by itself", "Press Connect to start it again.", _LINK),
     "home_not_usable": _Cause("TL-FIF's folder cannot be used", "Then press Connect.", _LINK),
+    "home_not_private": _Cause("TL-FIF's folder is not yours alone", "Then press Connect.", _LINK),
+    "port_taken": _Cause("The server's port is in use", "Choose another, then press Connect.", _LINK),
+    "port_unusable": _Cause("The server's port is not free for you", "Choose another, then press Connect.", _LINK),
     "settings_invalid": _Cause("A setting is wrong", "Correct it, then press Connect.", _LINK),
     "token_wrong": _Cause(
         "The server does not know this window", "Close every TL-FIF window and open one again.", _LINK
@@ -126,6 +129,9 @@ _CAUSES: dict[str, _Cause] = {
     "job_not_found": _Cause("The server no longer has this answer", "Press Try again to ask once more.", _AGAIN),
     "not_sent": _Cause("The window was closed before this was sent", "Press Try again to send it.", _AGAIN),
     # The server's own trouble
+    "storage_damaged": _Cause(
+        "The job file is damaged", "Type the command that is named here, then press Connect.", _LINK
+    ),
     "storage_failed": _Cause("The disk did not store it", "Free disk space, then try again.", _AGAIN),
     "internal_error": _Cause("TL-FIF made a mistake", "Try again. If it happens twice, report it.", _AGAIN),
     "unavailable": _Cause("A service that is needed does not answer", "Try again in a moment.", _AGAIN),

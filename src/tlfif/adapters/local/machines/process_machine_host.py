@@ -15,6 +15,7 @@ import psutil
 
 from tlfif.adapters.local.process_start import SAME_START_SECONDS, process_start
 from tlfif.jobs.policy import JobPolicy
+from tlfif.kernel.data_folder import open_private
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine_host import LaunchSpec, MachineHost, ObservedMachine
 from tlfif.machines.policy import MachinePolicy
@@ -73,7 +74,7 @@ class ProcessMachineHost(MachineHost):
             flags = subprocess.CREATE_NEW_PROCESS_GROUP
         try:
             logs.mkdir(parents=True, exist_ok=True)
-            with (logs / "machine.log").open("wb") as log:
+            with open_private(logs / "machine.log") as log:
                 child = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,

@@ -124,4 +124,5 @@ class Notifier:
             if self._socket is None:
                 self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 self._socket.setblocking(False)
+                self._socket.bind((LOOPBACK, 0))  # else the first datagram opens its port to every network
             return self._socket

@@ -1,10 +1,15 @@
 """SQLite's errors as messages for the owner."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import TypeVar
 
 from tlfif.kernel.errors import StorageError
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 _REASONS = {
     sqlite3.SQLITE_FULL: (
@@ -19,16 +24,6 @@ _REASONS = {
     sqlite3.SQLITE_LOCKED: (
         "locked",
         "The job file is locked by another program. Try again; nothing was changed.",
-    ),
-    sqlite3.SQLITE_CORRUPT: (
-        "corrupt",
-        "The job file is damaged. Stop TL-FIF, move the file to another folder and start again; a new one "
-        "is made. Keep the old one if you want its jobs rescued.",
-    ),
-    sqlite3.SQLITE_NOTADB: (
-        "corrupt",
-        "The job file is damaged or is no TL-FIF file. Stop TL-FIF, move the file to another folder and "
-        "start again; a new one is made.",
     ),
     sqlite3.SQLITE_READONLY: (
         "read_only",
@@ -54,11 +49,41 @@ _REASONS = {
 def storage_error(error: sqlite3.Error) -> StorageError:
     """Translate ``error``; ``details`` has ``reason``, for programs, and SQLite's own message as ``cause``."""
     code = getattr(error, "sqlite_errorcode", None)
+    family = sqlite3.SQLITE_ERROR if code is None else code & 0xFF  # the low byte
+    if family in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or str(error).startswith("Could not decode"):
+        return damaged(error)
     reason, sentence = _REASONS.get(
-        sqlite3.SQLITE_ERROR if code is None else code & 0xFF,  # the low byte is the family of the error
+        family,
         ("other", "The job file could not be used. Try again; if it stays so, see the log of the server."),
     )
     return StorageError(sentence, details={"reason": reason, "cause": str(error)})
+
+
+def damaged(error: Exception) -> StorageError:
+    """The file does not hold what this program wrote."""
+    return StorageError(
+        "The job file tlfif.db is damaged. To set it aside and go on with a new one: ./tlfif doctor "
+        "--set-aside-database. Waiting prompts, old answers and the month's sum stay in the old file, which is kept.",
+        code="storage_damaged",
+        details={
+            "reason": "corrupt",
+            "cause": str(error) if isinstance(error, sqlite3.Error) else type(error).__name__,
+        },
+    )
+
+
+def as_written(read: Callable[[R], T]) -> Callable[[R], T]:
+    """``read`` makes something of what is in a row; StorageError (``storage_damaged``) where it cannot: nothing but
+    this program writes rows."""
+
+    @wraps(read)
+    def checked(row: R) -> T:
+        try:
+            return read(row)
+        except Exception as error:
+            raise damaged(error) from None  # its message may quote a prompt
+
+    return checked
 
 
 @contextmanager
@@ -73,3 +98,5 @@ def storage_errors() -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         raise storage_error(error) from error
+    except UnicodeDecodeError as error:  # SQLite quotes what it finds in a damaged file
+        raise damaged(error) from None

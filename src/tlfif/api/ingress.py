@@ -1,0 +1,162 @@
+"""The ingress, in front of the gate: what a connection may cost while nobody knows whose it is.
+
+uvicorn bounds neither a request's head nor the time that it takes, so any program of this computer could fill the
+server's memory and file handles without a token.
+"""
+
+import asyncio
+from asyncio import TimerHandle
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from tlfif.api.problems import MEDIA_TYPE, problem_body, status_of
+from tlfif.kernel.errors import InvalidInputError, TlfifError
+
+MAX_CONNECTIONS = 1200
+"""Open at the same time; fewer where the system gives fewer file handles."""
+RESERVED = 16
+"""Of these, for connections without a request under way: so Stop and health always find a place."""
+HEAD_BYTES = 32 * 1024
+"""Request line and headers together."""
+HEAD_FIELDS = 100
+HEAD_SECONDS = 10.0
+"""From the connection, or from the first byte of a later request, to the end of the head."""
+PIPELINED = 2
+"""Requests that may wait in one connection behind the one that is being answered."""
+PIECE_BYTES = 8 * 1024
+"""A head is measured in pieces of this length."""
+
+NO_HTTP = InvalidInputError("This is not an HTTP request.", code="request_malformed")
+TOO_LARGE = InvalidInputError(
+    f"The request's headers are more than {HEAD_BYTES // 1024} KiB, or more than {HEAD_FIELDS}.", code="head_too_large"
+)
+TOO_SLOW = InvalidInputError(f"The request's headers took more than {HEAD_SECONDS:g} s.", code="request_slow")
+
+
+class IngressConfig(uvicorn.Config):
+    """uvicorn's settings for ``app``, and the connections that wait: those without a request under way, the one that
+    has waited longest first."""
+
+    def __init__(self, app: ASGIApp, *, connections: int = MAX_CONNECTIONS, head_seconds: float = HEAD_SECONDS) -> None:
+        super().__init__(
+            app,
+            http=Ingress,
+            log_config=None,
+            log_level="error",  # its warnings are one for each faulty request: a way to fill the disk
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=75,
+        )
+        self.max_connections = connections
+        self.head_seconds = head_seconds
+        self.waiting: dict[Ingress, None] = {}
+
+
+class Ingress(HttpToolsProtocol):
+    """One connection. A new one above the limit closes the one that has waited longest."""
+
+    config: IngressConfig
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base's
+        """Wait for a request, for a limited time."""
+        super().connection_made(transport)
+        self._late: TimerHandle | None = None
+        self._fault: TlfifError = NO_HTTP
+        self._in_head = False
+        self._head_bytes = 0
+        self._wait()
+        self._expect_head()
+        if len(self.connections) > self.config.max_connections:
+            next(iter(self.config.waiting))._leave()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self.config.waiting.pop(self, None)
+        self._head_is_here()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and measure what belongs to a head that is not complete."""
+        for at in range(0, len(data), PIECE_BYTES):
+            piece = data[at : at + PIECE_BYTES] if len(data) > PIECE_BYTES else data
+            super().data_received(piece)
+            if self.transport.is_closing():
+                return
+            if self._in_head:
+                self._head_bytes += len(piece)
+                if self._head_bytes > HEAD_BYTES:
+                    self._refuse(TOO_LARGE)
+                    return
+        if not self._is_busy() and self._late is None:
+            self._expect_head()
+
+    def on_message_begin(self) -> None:
+        """A head begins. Raises ValueError, which ends the connection, for one more than may wait."""
+        if len(self.pipeline) >= PIPELINED:
+            raise ValueError
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; one behind the body is dropped. Raises ValueError for one too many."""
+        if not self._in_head:
+            return
+        if len(self.headers) >= HEAD_FIELDS:
+            self._fault = TOO_LARGE
+            raise ValueError
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The request begins."""
+        self._in_head = False
+        self._head_is_here()
+        super().on_headers_complete()
+        self.config.waiting.pop(self, None)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        if not self.transport.is_closing() and not self._is_busy():
+            self._wait()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the base's sentence
+        """Called for what the parser does not understand."""
+        self._refuse(self._fault)
+
+    def _is_busy(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        return cycle is not None and not cycle.response_complete
+
+    def _wait(self) -> None:
+        self.config.waiting[self] = None
+
+    def _expect_head(self) -> None:
+        self._late = self.loop.call_later(self.config.head_seconds, self._refuse, TOO_SLOW)
+
+    def _head_is_here(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _leave(self) -> None:
+        """Close at once. The transport reports it later, and until then more connections may come."""
+        self.config.waiting.pop(self)
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def _refuse(self, error: TlfifError) -> None:
+        """Answer with the problem where no answer is under way, and close."""
+        if not self.pipeline and not (self._is_busy() and self.cycle.response_started):
+            status = status_of(error)
+            body = problem_body(status, error.code, error.message)
+            fields = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            self.transport.write(STATUS_LINE[status] + fields.encode() + body)
+        self.transport.close()
