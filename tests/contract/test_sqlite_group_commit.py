@@ -39,8 +39,14 @@ async def test_prompts_sent_at_once_wait_for_the_disk_together(database_path: Pa
     database = await Database.open(database_path)
     store = SqliteJobStore(database, FakeIds())
     commits = await commits_heard(database)
-    gate = threading.Event()
-    slow_disk = asyncio.create_task(database.write(lambda *_: gate.wait(10), durable=True))
+    begun, gate = threading.Event(), threading.Event()
+
+    def wait(*_: object) -> None:
+        begun.set()
+        gate.wait(10)
+
+    slow_disk = asyncio.create_task(database.write(wait, durable=True))
+    assert await asyncio.to_thread(begun.wait, 10)
     submitting = asyncio.create_task(all_at_once(store, MANY, max_queued=MANY))
     for _ in range(3):
         await asyncio.sleep(0)

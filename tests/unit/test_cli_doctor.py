@@ -201,7 +201,7 @@ async def test_a_server_that_does_not_run_is_no_fault(home: DataFolder) -> None:
 
 
 def test_a_folder_is_tried_and_none_is_made(tmp_path: Path) -> None:
-    folder, token, disk = asyncio.run(FolderProbe(DataFolder(tmp_path / "a" / "b")).ask())
+    folder, _, disk = asyncio.run(FolderProbe(DataFolder(tmp_path / "a" / "b")).ask())
     assert (folder.state, disk.check) == (State.OK, checks.DISK)
     assert "will be made" in folder.evidence
     assert list(tmp_path.iterdir()) == []
@@ -250,7 +250,7 @@ async def test_a_damaged_job_file_is_named_and_set_aside(
         assert await asyncio.to_thread(main, ["doctor", "--set-aside-database", "--json"]) == 0
         kept = Path(json.loads(capsys.readouterr().out)["kept_as"])
         assert kept == home.root / f"tlfif.db.set-aside-{number}"
-        assert kept.read_bytes() == b"no database" * 1000
+        assert kept.read_bytes() == b"no database" * 1000  # noqa: ASYNC240
         assert kept.with_name(kept.name + "-wal").exists() == (number == 1)
         assert not home.database.exists()
         home.database.write_bytes(b"no database" * 1000)

@@ -57,7 +57,7 @@ def scans(connection: sqlite3.Connection, statement: str) -> list[str]:
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
 async def test_no_statement_reads_all_jobs(tmp_path: Path, use: Use) -> None:
-    database = await Database.open(tmp_path / "tlfif.db")
+    database = await Database.open(tmp_path / "tlfif.db", short_writes_on_loop=True)
     store = SqliteJobStore(database, FakeIds())
     await running(store, "job_1")
     await store.submit(a_new_job("job_2"), now=T0, max_queued=10)
