@@ -5,6 +5,7 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     NoCredentialsError,
+    ProxyConnectionError,
     TokenRetrievalError,
 )
 from botocore.parsers import ResponseParserError
@@ -90,6 +91,12 @@ def test_one_code_means_one_thing_to_every_audience(
     assert machine_error(error, region="eu-central-1").code == machine
     assert deployment_error(error, "ec2").code == deployment
     assert bill_error(error).code == bill
+
+
+def test_a_proxy_that_is_in_the_way_is_named() -> None:
+    error = deployment_error(ProxyConnectionError(proxy_url="http://socks5h://127.0.0.1:9"), "sts")
+    assert error.code == "aws_unreachable"
+    assert 'Failed to connect to proxy URL: "http://socks5h://127.0.0.1:9"' in error.message
 
 
 def test_the_missing_right_is_the_one_that_aws_names() -> None:

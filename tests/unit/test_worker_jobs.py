@@ -202,6 +202,7 @@ async def test_three_attempts() -> None:
             await bench.until_idle()
         job = await bench.job()
         assert (job.status, job.error_code) == (JobStatus.FAILED, "attempts_exhausted")
+        assert "The last one ended so: Gone. Send" in (job.error_message or "")
         kinds = await bench.kinds()
         assert kinds.count("restarted") == 2
         assert sum(EventKind(kind).is_terminal for kind in kinds) == 1

@@ -217,7 +217,7 @@ class Worker:
             await self._interrupted(claimed, job_log)
         except EngineGoneError as error:
             self._engine_is_lost(engine, error)
-            await self._give_back(job_log, reason="the engine stopped", count_attempt=True)
+            await self._give_back(job_log, reason=error.message, count_attempt=True)
         except EngineStuckError as error:
             self._engine_is_lost(engine, error)
             receipt = self._provenance.receipt(job, FinishReason.ERROR)

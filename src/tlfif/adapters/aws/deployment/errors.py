@@ -121,7 +121,8 @@ def _about_request(error: AwsError, service: str) -> TlfifError:
             f"AWS could not be asked ({service}: {words_of(error)}). {_AGAIN}", code="aws_refused", details=details
         )
     return UnavailableError(
-        f"AWS does not answer ({service}). Check the network. {_AGAIN} AWS finishes by itself what it has begun.",
+        f"AWS does not answer ({service}: {words_of(error).rstrip('.')}). Check the network. {_AGAIN} AWS finishes by "
+        "itself what it has begun.",
         code="aws_unreachable",
         details=details,
     )
