@@ -21,7 +21,7 @@ from tlfif.cli.deploy import LONGEST_EMAIL, PROOF, check_email, prove, result_te
 from tlfif.cli.destroy import result_text as destroyed_text
 from tlfif.cli.destroy import survey_text
 from tlfif.cli.output.console import Console
-from tlfif.cli.output.deploy_report import account_lines
+from tlfif.cli.output.deploy_report import DifferenceReport, account_lines
 from tlfif.cli.output.progress import Progress, agreed
 from tlfif.client.deployed_profile import DeployedProfile
 from tlfif.client.profile import AWS, COMPUTER, load_profiles
@@ -31,12 +31,14 @@ from tlfif.deployment.deployment import (
     AccountSettings,
     DeployRequest,
     Found,
+    Stack,
     StackEvent,
     SweptKind,
     budget_usd,
     zone_parameters,
 )
 from tlfif.deployment.destroy import Destroyed
+from tlfif.deployment.difference import Difference
 from tlfif.deployment.journal import Journal
 from tlfif.deployment.plan import kinds_of, words_for
 from tlfif.deployment.stack_words import cause_of, cure_for, failure_text
@@ -292,6 +294,32 @@ def test_what_happens_to_the_account_is_said_before_it_does(account: AccountChan
     (told,) = account_lines(account)
     assert words in " ".join(told.split())
     assert ("shop" in told) == bool(account.open_buckets)
+
+
+def difference_report(stack: Stack | None, found: Difference | None) -> DifferenceReport:
+    plan = offline_plan("eu-central-1")
+    return DifferenceReport(
+        home="tlfif",
+        stack=stack,
+        found=found,
+        account=AccountChange(now=SAFE, wanted=SAFE, open_buckets=()),
+        idle_before=plan.idle_micros_per_month,
+        plan=plan,
+    )
+
+
+def test_what_cannot_be_compared_is_said_and_nothing_new_is_called_so() -> None:
+    busy = Stack(status="UPDATE_IN_PROGRESS", reason="", parameters={}, outputs={})
+    assert "cannot be compared now (AWS says UPDATE_IN_PROGRESS)" in " ".join(
+        difference_report(busy, None).text().split()
+    )
+    assert "does not exist yet" in difference_report(None, None).text()
+    unchanged = Difference(changes=(), parameters={}, same_package=True)
+    same = difference_report(replace(busy, status="CREATE_COMPLETE"), unchanged)
+    assert "Nothing changes in the home tlfif" in same.text()
+    assert "stays at 2.53 USD" in " ".join(same.text().split())
+    assert "built anew" not in same.text()
+    assert same.as_object()["changes"] == []
 
 
 def test_nobody_to_ask_is_an_error_and_yes_is_yes(monkeypatch: pytest.MonkeyPatch) -> None:
