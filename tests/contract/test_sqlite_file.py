@@ -274,10 +274,14 @@ async def test_a_row_that_this_program_did_not_write_is_damage_and_not_a_mistake
     other.execute(damage)
     other.close()
     jobs, _ = await open_sqlite()
-    with pytest.raises(StorageError) as refused:
+
+    async def read_all() -> None:
         await jobs.get("job_1")
         await jobs.list_jobs(limit=10)
         await jobs.events("job_1", after=0, limit=10)
+
+    with pytest.raises(StorageError) as refused:
+        await read_all()
     assert refused.value.code == "storage_damaged"
     assert "--set-aside-database" in refused.value.message
 

@@ -183,7 +183,7 @@ async def test_what_is_sent_comes_from_loopback(open_store: OpenStore) -> None:
     assert address == "127.0.0.1"
     bound = {(c.laddr.ip, c.laddr.port) for c in psutil.Process().net_connections("udp4")}
     assert ("127.0.0.1", sender) in bound
-    assert ("0.0.0.0", sender) not in bound  # open to every network  # noqa: S104
+    assert ("0.0.0.0", sender) not in bound  # open to every network
 
 
 async def test_a_port_is_stored_only_while_the_store_is_open(open_store: OpenStore, database_path: Path) -> None:
