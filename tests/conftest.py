@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import signal
 
 
@@ -11,6 +12,7 @@ def pytest_configure() -> None:
     with contextlib.suppress(ValueError):  # not in the main thread
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.umask(os.umask(0o022) | 0o022)  # homes that tests make are not for a person's group, whose they would be refused
 
 
 def pytest_collection_finish() -> None:

@@ -1,10 +1,12 @@
 """The server as a process of its own: what it listens on, what it leaves in its folder, how it ends."""
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import pytest
 from tests.functional.api_server import assert_problem, build_container
 from tlfif import __version__
 from tlfif.api.embedded_server import EmbeddedServer, bind, load_token
-from tlfif.client.local_server import LocalServer
+from tlfif.client.local_server import LocalServer, last_failure
 from tlfif.kernel.data_folder import DataFolder, ServerAddress, read_holder, read_server, read_token
 from tlfif.kernel.errors import StorageError
 
@@ -227,6 +229,65 @@ def test_wrong_settings_are_told_and_nothing_is_started(tmp_path: Path) -> None:
     assert "TLFIF_PORT" in told
     assert "TLFIF_TICK_SECONDS" in told
     assert not home.server.exists()
+
+
+@pytest.mark.parametrize("fault", ["damaged", "newer", "no database"])
+def test_why_it_cannot_start_stays_told_until_it_can(tmp_path: Path, fault: str) -> None:
+    home = DataFolder(tmp_path / "home")
+    home.create()
+    connection = sqlite3.connect(home.database)
+    connection.execute("PRAGMA user_version = 999" if fault == "newer" else "CREATE TABLE others (x)")
+    connection.commit()
+    connection.close()
+    whole = home.database.read_bytes()
+    if fault == "damaged":
+        home.database.write_bytes(whole[:100] + b"\xa5" * (len(whole) - 100))
+    elif fault == "no database":
+        home.database.write_bytes(b"a letter " * 1000)
+    for _ in range(2):
+        done = subprocess.run(COMMAND, env=environment(home.root), capture_output=True, timeout=20, check=False)
+        assert (done.returncode, done.stderr) == (5, b"")
+        failure = last_failure(home)
+        assert failure is not None
+        assert failure.code == ("storage_failed" if fault == "newer" else "storage_damaged")
+        assert ("newer TL-FIF" if fault == "newer" else "--set-aside-database") in failure.message
+    home.database.rename(tmp_path / "aside")
+    process = subprocess.Popen(COMMAND, env=environment(home.root))
+    try:
+        wait_for_address(process, home)
+        assert last_failure(home) is None
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@POSIX_ONLY
+def test_with_few_file_handles_strangers_lock_nobody_out(tmp_path: Path) -> None:
+    """256 is what macOS gives; 400 connections that say nothing stay open."""
+    home = DataFolder(tmp_path / "home")
+    limited = "import resource, runpy; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)); "
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        limited + "runpy.run_module('tlfif.entrypoints.server', run_name='__main__')",
+    ]
+    process = subprocess.Popen(command, env=environment(home.root))
+    with contextlib.ExitStack() as stack:
+        try:
+            address = wait_for_address(process, home)
+            for number in range(400):
+                crowd = stack.enter_context(socket.create_connection(("127.0.0.1", address.port), timeout=5))
+                crowd.sendall(b"GET /healthz HTTP/1.1\r\nX: " if number % 2 else b"")
+            bearer = {"Authorization": f"Bearer {home.token.read_text()}"}
+            with httpx2.Client(base_url=address.base_url, headers=bearer, trust_env=False, verify=False) as client:
+                assert client.get("/healthz").status_code == 200
+                assert client.get("/v1/jobs").status_code == 200
+            assert asyncio.run(LocalServer(home).stop()) is True
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            process.wait(20)
 
 
 def test_a_home_that_cannot_be_used_is_told(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.fakes.desk import FakeClient, FakeDesk, a_model
 from tlfif.cli import jobs, machine, main, model, serve
 from tlfif.cli.arguments import Parser
 from tlfif.cli.output.console import OutputLostError
+from tlfif.client import local_server
 from tlfif.client.local_server import LocalServer
 from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.errors import InvalidInputError, MachineError, TlfifError
@@ -126,6 +128,30 @@ def test_a_stop_without_a_server_starts_none(command: Run, monkeypatch: pytest.M
     code, desk = command(machine, client, "stop", "--json")
     assert (code, client.calls) == (0, [])
     assert json.loads(desk.out.getvalue())["machine"]["reason"] == "the server is not running"
+
+
+def test_a_server_that_is_lost_or_failed_is_not_said_to_wait_for_a_question(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = DataFolder(tmp_path)
+    monkeypatch.setattr(local_server, "REWRITE_SECONDS", 0.0)
+    monkeypatch.setattr(serve, "data_folder_from_environment", lambda: home)
+    monkeypatch.setenv("TLFIF_PROFILE", "computer")
+
+    def status(*more: str) -> str:
+        desk, parser = FakeDesk(), Parser(prog="tlfif serve")
+        serve.configure(parser)
+        assert serve.run(parser.parse_args(["--status", *more]), desk.console) == 5
+        return desk.out.getvalue()
+
+    assert "The next question starts it." in status()
+    home.start_error.write_text("storage_damaged\tThe job file is damaged.\n")
+    assert "its last start failed" in status()
+    assert "The job file is damaged." in status()
+    assert json.loads(status("--json"))["problem"] == "storage_damaged"
+    with FileLock(home.lock):
+        assert "does not answer" in status()
+        assert (json.loads(status("--json"))["running"], "not running" in status()) == (True, False)
 
 
 def test_the_idle_timeout_is_set(command: Run) -> None:

@@ -30,7 +30,7 @@ from tlfif.cli.main import main
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.client.sign_in.token_store import Tokens, TokenStore
 from tlfif.doctor import checks
-from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, State, finding, not_asked
+from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, Finding, State, finding, not_asked
 from tlfif.doctor.examine import Examination
 from tlfif.kernel.data_folder import DataFolder, aws_endpoint, aws_key_places
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
@@ -232,22 +232,26 @@ async def test_a_folder_and_a_token_that_are_not_ones_own_are_named(home: DataFo
     assert server.state is State.NOT_ASKED
 
 
-async def test_a_damaged_job_file_is_named_and_set_aside(
-    home: DataFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert (await DatabaseProbe(home.database).ask())[0].state is State.OK
+def test_a_damaged_job_file_is_named_and_set_aside(home: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    def look() -> Finding:
+        return asyncio.run(DatabaseProbe(home.database).ask())[0]
+
+    async def make() -> None:
+        await (await Database.open(home.database)).close()
+
+    assert look().state is State.OK
     home.create()
-    await (await Database.open(home.database)).close()
-    assert (await DatabaseProbe(home.database).ask())[0].evidence == "SQLite finds no damage."
+    asyncio.run(make())
+    assert look().evidence == "SQLite finds no damage."
     whole = home.database.read_bytes()
     home.database.write_bytes(whole[:4096] + bytes(len(whole) - 4096))
-    (found,) = await DatabaseProbe(home.database).ask()
+    found = look()
     assert (found.state, "--set-aside-database" in found.cure) == (State.FAIL, True)
     home.database.write_bytes(b"no database" * 1000)
-    assert (await DatabaseProbe(home.database).ask())[0].state is State.FAIL
+    assert look().state is State.FAIL
     home.database.with_name("tlfif.db-wal").write_bytes(b"its last changes")
     for number in (1, 2):
-        assert await asyncio.to_thread(main, ["doctor", "--set-aside-database", "--json"]) == 0
+        assert main(["doctor", "--set-aside-database", "--json"]) == 0
         kept = Path(json.loads(capsys.readouterr().out)["kept_as"])
         assert kept == home.root / f"tlfif.db.set-aside-{number}"
         assert kept.read_bytes() == b"no database" * 1000  # noqa: ASYNC240
@@ -255,7 +259,7 @@ async def test_a_damaged_job_file_is_named_and_set_aside(
         assert not home.database.exists()
         home.database.write_bytes(b"no database" * 1000)
     home.database.unlink()
-    assert await asyncio.to_thread(main, ["doctor", "--set-aside-database"]) == 0
+    assert main(["doctor", "--set-aside-database"]) == 0
     assert "There is no job file" in capsys.readouterr().out
 
 

@@ -334,6 +334,13 @@ async def test_a_server_that_is_lost_is_ended_by_what_its_lock_says(home: DataFo
     assert LocalServer(home).holder() is None
 
 
+async def test_a_server_that_does_not_answer_is_not_called_none(home: DataFolder) -> None:
+    assert await local(home, Spawner()).find_or_tell() is None
+    with held(home), pytest.raises(NotReachableError, match="does not answer") as caught:
+        await local(home, Spawner()).find_or_tell()
+    assert caught.value.code == "server_silent"
+
+
 async def test_a_lock_that_names_another_program_ends_nothing(
     home: DataFolder, process: "subprocess.Popen[bytes]"
 ) -> None:
@@ -380,6 +387,16 @@ async def test_why_the_last_start_failed_stays_until_one_succeeds(home: DataFold
     with pytest.raises(NotReachableError) as gone:
         await OnlyFind(local(home, Spawner())).ensure()
     assert gone.value.code == "server_stopped"
+    with held(home), pytest.raises(NotReachableError) as silent:
+        await OnlyFind(local(home, Spawner())).ensure()
+    assert silent.value.code == "server_silent"
+
+
+async def test_after_a_loss_why_the_server_did_not_start_again_is_told(home: DataFolder) -> None:
+    home.start_error.write_text("storage_damaged\tThe job file is damaged.\n")
+    with pytest.raises(NotReachableError, match="is damaged") as caught:
+        await local(home, Spawner()).again()
+    assert caught.value.code == "storage_damaged"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")

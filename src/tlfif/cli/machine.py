@@ -94,7 +94,7 @@ def _pause(machine: MachineView) -> float:
 async def _status(console: Console, *, as_json: bool) -> int:
     machine, hourly = NO_MACHINE, None
     server = local_server()
-    if server is None or await server.find() is not None:
+    if server is None or await server.find_or_tell() is not None:
         async with open_client() as client:
             machine = await client.machine()
             hourly = None if as_json else await _hourly_usd(client, machine)
@@ -160,7 +160,7 @@ def _not_started(machine: MachineView) -> str:
 
 async def _stop(console: Console, *, keep_jobs: bool, as_json: bool) -> int:
     server = local_server()
-    if server is not None and await server.find() is None and read_server(server.data_folder) is None:
+    if server is not None and await server.find_or_tell() is None and read_server(server.data_folder) is None:
         # A server that left in order took its machine along. One that died may have left one: it is started to look.
         result: StopResult = {"was_running": False, "cancelled": [], "requeued": [], "machine": NO_MACHINE}
     else:

@@ -14,7 +14,6 @@ from tlfif.cli.arguments import add_json, port_number
 from tlfif.cli.connection import only_on_this_computer
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
-from tlfif.client.errors import NotReachableError
 from tlfif.client.local_server import (
     SERVER_MODULE,
     LocalServer,
@@ -89,17 +88,18 @@ def _say_places(data_folder: DataFolder, console: Console) -> None:
 
 
 async def _status(server: LocalServer, console: Console, *, as_json: bool) -> int:
-    running = await server.find()
+    running = await server.find_soon()
     if running is None:
         locked, holder = is_locked(server.data_folder), server.holder()
-        pid = holder.pid if holder is not None else None
-        failure = None if locked else last_failure(server.data_folder)
+        problem = server.silent() if locked else last_failure(server.data_folder)
         if as_json:
-            found = {"running": locked, "pid": pid, "port": None, "version": None, "url": None}
-            told = {"problem": failure.code if failure is not None else None}
-            console.json({**found, **told, **_places(server.data_folder)})
+            pid, code = None if holder is None else holder.pid, None if problem is None else problem.code
+            found = {"running": locked, "pid": pid, "port": None, "version": None, "url": None, "problem": code}
+            console.json({**found, **_places(server.data_folder)})
         else:
-            console.line(_why_not_found(locked=locked, pid=pid, failure=failure))
+            not_running = "The server is not running. The next question starts it."
+            failed = "The server is not running: its last start failed. The next question tries again.\n"
+            console.line(not_running if problem is None else ("" if locked else failed) + problem.message)
             _say_places(server.data_folder, console)
         return NO_ACCESS
     _say_running(running, console, server.data_folder, as_json=as_json)
@@ -116,15 +116,6 @@ async def _status(server: LocalServer, console: Console, *, as_json: bool) -> in
     if not as_json:
         _say_places(server.data_folder, console)
     return DONE
-
-
-def _why_not_found(*, locked: bool, pid: int | None, failure: NotReachableError | None) -> str:
-    if locked:
-        who = f"A server (process {pid})" if pid is not None else "A server"
-        return f"{who} holds TL-FIF's folder and does not answer. It may be starting; to end it: ./tlfif serve --stop"
-    if failure is not None:
-        return f"The server is not running: its last start failed. {failure.message} The next question tries again."
-    return "The server is not running. The next question starts it."
 
 
 async def _stop(server: LocalServer, console: Console, *, as_json: bool) -> int:

@@ -204,7 +204,7 @@ class LocalServer:
         """After a broken connection: the server, restarted if it died.
 
         A server that dies leaves its address file; one that is stopped removes it and is not restarted.
-        Raises NotReachableError (code ``server_stopped``) then.
+        Raises NotReachableError then, with why its last start failed, or ``server_stopped``.
         """
         begun = self._monotonic()
         free_since: float | None = None
@@ -221,7 +221,7 @@ class LocalServer:
             else:
                 free_since = now if free_since is None else free_since
                 if now - free_since >= RETURN_SECONDS:
-                    raise NotReachableError(
+                    raise last_failure(self.data_folder) or NotReachableError(
                         "The background server was stopped. Prompts that waited are kept "
                         "and go on when it is started again.",
                         code="server_stopped",
@@ -233,7 +233,7 @@ class LocalServer:
 
         Raises NotReachableError (code ``server_stays``) if it is still there after 20 s.
         """
-        running = await self._find_soon()
+        running = await self.find_soon()
         if running is None and not is_locked(self.data_folder):
             return False
         process = process_of(running.address.pid) if running is not None else self.holder()
@@ -254,12 +254,29 @@ class LocalServer:
             await self._sleep(POLL_SECONDS)
         return True
 
-    async def _find_soon(self) -> RunningServer | None:
-        """The running server, also one that is about to write again what it is found by."""
+    async def find_soon(self) -> RunningServer | None:
+        """As :meth:`find`; a server that is about to write again what it is found by is waited for."""
         deadline = self._monotonic() + REWRITE_SECONDS
         while (running := await self.find()) is None and is_locked(self.data_folder) and self._monotonic() < deadline:
             await self._sleep(POLL_SECONDS)
         return running
+
+    async def find_or_tell(self) -> RunningServer | None:
+        """The running server; None where none runs. Raises NotReachableError (``server_silent``) for one that does not
+        answer."""
+        running = await self.find_soon()
+        if running is None and is_locked(self.data_folder):
+            raise self.silent()
+        return running
+
+    def silent(self) -> NotReachableError:
+        """The error for a server that holds the lock and does not answer."""
+        holder = self.holder()
+        who = "A background server" if holder is None else f"A background server (process {holder.pid})"
+        return NotReachableError(
+            f"{who} holds TL-FIF's folder and does not answer. It may be starting. To end it: ./tlfif serve --stop",
+            code="server_silent",
+        )
 
     def holder(self) -> "psutil.Process | None":
         """The server that holds the lock, found or not; None where none does, or which is not known."""

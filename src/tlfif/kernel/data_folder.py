@@ -17,7 +17,8 @@ from tlfif.kernel.errors import UnavailableError
 
 PRIVATE = 0o600
 """Read and written by their owner only."""
-_NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
+_PLAIN: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""No link is followed, and on Windows no line end changed."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,200}")
 
 
@@ -239,7 +240,7 @@ def read_token(data_folder: DataFolder) -> str | None:
     """The API's token; None where there is none that can be trusted: a link, another user's file, one that others may
     change, or what is no token."""
     try:
-        with open(os.open(data_folder.token, os.O_RDONLY | _NO_LINK), "rb") as file:  # noqa: PTH123 - a descriptor
+        with open(os.open(data_folder.token, os.O_RDONLY | _PLAIN), "rb") as file:  # noqa: PTH123 - a descriptor
             found = "" if who_else(os.fstat(file.fileno())) else file.read(1000).decode("ascii").strip()
     except (OSError, ValueError):
         return None
@@ -273,7 +274,7 @@ def open_private(path: Path, *, append: bool = False) -> BinaryIO:
     """Open a file for writing bytes, which only its owner can read: a new empty one, or with ``append`` at its end. A
     link is refused. Raises OSError."""
     how = os.O_APPEND if append else os.O_TRUNC
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _NO_LINK | how, PRIVATE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _PLAIN | how, PRIVATE)
     if sys.platform != "win32":
         os.fchmod(descriptor, PRIVATE)
     return open(descriptor, "ab" if append else "wb")  # noqa: PTH123 - a descriptor, not a path

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tlfif.client.endpoint import Endpoint, Locator
 from tlfif.client.errors import ApiError, NotReachableError
-from tlfif.client.local_server import LocalServer, last_failure
+from tlfif.client.local_server import LocalServer, is_locked, last_failure
 from tlfif.client.locators import aws_profile_of
 from tlfif.client.profile import Profile, aws_profile, load_profiles, use
 from tlfif.client.sign_in.signed_in import SignedInEndpoint, signed_in_tokens
@@ -31,10 +31,12 @@ class OnlyFind:
         self._server = server
 
     async def ensure(self) -> Endpoint:
-        """The server that runs. Raises NotReachableError where none does: with the reason why the last start failed, or
-        ``server_stopped``."""
+        """The server that runs. Raises NotReachableError where none is found: ``server_silent`` for one that holds the
+        folder, else why the last start failed, or ``server_stopped``."""
         running = await self._server.find()
         if running is None:
+            if is_locked(self._server.data_folder):
+                raise self._server.silent()
             failure = last_failure(self._server.data_folder)
             if failure is not None:
                 raise failure

@@ -7,6 +7,8 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tlfif.kernel.data_folder import write_private
+
 BLOCK_BYTES = 1 << 20
 
 logger = logging.getLogger(__name__)
@@ -56,12 +58,9 @@ class StampBook:
         """Store a stamp; if it cannot be written, it is kept in memory only."""
         stamp = Stamp(path=str(path), size=identity.size, mtime_ns=identity.mtime_ns, sha256=sha256, checked_at=now)
         self._known[path] = stamp
-        target = self._place(path)
-        draft = target.with_suffix(".new")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(asdict(stamp)), encoding="utf-8")
-            draft.replace(target)
+            write_private(self._place(path), json.dumps(asdict(stamp)))
         except OSError as error:
             logger.warning("a file's check could not be noted and will be repeated: %s", error)
 
