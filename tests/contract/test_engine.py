@@ -449,6 +449,31 @@ asyncio.run(main())
 
         await wait_until(lambda: not left(), "the engine is gone")
 
+    @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="GCC's OpenMP, which only Linux's llama.cpp has")
+    @pytest.mark.skipif((psutil.cpu_count(logical=False) or 1) < 2, reason="one core is nothing to choose from")
+    @pytest.mark.parametrize(("threads", "own_setting"), [(None, None), (None, "false"), (2, None)])
+    async def test_what_computes_has_a_core_of_its_own_where_there_is_one_for_each(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int | None, own_setting: str | None
+    ) -> None:
+        """Both of two threads on one core would wait for each other in circles, a whole time slice each."""
+        if own_setting is not None:
+            monkeypatch.setenv("OMP_PROC_BIND", own_setting)
+        monkeypatch.setenv("OMP_DISPLAY_ENV", "verbose")  # OpenMP writes down what it goes by
+        process = llama(tmp_path, threads=threads)
+        address = await process.start()
+        engine = OpenAIEngine(address)
+        await whole(engine)
+        pid = address.pid
+        status = {task.name: (task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()}
+        cores = {name: text.split("Cpus_allowed_list:")[1].split()[0] for name, text in status.items()}
+        await engine.close()
+        await process.stop()
+        everywhere = cores.pop(str(pid))
+        bound = set(cores.values()) - {everywhere}
+        assert (len(bound) >= 2) == (threads is None and own_setting is None), cores
+        assert list(cores.values()).count(everywhere) >= SLOTS + 2, "what serves HTTP goes where there is time"
+        assert "GOMP_SPINCOUNT = '20000'" in (tmp_path / "engine.log").read_text()
+
     async def test_the_key_is_not_on_the_command_line_and_is_wanted(self, tmp_path: Path) -> None:
         process = llama(tmp_path)
         address = await process.start()

@@ -5,19 +5,26 @@ line of JSON with its address, and runs until standard input ends: an engine nev
 It imports little, because each cold start waits for it.
 """
 
+import importlib
 import json
 import os
 import sys
+from types import ModuleType
 
 from tlfif.adapters.local.machines.process_priority import lower_priority
+
+WAITING = {"GOMP_SPINCOUNT": "20000"}
+"""How long the engine's threads wait for each other in circles, so that another busy program does not bring them to a
+stop (``docs/decisions/0001-embedded-machine.md``). Read by GCC's OpenMP, which only Linux's llama.cpp has."""
+PLACES = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+"""Each of them on a core of its own."""
 
 
 def main() -> None:
     """Serve until the supervisor closes the pipe."""
     lower_priority()
     config = json.loads(sys.stdin.buffer.readline())
-    import xllamacpp
-
+    xllamacpp = _load_llama(WAITING if config["threads"] else WAITING | PLACES)
     params = xllamacpp.CommonParams()
     params.model.path = config["model_path"]
     params.model_alias = {config["model_name"]}
@@ -44,6 +51,19 @@ def main() -> None:
         sys.stdin.buffer.read()
     finally:
         os._exit(0)
+
+
+def _load_llama(openmp: dict[str, str]) -> ModuleType:
+    """Load llama.cpp, and OpenMP with these variables; a person's own stand above ours."""
+    for name, value in openmp.items():
+        os.environ.setdefault(name, value)
+    cores = os.sched_getaffinity(0) if sys.platform == "linux" else None
+    xllamacpp = importlib.import_module("xllamacpp")
+    if cores is not None:
+        # OpenMP has bound this thread to the first core, and all that serve HTTP would inherit it. Those that compute
+        # are bound when they begin to.
+        os.sched_setaffinity(0, cores)
+    return xllamacpp
 
 
 if __name__ == "__main__":
