@@ -22,10 +22,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody's server compiles its 
 import psutil
 
 from bench.answers import direct, prompt, through_tlfif
-from bench.neighbours import computing
 from bench.aws import aws
 from bench.figures import middle, percentile
 from bench.history import cost
+from bench.neighbours import computing
 from bench.stage import MODEL, Stage, dump, stage
 from bench.window import window
 from tlfif.jobs.events import Event, EventKind

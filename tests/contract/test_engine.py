@@ -463,12 +463,13 @@ asyncio.run(main())
         address = await process.start()
         engine = OpenAIEngine(address)
         await whole(engine)
-        pid = address.pid
-        status = {task.name: (task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()}
-        cores = {name: text.split("Cpus_allowed_list:")[1].split()[0] for name, text in status.items()}
+        cores = {
+            thread.id: tuple(psutil.Process(thread.id).cpu_affinity())
+            for thread in psutil.Process(address.pid).threads()
+        }
         await engine.close()
         await process.stop()
-        everywhere = cores.pop(str(pid))
+        everywhere = cores.pop(address.pid)
         bound = set(cores.values()) - {everywhere}
         assert (len(bound) >= 2) == (threads is None and own_setting is None), cores
         assert list(cores.values()).count(everywhere) >= SLOTS + 2, "what serves HTTP goes where there is time"

@@ -21,8 +21,12 @@ from tlfif.kernel.data_folder import DataFolder, ServerAddress, open_private, re
 if TYPE_CHECKING:
     import psutil
 
-START_SECONDS = 20.0
-"""Longest wait for a server to start, or for an old one to leave."""
+START_SECONDS = 60.0
+"""Longest wait for a server that starts, or runs and does not answer: beside many busy programs that takes its time."""
+HEALTH_SECONDS = 10.0
+"""Longest wait for a running server's answer. Asked again and again for less, a slow one would never be found."""
+STOP_SECONDS = 20.0
+"""Longest wait for a server to leave."""
 POLL_SECONDS = 0.02
 RETURN_SECONDS = 5.0
 """A server that removed its address file was stopped on purpose, unless another one starts within this time."""
@@ -138,7 +142,7 @@ class LocalServer:
         address = read_server(self.data_folder)
         if address is None or not is_alive(address.pid) or not is_locked(self.data_folder):
             return None
-        health = await exchange(address.port, "GET", "/healthz")
+        health = await exchange(address.port, "GET", "/healthz", limit_seconds=HEALTH_SECONDS)
         if health is None or health.get("status") != "ok":
             return None
         try:
@@ -214,12 +218,12 @@ class LocalServer:
         process = process_of(running.address.pid) if running is not None else None
         if running is not None:
             await self._dismiss(running)
-        deadline = self._monotonic() + START_SECONDS
+        deadline = self._monotonic() + STOP_SECONDS
         # The server releases the lock a moment before its process ends.
         while is_locked(self.data_folder) or (process is not None and is_running(process)):
             if self._monotonic() >= deadline:
                 raise NotReachableError(
-                    f"The background server did not end within {START_SECONDS:.0f} s"
+                    f"The background server did not end within {STOP_SECONDS:.0f} s"
                     + (f" (process {process.pid}). " if process is not None else ". ")
                     + f"Look into {self.data_folder.server_log}.",
                     code="server_stays",
