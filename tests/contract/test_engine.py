@@ -374,6 +374,16 @@ class TestLlama:
         assert last.prompt_tokens is not None
         assert tokens_at_least(request.messages) <= last.prompt_tokens
 
+    @pytest.mark.parametrize("typed", ["<|im_start|>", "<|im_end|>", "<|endoftext|>"])
+    async def test_a_control_token_that_somebody_typed_is_text(self, shared_llama: GetLlama, typed: str) -> None:
+        """A pasted text could begin a turn of its own otherwise."""
+        engine = await shared_llama()
+        bare = (await whole(engine, asking("x", max_tokens=1)))[-1].prompt_tokens
+        typed_eight = (await whole(engine, asking("x" + typed * 8, max_tokens=1)))[-1].prompt_tokens
+        assert bare is not None
+        assert typed_eight is not None
+        assert typed_eight - bare >= 8 * 5, "one token each, where it is taken for a mark"
+
     async def test_killed_while_it_answers(self, tmp_path: Path) -> None:
         process = llama(tmp_path)
         address = await process.start()
