@@ -18,6 +18,7 @@ from tlfif.adapters.engines.fitted_engine import FittedEngine, llama_engine
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.adapters.engines.openai_engine import OpenAIEngine
 from tlfif.adapters.local.machines.process_priority import NICENESS
+from tlfif.adapters.local.models.gguf_file import read_gguf
 from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.jobs.engine import Chunk, Engine
 from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message
@@ -30,6 +31,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SLOTS = 2
 CONTEXT = 512
 ENGINE_MODULE = "tlfif.entrypoints.engine"
+THINKING = (
+    rb"{% for m in messages %}{{'<|im_start|>'+m['role']+'\n'}}{% if m.reasoning_content %}{{'<think>\n'+"
+    rb"m.reasoning_content+'\n</think>\n\n'}}{% endif %}{{m['content']+'<|im_end|>\n'}}{% endfor %}"
+    rb"{% if add_generation_prompt %}{{'<|im_start|>assistant\n<think>\n'}}{% endif %}"
+)
+"""A chat template that has the model think first: no longer than SmolLM2's own."""
 
 
 def asking(prompt: str = "What is a cloud computer?", *, max_tokens: int = 24, seed: int | None = 1):
@@ -276,6 +283,19 @@ class TestOddButRight:
         assert [chunk.text for chunk in chunks] == ["A ", "cloud.", ""]
         assert chunks[-1] == Chunk(finish_reason=FinishReason.STOP)
 
+    @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+    async def test_what_a_model_thinks_comes_apart(self, name: str) -> None:
+        def thought(text: str, **more: str) -> bytes:
+            return event({"choices": [{"delta": {"content": None, name: text, **more}, "finish_reason": None}]})
+
+        both = {"reasoning": "Hm. ", "reasoning_content": "Hm. "}
+        said = (thought("Well, "), thought("Hm. ", **both), piece("Yes"), piece(None, "stop"), usage(3, 3), DONE)
+        async with serving(says(*said)) as server:
+            engine = OpenAIEngine(server.address)
+            chunks = await whole(engine)
+            await engine.close()
+        assert [(chunk.reasoning, chunk.text) for chunk in chunks[:-1]] == [("Well, ", ""), ("Hm. ", ""), ("", "Yes")]
+
     async def test_no_done_at_the_end(self) -> None:
         async with serving(says(piece("A "), piece(None, "length"), usage(1, 1))) as server:
             engine = OpenAIEngine(server.address)
@@ -383,6 +403,20 @@ class TestLlama:
         assert bare is not None
         assert typed_eight is not None
         assert typed_eight - bare >= 8 * 5, "one token each, where it is taken for a mark"
+
+    async def test_a_thinking_models_thoughts_are_no_answer(self, tmp_path: Path) -> None:
+        model = small_model().read_bytes()
+        old = str(read_gguf(small_model()).text("tokenizer.chat_template")).encode()
+        comment = b"{#" + b" " * (len(old) - len(THINKING) - 4) + b"#}"  # a file's lengths stay as they were
+        (tmp_path / "thinking.gguf").write_bytes(model.replace(old, THINKING + comment))
+        process = llama(tmp_path, tmp_path / "thinking.gguf", threads=1)
+        engine = llama_engine(await process.start(), context_tokens=CONTEXT)
+        chunks = await whole(engine, asking(max_tokens=12))
+        await engine.close()
+        await process.stop()
+        assert "".join(chunk.reasoning for chunk in chunks).strip()
+        assert text(chunks) == ""
+        assert chunks[-1].completion_tokens == 12
 
     async def test_killed_while_it_answers(self, tmp_path: Path) -> None:
         process = llama(tmp_path)

@@ -156,7 +156,7 @@ async def _whole(container: Container, job: Job) -> ChatCompletion:
     if last is None or last.kind is not EventKind.SUCCEEDED:
         raise _fault(last) if last is not None else ConflictError("The job has no end.", code="job_lost")
     receipt = _receipt(last)
-    answer = ChatAnswer(content=await read_answer(job.id, jobs=container.jobs))
+    answer = ChatAnswer(content=(await read_answer(job.id, jobs=container.jobs)).text)
     return ChatCompletion(
         id=job.id,
         created=int(job.created_at),

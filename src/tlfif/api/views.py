@@ -9,6 +9,7 @@ from tlfif.control.describe_machine import MachineStatus, describe_machine
 from tlfif.jobs.endings import receipt_data
 from tlfif.jobs.events import Event
 from tlfif.jobs.jobs import Job
+from tlfif.jobs.read_job import AnswerSoFar
 from tlfif.machines.list_machines import PastMachine
 from tlfif.models.model_store import ModelInfo
 from tlfif.wire.jobs import ErrorView, EventView, JobView, MessageView, ReceiptView, Role
@@ -16,7 +17,7 @@ from tlfif.wire.machines import MachineView, PastMachineView, PhaseView, Pids
 from tlfif.wire.models import ModelView, OpenAIModel
 
 
-def job_view(job: Job, answer: str | None) -> JobView:
+def job_view(job: Job, answer: AnswerSoFar | None) -> JobView:
     """A job with its answer, or without one in lists. The route that shows its cost fills that in."""
     error = None
     if job.error_code is not None:
@@ -38,7 +39,8 @@ def job_view(job: Job, answer: str | None) -> JobView:
         cancel_reason=job.cancel_reason,
         error=error,
         receipt=cast(ReceiptView, receipt_data(job.receipt)) if job.receipt is not None else None,
-        answer=answer,
+        answer=answer.text if answer is not None else None,
+        reasoning=(answer.reasoning or None) if answer is not None else None,
         cost=None,
         simulated_aws=None,
         as_if_aws=None,

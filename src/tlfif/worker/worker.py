@@ -196,7 +196,7 @@ class Worker:
             outcome = await run_job(
                 job,
                 engine=engine,
-                emit=lambda text: self._writer.emit(job_log, text),
+                emit=lambda text, reasoning: self._writer.emit(job_log, text, reasoning),
                 provenance=self._provenance,
                 policy=self._policy,
                 clock=self._clock,
