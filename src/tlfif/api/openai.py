@@ -196,7 +196,7 @@ async def _pieces(container: Container, job: Job, *, usage: bool) -> AsyncIterat
         if not batch:
             yield b": alive\n\n"
         for event in batch:
-            if event.kind is EventKind.DELTA:
+            if event.kind is EventKind.DELTA and event.data["text"]:
                 sent = True
                 yield chunk({"content": str(event.data["text"])})
             elif event.kind is EventKind.RESTARTED and sent:

@@ -44,6 +44,8 @@ def foot_of(exchange: Exchange, *, newest: bool) -> list[Piece]:
         pieces.append((f"{exchange.receipt.line}\n", ("receipt",)))
         if exchange.receipt.cost:
             pieces.append((f"{exchange.receipt.cost}\n", ("receipt",)))
+    if exchange.reasoning:
+        pieces.append((f"Thinking, before the answer: {exchange.reasoning}\n", ("receipt",)))
     actions = actions_of(exchange, newest=newest)
     for number, (name, label) in enumerate(actions):
         if number:
