@@ -435,6 +435,10 @@ class TestLlama:
             await kill_half_way()
         async with asyncio.timeout(5):
             assert await waiting != 0
+        why = await process.why_ended()
+        assert why.startswith(
+            "The system ended the engine, most likely because memory ran out. The model smollm2 needs"
+        )
         with pytest.raises(EngineGoneError):
             await whole(engine)
         await engine.close()
@@ -444,6 +448,14 @@ class TestLlama:
         assert again.api_key != address.api_key
         await process.stop()
         assert not psutil.pid_exists(again.pid or 0)
+
+    async def test_killed_while_it_loads(self, tmp_path: Path) -> None:
+        process = llama(tmp_path)
+        await process.spawn()
+        max(psutil.Process().children(), key=lambda child: child.create_time()).kill()
+        with pytest.raises(EngineGoneError, match="The system ended the engine"):
+            await process.start()
+        await process.stop()
 
     async def test_stop_twice_and_before_the_start(self, tmp_path: Path) -> None:
         process = llama(tmp_path)

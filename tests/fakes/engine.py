@@ -82,6 +82,7 @@ class FakeEngineProcess(EngineProcess):
         self.may_start.set()
         self._faults = list(faults)
         self._ended = asyncio.Event()
+        self.why = ""
         self.starts = 0
         self.stops = 0
         self.running = False
@@ -100,6 +101,10 @@ class FakeEngineProcess(EngineProcess):
         """See the port."""
         await self._ended.wait()
         return -9
+
+    async def why_ended(self) -> str:
+        """See the port."""
+        return self.why
 
     def die(self) -> None:
         """As by kill -9."""

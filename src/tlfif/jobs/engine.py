@@ -59,6 +59,10 @@ class EngineProcess(ABC):
     async def wait(self) -> int:
         """Return the exit status once the process has ended."""
 
+    async def why_ended(self) -> str:
+        """Why the process ended unasked, and what to do about it; empty where that is not known."""
+        return ""
+
     @abstractmethod
     async def stop(self) -> None:
         """End the process and return when it is gone. No error where there is none."""

@@ -100,9 +100,9 @@ class MachineLife:
             try:
                 await self._start_engine()
                 await self._wait_for_failure()
-                fault = "the engine died"
+                fault = await self.process.why_ended() or "the engine died"
             except EngineError as error:
-                fault = error.message
+                fault = await self.process.why_ended() or error.message
             self.worker.engine_down()
             await self.process.stop()
             self.engine_pid = None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,12 +46,23 @@ class Running:
 class Worker:
     """Serves one model with one engine, which may fail and start again (:meth:`engine_up`, :meth:`engine_down`)."""
 
-    def __init__(self, *, jobs: JobStore, clock: Clock, provenance: Provenance, policy: JobPolicy, slots: int) -> None:
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        clock: Clock,
+        provenance: Provenance,
+        policy: JobPolicy,
+        slots: int,
+        why_ended: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
+        """``why_ended`` is asked for the reason when the engine is gone; see ``EngineProcess``."""
         self._jobs = jobs
         self._clock = clock
         self._provenance = provenance
         self._policy = policy
         self._slots = slots
+        self._why_ended = why_ended
         self._engine: Engine | None = None
         self._taking = True
         self._active: dict[str, Running] = {}
@@ -210,7 +222,8 @@ class Worker:
             if self._engine is engine:
                 self.engine_down()  # before the job is free again, or it would be claimed for the dead engine
             self.engine_failed.set()
-            await self._give_back(job_log, reason="the engine stopped", count_attempt=True)
+            why = await self._why_ended() if self._why_ended is not None else ""
+            await self._give_back(job_log, reason=why or "The engine stopped.", count_attempt=True)
         except LeaseLostError:
             log.warning("worker: the lease of %s was lost; its result is dropped", job.id)
         except Exception as error:

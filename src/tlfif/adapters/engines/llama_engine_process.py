@@ -8,9 +8,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlfif.adapters.engines.memory_kills import MemoryKills, count_memory_kills, why_killed
 from tlfif.jobs.engine import EngineAddress, EngineProcess
 from tlfif.kernel.errors import EngineGoneError
 
+GONE_SECONDS = 0.5
+_KILLED = -9
+"""The exit status of a process that was killed by SIGKILL."""
 CACHE_MIB = 256
 """Size of the prompt cache in memory, for continued conversations."""
 
@@ -36,6 +40,8 @@ class LlamaEngineProcess(EngineProcess):
         self._spec = spec
         self._child: asyncio.subprocess.Process | None = None
         self._key = ""
+        self._kills = MemoryKills()
+        self._why_ended = ""
 
     async def spawn(self) -> None:
         """Start the child without waiting for it; :meth:`start` waits."""
@@ -49,6 +55,7 @@ class LlamaEngineProcess(EngineProcess):
             "cache_mib": CACHE_MIB,
             "api_key": key,
         }
+        self._kills, self._why_ended = count_memory_kills(), ""
         with self._spec.log_path.open("wb") as log:
             child = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -76,8 +83,9 @@ class LlamaEngineProcess(EngineProcess):
             line = await child.stdout.readline()
             return EngineAddress(base_url=json.loads(line)["base_url"], api_key=self._key, pid=child.pid)
         except (OSError, ValueError, KeyError) as error:
+            why = await self.why_ended() or f"The engine ended before it was ready{self._last_log_line()}"
             await self.stop()
-            raise EngineGoneError(f"The engine ended before it was ready{self._last_log_line()}") from error
+            raise EngineGoneError(why) from error
 
     def _last_log_line(self) -> str:
         with contextlib.suppress(OSError):
@@ -90,6 +98,23 @@ class LlamaEngineProcess(EngineProcess):
         if self._child is None:
             return 0
         return await self._child.wait()
+
+    async def why_ended(self) -> str:
+        """See the port. Known of a process that somebody killed; it has a moment to be gone, after its pipes are."""
+        child = self._child
+        if child is not None and not self._why_ended:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GONE_SECONDS):
+                    await child.wait()
+            if child.returncode == _KILLED:
+                self._why_ended = why_killed(
+                    self._kills,
+                    count_memory_kills(),
+                    model=self._spec.model_name,
+                    weight_bytes=_size_of(self._spec.model_path),
+                    slots=self._spec.slots,
+                )
+        return self._why_ended
 
     async def stop(self) -> None:
         child, self._child = self._child, None
@@ -104,3 +129,9 @@ class LlamaEngineProcess(EngineProcess):
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             await child.wait()
+
+
+def _size_of(path: str) -> int:
+    with contextlib.suppress(OSError):
+        return Path(path).stat().st_size
+    return 0
