@@ -26,6 +26,7 @@ from bench.attacks import attacks
 from bench.aws import aws
 from bench.figures import middle, percentile
 from bench.history import cost
+from bench.neighbours import computing
 from bench.stage import MODEL, Stage, dump, stage
 from bench.window import window
 from tlfif.jobs.events import Event, EventKind
@@ -75,6 +76,26 @@ async def throughput(stage: Stage, rounds: int, readers: int) -> Report:
         f"throughput_ratio_{readers}": middle(ratios, 3),
         f"tokens_per_second_{readers}": middle(own, 1),
         f"direct_tokens_per_second_{readers}": middle(bare, 1),
+    }
+
+
+async def busy(stage: Stage, pairs: int) -> Report:
+    """Tokens per second beside two processes that compute flat out, against the same without them, pair by pair."""
+    ratios, quiet, beside = [], [], []
+
+    async def speed(number: int) -> float:
+        answer = await through_tlfif(stage, number, 100)
+        return answer.tokens / answer.total
+
+    for number in range(3000, 3000 + 2 * pairs, 2):
+        quiet.append(await speed(number))
+        with computing(2):
+            beside.append(await speed(number + 1))
+        ratios.append(beside[-1] / quiet[-1])
+    return {
+        "busy_tokens_per_second_ratio": middle(ratios, 3),
+        "busy_tokens_per_second": middle(beside, 1),
+        "busy_quiet_tokens_per_second": middle(quiet, 1),
     }
 
 
@@ -175,7 +196,7 @@ def version(rounds: int) -> Report:
     return {"version_s": middle(took[1:], 3)}
 
 
-STAGED = ("ttft", "throughput_1", "throughput_4", "cancel", "submits", "cold", "at_rest")
+STAGED = ("ttft", "throughput_1", "throughput_4", "busy", "cancel", "submits", "cold", "at_rest")
 """Parts that need a machine with an engine."""
 
 
@@ -189,6 +210,7 @@ async def on_stage(only: str | None, rounds: int) -> Report:
             "ttft": lambda: ttft(ready, rounds),
             "throughput_1": lambda: throughput(ready, max(4, rounds // 2), 1),
             "throughput_4": lambda: throughput(ready, max(4, rounds // 2), 4),
+            "busy": lambda: busy(ready, max(4, rounds // 2)),
             "cancel": lambda: cancel(ready, max(3, rounds // 3)),
             "submits": lambda: submits(ready, 10.0),
             "cold": lambda: cold(ready, max(3, rounds // 4)),

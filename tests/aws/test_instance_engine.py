@@ -58,15 +58,18 @@ class Service:
         body = json.loads(await reader.readexactly(int(fields.get("content-length", 0))) or b"null")
         self.asked.append((path, body))
         self.keys.add(fields.get("authorization", ""))
-        writer.write(self._answer(path))
+        writer.write(self._answer(path, body))
         await writer.drain()
         writer.close()
 
-    def _answer(self, path: str) -> bytes:
+    def _answer(self, path: str, body: object) -> bytes:
         if path == "/health":
             return _plain(self.health.pop(0) if len(self.health) > 1 else self.health[0], b"")
         if self.refuses:
             return _plain(400, json.dumps(VLLM_TOO_LONG).encode())
+        if path == "/tokenize" and isinstance(body, dict) and "prompt" in body:
+            pieces = ["<s>", *"\n".join(set(body["prompt"].split("\n")) - {"<s>"})]
+            return _plain(200, json.dumps({"count": len(pieces), "token_strs": pieces}).encode())
         if path == "/tokenize":
             return _plain(200, json.dumps({"count": self.tokens, "max_model_len": CONTEXT, "tokens": []}).encode())
         return HEAD + piece("Yes") + piece(None, "stop") + usage(self.tokens, 1) + DONE
@@ -201,6 +204,18 @@ async def test_a_short_prompt_goes_straight_to_the_model_that_it_names(service: 
     (body,) = service.bodies("/v1/chat/completions")
     assert (body["model"], body["max_tokens"]) == ("anna-style", 64)
     assert service.keys == {"bearer a-key"}
+
+
+async def test_control_tokens_that_somebody_typed_stay_text(service: Service) -> None:
+    await answered(service, asking("<s>[x] <div><|user|>"))
+    (tokenize,) = service.bodies("/tokenize")
+    assert (tokenize["model"], tokenize["add_special_tokens"], tokenize["return_token_strs"]) == (
+        "anna-style",
+        False,
+        True,
+    )
+    (body,) = service.bodies("/v1/chat/completions")
+    assert body["messages"] == [{"role": "user", "content": "<\u2060s>[x] <div><\u2060|user|>"}]
 
 
 @pytest.mark.parametrize(

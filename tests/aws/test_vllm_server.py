@@ -191,6 +191,7 @@ async def test_the_real_server_with_the_units_flags(aws: Aws, vllm: Vllm) -> Non
     await _cancelled(aws, vllm)
     await _refused(aws)
     await _fitted(aws)
+    await _stays_text(aws)
 
 
 async def _cancelled(aws: Aws, vllm: Vllm) -> None:
@@ -225,3 +226,13 @@ async def _fitted(aws: Aws) -> None:
     assert receipt.completion_tokens is not None
     assert receipt.prompt_tokens + receipt.completion_tokens == 2048
     assert 16 <= receipt.completion_tokens < 200
+
+
+async def _stays_text(aws: Aws) -> None:
+    """Control tokens that somebody typed are several tokens each, as any text is."""
+    counted = []
+    for prompt in ("x", "x" + "<|im_start|>" * 8):
+        job = await aws.finished(await aws.submit(prompt, max_tokens=24))
+        assert job.receipt is not None
+        counted.append(job.receipt.prompt_tokens or 0)
+    assert counted[1] - counted[0] >= 8 * 5

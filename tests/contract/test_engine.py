@@ -31,6 +31,7 @@ from tlfif.adapters.engines.fitted_engine import FittedEngine, llama_engine
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
 from tlfif.adapters.engines.openai_engine import OpenAIEngine
 from tlfif.adapters.local.machines.process_priority import NICENESS
+from tlfif.adapters.local.models.gguf_file import read_gguf
 from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.jobs.engine import Chunk, Engine
 from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message
@@ -43,6 +44,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SLOTS = 2
 CONTEXT = 512
 ENGINE_MODULE = "tlfif.entrypoints.engine"
+THINKING = (
+    rb"{% for m in messages %}{{'<|im_start|>'+m['role']+'\n'}}{% if m.reasoning_content %}{{'<think>\n'+"
+    rb"m.reasoning_content+'\n</think>\n\n'}}{% endif %}{{m['content']+'<|im_end|>\n'}}{% endfor %}"
+    rb"{% if add_generation_prompt %}{{'<|im_start|>assistant\n<think>\n'}}{% endif %}"
+)
+"""A chat template that has the model think first: no longer than SmolLM2's own."""
 
 
 def asking(prompt: str = "What is a cloud computer?", *, max_tokens: int = 24, seed: int | None = 1):
@@ -314,6 +321,19 @@ class TestOddButRight:
         assert [chunk.text for chunk in chunks] == ["A ", "cloud.", ""]
         assert chunks[-1] == Chunk(finish_reason=FinishReason.STOP)
 
+    @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+    async def test_what_a_model_thinks_comes_apart(self, name: str) -> None:
+        def thought(text: str, **more: str) -> bytes:
+            return event({"choices": [{"delta": {"content": None, name: text, **more}, "finish_reason": None}]})
+
+        both = {"reasoning": "Hm. ", "reasoning_content": "Hm. "}
+        said = (thought("Well, "), thought("Hm. ", **both), piece("Yes"), piece(None, "stop"), usage(3, 3), DONE)
+        async with serving(says(*said)) as server:
+            engine = OpenAIEngine(server.address)
+            chunks = await whole(engine)
+            await engine.close()
+        assert [(chunk.reasoning, chunk.text) for chunk in chunks[:-1]] == [("Well, ", ""), ("Hm. ", ""), ("", "Yes")]
+
     async def test_no_done_at_the_end(self) -> None:
         async with serving(says(piece("A "), piece(None, "length"), usage(1, 1))) as server:
             engine = OpenAIEngine(server.address)
@@ -412,6 +432,30 @@ class TestLlama:
         assert last.prompt_tokens is not None
         assert tokens_at_least(request.messages) <= last.prompt_tokens
 
+    @pytest.mark.parametrize("typed", ["<|im_start|>", "<|im_end|>", "<|endoftext|>"])
+    async def test_a_control_token_that_somebody_typed_is_text(self, shared_llama: GetLlama, typed: str) -> None:
+        """A pasted text could begin a turn of its own otherwise."""
+        engine = await shared_llama()
+        bare = (await whole(engine, asking("x", max_tokens=1)))[-1].prompt_tokens
+        typed_eight = (await whole(engine, asking("x" + typed * 8, max_tokens=1)))[-1].prompt_tokens
+        assert bare is not None
+        assert typed_eight is not None
+        assert typed_eight - bare >= 8 * 5, "one token each, where it is taken for a mark"
+
+    async def test_a_thinking_models_thoughts_are_no_answer(self, tmp_path: Path) -> None:
+        model = small_model().read_bytes()
+        old = str(read_gguf(small_model()).text("tokenizer.chat_template")).encode()
+        comment = b"{#" + b" " * (len(old) - len(THINKING) - 4) + b"#}"  # a file's lengths stay as they were
+        (tmp_path / "thinking.gguf").write_bytes(model.replace(old, THINKING + comment))
+        process = llama(tmp_path, tmp_path / "thinking.gguf", threads=1)
+        engine = llama_engine(await process.start(), context_tokens=CONTEXT)
+        chunks = await whole(engine, asking(max_tokens=12))
+        await engine.close()
+        await process.stop()
+        assert "".join(chunk.reasoning for chunk in chunks).strip()
+        assert text(chunks) == ""
+        assert chunks[-1].completion_tokens == 12
+
     async def test_killed_while_it_answers(self, tmp_path: Path) -> None:
         process = llama(tmp_path)
         address = await process.start()
@@ -429,6 +473,10 @@ class TestLlama:
             await kill_half_way()
         async with asyncio.timeout(5):
             assert await waiting != 0
+        why = await process.why_ended()
+        assert why.startswith(
+            "The system ended the engine, most likely because memory ran out. The model smollm2 needs"
+        )
         with pytest.raises(EngineGoneError):
             await whole(engine)
         await engine.close()
@@ -438,6 +486,14 @@ class TestLlama:
         assert again.api_key != address.api_key
         await process.stop()
         assert not psutil.pid_exists(again.pid or 0)
+
+    async def test_killed_while_it_loads(self, tmp_path: Path) -> None:
+        process = llama(tmp_path)
+        await process.spawn()
+        max(psutil.Process().children(), key=lambda child: child.create_time()).kill()
+        with pytest.raises(EngineGoneError, match="The system ended the engine"):
+            await process.start()
+        await process.stop()
 
     async def test_stop_twice_and_before_the_start(self, tmp_path: Path) -> None:
         process = llama(tmp_path)
@@ -563,6 +619,32 @@ asyncio.run(main())
             return any(f"orphan-{moment}" in line for line in lines)
 
         await wait_until(lambda: not left(), "the engine is gone")
+
+    @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="GCC's OpenMP, which only Linux's llama.cpp has")
+    @pytest.mark.skipif((psutil.cpu_count(logical=False) or 1) < 2, reason="one core is nothing to choose from")
+    @pytest.mark.parametrize(("threads", "own_setting"), [(None, None), (None, "false"), (2, None)])
+    async def test_what_computes_has_a_core_of_its_own_where_there_is_one_for_each(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int | None, own_setting: str | None
+    ) -> None:
+        """Both of two threads on one core would wait for each other in circles, a whole time slice each."""
+        if own_setting is not None:
+            monkeypatch.setenv("OMP_PROC_BIND", own_setting)
+        monkeypatch.setenv("OMP_DISPLAY_ENV", "verbose")  # OpenMP writes down what it goes by
+        process = llama(tmp_path, threads=threads)
+        address = await process.start()
+        engine = OpenAIEngine(address)
+        await whole(engine)
+        cores = {
+            thread.id: tuple(psutil.Process(thread.id).cpu_affinity())
+            for thread in psutil.Process(address.pid).threads()
+        }
+        await engine.close()
+        await process.stop()
+        everywhere = cores.pop(address.pid)
+        bound = set(cores.values()) - {everywhere}
+        assert (len(bound) >= 2) == (threads is None and own_setting is None), cores
+        assert list(cores.values()).count(everywhere) >= SLOTS + 2, "what serves HTTP goes where there is time"
+        assert "GOMP_SPINCOUNT = '20000'" in (tmp_path / "engine.log").read_text()
 
     async def test_the_key_is_not_on_the_command_line_and_is_wanted(self, tmp_path: Path) -> None:
         process = llama(tmp_path)

@@ -1,5 +1,7 @@
 """Writing an answer and ending the job with it."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.builders import T0, a_receipt, claim, delta, running, submit, succeeded
@@ -21,6 +23,14 @@ async def test_text_is_appended_in_order(job_store: JobStore) -> None:
     assert (await job_store.get("job_1")).last_seq == 5
     last = (await job_store.events("job_1", after=4, limit=10))[0]
     assert last == Event(seq=5, kind=EventKind.DELTA, at=T0 + 2, data={"text": " Zoë 🙂"})
+
+
+async def test_reasoning_is_kept_beside_the_text(job_store: JobStore) -> None:
+    lease = await running(job_store)
+    await job_store.append([replace(delta(lease, 3, ""), reasoning="Hm. 🙂"), delta(lease, 4, "Yes")], now=T0)
+    events = await job_store.events("job_1", after=2, limit=10)
+    assert [event.data for event in events] == [{"text": "", "reasoning": "Hm. 🙂"}, {"text": "Yes"}]
+    assert (answer_text(events), answer_text(events, part="reasoning")) == ("Yes", "Hm. 🙂")
 
 
 async def test_half_a_character_from_an_engine_is_kept(job_store: JobStore) -> None:

@@ -11,7 +11,7 @@ WORDS = ("A ", "cloud ", "computer ", "is ", "somebody ", "else's.")
 
 
 class FakeEngine(Engine):
-    """Says ``words``, one a chunk and a token.
+    """Says ``words``, one a chunk and a token, after ``thoughts``, as a thinking model does.
 
     ``hold_after``: waits for :attr:`go_on` once that many words of an answer are out; all of them means: before the
     last chunk. ``fault``: raised after ``fault_after`` words. The one-token proof of a machine is never disturbed.
@@ -21,11 +21,13 @@ class FakeEngine(Engine):
         self,
         words: Sequence[str] = WORDS,
         *,
+        thoughts: Sequence[str] = (),
         hold_after: int | None = None,
         fault: EngineError | None = None,
         fault_after: int = 0,
     ) -> None:
         self.words = tuple(words)
+        self.thoughts = tuple(thoughts)
         self.hold_after = hold_after
         self.fault = fault
         self.fault_after = fault_after
@@ -50,6 +52,9 @@ class FakeEngine(Engine):
         self.streams += 1
         self.most_streams = max(self.most_streams, self.streams)
         try:
+            for thought in self.thoughts:
+                await asyncio.sleep(0)
+                yield Chunk(reasoning=thought)
             for count in range(len(words) + 1):
                 await asyncio.sleep(0)
                 if count == self.hold_after:
@@ -77,6 +82,7 @@ class FakeEngineProcess(EngineProcess):
         self.may_start.set()
         self._faults = list(faults)
         self._ended = asyncio.Event()
+        self.why = ""
         self.starts = 0
         self.stops = 0
         self.running = False
@@ -95,6 +101,10 @@ class FakeEngineProcess(EngineProcess):
         """See the port."""
         await self._ended.wait()
         return -9
+
+    async def why_ended(self) -> str:
+        """See the port."""
+        return self.why
 
     def die(self) -> None:
         """As by kill -9."""

@@ -11,7 +11,7 @@ from tests.builders import a_beat
 from tests.functional.api_server import IMAGE, READY_MODEL, WEIGHTS, ApiServer, assert_problem
 from tlfif.cli.exit_codes import exit_code_of
 from tlfif.client.errors import error_from
-from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
+from tlfif.jobs.jobs import DeltaWrite, JobStatus, Outcome, Receipt
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import StorageError
 from tlfif.machines.machine import MachineState
@@ -125,6 +125,18 @@ def test_a_failed_job_says_why_and_keeps_what_there_was(start_api: Start) -> Non
         job = http.get(f"/v1/jobs/{job_id}").json()
     assert job["error"] == {"code": "run_timeout", "message": "Too long."}
     assert (job["answer"], job["receipt"]["attempt"]) == ("half", 1)
+
+
+def test_a_job_has_its_reasoning_beside_its_answer(start_api: Start) -> None:
+    api = start_api()
+    job_id = api.submit()
+    claimed = api.claim()
+    write = DeltaWrite(lease=claimed.lease, seq=3, text="Yes", reasoning="Hm.")
+    api.run(api.container.jobs.append([write], now=claimed.job.created_at))
+    with api.client() as http:
+        job = http.get(f"/v1/jobs/{job_id}").json()
+        listed = http.get("/v1/jobs").json()["jobs"][0]
+    assert (job["answer"], job["reasoning"], listed["reasoning"]) == ("Yes", "Hm.", None)
 
 
 def test_a_full_queue_says_when_to_come_back(start_api: Start) -> None:

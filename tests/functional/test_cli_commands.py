@@ -154,7 +154,7 @@ def test_json_and_standard_input_and_a_seed(desk: Desk) -> None:
     options = ("--model", "smollm2", "--max-tokens", "8", "--seed", "7")
     first = desk.object("ask", "-", *options, stdin="Grüß dich!\n")
     second = desk.object("ask", "Grüß dich!", *options)
-    assert set(first) == {"job_id", "status", "answer", "model", "machine", "receipt"}
+    assert set(first) == {"job_id", "status", "answer", "reasoning", "model", "machine", "receipt"}
     assert first["model"] == first["receipt"]["model"] == "smollm2"
     assert first["answer"] == second["answer"]
     shown = desk.object("jobs", "show", first["job_id"])

@@ -37,6 +37,16 @@ async def test_pieces_are_printed_as_they_come_and_the_line_is_ended() -> None:
     assert desk.said.startswith("— SmolLM2-135M-Instruct · ")
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+async def test_thinking_is_no_part_of_what_is_printed(terminal: bool) -> None:
+    desk = FakeDesk(terminal=terminal)
+    thoughts = [(EventKind.DELTA, {"text": "", "reasoning": "Well, now. "}) for _ in range(2)]
+    answer = await answer_prompt(FakeClient(events(*thoughts, "Because.", DONE)), ASKING, desk.console)
+    assert "Well" not in desk.out.getvalue()
+    assert ("Thinking (4 words so far)" in desk.said) is terminal
+    assert (answer.text, answer.reasoning) == ("Because.", "Well, now. Well, now. ")
+
+
 async def test_an_answer_that_starts_over_is_announced_and_counts_once() -> None:
     desk = FakeDesk()
     restart: tuple[EventKind, dict[str, object]] = (EventKind.RESTARTED, {"reason": "the worker was lost"})
@@ -177,7 +187,7 @@ async def test_json_is_one_object_and_nothing_else(failed: bool) -> None:
     answer = await answer_prompt(client, ASKING, desk.console, show=False)
     assert await _report(client, answer, desk.console, as_json=True) == (3 if failed else 0)
     found = json.loads(desk.out.getvalue())
-    keys = {"job_id", "status", "answer", "model", "machine", "receipt"}
+    keys = {"job_id", "status", "answer", "reasoning", "model", "machine", "receipt"}
     assert set(found) == (keys | {"error"} if failed else keys)
     assert found["answer"] == "Grüße\n"
     assert found["machine"]["state"] == "off"

@@ -254,7 +254,7 @@ def test_a_damaged_job_file_is_named_and_set_aside(home: DataFolder, capsys: pyt
         assert main(["doctor", "--set-aside-database", "--json"]) == 0
         kept = Path(json.loads(capsys.readouterr().out)["kept_as"])
         assert kept == home.root / f"tlfif.db.set-aside-{number}"
-        assert kept.read_bytes() == b"no database" * 1000  # noqa: ASYNC240
+        assert kept.read_bytes() == b"no database" * 1000
         assert kept.with_name(kept.name + "-wal").exists() == (number == 1)
         assert not home.database.exists()
         home.database.write_bytes(b"no database" * 1000)

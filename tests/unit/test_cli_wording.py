@@ -181,6 +181,12 @@ def job(**changes: Any) -> JobView:
     return {**base, **changes}
 
 
+def test_a_job_shows_what_its_model_thought_apart_from_the_answer() -> None:
+    shown = job_text(job(reasoning="Well,\nclouds."), now=1e9)
+    assert "Thinking, before the answer:\n  Well,\n  clouds.\n\nBecause." in shown
+    assert "Thinking" not in job_text(job(reasoning=None), now=1e9)
+
+
 def test_a_cancelled_job_says_who_ended_it() -> None:
     ended = job(status="cancelled", cancel_requested=True, cancel_reason="stopped by you", receipt=None, answer="")
     assert "It ended because it was stopped by you." in job_text(ended, now=1e9)

@@ -203,6 +203,21 @@ async def test_a_server_that_never_comes_up_is_given_up(home: DataFolder) -> Non
     assert caught.value.code == "server_silent"
 
 
+async def test_a_server_that_is_slow_to_start_beside_busy_programs_is_waited_for(home: DataFolder) -> None:
+    clock = FakeClock(auto_advance=True)
+    begun = clock.monotonic()
+    async with FakeServer().running() as server, AsyncExitStack() as stack:
+
+        async def sleep(seconds: float) -> None:
+            await clock.sleep(seconds)
+            if clock.monotonic() - begun > 45 and not home.server.exists():
+                stack.enter_context(held(home))
+                write_address(home, server.port)
+
+        found = LocalServer(home, spawn=Spawner(), sleep=sleep, monotonic=clock.monotonic)
+        assert (await found.ensure()).base_url.endswith(str(server.port))
+
+
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotReachableError, match="cannot be used") as caught:

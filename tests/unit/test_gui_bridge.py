@@ -132,6 +132,15 @@ def test_an_answer_comes_whole_is_priced_and_kept(windows: Callable[..., Window]
     assert "SmolLM2" in kept[0].receipt
 
 
+def test_thoughts_come_as_progress_and_are_no_text_of_the_answer(windows: Callable[..., Window]) -> None:
+    thoughts = [event(seq, EventKind.DELTA, text="", reasoning="Hm. ") for seq in (2, 3)]
+    window = windows(Script([*thoughts, *deltas("Hi", first=4), event(9, EventKind.SUCCEEDED)]))
+    window.bridge.send(an_ask())
+    window.wait_for(messages.AnswerPriced)
+    assert [item.text for item in window.all(messages.AnswerExtended)] == ["Hi"]
+    assert [item.event.seq for item in window.all(messages.AnswerProgressed)] == [2, 3, 9]
+
+
 def test_a_prompt_that_the_engine_finds_too_long_is_kept_as_failed_and_told_as_a_refusal(
     windows: Callable[..., Window],
 ) -> None:

@@ -14,6 +14,7 @@ from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.answer_text import AnswerText
 from tlfif.gui.model.state import ExchangeStage, Press, StatusKind
 from tlfif.gui.presenters.receipts import kept_price_words
+from tlfif.gui.views.exchange_lines import foot_of
 from tlfif.jobs.events import EventKind
 from tlfif.wire.jobs import JobView
 from tlfif.wire.machines import StopMode
@@ -75,6 +76,18 @@ def test_the_first_prompt_after_a_pause_is_taken_at_once_and_its_wait_is_shown()
     desk.say(messages.AnswerDelayed(exchange_id=desk.last.id, machine=waiting))
     assert "loading the model, about 5 s" in desk.last.status
     assert desk.core.state.status_line.kind is StatusKind.LOADING
+
+
+def test_what_a_model_thinks_is_shown_apart_from_its_answer() -> None:
+    desk = asked()
+    one = desk.last.id
+    thought = event(3, EventKind.DELTA, text="", reasoning="Well.")
+    desk.say(messages.AnswerProgressed(exchange_id=one, event=thought))
+    assert (desk.last.status, str(desk.last.answer)) == ("Thinking", "")
+    finish(desk, "Because.")
+    desk.say(messages.AnswerPriced(exchange_id=one, job=job_view(reasoning="Well.\n")))
+    assert (str(desk.last.answer), desk.last.reasoning, desk.last.status) == ("Because.", "Well.", "")
+    assert ("Thinking, before the answer: Well.\n", ("receipt",)) in foot_of(desk.last, newest=True)
 
 
 def test_who_answers_instead_of_the_model_wished_for_is_said_under_the_answer() -> None:

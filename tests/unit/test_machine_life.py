@@ -13,6 +13,7 @@ from tests.fakes.engine import FakeEngine, FakeEngineProcess
 from tests.fakes.memory_job_store import MemoryJobStore
 from tests.fakes.memory_machine_store import MemoryMachineStore
 from tlfif.jobs.engine import Chunk, Engine, EngineAddress
+from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import GenerationRequest, JobStatus
 from tlfif.jobs.policy import JobPolicy
 from tlfif.jobs.run_job import Provenance
@@ -64,6 +65,7 @@ class Machine:
             provenance=Provenance(machine_id="machine_1", image="embedded-1", model=MODEL, model_sha256=None),
             policy=JobPolicy(heartbeat_seconds=0.02),
             slots=4,
+            why_ended=self.process.why_ended,
         )
         self.life = MachineLife(
             machine_id="machine_1",
@@ -278,6 +280,24 @@ async def test_an_engine_that_keeps_dying_breaks_the_machine() -> None:
             machine.kill_engine()
         assert await ended(running) == "the engine died (3 times in a row)"
         assert machine.process.starts == 3
+
+
+async def test_why_the_system_killed_the_engine_reaches_machine_and_prompt() -> None:
+    machine = Machine(engine=FakeEngine(hold_after=2))
+    machine.process.why = "The system ended the engine, because memory ran out. Close other programs."
+    async with living(machine) as running:
+        await machine.pass_time(2)
+        await submit(machine.jobs, now=machine.clock.now())
+        await machine.until(lambda: machine.engine.streams == 1)
+        machine.kill_engine()
+        await machine.until(lambda: machine.worker.answered == 1)
+        events = await machine.jobs.events("job_1", after=0, limit=99)
+        assert [e.data["reason"] for e in events if e.kind is EventKind.RESTARTED] == [machine.process.why]
+        for _ in range(3):
+            await machine.pass_time(2)
+            machine.kill_engine()
+        assert (await ended(running)).startswith(f"{machine.process.why} (")
+        assert (await machine.record()).reason == machine.life.reason
 
 
 async def test_an_answer_in_between_forgives_a_death() -> None:

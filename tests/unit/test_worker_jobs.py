@@ -109,6 +109,35 @@ async def test_an_answer() -> None:
         assert bench.worker.idle_from is not None
 
 
+async def test_what_a_model_thinks_is_kept_apart_from_its_answer() -> None:
+    async with at_work(FakeEngine(thoughts=["Well, ", "clouds."])) as bench:
+        await submit(bench.jobs)
+        await bench.until_status(JobStatus.SUCCEEDED)
+        assert await bench.text() == ANSWER
+        events = await bench.jobs.events("job_1", after=0, limit=1000)
+        assert answer_text(events, part="reasoning") == "Well, clouds."
+
+
+@pytest.mark.parametrize(
+    ("words", "thoughts", "why"),
+    [
+        ([], ["Well, ", "clouds."], "The model thought, and ended without an answer"),
+        ([" "] * 99, ["Well."], "tokens of the answer on thinking. Ask again and allow more"),
+        (["\n"] * 99, [], "tokens of the answer on no visible text"),
+        ([], [], "The model ended without an answer"),
+    ],
+)
+async def test_an_answer_without_text_is_no_success(words: list[str], thoughts: list[str], why: str) -> None:
+    async with at_work(FakeEngine(words, thoughts=thoughts)) as bench:
+        await submit(bench.jobs)
+        job = await bench.until_status(JobStatus.FAILED)
+        assert job.error_code == "answer_empty"
+        assert why in str(job.error_message)
+        assert job.receipt is not None
+        events = await bench.jobs.events("job_1", after=0, limit=1000)
+        assert answer_text(events, part="reasoning") == "".join(thoughts), "it can be read"
+
+
 async def test_nothing_is_claimed_without_an_engine() -> None:
     async with at_work(None) as bench:
         await submit(bench.jobs)

@@ -9,7 +9,7 @@ import pytest
 from tests.builders import T0, running, succeeded
 from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.memory_job_store import MemoryJobStore
-from tlfif.jobs.events import EventKind
+from tlfif.jobs.events import EventKind, answer_text
 from tlfif.jobs.jobs import DeltaWrite, JobStatus, Lease, Outcome
 from tlfif.kernel.errors import LeaseLostError, StorageError
 from tlfif.worker.event_writer import EventWriter
@@ -113,6 +113,23 @@ async def test_a_write_that_failed_is_repeated_and_written_once(fault: str) -> N
         await until(lambda: log.pending is None and not log.buffer)
         await writer.finish(log, succeeded())
     assert "".join(await store.deltas()) == "A cloud"
+
+
+@pytest.mark.parametrize("faults", [[], ["before"], ["after", "before"]])
+async def test_reasoning_that_comes_just_before_the_end_is_written(faults: list[str]) -> None:
+    store = Store()
+    lease = await running(store)
+    async with writing(store) as writer:
+        log = writer.open(lease, next_seq=3)
+        store.faults = faults
+        writer.emit(log, "", "Well, ")
+        await until(lambda: not store.faults)
+        writer.emit(log, "", "clouds.")
+        writer.emit(log, "Yes")
+        await writer.finish(log, succeeded())
+    events = await store.events("job_1", after=0, limit=1000)
+    assert answer_text(events, part="reasoning") == "Well, clouds."
+    assert answer_text(events) == "Yes"
 
 
 @pytest.mark.parametrize("fault", ["before", "after"])

@@ -160,7 +160,7 @@ async def _whole(container: Container, job: Job) -> ChatCompletion:
     if last is None or last.kind is not EventKind.SUCCEEDED:
         raise _fault(last) if last is not None else ConflictError("The job has no end.", code="job_lost")
     receipt = _receipt(last)
-    answer = ChatAnswer(content=await read_answer(job.id, jobs=container.jobs))
+    answer = ChatAnswer(content=(await read_answer(job.id, jobs=container.jobs)).text)
     return ChatCompletion(
         id=job.id,
         created=int(container.clock.shown(job.created_at)),
@@ -200,7 +200,7 @@ async def _pieces(container: Container, job: Job, *, usage: bool) -> AsyncIterat
         if not batch:
             yield b": alive\n\n"
         for event in batch:
-            if event.kind is EventKind.DELTA:
+            if event.kind is EventKind.DELTA and event.data["text"]:
                 sent = True
                 yield chunk({"content": str(event.data["text"])})
             elif event.kind is EventKind.RESTARTED and sent:

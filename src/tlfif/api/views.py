@@ -9,6 +9,7 @@ from tlfif.control.describe_machine import MachineStatus, describe_machine
 from tlfif.jobs.endings import receipt_data
 from tlfif.jobs.events import Event
 from tlfif.jobs.jobs import Job
+from tlfif.jobs.read_job import AnswerSoFar
 from tlfif.kernel.clock import Clock
 from tlfif.machines.list_machines import PastMachine
 from tlfif.machines.machine import Situation
@@ -18,7 +19,7 @@ from tlfif.wire.machines import MachineView, PastMachineView, PhaseView, Pids
 from tlfif.wire.models import ModelView, OpenAIModel
 
 
-def job_view(job: Job, answer: str | None, clock: Clock) -> JobView:
+def job_view(job: Job, answer: AnswerSoFar | None, clock: Clock) -> JobView:
     """A job with its answer, or without one in lists. The route that shows its cost fills that in."""
     error = None
     if job.error_code is not None:
@@ -40,7 +41,8 @@ def job_view(job: Job, answer: str | None, clock: Clock) -> JobView:
         cancel_reason=job.cancel_reason,
         error=error,
         receipt=cast(ReceiptView, receipt_data(job.receipt)) if job.receipt is not None else None,
-        answer=answer,
+        answer=answer.text if answer is not None else None,
+        reasoning=(answer.reasoning or None) if answer is not None else None,
         cost=None,
         simulated_aws=None,
         as_if_aws=None,

@@ -38,6 +38,7 @@ class Answer:
     job_id: str | None
     status: str
     text: str = ""
+    reasoning: str = ""
     model: str
     machine: MachineView | None = None
     receipt: ReceiptView | None = None
@@ -60,6 +61,7 @@ class AnswerReader:
     console: Console
     show: bool = True
     _parts: list[str] = field(default_factory=list)
+    _thoughts: list[str] = field(default_factory=list)
     _receipt: ReceiptView | None = None
     _error: tuple[str | None, str | None] = (None, None)
     _noted_held: bool = False
@@ -72,16 +74,23 @@ class AnswerReader:
         elif isinstance(update, JobAccepted):
             return
         elif update.kind is EventKind.DELTA:
-            piece = str(update.data["text"])
-            self._parts.append(piece)
-            if self.show:
-                self.console.text(piece)
+            self._take_text(str(update.data["text"]), str(update.data.get("reasoning", "")))
         elif update.kind is EventKind.RESTARTED:
             self._start_over(str(update.data.get("reason") or "the attempt was lost"))
         elif update.kind.is_terminal:
             self._receipt = cast(ReceiptView | None, update.data.get("receipt"))
             code, message = update.data.get("error_code"), update.data.get("error_message")
             self._error = (str(code) if code else None, str(message) if message else None)
+
+    def _take_text(self, piece: str, reasoning: str) -> None:
+        """Reasoning is no part of the answer: a terminal shows that there is some, and ``jobs show`` all of it."""
+        if reasoning:
+            self._thoughts.append(reasoning)
+            self.console.status(f"Thinking ({len(''.join(self._thoughts).split())} words so far)")
+        if piece:
+            self._parts.append(piece)
+            if self.show:
+                self.console.text(piece)
 
     def _wait(self, machine: MachineView) -> None:
         """Show what the prompt waits for: on a terminal always, elsewhere once and only where it waits for the person.
@@ -104,6 +113,7 @@ class AnswerReader:
         if self._parts:
             self.console.note(f"— started over: {reason} —")
         self._parts.clear()
+        self._thoughts.clear()
 
     def answer(self, status: str, *, interrupted: bool = False) -> Answer:
         """The answer as it is now."""
@@ -114,6 +124,7 @@ class AnswerReader:
             job_id=self.accepted["job_id"],
             status=status,
             text="".join(self._parts),
+            reasoning="".join(self._thoughts),
             model=self._receipt["model"] if self._receipt else self.accepted["model"],
             machine=self.accepted["machine"],
             receipt=self._receipt,

@@ -151,6 +151,7 @@ async def as_object(client: TlfifClient, answer: Answer) -> dict[str, object]:
         "job_id": answer.job_id,
         "status": answer.status,
         "answer": answer.text,
+        "reasoning": answer.reasoning or None,
         "model": answer.model,
         "machine": found,
         "receipt": receipt,

@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import indent
 
 from tlfif.cli.answering import CANCEL_SECONDS, REMOTE_CANCEL_SECONDS, cancel_job
 from tlfif.cli.arguments import add_json, job_id, no_such_job, page_limit
@@ -132,6 +133,8 @@ def job_text(job: JobView, *, now: float, place: str = HERE) -> str:
         f"{job['job_id']}  {job['status']}  {model_title(job['model'])}  {moment(job['created_at'], now=now)}",
         f"\n> {_question(job)}",
     ]
+    if reasoning := job.get("reasoning"):
+        parts.append(f"\nThinking, before the answer:\n{indent(reasoning.strip(), '  ')}")
     if job["answer"]:
         parts.append(f"\n{job['answer']}")
     if job["error"] is not None:

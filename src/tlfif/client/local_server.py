@@ -30,8 +30,12 @@ from tlfif.kernel.errors import TlfifError, UnavailableError
 if TYPE_CHECKING:
     import psutil
 
-START_SECONDS = 20.0
-"""Longest wait for a server to start, or for an old one to leave."""
+START_SECONDS = 60.0
+"""Longest wait for a server that starts, or runs and does not answer: beside many busy programs that takes its time."""
+HEALTH_SECONDS = 10.0
+"""Longest wait for a running server's answer. Asked again and again for less, a slow one would never be found."""
+STOP_SECONDS = 20.0
+"""Longest wait for a server to leave."""
 POLL_SECONDS = 0.02
 SERVER_MODULE = "tlfif.entrypoints.server"
 TRIAL_BYTES = 64 * 1024
@@ -164,7 +168,7 @@ class LocalServer:
         address = read_server(self.data_folder)
         if address is None or not is_alive(address.pid) or not is_locked(self.data_folder):
             return None
-        health = await exchange(address.port, "GET", "/healthz")
+        health = await exchange(address.port, "GET", "/healthz", limit_seconds=HEALTH_SECONDS)
         if health is None or health.get("status") != "ok":
             return None
         token = read_token(self.data_folder)
@@ -241,12 +245,12 @@ class LocalServer:
             await self._dismiss(running)
         elif process is not None:
             process.terminate()
-        deadline = self._monotonic() + START_SECONDS
+        deadline = self._monotonic() + STOP_SECONDS
         # The server releases the lock a moment before its process ends.
         while is_locked(self.data_folder) or (process is not None and is_running(process)):
             if self._monotonic() >= deadline:
                 raise NotReachableError(
-                    f"The background server did not end within {START_SECONDS:.0f} s"
+                    f"The background server did not end within {STOP_SECONDS:.0f} s"
                     + (f" (process {process.pid}). " if process is not None else ". ")
                     + f"Look into {self.data_folder.server_log}.",
                     code="server_stays",

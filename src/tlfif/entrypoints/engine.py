@@ -6,11 +6,19 @@ It imports little, because each cold start waits for it. A model that llama.cpp 
 address; why stands in its log.
 """
 
+import importlib
 import json
 import os
 import sys
+from types import ModuleType
 
 from tlfif.adapters.local.machines.process_priority import lower_priority
+
+WAITING = {"GOMP_SPINCOUNT": "20000"}
+"""How long the engine's threads wait for each other in circles, so that another busy program does not bring them to a
+stop (``docs/decisions/0001-embedded-machine.md``). Read by GCC's OpenMP, which only Linux's llama.cpp has."""
+PLACES = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+"""Each of them on a core of its own."""
 
 
 def limit_memory(most_bytes: int) -> None:
@@ -29,8 +37,7 @@ def main() -> None:
     os.putenv("GGML_NO_BACKTRACE", "1")  # else llama.cpp's abort would start a debugger, where there is one
     config = json.loads(sys.stdin.buffer.readline())
     limit_memory(config["memory_bytes"])
-    import xllamacpp
-
+    xllamacpp = _load_llama(WAITING if config["threads"] else WAITING | PLACES)
     params = xllamacpp.CommonParams()
     params.model.path = config["model_path"]
     params.model_alias = {config["model_name"]}
@@ -62,6 +69,19 @@ def main() -> None:
         sys.stdin.buffer.read()
     finally:
         os._exit(0)
+
+
+def _load_llama(openmp: dict[str, str]) -> ModuleType:
+    """Load llama.cpp, and OpenMP with these variables; a person's own stand above ours."""
+    for name, value in openmp.items():
+        os.environ.setdefault(name, value)
+    cores = os.sched_getaffinity(0) if sys.platform == "linux" else None
+    xllamacpp = importlib.import_module("xllamacpp")
+    if cores is not None:
+        # OpenMP has bound this thread to the first core, and all that serve HTTP would inherit it. Those that compute
+        # are bound when they begin to.
+        os.sched_setaffinity(0, cores)
+    return xllamacpp
 
 
 if __name__ == "__main__":

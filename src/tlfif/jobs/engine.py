@@ -9,9 +9,12 @@ from tlfif.jobs.jobs import FinishReason, GenerationRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A piece of an answer. The last one carries ``finish_reason`` and the counts; its text may be empty."""
+    """A piece of an answer. The last one carries ``finish_reason`` and the counts; its text may be empty.
+
+    ``reasoning`` is what a thinking model writes before its answer; it is no part of it."""
 
     text: str = ""
+    reasoning: str = ""
     finish_reason: FinishReason | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -57,6 +60,10 @@ class EngineProcess(ABC):
     @abstractmethod
     async def wait(self) -> int:
         """Return the exit status once the process has ended."""
+
+    async def why_ended(self) -> str:
+        """Why the process ended unasked, and what to do about it; empty where that is not known."""
+        return ""
 
     @abstractmethod
     async def stop(self) -> None:

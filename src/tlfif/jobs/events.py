@@ -12,7 +12,7 @@ class EventKind(StrEnum):
     STARTED = "started"
     """A worker claimed the job; data: ``attempt``."""
     DELTA = "delta"
-    """More text; data: ``text``."""
+    """More text; data: ``text``, and ``reasoning`` where a thinking model wrote some before it."""
     RESTARTED = "restarted"
     """The attempt was lost and the answer starts over: drop all text read so far. Data: ``reason``, ``attempt``
     (the attempt that was lost)."""
@@ -40,12 +40,13 @@ class Event:
     data: dict[str, object] = field(default_factory=dict)
 
 
-def answer_text(events: list[Event]) -> str:
-    """The answer as a reader of these events must show it: deltas since the last restart."""
+def answer_text(events: list[Event], *, part: str = "text") -> str:
+    """The answer as a reader of these events must show it: deltas since the last restart. ``part`` ``reasoning``: what
+    a thinking model wrote before it."""
     parts: list[str] = []
     for event in events:
         if event.kind is EventKind.DELTA:
-            parts.append(str(event.data["text"]))
+            parts.append(str(event.data.get(part, "")))
         elif event.kind is EventKind.RESTARTED:
             parts.clear()
     return "".join(parts)

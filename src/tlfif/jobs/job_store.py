@@ -93,7 +93,8 @@ class JobStore(ABC):
 
     @abstractmethod
     async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
-        """Append ``delta`` events (data ``text``), all in one step; returns the job ids whose lease is lost.
+        """Append ``delta`` events (data ``text``, and ``reasoning`` where there is some), all in one step; returns the
+        job ids whose lease is lost.
 
         A write whose ``seq`` is at or below the job's last number was written before and is passed over.
         A write whose ``seq`` would leave a gap raises ValueError."""

@@ -206,11 +206,13 @@ class SubmitResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeltaWrite:
-    """Text to append as event number ``seq``, which the lease's holder counts; writing it twice changes nothing."""
+    """Text and reasoning to append as event number ``seq``, which the lease's holder counts; writing it twice changes
+    nothing."""
 
     lease: Lease
     seq: int
     text: str
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Read a job and follow its events."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from tlfif.jobs.events import Event, EventKind, answer_text
 from tlfif.jobs.job_store import JobStore
@@ -12,6 +13,14 @@ READ_LIMIT = 1000
 """Events per read: bounds memory, and 1,000 batches of 50 ms are 50 seconds of answer."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSoFar:
+    """The answer, and what a thinking model wrote before it."""
+
+    text: str
+    reasoning: str
+
+
 async def owned_job(job_id: str, *, owner: str, jobs: JobStore) -> Job:
     """The job, if it belongs to ``owner``. Raises NotFoundError, also for a job of another owner."""
     job = await jobs.get(job_id)
@@ -20,15 +29,15 @@ async def owned_job(job_id: str, *, owner: str, jobs: JobStore) -> Job:
     return job
 
 
-async def read_answer(job_id: str, *, jobs: JobStore) -> str:
-    """The text of the answer so far. Raises NotFoundError."""
+async def read_answer(job_id: str, *, jobs: JobStore) -> AnswerSoFar:
+    """The answer so far. Raises NotFoundError."""
     events: list[Event] = []
     after = 0
     while True:
         batch = await jobs.events(job_id, after=after, limit=READ_LIMIT)
         events += batch
         if len(batch) < READ_LIMIT:
-            return answer_text(events)
+            return AnswerSoFar(text=answer_text(events), reasoning=answer_text(events, part="reasoning"))
         after = batch[-1].seq
 
 

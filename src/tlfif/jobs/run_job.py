@@ -41,11 +41,15 @@ class AttemptTimes:
     first_at: float | None = None
     last_at: float | None = None
     pieces: int = 0
+    has_text: bool = False
+    has_reasoning: bool = False
     last: Chunk | None = None
 
     def take(self, chunk: Chunk, now: float) -> None:
         """Count one chunk that came at monotonic ``now``."""
-        if chunk.text:
+        self.has_text = self.has_text or chunk.text.strip() != ""
+        self.has_reasoning = self.has_reasoning or bool(chunk.reasoning)
+        if chunk.text or chunk.reasoning:
             self.pieces += 1
             self.last_at = now
             if self.first_at is None:
@@ -58,12 +62,13 @@ async def run_job(
     job: Job,
     *,
     engine: Engine,
-    emit: Callable[[str], None],
+    emit: Callable[[str, str], None],
     provenance: Provenance,
     policy: JobPolicy,
     clock: Clock,
 ) -> Outcome:
-    """Generate and hand each piece of text to ``emit`` as it comes; returns how the job ends.
+    """Generate and hand each piece of text and of reasoning to ``emit`` as it comes; returns how the job ends. An
+    answer without visible text is a failure that says why.
 
     Raises EngineGoneError (the attempt may be repeated) and CancelledError (whoever cancelled knows why).
     """
@@ -78,14 +83,26 @@ async def run_job(
         async with asyncio.timeout(policy.run_limit_seconds), aclosing(engine.generate(job.request)) as chunks:
             async for chunk in chunks:
                 times.take(chunk, clock.monotonic())
-                if chunk.text:
-                    emit(chunk.text)
+                if chunk.text or chunk.reasoning:
+                    emit(chunk.text, chunk.reasoning)
     except TimeoutError:
         limit = policy.run_limit_seconds
         return end(JobStatus.FAILED, "run_timeout", f"The answer took longer than {limit:.0f} s and was stopped.")
     except EngineRejectedError as error:
         return end(JobStatus.FAILED, error.code, error.message)
+    if not times.has_text:
+        return end(JobStatus.FAILED, "answer_empty", _why_empty(times))
     return end(JobStatus.SUCCEEDED)
+
+
+def _why_empty(times: AttemptTimes) -> str:
+    last = times.last
+    count = f"all {last.completion_tokens} tokens" if last and last.completion_tokens else "all tokens"
+    if last is not None and last.finish_reason is FinishReason.LENGTH:
+        spent = "thinking" if times.has_reasoning else "no visible text"
+        return f"The model spent {count} of the answer on {spent}. Ask again and allow more (max_tokens)."
+    did = "thought, and ended" if times.has_reasoning else "ended"
+    return f"The model {did} without an answer. Ask again, or put it in other words."
 
 
 def cancelled_outcome(job: Job, provenance: Provenance) -> Outcome:

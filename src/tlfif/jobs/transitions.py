@@ -118,7 +118,7 @@ def fresh_deltas(writes: Sequence[DeltaWrite], *, last_seq: int, now: float) -> 
     for write in writes:
         if is_next(last_seq=last_seq, seq=write.seq):
             last_seq = write.seq
-            found.append(_delta(write.seq, write.text, now))
+            found.append(_delta(write.seq, write.text, now, reasoning=write.reasoning))
     return tuple(found)
 
 
@@ -244,8 +244,9 @@ def _next_event(record: JobRecord, kind: EventKind, now: float, data: dict[str, 
     return Event(seq=record.last_seq + 1, kind=kind, at=now, data=data)
 
 
-def _delta(seq: int, text: str, now: float) -> Event:
-    return Event(seq=seq, kind=EventKind.DELTA, at=now, data={"text": text})
+def _delta(seq: int, text: str, now: float, *, reasoning: str = "") -> Event:
+    data: dict[str, object] = {"text": text, "reasoning": reasoning} if reasoning else {"text": text}
+    return Event(seq=seq, kind=EventKind.DELTA, at=now, data=data)
 
 
 def _change(record: JobRecord, *events: Event, **fields: Any) -> Change:

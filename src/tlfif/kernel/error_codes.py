@@ -142,6 +142,7 @@ BILL = {
 }
 """Why the bill has no new figure: in ``billed.problem`` of an answer that itself succeeds."""
 JOB = {
+    "answer_empty": ErrorCode(None, 3, "The model wrote no answer, for instance because it spent all tokens on thinking.", "Allow more tokens, or put the question in other words."),
     "attempts_exhausted": ErrorCode(None, 3, "Three attempts ended without an answer.", "Send it again, or look at the machine first."),
     "engine_rejected": ErrorCode(None, 3, "The engine refuses this request.", "Change the prompt or the model."),
     "engine_stuck": ErrorCode(None, 3, "The engine hung on this prompt and was ended; most likely the model's chat template never ends.", "Choose another model."),

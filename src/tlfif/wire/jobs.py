@@ -55,9 +55,10 @@ class ErrorView(TypedDict):
 
 
 class JobView(TypedDict):
-    """A job. ``answer``, ``cost`` and ``simulated_aws`` are null in lists; ``simulated_aws`` also where machines run on
-    AWS, and ``as_if_aws`` is its old name, sent for one release. ``cancel_reason`` says who asked for the end, where
-    somebody did."""
+    """A job. ``answer``, ``reasoning``, ``cost`` and ``simulated_aws`` are null in lists; ``simulated_aws`` also where
+    machines run on AWS, and ``as_if_aws`` is its old name, sent for one release. ``reasoning`` is what a thinking model
+    wrote before its answer, null where it wrote none. ``cancel_reason`` says who asked for the end, where somebody
+    did."""
 
     job_id: str
     status: str
@@ -76,6 +77,7 @@ class JobView(TypedDict):
     error: ErrorView | None
     receipt: ReceiptView | None
     answer: str | None
+    reasoning: str | None
     cost: CostShareView | None
     simulated_aws: CostShareView | None
     as_if_aws: CostShareView | None

@@ -23,14 +23,17 @@ class JobLog:
     lease: Lease
     next_seq: int
     buffer: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
     pending: DeltaWrite | None = None
     begun: bool = False
 
     def take(self) -> DeltaWrite | None:
         """The next write: the unconfirmed one again, or a new one from the buffer; None where there is no text."""
-        if self.pending is None and self.buffer:
-            self.pending = DeltaWrite(lease=self.lease, seq=self.next_seq, text="".join(self.buffer))
+        if self.pending is None and (self.buffer or self.thoughts):
+            text, reasoning = "".join(self.buffer), "".join(self.thoughts)
+            self.pending = DeltaWrite(lease=self.lease, seq=self.next_seq, text=text, reasoning=reasoning)
             self.buffer.clear()
+            self.thoughts.clear()
         return self.pending
 
     def confirm(self) -> None:
@@ -65,9 +68,12 @@ class EventWriter:
         self._logs[lease.job_id] = found
         return found
 
-    def emit(self, job_log: JobLog, text: str) -> None:
-        """Take text; it is stored with the next batch."""
-        job_log.buffer.append(text)
+    def emit(self, job_log: JobLog, text: str, reasoning: str = "") -> None:
+        """Take text, or reasoning that comes before it; it is stored with the next batch."""
+        if text:
+            job_log.buffer.append(text)
+        if reasoning:
+            job_log.thoughts.append(reasoning)
         if not job_log.begun:
             job_log.begun = True
             self._urgent.set()
@@ -99,7 +105,7 @@ class EventWriter:
         lost = await self._jobs.append(writes, now=self._clock.now())
         for job_log in logs:
             job_log.confirm()
-            if job_log.buffer:
+            if job_log.buffer or job_log.thoughts:
                 self._dirty.set()  # text that arrived while the earlier write failed
         for job_log in logs:
             lease = job_log.lease
@@ -113,8 +119,9 @@ class EventWriter:
         while True:
             try:
                 async with self._lock:
-                    if job_log.pending is not None:
-                        await self._flush()
+                    for _ in range(2):  # what is unconfirmed, and then reasoning that came meanwhile
+                        if job_log.pending is not None or job_log.thoughts:
+                            await self._flush()
                     await self._jobs.finish(
                         job_log.lease,
                         seq=job_log.next_seq,

@@ -49,6 +49,7 @@ async def run_lifecycle(
         provenance=identity,
         policy=identity.job_policy,
         slots=int(identity.machine_policy.engine_slots),
+        why_ended=process.why_ended,
     )
     life = MachineLife(
         machine_id=identity.machine_id,

@@ -108,12 +108,12 @@ class MachineLife:
             try:
                 await self._start_engine()
                 await self._wait_for_failure()
-                fault = "the engine died"
+                fault = await self.process.why_ended() or "the engine died"
             except ModelUnusableError as error:
                 self._unusable = error
                 raise
             except EngineError as error:
-                fault = error.message
+                fault = await self.process.why_ended() or error.message
             self.worker.engine_down()
             await self.process.stop()
             self.engine_pid = None

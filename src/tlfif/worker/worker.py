@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,12 +46,23 @@ class Running:
 class Worker:
     """Serves one model with one engine, which may fail and start again (:meth:`engine_up`, :meth:`engine_down`)."""
 
-    def __init__(self, *, jobs: JobStore, clock: Clock, provenance: Provenance, policy: JobPolicy, slots: int) -> None:
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        clock: Clock,
+        provenance: Provenance,
+        policy: JobPolicy,
+        slots: int,
+        why_ended: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
+        """``why_ended`` is asked for the reason when the engine is gone; see ``EngineProcess``."""
         self._jobs = jobs
         self._clock = clock
         self._provenance = provenance
         self._policy = policy
         self._slots = slots
+        self._why_ended = why_ended
         self._engine: Engine | None = None
         self._taking = True
         self._active: dict[str, Running] = {}
@@ -206,7 +218,7 @@ class Worker:
             outcome = await run_job(
                 job,
                 engine=engine,
-                emit=lambda text: self._writer.emit(job_log, text),
+                emit=lambda text, reasoning: self._writer.emit(job_log, text, reasoning),
                 provenance=self._provenance,
                 policy=self._policy,
                 clock=self._clock,
@@ -217,7 +229,8 @@ class Worker:
             await self._interrupted(claimed, job_log)
         except EngineGoneError as error:
             self._engine_is_lost(engine, error)
-            await self._give_back(job_log, reason=error.message, count_attempt=True)
+            why = await self._why_ended() if self._why_ended is not None else ""
+            await self._give_back(job_log, reason=why or error.message, count_attempt=True)
         except EngineStuckError as error:
             self._engine_is_lost(engine, error)
             receipt = self._provenance.receipt(job, FinishReason.ERROR)

@@ -11,10 +11,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlfif.adapters.engines.memory_kills import MemoryKills, count_memory_kills, why_killed
 from tlfif.jobs.engine import EngineAddress, EngineProcess
 from tlfif.kernel.data_folder import open_private
 from tlfif.kernel.errors import EngineError, EngineGoneError, ModelUnusableError
 
+GONE_SECONDS = 0.5
+_KILLED = -9
+"""The exit status of a process that was killed by SIGKILL."""
 CACHE_MIB = 256
 """Size of the prompt cache in memory, for continued conversations."""
 SPARE_BYTES = 3 << 30
@@ -51,6 +55,8 @@ class LlamaEngineProcess(EngineProcess):
         self._spec = spec
         self._child: asyncio.subprocess.Process | None = None
         self._key = ""
+        self._kills = MemoryKills()
+        self._why_ended = ""
 
     async def spawn(self) -> None:
         """Start the child without waiting for it; :meth:`start` waits."""
@@ -65,6 +71,7 @@ class LlamaEngineProcess(EngineProcess):
             "memory_bytes": self._spec.spare_bytes + 2 * _weight_bytes(self._spec.model_path),
             "api_key": key,
         }
+        self._kills, self._why_ended = count_memory_kills(), ""
         with open_private(self._spec.log_path) as log:
             child = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -101,7 +108,10 @@ class LlamaEngineProcess(EngineProcess):
                 "computer, or its chat template never ends"
             ) from error
         except (OSError, ValueError, KeyError) as error:
+            why = await self.why_ended()
             await self.stop()
+            if why:
+                raise EngineGoneError(why) from error
             raise self._why_not_loaded(error, child.returncode or 0) from error
 
     def _why_not_loaded(self, error: Exception, status: int) -> EngineError:
@@ -134,6 +144,23 @@ class LlamaEngineProcess(EngineProcess):
         if self._child is None:
             return 0
         return await self._child.wait()
+
+    async def why_ended(self) -> str:
+        """See the port. Known of a process that somebody killed; it has a moment to be gone, after its pipes are."""
+        child = self._child
+        if child is not None and not self._why_ended:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GONE_SECONDS):
+                    await child.wait()
+            if child.returncode == _KILLED:
+                self._why_ended = why_killed(
+                    self._kills,
+                    count_memory_kills(),
+                    model=self._spec.model_name,
+                    weight_bytes=_weight_bytes(self._spec.model_path),
+                    slots=self._spec.slots,
+                )
+        return self._why_ended
 
     async def stop(self) -> None:
         child, self._child = self._child, None

@@ -80,9 +80,8 @@ class OpenAIEngine(Engine):
                     usage = counts if isinstance(counts, dict) else usage
                     for choice in body_part["choices"]:
                         finish = _REASONS.get(choice["finish_reason"] or "", finish)
-                        text = choice["delta"].get("content")
-                        if text and isinstance(text, str):
-                            yield Chunk(text=text)
+                        if chunk := _chunk(choice["delta"]):
+                            yield chunk
         except httpx2.RequestError as error:
             raise _lost(error) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -121,6 +120,14 @@ class OpenAIEngine(Engine):
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _chunk(delta: dict[str, object]) -> Chunk | None:
+    """What a delta says; None where that is nothing. llama.cpp names a thinking model's thoughts
+    ``reasoning_content``, vLLM ``reasoning`` (and both for a while)."""
+    text, reasoning = delta.get("content"), delta.get("reasoning_content") or delta.get("reasoning")
+    chunk = Chunk(text=text if isinstance(text, str) else "", reasoning=reasoning if isinstance(reasoning, str) else "")
+    return chunk if chunk.text or chunk.reasoning else None
 
 
 async def _sse_data(response: httpx2.Response) -> AsyncIterator[bytes]:

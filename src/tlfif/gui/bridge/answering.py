@@ -125,6 +125,9 @@ class Answering:
         self._seen_seq = event.seq
         if event.kind is EventKind.DELTA:
             text = str(event.data["text"])
+            if not text:  # a thinking model's thoughts
+                await self._emit(AnswerProgressed(exchange_id=self._id, event=event))
+                return
             self._pieces.append(text)
             await self._emit(AnswerExtended(exchange_id=self._id, text=text, seq=event.seq))
             if asyncio.get_running_loop().time() - self._kept_at >= KEEP_SECONDS:

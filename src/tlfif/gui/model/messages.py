@@ -56,7 +56,7 @@ class AnswerExtended(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerProgressed(Message):
-    """Any other event of an answer."""
+    """Any other event of an answer; also a delta without text."""
 
     exchange_id: str
     event: Event

@@ -311,6 +311,8 @@ class Exchange:
     prompt: str
     asked_at: float
     answer: AnswerText = field(default_factory=AnswerText)
+    reasoning: str = ""
+    """What a thinking model wrote before the answer; known once it has ended."""
     stage: ExchangeStage = ExchangeStage.SENDING
     status: str = ""
     receipt: Receipt | None = None

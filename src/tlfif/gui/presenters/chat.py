@@ -286,6 +286,7 @@ def _priced(one: Exchange, job: JobView) -> Exchange:
     """Only the job knows of the start of a machine before this window looked. May come twice."""
     waited = one.waited or waited_for_start(None, job)
     known = receipt_of(job["receipt"], waited=waited) or one.receipt
+    one = replace(one, reasoning=(job.get("reasoning") or "").strip())
     one = replace(one, machine_before=None)  # a thousand views of machines are two megabytes
     words = price_words(job, place=one.place)
     if not words:

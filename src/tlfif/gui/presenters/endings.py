@@ -18,12 +18,14 @@ _STAGES = {
 
 
 def ended(one: Exchange, event: Event, *, stopped: bool = False) -> Exchange:
-    """The exchange after ``event``, which is no delta. ``stopped``: Stop GPU was pressed at this window."""
+    """The exchange after ``event``, which brings no text. ``stopped``: Stop GPU was pressed at this window."""
     one = replace(one, last_seq=max(one.last_seq, event.seq))
     stage = one.stage if one.stage is ExchangeStage.CANCELLING else ExchangeStage.WAITING
     match event.kind:
         case EventKind.STARTED:
             return one if stage is not ExchangeStage.WAITING else replace(one, stage=stage, status="Reading the prompt")
+        case EventKind.DELTA:  # reasoning; the job has all of it at its end
+            return replace(one, status="Thinking") if one.stage is ExchangeStage.WAITING else one
         case EventKind.RESTARTED:
             reason = plain(str(event.data.get("reason") or "the attempt was lost")).rstrip(".")
             mark = f"Started over: {reason}." + (" The text that stood here does not count." if one.answer else "")

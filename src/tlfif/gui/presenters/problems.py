@@ -119,6 +119,7 @@ _CAUSES: dict[str, _Cause] = {
     # The prompt
     "prompt_too_long": _Cause("The prompt is too long", "Shorten it, or ask for a shorter answer in Settings."),
     "body_too_large": _Cause("The prompt is too long", "Shorten it, then send it again."),
+    "answer_empty": _Cause("The model gave no answer", "Settings has the length of answers.", _AGAIN),
     "engine_rejected": _Cause("The model refuses this prompt", "Change it, then send it again."),
     "queue_full": _Cause("Too many prompts wait", "Wait a moment, then try again.", _AGAIN),
     # The answer

@@ -44,14 +44,17 @@ def foot_of(exchange: Exchange, *, newest: bool) -> list[Piece]:
         pieces.append((f"{exchange.receipt.line}\n", ("receipt",)))
         if exchange.receipt.cost:
             pieces.append((f"{exchange.receipt.cost}\n", ("receipt",)))
-    actions = actions_of(exchange, newest=newest)
-    for number, (name, label) in enumerate(actions):
-        if number:
-            pieces.append(("   ", ("actions",)))
-        pieces.append((label, ("actions", ACTION, f"do-{name}")))
-    if actions:
-        pieces.append(("\n", ("actions",)))
-    return pieces
+    if exchange.reasoning:
+        pieces.append((f"Thinking, before the answer: {exchange.reasoning}\n", ("receipt",)))
+    return [*pieces, *_links(actions_of(exchange, newest=newest))]
+
+
+def _links(actions: list[tuple[str, str]]) -> list[Piece]:
+    """One line of what can be pressed; none where nothing can."""
+    pieces: list[Piece] = []
+    for name, label in actions:
+        pieces += [(label, ("actions", ACTION, f"do-{name}")), ("   ", ("actions",))]
+    return [*pieces[:-1], ("\n", ("actions",))] if pieces else []
 
 
 def actions_of(exchange: Exchange, *, newest: bool) -> list[tuple[str, str]]:
