@@ -549,10 +549,11 @@ class TestLlama:
 
     async def test_an_engine_killed_while_it_loads_is_no_fault_of_the_model(self, tmp_path: Path) -> None:
         process = llama(tmp_path, tiny_llama(template=ENDLESS).write(tmp_path / "bad.gguf"))
+        others = set(psutil.Process().children())
         starting = asyncio.create_task(process.start())
 
         def engines() -> list[psutil.Process]:
-            return [p for p in psutil.Process().children() if ENGINE_MODULE in p.cmdline()]
+            return [p for p in psutil.Process().children() if p not in others and ENGINE_MODULE in p.cmdline()]
 
         (await wait_until(engines, "the engine's process"))[0].kill()
         with pytest.raises(EngineGoneError, match="ended before it was ready"):
