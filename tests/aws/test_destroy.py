@@ -11,6 +11,7 @@ from tests.aws.deployments import EmulatedHome
 from tests.aws.emulator import Emulator, tagged
 from tests.aws.home import made_grounds
 from tlfif.adapters.aws.deployment.leftovers import removals
+from tlfif.kernel.errors import UnavailableError
 
 
 @pytest.fixture
@@ -189,6 +190,10 @@ async def test_a_stack_deleted_by_hand_leaves_the_data_and_destroy_takes_it(home
     clients.cloudformation.delete_stack(StackName=name)
     assert await home.installation.stack() is None
     assert clients.dynamodb.scan(TableName=f"{name}-jobs")["Count"] == 1
+    with pytest.raises(UnavailableError) as refused:
+        await world.deploy()
+    assert refused.value.code == "stack_half"
+    assert f"{name}-jobs, {name}-state" in refused.value.message
     found = await world.destruction().survey()
     assert not found["stacks"]
     assert {one.name for one in found["tables"]} == {f"{name}-jobs", f"{name}-state"}

@@ -134,7 +134,7 @@ async def test_what_was_only_prepared_leaves_no_trace(cloud: Cloud) -> None:
         assert await cloud.installation.stack() is None
     with pytest.raises(ValueError, match=r"no|nothing"):
         await cloud.installation.begin_stack()
-    assert await cloud.installation.kept_in_stack() == ()
+    assert await cloud.installation.kept() == ()
 
 
 async def test_a_user_is_made_once(cloud: Cloud) -> None:

@@ -51,8 +51,8 @@ class FakeAccount:
     """AWS's reason, if the next making shall fail."""
     more_changes: tuple[Change, ...] = ()
     """What AWS says besides of what a change set would do."""
-    kept_in_stack: tuple[str, ...] = ()
-    """What a stack that failed still holds."""
+    kept: tuple[str, ...] = ()
+    """What a stack that failed, or one that is gone, has left."""
     stubborn: int = 0
     """So many deletions of the stack fail."""
     machine_looks: int = 2
@@ -173,9 +173,9 @@ class FakeInstallation(Installation):
         self._account.step("forget_prepared")
         self._prepared = None
 
-    async def kept_in_stack(self) -> tuple[str, ...]:
-        self._account.step("kept_in_stack")
-        return self._account.kept_in_stack
+    async def kept(self) -> tuple[str, ...]:
+        self._account.step("kept")
+        return self._account.kept
 
     async def begin_stack(self) -> None:
         self._account.step("begin_stack")

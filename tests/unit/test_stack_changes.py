@@ -127,13 +127,18 @@ async def test_a_deployment_that_would_lose_data_changes_nothing_in_the_home(wor
 async def test_a_stack_that_can_only_be_removed_is_not_while_data_is_in_it(world: World) -> None:
     """Half destroyed in the console, for instance: only `destroy`, which lists and asks, removes data."""
     world.account.stack = stack("DELETE_FAILED", {})
-    world.account.kept_in_stack = ("tlfif-jobs",)
+    world.account.kept = ("tlfif-jobs",)
     with pytest.raises(UnavailableError) as refused:
         await world.deploy()
     assert refused.value.code == "stack_half"
     assert "tlfif-jobs" in refused.value.message
     assert "begin_delete" not in world.account.calls
-    world.account.kept_in_stack = ()
+    world.account.stack = None
+    with pytest.raises(UnavailableError) as left:
+        await world.deploy()
+    assert left.value.code == "stack_half", "AWS would say 'already exists' after minutes"
+    assert "begin_stack" not in world.account.calls
+    world.account.kept = ()
     assert (await world.deploy()).changed
 
 

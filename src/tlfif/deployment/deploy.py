@@ -159,8 +159,8 @@ class Deployment(Attempt):
 
     async def _make_stack(self, request: DeployRequest, *, bucket: str, key: str) -> tuple[Stack, bool]:
         before = await self.follow(DEPLOY_MINUTES)
-        if before is not None and before.dead:
-            await self._remove_dead_stack()
+        if before is None or before.dead:
+            await self._clear_ground(before)
             before = None
         parameters = await stack_parameters(self.installation, request, before, bucket=bucket, key=key)
         changes = await self.installation.prepare_stack(parameters)
@@ -176,16 +176,18 @@ class Deployment(Attempt):
             raise await self._failure(updating=before is not None and bool(before.outputs))
         return stack, changes is not None
 
-    async def _remove_dead_stack(self) -> None:
-        """Remove a stack that cannot be updated any more, unless data is in it."""
-        kept = await self.installation.kept_in_stack()
+    async def _clear_ground(self, dead: Stack | None) -> None:
+        """Remove a stack that cannot be updated any more, unless data is left of it, or of one that is gone."""
+        kept = await self.installation.kept()
         if kept:
             raise UnavailableError(
-                "Your home is half removed or half made, and AWS lets nobody change it in that state. It still holds "
-                f"{', '.join(kept)}. `./tlfif destroy` lists everything, asks, and removes it with what is in it; then "
-                "deploy again. Nothing was changed.",
+                f"Your home is half removed or half made: AWS still holds {', '.join(kept)}, with what is in them, and "
+                "lets nobody make a home around that. `./tlfif destroy` lists everything, asks, and removes it; then "
+                "deploy again. Nothing was changed in it.",
                 code="stack_half",
             )
+        if dead is None:
+            return
         self.report("Removing what is left of an earlier attempt that failed.")
         await self.installation.begin_delete()
         if await self.follow(DEPLOY_MINUTES) is not None:

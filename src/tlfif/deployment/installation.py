@@ -69,8 +69,9 @@ class Installation(ABC):
         """Drop what was prepared; nothing if nothing was. The stack stands as before."""
 
     @abstractmethod
-    async def kept_in_stack(self) -> tuple[str, ...]:
-        """The names of what the stack holds that cannot be made anew (``stack_changes.holds_state``)."""
+    async def kept(self) -> tuple[str, ...]:
+        """The names of what this home has that cannot be made anew (``stack_changes.holds_state``): in its stack, or
+        left by one that is gone and in the way of a new one."""
 
     @abstractmethod
     async def enable_ingress(self) -> None:

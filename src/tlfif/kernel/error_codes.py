@@ -220,7 +220,7 @@ HERE = {
     "signed_out": ErrorCode(None, 5, "You are not signed in, or the sign-in has ended.", "`./tlfif login`"),
     "stack_failed": ErrorCode(None, 5, "AWS could not create a part of the home, and removed or restored everything.", "Read the sentence, mend it, `./tlfif deploy` again."),
     "stack_foreign": ErrorCode(None, 5, "A CloudFormation stack in the account has the home's name and is not TL-FIF's. It was left alone.", "Another `--name`."),
-    "stack_half": ErrorCode(None, 5, "A removal or a first deployment stopped half-way, and what is left still holds data. Nothing was changed.", "`./tlfif destroy`, then deploy again."),
+    "stack_half": ErrorCode(None, 5, "A removal or a first deployment stopped half-way, or the stack was deleted by hand, and what is left still holds data. Nothing was changed in it.", "`./tlfif destroy`, then deploy again."),
     "stack_slow": ErrorCode(None, 5, "AWS works on the home and is not done after an hour.", "Run the same command again later."),
     "stack_stays": ErrorCode(None, 5, "AWS could not delete the stack. What costs money was removed first.", "`./tlfif destroy` again."),
     "stream_malformed": ErrorCode(None, 5, "The server sent an event that this version does not understand.", "Stop the server; the next command starts the right one."),

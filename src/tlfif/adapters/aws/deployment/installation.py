@@ -138,7 +138,7 @@ class AwsInstallation(Installation):
     async def forget_prepared(self) -> None:
         await self._stack.forget()
 
-    async def kept_in_stack(self) -> tuple[str, ...]:
+    async def kept(self) -> tuple[str, ...]:
         return await self._stack.kept()
 
     async def enable_ingress(self) -> None:

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import is_absent, unless_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tags_of
-from tlfif.adapters.aws.deployment.buckets import code_bucket_name
+from tlfif.adapters.aws.deployment.buckets import bucket_exists, code_bucket_name
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import EMPTY, GONE, Stack, StackEvent
@@ -96,17 +96,35 @@ class CloudFormationStack:
         await self._drop_empty_stack()
 
     async def kept(self) -> tuple[str, ...]:
-        """The names of resources that still exist and hold what cannot be made anew."""
+        """See the port."""
         return await ask(SERVICE, self._kept)
 
     def _kept(self) -> tuple[str, ...]:
+        if self._look() is None:
+            return self._left_behind()
         pages = self._clients.cloudformation.get_paginator("list_stack_resources")
-        found = unless_absent(lambda: pages.paginate(StackName=self._place.home).build_full_result())
+        found = pages.paginate(StackName=self._place.home).build_full_result()
         return tuple(
             one.get("PhysicalResourceId") or one["LogicalResourceId"]
-            for one in (found or {}).get("StackResourceSummaries", [])
+            for one in found.get("StackResourceSummaries", [])
             if holds_state(one["ResourceType"]) and one["ResourceStatus"] not in _NOT_THERE
         )
+
+    def _left_behind(self) -> tuple[str, ...]:
+        """Tables and buckets with the home's names and no stack. A list of users has no name that could be taken."""
+        place, clients = self._place, self._clients
+
+        def names(resource_type: str) -> list[str]:
+            made = self._template.names(
+                resource_type, home=place.home, account_id=place.account_id, region=place.region
+            )
+            return sorted(made)
+
+        def has_table(name: str) -> bool:
+            return unless_absent(lambda: clients.dynamodb.describe_table(TableName=name)) is not None
+
+        tables = [name for name in names("AWS::DynamoDB::Table") if has_table(name)]
+        return (*tables, *(name for name in names("AWS::S3::Bucket") if bucket_exists(clients.s3, name)))
 
     def _changes(self) -> tuple[Change, ...]:
         pages = self._clients.cloudformation.get_paginator("describe_change_set")
