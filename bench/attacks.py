@@ -21,7 +21,7 @@ from tlfif.client.loopback import exchange
 from tlfif.kernel.data_folder import DataFolder, read_server
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 4.0
+SECONDS = 8.0
 """Of each attack while health is asked, after one second to get under way."""
 HOLDING, RUSHING = 500, 10
 """Connections of an attacker that holds them, and of one that is answered at once and comes again."""
