@@ -66,7 +66,9 @@ class ComposerView(ttk.Frame):
         """Apply the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        style_text(self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(2 if is_short(look) else 7))
+        style_text(
+            self.text, look, ground=palette.field, edge=palette.edge, padx=px(9), pady=px(2 if is_short(look) else 7)
+        )
         self.text.configure(insertwidth=px(2))
         self._ask.configure(
             font=BODY, background=palette.field, foreground=palette.muted, borderwidth=0, padx=0, pady=0

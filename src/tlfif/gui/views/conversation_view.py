@@ -88,7 +88,9 @@ class ConversationView(ttk.Frame):
         """Apply the look."""
         look, px = self._context.look, self._context.look.px
         palette = look.palette
-        style_text(self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(2 if is_short(look) else 6))
+        style_text(
+            self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(2 if is_short(look) else 6)
+        )
         self.text.configure(insertwidth=0)
         tag = self.text.tag_configure
         for name in ("prompt", "answer", "status", "mark", "receipt", "problem", "actions"):
