@@ -70,8 +70,8 @@ def open_seat(screen: str) -> Iterator[Callable[..., Seat]]:
         raised.append(error)
 
     def make(core: WindowCore, *, palette: Palette = LIGHT, points: int = 11, size: str = "900x600") -> Seat:
-        # What the window was opened with is what its settings say: it takes the settings' look when one of them changes,
-        # its own size for instance, which it keeps a moment after it was opened.
+        # Its settings say what it was opened with: it takes their look when one of them changes, such as its own size,
+        # which it keeps a moment after it was opened.
         settings = core.state.settings
         values = replace(settings.values, font_size=points, appearance=palette.name)
         core.state = replace(core.state, settings=replace(settings, values=values))
