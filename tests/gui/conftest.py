@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tkinter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import TracebackType
 
 import pytest
@@ -69,6 +70,11 @@ def open_seat(screen: str) -> Iterator[Callable[..., Seat]]:
         raised.append(error)
 
     def make(core: WindowCore, *, palette: Palette = LIGHT, points: int = 11, size: str = "900x600") -> Seat:
+        # Its settings say what it was opened with: it takes their look when one of them changes, such as its own size,
+        # which it keeps a moment after it was opened.
+        settings = core.state.settings
+        values = replace(settings.values, font_size=points, appearance=palette.name)
+        core.state = replace(core.state, settings=replace(settings, values=values))
         look = open_look(points=points, palette=palette)
         window = MainWindow(look.root, core, look)
         look.root.report_callback_exception = failed

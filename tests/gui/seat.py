@@ -2,6 +2,7 @@
 
 import os
 import tkinter
+from _tkinter import DONT_WAIT
 from collections.abc import Callable
 from pathlib import Path
 from tkinter import ttk
@@ -12,6 +13,8 @@ from tests.waiting import PATIENCE
 from tlfif.gui.window import MainWindow
 
 PICTURES = "TLFIF_TEST_PICTURES"
+SETTLED = 20
+"""Rounds at most: a window that polls is never quite at rest."""
 
 
 class Seat:
@@ -22,8 +25,13 @@ class Seat:
         self.root = window.root
 
     def settle(self) -> None:
-        """Until nothing is left to draw."""
+        """Until nothing is left to draw, and nothing on its way: a busy screen tells a window later how large it is."""
         self.root.update()
+        for _ in range(SETTLED):
+            self.root.winfo_pointerxy()  # asked and answered: what the screen sent before has come
+            if not self.root.tk.dooneevent(DONT_WAIT):
+                return
+            self.root.update()
 
     def wait(self, condition: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
         """Let the window run until the condition holds."""

@@ -188,3 +188,10 @@ def test_all_conversations_can_be_deleted_and_the_safe_choice_comes_first(seat: 
     seat.settle()
     seat.click(seat.window.dialog.buttons[1])
     assert desk.bridge.last(commands.ForgetConversation).conversation_id is None
+
+
+def test_the_letters_stay_when_the_window_keeps_its_size(desk: Desk, open_seat: Callable[..., Seat]) -> None:
+    seat = open_seat(desk.core, points=LARGE)
+    values = desk.core.state.settings.values
+    desk.core.press(intents.ChangeSettings(replace(values, geometry="901x600+0+0")))
+    assert seat.window.look.points == LARGE

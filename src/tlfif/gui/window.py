@@ -30,6 +30,7 @@ from tlfif.gui.views.notice_bar import NoticeBar
 from tlfif.gui.views.settings_tab import SettingsTab
 from tlfif.gui.views.status_bar import StatusBar
 from tlfif.kernel.plain_text import one_line
+from tlfif.wording.scripts import cut_at
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +238,9 @@ class MainWindow:
 
     def _ask_path(self, title: str) -> Path | None:
         kinds = [("Markdown", "*.md"), ("JSON", "*.json")]
-        safe = re.sub(r"[^\w -]+", "", title).strip()[:40] or "conversation"
+        # Without what some file system refuses; letters of every script keep their signs.
+        safe = re.sub(r'[\\/:*?"<>|.\x00-\x1f]+', "", title).strip()
+        safe = safe[: cut_at(safe, 40)].strip() or "conversation"
         found = filedialog.asksaveasfilename(
             parent=self.root,
             title="Export",
