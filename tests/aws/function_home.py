@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,6 +99,10 @@ class FunctionHome:
         """End the functions and the line."""
         self._sandboxes.close()
         self.line.close()
+        if "_second_router" in self.__dict__:
+            line, sandboxes = self._second_router
+            sandboxes.close()
+            line.close()
         self.run(self._box.close())
         self._runner.close()
 
@@ -149,9 +154,8 @@ class FunctionHome:
     def router_within_reach(self) -> Iterator[None]:
         """For the length of the block an order of the API to the router is carried out, while the API waits: by a
         router with a line of its own, which dies with nobody."""
-        line = AwsLine(self.emulator, kill=lambda: None)
+        line, sandboxes = self._second_router
         line.rights, line.used = self.rights[ROUTER], self.used[ROUTER]
-        sandboxes = Sandboxes({**self._environment, "AWS_ENDPOINT_URL": line.url}, self._folder / "router.log")
 
         def carry_out(order: Mapping[str, Any]) -> object:
             (told,) = sandboxes.call("router", order, ahead=self.ahead).results
@@ -162,8 +166,11 @@ class FunctionHome:
             yield
         finally:
             self.line.router = None
-            sandboxes.close()
-            line.close()
+
+    @cached_property
+    def _second_router(self) -> tuple[AwsLine, Sandboxes]:
+        line = AwsLine(self.emulator, kill=lambda: None)
+        return line, Sandboxes({**self._environment, "AWS_ENDPOINT_URL": line.url}, self._folder / "router.log")
 
     def submit(self, **more: Any) -> str:
         """A prompt is accepted; returns the job's id."""
