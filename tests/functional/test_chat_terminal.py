@@ -186,12 +186,24 @@ async def test_the_terminal_is_given_back_by_a_second_request_to_end(
     assert chat.echoes()
 
 
+def test_what_is_typed_between_answer_and_prompt_is_kept_too(chat: TerminalOf, tmp_path: Path) -> None:
+    """The end of the talk as well, which a terminal in its usual state would swallow."""
+    chat.read_until(PROMPT)
+    chat.type("Hi\r")
+    chat.read_until("second of")
+    chat.type("\x04")
+    assert chat.end() == 0
+
+
 @pytest.mark.parametrize("where", [{"process_group": 0}, {"stdout": subprocess.PIPE}])
 def test_a_command_in_the_background_or_in_a_pipe_leaves_the_terminal_alone(
     where: dict[str, int], tmp_path: Path
 ) -> None:
     """The system would stop the one, and the other's terminal belongs to whoever reads the pipe."""
-    code = "import sys, time; from tlfif.cli.keyboard import hold_keys; end = hold_keys(); sys.stdin.readline(); end()"
+    code = (
+        "import sys, time; from tlfif.cli.keyboard import HeldKeys\n"
+        "with HeldKeys() as keys: sys.stdin.readline(); keys.mark_pastes()"
+    )
     if "process_group" in where:
         code = code.replace("sys.stdin.readline()", "time.sleep(0)")  # reading would stop it, too
     start = f"subprocess.run([sys.executable, '-c', {code!r}], timeout=30, **{where!r})"

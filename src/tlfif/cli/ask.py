@@ -11,7 +11,7 @@ from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import INTERRUPTED, exit_code_of_job
 from tlfif.cli.fetching import choose_model
 from tlfif.cli.interrupts import Interrupts
-from tlfif.cli.keyboard import hold_keys
+from tlfif.cli.keyboard import HeldKeys
 from tlfif.cli.output.console import Console
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs import limits
@@ -84,7 +84,7 @@ def asking_for(messages: list[MessageView], model: str, options: AnswerOptions) 
 
 
 async def _ask(prompt: str, options: AnswerOptions, console: Console, *, as_json: bool) -> int:
-    with Interrupts(hold_keys):
+    with HeldKeys() as keys, Interrupts(keys.release):
         try:
             console.status(opening_words())
             async with open_client() as client:

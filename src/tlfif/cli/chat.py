@@ -13,7 +13,7 @@ from tlfif.cli.connection import open_client
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Choice, choose_model
 from tlfif.cli.interrupts import Interrupts
-from tlfif.cli.keyboard import hold_keys
+from tlfif.cli.keyboard import HeldKeys
 from tlfif.cli.output.console import Console
 from tlfif.client.conversation_window import MAX_EXCHANGES, dropped_words, how_many_to_drop, messages_of
 from tlfif.client.errors import ApiError
@@ -40,10 +40,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
         # Said outright, so that a long conversation is trimmed instead of leaving no room for the answer.
         options = replace(options, max_tokens=JobPolicy().default_max_tokens)
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    with asyncio.Runner() as runner:
+    with HeldKeys() as keys, asyncio.Runner() as runner:
         client = open_client()
         try:
-            choice = runner.run(_prepare(client, options, console))
+            choice = runner.run(_prepare(client, options, console, keys))
             if choice is None:
                 return INTERRUPTED
             if not at_terminal:
@@ -52,29 +52,31 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 console.note(choice.note)
             if at_terminal:
                 console.note(f"{model_title(choice.model)} listens. {COMMANDS}")
-            talk = Talk(client, choice.model, options, console, at_terminal)
-            return talk.loop(runner.run, _typed(runner) if at_terminal else input)
+            talk = Talk(client, choice.model, options, console, at_terminal, keys)
+            return talk.loop(runner.run, _typed(runner, keys) if at_terminal else input)
         finally:
             runner.run(client.close())
 
 
-def _typed(runner: asyncio.Runner) -> Callable[[], str]:
+def _typed(runner: asyncio.Runner, keys: HeldKeys) -> Callable[[], str]:
     """Reads what a person types: a text of many lines that is pasted is one question; arrow keys bring earlier ones
     back, until the talk ends."""
     from prompt_toolkit import PromptSession  # half of what a command loads; nothing else needs it
-
-    session: PromptSession[str] = PromptSession("> ", enable_suspend=True)
-    return lambda: runner.run(session.prompt_async())
-
-
-def _hold_for_prompt() -> Callable[[], None]:
     from prompt_toolkit.utils import is_dumb_terminal
 
-    return hold_keys(paste_marked=not is_dumb_terminal())
+    session: PromptSession[str] = PromptSession("> ", enable_suspend=True)
+
+    def read() -> str:
+        line = runner.run(session.prompt_async())
+        if not is_dumb_terminal():
+            keys.mark_pastes()
+        return line
+
+    return read
 
 
-async def _prepare(client: TlfifClient, options: AnswerOptions, console: Console) -> Choice | None:
-    with Interrupts(hold_keys):
+async def _prepare(client: TlfifClient, options: AnswerOptions, console: Console, keys: HeldKeys) -> Choice | None:
+    with Interrupts(keys.release):
         try:
             console.status(opening_words())
             choice = await choose_model(client, options.model, console)
@@ -124,13 +126,20 @@ class Talk:
     """The loop of reading a question and answering it, with the conversation so far."""
 
     def __init__(
-        self, client: TlfifClient, model: str, options: AnswerOptions, console: Console, at_terminal: bool
+        self,
+        client: TlfifClient,
+        model: str,
+        options: AnswerOptions,
+        console: Console,
+        at_terminal: bool,
+        keys: HeldKeys | None = None,
     ) -> None:
         self._client = client
         self._model = model
         self._options = options
         self._console = console
         self._at_terminal = at_terminal
+        self._keys = keys or HeldKeys()
         self.conversation = Conversation()
 
     def loop(self, run: Callable[..., int], read: Callable[[], str]) -> int:
@@ -171,7 +180,7 @@ class Talk:
 
     async def ask(self, question: str) -> int:
         """One question. Faults are shown, not raised; returns what ``ask`` would exit with."""
-        with Interrupts(_hold_for_prompt if self._at_terminal else hold_keys):
+        with Interrupts(self._keys.release):
             try:
                 limits.check_text(question)
                 answer = await self._answer(question)

@@ -16,13 +16,12 @@ Handler = Callable[[int, FrameType | None], Any] | int | None
 class Interrupts:
     """A context in which the first signal cancels the task that entered it, and the second one ends the program.
 
-    Plain signal handlers, because Windows' event loop has none of its own. The main thread only. ``hold`` is called at
-    the beginning, and what it returns at the end, also at that of the program.
+    Plain signal handlers, because Windows' event loop has none of its own. The main thread only. ``at_end`` is called
+    before the program ends so.
     """
 
-    def __init__(self, hold: Callable[[], Callable[[], None]] | None = None) -> None:
-        self._hold = hold
-        self._release: Callable[[], None] = lambda: None
+    def __init__(self, at_end: Callable[[], None] = lambda: None) -> None:
+        self._at_end = at_end
         self._before: dict[int, Handler] = {}
         self._came = False
 
@@ -33,7 +32,7 @@ class Interrupts:
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
             if self._came:
-                self._release()
+                self._at_end()
                 os._exit(INTERRUPTED)
             self._came = True
             if task is not None:
@@ -42,14 +41,11 @@ class Interrupts:
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
                 self._before[number] = signal.signal(number, on_signal)
-        if self._hold is not None:
-            self._release = self._hold()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give the signals back."""
-        self._release()
         for number, handler in self._before.items():
             signal.signal(number, handler)
