@@ -23,7 +23,8 @@ CACHE_MIB = 256
 """Size of the prompt cache in memory, for continued conversations."""
 SPARE_BYTES = 4 << 30
 """What an engine may allocate beside two copies of the weights (llama.cpp rearranges some kinds): the caches of an 8B
-model take about 1.5 GiB, the stacks of its threads 8 MiB each. Without a limit a hostile chat template takes all the memory there is."""
+model take about 1.5 GiB, the stacks of its threads 8 MiB each. Without a limit a hostile chat template takes all the
+memory there is."""
 REASON_LETTERS = 300
 
 _ERROR_LINE = re.compile(r"[\d.]+ E (?:\w+ +)?(?:\w+: )*(?:error loading model: )?(.+)")
