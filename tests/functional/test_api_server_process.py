@@ -401,7 +401,7 @@ def test_an_engine_that_aborts_starts_no_debugger(tmp_path: Path) -> None:
     asked = {"model_path": "x", "model_name": "x", "context_tokens": 1, "slots": 1, "api_key": "x", "threads": 1}
     done = subprocess.run(
         [sys.executable, "-P", "-c", ABORTING],
-        input=json.dumps({**asked, "cache_mib": 1}).encode() + b"\n",
+        input=json.dumps({**asked, "cache_mib": 1, "memory_bytes": 1 << 33}).encode() + b"\n",
         env=environment(tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}"),
         cwd=tmp_path,
         capture_output=True,

@@ -17,6 +17,7 @@ import pytest
 
 import tlfif
 from tests.waiting import PATIENCE
+from tlfif.wording.deleting import FROM_DISK
 
 pytestmark = pytest.mark.engine
 
@@ -165,7 +166,7 @@ def test_json_and_standard_input_and_a_seed(desk: Desk) -> None:
 def test_an_answer_is_deleted_for_good(desk: Desk) -> None:
     asked = desk.object("ask", "Name a fruit.", "--model", "smollm2", "--max-tokens", "2")
     done = desk.run("jobs", "delete", asked["job_id"])
-    assert (done.returncode, "gone for good" in done.stdout) == (0, True)
+    assert (done.returncode, FROM_DISK in " ".join(done.stdout.split())) == (0, True)
     assert desk.run("jobs", "show", asked["job_id"]).returncode == 2
     assert desk.run("jobs", "delete", asked["job_id"]).returncode == 2
     done = desk.run("jobs", "delete", "--all")

@@ -6,9 +6,11 @@ It imports little, because each cold start waits for it. A model that llama.cpp 
 address; why stands in its log.
 """
 
+import ctypes
 import importlib
 import json
 import os
+import signal
 import sys
 from types import ModuleType
 
@@ -17,6 +19,8 @@ from tlfif.adapters.local.machines.process_priority import lower_priority
 WAITING = {"GOMP_SPINCOUNT": "20000"}
 """How long the engine's threads wait for each other in circles, so that another busy program does not bring them to a
 stop (``docs/decisions/0001-embedded-machine.md``). Read by GCC's OpenMP, which only Linux's llama.cpp has."""
+PR_SET_PDEATHSIG = 1
+"""``man 2 prctl``."""
 PLACES = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
 """Each of them on a core of its own."""
 
@@ -31,8 +35,16 @@ def limit_memory(most_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
+def end_with_supervisor() -> None:
+    """Have Linux end this process with its supervisor: while llama.cpp loads a model, and a hostile one may take for
+    ever, nothing here hears that the pipe was closed. (Elsewhere the next server's search for orphans ends it.)"""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     """Serve until the supervisor closes the pipe."""
+    end_with_supervisor()
     lower_priority()
     os.putenv("GGML_NO_BACKTRACE", "1")  # else llama.cpp's abort would start a debugger, where there is one
     config = json.loads(sys.stdin.buffer.readline())
