@@ -202,7 +202,7 @@ def test_pip_does_it_where_uv_is_missing_and_refuses_another_hash(checkout: Chec
 def test_the_pip_that_the_lock_names_installs_all_the_others(checkout: Checkout, tmp_path: Path) -> None:
     """The one that comes with an old Python is slow."""
     checkout.hide_uv()
-    newer = "import sys\nif __name__ == '__main__':\n    open('pip.called', 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+    newer = "import sys\nif 'install' in sys.argv:\n    open('pip.called', 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
     own = make_wheel(tmp_path / "wheels", "pip", newer).replace(" --hash", " \\\n    --hash")
     checkout.lock(runtime=own + checkout.lines["mini"])
     assert checkout.run()[0] == 0
