@@ -17,8 +17,8 @@ REFRESH_DAYS = 30
 
 _INVITATION = (
     "Hello,<br><br>you may now use TL-FIF, the private language model.<br>Your user name: {username}<br>"
-    "Your first password: {####}<br><br>Type <b>./tlfif login</b> or press Sign in. You will be asked for a password of "
-    "your own. The first password is good for 7 days."
+    "Your first password: {####}<br><br>Type <b>./tlfif login</b> or press Sign in. You will be asked for a password "
+    "of your own. The first password is good for 7 days."
 )
 
 

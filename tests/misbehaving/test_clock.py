@@ -312,7 +312,7 @@ async def test_a_jump_or_a_sleep_changes_nothing_that_is_measured(state: str, ch
     assert is_same(disturbed, plain), f"{disturbed}\n{plain}"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(state=st.sampled_from(STATES), names=st.lists(st.sampled_from(sorted(CHANGES)), max_size=8))
 def test_any_number_of_them(state: str, names: list[str]) -> None:
     changes = [CHANGES[name] for name in names]

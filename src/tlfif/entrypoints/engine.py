@@ -72,7 +72,7 @@ def main() -> None:
         server = xllamacpp.Server(params)
     except RuntimeError:
         print(json.dumps({}), flush=True)
-        os._exit(1)
+        sys.exit(1)  # not at once: llama.cpp writes its log in a thread, which has the reason
     # From here on the engine's threads would delay the interpreter's end by a whole batch. However this ends (with the
     # supervisor gone its pipes are closed), exit at once: there is nothing to save.
     try:
