@@ -1,6 +1,7 @@
 """What every engine owes, over the fake, a scripted server, and llama.cpp itself; and how its process lives."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -454,6 +455,16 @@ class TestLlama:
         assert "".join(chunk.reasoning for chunk in chunks).strip()
         assert text(chunks) == ""
         assert chunks[-1].completion_tokens == 12
+
+    @LINUX_ONLY
+    async def test_crashed_while_it_answers(self, tmp_path: Path) -> None:
+        process = llama(tmp_path)
+        address = await process.start()
+        assert address.pid is not None
+        psutil.Process(address.pid).send_signal(signal.SIGSEGV)
+        await process.wait()
+        assert await process.why_ended() == "The engine crashed over the model or the prompt (SIGSEGV)."
+        await process.stop()
 
     async def test_killed_while_it_answers(self, tmp_path: Path) -> None:
         process = llama(tmp_path)

@@ -119,6 +119,13 @@ def test_a_long_text_is_passed_over(tmp_path: Path) -> None:
     assert (head.context_length, head.text("tokenizer.chat_template")) == (2048, None)
 
 
+def test_many_texts_are_not_kept(tmp_path: Path) -> None:
+    for number, bound in ((100, False), (1000, True)):
+        values = {f"k{entry}": "x" * 4000 for entry in range(number)} | llama_header()
+        path = replace(WHOLE, values=values).write(tmp_path / "texts.gguf")
+        assert (read_or_refused(path) is None) is bound
+
+
 def read_or_refused(path: Path) -> GgufHead | None:
     """The head, or None where the file is refused with a sentence. Anything else that is raised fails the test."""
     try:

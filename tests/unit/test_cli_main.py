@@ -252,6 +252,8 @@ def test_a_paragraph_breaks_where_the_script_allows_it() -> None:
     lines = paragraph(f"See {WIDE * 3} and https://example.org/{'x' * 40}", width=40).splitlines()
     assert all(wcwidth.wcswidth(line) <= 40 for line in lines)
     assert "".join(lines).replace(" ", "").count(WIDE) == 3
+    thai = "สวัสดีครับ" * 18
+    assert all(wcwidth.wcswidth(line) <= 40 for line in paragraph(thai, width=40).splitlines())
     assert paragraph(f"naïve https://example.org/{'x' * 40}", width=40).splitlines()[1].endswith("x" * 40)
 
 

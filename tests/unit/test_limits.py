@@ -139,6 +139,12 @@ def test_no_room_for_the_answer(prompt: int, asked: int | None, limit: int, long
         assert fit(prompt, longest) == longest
 
 
+def test_a_context_too_small_for_any_answer_is_no_limit_below_zero() -> None:
+    with pytest.raises(PromptTooLongError, match="leaves the prompt no space") as caught:
+        limits.fit_max_tokens(prompt_tokens=3, asked=None, default=512, context=1)
+    assert caught.value.details["limit"] == 0
+
+
 def test_an_estimate_says_that_it_is_one() -> None:
     with pytest.raises(PromptTooLongError, match="has at least 2033 tokens"):
         limits.fit_max_tokens(prompt_tokens=2033, asked=None, default=512, context=2048, is_estimate=True)

@@ -370,6 +370,20 @@ class TestAPerson:
     async def start(self, world: World) -> bool:
         return await start_machine(None, world.router)
 
+    @pytest.mark.parametrize("write", ["set_held", "mark_stopping"])
+    async def test_a_full_disk_keeps_no_machine_running(self, write: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = World()
+        await world.ready()
+
+        async def full(*_: object, **__: object) -> None:
+            raise StorageError("The disk is full.", details={"reason": "disk_full"})
+
+        monkeypatch.setattr(world.machines, write, full)
+        with pytest.raises(StorageError, match="The machine was ended, but that could not be stored") as told:
+            await self.stop(world, requeue=False)
+        assert told.value.details["reason"] == "disk_full"
+        assert world.host.existing == []
+
     async def test_stop_now(self) -> None:
         world = World()
         record = await world.ready()

@@ -31,7 +31,7 @@ from tlfif.doctor.examine import Examination, examine
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.probe import Probe
 from tlfif.kernel.data_folder import DataFolder, aws_endpoint, aws_key_places, other_settings
-from tlfif.kernel.errors import StorageError, UnavailableError
+from tlfif.kernel.errors import UnavailableError
 from tlfif.machines.policy import AWS_MACHINE_POLICY
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import PriceBook
@@ -109,14 +109,15 @@ async def _book(data_folder: DataFolder) -> tuple[PriceBook, str]:
 
 async def _steps(data_folder: DataFolder) -> tuple[Sequence[Step], str]:
     """What the home's clock has noticed, and why it is not known if it could not be read."""
-    if not data_folder.database.is_file():
-        return (), ""
     try:
+        data_folder.check()
+        if not data_folder.database.is_file():
+            return (), ""
         store = SqliteTimeline(await Database.open(data_folder.database))
         try:
             timeline = await store.load()
         finally:
             await store.close()
-    except StorageError as error:
+    except UnavailableError as error:
         return (), f"What the clock did could not be read: {error.message}"
     return (timeline.steps if timeline is not None else ()), ""

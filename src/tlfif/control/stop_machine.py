@@ -6,7 +6,7 @@ from tlfif.control.machine_control import StopResult
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import MachineError
+from tlfif.kernel.errors import MachineError, StorageError
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
 
@@ -24,20 +24,30 @@ async def stop_machine(
     ``requeue`` False every running and waiting job is cancelled, because a waiting job would start a new machine at
     once; until that is done, none is started. With ``requeue`` True they are kept, and no machine starts until a person
     sends a prompt or presses start.
+
+    Raises StorageError; a machine that runs is ended all the same.
     """
     now = clock.now()
-    await machines.set_held(True)
     record = await machines.active()
-    if record is not None:
-        await machines.mark_stopping(record.id, reason=STOPPED_BY_PERSON, now=now)
-        if record.handle is not None:
-            # Without force the worker gives its jobs back without counting an attempt, in a fraction of a second; if
-            # it does not, the router's next ticks use force. The record says stopping, so the router repeats a call
-            # that fails here.
-            try:
-                await host.terminate(record.handle, force=not requeue)
-            except MachineError as error:
-                log.warning("stop: the machine could not be asked to end yet: %s", error.message)
+    handle = record.handle if record is not None else None
+    try:
+        await machines.set_held(True)
+        if record is not None:
+            await machines.mark_stopping(record.id, reason=STOPPED_BY_PERSON, now=now)
+    except StorageError as error:
+        # A machine may cost money, and ends also where that cannot be written down.
+        if handle is None or not await _terminate(host, handle, force=True):
+            raise
+        raise StorageError(
+            "The machine was ended, but that could not be stored, so a prompt that waits may start it again. Free some "
+            "space on the disk, then stop it again.",
+            details=error.details,
+        ) from error
+    if handle is not None:
+        # Without force the worker gives its jobs back without counting an attempt, in a fraction of a second; if it
+        # does not, the router's next ticks use force. The record says stopping, so the router repeats a call that
+        # fails here.
+        await _terminate(host, handle, force=not requeue)
     waiting = await _open_jobs(jobs)
     if not requeue:
         for job_id in waiting:
@@ -50,6 +60,15 @@ async def stop_machine(
         cancelled=() if requeue else tuple(waiting),
         requeued=tuple(waiting) if requeue else (),
     )
+
+
+async def _terminate(host: MachineHost, handle: str, *, force: bool) -> bool:
+    try:
+        await host.terminate(handle, force=force)
+    except MachineError as error:
+        log.warning("stop: the machine could not be asked to end yet: %s", error.message)
+        return False
+    return True
 
 
 async def _open_jobs(jobs: JobStore) -> list[str]:

@@ -193,7 +193,7 @@ def fit_max_tokens(
             _too_long(counted, need=need, longest=longest, context=context),
             details={
                 "tokens": prompt_tokens,
-                "limit": context - need,
+                "limit": max(0, context - need),
                 "context": context,
                 "longest_answer": longest,
             },
@@ -207,6 +207,11 @@ def _too_long(counted: str, *, need: int, longest: int, context: int) -> str:
         return (
             f"The prompt has {counted} tokens, and this model holds {context} for prompt and answer together: "
             f"an answer of {need} does not fit behind it. Ask for at most {longest}, or shorten the prompt."
+        )
+    if context <= need:
+        return (
+            f"This model holds {context} tokens for prompt and answer together: an answer of {need} leaves the prompt "
+            "no space. Ask for a shorter answer, or choose another model."
         )
     return (
         f"The prompt has {counted} tokens; with {need} kept for the answer, "

@@ -111,17 +111,18 @@ class LlamaEngineProcess(EngineProcess):
         except (OSError, ValueError, KeyError) as error:
             why = await self.why_ended()
             await self.stop()
-            if why:
+            status = child.returncode or 0
+            if why and not _crash(status):
                 raise EngineGoneError(why) from error
-            raise self._why_not_loaded(error, child.returncode or 0) from error
+            raise self._why_not_loaded(error, status) from error
 
     def _why_not_loaded(self, error: Exception, status: int) -> EngineError:
         """An engine that refused the model, or crashed over it, would do so again."""
         reason = self._logged_reason()
         if isinstance(error, KeyError):
             return self._unusable(reason or "the engine gives no reason")
-        if status < 0 and -status not in _ENDED_BY_OTHERS:
-            return self._unusable(f"the engine crashed over it ({signal.Signals(-status).name})")
+        if crash := _crash(status):
+            return self._unusable(f"the engine crashed over it ({crash})")
         return EngineGoneError(f"The engine ended before it was ready{': ' + reason if reason else '.'}")
 
     def _unusable(self, reason: str) -> ModelUnusableError:
@@ -161,6 +162,8 @@ class LlamaEngineProcess(EngineProcess):
                     weight_bytes=_weight_bytes(self._spec.model_path),
                     slots=self._spec.slots,
                 )
+            elif child.returncode is not None and (crash := _crash(child.returncode)):
+                self._why_ended = f"The engine crashed over the model or the prompt ({crash})."
         return self._why_ended
 
     async def stop(self) -> None:
@@ -176,6 +179,11 @@ class LlamaEngineProcess(EngineProcess):
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             await child.wait()
+
+
+def _crash(status: int) -> str:
+    """The name of the signal of a process that ended by a fault of its own; empty for any other end."""
+    return signal.Signals(-status).name if status < 0 and -status not in _ENDED_BY_OTHERS else ""
 
 
 def _weight_bytes(model_path: str) -> int:

@@ -34,8 +34,8 @@ def padded(text: str, columns: int, *, right: bool = False) -> str:
 
 
 def wrapped(text: str, columns: int, *, first: str = "", indent: str = "") -> list[str]:
-    """Lines broken at spaces; ``first`` begins the first one, ``indent`` the others. A long word stays whole, but
-    letters that take two columns are broken anywhere, because their scripts write no spaces."""
+    """Lines broken at spaces; ``first`` begins the first one, ``indent`` the others. A long word stays whole
+    where it is ASCII (an address, say); in other scripts it is broken, because many write no spaces."""
     if text.isascii() and first.isascii() and indent.isascii():
         from textwrap import wrap
 
@@ -55,6 +55,6 @@ def wrapped(text: str, columns: int, *, first: str = "", indent: str = "") -> li
         initial_indent=first,
         subsequent_indent=indent,
         break_on_hyphens=False,
-        break_long_words=width(text) > len(text),
+        break_long_words=any(width(word) > columns and not word.isascii() for word in text.split()),
         control_codes="ignore",
     )

@@ -117,7 +117,10 @@ class LoopbackListener:
         """The HTTP status to answer with, and the parameters if this is the redirect."""
         line, *fields = head.split("\r\n")
         method, _, rest = line.partition(" ")
-        target = urlsplit(rest.partition(" ")[0])
+        try:
+            target = urlsplit(rest.partition(" ")[0])
+        except ValueError:
+            return HTTPStatus.BAD_REQUEST, ""
         hosts = [value.strip() for name, _, value in (f.partition(":") for f in fields) if name.lower() == "host"]
         if hosts != [f"127.0.0.1:{self._port}"]:
             return HTTPStatus.MISDIRECTED_REQUEST, ""  # another host name that resolves to this computer

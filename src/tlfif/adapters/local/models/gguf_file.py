@@ -21,6 +21,8 @@ MAX_KEY_BYTES = (1 << 16) - 1
 """The format's own bound."""
 MAX_KEPT_BYTES = 4096
 """A longer string, such as a chat template, is skipped: nothing here needs it."""
+MAX_KEPT = 1 << 20
+"""Letters of all keys and values together that are kept; real files have a few thousand."""
 MAX_TENSORS = 100_000
 MAX_DIMENSIONS = 4
 MAX_PARTS = 100
@@ -125,11 +127,15 @@ class GgufReader:
         if count > MAX_ENTRIES or tensors > MAX_TENSORS:
             raise GgufError(_DAMAGED)
         values: dict[str, Any] = {}
+        kept = 0
         for _ in range(count):
             key = self._text(MAX_KEY_BYTES)
             if key is None or key in values:
                 raise GgufError(_DAMAGED)
-            values[key] = self._value(self._scalar(_U32))
+            values[key] = value = self._value(self._scalar(_U32))
+            kept += len(key) + (len(value) if isinstance(value, str) else 0)
+            if kept > MAX_KEPT:
+                raise GgufError(_DAMAGED)
         self._check_weights(tensors, values.get("general.alignment", 32))
         return GgufHead(values=values, tensors=tensors)
 
