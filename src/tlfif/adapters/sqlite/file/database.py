@@ -128,7 +128,7 @@ class Database:
         try:
             self._wait_for_the_disk(any(write.durable for write in together))
             topics, ports = commit(self._durable, together)
-        except sqlite3.Error as error:
+        except Exception as error:  # handed to those who wait, in the event loop
             for write in together:
                 write.error = error
         for write in together:

@@ -27,6 +27,10 @@ class PendingWrite(Generic[T]):
         self.error: Exception | None = None
         self.done = False
 
+    def run_alone(self, connection: sqlite3.Connection) -> None:
+        """Do the work in a transaction that holds nothing else. Raises what it raises."""
+        self._result = self._work(connection, self.topics)
+
     def run(self, connection: sqlite3.Connection) -> None:
         """Do the work inside the transaction; if it raises, undo it alone and keep its error.
 
@@ -54,15 +58,19 @@ class PendingWrite(Generic[T]):
 def commit(connection: sqlite3.Connection, writes: Sequence[PendingWrite[Any]]) -> tuple[set[str], list[int]]:
     """Run ``writes`` in one transaction; return the topics to notify about, and the ports to send them to.
 
-    Raises sqlite3.Error: then nothing of any is stored.
+    Raises sqlite3.Error: then nothing of any is stored. A single write raises whatever its work raises.
     """
     topics: set[str] = set()
     ports: list[int] = []
     # IMMEDIATE takes the write lock here, where SQLite waits for it; in the middle of a transaction it would not.
     connection.execute("BEGIN IMMEDIATE")
     try:
+        if len(writes) == 1:
+            writes[0].run_alone(connection)  # without a savepoint, which copies each page before it is changed
+        else:
+            for write in writes:
+                write.run(connection)
         for write in writes:
-            write.run(connection)
             topics |= write.topics
         if topics:
             ports = listening_ports(connection)
