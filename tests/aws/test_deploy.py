@@ -278,7 +278,7 @@ async def test_buckets_that_are_public_or_may_be_are_found(home: EmulatedHome) -
         )
     for kind in ("site", "blocked"):
         s3.put_bucket_policy(Bucket=names[kind], Policy=_anybody_reads(names[kind]))
-    s3.put_public_access_block(Bucket=names["blocked"], PublicAccessBlockConfiguration=CLOSED)  # type: ignore[arg-type]
+    s3.put_public_access_block(Bucket=names["blocked"], PublicAccessBlockConfiguration=CLOSED)  # type: ignore[arg-type]  # a plain dict
 
     def refuse(params: dict[str, Any], **_: object) -> Any:
         if params["url_path"].startswith(f"/{names['denied']}"):

@@ -21,7 +21,7 @@ def written(emulator: Emulator, home: str, source: str, *lines: str, minutes_ago
     logs.create_log_stream(logGroupName=group, logStreamName="s")
     at = int((time.time() - minutes_ago * 60) * 1000)
     events = [{"timestamp": at + number, "message": line} for number, line in enumerate(lines)]
-    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)  # type: ignore[arg-type]
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)  # type: ignore[arg-type]  # plain dicts
 
 
 def test_lines_of_all_parts_come_in_order_and_without_metrics(emulator: Emulator) -> None:

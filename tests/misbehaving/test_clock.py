@@ -297,11 +297,14 @@ async def lived(state: str, changes: Sequence[tuple[str, float]]) -> Account:
         return found
 
 
-async def undisturbed(state: str, ticks: int, known: dict[tuple[str, int], Account] = {}) -> Account:  # noqa: B006
+_undisturbed: dict[tuple[str, int], Account] = {}
+
+
+async def undisturbed(state: str, ticks: int) -> Account:
     """The same without changes, which takes as many ticks."""
-    if (state, ticks) not in known:
-        known[state, ticks] = await lived(state, [("jump", 0.0)] * ticks)
-    return known[state, ticks]
+    if (state, ticks) not in _undisturbed:
+        _undisturbed[state, ticks] = await lived(state, [("jump", 0.0)] * ticks)
+    return _undisturbed[state, ticks]
 
 
 @pytest.mark.parametrize("change", CHANGES)

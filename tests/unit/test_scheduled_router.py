@@ -121,7 +121,7 @@ async def test_a_launch_is_not_begun_where_the_function_s_end_would_come_first(m
         raise MachineError("none free", code="no_capacity", details={"left": ["g5.xlarge a"]})
 
     launches: list[float] = []
-    host.launch = refuse  # type: ignore[method-assign]
+    host.launch = refuse  # type: ignore[method-assign]  # the cloud refuses, and says where it was not asked
     await minute.world.submit()
     await minute.look(housekeeping=False)
     assert launches == [0.0, PAUSE_SECONDS]
