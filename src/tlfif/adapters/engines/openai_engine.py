@@ -17,6 +17,7 @@ from tlfif.kernel.errors import (
     EngineStuckError,
     PromptTooLongError,
 )
+from tlfif.kernel.plain_text import one_line
 
 ACCEPT_SECONDS = 60.0
 """Until a request is taken in: its chat template applied, its tokens counted. It takes milliseconds, unless the
@@ -24,6 +25,7 @@ template never ends."""
 STALL_SECONDS = 600.0
 """Until the first token and between two: the slowest machine that is supported reads 2,048 tokens in this time."""
 MESSAGE_LETTERS = 300
+"""Of an engine's own words, which may quote the model file's template."""
 TOO_LONG = PromptTooLongError.code
 _LENGTH_TYPES = frozenset({"exceed_context_size_error"})
 """llama.cpp's error type for a prompt that is longer than its context (its server's ``format_error_response``)."""
@@ -160,7 +162,7 @@ def refusal(status: int, body: bytes) -> EngineError:
         return EngineGoneError(f"The engine answered with status {status}.")
     try:
         found = json.loads(body)["error"]
-        message = _one_line(str(found["message"]))
+        message = one_line(str(found["message"]))[:MESSAGE_LETTERS]
     except (ValueError, LookupError, TypeError):
         return EngineRejectedError(f"The engine refused the request: status {status}")
     if str(found.get("type")) in _LENGTH_TYPES or str(found.get("param")) in _LENGTH_PARAMS:
@@ -172,14 +174,11 @@ def refusal(status: int, body: bytes) -> EngineError:
     return EngineRejectedError(f"The engine refused the request: {message}")
 
 
-def _one_line(text: str) -> str:
-    """An engine's words for people: they may quote the model file's template."""
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:MESSAGE_LETTERS]
-
-
 def _stream_error(error: object) -> EngineError:
     code = error.get("code") if isinstance(error, dict) else None
-    message = _one_line(str(error.get("message", "no reason given") if isinstance(error, dict) else error))
+    message = one_line(str(error.get("message", "no reason given") if isinstance(error, dict) else error))[
+        :MESSAGE_LETTERS
+    ]
     if isinstance(code, int) and 400 <= code < 500:
         return EngineRejectedError(f"The engine refused the request: {message}")
     return EngineGoneError(f"The engine failed: {message}")
