@@ -141,6 +141,27 @@ BILL = {
     "bill_unreachable": ErrorCode(None, 0, "No answer came, or it was lost.", "Nothing."),
 }
 """Why the bill has no new figure: in ``billed.problem`` of an answer that itself succeeds."""
+IMAGES = {
+    "image_not_found": ErrorCode(404, 2, "There is no image of that version.", "`./tlfif image list`"),
+    "repository_invalid": ErrorCode(422, 2, "What was given is neither a folder nor an address of a Git repository.", "Give a folder, or an https or ssh address."),
+    "image_not_offered": ErrorCode(409, 2, "Only an image that passed its tests and waits can be approved or rejected.", "`./tlfif image show VERSION`"),
+    "image_not_approved": ErrorCode(409, 2, "Only an approved image can be promoted or retired.", "`./tlfif image approve VERSION`"),
+    "image_in_use": ErrorCode(409, 2, "The image is kept, because something needs it.", "Promote another one first."),
+    "image_changed": ErrorCode(409, 2, "Somebody else changed the image at the same time.", "Look at it, repeat."),
+    "rollback_impossible": ErrorCode(409, 4, "There is no image to go back to.", "Promote another one: `./tlfif image list`"),
+    "image_pointer_invalid": ErrorCode(503, 4, "What machines are launched from was changed by hand into something that is no image of this home. Nothing was started.", "`./tlfif image promote VERSION`"),
+    "image_gone": ErrorCode(503, 4, "The image's files, or its AMI, do not exist any more. The one in use stays.", "Promote or build another one."),
+    "image_failed": ErrorCode(503, 4, "Something that images need does not answer.", "Try again."),
+    "image_build_refused": ErrorCode(409, 4, "The build was not begun: no budget, no quota or no space on the disk. The sentence says which.", "Read the sentence; build again."),
+    "image_source_invalid": ErrorCode(None, 4, "The commit cannot be fetched, or lacks a file that an image is made of.", "Mend the commit, push again."),
+    "image_input_wrong": ErrorCode(None, 4, "A wheel, the weights or another input has another sha256 than the list of pins says.", "Nothing, if you did not change it: do not use it. Otherwise mend the list of pins."),
+    "image_build_failed": ErrorCode(None, 4, "A step of the build failed.", "`./tlfif image logs VERSION`"),
+    "image_boot_failed": ErrorCode(None, 4, "The candidate did not start.", "`./tlfif image logs VERSION`"),
+    "image_test_failed": ErrorCode(None, 4, "The candidate answered too few golden prompts, too slowly, or did not end by itself.", "`./tlfif image logs VERSION`"),
+    "image_stage_timeout": ErrorCode(None, 4, "A stage took longer than its limit.", "`./tlfif image logs VERSION`; build again."),
+    "repository_unreachable": ErrorCode(None, 5, "The repository that is followed cannot be read.", "Check its address and your rights to it; it is tried again."),
+}
+"""Images: refusals, and why an image was not offered."""
 JOB = {
     "answer_empty": ErrorCode(None, 3, "The model wrote no answer, for instance because it spent all tokens on thinking.", "Allow more tokens, or put the question in other words."),
     "attempts_exhausted": ErrorCode(None, 3, "Three attempts ended without an answer.", "Send it again, or look at the machine first."),
@@ -235,6 +256,7 @@ SECTIONS = {
     "access": ACCESS,
     "aws": AWS,
     "bill": BILL,
+    "images": IMAGES,
     "job": JOB,
     "here": HERE,
 }

@@ -161,7 +161,31 @@ _VERSION_5: Migration = (
     "DELETE FROM documents WHERE name = 'ledger_notes'",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+_VERSION_6: Migration = (
+    # body has all of an image but its revision; report is what its candidate wrote.
+    """
+    CREATE TABLE images (
+        number INTEGER PRIMARY KEY,
+        state TEXT NOT NULL,
+        cleaned INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        report TEXT
+    )
+    """,
+    """
+    CREATE TABLE image_logs (
+        image INTEGER NOT NULL REFERENCES images (number),
+        line INTEGER NOT NULL,
+        at REAL NOT NULL,
+        stage TEXT NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (image, line)
+    ) WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 
 
 def version(connection: sqlite3.Connection) -> int:
