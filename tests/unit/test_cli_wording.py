@@ -46,6 +46,13 @@ def machine(**changes: Any) -> MachineView:
     return {**NO_MACHINE, **changes}
 
 
+def test_the_status_states_a_fault_instead_of_a_start_that_takes_for_ever() -> None:
+    fault = {"code": "storage_failed", "message": "The disk is full."}
+    lines = machine_lines(machine(state="launching", reason="one prompt waits", eta_seconds=0.0, fault=fault))
+    assert lines[1].startswith("fault     No machine can be started or watched at present. The disk is full.")
+    assert "any moment now" not in "\n".join(lines)
+
+
 def test_the_receipt_names_the_model_and_what_it_took() -> None:
     assert receipt_line(RECEIPT, before=machine(), place="this computer") == (
         "— SmolLM2-135M-Instruct · first word after 0.09 s · 2.1 s in all · 180 tokens at 98/s · "

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from tlfif.wire.errors import ErrorView
 from tlfif.wire.typed_dict import TypedDict
 
 
@@ -15,7 +16,8 @@ class Pids(TypedDict):
 
 class MachineView(TypedDict):
     """The machine now. Seconds are estimates learned from its own history; null where there is nothing to say.
-    ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the API knows it."""
+    ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the API knows it.
+    ``fault``: why the server can start and end no machine at present; all the rest is then as it was before."""
 
     state: str
     reason: str
@@ -32,6 +34,7 @@ class MachineView(TypedDict):
     held: bool
     place: str
     pids: Pids
+    fault: ErrorView | None
 
 
 class PhaseView(TypedDict):
@@ -95,5 +98,6 @@ NO_MACHINE: MachineView = {
     "held": False,
     "place": "this computer",
     "pids": {"server": None, "worker": None, "engine": None},
+    "fault": None,
 }
 """What the command line says of the machine where no server runs."""

@@ -11,6 +11,7 @@ HERE = "this computer"
 """The ``place`` that the server on this computer reports."""
 PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "trying the model out"}
 """What a machine does in each phase of its start, in the order of the phases."""
+UNATTENDED = "No machine can be started or watched at present"
 _WHY_NOT_FETCHED = {
     "hub_unreachable": "its source cannot be reached",
     "hub_refused": "its source does not hand it out",
@@ -33,10 +34,19 @@ def is_alive(view: MachineView | None) -> bool:
     return view is not None and view["state"] in {"launching", "loading", "ready", "draining", "stopping"}
 
 
+def fault_text(machine: MachineView) -> str:
+    """Why the server cannot look after the machine at present; empty where it can. A home on AWS that was deployed
+    before the field was there does not say."""
+    fault = machine.get("fault")
+    return "" if fault is None else f"{UNATTENDED}. {fault['message']} TL-FIF tries again by itself."
+
+
 def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> str:
     """What a waiting prompt waits for. ``to_go_on``: how to start a machine that a person stopped. ``reason``: why the
     server has none, where that is to be part of the sentence."""
     state = machine["state"]
+    if machine.get("fault") is not None:
+        return f"{UNATTENDED}. Your prompt waits"
     if machine["held"]:
         return f"Kept: the machine was stopped. {to_go_on}"
     match state:

@@ -7,7 +7,7 @@ from tlfif.gui.presenters.cost_words import brief_cost, cost_words
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN, plain
 from tlfif.wire.machines import MachineView
 from tlfif.wording.figures import countdown, how_many
-from tlfif.wording.machines import is_alive, model_title, phase_text, time_left
+from tlfif.wording.machines import UNATTENDED, fault_text, is_alive, model_title, phase_text, time_left
 
 BRIEF = {
     StatusKind.CONNECTING: "Connecting…",
@@ -23,6 +23,7 @@ BRIEF = {
     StatusKind.NO_QUOTA: "AWS must allow it first",
     StatusKind.BUDGET_LOCKED: "Budget used up",
     StatusKind.BROKEN: "It did not start",
+    StatusKind.UNATTENDED: "Something is in the way",
     StatusKind.NOT_CONNECTED: "Not connected",
     StatusKind.SIGNED_OUT: "Not signed in",
 }
@@ -64,6 +65,8 @@ def status_line_of(state: WindowState, now: float) -> StatusLine:
 
 
 def _of_machine(state: WindowState, view: MachineView, now: float) -> StatusLine:
+    if fault := fault_text(view):
+        return StatusLine(kind=StatusKind.UNATTENDED, headline=UNATTENDED, advice=plain(fault).removeprefix(f"{UNATTENDED}. "))
     match view["state"]:
         case "launching" | "loading":
             return _starting(state, view, now)
