@@ -81,9 +81,11 @@ class MemoryMachineStore(MachineStore):
         """See :meth:`MachineStore.mark_stopping`."""
         self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
 
-    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
+    async def mark_ended(
+        self, machine_id: str, *, state: MachineState, reason: str, now: float, code: str = ""
+    ) -> None:
         """See :meth:`MachineStore.mark_ended`."""
-        self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
+        self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now, code=code))
 
     async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
         """See :meth:`MachineStore.phase_timings`."""

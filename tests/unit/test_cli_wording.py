@@ -20,7 +20,7 @@ from tlfif.kernel.errors import InvalidInputError, MachineError, NotFoundError, 
 from tlfif.wire.jobs import JobView, ReceiptView
 from tlfif.wire.machines import NO_MACHINE, MachineView, StopResult
 from tlfif.wording.figures import seconds, size
-from tlfif.wording.machines import model_title
+from tlfif.wording.machines import as_sentence, model_title
 
 RECEIPT: ReceiptView = {
     "model": "smollm2",
@@ -330,3 +330,9 @@ def test_what_the_server_advises_can_be_done_in_the_window_and_by_a_command() ->
     assert len(files) > 200
     button = re.compile(r"[Pp]ress \"?\s*f?\"?(?:Start|Stop|Send|Connect|Sign in)\b")
     assert [str(path) for path in files if button.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("reason", ["the engine died", "The engine died."])
+def test_a_reason_has_one_full_stop_whether_it_is_a_sentence_or_not(reason: str) -> None:
+    assert as_sentence(reason) == f"{reason.rstrip('.')}."
+    assert ".)" not in waiting_line(machine(state="broken", reason=reason))

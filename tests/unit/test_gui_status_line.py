@@ -55,6 +55,15 @@ def test_each_kind_says_what_is_what_it_costs_and_what_to_press(
     assert not any(word in f"{line.headline}{line.advice}" for word in ("None", "  ", "./tlfif", "_"))
 
 
+def test_where_the_model_is_at_fault_no_start_is_offered() -> None:
+    desk = Desk()
+    reason = "The model file /m.gguf cannot be used: unknown model architecture."
+    desk.hear("broken", reason=reason, code="model_unusable")
+    line = desk.core.state.status_line
+    assert (line.headline, line.advice) == ("The model cannot be used", f"{reason} Choose another in Settings.")
+    assert line.presses == (Press.OPEN_SETTINGS, Press.OPEN_MACHINE)
+
+
 def test_a_fault_that_keeps_the_server_from_the_machine_stands_above_every_state() -> None:
     desk = Desk()
     fault = {"code": "storage_failed", "message": "The disk is full. Free some space (./tlfif doctor)."}

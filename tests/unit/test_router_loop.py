@@ -13,7 +13,8 @@ FULL = StorageError("The disk is full. Free some space, then try again; nothing 
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "says"), [(FULL, "storage_failed", "The disk is full."), (KeyError("x"), "internal_error", "logs")]
+    ("fault", "code", "says"),
+    [(FULL, "storage_failed", "The disk is full."), (KeyError("x"), "internal_error", "logs")],
 )
 async def test_what_keeps_ticks_from_succeeding_is_stated_until_one_does(
     fault: Exception, code: str, says: str, monkeypatch: pytest.MonkeyPatch

@@ -71,6 +71,7 @@ def machine_view(status: MachineStatus, container: Container) -> MachineView:
     return MachineView(
         state=status.state,
         reason=status.reason,
+        code=status.code,
         phase=record.phase if record else None,
         eta_seconds=status.eta_seconds,
         image=record.image if record else container.image,

@@ -149,7 +149,8 @@ async def _start(model: str | None, console: Console, *, as_json: bool) -> int:
     if machine["state"] != "ready":
         raise MachineError(
             _not_started(machine),
-            code=machine["state"] if machine["state"].startswith("no_") else "machine_not_ready",
+            code=machine.get("code")
+            or (machine["state"] if machine["state"].startswith("no_") else "machine_not_ready"),
         )
     _show(machine, console, as_json=as_json, hourly_usd=hourly)
     return DONE

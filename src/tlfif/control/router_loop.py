@@ -34,8 +34,8 @@ class RouterLoop:
     _next_purge: float = 0.0
 
     async def run(self) -> None:
-        """Run until cancelled. A tick that fails is logged and repeated: no fault of a store ends the router. What makes
-        two in a row fail is the reconciler's ``fault`` until one succeeds."""
+        """Run until cancelled. A tick that fails is logged and repeated: no fault of a store ends the router. What
+        makes two in a row fail is the reconciler's ``fault`` until one succeeds."""
         clock = self.reconciler.clock
         while True:
             pause = self.tick_seconds

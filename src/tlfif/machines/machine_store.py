@@ -65,9 +65,11 @@ class MachineStore(ABC):
         """The end was asked for; the first reason and time are kept, and so is the state ``broken``."""
 
     @abstractmethod
-    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
+    async def mark_ended(
+        self, machine_id: str, *, state: MachineState, reason: str, now: float, code: str = ""
+    ) -> None:
         """The host reports that it is gone. ``state`` is shown from now on: off, broken, no_capacity or
-        no_quota. A second call changes nothing."""
+        no_quota. Empty, ``reason`` and ``code`` keep what was known. A second call changes nothing."""
 
     @abstractmethod
     async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:

@@ -17,10 +17,12 @@ class Pids(TypedDict):
 class MachineView(TypedDict):
     """The machine now. Seconds are estimates learned from its own history; null where there is nothing to say.
     ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the API knows it.
-    ``fault``: why the server can start and end no machine at present; all the rest is then as it was before."""
+    ``code``: the error's where there is no machine because of one, empty otherwise. ``fault``: why the server can start
+    and end no machine at present; all the rest is then as it was before."""
 
     state: str
     reason: str
+    code: str
     phase: str | None
     eta_seconds: float | None
     image: str | None
@@ -85,6 +87,7 @@ class StopResult(TypedDict):
 NO_MACHINE: MachineView = {
     "state": "off",
     "reason": "the server is not running",
+    "code": "",
     "phase": None,
     "eta_seconds": None,
     "image": None,

@@ -29,16 +29,21 @@ def model_title(name: str) -> str:
     return spec.title if spec is not None else name
 
 
+def as_sentence(reason: str) -> str:
+    """A reason with one full stop at its end: some are sentences already."""
+    return f"{reason.rstrip('.')}."
+
+
 def is_alive(view: MachineView | None) -> bool:
     """Whether a machine exists or may exist, and may cost money."""
     return view is not None and view["state"] in {"launching", "loading", "ready", "draining", "stopping"}
 
 
 def fault_text(machine: MachineView) -> str:
-    """Why the server cannot look after the machine at present; empty where it can. A home on AWS that was deployed
-    before the field was there does not say."""
+    """Why the machine is :data:`UNATTENDED`; empty where it is not. A home on AWS that was deployed before the field
+    was there does not say."""
     fault = machine.get("fault")
-    return "" if fault is None else f"{UNATTENDED}. {fault['message']} TL-FIF tries again by itself."
+    return "" if fault is None else f"{fault['message']} TL-FIF tries again by itself."
 
 
 def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> str:
@@ -60,7 +65,7 @@ def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> st
         case "no_quota":
             return f"{reason or 'Your AWS account may not run a GPU machine yet.'} Your prompt waits."
         case "broken":
-            why = f" ({reason})" if reason else ""
+            why = f" ({reason.rstrip('.')})" if reason else ""
             return f"The machine did not start{why}. TL-FIF tries again; your prompt waits."
     left = machine["eta_seconds"]
     return f"The machine is {phase_text(machine)}" + ("" if left is None else f", {time_left(left)}")

@@ -78,8 +78,10 @@ class SqliteMachineStore(MachineStore):
     async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
         await self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
 
-    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
-        await self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
+    async def mark_ended(
+        self, machine_id: str, *, state: MachineState, reason: str, now: float, code: str = ""
+    ) -> None:
+        await self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now, code=code))
 
     async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
         return await self._database.read(lambda c: _timings(c, model, image, max(0, limit)))

@@ -4,7 +4,7 @@ from tlfif.money.amounts import unit_price, usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
 from tlfif.wording.figures import seconds
-from tlfif.wording.machines import HERE, fallback_text, fault_text, model_title, waiting_text
+from tlfif.wording.machines import HERE, UNATTENDED, fallback_text, fault_text, model_title, waiting_text
 
 
 def waiting_line(machine: MachineView) -> str:
@@ -16,7 +16,7 @@ def waiting_line(machine: MachineView) -> str:
 def refusal_note(machine: MachineView) -> str:
     """Why no machine starts, in full: AWS's sentences are too long for the status line. Empty where one may start."""
     if fault := fault_text(machine):
-        return f"— {fault} —"
+        return f"— {UNATTENDED}. {fault} —"
     if machine["state"] not in {"no_capacity", "no_quota", "broken"} or not machine["reason"]:
         return ""
     return f"— {machine['reason']} —"
@@ -33,7 +33,7 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
         f"machine   {machine['state'].replace('_', ' ')}" + (f": {machine['reason']}" if machine["reason"] else "")
     ]
     if fault := fault_text(machine):
-        lines.append(f"fault     {fault}")
+        lines.append(f"fault     {UNATTENDED}. {fault}")
     elif machine["state"] in {"launching", "loading"}:
         lines.append(f"          {waiting_line(machine)}")
     if machine["model"] is not None:

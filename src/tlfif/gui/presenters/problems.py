@@ -139,6 +139,8 @@ _CAUSES: dict[str, _Cause] = {
 }
 
 
+MODEL_AT_FAULT = frozenset({"model_unusable", "model_file_invalid", "model_corrupt", "model_absent", "unknown_model"})
+"""Codes that mean: with this model no start can succeed."""
 NOT_SIGNED_IN = frozenset(
     {
         "signed_out", "token_expired", "id_token_invalid", "keyring_failed", "sign_in_unreachable", "sign_in_busy",
