@@ -201,10 +201,12 @@ def _refuse_foreign(connection: sqlite3.Connection, present: int, newest: int) -
         raise StorageError(
             f"A newer TL-FIF wrote the job file: its version is {present}, this program knows {newest}. "
             "Install the newer program again, or set another data folder.",
+            code="storage_newer",
             details={"reason": "too_new", "version": present, "known": newest},
         )
     if present == 0 and connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
         raise StorageError(
             "The job file holds another program's data and was left untouched. Set another data folder.",
+            code="storage_foreign",
             details={"reason": "foreign"},
         )
