@@ -21,6 +21,7 @@ from tlfif.gui.model.messages import (
     FallbackChosen,
     Message,
 )
+from tlfif.gui.presenters.endings import BY_YOU
 from tlfif.gui.presenters.problems import plain
 from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
@@ -164,7 +165,9 @@ class Answering:
         receipt = receipt_of(took, waited=waited_for_start(self._machine, job))
         note = plain(str(event.data.get("error_message") or ""))
         reason = job.get("cancel_reason") if job is not None else None
-        if event.kind is EventKind.CANCELLED and not note and reason:
+        if event.kind is EventKind.CANCELLED and self._cancel_asked:
+            note = BY_YOU
+        elif event.kind is EventKind.CANCELLED and not note and reason:
             note = cancelled_because(reason)
         whole = job["answer"] or None if job is not None else None
         await self._archive.keep(
@@ -175,6 +178,8 @@ class Answering:
                 receipt=receipt.line if receipt else "",
                 cost=kept_price_words(job) if job is not None else "",
                 note=note,
+                code=str(event.data.get("error_code") or ""),
+                reasoning=(job.get("reasoning") or "").strip() if job is not None else "",
                 answer=whole,
             )
         )
@@ -195,7 +200,9 @@ class Answering:
         if self._job_id is None and not isinstance(error, ConnectionLostError):
             # Nothing is stored at the server, or nothing that this window could go on with.
             note = plain(error.message)
-            await self._archive.keep(lambda history: history.finish(self._id, status="failed", seq=0, note=note))
+            await self._archive.keep(
+                lambda history: history.finish(self._id, status="failed", seq=0, note=note, code=error.code)
+            )
         await self._emit(AnswerFailed(exchange_id=self._id, error=error, accepted=self._job_id is not None))
 
     async def _drop(self) -> None:
