@@ -242,10 +242,13 @@ def test_a_default_that_its_source_does_not_hand_out_is_stood_in_for_and_why_is_
 ) -> None:
     client = FakeWindowClient(Script([event(2, EventKind.SUCCEEDED)]))
     client.catalogue = [model_view("tinyllama", "absent"), model_view("smollm2")]
-    client.pull_errors["tinyllama"] = NotPossibleError("No way.", code="hub_unreachable", status=409)
+    client.pull_errors["tinyllama"] = NotPossibleError(
+        "No way.", code="hub_unreachable", status=409, details={"why": "HTTPS_PROXY is no proxy"}
+    )
     window = windows(client=client)
     window.bridge.send(an_ask(model=None))
-    assert window.wait_for(messages.FallbackChosen).code == "hub_unreachable"
+    chosen = window.wait_for(messages.FallbackChosen)
+    assert (chosen.code, chosen.cause) == ("hub_unreachable", "HTTPS_PROXY is no proxy")
     window.wait_for(messages.AnswerPriced)
     assert client.asked[0][1]["model"] == "smollm2"
 

@@ -81,7 +81,8 @@ def time_left(left: float) -> str:
     return f"about {countdown(left)} left" if left >= 1 else "any moment now"
 
 
-def fallback_text(wanted: ModelView, fallback: ModelView, code: str) -> str:
-    """Why the small model answers instead of the default one; ``code``: of the error that kept that one away."""
-    why = _WHY_NOT_FETCHED.get(code, "fetching it failed")
+def fallback_text(wanted: ModelView, fallback: ModelView, code: str, cause: str = "") -> str:
+    """Why the small model answers instead of the default one; ``code``: of the error that kept that one away, and
+    ``cause`` in that error's own words, where it has one."""
+    why = cause or _WHY_NOT_FETCHED.get(code, "fetching it failed")
     return f"{wanted['title']} cannot answer: {why}. {fallback['title']}, the small model, answers instead."

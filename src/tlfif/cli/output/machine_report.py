@@ -64,7 +64,7 @@ def _running_cost(hourly_usd: float) -> str:
     return f"{usd(hourly_usd)} an hour now, {second} USD a second, without VAT; the month: ./tlfif cost"
 
 
-def fallback_note(wanted: ModelView, fallback: ModelView, *, code: str) -> str:
+def fallback_note(wanted: ModelView, fallback: ModelView, *, code: str, cause: str = "") -> str:
     """Why the small model answers, and how to get the big one."""
     force = " --force" if code == "model_corrupt" else ""
-    return f"{fallback_text(wanted, fallback, code)} To get the other one: ./tlfif model pull {wanted['name']}{force}"
+    return f"{fallback_text(wanted, fallback, code, cause)} To get the other one: ./tlfif model pull {wanted['name']}{force}"

@@ -218,20 +218,23 @@ class Answering:
         default, fallback = models[0], models[-1]
         if default["state"] == "ready" or default["name"] == fallback["name"]:
             return {**asking, "model": default["name"]}
-        why = "model_corrupt"
+        code, cause = "model_corrupt", ""
         if default["state"] != "corrupt":
-            why = await self._fetch(default)
-            if not why:
+            code, cause = await self._fetch(default)
+            if not code:
                 return {**asking, "model": default["name"]}
         if self._cancel_asked:
             return asking
-        await self._emit(FallbackChosen(exchange_id=self._id, wanted=default, fallback=fallback, code=why))
+        await self._emit(
+            FallbackChosen(exchange_id=self._id, wanted=default, fallback=fallback, code=code, cause=cause)
+        )
         if fallback["state"] in {"absent", "pulling"}:
             await self._fetch(fallback)
         return {**asking, "model": fallback["name"]}
 
-    async def _fetch(self, model: ModelView) -> str:
-        """Fetch a model. Returns "" where it is ready then, else an error code. Raises ApiError for other faults."""
+    async def _fetch(self, model: ModelView) -> tuple[str, str]:
+        """Fetch a model. Returns an error's code, empty where it is ready then, and the cause in words where that is
+        known. Raises ApiError for other faults."""
         latest = model
         try:
             async with aclosing(self._client.pull(model["name"], automatic=True)) as progress:
@@ -240,7 +243,7 @@ class Answering:
                     if self._cancel_asked:
                         break
         except NotPossibleError as error:
-            return error.code
+            return error.code, str(error.details.get("why") or "")
         if latest["state"] == "ready":
-            return ""
-        return "model_corrupt" if latest["state"] == "corrupt" else "pull_failed"
+            return "", ""
+        return "model_corrupt" if latest["state"] == "corrupt" else "pull_failed", ""
