@@ -336,3 +336,10 @@ def test_what_the_server_advises_can_be_done_in_the_window_and_by_a_command() ->
 def test_a_reason_has_one_full_stop_whether_it_is_a_sentence_or_not(reason: str) -> None:
     assert as_sentence(reason) == f"{reason.rstrip('.')}."
     assert ".)" not in waiting_line(machine(state="broken", reason=reason))
+
+
+def test_a_model_files_name_forges_no_line() -> None:
+    name = "file:/m/toy\ncosts     nothing.gguf"
+    assert model_title(name) == "toy costs     nothing.gguf"
+    lines = machine_lines(machine(state="draining", reason=f"the next prompt wants the model {name}", model=name))
+    assert "\n" not in "".join(lines)

@@ -2,6 +2,7 @@
 
 from pathlib import PurePath
 
+from tlfif.kernel.plain_text import one_line
 from tlfif.models.catalogue import file_path_of, find_model
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
@@ -24,7 +25,7 @@ def model_title(name: str) -> str:
     """A model's proper name."""
     path = file_path_of(name)
     if path is not None:
-        return PurePath(path).name
+        return one_line(PurePath(path).name)
     spec = find_model(name)
     return spec.title if spec is not None else name
 

@@ -1,5 +1,6 @@
 """What commands say about the machine and the model: pure functions from the API's answers to text."""
 
+from tlfif.kernel.plain_text import one_line
 from tlfif.money.amounts import unit_price, usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
@@ -19,7 +20,7 @@ def refusal_note(machine: MachineView) -> str:
         return f"— {UNATTENDED}. {fault} —"
     if machine["state"] not in {"no_capacity", "no_quota", "broken"} or not machine["reason"]:
         return ""
-    return f"— {machine['reason']} —"
+    return f"— {one_line(machine['reason'])} —"
 
 
 def is_remote(machine: MachineView | None) -> bool:
@@ -29,9 +30,8 @@ def is_remote(machine: MachineView | None) -> bool:
 
 def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> list[str]:
     """The machine for a person. ``hourly_usd`` is what runs on AWS now, None where that is not known."""
-    lines = [
-        f"machine   {machine['state'].replace('_', ' ')}" + (f": {machine['reason']}" if machine["reason"] else "")
-    ]
+    reason = one_line(machine["reason"])  # it may quote a model file's name
+    lines = [f"machine   {machine['state'].replace('_', ' ')}" + (f": {reason}" if reason else "")]
     if fault := fault_text(machine):
         lines.append(f"fault     {UNATTENDED}. {fault}")
     elif machine["state"] in {"launching", "loading"}:
@@ -67,4 +67,5 @@ def _running_cost(hourly_usd: float) -> str:
 def fallback_note(wanted: ModelView, fallback: ModelView, *, code: str, cause: str = "") -> str:
     """Why the small model answers, and how to get the big one."""
     force = " --force" if code == "model_corrupt" else ""
-    return f"{fallback_text(wanted, fallback, code, cause)} To get the other one: ./tlfif model pull {wanted['name']}{force}"
+    why = fallback_text(wanted, fallback, code, cause)
+    return f"{why} To get the other one: ./tlfif model pull {wanted['name']}{force}"

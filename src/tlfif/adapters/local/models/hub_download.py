@@ -94,7 +94,9 @@ class HubDownload:
 
         Raises ModelError (``hub_unreachable``, ``hub_refused``)."""
         if automatic and self._silent_until is not None and self._clock.monotonic() < self._silent_until:
-            raise self._unreachable(spec, f"{self._silent_because}. That was a few minutes ago, and it was not asked again")
+            raise self._unreachable(
+                spec, f"{self._silent_because}. That was a few minutes ago, and it was not asked again"
+            )
         try:
             answer = await self._ask(spec, part)
         except _SilentError as error:
