@@ -115,6 +115,11 @@ class Database:
         await self._thread.run(lambda: self._commit_pending(write, loop))
         return write.outcome()
 
+    async def between_writes(self, work: Callable[[], T]) -> T:
+        """Return the result of ``work``, run in the thread: this process's writes wait for it in their queue, however
+        long it takes, instead of for a lock. Reads go on. Raises StorageError."""
+        return await self._thread.run(work)
+
     def _read_in_thread(self, work: Read[T]) -> T:
         with storage_errors():
             return work(self._durable)
