@@ -28,8 +28,8 @@ class PendingWrite(Generic[T]):
         self.done = False
 
     def run(self, connection: sqlite3.Connection, *, alone: bool) -> None:
-        """Do the work inside the transaction. If it raises, so does this where it is ``alone``: the whole transaction is
-        to be undone. Beside others it undoes its own part only, and keeps the error.
+        """Do the work inside the transaction. If it raises, so does this where it is ``alone``, and the transaction is
+        to be undone; beside others its own part is undone, and the error kept.
 
         Raises sqlite3.Error where SQLite has undone the whole transaction.
         """
