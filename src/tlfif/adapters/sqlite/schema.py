@@ -183,7 +183,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
     connection.execute("BEGIN EXCLUSIVE")
     try:
         present = version(connection)  # again, under the lock
-        _refuse_foreign(connection, present, len(migrations))
+        refuse_foreign(connection, newest=len(migrations))
         for migration in migrations[present:]:
             for statement in migration:
                 connection.execute(statement)
@@ -196,7 +196,9 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
         raise
 
 
-def _refuse_foreign(connection: sqlite3.Connection, present: int, newest: int) -> None:
+def refuse_foreign(connection: sqlite3.Connection, *, newest: int = len(MIGRATIONS)) -> None:
+    """Raise StorageError for a file that a newer version of this program, or another program, wrote."""
+    present = version(connection)
     if present > newest:
         raise StorageError(
             f"A newer TL-FIF wrote the job file: its version is {present}, this program knows {newest}. "
