@@ -281,6 +281,20 @@ async def test_ending_without_a_reason_keeps_the_one_known(machine_store: Machin
     assert machine.reason == "stopped by hand"
 
 
+async def test_the_code_of_an_error_is_kept_with_its_reason(machine_store: MachineStore) -> None:
+    await machine_store.create_intent(a_machine())
+    beat = replace(a_beat(state=MachineState.BROKEN, reason="no such format"), code="model_unusable")
+    await machine_store.heartbeat(beat, now=T0)
+    await machine_store.mark_ended("machine_1", state=MachineState.BROKEN, reason="", now=T0 + 1)
+    await machine_store.create_intent(a_machine("machine_2"))
+    await machine_store.mark_ended(
+        "machine_2", state=MachineState.NO_QUOTA, reason="Free plan", now=T0 + 2, code="account_plan"
+    )
+    second, first = await machine_store.history(limit=2)
+    assert (first.reason, first.code) == ("no such format", "model_unusable")
+    assert (second.reason, second.code) == ("Free plan", "account_plan")
+
+
 async def test_nothing_changes_an_ended_record(machine_store: MachineStore) -> None:
     await ended(machine_store, "machine_1", MachineState.OFF)
     before = await machine_store.latest()

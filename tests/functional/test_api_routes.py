@@ -240,6 +240,14 @@ def test_a_start_with_another_model_than_the_machines_is_refused(
     assert exit_code_of(error_from(409, problem)) == 4
 
 
+def test_a_fault_of_the_router_is_part_of_the_machine(start_api: Start) -> None:
+    api = start_api()
+    with api.client() as http:
+        assert http.get("/v1/machine").json()["fault"] is None
+        api.container.reconciler.fault = StorageError("The disk is full.")
+        assert http.get("/v1/machine").json()["fault"] == {"code": "storage_failed", "message": "The disk is full."}
+
+
 def test_the_machine_as_the_issue_names_it(http: httpx2.Client) -> None:
     machine = http.get("/v1/machine").json()
     wanted = {"state", "reason", "phase", "eta_seconds", "image", "model", "idle_seconds_left", "pids"}

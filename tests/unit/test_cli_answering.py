@@ -37,6 +37,14 @@ async def test_pieces_are_printed_as_they_come_and_the_line_is_ended() -> None:
     assert desk.said.startswith("— SmolLM2-135M-Instruct · ")
 
 
+async def test_what_keeps_the_server_from_the_machine_is_told_once_while_the_prompt_waits() -> None:
+    desk = FakeDesk()
+    fault = {"code": "storage_failed", "message": "The disk is full. Free some space."}
+    news = machine_news(state="launching", eta_seconds=0.0, fault=fault)
+    await answer_prompt(FakeClient([news, news, *events("Because.", DONE)]), ASKING, desk.console)
+    assert desk.said.count("The disk is full. Free some space. TL-FIF tries again by itself. —") == 1
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 async def test_thinking_is_no_part_of_what_is_printed(terminal: bool) -> None:
     desk = FakeDesk(terminal=terminal)

@@ -20,7 +20,7 @@ from tlfif.kernel.errors import InvalidInputError, MachineError, NotFoundError, 
 from tlfif.wire.jobs import JobView, ReceiptView
 from tlfif.wire.machines import NO_MACHINE, MachineView, StopResult
 from tlfif.wording.figures import seconds, size
-from tlfif.wording.machines import model_title
+from tlfif.wording.machines import as_sentence, model_title
 
 RECEIPT: ReceiptView = {
     "model": "smollm2",
@@ -44,6 +44,13 @@ def receipt(**changes: Any) -> ReceiptView:
 
 def machine(**changes: Any) -> MachineView:
     return {**NO_MACHINE, **changes}
+
+
+def test_the_status_states_a_fault_instead_of_a_start_that_takes_for_ever() -> None:
+    fault = {"code": "storage_failed", "message": "The disk is full."}
+    lines = machine_lines(machine(state="launching", reason="one prompt waits", eta_seconds=0.0, fault=fault))
+    assert lines[1].startswith("fault     No machine can be started or watched at present. The disk is full.")
+    assert "any moment now" not in "\n".join(lines)
 
 
 def test_the_receipt_names_the_model_and_what_it_took() -> None:
@@ -323,3 +330,16 @@ def test_what_the_server_advises_can_be_done_in_the_window_and_by_a_command() ->
     assert len(files) > 200
     button = re.compile(r"[Pp]ress \"?\s*f?\"?(?:Start|Stop|Send|Connect|Sign in)\b")
     assert [str(path) for path in files if button.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("reason", ["the engine died", "The engine died."])
+def test_a_reason_has_one_full_stop_whether_it_is_a_sentence_or_not(reason: str) -> None:
+    assert as_sentence(reason) == f"{reason.rstrip('.')}."
+    assert ".)" not in waiting_line(machine(state="broken", reason=reason))
+
+
+def test_a_model_files_name_forges_no_line() -> None:
+    name = "file:/m/toy\ncosts     nothing.gguf"
+    assert model_title(name) == "toy costs     nothing.gguf"
+    lines = machine_lines(machine(state="draining", reason=f"the next prompt wants the model {name}", model=name))
+    assert "\n" not in "".join(lines)

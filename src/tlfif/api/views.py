@@ -14,7 +14,8 @@ from tlfif.kernel.clock import Clock
 from tlfif.machines.list_machines import PastMachine
 from tlfif.machines.machine import Situation
 from tlfif.models.model_store import ModelInfo
-from tlfif.wire.jobs import ErrorView, EventView, JobView, MessageView, ReceiptView, Role
+from tlfif.wire.errors import ErrorView
+from tlfif.wire.jobs import EventView, JobView, MessageView, ReceiptView, Role
 from tlfif.wire.machines import MachineView, PastMachineView, PhaseView, Pids
 from tlfif.wire.models import ModelView, OpenAIModel
 
@@ -66,10 +67,11 @@ def openai_model(info: ModelInfo) -> OpenAIModel:
 
 def machine_view(status: MachineStatus, container: Container) -> MachineView:
     """The machine now."""
-    record = status.record
+    record, fault = status.record, container.reconciler.fault
     return MachineView(
         state=status.state,
         reason=status.reason,
+        code=status.code,
         phase=record.phase if record else None,
         eta_seconds=status.eta_seconds,
         image=record.image if record else container.image,
@@ -87,6 +89,7 @@ def machine_view(status: MachineStatus, container: Container) -> MachineView:
             worker=record.worker_pid if record else None,
             engine=record.engine_pid if record else None,
         ),
+        fault=None if fault is None else ErrorView(code=fault.code, message=fault.message),
     )
 
 

@@ -92,7 +92,9 @@ async def confirm_launch(record: MachineRecord, ports: MachinePorts) -> None:
     try:
         file = await ports.models.checked_file(record.model)
     except (ModelError, InvalidInputError) as error:
-        await machines.mark_ended(record.id, state=MachineState.BROKEN, reason=error.message, now=clock.now())
+        await machines.mark_ended(
+            record.id, state=MachineState.BROKEN, reason=error.message, now=clock.now(), code=error.code
+        )
         raise
     await _launch(record, file, ports)
 
@@ -115,6 +117,6 @@ async def _launch(record: MachineRecord, file: ModelFile, ports: MachinePorts) -
         if isinstance(ran, str):
             await machines.commit_launch(record.id, handle=ran)  # it ran only for a moment, but that is billed
         state = END_STATES.get(error.code, MachineState.BROKEN)
-        await machines.mark_ended(record.id, state=state, reason=error.message, now=ports.clock.now())
+        await machines.mark_ended(record.id, state=state, reason=error.message, now=ports.clock.now(), code=error.code)
         raise
     await machines.commit_launch(record.id, handle=handle)

@@ -16,6 +16,7 @@ from tlfif.kernel.errors import (
     ModelError,
     NotFoundError,
     StorageError,
+    TlfifError,
 )
 from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_host import ObservedMachine
@@ -75,6 +76,8 @@ class Reconciler(MachinePorts):
     suspects: set[str] = field(default_factory=set)
     seen: Observation | None = None
     """What the last tick observed; None where it failed to."""
+    fault: TlfifError | None = None
+    """Why ticks keep failing, and no machine is started or ended; None while they succeed. Set by the router's loop."""
     search_goes_on: bool = False
     """The last start found no capacity, and had no time to ask everywhere."""
 

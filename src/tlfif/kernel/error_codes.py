@@ -108,6 +108,8 @@ ACCESS = {
     "machine_failed": ErrorCode(503, 4, "The machine did not start or did not survive.", "Read the reason; start it again."),
     "storage_damaged": ErrorCode(503, 5, "The job file on this computer is damaged.", "`./tlfif doctor --set-aside-database` keeps it under another name and goes on with a new one."),
     "storage_failed": ErrorCode(503, 5, "The store could not read or write. The sentence says whether something may have been accepted.", "Free disk space or fix the store, then repeat."),
+    "storage_foreign": ErrorCode(503, 5, "The job file on this computer is another program's. It was left as it is.", "Set `TLFIF_HOME` to another folder."),
+    "storage_newer": ErrorCode(503, 5, "A newer TL-FIF wrote the job file on this computer. It was left as it is.", "Install the newer one again, or set `TLFIF_HOME` to another folder."),
     "unavailable": ErrorCode(503, 5, "Something that is needed does not answer.", "Try again."),
     "answer_pending": ErrorCode(503, 5, "The host does not keep a request open for so long. The answer goes on; `job_id` says which.", "Read it later: `./tlfif jobs show ID`."),
     "router_unreachable": ErrorCode(503, 5, "The order to start the machine did not arrive. Nothing was started.", "Press start again."),

@@ -56,7 +56,8 @@ class MachineRecord:
     ``handle`` is the host's name for it (embedded: process id and start time; AWS: instance id) and is None between
     intent and commit. ``boot_id`` is new at each boot; a heartbeat with another one is not this machine's.
     ``idle_since`` is None while work or loading makes progress. ``reason`` is why it started until it is why it ends;
-    ``start_reason`` stays why it started, and is empty in records older than the field.
+    ``start_reason`` stays why it started, and is empty in records older than the field. ``code`` is the error's where
+    an error with one is why it ends, empty otherwise.
     """
 
     id: str
@@ -78,6 +79,7 @@ class MachineRecord:
     engine_pid: int | None = None
     drain_requested: bool = False
     stop_requested_at: float | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ class Heartbeat:
     worker_pid: int | None = None
     engine_pid: int | None = None
     reason: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ def apply_heartbeat(record: MachineRecord | None, beat: Heartbeat, *, now: float
         engine_pid=beat.engine_pid,
         state=record.state if stopping else beat.state,
         reason=record.reason if stopping or record.drain_requested else beat.reason or record.reason,
+        code=beat.code or record.code,
     )
     if beat.state is MachineState.READY and record.ready_at is None:
         changed = replace(changed, ready_at=now)
@@ -76,7 +77,7 @@ def asked_to_stop(record: MachineRecord, *, reason: str, now: float) -> MachineR
     return replace(record, state=MachineState.STOPPING, reason=reason, stop_requested_at=now)
 
 
-def closed(record: MachineRecord, *, state: MachineState, reason: str, now: float) -> MachineRecord:
+def closed(record: MachineRecord, *, state: MachineState, reason: str, now: float, code: str = "") -> MachineRecord:
     """The record after its machine is gone. Raises ValueError for a state in which no record is closed."""
     if state not in ENDED:
         raise ValueError(f"a record is not closed as {state}")
@@ -86,6 +87,7 @@ def closed(record: MachineRecord, *, state: MachineState, reason: str, now: floa
         record,
         state=state,
         reason=reason or record.reason,
+        code=code or record.code,
         ended_at=now,
         phase=None,
         phase_started_at=None,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NotRequired
 
 from tlfif.jobs.events import Event
+from tlfif.wire.errors import ErrorView
 from tlfif.wire.machines import MachineView
 from tlfif.wire.money import CostShareView
 from tlfif.wire.typed_dict import TypedDict
@@ -45,13 +46,6 @@ class ReceiptView(TypedDict):
     first_token_seconds: float | None
     total_seconds: float | None
     tokens_per_second: float | None
-
-
-class ErrorView(TypedDict):
-    """Why a job failed."""
-
-    code: str
-    message: str
 
 
 class JobView(TypedDict):

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from tlfif.wire.errors import ErrorView
 from tlfif.wire.typed_dict import TypedDict
 
 
@@ -15,10 +16,13 @@ class Pids(TypedDict):
 
 class MachineView(TypedDict):
     """The machine now. Seconds are estimates learned from its own history; null where there is nothing to say.
-    ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the API knows it."""
+    ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the API knows it.
+    ``code``: the error's where there is no machine because of one, empty otherwise. ``fault``: why the server can start
+    and end no machine at present; all the rest is then as it was before."""
 
     state: str
     reason: str
+    code: str
     phase: str | None
     eta_seconds: float | None
     image: str | None
@@ -32,6 +36,7 @@ class MachineView(TypedDict):
     held: bool
     place: str
     pids: Pids
+    fault: ErrorView | None
 
 
 class PhaseView(TypedDict):
@@ -82,6 +87,7 @@ class StopResult(TypedDict):
 NO_MACHINE: MachineView = {
     "state": "off",
     "reason": "the server is not running",
+    "code": "",
     "phase": None,
     "eta_seconds": None,
     "image": None,
@@ -95,5 +101,6 @@ NO_MACHINE: MachineView = {
     "held": False,
     "place": "this computer",
     "pids": {"server": None, "worker": None, "engine": None},
+    "fault": None,
 }
 """What the command line says of the machine where no server runs."""

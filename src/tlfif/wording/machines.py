@@ -2,6 +2,7 @@
 
 from pathlib import PurePath
 
+from tlfif.kernel.plain_text import one_line
 from tlfif.models.catalogue import file_path_of, find_model
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
@@ -11,6 +12,7 @@ HERE = "this computer"
 """The ``place`` that the server on this computer reports."""
 PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "trying the model out"}
 """What a machine does in each phase of its start, in the order of the phases."""
+UNATTENDED = "No machine can be started or watched at present"
 _WHY_NOT_FETCHED = {
     "hub_unreachable": "its source cannot be reached",
     "hub_refused": "its source does not hand it out",
@@ -23,9 +25,14 @@ def model_title(name: str) -> str:
     """A model's proper name."""
     path = file_path_of(name)
     if path is not None:
-        return PurePath(path).name
+        return one_line(PurePath(path).name)
     spec = find_model(name)
     return spec.title if spec is not None else name
+
+
+def as_sentence(reason: str) -> str:
+    """A reason with one full stop at its end: some are sentences already."""
+    return f"{reason.rstrip('.')}."
 
 
 def is_alive(view: MachineView | None) -> bool:
@@ -33,10 +40,19 @@ def is_alive(view: MachineView | None) -> bool:
     return view is not None and view["state"] in {"launching", "loading", "ready", "draining", "stopping"}
 
 
+def fault_text(machine: MachineView) -> str:
+    """Why the machine is :data:`UNATTENDED`; empty where it is not. A home on AWS that was deployed before the field
+    was there does not say."""
+    fault = machine.get("fault")
+    return "" if fault is None else f"{fault['message']} TL-FIF tries again by itself."
+
+
 def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> str:
     """What a waiting prompt waits for. ``to_go_on``: how to start a machine that a person stopped. ``reason``: why the
     server has none, where that is to be part of the sentence."""
     state = machine["state"]
+    if machine.get("fault") is not None:
+        return f"{UNATTENDED}. Your prompt waits"
     if machine["held"]:
         return f"Kept: the machine was stopped. {to_go_on}"
     match state:
@@ -50,7 +66,7 @@ def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> st
         case "no_quota":
             return f"{reason or 'Your AWS account may not run a GPU machine yet.'} Your prompt waits."
         case "broken":
-            why = f" ({reason})" if reason else ""
+            why = f" ({reason.rstrip('.')})" if reason else ""
             return f"The machine did not start{why}. TL-FIF tries again; your prompt waits."
     left = machine["eta_seconds"]
     return f"The machine is {phase_text(machine)}" + ("" if left is None else f", {time_left(left)}")
@@ -66,7 +82,8 @@ def time_left(left: float) -> str:
     return f"about {countdown(left)} left" if left >= 1 else "any moment now"
 
 
-def fallback_text(wanted: ModelView, fallback: ModelView, code: str) -> str:
-    """Why the small model answers instead of the default one; ``code``: of the error that kept that one away."""
-    why = _WHY_NOT_FETCHED.get(code, "fetching it failed")
+def fallback_text(wanted: ModelView, fallback: ModelView, code: str, cause: str = "") -> str:
+    """Why the small model answers instead of the default one; ``code``: of the error that kept that one away, and
+    ``cause`` in that error's own words, where it has one."""
+    why = cause or _WHY_NOT_FETCHED.get(code, "fetching it failed")
     return f"{wanted['title']} cannot answer: {why}. {fallback['title']}, the small model, answers instead."

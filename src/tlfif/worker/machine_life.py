@@ -186,6 +186,7 @@ class MachineLife:
             worker_pid=self.pid,
             engine_pid=self.engine_pid,
             reason=self.reason,
+            code="" if self._unusable is None else self._unusable.code,
         )
         try:
             self._apply(await self.machines.heartbeat(beat, now=now), idle)

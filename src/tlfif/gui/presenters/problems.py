@@ -133,12 +133,16 @@ _CAUSES: dict[str, _Cause] = {
     "storage_damaged": _Cause(
         "The job file is damaged", "Type the command that is named here, then press Connect.", _LINK
     ),
-    "storage_failed": _Cause("The disk did not store it", "Free disk space, then try again.", _AGAIN),
+    "storage_foreign": _Cause("The job file is another program's", "Then press Connect.", _LINK),
+    "storage_newer": _Cause("The job file is of a newer TL-FIF", "Then press Connect.", _LINK),
+    "storage_failed": _Cause("It could not be stored or read", "Do what is named here, then try again.", _AGAIN),
     "internal_error": _Cause("TL-FIF made a mistake", "Try again. If it happens twice, report it.", _AGAIN),
     "unavailable": _Cause("A service that is needed does not answer", "Try again in a moment.", _AGAIN),
 }
 
 
+MODEL_AT_FAULT = frozenset({"model_unusable", "model_file_invalid", "model_corrupt", "model_absent", "unknown_model"})
+"""Codes that mean: with this model no start can succeed."""
 NOT_SIGNED_IN = frozenset(
     {
         "signed_out", "token_expired", "id_token_invalid", "keyring_failed", "sign_in_unreachable", "sign_in_busy",

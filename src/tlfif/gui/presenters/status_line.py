@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from tlfif.gui.model.state import Link, Press, StatusKind, StatusLine, WindowState
 from tlfif.gui.presenters.cost_words import brief_cost, cost_words
-from tlfif.gui.presenters.problems import NOT_SIGNED_IN, plain
+from tlfif.gui.presenters.problems import MODEL_AT_FAULT, NOT_SIGNED_IN, plain, problem
 from tlfif.wire.machines import MachineView
 from tlfif.wording.figures import countdown, how_many
-from tlfif.wording.machines import is_alive, model_title, phase_text, time_left
+from tlfif.wording.machines import UNATTENDED, as_sentence, fault_text, is_alive, model_title, phase_text, time_left
 
 BRIEF = {
     StatusKind.CONNECTING: "Connecting…",
@@ -23,6 +23,7 @@ BRIEF = {
     StatusKind.NO_QUOTA: "AWS must allow it first",
     StatusKind.BUDGET_LOCKED: "Budget used up",
     StatusKind.BROKEN: "It did not start",
+    StatusKind.UNATTENDED: "Something is in the way",
     StatusKind.NOT_CONNECTED: "Not connected",
     StatusKind.SIGNED_OUT: "Not signed in",
 }
@@ -64,6 +65,8 @@ def status_line_of(state: WindowState, now: float) -> StatusLine:
 
 
 def _of_machine(state: WindowState, view: MachineView, now: float) -> StatusLine:
+    if fault := fault_text(view):
+        return StatusLine(kind=StatusKind.UNATTENDED, headline=UNATTENDED, advice=plain(fault))
     match view["state"]:
         case "launching" | "loading":
             return _starting(state, view, now)
@@ -155,7 +158,7 @@ def _ready(state: WindowState, view: MachineView, now: float) -> StatusLine:
 def _stopping(view: MachineView) -> StatusLine:
     draining = view["state"] == "draining"
     finishing = f"finishing {how_many(view['running'], 'answer')}, then it ends" if view["running"] else "ending"
-    why = f" ({plain(view['reason'])})" if view["reason"] else ""
+    why = f" ({plain(view['reason']).rstrip('.')})" if view["reason"] else ""
     return StatusLine(
         kind=StatusKind.STOPPING,
         headline=f"Machine is {finishing}{why}" if draining else f"Stopping…{why}",
@@ -192,6 +195,15 @@ def _no_quota(view: MachineView) -> StatusLine:
 
 
 def _broken(view: MachineView) -> StatusLine:
+    code = view.get("code", "")
+    if code in MODEL_AT_FAULT:
+        cause = problem(code, view["reason"])
+        return StatusLine(
+            kind=StatusKind.BROKEN,
+            headline=cause.title,
+            advice=f"{as_sentence(cause.message)} {cause.advice}",
+            presses=(*cause.presses, Press.OPEN_MACHINE),
+        )
     again = " TL-FIF tries again by itself." if view["queued"] else ""
     return StatusLine(
         kind=StatusKind.BROKEN,
