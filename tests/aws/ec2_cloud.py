@@ -27,7 +27,7 @@ from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
 from tlfif.adapters.aws.machines.launch_plan import Zone
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.machines.machine_types import INSTANCE_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -17,7 +17,7 @@ from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES
 from tlfif.control.launch_machine import END_STATES
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine import MachineState
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.machines.machine_types import INSTANCE_TYPES
 
 NO_CAPACITY = Refuse("InsufficientInstanceCapacity", "We currently do not have sufficient capacity.", status=500)
 THROTTLED = Refuse("RequestLimitExceeded", "Request limit exceeded.", status=503)

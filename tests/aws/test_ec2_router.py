@@ -21,8 +21,8 @@ from tlfif.control.stop_machine import stop_machine
 from tlfif.jobs.jobs import JobStatus
 from tlfif.jobs.policy import JobPolicy
 from tlfif.machines.machine import MachineRecord, MachineState
+from tlfif.machines.machine_types import INSTANCE_TYPES
 from tlfif.machines.policy import MachinePolicy
-from tlfif.money.prices.prices import INSTANCE_TYPES
 
 
 @dataclass(kw_only=True)

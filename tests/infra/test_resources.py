@@ -13,7 +13,7 @@ from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.client.profile import REDIRECT_PORTS, redirect_uri
 from tlfif.control import scheduled_router
 from tlfif.deployment.stack_changes import holds_state
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.machines.machine_types import INSTANCE_TYPES
 
 HOME = {"Ref": "HomeName"}
 COUNTS = {

@@ -44,8 +44,9 @@ from tlfif.deployment.plan import kinds_of, words_for
 from tlfif.deployment.stack_words import cause_of, cure_for, failure_text
 from tlfif.kernel.data_folder import DataFolder, write_private
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.machine_types import INSTANCE_TYPES
 from tlfif.money.money import ASSUMED_RATE
-from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS
+from tlfif.money.prices.prices import REGIONS
 
 NO_BLOCK = AccountSettings(encrypt_disks=True, block_public=None)
 

@@ -20,7 +20,7 @@ from tlfif.adapters.aws.machines.launch_plan import (
     survivor,
 )
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.machines.machine_types import INSTANCE_TYPES
 
 ZONES = tuple(Zone(name=f"eu-central-1{letter}", subnet_id=f"subnet-{letter}") for letter in "abc")
 

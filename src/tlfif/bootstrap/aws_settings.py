@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
 from tlfif.bootstrap.variables import settings_fault
 from tlfif.jobs.policy import AWS_JOB_POLICY, JobPolicy
+from tlfif.machines.machine_types import INSTANCE_TYPES, check_instance_type
 from tlfif.machines.policy import AWS_MACHINE_POLICY, MachinePolicy
 from tlfif.models.catalogue import ON_AWS, SMOLLM2, find_model, known_names
-from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type, check_region
+from tlfif.money.prices.prices import check_region
 
 PREFIX = "TLFIF_AWS_"
 _REGION = "AWS_REGION"

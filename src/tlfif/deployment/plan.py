@@ -4,16 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tlfif.machines.machine_types import INSTANCE_TYPES
 from tlfif.money.money import MicroUsd
-from tlfif.money.prices.prices import (
-    INSTANCE_TYPES,
-    MACHINE_DISK_GB,
-    Item,
-    PriceBook,
-    check_region,
-    launch_cost,
-    running_rates,
-)
+from tlfif.money.prices.prices import MACHINE_DISK_GB, Item, PriceBook, check_region, launch_cost, running_rates
 from tlfif.money.spend.standing_costs import StandingItem, lean_items, total_per_month
 
 GPU_QUOTA_VCPUS = 8

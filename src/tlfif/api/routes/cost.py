@@ -9,7 +9,8 @@ from tlfif.api.schemas import BudgetRequest, ReleaseRequest
 from tlfif.api.signed_in_gate import OWNER_ONLY
 from tlfif.api.strict_route import StrictRoute
 from tlfif.control.container import Container
-from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, Price, check_region
+from tlfif.machines.machine_types import INSTANCE_TYPES
+from tlfif.money.prices.prices import REGIONS, Price, check_region
 from tlfif.money.prices.refresh_prices import RefreshReport
 from tlfif.money.spend.idle_adviser import PastAnswer, advise
 from tlfif.money.spend.tariff import Tariff

@@ -18,8 +18,10 @@ _READ_DAY = "2026-11-23"
 _MEMORY = "from memory, not verified"
 _HALVED = "half of the rate before November 2024"
 _READS_DAY = "2026-11-30"
+_CALCULATOR = "AWS's calculator of July 2024, as github.com/vantage-sh/ec2instances.info/issues/745 quotes it"
+_SHARE = "derived from c7i.xlarge: half of it, less 5 %, as c7i-flex.xlarge is to it in eu-west-1"
 
-_INSTANCE_HOURS = (
+_INSTANCE_HOURS: tuple[tuple[str, str, int, str, bool], ...] = (
     ("g4dn.xlarge", _US, 526_000, f"project's price notes, item 97; {_TABLE}", True),
     ("g4dn.xlarge", _DE, 658_000, f"project's price notes, item 97; {_TABLE}", True),
     ("g4dn.xlarge", _IE, 587_000, f"{_TABLE}; {_TOOLS}", True),
@@ -35,6 +37,17 @@ _INSTANCE_HOURS = (
         f"derived: us-east-1 times g5's factor; {_TABLE} has no g6 there, AWS may not offer it",
         False,
     ),
+)
+_HOURS_WITHOUT_GPU: tuple[tuple[str, str, int, str, bool], ...] = (
+    ("c7i.xlarge", _US, 178_500, _TOOLS, True),
+    ("c7i.xlarge", _DE, 203_700, _MEMORY, False),
+    ("c7i.xlarge", _IE, 191_520, f"derived from c7i-flex.xlarge's 0.18194, which is 5 % less: {_CALCULATOR}", False),
+    ("m7i.xlarge", _US, 201_600, _TOOLS, True),
+    ("m7i.xlarge", _DE, 241_500, _MEMORY, False),
+    ("m7i.xlarge", _IE, 224_700, f"derived from m7i-flex.xlarge's 0.21346, which is 5 % less: {_CALCULATOR}", False),
+    ("c7i-flex.large", _US, 84_790, _SHARE, False),
+    ("c7i-flex.large", _DE, 96_760, _SHARE, False),
+    ("c7i-flex.large", _IE, 90_970, f"derived: half of c7i-flex.xlarge's 0.18194; {_CALCULATOR}", False),
 )
 
 _RATES: tuple[tuple[Item, str, str, int, str, str, bool], ...] = (
@@ -109,10 +122,11 @@ def _built_in() -> list[Price]:
             micros=micros,
             unit="hour",
             source=source,
-            date=_TABLE_DAY,
+            date=day,
             verified=verified,
         )
-        for instance_type, region, micros, source, verified in _INSTANCE_HOURS
+        for hours, day in ((_INSTANCE_HOURS, _TABLE_DAY), (_HOURS_WITHOUT_GPU, _READS_DAY))
+        for instance_type, region, micros, source, verified in hours
     ]
     prices += [
         Price(item=item, region=region, micros=micros, unit=unit, source=source, date=day, verified=verified)

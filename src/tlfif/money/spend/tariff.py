@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from tlfif.machines.machine_types import check_instance_type
 from tlfif.money.money import MicroUsd
 from tlfif.money.prices.prices import (
     DEFAULT_INSTANCE_TYPE,
     DEFAULT_REGION,
     PriceBook,
-    check_instance_type,
     check_region,
     launch_cost,
     running_rates,
@@ -22,7 +22,7 @@ class Tariff:
 
     ``fallbacks``: the types that a start may get where ``instance_type`` has no capacity. With any, each span is priced
     by the type and the region that it had, and a start reserves for the most expensive of them. Without, every span is
-    priced as ``instance_type``.
+    priced as ``instance_type``. ``kept_disk_gb``: the disk that is kept for the next start (standby), 0 where none is.
     Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``.
     """
 
@@ -38,16 +38,18 @@ class Tariff:
 
     def of(self, span: MachineSpan) -> "Tariff":
         """The tariff of this span."""
-        return Tariff(region=span.region, instance_type=span.instance_type) if self.fallbacks else self
+        if not self.fallbacks:
+            return self
+        return Tariff(region=span.region, instance_type=span.instance_type, kept_disk_gb=self.kept_disk_gb)
 
     def dearest_hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """The most that a machine started now may cost per hour."""
         types = (self.instance_type, *self.fallbacks)
-        return max(_hourly(book, self.region, name, at_ms) for name in types)
+        return max(self._hourly(book, name, at_ms) for name in types)
 
     def hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
-        """What a running machine costs per hour: instance, public address, disk."""
-        return _hourly(book, self.region, self.instance_type, at_ms)
+        """What a running machine costs per hour: instance, public address, disk and its throughput."""
+        return self._hourly(book, self.instance_type, at_ms)
 
     def once(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """What each start costs in addition to its time: its disk is filled from the image."""
@@ -66,9 +68,8 @@ class Tariff:
         """What costs money while nothing runs."""
         return lean_items(book, self.region, at_ms, kept_disk_gb=self.kept_disk_gb)
 
-
-def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int) -> MicroUsd:
-    return sum(running_rates(book, region, instance_type, at_ms=at_ms))
+    def _hourly(self, book: PriceBook, instance_type: str, at_ms: int) -> MicroUsd:
+        return sum(running_rates(book, self.region, instance_type, at_ms=at_ms, kept_disk=self.kept_disk_gb > 0))
 
 
 def span_cost_between(

@@ -26,7 +26,7 @@ from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEve
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.stack_changes import Change
 from tlfif.kernel.clock import Clock
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.machines.machine_types import INSTANCE_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

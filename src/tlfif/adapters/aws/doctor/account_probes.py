@@ -15,7 +15,7 @@ from tlfif.adapters.aws.machines.ec2_errors import GPU_QUOTA
 from tlfif.doctor import account_verdicts as verdicts
 from tlfif.doctor import rights_verdicts
 from tlfif.doctor.checks import RIGHTS, Finding, not_asked
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.machines.machine_types import INSTANCE_TYPES
 
 GLOBAL = "us-east-1"
 """The region of services that have no region of their own."""

@@ -31,7 +31,7 @@ from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
 from tlfif.adapters.aws.machines.launch_plan import LaunchPlan, check_max_run, hinted_first, last_moment, survivor
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine_host import LaunchSpec, Lifetime, MachineHost, ObservedMachine
-from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type
+from tlfif.machines.machine_types import INSTANCE_TYPES, check_instance_type
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from tlfif.money.prices.prices import check_instance_type
+from tlfif.machines.machine_types import check_instance_type
 
 SHORTEST_RUN_SECONDS = 60.0
 LONGEST_RUN_SECONDS = 24 * 3600.0
