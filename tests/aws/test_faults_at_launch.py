@@ -8,14 +8,11 @@ import pytest
 from tests.aws.aws_line import Asked, Fault
 from tests.aws.ec2_cloud import LostAnswer, Refuse, always, times
 from tests.aws.function_home import FunctionHome
-from tests.aws.test_ec2_faults import FREE_PLAN, NO_CAPACITY
+from tests.aws.test_ec2_faults import FREE_PLAN, NO_CAPACITY, NO_QUOTA
 from tlfif.jobs.jobs import JobStatus
 
-NO_QUOTA = Refuse("VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of 0.")
 NOT_ALLOWED = Refuse("AccessDeniedException", "not authorized to perform: scheduler:CreateSchedule", status=403)
 TEN_MINUTES = 600.0
-PLACES = 6
-"""Three types in two zones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +35,7 @@ STORIES = {
         fault=lambda: times(1, NO_CAPACITY), shown="launching", said="started for 1 waiting prompt"
     ),
     "no capacity in all, for half an hour": Story(
-        fault=lambda: always(NO_CAPACITY), shown="no_capacity", said="no GPU machine free", minutes=30
+        fault=lambda: always(NO_CAPACITY), shown="no_capacity", said="no machine free", minutes=30
     ),
     "no capacity in all, for an hour": Story(
         fault=lambda: always(NO_CAPACITY),

@@ -101,7 +101,8 @@ def accepted(job_id: str = "job_1", machine: MachineView | None = None) -> Accep
 def receipt_view(**changes: Any) -> Any:
     """A receipt."""
     base = {
-        "model": "smollm2", "model_sha256": "ab", "image": "i", "machine_id": "m1", "attempt": 1, "prompt_tokens": 9,
+        "model": "smollm2", "model_sha256": "ab", "image": "i", "instance_type": None,
+        "engine": "llama", "machine_id": "m1", "attempt": 1, "prompt_tokens": 9,
         "completion_tokens": 12, "finish_reason": "stop", "queue_seconds": 2.0, "first_token_seconds": 2.5,
         "total_seconds": 3.0, "tokens_per_second": 70.0,
     }  # fmt: skip

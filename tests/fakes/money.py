@@ -103,6 +103,7 @@ def answered(**changes: Any) -> dict[str, Any]:
     """One of the last answers."""
     base = {
         "job_id": "job_1", "created_at": 1_795_000_000.0, "status": "succeeded", "model": "smollm2", "image": None,
+        "instance_type": None, "engine": "llama",
         "attempt": 1, "queue_seconds": 0.1, "first_token_seconds": 0.2, "total_seconds": 3.8, "prompt_tokens": 31,
         "completion_tokens": 10, "cost": NOTHING, "simulated_aws": SHARE,
     }  # fmt: skip

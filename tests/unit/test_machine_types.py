@@ -31,7 +31,7 @@ def test_what_a_type_decides(name: str, profile: str, engine: str, code: str, vc
 
 def test_the_usual_list_ends_with_a_type_that_needs_no_gpu_quota() -> None:
     assert [needs_gpu(name) for name in USUAL_TYPES] == [True, True, True, False]
-    assert EngineKind.LLAMA.title == "llama.cpp"
+    assert EngineKind.LLAMA.proper_name == "llama.cpp"
 
 
 def test_what_is_offered_instead() -> None:

@@ -193,6 +193,8 @@ async def _receipts(container: Container, simulated: Tariff) -> list[AnswerCostV
                 status=job.status,
                 model=job.request.model,
                 image=took.image,
+                instance_type=took.instance_type,
+                engine=took.engine,
                 attempt=job.attempt,
                 queue_seconds=took.queue_seconds,
                 first_token_seconds=took.first_token_seconds,

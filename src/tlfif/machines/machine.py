@@ -55,6 +55,7 @@ class MachineRecord:
 
     ``handle`` is the host's name for it (embedded: process id and start time; AWS: instance id) and is None between
     intent and commit. ``boot_id`` is new at each boot; a heartbeat with another one is not this machine's.
+    ``instance_type`` (as AWS names it; None on one's own computer) and ``engine`` are known from the first heartbeat.
     ``idle_since`` is None while work or loading makes progress. ``reason`` is why it started until it is why it ends;
     ``start_reason`` stays why it started, and is empty in records older than the field.
     """
@@ -78,6 +79,8 @@ class MachineRecord:
     engine_pid: int | None = None
     drain_requested: bool = False
     stop_requested_at: float | None = None
+    instance_type: str | None = None
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,8 @@ class Heartbeat:
     worker_pid: int | None = None
     engine_pid: int | None = None
     reason: str = ""
+    instance_type: str | None = None
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

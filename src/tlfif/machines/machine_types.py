@@ -19,7 +19,7 @@ class EngineKind(StrEnum):
     """llama.cpp."""
 
     @property
-    def title(self) -> str:
+    def proper_name(self) -> str:
         """Its proper name."""
         return "vLLM" if self is EngineKind.VLLM else "llama.cpp"
 

@@ -15,13 +15,17 @@ class Pids(TypedDict):
 
 class MachineView(TypedDict):
     """The machine now. Seconds are estimates learned from its own history; null where there is nothing to say.
-    ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the API knows it."""
+    ``instance_type`` (AWS's name; null on one's own computer) and ``engine`` (vllm or llama) are known from the first
+    heartbeat on. ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the
+    API knows it."""
 
     state: str
     reason: str
     phase: str | None
     eta_seconds: float | None
     image: str | None
+    instance_type: str | None
+    engine: str | None
     model: str | None
     machine_id: str | None
     idle_seconds_left: float | None
@@ -49,6 +53,8 @@ class PastMachineView(TypedDict):
     machine_id: str
     model: str
     image: str
+    instance_type: str | None
+    engine: str | None
     state: str
     start_reason: str
     end_reason: str
@@ -85,6 +91,8 @@ NO_MACHINE: MachineView = {
     "phase": None,
     "eta_seconds": None,
     "image": None,
+    "instance_type": None,
+    "engine": None,
     "model": None,
     "machine_id": None,
     "idle_seconds_left": None,

@@ -98,6 +98,8 @@ class AnswerCostView(TypedDict):
     status: str
     model: str
     image: str | None
+    instance_type: str | None
+    engine: str | None
     attempt: int
     queue_seconds: float | None
     first_token_seconds: float | None

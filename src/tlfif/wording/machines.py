@@ -2,6 +2,7 @@
 
 from pathlib import PurePath
 
+from tlfif.machines.machine_types import EngineKind
 from tlfif.models.catalogue import file_path_of, find_model
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
@@ -28,6 +29,12 @@ def model_title(name: str) -> str:
     return spec.title if spec is not None else name
 
 
+def kind_text(instance_type: str | None, engine: str | None) -> str:
+    """What a machine is: its type and its engine, as far as they are known; empty where neither is."""
+    title = EngineKind(engine).proper_name if engine in set(EngineKind) else engine
+    return ", ".join(part for part in (instance_type, title) if part)
+
+
 def is_alive(view: MachineView | None) -> bool:
     """Whether a machine exists or may exist, and may cost money."""
     return view is not None and view["state"] in {"launching", "loading", "ready", "draining", "stopping"}
@@ -46,9 +53,9 @@ def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> st
         case "draining" | "stopping":
             return "Waiting for the previous machine to end"
         case "no_capacity":
-            return "AWS has no GPU machine free. TL-FIF asks every 2 minutes; your prompt waits."
+            return "AWS has no machine free. TL-FIF asks every 2 minutes; your prompt waits."
         case "no_quota":
-            return f"{reason or 'Your AWS account may not run a GPU machine yet.'} Your prompt waits."
+            return f"{reason or 'Your AWS account may not run such a machine yet.'} Your prompt waits."
         case "broken":
             why = f" ({reason})" if reason else ""
             return f"The machine did not start{why}. TL-FIF tries again; your prompt waits."

@@ -161,7 +161,12 @@ _VERSION_5: Migration = (
     "DELETE FROM documents WHERE name = 'ledger_notes'",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+_VERSION_6: Migration = (
+    "ALTER TABLE machines ADD COLUMN instance_type TEXT",
+    "ALTER TABLE machines ADD COLUMN engine TEXT",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 
 
 def version(connection: sqlite3.Connection) -> int:

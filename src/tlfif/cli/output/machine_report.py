@@ -4,7 +4,7 @@ from tlfif.money.amounts import unit_price, usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
 from tlfif.wording.figures import seconds
-from tlfif.wording.machines import HERE, fallback_text, model_title, waiting_text
+from tlfif.wording.machines import HERE, fallback_text, kind_text, model_title, waiting_text
 
 
 def waiting_line(machine: MachineView) -> str:
@@ -36,6 +36,9 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
         lines.append(f"model     {model_title(machine['model'])}")
     if machine["image"] is not None:
         lines.append(f"image     {machine['image']}")
+    kind = kind_text(machine["instance_type"], machine["engine"])
+    if kind:
+        lines.append(f"type      {kind}")
     lines.append(f"place     {machine['place']}{'' if is_remote(machine) else ', costs nothing'}")
     if is_remote(machine) and hourly_usd is not None:
         lines.append(f"costs     {_running_cost(hourly_usd)}")

@@ -171,7 +171,7 @@ def _no_capacity(view: MachineView) -> StatusLine:
     again = "" if "asked again" in view["reason"] else " TL-FIF asks again every two minutes; Start machine asks now."
     return StatusLine(
         kind=StatusKind.NO_CAPACITY,
-        headline=f"AWS has no GPU machine free now{_reason(view)}",
+        headline=f"AWS has no machine free now{_reason(view)}",
         advice=f"{_waiting_words(view)}{_long_reason(view)}{again}",
         presses=(Press.START_MACHINE,),
     )
@@ -180,12 +180,13 @@ def _no_capacity(view: MachineView) -> StatusLine:
 def _no_quota(view: MachineView) -> StatusLine:
     """The reason says what is missing: the quota, the account's plan, or that AWS has not opened the account."""
     usual = (
-        " Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, at least 4. It takes a day or two. "
-        "Press Start machine when AWS has agreed."
+        " Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, 8. It takes a day or two. Press Start "
+        "machine when AWS has agreed. A machine without a GPU needs no such quota and would answer today: deploy with "
+        "its type in the list."
     )
     return StatusLine(
         kind=StatusKind.NO_QUOTA,
-        headline=f"Your AWS account may not run a GPU machine yet{_reason(view)}",
+        headline=f"Your AWS account may not run such a machine yet{_reason(view)}",
         advice=f"{_waiting_words(view)}{_long_reason(view) or usual}",
         presses=(Press.START_MACHINE,),
     )

@@ -11,11 +11,10 @@ from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import Fault, code_of, fault_of, is_absent, words_of
 from tlfif.adapters.aws.doctor.probe_context import ProbeContext
-from tlfif.adapters.aws.machines.ec2_errors import GPU_QUOTA
 from tlfif.doctor import account_verdicts as verdicts
 from tlfif.doctor import rights_verdicts
 from tlfif.doctor.checks import RIGHTS, Finding, not_asked
-from tlfif.machines.machine_types import INSTANCE_TYPES
+from tlfif.machines.machine_types import GPU_QUOTA, INSTANCE_TYPES
 
 GLOBAL = "us-east-1"
 """The region of services that have no region of their own."""
@@ -48,7 +47,7 @@ async def account_plan(context: ProbeContext) -> Finding:
 
 async def gpu_quota(context: ProbeContext) -> Finding:
     """The quota and the newest request to increase it. The request may be unreadable; then the quota alone counts."""
-    found = await context.calls.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=GPU_QUOTA)
+    found = await context.calls.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=GPU_QUOTA.code)
     value = float(found["Quota"]["Value"])
     if value >= verdicts.WANTED_VCPUS:
         return verdicts.gpu_quota(value, context.region)
@@ -58,7 +57,7 @@ async def gpu_quota(context: ProbeContext) -> Finding:
             "list_requested_service_quota_change_history_by_quota",
             "RequestedQuotas",
             ServiceCode="ec2",
-            QuotaCode=GPU_QUOTA,
+            QuotaCode=GPU_QUOTA.code,
         )
     except ClientError:
         requests = []
