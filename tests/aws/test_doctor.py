@@ -195,7 +195,15 @@ async def test_an_account_in_which_everything_is_right() -> None:
 async def test_an_account_in_which_everything_is_wrong() -> None:
     found, by_id, _ = await states(WRONG)
     failed = {one.check.id for one in found.findings if one.state is State.FAIL}
-    assert failed == {"region", "account_plan", "gpu_quota", "offerings", "lambda_concurrency", "machines"}
+    assert failed == {
+        "region",
+        "account_plan",
+        "gpu_quota",
+        "standard_quota",
+        "offerings",
+        "lambda_concurrency",
+        "machines",
+    }
     unknown = {one.check.id for one in found.findings if one.state is State.NOT_ASKED}
     assert unknown == {CAPACITY.id, CODEBUILD.id}
     assert {one.check.id for one in found.findings if one.state is State.OK} == set()
@@ -206,6 +214,24 @@ async def test_an_account_in_which_everything_is_wrong() -> None:
     assert by_id["foreign_disks"].evidence.count("vol-") == 1
     assert "counted at gp3's price" in by_id["foreign_disks"].evidence
     assert by_id["foreign_disks"].micros_per_month == 100 * 95_200
+
+
+async def test_the_homes_own_list_of_types_is_what_counts() -> None:
+    stack = {"StackName": "tlfif", "CreationTime": NOW, "StackStatus": "CREATE_COMPLETE"}
+
+    async def told(types: str) -> dict[str, Finding]:
+        parameters = [{"ParameterKey": "InstanceTypes", "ParameterValue": types}]
+        stands = {("cloudformation", "DescribeStacks"): {"Stacks": [{**stack, "Parameters": parameters}]}}
+        quotas = {("service-quotas", "GetServiceQuota"): {"Quota": {"QuotaCode": "L-DB2E81BA", "Value": 4.0}}}
+        return (await states(RIGHT | quotas | stands))[1]
+
+    found = await told("m7i.xlarge,g4dn.xlarge")
+    assert (
+        "Tried first: m7i.xlarge for 0.2696 USD an hour (llama.cpp): nowhere; then g4dn" in found["offerings"].evidence
+    )
+    assert found["gpu_quota"].state is State.WARN
+    assert (await told("m7i.xlarge"))["gpu_quota"].state is State.OK
+    assert "Tried first: g4dn" in (await told("t2.nano"))["offerings"].evidence, "set by hand, and unknown"
 
 
 async def test_a_key_without_any_right_gets_reasons_and_no_verdicts() -> None:

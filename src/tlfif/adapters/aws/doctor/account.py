@@ -31,6 +31,7 @@ _PROBES: tuple[tuple[Check, str, Find], ...] = (
     (checks.REGION, "ec2:DescribeRegions", account_probes.region),
     (checks.ACCOUNT_PLAN, "freetier:GetAccountPlanState", account_probes.account_plan),
     (checks.GPU_QUOTA, "servicequotas:GetServiceQuota", account_probes.gpu_quota),
+    (checks.STANDARD_QUOTA, "servicequotas:GetServiceQuota", account_probes.standard_quota),
     (checks.OFFERINGS, "ec2:DescribeInstanceTypeOfferings", account_probes.offerings),
     (checks.CAPACITY, "", account_probes.capacity),
     (checks.LAMBDA, "lambda:GetAccountSettings", account_probes.lambda_concurrency),
