@@ -81,6 +81,12 @@ def cost_view(*, here: bool = True, hourly: float = 0.0, **changes: Any) -> Cost
         "billed": None if here else billed_view(),
         "budget": budget_view(),
         "exchange": {"usd_per_eur": 1.25, "date": "2026-11-20", "source": "ECB", "verified": True},
+        "types": []
+        if here
+        else [
+            {"instance_type": "g4dn.xlarge", "engine": "vllm", "usd_per_hour": 0.6861},
+            {"instance_type": "c7i.xlarge", "engine": "llama", "usd_per_hour": 0.2318},
+        ],
         "rates": [],
         "receipts": [],
     }

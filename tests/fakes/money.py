@@ -143,6 +143,7 @@ def cost(*, on_aws: bool = False, **changes: Any) -> CostView:
         "billed": billed() if on_aws else None,
         "budget": budget(),
         "exchange": {"usd_per_eur": 1.15, "date": "2026-11-22", "source": "an assumption", "verified": False},
+        "types": [{"instance_type": "c7i.xlarge", "engine": "llama", "usd_per_hour": 0.2318}] if on_aws else [],
         "rates": [rate("gpu_hour", 0.658), rate("nat_hour", 0.052), rate("volume_init_gb", 0.0036, verified=False)],
         "receipts": [answered()],
     }

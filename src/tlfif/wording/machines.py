@@ -1,11 +1,14 @@
 """The machine and its model: what a prompt waits for, and which model answers."""
 
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from tlfif.machines.machine_types import EngineKind
 from tlfif.models.catalogue import file_path_of, find_model
+from tlfif.money.amounts import usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
+from tlfif.wire.money import TypeView
 from tlfif.wording.figures import countdown, how_many
 
 HERE = "this computer"
@@ -33,6 +36,15 @@ def kind_text(instance_type: str | None, engine: str | None) -> str:
     """What a machine is: its type and its engine, as far as they are known; empty where neither is."""
     title = EngineKind(engine).proper_name if engine in set(EngineKind) else engine
     return ", ".join(part for part in (instance_type, title) if part)
+
+
+def types_text(types: Sequence[TypeView]) -> str:
+    """Which types are tried, in that order, and what each costs; empty where none is."""
+    named = [
+        f"{one['instance_type']} ({kind_text(None, one['engine'])}) for {usd(one['usd_per_hour'])} an hour"
+        for one in types
+    ]
+    return f"Tried first: {'; then '.join(named)}." if named else ""
 
 
 def is_alive(view: MachineView | None) -> bool:

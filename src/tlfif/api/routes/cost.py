@@ -42,6 +42,7 @@ def cost_routes(container: Container) -> APIRouter:
         return Tariff(
             region=chosen.region if region is None else region,
             instance_type=chosen.instance_type if instance_type is None else instance_type,
+            kept_disk_gb=chosen.kept_disk_gb,
         )
 
     @router.get("/cost", operation_id="get_cost")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from tlfif.gui.model.state import Link, Press, StatusKind, StatusLine, WindowState
 from tlfif.gui.presenters.cost_words import brief_cost, cost_words
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN, plain
+from tlfif.money.amounts import usd
 from tlfif.wire.machines import MachineView
 from tlfif.wording.figures import countdown, how_many
 from tlfif.wording.machines import is_alive, model_title, phase_text, time_left
@@ -96,8 +97,15 @@ def _off(state: WindowState, view: MachineView, now: float) -> StatusLine:
     return StatusLine(
         kind=StatusKind.OFF,
         headline="Off: no machine runs",
-        advice=f"Type a prompt and press Send; the machine starts by itself.{ready}",
+        advice=f"Type a prompt and press Send; the machine starts by itself.{ready}{_first_type(state)}",
     )
+
+
+def _first_type(state: WindowState) -> str:
+    """Which machine would be tried first, and for how much; empty where that is not known, or costs nothing."""
+    report = state.cost.report
+    types = [] if report is None else report.get("types", [])  # a home that was deployed earlier does not send it
+    return f" Tried first: {types[0]['instance_type']}, {usd(types[0]['usd_per_hour'])} an hour." if types else ""
 
 
 def _held(view: MachineView) -> StatusLine:

@@ -33,8 +33,13 @@ class Tariff:
 
     def __post_init__(self) -> None:
         check_region(self.region)
-        for name in (self.instance_type, *self.fallbacks):
+        for name in self.types:
             check_instance_type(name)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """All that a start may get, the one that is tried first in front."""
+        return (self.instance_type, *self.fallbacks)
 
     def of(self, span: MachineSpan) -> "Tariff":
         """The tariff of this span."""
@@ -44,12 +49,13 @@ class Tariff:
 
     def dearest_hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """The most that a machine started now may cost per hour."""
-        types = (self.instance_type, *self.fallbacks)
-        return max(self._hourly(book, name, at_ms) for name in types)
+        return max(self.hourly(book, at_ms=at_ms, instance_type=name) for name in self.types)
 
-    def hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
-        """What a running machine costs per hour: instance, public address, disk and its throughput."""
-        return self._hourly(book, self.instance_type, at_ms)
+    def hourly(self, book: PriceBook, *, at_ms: int, instance_type: str | None = None) -> MicroUsd:
+        """What a running machine costs per hour: instance, public address, disk and its throughput. ``instance_type``:
+        another than the first."""
+        kind, kept = instance_type or self.instance_type, self.kept_disk_gb > 0
+        return sum(running_rates(book, self.region, kind, at_ms=at_ms, kept_disk=kept))
 
     def once(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """What each start costs in addition to its time: its disk is filled from the image."""
@@ -67,9 +73,6 @@ class Tariff:
     def standing(self, book: PriceBook, *, at_ms: int) -> tuple[StandingItem, ...]:
         """What costs money while nothing runs."""
         return lean_items(book, self.region, at_ms, kept_disk_gb=self.kept_disk_gb)
-
-    def _hourly(self, book: PriceBook, instance_type: str, at_ms: int) -> MicroUsd:
-        return sum(running_rates(book, self.region, instance_type, at_ms=at_ms, kept_disk=self.kept_disk_gb > 0))
 
 
 def span_cost_between(
