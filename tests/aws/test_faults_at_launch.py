@@ -46,6 +46,11 @@ STORIES = {
         instances=0,
         reason="waited longer than its limit",
     ),
+    "quota 0 with a GPU": Story(
+        fault=lambda: lambda asked: NO_QUOTA if asked.params["InstanceType"].startswith("g") else None,
+        shown="launching",
+        said="started for 1 waiting prompt",
+    ),
     "quota 0": Story(fault=lambda: always(NO_QUOTA), shown="no_quota", said="L-DB2E81BA", minutes=30),
     "Free plan": Story(fault=lambda: always(FREE_PLAN), shown="no_quota", said="Upgrade plan", minutes=30),
     "the answer is lost": Story(
