@@ -61,7 +61,7 @@ def test_off_says_which_machine_would_be_tried_first_and_what_it_costs() -> None
     assert "Tried first: g4dn.xlarge, 0.6861 USD an hour." in desk.core.state.status_line.advice
     assert "then c7i.xlarge (llama.cpp) for 0.2318 USD an hour." in desk.core.state.cost.formula_text
     older = cost_view(here=False)
-    del older["types"]  # type: ignore[misc]
+    del older["types"]  # type: ignore[misc]  # as a home sends it that was deployed earlier
     for cost in (cost_view(here=True), older):
         desk.hear("off", cost=cost)
         assert "first" not in f"{desk.core.state.status_line.advice} {desk.core.state.cost.formula_text}"

@@ -26,6 +26,7 @@ from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.machine_types import EngineKind
+from tlfif.machines.policy import without_gpu
 from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 from tlfif.worker.machine_life import MachineLife
 
@@ -108,12 +109,16 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
 
 
 def aws_settings(file: MachineFile) -> AwsSettings:
-    """The settings that the control plane wrote for this machine. Raises InvalidInputError ``settings_invalid``."""
+    """The settings that the control plane wrote for this machine; its policy is cut down to what its engine can do.
+    Raises InvalidInputError ``settings_invalid``."""
     known = {name: value for name, value in file.settings.items() if name in AwsSettings.model_fields}
     try:
-        return AwsSettings(AWS_REGION=file.region, home_name=file.home, **known)
+        found = AwsSettings(AWS_REGION=file.region, home_name=file.home, **known)
     except ValidationError as error:
         raise _unusable(error) from None
+    if engine_config(file.settings).kind is not EngineKind.LLAMA:
+        return found
+    return found.model_copy(update={"machine": without_gpu(found.machine)})
 
 
 def engine_config(settings: Mapping[str, object]) -> EngineConfig:

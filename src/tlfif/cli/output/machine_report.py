@@ -36,8 +36,8 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
         lines.append(f"model     {model_title(machine['model'])}")
     if machine["image"] is not None:
         lines.append(f"image     {machine['image']}")
-    kind = kind_text(machine["instance_type"], machine["engine"])
-    if kind:
+    kind = kind_text(machine.get("instance_type"), machine.get("engine"))
+    if kind:  # a home that was deployed earlier does not send it
         lines.append(f"type      {kind}")
     lines.append(f"place     {machine['place']}{'' if is_remote(machine) else ', costs nothing'}")
     if is_remote(machine) and hourly_usd is not None:

@@ -107,8 +107,8 @@ def facts_of(view: MachineView | None) -> list[tuple[str, str]]:
         rows.append(("Model", model_title(view["model"])))
     if view["image"]:
         rows.append(("Image", view["image"]))
-    kind = kind_text(view["instance_type"], view["engine"])
-    if kind:
+    kind = kind_text(view.get("instance_type"), view.get("engine"))
+    if kind:  # a home that was deployed earlier does not send it
         rows.append(("Type", kind))
     rows.append(("Prompts", f"{view['running']} being answered, {view['queued']} waiting"))
     pids = [f"{name} {pid}" for name, pid in view["pids"].items() if pid is not None]

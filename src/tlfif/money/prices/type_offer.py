@@ -28,7 +28,7 @@ class TypeOffer:
         """For the owner."""
         return (
             f"{self.instance_type}, a machine without a GPU, would answer today, more slowly, for "
-            f"{usd_of(self.micros_per_hour)} an hour without VAT: run `{self.command}`."
+            f"{usd_of(self.micros_per_hour)} an hour without VAT: run `{self.command}`, then start the machine."
         )
 
 
