@@ -91,7 +91,7 @@ def test_the_plan_says_which_types_come_first_what_they_cost_and_what_they_need(
     assert "0.0179 USD of it is for a disk that reads 400 MiB/s instead of 125" in usual
     assert "until then c7i.xlarge of your list answers" in usual
     first = planned(capsys, "--type", "c7i.xlarge", "--type", "m7i.xlarge,c7i.xlarge")
-    assert "turn: c7i.xlarge ?0.2318 USD llama.cpp m7i.xlarge ?0.2696 USD llama.cpp Others, by --type: g4dn" in first
+    assert "turn: c7i.xlarge 0.2318 USD llama.cpp m7i.xlarge ?0.2696 USD llama.cpp Others, by --type: g4dn" in first
     assert "No GPU quota: no type of your list has a GPU." in first
     assert "no machine starts, because every type of your list has a GPU" in planned(capsys, "--type", "g5.xlarge")
     kept = planned(capsys, "--standby")
