@@ -35,7 +35,14 @@ def session() -> boto3.Session:
     return aws_session()
 
 
-def an_account(endpoint: str, *, paid: bool = False, home: str = "tlfif", now: datetime = NOW) -> AwsAccount:
+def an_account(
+    endpoint: str,
+    *,
+    paid: bool = False,
+    home: str = "tlfif",
+    now: datetime = NOW,
+    types: tuple[str, ...] | None = None,
+) -> AwsAccount:
     priced = Priced(book=BUILT_IN_PRICES, region=REGION, at_ms=int(NOW.timestamp() * 1000))
     return AwsAccount(
         session(),
@@ -44,6 +51,7 @@ def an_account(endpoint: str, *, paid: bool = False, home: str = "tlfif", now: d
         max_run_seconds=MAX_RUN,
         paid=paid,
         home=home,
+        types=types,
         endpoint_url=endpoint,
         config=NO_RETRIES,
     )
@@ -232,6 +240,15 @@ async def test_the_homes_own_list_of_types_is_what_counts() -> None:
     assert found["gpu_quota"].state is State.WARN
     assert (await told("m7i.xlarge"))["gpu_quota"].state is State.OK
     assert "Tried first: g4dn" in (await told("t2.nano"))["offerings"].evidence, "set by hand, and unknown"
+
+
+async def test_a_list_that_is_to_be_deployed_counts_before_the_homes() -> None:
+    with serving(ScriptedAws(WRONG)) as aws:
+        account = an_account(aws.endpoint, types=("c7i.xlarge",))
+        await account.identify()
+        (found,) = await chosen(account, checks.GPU_QUOTA)
+    assert found.state is State.OK
+    assert ("cloudformation", "DescribeStacks", REGION) not in aws.heard
 
 
 async def test_a_key_without_any_right_gets_reasons_and_no_verdicts() -> None:

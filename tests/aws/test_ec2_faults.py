@@ -269,6 +269,18 @@ async def test_no_quota_here_and_no_capacity_there_is_asked_again_soon(cloud: Ec
     assert nothing_left(cloud)
 
 
+@pytest.mark.parametrize("types", [USUAL_TYPES, ("c7i.xlarge", "g4dn.xlarge")])
+async def test_no_quota_here_and_no_image_there_names_what_the_owner_can_make(
+    cloud: Ec2Cloud, types: tuple[str, ...]
+) -> None:
+    no_image = Refuse("InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist")
+    cloud.faults["RunInstances"] = no_quota_for("g", otherwise=no_image)
+    error = await refused(cloud, *types)
+    assert error.code == "image_missing"
+    for words in ("ami-1", "barred by your account's quota", "L-DB2E81BA", "nothing is charged"):
+        assert words in error.message
+
+
 async def test_no_capacity_for_gpus_alone_is_an_offer_too(cloud: Ec2Cloud) -> None:
     cloud.faults["RunInstances"] = always(NO_CAPACITY)
     error = await refused(cloud, "g4dn.xlarge")

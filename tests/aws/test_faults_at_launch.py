@@ -28,6 +28,8 @@ class Story:
     end: JobStatus = JobStatus.SUCCEEDED
     instances: int = 1
     reason: str = field(default="")
+    kind: tuple[str | None, str | None] = (None, None)
+    """Type and engine of the machine that is launched, where the test wants to know."""
 
 
 STORIES = {
@@ -50,6 +52,7 @@ STORIES = {
         fault=lambda: lambda asked: NO_QUOTA if asked.params["InstanceType"].startswith("g") else None,
         shown="launching",
         said="started for 1 waiting prompt",
+        kind=("c7i.xlarge", "llama"),
     ),
     "quota 0": Story(fault=lambda: always(NO_QUOTA), shown="no_quota", said="L-DB2E81BA", minutes=30),
     "Free plan": Story(fault=lambda: always(FREE_PLAN), shown="no_quota", said="Upgrade plan", minutes=30),
@@ -86,6 +89,7 @@ def test_a_launch_that_goes_wrong(house: FunctionHome, story: Story) -> None:
     assert told is not None
     assert told.body["state"] == story.shown
     assert story.said in told.body["reason"]
+    assert story.kind in {(None, None), (told.body["instance_type"], told.body["engine"])}
     for _ in range(0, story.minutes, 10):
         house.ahead += min(TEN_MINUTES, story.minutes * 60.0)
         assert house.tick()

@@ -171,7 +171,10 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     when = f"AWS also sends a mail there when the account's month reaches {request.budget_usd} USD."
     console.note("\n" + paragraph(whose + when))
     console.status("checking what could prevent the first answer")
-    warn(console, await in_the_way(data_folder, home=place.home, region=place.region, profile=place.profile))
+    found = await in_the_way(
+        data_folder, home=place.home, region=place.region, profile=place.profile, types=request.types
+    )
+    warn(console, found)
     question = f"Create this in account {caller.account_id}, {place.region}, as home {place.home}?"
     if not agreed(console, question, yes=args.yes):
         console.note("Not confirmed. Nothing was created.")

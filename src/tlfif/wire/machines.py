@@ -15,9 +15,9 @@ class Pids(TypedDict):
 
 class MachineView(TypedDict):
     """The machine now. Seconds are estimates learned from its own history; null where there is nothing to say.
-    ``instance_type`` (AWS's name; null on one's own computer) and ``engine`` (vllm or llama) are known from the first
-    heartbeat on. ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the
-    API knows it."""
+    ``instance_type`` (AWS's name; null on one's own computer) and ``engine`` (vllm or llama) are known as soon as the
+    machine is launched, on one's own computer from its first heartbeat on. ``idle_timeout_minutes`` is null only in
+    what the command line prints where no server runs; the API knows it."""
 
     state: str
     reason: str

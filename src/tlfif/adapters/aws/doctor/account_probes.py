@@ -103,7 +103,10 @@ async def offerings(context: ProbeContext) -> Finding:
 
 
 async def _home_types(context: ProbeContext) -> type_verdicts.HomeTypes:
-    """The list of the home that stands; the usual one where none does, or the key may not look."""
+    """The list that is meant, or that of the home that stands; the usual one where none does, or the key may not
+    look."""
+    if context.types is not None:
+        return type_verdicts.HomeTypes(types=context.types, priced=context.priced)
     try:
         found = await context.calls.call("cloudformation", "describe_stacks", StackName=context.home)
         (stack,) = found["Stacks"]

@@ -5,7 +5,7 @@ words are quoted where TL-FIF knows nothing better.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from botocore.exceptions import ClientError
 
@@ -53,22 +53,22 @@ def hurdle_of(error: AwsError) -> Hurdle | None:
 def nothing_launched(
     refusals: Sequence[Refusal],
     *,
-    last: AwsError | None,
+    errors: Mapping[Hurdle, AwsError],
     left: Sequence[Attempt],
     region: str,
     offer: TypeOffer | None = None,
 ) -> MachineError:
-    """No attempt succeeded; for those ``left`` there was no time. ``last``: AWS's last refusal. ``offer``: a type that
-    the owner has not chosen and that may answer.
+    """No attempt succeeded; for those ``left`` there was no time. ``errors``: AWS's last refusal of each kind.
+    ``offer``: a type that the owner has not chosen and that may answer.
 
-    What changes by itself counts before what only a person can change: then it is asked again soon.
+    What changes by itself counts first, because then it is asked again soon; then what the owner can make, an image;
+    then what only AWS can permit.
     """
-    hurdles = {one.hurdle for one in refusals}
-    if left or Hurdle.CAPACITY in hurdles:
+    if left or Hurdle.CAPACITY in errors:
         return _no_capacity(refusals, left, offer)
-    if last is not None and hurdles == {Hurdle.IMAGE}:
-        return machine_error(last, region=region)
-    if Hurdle.PLAN in hurdles:
+    if Hurdle.IMAGE in errors:
+        return machine_error(errors[Hurdle.IMAGE], region=region, outcome=f"{NOT_STARTED}{_barred(refusals)}")
+    if Hurdle.PLAN in errors:
         return _account_plan(_types_of(refusals), offer)
     return _no_quota(refusals, region, offer)
 
@@ -117,11 +117,9 @@ def _no_capacity(refusals: Sequence[Refusal], left: Sequence[Attempt], offer: Ty
     full = [one for one in refusals if one.hurdle is Hurdle.CAPACITY]
     zones = ", ".join(sorted({one.attempt.zone.name for one in full}))
     asked = f": {_types_of(full)} in {zones}" if full else ""
-    quotas = " and ".join(f"{one.name} ({one.code})" for one in _quotas_of(refusals))
-    barred = f" Other types of your list are barred by your account's quota {quotas}." if quotas else ""
     more = f" {len(left)} other places are asked next." if left else ""
     return MachineError(
-        f"AWS has no machine free{asked}.{barred}{more} {NOT_STARTED} Your prompts wait, and it is asked "
+        f"AWS has no machine free{asked}.{_barred(refusals)}{more} {NOT_STARTED} Your prompts wait, and it is asked "
         f"again every two minutes; Start machine asks at once.{_offered(offer)}",
         code="no_capacity",
         details={
@@ -129,6 +127,11 @@ def _no_capacity(refusals: Sequence[Refusal], left: Sequence[Attempt], offer: Ty
             "left": [one.place for one in left],
         },
     )
+
+
+def _barred(refusals: Sequence[Refusal]) -> str:
+    quotas = " and ".join(f"{one.name} ({one.code})" for one in _quotas_of(refusals))
+    return f" Other types of your list are barred by your account's quota {quotas}." if quotas else ""
 
 
 def _types_of(refusals: Sequence[Refusal]) -> str:

@@ -170,7 +170,7 @@ class Ec2MachineHost(MachineHost):
         begun = await self._search.left()
         left = plan.attempts(request.machine_id, home=self._settings.home, left=begun)
         refusals: list[Refusal] = []
-        last: AwsError | None = None
+        errors: dict[Hurdle, AwsError] = {}
         made: Ec2Instance | None = None
         while left and made is None and (not refusals or self._clock.monotonic() < until):
             attempt = left.pop(0)
@@ -178,9 +178,10 @@ class Ec2MachineHost(MachineHost):
             try:
                 made = await self._take(request, attempt, woken, calls)
             except AWS_ERRORS as error:
-                hurdle, last = hurdle_of(error), error
+                hurdle = hurdle_of(error)
                 if hurdle is None:
                     raise
+                errors[hurdle] = error
                 log.info("ec2: %s: %s", attempt.place, code_of(error))
                 if woken is not None and hurdle is Hurdle.CAPACITY:
                     await self._give_up([woken], calls)
@@ -195,8 +196,9 @@ class Ec2MachineHost(MachineHost):
         if made is not None:
             await self._give_up(kept.values(), calls)
             return made
-        offer = self._offer(on_free_plan=any(one.hurdle is Hurdle.PLAN for one in refusals))
-        raise nothing_launched(refusals, last=last, left=left, region=self._settings.region, offer=offer) from last
+        offer = self._offer(on_free_plan=Hurdle.PLAN in errors)
+        region, cause = self._settings.region, next(iter(errors.values()), None)
+        raise nothing_launched(refusals, errors=errors, left=left, region=region, offer=offer) from cause
 
     def _offer(self, *, on_free_plan: bool) -> TypeOffer | None:
         settings = self._settings
