@@ -26,7 +26,7 @@ from tlfif.machines.machine_types import (
 )
 def test_what_a_type_decides(name: str, profile: str, engine: str, code: str, vcpus: int) -> None:
     found = MACHINE_TYPES[name]
-    assert (found.profile, found.profile.engine, found.quota.code, found.vcpus) == (profile, engine, code, vcpus)
+    assert (found.profile, found.profile.engine, found.quota.quota_id, found.vcpus) == (profile, engine, code, vcpus)
 
 
 def test_the_usual_list_ends_with_a_type_that_needs_no_gpu_quota() -> None:

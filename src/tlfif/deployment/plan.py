@@ -224,7 +224,7 @@ def _quotas_asked(region: str, types: Sequence[str]) -> str:
     plain = [name for name in types if not needs_gpu(name)]
     if len(plain) == len(types):
         return (
-            f"No GPU quota: no type of your list has a GPU. What they need, {STANDARD_QUOTA.code}, AWS gives a new "
+            f"No GPU quota: no type of your list has a GPU. What they need, {STANDARD_QUOTA.quota_id}, AWS gives a new "
             "account by itself; ./tlfif doctor looks."
         )
     meanwhile = (

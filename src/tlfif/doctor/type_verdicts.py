@@ -174,11 +174,11 @@ def _quota(
         state,
         f"{found}: {meaning}.{refused}",
         f"{cure}{'open' if cure else 'Open'} {CONSOLE}/servicequotas , choose {chosen.priced.region} at the top right, "
-        f"AWS services, Amazon EC2, “{quota.name} ({quota.code})”, “Request increase at account level”, "
+        f"AWS services, Amazon EC2, “{quota.name} ({quota.quota_id})”, “Request increase at account level”, "
         f"{quota.wanted_vcpus}. Free; hours to days, AWS promises no time.",
     )
 
 
 def _found(quota: VcpuQuota, value: float, chosen: HomeTypes) -> str:
     region = chosen.priced.region
-    return f"{value:g} vCPU in {region}, {quota.wanted_vcpus} wanted (Service Quotas, {quota.code})"
+    return f"{value:g} vCPU in {region}, {quota.wanted_vcpus} wanted (Service Quotas, {quota.quota_id})"

@@ -38,22 +38,22 @@ class ImageProfile(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VcpuQuota:
-    """A quota of running on-demand machines, counted in virtual processors (vCPU) per account and region. ``code`` and
-    ``name`` as Service Quotas has them."""
+    """A quota of running on-demand machines, counted in virtual processors (vCPU) per account and region. ``quota_id``
+    and ``name`` as Service Quotas has them."""
 
-    code: str
+    quota_id: str
     name: str
     wanted_vcpus: int
     """What to ask for: one machine, and the test of a new image beside it."""
 
     def page(self, region: str) -> str:
         """Where it is raised."""
-        return f"https://{region}.console.aws.amazon.com/servicequotas/home/services/ec2/quotas/{self.code}"
+        return f"https://{region}.console.aws.amazon.com/servicequotas/home/services/ec2/quotas/{self.quota_id}"
 
 
-GPU_QUOTA = VcpuQuota(code="L-DB2E81BA", name="Running On-Demand G and VT instances", wanted_vcpus=8)
+GPU_QUOTA = VcpuQuota(quota_id="L-DB2E81BA", name="Running On-Demand G and VT instances", wanted_vcpus=8)
 STANDARD_QUOTA = VcpuQuota(
-    code="L-1216C47A", name="Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", wanted_vcpus=8
+    quota_id="L-1216C47A", name="Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", wanted_vcpus=8
 )
 
 

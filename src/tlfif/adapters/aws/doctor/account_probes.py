@@ -61,7 +61,7 @@ async def standard_quota(context: ProbeContext) -> Finding:
 
 
 async def _vcpus(context: ProbeContext, quota: VcpuQuota) -> float:
-    found = await context.calls.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=quota.code)
+    found = await context.calls.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=quota.quota_id)
     return float(found["Quota"]["Value"])
 
 
@@ -76,7 +76,7 @@ async def _quota(context: ProbeContext, quota: VcpuQuota) -> tuple[float, type_v
             "list_requested_service_quota_change_history_by_quota",
             "RequestedQuotas",
             ServiceCode="ec2",
-            QuotaCode=quota.code,
+            QuotaCode=quota.quota_id,
         )
     except ClientError:
         requests = []

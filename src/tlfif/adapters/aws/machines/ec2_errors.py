@@ -130,7 +130,7 @@ def _no_capacity(refusals: Sequence[Refusal], left: Sequence[Attempt], offer: Ty
 
 
 def _barred(refusals: Sequence[Refusal]) -> str:
-    quotas = " and ".join(f"{one.name} ({one.code})" for one in _quotas_of(refusals))
+    quotas = " and ".join(f"{one.name} ({one.quota_id})" for one in _quotas_of(refusals))
     return f" Other types of your list are barred by your account's quota {quotas}." if quotas else ""
 
 
@@ -182,7 +182,7 @@ def _no_quota(refusals: Sequence[Refusal], region: str, offer: TypeOffer | None)
 
 def _quota_error(quotas: Sequence[VcpuQuota], region: str, outcome: str) -> MachineError:
     kind = "a GPU machine" if quotas == [GPU_QUOTA] else "a machine of your list"
-    small = " and ".join(f"“{one.name}” ({one.code})" for one in quotas)
+    small = " and ".join(f"“{one.name}” ({one.quota_id})" for one in quotas)
     several = len(quotas) > 1
     steps = ", and ".join(
         f"{'open' if number else 'Open'} {one.page(region)} , press “Request increase at account level”, ask for "
@@ -195,8 +195,8 @@ def _quota_error(quotas: Sequence[VcpuQuota], region: str, outcome: str) -> Mach
         "to days). It costs nothing.",
         code="no_quota",
         details={
-            "quota_code": quotas[0].code,
-            "quota_codes": [one.code for one in quotas],
+            "quota_code": quotas[0].quota_id,
+            "quota_codes": [one.quota_id for one in quotas],
             "wanted_vcpus": quotas[0].wanted_vcpus,
             "region": region,
             "link": quotas[0].page(region),
