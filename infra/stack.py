@@ -50,6 +50,7 @@ class HomeStack(Stack):
             image_parameter=given.image_parameter,
             instance_types=given.instance_types,
             disk_gb=given.disk_gb,
+            keeps_disk=given.keeps_disk,
             store=self.store,
         )
         return Machine(self, "Machine", props=props)
@@ -73,6 +74,7 @@ class HomeStack(Stack):
             home=given.home,
             code=Code(bucket=given.code_bucket, key=given.code_key),
             reserve=given.reserve_concurrency,
+            instance_types=given.instance_types,
             standby=given.standby,
             identity=self.identity,
             store=self.store,

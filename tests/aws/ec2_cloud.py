@@ -27,7 +27,7 @@ from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
 from tlfif.adapters.aws.machines.launch_plan import Zone
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.machines.machine_types import USUAL_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -137,7 +137,7 @@ class Ec2Cloud:
             events.unregister("after-call-error", self._release)
         _GROUNDS[self._emulator].append(self.ground)
 
-    def host(self, *, standby: bool = False, types: tuple[str, ...] = INSTANCE_TYPES) -> Ec2MachineHost:
+    def host(self, *, standby: bool = False, types: tuple[str, ...] = USUAL_TYPES) -> Ec2MachineHost:
         """One more control plane."""
         return Ec2MachineHost(
             instances=Ec2Instances(self.ec2, home=self.home, launch_template=self.template),

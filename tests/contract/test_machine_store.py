@@ -105,6 +105,15 @@ async def test_the_first_beat_binds_the_boot(machine_store: MachineStore) -> Non
     )
 
 
+async def test_the_machine_itself_says_what_it_is(machine_store: MachineStore) -> None:
+    await machine_store.create_intent(a_machine())
+    await machine_store.heartbeat(replace(a_beat(), instance_type="c7i.xlarge", engine="llama"), now=T0 + 2)
+    await machine_store.heartbeat(a_beat(), now=T0 + 3)
+    await machine_store.mark_ended("machine_1", state=MachineState.OFF, reason="idle", now=T0 + 4)
+    (machine,) = await machine_store.history(limit=1)
+    assert (machine.instance_type, machine.engine) == ("c7i.xlarge", "llama")
+
+
 async def test_a_beat_of_another_boot_changes_nothing(machine_store: MachineStore) -> None:
     await machine_store.create_intent(a_machine())
     await machine_store.heartbeat(a_beat(), now=T0 + 2)

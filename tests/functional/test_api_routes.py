@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -189,7 +190,8 @@ def test_the_history_tells_why_each_machine_came_and_went(start_api: Start) -> N
         assert http.get("/v1/machine/history").json() == {"machines": []}
         first = http.post("/v1/machine/start").json()["machine_id"]
         begun = api.run(machines.history(limit=1))[0].created_at
-        api.run(machines.heartbeat(a_beat(first, boot_id="b"), now=begun + 2))
+        beat = replace(a_beat(first, boot_id="b"), instance_type="c7i.xlarge", engine="llama")
+        api.run(machines.heartbeat(beat, now=begun + 2))
         ready = a_beat(first, boot_id="b", state=MachineState.READY, phase=None)
         api.run(machines.heartbeat(ready, now=begun + 3))
         api.run(machines.mark_ended(first, state=MachineState.OFF, reason="idle for 5.0 minutes", now=begun + 303))
@@ -203,6 +205,8 @@ def test_the_history_tells_why_each_machine_came_and_went(start_api: Start) -> N
         "image": IMAGE,
         "state": "off",
         "start_reason": "started by you",
+        "instance_type": "c7i.xlarge",
+        "engine": "llama",
         "end_reason": "idle for 5.0 minutes",
         "created_at": begun,
         "ready_at": begun + 3,

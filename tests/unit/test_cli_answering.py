@@ -20,7 +20,8 @@ from tlfif.wire.jobs import Asking, JobView
 
 ASKING: Asking = {"messages": [{"role": "user", "content": "Why?"}], "model": "smollm2"}
 RECEIPT: dict[str, object] = {
-    "model": "smollm2", "model_sha256": "b1", "image": None, "machine_id": "m", "attempt": 1, "prompt_tokens": 1,
+    "model": "smollm2", "model_sha256": "b1", "image": None, "instance_type": None, "engine": "llama",
+    "machine_id": "m", "attempt": 1, "prompt_tokens": 1,
     "completion_tokens": 2, "finish_reason": "stop", "queue_seconds": 1.0, "first_token_seconds": 1.0,
     "total_seconds": 2.0, "tokens_per_second": 2.0,
 }  # fmt: skip

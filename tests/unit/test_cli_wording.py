@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -26,6 +26,8 @@ RECEIPT: ReceiptView = {
     "model": "smollm2",
     "model_sha256": "b1",
     "image": "embedded-0.1.0",
+    "instance_type": None,
+    "engine": "llama",
     "machine_id": "machine_1",
     "attempt": 1,
     "prompt_tokens": 40,
@@ -70,6 +72,8 @@ def test_the_receipt_names_the_model_and_what_it_took() -> None:
         ("ready", {"attempt": 2}, "attempt 2", "cut off"),
         ("ready", {"first_token_seconds": None, "tokens_per_second": None}, "180 tokens ·", "first token"),
         ("ready", {"completion_tokens": 1}, "1 token at", "tokens"),
+        ("ready", {}, "costs nothing", "llama.cpp"),
+        ("ready", {"instance_type": "g5.xlarge", "engine": "vllm"}, "Instruct · g5.xlarge, vLLM · first", "llama.cpp"),
     ],
 )
 def test_the_receipt_says_what_was_special(before: str | None, changes: dict[str, Any], said: str, unsaid: str) -> None:
@@ -169,6 +173,21 @@ def test_a_ready_machine_shows_when_it_ends_and_who_works() -> None:
     text = "\n".join(machine_lines(machine(state="ready", idle_timeout_minutes=5.0, idle_seconds_left=61.0, pids=pids)))
     assert "after 5 min without work, 1 min 1 s left" in text
     assert "server 1, worker 2" in text
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "engine", "said"),
+    [
+        ("c7i.xlarge", "llama", "type      c7i.xlarge, llama.cpp"),
+        (None, "llama", "type      llama.cpp"),
+        ("g6.xlarge", "of a newer version", "type      g6.xlarge, of a newer version"),
+    ],
+)
+def test_the_machines_type_and_engine_are_named(instance_type: str | None, engine: str, said: str) -> None:
+    assert said in machine_lines(machine(state="ready", instance_type=instance_type, engine=engine))
+    older = {name: value for name, value in NO_MACHINE.items() if name not in {"instance_type", "engine"}}
+    for view in (NO_MACHINE, cast(MachineView, older)):
+        assert not [line for line in machine_lines(view) if line.startswith("type")]
 
 
 def test_tables_fit_and_keep_one_line_a_row() -> None:

@@ -31,7 +31,7 @@ def snapshot(gb: float, *, of_image: bool) -> SnapshotFact:
 
 CASES = [
     (machines(), State.OK, "None runs", None),
-    (machines(machine(4)), State.WARN, "0.6682 USD an hour", 730 * HOUR),
+    (machines(machine(4)), State.WARN, "0.6861 USD an hour", 730 * HOUR),
     (machines(machine(1), machine(4.1)), State.FAIL, "Older than 4 h", 730 * 2 * HOUR),
     (machines(machine(1, "p5.48xlarge")), State.WARN, "0 USD an hour at least", 0),
     (verdicts.disks([], PRICED), State.OK, "None", None),

@@ -76,6 +76,18 @@ def test_a_fault_that_keeps_the_server_from_the_machine_stands_above_every_state
     assert desk.core.state.status_line.kind is StatusKind.LAUNCHING
 
 
+def test_off_says_which_machine_would_be_tried_first_and_what_it_costs() -> None:
+    desk = Desk()
+    desk.hear("off", cost=cost_view(here=False))
+    assert "Tried first: g4dn.xlarge, 0.6861 USD an hour." in desk.core.state.status_line.advice
+    assert "then c7i.xlarge (llama.cpp) for 0.2318 USD an hour." in desk.core.state.cost.formula_text
+    older = cost_view(here=False)
+    del older["types"]  # type: ignore[misc]  # as a home sends it that was deployed earlier
+    for cost in (cost_view(here=True), older):
+        desk.hear("off", cost=cost)
+        assert "first" not in f"{desk.core.state.status_line.advice} {desk.core.state.cost.formula_text}"
+
+
 def test_before_anything_is_heard_it_says_that_it_is_looking() -> None:
     assert Desk().core.state.status_line.kind is StatusKind.CONNECTING
 

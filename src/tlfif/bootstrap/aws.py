@@ -22,7 +22,7 @@ from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
-from tlfif.adapters.aws.machines.image_model_store import ImageModelStore
+from tlfif.adapters.aws.machines.image_model_store import IN_IMAGES, ImageModelStore
 from tlfif.adapters.aws.machines.router_calls import RouterCalls
 from tlfif.adapters.aws.money.cost_explorer_bill_source import BILL_REGION, CostExplorerBillSource
 from tlfif.adapters.aws.money.dynamo_bill_store import DynamoBillStore
@@ -30,7 +30,7 @@ from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
 from tlfif.adapters.aws.money.dynamo_price_store import DynamoPriceStore
 from tlfif.adapters.aws.sign_in.cognito_authority import CognitoAuthority
 from tlfif.adapters.local.system_clock import SystemIds
-from tlfif.bootstrap.aws_settings import IN_IMAGES, AwsSettings
+from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container, Money
 from tlfif.control.local_machine_control import LocalMachineControl
@@ -40,6 +40,7 @@ from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.machine_types import MACHINE_TYPES
 from tlfif.models.catalogue import find_model
 from tlfif.money.bill.query_bill import DailyBill
 from tlfif.money.prices.price_store import PriceStore
@@ -101,7 +102,8 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
     stores = open_aws_stores(settings, clients=clients, clock=clock, ids=ids, rng=rng)
     host = _host(settings, clients, CapacitySearch(stores.state, clock), clock)
     money, meter = _money(settings, stores, host, clock)
-    spec = find_model(settings.model, IN_IMAGES)
+    first = MACHINE_TYPES[settings.instance_types[0]].profile
+    spec = find_model(settings.model, IN_IMAGES[first.engine])
     models = ImageModelStore((spec,)) if spec is not None else ImageModelStore()
     reconciler = Reconciler(
         jobs=stores.jobs,
@@ -176,7 +178,6 @@ def machine_settings(settings: AwsSettings) -> dict[str, object]:
         "queue_url": settings.queue_url,
         "bucket": settings.bucket,
         "endpoint_url": settings.endpoint_url,
-        "engine": {"kind": settings.machine_engine},
         "job": asdict(settings.job),
         "machine": asdict(settings.machine),
     }
@@ -201,7 +202,7 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
         job_policy=settings.job,
         machine_policy=settings.machine,
         tariff=tariff,
-        simulated=Tariff(region=tariff.region, instance_type=tariff.instance_type),
+        simulated=Tariff(region=tariff.region, instance_type=tariff.instance_type, kept_disk_gb=tariff.kept_disk_gb),
         refresh=_refresh(prices, pricing, clock),
         host=host,
         tick_seconds=TICK_SECONDS,

@@ -13,8 +13,9 @@ from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
 from tlfif.bootstrap.variables import PREFIX, misspelt, settings_fault
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.data_folder import DataFolder, default_data_folder, other_settings
+from tlfif.machines.machine_types import check_instance_type
 from tlfif.machines.policy import MachinePolicy
-from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, check_instance_type, check_region
+from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, check_region
 
 
 class Settings(BaseSettings):

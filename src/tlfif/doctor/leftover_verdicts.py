@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from tlfif.doctor import checks
 from tlfif.doctor.checks import Finding
+from tlfif.machines.machine_types import INSTANCE_TYPES
 from tlfif.money.amounts import usd_of
 from tlfif.money.money import MicroUsd
-from tlfif.money.prices.prices import HOURS_PER_MONTH, INSTANCE_TYPES, Item, PriceBook, running_rates
+from tlfif.money.prices.prices import HOURS_PER_MONTH, Item, PriceBook, running_rates
 
 PRICED = "(EC2; list prices without VAT: ./tlfif cost prices)"
 KEPT_IMAGES = 5

@@ -55,6 +55,7 @@ class MachineRecord:
 
     ``handle`` is the host's name for it (embedded: process id and start time; AWS: instance id) and is None between
     intent and commit. ``boot_id`` is new at each boot; a heartbeat with another one is not this machine's.
+    ``instance_type`` (as AWS names it; None on one's own computer) and ``engine`` are known from the first heartbeat.
     ``idle_since`` is None while work or loading makes progress. ``reason`` is why it started until it is why it ends;
     ``start_reason`` stays why it started, and is empty in records older than the field. ``code`` is the error's where
     an error with one is why it ends, empty otherwise.
@@ -80,6 +81,8 @@ class MachineRecord:
     drain_requested: bool = False
     stop_requested_at: float | None = None
     code: str = ""
+    instance_type: str | None = None
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,8 @@ class Heartbeat:
     engine_pid: int | None = None
     reason: str = ""
     code: str = ""
+    instance_type: str | None = None
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

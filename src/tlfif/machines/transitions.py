@@ -28,6 +28,8 @@ def apply_heartbeat(record: MachineRecord | None, beat: Heartbeat, *, now: float
         idle_since=beat.idle_since,
         worker_pid=beat.worker_pid,
         engine_pid=beat.engine_pid,
+        instance_type=beat.instance_type or record.instance_type,
+        engine=beat.engine or record.engine,
         state=record.state if stopping else beat.state,
         reason=record.reason if stopping or record.drain_requested else beat.reason or record.reason,
         code=beat.code or record.code,

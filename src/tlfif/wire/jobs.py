@@ -32,11 +32,14 @@ class Asking(TypedDict):
 
 
 class ReceiptView(TypedDict):
-    """What an answer took; seconds from acceptance. A job has it, and so has the event that ends it."""
+    """What an answer took; seconds from acceptance. A job has it, and so has the event that ends it. ``instance_type``
+    is AWS's name, null on one's own computer; ``engine`` is vllm or llama, null in receipts older than the field."""
 
     model: str
     model_sha256: str | None
     image: str | None
+    instance_type: str | None
+    engine: str | None
     machine_id: str | None
     attempt: int
     prompt_tokens: int | None

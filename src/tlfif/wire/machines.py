@@ -18,7 +18,9 @@ class MachineView(TypedDict):
     """The machine now. Seconds are estimates learned from its own history; null where there is nothing to say.
     ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the API knows it.
     ``code``: the error's where there is no machine because of one, empty otherwise. ``fault``: why the server can start
-    and end no machine at present; all the rest is then as it was before."""
+    and end no machine at present; all the rest is then as it was before.
+    ``instance_type`` (AWS's name; null on one's own computer) and ``engine`` (vllm or llama) are known as soon as the
+    machine is launched, on one's own computer from its first heartbeat on."""
 
     state: str
     reason: str
@@ -26,6 +28,8 @@ class MachineView(TypedDict):
     phase: str | None
     eta_seconds: float | None
     image: str | None
+    instance_type: str | None
+    engine: str | None
     model: str | None
     machine_id: str | None
     idle_seconds_left: float | None
@@ -54,6 +58,8 @@ class PastMachineView(TypedDict):
     machine_id: str
     model: str
     image: str
+    instance_type: str | None
+    engine: str | None
     state: str
     start_reason: str
     end_reason: str
@@ -91,6 +97,8 @@ NO_MACHINE: MachineView = {
     "phase": None,
     "eta_seconds": None,
     "image": None,
+    "instance_type": None,
+    "engine": None,
     "model": None,
     "machine_id": None,
     "idle_seconds_left": None,

@@ -1,11 +1,15 @@
 """The machine and its model: what a prompt waits for, and which model answers."""
 
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from tlfif.kernel.plain_text import one_line
+from tlfif.machines.machine_types import EngineKind
 from tlfif.models.catalogue import file_path_of, find_model
+from tlfif.money.amounts import usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
+from tlfif.wire.money import TypeView
 from tlfif.wording.figures import countdown, how_many
 
 HERE = "this computer"
@@ -35,6 +39,21 @@ def as_sentence(reason: str) -> str:
     return f"{reason.rstrip('.')}."
 
 
+def kind_text(instance_type: str | None, engine: str | None) -> str:
+    """What a machine is: its type and its engine, as far as they are known; empty where neither is."""
+    title = EngineKind(engine).proper_name if engine in set(EngineKind) else engine
+    return ", ".join(part for part in (instance_type, title) if part)
+
+
+def types_text(types: Sequence[TypeView]) -> str:
+    """Which types are tried, in that order, and what each costs; empty where none is."""
+    named = [
+        f"{one['instance_type']} ({kind_text(None, one['engine'])}) for {usd(one['usd_per_hour'])} an hour"
+        for one in types
+    ]
+    return f"Tried first: {'; then '.join(named)}." if named else ""
+
+
 def is_alive(view: MachineView | None) -> bool:
     """Whether a machine exists or may exist, and may cost money."""
     return view is not None and view["state"] in {"launching", "loading", "ready", "draining", "stopping"}
@@ -62,9 +81,9 @@ def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> st
         case "draining" | "stopping":
             return "Waiting for the previous machine to end"
         case "no_capacity":
-            return "AWS has no GPU machine free. TL-FIF asks every 2 minutes; your prompt waits."
+            return "AWS has no machine free. TL-FIF asks every 2 minutes; your prompt waits."
         case "no_quota":
-            return f"{reason or 'Your AWS account may not run a GPU machine yet.'} Your prompt waits."
+            return f"{reason or 'Your AWS account may not run such a machine yet.'} Your prompt waits."
         case "broken":
             why = f" ({reason.rstrip('.')})" if reason else ""
             return f"The machine did not start{why}. TL-FIF tries again; your prompt waits."

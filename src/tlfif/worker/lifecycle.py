@@ -64,6 +64,8 @@ async def run_lifecycle(
         clock=clock,
         idle_timeout_seconds=identity.idle_timeout_seconds,
         on_ready=on_ready,
+        instance_type=identity.instance_type,
+        engine_kind=identity.engine,
     )
     _end_on_signals(life)
     try:

@@ -46,6 +46,8 @@ class MachineLife:
     clock: Clock
     idle_timeout_seconds: float
     on_ready: Callable[[], None] | None = None
+    instance_type: str | None = None
+    engine_kind: str | None = None
     state: MachineState = MachineState.LOADING
     phase: Phase | None = Phase.ENGINE_START
     engine_pid: int | None = None
@@ -187,6 +189,8 @@ class MachineLife:
             engine_pid=self.engine_pid,
             reason=self.reason,
             code="" if self._unusable is None else self._unusable.code,
+            instance_type=self.instance_type,
+            engine=self.engine_kind,
         )
         try:
             self._apply(await self.machines.heartbeat(beat, now=now), idle)

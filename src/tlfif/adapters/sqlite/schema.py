@@ -187,7 +187,21 @@ _VERSION_6: Migration = (
 
 _VERSION_7: Migration = ("ALTER TABLE machines ADD COLUMN code TEXT NOT NULL DEFAULT ''",)
 
-MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
+_VERSION_8: Migration = (
+    "ALTER TABLE machines ADD COLUMN instance_type TEXT",
+    "ALTER TABLE machines ADD COLUMN engine TEXT",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+    _VERSION_6,
+    _VERSION_7,
+    _VERSION_8,
+)
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -5,7 +5,7 @@ from tlfif.money.amounts import unit_price, usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
 from tlfif.wording.figures import seconds
-from tlfif.wording.machines import HERE, UNATTENDED, fallback_text, fault_text, model_title, waiting_text
+from tlfif.wording.machines import HERE, UNATTENDED, fallback_text, fault_text, kind_text, model_title, waiting_text
 
 
 def waiting_line(machine: MachineView) -> str:
@@ -36,10 +36,7 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
         lines.append(f"fault     {UNATTENDED}. {fault}")
     elif machine["state"] in {"launching", "loading"}:
         lines.append(f"          {waiting_line(machine)}")
-    if machine["model"] is not None:
-        lines.append(f"model     {model_title(machine['model'])}")
-    if machine["image"] is not None:
-        lines.append(f"image     {machine['image']}")
+    lines += _what_it_is(machine)
     lines.append(f"place     {machine['place']}{'' if is_remote(machine) else ', costs nothing'}")
     if is_remote(machine) and hourly_usd is not None:
         lines.append(f"costs     {_running_cost(hourly_usd)}")
@@ -55,6 +52,16 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
         if not is_remote(machine):  # elsewhere they are those of a function, which tell nobody anything
             lines.append(f"processes {', '.join(known)}")
     return lines
+
+
+def _what_it_is(machine: MachineView) -> list[str]:
+    kind = kind_text(machine.get("instance_type"), machine.get("engine"))  # an earlier home does not send them
+    named = {
+        "model": None if machine["model"] is None else model_title(machine["model"]),
+        "image": machine["image"],
+        "type": kind,
+    }
+    return [f"{name:10}{value}" for name, value in named.items() if value]
 
 
 def _running_cost(hourly_usd: float) -> str:

@@ -87,8 +87,8 @@ _CAUSES: dict[str, _Cause] = {
     "machine_broken": _Cause(
         "The machine does not start", "Press Start machine to try again.", (Press.START_MACHINE, Press.OPEN_MACHINE)
     ),
-    "no_capacity": _Cause("AWS has no GPU machine free", "Start machine asks at once.", _START),
-    "no_quota": _Cause("Your AWS account may not run a GPU machine yet", "Press Start machine when it may.", _START),
+    "no_capacity": _Cause("AWS has no machine free", "Start machine asks at once.", _START),
+    "no_quota": _Cause("Your AWS account may not run such a machine yet", "Press Start machine when it may.", _START),
     "account_plan": _Cause("Your AWS account is on the Free plan", "Press Start machine when that is done.", _START),
     "account_pending": _Cause("AWS has not opened your account yet", "Press Start machine when it has.", _START),
     "image_missing": _Cause(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from tlfif.gui.model.state import Link, Press, StatusKind, StatusLine, WindowState
 from tlfif.gui.presenters.cost_words import brief_cost, cost_words
 from tlfif.gui.presenters.problems import MODEL_AT_FAULT, NOT_SIGNED_IN, plain, problem
+from tlfif.money.amounts import usd
 from tlfif.wire.machines import MachineView
 from tlfif.wording.figures import countdown, how_many
 from tlfif.wording.machines import UNATTENDED, as_sentence, fault_text, is_alive, model_title, phase_text, time_left
@@ -99,8 +100,15 @@ def _off(state: WindowState, view: MachineView, now: float) -> StatusLine:
     return StatusLine(
         kind=StatusKind.OFF,
         headline="Off: no machine runs",
-        advice=f"Type a prompt and press Send; the machine starts by itself.{ready}",
+        advice=f"Type a prompt and press Send; the machine starts by itself.{ready}{_first_type(state)}",
     )
+
+
+def _first_type(state: WindowState) -> str:
+    """Which machine would be tried first, and for how much; empty where that is not known, or costs nothing."""
+    report = state.cost.report
+    types = [] if report is None else report.get("types", [])  # a home that was deployed earlier does not send it
+    return f" Tried first: {types[0]['instance_type']}, {usd(types[0]['usd_per_hour'])} an hour." if types else ""
 
 
 def _held(view: MachineView) -> StatusLine:
@@ -174,7 +182,7 @@ def _no_capacity(view: MachineView) -> StatusLine:
     again = "" if "asked again" in view["reason"] else " TL-FIF asks again every two minutes; Start machine asks now."
     return StatusLine(
         kind=StatusKind.NO_CAPACITY,
-        headline=f"AWS has no GPU machine free now{_reason(view)}",
+        headline=f"AWS has no machine free now{_reason(view)}",
         advice=f"{_waiting_words(view)}{_long_reason(view)}{again}",
         presses=(Press.START_MACHINE,),
     )
@@ -183,12 +191,13 @@ def _no_capacity(view: MachineView) -> StatusLine:
 def _no_quota(view: MachineView) -> StatusLine:
     """The reason says what is missing: the quota, the account's plan, or that AWS has not opened the account."""
     usual = (
-        " Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, at least 4. It takes a day or two. "
-        "Press Start machine when AWS has agreed."
+        " Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, 8. It takes a day or two. Press Start "
+        "machine when AWS has agreed. A machine without a GPU needs no such quota and would answer today: deploy with "
+        "its type in the list."
     )
     return StatusLine(
         kind=StatusKind.NO_QUOTA,
-        headline=f"Your AWS account may not run a GPU machine yet{_reason(view)}",
+        headline=f"Your AWS account may not run such a machine yet{_reason(view)}",
         advice=f"{_waiting_words(view)}{_long_reason(view) or usual}",
         presses=(Press.START_MACHINE,),
     )

@@ -78,7 +78,7 @@ class Meter:
         if span is None:
             span = opened(
                 machine_id=record.id,
-                instance_type=reported.instance_type or self.tariff.instance_type,
+                instance_type=reported.instance_type or record.instance_type or self.tariff.instance_type,
                 region=self.tariff.region,
                 at_ms=begun if reported.began_at is None else _ms(reported.began_at),
             )

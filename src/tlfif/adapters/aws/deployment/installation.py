@@ -1,6 +1,6 @@
 """The installation port on AWS."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,6 @@ from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEve
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.stack_changes import Change
 from tlfif.kernel.clock import Clock
-from tlfif.money.prices.prices import INSTANCE_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -66,12 +65,12 @@ class AwsInstallation(Installation):
         """See the port. Asks STS, which needs no permission."""
         return await who_calls(self._clients)
 
-    async def zones(self) -> tuple[str, ...]:
+    async def zones(self, types: Sequence[str]) -> tuple[str, ...]:
         """See the port. EC2's list of offerings, which says nothing about free capacity."""
 
         def read() -> tuple[str, ...]:
             pages = self._clients.ec2.get_paginator("describe_instance_type_offerings").paginate(
-                LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(INSTANCE_TYPES)}]
+                LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(types)}]
             )
             return tuple(sorted({one["Location"] for page in pages for one in page["InstanceTypeOfferings"]}))
 

@@ -65,12 +65,13 @@ class Ec2Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """What all attempts of one launch have in common. ``image_id`` None: the launch template's image."""
+    """What all attempts of one launch have in common. ``image_id`` None: the launch template's image. ``user_data``: by
+    instance type, because a type decides the engine."""
 
     machine_id: str
     image: str
     image_id: str | None
-    user_data: str
+    user_data: Mapping[str, str]
     keep_disk: bool
 
 
@@ -181,7 +182,7 @@ class Ec2Instances:
                 Resources=[kept.instance_id, *kept.volume_ids], Tags=self._tags(request.machine_id, request.image)
             )
             # Unlike in RunInstances, botocore does not encode this; EC2 wants base 64 (EC2 user guide, "user data").
-            encoded = base64.b64encode(request.user_data.encode()).decode()
+            encoded = base64.b64encode(request.user_data[kept.instance_type].encode()).decode()
             self._ec2.modify_instance_attribute(InstanceId=kept.instance_id, Attribute="userData", Value=encoded)
 
         await calls.do(mark)
@@ -206,7 +207,7 @@ class Ec2Instances:
             "InstanceType": cast("InstanceTypeType", attempt.instance_type),
             "SubnetId": attempt.zone.subnet_id,
             "InstanceInitiatedShutdownBehavior": "stop" if request.keep_disk else "terminate",
-            "UserData": request.user_data,
+            "UserData": request.user_data[attempt.instance_type],
             "TagSpecifications": [
                 {"ResourceType": "instance", "Tags": tags},
                 {"ResourceType": "volume", "Tags": tags},
