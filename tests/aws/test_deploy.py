@@ -206,11 +206,11 @@ async def test_a_stack_that_only_has_the_name_is_neither_changed_nor_deleted(hom
 
 async def test_a_promoted_image_is_seen(home: EmulatedHome) -> None:
     assert await home.installation.promoted_image() is None
-    home.clients.ssm.put_parameter(Name=image_parameter(home.place.home), Value="ami-1", Type="String")
+    home.clients.ssm.put_parameter(Name=image_parameter(home.place.home, "cpu-llama"), Value="ami-1", Type="String")
     try:
         assert await home.installation.promoted_image() == "ami-1"
     finally:
-        home.clients.ssm.delete_parameter(Name=image_parameter(home.place.home))
+        home.clients.ssm.delete_parameter(Name=image_parameter(home.place.home, "cpu-llama"))
 
 
 async def test_a_trail_of_somebody_else_is_seen_and_our_own_is_not(home: EmulatedHome) -> None:

@@ -206,9 +206,14 @@ def check_home_name(text: str) -> str:
     return text
 
 
-def image_parameter(home: str) -> str:
-    """The SSM parameter that names the promoted image of that home."""
-    return f"/{home}/image/promoted"
+def image_parameters(home: str) -> str:
+    """The path under which the SSM parameters of that home's promoted images are."""
+    return f"/{home}/image"
+
+
+def image_parameter(home: str, profile: str) -> str:
+    """The SSM parameter that names the promoted image of that profile."""
+    return f"{image_parameters(home)}/{profile}"
 
 
 def budget_usd(limit_eur: Decimal, rate: ExchangeRate) -> int:
