@@ -31,11 +31,14 @@ class ObservedMachine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetime:
     """When a machine began and ended (epoch seconds) and its type, by the host's own record, on which the bill is
-    based. None: the host does not report it, or not yet."""
+    based. None: the host does not report it, or not yet. ``image`` is the version that it was launched from;
+    ``last_words``: the host's sentence for why it ended, if it has one."""
 
     began_at: float | None = None
     ended_at: float | None = None
     instance_type: str | None = None
+    image: str | None = None
+    last_words: str = ""
 
 
 class MachineHost(ABC):

@@ -29,6 +29,8 @@ from tlfif.adapters.aws.machines.ec2_instances import (
 )
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
 from tlfif.adapters.aws.machines.launch_plan import LaunchPlan, check_max_run, hinted_first, last_moment, survivor
+from tlfif.adapters.aws.machines.promoted_images import LaunchImage, promoted_images
+from tlfif.images.image_registry import ImageRegistry
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine_host import LaunchSpec, Lifetime, MachineHost, ObservedMachine
 from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type
@@ -91,25 +93,29 @@ class Ec2MachineHost(MachineHost):
         search: CapacitySearch,
         settings: Ec2Settings,
         clock: Clock,
+        registry: ImageRegistry | None = None,
     ) -> None:
         self._instances = instances
         self._switch = switch
         self._search = search
         self._settings = settings
         self._clock = clock
+        self._registry = registry
         self._disarmed: set[str] = set()
 
     async def launch(self, spec: LaunchSpec) -> str:
         """See the port. A machine whose dead man's switch cannot be set is terminated again. A search for capacity
         ends after :data:`SEARCH_SECONDS`, and the next launch goes on with it.
 
-        An image that begins with "ami-" is used as it is; for any other, the launch template names the image.
+        Each type is launched from the promoted image of its profile, as it is now. Without a ``registry`` an image that
+        begins with "ami-" is used as it is; for any other, the launch template names the image.
         Raises MachineError: ``no_capacity``, ``no_quota``, ``account_plan``, ``account_pending``, ``aws_denied``,
-        ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``no_schedule``, ``machine_failed``.
+        ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``image_pointer_invalid``, ``image_failed``,
+        ``no_schedule``, ``machine_failed``.
         """
         calls = PatientCalls(self._clock, MACHINE_PAUSES, deadline_seconds=SEARCH_SECONDS)
         until = self._clock.monotonic() + SEARCH_SECONDS
-        request = self._request(spec)
+        request = await self._request(spec)
         with self._translated(NOT_STARTED):
             found = await self._of_machine(spec.machine_id, calls)
         with self._translated(NOT_STARTED, unsure=PERHAPS_STARTED):
@@ -149,7 +155,7 @@ class Ec2MachineHost(MachineHost):
         zones = await self._instances.zones(calls)
         if not zones:
             raise no_network(self._settings.region)
-        plan = LaunchPlan(instance_types=self._settings.instance_types, zones=zones)
+        plan = LaunchPlan(instance_types=tuple(request.images), zones=zones)
         begun = await self._search.left()
         left = plan.attempts(request.machine_id, home=self._settings.home, left=begun)
         refusals: list[Refusal] = []
@@ -177,7 +183,7 @@ class Ec2MachineHost(MachineHost):
         if not self._settings.standby:
             return None
         kept = await self._instances.find({"instance-state-name": [STOPPED]}, calls)
-        chosen = next((one for one in kept if one.image == request.image), None)
+        chosen = next((one for one in kept if _has_image(one, request)), None)
         woken = None
         if chosen is not None:
             try:
@@ -229,7 +235,13 @@ class Ec2MachineHost(MachineHost):
             found = await self._instances.describe(handle, PatientCalls(self._clock, MACHINE_PAUSES))
         if found is None:
             return None
-        return Lifetime(began_at=found.began_at, ended_at=found.ended_at, instance_type=found.instance_type)
+        return Lifetime(
+            began_at=found.began_at,
+            ended_at=found.ended_at,
+            instance_type=found.instance_type,
+            image=found.image,
+            last_words=found.last_words,
+        )
 
     async def terminate(self, handle: str, *, force: bool) -> None:
         """See the port, and the class for what polite means. With standby a polite end keeps the disk, ``force`` does
@@ -263,21 +275,32 @@ class Ec2MachineHost(MachineHost):
     def _over(self, one: Ec2Instance) -> bool:
         return one.state == TERMINATED or (self._settings.standby and one.state == STOPPED)
 
-    def _request(self, spec: LaunchSpec) -> LaunchRequest:
+    async def _request(self, spec: LaunchSpec) -> LaunchRequest:
+        types = self._settings.instance_types
+        if self._registry is None:
+            image_id = spec.image if spec.image.startswith("ami-") else None
+            images = dict.fromkeys(types, LaunchImage(version=spec.image, image_id=image_id))
+        else:
+            images = await promoted_images(self._registry, types)
+        return LaunchRequest(
+            machine_id=spec.machine_id,
+            images=images,
+            user_data={
+                name: self._machine_file(replace(spec, image=image.version), name).text()
+                for name, image in images.items()
+            },
+            keep_disk=self._settings.standby,
+        )
+
+    def _machine_file(self, spec: LaunchSpec, instance_type: str) -> MachineFile:
         settings = self._settings
-        file = MachineFile(
+        return MachineFile(
             home=settings.home,
             region=settings.region,
             spec=spec,
             ends_after_seconds=settings.max_run_seconds,
+            instance_type=instance_type,
             settings=settings.machine_settings,
-        )
-        return LaunchRequest(
-            machine_id=spec.machine_id,
-            image=spec.image,
-            image_id=spec.image if spec.image.startswith("ami-") else None,
-            user_data=file.text(),
-            keep_disk=settings.standby,
         )
 
     @contextmanager
@@ -289,3 +312,8 @@ class Ec2MachineHost(MachineHost):
             lost = verdict(error) is Verdict.REPEAT or code_of(error) == MISMATCH
             words = unsure if lost and unsure is not None else outcome
             raise machine_error(error, region=self._settings.region, outcome=words) from error
+
+
+def _has_image(kept: Ec2Instance, request: LaunchRequest) -> bool:
+    image = request.images.get(kept.instance_type)
+    return image is not None and kept.image == image.version
