@@ -33,7 +33,6 @@ class RouterProps:
     home: str
     code: Code
     reserve: CfnCondition
-    image_parameter: str
     instance_types: str
     standby: str
     store: Store
@@ -116,7 +115,6 @@ def _environment(props: RouterProps) -> dict[str, str]:
         "TLFIF_AWS_BUCKET": store.bucket.ref,
         "TLFIF_AWS_LAUNCH_TEMPLATE": props.machine.template.ref,
         "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
-        "TLFIF_AWS_IMAGE_PARAMETER": props.image_parameter,
         "TLFIF_AWS_STANDBY": props.standby,
         "TLFIF_AWS_SCHEDULE_GROUP": stops.group.ref,
         "TLFIF_AWS_SCHEDULE_ROLE": stops.role.role_arn,

@@ -12,12 +12,12 @@ from tests.aws.deployed_world import World, deploy, run_tlfif
 from tests.aws.deployments import EmulatedHome, emulated_template, package
 from tests.aws.emulator import Emulator
 from tests.fakes.aws_account import FakeOwnerProfile, Killed, MemoryJournal
+from tlfif.adapters.aws.calls.image_parameter import image_parameter
 from tlfif.adapters.aws.deployment.errors import deployment_error
 from tlfif.adapters.aws.deployment.installation import AwsInstallation
 from tlfif.adapters.aws.deployment.stack_template import MOST_BYTES_IN_REQUEST, StackTemplate
 from tlfif.control.authority import OWNERS
 from tlfif.deployment.deploy import STEPS
-from tlfif.deployment.deployment import image_parameter
 from tlfif.deployment.journal import Journal
 from tlfif.deployment.stack_changes import Fate
 from tlfif.kernel.errors import InvalidInputError, UnavailableError

@@ -8,9 +8,9 @@ from tests.aws.dynamo_state import open_state_table
 from tests.aws.ec2_cloud import LostAnswer, Refuse, always, times
 from tests.aws.emulator import REGION, Emulator
 from tests.aws.image_cloud import ImageCloud
+from tlfif.adapters.aws.calls.image_parameter import image_parameter
 from tlfif.adapters.aws.images.ec2_images import Ec2Images
 from tlfif.adapters.aws.images.ssm_image_registry import SsmImageRegistry
-from tlfif.deployment.deployment import image_parameter
 from tlfif.images.image import Artifact, Pointer, Profile
 from tlfif.kernel.errors import ImageError
 

@@ -18,7 +18,6 @@ from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
 from tlfif.adapters.aws.calls.lambda_clock import LambdaClock
 from tlfif.adapters.aws.jobs.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
 from tlfif.adapters.aws.machines.capacity_search import CapacitySearch
-from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
@@ -30,12 +29,16 @@ from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
 from tlfif.adapters.aws.money.dynamo_price_store import DynamoPriceStore
 from tlfif.adapters.aws.sign_in.cognito_authority import CognitoAuthority
 from tlfif.adapters.local.system_clock import SystemIds
+from tlfif.bootstrap.aws_images import aws_images, dead_mans_switch, image_registry
 from tlfif.bootstrap.aws_settings import IN_IMAGES, AwsSettings
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container, Money
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Reconciler
+from tlfif.images.image import Image
+from tlfif.images.image_registry import ImageRegistry
+from tlfif.images.run_pipeline import Pipeline
 from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
@@ -99,7 +102,8 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
     clients = AwsClients(region=settings.region, endpoint_url=settings.endpoint_url, session=session)
     clock, ids, rng = LambdaClock(), SystemIds(), Random()
     stores = open_aws_stores(settings, clients=clients, clock=clock, ids=ids, rng=rng)
-    host = _host(settings, clients, CapacitySearch(stores.state, clock), clock)
+    registry = image_registry(settings, clients, stores.state, clock)
+    host = _host(settings, clients, CapacitySearch(stores.state, clock), clock, registry)
     money, meter = _money(settings, stores, host, clock)
     spec = find_model(settings.model, IN_IMAGES)
     models = ImageModelStore((spec,)) if spec is not None else ImageModelStore()
@@ -135,8 +139,34 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
         control=control,
         money=money,
         close=stores.close,
+        images=aws_images(
+            settings,
+            clients,
+            stores.state,
+            registry,
+            money=money,
+            models=models,
+            machine_settings=machine_settings(settings),
+            clock=clock,
+        ),
         streams=False,
         longest_wait_seconds=LONGEST_WAIT_SECONDS,
+    )
+
+
+def aws_pipeline(
+    settings: AwsSettings,
+    *,
+    session: "boto3.Session | None" = None,
+    say: Callable[[Image], Awaitable[None]] | None = None,
+) -> Pipeline:
+    """What the images' function carries on. ``say`` is told each image that has changed."""
+    container = aws_container(settings, session=session)
+    images = container.images
+    if images is None:
+        raise ValueError("the home on AWS always has images")
+    return Pipeline(
+        store=images.store, registry=images.registry, builder=images.builder, clock=container.clock, say=say
     )
 
 
@@ -209,7 +239,9 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
     )
 
 
-def _host(settings: AwsSettings, clients: AwsClients, search: CapacitySearch, clock: Clock) -> Ec2MachineHost:
+def _host(
+    settings: AwsSettings, clients: AwsClients, search: CapacitySearch, clock: Clock, registry: ImageRegistry
+) -> Ec2MachineHost:
     policy = settings.machine
     return Ec2MachineHost(
         instances=Ec2Instances(
@@ -217,14 +249,7 @@ def _host(settings: AwsSettings, clients: AwsClients, search: CapacitySearch, cl
             home=settings.home_name,
             launch_template=settings.launch_template,
         ),
-        switch=DeadMansSwitch(
-            clients.make("scheduler", MACHINE_CONFIG),
-            home=settings.home_name,
-            group=settings.schedule_group,
-            role_arn=settings.schedule_role,
-            dead_letters_arn=settings.schedule_dead_letters,
-            clock=clock,
-        ),
+        switch=dead_mans_switch(settings, clients, clock),
         search=search,
         settings=Ec2Settings(
             home=settings.home_name,
@@ -236,6 +261,7 @@ def _host(settings: AwsSettings, clients: AwsClients, search: CapacitySearch, cl
             standby=settings.standby and bool(settings.launch_template),
         ),
         clock=clock,
+        registry=registry,
     )
 
 

@@ -206,16 +206,6 @@ def check_home_name(text: str) -> str:
     return text
 
 
-def image_parameters(home: str) -> str:
-    """The path under which the SSM parameters of that home's promoted images are."""
-    return f"/{home}/image"
-
-
-def image_parameter(home: str, profile: str) -> str:
-    """The SSM parameter that names the promoted image of that profile."""
-    return f"{image_parameters(home)}/{profile}"
-
-
 def budget_usd(limit_eur: Decimal, rate: ExchangeRate) -> int:
     """The budget in whole dollars, rounded up, from 1 to 10,000 (the template's range)."""
     return _whole_dollars(limit_eur * rate.usd_per_eur)

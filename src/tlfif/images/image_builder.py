@@ -1,7 +1,7 @@
 """What does the work of a stage: fetches, builds, launches the candidate, and leaves nothing behind."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from tlfif.images.image import Artifact, Failure, Image, Profile, Stage
@@ -48,6 +48,15 @@ class ImageBuilder(ABC):
     @abstractmethod
     def limit_seconds(self, profile: Profile, stage: Stage) -> float:
         """How long the stage may take; beyond, it has failed."""
+
+    async def waits(self, image: Image) -> str:  # noqa: ARG002  # nothing comes first, unless a builder says so
+        """Why the work of ``image.stage`` cannot begin yet, for the owner: something of his comes first. Empty: it can.
+        The time that it waits does not count."""
+        return ""
+
+    async def sweep(self, versions: Collection[str]) -> list[str]:  # noqa: ARG002  # nothing is left over
+        """End and remove what works for an image that is none of ``versions``; returns what that was."""
+        return []
 
     @abstractmethod
     async def begin(self, image: Image) -> str | None:

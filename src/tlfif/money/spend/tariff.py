@@ -12,7 +12,7 @@ from tlfif.money.prices.prices import (
     launch_cost,
     running_rates,
 )
-from tlfif.money.spend.spans import MachineSpan, cost_between
+from tlfif.money.spend.spans import WORK_PREFIX, MachineSpan, cost_between
 from tlfif.money.spend.standing_costs import StandingItem, lean_items
 
 
@@ -21,8 +21,8 @@ class Tariff:
     """The prices that apply to a machine's time.
 
     ``fallbacks``: the types that a start may get where ``instance_type`` has no capacity. With any, each span is priced
-    by the type and the region that it had, and a start reserves for the most expensive of them. Without, every span is
-    priced as ``instance_type``.
+    by the type and the region that it had, and a start reserves for the most expensive of them. Without, every span of
+    a machine is priced as ``instance_type``; what built or tested an image by the type that it had.
     Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``.
     """
 
@@ -38,7 +38,8 @@ class Tariff:
 
     def of(self, span: MachineSpan) -> "Tariff":
         """The tariff of this span."""
-        return Tariff(region=span.region, instance_type=span.instance_type) if self.fallbacks else self
+        own = self.fallbacks or span.machine_id.startswith(WORK_PREFIX)
+        return Tariff(region=span.region, instance_type=span.instance_type) if own else self
 
     def dearest_hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """The most that a machine started now may cost per hour."""

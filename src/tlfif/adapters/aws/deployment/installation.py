@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import code_of, unless_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG
+from tlfif.adapters.aws.calls.image_parameter import image_parameters
 from tlfif.adapters.aws.deployment.buckets import (
     code_bucket_name,
     make_private_bucket,
@@ -22,7 +23,7 @@ from tlfif.adapters.aws.deployment.ingress import enable_ingress
 from tlfif.adapters.aws.deployment.stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.control.authority import OWNERS
-from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent, image_parameters
+from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.stack_changes import Change
 from tlfif.kernel.clock import Clock

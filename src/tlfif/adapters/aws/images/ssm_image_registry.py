@@ -1,6 +1,6 @@
 """The images of the home on AWS, and for each profile the pointer to the one that machines are launched from.
 
-A pointer is a parameter that names an AMI (``deployment.image_parameter``), and beside it in the table of states what
+A pointer is a parameter that names an AMI (``calls/image_parameter.py``), and beside it in the table of states what
 the parameter cannot hold: the versions before, whether it is proven, why it moved (``IMAGES`` | ``POINTER#<profile>``).
 The table is written first, and counts as ``settled`` once the parameter was read back: AWS checks such a parameter only
 after it has accepted it. Whoever comes after a kill in between completes the move.
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from tlfif.adapters.aws.calls.dynamo_items import Item
 from tlfif.adapters.aws.calls.dynamo_table import ABSENT, ConditionFailedError, DynamoTable, Key, Put, Update
 from tlfif.adapters.aws.calls.errors import unless_absent
+from tlfif.adapters.aws.calls.image_parameter import image_parameter
 from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES, PatientCalls
 from tlfif.adapters.aws.images.ec2_images import Ec2Images, FoundImage
 from tlfif.adapters.aws.images.image_errors import image_errors
-from tlfif.deployment.deployment import image_parameter
 from tlfif.images.image import Artifact, Pointer, Profile
 from tlfif.images.image_record import pointer_from, pointer_text
 from tlfif.images.image_registry import ImageRegistry, StoredImage
@@ -120,9 +120,7 @@ class SsmImageRegistry(ImageRegistry):
     async def _settle(self, pointer: Pointer) -> None:
         name, ref, calls = self._name(pointer.profile), pointer.ref or "", self._calls()
         await calls.do(
-            lambda: self._ssm.put_parameter(
-                Name=name, Value=ref, Type="String", DataType=AMI_DATA_TYPE, Overwrite=True
-            )
+            lambda: self._ssm.put_parameter(Name=name, Value=ref, Type="String", DataType=AMI_DATA_TYPE, Overwrite=True)
         )
         not_yet = ImageError(
             f"AWS has not taken {ref} into its parameter {name} yet, which it checks first. It is tried again."

@@ -107,22 +107,25 @@ class Ec2MachineHost(MachineHost):
         """See the port. A machine whose dead man's switch cannot be set is terminated again. A search for capacity
         ends after :data:`SEARCH_SECONDS`, and the next launch goes on with it.
 
-        Each type is launched from the promoted image of its profile, as it is now. Without a ``registry`` an image that
-        begins with "ami-" is used as it is; for any other, the launch template names the image.
+        Each type is launched from the promoted image of its profile, as it is now. Without a ``registry`` it is the
+        specification's ``image_ref``, or an ``image`` that begins with "ami-", or else the launch template's.
         Raises MachineError: ``no_capacity``, ``no_quota``, ``account_plan``, ``account_pending``, ``aws_denied``,
         ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``image_pointer_invalid``, ``image_failed``,
         ``no_schedule``, ``machine_failed``.
         """
+        return await self.launch_request(await self._request(spec))
+
+    async def launch_request(self, request: LaunchRequest) -> str:
+        """The same for what is no machine of this home: a builder of images. Raises MachineError as :meth:`launch`."""
         calls = PatientCalls(self._clock, MACHINE_PAUSES, deadline_seconds=SEARCH_SECONDS)
         until = self._clock.monotonic() + SEARCH_SECONDS
-        request = await self._request(spec)
         with self._translated(NOT_STARTED):
-            found = await self._of_machine(spec.machine_id, calls)
+            found = await self._of_machine(request.machine_id, calls)
         with self._translated(NOT_STARTED, unsure=PERHAPS_STARTED):
             if found is None or self._over(found):
                 found = await self._wake(request, calls) or await self._run(request, calls, until)
-        await self._arm(spec.machine_id, found)
-        return (await self._sole(spec.machine_id, found)).instance_id
+        await self._arm(request.machine_id, found)
+        return (await self._sole(request.machine_id, found)).instance_id
 
     async def _of_machine(self, machine_id: str, calls: PatientCalls) -> Ec2Instance | None:
         """The machine's instance, launched by a call whose answer was lost or by another control plane."""
@@ -278,7 +281,7 @@ class Ec2MachineHost(MachineHost):
     async def _request(self, spec: LaunchSpec) -> LaunchRequest:
         types = self._settings.instance_types
         if self._registry is None:
-            image_id = spec.image if spec.image.startswith("ami-") else None
+            image_id = spec.image_ref or (spec.image if spec.image.startswith("ami-") else None)
             images = dict.fromkeys(types, LaunchImage(version=spec.image, image_id=image_id))
         else:
             images = await promoted_images(self._registry, types)
