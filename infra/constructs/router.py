@@ -64,7 +64,7 @@ class Router(Construct):
                     *machine.launch_rights(),
                     *machine.stop_rights(),
                     *machine.standby_rights(),
-                    *machine.look_rights("ec2:DescribeInstances", "ec2:DescribeSubnets"),
+                    *machine.look_rights("ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeSubnets"),
                     *stops.schedule_rights(),
                     *bill_rights(self),
                 ],

@@ -1,81 +1,82 @@
-"""What the emulator's EC2 lacks about images, added in front of the socket by botocore's events as in ``ec2_cloud``:
-tags of snapshots at CreateImage, a name that is taken, a console that says something."""
+"""Images in the emulated AWS: what there is, Ubuntu's own to begin from, and those that a home is born with."""
 
-import base64
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from tests.aws.ec2_cloud import Ec2Cloud, injected_answer
-from tests.aws.emulator import Emulator
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ssm.models import Parameter, ssm_backends
 
-_OK: dict[str, Any] = {"ResponseMetadata": {"HTTPStatusCode": 200}}
+from tests.aws.emulator import REGION, Emulator, tagged
+from tlfif.adapters.aws.calls.dynamo_items import to_wire
+from tlfif.adapters.aws.calls.image_parameter import image_parameter
+from tlfif.adapters.aws.images.ec2_image_builder import BASE_PARAMETER
+from tlfif.images.image import Pointer, Profile
+from tlfif.images.image_record import pointer_text
+
+CANONICAL = "099720109477"
+PAPER = "v0"
+"""The version of the images that a home is born with."""
 
 
-class ImageCloud(Ec2Cloud):
-    """``consoles`` are the machines' last lines by instance. ``ssm`` is a client as the emulator has it."""
+def images_of(emulator: Emulator, home: str) -> list[dict[str, Any]]:
+    """The home's images."""
+    return [dict(one) for one in emulator.ec2.describe_images(Owners=["self"], Filters=_ours(home))["Images"]]
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.consoles: dict[str, str] = {}
-        self._snapshot_tags: list[dict[str, str]] = []
-        super().__init__(emulator)
-        self.ssm = emulator.session.client("ssm", endpoint_url=emulator.endpoint)
 
-    def images(self) -> list[dict[str, Any]]:
-        """This home's images as the emulator itself has them."""
-        with self.no_faults():
-            found = self.ec2.describe_images(Owners=["self"], Filters=self._ours())["Images"]
-        return [dict(one) for one in found]
+def snapshots_of(emulator: Emulator, home: str) -> list[str]:
+    """Every snapshot with the home's tag."""
+    found = emulator.ec2.describe_snapshots(OwnerIds=["self"], Filters=_ours(home))["Snapshots"]
+    return [one["SnapshotId"] for one in found]
 
-    def snapshots(self) -> list[str]:
-        """Every snapshot with this home's tag."""
-        with self.no_faults():
-            found = self.ec2.describe_snapshots(OwnerIds=["self"], Filters=self._ours())["Snapshots"]
-        return [one["SnapshotId"] for one in found]
 
-    def base_image(self, *, disk_gb: int = 8) -> str:
-        """An image of somebody else's to begin from."""
-        with self.no_faults():
-            return next(
-                one["ImageId"]
-                for one in self.ec2.describe_images(Owners=["099720109477"])["Images"]
-                if any(disk.get("Ebs", {}).get("VolumeSize", 0) >= disk_gb for disk in one["BlockDeviceMappings"])
-            )
+@cache
+def ubuntu(emulator: Emulator) -> str:
+    """Canonical's image, which its public parameter names from now on; nobody but AWS can write such a parameter."""
+    image: str = emulator.ec2.describe_images(Owners=[CANONICAL])["Images"][0]["ImageId"]
+    backend = ssm_backends[DEFAULT_ACCOUNT_ID][REGION]
+    backend._parameters[BASE_PARAMETER] = [
+        Parameter(
+            account_id=DEFAULT_ACCOUNT_ID,
+            name=BASE_PARAMETER,
+            value=image,
+            parameter_type="String",
+            description=None,
+            allowed_pattern=None,
+            keyid=None,
+            last_modified_date=datetime.now(UTC),
+            version=1,
+            data_type="aws:ec2:image",
+        )
+    ]
+    return image
 
-    def _ours(self) -> Any:
-        return [{"Name": "tag:tlfif:home", "Values": [self.home]}]
 
-    def _before(self, model: Any, params: dict[str, Any], context: dict[str, Any], **more: object) -> Any:
-        answer = super()._before(model, params, context, **more)
-        if answer is not None:
-            return answer
-        if model.name == "CreateImage":
-            return self._without_snapshot_tags(params["body"])
-        if model.name == "GetConsoleOutput":
-            text = self.consoles.get(params["body"]["InstanceId"], "")
-            output = base64.b64encode(text.encode()).decode()
-            return injected_answer(200, {"Output": output, **_OK})
-        return None
+def promote_paper_images(
+    emulator: Emulator, home: str, state_table: str, profiles: Iterable[Profile] = (Profile.GPU_VLLM, Profile.CPU_LLAMA)
+) -> None:
+    """An image of each of ``profiles`` was promoted in this home. A home that has one already keeps it."""
+    found = images_of(emulator, home)
+    name = {"ImageId": None} if not found else found[0]
+    ref = name["ImageId"] or _registered(emulator, home)
+    ssm = emulator.ssm
+    for profile in profiles:
+        pointer = Pointer(profile=profile, version=PAPER, ref=ref, proven=True, note="born with it", revision=1)
+        ssm.put_parameter(
+            Name=image_parameter(home, profile), Value=ref, Type="String", DataType="aws:ec2:image", Overwrite=True
+        )
+        item = {"body": pointer_text(pointer), "revision": 1, "settled": True}
+        key = {"pk": "IMAGES", "sk": f"POINTER#{profile}"}
+        emulator.dynamodb.put_item(TableName=state_table, Item=to_wire({**key, **item}))
 
-    def _without_snapshot_tags(self, body: dict[str, Any]) -> Any:
-        name = body["Name"]
-        if any(one["Name"] == name for one in self.images()):
-            error = {"Code": "InvalidAMIName.Duplicate", "Message": f"AMI name {name} is already in use"}
-            return injected_answer(400, {"Error": error, **_OK})
-        number = next(key.split(".")[1] for key, value in body.items() if value == "snapshot")
-        prefix = f"TagSpecification.{number}."
-        self._snapshot_tags = []
-        for key in [key for key in body if key.startswith(prefix)]:
-            value = body.pop(key)
-            if key.endswith(".Key"):
-                self._snapshot_tags.append({"Key": value})
-            elif key.endswith(".Value"):
-                self._snapshot_tags[-1]["Value"] = value
-        return None
 
-    def _after(self, http_response: Any, parsed: Any, model: Any, context: dict[str, Any], **more: object) -> None:
-        if model.name == "CreateImage" and http_response.status_code == 200 and "ImageId" in parsed:
-            tags = self._snapshot_tags
-            with self.no_faults():
-                image = self.ec2.describe_images(ImageIds=[parsed["ImageId"]])["Images"][0]
-                made = [disk["Ebs"]["SnapshotId"] for disk in image["BlockDeviceMappings"]]
-                self.ec2.create_tags(Resources=made, Tags=tags)
-        super()._after(http_response, parsed, model, context, **more)
+def _registered(emulator: Emulator, home: str) -> str:
+    image: str = emulator.ec2.register_image(Name=f"{home}-{PAPER}")["ImageId"]
+    (marks,) = tagged("image", home)
+    emulator.ec2.create_tags(Resources=[image], Tags=[*marks["Tags"], {"Key": "tlfif:image", "Value": PAPER}])
+    return image
+
+
+def _ours(home: str) -> Any:
+    return [{"Name": "tag:tlfif:home", "Values": [home]}]

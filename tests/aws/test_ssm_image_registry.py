@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.aws.dynamo_state import open_state_table
-from tests.aws.ec2_cloud import LostAnswer, Refuse, always, times
+from tests.aws.ec2_cloud import Ec2Cloud, LostAnswer, Refuse, always, times
 from tests.aws.emulator import REGION, Emulator
-from tests.aws.image_cloud import ImageCloud
+from tests.aws.image_cloud import images_of, snapshots_of, ubuntu
 from tlfif.adapters.aws.calls.image_parameter import image_parameter
 from tlfif.adapters.aws.images.ec2_images import Ec2Images
 from tlfif.adapters.aws.images.ssm_image_registry import SsmImageRegistry
@@ -22,12 +22,12 @@ class Place:
 
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
-        self.cloud = ImageCloud(emulator)
+        self.cloud = Ec2Cloud(emulator)
 
     def open(self) -> SsmImageRegistry:
         cloud = self.cloud
         return SsmImageRegistry(
-            cloud.ssm,
+            self.emulator.ssm,
             Ec2Images(cloud.ec2, home=cloud.home, clock=cloud.clock),
             open_state_table(self.emulator, cloud.home),
             home=cloud.home,
@@ -43,7 +43,7 @@ class Place:
         """An image of that version, as the builder makes it."""
         cloud = self.cloud
         instance = cloud.ec2.run_instances(
-            ImageId=cloud.base_image(), MinCount=1, MaxCount=1, ClientToken=f"{cloud.home}-{version}"
+            ImageId=ubuntu(self.emulator), MinCount=1, MaxCount=1, ClientToken=f"{cloud.home}-{version}"
         )["Instances"][0]["InstanceId"]
         await Ec2Images(cloud.ec2, home=cloud.home, clock=cloud.clock).create(instance, version=version)
         cloud.ec2.terminate_instances(InstanceIds=[instance])
@@ -67,7 +67,7 @@ def place(emulator: Emulator) -> Iterator[Place]:
 
 async def test_the_pointer_is_a_parameter_that_names_an_image(place: Place) -> None:
     pointer = await place.promoted("v1")
-    found = place.cloud.ssm.get_parameter(Name=place.parameter)["Parameter"]
+    found = place.emulator.ssm.get_parameter(Name=place.parameter)["Parameter"]
     assert (found["Value"], found["DataType"]) == (pointer.ref, "aws:ec2:image")
     assert await place.open().pointer(PROFILE) == pointer, "every control plane sees the same"
     assert (await place.open().pointer(Profile.GPU_VLLM)).version is None
@@ -75,8 +75,8 @@ async def test_the_pointer_is_a_parameter_that_names_an_image(place: Place) -> N
 
 async def test_a_pointer_changed_by_hand_is_not_launched_from_until_it_is_promoted_again(place: Place) -> None:
     pointer = await place.promoted("v1")
-    other = place.cloud.base_image()
-    place.cloud.ssm.put_parameter(Name=place.parameter, Value=other, Type="String", Overwrite=True)
+    other = ubuntu(place.emulator)
+    place.emulator.ssm.put_parameter(Name=place.parameter, Value=other, Type="String", Overwrite=True)
     with pytest.raises(ImageError) as refused:
         await place.open().pointer(PROFILE)
     assert (refused.value.code, other in refused.value.message) == ("image_pointer_invalid", True)
@@ -86,7 +86,7 @@ async def test_a_pointer_changed_by_hand_is_not_launched_from_until_it_is_promot
 
 
 async def test_a_parameter_that_nobody_promoted_is_none_of_ours(place: Place) -> None:
-    place.cloud.ssm.put_parameter(Name=place.parameter, Value=place.cloud.base_image(), Type="String")
+    place.emulator.ssm.put_parameter(Name=place.parameter, Value=ubuntu(place.emulator), Type="String")
     with pytest.raises(ImageError, match="no image was promoted here"):
         await place.open().pointer(PROFILE)
 
@@ -118,7 +118,7 @@ async def test_killed_before_the_parameter_was_written_the_next_one_completes_th
             )
     pointer = await place.open().pointer(PROFILE)
     assert (pointer.version, pointer.ref, pointer.before) == ("v2", second.ref, ("v1",))
-    assert place.cloud.ssm.get_parameter(Name=place.parameter)["Parameter"]["Value"] == second.ref
+    assert place.emulator.ssm.get_parameter(Name=place.parameter)["Parameter"]["Value"] == second.ref
 
 
 async def test_a_snapshot_that_lags_is_tried_again_and_a_lost_answer_is_none(place: Place) -> None:
@@ -128,7 +128,7 @@ async def test_a_snapshot_that_lags_is_tried_again_and_a_lost_answer_is_none(pla
     place.cloud.faults["DeregisterImage"] = times(1, LostAnswer())
     place.cloud.faults["DeleteSnapshot"] = times(1, Refuse("InternalError", status=500))
     await place.open().delete(artifact)
-    assert (place.cloud.images(), place.cloud.snapshots()) == ([], [])
+    assert (images_of(place.emulator, place.cloud.home), snapshots_of(place.emulator, place.cloud.home)) == ([], [])
     await place.open().delete(artifact)
 
 

@@ -36,9 +36,7 @@ from tlfif.control.container import Container, Money
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Reconciler
-from tlfif.images.image import Image
 from tlfif.images.image_registry import ImageRegistry
-from tlfif.images.run_pipeline import Pipeline
 from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
@@ -151,22 +149,6 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
         ),
         streams=False,
         longest_wait_seconds=LONGEST_WAIT_SECONDS,
-    )
-
-
-def aws_pipeline(
-    settings: AwsSettings,
-    *,
-    session: "boto3.Session | None" = None,
-    say: Callable[[Image], Awaitable[None]] | None = None,
-) -> Pipeline:
-    """What the images' function carries on. ``say`` is told each image that has changed."""
-    container = aws_container(settings, session=session)
-    images = container.images
-    if images is None:
-        raise ValueError("the home on AWS always has images")
-    return Pipeline(
-        store=images.store, registry=images.registry, builder=images.builder, clock=container.clock, say=say
     )
 
 

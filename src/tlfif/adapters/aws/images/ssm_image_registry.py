@@ -94,8 +94,8 @@ class SsmImageRegistry(ImageRegistry):
             if await self._images.delete(artifact):
                 return
         raise ImageError(
-            f"AWS still shows the image {artifact.ref} or a snapshot of it after it was deleted. Storing it costs money "
-            "until it is gone; it is tried again."
+            f"AWS still shows the image {artifact.ref} or a snapshot of it after it was deleted. Storing it costs "
+            "money until it is gone; it is tried again."
         )
 
     def _name(self, profile: Profile) -> str:
@@ -158,7 +158,7 @@ def _invalid(name: str, stands: str | None, pointer: Pointer | None) -> ImageErr
     version = "a version" if pointer is None else pointer.version
     meant = "no image was promoted here" if pointer is None else f"{pointer.version} is {pointer.ref}"
     return ImageError(
-        f"The parameter {name} says {stands or 'nothing'}, but {meant}; or that image is gone. It was changed by hand, so "
-        f"nothing is launched from it. Promote {version} again: ./tlfif image list shows those that are there.",
+        f"The parameter {name} says {stands or 'nothing'}, but {meant}; or that image is gone. It was changed by hand, "
+        f"so nothing is launched from it. Promote {version} again: ./tlfif image list shows those that are there.",
         code="image_pointer_invalid",
     )

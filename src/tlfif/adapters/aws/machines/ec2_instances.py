@@ -85,8 +85,8 @@ class LaunchRequest:
 
 class Ec2Instances:
     """The instances of one installation, selected by tag. All methods raise AWS's errors unless they say otherwise, and
-    all are safe to repeat. ``launch_template`` is its id or its name. ``work``: those that build or test images, instead
-    of the machines."""
+    all are safe to repeat. ``launch_template`` is its id or its name. ``work``: those that build or test images,
+    instead of the machines."""
 
     def __init__(self, ec2: "EC2Client", *, home: str, launch_template: str, work: bool = False) -> None:
         self._ec2 = ec2

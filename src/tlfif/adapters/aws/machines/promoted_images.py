@@ -1,4 +1,4 @@
-"""Which image a machine of a type is launched from: the promoted one of the type's profile, looked up at each launch."""
+"""Which image a machine of a type is launched from: the promoted one of its profile, looked up at each launch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,8 +47,8 @@ async def promoted_images(registry: ImageRegistry, instance_types: Iterable[str]
 def _none_promoted(profiles: tuple[Profile, ...]) -> MachineError:
     names = " or ".join(profiles)
     return MachineError(
-        f"There is no image to start a machine from: none of the kind {names} was promoted yet. Nothing was started and "
-        f"nothing is charged. Build one: ./tlfif image build --profile {profiles[-1]}; this computer answers meanwhile: "
-        "./tlfif profile use computer, or Settings, Where it runs.",
+        f"There is no image to start a machine from: none of the kind {names} was promoted yet. Nothing was started "
+        f"and nothing is charged. Build one: ./tlfif image build --profile {profiles[-1]}; this computer answers "
+        "meanwhile: ./tlfif profile use computer, or Settings, Where it runs.",
         code="image_missing",
     )
