@@ -20,7 +20,7 @@ NOBODY = "nobody, in time"
 EVERY = 100_000
 """More images than there will be."""
 REFUSED = frozenset({"image_build_refused", "image_source_invalid", "image_gone"})
-"""Beginning again changes nothing."""
+"""Trying again changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +104,12 @@ class Pipeline:
         try:
             progress = await self.builder.poll(image)
         except ImageError as error:
-            # The limit counts nevertheless: what cannot be seen for too long has failed.
-            progress = Progress(lines=(f"could not be looked at: {error.message}",))
+            # Where it may be seen later, the limit counts nevertheless: what cannot be seen for too long has failed.
+            progress = (
+                Progress(failure=Failure(stage=image.stage, code=error.code, message=error.message))
+                if error.code in REFUSED
+                else Progress(lines=(f"could not be looked at: {error.message}",))
+            )
         now = self.clock.now()
         if progress.lines:
             await self.store.log(image.version, stage=image.stage, lines=progress.lines, now=now)

@@ -7,7 +7,6 @@ was killed. Both instances have the tag ``tlfif:image-work``, ids that nobody el
 the ledger and a reservation in the budget.
 """
 
-import base64
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -315,8 +314,8 @@ class Ec2ImageBuilder(ImageBuilder):
         except AWS_ERRORS as error:
             log.info("images: no console of %s: %s", instance.instance_id, code_of(error))
             return []
-        text = base64.b64decode(found.get("Output", "")).decode("utf-8", "replace")
-        return ["".join(letter for letter in line if letter.isprintable()) for line in text.splitlines()]
+        lines = found.get("Output", "").splitlines()  # decoded by botocore
+        return ["".join(letter for letter in line if letter.isprintable()) for line in lines]
 
     async def _last_words(self, instance: Ec2Instance) -> str:
         console = [line for line in await self._console(instance) if line.strip()]

@@ -74,14 +74,17 @@ class ImageSources:
         )
 
     async def result(self, image: Image) -> BuildResult | None:
-        """What the builder of ``image`` has said; None where it has not."""
+        """What the builder of ``image`` has said; None where it has not, or nothing that can be read."""
 
         def read() -> bytes | None:
             found = unless_absent(lambda: self._s3.get_object(Bucket=self._bucket, Key=_result_key(image)))
             return None if found is None else found["Body"].read()
 
         content = await asyncio.to_thread(read)
-        return None if content is None else BuildResult.parse(content.decode("utf-8", "replace"))
+        try:
+            return None if content is None else BuildResult.parse(content.decode("utf-8", "replace"))
+        except (ValueError, LookupError, TypeError):
+            return None
 
 
 def _result_key(image: Image) -> str:
