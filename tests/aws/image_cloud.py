@@ -57,9 +57,8 @@ def promote_paper_images(
     emulator: Emulator, home: str, state_table: str, profiles: Iterable[Profile] = (Profile.GPU_VLLM, Profile.CPU_LLAMA)
 ) -> None:
     """An image of each of ``profiles`` was promoted in this home. A home that has one already keeps it."""
-    found = images_of(emulator, home)
-    name = {"ImageId": None} if not found else found[0]
-    ref = name["ImageId"] or _registered(emulator, home)
+    found = [one["ImageId"] for one in images_of(emulator, home)]
+    ref = found[0] if found else registered(emulator, home, PAPER)
     ssm = emulator.ssm
     for profile in profiles:
         pointer = Pointer(profile=profile, version=PAPER, ref=ref, proven=True, note="born with it", revision=1)
@@ -71,10 +70,11 @@ def promote_paper_images(
         emulator.dynamodb.put_item(TableName=state_table, Item=to_wire({**key, **item}))
 
 
-def _registered(emulator: Emulator, home: str) -> str:
-    image: str = emulator.ec2.register_image(Name=f"{home}-{PAPER}")["ImageId"]
+def registered(emulator: Emulator, home: str, version: str) -> str:
+    """An image of that version, which nobody has built."""
+    image: str = emulator.ec2.register_image(Name=f"{home}-{version}")["ImageId"]
     (marks,) = tagged("image", home)
-    emulator.ec2.create_tags(Resources=[image], Tags=[*marks["Tags"], {"Key": "tlfif:image", "Value": PAPER}])
+    emulator.ec2.create_tags(Resources=[image], Tags=[*marks["Tags"], {"Key": "tlfif:image", "Value": version}])
     return image
 
 

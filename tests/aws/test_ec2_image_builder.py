@@ -1,5 +1,5 @@
-"""An image on AWS from the commit to its end, over the emulator. Builder and candidate are played on paper: they do over
-real sockets what the script and the worker do."""
+"""An image on AWS from the commit to its end, over the emulator. Builder and candidate are played on paper: they do
+over real sockets what the script and the worker do."""
 
 import base64
 import io
@@ -8,14 +8,14 @@ import re
 import urllib.request
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from tests.aws.emulator import REGION, Emulator
 from tests.aws.home import made_places
-from tests.aws.image_cloud import PAPER, images_of, snapshots_of, ubuntu
+from tests.aws.image_cloud import PAPER, images_of, registered, snapshots_of, ubuntu
 from tests.builders import a_new_job
 from tests.fakes.images import GOOD
 from tlfif.adapters.aws.images.ec2_image_builder import Ec2ImageBuilder
@@ -24,10 +24,11 @@ from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.container import Container, Images
 from tlfif.images.decide_on_image import approve_image, promote_image, retire_image
-from tlfif.images.image import Failure, Image, ImageState, Profile, Source, Stage
+from tlfif.images.image import Artifact, Failure, Image, ImageState, Profile, Source, Stage
 from tlfif.images.run_pipeline import Pipeline
 from tlfif.images.smoke_report import SmokeReport
 from tlfif.kernel.clock import Clock
+from tlfif.machines.machine import MachineState
 
 COMMIT = "c" * 40
 SOURCE = Source(repository="tl/fif", commit=COMMIT, subject="A change", asked_by="a push")
@@ -84,6 +85,11 @@ class Paper:
 
     async def ask(self) -> Image:
         return await self.images.store.create(profile=PROFILE, source=SOURCE, now=self.clock.now())
+
+    async def prompt(self) -> None:
+        """A prompt waits for a machine."""
+        job = a_new_job(now=self.clock.now(), wait_seconds=600.0, model=self.settings.model)
+        await self.container.jobs.submit(job, now=self.clock.now(), max_queued=9)
 
     async def play(self) -> None:
         """What the instances do between two ticks."""
@@ -148,6 +154,13 @@ class Paper:
         )
         return await self.images.store.get(image.version)
 
+    async def promoted_on_paper(self) -> None:
+        """An image that nobody has built was approved and promoted."""
+        image, store = await self.ask(), self.images.store
+        artifact = Artifact(ref=registered(self.emulator, self.home, image.version), size_bytes=1)
+        assert await store.replace(replace(image, state=ImageState.APPROVED, artifact=artifact, cleaned=True))
+        await promote_image(image.version, by="owner", store=store, registry=self.images.registry, clock=self.clock)
+
     async def nothing_works(self) -> bool:
         state = await self.container.money.ledger.state()
         works = [one for one in state.reserved if one.startswith("image-")]
@@ -194,9 +207,7 @@ async def test_the_whole_story(paper: Paper) -> None:
     spans = {span.machine_id for _, span in await paper.container.money.ledger.spans_after(0, from_ms=0)}
     assert spans == {"image-v1-builder", "image-v1-candidate"}, "builders are on the bill"
 
-    now = paper.clock.now()
-    job = a_new_job(now=now, wait_seconds=600.0, model=paper.settings.model)
-    await paper.container.jobs.submit(job, now=now, max_queued=9)
+    await paper.prompt()
     await paper.container.reconciler.tick()
     (machine,) = paper.instances(work=False)
     file = json.loads(paper.user_data(machine["InstanceId"]))
@@ -215,6 +226,23 @@ async def test_the_whole_story(paper: Paper) -> None:
     await paper.run()
     assert paper.own_images() == [second.artifact.ref]
     assert snapshots_of(paper.emulator, paper.home) == list(second.artifact.snapshots)
+
+
+async def test_a_promoted_image_whose_first_machine_does_not_start_is_taken_back_by_itself(paper: Paper) -> None:
+    for _ in range(2):
+        await paper.promoted_on_paper()
+    await paper.prompt()
+    router = paper.container.reconciler
+    await router.tick()
+    (machine,) = paper.instances(work=False)
+    paper.emulator.ec2.terminate_instances(InstanceIds=[machine["InstanceId"]])
+    await router.tick()
+    record = await paper.container.machines.latest()
+    assert record is not None
+    assert (record.state, record.image) == (MachineState.BROKEN, "v2")
+    assert re.search(r"AWS says: .*; rolled back by itself from v2 to v1", record.reason)
+    pointer = await paper.images.registry.pointer(PROFILE)
+    assert (pointer.version, pointer.proven, "did not start" in pointer.note) == ("v1", True, True)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +316,7 @@ async def test_what_no_record_knows_is_swept(paper: Paper) -> None:
     await forget(paper)
     assert paper.schedules()
     assert await paper.container.reconciler.sweep_orphans() == [], "the router leaves it to the pipeline"
-    assert "image-v1-builder" in await paper.pipeline.sweep()
+    await paper.pipeline.sweep()
     assert await paper.nothing_works()
 
 
@@ -297,8 +325,9 @@ async def test_an_image_and_a_snapshot_that_no_record_knows_are_swept(paper: Pap
     image = await paper.run()
     assert image.artifact is not None
     await forget(paper)
-    assert image.artifact.ref in await paper.pipeline.sweep()
-    assert (images_of(paper.emulator, paper.home), snapshots_of(paper.emulator, paper.home)) == ([], [])
+    await paper.pipeline.sweep()
+    assert (paper.own_images(), snapshots_of(paper.emulator, paper.home)) == ([], [])
+    assert (await paper.images.registry.pointer(PROFILE)).version == PAPER, "what is promoted is kept in any case"
 
 
 async def forget(paper: Paper) -> None:

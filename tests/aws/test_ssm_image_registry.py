@@ -1,6 +1,7 @@
 """Images as AMIs and pointers as parameters, over the emulator: what the contract of every registry does not say."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.aws.image_cloud import images_of, snapshots_of, ubuntu
 from tlfif.adapters.aws.calls.image_parameter import image_parameter
 from tlfif.adapters.aws.images.ec2_images import Ec2Images
 from tlfif.adapters.aws.images.ssm_image_registry import SsmImageRegistry
-from tlfif.images.image import Artifact, Pointer, Profile
+from tlfif.images.image import UNREADABLE, Artifact, Pointer, Profile
 from tlfif.kernel.errors import ImageError
 
 PROFILE = Profile.CPU_LLAMA
@@ -80,9 +81,11 @@ async def test_a_pointer_changed_by_hand_is_not_launched_from_until_it_is_promot
     with pytest.raises(ImageError) as refused:
         await place.open().pointer(PROFILE)
     assert (refused.value.code, other in refused.value.message) == ("image_pointer_invalid", True)
-    assert await place.open().recorded(PROFILE) == pointer
-    assert await place.open().move(await place.open().recorded(PROFILE))
-    assert (await place.open().pointer(PROFILE)).ref == pointer.ref
+    second = await place.made("v2")
+    assert await place.open().move(Pointer(profile=PROFILE, version="v2", ref=second.ref, revision=UNREADABLE))
+    mended = await place.open().pointer(PROFILE)
+    assert (mended.ref, mended.before, mended.revision) == (second.ref, ("v1",), pointer.revision + 1)
+    assert not await place.open().move(replace(mended, revision=UNREADABLE)), "it can be read"
 
 
 async def test_a_parameter_that_nobody_promoted_is_none_of_ours(place: Place) -> None:

@@ -29,7 +29,7 @@ from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
 from tlfif.adapters.aws.money.dynamo_price_store import DynamoPriceStore
 from tlfif.adapters.aws.sign_in.cognito_authority import CognitoAuthority
 from tlfif.adapters.local.system_clock import SystemIds
-from tlfif.bootstrap.aws_images import aws_images, dead_mans_switch, image_registry
+from tlfif.bootstrap.aws_images import aws_images, dead_mans_switch, image_registry, launched_by_type
 from tlfif.bootstrap.aws_settings import IN_IMAGES, AwsSettings
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container, Money
@@ -117,6 +117,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
         image=settings.image,
         meter=meter,
         budget=money.budget,
+        launched=launched_by_type(settings, stores.state, registry, host, clock),
     )
     control: MachineControl = LocalMachineControl(reconciler=reconciler)
     if settings.router_function:

@@ -10,17 +10,20 @@ from tlfif.adapters.aws.images.dynamo_image_store import DynamoImageStore
 from tlfif.adapters.aws.images.ec2_image_builder import BuildTools, Ec2ImageBuilder
 from tlfif.adapters.aws.images.ec2_images import Ec2Images
 from tlfif.adapters.aws.images.image_sources import ImageSources
+from tlfif.adapters.aws.images.launched_by_type import LaunchedByType
 from tlfif.adapters.aws.images.ssm_image_registry import SsmImageRegistry
 from tlfif.adapters.aws.images.work_meter import WorkMeter
 from tlfif.adapters.aws.machines.capacity_search import CapacitySearch
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
+from tlfif.adapters.aws.machines.promoted_images import profile_of
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.container import Images, Money
 from tlfif.images.image import Profile
 from tlfif.images.image_registry import ImageRegistry
 from tlfif.kernel.clock import Clock
+from tlfif.machines.machine_host import MachineHost
 from tlfif.models.model_store import ModelStore
 
 PROFILES = (Profile.CPU_LLAMA, Profile.GPU_VLLM, Profile.GPU_LLAMA)
@@ -35,6 +38,22 @@ def image_registry(settings: AwsSettings, clients: AwsClients, state: DynamoTabl
     images = Ec2Images(clients.make("ec2", MACHINE_CONFIG), home=settings.home_name, clock=clock)
     ssm = clients.make("ssm", MACHINE_CONFIG)
     return SsmImageRegistry(ssm, images, state, home=settings.home_name, region=settings.region, clock=clock)
+
+
+def launched_by_type(
+    settings: AwsSettings, state: DynamoTable, registry: ImageRegistry, host: MachineHost, clock: Clock
+) -> LaunchedByType:
+    """What the router asks about the image of the next machine, and tells about the last one."""
+    profiles = tuple(dict.fromkeys(profile_of(name) for name in settings.instance_types))
+    return LaunchedByType(
+        store=DynamoImageStore(state),
+        registry=registry,
+        profile=profiles[0],
+        profiles=profiles,
+        installed=settings.image,
+        host=host,
+        clock=clock,
+    )
 
 
 def dead_mans_switch(settings: AwsSettings, clients: AwsClients, clock: Clock) -> DeadMansSwitch:

@@ -1,7 +1,7 @@
 """What a person decides about images: approve, reject, promote, roll back, retire; and the automatic rollback."""
 
 from tlfif.images import pipeline, promotion
-from tlfif.images.image import Image, ImageState, Pointer, Profile
+from tlfif.images.image import UNREADABLE, Image, ImageState, Pointer, Profile
 from tlfif.images.image_registry import ImageRegistry
 from tlfif.images.image_store import ImageStore
 from tlfif.images.refusals import changed_meanwhile, in_use, not_approved, not_offered
@@ -30,12 +30,17 @@ async def reject_image(version: str, *, by: str, store: ImageStore, clock: Clock
 
 
 async def promote_image(version: str, *, by: str, store: ImageStore, registry: ImageRegistry, clock: Clock) -> Pointer:
-    """Launch machines from this image from now on. Raises NotFoundError, ConflictError (``image_not_approved``),
-    ImageError (``image_gone``). Also mends a pointer that was altered by hand."""
+    """Launch machines from this image from now on, also where the pointer was altered by hand. Raises NotFoundError,
+    ConflictError (``image_not_approved``), ImageError (``image_gone``)."""
     image = await store.get(version)
-    pointer, stands = await _pointer_or_recorded(registry, image.profile)
+    try:
+        pointer = await registry.pointer(image.profile)
+    except ImageError as error:
+        if error.code != "image_pointer_invalid":
+            raise
+        pointer = Pointer(profile=image.profile, revision=UNREADABLE)
     moved = promotion.promoted(pointer, image, by=by, now=clock.now())
-    if moved is pointer and stands:
+    if moved is pointer:
         return pointer
     return await _move(registry, moved, version)
 
@@ -43,7 +48,7 @@ async def promote_image(version: str, *, by: str, store: ImageStore, registry: I
 async def roll_back(profile: Profile, *, why: str, store: ImageStore, registry: ImageRegistry, clock: Clock) -> Pointer:
     """Launch machines from the image that was promoted before. Raises ConflictError (``rollback_impossible``),
     ImageError (``image_gone``)."""
-    pointer, _ = await _pointer_or_recorded(registry, profile)
+    pointer = await registry.pointer(profile)
     target = await _found(store, pointer.before[-1]) if pointer.before else None
     return await _move(
         registry, promotion.rolled_back(pointer, target, why=why, now=clock.now()), pointer.version or ""
@@ -87,16 +92,6 @@ async def first_start_failed(
         return await roll_back(profile, why=why, store=store, registry=registry, clock=clock)
     except ConflictError:
         return None
-
-
-async def _pointer_or_recorded(registry: ImageRegistry, profile: Profile) -> tuple[Pointer, bool]:
-    """The pointer, and whether it stands; where it was altered by hand, as it was before."""
-    try:
-        return await registry.pointer(profile), True
-    except ImageError as error:
-        if error.code != "image_pointer_invalid":
-            raise
-        return await registry.recorded(profile), False
 
 
 async def _found(store: ImageStore, version: str) -> Image | None:

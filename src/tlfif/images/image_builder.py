@@ -54,10 +54,6 @@ class ImageBuilder(ABC):
         The time that it waits does not count."""
         return ""
 
-    async def sweep(self, versions: Collection[str]) -> list[str]:  # noqa: ARG002  # nothing is left over
-        """End and remove what works for an image that is none of ``versions``; returns what that was."""
-        return []
-
     @abstractmethod
     async def begin(self, image: Image) -> str | None:
         """Begin the work of ``image.stage`` and return at once, with a handle where there is one. Beginning twice
@@ -70,3 +66,6 @@ class ImageBuilder(ABC):
     @abstractmethod
     async def clean(self, image: Image, *, keep_artifact: bool) -> bool:
         """End all that still works on ``image`` and remove what is left of it; True once nothing is. Safe to repeat."""
+
+    async def sweep(self, known: Collection[str]) -> None:  # noqa: B027  # where the host's own sweep finds everything
+        """End and remove whatever belongs to none of the versions in ``known``, after a kill. Safe to repeat."""

@@ -25,16 +25,11 @@ class ImageRegistry(ABC):
         Raises ImageError ``image_pointer_invalid`` for a pointer that was altered by hand into something that is none
         of our images; nothing is launched from it."""
 
-    async def recorded(self, profile: Profile) -> Pointer:
-        """The pointer as it was last moved here, whether it still stands or not: the way back from one that was altered
-        by hand."""
-        return await self.pointer(profile)
-
     @abstractmethod
     async def move(self, pointer: Pointer) -> bool:
-        """Store ``pointer`` where the stored one has its ``revision``, count the revision up, and read it back.
-        False: somebody else has moved it meanwhile; nothing was changed. Raises ImageError ``image_gone`` where its
-        ``ref`` does not exist."""
+        """Store ``pointer`` where the stored one has its ``revision`` (UNREADABLE: where the stored one cannot be
+        read), count the revision up, and read it back. False: somebody else has moved it meanwhile; nothing was
+        changed. Raises ImageError ``image_gone`` where its ``ref`` does not exist."""
 
     @abstractmethod
     async def stored(self) -> list[StoredImage]:

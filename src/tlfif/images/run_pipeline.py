@@ -1,10 +1,11 @@
 """Carries the pipeline on: one tick does what every unfinished image needs now. Safe to kill at any point."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from tlfif.images import pipeline
-from tlfif.images.image import ENDED, Failure, Image, ImageState
+from tlfif.images.image import Failure, Image, ImageState, Profile
 from tlfif.images.image_builder import ImageBuilder, Progress
 from tlfif.images.image_registry import ImageRegistry
 from tlfif.images.image_store import ImageStore
@@ -145,12 +146,11 @@ class Pipeline:
             await self._store(good)
 
     async def _promoted_report(self, image: Image) -> SmokeReport | None:
-        version = (await self.registry.pointer(image.profile)).version
-        if version is None:
-            return None
+        """The report of the image in use; None also where that is not known."""
         try:
-            return (await self.store.get(version)).report
-        except NotFoundError:
+            version = (await self.registry.pointer(image.profile)).version
+            return None if version is None else (await self.store.get(version)).report
+        except (ImageError, NotFoundError):
             return None
 
     async def _store(self, image: Image) -> Image:
@@ -162,17 +162,15 @@ class Pipeline:
             await self.say(stored)
         return stored
 
-    async def sweep(self) -> list[str]:
-        """Remove what no record knows: an image that was made and is nobody's, and what works for none; returns what
-        that was. A fault that is logged by others and mended here: no record may be what keeps something paid for."""
-        images = {image.version: image for image in await self.store.newest(limit=EVERY)}
-        kept = {image.version for image in images.values() if image.state not in ENDED or not image.cleaned}
-        gone = await self.builder.sweep(kept)
-        for one in await self.registry.stored():
-            if one.version not in kept:
-                await self.registry.delete(one.artifact)
-                gone.append(one.artifact.ref)
-        return gone
+    async def sweep(self) -> None:
+        """Remove what no record knows, after a fault: whatever works for no image, or lies there for none."""
+        images = await self.store.newest(limit=EVERY)
+        known = {image.version for image in images if not image.gone}
+        for profile in Profile:
+            with contextlib.suppress(ImageError):  # one that was altered by hand names nothing
+                pointer = await self.registry.pointer(profile)
+                known |= {pointer.version or "", *pointer.before}
+        await self.builder.sweep(known)
 
     async def retire_old(self) -> list[Image]:
         """Give up the images that nothing needs any more; the next ticks delete them. Returns them."""

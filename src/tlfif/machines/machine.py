@@ -82,7 +82,7 @@ class MachineRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """What the worker reports about its machine."""
+    """What the worker reports about its machine. ``image``: the version that it was launched from; empty: not said."""
 
     machine_id: str
     boot_id: str
@@ -92,6 +92,7 @@ class Heartbeat:
     worker_pid: int | None = None
     engine_pid: int | None = None
     reason: str = ""
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ class MachineLife:
     policy: MachinePolicy
     clock: Clock
     idle_timeout_seconds: float
+    image: str = ""
     on_ready: Callable[[], None] | None = None
     state: MachineState = MachineState.LOADING
     phase: Phase | None = Phase.ENGINE_START
@@ -186,6 +187,7 @@ class MachineLife:
             worker_pid=self.pid,
             engine_pid=self.engine_pid,
             reason=self.reason,
+            image=self.image,
         )
         try:
             self._apply(await self.machines.heartbeat(beat, now=now), idle)

@@ -35,6 +35,7 @@ from tlfif.machines.machine_host import LaunchSpec
 from tlfif.models.model_store import ModelStore
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.money.spend.spans import WORK_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -138,24 +139,31 @@ class Ec2ImageBuilder(ImageBuilder):
                     done &= await tools.images.delete(await tools.images.artifact(made))
         return done
 
-    async def sweep(self, versions: Collection[str]) -> list[str]:
-        """Instances, their schedules, reservations and spans, and snapshots whose image is gone."""
-        tools, gone = self._tools, []
+    async def sweep(self, known: Collection[str]) -> None:
+        """Instances with their schedules, reservations and spans, images, and snapshots whose image is gone."""
+        tools = self._tools
         with image_errors(self._region, "What is left is ended by the next tries."):
-            works = {one.machine_id for one in await tools.works.find({}, self._calls()) if one.state != TERMINATED}
-            state = await tools.meter.ledger.state()
-            open_spans = [one.machine_id for one in await tools.meter.ledger.open_spans()]
-            known = {one for one in (*works, *state.reserved, *open_spans) if one and one.startswith("image-")}
-            for work_id in sorted(one for one in known if version_of(one) not in versions):
-                log.warning("images: ending what is left of %s", work_id)
-                await self._end(work_id)
-                gone.append(work_id)
+            for work_id in await self._works():
+                if version_of(work_id) not in known:
+                    log.warning("images: ending what is left of %s", work_id)
+                    await self._end(work_id)
+            for image in await tools.images.all():
+                if image.version not in known:
+                    log.warning("images: deleting %s, which no record knows", image.image_id)
+                    await tools.images.delete(await tools.images.artifact(image))
             images = await tools.images.all()
-            if not any(one.state == PENDING for one in images):  # its snapshot is not its own yet
+            if not any(one.state == PENDING for one in images):  # until then EC2 does not say which snapshot is whose
                 for snapshot in await tools.images.loose_snapshots([name for one in images for name in one.snapshots]):
+                    log.warning("images: deleting %s, a snapshot without its image", snapshot)
                     await tools.images.delete_snapshot(snapshot)
-                    gone.append(snapshot)
-        return gone
+
+    async def _works(self) -> list[str]:
+        """What works on images, or is reserved or metered as if it did."""
+        ledger = self._tools.meter.ledger
+        found = await self._tools.works.find({}, self._calls())
+        running = {one.machine_id for one in found if one.state != TERMINATED and one.machine_id}
+        metered = {*(await ledger.state()).reserved, *(span.machine_id for span in await ledger.open_spans())}
+        return sorted(running | {one for one in metered if one.startswith(WORK_PREFIX)})
 
     # Source
 

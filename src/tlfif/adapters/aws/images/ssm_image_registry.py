@@ -18,7 +18,7 @@ from tlfif.adapters.aws.calls.image_parameter import image_parameter
 from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES, PatientCalls
 from tlfif.adapters.aws.images.ec2_images import Ec2Images, FoundImage
 from tlfif.adapters.aws.images.image_errors import image_errors
-from tlfif.images.image import Artifact, Pointer, Profile
+from tlfif.images.image import UNREADABLE, Artifact, Pointer, Profile
 from tlfif.images.image_record import pointer_from, pointer_text
 from tlfif.images.image_registry import ImageRegistry, StoredImage
 from tlfif.kernel.clock import Clock
@@ -62,10 +62,6 @@ class SsmImageRegistry(ImageRegistry):
                 raise _invalid(self._name(profile), stands, pointer)
         return pointer
 
-    async def recorded(self, profile: Profile) -> Pointer:
-        item = await self._table.get(_key(profile))
-        return Pointer(profile=profile) if item is None else _pointer(item)
-
     async def move(self, pointer: Pointer) -> bool:
         with image_errors(self._region):
             if not _is_there(await self._images.own(pointer.ref or "")):
@@ -74,11 +70,28 @@ class SsmImageRegistry(ImageRegistry):
                     "from it. The one in use stays.",
                     code="image_gone",
                 )
+            if pointer.revision == UNREADABLE:
+                recorded = await self._recorded_unless_it_stands(pointer.profile)
+                if recorded is None:
+                    return False
+                before = [one for one in (*recorded.before, recorded.version) if one and one != pointer.version]
+                pointer = replace(pointer, before=tuple(before), revision=recorded.revision)
             moved = replace(pointer, revision=pointer.revision + 1)
             if not await self._write(moved, seen=pointer.revision):
                 return False
             await self._settle(moved)
         return True
+
+    async def _recorded_unless_it_stands(self, profile: Profile) -> Pointer | None:
+        """The pointer as it was last moved; None where it can be read as it is."""
+        try:
+            await self.pointer(profile)
+        except ImageError as error:
+            if error.code != "image_pointer_invalid":
+                raise
+            item = await self._table.get(_key(profile))
+            return Pointer(profile=profile) if item is None else _pointer(item)
+        return None
 
     async def stored(self) -> list[StoredImage]:
         with image_errors(self._region):
