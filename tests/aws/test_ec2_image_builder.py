@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.aws.emulator import REGION, Emulator
 from tests.aws.home import made_places
@@ -20,6 +21,7 @@ from tests.builders import a_new_job
 from tests.fakes.images import GOOD
 from tlfif.adapters.aws.images.ec2_image_builder import Ec2ImageBuilder
 from tlfif.adapters.aws.images.image_sources import NEEDED, source_key
+from tlfif.adapters.aws.machines.ec2_instances import Ec2Instance, Ec2Instances
 from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.container import Container, Images
@@ -307,6 +309,34 @@ async def test_the_owners_machine_comes_first(paper: Paper) -> None:
     paper.emulator.ec2.terminate_instances(InstanceIds=[machine])
     image = await paper.run()
     assert (image.state, image.waits_for) == (ImageState.OFFERED, "")
+
+
+async def test_a_prompt_that_comes_while_an_image_is_tested_waits_for_minutes_not_for_a_quota(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper.emulator.ec2.run_instances(
+        ImageId=ubuntu(paper.emulator),
+        InstanceType="g4dn.xlarge",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[
+            {
+                "ResourceType": "instance",
+                "Tags": [{"Key": "tlfif:home", "Value": paper.home}, {"Key": "tlfif:image-work", "Value": "image-v1"}],
+            }
+        ],
+    )
+
+    async def full(*_: object) -> Ec2Instance:
+        error = {"Code": "VcpuLimitExceeded", "Message": "You have requested more vCPU capacity than your limit"}
+        raise ClientError({"Error": error}, "RunInstances")
+
+    monkeypatch.setattr(Ec2Instances, "run", full)
+    await paper.prompt()
+    await paper.container.reconciler.tick()
+    record = await paper.container.machines.latest()
+    assert record is not None
+    assert (record.state, "is being tested" in record.reason) == (MachineState.NO_CAPACITY, True)
 
 
 async def test_what_no_record_knows_is_swept(paper: Paper) -> None:

@@ -135,6 +135,13 @@ async def test_a_snapshot_that_lags_is_tried_again_and_a_lost_answer_is_none(pla
     await place.open().delete(artifact)
 
 
+async def test_an_image_whose_making_was_not_answered_is_made_once(place: Place) -> None:
+    place.cloud.faults["CreateImage"] = times(1, LostAnswer())
+    artifact = await place.made("v1")
+    assert [one["ImageId"] for one in images_of(place.emulator, place.cloud.home)] == [artifact.ref]
+    assert snapshots_of(place.emulator, place.cloud.home) == list(artifact.snapshots)
+
+
 async def test_a_snapshot_that_stays_is_said(place: Place) -> None:
     artifact = await place.made("v1")
     place.cloud.faults["DeleteSnapshot"] = always(Refuse("InvalidSnapshot.NotFound"))

@@ -98,6 +98,17 @@ def no_capacity(refusals: Sequence[Refusal], left: Sequence[Attempt] = ()) -> Ma
     )
 
 
+def image_at_work(version: str, instance_type: str) -> MachineError:
+    """The quota has room for one machine, and that is building or testing a new image."""
+    return MachineError(
+        f"Your account's quota has room for one machine, and the new image {version} is being tested on it "
+        f"({instance_type}); that ends within some minutes. {NOT_STARTED} Your prompts wait, and it is asked again "
+        "every two minutes.",
+        code="no_capacity",
+        details={"image": version},
+    )
+
+
 def no_network(region: str) -> MachineError:
     """No subnet has the installation's tag."""
     return MachineError(

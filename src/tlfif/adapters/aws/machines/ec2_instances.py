@@ -129,6 +129,15 @@ class Ec2Instances:
 
     async def find(self, filters: Mapping[str, Sequence[str]], calls: PatientCalls) -> list[Ec2Instance]:
         """Instances with our tag that match ``filters``, in any state. The newest may not be visible yet."""
+        # No filter of EC2's says "without this tag".
+        return [one for one in await self._all(filters, calls) if one.is_work == self._work]
+
+    async def at_work(self, calls: PatientCalls) -> list[Ec2Instance]:
+        """Those that build or test images now, whichever kind this is about."""
+        living = {"instance-state-name": [PENDING, RUNNING]}
+        return [one for one in await self._all(living, calls) if one.is_work]
+
+    async def _all(self, filters: Mapping[str, Sequence[str]], calls: PatientCalls) -> list[Ec2Instance]:
         wanted = tagged(self._home)
         wanted += [{"Name": name, "Values": list(values)} for name, values in filters.items()]
 
@@ -136,8 +145,7 @@ class Ec2Instances:
             pages = self._ec2.get_paginator("describe_instances").paginate(
                 Filters=wanted, PaginationConfig={"PageSize": _PAGE}
             )
-            found = [_seen(one) for page in pages for group in page["Reservations"] for one in group["Instances"]]
-            return [one for one in found if one.is_work == self._work]  # no filter says "without this tag"
+            return [_seen(one) for page in pages for group in page["Reservations"] for one in group["Instances"]]
 
         return await calls.do(read)
 

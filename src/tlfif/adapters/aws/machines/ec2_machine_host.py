@@ -13,6 +13,7 @@ from tlfif.adapters.aws.machines.ec2_errors import (
     NOT_STARTED,
     Refusal,
     hinted_zones,
+    image_at_work,
     machine_error,
     no_capacity,
     no_network,
@@ -32,6 +33,7 @@ from tlfif.adapters.aws.machines.launch_plan import LaunchPlan, check_max_run, h
 from tlfif.adapters.aws.machines.promoted_images import LaunchImage, promoted_images
 from tlfif.images.image_registry import ImageRegistry
 from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine_host import LaunchSpec, Lifetime, MachineHost, ObservedMachine
 from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type
 
@@ -113,7 +115,13 @@ class Ec2MachineHost(MachineHost):
         ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``image_pointer_invalid``, ``image_failed``,
         ``no_schedule``, ``machine_failed``.
         """
-        return await self.launch_request(await self._request(spec))
+        request = await self._request(spec)
+        try:
+            return await self.launch_request(request)
+        except MachineError as error:
+            if error.code == "no_quota":
+                await self._check_image_at_work()
+            raise
 
     async def launch_request(self, request: LaunchRequest) -> str:
         """The same for what is no machine of this home: a builder of images. Raises MachineError as :meth:`launch`."""
@@ -126,6 +134,14 @@ class Ec2MachineHost(MachineHost):
                 found = await self._wake(request, calls) or await self._run(request, calls, until)
         await self._arm(request.machine_id, found)
         return (await self._sole(request.machine_id, found)).instance_id
+
+    async def _check_image_at_work(self) -> None:
+        """Raises MachineError ``no_capacity`` where the quota is used by an image that is being built or tested: that
+        ends within minutes, and nobody has to ask AWS for more."""
+        with self._translated(NOT_STARTED):
+            working = await self._instances.at_work(PatientCalls(self._clock, MACHINE_PAUSES))
+        if working:
+            raise image_at_work(working[0].image or "", working[0].instance_type)
 
     async def _of_machine(self, machine_id: str, calls: PatientCalls) -> Ec2Instance | None:
         """The machine's instance, launched by a call whose answer was lost or by another control plane."""
