@@ -8,7 +8,6 @@ from tlfif.machines.machine_types import USUAL_TYPES
 
 MAX_ZONES = 6
 """us-east-1 has the most zones of the regions with prices."""
-PROMOTED_IMAGE = "/tlfif/image/promoted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +20,6 @@ class HomeParameters:
     code_key: CfnParameter
     alarm_email: str
     monthly_budget_usd: float
-    image_parameter: str
     instance_types: str
     disk_gb: float
     retention_days: float
@@ -66,7 +64,6 @@ def declare(stack: Stack) -> HomeParameters:
         monthly_budget_usd=_number(
             stack, "MonthlyBudgetUsd", "AWS Budgets writes at 50, 80 and 100 % of it.", default=23, least=1, most=10_000
         ).value_as_number,
-        image_parameter=_image_parameter(stack).value_as_string,
         instance_types=_instance_types(stack).value_as_string,
         disk_gb=_number(
             stack, "DiskGb", "A machine's disk, which exists while the machine does.", default=40, least=20, most=500
@@ -112,17 +109,6 @@ def _instance_types(stack: Stack) -> CfnParameter:
         default=",".join(USUAL_TYPES),
         pattern="^[a-z][a-z0-9-]*\\.[a-z0-9-]+(,[a-z][a-z0-9-]*\\.[a-z0-9-]+)*$",
         hint="names of instance types, separated by commas",
-    )
-
-
-def _image_parameter(stack: Stack) -> CfnParameter:
-    return _text(
-        stack,
-        "MachineImageParameter",
-        "The SSM parameter that names the promoted image. It is read at each launch and made by promoting.",
-        default=PROMOTED_IMAGE,
-        pattern="^/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$",
-        hint="a parameter's name with its path",
     )
 
 

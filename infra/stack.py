@@ -47,7 +47,6 @@ class HomeStack(Stack):
         props = MachineProps(
             home=given.home,
             zones=given.zones,
-            image_parameter=given.image_parameter,
             instance_types=given.instance_types,
             disk_gb=given.disk_gb,
             keeps_disk=given.keeps_disk,
@@ -60,7 +59,6 @@ class HomeStack(Stack):
             home=given.home,
             code=Code(bucket=given.code_bucket, key=given.code_key),
             reserve=given.reserve_concurrency,
-            image_parameter=given.image_parameter,
             instance_types=given.instance_types,
             standby=given.standby,
             store=self.store,

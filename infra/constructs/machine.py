@@ -25,13 +25,11 @@ INCLUDED_IOPS = 3000
 
 @dataclass(frozen=True, kw_only=True)
 class MachineProps:
-    """``zones``: name and condition of each; ``image_parameter``: the SSM parameter that is read at each launch.
-    ``instance_types``: separated by commas; the first is the template's own. ``keeps_disk``: the disk is not terminated
-    with its machine."""
+    """``zones``: name and condition of each. ``instance_types``: separated by commas; the first is the template's own.
+    ``keeps_disk``: the disk is not terminated with its machine."""
 
     home: str
     zones: Sequence[tuple[str, CfnCondition | None]]
-    image_parameter: str
     instance_types: str
     disk_gb: float
     keeps_disk: CfnCondition
@@ -101,7 +99,7 @@ class Machine(Construct):
                 [self.role.role_arn],
                 {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
             ),
-            allow("ReadPromotedImage", ["ssm:GetParameter", "ssm:GetParameters"], [self._image_parameter_arn()]),
+            allow("ReadPromotedImages", ["ssm:GetParameter"], [self._image_parameters_arn()]),
         ]
 
     def stop_rights(self) -> list[iam.PolicyStatement]:
@@ -141,8 +139,9 @@ class Machine(Construct):
     def _ec2(self, resource: str) -> str:
         return arn(self, "ec2", resource)
 
-    def _image_parameter_arn(self) -> str:
-        return arn(self, "ssm", f"parameter{self._props.image_parameter}")
+    def _image_parameters_arn(self) -> str:
+        """One for each profile, below the home's own name."""
+        return arn(self, "ssm", f"parameter/{self._props.home}/image/*")
 
     def _log_rights(self) -> list[iam.PolicyStatement]:
         return [allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [self.logs.attr_arn])]
@@ -191,7 +190,6 @@ class Machine(Construct):
         profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
         home_tag = CfnTag(key=HOME_TAG, value=self._props.home)
         data = ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
-            image_id=f"resolve:ssm:{self._props.image_parameter}",
             instance_type=Fn.select(0, Fn.split(",", self._props.instance_types)),
             iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
             instance_initiated_shutdown_behavior="terminate",  # the first stop: its own "shutdown" ends it

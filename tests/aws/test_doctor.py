@@ -129,7 +129,15 @@ RIGHT: dict[tuple[str, str], Answer] = {
     ("ec2", "GetEbsEncryptionByDefault"): {"EbsEncryptionByDefault": True},
     ("ec2", "DescribeInstances"): {"Reservations": []},
     ("ec2", "DescribeVolumes"): {"Volumes": []},
-    ("ec2", "DescribeImages"): {"Images": [{"BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-1"}}]}]},
+    ("ec2", "DescribeImages"): {
+        "Images": [
+            {
+                "ImageId": "ami-1", "State": "available", "Tags": [*TAGS, {"Key": "tlfif:image", "Value": "v1"}],
+                "BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-1"}}],
+            }
+        ]
+    },
+    ("ssm", "GetParametersByPath"): {"Parameters": [{"Name": "/tlfif/image/cpu-llama", "Value": "ami-1"}]},
     ("ec2", "DescribeSnapshots"): {"Snapshots": [{"SnapshotId": "snap-1", "VolumeSize": 20}]},
     ("logs", "DescribeLogGroups"): {"logGroups": [{"logGroupName": "/aws/lambda/tlfif-api", "retentionInDays": 14}]},
 }  # fmt: skip
@@ -180,6 +188,7 @@ WRONG: dict[tuple[str, str], Answer] = {
         ]
     },
     ("ec2", "DescribeImages"): {"Images": []},
+    ("ssm", "GetParametersByPath"): {"Parameters": []},
     ("ec2", "DescribeSnapshots"): {
         "Snapshots": [{"SnapshotId": "snap-9", "VolumeSize": 40, "FullSnapshotSizeInBytes": 20 << 30}]
     },
@@ -327,7 +336,8 @@ async def test_the_rights_of_a_role_are_asked_by_its_whole_name() -> None:
 
 KNOWN_TO_EMULATOR = {
     checks.REGION, checks.OFFERINGS, checks.ENCRYPTION, checks.BUDGET, checks.ALARM_ADDRESS, checks.DISKS, checks.ROOT,
-    checks.FOREIGN_DISKS, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.CODEBUILD, checks.COST_EXPLORER,
+    checks.FOREIGN_DISKS, checks.IMAGES, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.CODEBUILD,
+    checks.COST_EXPLORER,
 }  # fmt: skip
 
 

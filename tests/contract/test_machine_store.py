@@ -145,6 +145,16 @@ async def test_a_repeated_phase_goes_on(machine_store: MachineStore) -> None:
     assert timings == [PhaseTiming(phase=Phase.LAUNCH, seconds=1.0)]
 
 
+async def test_a_machine_says_from_which_image_it_was_launched(machine_store: MachineStore) -> None:
+    assert await machine_store.create_intent(a_machine(image="v1"))
+    await machine_store.commit_launch("machine_1", handle="pid:1")
+    for said, kept in (("", "v1"), ("v2", "v2"), ("", "v2")):
+        await machine_store.heartbeat(replace(a_beat("machine_1"), image=said), now=T0 + 1)
+        record = await machine_store.latest()
+        assert record is not None
+        assert record.image == kept
+
+
 async def test_ready_closes_the_last_phase_and_is_dated_once(machine_store: MachineStore) -> None:
     await machine_store.create_intent(a_machine())
     ready = a_beat(state=MachineState.READY, phase=None, idle_since=T0 + 4)

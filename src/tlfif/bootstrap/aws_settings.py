@@ -64,8 +64,8 @@ class AwsSettings(BaseModel):
     router_function: str = ""
     """The function that the API calls to start machines."""
     launch_template: str = ""
-    image_parameter: str = "/tlfif/image/promoted"
-    """Where the promoted image's id stands; the launch template reads it, the image pipeline will write it."""
+    builder_template: str = ""
+    """What builders of images are launched from: no role, and a way out to Ubuntu's packages."""
     instance_types: Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_types)] = USUAL_TYPES
     """In the order in which they are tried, separated by commas. A type decides the engine and the image's profile."""
     standby: bool = False

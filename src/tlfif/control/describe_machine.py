@@ -52,6 +52,7 @@ async def describe_machine(
     else:
         counts, seen = await asyncio.gather(jobs.counts(), machines.situation())
     record, open_record, held = seen.latest, seen.active, seen.held
+    image = record.image if record is not None else image  # the same one is likely to be launched again
     idle_timeout = seen.idle_timeout_seconds or policy.idle_timeout_seconds
     state, reason, code = _shown(record, counts.oldest_queued_model)
     now = clock.now()

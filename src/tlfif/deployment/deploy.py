@@ -10,7 +10,6 @@ from tlfif.deployment.deployment import (
     Caller,
     DeployRequest,
     Stack,
-    image_parameter,
     zone_parameters,
 )
 from tlfif.deployment.follow_stack import Attempt
@@ -231,7 +230,6 @@ async def stack_parameters(
         "LambdaCodeKey": key,
         "AlarmEmail": request.email,
         "MonthlyBudgetUsd": str(request.budget_usd),
-        "MachineImageParameter": old.get("MachineImageParameter") or image_parameter(request.home),
         "CreateTrail": old.get("CreateTrail") or ("no" if await installation.has_trail() else "yes"),
         "Standby": "yes" if request.standby else "no",
         "InstanceTypes": ",".join(types),

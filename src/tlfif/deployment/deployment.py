@@ -217,11 +217,6 @@ def check_home_name(text: str) -> str:
     return text
 
 
-def image_parameter(home: str) -> str:
-    """The SSM parameter that names the promoted image of that home."""
-    return f"/{home}/image/promoted"
-
-
 def budget_usd(limit_eur: Decimal, rate: ExchangeRate) -> int:
     """The budget in whole dollars, rounded up, from 1 to 10,000 (the template's range)."""
     return _whole_dollars(limit_eur * rate.usd_per_eur)

@@ -147,13 +147,14 @@ ENCRYPTION = _account("disk_encryption", "New disks encrypted", "8-deploy")
 
 MACHINES = _left("machines", "Machines")
 DISKS = _left("disks", "Disks of TL-FIF")
+IMAGES = _left("images", "Images of TL-FIF")
 SNAPSHOTS = _left("snapshots", "Snapshots of TL-FIF")
 FOREIGN_DISKS = _left("foreign_disks", "Disks left by hand")
 LOG_GROUPS = _left("log_groups", "Logs kept for ever")
 
 ACCOUNT_CHECKS = (
     CREDENTIALS, RIGHTS, REGION, ACCOUNT_PLAN, GPU_QUOTA, STANDARD_QUOTA, OFFERINGS, CAPACITY, LAMBDA, CODEBUILD,
-    GITHUB, COST_EXPLORER, ROOT, ALARM_ADDRESS, BUDGET, ENCRYPTION, MACHINES, DISKS, SNAPSHOTS, FOREIGN_DISKS,
+    GITHUB, COST_EXPLORER, ROOT, ALARM_ADDRESS, BUDGET, ENCRYPTION, MACHINES, DISKS, IMAGES, SNAPSHOTS, FOREIGN_DISKS,
     LOG_GROUPS,
 )  # fmt: skip
 """What only AWS can answer, in the order in which it is shown."""

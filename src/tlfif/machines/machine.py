@@ -87,7 +87,7 @@ class MachineRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """What the worker reports about its machine."""
+    """What the worker reports about its machine. ``image``: the version that it was launched from; empty: not said."""
 
     machine_id: str
     boot_id: str
@@ -100,6 +100,7 @@ class Heartbeat:
     code: str = ""
     instance_type: str | None = None
     engine: str | None = None
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,14 @@ class EngineKind(StrEnum):
 class ImageProfile(StrEnum):
     """A kind of machine image. Each is built and promoted by itself."""
 
-    GPU_VLLM = "gpu-vllm"
+    BUNDLE = "bundle"
+    """A folder on this computer, from which its own machine is launched."""
     CPU_LLAMA = "cpu-llama"
+    """A disk for machine types without a GPU: llama.cpp and a GGUF file."""
+    GPU_VLLM = "gpu-vllm"
+    """A disk for machine types with a GPU: vLLM and safetensors."""
+    GPU_LLAMA = "gpu-llama"
+    """A disk for machine types with a GPU: llama.cpp built for CUDA, which starts sooner."""
 
     @property
     def engine(self) -> EngineKind:

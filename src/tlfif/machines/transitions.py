@@ -24,6 +24,7 @@ def apply_heartbeat(record: MachineRecord | None, beat: Heartbeat, *, now: float
     changed = replace(
         record,
         boot_id=beat.boot_id,
+        image=beat.image or record.image,  # on AWS the type that was to be had decides
         heartbeat_at=now,
         idle_since=beat.idle_since,
         worker_pid=beat.worker_pid,

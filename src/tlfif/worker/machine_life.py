@@ -45,6 +45,7 @@ class MachineLife:
     policy: MachinePolicy
     clock: Clock
     idle_timeout_seconds: float
+    image: str = ""
     on_ready: Callable[[], None] | None = None
     instance_type: str | None = None
     engine_kind: str | None = None
@@ -191,6 +192,7 @@ class MachineLife:
             code="" if self._unusable is None else self._unusable.code,
             instance_type=self.instance_type,
             engine=self.engine_kind,
+            image=self.image,
         )
         try:
             self._apply(await self.machines.heartbeat(beat, now=now), idle)

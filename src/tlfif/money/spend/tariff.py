@@ -12,7 +12,7 @@ from tlfif.money.prices.prices import (
     launch_cost,
     running_rates,
 )
-from tlfif.money.spend.spans import MachineSpan, cost_between
+from tlfif.money.spend.spans import WORK_PREFIX, MachineSpan, cost_between
 from tlfif.money.spend.standing_costs import StandingItem, lean_items
 
 
@@ -21,8 +21,9 @@ class Tariff:
     """The prices that apply to a machine's time.
 
     ``fallbacks``: the types that a start may get where ``instance_type`` has no capacity. With any, each span is priced
-    by the type and the region that it had, and a start reserves for the most expensive of them. Without, every span is
-    priced as ``instance_type``. ``kept_disk_gb``: the disk that is kept for the next start (standby), 0 where none is.
+    by the type and the region that it had, and a start reserves for the most expensive of them. Without, every span of
+    a machine is priced as ``instance_type``; what built or tested an image by the type that it had. ``kept_disk_gb``:
+    the disk that is kept for the next start (standby), 0 where none is.
     Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``.
     """
 
@@ -43,7 +44,8 @@ class Tariff:
 
     def of(self, span: MachineSpan) -> "Tariff":
         """The tariff of this span."""
-        if not self.fallbacks:
+        own = self.fallbacks or span.machine_id.startswith(WORK_PREFIX)
+        if not own:
             return self
         return Tariff(region=span.region, instance_type=span.instance_type, kept_disk_gb=self.kept_disk_gb)
 

@@ -44,6 +44,7 @@ _PROBES: tuple[tuple[Check, str, Find], ...] = (
     (checks.ENCRYPTION, "ec2:GetEbsEncryptionByDefault", account_probes.disk_encryption),
     (checks.MACHINES, "ec2:DescribeInstances", leftover_probes.machines),
     (checks.DISKS, "ec2:DescribeVolumes", leftover_probes.disks),
+    (checks.IMAGES, "ec2:DescribeImages", leftover_probes.images),
     (checks.SNAPSHOTS, "ec2:DescribeSnapshots", leftover_probes.snapshots),
     (checks.FOREIGN_DISKS, "ec2:DescribeVolumes", leftover_probes.foreign_disks),
     (checks.LOG_GROUPS, "logs:DescribeLogGroups", leftover_probes.log_groups),

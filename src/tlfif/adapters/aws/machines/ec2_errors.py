@@ -147,6 +147,17 @@ def _offered(offer: TypeOffer | None) -> str:
     return f" {offer.sentence}" if offer is not None else ""
 
 
+def image_at_work(version: str, instance_type: str) -> MachineError:
+    """The quota has room for one machine, and that is building or testing a new image."""
+    return MachineError(
+        f"Your account's quota has room for one machine, and the new image {version} is being tested on it "
+        f"({instance_type}); that ends within some minutes. {NOT_STARTED} Your prompts wait, and it is asked again "
+        "every two minutes.",
+        code="no_capacity",
+        details={"image": version},
+    )
+
+
 def no_network(region: str) -> MachineError:
     """No subnet has the installation's tag."""
     return MachineError(

@@ -13,6 +13,7 @@ from tlfif.adapters.aws.machines.ec2_errors import (
     NOT_STARTED,
     hinted_zones,
     hurdle_of,
+    image_at_work,
     machine_error,
     no_network,
     no_schedule,
@@ -39,7 +40,10 @@ from tlfif.adapters.aws.machines.launch_plan import (
     last_moment,
     survivor,
 )
+from tlfif.adapters.aws.machines.promoted_images import LaunchImage, promoted_images
+from tlfif.images.image_registry import ImageRegistry
 from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine_host import LaunchSpec, Lifetime, MachineHost, ObservedMachine
 from tlfif.machines.machine_types import MACHINE_TYPES, USUAL_TYPES, check_instance_type
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
@@ -106,31 +110,52 @@ class Ec2MachineHost(MachineHost):
         search: CapacitySearch,
         settings: Ec2Settings,
         clock: Clock,
+        registry: ImageRegistry | None = None,
     ) -> None:
         self._instances = instances
         self._switch = switch
         self._search = search
         self._settings = settings
         self._clock = clock
+        self._registry = registry
         self._disarmed: set[str] = set()
 
     async def launch(self, spec: LaunchSpec) -> str:
         """See the port. A machine whose dead man's switch cannot be set is terminated again. A search for capacity
         ends after :data:`SEARCH_SECONDS`, and the next launch goes on with it.
 
-        An image that begins with "ami-" is used as it is; for any other, the launch template names the image.
+        Each type is launched from the promoted image of its profile, as it is now. Without a ``registry`` it is the
+        specification's ``image_ref``, or an ``image`` that begins with "ami-", or else the launch template's.
         Raises MachineError: ``no_capacity``, ``no_quota``, ``account_plan``, ``account_pending``, ``aws_denied``,
-        ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``no_schedule``, ``machine_failed``.
+        ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``image_pointer_invalid``, ``image_failed``,
+        ``no_schedule``, ``machine_failed``.
         """
+        request = await self._request(spec)
+        try:
+            return await self.launch_request(request)
+        except MachineError as error:
+            if error.code == "no_quota":
+                await self._check_image_at_work()
+            raise
+
+    async def launch_request(self, request: LaunchRequest) -> str:
+        """The same for what is no machine of this home: a builder of images. Raises MachineError as :meth:`launch`."""
         calls = PatientCalls(self._clock, MACHINE_PAUSES, deadline_seconds=SEARCH_SECONDS)
-        request = self._request(spec)
         with self._translated(NOT_STARTED):
-            found = await self._of_machine(spec.machine_id, calls)
+            found = await self._of_machine(request.machine_id, calls)
         with self._translated(NOT_STARTED, unsure=PERHAPS_STARTED):
             if found is None or self._over(found):
                 found = await self._search_all(request, calls)
-        await self._arm(spec.machine_id, found)
-        return (await self._sole(spec.machine_id, found)).instance_id
+        await self._arm(request.machine_id, found)
+        return (await self._sole(request.machine_id, found)).instance_id
+
+    async def _check_image_at_work(self) -> None:
+        """Raises MachineError ``no_capacity`` where the quota is used by an image that is being built or tested: that
+        ends within minutes, and nobody has to ask AWS for more."""
+        with self._translated(NOT_STARTED):
+            working = await self._instances.at_work(PatientCalls(self._clock, MACHINE_PAUSES))
+        if working:
+            raise image_at_work(working[0].image or "", working[0].instance_type)
 
     async def _of_machine(self, machine_id: str, calls: PatientCalls) -> Ec2Instance | None:
         """The machine's instance, launched by a call whose answer was lost or by another control plane."""
@@ -166,7 +191,7 @@ class Ec2MachineHost(MachineHost):
         if not zones:
             raise no_network(self._settings.region)
         kept = await self._kept(request, calls)
-        plan = LaunchPlan(instance_types=self._settings.instance_types, zones=zones)
+        plan = LaunchPlan(instance_types=tuple(request.images), zones=zones)
         begun = await self._search.left()
         left = plan.attempts(request.machine_id, home=self._settings.home, left=begun)
         refusals: list[Refusal] = []
@@ -226,8 +251,7 @@ class Ec2MachineHost(MachineHost):
         if not self._settings.standby:
             return {}
         found = await self._instances.find({"instance-state-name": [STOPPED]}, calls)
-        usable = [one for one in found if one.image == request.image and one.instance_type in request.user_data]
-        kept = {one.instance_type: one for one in reversed(usable)}
+        kept = {one.instance_type: one for one in reversed(found) if _has_image(one, request)}
         await self._give_up((one for one in found if one not in kept.values()), calls)
         return kept
 
@@ -272,7 +296,13 @@ class Ec2MachineHost(MachineHost):
             found = await self._instances.describe(handle, PatientCalls(self._clock, MACHINE_PAUSES))
         if found is None:
             return None
-        return Lifetime(began_at=found.began_at, ended_at=found.ended_at, instance_type=found.instance_type)
+        return Lifetime(
+            began_at=found.began_at,
+            ended_at=found.ended_at,
+            instance_type=found.instance_type,
+            image=found.image,
+            last_words=found.last_words,
+        )
 
     async def terminate(self, handle: str, *, force: bool) -> None:
         """See the port, and the class for what polite means. With standby a polite end keeps the disk, ``force`` does
@@ -306,12 +336,20 @@ class Ec2MachineHost(MachineHost):
     def _over(self, one: Ec2Instance) -> bool:
         return one.state == TERMINATED or (self._settings.standby and one.state == STOPPED)
 
-    def _request(self, spec: LaunchSpec) -> LaunchRequest:
+    async def _request(self, spec: LaunchSpec) -> LaunchRequest:
+        types = self._settings.instance_types
+        if self._registry is None:
+            image_id = spec.image_ref or (spec.image if spec.image.startswith("ami-") else None)
+            images = dict.fromkeys(types, LaunchImage(version=spec.image, image_id=image_id))
+        else:
+            images = await promoted_images(self._registry, types)
         return LaunchRequest(
             machine_id=spec.machine_id,
-            image=spec.image,
-            image_id=spec.image if spec.image.startswith("ami-") else None,
-            user_data={name: self._machine_file(spec, name).text() for name in self._settings.instance_types},
+            images=images,
+            user_data={
+                name: self._machine_file(replace(spec, image=image.version), name).text()
+                for name, image in images.items()
+            },
             keep_disk=self._settings.standby,
         )
 
@@ -339,3 +377,8 @@ class Ec2MachineHost(MachineHost):
             lost = verdict(error) is Verdict.REPEAT or code_of(error) == MISMATCH
             words = unsure if lost and unsure is not None else outcome
             raise machine_error(error, region=self._settings.region, outcome=words) from error
+
+
+def _has_image(kept: Ec2Instance, request: LaunchRequest) -> bool:
+    image = request.images.get(kept.instance_type)
+    return image is not None and kept.image == image.version
