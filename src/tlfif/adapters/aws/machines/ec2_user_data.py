@@ -8,7 +8,8 @@ role. JSON, UTF-8, an object with these members::
     home          name of the installation
     region        AWS region
     machine_id    the record that this machine belongs to
-    model, model_path, model_sha256 (null: unknown), context_tokens, image, idle_timeout_seconds
+    model, model_path, model_sha256 (null: unknown), context_tokens, image, idle_timeout_seconds,
+    image_ref, smoke_test (both may be absent)
                   as in machines.machine_host.LaunchSpec
     ends_after_seconds
                   the dead man's switch terminates the instance this long after its launch
@@ -17,7 +18,7 @@ role. JSON, UTF-8, an object with these members::
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.machine_host import LaunchSpec
@@ -65,7 +66,13 @@ class MachineFile:
                 region=content["region"],
                 ends_after_seconds=float(content["ends_after_seconds"]),
                 settings=dict(content["settings"]),
-                spec=LaunchSpec(**{part.name: content[part.name] for part in fields(LaunchSpec)}),
+                spec=LaunchSpec(
+                    **{
+                        part.name: content[part.name]
+                        for part in fields(LaunchSpec)
+                        if part.default is MISSING or part.name in content
+                    }
+                ),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInputError(
