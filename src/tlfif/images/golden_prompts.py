@@ -33,8 +33,8 @@ GOLDEN_PROMPTS = (
     GoldenPrompt(name="play", prompt="Who wrote Romeo and Juliet?", expects=r"\bShakespeare\b"),
     GoldenPrompt(name="gravity", prompt="What force pulls things to the ground?", expects=r"\bgravit"),
 )
-"""Chosen among 37 by asking SmolLM2-135M, the smallest model that is served: it answers all ten at temperature 0, and at
-0.6, which stands for another processor's rounding, nine of ten times. No prompt contains what it expects, so a model
+"""Chosen among 37 by asking SmolLM2-135M, the smallest model that is served: it answers all of them at temperature 0,
+and nine of ten at 0.6, which stands for another processor's rounding. No prompt contains what it expects, so a model
 that only repeats passes none."""
 
 

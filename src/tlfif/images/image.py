@@ -131,6 +131,15 @@ class Image:
         """Its name."""
         return f"v{self.number}"
 
+    @property
+    def gone(self) -> bool:
+        """Whether nothing of it may be left but its record and its log."""
+        return self.state in ENDED and self.cleaned
+
+
+UNREADABLE = -1
+"""The revision of a pointer that takes the place of one which cannot be read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:

@@ -112,12 +112,11 @@ class Pipeline:
             await self._store(good)
 
     async def _promoted_report(self, image: Image) -> SmokeReport | None:
-        version = (await self.registry.pointer(image.profile)).version
-        if version is None:
-            return None
+        """The report of the image in use; None also where that is not known."""
         try:
-            return (await self.store.get(version)).report
-        except NotFoundError:
+            version = (await self.registry.pointer(image.profile)).version
+            return None if version is None else (await self.store.get(version)).report
+        except (ImageError, NotFoundError):
             return None
 
     async def _store(self, image: Image) -> Image:

@@ -197,6 +197,11 @@ def other_settings() -> list[str]:
     return [name for name in os.environ if name.upper().startswith("TLFIF_") and name not in _READ_HERE]
 
 
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment of a program that is started: this one's, and ``more``."""
+    return {**os.environ, **more}
+
+
 def display_name() -> str:
     """The X display that a window would open on; empty where none is named, as on systems without X."""
     return os.environ.get("DISPLAY", "")
