@@ -1,5 +1,6 @@
 """A machine that tests itself instead of serving: its scratch stores, and where its report goes. For both homes."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -33,6 +34,8 @@ async def run_smoke_test(
     ``report``, whatever comes of it. ``served``: vLLM's address, where the engine is a service of its own.
 
     Raises what ``report`` raises, and StorageError for the scratch file, which is reported as well."""
+
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # its log is shown to people
 
     async def life() -> MachineLife:
         jobs, machines = await open_sqlite_stores(

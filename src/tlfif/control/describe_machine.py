@@ -50,6 +50,7 @@ async def describe_machine(
     else:
         counts, seen = await asyncio.gather(jobs.counts(), machines.situation())
     record, open_record, held = seen.latest, seen.active, seen.held
+    image = record.image if record is not None else image  # the same one is likely to be launched again
     idle_timeout = seen.idle_timeout_seconds or policy.idle_timeout_seconds
     state = record.state if record is not None else MachineState.OFF
     now = clock.now()

@@ -1,5 +1,6 @@
 """The pipeline in a server process: ticks while there is something to do, and looks at the followed repository."""
 
+import contextlib
 import logging
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from tlfif.control.container import Images
 from tlfif.images.run_pipeline import Pipeline
 from tlfif.images.watch_repository import look_at_repository
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import TlfifError
+from tlfif.kernel.errors import ImageError, TlfifError
 from tlfif.kernel.redacted_traceback import redacted_traceback
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class ImagesLoop:
         images = self.images
         known = {image.version for image in await images.store.newest(limit=10_000) if not image.gone}
         for profile in images.profiles:
-            pointer = await images.registry.pointer(profile)
-            known |= {pointer.version or "", *pointer.before}
+            with contextlib.suppress(ImageError):  # one that was altered by hand names nothing
+                pointer = await images.registry.pointer(profile)
+                known |= {pointer.version or "", *pointer.before}
         await images.builder.sweep(known)

@@ -72,6 +72,11 @@ class DataFolder:
         return self.root / "models"
 
     @property
+    def images(self) -> Path:
+        """Machine images, what is being built, and which image machines are launched from."""
+        return self.root / "images"
+
+    @property
     def profile(self) -> Path:
         """Which home commands talk to. It holds no secret."""
         return self.root / "profile.json"

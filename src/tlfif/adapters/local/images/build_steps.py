@@ -99,8 +99,9 @@ class BuildSteps:
             raise ImageError(f"Another program was imported than the commit's ({place}).", code="image_build_failed")
         if schema != str(self.schema):
             raise ImageError(
-                f"The commit keeps jobs in version {schema} of the job file, and this program in version {self.schema}, "
-                "so a machine of the commit cannot work here. Install the commit's own program, or build another commit.",
+                f"The commit keeps jobs in version {schema} of the job file, and this program in version {self.schema}"
+                ", so a machine of the commit cannot work here. Install the commit's own program, or build another "
+                "commit.",
                 code="image_build_failed",
             )
 

@@ -89,10 +89,10 @@ class BundleBuilder(ImageBuilder):
         self._host = host
         self._works: dict[str, _Work] = {}
 
-    def estimate(self, profile: Profile) -> Estimate:
+    def estimate(self, profile: Profile) -> Estimate:  # noqa: ARG002  # there is one profile here
         return Estimate(seconds=USUAL_SECONDS, cost_micros=0)
 
-    def limit_seconds(self, profile: Profile, stage: Stage) -> float:
+    def limit_seconds(self, profile: Profile, stage: Stage) -> float:  # noqa: ARG002  # there is one profile here
         return LIMITS[stage]
 
     async def begin(self, image: Image) -> str | None:

@@ -35,5 +35,5 @@ class CandidateFolder:
             return report_from(self.report.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             return SmokeReport(error=f"The candidate's report cannot be read: {type(error).__name__}.")

@@ -60,10 +60,10 @@ class FolderRegistry(ImageRegistry):
         except (ValueError, LookupError, TypeError) as error:
             raise _altered(file, "it is damaged") from error
         ref = pointer.ref
-        if pointer.profile is not profile or ref != pointer.version or not isinstance(pointer.revision, int):
+        if pointer.profile is not profile or ref != pointer.version:
             raise _altered(file, "it does not fit together")
-        if ref is not None and not (isinstance(ref, str) and REF.fullmatch(ref) and Bundle(self._folder / ref).exists):
-            raise _altered(file, f"it names {str(ref)[:40]}, which is no bundle of this home")
+        if ref is not None and not Bundle(self._folder / ref).exists:
+            raise _altered(file, f"it names {ref[:40]}, which is no bundle of this home")
         return pointer
 
     def _move(self, pointer: Pointer) -> bool:

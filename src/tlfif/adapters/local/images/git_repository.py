@@ -111,14 +111,13 @@ class GitRepository(SourceRepository):
             return mirror
         what = f"+refs/heads/{branch}:refs/heads/{branch}" if branch else "+refs/heads/*:refs/heads/*"
         fetch = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--", name, what)
-        for attempt in (1, 2):
-            if not (mirror / "HEAD").exists():
-                await self._begin(mirror)
+        if not (mirror / "HEAD").exists():
+            await self._begin(mirror)
+        done = await self._git(*fetch, mirror=mirror, limit=self._fetch_seconds)
+        if not done.good and done.status is not None:
+            # The mirror may be damaged, or locked by a git that was killed.
+            await self._begin(mirror)
             done = await self._git(*fetch, mirror=mirror, limit=self._fetch_seconds)
-            if done.good or done.status is None:
-                break
-            if attempt == 1:  # it may be damaged, or locked by a git that was killed
-                await asyncio.to_thread(shutil.rmtree, mirror, ignore_errors=True)
         if not done.good:
             raise _unreachable(name, _reason(done))
         if not await self._has(mirror, commit):

@@ -61,8 +61,8 @@ def _packages(found: Iterable[importlib.metadata.Distribution], pins: Mapping[st
         part: dict[str, object] = {
             "type": "library", "bom-ref": purl, "name": name, "version": one.version, "purl": purl,
         }  # fmt: skip
-        licence = one.metadata.get("License") or ""
-        if expression := one.metadata.get("License-Expression"):
+        licence = one.metadata["License"] or ""
+        if expression := one.metadata["License-Expression"]:
             part["licenses"] = [{"expression": expression}]
         elif licence.isprintable() and 0 < len(licence) <= _LICENCE_LETTERS:
             part["licenses"] = [{"license": {"name": licence}}]
