@@ -1,4 +1,4 @@
-"""What every registry of images owes: pointers that move one step at a time, and artifacts that are gone when deleted."""
+"""What every registry of images owes: pointers that move one step at a time, artifacts that are gone when deleted."""
 
 from abc import ABC, abstractmethod
 from dataclasses import replace

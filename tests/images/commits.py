@@ -5,6 +5,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlfif.adapters.sqlite.schema import MIGRATIONS
+
 ROOT = Path(__file__).parents[2]
 SOUND = "Paris blue 100 seven cold down Pacific French Shakespeare gravity"
 """One answer that passes every golden prompt. In one piece, so that it has no speed that could be compared."""
@@ -63,3 +65,28 @@ def program_repository(folder: Path) -> Repository:
     shutil.copy(ROOT / "requirements" / "runtime.lock", folder / "requirements" / "runtime.lock")
     repository.commit("The program", **{"src/xllamacpp.py": engine_that_says(SOUND)})
     return repository
+
+
+_MACHINE = (ROOT / "tests" / "fakes" / "paper_machine.py").read_text(encoding="utf-8")
+_PAPER = (
+    "adapters/__init__", "adapters/engines/__init__", "adapters/engines/fitted_engine", "adapters/local/__init__",
+    "adapters/local/images/__init__", "adapters/local/images/candidate_folder", "adapters/sqlite/__init__",
+    "bootstrap/__init__", "bootstrap/embedded_worker", "bootstrap/smoke_test", "entrypoints/__init__",
+    "entrypoints/engine", "__init__",
+)  # fmt: skip
+"""What a machine of the real program loads, empty."""
+
+
+def paper_repository(folder: Path) -> Repository:
+    """A new repository with a program on paper: its builds take no time, and its machine behaves as it is told."""
+    repository = empty_repository(folder)
+    files = {f"src/tlfif/{name}.py": "" for name in _PAPER}
+    files["src/tlfif/adapters/sqlite/schema.py"] = f"MIGRATIONS = (None,) * {len(MIGRATIONS)}\n"
+    files["requirements/runtime.lock"] = "# nothing\n"
+    repository.commit("Paper", **files)
+    return repository
+
+
+def paper_machine(how: str) -> dict[str, str]:
+    """The file that makes the paper machine behave so."""
+    return {"src/tlfif/entrypoints/machine.py": _MACHINE.replace('HOW = "good"', f"HOW = {how!r}")}

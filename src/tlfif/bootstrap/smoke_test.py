@@ -1,5 +1,6 @@
 """A machine that tests itself instead of serving: its scratch stores, and where its report goes. For both homes."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 from tlfif.worker.machine_life import MachineLife
 from tlfif.worker.smoke_test import PATIENT_SECONDS, SmokeTest
 
+LIMIT_SECONDS = 900.0
+"""A candidate ends after this long, also where nobody is left to end it."""
 SCRATCH = "smoke-test.db"
 """The candidate's own job file; the home's is never opened by a program that was not tested."""
 
@@ -63,12 +66,16 @@ async def run_smoke_test(
                 clock=clock,
                 versions=lambda: installed_versions(served=served),
             )
-            found, ended = await test.run(life)
+            async with asyncio.timeout(LIMIT_SECONDS):
+                found, ended = await test.run(life)
         finally:
             await jobs.close()
             await machines.close()
     except TlfifError as error:
         await report(SmokeReport(error=error.message))
+        raise
+    except TimeoutError:
+        await report(SmokeReport(error=f"The candidate's test was not done within {LIMIT_SECONDS:.0f} s."))
         raise
     await report(found)
     return ended

@@ -34,6 +34,10 @@ class Bundle:
         """The commit's packages, each with its hashes."""
         return self.folder / "runtime.lock"
 
+    def lock_text(self) -> str:
+        """What is in :attr:`lock`. Raises OSError or ValueError."""
+        return self.lock.read_text(encoding="utf-8")
+
     @property
     def manifest_file(self) -> Path:
         """Every input with its sha256; the last file that a build writes."""

@@ -1,5 +1,6 @@
 """The steps of a bundle's build: packages, bytecode, and the proof that its program can be imported at all."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlfif.adapters.local.bundle import Bundle
+from tlfif.adapters.local.images.parts_list import pins_of
 from tlfif.adapters.local.images.program import Ended, run_program
 from tlfif.kernel.data_folder import child_environment
 from tlfif.kernel.errors import ImageError
@@ -20,6 +22,7 @@ OWN_BYTES = 2 << 30
 SHOWN_LINES = 3
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 PINNED = ("install", "--no-deps", "--require-hashes", "--only-binary=:all:", "--requirement")
+DRY_RUN = ("--dry-run", "--no-index", "--quiet", "--report", "-")
 NEEDED = """
 import sys, tlfif, tlfif.entrypoints.machine, tlfif.entrypoints.engine, tlfif.bootstrap.embedded_worker
 import tlfif.adapters.engines.fitted_engine, tlfif.adapters.local.images.candidate_folder, tlfif.bootstrap.smoke_test
@@ -57,8 +60,7 @@ class BuildSteps:
         """Give the bundle the packages of its lock: the installed ones where they are the same, others by hash.
 
         Raises ImageError ``image_build_refused``, ``image_input_wrong``, ``image_build_failed``."""
-        asked = await _python(sys.executable, *PIP, *PINNED, bundle.lock, "--dry-run", "--no-index", "--quiet")
-        if asked.good:
+        if await _is_installed(bundle):
             say("packages: those that are installed are those of the lock")
             return
         say("packages: the lock differs from what is installed; installing it beside, by hash")
@@ -80,7 +82,19 @@ class BuildSteps:
 
     async def compile(self, bundle: Bundle, *, final: Path, commit_time: int) -> None:
         """Compile the program, for the place where it will lie. Raises ImageError ``image_build_failed``."""
-        command = ("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", bundle.folder, "-p", final)
+        command = (
+            "-m",
+            "compileall",
+            "-q",
+            "-j",
+            "0",
+            "--invalidation-mode",
+            "unchecked-hash",
+            "-s",
+            bundle.folder,
+            "-p",
+            final,
+        )
         done = await _python(bundle.python, *command, bundle.code, SOURCE_DATE_EPOCH=str(commit_time))
         if not done.good:
             # compileall writes what is wrong to its standard output
@@ -109,6 +123,17 @@ class BuildSteps:
 def free_bytes(folder: Path) -> int:
     """Free bytes on the disk of ``folder``."""
     return shutil.disk_usage(folder).free
+
+
+async def _is_installed(bundle: Bundle) -> bool:
+    """Whether exactly the lock's packages are there: pip would install none of them."""
+    if not pins_of(bundle.lock_text()):
+        return True
+    asked = await _python(sys.executable, *PIP, *PINNED, bundle.lock, *DRY_RUN)
+    try:
+        return asked.good and json.loads(asked.answer)["install"] == []
+    except (ValueError, LookupError, TypeError):
+        return False
 
 
 async def _python(python: str, *arguments: str | Path, limit: float = STEP_SECONDS, **environment: str) -> Ended:

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class _Work:
     stage: Stage | None = None
     task: "asyncio.Task[Progress] | None" = None
     host: ProcessMachineHost | None = None
+    handle: str | None = None
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -104,7 +105,8 @@ class BundleBuilder(ImageBuilder):
         elif image.stage is Stage.BUILD:
             self._start(work, image)
         elif image.stage is Stage.BOOT:
-            return await self._launch(work, image)
+            work.handle = await self._launch(work, image)
+            return work.handle
         return None
 
     async def poll(self, image: Image) -> Progress:
@@ -114,18 +116,21 @@ class BundleBuilder(ImageBuilder):
         return await self._poll_candidate(work, image)
 
     async def clean(self, image: Image, *, keep_artifact: bool) -> bool:
-        work = self._works.pop(image.version, None) or _Work(self._folder / "work" / image.version)
+        work = self._work(image)
         if work.task is not None:
             work.task.cancel()
             await asyncio.wait({work.task})
         if await asyncio.to_thread(_end_programs, work.root):
             return False  # they are ending; look again at the next tick
+        if work.host is not None and work.handle is not None and await work.host.alive(work.handle):
+            return False
         try:
             await asyncio.to_thread(remove_tree, work.root)
             if not keep_artifact:
                 await asyncio.to_thread(remove_tree, self._folder / image.version)
         except OSError as error:
             raise ImageError(f"What is left of {image.version} cannot be removed: {error}.") from error
+        del self._works[image.version]
         return True
 
     async def sweep(self, known: Collection[str]) -> None:
@@ -147,8 +152,8 @@ class BundleBuilder(ImageBuilder):
         """Begin the stage's task, once."""
         if work.stage is image.stage and work.task is not None:
             return
-        doing = self._read_source(work, image) if image.stage is Stage.SOURCE else self._build(work, image)
-        work.stage, work.task = image.stage, asyncio.create_task(_settled(doing, image.stage))
+        doing = self._read_source if image.stage is Stage.SOURCE else self._build
+        work.stage, work.task = image.stage, asyncio.create_task(_settled(doing, work, image))
 
     def _poll_task(self, work: _Work, image: Image) -> Progress:
         if work.task is None or work.stage is not image.stage:
@@ -163,6 +168,7 @@ class BundleBuilder(ImageBuilder):
         return replace(found, lines=(*lines, *found.lines))
 
     async def _read_source(self, work: _Work, image: Image) -> Progress:
+        await asyncio.to_thread(_end_programs, work.root)  # of a server that was killed
         await asyncio.to_thread(remove_tree, work.root)
         work.root.mkdir(mode=0o700, parents=True)
         source = image.source
@@ -175,6 +181,7 @@ class BundleBuilder(ImageBuilder):
         return Progress(done=True, digest=inputs.digest, manifest=inputs.manifest)
 
     async def _build(self, work: _Work, image: Image) -> Progress:
+        await asyncio.to_thread(_end_programs, work.root)
         if not (work.root / SUMS).exists():
             await self._read_source(work, image)
         time = max(0, int((work.tree / LOCK).stat().st_mtime))  # git gives every file the commit's time
@@ -200,7 +207,7 @@ class BundleBuilder(ImageBuilder):
             digest=inputs.digest,
             commit=image.source.commit,
             built_from=time,
-            lock=bundle.lock.read_text(encoding="utf-8"),
+            lock=bundle.lock_text(),
             model={"name": model.name, "sha256": model.sha256},
             search=own,
         )
@@ -286,10 +293,11 @@ class BundleBuilder(ImageBuilder):
         return Failure(stage=image.stage, code=code, message=message)
 
 
-async def _settled(doing: Coroutine[None, None, Progress], stage: Stage) -> Progress:
+async def _settled(doing: Callable[[_Work, Image], Awaitable[Progress]], work: _Work, image: Image) -> Progress:
     """What became of the work, faults as failures."""
+    stage = image.stage
     try:
-        return await doing
+        return await doing(work, image)
     except ImageError as error:
         lines = error.details.get("lines")
         return Progress(
