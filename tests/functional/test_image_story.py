@@ -1,7 +1,6 @@
 """The whole story on one computer, with real processes: a push becomes the machine that answers, and one that does not
 start is taken back."""
 
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +19,6 @@ from tlfif.images.decide_on_image import approve_image, promote_image
 from tlfif.images.image import Image, ImageState, Pointer, Profile, Stage
 from tlfif.images.image_store import Watch
 from tlfif.images.watch_repository import PATHS
-
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
 
 ONLY_AS_CANDIDATE = """
 import sys

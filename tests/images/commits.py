@@ -1,12 +1,16 @@
 """A Git repository with this program in it, and commits that mend or break it."""
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tlfif.adapters.sqlite.schema import MIGRATIONS
 
+NO_GIT = "Images are built from Git repositories: install git (Debian: apt-get install git)."
 ROOT = Path(__file__).parents[2]
 SOUND = "Paris blue 100 seven cold down Pacific French Shakespeare gravity"
 """One answer that passes every golden prompt. In one piece, so that it has no speed that could be compared."""
@@ -49,7 +53,9 @@ class Repository:
 
 
 def empty_repository(folder: Path) -> Repository:
-    """A new repository with one commit and no program."""
+    """A new repository with one commit and no program. Without git: a skip, or in CI a failure."""
+    if shutil.which("git") is None:
+        (pytest.fail if os.environ.get("CI") == "true" or os.environ.get("TLFIF_CI") else pytest.skip)(NO_GIT)
     folder.mkdir(parents=True)
     repository = Repository(folder)
     repository.git("init", "--quiet", "--initial-branch=main")

@@ -12,8 +12,6 @@ from tlfif.kernel.errors import ImageError, InvalidInputError
 
 PATHS = ("src/", "pyproject.toml")
 
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
-
 
 class Followed:
     """A repository and who follows it."""

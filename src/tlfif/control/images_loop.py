@@ -1,6 +1,5 @@
 """The pipeline in a server process: ticks while there is something to do, and looks at the followed repository."""
 
-import contextlib
 import logging
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ from tlfif.control.container import Images
 from tlfif.images.run_pipeline import Pipeline
 from tlfif.images.watch_repository import look_at_repository
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import ImageError, TlfifError
+from tlfif.kernel.errors import TlfifError
 from tlfif.kernel.redacted_traceback import redacted_traceback
 
 log = logging.getLogger(__name__)
@@ -29,6 +28,11 @@ class ImagesLoop:
     busy: bool = False
     _next_retirement: float = 0.0
 
+    @property
+    def _pipeline(self) -> Pipeline:
+        images = self.images
+        return Pipeline(store=images.store, registry=images.registry, builder=images.builder, clock=self.clock)
+
     async def run(self) -> None:
         """Sweep what a killed server left, then run until cancelled. A tick that fails is logged and repeated."""
         swept = False
@@ -36,7 +40,7 @@ class ImagesLoop:
             pause = FAULT_SECONDS
             try:
                 if not swept:
-                    await self._sweep()
+                    await self._pipeline.sweep()
                     swept = True
                 pause = await self._tick()
             except TlfifError as error:
@@ -51,20 +55,10 @@ class ImagesLoop:
         images = self.images
         if images.repository is not None:
             await look_at_repository(store=images.store, repository=images.repository, clock=self.clock)
-        pipeline = Pipeline(store=images.store, registry=images.registry, builder=images.builder, clock=self.clock)
-        working = await pipeline.tick()
+        working = await self._pipeline.tick()
         now = self.clock.monotonic()
         if not working and now >= self._next_retirement:
             self._next_retirement = now + RETIRE_SECONDS
-            working = bool(await pipeline.retire_old())
+            working = bool(await self._pipeline.retire_old())
         self.busy = working or await images.store.watch() is not None
         return BUSY_SECONDS if working else REST_SECONDS
-
-    async def _sweep(self) -> None:
-        images = self.images
-        known = {image.version for image in await images.store.newest(limit=10_000) if not image.gone}
-        for profile in images.profiles:
-            with contextlib.suppress(ImageError):  # one that was altered by hand names nothing
-                pointer = await images.registry.pointer(profile)
-                known |= {pointer.version or "", *pointer.before}
-        await images.builder.sweep(known)

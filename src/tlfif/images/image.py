@@ -96,11 +96,12 @@ class Image:
     """One image. Times are epoch seconds, money is in millionths of a US dollar.
 
     ``version`` is "v" and the number, which counts up from 1 in each home. ``stage`` is the stage that is worked on, or
-    the last one that was. ``begun``: the work of the stage was begun; until then it may be begun (again). ``handle`` is
-    the builder's name for what works on it. ``digest`` is the sha256 over all inputs, from the end of the source stage.
-    ``manifest`` names every input with its sha256. ``stage_seconds`` has the stages that are done. ``log_cursor`` is
-    the builder's: up to where its log was read. ``decided_by`` approved or rejected it. ``cleaned``: it is offered or
-    has ended, and nothing works on it any more; of one that has ended nothing is left. ``revision`` counts writes.
+    the last one that was. ``begun``: the work of the stage was begun; until then it may be begun (again).
+    ``waits_for`` says what it waits for until it can begin. ``handle`` is the builder's name for what works on it.
+    ``digest`` is the sha256 over all inputs, from the end of the source stage. ``manifest`` names every input with its
+    sha256. ``stage_seconds`` has the stages that are done. ``log_cursor`` is the builder's: up to where its log was
+    read. ``decided_by`` approved or rejected it. ``cleaned``: it is offered or has ended, and nothing works on it any
+    more; of one that has ended nothing is left. ``revision`` counts writes.
     """
 
     number: int
@@ -111,6 +112,7 @@ class Image:
     stage: Stage = Stage.SOURCE
     stage_started_at: float | None = None
     begun: bool = False
+    waits_for: str = ""
     handle: str | None = None
     digest: str | None = None
     manifest: Mapping[str, object] = field(default_factory=dict)

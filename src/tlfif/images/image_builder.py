@@ -49,6 +49,11 @@ class ImageBuilder(ABC):
     def limit_seconds(self, profile: Profile, stage: Stage) -> float:
         """How long the stage may take; beyond, it has failed."""
 
+    async def waits(self, image: Image) -> str:  # noqa: ARG002  # nothing comes first, unless a builder says so
+        """Why the work of ``image.stage`` cannot begin yet, for the owner: something of his comes first. Empty: it can.
+        The time that it waits does not count."""
+        return ""
+
     @abstractmethod
     async def begin(self, image: Image) -> str | None:
         """Begin the work of ``image.stage`` and return at once, with a handle where there is one. Beginning twice
