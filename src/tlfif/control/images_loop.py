@@ -21,7 +21,8 @@ RETIRE_SECONDS = 60.0
 
 @dataclass(slots=True, kw_only=True)
 class ImagesLoop:
-    """``busy``: an image is under way, or a repository is followed; the server is needed."""
+    """``busy``: an image is under way or is being cleaned up, so the server is needed. A repository that is followed
+    does not need it: what was pushed meanwhile is seen when the server runs again."""
 
     images: Images
     clock: Clock
@@ -60,5 +61,5 @@ class ImagesLoop:
         if not working and now >= self._next_retirement:
             self._next_retirement = now + RETIRE_SECONDS
             working = bool(await self._pipeline.retire_old())
-        self.busy = working or await images.store.watch() is not None
+        self.busy = working
         return BUSY_SECONDS if working else REST_SECONDS
