@@ -1,6 +1,6 @@
 """Images of the embedded home: bundles, and how machines are launched from them."""
 
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from tlfif.adapters.local.bundle import Bundle
@@ -8,6 +8,7 @@ from tlfif.adapters.local.images.build_steps import BuildSteps, free_bytes
 from tlfif.adapters.local.images.bundle_builder import BundleBuilder
 from tlfif.adapters.local.images.folder_registry import FolderRegistry
 from tlfif.adapters.local.images.git_repository import GitRepository
+from tlfif.adapters.local.images.parts_list import installed_otherwise
 from tlfif.adapters.local.machines.process_machine_host import ProcessMachineHost
 from tlfif.adapters.sqlite.schema import MIGRATIONS
 from tlfif.adapters.sqlite.stores import SqliteStores
@@ -59,12 +60,16 @@ def embedded_images(
     )
 
 
+@lru_cache(maxsize=8)
 def _unusable(folder: Path, ref: str) -> str:
-    """Why this program cannot work with machines of the bundle: it was built for another one's job file."""
+    """Why this program cannot work with machines of the bundle: it was brought up to date since. A bundle never
+    changes, and nor do the packages of a program that runs."""
+    bundle = Bundle(folder / ref)
     try:
-        schema = Bundle(folder / ref).manifest().get("store_schema")
+        schema = bundle.manifest().get("store_schema")
+        differ = [] if bundle.own_environment.is_dir() else installed_otherwise(bundle.lock_text())
     except (OSError, ValueError) as error:
-        return f"its manifest cannot be read ({type(error).__name__})"
-    return (
-        "" if schema == SCHEMA else f"it keeps jobs in version {schema} of the job file, and this program in {SCHEMA}"
-    )
+        return f"its files cannot be read ({type(error).__name__})"
+    if schema != SCHEMA:
+        return f"it keeps jobs in version {schema} of the job file, and this program in {SCHEMA}"
+    return f"it was tested with other packages than are installed now ({', '.join(differ[:3])})" if differ else ""

@@ -42,13 +42,14 @@ def read_inputs(tree: Path, *, source: Source, commit_time: float, model: ModelF
     paths = sorted(path.relative_to(tree).as_posix() for path in (tree / "src").rglob("*") if path.is_file())
     files = {path: _sha256((tree / path).read_bytes()) for path in paths}
     lock = (tree / LOCK).read_bytes()
+    pins = pins_of(lock.decode(errors="replace"))
     made_of = {
         "inputs": {
             "src": _sha256(sums_text(files).encode()),
             LOCK: _sha256(lock),
             f"model {model.name}": model.sha256,
         },
-        "engine": {"name": ENGINE, "version": pins_of(lock.decode(errors="replace")).get(ENGINE, "")},
+        "engine": {"name": ENGINE, "version": ", ".join(sorted(pins.get(ENGINE, ())))},
         "model": {"name": model.name, "sha256": model.sha256},
         "python": platform.python_version(),
     }

@@ -1,5 +1,6 @@
 """The packages of a bundle as a CycloneDX document (https://cyclonedx.org/docs/1.6/json/), from their own metadata."""
 
+import contextlib
 import importlib.metadata
 import json
 import re
@@ -12,9 +13,22 @@ _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _LICENCE_LETTERS = 100
 
 
-def pins_of(lock: str) -> dict[str, str]:
-    """The packages of a lock file: names as the index writes them, and versions."""
-    return {_normal(name): version for name, version in _PIN.findall(lock)}
+def pins_of(lock: str) -> dict[str, frozenset[str]]:
+    """The packages of a lock file: names as the index writes them, and their versions: another one, where Python is."""
+    found: dict[str, frozenset[str]] = {}
+    for name, version in _PIN.findall(lock):
+        found[_normal(name)] = found.get(_normal(name), frozenset()) | {version}
+    return found
+
+
+def installed_otherwise(lock: str) -> list[str]:
+    """Packages of a lock that this program's environment has in another version."""
+    differ = []
+    for name, versions in pins_of(lock).items():
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # it is for another system
+            if importlib.metadata.version(name) not in versions:
+                differ.append(name)
+    return differ
 
 
 def packages_folder(environment: Path) -> list[str]:
@@ -51,11 +65,13 @@ def parts_list(
     return json.dumps(document, indent=1)
 
 
-def _packages(found: Iterable[importlib.metadata.Distribution], pins: Mapping[str, str]) -> list[dict[str, object]]:
+def _packages(
+    found: Iterable[importlib.metadata.Distribution], pins: Mapping[str, frozenset[str]]
+) -> list[dict[str, object]]:
     parts: dict[str, dict[str, object]] = {}
     for one in found:
         name = _normal(one.metadata["Name"] or "")
-        if pins.get(name) != one.version or name in parts:
+        if one.version not in pins.get(name, ()) or name in parts:
             continue
         purl = f"pkg:pypi/{name}@{one.version}"
         part: dict[str, object] = {
