@@ -34,7 +34,7 @@ async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> N
     )
     await process.spawn()
     # The rest is imported while the engine loads: each cold start waits for it.
-    from tlfif.bootstrap.embedded_worker import run_embedded_worker
+    from tlfif.bootstrap.embedded_worker import run_embedded_candidate, run_embedded_worker
     from tlfif.worker.lifecycle import MachineIdentity
 
     identity = MachineIdentity(
@@ -48,6 +48,9 @@ async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> N
         job_policy=JobPolicy(**policies["job"]),  # type: ignore[arg-type]  # from asdict of the same class
         machine_policy=machine_policy,
     )
+    if spec.get("smoke_test"):
+        await run_embedded_candidate(identity, data_folder, process, context_tokens=context_tokens)
+        return
     offset = float(str(spec["clock_offset"]))
     await run_embedded_worker(identity, data_folder, process, context_tokens=context_tokens, clock_offset=offset)
 

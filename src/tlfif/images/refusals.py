@@ -55,6 +55,7 @@ def changed_meanwhile(version: str) -> ConflictError:
 def repository_invalid(repository: str) -> InvalidInputError:
     """What was given as a repository cannot be one."""
     return InvalidInputError(
-        f"“{repository}” is no repository: give a folder with a Git repository, or an https or ssh address.",
+        f"“{repository}” is no repository that can be followed: give a folder with a Git repository, or an https or "
+        "ssh address without a password, and the plain name of a branch.",
         code="repository_invalid",
     )
