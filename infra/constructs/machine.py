@@ -18,6 +18,10 @@ SUBNET_PREFIX = 27
 """32 addresses a zone; a home has one machine, and a second one while an image is tested."""
 INITIALIZATION_MIBS = 300
 """EBS's maximum. Otherwise an image's disk fills at a few MiB/s while the GPU is being paid for."""
+CANONICAL = "099720109477"
+"""The account that publishes Ubuntu's images."""
+BUILDER_TYPES = ("c7i.xlarge", "m7i.xlarge", "c7i-flex.large")
+"""No GPU: installing the driver needs none, and an hour costs a third. The last is open to accounts on the Free plan."""
 INCLUDED_MIBS = 125
 INCLUDED_IOPS = 3000
 
@@ -101,6 +105,42 @@ class Machine(Construct):
             allow("ReadPromotedImage", ["ssm:GetParameter", "ssm:GetParameters"], [self._image_parameter_arn()]),
         ]
 
+    def build_rights(self) -> list[iam.PolicyStatement]:
+        """The images' function: a builder is launched like any machine, but from Ubuntu's own image and of a type that
+        is cheap; what it has become is made an image, and an image of this home is deleted with its snapshots."""
+        tags = {f"aws:RequestTag/{HOME_TAG}": self._props.home}
+        ours = {"StringEquals": {f"aws:ResourceTag/{HOME_TAG}": self._props.home}}
+        template = arn(self, "ec2", f"launch-template/{self.template.ref}")
+        image, snapshot = (arn(self, "ec2", f"{kind}/*", account=False) for kind in ("image", "snapshot"))
+        typed: dict[str, str | list[str]] = {**tags, "ec2:InstanceType": list(BUILDER_TYPES)}
+        return [
+            allow(
+                "LaunchBuilder",
+                ["ec2:RunInstances"],
+                [self._ec2("instance/*")],
+                {"ArnEquals": {"ec2:LaunchTemplate": template}, "StringEquals": typed},
+            ),
+            allow("LaunchUbuntu", ["ec2:RunInstances"], [image], {"StringEquals": {"ec2:Owner": CANONICAL}}),
+            allow("FindUbuntu", ["ssm:GetParameter", "ssm:GetParameters"], [self._ubuntu_parameters()]),
+            allow("ImageOfBuilder", ["ec2:CreateImage"], [self._ec2("instance/*")], ours),
+            allow("NewImage", ["ec2:CreateImage"], [image, snapshot], {"StringEquals": tags}),
+            allow(
+                "TagNewImage",
+                ["ec2:CreateTags"],
+                [image, snapshot],
+                {"StringEquals": {"ec2:CreateAction": "CreateImage", **tags}},
+            ),
+            allow("DeleteOwnImages", ["ec2:DeregisterImage"], [image], ours),
+            allow("DeleteTheirSnapshots", ["ec2:DeleteSnapshot"], [snapshot], ours),
+            allow("ReadLastWords", ["ec2:GetConsoleOutput"], [self._ec2("instance/*")], ours),
+        ]
+
+    def pointer_rights(self) -> list[iam.PolicyStatement]:
+        """Whoever promotes or rolls back: read and write which image of this home machines are launched from."""
+        names = arn(self, "ssm", f"parameter/{self._props.home}/image/*")
+        verbs = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"]
+        return [allow("MovePointers", verbs, [names])]
+
     def stop_rights(self) -> list[iam.PolicyStatement]:
         """Router and API: terminate a machine of this home, and of no other."""
         return [
@@ -140,6 +180,10 @@ class Machine(Construct):
 
     def _image_parameter_arn(self) -> str:
         return arn(self, "ssm", f"parameter{self._props.image_parameter}")
+
+    def _ubuntu_parameters(self) -> str:
+        """Canonical's public parameters with the newest image of each release (Ubuntu on AWS, "Find Ubuntu images")."""
+        return arn(self, "ssm", "parameter/aws/service/canonical/ubuntu/server/*", account=False)
 
     def _log_rights(self) -> list[iam.PolicyStatement]:
         return [allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [self.logs.attr_arn])]

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
 from tlfif.bootstrap.variables import settings_fault
+from tlfif.images.image import Profile
 from tlfif.jobs.policy import AWS_JOB_POLICY, JobPolicy
 from tlfif.machines.policy import AWS_MACHINE_POLICY, MachinePolicy
 from tlfif.models.catalogue import ON_AWS, SMOLLM2, find_model, known_names
@@ -45,6 +46,12 @@ def _model(name: str) -> str:
     return spec.name
 
 
+def _disk(profile: Profile) -> Profile:
+    if profile is Profile.BUNDLE:
+        raise ValueError("a bundle is no disk of a machine on AWS")
+    return profile
+
+
 class AwsSettings(BaseModel):
     """The resources of one installation. Nothing here is secret: permissions come from the function's role."""
 
@@ -62,6 +69,12 @@ class AwsSettings(BaseModel):
     bucket: Name
     router_function: str = ""
     """The function that the API calls to start machines."""
+    images_function: str = ""
+    """The function that the router calls while an image is unfinished."""
+    image_profile: Annotated[Profile, AfterValidator(_disk)] = Profile.CPU_LLAMA
+    """What kind of image a push builds."""
+    letters_topic: str = ""
+    """Where letters to the owner about images go: an SNS topic's ARN."""
     launch_template: str = ""
     image_parameter: str = "/tlfif/image/promoted"
     """Where the promoted image's id stands; the launch template reads it, the image pipeline will write it."""
