@@ -61,7 +61,6 @@ class HomeStack(Stack):
             home=given.home,
             code=Code(bucket=given.code_bucket, key=given.code_key),
             reserve=given.reserve_concurrency,
-            image_parameter=given.image_parameter,
             instance_types=given.instance_types,
             push=given.push,
             monthly=given.monthly_rebuild,

@@ -42,7 +42,6 @@ class ImagesProps:
     home: str
     code: Code
     reserve: CfnCondition
-    image_parameter: str
     instance_types: str
     push: PushParameters
     monthly: CfnCondition
@@ -99,7 +98,7 @@ class Images(Construct):
         return [
             *props.store.state_rights(),
             *props.store.source_rights(props.home),
-            *machine.launch_rights(),
+            *machine.launch_rights(builders=True),
             *machine.build_rights(),
             *machine.pointer_rights(),
             *machine.stop_rights(),
@@ -242,8 +241,8 @@ def _environment(props: ImagesProps) -> dict[str, str]:
         "TLFIF_AWS_QUEUE_URL": store.work.ref,
         "TLFIF_AWS_BUCKET": store.bucket.ref,
         "TLFIF_AWS_LAUNCH_TEMPLATE": props.machine.template.ref,
+        "TLFIF_AWS_BUILDER_TEMPLATE": props.machine.builder_template.ref,
         "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
-        "TLFIF_AWS_IMAGE_PARAMETER": props.image_parameter,
         "TLFIF_AWS_IMAGE_PROFILE": props.push.profile,
         "TLFIF_AWS_LETTERS_TOPIC": props.topic_arn,
         "TLFIF_AWS_SCHEDULE_GROUP": stops.group.ref,

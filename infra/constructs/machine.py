@@ -18,6 +18,7 @@ SUBNET_PREFIX = 27
 """32 addresses a zone; a home has one machine, and a second one while an image is tested."""
 INITIALIZATION_MIBS = 300
 """EBS's maximum. Otherwise an image's disk fills at a few MiB/s while the GPU is being paid for."""
+HTTP, HTTPS = 80, 443
 CANONICAL = "099720109477"
 """The account that publishes Ubuntu's images."""
 BUILDER_TYPES = ("c7i.xlarge", "m7i.xlarge", "c7i-flex.large")
@@ -47,17 +48,8 @@ class Machine(Construct):
         self._props = props
         vpc = ec2.CfnVPC(self, "Vpc", cidr_block=str(NETWORK), enable_dns_support=True, enable_dns_hostnames=True)
         self._subnets(vpc)
-        self._security_group = ec2.CfnSecurityGroup(
-            self,
-            "Door",
-            vpc_id=vpc.ref,
-            group_description="No way in; HTTPS out. The machine fetches its work.",
-            security_group_egress=[
-                ec2.CfnSecurityGroup.EgressProperty(
-                    ip_protocol="tcp", from_port=443, to_port=443, cidr_ip="0.0.0.0/0", description="HTTPS"
-                )
-            ],
-        )
+        self._door = _door(self, "Door", vpc, "No way in; HTTPS out. The machine fetches its work.", HTTPS)
+        self._builders_door = _door(self, "BuildersDoor", vpc, "No way in; out to packages and files.", HTTP, HTTPS)
         self.logs = log_group(self, "Logs", name=f"/{props.home}/machine")
         self.role = role(
             self,
@@ -66,30 +58,40 @@ class Machine(Construct):
             description="What a machine may do: take jobs, answer them, write its log, be looked at by its owner.",
             statements=[*props.store.worker_rights(), *self._log_rights(), *self._session_rights()],
         )
-        self.template = self._launch_template()
+        profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
+        self.template = self._launch_template("Template", "machine", self._door, profile=profile)
+        self.builder_template = self._launch_template("BuilderTemplate", "builder", self._builders_door)
         accept(vpc, "No way in and no secrets inside: flow logs would cost more than they tell.", "VPC7")
 
-    def launch_rights(self) -> list[iam.PolicyStatement]:
-        """The router: launch from this template only, only the permitted types, and tag only what it launches."""
+    def launch_rights(self, *, builders: bool = False) -> list[iam.PolicyStatement]:
+        """The router: launch from this template only, only the permitted types, and tag only what it launches. The
+        images' function (``builders``): from the builders' template too, Ubuntu's own image, and of cheap types."""
         tags = {f"aws:RequestTag/{HOME_TAG}": self._props.home}
         ours = {f"aws:ResourceTag/{HOME_TAG}": self._props.home}
-        template = arn(self, "ec2", f"launch-template/{self.template.ref}")
-        by_template = {"ArnEquals": {"ec2:LaunchTemplate": template}}
-        typed: dict[str, str | list[str]] = {**tags, "ec2:InstanceType": Fn.split(",", self._props.instance_types)}
+        launched = [self.template, self.builder_template] if builders else [self.template]
+        doors = [self._door, self._builders_door] if builders else [self._door]
+        templates = [arn(self, "ec2", f"launch-template/{one.ref}") for one in launched]
+        groups = [self._ec2(f"security-group/{one.ref}") for one in doors]
+        by_template = {"ArnEquals": {"ec2:LaunchTemplate": templates if builders else templates[0]}}
+        types = ",".join((self._props.instance_types, *BUILDER_TYPES)) if builders else self._props.instance_types
+        typed: dict[str, str | list[str]] = {**tags, "ec2:InstanceType": Fn.split(",", types)}
         created = [self._ec2(f"{kind}/*") for kind in ("instance", "volume", "network-interface")]
+        images = arn(self, "ec2", "image/*", account=False)
         run = ["ec2:RunInstances"]
+        ubuntu = allow("LaunchUbuntu", run, [images], {"StringEquals": {"ec2:Owner": CANONICAL}})
         return [
             allow("LaunchInstance", run, [self._ec2("instance/*")], {**by_template, "StringEquals": typed}),
             allow("LaunchDisk", run, [self._ec2("volume/*")], {**by_template, "StringEquals": tags}),
             allow("LaunchInterface", run, [self._ec2("network-interface/*")], by_template),
-            allow("LaunchFrom", run, [template, self._ec2(f"security-group/{self._security_group.ref}")]),
+            allow("LaunchFrom", run, [*templates, *groups]),
             allow("LaunchInSubnet", run, [self._ec2("subnet/*")], {"StringEquals": ours}),
             allow(
                 "LaunchOwnImage",
                 run,
-                [arn(self, "ec2", "image/*", account=False)],
+                [images],
                 {"StringEquals": {**ours, "ec2:Owner": Stack.of(self).account}},
             ),
+            *([ubuntu] if builders else []),
             allow(
                 "TagAtLaunch",
                 ["ec2:CreateTags"],
@@ -106,21 +108,12 @@ class Machine(Construct):
         ]
 
     def build_rights(self) -> list[iam.PolicyStatement]:
-        """The images' function: a builder is launched like any machine, but from Ubuntu's own image and of a type that
-        is cheap; what it has become is made an image, and an image of this home is deleted with its snapshots."""
+        """The images' function: what a builder has become is made an image, and an image of this home is deleted with
+        its snapshots."""
         tags = {f"aws:RequestTag/{HOME_TAG}": self._props.home}
         ours = {"StringEquals": {f"aws:ResourceTag/{HOME_TAG}": self._props.home}}
-        template = arn(self, "ec2", f"launch-template/{self.template.ref}")
         image, snapshot = (arn(self, "ec2", f"{kind}/*", account=False) for kind in ("image", "snapshot"))
-        typed: dict[str, str | list[str]] = {**tags, "ec2:InstanceType": list(BUILDER_TYPES)}
         return [
-            allow(
-                "LaunchBuilder",
-                ["ec2:RunInstances"],
-                [self._ec2("instance/*")],
-                {"ArnEquals": {"ec2:LaunchTemplate": template}, "StringEquals": typed},
-            ),
-            allow("LaunchUbuntu", ["ec2:RunInstances"], [image], {"StringEquals": {"ec2:Owner": CANONICAL}}),
             allow("FindUbuntu", ["ssm:GetParameter", "ssm:GetParameters"], [self._ubuntu_parameters()]),
             allow("ImageOfBuilder", ["ec2:CreateImage"], [self._ec2("instance/*")], ours),
             allow("NewImage", ["ec2:CreateImage"], [image, snapshot], {"StringEquals": tags}),
@@ -228,15 +221,25 @@ class Machine(Construct):
                 route_table_ids=[routes.ref],
             )
 
-    def _launch_template(self) -> ec2.CfnLaunchTemplate:
-        profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
+    def _launch_template(
+        self,
+        construct_id: str,
+        name: str,
+        door: ec2.CfnSecurityGroup,
+        *,
+        profile: iam.CfnInstanceProfile | None = None,
+    ) -> ec2.CfnLaunchTemplate:
+        """Without a ``profile`` what is launched has no right at all: a builder fetches and reports over two addresses
+        that were signed for that."""
         home_tag = CfnTag(key=HOME_TAG, value=self._props.home)
         data = ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
-            image_id=f"resolve:ssm:{self._props.image_parameter}",
+            image_id=f"resolve:ssm:{self._props.image_parameter}" if profile is not None else None,
             instance_type=Fn.select(0, Fn.split(",", self._props.instance_types)),
-            iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
+            iam_instance_profile=None
+            if profile is None
+            else ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
             instance_initiated_shutdown_behavior="terminate",  # the first stop: its own "shutdown" ends it
-            security_group_ids=[self._security_group.attr_group_id],
+            security_group_ids=[door.attr_group_id],
             block_device_mappings=[self._root_disk()],
             metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
                 http_endpoint="enabled",
@@ -252,8 +255,8 @@ class Machine(Construct):
         )
         return ec2.CfnLaunchTemplate(
             self,
-            "Template",
-            launch_template_name=f"{self._props.home}-machine",
+            construct_id,
+            launch_template_name=f"{self._props.home}-{name}",
             launch_template_data=data,
             tag_specifications=[
                 ec2.CfnLaunchTemplate.LaunchTemplateTagSpecificationProperty(
@@ -276,3 +279,23 @@ class Machine(Construct):
                 delete_on_termination=True,
             ),
         )
+
+
+def _door(scope: Construct, name: str, vpc: ec2.CfnVPC, description: str, *ports: int) -> ec2.CfnSecurityGroup:
+    """A security group without a way in, and out to ``ports``."""
+    return ec2.CfnSecurityGroup(
+        scope,
+        name,
+        vpc_id=vpc.ref,
+        group_description=description,
+        security_group_egress=[
+            ec2.CfnSecurityGroup.EgressProperty(
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+                cidr_ip="0.0.0.0/0",
+                description="HTTPS" if port == HTTPS else "Ubuntu's packages, which are signed",
+            )
+            for port in ports
+        ],
+    )

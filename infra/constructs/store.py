@@ -113,6 +113,7 @@ class Store(Construct):
         """The images' function: copy a commit's files from there to where builders fetch them."""
         return [
             allow("ReadArtifacts", ["s3:GetObject"], [self._artifacts(home)]),
+            self._missing_texts(),
             allow("KeepSources", ["s3:GetObject", "s3:PutObject"], [f"{self.bucket.attr_arn}/{SOURCES_PREFIX}*"]),
         ]
 

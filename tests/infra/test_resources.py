@@ -12,9 +12,9 @@ from tests.infra.template import Json, Template
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.client.profile import REDIRECT_PORTS, redirect_uri
 from tlfif.control import scheduled_router
+from tlfif.deployment.stack_changes import holds_state
 from tlfif.images.image import Profile
 from tlfif.images.watch_repository import PATHS
-from tlfif.deployment.stack_changes import holds_state
 from tlfif.money.prices.prices import INSTANCE_TYPES
 
 HOME = {"Ref": "HomeName"}
@@ -28,8 +28,8 @@ COUNTS = {
     "AWS::Cognito::UserPool": 1,
     "AWS::Cognito::UserPoolClient": 1,
     "AWS::DynamoDB::Table": 2,
-    "AWS::EC2::LaunchTemplate": 1,
-    "AWS::EC2::SecurityGroup": 1,
+    "AWS::EC2::LaunchTemplate": 2,
+    "AWS::EC2::SecurityGroup": 2,
     "AWS::EC2::Subnet": 6,
     "AWS::EC2::VPC": 1,
     "AWS::EC2::VPCEndpoint": 2,
@@ -74,11 +74,13 @@ def test_nothing_that_costs_while_it_waits(template: Template) -> None:
 
 
 def test_no_way_in(template: Template) -> None:
-    group = template.only("AWS::EC2::SecurityGroup")
-    assert "SecurityGroupIngress" not in group
-    assert [(rule["FromPort"], rule["ToPort"], rule["IpProtocol"]) for rule in group["SecurityGroupEgress"]] == [
-        (443, 443, "tcp")
-    ]
+    groups = template.of_type("AWS::EC2::SecurityGroup")
+    out = {}
+    for name, group in groups.items():
+        assert "SecurityGroupIngress" not in group
+        assert all(rule["FromPort"] == rule["ToPort"] for rule in group["SecurityGroupEgress"])
+        out[re.sub("[0-9A-F]{8}$", "", name)] = [rule["FromPort"] for rule in group["SecurityGroupEgress"]]
+    assert out == {"MachineDoor": [443], "MachineBuildersDoor": [80, 443]}
     assert not template.of_type("AWS::EC2::SecurityGroupIngress")
 
 
@@ -99,8 +101,24 @@ def test_a_public_subnet_in_each_zone_that_is_named(template: Template) -> None:
     assert len(blocks) == 6
 
 
+def _launch_template(template: Template, name: str) -> Json:
+    found = template.of_type("AWS::EC2::LaunchTemplate").items()
+    (one,) = [properties for each, properties in found if re.sub("[0-9A-F]{8}$", "", each) == name]
+    return one
+
+
+def test_builders_are_made_like_machines_without_any_right(template: Template) -> None:
+    machine, builder = (
+        _launch_template(template, name)["LaunchTemplateData"] for name in ("MachineTemplate", "MachineBuilderTemplate")
+    )
+    assert "IamInstanceProfile" not in builder
+    own = ("IamInstanceProfile", "ImageId", "SecurityGroupIds")
+    same = [{key: value for key, value in one.items() if key not in own} for one in (machine, builder)]
+    assert same[0] == same[1]
+
+
 def test_machines_are_made_safe_and_end_themselves(template: Template) -> None:
-    data = template.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    data = _launch_template(template, "MachineTemplate")["LaunchTemplateData"]
     assert data["InstanceInitiatedShutdownBehavior"] == "terminate"
     assert data["ImageId"] == {"Fn::Sub": "resolve:ssm:${MachineImageParameter}"}
     assert data["MetadataOptions"]["HttpTokens"] == "required"
@@ -371,8 +389,9 @@ def test_everything_that_can_carry_the_homes_tag_does(template: Template) -> Non
         assert found.get("tlfif:home") == HOME, name
         seen += 1
     assert seen > 40
-    (own,) = template.only("AWS::EC2::LaunchTemplate")["TagSpecifications"]
-    assert own["Tags"] == [{"Key": "tlfif:home", "Value": HOME}]
+    for one in template.of_type("AWS::EC2::LaunchTemplate").values():
+        (own,) = one["TagSpecifications"]
+        assert own["Tags"] == [{"Key": "tlfif:home", "Value": HOME}]
 
 
 @pytest.mark.parametrize(

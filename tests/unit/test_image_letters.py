@@ -11,7 +11,9 @@ from tlfif.images.image_store import new_image
 from tlfif.images.run_pipeline import Pipeline
 from tlfif.wording.image_letters import Letter, letter_about, letter_about_rollback
 
-SOURCE = Source(repository="owner/name", commit="0f1e2d3c4b" + "a" * 30, subject="Faster\x1b[2J start", asked_by="a push")
+SOURCE = Source(
+    repository="owner/name", commit="0f1e2d3c4b" + "a" * 30, subject="Faster\x1b[2J start", asked_by="a push"
+)
 OFFERED = replace(
     new_image(7, profile=Profile.CPU_LLAMA, source=SOURCE, now=T0),
     state=ImageState.OFFERED,
@@ -46,7 +48,9 @@ def test_an_offer_says_what_it_is_what_it_costs_until_when_and_what_to_type() ->
 
 def test_a_failure_says_where_why_and_that_nothing_changed() -> None:
     failure = Failure(stage=Stage.BOOT, code="image_boot_failed", message="The candidate did not start.")
-    letter = letter_about(replace(OFFERED, state=ImageState.FAILED, stage=Stage.BOOT, failure=failure), storage_micros=0)
+    letter = letter_about(
+        replace(OFFERED, state=ImageState.FAILED, stage=Stage.BOOT, failure=failure), storage_micros=0
+    )
     assert letter is not None
     assert "at the stage boot: The candidate did not start. [image_boot_failed]" in letter.text
     assert "The image in use stays in use." in letter.text

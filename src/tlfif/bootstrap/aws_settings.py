@@ -76,6 +76,8 @@ class AwsSettings(BaseModel):
     letters_topic: str = ""
     """Where letters to the owner about images go: an SNS topic's ARN."""
     launch_template: str = ""
+    builder_template: str = ""
+    """What builders of images are launched from: no role, and a way out to Ubuntu's packages."""
     image_parameter: str = "/tlfif/image/promoted"
     """Where the promoted image's id stands; the launch template reads it, the image pipeline will write it."""
     instance_types: Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_types)] = INSTANCE_TYPES

@@ -1,5 +1,6 @@
 """An image that another program asks for and follows: AWS's CodePipeline, or a workflow at GitHub."""
 
+import re
 from dataclasses import replace
 from enum import StrEnum
 
@@ -10,6 +11,8 @@ from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import NotFoundError
 
 MONTHLY = "the monthly rebuild"
+COMMIT = re.compile(r"[0-9a-f]{40}")
+"""A commit's whole name."""
 _OPEN = frozenset({ImageState.WAITING, ImageState.UNDER_WAY})
 _BAD = frozenset({ImageState.FAILED, ImageState.SUPERSEDED})
 

@@ -8,7 +8,6 @@ holds credentials: it is never logged.
 import asyncio
 import json
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Fault, code_of, fault_of, words_of
-from tlfif.images.build_order import Outcome, ordered_image, outcome_of, sentence_of
+from tlfif.images.build_order import COMMIT, Outcome, ordered_image, outcome_of, sentence_of
 from tlfif.images.image import STAGES, Image, Profile, Source
 from tlfif.images.image_store import ImageStore
 from tlfif.kernel.clock import Clock
@@ -35,7 +34,6 @@ _AGAIN = "again"
 """The token while there is no image yet, because something that is needed did not answer."""
 _OVER = frozenset({"InvalidJobStateException", "JobNotFoundException"})
 """CodePipeline does not wait for the answer any more: somebody stopped the execution, or a newer push came."""
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _MOST_WORDS = 2000
 _FOR_GOOD = frozenset({Fault.DENIED, Fault.ABSENT})
 
@@ -161,7 +159,7 @@ def _read(job: Mapping[str, Any]) -> _Job:
     """Raises LookupError, TypeError or ValueError for anything but a job of the home's pipeline."""
     data = job["data"]
     given = json.loads(data["actionConfiguration"]["configuration"]["UserParameters"])
-    if not _COMMIT.fullmatch(given["commit"]):
+    if not COMMIT.fullmatch(given["commit"]):
         raise ValueError("no commit")
     place = data["inputArtifacts"][0]["location"]["s3Location"]
     return _Job(
