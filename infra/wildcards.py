@@ -19,7 +19,9 @@ REASONS = {
     "arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/<HomeName>/<HomeName>-*": (
         "One schedule for each machine, in the home's own group."
     ),
-    "arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*": "Snapshots come and go with images. Only with the home's tag.",
+    "arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*": (
+        "Snapshots come and go with images. Only with the home's tag."
+    ),
     "arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:parameter/<HomeName>/image/*": (
         "One pointer for each profile, below the home's own name."
     ),

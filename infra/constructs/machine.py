@@ -22,7 +22,7 @@ HTTP, HTTPS = 80, 443
 CANONICAL = "099720109477"
 """The account that publishes Ubuntu's images."""
 BUILDER_TYPES = ("c7i.xlarge", "m7i.xlarge", "c7i-flex.large")
-"""No GPU: installing the driver needs none, and an hour costs a third. The last is open to accounts on the Free plan."""
+"""No GPU: installing the driver needs none, and an hour costs a third. The last is for accounts on the Free plan."""
 INCLUDED_MIBS = 125
 INCLUDED_IOPS = 3000
 
@@ -48,8 +48,10 @@ class Machine(Construct):
         self._props = props
         vpc = ec2.CfnVPC(self, "Vpc", cidr_block=str(NETWORK), enable_dns_support=True, enable_dns_hostnames=True)
         self._subnets(vpc)
-        self._door = _door(self, "Door", vpc, "No way in; HTTPS out. The machine fetches its work.", HTTPS)
-        self._builders_door = _door(self, "BuildersDoor", vpc, "No way in; out to packages and files.", HTTP, HTTPS)
+        self._group = _security_group(self, "Door", vpc, "No way in; HTTPS out. The machine fetches its work.", HTTPS)
+        self._builders_group = _security_group(
+            self, "BuildersGroup", vpc, "No way in; out to packages and files.", HTTP, HTTPS
+        )
         self.logs = log_group(self, "Logs", name=f"/{props.home}/machine")
         self.role = role(
             self,
@@ -59,8 +61,8 @@ class Machine(Construct):
             statements=[*props.store.worker_rights(), *self._log_rights(), *self._session_rights()],
         )
         profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
-        self.template = self._launch_template("Template", "machine", self._door, profile=profile)
-        self.builder_template = self._launch_template("BuilderTemplate", "builder", self._builders_door)
+        self.template = self._launch_template("Template", "machine", self._group, profile=profile)
+        self.builder_template = self._launch_template("BuilderTemplate", "builder", self._builders_group)
         accept(vpc, "No way in and no secrets inside: flow logs would cost more than they tell.", "VPC7")
 
     def launch_rights(self, *, builders: bool = False) -> list[iam.PolicyStatement]:
@@ -69,9 +71,9 @@ class Machine(Construct):
         tags = {f"aws:RequestTag/{HOME_TAG}": self._props.home}
         ours = {f"aws:ResourceTag/{HOME_TAG}": self._props.home}
         launched = [self.template, self.builder_template] if builders else [self.template]
-        doors = [self._door, self._builders_door] if builders else [self._door]
+        gates = [self._group, self._builders_group] if builders else [self._group]
         templates = [arn(self, "ec2", f"launch-template/{one.ref}") for one in launched]
-        groups = [self._ec2(f"security-group/{one.ref}") for one in doors]
+        groups = [self._ec2(f"security-group/{one.ref}") for one in gates]
         by_template = {"ArnEquals": {"ec2:LaunchTemplate": templates if builders else templates[0]}}
         types = ",".join((self._props.instance_types, *BUILDER_TYPES)) if builders else self._props.instance_types
         typed: dict[str, str | list[str]] = {**tags, "ec2:InstanceType": Fn.split(",", types)}
@@ -225,7 +227,7 @@ class Machine(Construct):
         self,
         construct_id: str,
         name: str,
-        door: ec2.CfnSecurityGroup,
+        group: ec2.CfnSecurityGroup,
         *,
         profile: iam.CfnInstanceProfile | None = None,
     ) -> ec2.CfnLaunchTemplate:
@@ -239,7 +241,7 @@ class Machine(Construct):
             if profile is None
             else ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
             instance_initiated_shutdown_behavior="terminate",  # the first stop: its own "shutdown" ends it
-            security_group_ids=[door.attr_group_id],
+            security_group_ids=[group.attr_group_id],
             block_device_mappings=[self._root_disk()],
             metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
                 http_endpoint="enabled",
@@ -281,7 +283,9 @@ class Machine(Construct):
         )
 
 
-def _door(scope: Construct, name: str, vpc: ec2.CfnVPC, description: str, *ports: int) -> ec2.CfnSecurityGroup:
+def _security_group(
+    scope: Construct, name: str, vpc: ec2.CfnVPC, description: str, *ports: int
+) -> ec2.CfnSecurityGroup:
     """A security group without a way in, and out to ``ports``."""
     return ec2.CfnSecurityGroup(
         scope,

@@ -80,7 +80,7 @@ def test_no_way_in(template: Template) -> None:
         assert "SecurityGroupIngress" not in group
         assert all(rule["FromPort"] == rule["ToPort"] for rule in group["SecurityGroupEgress"])
         out[re.sub("[0-9A-F]{8}$", "", name)] = [rule["FromPort"] for rule in group["SecurityGroupEgress"]]
-    assert out == {"MachineDoor": [443], "MachineBuildersDoor": [80, 443]}
+    assert out == {"MachineDoor": [443], "MachineBuildersGroup": [80, 443]}
     assert not template.of_type("AWS::EC2::SecurityGroupIngress")
 
 

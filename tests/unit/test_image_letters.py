@@ -9,6 +9,7 @@ from tests.fakes.memory_image_store import MemoryImageStore
 from tlfif.images.image import Artifact, Failure, Image, ImageState, Pointer, Profile, Source, Stage
 from tlfif.images.image_store import new_image
 from tlfif.images.run_pipeline import Pipeline
+from tlfif.images.smoke_report import SmokeReport
 from tlfif.wording.image_letters import Letter, letter_about, letter_about_rollback
 
 SOURCE = Source(
@@ -77,9 +78,9 @@ class Mailbox:
             self.letters.append(letter)
 
 
-async def _run(report: object = GOOD) -> list[str]:
+async def _run(report: SmokeReport = GOOD) -> list[str]:
     store, registry, mailbox = MemoryImageStore(), FakeRegistry(), Mailbox()
-    builder = FakeBuilder(registry, report=report)  # type: ignore[arg-type]
+    builder = FakeBuilder(registry, report=report)
     pipeline = Pipeline(store=store, registry=registry, builder=builder, clock=FakeClock(T0), say=mailbox.say)
     await store.create(profile=Profile.CPU_LLAMA, source=SOURCE, now=T0)
     while await pipeline.tick():

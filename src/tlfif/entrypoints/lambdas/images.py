@@ -1,4 +1,4 @@
-"""The images' function: called by CodePipeline, by the month, by a workflow, and by the router while an image is made."""
+"""The images' function: called by CodePipeline, the month, a workflow, and the router while an image is made."""
 
 import asyncio
 import logging

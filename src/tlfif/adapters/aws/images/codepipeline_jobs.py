@@ -51,7 +51,7 @@ class _Job:
 
 
 class CodePipelineJobs:
-    """``pipeline``: CodePipeline's name of it. ``profile``: what kind of image a push builds. ``bucket``: the home's."""
+    """``pipeline``: its name at CodePipeline. ``profile``: what kind of image a push builds. ``bucket``: the home's."""
 
     def __init__(
         self,
