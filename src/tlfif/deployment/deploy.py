@@ -227,5 +227,6 @@ async def stack_parameters(
         "MachineImageParameter": old.get("MachineImageParameter") or image_parameter(request.home),
         "CreateTrail": old.get("CreateTrail") or ("no" if await installation.has_trail() else "yes"),
         "Standby": "yes" if request.standby else "no",
+        **request.images.parameters,
         **zones,
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
+from tlfif.deployment.image_choices import ImageChoices
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR
 from tlfif.money.money import ASSUMED_RATE, ExchangeRate
@@ -163,6 +164,16 @@ class SweptKind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOrder:
+    """How far an image is that was asked for. ``version`` None: it was refused. ``said``: one sentence."""
+
+    version: str | None
+    going_on: bool
+    good: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeployRequest:
     """What the owner asks for. ``budget_usd``: whole dollars a month, at which AWS sends a mail. ``release``: a
     fingerprint of what the functions' package is built from. ``standby``: whether the disk is kept for the next
@@ -179,6 +190,7 @@ class DeployRequest:
     """Whether S3's block is switched on although buckets go offline by it."""
     allow_losing: tuple[str, ...] = ()
     """What may be replaced or removed with what is in it, by AWS's names."""
+    images: ImageChoices = ImageChoices()
 
     def settled(self, before: Mapping[str, str]) -> "DeployRequest":
         """The same with every value filled in: what the owner did not say is taken from the stack's parameters

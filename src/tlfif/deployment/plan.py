@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tlfif.deployment.image_prices import ImagePrice, image_prices
 from tlfif.money.money import MicroUsd
 from tlfif.money.prices.prices import (
     INSTANCE_TYPES,
@@ -122,6 +123,7 @@ class DeploymentPlan:
     """What each start costs in addition to its time."""
     asked: tuple[str, ...]
     standby: bool
+    images: tuple[ImagePrice, ...]
     standby_micros_per_month: MicroUsd
     """The rent of a kept disk, whether requested or not."""
 
@@ -147,6 +149,7 @@ def plan_deployment(
         launch_micros=launch_cost(book, region, at_ms=at_ms),
         asked=asked_of_owner(region),
         standby=standby,
+        images=image_prices(book, region, at_ms=at_ms),
         standby_micros_per_month=total_per_month(kept) - total_per_month(lean),
     )
 
@@ -199,8 +202,7 @@ def asked_of_owner(region: str) -> tuple[str, ...]:
     """What only a person can provide."""
     least, most = DEPLOY_MINUTES
     return (
-        "Patience: building the image that a machine starts from is not part of this version yet. Until there is one, "
-        "no machine starts on AWS; this computer answers.",
+        "One yes to the first image: deploying offers to build it, and nothing starts on AWS until you promote it.",
         "An AWS account on the Paid plan (the Free plan has no GPU machines).",
         f"A GPU quota of {GPU_QUOTA_VCPUS} vCPU in {region}: Service Quotas, “Running On-Demand G and VT instances”. "
         "It is free; AWS takes hours to days.",

@@ -158,6 +158,9 @@ IMAGES = {
     "image_build_failed": ErrorCode(None, 4, "A step of the build failed.", "`./tlfif image logs VERSION`"),
     "image_boot_failed": ErrorCode(None, 4, "The candidate did not start.", "`./tlfif image logs VERSION`"),
     "image_test_failed": ErrorCode(None, 4, "The candidate answered too few golden prompts, too slowly, or did not end by itself.", "`./tlfif image logs VERSION`"),
+    "image_superseded": ErrorCode(None, 4, "A newer commit came before it was this one's turn.", "Nothing: the newer one is built."),
+    "image_source_missing": ErrorCode(None, 4, "This TL-FIF was installed without the files that an image is made of.", "Run the command from a clone of the repository."),
+    "connection_invalid": ErrorCode(None, 2, "The connection to GitHub, the repository or the branch cannot be one.", "Read the sentence; docs/howto/images-on-aws.md has examples."),
     "image_stage_timeout": ErrorCode(None, 4, "A stage took longer than its limit.", "`./tlfif image logs VERSION`; build again."),
     "repository_unreachable": ErrorCode(None, 5, "The repository that is followed cannot be read.", "Check its address and your rights to it; it is tried again."),
 }
