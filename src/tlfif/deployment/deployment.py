@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
-from tlfif.deployment.image_choices import ImageChoices
+from tlfif.deployment.image_choices import UNCHANGED, ImageChoices
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR
 from tlfif.money.money import ASSUMED_RATE, ExchangeRate
@@ -190,7 +190,7 @@ class DeployRequest:
     """Whether S3's block is switched on although buckets go offline by it."""
     allow_losing: tuple[str, ...] = ()
     """What may be replaced or removed with what is in it, by AWS's names."""
-    images: ImageChoices = ImageChoices()
+    images: ImageChoices = UNCHANGED
 
     def settled(self, before: Mapping[str, str]) -> "DeployRequest":
         """The same with every value filled in: what the owner did not say is taken from the stack's parameters

@@ -53,3 +53,7 @@ class ImageChoices:
             "MonthlyRebuild": None if self.monthly is None else ("yes" if self.monthly else "no"),
         }
         return {name: value for name, value in given.items() if value is not None}
+
+
+UNCHANGED = ImageChoices()
+"""Nothing was said."""

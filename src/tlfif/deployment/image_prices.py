@@ -1,4 +1,4 @@
-"""What an image of each profile takes and costs on AWS, before it is built. Estimates; a built image has its own size."""
+"""What an image of each profile takes and costs on AWS, before it is built. Estimates; a built one has its own size."""
 
 from dataclasses import dataclass
 

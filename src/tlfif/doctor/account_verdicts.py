@@ -13,8 +13,8 @@ MACHINE_VCPUS = 4
 CONSOLE = "https://console.aws.amazon.com"
 LEAST_LAMBDA = 3
 """The API, the router, and one more prompt."""
-RESERVING_LAMBDA = 112
-"""Concurrency can be reserved from here on: 100 must stay unreserved, and the home takes 12."""
+RESERVING_LAMBDA = 114
+"""Concurrency can be reserved from here on: 100 must stay unreserved, and the home takes 14."""
 QUOTA_NAME = "Running On-Demand G and VT instances (L-DB2E81BA)"
 
 
@@ -148,7 +148,7 @@ def lambda_concurrency(limit: int) -> Finding:
             "hours to days.",
         )
     if limit < RESERVING_LAMBDA:
-        return checks.LAMBDA.ok(f"{found}: enough for you. Nothing is reserved, because AWS refuses that below 112.")
+        return checks.LAMBDA.ok(f"{found}: enough for you. Nothing is reserved, because AWS refuses that below 114.")
     return checks.LAMBDA.ok(f"{found}.")
 
 

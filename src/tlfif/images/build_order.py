@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from enum import StrEnum
 
-from tlfif.images.image import Image, ImageState, Profile, Source
+from tlfif.images.image import Failure, Image, ImageState, Profile, Source
 from tlfif.images.image_registry import ImageRegistry
 from tlfif.images.image_store import ImageStore
 from tlfif.kernel.clock import Clock
@@ -42,11 +42,15 @@ def sentence_of(image: Image) -> str:
             return f"{image.version} is at the stage {image.stage.replace('_', ' ')}."
         case ImageState.OFFERED:
             return f"{image.version} passed its tests. To use it: ./tlfif image approve {image.version}"
-        case ImageState.SUPERSEDED:
-            return f"[image_superseded] A newer commit came before it was the turn of {image.version}."
-        case ImageState.FAILED if image.failure is not None:
-            return f"[{image.failure.code}] {image.failure.message}"
-    return f"{image.version} is {image.state}."
+    failure = _failure_of(image)
+    return f"{image.version} is {image.state}." if failure is None else f"[{failure.code}] {failure.message}"
+
+
+def _failure_of(image: Image) -> Failure | None:
+    if image.state is not ImageState.SUPERSEDED:
+        return image.failure
+    message = f"A newer commit came before it was the turn of {image.version}."
+    return Failure(stage=image.stage, code="image_superseded", message=message)
 
 
 async def ordered_image(source: Source, profile: Profile, *, store: ImageStore, clock: Clock) -> Image:
