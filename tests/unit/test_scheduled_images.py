@@ -15,7 +15,7 @@ from tlfif.images.image import Image, ImageState, Profile, Source
 from tlfif.images.image_store import Watch
 from tlfif.images.pipeline import APPROVAL_SECONDS
 from tlfif.images.run_pipeline import Pipeline
-from tlfif.kernel.errors import ImageError
+from tlfif.kernel.errors import StorageError
 
 SOURCE = Source(repository="owner/name", commit="a" * 40, subject="", asked_by="a push")
 FUNCTION_SECONDS = 55.0
@@ -99,15 +99,17 @@ async def test_a_call_ends_before_lambda_ends_it(world: World) -> None:
     assert FUNCTION_SECONDS - MARGIN_SECONDS - 10 < took <= FUNCTION_SECONDS - MARGIN_SECONDS
 
 
-async def test_a_fault_ends_the_call_and_the_next_minute_goes_on(world: World) -> None:
-    class Deaf(FakeBuilder):
-        async def begin(self, image: Image) -> str | None:
-            raise ImageError("EC2 does not answer.")
+@pytest.mark.parametrize("fault", [StorageError("The table does not answer."), RuntimeError("a bug")])
+async def test_a_fault_ends_the_call_and_the_next_minute_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    async def fails() -> list[Image]:
+        raise fault
 
     await world.ask()
-    well, world.builder = world.builder, Deaf(world.registry)
-    assert await world.called() == 0
-    world.builder = well
+    with monkeypatch.context() as broken:
+        broken.setattr(world.store, "unfinished", fails)
+        assert await world.called() == 0
     await world.minutes()
     assert (await world.store.get("v1")).state is ImageState.OFFERED
 
