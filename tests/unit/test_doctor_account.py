@@ -9,7 +9,7 @@ import pytest
 
 from tlfif.doctor import account_verdicts as verdicts
 from tlfif.doctor import checks
-from tlfif.doctor.account_verdicts import BuildFact, QuotaRequest
+from tlfif.doctor.account_verdicts import QuotaRequest
 from tlfif.doctor.checks import CHECKS, Finding, State
 from tlfif.doctor.rights_verdicts import DEPLOY_ACTIONS, rights, root_rights
 
@@ -65,8 +65,6 @@ CASES = [
     (verdicts.lambda_concurrency(10), OK, "enough"),
     (verdicts.lambda_concurrency(3), OK, "3 calls"),
     (verdicts.lambda_concurrency(2), FAIL, "needs 3"),
-    (verdicts.codebuild(BuildFact(status="FAILED", day="2026-11-01")), OK, "2026-11-01"),
-    (verdicts.codebuild(None), NOT_ASKED, "only at the first build"),
     (verdicts.github_connection({"a": "AVAILABLE", "b": "PENDING"}), OK, "b: PENDING"),
     (verdicts.github_connection({"b": "PENDING"}), WARN, "until you confirm"),
     (verdicts.github_connection({"b": "ERROR"}), WARN, "ERROR"),

@@ -152,40 +152,17 @@ def lambda_concurrency(limit: int) -> Finding:
     return checks.LAMBDA.ok(f"{found}.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildFact:
-    """CodeBuild's newest build: ``status`` as CodeBuild reports it, ``day`` as ISO date."""
-
-    status: str
-    day: str
-
-
-def codebuild(newest: BuildFact | None) -> Finding:
-    """``newest``: None if nothing was ever built in the region."""
-    if newest is not None:
-        return checks.CODEBUILD.ok(
-            f"Builds run here: the newest is from {newest.day}, {newest.status} (CodeBuild ListBuilds)."
-        )
-    return not_asked(
-        checks.CODEBUILD,
-        "Nothing was built here yet, and AWS tells only at the first build whether it holds CodeBuild at 0 for a new "
-        "account; the quota it shows (10) does not say so.",
-        "If the first image build says “Cannot have more than 0 builds in queue”, open a case in AWS Support (Account "
-        "and billing, free; days).",
-    )
-
-
 def github_connection(statuses: Mapping[str, str]) -> Finding:
     """``statuses``: each GitHub connection's name and its status in CodeConnections."""
     if not statuses:
         return checks.GITHUB.warn(
             "No GitHub connection (CodeConnections). Prompts need none; images do not follow your commits.",
             "Only if you want that: in the AWS console, Developer Tools, Settings, Connections, “Create connection”, "
-            "GitHub. Free, two minutes.",
+            "GitHub; then ./tlfif deploy --connection ARN --repository OWNER/NAME. Free, two minutes; a build costs.",
         )
     shown = ", ".join(f"{name}: {status}" for name, status in sorted(statuses.items()))
     if "AVAILABLE" in statuses.values():
-        return checks.GITHUB.ok(f"{shown} (CodeConnections).")
+        return checks.GITHUB.ok(f"{shown} (CodeConnections); `./tlfif deploy --connection ARN` has it build images.")
     return checks.GITHUB.warn(
         f"{shown} (CodeConnections): no commit reaches AWS until you confirm it.",
         "In the AWS console open Developer Tools, Settings, Connections, choose it, “Update pending connection”, and "
