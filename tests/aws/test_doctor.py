@@ -293,7 +293,8 @@ async def test_the_rights_of_a_role_are_asked_by_its_whole_name() -> None:
 
 KNOWN_TO_EMULATOR = {
     checks.REGION, checks.OFFERINGS, checks.ENCRYPTION, checks.BUDGET, checks.ALARM_ADDRESS, checks.DISKS, checks.ROOT,
-    checks.FOREIGN_DISKS, checks.IMAGES, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.CODEBUILD, checks.COST_EXPLORER,
+    checks.FOREIGN_DISKS, checks.IMAGES, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.CODEBUILD,
+    checks.COST_EXPLORER,
 }  # fmt: skip
 
 

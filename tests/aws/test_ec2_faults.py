@@ -158,7 +158,16 @@ async def test_no_capacity_for_a_while(cloud: Ec2Cloud) -> None:
             Refuse("InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist"),
             "image_missing",
             MachineState.BROKEN,
-            ("ami-1", "not part of this version", "./tlfif profile use computer"),
+            ("ami-1", "./tlfif image list", "./tlfif profile use computer"),
+        ),
+        (
+            Refuse(
+                "InvalidBlockDeviceMapping",
+                "Volume of size 20GB is smaller than snapshot 'snap-1', expect size >= 32GB",
+            ),
+            "disk_too_small",
+            MachineState.BROKEN,
+            ("expect size >= 32GB", "DiskGb"),
         ),
         (
             Refuse("InvalidLaunchTemplateName.NotFoundException", "The specified launch template does not exist."),

@@ -189,4 +189,5 @@ class Pipeline:
 def _expectation(estimate: Estimate) -> str:
     """What it is going to take, said before anything is begun."""
     minutes = max(1, round(estimate.seconds / 60))
-    return f"takes about {minutes} min and costs about {usd_of(estimate.cost_micros)}, without VAT"
+    cost = f" and costs about {usd_of(estimate.cost_micros)}, without VAT" if estimate.cost_micros else ""
+    return f"takes about {minutes} min{cost}"
