@@ -125,7 +125,8 @@ class BudgetGate:
         if decision.ok and await self.ledger.reserve(machine_id, micros=reservation.total, headroom_micros=within):
             return
         alone = within is not None and reservation.total <= within
-        if decision.ok or (alone and headroom.state is not BudgetState.LOCKED):
+        by_a_start = any(not id_.startswith(WORK_PREFIX) for id_ in state.reserved)
+        if decision.ok or (alone and by_a_start and headroom.state is not BudgetState.LOCKED):
             raise MachineError("Another start is under way; it has reserved what is left of the month's budget.")
         raise _refused(decision, headroom)
 
