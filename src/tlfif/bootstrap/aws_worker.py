@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tlfif.adapters.aws.calls.clients import AwsClients
+from tlfif.adapters.aws.images.dynamo_image_store import DynamoImageStore
 from tlfif.adapters.aws.machines.ec2_user_data import PATH, MachineFile
 from tlfif.adapters.engines.fitted_engine import llama_engine, vllm_engine
 from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineProcess
@@ -22,6 +24,7 @@ from tlfif.adapters.engines.served_engine import (
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.bootstrap.aws import open_aws_stores
 from tlfif.bootstrap.aws_settings import AwsSettings
+from tlfif.bootstrap.smoke_test import run_smoke_test
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError
@@ -97,6 +100,22 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
         machine_policy=settings.machine,
     )
     log.info("instance: %s, boot %s, engine %s", spec.machine_id, identity.boot_id, config.kind)
+    ready = (paths.runtime_dir / READY_MARK).touch
+    if spec.smoke_test is not None:
+        # Of the home it writes its image's report, and nothing else.
+        report = partial(DynamoImageStore(stores.state).report, spec.smoke_test)
+        try:
+            return await run_smoke_test(
+                identity,
+                paths.runtime_dir,
+                process=process,
+                connect=connect,
+                clock=clock,
+                report=report,
+                on_ready=ready,
+            )
+        finally:
+            await stores.close()
     return await run_lifecycle(
         identity,
         jobs=stores.jobs,
@@ -104,7 +123,7 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
         process=process,
         connect=connect,
         clock=clock,
-        on_ready=(paths.runtime_dir / READY_MARK).touch,
+        on_ready=ready,
     )
 
 
