@@ -21,6 +21,8 @@ from tests.waiting import PATIENCE, wait_until
 MakeDesk = Callable[..., contextlib.AbstractAsyncContextManager["Desk"]]
 
 SOURCE = Path(__file__).parents[2] / "src"
+STUB_PATH = os.pathsep.join([str(Path(__file__).parents[1] / "fakes" / "stub_engine"), str(SOURCE)])
+"""PYTHONPATH of a system whose engine answers at once, for tests of what is around it."""
 MACHINE_MODULE = "tlfif.entrypoints.machine"
 ENGINE_MODULE = "tlfif.entrypoints.engine"
 MODEL = "smollm2"

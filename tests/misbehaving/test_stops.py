@@ -48,7 +48,7 @@ async def test_a_machine_whose_server_is_gone_ends_itself(a_desk_with: MakeDesk)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program could handle")
 async def test_sigterm_gives_jobs_back_uncounted(desk: Desk) -> None:
     reader = await desk.streaming()
-    for _ in range(4):
+    for _ in range(2):
         started = reader.kinds.count("started")
         (await desk.process(MACHINE_MODULE)).send_signal(signal.SIGTERM)
         await desk.read_while(reader, lambda n=started: reader.kinds.count("started") == n)
