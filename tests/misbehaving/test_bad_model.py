@@ -12,6 +12,12 @@ from tests.misbehaving.desk import Desk, MakeDesk
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 
+@pytest.fixture
+def desk(lasting_desk: Desk) -> Desk:
+    """One server for all here; each test begins without a machine."""
+    return lasting_desk
+
+
 async def test_a_model_file_that_is_cut_off_is_refused_with_its_reason(desk: Desk, tmp_path: Path) -> None:
     torn = replace(tiny_llama(), data=b"\0" * 64).write(tmp_path / "torn.gguf")
     answer = await desk.call("POST", "/v1/infer", {"prompt": "Hi", "model": f"file:{torn}"})
