@@ -635,7 +635,7 @@ asyncio.run(main())
             lines = [p.info["cmdline"] or [] for p in psutil.process_iter(["cmdline"])]
             return any(f"orphan-{moment}" in line for line in lines)
 
-        await wait_until(lambda: not left(), "the engine is gone")
+        await wait_until(lambda: not left(), "the engine is gone", every=0.1)
 
     @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="GCC's OpenMP, which only Linux's llama.cpp has")
     @pytest.mark.skipif((psutil.cpu_count(logical=False) or 1) < 2, reason="one core is nothing to choose from")

@@ -27,6 +27,8 @@ MACHINE_MODULE = "tlfif.entrypoints.machine"
 ENGINE_MODULE = "tlfif.entrypoints.engine"
 MODEL = "smollm2"
 STORY_TOKENS = 1500
+LOOK_SECONDS = 0.1
+"""Between two looks at the machine, which cost the server and the computer something."""
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
 QUICK = {
@@ -232,7 +234,7 @@ class Desk:
             found = await self.machine()
             return found if found["state"] in states else None
 
-        return await wait_until(look, f"machine {' or '.join(states)}", timeout)
+        return await wait_until(look, f"machine {' or '.join(states)}", timeout, every=LOOK_SECONDS)
 
     def processes(self, *modules: str) -> list[psutil.Process]:
         """Living processes that carry this home on their command line; all modules where none is named."""
@@ -273,7 +275,7 @@ class Desk:
 
     async def gone(self, timeout: float = PATIENCE) -> None:
         """Wait until no process of a machine is left."""
-        await wait_until(lambda: not self.processes(), "no machine process is left", timeout, every=0.05)
+        await wait_until(lambda: not self.processes(), "no machine process is left", timeout, every=LOOK_SECONDS)
 
     async def stop(self) -> None:
         """End the server as the client does; nothing may stay behind."""

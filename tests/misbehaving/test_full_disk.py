@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.misbehaving.desk import STUB_PATH, Desk, MakeDesk, Reader
+from tests.misbehaving.desk import LOOK_SECONDS, STUB_PATH, Desk, MakeDesk, Reader
 from tests.waiting import wait_until
 from tlfif.client.errors import NotReachableError
 from tlfif.client.local_server import LocalServer
@@ -169,7 +169,7 @@ async def test_a_disk_that_stays_full_until_the_machine_has_gone(a_desk_with: Ma
         reader = await desk.streaming()
         disk.fill(desk)
         accepted, _ = await submit_until_refused(desk)
-        await wait_until(lambda: not desk.processes(), "the machine has ended", 30.0)
+        await wait_until(lambda: not desk.processes(), "the machine has ended", 30.0, every=LOOK_SECONDS)
         disk.free(desk)
         await desk.read_while(reader, lambda: reader.kinds.count("started") < 2)
         assert "restarted" in reader.kinds

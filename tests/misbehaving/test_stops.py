@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from tests.misbehaving.desk import ENGINE_MODULE, MACHINE_MODULE, STORY_TOKENS, Desk, MakeDesk
+from tests.misbehaving.desk import ENGINE_MODULE, LOOK_SECONDS, MACHINE_MODULE, STORY_TOKENS, Desk, MakeDesk
 from tests.waiting import wait_until
 from tlfif.adapters.local.machines.process_priority import NICENESS
 from tlfif.machines.policy import MachinePolicy
@@ -77,7 +77,7 @@ async def test_stop_that_keeps_jobs_starts_nothing_until_asked(desk: Desk) -> No
     assert answer["requeued"] == [reader.job_id]
     await desk.machine_is("off")
     ticks = time.monotonic() + 1.0
-    await wait_until(lambda: desk.processes() or time.monotonic() > ticks, "five ticks")
+    await wait_until(lambda: desk.processes() or time.monotonic() > ticks, "five ticks", every=LOOK_SECONDS)
     assert not desk.processes(), "a machine started although it was held"
     assert (await desk.machine())["held"]
     await desk.read(reader, wait=0)
