@@ -264,11 +264,10 @@ async def test_a_rehearsal_is_named_in_every_text() -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("deaf", [False, True])
-async def test_the_running_sum_never_passes_the_limit(seed: int, deaf: bool) -> None:
+async def test_the_running_sum_never_passes_the_limit(seed: int) -> None:
     """Random answers, ticks a second or a little more apart, a machine that obeys or only yields to force."""
     chance = random.Random(seed)
-    host = FakeMachineHost(obedience=Obedience.DEAF if deaf else Obedience.PROMPT)
+    host = FakeMachineHost(obedience=Obedience.DEAF if seed % 2 else Obedience.PROMPT)
     world = MoneyWorld(host=host, policy=MachinePolicy(idle_timeout_seconds=chance.choice([6.0, 60.0, 300.0])))
     await world.limit(chance.choice([TIGHT, "0.16", "0.2"]))
     limit = await world.limit_micros()
