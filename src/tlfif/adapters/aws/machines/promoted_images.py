@@ -49,6 +49,7 @@ def _none_promoted(profiles: tuple[Profile, ...]) -> MachineError:
     return MachineError(
         f"There is no image to start a machine from: none of the kind {names} was promoted yet. Nothing was started "
         f"and nothing is charged. Build one: ./tlfif deploy --build-image --image-profile {profiles[-1]}, or promote "
-        "one: ./tlfif image list. This computer answers meanwhile: ./tlfif profile use computer, or Settings, Where it runs.",
+        "one: ./tlfif image list. This computer answers meanwhile: ./tlfif profile use computer, or Settings, Where it "
+        "runs.",
         code="image_missing",
     )
