@@ -1,6 +1,7 @@
 """An image on AWS from the commit to its end, over the emulator. Builder and candidate are played on paper: they do
 over real sockets what the script and the worker do."""
 
+import asyncio
 import base64
 import io
 import json
@@ -339,6 +340,48 @@ async def test_a_prompt_that_comes_while_an_image_is_tested_waits_for_minutes_no
     record = await paper.container.machines.latest()
     assert record is not None
     assert (record.state, "is being tested" in record.reason) == (MachineState.NO_CAPACITY, True)
+
+
+def refusing(code: str, *, times: int) -> Callable[..., Awaitable[Ec2Instance]]:
+    """EC2 refuses the first launches."""
+    plain, left = Ec2Instances.run, iter([code] * times)
+
+    async def run(self: Ec2Instances, *request: Any) -> Ec2Instance:
+        refused = next(left, None)
+        if refused is None:
+            return await plain(self, *request)
+        raise ClientError({"Error": {"Code": refused, "Message": "Not now."}}, "RunInstances")
+
+    return run
+
+
+async def test_a_builder_that_gets_no_place_is_asked_for_again(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ec2Instances, "run", refusing("InsufficientInstanceCapacity", times=2))  # in both zones
+    await paper.ask()
+    while not paper.instances():
+        await paper.pipeline.tick()
+    assert (await paper.images.store.get("v1")).failure is None
+    said = [line.text for line in await paper.images.store.log_lines("v1", after=0, limit=99)]
+    assert [line for line in said if line.startswith("could not be begun: AWS has no")]
+    assert re.fullmatch(r"takes about 25 min and costs about .* USD, without VAT", said[0]), (
+        "said before anything began"
+    )
+
+
+async def test_a_builder_that_no_quota_allows_is_not_tried_again(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ec2Instances, "run", refusing("VcpuLimitExceeded", times=99))
+    await paper.ask()
+    image = await paper.run()
+    assert image.failure is not None
+    assert (image.failure.code, "quota" in image.failure.message) == ("image_build_refused", True)
+    assert await paper.nothing_works()
+
+
+async def test_two_control_planes_at_once_have_one_builder(paper: Paper) -> None:
+    await paper.ask()
+    for _ in range(3):
+        await asyncio.gather(paper.pipeline.tick(), paper.pipeline.tick(), return_exceptions=True)
+    assert len(paper.instances()) == len(paper.schedules()) == 1
 
 
 async def test_what_no_record_knows_is_swept(paper: Paper) -> None:

@@ -82,6 +82,8 @@ async def test_a_pointer_changed_by_hand_is_not_launched_from_until_it_is_promot
         await place.open().pointer(PROFILE)
     assert (refused.value.code, other in refused.value.message) == ("image_pointer_invalid", True)
     second = await place.made("v2")
+    late = replace(pointer, version="v2", ref=second.ref)
+    assert not await place.open().move(late), "it is not what was read"
     assert await place.open().move(Pointer(profile=PROFILE, version="v2", ref=second.ref, revision=UNREADABLE))
     mended = await place.open().pointer(PROFILE)
     assert (mended.ref, mended.before, mended.revision) == (second.ref, ("v1",), pointer.revision + 1)

@@ -33,7 +33,8 @@ async def test_a_type_without_an_image_is_left_out() -> None:
 
 
 async def test_without_any_image_the_sentence_says_which_to_build() -> None:
-    with pytest.raises(MachineError, match=r"none of the kind gpu-vllm or cpu-llama.*--profile cpu-llama") as refused:
+    said = r"none of the kind gpu-vllm or cpu-llama.*--image-profile cpu-llama"
+    with pytest.raises(MachineError, match=said) as refused:
         await promoted_images(await registry(), TYPES)
     assert refused.value.code == "image_missing"
 
