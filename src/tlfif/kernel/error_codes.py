@@ -144,6 +144,13 @@ BILL = {
 IMAGES = {
     "image_not_found": ErrorCode(404, 2, "There is no image of that version.", "`./tlfif image list`"),
     "repository_invalid": ErrorCode(422, 2, "What was given is neither a folder nor an address of a Git repository.", "Give a folder, or an https or ssh address."),
+    "repository_needed": ErrorCode(422, 2, "No repository is followed, and the request names none.", "`./tlfif image build PATH`"),
+    "branch_invalid": ErrorCode(422, 2, "What was given cannot be a branch's name.", "Give a name such as `main`."),
+    "commit_invalid": ErrorCode(422, 2, "A commit is named by its 40 hexadecimal digits.", "`git rev-parse HEAD`"),
+    "commit_needed": ErrorCode(422, 2, "This home cannot look into repositories, so the commit must be named.", "Name the commit."),
+    "image_profile_unknown": ErrorCode(422, 2, "This home builds no image of that kind.", "`./tlfif image list` shows the kinds."),
+    "images_not_here": ErrorCode(409, 4, "This home makes no images.", "Bring it up to date: `./tlfif deploy`"),
+    "watch_not_here": ErrorCode(409, 4, "This home follows no repository by itself.", "Push, or `./tlfif image build`"),
     "image_not_offered": ErrorCode(409, 2, "Only an image that passed its tests and waits can be approved or rejected.", "`./tlfif image show VERSION`"),
     "image_not_approved": ErrorCode(409, 2, "Only an approved image can be promoted or retired.", "`./tlfif image approve VERSION`"),
     "image_in_use": ErrorCode(409, 2, "The image is kept, because something needs it.", "Promote another one first."),
@@ -159,7 +166,7 @@ IMAGES = {
     "image_boot_failed": ErrorCode(None, 4, "The candidate did not start.", "`./tlfif image logs VERSION`"),
     "image_test_failed": ErrorCode(None, 4, "The candidate answered too few golden prompts, too slowly, or did not end by itself.", "`./tlfif image logs VERSION`"),
     "image_stage_timeout": ErrorCode(None, 4, "A stage took longer than its limit.", "`./tlfif image logs VERSION`; build again."),
-    "repository_unreachable": ErrorCode(None, 5, "The repository that is followed cannot be read.", "Check its address and your rights to it; it is tried again."),
+    "repository_unreachable": ErrorCode(503, 5, "The repository that is followed cannot be read.", "Check its address and your rights to it; it is tried again."),
 }
 """Images: refusals, and why an image was not offered."""
 JOB = {

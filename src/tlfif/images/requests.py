@@ -1,0 +1,81 @@
+"""What a person or a program may ask of images: each text is checked where it comes in, before anything is stored."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from tlfif.images.image import Profile
+from tlfif.images.refusals import no_such_image, repository_invalid
+from tlfif.kernel.errors import InvalidInputError
+
+USUAL_BRANCH = "HEAD"
+"""Git's own name for the branch that a repository offers first, whatever it is called."""
+LONGEST_REPOSITORY = 500
+COMMIT_LENGTH = 40
+
+_VERSION = re.compile(r"v[1-9][0-9]{0,8}")
+_COMMIT = re.compile(rf"[0-9a-f]{{{COMMIT_LENGTH}}}")
+_ADDRESS = re.compile(r"(https|ssh)://([^/@\s]+@)?[A-Za-z0-9][^/@\s]*/\S+")
+_SSH_SHORT = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s:-][^\s:]*")
+_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}")
+
+
+def check_version(text: str) -> str:
+    """``text`` if it has the form of a version; no store is asked about anything else. Raises NotFoundError."""
+    if not _VERSION.fullmatch(text):
+        raise no_such_image("".join(char if char.isprintable() else "?" for char in text[:40]))
+    return text
+
+
+def check_repository(text: str, *, folders: bool) -> str:
+    """``text`` if it can be a Git repository: an https or ssh address, or, where ``folders`` may be named, a folder by
+    its whole path. An address with a password in it is refused, because it would be stored and shown.
+
+    Raises InvalidInputError ``repository_invalid``.
+    """
+    if not text.strip() or len(text) > LONGEST_REPOSITORY or not text.isprintable():
+        raise repository_invalid("".join(char for char in text if char.isprintable())[:60])
+    address = _ADDRESS.fullmatch(text)
+    if address is not None:
+        named = address[2] or ""
+        if ":" in named or (address[1] == "https" and named):
+            raise InvalidInputError(
+                "The address has a name or a password in it, which would be stored and shown. Give the address "
+                "without it, and let Git's own credential helper or an ssh key open it.",
+                code="repository_invalid",
+            )
+        return text
+    if _SSH_SHORT.fullmatch(text) or (folders and Path(text).is_absolute()):
+        return text
+    raise repository_invalid(text[:60])
+
+
+def check_branch(text: str) -> str:
+    """``text`` if Git may have such a branch. Raises InvalidInputError ``branch_invalid``."""
+    bad = not _BRANCH.fullmatch(text) or ".." in text or "//" in text or text.endswith(("/", ".", ".lock"))
+    if bad:
+        raise InvalidInputError(
+            "A branch's name has letters, digits and . _ / + - in it, such as main or release/2.", code="branch_invalid"
+        )
+    return text
+
+
+def check_commit(text: str) -> str:
+    """``text`` if it is a commit's whole name, in small letters. Raises InvalidInputError ``commit_invalid``."""
+    if not _COMMIT.fullmatch(text):
+        raise InvalidInputError(
+            f"A commit is named by its {COMMIT_LENGTH} hexadecimal digits; `git rev-parse HEAD` prints them.",
+            code="commit_invalid",
+        )
+    return text
+
+
+def check_profile(text: str, *, known: Collection[Profile]) -> Profile:
+    """The profile of that name, if this home can build it. Raises InvalidInputError ``image_profile_unknown``."""
+    found = next((profile for profile in known if profile.value == text), None)
+    if found is None:
+        names = ", ".join(profile.value for profile in known)
+        raise InvalidInputError(
+            f"This home builds no such kind of image. It builds: {names}.", code="image_profile_unknown"
+        )
+    return found
