@@ -165,6 +165,7 @@ IMAGES = {
     "image_build_failed": ErrorCode(None, 4, "A step of the build failed.", "`./tlfif image logs VERSION`"),
     "image_boot_failed": ErrorCode(None, 4, "The candidate did not start.", "`./tlfif image logs VERSION`"),
     "image_test_failed": ErrorCode(None, 4, "The candidate answered too few golden prompts, too slowly, or did not end by itself.", "`./tlfif image logs VERSION`"),
+    "image_superseded": ErrorCode(None, 4, "A newer commit came before the image's turn.", "Nothing: the newer one is built."),
     "image_stage_timeout": ErrorCode(None, 4, "A stage took longer than its limit.", "`./tlfif image logs VERSION`; build again."),
     "repository_unreachable": ErrorCode(503, 5, "The repository that is followed cannot be read.", "Check its address and your rights to it; it is tried again."),
 }
