@@ -199,7 +199,7 @@ def test_wrong_use_is_refused_before_anything_is_asked_for(command: Run, argv: t
     ("argv", "call", "says"),
     [
         (("approve", "v1"), ("approve", "v1"), "Nothing starts from it until it is promoted: ./tlfif image promote v1"),
-        (("reject", "v1"), ("reject", "v1"), "v1 is deleted (120 MB, costs nothing)."),
+        (("reject", "v1"), ("reject", "v1"), "v1 is deleted (120 MB at no cost)."),
         (("promote", "v1"), ("promote", "v1"), "Machines start from v1 from now on. A machine that runs goes on as it"),
         (("rollback", "--profile", "bundle"), ("rollback", "bundle"), "Machines start from v1 again."),
     ],
@@ -226,9 +226,9 @@ def test_retiring_shows_first_what_goes_and_what_the_kept_ones_cost(command: Run
     code, desk = command(client, "retire", "v2", "--dry-run")
     assert (code, client.calls) == (0, [])
     text = desk.out.getvalue()
-    assert "is deleted for good: 8.0 GB, 0.4300 USD a month." in " ".join(text.split())
-    assert "  v3     in use    8.0 GB, 0.4300 USD a month" in text
-    assert text.endswith("1 image is kept: 8.0 GB, 0.4300 USD a month.\n")
+    assert "is deleted for good: 8.0 GB at 0.4300 USD a month." in " ".join(text.split())
+    assert "  v3     in use    8.0 GB at 0.4300 USD a month" in text
+    assert text.endswith("1 image is kept: 8.0 GB at 0.4300 USD a month.\n")
     kept = json.loads(command(client, "retire", "v2", "--dry-run", "--json")[1].out.getvalue())["kept"]
     assert [one["version"] for one in kept] == ["v3"]
     with pytest.raises(TlfifError, match="nobody to ask"):
@@ -250,7 +250,7 @@ def test_the_list_says_what_is_in_use_what_waits_and_what_it_costs() -> None:
     assert "v3 00:16:43 in use 71 8.0 GB" in flat or "in use" in flat.split("v3", 1)[1][:40]
     for part in (
         "Machines start from v3 (3333333333 Change 3), promoted by the owner.", "cannot be read now: No route to host.",
-        "3 images are kept: 16.1 GB, 0.8600 USD a month.", "v4 waits for you: ./tlfif image approve v4",
+        "3 images are kept: 16.1 GB at 0.8600 USD a month.", "v4 waits for you: ./tlfif image approve v4",
         "A build takes about 45 s and costs nothing.",
     ):  # fmt: skip
         assert part in flat

@@ -25,7 +25,7 @@ OPEN = frozenset({"waiting", "under_way"})
 """States in which something is still to be done to an image before a person decides."""
 _STATES = {
     "waiting": "waits for its turn",
-    "offered": "passed its tests, waits for approval",
+    "offered": "waits for your approval",
     "approved": "approved",
     "superseded": "superseded by a newer commit",
     "retired": "retired",
@@ -98,7 +98,7 @@ def kept(found: ImageList) -> list[ImageView]:
 
 
 def keeping_text(images: Iterable[ImageView]) -> str:
-    """What storing these takes and costs: ``3 images are kept: 3.3 GB, 0.1500 USD a month``."""
+    """What storing these takes and costs: ``3 images are kept: 3.3 GB at 0.1500 USD a month``."""
     stored = list(images)
     if not stored:
         return "No image is kept."
@@ -107,11 +107,11 @@ def keeping_text(images: Iterable[ImageView]) -> str:
 
 
 def price_text(images: Iterable[ImageView]) -> str:
-    """Size and monthly price: ``1.1 GB, 0.0500 USD a month``; on this computer ``1.1 GB, costs nothing``."""
+    """Size and monthly price: ``1.1 GB at 0.0500 USD a month``; on this computer ``1.1 GB at no cost``."""
     stored = list(images)
     monthly = sum(image["usd_per_month"] for image in stored)
-    price = f"{usd(monthly)} a month" if monthly else "costs nothing"
-    return f"{size(sum(image['size_bytes'] or 0 for image in stored))}, {price}"
+    price = f"{usd(monthly)} a month" if monthly else "no cost"
+    return f"{size(sum(image['size_bytes'] or 0 for image in stored))} at {price}"
 
 
 def pointer_text(pointer: PointerView, images: Iterable[ImageView], *, here: bool) -> str:
@@ -135,11 +135,17 @@ def pointer_text(pointer: PointerView, images: Iterable[ImageView], *, here: boo
 def watch_text(watch: WatchView) -> str:
     """What is followed, and what becomes of an image that passes its tests."""
     branch = "its main branch" if watch["branch"] == "HEAD" else f"branch {watch['branch']}"
-    then = "promoted without asking" if watch["promotes"] else "offered for your approval"
-    return (
-        f"{watch['repository']} is followed ({branch}, looked at every {countdown(watch['every_seconds'])}). "
-        f"An image that passes its tests is {then}."
-    )
+    return f"{watch['repository']} is followed, {branch}, {_how_often(watch)}"
+
+
+def watch_brief(watch: WatchView) -> str:
+    """The same where repository and branch stand beside it."""
+    return f"Followed, {_how_often(watch)}"
+
+
+def _how_often(watch: WatchView) -> str:
+    then = "is promoted without asking" if watch["promotes"] else "waits for your approval"
+    return f"looked at every {countdown(watch['every_seconds'])}. What passes its tests {then}."
 
 
 def promotion_text(version: str, pointer: PointerView | None) -> str:

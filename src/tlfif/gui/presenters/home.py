@@ -6,6 +6,7 @@ from tlfif.client.profile import AWS
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import CancelSignIn, SignIn, SignOut, UseHome
 from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.images_panel import ImagesPanel
 from tlfif.gui.model.messages import (
     CommandFailed,
     ConnectionFailed,
@@ -112,6 +113,7 @@ def _moved(state: WindowState, view: HomeView) -> WindowState:
         connection=Connection(),
         machine=MachinePanel(),
         cost=CostPanel(),
+        images=ImagesPanel(),
         conversation=replace(state.conversation, exchanges=here),
         elsewhere=away,
         settings=replace(state.settings, models=(), fetching=None),
