@@ -158,7 +158,7 @@ async def test_no_capacity_for_a_while(cloud: Ec2Cloud) -> None:
             Refuse("InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist"),
             "image_missing",
             MachineState.BROKEN,
-            ("ami-1", "not part of this version", "./tlfif profile use computer"),
+            ("ami-1", "./tlfif image build", "./tlfif profile use computer"),
         ),
         (
             Refuse("InvalidLaunchTemplateName.NotFoundException", "The specified launch template does not exist."),

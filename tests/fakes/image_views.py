@@ -46,7 +46,7 @@ def pointer_view(**changes: Any) -> Any:
 def watch_view(**changes: Any) -> Any:
     """A folder that is followed."""
     base = {
-        "repository": "/src/tl-fif", "branch": "HEAD", "profile": "bundle", "paths": ["src/"], "promotes": False,
+        "repository": "/src/tl-fif", "branch": "main", "profile": "bundle", "paths": ["src/"], "promotes": False,
         "seen": None, "looked_at": None, "problem": "", "every_seconds": 10.0,
     }  # fmt: skip
     return {**base, **changes}

@@ -63,7 +63,7 @@ def test_the_plan_holds_what_programs_ask_for(region: str, capsys: pytest.Captur
     assert all(price > 0.5 for price in plan["hourly_usd"].values())
     assert plan["resources_total"] == len(StackTemplate().resource_types)
     assert len(plan["asked_of_owner"]) == 6
-    assert "not part of this version" in plan["asked_of_owner"][0], "who pays knows before that no machine starts yet"
+    assert "./tlfif image build" in plan["asked_of_owner"][0], "who pays knows before that no machine starts yet"
 
 
 def test_the_plan_reads_plainly(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ class Client(FakeClient):
     async def image(self, version: str) -> Any:
         found = next(one for one in self.lists[0]["images"] if one["version"] == version)
         return {
-            "image": found, "digest": "d" * 64, "manifest": {"model": "smollm2", "parts": ["x"]},
+            "image": found, "digest": "d" * 64, "manifest": {"model": {"name": "smollm2"}, "parts": ["x"]},
             "software": ["llama.cpp b1"], "prompts": [{"name": "sum", "passed": False, "answer": "five\nor six"}],
             "phase_seconds": {}, "versions": {"engine": "0.3"},
         }  # fmt: skip
@@ -262,7 +262,7 @@ def test_the_list_says_what_is_in_use_what_waits_and_what_it_costs() -> None:
 def test_one_image_is_shown_with_its_inputs_and_its_tests(command: Run) -> None:
     _, desk = command(Client(image_list(image_view(1))), "show", "v1")
     text = desk.out.getvalue()
-    for part in ("FAILED  sum: five or six", "sha256 " + "d" * 64, "model smollm2", "llama.cpp b1", "engine 0.3",
+    for part in ("FAILED  sum: five or six", "sha256 " + "d" * 64, "model name: smollm2", "llama.cpp b1", "engine 0.3",
                  "Smoke test  6.0 s", "commit    " + "1" * 40):  # fmt: skip
         assert part in text
     assert "parts" not in text, "what is nested is left to --json"

@@ -121,8 +121,8 @@ class BuildRequest(Strict):
 
 
 class WatchRequest(Strict):
-    """A Git repository by its https or ssh address, or a folder by its whole path. ``branch`` null: the one that it
-    offers first. ``promotes``: images that pass their tests are promoted without asking."""
+    """A Git repository by its https or ssh address, or a folder by its whole path. ``branch`` null: main.
+    ``promotes``: images that pass their tests are promoted without asking."""
 
     model_config = examples({"repository": "https://github.com/someone/tl-fif", "branch": "main"})
 

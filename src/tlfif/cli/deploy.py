@@ -281,9 +281,9 @@ def result_text(done: "Deployed", email: str) -> str:
     steps.append("Sign in: ./tlfif login")
     if done.image is None:
         steps.append(
-            "There is no machine image [image_missing], and building one is not part of this version yet. So no "
-            "machine starts on AWS and none costs anything; a prompt sent there waits until it expires. This "
-            "computer answers meanwhile: ./tlfif profile use computer. The proof, one real prompt, waits for the image."
+            "There is no machine image yet [image_missing], so no machine starts on AWS and none costs anything; a "
+            "prompt sent there waits. Build one, which names its price first: ./tlfif image build URL; then approve "
+            "and promote it. This computer answers meanwhile: ./tlfif profile use computer."
         )
     else:
         steps.append(

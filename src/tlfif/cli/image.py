@@ -14,7 +14,7 @@ from tlfif.cli.output.console import Console
 from tlfif.cli.output.image_report import end_text, image_text, list_text, log_line, retirement_report
 from tlfif.cli.output.progress import agreed
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.images.requests import check_branch, check_commit, check_repository, check_version
+from tlfif.images.requests import USUAL_BRANCH, check_branch, check_commit, check_repository, check_version
 from tlfif.kernel.errors import ConflictError, ImageError, InvalidInputError
 from tlfif.wire.images import ImageList, ImageLogLine, ImageView, PointerView
 from tlfif.wording.images import NO_WAIT, estimate_of, estimate_text, promotion_text, rejection_text, watch_text
@@ -68,7 +68,7 @@ def _configure_building(actions: "argparse._SubParsersAction[argparse.ArgumentPa
     watch.add_argument(
         "repository", nargs="?", metavar="PATH|URL", help="a folder or an address (default: what is followed already)"
     )
-    watch.add_argument("--branch", metavar="B", help="the branch to follow (default: the one that it offers first)")
+    watch.add_argument("--branch", metavar="B", help=f"the branch to follow (default: {USUAL_BRANCH})")
     watch.add_argument(
         "--yes-promote", action="store_true", help="promote each image that passes its tests, without asking"
     )

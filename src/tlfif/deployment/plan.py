@@ -190,8 +190,8 @@ def asked_of_owner(region: str) -> tuple[str, ...]:
     """What only a person can provide."""
     least, most = DEPLOY_MINUTES
     return (
-        "Patience: building the image that a machine starts from is not part of this version yet. Until there is one, "
-        "no machine starts on AWS; this computer answers.",
+        "An image that a machine starts from: ./tlfif image build builds it after the deployment and names its price "
+        "first. Until you have promoted one, no machine starts on AWS; this computer answers.",
         "An AWS account on the Paid plan (the Free plan has no GPU machines).",
         f"A GPU quota of {GPU_QUOTA_VCPUS} vCPU in {region}: Service Quotas, “Running On-Demand G and VT instances”. "
         "It is free; AWS takes hours to days.",

@@ -53,6 +53,7 @@ def changed_meanwhile(version: str) -> ConflictError:
 def repository_invalid(repository: str) -> InvalidInputError:
     """What was given as a repository cannot be one."""
     return InvalidInputError(
-        f"This is no Git repository: “{repository}”. Give an https or ssh address, or a folder by its whole path.",
+        f"This is no repository that can be followed: “{repository}”. Give a folder with a Git repository by its whole "
+        "path, or an https or ssh address without a password, and the plain name of a branch.",
         code="repository_invalid",
     )

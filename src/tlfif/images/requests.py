@@ -6,17 +6,15 @@ from pathlib import Path
 
 from tlfif.images.image import Profile
 from tlfif.images.refusals import no_such_image, repository_invalid
+from tlfif.images.source_repository import checked_repository
 from tlfif.kernel.errors import InvalidInputError
 
-USUAL_BRANCH = "HEAD"
-"""Git's own name for the branch that a repository offers first, whatever it is called."""
-LONGEST_REPOSITORY = 500
+USUAL_BRANCH = "main"
 COMMIT_LENGTH = 40
 
 _VERSION = re.compile(r"v[1-9][0-9]{0,8}")
 _COMMIT = re.compile(rf"[0-9a-f]{{{COMMIT_LENGTH}}}")
-_ADDRESS = re.compile(r"(https|ssh)://([^/@\s]+@)?[A-Za-z0-9][^/@\s]*/\S+")
-_SSH_SHORT = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s:-][^\s:]*")
+_SECRET = re.compile(r"https://[^/]*@")
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}")
 
 
@@ -29,25 +27,20 @@ def check_version(text: str) -> str:
 
 def check_repository(text: str, *, folders: bool) -> str:
     """``text`` if it can be a Git repository: an https or ssh address, or, where ``folders`` may be named, a folder by
-    its whole path. An address with a password in it is refused, because it would be stored and shown.
+    its whole path. An https address with a name or a token in it is refused, because it would be stored and shown.
 
     Raises InvalidInputError ``repository_invalid``.
     """
-    if not text.strip() or len(text) > LONGEST_REPOSITORY or not text.isprintable():
-        raise repository_invalid("".join(char for char in text if char.isprintable())[:60])
-    address = _ADDRESS.fullmatch(text)
-    if address is not None:
-        named = address[2] or ""
-        if ":" in named or (address[1] == "https" and named):
-            raise InvalidInputError(
-                "The address has a name or a password in it, which would be stored and shown. Give the address "
-                "without it, and let Git's own credential helper or an ssh key open it.",
-                code="repository_invalid",
-            )
-        return text
-    if _SSH_SHORT.fullmatch(text) or (folders and Path(text).is_absolute()):
-        return text
-    raise repository_invalid(text[:60])
+    name = checked_repository(text, branch=USUAL_BRANCH)
+    if Path(name).is_absolute() and not folders:
+        raise repository_invalid(name)
+    if _SECRET.match(name):
+        raise InvalidInputError(
+            "The address has a name or a token in it, which would be stored and shown. Give the address without it; "
+            "Git's own credential helper, or an ssh key, opens it.",
+            code="repository_invalid",
+        )
+    return name
 
 
 def check_branch(text: str) -> str:

@@ -124,7 +124,7 @@ AWS = {
     "aws_busy": ErrorCode(503, 4, "AWS turned several requests in a row away. The sentence says whether something may have been started.", "Nothing: it is tried again."),
     "aws_denied": ErrorCode(503, 4, "AWS does not know TL-FIF's key, or does not permit the action that the sentence names.", "`./tlfif deploy` again; `./tlfif doctor`"),
     "aws_unreachable": ErrorCode(503, 4, "AWS does not answer. The sentence says whether something may have been started.", "Check the network; it is tried again."),
-    "image_missing": ErrorCode(503, 4, "There is no image, or no launch template, to start from. Nothing was started.", "Building images is not part of this version yet; meanwhile `./tlfif profile use computer`"),
+    "image_missing": ErrorCode(503, 4, "No image is promoted, or there is no launch template to start from. Nothing was started.", "`./tlfif image list`; build, approve and promote one: `./tlfif image build`"),
     "no_capacity": ErrorCode(503, 4, "No zone has a GPU machine of the configured types free. Nothing was started.", "Nothing: the prompts wait, and it is asked again every two minutes."),
     "no_quota": ErrorCode(503, 4, "The account may not run so many virtual processors of GPU machines (quota L-DB2E81BA), or not fill one more disk at a set speed. Nothing was started.", "Ask for 8 in Service Quotas, then start the machine; for the disk, wait some minutes."),
     "no_schedule": ErrorCode(503, 4, "A machine was started, but not the timer that ends it in any case; so it was ended again. That costs about 0.10 USD at most.", "`./tlfif doctor`, then start the machine."),

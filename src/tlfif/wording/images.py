@@ -33,6 +33,11 @@ _STATES = {
 NO_WAIT = "A machine that runs goes on as it is; the next start follows."
 
 
+def is_version(image: str | None) -> bool:
+    """Whether this is the name of an image that was built; a machine that starts without one names the program."""
+    return image is not None and image[:1] == "v" and image[1:].isdigit()
+
+
 def short(commit: str) -> str:
     """A commit's name as people write it."""
     return commit[:10]
@@ -134,8 +139,7 @@ def pointer_text(pointer: PointerView, images: Iterable[ImageView], *, here: boo
 
 def watch_text(watch: WatchView) -> str:
     """What is followed, and what becomes of an image that passes its tests."""
-    branch = "its main branch" if watch["branch"] == "HEAD" else f"branch {watch['branch']}"
-    return f"{watch['repository']} is followed, {branch}, {_how_often(watch)}"
+    return f"{watch['repository']} is followed, branch {watch['branch']}, {_how_often(watch)}"
 
 
 def watch_brief(watch: WatchView) -> str:

@@ -110,12 +110,16 @@ def _prompt(name: str, answer: str, *, passed: bool) -> str:
 
 
 def _inputs(manifest: dict[str, object]) -> list[str]:
-    """Each input on a line; long or nested ones are left to --json."""
-    return [
-        f"          {name} {value}"
-        for name, value in manifest.items()
-        if isinstance(value, str | int | float) and len(str(value)) <= WIDTH
-    ]
+    """Each input on a line; what is nested deeper is left to --json."""
+    lines = []
+    for name, value in manifest.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        lines += [
+            f"          {' '.join(part for part in (name, key) if part)}: {found}"
+            for key, found in inner.items()
+            if isinstance(found, str | int | float)
+        ]
+    return lines
 
 
 def retirement_report(image: ImageView, found: ImageList) -> str:

@@ -4,6 +4,7 @@ from tlfif.money.amounts import unit_price, usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
 from tlfif.wording.figures import seconds
+from tlfif.wording.images import is_version
 from tlfif.wording.machines import HERE, fallback_text, model_title, waiting_text
 
 
@@ -35,7 +36,8 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
     if machine["model"] is not None:
         lines.append(f"model     {model_title(machine['model'])}")
     if machine["image"] is not None:
-        lines.append(f"image     {machine['image']}")
+        more = f"; what is in it: ./tlfif image show {machine['image']}" if is_version(machine["image"]) else ""
+        lines.append(f"image     {machine['image']}{more}")
     lines.append(f"place     {machine['place']}{'' if is_remote(machine) else ', costs nothing'}")
     if is_remote(machine) and hourly_usd is not None:
         lines.append(f"costs     {_running_cost(hourly_usd)}")

@@ -134,7 +134,7 @@ class BuildImage(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowRepository(Command):
-    """Build an image of each push to it. ``branch`` None: the one that it offers first."""
+    """Build an image of each push to it. ``branch`` None: main."""
 
     repository: str
     branch: str | None

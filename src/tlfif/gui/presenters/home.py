@@ -34,8 +34,8 @@ from tlfif.wording.machines import HERE
 from tlfif.wording.sign_in import SIGN_IN_CANCELLED, SIGNED_OUT
 
 NO_HOME = (
-    "There is no home on AWS yet. Set it up in a terminal first: ./tlfif deploy. No machine starts there yet: building "
-    "its image is not part of this version."
+    "There is no home on AWS yet. Set it up in a terminal first: ./tlfif deploy. No machine starts there before "
+    "you have promoted an image."
 )
 
 

@@ -62,8 +62,7 @@ def _entry(entry: RepositoryEntry, report: ImageList) -> RepositoryEntry:
     watch = report["watch"]
     if entry.editing or watch is None:
         return entry
-    branch = "" if watch["branch"] == "HEAD" else watch["branch"]
-    return replace(entry, address=watch["repository"], branch=branch, promotes=watch["promotes"])
+    return replace(entry, address=watch["repository"], branch=watch["branch"], promotes=watch["promotes"])
 
 
 def row_of(image: ImageView) -> ImageRow:

@@ -92,7 +92,7 @@ _CAUSES: dict[str, _Cause] = {
     "account_plan": _Cause("Your AWS account is on the Free plan", "Press Start machine when that is done.", _START),
     "account_pending": _Cause("AWS has not opened your account yet", "Press Start machine when it has.", _START),
     "image_missing": _Cause(
-        "There is no image to start from", "Open Settings, Where it runs.", (Press.OPEN_SETTINGS, Press.START_MACHINE)
+        "There is no image to start from", "Build and promote one in Images.", (Press.OPEN_IMAGES, Press.START_MACHINE)
     ),
     "aws_denied": _Cause("AWS does not permit it", "Then press Start machine.", _START),
     "aws_busy": _Cause("AWS is too busy", "TL-FIF tries again by itself.", _START),

@@ -9,6 +9,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.images_panel import ImagesPanel, RepositoryEntry
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.widgets import Card, Hint, WrappingLabel
+from tlfif.images.requests import USUAL_BRANCH
 
 NOT_FOLLOWED = "No repository is followed. Follow one, and each push to it builds an image."
 NOT_FROM_HERE = "This home follows no repository by itself: a push asks for its image."
@@ -33,7 +34,7 @@ class RepositoryCard(Card):
             entry.bind("<KeyRelease>", self._typed)
             entry.bind("<Return>", lambda _: context.press(intents.FollowRepository()))
         fields.columnconfigure(0, weight=1)
-        Hint(self.branch, context, "Empty: the branch that the repository offers first.")
+        Hint(self.branch, context, f"Empty: {USUAL_BRANCH}.")
         self.promotes = ttk.Checkbutton(
             self.body,
             text="Promote what passes its tests, without asking",
