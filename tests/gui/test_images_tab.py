@@ -2,18 +2,27 @@
 
 import tkinter
 from collections.abc import Callable
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from tests.fakes.gui import Desk
 from tests.fakes.image_views import failed, image_list, image_view, log_lines, pointer_view, watch_view
+from tests.functional.api_server import TOKEN, ApiServer, build_container
 from tests.gui.seat import Seat
+from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.errors import NotPossibleError
+from tlfif.client.tlfif_client import TlfifClient
+from tlfif.gui.bridge.bridge import Bridge
+from tlfif.gui.core import WindowCore
 from tlfif.gui.look.palette import DARK, LIGHT, Palette
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.images_panel import ImageDecision
+from tlfif.gui.model.state import Press
 from tlfif.gui.views.images_tab import ImagesTab
+from tlfif.images.image import Profile
+from tlfif.images.run_pipeline import Pipeline
 
 
 def tab_of(seat: Seat) -> ImagesTab:
@@ -124,3 +133,50 @@ def test_a_home_without_images_says_why_and_shows_nothing_else(seat: Seat, desk:
     desk.say(messages.ImagesUpdated(images=image_list()))
     seat.settle()
     assert tab_of(seat).versions.winfo_ismapped()
+
+
+def test_over_the_real_api_an_image_is_built_offered_approved_and_promoted(
+    tmp_path: Path, open_seat: Callable[..., Seat]
+) -> None:
+    server = ApiServer(build_container(tmp_path))
+    images = server.container.images
+    assert images is not None
+    pipeline = Pipeline(
+        store=images.store, registry=images.registry, builder=images.builder, clock=server.container.clock
+    )
+    server.start()
+
+    def connect(sleep: Any) -> TlfifClient:
+        return TlfifClient(FixedEndpoint(endpoint=Endpoint(base_url=server.url, token=TOKEN)), sleep=sleep)
+
+    bridge = Bridge(
+        connect=connect, watch=connect, history_path=tmp_path / "h.db", preferences_path=tmp_path / "w.json"
+    )
+    core = WindowCore(bridge)
+    bridge.start()
+    try:
+        seat = open_seat(core)
+        core.press(intents.ShowTab("images"))
+        seat.wait(lambda: core.state.images.report, "the images are read")
+        tab = tab_of(seat)
+        seat.focus(tab.repository.address)
+        tab.repository.address.insert(0, "/src/tl-fif")
+        seat.key("<KeyRelease-f>")
+        press(seat, tab.repository.build)
+        seat.wait(lambda: core.state.images.rows, "it is asked for")
+        while server.run(pipeline.tick()):
+            pass
+        seat.wait(lambda: core.state.notices, "it is offered")
+        seat.wait(lambda: "smoke test" in tab.build.log.get("1.0", "end").lower(), "its log is there")
+        core.press(intents.PressButton(Press.APPROVE_IMAGE))
+        promote = tab.versions.buttons[ImageDecision.PROMOTE]
+        seat.wait(lambda: promote.instate(["!disabled"]), "it is approved")
+        press(seat, promote)
+        seat.wait(lambda: seat.window.dialog.buttons, "it asks first")
+        seat.key("<Tab>")
+        seat.key("<Key-space>")
+        seat.wait(lambda: "Machines start from v1" in core.state.images.in_use, "it is promoted")
+        assert server.run(images.registry.pointer(Profile.BUNDLE)).version == "v1"
+    finally:
+        core.close()
+        server.stop()

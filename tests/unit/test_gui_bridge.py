@@ -18,7 +18,7 @@ from tlfif.client.errors import ConnectionLostError, NotPossibleError, NotReacha
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.bridge import Bridge
 from tlfif.gui.bridge.message_queue import CAPACITY, MessageQueue
-from tlfif.gui.bridge.watching import cost_seconds, machine_seconds
+from tlfif.gui.bridge.watching import cost_seconds, images_seconds, machine_seconds
 from tlfif.gui.core import WindowCore
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.messages import Message
@@ -538,6 +538,9 @@ def test_looks_that_aws_counts_are_fewer(running: bool, visible: bool) -> None:
     local, remote = (commands.Watch(running=running, visible=visible, remote=away) for away in (False, True))
     assert machine_seconds(local) < machine_seconds(remote)
     assert cost_seconds(local) < cost_seconds(remote)
+    for images in (True, False):
+        here, there = replace(local, images=images), replace(remote, images=images)
+        assert images_seconds(here) < images_seconds(there)
 
 
 def test_the_box_keeps_the_order_of_each_answer_and_the_newest_of_the_rest() -> None:

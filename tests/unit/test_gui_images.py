@@ -258,6 +258,17 @@ def test_it_is_looked_at_often_while_somebody_looks_or_something_is_built(desk: 
     assert desk.bridge.last(commands.Watch).images
 
 
+def test_a_home_that_cannot_follow_is_told_the_commit(desk: Desk) -> None:
+    hear(desk, follows=False)
+    desk.core.press(intents.TypeRepository("https://example.org/a/b", "main", False))
+    desk.core.press(intents.BuildImage())
+    assert "40 hexadecimal digits" in desk.core.state.images.entry.problem
+    desk.core.press(intents.TypeRepository("https://example.org/a/b", "c" * 40, False))
+    desk.core.press(intents.BuildImage())
+    sent = desk.bridge.last(commands.BuildImage)
+    assert (sent.repository, sent.commit) == ("https://example.org/a/b", "c" * 40)
+
+
 def test_a_home_without_images_says_why(desk: Desk) -> None:
     hear(desk, image_view(1))
     error = NotPossibleError("This home makes no images (./tlfif deploy).", code="images_not_here")

@@ -127,9 +127,11 @@ class DecideOnImage(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildImage(Command):
-    """Build one; from the repository that is followed where ``repository`` is None."""
+    """Build one; from the repository that is followed where ``repository`` is None, of its newest commit where
+    ``commit`` is."""
 
     repository: str | None
+    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

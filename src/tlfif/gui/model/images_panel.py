@@ -59,7 +59,8 @@ class ShownImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryEntry:
-    """The fields of the repository that is followed or built from. ``problem`` says why it cannot be."""
+    """The fields of the repository that is followed or built from. ``branch`` is a commit where this home cannot look
+    into repositories. ``problem`` says why it cannot be."""
 
     address: str = ""
     branch: str = ""

@@ -12,7 +12,7 @@ from tlfif.gui.presenters.image_questions import NAME, question_of
 from tlfif.gui.presenters.image_words import reported, shown_image
 from tlfif.gui.presenters.problems import plain, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
-from tlfif.images.requests import check_branch, check_repository
+from tlfif.images.requests import check_branch, check_commit, check_repository
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.wording.images import OPEN
 
@@ -110,7 +110,9 @@ def _with_repository(state: WindowState, act: str) -> Step:
     try:
         if address or followed is None:
             check_repository(address, folders=not state.home.view.on_aws)
-        if branch:
+        if not state.images.follows:
+            check_commit(branch)
+        elif branch:
             check_branch(branch)
     except InvalidInputError as error:
         problem = plain(error.message) if address else "Type the address of a Git repository, or a folder's whole path."
@@ -139,7 +141,7 @@ def _command(state: WindowState, act: str) -> Command | None:
     address = entry.address.strip()
     match act:
         case "build":
-            return BuildImage(repository=address or None)
+            return BuildImage(repository=address or None, commit=None if panel.follows else entry.branch.strip())
         case "follow":
             watch = panel.report["watch"] if panel.report is not None else None
             where = address or (watch["repository"] if watch is not None else "")

@@ -27,14 +27,14 @@ class RepositoryCard(Card):
         fields = ttk.Frame(self.body, style="Panel.TFrame")
         self.address = ttk.Entry(fields)
         self.branch = ttk.Entry(fields, width=10)
-        for column, (text, entry) in enumerate((("Git repository: folder or address", self.address),
-                                                ("Branch", self.branch))):  # fmt: skip
-            ttk.Label(fields, text=text, style="Muted.Panel.TLabel", font=SMALL).grid(row=0, column=column, sticky="w")
+        self._labels = [ttk.Label(fields, style="Muted.Panel.TLabel", font=SMALL) for _ in range(2)]
+        for column, entry in enumerate((self.address, self.branch)):
+            self._labels[column].grid(row=0, column=column, sticky="w")
             entry.grid(row=1, column=column, sticky="ew")
             entry.bind("<KeyRelease>", self._typed)
-            entry.bind("<Return>", lambda _: context.press(intents.FollowRepository()))
+            entry.bind("<Return>", lambda _: context.press(self._entered()))
         fields.columnconfigure(0, weight=1)
-        Hint(self.branch, context, f"Empty: {USUAL_BRANCH}.")
+        self._hint = Hint(self.branch, context, "")
         self.promotes = ttk.Checkbutton(
             self.body,
             text="Promote what passes its tests, without asking",
@@ -59,6 +59,7 @@ class RepositoryCard(Card):
         self._parts = (self.watch, self.problem_there, fields, self.promotes, row, self.estimate, self.problem)
         for number, part in enumerate(self._parts):
             part.grid(row=number, column=0, sticky="w" if part in (self.promotes, row) else "ew")
+        self._name_fields(follows=True)
         self.restyle()
 
     def restyle(self) -> None:
@@ -70,6 +71,7 @@ class RepositoryCard(Card):
         for entry in (self.address, self.branch):
             entry.configure(font="TlfifBody")
         self.branch.grid_configure(padx=(px(8), 0))
+        self._labels[1].grid_configure(padx=(px(8), 0))
         for place, button in enumerate((self.follow, self.build, self.leave)):
             button.grid_configure(padx=(px(8) if place else 0, 0))
         self.estimate.configure(font=SMALL)
@@ -86,6 +88,7 @@ class RepositoryCard(Card):
         nothing = NOT_FOLLOWED if panel.follows else NOT_FROM_HERE
         self.watch.show(panel.watch or nothing)
         self.problem_there.show(panel.watch_problem)
+        self._name_fields(follows=panel.follows)
         self._fill(panel.entry)
         self.problem.show(panel.entry.problem)
         self.estimate.show(panel.estimate)
@@ -99,6 +102,17 @@ class RepositoryCard(Card):
             button.state(["disabled" if panel.busy else "!disabled"])
         done = followed and not panel.entry.editing
         self.follow.state(["disabled" if panel.busy or done else "!disabled"])
+
+    def _name_fields(self, *, follows: bool) -> None:
+        """A home that cannot look into repositories must be told the commit."""
+        names = ("Git repository: folder or address", "Branch") if follows else ("Git repository", "Commit, 40 digits")
+        for label, name in zip(self._labels, names, strict=True):
+            label.configure(text=name)
+        self._hint.text = f"Empty: {USUAL_BRANCH}." if follows else "git rev-parse HEAD prints it."
+
+    def _entered(self) -> intents.Intent:
+        follows = self._shown is None or self._shown.follows
+        return intents.FollowRepository() if follows else intents.BuildImage()
 
     def _fill(self, entry: RepositoryEntry) -> None:
         for widget, text in ((self.address, entry.address), (self.branch, entry.branch)):
