@@ -102,7 +102,7 @@ def test_a_build_names_its_price_first_then_each_stage_and_how_to_go_on(command:
     assert (code, client.calls) == (0, [("build", str(tmp_path), "a" * 40, None)])
     said = desk.said.splitlines()
     assert said[0] == "A build takes about 45 s and costs nothing."
-    assert said[1] == f"v1  {'1' * 10} Change 1: asked for by a push"
+    assert said[1] == f"v1  {'1' * 7} Change 1: asked for by a push"
     assert [line.split()[1] for line in said[2:6]] == ["Source", "Build", "Boot", "Smoke"]
     assert "10 of 10 prompts, 71 tokens a second" in desk.out.getvalue()
     assert "./tlfif image approve v1" in desk.out.getvalue()
@@ -249,7 +249,7 @@ def test_the_list_says_what_is_in_use_what_waits_and_what_it_costs() -> None:
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "v3 00:16:43 in use 71 8.0 GB" in flat or "in use" in flat.split("v3", 1)[1][:40]
     for part in (
-        "Machines start from v3 (3333333333 Change 3), promoted by the owner.", "cannot be read now: No route to host.",
+        "Machines start from v3 (3333333 Change 3), promoted by the owner.", "cannot be read now: No route to host.",
         "3 images are kept: 16.1 GB at 0.8600 USD a month.", "v4 waits for you: ./tlfif image approve v4",
         "A build takes about 45 s and costs nothing.",
     ):  # fmt: skip

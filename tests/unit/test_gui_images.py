@@ -38,7 +38,7 @@ def test_what_is_in_use_what_is_kept_and_what_a_build_takes(desk: Desk) -> None:
     assert (panel.shown, panel.can_roll_back, panel.rows) == (None, False, ())
     hear(desk, image_view(1, "approved", in_use=True), pointers=[pointer_view(proven=False)])
     panel = desk.core.state.images
-    assert "Machines start from v1 (1111111111 Change 1), promoted by the owner." in panel.in_use
+    assert "Machines start from v1 (1111111 Change 1), promoted by the owner." in panel.in_use
     assert "if the first one fails, it goes back" in panel.in_use
     hear(
         desk, pointers=[pointer_view(version=None, problem="The pointer was altered.")], watch=watch_view(problem="No.")

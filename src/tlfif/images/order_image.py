@@ -40,7 +40,9 @@ async def order_image(
     if commit is None:
         if git is None:
             raise InvalidInputError(
-                "This home cannot look into repositories, so say which commit to build.", code="commit_needed"
+                "This home cannot look into repositories, so say which commit to build "
+                "(./tlfif image build URL --commit HASH).",
+                code="commit_needed",
             )
         branch = watch.branch if watch is not None and watch.repository == repository else USUAL_BRANCH
         push = await git.newest(repository, branch=branch, since=None, paths=())

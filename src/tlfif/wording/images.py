@@ -40,11 +40,11 @@ def is_version(image: str | None) -> bool:
 
 def short(commit: str) -> str:
     """A commit's name as people write it."""
-    return commit[:10]
+    return commit[:7]
 
 
 def change_text(image: ImageView) -> str:
-    """What an image was built from: ``a1b2c3d4e5 Faster start``."""
+    """What an image was built from: ``a1b2c3d Faster start``."""
     return f"{short(image['commit'])} {image['subject']}".strip()
 
 

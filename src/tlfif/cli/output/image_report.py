@@ -79,7 +79,7 @@ def image_text(found: ImageDetails, *, now: float) -> str:
     image = found["image"]
     lines = [
         f"image     {image['version']}, {image['profile']}: {state_text(image)}",
-        f"change    {change_text(image)}",
+        paragraph(change_text(image), first="change    ", indent=" " * 10, width=WIDTH),
         f"from      {image['repository']}",
         f"commit    {image['commit']}",
         f"asked     {moment(image['created_at'], now=now)}, by {image['asked_by']}",
@@ -94,7 +94,8 @@ def image_text(found: ImageDetails, *, now: float) -> str:
         why = image["failure"]
         lines.append(paragraph(f"{why['message']} [{why['code']}]", first="failed    ", indent=" " * 10, width=WIDTH))
     if found["versions"]:
-        lines += [f"          {name} {version}" for name, version in found["versions"].items()]
+        known = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+        lines.append(paragraph(known, first="runs      ", indent=" " * 10, width=WIDTH))
     if found["digest"] is not None:
         lines.append(f"inputs    sha256 {found['digest']}")
         lines += _inputs(found["manifest"])

@@ -16,7 +16,7 @@ NOTHING = "Follow a repository, or build one version from it now: it is built, b
 _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("version", "Version", "w", "v000"),
     ("state", "State", "w", "waits for your approval"),
-    ("change", "Change", "w", "a1b2c3d4e5 A change of usual length"),
+    ("change", "Change", "w", "a1b2c3d A change of usual length"),
     ("tests", "Speed", "e", "0000 tok/s"),
     ("size", "Size", "e", "000.0 MB"),
     ("cost", "Build cost", "e", "0.0000 USD"),
