@@ -124,6 +124,8 @@ def test_a_repository_is_followed_and_left(start_api: Start) -> None:
         again = http.put("/v1/images/watch", json={**body, "promotes": False}).json()
         assert (again["seen"], again["promotes"]) == (COMMIT, False), "what was built is not built again"
         assert http.post("/v1/images/build").json()["repository"] == "https://example.org/a/b"
+        http.post("/v1/images/build", json={"branch": "other"})
+        assert [branch for _, branch in git.asked[-2:]] == ["main", "other"]
         git.problem = "There is no such repository."
         assert_problem(http.put("/v1/images/watch", json={"repository": "/nowhere"}), 503, "repository_unreachable")
         assert http.get("/v1/images").json()["watch"]["repository"] == "https://example.org/a/b"

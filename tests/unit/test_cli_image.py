@@ -99,7 +99,7 @@ def test_a_build_names_its_price_first_then_each_stage_and_how_to_go_on(command:
         image_list(image_view(1)),
     )  # fmt: skip
     code, desk = command(client, "build", str(tmp_path), "--commit", "A" * 40)
-    assert (code, client.calls) == (0, [("build", str(tmp_path), "a" * 40, None)])
+    assert (code, client.calls) == (0, [("build", str(tmp_path), None, "a" * 40, None)])
     said = desk.said.splitlines()
     assert said[0] == "A build takes about 45 s and costs nothing."
     assert said[1] == f"v1  {'1' * 7} Change 1: asked for by a push"
@@ -115,7 +115,7 @@ def test_a_build_that_costs_money_asks_and_begins_nothing_unasked(command: Run) 
     assert (caught.value.code, client.calls) == ("not_confirmed", [])
     client = Client(image_list(builds=COSTLY), image_list(image_view(1)))
     assert command(client, "build", "https://example.org/a/b", "--yes")[0] == 0
-    assert client.calls == [("build", "https://example.org/a/b", None, None)]
+    assert client.calls == [("build", "https://example.org/a/b", None, None, None)]
 
 
 def test_a_build_that_fails_ends_with_its_reason_and_its_code(command: Run, tmp_path: Path) -> None:
@@ -181,6 +181,7 @@ def test_a_watch_is_switched_off(command: Run) -> None:
         (("build", "https://me:pw@example.org/a"), "repository_invalid"),
         (("build", "--commit", "abc"), "commit_invalid"),
         (("build", ""), "repository_invalid"),
+        (("build", "--branch", "a b"), "branch_invalid"),
         (("show", "3"), "image_not_found"),
         (("promote", "v0"), "image_not_found"),
         (("list", "--limit", "0"), "limit_out_of_range"),

@@ -110,12 +110,13 @@ class PullRequest(Strict):
 
 
 class BuildRequest(Strict):
-    """What to build; without ``repository`` from the one that is followed, without ``commit`` its newest one, without
-    ``profile`` the home's usual kind of image."""
+    """What to build; without ``repository`` from the one that is followed, without ``commit`` the newest one of
+    ``branch``, without ``profile`` the home's usual kind of image."""
 
     model_config = examples({}, {"commit": "0123456789abcdef0123456789abcdef01234567"})
 
     repository: str | None = None
+    branch: str | None = None
     commit: str | None = None
     profile: str | None = None
 

@@ -62,6 +62,7 @@ def _configure_building(actions: "argparse._SubParsersAction[argparse.ArgumentPa
     build.add_argument(
         "repository", nargs="?", metavar="PATH|URL", help="a Git repository (default: the one that is followed)"
     )
+    build.add_argument("--branch", metavar="B", help=f"build its newest commit (default: {USUAL_BRANCH})")
     build.add_argument("--commit", metavar="HASH", help="40 digits (default: the newest commit)")
     build.add_argument("--no-wait", action="store_true", help="only ask for it")
     watch = actions.add_parser("watch", help="build an image of each push to a Git repository, and follow live")
@@ -85,6 +86,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     version = getattr(args, "version", None)
     if version is not None:
         check_version(version)
+    branch = getattr(args, "branch", None)
+    if branch is not None:
+        check_branch(branch)
     match args.action:
         case "build":
             commit = check_commit(args.commit.strip().lower()) if args.commit is not None else None
@@ -113,8 +117,6 @@ def _repository(text: str | None) -> str | None:
 
 
 def _watched(args: argparse.Namespace) -> str | None:
-    if args.branch is not None:
-        check_branch(args.branch)
     given = [args.branch, args.profile, args.yes_promote or None]
     if args.off and (args.repository is not None or any(given)):
         raise InvalidInputError("--off stands alone.", code="usage")
@@ -146,7 +148,7 @@ async def _build(args: argparse.Namespace, repository: str | None, commit: str |
         found = await client.images()
         if not _may_cost(args, found, "Build one?", console):
             return _not_confirmed(console)
-        image = await client.build_image(repository=repository, commit=commit, profile=args.profile)
+        image = await client.build_image(repository=repository, branch=args.branch, commit=commit, profile=args.profile)
         if not args.no_wait:
             follower = ImageFollower(client, console, verbose=args.verbose, known=_without(found, image))
             try:

@@ -151,11 +151,16 @@ class TlfifClient:
         return cast(ImageLog, await self._connection.request("GET", f"/v1/images/{version}/log", params=params))
 
     async def build_image(
-        self, *, repository: str | None = None, commit: str | None = None, profile: str | None = None
+        self,
+        *,
+        repository: str | None = None,
+        branch: str | None = None,
+        commit: str | None = None,
+        profile: str | None = None,
     ) -> ImageView:
         """Ask for an image. Raises ``repository_invalid``, ``repository_unreachable``, ``repository_needed``,
         ``commit_invalid``."""
-        body = _given(repository=repository, commit=commit, profile=profile)
+        body = _given(repository=repository, branch=branch, commit=commit, profile=profile)
         return cast(ImageView, await self._connection.request("POST", "/v1/images/build", body=body))
 
     async def decide_on_image(self, version: str, act: ImageAct) -> ImageView:

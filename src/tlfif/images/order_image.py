@@ -19,12 +19,13 @@ async def order_image(
     commit: str | None,
     profile: Profile,
     *,
+    branch: str | None = None,
     by: str,
     store: ImageStore,
     git: SourceRepository | None,
     clock: Clock,
 ) -> Image:
-    """An image of ``commit``, or else of the newest one; of ``repository``, or else of the one that is followed. The
+    """An image of ``commit``, or else of the newest one of ``branch``; of ``repository``, or else of the one that is followed. The
     same commit that waits or is under way already is not built twice: that image is returned.
 
     Raises InvalidInputError (``repository_needed``, ``commit_needed``), ImageError (``repository_unreachable``)."""
@@ -44,8 +45,8 @@ async def order_image(
                 "(./tlfif image build URL --commit HASH).",
                 code="commit_needed",
             )
-        branch = watch.branch if watch is not None and watch.repository == repository else USUAL_BRANCH
-        push = await git.newest(repository, branch=branch, since=None, paths=())
+        usual = watch.branch if watch is not None and watch.repository == repository else USUAL_BRANCH
+        push = await git.newest(repository, branch=branch or usual, since=None, paths=())
         commit, subject = push.commit, push.subject
     for image in await store.unfinished():
         if image.state in _OPEN and (image.profile, image.source.commit) == (profile, commit):

@@ -92,6 +92,7 @@ def _ordering(router: APIRouter, container: Container) -> None:
             None if asked.repository is None else check_repository(asked.repository, folders=git is not None),
             None if asked.commit is None else check_commit(asked.commit),
             profile_of(asked.profile),
+            branch=None if asked.branch is None else check_branch(asked.branch),
             by=user_of(request) or OWNER,
             store=images.store,
             git=git,

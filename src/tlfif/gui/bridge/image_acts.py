@@ -11,8 +11,8 @@ COMMANDS = (commands.DecideOnImage, commands.BuildImage, commands.FollowReposito
 async def act_on_images(client: TlfifClient, command: Command) -> None:
     """Do one of :data:`COMMANDS`. Raises ApiError."""
     match command:
-        case commands.BuildImage(repository=repository, commit=commit):
-            await client.build_image(repository=repository, commit=commit)
+        case commands.BuildImage(repository=repository, branch=branch, commit=commit):
+            await client.build_image(repository=repository, branch=branch, commit=commit)
         case commands.FollowRepository(repository=repository, branch=branch, promotes=promotes):
             await client.follow_repository(repository, branch=branch, promotes=promotes)
         case commands.LeaveRepository():

@@ -127,10 +127,11 @@ class DecideOnImage(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildImage(Command):
-    """Build one; from the repository that is followed where ``repository`` is None, of its newest commit where
-    ``commit`` is."""
+    """Build one; from the repository that is followed where ``repository`` is None, of the newest commit of
+    ``branch`` (None: main) where ``commit`` is."""
 
     repository: str | None
+    branch: str | None = None
     commit: str | None = None
 
 

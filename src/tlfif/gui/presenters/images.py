@@ -141,7 +141,9 @@ def _command(state: WindowState, act: str) -> Command | None:
     address = entry.address.strip()
     match act:
         case "build":
-            return BuildImage(repository=address or None, commit=None if panel.follows else entry.branch.strip())
+            name = entry.branch.strip() or None
+            branch, commit = (name, None) if panel.follows else (None, name)
+            return BuildImage(repository=address or None, branch=branch, commit=commit)
         case "follow":
             watch = panel.report["watch"] if panel.report is not None else None
             where = address or (watch["repository"] if watch is not None else "")
