@@ -25,8 +25,8 @@ async def order_image(
     git: SourceRepository | None,
     clock: Clock,
 ) -> Image:
-    """An image of ``commit``, or else of the newest one of ``branch``; of ``repository``, or else of the one that is followed. The
-    same commit that waits or is under way already is not built twice: that image is returned.
+    """An image of ``commit``, or else of the newest one of ``branch``; of ``repository``, or else of the one that is
+    followed. The same commit that waits or is under way already is not built twice: that image is returned.
 
     Raises InvalidInputError (``repository_needed``, ``commit_needed``), ImageError (``repository_unreachable``)."""
     watch = await store.watch()
