@@ -82,6 +82,25 @@ def test_an_image_is_built_seen_decided_about_and_taken_back_by_keys_alone(seat:
     assert desk.bridge.last(commands.DecideOnImage).decision is ImageDecision.ROLL_BACK
 
 
+def test_the_log_stays_at_its_end_until_somebody_reads_further_up(seat: Seat, desk: Desk) -> None:
+    show(desk, seat)
+    text = tab_of(seat).build.log
+    tab_of(seat)._canvas.yview_moveto(1)
+
+    def say(after: int) -> None:
+        more = log_lines(*(f"{n} " + "words " * 40 for n in range(10)), ended=False, after=after)
+        desk.say(messages.ImageLogRead(version="v5", after=after, log=more))
+        seat.settle()
+
+    for after in (2, 12, 22):
+        say(after)
+        assert text.dlineinfo("end-1c") is not None
+    text.yview_moveto(0)
+    seat.settle()
+    say(32)
+    assert text.index("@10,10").startswith("1.")
+
+
 def test_a_repository_is_typed_and_followed_by_keys_alone(seat: Seat, desk: Desk) -> None:
     desk.hear("off")
     desk.core.press(intents.ShowTab("images"))

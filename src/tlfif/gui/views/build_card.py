@@ -114,7 +114,7 @@ class BuildCard(Card):
             return
         anew = panel.log_of != version
         self._log_of = (panel.log_of, panel.log_last)
-        at_end = float(self.log.yview()[1]) >= 1
+        at_end = not self.log.winfo_viewable() or self.log.dlineinfo("end-1c") is not None
         fresh = [line for line in panel.log if anew or line["number"] > last]
         self.log.configure(state="normal")
         if anew:
