@@ -23,6 +23,8 @@ from tlfif.wording.images import (
 )
 
 WIDTH = 80
+_SHOWN_ABOVE = frozenset({"format", "commit", "digest", "sbom"})
+"""Of a manifest."""
 
 
 def list_text(found: ImageList, *, now: float, here: bool) -> str:
@@ -114,6 +116,8 @@ def _inputs(manifest: dict[str, object]) -> list[str]:
     """Each input on a line; what is nested deeper is left to --json."""
     lines = []
     for name, value in manifest.items():
+        if name in _SHOWN_ABOVE:
+            continue
         inner = value if isinstance(value, dict) else {"": value}
         lines += [
             f"          {' '.join(part for part in (name, key) if part)}: {found}"
