@@ -1,6 +1,7 @@
 """The OpenAPI document: what it promises, and that the server keeps it whatever is sent."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer
 from tlfif.api.app import create_app
 from tlfif.api.routes.server import ServerFacts
 from tlfif.control.container import Container
+from tlfif.images.image import ImageState, Profile, Source
 from tlfif.jobs import limits
 
 OPERATIONS = {
@@ -141,9 +143,15 @@ schema = fuzzed()
 
 @pytest.fixture(scope="module")
 def known_job(api: ApiServer) -> None:
-    """The job of the document's own example is there."""
+    """The job of the document's own example is there, and its image."""
     (example,) = schema["/v1/jobs/{job_id}"]["get"].definition.raw["parameters"][0]["schema"]["examples"]
     api.run(api.container.jobs.submit(a_new_job(example, model=READY_MODEL), now=T0, max_queued=1000))
+    images = api.container.images
+    assert images is not None
+    source = Source(repository="/src", commit="a" * 40, subject="A change", asked_by="a push")
+    image = api.run(images.store.create(profile=Profile.BUNDLE, source=source, now=T0))
+    ended = replace(image, state=ImageState.REJECTED, ended_at=T0, cleaned=True)  # nobody waits for its log
+    api.run(images.store.replace(ended))
 
 
 CHECKS = [

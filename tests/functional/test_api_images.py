@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.images import FakeRepository
 from tests.functional.api_server import ApiServer, assert_problem
 from tlfif.control.container import Images
-from tlfif.images.image import Failure, Image, Profile, Stage
+from tlfif.images.image import Failure, Image, Profile, Source, Stage
 from tlfif.images.run_pipeline import Pipeline
 from tlfif.money.spend.tariff import Tariff
 
@@ -220,6 +220,22 @@ async def test_keeping_an_image_on_aws_costs_what_its_snapshots_do(start_api: St
     with other.client() as http:
         found = http.get("/v1/images").json()
     assert found["kept_usd_per_month"] == found["images"][0]["usd_per_month"] == pytest.approx(0.54, abs=0.1)
+
+
+def test_what_is_in_use_is_listed_however_old_it_is(start_api: Start) -> None:
+    api = start_api()
+    build(api)
+    tick(api)
+    with api.client() as http:
+        http.post("/v1/images/v1/approve")
+        http.post("/v1/images/v1/promote")
+        store = images_of(api).store
+        for number in range(70):
+            source = Source(repository="/src", commit=f"{number:040d}", subject="", asked_by="a push")
+            api.run(store.create(profile=Profile.BUNDLE, source=source, now=1.0))
+        found = http.get("/v1/images", params={"limit": 2}).json()
+    assert [one["version"] for one in found["images"]] == ["v71", "v70", "v1"]
+    assert found["kept_bytes"] == 1000
 
 
 def test_a_pointer_that_was_altered_is_said_beside_the_others(start_api: Start) -> None:

@@ -1,5 +1,6 @@
 """Images, pointers and the watch as the API sends them."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from tlfif.images.image import ENDED, Image, ImageState, Pointer, Profile
 from tlfif.images.image_store import LogLine, Watch
 from tlfif.images.watch_repository import POLL_SECONDS
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import ImageError
+from tlfif.kernel.errors import ImageError, NotFoundError
 from tlfif.money.prices.prices import Item
 from tlfif.wire.images import (
     EstimateView,
@@ -26,14 +27,15 @@ from tlfif.wire.images import (
 )
 
 GB = 10**9
-MOST_COUNTED = 200
-"""Records that are read; older images are long gone."""
+MOST_COUNTED = 60
+"""Records that are read; of older ones only what a pointer names is kept."""
 
 
 async def image_list(container: Container, images: Images, *, limit: int) -> ImageList:
     """All that a person wants to see of images at once: the newest ``limit``, and older ones that are kept."""
     pointers = [await pointer_view(images, profile, container.clock) for profile in images.profiles]
-    found = await images.store.newest(limit=MOST_COUNTED)
+    found = await images.store.newest(limit=max(limit, MOST_COUNTED))
+    found += await _named(images, pointers, known={image.version for image in found})
     per_gb = await usd_per_gb_month(container)
     views = [image_view(one, pointers, container.clock, per_gb=per_gb) for one in found]
     watch = await images.store.watch()
@@ -46,6 +48,17 @@ async def image_list(container: Container, images: Images, *, limit: int) -> Ima
         kept_bytes=sum(view["size_bytes"] or 0 for view in views),
         kept_usd_per_month=round(sum(view["usd_per_month"] for view in views), 6),
     )
+
+
+async def _named(images: Images, pointers: Sequence[PointerView], *, known: set[str]) -> list[Image]:
+    """What machines are launched from, and what a rollback goes to, where ``known`` has it not."""
+    wanted = [version for one in pointers for version in (one["version"], *one["before"][-1:])]
+    found = []
+    for version in wanted:
+        if version is not None and version not in known:
+            with contextlib.suppress(NotFoundError):
+                found.append(await images.store.get(version))
+    return found
 
 
 async def one_image(container: Container, images: Images, image: Image) -> ImageView:

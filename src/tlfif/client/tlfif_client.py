@@ -19,6 +19,8 @@ from tlfif.wire.server import ServerView
 PULL_POLL_SECONDS = 0.25
 VERIFY_SECONDS = 600.0
 """Limit for reading a whole model file from a slow disk."""
+REPOSITORY_SECONDS = 330.0
+"""The first look at a repository fetches all of it; the server gives that five minutes."""
 REFRESH_SECONDS = 1500.0
 """AWS's price lists are hundreds of megabytes per region; the server allows ten minutes for each."""
 
@@ -161,7 +163,10 @@ class TlfifClient:
         """Ask for an image. Raises ``repository_invalid``, ``repository_unreachable``, ``repository_needed``,
         ``commit_invalid``."""
         body = _given(repository=repository, branch=branch, commit=commit, profile=profile)
-        return cast(ImageView, await self._connection.request("POST", "/v1/images/build", body=body))
+        answer = await self._connection.request(
+            "POST", "/v1/images/build", body=body, answer_seconds=REPOSITORY_SECONDS
+        )
+        return cast(ImageView, answer)
 
     async def decide_on_image(self, version: str, act: ImageAct) -> ImageView:
         """Approve, reject or retire it. Raises ``image_not_offered``, ``image_not_approved``, ``image_in_use``."""
@@ -181,7 +186,8 @@ class TlfifClient:
     ) -> WatchView:
         """Build an image of each push from now on. Raises ``repository_invalid``, ``repository_unreachable``."""
         body = {"repository": repository, "promotes": promotes, **_given(branch=branch, profile=profile)}
-        return cast(WatchView, await self._connection.request("PUT", "/v1/images/watch", body=body))
+        answer = await self._connection.request("PUT", "/v1/images/watch", body=body, answer_seconds=REPOSITORY_SECONDS)
+        return cast(WatchView, answer)
 
     async def leave_repository(self) -> WatchEnded:
         """Follow none from now on."""
