@@ -47,9 +47,9 @@ class HomeStack(Stack):
         props = MachineProps(
             home=given.home,
             zones=given.zones,
-            image_parameter=given.image_parameter,
             instance_types=given.instance_types,
             disk_gb=given.disk_gb,
+            keeps_disk=given.keeps_disk,
             store=self.store,
         )
         return Machine(self, "Machine", props=props)
@@ -59,7 +59,6 @@ class HomeStack(Stack):
             home=given.home,
             code=Code(bucket=given.code_bucket, key=given.code_key),
             reserve=given.reserve_concurrency,
-            image_parameter=given.image_parameter,
             instance_types=given.instance_types,
             standby=given.standby,
             store=self.store,
@@ -73,6 +72,7 @@ class HomeStack(Stack):
             home=given.home,
             code=Code(bucket=given.code_bucket, key=given.code_key),
             reserve=given.reserve_concurrency,
+            instance_types=given.instance_types,
             standby=given.standby,
             identity=self.identity,
             store=self.store,

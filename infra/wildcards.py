@@ -19,6 +19,9 @@ REASONS = {
     "arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/<HomeName>/<HomeName>-*": (
         "One schedule for each machine, in the home's own group."
     ),
+    "arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:parameter/<HomeName>/image/*": (
+        "One pointer for each profile, below the home's own name."
+    ),
     "<StoreBucket42A4CEFB.Arn>/jobs/*": _OBJECTS,
     "<StoreBucket42A4CEFB.Arn>/models/*": _OBJECTS,
     "<StoreBucket42A4CEFB.Arn>/releases/*": _OBJECTS,

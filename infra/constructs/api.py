@@ -49,6 +49,7 @@ class ApiProps:
     home: str
     code: Code
     reserve: CfnCondition
+    instance_types: str
     standby: str
     identity: Identity
     store: Store
@@ -108,6 +109,7 @@ class Api(Construct):
                     "TLFIF_AWS_ISSUER": props.identity.issuer,
                     "TLFIF_AWS_CLIENT_ID": props.identity.audience,
                     "TLFIF_AWS_SCOPE": props.identity.scope,
+                    "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
                     "TLFIF_AWS_STANDBY": props.standby,
                 },
                 statements=[

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from aws_cdk import CfnCondition, CfnTag, Fn, Stack
+from aws_cdk import CfnCondition, CfnTag, Fn, Stack, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -12,26 +12,27 @@ from constructs import Construct
 from infra.constructs.store import Store
 from infra.log_group import log_group
 from infra.rights import HOME_TAG, accept, allow, arn, role
+from tlfif.money.prices.prices import INCLUDED_MIBS, QUICK_MIBS
 
 NETWORK = IPv4Network("10.87.0.0/24")
 SUBNET_PREFIX = 27
 """32 addresses a zone; a home has one machine, and a second one while an image is tested."""
 INITIALIZATION_MIBS = 300
 """EBS's maximum. Otherwise an image's disk fills at a few MiB/s while the GPU is being paid for."""
-INCLUDED_MIBS = 125
 INCLUDED_IOPS = 3000
+"""They allow a throughput of up to 750 MiB/s (0.25 for each)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MachineProps:
-    """``zones``: name and condition of each; ``image_parameter``: the SSM parameter that is read at each launch.
-    ``instance_types``: separated by commas; the first is the template's own."""
+    """``zones``: name and condition of each. ``instance_types``: separated by commas; the first is the template's own.
+    ``keeps_disk``: the disk is not terminated with its machine."""
 
     home: str
     zones: Sequence[tuple[str, CfnCondition | None]]
-    image_parameter: str
     instance_types: str
     disk_gb: float
+    keeps_disk: CfnCondition
     store: Store
 
 
@@ -98,7 +99,7 @@ class Machine(Construct):
                 [self.role.role_arn],
                 {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
             ),
-            allow("ReadPromotedImage", ["ssm:GetParameter", "ssm:GetParameters"], [self._image_parameter_arn()]),
+            allow("ReadPromotedImages", ["ssm:GetParameter"], [self._image_parameters_arn()]),
         ]
 
     def stop_rights(self) -> list[iam.PolicyStatement]:
@@ -138,8 +139,9 @@ class Machine(Construct):
     def _ec2(self, resource: str) -> str:
         return arn(self, "ec2", resource)
 
-    def _image_parameter_arn(self) -> str:
-        return arn(self, "ssm", f"parameter{self._props.image_parameter}")
+    def _image_parameters_arn(self) -> str:
+        """One for each profile, below the home's own name."""
+        return arn(self, "ssm", f"parameter/{self._props.home}/image/*")
 
     def _log_rights(self) -> list[iam.PolicyStatement]:
         return [allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [self.logs.attr_arn])]
@@ -188,7 +190,6 @@ class Machine(Construct):
         profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
         home_tag = CfnTag(key=HOME_TAG, value=self._props.home)
         data = ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
-            image_id=f"resolve:ssm:{self._props.image_parameter}",
             instance_type=Fn.select(0, Fn.split(",", self._props.instance_types)),
             iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
             instance_initiated_shutdown_behavior="terminate",  # the first stop: its own "shutdown" ends it
@@ -219,14 +220,16 @@ class Machine(Construct):
         )
 
     def _root_disk(self) -> ec2.CfnLaunchTemplate.BlockDeviceMappingProperty:
-        """Encrypted with AWS's own key: one of ours costs a dollar a month and needs a grant at each start."""
+        """Encrypted with AWS's own key: one of ours costs a dollar a month and needs a grant at each start. Throughput
+        beyond what is included costs by the hour that the disk exists: a kept one has none."""
+        quick = Fn.condition_if(self._props.keeps_disk.logical_id, INCLUDED_MIBS, QUICK_MIBS)
         return ec2.CfnLaunchTemplate.BlockDeviceMappingProperty(
             device_name="/dev/sda1",  # the root disk of Ubuntu's images
             ebs=ec2.CfnLaunchTemplate.EbsProperty(
                 volume_type="gp3",
                 volume_size=self._props.disk_gb,
                 iops=INCLUDED_IOPS,
-                throughput=INCLUDED_MIBS,
+                throughput=Token.as_number(quick),
                 volume_initialization_rate=INITIALIZATION_MIBS,
                 encrypted=True,
                 delete_on_termination=True,

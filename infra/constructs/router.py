@@ -33,7 +33,6 @@ class RouterProps:
     home: str
     code: Code
     reserve: CfnCondition
-    image_parameter: str
     instance_types: str
     standby: str
     store: Store
@@ -65,7 +64,7 @@ class Router(Construct):
                     *machine.launch_rights(),
                     *machine.stop_rights(),
                     *machine.standby_rights(),
-                    *machine.look_rights("ec2:DescribeInstances", "ec2:DescribeSubnets"),
+                    *machine.look_rights("ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeSubnets"),
                     *stops.schedule_rights(),
                     *bill_rights(self),
                 ],
@@ -116,7 +115,6 @@ def _environment(props: RouterProps) -> dict[str, str]:
         "TLFIF_AWS_BUCKET": store.bucket.ref,
         "TLFIF_AWS_LAUNCH_TEMPLATE": props.machine.template.ref,
         "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
-        "TLFIF_AWS_IMAGE_PARAMETER": props.image_parameter,
         "TLFIF_AWS_STANDBY": props.standby,
         "TLFIF_AWS_SCHEDULE_GROUP": stops.group.ref,
         "TLFIF_AWS_SCHEDULE_ROLE": stops.role.role_arn,

@@ -35,7 +35,14 @@ def session() -> boto3.Session:
     return aws_session()
 
 
-def an_account(endpoint: str, *, paid: bool = False, home: str = "tlfif", now: datetime = NOW) -> AwsAccount:
+def an_account(
+    endpoint: str,
+    *,
+    paid: bool = False,
+    home: str = "tlfif",
+    now: datetime = NOW,
+    types: tuple[str, ...] | None = None,
+) -> AwsAccount:
     priced = Priced(book=BUILT_IN_PRICES, region=REGION, at_ms=int(NOW.timestamp() * 1000))
     return AwsAccount(
         session(),
@@ -44,6 +51,7 @@ def an_account(endpoint: str, *, paid: bool = False, home: str = "tlfif", now: d
         max_run_seconds=MAX_RUN,
         paid=paid,
         home=home,
+        types=types,
         endpoint_url=endpoint,
         config=NO_RETRIES,
     )
@@ -121,7 +129,15 @@ RIGHT: dict[tuple[str, str], Answer] = {
     ("ec2", "GetEbsEncryptionByDefault"): {"EbsEncryptionByDefault": True},
     ("ec2", "DescribeInstances"): {"Reservations": []},
     ("ec2", "DescribeVolumes"): {"Volumes": []},
-    ("ec2", "DescribeImages"): {"Images": [{"BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-1"}}]}]},
+    ("ec2", "DescribeImages"): {
+        "Images": [
+            {
+                "ImageId": "ami-1", "State": "available", "Tags": [*TAGS, {"Key": "tlfif:image", "Value": "v1"}],
+                "BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-1"}}],
+            }
+        ]
+    },
+    ("ssm", "GetParametersByPath"): {"Parameters": [{"Name": "/tlfif/image/cpu-llama", "Value": "ami-1"}]},
     ("ec2", "DescribeSnapshots"): {"Snapshots": [{"SnapshotId": "snap-1", "VolumeSize": 20}]},
     ("logs", "DescribeLogGroups"): {"logGroups": [{"logGroupName": "/aws/lambda/tlfif-api", "retentionInDays": 14}]},
 }  # fmt: skip
@@ -172,6 +188,7 @@ WRONG: dict[tuple[str, str], Answer] = {
         ]
     },
     ("ec2", "DescribeImages"): {"Images": []},
+    ("ssm", "GetParametersByPath"): {"Parameters": []},
     ("ec2", "DescribeSnapshots"): {
         "Snapshots": [{"SnapshotId": "snap-9", "VolumeSize": 40, "FullSnapshotSizeInBytes": 20 << 30}]
     },
@@ -195,7 +212,15 @@ async def test_an_account_in_which_everything_is_right() -> None:
 async def test_an_account_in_which_everything_is_wrong() -> None:
     found, by_id, _ = await states(WRONG)
     failed = {one.check.id for one in found.findings if one.state is State.FAIL}
-    assert failed == {"region", "account_plan", "gpu_quota", "offerings", "lambda_concurrency", "machines"}
+    assert failed == {
+        "region",
+        "account_plan",
+        "gpu_quota",
+        "standard_quota",
+        "offerings",
+        "lambda_concurrency",
+        "machines",
+    }
     unknown = {one.check.id for one in found.findings if one.state is State.NOT_ASKED}
     assert unknown == {CAPACITY.id, CODEBUILD.id}
     assert {one.check.id for one in found.findings if one.state is State.OK} == set()
@@ -206,6 +231,33 @@ async def test_an_account_in_which_everything_is_wrong() -> None:
     assert by_id["foreign_disks"].evidence.count("vol-") == 1
     assert "counted at gp3's price" in by_id["foreign_disks"].evidence
     assert by_id["foreign_disks"].micros_per_month == 100 * 95_200
+
+
+async def test_the_homes_own_list_of_types_is_what_counts() -> None:
+    stack = {"StackName": "tlfif", "CreationTime": NOW, "StackStatus": "CREATE_COMPLETE"}
+
+    async def told(types: str) -> dict[str, Finding]:
+        parameters = [{"ParameterKey": "InstanceTypes", "ParameterValue": types}]
+        stands = {("cloudformation", "DescribeStacks"): {"Stacks": [{**stack, "Parameters": parameters}]}}
+        quotas = {("service-quotas", "GetServiceQuota"): {"Quota": {"QuotaCode": "L-DB2E81BA", "Value": 4.0}}}
+        return (await states(RIGHT | quotas | stands))[1]
+
+    found = await told("m7i.xlarge,g4dn.xlarge")
+    assert (
+        "Tried first: m7i.xlarge for 0.2696 USD an hour (llama.cpp): nowhere; then g4dn" in found["offerings"].evidence
+    )
+    assert found["gpu_quota"].state is State.WARN
+    assert (await told("m7i.xlarge"))["gpu_quota"].state is State.OK
+    assert "Tried first: g4dn" in (await told("t2.nano"))["offerings"].evidence, "set by hand, and unknown"
+
+
+async def test_a_list_that_is_to_be_deployed_counts_before_the_homes() -> None:
+    with serving(ScriptedAws(WRONG)) as aws:
+        account = an_account(aws.endpoint, types=("c7i.xlarge",))
+        await account.identify()
+        (found,) = await chosen(account, checks.GPU_QUOTA)
+    assert found.state is State.OK
+    assert ("cloudformation", "DescribeStacks", REGION) not in aws.heard
 
 
 async def test_a_key_without_any_right_gets_reasons_and_no_verdicts() -> None:
@@ -284,7 +336,8 @@ async def test_the_rights_of_a_role_are_asked_by_its_whole_name() -> None:
 
 KNOWN_TO_EMULATOR = {
     checks.REGION, checks.OFFERINGS, checks.ENCRYPTION, checks.BUDGET, checks.ALARM_ADDRESS, checks.DISKS, checks.ROOT,
-    checks.FOREIGN_DISKS, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.CODEBUILD, checks.COST_EXPLORER,
+    checks.FOREIGN_DISKS, checks.IMAGES, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.CODEBUILD,
+    checks.COST_EXPLORER,
 }  # fmt: skip
 
 

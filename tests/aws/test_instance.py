@@ -83,6 +83,15 @@ def test_the_engine_is_vllm_here_unless_said_otherwise() -> None:
     assert (config.kind, config.model_path, config.threads) == ("llama", "/m.gguf", 2)
 
 
+@pytest.mark.parametrize(("kind", "slots"), [("vllm", (3, 16)), ("llama", (3, 4))])
+def test_processors_make_fewer_answers_at_once_than_a_gpu(kind: str, slots: tuple[int, int]) -> None:
+    found = []
+    for wished in (3, AWS_MACHINE_POLICY.engine_slots):
+        policy = asdict(replace(AWS_MACHINE_POLICY, engine_slots=wished))
+        found.append(aws_settings(a_file(machine=policy, engine={"kind": kind})).machine.engine_slots)
+    assert tuple(found) == slots
+
+
 @pytest.mark.parametrize(
     "engine",
     [{"kind": "gpt"}, {"base_url": "http://10.0.0.1:8000"}, {"kind": "llama", "threads": 0}, "vllm", [1]],

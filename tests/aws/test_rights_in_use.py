@@ -18,7 +18,6 @@ UNUSED_HERE = {
         "ec2:StartInstances",
         "ec2:StopInstances",
         "scheduler:GetSchedule",  # where one is there already: test_ec2_faults.py
-        "ssm:GetParameter",  # which of the two EC2 asks with, only an account can say
         "sqs:SendMessage",  # a job that was given back: test_dynamo_job_store_notifier.py
     },
 }

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.aws.dynamo_state import open_state_table
 from tests.builders import T0
 from tests.fakes.memory_image_store import MemoryImageStore
+from tlfif.adapters.aws.images.dynamo_image_store import DynamoImageStore
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_image_store import SqliteImageStore
 from tlfif.images.image import Artifact, Failure, Image, ImageState, Profile, Source, Stage
@@ -26,12 +28,14 @@ REPORT = SmokeReport(
 WATCH = Watch(repository="/src", branch="main", paths=("src/",), profile=Profile.BUNDLE)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "aws"])
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ImageStore]:
     """An empty image store."""
     opened: ImageStore
     if request.param == "memory":
         opened = MemoryImageStore()
+    elif request.param == "aws":
+        opened = DynamoImageStore(open_state_table(request.getfixturevalue("emulator")))
     else:
         opened = SqliteImageStore(await Database.open(tmp_path_factory.mktemp("images") / "tlfif.db"))
     yield opened

@@ -119,7 +119,8 @@ class FakeInstallation(Installation):
         at = self._account.clock.now() if self._account.aws_time is None else self._account.aws_time
         return Caller(account_id=self._account.account_id, who="arn:aws:iam::123456789012:user/owner", aws_time=at)
 
-    async def zones(self) -> tuple[str, ...]:
+    async def zones(self, types: Sequence[str]) -> tuple[str, ...]:
+        assert types
         self._account.step("zones")
         return tuple(sorted(self._account.zone_names))
 

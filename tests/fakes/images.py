@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from tlfif.images.image import Artifact, Failure, Image, Pointer, Profile, Stage
+from tlfif.images.image import UNREADABLE, Artifact, Failure, Image, Pointer, Profile, Stage
 from tlfif.images.image_builder import Estimate, ImageBuilder, Progress
 from tlfif.images.image_registry import ImageRegistry, StoredImage
 from tlfif.images.smoke_report import PromptResult, SmokeReport
@@ -87,7 +87,9 @@ class FakeRegistry(ImageRegistry):
         return found
 
     async def move(self, pointer: Pointer) -> bool:
-        if self.pointers.get(pointer.profile, Pointer(profile=pointer.profile)).revision != pointer.revision:
+        stored = self.pointers.get(pointer.profile, Pointer(profile=pointer.profile))
+        readable = stored.ref is None or stored.ref in self.artifacts
+        if (stored.revision if readable else UNREADABLE) != pointer.revision:
             return False
         if pointer.ref not in self.artifacts:
             raise ImageError("The image is gone.", code="image_gone")

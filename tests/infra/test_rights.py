@@ -10,6 +10,7 @@ import pytest
 from tests.infra.template import Statement, Template
 
 WITHOUT_RESOURCE = {
+    "ec2:DescribeImages": "EC2 describes all images of a region or none",
     "ec2:DescribeInstances": "EC2 describes all instances of a region or none",
     "ec2:DescribeSubnets": "EC2 describes all subnets of a region or none",
     "ssmmessages:CreateControlChannel": "a channel of Session Manager has no name",
@@ -19,7 +20,13 @@ WITHOUT_RESOURCE = {
 }
 """The only actions that may stand beside a bare star, and why."""
 
-STARRED_BY_NAME = ("/jobs/*", "/models/*", "/releases/*", ":schedule/${HomeName}/${HomeName}-*")
+STARRED_BY_NAME = (
+    "/jobs/*",
+    "/models/*",
+    "/releases/*",
+    "parameter/${HomeName}/image/*",
+    ":schedule/${HomeName}/${HomeName}-*",
+)
 """Stars below a name of the home's own."""
 NEW_INTERFACE = "LaunchInterface"
 """Interfaces carry no tag at launch; only this home's launch template makes them."""
@@ -130,7 +137,7 @@ def _arns(template: Template) -> Any:
         text = re.sub(r"\$\{(\w+)\.Arn\}", lambda found: attributes[resources[found[1]]["Type"]], resource)
         text = text.replace("arn:${AWS::Partition}:", "arn:")
         text = text.replace("${AWS::Region}", "R").replace("${AWS::AccountId}", "1")
-        return re.sub(r"\$\{MachineImageParameter\}", "/x/y", re.sub(r"\$\{(?!MachineImage)\w+\}", "x", text))
+        return re.sub(r"\$\{\w+\}", "x", text)
 
     return shown
 

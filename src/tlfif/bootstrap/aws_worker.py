@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +25,8 @@ from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.machine_types import EngineKind
+from tlfif.machines.policy import without_gpu
 from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 from tlfif.worker.machine_life import MachineLife
 
@@ -38,16 +40,17 @@ READY_MARK = "ready"
 
 
 class EngineConfig(BaseModel):
-    """``settings.engine`` of the machine file: which engine this machine has. Absent: vLLM as a service of its own.
+    """``settings.engine`` of the machine file: which engine this machine has, decided by its type. Absent: vLLM as a
+    service of its own.
 
-    ``vllm``: ``base_url`` on this machine. ``llama``: the profile without a GPU (surprise 38), llama.cpp as a child
-    process with the GGUF file ``model_path`` (None: the path in the launch specification) and ``threads`` (None: one
-    for each core).
+    ``vllm``: ``base_url`` on this machine. ``llama``: the profile without a GPU, llama.cpp as a child process
+    with the GGUF file ``model_path`` (None: the path in the launch specification) and ``threads`` (None: one for each
+    core).
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    kind: Literal["vllm", "llama"] = "vllm"
+    kind: EngineKind = EngineKind.VLLM
     base_url: Annotated[str, AfterValidator(check_loopback)] = "http://127.0.0.1:8000"
     model_path: str | None = None
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
@@ -87,6 +90,8 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
         model=spec.model,
         model_sha256=spec.model_sha256,
         image=spec.image,
+        engine=config.kind,
+        instance_type=file.instance_type,
         idle_timeout_seconds=spec.idle_timeout_seconds,
         job_policy=settings.job,
         machine_policy=settings.machine,
@@ -104,12 +109,16 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
 
 
 def aws_settings(file: MachineFile) -> AwsSettings:
-    """The settings that the control plane wrote for this machine. Raises InvalidInputError ``settings_invalid``."""
+    """The settings that the control plane wrote for this machine; its policy is cut down to what its engine can do.
+    Raises InvalidInputError ``settings_invalid``."""
     known = {name: value for name, value in file.settings.items() if name in AwsSettings.model_fields}
     try:
-        return AwsSettings(AWS_REGION=file.region, home_name=file.home, **known)
+        found = AwsSettings(AWS_REGION=file.region, home_name=file.home, **known)
     except ValidationError as error:
         raise _unusable(error) from None
+    if engine_config(file.settings).kind is not EngineKind.LLAMA:
+        return found
+    return found.model_copy(update={"machine": without_gpu(found.machine)})
 
 
 def engine_config(settings: Mapping[str, object]) -> EngineConfig:
@@ -134,7 +143,7 @@ def _engine(
 ) -> tuple[EngineProcess, Callable[..., Engine]]:
     """The engine's process, and what makes the client for its address."""
     spec, policy = file.spec, settings.machine
-    if config.kind == "llama":
+    if config.kind is EngineKind.LLAMA:
         process = LlamaEngineProcess(
             EngineSpec(
                 model_name=spec.model,

@@ -1,7 +1,7 @@
 """The port of deploying: what it needs of the cloud."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
 from tlfif.deployment.stack_changes import Change
@@ -20,8 +20,8 @@ class Installation(ABC):
         """Whose credentials these are, and the cloud's time."""
 
     @abstractmethod
-    async def zones(self) -> tuple[str, ...]:
-        """Zones of the region that offer one of the machine types, sorted; empty if none does."""
+    async def zones(self, types: Sequence[str]) -> tuple[str, ...]:
+        """Zones of the region that offer one of the machine ``types``, sorted; empty if none does."""
 
     @abstractmethod
     async def has_trail(self) -> bool:

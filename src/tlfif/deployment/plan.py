@@ -1,23 +1,23 @@
 """What a home on AWS consists of, what it costs, and what it needs from its owner: without asking anybody."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tlfif.money.money import MicroUsd
-from tlfif.money.prices.prices import (
+from tlfif.machines.machine_types import (
+    GPU_QUOTA,
     INSTANCE_TYPES,
-    MACHINE_DISK_GB,
-    Item,
-    PriceBook,
-    check_region,
-    launch_cost,
-    running_rates,
+    MACHINE_TYPES,
+    STANDARD_QUOTA,
+    USUAL_TYPES,
+    EngineKind,
+    check_instance_types,
+    needs_gpu,
 )
+from tlfif.money.money import MicroUsd
+from tlfif.money.prices.prices import MACHINE_DISK_GB, Item, PriceBook, check_region, launch_cost, running_rates
 from tlfif.money.spend.standing_costs import StandingItem, lean_items, total_per_month
 
-GPU_QUOTA_VCPUS = 8
-"""Four for the machine, four for the test of a new image beside it (project's facts, item 43)."""
 DEPLOY_MINUTES = (4, 10)
 """An estimate, not measured on an account: tables and functions are quick, the network's routes and the sign-in pages
 take longest."""
@@ -95,6 +95,7 @@ class HourlyPrice:
     """The price of one hour of a type: the machine, its public address and its disk, in micro-dollars without VAT."""
 
     instance_type: str
+    engine: EngineKind
     micros_per_hour: MicroUsd
     source: str
     date: str
@@ -109,6 +110,11 @@ class DeploymentPlan:
     resources: tuple[ResourceKind, ...]
     idle_items: tuple[StandingItem, ...]
     hourly: tuple[HourlyPrice, ...]
+    """Of the types that are tried, in that order."""
+    other_hourly: tuple[HourlyPrice, ...]
+    """Of the types that ``--type`` could name."""
+    throughput_micros_per_hour: MicroUsd
+    """What of each hour is for a disk that reads faster than is included; 0 where it is kept."""
     launch_micros: MicroUsd
     """What each start costs in addition to its time."""
     asked: tuple[str, ...]
@@ -123,20 +129,32 @@ class DeploymentPlan:
 
 
 def plan_deployment(
-    resource_types: Iterable[str], *, book: PriceBook, region: str, at_ms: int, standby: bool = False
+    resource_types: Iterable[str],
+    *,
+    book: PriceBook,
+    region: str,
+    at_ms: int,
+    types: Sequence[str] = USUAL_TYPES,
+    standby: bool = False,
 ) -> DeploymentPlan:
     """The plan for a stack of ``resource_types`` (one CloudFormation type for each resource), at the prices in force at
-    ``at_ms`` (epoch milliseconds); with ``standby``, a disk is kept. Raises InvalidInputError ``region_unknown``."""
+    ``at_ms`` (epoch milliseconds), for machines of ``types`` in the order in which they are tried; with ``standby``, a
+    disk is kept. Raises InvalidInputError: ``region_unknown``, ``instance_type_unknown``."""
     check_region(region)
+    types = check_instance_types(types)
     lean = lean_items(book, region, at_ms)
     kept = lean_items(book, region, at_ms, kept_disk_gb=MACHINE_DISK_GB)
     return DeploymentPlan(
         region=region,
         resources=kinds_of(resource_types),
         idle_items=kept if standby else lean,
-        hourly=tuple(_hourly(book, region, name, at_ms) for name in INSTANCE_TYPES),
+        hourly=tuple(_hourly(book, region, name, at_ms, kept_disk=standby) for name in types),
+        other_hourly=tuple(
+            _hourly(book, region, name, at_ms, kept_disk=standby) for name in INSTANCE_TYPES if name not in types
+        ),
+        throughput_micros_per_hour=running_rates(book, region, types[0], at_ms=at_ms, kept_disk=standby)[-1],
         launch_micros=launch_cost(book, region, at_ms=at_ms),
-        asked=asked_of_owner(region),
+        asked=asked_of_owner(region, types),
         standby=standby,
         standby_micros_per_month=total_per_month(kept) - total_per_month(lean),
     )
@@ -175,27 +193,46 @@ def _named(kind: str, count: int) -> ResourceKind:
     return ResourceKind(count=count, words=one if count == 1 else several, idle=idle, aws_types=(kind,))
 
 
-def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int) -> HourlyPrice:
+def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int, *, kept_disk: bool) -> HourlyPrice:
     price = book.price(Item.GPU_HOUR, region, instance_type, at_ms=at_ms)
     return HourlyPrice(
         instance_type=instance_type,
-        micros_per_hour=sum(running_rates(book, region, instance_type, at_ms=at_ms)),
+        engine=MACHINE_TYPES[instance_type].profile.engine,
+        micros_per_hour=sum(running_rates(book, region, instance_type, at_ms=at_ms, kept_disk=kept_disk)),
         source=price.source,
         date=price.date,
         verified=price.verified,
     )
 
 
-def asked_of_owner(region: str) -> tuple[str, ...]:
-    """What only a person can provide."""
+def asked_of_owner(region: str, types: Sequence[str] = USUAL_TYPES) -> tuple[str, ...]:
+    """What only a person can provide for a home in ``region`` with machines of ``types``."""
     least, most = DEPLOY_MINUTES
+    free = ", ".join(one.name for one in MACHINE_TYPES.values() if one.on_free_plan)
     return (
         "An image that a machine starts from: ./tlfif image build builds it after the deployment and names its price "
         "first. Until you have promoted one, no machine starts on AWS; this computer answers.",
-        "An AWS account on the Paid plan (the Free plan has no GPU machines).",
-        f"A GPU quota of {GPU_QUOTA_VCPUS} vCPU in {region}: Service Quotas, “Running On-Demand G and VT instances”. "
-        "It is free; AWS takes hours to days.",
+        f"An AWS account on the Paid plan (of the types that TL-FIF knows, the Free plan starts only {free}).",
+        _quotas_asked(region, types),
         "AWS credentials on this computer for the time of deploying: docs/howto/first-day-on-aws.md says how.",
         "An e-mail address for alarms, which gets one mail to confirm and one with your first password.",
         f"{least} to {most} minutes of waiting (an estimate).",
+    )
+
+
+def _quotas_asked(region: str, types: Sequence[str]) -> str:
+    plain = [name for name in types if not needs_gpu(name)]
+    if len(plain) == len(types):
+        return (
+            f"No GPU quota: no type of your list has a GPU. What they need, {STANDARD_QUOTA.quota_id}, AWS gives a new "
+            "account by itself; ./tlfif doctor looks."
+        )
+    meanwhile = (
+        f"until then {plain[0]} of your list answers, which needs none."
+        if plain
+        else "until then no machine starts, because every type of your list has a GPU."
+    )
+    return (
+        f"A GPU quota of {GPU_QUOTA.wanted_vcpus} vCPU in {region}: Service Quotas, “{GPU_QUOTA.name}”. It is free; "
+        f"AWS takes hours to days; {meanwhile}"
     )

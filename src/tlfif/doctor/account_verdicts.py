@@ -4,18 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tlfif.doctor import checks
-from tlfif.doctor.checks import Finding, State, finding, not_asked
-from tlfif.money.amounts import usd
+from tlfif.doctor.checks import Finding, not_asked
 
-WANTED_VCPUS = 8
-"""Four for the machine, four for the test of a new image beside it."""
-MACHINE_VCPUS = 4
 CONSOLE = "https://console.aws.amazon.com"
 LEAST_LAMBDA = 3
 """The API, the router, and one more prompt."""
 RESERVING_LAMBDA = 112
 """Concurrency can be reserved from here on: 100 must stay unreserved, and the home takes 12."""
-QUOTA_NAME = "Running On-Demand G and VT instances (L-DB2E81BA)"
 
 
 def credentials(*, account: str, arn: str, source: str) -> Finding:
@@ -50,21 +45,6 @@ def region(name: str, opt_in_status: str | None) -> Finding:
     )
 
 
-def account_plan(plan: str, status: str, *, credits_usd: float | None = None) -> Finding:
-    """``plan`` is FREE or PAID, ``status`` NOT_STARTED, ACTIVE or EXPIRED (freetier GetAccountPlanState)."""
-    left = "" if credits_usd is None else f", {usd(credits_usd)} of credits left"
-    found = f"Plan {plan}, {status}{left} (freetier GetAccountPlanState)"
-    cure = (
-        "In the AWS console open Billing and Cost Management and press “Upgrade plan”. No fee of its own: from then on "
-        "you pay for what runs, credits first. Works within minutes."
-    )
-    if plan == "PAID" and status != "EXPIRED":
-        return checks.ACCOUNT_PLAN.ok(f"{found}.")
-    if plan == "FREE":
-        return checks.ACCOUNT_PLAN.fail(f"{found}: it cannot start a GPU machine at all.", cure)
-    return checks.ACCOUNT_PLAN.fail(f"{found}: AWS starts nothing for it.", cure)
-
-
 def no_account_plan() -> Finding:
     """AWS has no plan for the account."""
     return not_asked(
@@ -73,60 +53,6 @@ def no_account_plan() -> Finding:
         "accounts from before 15 July 2025.",
         "If the account is newer: Billing and Cost Management shows its plan; it must be the Paid one. Costs nothing.",
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaRequest:
-    """A request for a higher quota that AWS has not answered yet, or has refused. ``status`` as Service Quotas reports
-    it."""
-
-    status: str
-    wanted: float
-
-
-def gpu_quota(value: float, region_name: str, request: QuotaRequest | None = None) -> Finding:
-    """``value``: vCPUs that may run at the same time. ``request``: the newest one; None if there is none."""
-    found = f"{value:g} vCPU in {region_name}, {WANTED_VCPUS} wanted (Service Quotas, L-DB2E81BA)"
-    if value >= WANTED_VCPUS:
-        return checks.GPU_QUOTA.ok(f"{found}.")
-    state = State.WARN if value >= MACHINE_VCPUS else State.FAIL
-    meaning = "one machine runs, a new image cannot be tested beside it" if state is State.WARN else "none can start"
-    if request is not None and request.status in {"PENDING", "CASE_OPENED"}:
-        return finding(
-            checks.GPU_QUOTA,
-            state,
-            f"{found}: {meaning}. {request.wanted:g} are asked for, AWS has not answered ({request.status}).",
-            "Wait: hours to days, AWS promises no time. Costs nothing. If it asks back, it does so by e-mail and under "
-            "Support, Your cases.",
-        )
-    refused = f" AWS turned down {request.wanted:g} ({request.status})." if request is not None else ""
-    return finding(
-        checks.GPU_QUOTA,
-        state,
-        f"{found}: {meaning}.{refused}",
-        f"Open {CONSOLE}/servicequotas , choose {region_name} at the top right, AWS services, Amazon EC2, "
-        f"“{QUOTA_NAME}”, “Request increase at account level”, {WANTED_VCPUS}. Free; hours to days, "
-        "AWS promises no time.",
-    )
-
-
-def offerings(zones_by_type: Mapping[str, Sequence[str]], region_name: str, types: Sequence[str]) -> Finding:
-    """``zones_by_type``: where EC2 offers each of ``types``, which are in the order in which they are tried."""
-    offered = {kind: sorted(zones_by_type.get(kind, ())) for kind in types}
-    shown = "; ".join(f"{kind}: {', '.join(zones) or 'nowhere'}" for kind, zones in offered.items())
-    zones = {zone for some in offered.values() for zone in some}
-    found = f"{shown} (EC2 DescribeInstanceTypeOfferings)."
-    if not zones:
-        return checks.OFFERINGS.fail(
-            f"{region_name} has none of the types. {found}",
-            "Take another region: ./tlfif doctor --region us-east-1. Costs nothing.",
-        )
-    if len(zones) == 1:
-        return checks.OFFERINGS.warn(
-            f"Only one zone: where that is full, nothing starts. {found}",
-            "Another region has more zones: ./tlfif doctor --region us-east-1. Costs nothing.",
-        )
-    return checks.OFFERINGS.ok(found)
 
 
 def capacity() -> Finding:

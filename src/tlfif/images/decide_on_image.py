@@ -1,12 +1,12 @@
 """What a person decides about images: approve, reject, promote, roll back, retire; and the automatic rollback."""
 
 from tlfif.images import pipeline, promotion
-from tlfif.images.image import Image, ImageState, Pointer, Profile
+from tlfif.images.image import UNREADABLE, Image, ImageState, Pointer, Profile
 from tlfif.images.image_registry import ImageRegistry
 from tlfif.images.image_store import ImageStore
 from tlfif.images.refusals import changed_meanwhile, in_use, not_approved, not_offered
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import ConflictError, NotFoundError
+from tlfif.kernel.errors import ConflictError, ImageError, NotFoundError
 
 
 async def approve_image(version: str, *, by: str, store: ImageStore, clock: Clock) -> Image:
@@ -30,10 +30,15 @@ async def reject_image(version: str, *, by: str, store: ImageStore, clock: Clock
 
 
 async def promote_image(version: str, *, by: str, store: ImageStore, registry: ImageRegistry, clock: Clock) -> Pointer:
-    """Launch machines from this image from now on. Raises NotFoundError, ConflictError (``image_not_approved``),
-    ImageError (``image_gone``)."""
+    """Launch machines from this image from now on, also where the pointer was altered by hand. Raises NotFoundError,
+    ConflictError (``image_not_approved``), ImageError (``image_gone``)."""
     image = await store.get(version)
-    pointer = await registry.pointer(image.profile)
+    try:
+        pointer = await registry.pointer(image.profile)
+    except ImageError as error:
+        if error.code != "image_pointer_invalid":
+            raise
+        pointer = Pointer(profile=image.profile, revision=UNREADABLE)
     moved = promotion.promoted(pointer, image, by=by, now=clock.now())
     if moved is pointer:
         return pointer

@@ -12,7 +12,7 @@ class GoldenPrompt:
     name: str
     prompt: str
     expects: str
-    max_tokens: int = 48
+    max_tokens: int = 32
 
     def passes(self, answer: str) -> bool:
         """Whether the answer is sensible: what is expected stands in it, and it is mostly words, not repetition."""
@@ -20,19 +20,22 @@ class GoldenPrompt:
 
 
 GOLDEN_PROMPTS = (
-    GoldenPrompt(name="capital", prompt="What is the capital of France?", expects=r"\bParis\b"),
-    GoldenPrompt(name="sum", prompt="What is 2 + 2?", expects=r"\b(4|four)\b"),
-    GoldenPrompt(name="sky", prompt="What colour is a clear sky at noon?", expects=r"\bblue\b"),
-    GoldenPrompt(name="water", prompt="At how many degrees Celsius does water boil?", expects=r"\b100\b|hundred"),
-    GoldenPrompt(name="week", prompt="How many days does a week have?", expects=r"\b(7|seven)\b"),
-    GoldenPrompt(name="opposite", prompt="What is the opposite of hot?", expects=r"\bcold\b|\bcool\b"),
-    GoldenPrompt(name="animal", prompt="Which animal barks, a dog or a fish?", expects=r"\bdogs?\b"),
-    GoldenPrompt(name="planet", prompt="On which planet do people live?", expects=r"\bEarth\b"),
+    GoldenPrompt(name="capital", prompt="Complete the sentence: The capital of France is", expects=r"\bParis\b"),
+    GoldenPrompt(name="sky", prompt="What color is the sky on a clear day?", expects=r"\bblue\b"),
     GoldenPrompt(
-        name="ocean", prompt="Name one ocean of the world.", expects=r"Pacific|Atlantic|Indian|Arctic|Southern"
+        name="water", prompt="At what temperature in degrees Celsius does water boil?", expects=r"\b100\b|hundred"
     ),
-    GoldenPrompt(name="sentence", prompt="Write one sentence about a cat.", expects=r"\b(cat|kitten|feline)s?\b"),
+    GoldenPrompt(name="week", prompt="How many days are in a week?", expects=r"\b(7|seven)\b"),
+    GoldenPrompt(name="hot", prompt="What is the opposite of hot?", expects=r"\bcold\b"),
+    GoldenPrompt(name="up", prompt="What is the opposite of up?", expects=r"\bdown\b"),
+    GoldenPrompt(name="ocean", prompt="What is the largest ocean on Earth?", expects=r"\bPacific\b"),
+    GoldenPrompt(name="language", prompt="What language is spoken in France?", expects=r"\bFrench\b"),
+    GoldenPrompt(name="play", prompt="Who wrote Romeo and Juliet?", expects=r"\bShakespeare\b"),
+    GoldenPrompt(name="gravity", prompt="What force pulls things to the ground?", expects=r"\bgravit"),
 )
+"""Chosen among 37 by asking SmolLM2-135M, the smallest model that is served: it answers all of them at temperature 0,
+and nine of ten at 0.6, which stands for another processor's rounding. No prompt contains what it expects, so a model
+that only repeats passes none."""
 
 
 def _babbles(answer: str) -> bool:

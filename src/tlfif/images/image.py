@@ -5,19 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tlfif.images.smoke_report import SmokeReport
+from tlfif.machines.machine_types import ImageProfile
 
-
-class Profile(StrEnum):
-    """What kind of image it is. Each profile has a pointer of its own."""
-
-    BUNDLE = "bundle"
-    """A folder on this computer, from which its own machine is launched."""
-    CPU_LLAMA = "cpu-llama"
-    """A disk for machine types without a GPU: llama.cpp and a GGUF file."""
-    GPU_VLLM = "gpu-vllm"
-    """A disk for machine types with a GPU: vLLM and safetensors."""
-    GPU_LLAMA = "gpu-llama"
-    """A disk for machine types with a GPU: llama.cpp built for CUDA, which starts sooner."""
+Profile = ImageProfile
+"""What kind of image it is. Each has a pointer of its own."""
 
 
 class Stage(StrEnum):
@@ -96,11 +87,12 @@ class Image:
     """One image. Times are epoch seconds, money is in millionths of a US dollar.
 
     ``version`` is "v" and the number, which counts up from 1 in each home. ``stage`` is the stage that is worked on, or
-    the last one that was. ``begun``: the work of the stage was begun; until then it may be begun (again). ``handle`` is
-    the builder's name for what works on it. ``digest`` is the sha256 over all inputs, from the end of the source stage.
-    ``manifest`` names every input with its sha256. ``stage_seconds`` has the stages that are done. ``log_cursor`` is
-    the builder's: up to where its log was read. ``decided_by`` approved or rejected it. ``cleaned``: it is offered or
-    has ended, and nothing works on it any more; of one that has ended nothing is left. ``revision`` counts writes.
+    the last one that was. ``begun``: the work of the stage was begun; until then it may be begun (again).
+    ``waits_for`` says what it waits for until it can begin. ``handle`` is the builder's name for what works on it.
+    ``digest`` is the sha256 over all inputs, from the end of the source stage. ``manifest`` names every input with its
+    sha256. ``stage_seconds`` has the stages that are done. ``log_cursor`` is the builder's: up to where its log was
+    read. ``decided_by`` approved or rejected it. ``cleaned``: it is offered or has ended, and nothing works on it any
+    more; of one that has ended nothing is left. ``revision`` counts writes.
     """
 
     number: int
@@ -111,6 +103,7 @@ class Image:
     stage: Stage = Stage.SOURCE
     stage_started_at: float | None = None
     begun: bool = False
+    waits_for: str = ""
     handle: str | None = None
     digest: str | None = None
     manifest: Mapping[str, object] = field(default_factory=dict)
@@ -130,6 +123,15 @@ class Image:
     def version(self) -> str:
         """Its name."""
         return f"v{self.number}"
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing of it may be left but its record and its log."""
+        return self.state in ENDED and self.cleaned
+
+
+UNREADABLE = -1
+"""The revision of a pointer that takes the place of one which cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What does the work of a stage: fetches, builds, launches the candidate, and leaves nothing behind."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from tlfif.images.image import Artifact, Failure, Image, Profile, Stage
@@ -49,6 +49,11 @@ class ImageBuilder(ABC):
     def limit_seconds(self, profile: Profile, stage: Stage) -> float:
         """How long the stage may take; beyond, it has failed."""
 
+    async def waits(self, image: Image) -> str:  # noqa: ARG002  # nothing comes first, unless a builder says so
+        """Why the work of ``image.stage`` cannot begin yet, for the owner: something of his comes first. Empty: it can.
+        The time that it waits does not count."""
+        return ""
+
     @abstractmethod
     async def begin(self, image: Image) -> str | None:
         """Begin the work of ``image.stage`` and return at once, with a handle where there is one. Beginning twice
@@ -61,3 +66,6 @@ class ImageBuilder(ABC):
     @abstractmethod
     async def clean(self, image: Image, *, keep_artifact: bool) -> bool:
         """End all that still works on ``image`` and remove what is left of it; True once nothing is. Safe to repeat."""
+
+    async def sweep(self, known: Collection[str]) -> None:  # noqa: B027  # where the host's own sweep finds everything
+        """End and remove whatever belongs to none of the versions in ``known``, after a kill. Safe to repeat."""

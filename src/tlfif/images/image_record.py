@@ -8,6 +8,9 @@ from tlfif.images.image import Artifact, Failure, Image, ImageState, Pointer, Pr
 from tlfif.images.image_store import Watch
 from tlfif.images.smoke_report import PromptResult, SmokeReport
 
+MOST_LETTERS = 500
+"""Of each text in a report."""
+
 
 def image_text(image: Image) -> str:
     """The image as JSON."""
@@ -43,7 +46,8 @@ def report_text(report: SmokeReport) -> str:
 
 
 def report_from(text: str) -> SmokeReport:
-    """The report that :func:`report_text` wrote. Raises ValueError, LookupError or TypeError for anything else."""
+    """The report that :func:`report_text` wrote. Raises ValueError, LookupError, TypeError or
+    AttributeError for anything else."""
     return _report(json.loads(text))
 
 
@@ -55,7 +59,11 @@ def pointer_text(pointer: Pointer) -> str:
 def pointer_from(text: str) -> Pointer:
     """The pointer that :func:`pointer_text` wrote. Raises ValueError, LookupError or TypeError for anything else."""
     body: dict[str, Any] = json.loads(text)
-    return Pointer(**{**body, "profile": Profile(body["profile"]), "before": tuple(body["before"])})
+    pointer = Pointer(**{**body, "profile": Profile(body["profile"]), "before": tuple(body["before"])})
+    names: list[Any] = [name for name in (body["version"], body["ref"], *pointer.before) if name is not None]
+    if type(body["revision"]) is not int or not all(isinstance(name, str) for name in names):
+        raise TypeError("a version is text, a revision a number")
+    return pointer
 
 
 def watch_text(watch: Watch) -> str:
@@ -70,4 +78,16 @@ def watch_from(text: str) -> Watch:
 
 
 def _report(body: dict[str, Any]) -> SmokeReport:
-    return SmokeReport(**{**body, "prompts": tuple(PromptResult(**one) for one in body["prompts"])})
+    # A candidate wrote it, which was not tested yet.
+    return SmokeReport(
+        prompts=tuple(
+            PromptResult(name=str(one["name"]), passed=one["passed"] is True, answer=str(one["answer"])[:MOST_LETTERS])
+            for one in body["prompts"]
+        ),
+        tokens_per_second=float(body["tokens_per_second"]),
+        first_token_seconds=float(body["first_token_seconds"]),
+        phase_seconds={str(phase): float(seconds) for phase, seconds in body["phase_seconds"].items()},
+        versions={str(name): str(version)[:MOST_LETTERS] for name, version in body["versions"].items()},
+        idle_end=body["idle_end"] is True,
+        error=str(body["error"])[:MOST_LETTERS],
+    )

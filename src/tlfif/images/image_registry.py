@@ -27,9 +27,9 @@ class ImageRegistry(ABC):
 
     @abstractmethod
     async def move(self, pointer: Pointer) -> bool:
-        """Store ``pointer`` where the stored one has its ``revision``, count the revision up, and read it back.
-        False: somebody else has moved it meanwhile; nothing was changed. Raises ImageError ``image_gone`` where its
-        ``ref`` does not exist."""
+        """Store ``pointer`` where the stored one has its ``revision`` (UNREADABLE: where the stored one cannot be
+        read), count the revision up, and read it back. False: somebody else has moved it meanwhile; nothing was
+        changed. Raises ImageError ``image_gone`` where its ``ref`` does not exist."""
 
     @abstractmethod
     async def stored(self) -> list[StoredImage]:

@@ -52,9 +52,14 @@ def next_step(image: Image, *, automatic: bool, now: float) -> Step:
 
 def begun(image: Image, *, handle: str | None, now: float) -> Image:
     """The image after the work of its stage has begun."""
-    started = image.stage_started_at if image.state is ImageState.UNDER_WAY and image.stage_started_at else now
+    goes_on = image.state is ImageState.UNDER_WAY and image.stage_started_at and not image.waits_for
     return replace(
-        image, state=ImageState.UNDER_WAY, begun=True, handle=handle or image.handle, stage_started_at=started
+        image,
+        state=ImageState.UNDER_WAY,
+        begun=True,
+        waits_for="",
+        handle=handle or image.handle,
+        stage_started_at=image.stage_started_at if goes_on else now,
     )
 
 
@@ -77,7 +82,7 @@ def advanced(
     if progress.failure is not None:
         return failed(image, progress.failure, now=now)
     if not progress.done:
-        return _within_limit(image, limit_seconds, now)
+        return within_limit(image, limit_seconds=limit_seconds, now=now)
     if image.stage is Stage.SMOKE_TEST:
         why = why_not_offered(image.report or SmokeReport(), promoted=promoted)
         if why:
@@ -110,7 +115,8 @@ def retired(image: Image, *, now: float) -> Image:
     return replace(image, state=ImageState.RETIRED, ended_at=now, cleaned=False)
 
 
-def _within_limit(image: Image, limit_seconds: float, now: float) -> Image:
+def within_limit(image: Image, *, limit_seconds: float, now: float) -> Image:
+    """The image, failed where its stage has taken longer than ``limit_seconds``."""
     if _stage_age(image, now) <= limit_seconds:
         return image
     stage = image.stage.replace("_", " ")

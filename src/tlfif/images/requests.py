@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tlfif.images.image import Profile
 from tlfif.images.refusals import no_such_image, repository_invalid
-from tlfif.images.source_repository import checked_repository
+from tlfif.images.source_repository import checked_repository, is_branch
 from tlfif.kernel.errors import InvalidInputError
 
 USUAL_BRANCH = "main"
@@ -15,7 +15,6 @@ COMMIT_LENGTH = 40
 _VERSION = re.compile(r"v[1-9][0-9]{0,8}")
 _COMMIT = re.compile(rf"[0-9a-f]{{{COMMIT_LENGTH}}}")
 _SECRET = re.compile(r"https://[^/]*@")
-_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}")
 
 
 def check_version(text: str) -> str:
@@ -45,8 +44,7 @@ def check_repository(text: str, *, folders: bool) -> str:
 
 def check_branch(text: str) -> str:
     """``text`` if Git may have such a branch. Raises InvalidInputError ``branch_invalid``."""
-    bad = not _BRANCH.fullmatch(text) or ".." in text or "//" in text or text.endswith(("/", ".", ".lock"))
-    if bad:
+    if not is_branch(text):
         raise InvalidInputError(
             "A branch's name has letters, digits and . _ / + - in it, such as main or release/2.", code="branch_invalid"
         )

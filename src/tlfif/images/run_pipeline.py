@@ -1,10 +1,11 @@
 """Carries the pipeline on: one tick does what every unfinished image needs now. Safe to kill at any point."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from tlfif.images import pipeline
-from tlfif.images.image import Failure, Image, ImageState
+from tlfif.images.image import Failure, Image, ImageState, Profile
 from tlfif.images.image_builder import ImageBuilder, Progress
 from tlfif.images.image_registry import ImageRegistry
 from tlfif.images.image_store import ImageStore
@@ -17,6 +18,10 @@ from tlfif.kernel.errors import ImageError, NotFoundError
 
 AUTOMATIC = "the pipeline"
 NOBODY = "nobody, in time"
+EVERY = 100_000
+"""More images than there will be."""
+REFUSED = frozenset({"image_build_refused", "image_source_invalid", "image_gone"})
+"""Trying again changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,26 +62,55 @@ class Pipeline:
         return step is not Step.NONE
 
     async def _begin(self, image: Image) -> None:
+        why = await self._waits(image)
+        if why:
+            if why != image.waits_for:
+                await self._log(image, f"waits: {why}")
+                await self._store(replace(image, state=ImageState.UNDER_WAY, waits_for=why))
+            return
         # Stored before the work begins: whoever comes after a kill begins again, which begins once.
         if image.stage_started_at is None:
             image = await self._store(replace(image, state=ImageState.UNDER_WAY, stage_started_at=self.clock.now()))
-        await self.store.log(image.version, stage=image.stage, lines=[f"begins: {image.stage}"], now=self.clock.now())
+        await self._log(image, f"begins: {image.stage}")
         try:
             handle = await self.builder.begin(image)
         except ImageError as error:
-            if error.code != "image_build_refused":
-                raise
-            failure = Failure(stage=image.stage, code=error.code, message=error.message)
-            await self._store(pipeline.failed(image, failure, now=self.clock.now()))
+            await self._not_begun(image, error)
             return
         await self._store(pipeline.begun(image, handle=handle, now=self.clock.now()))
+
+    async def _waits(self, image: Image) -> str:
+        try:
+            return await self.builder.waits(image)
+        except ImageError as error:
+            return error.message
+
+    async def _not_begun(self, image: Image, error: ImageError) -> None:
+        """Where it was not refused for good, it is begun again by the next tick, until the stage's limit."""
+        now = self.clock.now()
+        if error.code in REFUSED:
+            failure = Failure(stage=image.stage, code=error.code, message=error.message)
+            await self._store(pipeline.failed(image, failure, now=now))
+            return
+        await self._log(image, f"could not be begun: {error.message}")
+        limit = self.builder.limit_seconds(image.profile, image.stage)
+        changed = pipeline.within_limit(image, limit_seconds=limit, now=now)
+        if changed != image:
+            await self._store(changed)
+
+    async def _log(self, image: Image, *lines: str) -> None:
+        await self.store.log(image.version, stage=image.stage, lines=lines, now=self.clock.now())
 
     async def _poll(self, image: Image) -> None:
         try:
             progress = await self.builder.poll(image)
         except ImageError as error:
-            # The limit counts nevertheless: what cannot be seen for too long has failed.
-            progress = Progress(lines=(f"could not be looked at: {error.message}",))
+            # Where it may be seen later, the limit counts nevertheless: what cannot be seen for too long has failed.
+            progress = (
+                Progress(failure=Failure(stage=image.stage, code=error.code, message=error.message))
+                if error.code in REFUSED
+                else Progress(lines=(f"could not be looked at: {error.message}",))
+            )
         now = self.clock.now()
         if progress.lines:
             await self.store.log(image.version, stage=image.stage, lines=progress.lines, now=now)
@@ -112,12 +146,11 @@ class Pipeline:
             await self._store(good)
 
     async def _promoted_report(self, image: Image) -> SmokeReport | None:
-        version = (await self.registry.pointer(image.profile)).version
-        if version is None:
-            return None
+        """The report of the image in use; None also where that is not known."""
         try:
-            return (await self.store.get(version)).report
-        except NotFoundError:
+            version = (await self.registry.pointer(image.profile)).version
+            return None if version is None else (await self.store.get(version)).report
+        except (ImageError, NotFoundError):
             return None
 
     async def _store(self, image: Image) -> Image:
@@ -129,9 +162,19 @@ class Pipeline:
             await self.say(stored)
         return stored
 
+    async def sweep(self) -> None:
+        """Remove what no record knows, after a fault: whatever works for no image, or lies there for none."""
+        images = await self.store.newest(limit=EVERY)
+        known = {image.version for image in images if not image.gone}
+        for profile in Profile:
+            with contextlib.suppress(ImageError):  # one that was altered by hand names nothing
+                pointer = await self.registry.pointer(profile)
+                known |= {pointer.version or "", *pointer.before}
+        await self.builder.sweep(known)
+
     async def retire_old(self) -> list[Image]:
         """Give up the images that nothing needs any more; the next ticks delete them. Returns them."""
-        images = await self.store.newest(limit=1000)
+        images = await self.store.newest(limit=EVERY)
         referenced = await self.registry.referenced()
         gone = []
         for profile in {image.profile for image in images}:

@@ -6,7 +6,7 @@ from tlfif.images.image import Image, Source
 from tlfif.images.image_store import ImageStore
 from tlfif.images.source_repository import SourceRepository
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import ImageError
+from tlfif.kernel.errors import ImageError, InvalidInputError
 
 POLL_SECONDS = 10.0
 """Between two looks at the repository."""
@@ -23,7 +23,7 @@ async def look_at_repository(*, store: ImageStore, repository: SourceRepository,
         return None
     try:
         push = await repository.newest(watch.repository, branch=watch.branch, since=watch.seen, paths=watch.paths)
-    except ImageError as error:
+    except (ImageError, InvalidInputError) as error:
         await store.set_watch(replace(watch, looked_at=now, problem=error.message))
         return None
     image = None

@@ -108,6 +108,8 @@ ACCESS = {
     "machine_failed": ErrorCode(503, 4, "The machine did not start or did not survive.", "Read the reason; start it again."),
     "storage_damaged": ErrorCode(503, 5, "The job file on this computer is damaged.", "`./tlfif doctor --set-aside-database` keeps it under another name and goes on with a new one."),
     "storage_failed": ErrorCode(503, 5, "The store could not read or write. The sentence says whether something may have been accepted.", "Free disk space or fix the store, then repeat."),
+    "storage_foreign": ErrorCode(503, 5, "The job file on this computer is another program's. It was left as it is.", "Set `TLFIF_HOME` to another folder."),
+    "storage_newer": ErrorCode(503, 5, "A newer TL-FIF wrote the job file on this computer. It was left as it is.", "Install the newer one again, or set `TLFIF_HOME` to another folder."),
     "unavailable": ErrorCode(503, 5, "Something that is needed does not answer.", "Try again."),
     "answer_pending": ErrorCode(503, 5, "The host does not keep a request open for so long. The answer goes on; `job_id` says which.", "Read it later: `./tlfif jobs show ID`."),
     "router_unreachable": ErrorCode(503, 5, "The order to start the machine did not arrive. Nothing was started.", "Press start again."),
@@ -120,13 +122,13 @@ ACCESS = {
 """The caller is not allowed, or something that is needed does not answer."""
 AWS = {
     "account_pending": ErrorCode(503, 4, "AWS has not opened the account for machines yet, or has closed it. Nothing was started.", "Wait for AWS's message, or ask AWS Support; then start the machine."),
-    "account_plan": ErrorCode(503, 4, "The account is on the Free plan, which has no GPU machines. Nothing was started.", "Press \"Upgrade plan\" in the AWS console (Billing and Cost Management), then start the machine."),
+    "account_plan": ErrorCode(503, 4, "The account is on the Free plan, which starts none of the machine types of the list. Nothing was started.", "`./tlfif deploy` with the type that the sentence offers; or press \"Upgrade plan\" in the AWS console (Billing and Cost Management), then start the machine."),
     "aws_busy": ErrorCode(503, 4, "AWS turned several requests in a row away. The sentence says whether something may have been started.", "Nothing: it is tried again."),
     "aws_denied": ErrorCode(503, 4, "AWS does not know TL-FIF's key, or does not permit the action that the sentence names.", "`./tlfif deploy` again; `./tlfif doctor`"),
     "aws_unreachable": ErrorCode(503, 4, "AWS does not answer. The sentence says whether something may have been started.", "Check the network; it is tried again."),
     "image_missing": ErrorCode(503, 4, "No image is promoted, or there is no launch template to start from. Nothing was started.", "`./tlfif image list`; build, approve and promote one: `./tlfif image build`"),
-    "no_capacity": ErrorCode(503, 4, "No zone has a GPU machine of the configured types free. Nothing was started.", "Nothing: the prompts wait, and it is asked again every two minutes."),
-    "no_quota": ErrorCode(503, 4, "The account may not run so many virtual processors of GPU machines (quota L-DB2E81BA), or not fill one more disk at a set speed. Nothing was started.", "Ask for 8 in Service Quotas, then start the machine; for the disk, wait some minutes."),
+    "no_capacity": ErrorCode(503, 4, "No zone has a machine of the types of the list free. Nothing was started.", "Nothing: the prompts wait, and it is asked again every two minutes. Where the list has only types with a GPU, the sentence offers one without."),
+    "no_quota": ErrorCode(503, 4, "The account may not run so many virtual processors of any type of the list (quota L-DB2E81BA with a GPU, L-1216C47A without), or not fill one more disk at a set speed. Nothing was started.", "`./tlfif deploy --type` with the type without a GPU that the sentence offers with its price; or ask for 8 in Service Quotas, then start the machine. For the disk, wait some minutes."),
     "no_schedule": ErrorCode(503, 4, "A machine was started, but not the timer that ends it in any case; so it was ended again. That costs about 0.10 USD at most.", "`./tlfif doctor`, then start the machine."),
 }
 """AWS gives no machine."""
@@ -213,7 +215,7 @@ HERE = {
     "keyring_failed": ErrorCode(None, 5, "The keyring of this computer did not open.", "Unlock it, try again."),
     "machine_not_ready": ErrorCode(None, 4, "The machine was started and did not become ready.", "Read the reason."),
     "machines_stay": ErrorCode(None, 5, "AWS did not confirm the end of a machine in 15 minutes.", "End it in the AWS console; `./tlfif destroy` again."),
-    "no_zone": ErrorCode(None, 5, "The region offers none of the GPU machine types.", "Choose another region."),
+    "no_zone": ErrorCode(None, 5, "The region offers none of the machine types of the list.", "Choose another region."),
     "not_confirmed": ErrorCode(None, 2, "Nobody is there to be asked, and `--yes` was not typed.", "Add `--yes`."),
     "not_reachable": ErrorCode(None, 5, "No server answers, and none could be started.", "Look into the server's log."),
     "only_this_computer": ErrorCode(None, 2, "The command is for the server on this computer, and commands talk to the home on AWS.", "`./tlfif profile use computer`"),

@@ -15,6 +15,7 @@ from tlfif.adapters.engines.memory_kills import MemoryKills, count_memory_kills,
 from tlfif.jobs.engine import EngineAddress, EngineProcess
 from tlfif.kernel.data_folder import open_private
 from tlfif.kernel.errors import EngineError, EngineGoneError, ModelUnusableError
+from tlfif.kernel.plain_text import one_line
 
 GONE_SECONDS = 0.5
 _KILLED = -9
@@ -127,8 +128,8 @@ class LlamaEngineProcess(EngineProcess):
 
     def _unusable(self, reason: str) -> ModelUnusableError:
         return ModelUnusableError(
-            f"The model file {self._spec.model_path} cannot be used: {reason}. Choose another model, or fetch the file "
-            "again."
+            f"The model file {one_line(self._spec.model_path)} cannot be used: {reason}. Choose another model, or "
+            "fetch the file again."
         )
 
     def _logged_reason(self) -> str:
@@ -140,7 +141,7 @@ class LlamaEngineProcess(EngineProcess):
         errors = [found[1] for line in lines if (found := _ERROR_LINE.match(line))]
         said = "; ".join(errors[:1] + [line for line in errors[1:2] if line.startswith("failed")] or lines[-1:])
         # It may quote the file.
-        return "".join(letter for letter in said if letter.isprintable()).strip()[:REASON_LETTERS].rstrip(".:")
+        return one_line(said).strip()[:REASON_LETTERS].rstrip(".:")
 
     async def wait(self) -> int:
         if self._child is None:

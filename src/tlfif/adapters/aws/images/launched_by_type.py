@@ -1,0 +1,67 @@
+"""What the first start of a promoted image proves or undoes, where the machine's type decides the image."""
+
+import logging
+from dataclasses import dataclass
+
+from tlfif.control.launched_image import LaunchedImage, LaunchImage
+from tlfif.images.decide_on_image import first_start_failed, first_start_was_good
+from tlfif.images.image import Profile
+from tlfif.kernel.errors import ImageError, MachineError, StorageError
+from tlfif.machines.machine import MachineRecord
+from tlfif.machines.machine_host import Lifetime, MachineHost
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class LaunchedByType(LaunchedImage):
+    """``profiles`` are those of the home's machine types, in their order. The ``host`` itself looks up which image a
+    type is launched from, and knows from which one a machine was."""
+
+    profiles: tuple[Profile, ...]
+    host: MachineHost
+
+    async def next(self) -> LaunchImage:
+        """What the record says until the machine reports: the image of the first type that has one."""
+        for profile in self.profiles:
+            pointer = await self.registry.pointer(profile)
+            if pointer.version is not None:
+                return LaunchImage(version=pointer.version, ref=pointer.ref)
+        return LaunchImage(version=self.installed)
+
+    async def ref_of(self, version: str) -> str | None:  # noqa: ARG002  # the host looks it up, by type
+        """See :class:`LaunchedImage`."""
+        return None
+
+    async def started(self, machine: MachineRecord) -> None:
+        """See :class:`LaunchedImage`."""
+        if machine.image in (self.installed, self._proven):
+            return
+        for profile in self.profiles:
+            await first_start_was_good(profile, machine.image, registry=self.registry)
+        self._proven = machine.image
+
+    async def broke(self, machine: MachineRecord, reason: str) -> str:
+        """See :class:`LaunchedImage`; also what EC2 says about the end."""
+        seen = await self._seen(machine)
+        version = machine.image if machine.boot_id is not None or seen.image is None else seen.image
+        said = f"; AWS says: {seen.last_words}" if seen.last_words else ""
+        try:
+            for profile in self.profiles:
+                pointer = await first_start_failed(
+                    profile, version, reason, store=self.store, registry=self.registry, clock=self.clock
+                )
+                if pointer is not None:
+                    return f"{said}; rolled back by itself from {version} to {pointer.version}"
+        except (ImageError, StorageError) as error:
+            log.warning("images: no rollback: %s", error.message)
+        return said
+
+    async def _seen(self, machine: MachineRecord) -> Lifetime:
+        if machine.handle is None:
+            return Lifetime()
+        try:
+            return await self.host.lifetime(machine.handle) or Lifetime()
+        except MachineError as error:
+            log.warning("images: the host does not say what a machine was launched from: %s", error.message)
+            return Lifetime()
