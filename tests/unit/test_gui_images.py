@@ -179,6 +179,12 @@ def test_a_repository_is_typed_followed_and_left(desk: Desk) -> None:
     assert (sent.repository, sent.branch, sent.promotes) == ("/home/me/tl-fif", "main", False)
     watch = watch_view(repository="/home/me/tl-fif", branch="main")
     hear(desk, watch=watch, acted=True)
+    panel = desk.core.state.images
+    assert (panel.watch, panel.entry.editing) == (
+        "Followed, looked at every 10 s. What passes its tests waits for your approval.", False
+    )  # fmt: skip
+    desk.core.press(intents.TypeRepository("/elsewhere", "", False))
+    hear(desk, watch=watch)
     assert desk.core.state.images.watch.startswith("/home/me/tl-fif is followed, branch main")
     desk.core.press(intents.LeaveRepository())
     assert desk.bridge.all(commands.LeaveRepository)

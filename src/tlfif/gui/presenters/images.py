@@ -27,7 +27,7 @@ def present_images(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     panel = state.images
     match event:
         case ImagesUpdated(images=report, acted=acted):
-            changed = replace(panel, busy="" if acted else panel.busy, missing="")
+            changed = _done(panel) if acted else replace(panel, missing="")
             changed = reported(changed, report, now=moment.now, here=not state.home.view.on_aws)
             state = with_image_notices(replace(state, images=changed), panel.report, moment.at)
             return _log(state)
@@ -48,6 +48,12 @@ def present_images(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
             return Step(state)  # the next report asks again
         case _:
             return _pressed(state, event)
+
+
+def _done(panel: ImagesPanel) -> ImagesPanel:
+    """What was asked for is done; where that concerned the repository, its fields show what holds now."""
+    entry = replace(panel.entry, editing=panel.entry.editing and panel.busy not in {"follow", "leave"})
+    return replace(panel, busy="", missing="", entry=entry)
 
 
 def _pressed(state: WindowState, event: GuiEvent) -> Step:
