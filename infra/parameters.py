@@ -8,6 +8,19 @@ from tlfif.machines.machine_types import USUAL_TYPES
 
 MAX_ZONES = 6
 """us-east-1 has the most zones of the regions with prices."""
+IMAGE_PROFILES = ("cpu-llama", "gpu-llama", "gpu-vllm")
+"""Those of ``tlfif.images.image.Profile`` that are disks of machines; a test compares. The first needs no GPU quota."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushParameters:
+    """Which pushes become images, of which profile. ``wanted``: a connection and a repository were given."""
+
+    wanted: CfnCondition
+    connection_arn: str
+    repository: str
+    branch: str
+    profile: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +41,8 @@ class HomeParameters:
     zones: tuple[tuple[str, CfnCondition | None], ...]
     reserve_concurrency: CfnCondition
     create_trail: CfnCondition
+    push: "PushParameters"
+    monthly_rebuild: CfnCondition
 
 
 def declare(stack: Stack) -> HomeParameters:
@@ -86,6 +101,57 @@ def declare(stack: Stack) -> HomeParameters:
             "Record calls to AWS for 90 days. The first trail of an account is free, a second one is not.",
             default="yes",
         ),
+        push=_push(stack),
+        monthly_rebuild=_switch(
+            stack,
+            "MonthlyRebuild",
+            "Build the images in use anew on the first of each month, with the system's updates. Costs a build each.",
+            default="no",
+        ),
+    )
+
+
+def _push(stack: Stack) -> PushParameters:
+    """Without both the first and the second, nothing that listens to Git is made."""
+    connection = _text(
+        stack,
+        "ConnectionArn",
+        "The confirmed connection to GitHub. Empty: pushes build nothing.",
+        default="",
+        pattern="^(arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]{36})?$",
+        hint="a connection's ARN, or nothing",
+    ).value_as_string
+    repository = _text(
+        stack,
+        "Repository",
+        "The repository behind the connection.",
+        default="",
+        pattern="^([A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100})?$",
+        hint="owner/name, or nothing",
+    ).value_as_string
+    branch = _text(
+        stack,
+        "Branch",
+        "Pushes to this branch build an image.",
+        default="main",
+        pattern="^[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}$",
+        hint="a branch's name",
+    ).value_as_string
+    profile = CfnParameter(
+        stack,
+        "ImageProfile",
+        type="String",
+        description="What kind of image a push builds.",
+        default=IMAGE_PROFILES[0],
+        allowed_values=list(IMAGE_PROFILES),
+    ).value_as_string
+    both = [Fn.condition_not(Fn.condition_equals(given, "")) for given in (connection, repository)]
+    return PushParameters(
+        wanted=CfnCondition(stack, "WantsPushes", expression=Fn.condition_and(*both)),
+        connection_arn=connection,
+        repository=repository,
+        branch=branch,
+        profile=profile,
     )
 
 

@@ -116,7 +116,13 @@ class Api(Construct):
                     *store.control_rights(),
                     *props.router.nudge_rights(),
                     *props.machine.stop_rights(),
-                    *props.machine.look_rights("ec2:DescribeInstances"),
+                    *props.machine.pointer_rights(),
+                    *props.machine.look_rights(
+                        "ec2:DescribeImages",
+                        "ec2:DescribeInstances",
+                        "ec2:DescribeLaunchTemplates",
+                        "ec2:DescribeLaunchTemplateVersions",
+                    ),
                 ],
             ),
         ).resource

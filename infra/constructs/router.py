@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.constructs.images import Images
 from infra.constructs.machine import Machine
 from infra.constructs.money import bill_rights
 from infra.constructs.stops import Stops
@@ -38,6 +39,7 @@ class RouterProps:
     store: Store
     machine: Machine
     stops: Stops
+    images: Images
 
 
 class Router(Construct):
@@ -64,7 +66,10 @@ class Router(Construct):
                     *machine.launch_rights(),
                     *machine.stop_rights(),
                     *machine.standby_rights(),
+                    *machine.pointer_rights(),  # a first start that fails goes back to the image before
                     *machine.look_rights("ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeSubnets"),
+                    *props.images.wake_rights(),
+                    *props.images.letter_rights(),
                     *stops.schedule_rights(),
                     *bill_rights(self),
                 ],
@@ -119,4 +124,6 @@ def _environment(props: RouterProps) -> dict[str, str]:
         "TLFIF_AWS_SCHEDULE_GROUP": stops.group.ref,
         "TLFIF_AWS_SCHEDULE_ROLE": stops.role.role_arn,
         "TLFIF_AWS_SCHEDULE_DEAD_LETTERS": stops.dead.attr_arn,
+        "TLFIF_AWS_IMAGES_FUNCTION": props.images.function.ref,
+        "TLFIF_AWS_LETTERS_TOPIC": props.images.topic_arn,
     }

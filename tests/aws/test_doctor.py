@@ -14,7 +14,7 @@ from tests.aws.scripted_aws import DENIED, Answer, Refused, ScriptedAws, serving
 from tlfif.adapters.aws.doctor.account import AwsAccount, this_account
 from tlfif.adapters.aws.doctor.probe_context import DoctorCalls
 from tlfif.doctor import checks
-from tlfif.doctor.checks import ACCOUNT_CHECKS, CAPACITY, CODEBUILD, COST_EXPLORER, Check, Finding, State
+from tlfif.doctor.checks import ACCOUNT_CHECKS, CAPACITY, COST_EXPLORER, Check, Finding, State
 from tlfif.doctor.examine import Examination, examine
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.rights_verdicts import DEPLOY_ACTIONS
@@ -107,10 +107,6 @@ RIGHT: dict[tuple[str, str], Answer] = {
         ]
     },
     ("lambda", "GetAccountSettings"): {"AccountLimit": {"ConcurrentExecutions": 10}},
-    ("codebuild", "ListBuilds"): {"ids": ["tlfif-image:1"]},
-    ("codebuild", "BatchGetBuilds"): {
-        "builds": [{"id": "tlfif-image:1", "buildStatus": "SUCCEEDED", "startTime": NOW}]
-    },
     ("codeconnections", "ListConnections"): {
         "Connections": [{"ConnectionName": "tlfif", "ConnectionStatus": "AVAILABLE", "ProviderType": "GitHub"}]
     },
@@ -157,7 +153,6 @@ WRONG: dict[tuple[str, str], Answer] = {
     },
     ("ec2", "DescribeInstanceTypeOfferings"): {"InstanceTypeOfferings": []},
     ("lambda", "GetAccountSettings"): {"AccountLimit": {"ConcurrentExecutions": 0}},
-    ("codebuild", "ListBuilds"): {},
     ("codeconnections", "ListConnections"): {
         "Connections": [{"ConnectionName": "tlfif", "ConnectionStatus": "PENDING", "ProviderType": "GitHub"}]
     },
@@ -222,7 +217,7 @@ async def test_an_account_in_which_everything_is_wrong() -> None:
         "machines",
     }
     unknown = {one.check.id for one in found.findings if one.state is State.NOT_ASKED}
-    assert unknown == {CAPACITY.id, CODEBUILD.id}
+    assert unknown == {CAPACITY.id}
     assert {one.check.id for one in found.findings if one.state is State.OK} == set()
     assert all(one.cure for one in found.findings if one.check is not CAPACITY)
     assert "CASE_OPENED" in by_id["gpu_quota"].evidence
@@ -336,8 +331,7 @@ async def test_the_rights_of_a_role_are_asked_by_its_whole_name() -> None:
 
 KNOWN_TO_EMULATOR = {
     checks.REGION, checks.OFFERINGS, checks.ENCRYPTION, checks.BUDGET, checks.ALARM_ADDRESS, checks.DISKS, checks.ROOT,
-    checks.FOREIGN_DISKS, checks.IMAGES, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.CODEBUILD,
-    checks.COST_EXPLORER,
+    checks.FOREIGN_DISKS, checks.IMAGES, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.COST_EXPLORER,
 }  # fmt: skip
 
 

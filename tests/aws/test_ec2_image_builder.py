@@ -73,7 +73,7 @@ class Paper:
     def instances(self, *, work: bool = True) -> list[dict[str, Any]]:
         """Those that build and test images, or those that answer; none that is terminated."""
         ours = [{"Name": "tag:tlfif:home", "Values": [self.home]}]
-        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]  # type: ignore[arg-type]
+        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]  # type: ignore[arg-type]  # a plain dictionary
         living = [one for group in found for one in group["Instances"] if one["State"]["Name"] != "terminated"]
         return [dict(one) for one in living if ("tlfif:image-work" in _tags(one)) == work]
 
@@ -143,7 +143,7 @@ class Paper:
                 continue
             await self.play()
         ours = [{"Name": "tag:tlfif:home", "Values": [self.home]}]
-        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]  # type: ignore[arg-type]
+        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]  # type: ignore[arg-type]  # a plain dictionary
         return (await self.images.store.newest(limit=1))[0], len([one for group in found for one in group["Instances"]])
 
     async def promoted(self) -> Image:
@@ -204,7 +204,7 @@ async def test_the_whole_story(paper: Paper) -> None:
     first = await paper.promoted()
     assert first.artifact is not None
     assert (first.artifact.ref in paper.own_images(), first.digest and len(first.digest)) == (True, 64)
-    assert set(first.manifest["inputs"]) == set(NEEDED), "every input has its sha256"  # type: ignore[call-overload]
+    assert set(first.manifest["inputs"]) == set(NEEDED), "every input has its sha256"  # type: ignore[call-overload]  # JSON
     assert (first.report, await paper.nothing_works(), first.cost_micros > 0) == (GOOD, True, True)
     spans = {span.machine_id for _, span in await paper.container.money.ledger.spans_after(0, from_ms=0)}
     assert spans == {"image-v1-builder", "image-v1-candidate"}, "builders are on the bill"

@@ -66,7 +66,8 @@ def test_the_plan_holds_what_programs_ask_for(region: str, capsys: pytest.Captur
     assert 0.015 < plan["throughput_usd_per_hour"] < 0.018
     assert plan["resources_total"] == len(StackTemplate().resource_types)
     assert len(plan["asked_of_owner"]) == 6
-    assert "./tlfif image build" in plan["asked_of_owner"][0], "who pays knows before that no machine starts yet"
+    assert "nothing starts on AWS until you promote it" in plan["asked_of_owner"][0], "who pays knows it before"
+    assert set(plan["images"]) == {"cpu-llama", "gpu-llama", "gpu-vllm"}
 
 
 def test_the_plan_reads_plainly(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from tlfif.doctor import account_verdicts as verdicts
 from tlfif.doctor import checks
-from tlfif.doctor.account_verdicts import BuildFact
 from tlfif.doctor.checks import CHECKS, Finding, State
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.rights_verdicts import DEPLOY_ACTIONS, rights, root_rights
@@ -55,7 +54,7 @@ CASES = [
     (
         rights({**ALLOWED, "iam:PassRole": "implicitDeny", "sns:Subscribe": "implicitDeny"}, asked="me"),
         FAIL,
-        "2 of 86 actions are refused (IAM's simulation for me): not given: iam:PassRole, sns:Subscribe.",
+        "2 of 87 actions are refused (IAM's simulation for me): not given: iam:PassRole, sns:Subscribe.",
     ),
     (root_rights(), WARN, "root"),
     (verdicts.region(EU, "opt-in-not-required"), OK, EU),
@@ -99,8 +98,6 @@ CASES = [
     (verdicts.lambda_concurrency(10), OK, "enough"),
     (verdicts.lambda_concurrency(3), OK, "3 calls"),
     (verdicts.lambda_concurrency(2), FAIL, "needs 3"),
-    (verdicts.codebuild(BuildFact(status="FAILED", day="2026-11-01")), OK, "2026-11-01"),
-    (verdicts.codebuild(None), NOT_ASKED, "only at the first build"),
     (verdicts.github_connection({"a": "AVAILABLE", "b": "PENDING"}), OK, "b: PENDING"),
     (verdicts.github_connection({"b": "PENDING"}), WARN, "until you confirm"),
     (verdicts.github_connection({"b": "ERROR"}), WARN, "ERROR"),

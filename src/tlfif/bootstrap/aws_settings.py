@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tlfif.adapters.aws.machines.image_model_store import IN_IMAGES
 from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
 from tlfif.bootstrap.variables import settings_fault
+from tlfif.images.image import Profile
 from tlfif.jobs.policy import AWS_JOB_POLICY, JobPolicy
 from tlfif.machines.machine_types import USUAL_TYPES, EngineKind, check_instance_type
 from tlfif.machines.policy import AWS_MACHINE_POLICY, MachinePolicy
@@ -46,6 +47,12 @@ def _model(name: str) -> str:
     return spec.name
 
 
+def _disk(profile: Profile) -> Profile:
+    if profile is Profile.BUNDLE:
+        raise ValueError("a bundle is no disk of a machine on AWS")
+    return profile
+
+
 class AwsSettings(BaseModel):
     """The resources of one installation. Nothing here is secret: permissions come from the function's role."""
 
@@ -63,6 +70,12 @@ class AwsSettings(BaseModel):
     bucket: Name
     router_function: str = ""
     """The function that the API calls to start machines."""
+    images_function: str = ""
+    """The function that the router calls while an image is unfinished."""
+    image_profile: Annotated[Profile, AfterValidator(_disk)] = Profile.CPU_LLAMA
+    """What kind of image a push builds."""
+    letters_topic: str = ""
+    """Where letters to the owner about images go: an SNS topic's ARN."""
     launch_template: str = ""
     builder_template: str = ""
     """What builders of images are launched from: no role, and a way out to Ubuntu's packages."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
 from tlfif.cli.aws_place import add_aws, aws_place
+from tlfif.cli.deploy_images import add_image_options, image_choices, offer_image
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
@@ -86,6 +87,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"types of machine in the order in which they are tried, of {', '.join(INSTANCE_TYPES)}; separated by "
         f"commas, or repeated (default: unchanged; at first {','.join(USUAL_TYPES)})",
     )
+    add_image_options(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_json(parser)
 
@@ -181,7 +183,9 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
         return USAGE, False
     done = await container.deployment(DeployedProfile(data_folder), Progress(console)).run(request, caller)
     console.result(result_object(done), result_text(done, request.email), as_json=args.json)
-    return DONE, done.image is not None
+    if done.image is None or args.build_image:
+        return await offer_image(args, console, container, request.region), False
+    return DONE, True
 
 
 async def _show(
@@ -245,6 +249,7 @@ def request_of(args: argparse.Namespace, data_folder: "DataFolder") -> DeployReq
         types=types_asked(args) or (unfinished.types or None if unfinished is not None else None),
         block_public_buckets=args.block_public_buckets,
         allow_losing=tuple(args.allow_losing),
+        images=image_choices(args),
     )
 
 
@@ -300,8 +305,9 @@ def result_text(done: "Deployed", email: str) -> str:
     if done.image is None:
         steps.append(
             "There is no machine image yet [image_missing], so no machine starts on AWS and none costs anything; a "
-            "prompt sent there waits. Build one, which names its price first: ./tlfif image build URL; then approve "
-            "and promote it. This computer answers meanwhile: ./tlfif profile use computer."
+            "prompt sent there waits until it expires. Build one: ./tlfif deploy --build-image. Then "
+            "./tlfif image approve VERSION and ./tlfif image promote VERSION. This computer answers meanwhile: "
+            "./tlfif profile use computer."
         )
     else:
         steps.append(

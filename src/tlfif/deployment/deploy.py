@@ -233,5 +233,6 @@ async def stack_parameters(
         "CreateTrail": old.get("CreateTrail") or ("no" if await installation.has_trail() else "yes"),
         "Standby": "yes" if request.standby else "no",
         "InstanceTypes": ",".join(types),
+        **request.images.parameters,
         **zones,
     }

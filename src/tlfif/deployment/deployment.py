@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
+from tlfif.deployment.image_choices import UNCHANGED, ImageChoices
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.machine_types import USUAL_TYPES, check_instance_types
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR
@@ -164,6 +165,16 @@ class SweptKind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOrder:
+    """How far an image is that was asked for. ``version`` None: it was refused. ``said``: one sentence."""
+
+    version: str | None
+    going_on: bool
+    good: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeployRequest:
     """What the owner asks for. ``budget_usd``: whole dollars a month, at which AWS sends a mail. ``release``: a
     fingerprint of what the functions' package is built from. ``standby``: whether the disk is kept for the next
@@ -182,6 +193,7 @@ class DeployRequest:
     """Whether S3's block is switched on although buckets go offline by it."""
     allow_losing: tuple[str, ...] = ()
     """What may be replaced or removed with what is in it, by AWS's names."""
+    images: ImageChoices = UNCHANGED
 
     def settled(self, before: Mapping[str, str]) -> "DeployRequest":
         """The same with every value filled in: what the owner did not say is taken from the stack's parameters

@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
+from tlfif.deployment.deployment import AccountSettings, Caller, ImageOrder, Stack, StackEvent
 from tlfif.deployment.stack_changes import Change
+from tlfif.images.image import Profile
 
 
 class Installation(ABC):
@@ -88,6 +89,15 @@ class Installation(ABC):
     @abstractmethod
     async def promoted_image(self) -> str | None:
         """The image that machines are launched from; None if none was promoted yet."""
+
+    @abstractmethod
+    async def order_image(self, profile: Profile) -> ImageOrder:
+        """Have an image built from this very program. Asked twice for the same, it is built once. Raises
+        UnavailableError ``image_source_missing`` where the program's own files are not here."""
+
+    @abstractmethod
+    async def image_order(self, version: str) -> ImageOrder:
+        """How far that image is."""
 
     @abstractmethod
     async def make_owner(self, pool_id: str, email: str) -> bool:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tlfif.deployment.image_prices import ImagePrice, image_prices
 from tlfif.machines.machine_types import (
     GPU_QUOTA,
     INSTANCE_TYPES,
@@ -27,13 +28,22 @@ _KINDS: dict[str, tuple[str, str, str]] = {
     "AWS::Budgets::Budget": ("AWS budget that sends you mail", "AWS budgets that send you mail", "free"),
     "AWS::CloudTrail::Trail": ("record of who called what", "records of who called what", "free, if it is the first"),
     "AWS::CloudWatch::Alarm": ("alarm", "alarms", "free up to ten"),
+    "AWS::CodePipeline::Pipeline": (
+        "pipeline that follows your repository",
+        "pipelines that follow your repository",
+        "by the minute of a build; 100 a month are free",
+    ),
     "AWS::Cognito::UserPool": ("list of users who may sign in", "lists of users who may sign in", "free"),
     "AWS::DynamoDB::Table": ("table for prompts and state", "tables for prompts and state", "by the request"),
     "AWS::EC2::LaunchTemplate": ("launch template for machines", "launch templates for machines", "free"),
     "AWS::EC2::VPC": ("network without a way in", "networks without a way in", "free"),
-    "AWS::Events::Rule": ("schedule that wakes the router", "schedules that wake the router", "free"),
+    "AWS::Events::Rule": ("schedule that wakes a program", "schedules that wake a program", "free"),
     "AWS::IAM::Role": ("set of rights for its parts", "sets of rights for its parts", "free"),
-    "AWS::Lambda::Function": ("small program (API, router)", "small programs (API, router)", "by the call"),
+    "AWS::Lambda::Function": (
+        "small program (API, router, images)",
+        "small programs (API, router, images)",
+        "by the call",
+    ),
     "AWS::Logs::LogGroup": ("log, kept 14 days", "logs, kept 14 days", "free up to 5 GB a month"),
     "AWS::S3::Bucket": ("storage bucket", "storage buckets", "by the gigabyte"),
     "AWS::SNS::Topic": ("address list for alarms", "address lists for alarms", "free"),
@@ -119,6 +129,7 @@ class DeploymentPlan:
     """What each start costs in addition to its time."""
     asked: tuple[str, ...]
     standby: bool
+    images: tuple[ImagePrice, ...]
     standby_micros_per_month: MicroUsd
     """The rent of a kept disk, whether requested or not."""
 
@@ -156,6 +167,7 @@ def plan_deployment(
         launch_micros=launch_cost(book, region, at_ms=at_ms),
         asked=asked_of_owner(region, types),
         standby=standby,
+        images=image_prices(book, region, at_ms=at_ms),
         standby_micros_per_month=total_per_month(kept) - total_per_month(lean),
     )
 
@@ -210,8 +222,7 @@ def asked_of_owner(region: str, types: Sequence[str] = USUAL_TYPES) -> tuple[str
     least, most = DEPLOY_MINUTES
     free = ", ".join(one.name for one in MACHINE_TYPES.values() if one.on_free_plan)
     return (
-        "An image that a machine starts from: ./tlfif image build builds it after the deployment and names its price "
-        "first. Until you have promoted one, no machine starts on AWS; this computer answers.",
+        "One yes to the first image: deploying offers to build it, and nothing starts on AWS until you promote it.",
         f"An AWS account on the Paid plan (of the types that TL-FIF knows, the Free plan starts only {free}).",
         _quotas_asked(region, types),
         "AWS credentials on this computer for the time of deploying: docs/howto/first-day-on-aws.md says how.",

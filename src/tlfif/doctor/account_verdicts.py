@@ -1,7 +1,6 @@
 """Verdicts on the AWS account: from AWS's answers to findings. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from tlfif.doctor import checks
 from tlfif.doctor.checks import Finding, not_asked
@@ -9,8 +8,8 @@ from tlfif.doctor.checks import Finding, not_asked
 CONSOLE = "https://console.aws.amazon.com"
 LEAST_LAMBDA = 3
 """The API, the router, and one more prompt."""
-RESERVING_LAMBDA = 112
-"""Concurrency can be reserved from here on: 100 must stay unreserved, and the home takes 12."""
+RESERVING_LAMBDA = 114
+"""Concurrency can be reserved from here on: 100 must stay unreserved, and the home takes 14."""
 
 
 def credentials(*, account: str, arn: str, source: str) -> Finding:
@@ -74,31 +73,8 @@ def lambda_concurrency(limit: int) -> Finding:
             "hours to days.",
         )
     if limit < RESERVING_LAMBDA:
-        return checks.LAMBDA.ok(f"{found}: enough for you. Nothing is reserved, because AWS refuses that below 112.")
+        return checks.LAMBDA.ok(f"{found}: enough for you. Nothing is reserved, because AWS refuses that below 114.")
     return checks.LAMBDA.ok(f"{found}.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildFact:
-    """CodeBuild's newest build: ``status`` as CodeBuild reports it, ``day`` as ISO date."""
-
-    status: str
-    day: str
-
-
-def codebuild(newest: BuildFact | None) -> Finding:
-    """``newest``: None if nothing was ever built in the region."""
-    if newest is not None:
-        return checks.CODEBUILD.ok(
-            f"Builds run here: the newest is from {newest.day}, {newest.status} (CodeBuild ListBuilds)."
-        )
-    return not_asked(
-        checks.CODEBUILD,
-        "Nothing was built here yet, and AWS tells only at the first build whether it holds CodeBuild at 0 for a new "
-        "account; the quota it shows (10) does not say so.",
-        "If the first image build says “Cannot have more than 0 builds in queue”, open a case in AWS Support (Account "
-        "and billing, free; days).",
-    )
 
 
 def github_connection(statuses: Mapping[str, str]) -> Finding:
@@ -107,11 +83,11 @@ def github_connection(statuses: Mapping[str, str]) -> Finding:
         return checks.GITHUB.warn(
             "No GitHub connection (CodeConnections). Prompts need none; images do not follow your commits.",
             "Only if you want that: in the AWS console, Developer Tools, Settings, Connections, “Create connection”, "
-            "GitHub. Free, two minutes.",
+            "GitHub; then ./tlfif deploy --connection ARN --repository OWNER/NAME. Free, two minutes; a build costs.",
         )
     shown = ", ".join(f"{name}: {status}" for name, status in sorted(statuses.items()))
     if "AVAILABLE" in statuses.values():
-        return checks.GITHUB.ok(f"{shown} (CodeConnections).")
+        return checks.GITHUB.ok(f"{shown} (CodeConnections); `./tlfif deploy --connection ARN` has it build images.")
     return checks.GITHUB.warn(
         f"{shown} (CodeConnections): no commit reaches AWS until you confirm it.",
         "In the AWS console open Developer Tools, Settings, Connections, choose it, “Update pending connection”, and "

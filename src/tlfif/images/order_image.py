@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tlfif.images.image import Image, ImageState, Profile, Source
+from tlfif.images.build_order import ordered_image
+from tlfif.images.image import Image, Profile, Source
 from tlfif.images.image_store import ImageStore, Watch
 from tlfif.images.requests import USUAL_BRANCH
 from tlfif.images.source_repository import SourceRepository
 from tlfif.images.watch_repository import PATHS
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ConflictError, InvalidInputError
-
-_OPEN = frozenset({ImageState.WAITING, ImageState.UNDER_WAY})
 
 
 async def order_image(
@@ -41,18 +40,16 @@ async def order_image(
     if commit is None:
         if git is None:
             raise InvalidInputError(
-                "This home cannot look into repositories, so say which commit to build "
-                "(./tlfif image build URL --commit HASH).",
+                "This home cannot look into repositories, so say which commit to build, one whose files a push or a "
+                "deployment has brought here (./tlfif image build URL --commit HASH). ./tlfif deploy --build-image "
+                "brings this program's own.",
                 code="commit_needed",
             )
         usual = watch.branch if watch is not None and watch.repository == repository else USUAL_BRANCH
         push = await git.newest(repository, branch=branch or usual, since=None, paths=())
         commit, subject = push.commit, push.subject
-    for image in await store.unfinished():
-        if image.state in _OPEN and (image.profile, image.source.commit) == (profile, commit):
-            return image
     source = Source(repository=repository, commit=commit, subject=subject, asked_by=by)
-    return await store.create(profile=profile, source=source, now=clock.now())
+    return await ordered_image(source, profile, store=store, clock=clock)
 
 
 async def follow_repository(
@@ -71,7 +68,8 @@ async def follow_repository(
     Raises ConflictError (``watch_not_here``), ImageError (``repository_unreachable``)."""
     if git is None:
         raise ConflictError(
-            "This home follows no repository by itself: its images are asked for by the push. Nothing was changed.",
+            "This home follows no repository by itself: each push asks for an image, once ./tlfif deploy --connection "
+            "ARN --repository OWNER/NAME has set that up. Nothing was changed.",
             code="watch_not_here",
         )
     await git.newest(repository, branch=branch, since=None, paths=tuple(paths))

@@ -50,6 +50,11 @@ def next_step(image: Image, *, automatic: bool, now: float) -> Step:
     return Step.LAPSE if _stage_age(image, now) > APPROVAL_SECONDS else Step.NONE
 
 
+def anything_to_do(unfinished: Sequence[Image], *, automatic: bool, now: float) -> bool:
+    """Whether a tick would do anything now. An image that is offered only waits, until its time is over."""
+    return any(next_step(image, automatic=automatic, now=now) is not Step.NONE for image in unfinished)
+
+
 def begun(image: Image, *, handle: str | None, now: float) -> Image:
     """The image after the work of its stage has begun."""
     goes_on = image.state is ImageState.UNDER_WAY and image.stage_started_at and not image.waits_for

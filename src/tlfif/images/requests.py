@@ -4,16 +4,15 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
+from tlfif.images.build_order import COMMIT
 from tlfif.images.image import Profile
 from tlfif.images.refusals import no_such_image, repository_invalid
 from tlfif.images.source_repository import checked_repository, is_branch
 from tlfif.kernel.errors import InvalidInputError
 
 USUAL_BRANCH = "main"
-COMMIT_LENGTH = 40
 
 _VERSION = re.compile(r"v[1-9][0-9]{0,8}")
-_COMMIT = re.compile(rf"[0-9a-f]{{{COMMIT_LENGTH}}}")
 _SECRET = re.compile(r"https://[^/]*@")
 
 
@@ -53,9 +52,9 @@ def check_branch(text: str) -> str:
 
 def check_commit(text: str) -> str:
     """``text`` if it is a commit's whole name, in small letters. Raises InvalidInputError ``commit_invalid``."""
-    if not _COMMIT.fullmatch(text):
+    if not COMMIT.fullmatch(text):
         raise InvalidInputError(
-            f"A commit is named by its {COMMIT_LENGTH} hexadecimal digits; `git rev-parse HEAD` prints them.",
+            "A commit is named by its 40 hexadecimal digits; `git rev-parse HEAD` prints them.",
             code="commit_invalid",
         )
     return text

@@ -19,13 +19,15 @@ from tlfif.adapters.aws.deployment.buckets import (
     upload_by_content,
 )
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
+from tlfif.adapters.aws.deployment.image_orders import ask_for_image, look_at_image
 from tlfif.adapters.aws.deployment.ingress import enable_ingress
 from tlfif.adapters.aws.deployment.stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.control.authority import OWNERS
-from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
+from tlfif.deployment.deployment import AccountSettings, Caller, ImageOrder, Stack, StackEvent
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.stack_changes import Change
+from tlfif.images.image import Profile
 from tlfif.kernel.clock import Clock
 
 if TYPE_CHECKING:
@@ -159,6 +161,14 @@ class AwsInstallation(Installation):
             return next((one["Value"] for one in found), None)
 
         return await ask("ssm", read)
+
+    async def order_image(self, profile: Profile) -> ImageOrder:
+        """See the port."""
+        return await ask("lambda", lambda: ask_for_image(self._clients, self._place, profile))
+
+    async def image_order(self, version: str) -> ImageOrder:
+        """See the port."""
+        return await ask("lambda", lambda: look_at_image(self._clients, self._place, version))
 
     async def make_owner(self, pool_id: str, email: str) -> bool:
         """See the port. Cognito generates the password and mails it; it never passes through TL-FIF."""

@@ -35,7 +35,6 @@ _PROBES: tuple[tuple[Check, str, Find], ...] = (
     (checks.OFFERINGS, "ec2:DescribeInstanceTypeOfferings", account_probes.offerings),
     (checks.CAPACITY, "", account_probes.capacity),
     (checks.LAMBDA, "lambda:GetAccountSettings", account_probes.lambda_concurrency),
-    (checks.CODEBUILD, "codebuild:ListBuilds", account_probes.codebuild),
     (checks.GITHUB, "codeconnections:ListConnections", account_probes.github_connection),
     (checks.COST_EXPLORER, "ce:GetCostAndUsage", account_probes.cost_explorer),
     (checks.ROOT, "iam:GetAccountSummary", account_probes.root_user),

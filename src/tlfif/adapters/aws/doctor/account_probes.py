@@ -127,19 +127,6 @@ async def lambda_concurrency(context: ProbeContext) -> Finding:
     return verdicts.lambda_concurrency(int(found["AccountLimit"]["ConcurrentExecutions"]))
 
 
-async def codebuild(context: ProbeContext) -> Finding:
-    """A past build is the only proof that the account may run builds."""
-    ids = (await context.calls.call("codebuild", "list_builds", sortOrder="DESCENDING")).get("ids", [])
-    if not ids:
-        return verdicts.codebuild(None)
-    found = await context.calls.call("codebuild", "batch_get_builds", ids=ids[:1])
-    builds = found.get("builds", [])
-    if not builds:
-        return verdicts.codebuild(None)
-    day = builds[0]["startTime"].date().isoformat()
-    return verdicts.codebuild(verdicts.BuildFact(status=builds[0]["buildStatus"], day=day))
-
-
 async def github_connection(context: ProbeContext) -> Finding:
     """GitHub connections of the region."""
     found = await context.calls.call("codeconnections", "list_connections", ProviderTypeFilter="GitHub", MaxResults=100)

@@ -284,8 +284,8 @@ def _unreachable(error: AwsError, outcome: str) -> MachineError:
 def _image_missing(error: AwsError, outcome: str) -> MachineError:
     return MachineError(
         f"There is no image to start a machine from ({code_of(error)}: {words_of(error)}). {outcome} Build "
-        "one, approve and promote it: `./tlfif image build`, or the Images tab. This computer answers meanwhile: "
-        "`./tlfif profile use computer`, or Settings, Where it runs.",
+        "one (`./tlfif deploy --build-image`), approve and promote it (`./tlfif image list`, or the Images tab). This "
+        "computer answers meanwhile: `./tlfif profile use computer`, or Settings, Where it runs.",
         code="image_missing",
         details={"aws_code": code_of(error)},
     )
