@@ -282,8 +282,8 @@ def result_text(done: "Deployed", email: str) -> str:
     if done.image is None:
         steps.append(
             "There is no machine image yet [image_missing], so no machine starts on AWS and none costs anything; a "
-            "prompt sent there waits. Build one, which names its price first: ./tlfif image build URL; then approve "
-            "and promote it. This computer answers meanwhile: ./tlfif profile use computer."
+            "prompt sent there waits. Build one, which names its price first: ./tlfif image build URL --commit HASH; "
+            "then approve and promote it. This computer answers meanwhile: ./tlfif profile use computer."
         )
     else:
         steps.append(
