@@ -234,6 +234,7 @@ class FakeWindowClient(TlfifClient):
         self.job_answer: JobView = job_view(answer="whole")
         self.machine_now: MachineView = machine_view("off")
         self.machine_error: Exception | None = None
+        self.images_error: Exception | None = None
         self.pull_errors: dict[str, Exception] = {}
         self.sleep: Sleep = asyncio.sleep
         self.on_ask: Callable[[], None] = lambda: None
@@ -291,6 +292,8 @@ class FakeWindowClient(TlfifClient):
         return cost_view()
 
     async def images(self, *, limit: int = 20) -> ImageList:
+        if self.images_error is not None:
+            raise self.images_error
         return image_list()
 
     async def models(self) -> list[ModelView]:

@@ -15,6 +15,7 @@ from tlfif.cli import following_images, image
 from tlfif.cli.arguments import Parser
 from tlfif.cli.exit_codes import exit_code_of
 from tlfif.cli.output.image_report import image_text, list_text, progress_lines
+from tlfif.client.errors import NotPossibleError
 from tlfif.kernel.errors import ImageError, InvalidInputError, TlfifError
 from tlfif.wire.images import ImageList
 
@@ -31,6 +32,7 @@ class Client(FakeClient):
         self.calls: list[Any] = []
         self.logs: list[Any] = [log_lines()]
         self.on_look: Callable[[], None] = lambda: None
+        self.refusal: Exception | None = None
 
     async def images(self, *, limit: int = 20) -> ImageList:
         self.on_look()
@@ -66,6 +68,8 @@ class Client(FakeClient):
         return pointer_view()
 
     async def follow_repository(self, repository: str, **more: Any) -> Any:
+        if self.refusal is not None:
+            raise self.refusal
         self.calls.append(("follow", repository, *more.values()))
         return watch_view(repository=repository)
 
@@ -161,6 +165,13 @@ def test_a_watch_that_cannot_read_says_so_once_and_ends_with_the_watch(command: 
     assert code == 0
     assert desk.said.count("The repository cannot be read: No such folder.") == 1
     assert "can be read again" in desk.said
+
+
+def test_a_home_that_follows_nothing_refuses_before_it_asks_about_money(command: Run) -> None:
+    client = Client(image_list(builds=COSTLY, follows=False))
+    client.refusal = NotPossibleError("This home follows no repository.", code="watch_not_here")
+    with pytest.raises(NotPossibleError):
+        command(client, "watch", "https://example.org/a/b")
 
 
 def test_a_watch_is_switched_off(command: Run) -> None:

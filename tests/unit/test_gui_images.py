@@ -77,7 +77,8 @@ def test_the_approval_is_a_stage_too(desk: Desk, state: str, mark: Mark, took: s
 
 
 def test_the_newest_is_shown_until_another_is_chosen_and_that_one_stays(desk: Desk) -> None:
-    hear(desk, image_view(2), image_view(1, "approved"))
+    hear(desk, image_view(2, subject="Two\nlines\x1b[31m"), image_view(1, "approved"))
+    assert desk.core.state.images.rows[0].change.isprintable()
     desk.core.press(intents.ChooseImage("v1"))
     hear(desk, image_view(3, "waiting"), image_view(2), image_view(1, "approved"))
     shown = desk.core.state.images.shown

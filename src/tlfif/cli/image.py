@@ -191,9 +191,9 @@ async def _watch(args: argparse.Namespace, repository: str | None, console: Cons
         found = await client.images()
         watch = found["watch"]
         if repository is not None:
-            first = "Its newest commit is built first, then each push that changes what is in an image."
-            console.note(first)
-            if not _may_cost(args, found, "Follow it?", console):
+            if found["follows"]:
+                console.note("Its newest commit is built first, then each push that changes what is in an image.")
+            if found["follows"] and not _may_cost(args, found, "Follow it?", console):
                 return _not_confirmed(console)
             watch = await client.follow_repository(
                 repository, branch=args.branch, profile=args.profile, promotes=args.yes_promote

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tlfif.kernel.plain_text import one_line
 from tlfif.money.amounts import usd
 from tlfif.wire.images import EstimateView, FiguresView, ImageList, ImageView, PointerView, WatchView
 from tlfif.wording.figures import countdown, how_many, seconds, size
@@ -44,8 +45,8 @@ def short(commit: str) -> str:
 
 
 def change_text(image: ImageView) -> str:
-    """What an image was built from: ``a1b2c3d Faster start``."""
-    return f"{short(image['commit'])} {image['subject']}".strip()
+    """What an image was built from: ``a1b2c3d Faster start``. Whoever pushed wrote it, so it is made harmless."""
+    return one_line(f"{short(image['commit'])} {image['subject']}").strip()
 
 
 def state_text(image: ImageView) -> str:
