@@ -200,7 +200,7 @@ async def test_without_an_image_each_profile_is_asked_for_once(cloud: Ec2Cloud, 
     cloud.faults["RunInstances"] = always(fault)
     error = await refused(cloud)
     assert (error.code, END_STATES.get(error.code, MachineState.BROKEN)) == ("image_missing", MachineState.BROKEN)
-    for words in (said, "./tlfif image list", "nothing is charged", "./tlfif profile use computer"):
+    for words in (said, "./tlfif deploy --build-image", "nothing is charged", "./tlfif profile use computer"):
         assert words in error.message
     assert kinds_asked(cloud) == ["g4dn.xlarge", "c7i.xlarge"]
     assert nothing_left(cloud)

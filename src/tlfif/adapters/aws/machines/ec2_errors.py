@@ -287,9 +287,9 @@ def _image_missing(error: AwsError, outcome: str) -> MachineError:
     if code_of(error) == "InvalidBlockDeviceMapping":
         return _disk_too_small(error, outcome)
     return MachineError(
-        f"There is no image to start a machine from ({code_of(error)}: {words_of(error)}). {outcome} `./tlfif image "
-        "list` shows those that can be promoted; this computer answers meanwhile: `./tlfif profile use computer`, or "
-        "Settings, Where it runs.",
+        f"There is no image to start a machine from ({code_of(error)}: {words_of(error)}). {outcome} Build "
+        "one (`./tlfif deploy --build-image`), approve and promote it (`./tlfif image list`, or the Images tab). This "
+        "computer answers meanwhile: `./tlfif profile use computer`, or Settings, Where it runs.",
         code="image_missing",
         details={"aws_code": code_of(error)},
     )
