@@ -272,8 +272,9 @@ class BudgetGate:
     async def expected_start(self) -> tuple[Situation, float]:
         """The machine's situation, and the seconds that a start is expected to take. Raises StorageError."""
         situation = await self.machines.situation()
-        model = situation.latest.model if situation.latest is not None else ""
-        timings = await self.machines.phase_timings(model=model, image=self.image, limit=HISTORY_STARTS)
+        latest = situation.latest  # the next machine is likely to be launched from the same image
+        model, image = ("", self.image) if latest is None else (latest.model, latest.image)
+        timings = await self.machines.phase_timings(model=model, image=image, limit=HISTORY_STARTS)
         expected = self.machine_policy.expected_phase_seconds
         return situation, estimate_ready_seconds(phase=None, elapsed=0.0, history=timings, expected=expected)
 
