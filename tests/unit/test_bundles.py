@@ -1,10 +1,13 @@
 """A bundle of another time: the program that runs does not work with machines of it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tlfif.adapters.local.bundle import Bundle
+from tlfif.adapters.local.images.bundle_builder import _end_programs
 from tlfif.adapters.local.images.candidate_folder import CandidateFolder
 from tlfif.adapters.local.images.parts_list import pins_of
 from tlfif.bootstrap.embedded_images import SCHEMA, _unusable
@@ -36,6 +39,20 @@ def test_a_damaged_manifest_is_not_launched(tmp_path: Path) -> None:
     (tmp_path / "v1").mkdir()
     (tmp_path / "v1" / "manifest.json").write_text("[]")
     assert "cannot be read" in _unusable(tmp_path, "v1")
+
+
+def test_programs_of_a_killed_server_are_ended_and_no_others(tmp_path: Path) -> None:
+    code = "import sys; print(flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, f"--git-dir={tmp_path}/x.git"], **pipes) as fetching:
+        assert fetching.stdout is not None
+        fetching.stdout.readline()
+        assert not _end_programs(tmp_path / "other")
+        assert not _end_programs(tmp_path, before=0.0), "this server fetches, too"
+        assert fetching.poll() is None
+        assert _end_programs(tmp_path)
+        assert fetching.wait(10) != 0
+    assert not _end_programs(tmp_path)
 
 
 def test_a_lock_may_name_a_package_twice() -> None:

@@ -105,7 +105,8 @@ class BuildSteps:
 
     async def check_imports(self, bundle: Bundle) -> None:
         """Import what a machine loads, without running it. Raises ImageError ``image_build_failed``."""
-        done = await _python(bundle.python, "-P", "-c", NEEDED, PYTHONPATH=str(bundle.code))
+        # The folder is for who looks which program works in it.
+        done = await _python(bundle.python, "-P", "-c", NEEDED, bundle.folder, PYTHONPATH=str(bundle.code))
         if not done.good:
             raise _failed("The commit's program cannot be imported", done)
         schema, _, place = done.answer.strip().partition(" ")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import math
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Collection
@@ -137,7 +138,8 @@ class BundleBuilder(ImageBuilder):
         await asyncio.to_thread(self._sweep, frozenset(known))
 
     def _sweep(self, known: frozenset[str]) -> None:
-        """Remove what belongs to no known image. Runs in a thread."""
+        """Remove what belongs to no known image, and end what a killed server was fetching. Runs in a thread."""
+        _end_programs(self._folder / "repositories", before=psutil.Process().create_time())
         for folder in (self._folder / "work", self._folder):
             with contextlib.suppress(FileNotFoundError):
                 for left in [one for one in folder.iterdir() if REF.fullmatch(one.name) and one.name not in known]:
@@ -337,9 +339,9 @@ def _new_lines(file: Path, cursor: str) -> tuple[tuple[str, ...], str]:
     return tuple(clean(line)[:500] for line in whole.decode(errors="replace").splitlines()), str(start + len(whole))
 
 
-def _end_programs(folder: Path) -> bool:
-    """Kill every program of ours whose command line names ``folder``; whether there was any. (A person may look at a
-    log in it with a program of his own.)"""
+def _end_programs(folder: Path, *, before: float = math.inf) -> bool:
+    """Kill every program of ours whose command line names ``folder`` and that began before then (epoch seconds);
+    whether there was any. A person may look at a log in it with a program of his own."""
     inside, found = f"{folder}{os.sep}", False
     for process in psutil.process_iter(["cmdline", "name", "status"]):
         command = process.info["cmdline"] or []
@@ -347,7 +349,8 @@ def _end_programs(folder: Path) -> bool:
         if not ours or process.pid == os.getpid() or process.info["status"] == psutil.STATUS_ZOMBIE:
             continue
         if any(inside in part or part == str(folder) for part in command):
-            found = True
             with contextlib.suppress(psutil.Error):
-                process.kill()
+                if process.create_time() < before:
+                    found = True
+                    process.kill()
     return found
