@@ -18,14 +18,16 @@ from botocore.exceptions import ClientError
 from tests.aws.emulator import REGION, Emulator
 from tests.aws.home import made_places
 from tests.aws.image_cloud import PAPER, images_of, registered, snapshots_of, ubuntu
-from tests.builders import a_new_job
+from tests.builders import a_beat, a_new_job
 from tests.fakes.images import GOOD
+from tlfif.adapters.aws.calls.image_parameter import image_parameter
 from tlfif.adapters.aws.images.ec2_image_builder import Ec2ImageBuilder
 from tlfif.adapters.aws.images.image_sources import NEEDED, source_key
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instance, Ec2Instances
 from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.container import Container, Images
+from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.images.decide_on_image import approve_image, promote_image, retire_image
 from tlfif.images.image import Artifact, Failure, Image, ImageState, Profile, Source, Stage
 from tlfif.images.run_pipeline import Pipeline
@@ -340,6 +342,20 @@ async def test_a_prompt_that_comes_while_an_image_is_tested_waits_for_minutes_no
     record = await paper.container.machines.latest()
     assert record is not None
     assert (record.state, "is being tested" in record.reason) == (MachineState.NO_CAPACITY, True)
+
+
+async def test_a_pointer_that_cannot_be_read_keeps_nobody_from_stopping_the_machine(paper: Paper) -> None:
+    await paper.prompt()
+    router = paper.container.reconciler
+    await router.tick()
+    record = await paper.container.machines.active()
+    assert record is not None
+    ready = a_beat(record.id, state=MachineState.READY, phase=None)
+    await paper.container.machines.heartbeat(ready, now=paper.clock.now())
+    paper.emulator.ssm.delete_parameter(Name=image_parameter(paper.home, PROFILE))
+    await LocalMachineControl(reconciler=router).stop(requeue=True)
+    await router.tick()
+    assert await paper.container.machines.active() is None
 
 
 def refusing(code: str, *, times: int) -> Callable[..., Awaitable[Ec2Instance]]:

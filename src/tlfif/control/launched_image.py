@@ -62,10 +62,15 @@ class LaunchedImage:
         return artifact.ref
 
     async def started(self, machine: MachineRecord) -> None:
-        """The machine was ready: no later start of its image that fails rolls back by itself."""
-        if machine.image not in (self.installed, self._proven):
+        """The machine was ready: no later start of its image that fails rolls back by itself. What cannot be noted now
+        is noted by another look: it keeps nobody from ending the machine."""
+        if machine.image in (self.installed, self._proven):
+            return
+        try:
             await first_start_was_good(self.profile, machine.image, registry=self.registry)
             self._proven = machine.image
+        except (ImageError, StorageError) as error:
+            log.warning("images: that %s started is not noted yet: %s", machine.image, error.message)
 
     async def broke(self, machine: MachineRecord, reason: str) -> str:
         """The machine broke before it was ready. Where that was the first start of a promoted image the pointer goes

@@ -37,15 +37,19 @@ class LaunchedByType(LaunchedImage):
         """See :class:`LaunchedImage`."""
         if machine.image in (self.installed, self._proven):
             return
-        for profile in self.profiles:
-            await first_start_was_good(profile, machine.image, registry=self.registry)
-        self._proven = machine.image
+        try:
+            for profile in self.profiles:
+                await first_start_was_good(profile, machine.image, registry=self.registry)
+            self._proven = machine.image
+        except (ImageError, StorageError) as error:
+            log.warning("images: that %s started is not noted yet: %s", machine.image, error.message)
 
     async def broke(self, machine: MachineRecord, reason: str) -> str:
-        """See :class:`LaunchedImage`; also what EC2 says about the end."""
+        """See :class:`LaunchedImage`; also what EC2 says about an end that nobody here asked for."""
         seen = await self._seen(machine)
         version = machine.image if machine.boot_id is not None or seen.image is None else seen.image
-        said = f"; AWS says: {seen.last_words}" if seen.last_words else ""
+        unasked = machine.stop_requested_at is None  # else EC2 says what the router did
+        said = f"; AWS says: {seen.last_words}" if unasked and seen.last_words else ""
         try:
             for profile in self.profiles:
                 pointer = await first_start_failed(
