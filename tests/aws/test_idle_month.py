@@ -8,6 +8,7 @@ from tests.aws.dynamo_units import Units
 from tests.aws.emulator import REGION, Emulator, aws_session
 from tests.aws.home import made_places
 from tlfif.bootstrap.aws import aws_container
+from tlfif.bootstrap.aws_image_function import aws_image_calls
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.reconcile import Pace
 from tlfif.control.scheduled_router import ScheduledRouter
@@ -22,14 +23,16 @@ async def test_the_idle_ticks_of_a_month_cost_what_the_standing_costs_say(emulat
     settings = AwsSettings(AWS_REGION=REGION, **{key.lower(): value for key, value in places.items()})
     session = aws_session()
     units = Units(session.events)
-    here = settings.model_copy(update={"endpoint_url": emulator.endpoint})
+    here = settings.model_copy(update={"endpoint_url": emulator.endpoint, "images_function": "images"})
     container = aws_container(here, session=session)
+    calls = aws_image_calls(here, container, session=session)
     router = ScheduledRouter(
         reconciler=container.reconciler,
         control=container.control,
         bill=None,
         home=settings.home_name,
         write_line=lambda _: None,
+        wake_images=None if calls is None else calls.wake,
     )
     for _ in range(2):  # the function is kept from minute to minute, so most ticks find what the first has read
         units.reset()

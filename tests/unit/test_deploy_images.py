@@ -2,13 +2,15 @@
 
 import argparse
 import re
+from io import StringIO
 
 import pytest
 
 from tests.fakes.aws_account import FakeAccount, FakeInstallation
 from tests.fakes.clock import FakeClock
 from tests.infra.template import Template
-from tlfif.cli.deploy_images import add_image_options, image_choices
+from tlfif.cli.deploy_images import add_image_options, image_choices, offer_image
+from tlfif.cli.output.console import Console
 from tlfif.deployment.first_image import MOST_SECONDS, build_image
 from tlfif.deployment.image_choices import DISKS, ImageChoices
 from tlfif.deployment.image_prices import image_prices
@@ -97,3 +99,22 @@ async def test_nobody_waits_for_ever_for_an_image() -> None:
     end = await build_image(FakeInstallation(account), Profile.CPU_LLAMA, clock=account.clock, report=lambda _: None)
     assert end.going_on
     assert account.clock.monotonic() - began <= MOST_SECONDS + 10
+
+
+@pytest.mark.parametrize(("good", "code"), [(True, 0), (False, 4)])
+async def test_an_image_is_built_without_asking_where_that_was_said(good: bool, code: int) -> None:
+    account = FakeAccount(clock=FakeClock(auto_advance=True), image_good=good)
+    args = argparse.Namespace(build_image=True, image_profile="gpu-llama", json=False)
+    prices = image_prices(BUILT_IN_PRICES, "eu-central-1", at_ms=NOW)
+    told = StringIO()
+    console = Console(StringIO(), told)
+    assert await offer_image(args, console, FakeInstallation(account), prices=prices, clock=account.clock) == code
+    assert ("./tlfif image promote v1" in told.getvalue()) is good
+
+
+async def test_nobody_is_asked_without_a_terminal() -> None:
+    account = FakeAccount(clock=FakeClock(auto_advance=True))
+    args = argparse.Namespace(build_image=False, image_profile=None, json=False)
+    console = Console(StringIO(), StringIO())
+    assert await offer_image(args, console, FakeInstallation(account), prices=(), clock=account.clock) == 0
+    assert account.calls == []

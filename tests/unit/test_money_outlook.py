@@ -28,7 +28,7 @@ def dollars(items: tuple[standing.StandingItem, ...]) -> float:
 
 @pytest.mark.parametrize(
     ("region", "terminated", "stopped", "as_written", "worst"),
-    [("us-east-1", 2.42, 5.62, 88.99, 164.99), ("eu-central-1", 2.60, 6.41, 101.79, 192.39)],
+    [("us-east-1", 2.43, 5.63, 88.99, 164.99), ("eu-central-1", 2.60, 6.41, 101.79, 192.39)],
 )
 def test_the_facts_own_table(region: str, terminated: float, stopped: float, as_written: float, worst: float) -> None:
     assert dollars(standing.lean_items(BUILT_IN_PRICES, region, 0)) == pytest.approx(terminated, abs=0.01)

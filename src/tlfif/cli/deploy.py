@@ -148,6 +148,7 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     """The exit code, and whether a prompt can be asked."""
     # Loading AWS's library takes longer than everything else together.
     from tlfif.bootstrap.deployment import check_builds, in_the_way, open_deployment
+    from tlfif.bootstrap.deployment_plan import offline_plan
     from tlfif.client.deployed_profile import DeployedProfile
     from tlfif.deployment.deploy import check_deploy
 
@@ -184,7 +185,9 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     done = await container.deployment(DeployedProfile(data_folder), Progress(console)).run(request, caller)
     console.result(result_object(done), result_text(done, request.email), as_json=args.json)
     if done.image is None or args.build_image:
-        return await offer_image(args, console, container, request.region), False
+        prices = offline_plan(request.region).images
+        code = await offer_image(args, console, container.installation, prices=prices, clock=container.clock)
+        return code, False
     return DONE, True
 
 

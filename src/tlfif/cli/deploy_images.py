@@ -2,17 +2,18 @@
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from tlfif.cli.exit_codes import DONE, NO_MACHINE
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.progress import agreed
+from tlfif.deployment.first_image import build_image
 from tlfif.deployment.image_choices import DISKS, ImageChoices
+from tlfif.deployment.image_prices import ImagePrice
+from tlfif.deployment.installation import Installation
 from tlfif.images.image import Profile
+from tlfif.kernel.clock import Clock
 from tlfif.money.amounts import usd_of
-
-if TYPE_CHECKING:
-    from tlfif.bootstrap.deployment import DeploymentContainer
 
 NAMES = tuple(profile.value for profile in DISKS)
 
@@ -48,22 +49,26 @@ def image_choices(args: argparse.Namespace) -> ImageChoices:
     )
 
 
-async def offer_image(args: argparse.Namespace, console: Console, container: "DeploymentContainer", region: str) -> int:
+async def offer_image(
+    args: argparse.Namespace,
+    console: Console,
+    installation: Installation,
+    *,
+    prices: Sequence[ImagePrice],
+    clock: Clock,
+) -> int:
     """Offer to build an image now, with its time and its price; the exit code. Nobody is asked without a terminal."""
-    from tlfif.bootstrap.deployment_plan import offline_plan
-    from tlfif.deployment.first_image import build_image
-
     if not args.build_image and (args.json or not sys.stdin.isatty()):
         return DONE
     profile = Profile(args.image_profile or NAMES[0])
-    price = next(one for one in offline_plan(region).images if one.profile is profile)
+    price = next(one for one in prices if one.profile is profile)
     question = (
         f"\nBuild an image now ({profile})? About {price.minutes} minutes, about {usd_of(price.build_micros)}, then "
         f"about {usd_of(price.stored_micros)} a month."
     )
     if not agreed(console, question, yes=args.build_image):
         return DONE
-    end = await build_image(container.installation, profile, clock=container.clock, report=console.note)
+    end = await build_image(installation, profile, clock=clock, report=console.note)
     console.note(end.said)
     if end.going_on:
         console.note("It goes on without this computer; you get a letter when it is done.")

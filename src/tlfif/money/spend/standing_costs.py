@@ -10,8 +10,8 @@ from tlfif.money.prices.prices import HOURS_PER_MONTH, Item, Price, PriceBook
 
 COST_EXPLORER_CALLS = 30
 """One a day."""
-IDLE_READ_MILLIONS = Decimal("0.42")
-"""Read units of DynamoDB: the router's 43,800 ticks read 9.5 each, when there is nothing to do
+IDLE_READ_MILLIONS = Decimal("0.46")
+"""Read units of DynamoDB: the router's 43,800 ticks read 10.5 each, when there is nothing to do
 (``tests/aws/test_idle_month.py``)."""
 
 
