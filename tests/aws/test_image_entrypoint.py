@@ -12,7 +12,6 @@ from tlfif.control.scheduled_images import MARGIN_SECONDS
 from tlfif.entrypoints.lambdas import images, router
 from tlfif.images.watch_repository import PATHS
 
-pytest.importorskip("tlfif.bootstrap.aws_images")
 COMMIT = "ab" * 20
 
 

@@ -26,10 +26,8 @@ UNUSED_HERE = {
         "ec2:StartInstances",
         "ec2:StopInstances",
         "scheduler:GetSchedule",  # where one is there already: test_ec2_faults.py
-        "ec2:DescribeImages",  # as POINTERS
         "lambda:InvokeFunction",  # while an image is made: test_scheduled_images.py
         "sns:Publish",  # an image that goes back by itself: test_image_function.py
-        "ssm:GetParameter",  # which of the two EC2 asks with, only an account can say
         "ssm:PutParameter",
         "sqs:SendMessage",  # a job that was given back: test_dynamo_job_store_notifier.py
     },

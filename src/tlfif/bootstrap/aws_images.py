@@ -17,6 +17,7 @@ from tlfif.adapters.aws.machines.capacity_search import CapacitySearch
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
+from tlfif.bootstrap.aws_image_function import rollback_letters
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.container import Images, Money
 from tlfif.images.image import Profile
@@ -53,6 +54,7 @@ def launched_by_type(
         installed=settings.image,
         host=host,
         clock=clock,
+        say=rollback_letters(settings),
     )
 
 

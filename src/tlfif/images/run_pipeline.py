@@ -73,7 +73,7 @@ class Pipeline:
         if image.stage_started_at is None:
             image = await self._store(replace(image, state=ImageState.UNDER_WAY, stage_started_at=self.clock.now()))
             await self._log(image, _expectation(self.builder.estimate(image.profile)))
-        await self._log(image, f"begins: {image.stage}")
+        await self._log(image, f"begins: {image.stage.replace('_', ' ')}")
         try:
             handle = await self.builder.begin(image)
         except ImageError as error:

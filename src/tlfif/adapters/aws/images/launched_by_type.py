@@ -1,11 +1,12 @@
 """What the first start of a promoted image proves or undoes, where the machine's type decides the image."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tlfif.control.launched_image import LaunchedImage, LaunchImage
 from tlfif.images.decide_on_image import first_start_failed, first_start_was_good
-from tlfif.images.image import Profile
+from tlfif.images.image import Pointer, Profile
 from tlfif.kernel.errors import ImageError, MachineError, StorageError
 from tlfif.machines.machine import MachineRecord
 from tlfif.machines.machine_host import Lifetime, MachineHost
@@ -20,6 +21,8 @@ class LaunchedByType(LaunchedImage):
 
     profiles: tuple[Profile, ...]
     host: MachineHost
+    say: Callable[[Pointer], Awaitable[None]] | None = None
+    """Writes to the owner that an image was taken back."""
 
     async def next(self) -> LaunchImage:
         """What the record says until the machine reports: the image of the first type that has one."""
@@ -56,6 +59,8 @@ class LaunchedByType(LaunchedImage):
                     profile, version, reason, store=self.store, registry=self.registry, clock=self.clock
                 )
                 if pointer is not None:
+                    if self.say is not None:
+                        await self.say(pointer)
                     return f"{said}; rolled back by itself from {version} to {pointer.version}"
         except (ImageError, StorageError) as error:
             log.warning("images: no rollback: %s", error.message)
