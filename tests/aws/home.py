@@ -138,6 +138,7 @@ def made_places(emulator: Emulator, name: str) -> dict[str, str]:
     emulator.create_jobs_table(jobs)
     emulator.create_state_table(state)
     emulator.create_bucket(bucket)
+    emulator.logs.create_log_group(logGroupName=f"/{name}/machine")
     return {
         **made_grounds(emulator, name),
         "JOBS_TABLE": jobs,

@@ -278,10 +278,15 @@ def _program(
 
 @asynccontextmanager
 async def a_hypervisor(
-    emulator: Emulator, *, home: str, folder: Path, change: Callable[[dict[str, Any]], None] | None = None
+    emulator: Emulator,
+    *,
+    home: str,
+    folder: Path,
+    change: Callable[[dict[str, Any]], None] | None = None,
+    kind: Callable[..., Hypervisor] = Hypervisor,
 ) -> AsyncIterator[Hypervisor]:
-    """One that runs for the length of the block."""
-    hypervisor = Hypervisor(emulator, home=home, folder=folder, change=change)
+    """One of this kind, which runs for the length of the block."""
+    hypervisor = kind(emulator, home=home, folder=folder, change=change)
     hypervisor.listen()
     running = asyncio.create_task(hypervisor.run())
     try:

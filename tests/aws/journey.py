@@ -103,11 +103,16 @@ def quick(settings: AwsSettings, **machine: float) -> AwsSettings:
 
 @asynccontextmanager
 async def an_aws(
-    emulator: Emulator, folder: Path, *, change: Callable[[dict[str, Any]], None] | None = None, **machine: float
+    emulator: Emulator,
+    folder: Path,
+    *,
+    change: Callable[[dict[str, Any]], None] | None = None,
+    kind: Callable[..., Hypervisor] = Hypervisor,
+    **machine: float,
 ) -> AsyncIterator[Aws]:
-    """A home with nothing running. ``machine`` are numbers of its policy, ``change`` the hypervisor's."""
+    """A home with nothing running. ``machine`` are numbers of its policy, ``change`` and ``kind`` the hypervisor's."""
     with a_home(emulator, folder) as home:
-        guests = a_hypervisor(emulator, home=home.name, folder=folder / "instances", change=change)
+        guests = a_hypervisor(emulator, home=home.name, folder=folder / "instances", change=change, kind=kind)
         async with guests as hypervisor:
             settings = quick(home.settings, **machine).model_copy(update={"endpoint_url": emulator.endpoint})
             container = aws_container(settings, session=emulator.session)

@@ -5,17 +5,17 @@ import asyncio
 from tlfif.adapters.engines.engine_log import logged_reason
 
 LOG_LINES = 60
-"""Of one start, and more."""
 
 
 async def why_given_up(unit: str) -> str | None:
-    """None while systemd has not given the unit up; afterwards the reason in its log, empty where it cannot be read."""
+    """None while systemd has not given the unit up; afterwards the reason in the log of its last start, empty where
+    it cannot be read."""
     failed, _ = await _run("systemctl", "is-failed", "--quiet", unit)
     if failed != 0:
         return None
-    _, log = await _run(
-        "journalctl", "--boot", "--quiet", "--output=cat", f"--lines={LOG_LINES}", f"_SYSTEMD_UNIT={unit}"
-    )
+    _, start = await _run("systemctl", "show", "--property=InvocationID", "--value", unit)
+    last = f"_SYSTEMD_INVOCATION_ID={start.strip()}"
+    _, log = await _run("journalctl", "--quiet", "--output=cat", f"--lines={LOG_LINES}", last)
     return logged_reason(log.splitlines())
 
 
