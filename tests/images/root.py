@@ -6,6 +6,7 @@ runs inside. The result is kept, by a digest of its inputs, outside the checkout
 """
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -147,6 +148,7 @@ def minimal_root(root: Path, wanted: list[str]) -> None:
             (root / name).symlink_to(f"usr/{name}")
     listed = subprocess.run(["dpkg-query", "--listfiles", *sorted(chosen)], capture_output=True, text=True, check=True)
     paths = {_real(line) for line in listed.stdout.splitlines() if line.startswith("/") and not LEFT_OUT.fullmatch(line)}
+    paths |= {str(one) for path in paths if path.endswith(".py") for one in _compiled(Path(path))}
     names = "\0".join(sorted(path[1:] for path in paths if os.path.lexists(path) and path != "/"))
     pack = ["tar", "--create", "--directory=/", "--no-recursion", "--null", "--files-from=-"]
     with subprocess.Popen(pack, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as packing:
@@ -157,6 +159,11 @@ def minimal_root(root: Path, wanted: list[str]) -> None:
             packing.stdin.close()
     assert (packing.returncode, unpacking.returncode) == (0, 0)
     _settle(root, chosen)
+
+
+def _compiled(module: Path) -> Iterator[Path]:
+    """What Python has compiled of it here: no package's file, and made where a package is installed."""
+    return (module.parent / "__pycache__").glob(f"{glob.escape(module.stem)}.*.pyc")
 
 
 def _settle(root: Path, chosen: set[str]) -> None:
