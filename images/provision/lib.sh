@@ -55,6 +55,7 @@ fetched() {
         install_packages curl
         curl -fsSL --retry 3 --proto =https -o "$3.part" "$2"
     fi
+    chmod 0644 "$3.part"
     mv "$3.part" "$3"
 }
 

@@ -12,6 +12,7 @@ if [ ! -f "$folder/$file" ]; then
         fetched "$file" "$(pin model.url)$file" "$folder/$file.new"
     fi
     verified "$folder/$file.new" "$(pin model.sha256)"
+    chmod 0644 "$folder/$file.new"
     mv "$folder/$file.new" "$folder/$file"
 fi
 verified "$folder/$file" "$(pin model.sha256)"
@@ -19,4 +20,3 @@ verified "$folder/$file" "$(pin model.sha256)"
 for other in $(pin model.beside); do
     [ -f "$folder/$other" ] || fetched "$other" "$(pin model.url)$other" "$folder/$other"
 done
-chmod -R a+rX,go-w "$folder"

@@ -65,6 +65,7 @@ class Router(Construct):
                     *machine.launch_rights(),
                     *machine.stop_rights(),
                     *machine.standby_rights(),
+                    *machine.log_reading_rights(),
                     *machine.look_rights("ec2:DescribeInstances", "ec2:DescribeSubnets"),
                     *stops.schedule_rights(),
                     *bill_rights(self),

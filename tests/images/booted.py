@@ -1,8 +1,9 @@
 """The hypervisor that boots: each instance is a whole system under a real systemd, from its image's folders.
 
-The disk of an instance is an overlay: the folders of its image beneath, one of its own (in memory) on top. It is alone in a network
-where this process answers as EC2's metadata service does at 169.254.169.254, and as AWS at the emulator's own address. So
-its user data is what the control plane wrote, byte for byte, and nothing in the system knows that it is a test.
+The disk of an instance is an overlay: the folders of its image beneath, one of its own (in memory) on top. It is alone
+in a network where this process answers as EC2's metadata service does at 169.254.169.254, and as AWS at the emulator's
+own address. So its user data is what the control plane wrote, byte for byte, and nothing in the system knows that it is
+a test.
 """
 
 import base64
@@ -56,8 +57,8 @@ class BootedGuest(Guest):
 
 
 class BootedHypervisor(Hypervisor):
-    """``image``: the folders that every instance's disk consists of, the uppermost first; :meth:`layers_of` may choose by
-    the instance's image. ``change`` may change the user data's content."""
+    """``image``: the folders that every instance's disk consists of, the uppermost first; :meth:`layers_of` may choose
+    by the instance's image. ``change`` may change the user data's content."""
 
     def __init__(
         self,

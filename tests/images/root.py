@@ -43,13 +43,18 @@ def why_not() -> str:
         return "only root on Linux can boot a system in a folder"
     if shutil.which("dpkg-query") is None:
         return "the root is made of Debian's packages (dpkg), which are not here"
-    absent = [name for name in NEEDED if name not in _packages()]
-    return f"Debian's packages are not installed: {' '.join(absent)}" if absent else ""
+    return f"Debian's packages are not installed: {' '.join(absent())}" if absent() else ""
+
+
+def absent() -> list[str]:
+    """Debian's packages that must be installed here first."""
+    there = _packages()
+    return [name for name in NEEDED if name not in there]
 
 
 def image_layers() -> tuple[Path, ...]:
-    """The folders of a whole image, the uppermost first: TL-FIF of this checkout, and all that is beneath. Made or found;
-    nobody writes to them: boots have a folder of their own on top."""
+    """The folders of a whole image, the uppermost first: TL-FIF of this checkout, and all that is beneath. Made or
+    found; nobody writes to them: boots have a folder of their own on top."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlfif-tests" / "images"
     cache.mkdir(parents=True, exist_ok=True)
     inputs = [*IMAGES.rglob("*"), CHECKOUT / "requirements/runtime.lock", Path("/var/lib/dpkg/status"), Path(__file__)]
@@ -95,7 +100,9 @@ def provision(root: Path, steps: tuple[str, ...], *, wheel: Path | None = None, 
     they fail."""
     inputs = {UV: "uv", small_model(): PINS["models"][MODEL]["file"]} | ({wheel: wheel.name} if wheel else {})
     told = {"TLFIF_INPUTS": "/inputs", "TLFIF_MODEL": MODEL, "UV_CACHE_DIR": "/uv", **environment}
-    told |= {name: value for name, value in os.environ.items() if re.match(r"UV_INDEX|UV_DEFAULT|SSL_|HTTPS?_PROXY", name)}
+    told |= {
+        name: value for name, value in os.environ.items() if re.match(r"UV_INDEX|UV_DEFAULT|SSL_|HTTPS?_PROXY", name)
+    }
     cache = subprocess.run([UV, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     Path(cache).mkdir(parents=True, exist_ok=True)
     command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--pipe", f"--directory={root}"]
@@ -147,7 +154,9 @@ def minimal_root(root: Path, wanted: list[str]) -> None:
         if Path("/", name).is_symlink():
             (root / name).symlink_to(f"usr/{name}")
     listed = subprocess.run(["dpkg-query", "--listfiles", *sorted(chosen)], capture_output=True, text=True, check=True)
-    paths = {_real(line) for line in listed.stdout.splitlines() if line.startswith("/") and not LEFT_OUT.fullmatch(line)}
+    paths = {
+        _real(line) for line in listed.stdout.splitlines() if line.startswith("/") and not LEFT_OUT.fullmatch(line)
+    }
     paths |= {str(one) for path in paths if path.endswith(".py") for one in _compiled(Path(path))}
     names = "\0".join(sorted(path[1:] for path in paths if os.path.lexists(path) and path != "/"))
     pack = ["tar", "--create", "--directory=/", "--no-recursion", "--null", "--files-from=-"]
@@ -206,7 +215,9 @@ def _closure(wanted: list[str], packages: dict[str, dict[str, str]]) -> set[str]
             continue
         chosen.add(name)
         for clause in f"{packages[name]['Pre-Depends']},{packages[name]['Depends']}".split(","):
-            here = [found for each in _names(clause, "|") if (found := each if each in packages else providers.get(each))]
+            here = [
+                found for each in _names(clause, "|") if (found := each if each in packages else providers.get(each))
+            ]
             todo += here[:1]
     return chosen
 
@@ -226,3 +237,9 @@ def _sources() -> list[Path]:
         path for path in (CHECKOUT / "src/tlfif").rglob("*") if path.is_file() and "__pycache__" not in path.parts
     )
 
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["absent"]:
+        print(*absent())
+    elif not why_not():
+        image_layers()

@@ -54,7 +54,6 @@ async def test_a_prompt_is_answered_by_a_machine_that_boots_and_switches_itself_
         assert list(aws.home.instances().values()) == ["terminated"]
         assert not (await aws.guest()).family(), "nothing is left of it"
         lines = await logs_of(aws, record)
-        print("\n".join(lines))
         assert any(line.startswith("tlfif-llama: llama.cpp serves smollm2") for line in lines), lines
         assert "tlfif-worker: INFO instance: ended: idle for 0.01 minutes" in lines, lines[-8:]
         assert not [line for line in lines if "cloud computer" in line or line.startswith("why:")]
@@ -81,13 +80,6 @@ def model_that_is_damaged(layer: Path) -> None:
     file.write_bytes(b"GGUF" + bytes(4096))
 
 
-def model_that_is_another(layer: Path) -> None:
-    """An image with another model than the prompts want."""
-    file = layer / "etc/tlfif/image.json"
-    file.parent.mkdir(parents=True)
-    file.write_text('{"engine": "llama", "model": "tinyllama", "model_sha256": "5"}')
-
-
 def engine_that_never_loads(layer: Path) -> None:
     """It runs, and that is all."""
     program = layer / "opt/tlfif/engine/bin/llama-server"
@@ -100,9 +92,12 @@ def engine_that_never_loads(layer: Path) -> None:
     ("broken", "reason", "said"),
     [
         (unit_that_cannot_start, "given up after several starts: .*--no-user-interface", f"why: {LLAMA} failed"),
-        (worker_that_cannot_start, "ModuleNotFoundError: No module named 'no_such_module'", "why: tlfif-worker.service"),
-        (model_that_is_damaged, "given up after several starts: ", f"why: {LLAMA} failed"),
-        (model_that_is_another, "holds the model tinyllama", "why: tlfif-worker.service failed"),
+        (
+            worker_that_cannot_start,
+            "ModuleNotFoundError: No module named 'no_such_module'",
+            "why: tlfif-worker.service",
+        ),
+        (model_that_is_damaged, "given up after several starts: .*failed to load model", f"why: {LLAMA} failed"),
         (engine_that_never_loads, "not ready within 6 s", "systemd: Started tlfif-llama.service"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -23,6 +23,7 @@ from tests.aws.metadata_service import MetadataService, serving_metadata
 from tests.images.units import IMAGES
 from tests.waiting import wait_until
 from tlfif.adapters.aws.deployment.log_reader import read_logs
+from tlfif.adapters.aws.machines.machine_log import MachineLog
 
 LOG = IMAGES / "bin" / "tlfif-log"
 NOW_MS = int(time.time() * 1000)
@@ -73,10 +74,10 @@ class Machine:
     def start(self, *words: str) -> None:
         """Start the program."""
         journalctl = self.folder / "journalctl"
-        after = "import json, sys; [print(line, end='') for line in open(sys.argv[1]) if json.loads(line)['__CURSOR'] > sys.argv[2]]"
+        after = "[print(line, end='') for line in open(sys.argv[1]) if json.loads(line)['__CURSOR'] > sys.argv[2]]"
         journalctl.write_text(
-            f'#!/bin/sh\nfor word; do case $word in --after-cursor=*) cursor=${{word#*=}};; esac; done\n'
-            f'exec {sys.executable} -I -c "{after}" {self.folder}/journal "$cursor"\n'
+            f"#!/bin/sh\nfor word; do case $word in --after-cursor=*) cursor=${{word#*=}};; esac; done\n"
+            f'exec {sys.executable} -I -c "import json, sys; {after}" {self.folder}/journal "$cursor"\n'
         )
         journalctl.chmod(0o755)
         settings = {"endpoint_url": self.emulator.endpoint}
@@ -123,13 +124,17 @@ async def test_our_units_lines_arrive_while_it_runs_and_the_last_ones_on_the_way
     machine.journal("Started the worker.", about=WORKER, MESSAGE_ID=STARTED)
     machine.journal("Out of memory: Killed process 7", priority=3)
     machine.start()
-    first = ["tlfif-worker: INFO instance: machine_1", "systemd: Started the worker.", "kernel: Out of memory: Killed process 7"]
+    first = ["tlfif-worker: INFO instance: machine_1", "systemd: Started the worker."]
+    first.append("kernel: Out of memory: Killed process 7")
     await arrived(machine, *first)
     machine.journal("ERROR cannot go on", WORKER)
     machine.journal("Failed with result 'exit-code'.", about=WORKER, MESSAGE_ID=FAILED)
     machine.stop()
     last = ["tlfif-worker: ERROR cannot go on", "systemd: Failed with result 'exit-code'."]
     assert machine.lines() == [*first, *last, f"why: {WORKER} failed: ERROR cannot go on"]
+    log = MachineLog(machine.emulator.logs, home=machine.home)
+    assert await log.last_words("machine_1") == f"{WORKER} failed: ERROR cannot go on"
+    assert await log.last_words("machine_2") == "", "nothing of it has arrived"
 
 
 async def test_a_unit_that_was_started_again_is_no_reason(machine: Machine) -> None:

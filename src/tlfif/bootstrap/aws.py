@@ -23,6 +23,7 @@ from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
 from tlfif.adapters.aws.machines.image_model_store import ImageModelStore
+from tlfif.adapters.aws.machines.machine_log import MachineLog
 from tlfif.adapters.aws.machines.router_calls import RouterCalls
 from tlfif.adapters.aws.money.cost_explorer_bill_source import BILL_REGION, CostExplorerBillSource
 from tlfif.adapters.aws.money.dynamo_bill_store import DynamoBillStore
@@ -115,6 +116,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
         image=settings.image,
         meter=meter,
         budget=money.budget,
+        last_words=MachineLog(clients.make("logs", MACHINE_CONFIG), home=settings.home_name).last_words,
     )
     control: MachineControl = LocalMachineControl(reconciler=reconciler)
     if settings.router_function:

@@ -1,6 +1,7 @@
 """The router's tick: observe, decide, act. It may run often, from anywhere, and twice at once without harm."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -65,12 +66,14 @@ class HeartbeatWatch:
 class Reconciler(MachinePorts):
     """Observes the machine and the jobs of one control plane and acts on them. Its state may be lost at any restart.
 
-    Without ``meter`` and ``budget`` nothing is metered or limited: for tests of the router alone.
+    Without ``meter`` and ``budget`` nothing is metered or limited: for tests of the router alone. ``last_words``: what
+    the machine with this id said about its own end, empty where that is not known; None where no machine says it.
     """
 
     jobs: JobStore
     job_policy: JobPolicy
     meter: Meter | None = None
+    last_words: Callable[[str], Awaitable[str]] | None = None
     watch: HeartbeatWatch = field(default_factory=HeartbeatWatch)
     suspects: set[str] = field(default_factory=set)
     seen: Observation | None = None
@@ -180,10 +183,15 @@ class Reconciler(MachinePorts):
         elif action.kind is ActionKind.CONFIRM_ENDED:
             # In this order: whoever is killed in between leaves an open record, and the next tick does both.
             await self.jobs.abandon(machine.id, reason="the machine ended", now=now)
-            await self.machines.mark_ended(machine.id, state=action.end_state, reason=action.reason, now=now)
+            reason = await self._explained(action, machine)
+            await self.machines.mark_ended(machine.id, state=action.end_state, reason=reason, now=now)
         elif machine.handle is not None:
             await self.machines.mark_stopping(machine.id, reason=action.reason, now=now)
             await self.terminate(machine.handle, force=action.kind is ActionKind.FORCE)
+
+    async def _explained(self, action: Action, machine: MachineRecord) -> str:
+        words = await self.last_words(machine.id) if action.unexplained and self.last_words is not None else ""
+        return f"{action.reason}: {words}" if words else action.reason
 
     async def _launch(self, model: str, reason: str, now: float) -> None:
         try:

@@ -47,7 +47,8 @@ def open_server(config: dict[str, Any]) -> Any:
     """llama.cpp with the model loaded, listening on loopback.
 
     ``config``: ``model_name``, ``model_path``, ``context_tokens`` (of one slot), ``slots``, ``threads`` (None: one a
-    core), ``cache_mib``, ``api_key``, and ``port`` (absent: a free one). Raises RuntimeError where llama.cpp refuses the model; why stands in its log."""
+    core), ``cache_mib``, ``api_key``, and ``port`` (absent: a free one). Raises RuntimeError where llama.cpp refuses
+    the model; why stands in its log."""
     xllamacpp = _load_llama(WAITING if config["threads"] else WAITING | PLACES)
     params = xllamacpp.CommonParams()
     params.model.path = config["model_path"]
