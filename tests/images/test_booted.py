@@ -97,7 +97,7 @@ def engine_that_never_loads(layer: Path) -> None:
             "ModuleNotFoundError: No module named 'no_such_module'",
             "why: tlfif-worker.service",
         ),
-        (model_that_is_damaged, "given up after several starts: .*failed to load model", f"why: {LLAMA} failed"),
+        (model_that_is_damaged, "given up after several starts: bad GGUF version", f"why: {LLAMA} failed"),
         (engine_that_never_loads, "not ready within 6 s", "systemd: Started tlfif-llama.service"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
