@@ -57,8 +57,10 @@ class BootedGuest(Guest):
 
 
 class BootedHypervisor(Hypervisor):
-    """``image``: the folders that every instance's disk consists of, the uppermost first; :meth:`layers_of` may choose
-    by the instance's image. ``change`` may change the user data's content."""
+    """``image``: the folders that an instance's disk consists of, the uppermost first; ``images`` has those of
+    particular images, by EC2's id. ``change`` may change the user data's content. Where ``keep`` is a folder, what an
+    instance has written is moved there when it ends, under its id: with the folders beneath it is the disk to make an
+    image of."""
 
     def __init__(
         self,
@@ -68,14 +70,13 @@ class BootedHypervisor(Hypervisor):
         folder: Path,
         image: tuple[Path, ...],
         change: Callable[[dict[str, Any]], None] | None = None,
+        keep: Path | None = None,
     ) -> None:
         super().__init__(emulator, home=home, folder=folder, change=change)
         self._emulator = emulator
         self._image = image
-
-    def layers_of(self, image_id: str) -> tuple[Path, ...]:
-        """The folders of this image."""
-        return self._image
+        self._keep = keep
+        self.images: dict[str, tuple[Path, ...]] = {}
 
     def _start(self, instance_id: str) -> BootedGuest:
         assert len(self.guests) < MOST_INSTANCES, "more instances than any test needs"
@@ -91,13 +92,15 @@ class BootedHypervisor(Hypervisor):
         disk = Path(tempfile.mkdtemp(prefix="tlfif-disk-", dir=MEMORY))
         guest = BootedGuest(instance_id=instance_id, mischief=self.mischief, folder=folder, disk=disk / "upper")
         guest.belongings.callback(shutil.rmtree, disk, ignore_errors=True)
+        if self._keep is not None:
+            guest.belongings.callback(shutil.move, guest.disk, self._keep / instance_id)
         guest.belongings.callback(guest.keep_journal)
         network = guest.belongings.enter_context(_network(self._emulator.endpoint, user_data))
         for name in ("upper", "work", "root"):
             (disk / name).mkdir()
         environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "LOWER": ":".join(map(str, self.layers_of(instance["ImageId"]))),
+            "LOWER": ":".join(map(str, self.images.get(instance["ImageId"], self._image))),
             "DISK": str(disk),
             "NAME": instance_id,
             "NETWORK": network,

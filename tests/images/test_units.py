@@ -51,6 +51,27 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("tlfif-worker.service", 2.0),
+        ("tlfif-engine.service", 3.5),
+        ("tlfif-llama.service", 3.5),
+        ("tlfif-log.service", 3.5),
+        ("tlfif-boot.service", 5.0),
+        ("tlfif-key.service", 5.0),
+        ("tlfif-gpu.service", 6.0),
+    ],
+)
+def test_a_service_is_no_more_exposed_than_it_was(name: str, most: float) -> None:
+    """By ``systemd-analyze security``, from 0 to 10; what loads a kernel module has the most."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed here (Debian's package systemd)")
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={most * 10:.0f}", str(SYSTEMD / name)]
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stdout[-300:]
+
+
 def test_the_engines_flags_are_the_pinned_ones() -> None:
     flags = flags_of_engine()
     (model,) = ON_AWS
