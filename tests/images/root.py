@@ -5,6 +5,7 @@ nothing else: so what the pins forget is missing in it, and it takes seconds and
 runs inside. The result is kept, by a digest of its inputs, outside the checkout.
 """
 
+import contextlib
 import fcntl
 import glob
 import hashlib
@@ -20,9 +21,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
-from tests.aws.hypervisor import small_model
 from tests.images.units import IMAGES
+from tlfif.adapters.local.models.model_wheel import ModelWheel
+from tlfif.models.catalogue import SMOLLM2, WheelSource
 
 CHECKOUT = IMAGES.parent
 PROFILE, MODEL = "cpu-llama", "smollm2"
@@ -34,6 +37,8 @@ USRMERGE = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 LEFT_OUT = re.compile(r"/usr/share/(doc|man|locale|info|lintian|bug|i18n)/.*")
 STEPS = ("packages", "users", "model", "worker", "llama-cpu", "units")
 MEMORY = Path("/dev/shm")
+_IN_USE: list[TextIO] = []
+"""Locks that this process holds until its end."""
 UV = Path(sys.executable).parent / "uv"
 
 
@@ -65,21 +70,31 @@ def image_layers() -> tuple[Path, ...]:
 
 
 def _kept(cache: Path, kind: str, inputs: list[Path], make: Callable[[Path], None]) -> Path:
-    """What was made from these files, or is made now; of each kind one is kept."""
+    """What was made from these files, or is made now; of each kind one is kept, and those that are in use."""
     digest = hashlib.sha256()
     for path in sorted(inputs):
         if path.is_file():
             digest.update(f"{path.name} {path.stat().st_mode:o} ".encode() + path.read_bytes())
     kept = cache / f"{kind}-{digest.hexdigest()[:16]}"
+    in_use = kept.with_suffix(".lock").open("w")
+    fcntl.flock(in_use, fcntl.LOCK_SH)
+    _IN_USE.append(in_use)
     if not kept.exists():
-        old = [*cache.glob(f"{kind}-*")]
-        if old:  # in some places deleting takes longer than making
-            subprocess.run(["/bin/sh", "-c", 'rm -rf "$@" &', "sh", *map(str, old)], check=True)
+        _remove(old for old in cache.glob(f"{kind}-*") if old.is_dir() and old != kept)
         part = Path(tempfile.mkdtemp(prefix=f"{kind}-part-", dir=cache))
         make(part / "made")
         (part / "made").rename(kept)
         part.rmdir()
     return kept
+
+
+def _remove(folders: Iterator[Path]) -> None:
+    """Those that no other checkout's tests have in use. Nobody waits: it may take longer than making one."""
+    for folder in folders:
+        with folder.with_suffix(".lock").open("w") as lock, contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder.rename(gone := folder.with_name(f"gone-{folder.name}"))
+            subprocess.run(["/bin/sh", "-c", 'rm -rf "$1" &', "sh", str(gone)], check=True)
 
 
 def _make_root(root: Path) -> None:
@@ -98,7 +113,10 @@ def _make_layer(beneath: Path, layer: Path) -> None:
 def provision(root: Path, steps: tuple[str, ...], *, wheel: Path | None = None, **environment: str) -> str:
     """Run these steps of ``images/provision`` in ``root``; returns what they said. Raises AssertionError with it where
     they fail."""
-    inputs = {UV: "uv", small_model(): PINS["models"][MODEL]["file"]} | ({wheel: wheel.name} if wheel else {})
+    assert isinstance(SMOLLM2.source, WheelSource)
+    model = ModelWheel(pip_command=()).installed(SMOLLM2.source)
+    assert model is not None, "install the development requirements: the small model comes with them"
+    inputs = {UV: "uv", model: PINS["models"][MODEL]["file"]} | ({wheel: wheel.name} if wheel else {})
     told = {"TLFIF_INPUTS": "/inputs", "TLFIF_MODEL": MODEL, "UV_CACHE_DIR": "/uv", **environment}
     told |= {
         name: value for name, value in os.environ.items() if re.match(r"UV_INDEX|UV_DEFAULT|SSL_|HTTPS?_PROXY", name)
