@@ -26,6 +26,7 @@ from bench.attacks import attacks
 from bench.aws import aws
 from bench.figures import middle, percentile
 from bench.history import cost
+from bench.images import images
 from bench.neighbours import computing
 from bench.stage import MODEL, Stage, dump, stage
 from bench.window import window
@@ -244,6 +245,9 @@ async def measure(only: str | None, rounds: int) -> Report:
     if only in (None, "attacks"):
         print("measuring attacks …", file=sys.stderr, flush=True)
         report.update(await attacks())
+    if only in (None, "images"):
+        print("measuring images …", file=sys.stderr, flush=True)
+        report.update(await images())
     if only in (None, "version") and (ROOT / ".venv").exists():
         report.update(version(5))
     return report
@@ -253,7 +257,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tlfif bench", description="What TL-FIF adds to its engine.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--only", help=f"one part: {', '.join(STAGED)}, cost, window, aws, attacks, version")
+    parser.add_argument("--only", help=f"one part: {', '.join(STAGED)}, cost, window, aws, attacks, images, version")
     parser.add_argument("--rounds", type=int, default=12, help="pairs per comparison (default 12)")
     args = parser.parse_args()
     report = asyncio.run(measure(args.only, args.rounds))

@@ -22,7 +22,8 @@ Views = dict[str, Any]
 """By path, what the real server answered."""
 WORDS = "the river carries salt and old letters past a bridge where glass clocks turn slowly under grey light".split()  # noqa: SIM905  # a sentence is read more easily than a list of words
 FINISHED = {
-    "model": MODEL, "model_sha256": None, "image": None, "machine_id": "m-bench", "attempt": 1, "prompt_tokens": 100,
+    "model": MODEL, "model_sha256": None, "image": None, "instance_type": None, "engine": "llama",
+    "machine_id": "m-bench", "attempt": 1, "prompt_tokens": 100,
     "completion_tokens": 0, "finish_reason": "length", "queue_seconds": 0.01, "first_token_seconds": 0.1,
     "total_seconds": 20.0, "tokens_per_second": 100.0,
 }  # fmt: skip

@@ -75,6 +75,8 @@ def prepare(environment: dict[str, str]) -> None:
     prepare_screen()
     prepare_sign_in()
     prepare_images(environment)
+    if sys.platform == "linux" and not installed("git", "git", "what images are built from"):
+        print("No git here: the images' tests need it. On Debian and Ubuntu: sudo apt install git")
     if not (ROOT / "tests" / "__pycache__").exists():
         # Each of pytest's workers imports every test: the first time, all would compile the same modules at once.
         run(("-m", "pytest", "--collect-only", "-q"), environment)

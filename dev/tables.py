@@ -17,7 +17,6 @@ STATES = {
     "solved": "built, and the test named holds it",
     "left out": "what surprises is not built, so it cannot surprise",
     "answered": "nothing to build: a page says what is so",
-    "image": "comes with the machine image's build, which is not there yet",
     "account": "only a real AWS account can show the rest; "
     "[the list of these](../howto/first-day-on-aws.md#what-only-a-real-account-can-prove)",
     "open": "not solved; the line says what is missing",
@@ -66,7 +65,7 @@ def states_of_surprises(page: str) -> str:
             found[state].append(number)
     rows = []
     for state, meaning in STATES.items():
-        counted = state in ("image", "account", "open")
+        counted = state in ("account", "open")
         rows.append(f" {state} | {meaning} | " + (", ".join(found[state]) + " " if counted else ""))
     return table(" State | Meaning | Numbers ", rows)
 

@@ -4,9 +4,23 @@ from dataclasses import dataclass
 
 from aws_cdk import CfnCondition, CfnParameter, Fn, Stack
 
+from tlfif.machines.machine_types import USUAL_TYPES
+
 MAX_ZONES = 6
 """us-east-1 has the most zones of the regions with prices."""
-PROMOTED_IMAGE = "/tlfif/image/promoted"
+IMAGE_PROFILES = ("cpu-llama", "gpu-llama", "gpu-vllm")
+"""Those of ``tlfif.images.image.Profile`` that are disks of machines; a test compares. The first needs no GPU quota."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushParameters:
+    """Which pushes become images, of which profile. ``wanted``: a connection and a repository were given."""
+
+    wanted: CfnCondition
+    connection_arn: str
+    repository: str
+    branch: str
+    profile: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,18 +33,26 @@ class HomeParameters:
     code_key: CfnParameter
     alarm_email: str
     monthly_budget_usd: float
-    image_parameter: str
     instance_types: str
     disk_gb: float
     retention_days: float
     standby: str
+    keeps_disk: CfnCondition
     zones: tuple[tuple[str, CfnCondition | None], ...]
     reserve_concurrency: CfnCondition
     create_trail: CfnCondition
+    push: "PushParameters"
+    monthly_rebuild: CfnCondition
 
 
 def declare(stack: Stack) -> HomeParameters:
     """Declare every parameter of the template in ``stack``."""
+    standby = _yes_or_no(
+        stack,
+        "Standby",
+        "Keep the disk of a machine that ends by itself, for a quicker start. Costs rent; is tied to its zone.",
+        default="no",
+    )
     return HomeParameters(
         home=_home_name(stack).value_as_string,
         code_bucket=_text(
@@ -57,7 +79,6 @@ def declare(stack: Stack) -> HomeParameters:
         monthly_budget_usd=_number(
             stack, "MonthlyBudgetUsd", "AWS Budgets writes at 50, 80 and 100 % of it.", default=23, least=1, most=10_000
         ).value_as_number,
-        image_parameter=_image_parameter(stack).value_as_string,
         instance_types=_instance_types(stack).value_as_string,
         disk_gb=_number(
             stack, "DiskGb", "A machine's disk, which exists while the machine does.", default=40, least=20, most=500
@@ -65,12 +86,8 @@ def declare(stack: Stack) -> HomeParameters:
         retention_days=_number(
             stack, "JobRetentionDays", "Prompts and answers are gone after that.", default=30, least=1, most=3650
         ).value_as_number,
-        standby=_yes_or_no(
-            stack,
-            "Standby",
-            "Keep the disk of a machine that ends by itself, for a quicker start. Costs rent; is tied to its zone.",
-            default="no",
-        ).value_as_string,
+        standby=standby.value_as_string,
+        keeps_disk=CfnCondition(stack, "KeepsDisk", expression=Fn.condition_equals(standby.value_as_string, "yes")),
         zones=tuple(_zone(stack, number) for number in range(1, MAX_ZONES + 1)),
         reserve_concurrency=_switch(
             stack,
@@ -84,6 +101,57 @@ def declare(stack: Stack) -> HomeParameters:
             "Record calls to AWS for 90 days. The first trail of an account is free, a second one is not.",
             default="yes",
         ),
+        push=_push(stack),
+        monthly_rebuild=_switch(
+            stack,
+            "MonthlyRebuild",
+            "Build the images in use anew on the first of each month, with the system's updates. Costs a build each.",
+            default="no",
+        ),
+    )
+
+
+def _push(stack: Stack) -> PushParameters:
+    """Without both the first and the second, nothing that listens to Git is made."""
+    connection = _text(
+        stack,
+        "ConnectionArn",
+        "The confirmed connection to GitHub. Empty: pushes build nothing.",
+        default="",
+        pattern="^(arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:[0-9]{12}:connection/[0-9a-f-]{36})?$",
+        hint="a connection's ARN, or nothing",
+    ).value_as_string
+    repository = _text(
+        stack,
+        "Repository",
+        "The repository behind the connection.",
+        default="",
+        pattern="^([A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100})?$",
+        hint="owner/name, or nothing",
+    ).value_as_string
+    branch = _text(
+        stack,
+        "Branch",
+        "Pushes to this branch build an image.",
+        default="main",
+        pattern="^[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}$",
+        hint="a branch's name",
+    ).value_as_string
+    profile = CfnParameter(
+        stack,
+        "ImageProfile",
+        type="String",
+        description="What kind of image a push builds.",
+        default=IMAGE_PROFILES[0],
+        allowed_values=list(IMAGE_PROFILES),
+    ).value_as_string
+    both = [Fn.condition_not(Fn.condition_equals(given, "")) for given in (connection, repository)]
+    return PushParameters(
+        wanted=CfnCondition(stack, "WantsPushes", expression=Fn.condition_and(*both)),
+        connection_arn=connection,
+        repository=repository,
+        branch=branch,
+        profile=profile,
     )
 
 
@@ -102,21 +170,11 @@ def _instance_types(stack: Stack) -> CfnParameter:
     return _text(
         stack,
         "InstanceTypes",
-        "Types of machine in the order in which they are tried. No other type can be launched.",
-        default="g4dn.xlarge,g6.xlarge,g5.xlarge",
+        "Types of machine in the order in which they are tried. No other type can be launched. "
+        "Those without a GPU need no GPU quota.",
+        default=",".join(USUAL_TYPES),
         pattern="^[a-z][a-z0-9-]*\\.[a-z0-9-]+(,[a-z][a-z0-9-]*\\.[a-z0-9-]+)*$",
         hint="names of instance types, separated by commas",
-    )
-
-
-def _image_parameter(stack: Stack) -> CfnParameter:
-    return _text(
-        stack,
-        "MachineImageParameter",
-        "The SSM parameter that names the promoted image. It is read at each launch and made by promoting.",
-        default=PROMOTED_IMAGE,
-        pattern="^/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$",
-        hint="a parameter's name with its path",
     )
 
 

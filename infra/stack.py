@@ -6,12 +6,13 @@ from constructs import Construct
 from infra.constructs.account import Account, AccountProps
 from infra.constructs.api import Api, ApiProps
 from infra.constructs.identity import Identity, IdentityProps
+from infra.constructs.images import Images, ImagesProps
 from infra.constructs.machine import Machine, MachineProps
 from infra.constructs.money import Money, MoneyProps
 from infra.constructs.router import Router, RouterProps
 from infra.constructs.stops import Stops, StopsProps
 from infra.constructs.store import Store, StoreProps
-from infra.constructs.watch import Watch, WatchProps
+from infra.constructs.watch import Watch, WatchProps, alarm_topic_arn
 from infra.function import Code
 from infra.parameters import HomeParameters, declare
 from infra.rights import HOME_TAG
@@ -35,6 +36,7 @@ class HomeStack(Stack):
         self.store = Store(self, "Store", props=StoreProps(home=home, retention_days=given.retention_days))
         self.stops = Stops(self, "Stops", props=StopsProps(home=home))
         self.machine = self._machine(given)
+        self.images = self._images(given)
         self.router = self._router(given)
         self.api = self._api(given)
         self._alarms(given)
@@ -47,24 +49,39 @@ class HomeStack(Stack):
         props = MachineProps(
             home=given.home,
             zones=given.zones,
-            image_parameter=given.image_parameter,
             instance_types=given.instance_types,
             disk_gb=given.disk_gb,
+            keeps_disk=given.keeps_disk,
             store=self.store,
         )
         return Machine(self, "Machine", props=props)
+
+    def _images(self, given: HomeParameters) -> Images:
+        props = ImagesProps(
+            home=given.home,
+            code=Code(bucket=given.code_bucket, key=given.code_key),
+            reserve=given.reserve_concurrency,
+            instance_types=given.instance_types,
+            push=given.push,
+            monthly=given.monthly_rebuild,
+            topic_arn=alarm_topic_arn(self, given.home),
+            store=self.store,
+            machine=self.machine,
+            stops=self.stops,
+        )
+        return Images(self, "Images", props=props)
 
     def _router(self, given: HomeParameters) -> Router:
         props = RouterProps(
             home=given.home,
             code=Code(bucket=given.code_bucket, key=given.code_key),
             reserve=given.reserve_concurrency,
-            image_parameter=given.image_parameter,
             instance_types=given.instance_types,
             standby=given.standby,
             store=self.store,
             machine=self.machine,
             stops=self.stops,
+            images=self.images,
         )
         return Router(self, "Router", props=props)
 
@@ -73,6 +90,7 @@ class HomeStack(Stack):
             home=given.home,
             code=Code(bucket=given.code_bucket, key=given.code_key),
             reserve=given.reserve_concurrency,
+            instance_types=given.instance_types,
             standby=given.standby,
             identity=self.identity,
             store=self.store,
@@ -106,6 +124,7 @@ class HomeStack(Stack):
             "Scope": (" ".join(self.identity.asked_scopes), "The scopes that window and command line request"),
             "UserPoolId": (self.identity.pool.ref, "Where the owner's user is made"),
             "BucketName": (self.store.bucket.ref, "Models, releases, large texts"),
+            "ImagesFunction": (self.images.function.ref, "What builds images"),
             "RouterFunction": (self.router.function.ref, "The router"),
             "LaunchTemplateId": (self.machine.template.ref, "What machines are made from"),
         }

@@ -19,9 +19,20 @@ REASONS = {
     "arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/<HomeName>/<HomeName>-*": (
         "One schedule for each machine, in the home's own group."
     ),
+    "arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*": (
+        "Snapshots come and go with images. Only with the home's tag."
+    ),
+    "arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:parameter/<HomeName>/image/*": (
+        "One pointer for each profile, below the home's own name."
+    ),
+    "arn:<AWS::Partition>:ssm:<AWS::Region>::parameter/aws/service/canonical/ubuntu/server/*": (
+        "Public parameters, one for each release of Ubuntu, only to be read."
+    ),
+    "<StoreBucket42A4CEFB.Arn>/<HomeName>*": "CodePipeline's own folder in the home's bucket, named after the home.",
     "<StoreBucket42A4CEFB.Arn>/jobs/*": _OBJECTS,
     "<StoreBucket42A4CEFB.Arn>/models/*": _OBJECTS,
     "<StoreBucket42A4CEFB.Arn>/releases/*": _OBJECTS,
+    "<StoreBucket42A4CEFB.Arn>/releases/sources/*": _OBJECTS,
 }
 """A resource as cdk-nag writes it, and the reason."""
 

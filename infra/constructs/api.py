@@ -49,6 +49,7 @@ class ApiProps:
     home: str
     code: Code
     reserve: CfnCondition
+    instance_types: str
     standby: str
     identity: Identity
     store: Store
@@ -108,13 +109,20 @@ class Api(Construct):
                     "TLFIF_AWS_ISSUER": props.identity.issuer,
                     "TLFIF_AWS_CLIENT_ID": props.identity.audience,
                     "TLFIF_AWS_SCOPE": props.identity.scope,
+                    "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
                     "TLFIF_AWS_STANDBY": props.standby,
                 },
                 statements=[
                     *store.control_rights(),
                     *props.router.nudge_rights(),
                     *props.machine.stop_rights(),
-                    *props.machine.look_rights("ec2:DescribeInstances"),
+                    *props.machine.pointer_rights(),
+                    *props.machine.look_rights(
+                        "ec2:DescribeImages",
+                        "ec2:DescribeInstances",
+                        "ec2:DescribeLaunchTemplates",
+                        "ec2:DescribeLaunchTemplateVersions",
+                    ),
                 ],
             ),
         ).resource

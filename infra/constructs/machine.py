@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from aws_cdk import CfnCondition, CfnTag, Fn, Stack
+from aws_cdk import CfnCondition, CfnTag, Fn, Stack, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -12,26 +12,33 @@ from constructs import Construct
 from infra.constructs.store import Store
 from infra.log_group import log_group
 from infra.rights import HOME_TAG, accept, allow, arn, role
+from tlfif.machines.machine_types import INSTANCE_TYPES, needs_gpu
+from tlfif.money.prices.prices import INCLUDED_MIBS, QUICK_MIBS
 
 NETWORK = IPv4Network("10.87.0.0/24")
 SUBNET_PREFIX = 27
 """32 addresses a zone; a home has one machine, and a second one while an image is tested."""
 INITIALIZATION_MIBS = 300
 """EBS's maximum. Otherwise an image's disk fills at a few MiB/s while the GPU is being paid for."""
-INCLUDED_MIBS = 125
+HTTP, HTTPS = 80, 443
+CANONICAL = "099720109477"
+"""The account that publishes Ubuntu's images."""
+BUILDER_TYPES = tuple(name for name in INSTANCE_TYPES if not needs_gpu(name))
+"""No GPU: installing the driver needs none, and an hour costs a third."""
 INCLUDED_IOPS = 3000
+"""They allow a throughput of up to 750 MiB/s (0.25 for each)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MachineProps:
-    """``zones``: name and condition of each; ``image_parameter``: the SSM parameter that is read at each launch.
-    ``instance_types``: separated by commas; the first is the template's own."""
+    """``zones``: name and condition of each. ``instance_types``: separated by commas; the first is the template's own.
+    ``keeps_disk``: the disk is not terminated with its machine."""
 
     home: str
     zones: Sequence[tuple[str, CfnCondition | None]]
-    image_parameter: str
     instance_types: str
     disk_gb: float
+    keeps_disk: CfnCondition
     store: Store
 
 
@@ -43,16 +50,9 @@ class Machine(Construct):
         self._props = props
         vpc = ec2.CfnVPC(self, "Vpc", cidr_block=str(NETWORK), enable_dns_support=True, enable_dns_hostnames=True)
         self._subnets(vpc)
-        self._security_group = ec2.CfnSecurityGroup(
-            self,
-            "Door",
-            vpc_id=vpc.ref,
-            group_description="No way in; HTTPS out. The machine fetches its work.",
-            security_group_egress=[
-                ec2.CfnSecurityGroup.EgressProperty(
-                    ip_protocol="tcp", from_port=443, to_port=443, cidr_ip="0.0.0.0/0", description="HTTPS"
-                )
-            ],
+        self._group = _security_group(self, "Door", vpc, "No way in; HTTPS out. The machine fetches its work.", HTTPS)
+        self._builders_group = _security_group(
+            self, "BuildersGroup", vpc, "No way in; out to packages and files.", HTTP, HTTPS
         )
         self.logs = log_group(self, "Logs", name=f"/{props.home}/machine")
         self.role = role(
@@ -62,30 +62,40 @@ class Machine(Construct):
             description="What a machine may do: take jobs, answer them, write its log, be looked at by its owner.",
             statements=[*props.store.worker_rights(), *self._log_rights(), *self._session_rights()],
         )
-        self.template = self._launch_template()
+        profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
+        self.template = self._launch_template("Template", "machine", self._group, profile=profile)
+        self.builder_template = self._launch_template("BuilderTemplate", "builder", self._builders_group)
         accept(vpc, "No way in and no secrets inside: flow logs would cost more than they tell.", "VPC7")
 
-    def launch_rights(self) -> list[iam.PolicyStatement]:
-        """The router: launch from this template only, only the permitted types, and tag only what it launches."""
+    def launch_rights(self, *, builders: bool = False) -> list[iam.PolicyStatement]:
+        """The router: launch from this template only, only the permitted types, and tag only what it launches. The
+        images' function (``builders``): from the builders' template too, Ubuntu's own image, and of cheap types."""
         tags = {f"aws:RequestTag/{HOME_TAG}": self._props.home}
         ours = {f"aws:ResourceTag/{HOME_TAG}": self._props.home}
-        template = arn(self, "ec2", f"launch-template/{self.template.ref}")
-        by_template = {"ArnEquals": {"ec2:LaunchTemplate": template}}
-        typed: dict[str, str | list[str]] = {**tags, "ec2:InstanceType": Fn.split(",", self._props.instance_types)}
+        launched = [self.template, self.builder_template] if builders else [self.template]
+        gates = [self._group, self._builders_group] if builders else [self._group]
+        templates = [arn(self, "ec2", f"launch-template/{one.ref}") for one in launched]
+        groups = [self._ec2(f"security-group/{one.ref}") for one in gates]
+        by_template = {"ArnEquals": {"ec2:LaunchTemplate": templates if builders else templates[0]}}
+        types = ",".join((self._props.instance_types, *BUILDER_TYPES)) if builders else self._props.instance_types
+        typed: dict[str, str | list[str]] = {**tags, "ec2:InstanceType": Fn.split(",", types)}
         created = [self._ec2(f"{kind}/*") for kind in ("instance", "volume", "network-interface")]
+        images = arn(self, "ec2", "image/*", account=False)
         run = ["ec2:RunInstances"]
+        ubuntu = allow("LaunchUbuntu", run, [images], {"StringEquals": {"ec2:Owner": CANONICAL}})
         return [
             allow("LaunchInstance", run, [self._ec2("instance/*")], {**by_template, "StringEquals": typed}),
             allow("LaunchDisk", run, [self._ec2("volume/*")], {**by_template, "StringEquals": tags}),
             allow("LaunchInterface", run, [self._ec2("network-interface/*")], by_template),
-            allow("LaunchFrom", run, [template, self._ec2(f"security-group/{self._security_group.ref}")]),
+            allow("LaunchFrom", run, [*templates, *groups]),
             allow("LaunchInSubnet", run, [self._ec2("subnet/*")], {"StringEquals": ours}),
             allow(
                 "LaunchOwnImage",
                 run,
-                [arn(self, "ec2", "image/*", account=False)],
+                [images],
                 {"StringEquals": {**ours, "ec2:Owner": Stack.of(self).account}},
             ),
+            *([ubuntu] if builders else []),
             allow(
                 "TagAtLaunch",
                 ["ec2:CreateTags"],
@@ -98,8 +108,35 @@ class Machine(Construct):
                 [self.role.role_arn],
                 {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
             ),
-            allow("ReadPromotedImage", ["ssm:GetParameter", "ssm:GetParameters"], [self._image_parameter_arn()]),
+            allow("ReadPromotedImages", ["ssm:GetParameter"], [self._image_parameters_arn()]),
         ]
+
+    def build_rights(self) -> list[iam.PolicyStatement]:
+        """The images' function: what a builder has become is made an image, and an image of this home is deleted with
+        its snapshots."""
+        tags = {f"aws:RequestTag/{HOME_TAG}": self._props.home}
+        ours = {"StringEquals": {f"aws:ResourceTag/{HOME_TAG}": self._props.home}}
+        image, snapshot = (arn(self, "ec2", f"{kind}/*", account=False) for kind in ("image", "snapshot"))
+        return [
+            allow("FindUbuntu", ["ssm:GetParameter", "ssm:GetParameters"], [self._ubuntu_parameters()]),
+            allow("ImageOfBuilder", ["ec2:CreateImage"], [self._ec2("instance/*")], ours),
+            allow("NewImage", ["ec2:CreateImage"], [image, snapshot], {"StringEquals": tags}),
+            allow(
+                "TagNewImage",
+                ["ec2:CreateTags"],
+                [image, snapshot],
+                {"StringEquals": {"ec2:CreateAction": "CreateImage", **tags}},
+            ),
+            allow("DeleteOwnImages", ["ec2:DeregisterImage"], [image], ours),
+            allow("DeleteTheirSnapshots", ["ec2:DeleteSnapshot"], [snapshot], ours),
+            allow("ReadLastWords", ["ec2:GetConsoleOutput"], [self._ec2("instance/*")], ours),
+        ]
+
+    def pointer_rights(self) -> list[iam.PolicyStatement]:
+        """Whoever promotes or rolls back: read and write which image of this home machines are launched from."""
+        names = arn(self, "ssm", f"parameter/{self._props.home}/image/*")
+        verbs = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"]
+        return [allow("MovePointers", verbs, [names])]
 
     def stop_rights(self) -> list[iam.PolicyStatement]:
         """Router and API: terminate a machine of this home, and of no other."""
@@ -138,8 +175,13 @@ class Machine(Construct):
     def _ec2(self, resource: str) -> str:
         return arn(self, "ec2", resource)
 
-    def _image_parameter_arn(self) -> str:
-        return arn(self, "ssm", f"parameter{self._props.image_parameter}")
+    def _image_parameters_arn(self) -> str:
+        """One for each profile, below the home's own name."""
+        return arn(self, "ssm", f"parameter/{self._props.home}/image/*")
+
+    def _ubuntu_parameters(self) -> str:
+        """Canonical's public parameters with the newest image of each release (Ubuntu on AWS, "Find Ubuntu images")."""
+        return arn(self, "ssm", "parameter/aws/service/canonical/ubuntu/server/*", account=False)
 
     def _log_rights(self) -> list[iam.PolicyStatement]:
         return [allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [self.logs.attr_arn])]
@@ -188,15 +230,24 @@ class Machine(Construct):
                 route_table_ids=[routes.ref],
             )
 
-    def _launch_template(self) -> ec2.CfnLaunchTemplate:
-        profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
+    def _launch_template(
+        self,
+        construct_id: str,
+        name: str,
+        group: ec2.CfnSecurityGroup,
+        *,
+        profile: iam.CfnInstanceProfile | None = None,
+    ) -> ec2.CfnLaunchTemplate:
+        """Without a ``profile`` what is launched has no right at all: a builder fetches and reports over two addresses
+        that were signed for that."""
         home_tag = CfnTag(key=HOME_TAG, value=self._props.home)
         data = ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
-            image_id=f"resolve:ssm:{self._props.image_parameter}",
             instance_type=Fn.select(0, Fn.split(",", self._props.instance_types)),
-            iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
+            iam_instance_profile=None
+            if profile is None
+            else ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
             instance_initiated_shutdown_behavior="terminate",  # the first stop: its own "shutdown" ends it
-            security_group_ids=[self._security_group.attr_group_id],
+            security_group_ids=[group.attr_group_id],
             block_device_mappings=[self._root_disk()],
             metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
                 http_endpoint="enabled",
@@ -212,8 +263,8 @@ class Machine(Construct):
         )
         return ec2.CfnLaunchTemplate(
             self,
-            "Template",
-            launch_template_name=f"{self._props.home}-machine",
+            construct_id,
+            launch_template_name=f"{self._props.home}-{name}",
             launch_template_data=data,
             tag_specifications=[
                 ec2.CfnLaunchTemplate.LaunchTemplateTagSpecificationProperty(
@@ -223,16 +274,40 @@ class Machine(Construct):
         )
 
     def _root_disk(self) -> ec2.CfnLaunchTemplate.BlockDeviceMappingProperty:
-        """Encrypted with AWS's own key: one of ours costs a dollar a month and needs a grant at each start."""
+        """Encrypted with AWS's own key: one of ours costs a dollar a month and needs a grant at each start. Throughput
+        beyond what is included costs by the hour that the disk exists: a kept one has none."""
+        quick = Fn.condition_if(self._props.keeps_disk.logical_id, INCLUDED_MIBS, QUICK_MIBS)
         return ec2.CfnLaunchTemplate.BlockDeviceMappingProperty(
             device_name="/dev/sda1",  # the root disk of Ubuntu's images
             ebs=ec2.CfnLaunchTemplate.EbsProperty(
                 volume_type="gp3",
                 volume_size=self._props.disk_gb,
                 iops=INCLUDED_IOPS,
-                throughput=INCLUDED_MIBS,
+                throughput=Token.as_number(quick),
                 volume_initialization_rate=INITIALIZATION_MIBS,
                 encrypted=True,
                 delete_on_termination=True,
             ),
         )
+
+
+def _security_group(
+    scope: Construct, name: str, vpc: ec2.CfnVPC, description: str, *ports: int
+) -> ec2.CfnSecurityGroup:
+    """A security group without a way in, and out to ``ports``."""
+    return ec2.CfnSecurityGroup(
+        scope,
+        name,
+        vpc_id=vpc.ref,
+        group_description=description,
+        security_group_egress=[
+            ec2.CfnSecurityGroup.EgressProperty(
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+                cidr_ip="0.0.0.0/0",
+                description="HTTPS" if port == HTTPS else "Ubuntu's packages, which are signed",
+            )
+            for port in ports
+        ],
+    )

@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.constructs.images import Images
 from infra.constructs.machine import Machine
 from infra.constructs.money import bill_rights
 from infra.constructs.stops import Stops
@@ -33,12 +34,12 @@ class RouterProps:
     home: str
     code: Code
     reserve: CfnCondition
-    image_parameter: str
     instance_types: str
     standby: str
     store: Store
     machine: Machine
     stops: Stops
+    images: Images
 
 
 class Router(Construct):
@@ -66,7 +67,10 @@ class Router(Construct):
                     *machine.stop_rights(),
                     *machine.standby_rights(),
                     *machine.log_reading_rights(),
-                    *machine.look_rights("ec2:DescribeInstances", "ec2:DescribeSubnets"),
+                    *machine.pointer_rights(),  # a first start that fails goes back to the image before
+                    *machine.look_rights("ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeSubnets"),
+                    *props.images.wake_rights(),
+                    *props.images.letter_rights(),
                     *stops.schedule_rights(),
                     *bill_rights(self),
                 ],
@@ -117,9 +121,10 @@ def _environment(props: RouterProps) -> dict[str, str]:
         "TLFIF_AWS_BUCKET": store.bucket.ref,
         "TLFIF_AWS_LAUNCH_TEMPLATE": props.machine.template.ref,
         "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
-        "TLFIF_AWS_IMAGE_PARAMETER": props.image_parameter,
         "TLFIF_AWS_STANDBY": props.standby,
         "TLFIF_AWS_SCHEDULE_GROUP": stops.group.ref,
         "TLFIF_AWS_SCHEDULE_ROLE": stops.role.role_arn,
         "TLFIF_AWS_SCHEDULE_DEAD_LETTERS": stops.dead.attr_arn,
+        "TLFIF_AWS_IMAGES_FUNCTION": props.images.function.ref,
+        "TLFIF_AWS_LETTERS_TOPIC": props.images.topic_arn,
     }

@@ -15,6 +15,11 @@ from infra.rights import accept, allow
 
 INDEX = "by_time"
 JOBS_PREFIX = "jobs/"
+SOURCES_PREFIX = "releases/sources/"
+"""A commit's files, ``COMMIT.zip``, which a builder fetches."""
+SOURCES_DAYS = 400
+"""An image that is rebuilt after that has to be built from a newer commit."""
+ARTIFACT_DAYS = 7
 MAX_RECEIVE_COUNT = 5
 VISIBILITY_SECONDS = 30
 RETENTION_SECONDS = 4 * 86400
@@ -55,7 +60,11 @@ class Store(Construct):
             self,
             "Bucket",
             name=f"{props.home}-{stack.account}-{stack.region}",
-            rules=[expiry("jobs", prefix=JOBS_PREFIX, days=props.retention_days)],
+            rules=[
+                expiry("jobs", prefix=JOBS_PREFIX, days=props.retention_days),
+                expiry("sources", prefix=SOURCES_PREFIX, days=SOURCES_DAYS),
+                expiry("artifacts", prefix=props.home, days=ARTIFACT_DAYS),
+            ],
         )
         accept(self.jobs, "Jobs live 30 days and nothing in them is needed again: no copies are paid for.", "DDB3")
         accept(self.state, "The state is rebuilt from what AWS itself says: no copies are paid for.", "DDB3")
@@ -75,6 +84,11 @@ class Store(Construct):
             self._missing_texts(),
         ]
 
+    def state_rights(self) -> list[iam.PolicyStatement]:
+        """The images' function: records of images and machines, ledger and budget; no prompt and no answer."""
+        every = (*_READ, *_WRITE, "dynamodb:BatchWriteItem")
+        return [allow("ReadAndWriteState", every, [self.state.attr_arn])]
+
     def worker_rights(self) -> list[iam.PolicyStatement]:
         """The machine: claim jobs and write events, receive notifications, read models and releases."""
         bell = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"]
@@ -86,6 +100,25 @@ class Store(Construct):
             self._missing_texts(),
             allow("ModelsAndReleases", ["s3:GetObject"], readable),
         ]
+
+    def artifact_rights(self, home: str) -> list[iam.PolicyStatement]:
+        """CodePipeline: keep a commit's files below its own name, of which it uses the first twenty characters."""
+        look = ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"]
+        return [
+            allow("Artifacts", ["s3:GetObject", "s3:PutObject"], [self._artifacts(home)]),
+            allow("ArtifactsBucket", look, [self.bucket.attr_arn]),
+        ]
+
+    def source_rights(self, home: str) -> list[iam.PolicyStatement]:
+        """The images' function: copy a commit's files from there to where builders fetch them."""
+        return [
+            allow("ReadArtifacts", ["s3:GetObject"], [self._artifacts(home)]),
+            self._missing_texts(),
+            allow("KeepSources", ["s3:GetObject", "s3:PutObject"], [f"{self.bucket.attr_arn}/{SOURCES_PREFIX}*"]),
+        ]
+
+    def _artifacts(self, home: str) -> str:
+        return f"{self.bucket.attr_arn}/{home}*"
 
     def _tables(self, sid: str, actions: Sequence[str]) -> iam.PolicyStatement:
         return allow(sid, actions, [self.jobs.attr_arn, f"{self.jobs.attr_arn}/index/{INDEX}", self.state.attr_arn])

@@ -10,7 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.rights import deny_without_tls
+from infra.rights import arn, deny_without_tls
 
 NAMESPACE = "TLFIF"
 DIMENSION = "Home"
@@ -18,6 +18,16 @@ MACHINES_OVER_AGE = "MachinesOverAge"
 BUDGET_LOCKED = "BudgetLocked"
 FREE_METRICS, FREE_ALARMS = 10, 10
 """The metrics of our own and the alarms that CloudWatch keeps free of charge."""
+
+
+def alarm_topic_name(home: str) -> str:
+    """The topic's name."""
+    return f"{home}-alarms"
+
+
+def alarm_topic_arn(scope: Construct, home: str) -> str:
+    """The topic's ARN by its name, for those parts that the alarms themselves watch."""
+    return arn(scope, "sns", alarm_topic_name(home))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +65,7 @@ class Watch(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, props: WatchProps) -> None:
         super().__init__(scope, construct_id)
         self._home = props.home
-        self.topic = sns.CfnTopic(self, "Topic", topic_name=f"{props.home}-alarms", display_name="TL-FIF")
+        self.topic = sns.CfnTopic(self, "Topic", topic_name=alarm_topic_name(props.home), display_name="TL-FIF")
         sns.CfnSubscription(self, "Address", topic_arn=self.topic.ref, protocol="email", endpoint=props.email)
         sns.CfnTopicPolicy(
             self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.aws.deployments import EmulatedHome
 from tests.aws.home import CLIENT_ID, SCOPE, made_grounds
+from tests.aws.image_cloud import promote_paper_images
 from tests.fakes.aws_account import FakeOwnerProfile, MemoryJournal
 from tlfif.deployment.deploy import Deployed, Deployment
 from tlfif.deployment.deployment import DeployRequest
@@ -84,6 +85,7 @@ class World:
             setting: next(place for logical, place in made.items() if logical.startswith(start))
             for setting, start in OF_THE_STACK.items()
         }
+        promote_paper_images(self.home.emulator, self.home.place.home, own["STATE_TABLE"])
         return {**made_grounds(self.home.emulator, self.home.place.home), **own, "CLIENT_ID": CLIENT_ID, "SCOPE": SCOPE}
 
 

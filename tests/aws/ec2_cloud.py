@@ -27,7 +27,7 @@ from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
 from tlfif.adapters.aws.machines.launch_plan import Zone
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.machines.machine_types import USUAL_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -137,7 +137,7 @@ class Ec2Cloud:
             events.unregister("after-call-error", self._release)
         _GROUNDS[self._emulator].append(self.ground)
 
-    def host(self, *, standby: bool = False, types: tuple[str, ...] = INSTANCE_TYPES) -> Ec2MachineHost:
+    def host(self, *, standby: bool = False, types: tuple[str, ...] = USUAL_TYPES) -> Ec2MachineHost:
         """One more control plane."""
         return Ec2MachineHost(
             instances=Ec2Instances(self.ec2, home=self.home, launch_template=self.template),
@@ -204,7 +204,7 @@ class Ec2Cloud:
         if isinstance(fault, Exception):
             raise fault
         if isinstance(fault, Refuse):
-            return _answer(
+            return injected_answer(
                 fault.status,
                 {
                     "Error": {"Code": fault.code, "Message": fault.message},
@@ -217,7 +217,7 @@ class Ec2Cloud:
         if model.name == "TerminateInstances" and "SkipOsShutdown" not in wire:
             asked = wire["InstanceId.1"]
             if self.all_deaf or asked in self.deaf:
-                return _answer(200, {"TerminatingInstances": [{"InstanceId": asked, **DEAF_ANSWER}]})
+                return injected_answer(200, {"TerminatingInstances": [{"InstanceId": asked, **DEAF_ANSWER}]})
         return None
 
     def _by_token(self, token: str, context: dict[str, Any]) -> Any:
@@ -227,7 +227,7 @@ class Ec2Cloud:
         context["lock"] = lock
         if token in self._made:
             context["answered"] = True
-            return _answer(200, self._made[token])
+            return injected_answer(200, self._made[token])
         context["token"] = token
         return None
 
@@ -247,7 +247,8 @@ class Ec2Cloud:
             lock.release()
 
 
-def _answer(status: int, parsed: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]]:
+def injected_answer(status: int, parsed: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]]:
+    """An answer that the emulator did not give."""
     return AWSResponse("injected", status, {}, None), parsed
 
 

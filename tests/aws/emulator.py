@@ -17,6 +17,8 @@ import boto3
 from botocore.config import Config
 from moto import backends
 from moto.core import responses, serialize
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.amis import Ami, AmiBackend
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
 
 REGION: Final = "eu-central-1"
 ACCESS_KEY = "testing"
@@ -85,6 +88,10 @@ class Emulator:
         return self.session.client("ec2", endpoint_url=self.endpoint, config=NO_RETRIES)
 
     @cached_property
+    def ssm(self) -> "SSMClient":
+        return self.session.client("ssm", endpoint_url=self.endpoint, config=NO_RETRIES)
+
+    @cached_property
     def scheduler(self) -> "EventBridgeSchedulerClient":
         return self.session.client("scheduler", endpoint_url=self.endpoint, config=NO_RETRIES)
 
@@ -132,7 +139,7 @@ class Emulator:
 
     def close(self) -> None:
         """Let go of the clients' connections, of those that were made."""
-        for client in ("dynamodb", "sqs", "s3", "ec2", "scheduler", "logs"):
+        for client in ("dynamodb", "sqs", "s3", "ec2", "scheduler", "ssm", "logs"):
             if client in self.__dict__:
                 getattr(self, client).close()
 
@@ -206,6 +213,27 @@ def _look_once() -> None:
 
 
 _look_once()
+
+
+def _make_images_as_ec2_does() -> None:
+    """A name is there once, and snapshots get their tags: moto refuses them."""
+    plain = AmiBackend.create_image
+
+    def create_image(
+        self: AmiBackend, instance_id: str, name: str, description: str, tag_specifications: list[dict[str, Any]]
+    ) -> Ami:
+        if any(one.name == name for one in self.amis.values()):
+            raise EC2ClientError("InvalidAMIName.Duplicate", f"AMI name {name} is already in use")
+        own = [one for one in tag_specifications if one["ResourceType"] != "snapshot"]
+        made = plain(self, instance_id, name, description, own)
+        for each in (one for one in tag_specifications if one["ResourceType"] == "snapshot"):
+            self.create_tags([made.ebs_snapshot.id], {tag["Key"]: tag["Value"] for tag in each["Tags"]})
+        return made
+
+    AmiBackend.create_image = create_image
+
+
+_make_images_as_ec2_does()
 
 
 @contextmanager

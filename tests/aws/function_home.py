@@ -21,6 +21,7 @@ from tests.aws.aws_line import AwsLine
 from tests.aws.emulator import ACCESS_KEY, REGION, Emulator
 from tests.aws.functions import gateway_event
 from tests.aws.home import MODEL, access_token, made_places
+from tests.aws.image_cloud import promote_paper_images
 from tests.aws.paper_machine import PaperMachine
 from tests.aws.rights import API, API_FUNCTION, ROUTER, rights_of, settings_of
 from tests.aws.sandboxes import ONE_LOOK_SECONDS, Sandboxes
@@ -88,6 +89,7 @@ class FunctionHome:
         for table, create in ((places.jobs_table, aws.create_jobs_table), (places.state_table, aws.create_state_table)):
             aws.dynamodb.delete_table(TableName=table)
             create(table)
+        promote_paper_images(aws, self.name, places.state_table)
         old = [one["InstanceId"] for one in self.instances()]
         if old:
             aws.ec2.terminate_instances(InstanceIds=old)

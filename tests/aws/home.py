@@ -13,6 +13,7 @@ from joserfc.jwk import RSAKey
 
 from tests.aws.emulator import ACCESS_KEY, REGION, Emulator, tagged
 from tests.aws.functions import Front, Function
+from tests.aws.image_cloud import promote_paper_images
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.authority import OWNERS
 
@@ -137,6 +138,7 @@ def made_places(emulator: Emulator, name: str) -> dict[str, str]:
     jobs, state, bucket = f"{name}-jobs", f"{name}-state", f"{name}-texts"
     emulator.create_jobs_table(jobs)
     emulator.create_state_table(state)
+    promote_paper_images(emulator, name, state)
     emulator.create_bucket(bucket)
     emulator.logs.create_log_group(logGroupName=f"/{name}/machine")
     return {
@@ -155,7 +157,7 @@ def made_grounds(emulator: Emulator, name: str) -> dict[str, str]:
     emulator.scheduler.create_schedule_group(Name=name)
     emulator.ec2.create_launch_template(
         LaunchTemplateName=f"{name}-machine",
-        LaunchTemplateData={"ImageId": "resolve:ssm:/tlfif/image/promoted"},
+        LaunchTemplateData={"InstanceType": "g4dn.xlarge"},
         TagSpecifications=tagged("launch-template", name),
     )
     vpc = emulator.ec2.create_vpc(CidrBlock="10.30.0.0/16")["Vpc"]["VpcId"]

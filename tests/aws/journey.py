@@ -19,6 +19,7 @@ from tlfif.control.submit_job import Submission, submit_job
 from tlfif.jobs.jobs import Job, Message
 from tlfif.jobs.policy import JobPolicy
 from tlfif.machines.machine import MachineRecord, MachineState
+from tlfif.machines.machine_types import USUAL_TYPES
 from tlfif.money.spend.spans import MachineSpan
 
 TICK_SECONDS = 0.5
@@ -108,13 +109,17 @@ async def an_aws(
     *,
     change: Callable[[dict[str, Any]], None] | None = None,
     kind: Callable[..., Hypervisor] = Hypervisor,
+    types: tuple[str, ...] = USUAL_TYPES,
     **machine: float,
 ) -> AsyncIterator[Aws]:
-    """A home with nothing running. ``machine`` are numbers of its policy, ``change`` and ``kind`` the hypervisor's."""
+    """A home with nothing running. ``machine`` are numbers of its policy, ``change`` and ``kind`` the hypervisor's,
+    ``types`` are tried in this order."""
     with a_home(emulator, folder) as home:
         guests = a_hypervisor(emulator, home=home.name, folder=folder / "instances", change=change, kind=kind)
         async with guests as hypervisor:
-            settings = quick(home.settings, **machine).model_copy(update={"endpoint_url": emulator.endpoint})
+            settings = quick(home.settings, **machine).model_copy(
+                update={"endpoint_url": emulator.endpoint, "instance_types": types}
+            )
             container = aws_container(settings, session=emulator.session)
             ticking = asyncio.create_task(_tick(container))
             try:

@@ -33,8 +33,8 @@ _IN_TRANSACTIONS = {
 }
 _OF_OBJECTS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 _ALSO = {
-    # The template names the image by a parameter, the instance's role, and tags that are set at the launch.
-    "ec2:RunInstances": {"ec2:CreateTags", "iam:PassRole", "ssm:GetParameters"},
+    # The template names the instance's role, and tags that are set at the launch.
+    "ec2:RunInstances": {"ec2:CreateTags", "iam:PassRole"},
     "scheduler:CreateSchedule": {"iam:PassRole"},
 }
 
@@ -59,6 +59,8 @@ def actions_of(environ: "WSGIEnvironment", body: bytes) -> frozenset[str]:
     target, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")
     if target.startswith("DynamoDB"):
         return frozenset(f"dynamodb:{name}" for name in _of_dynamodb(operation, body))
+    if target == "AmazonSSM":
+        return frozenset({f"ssm:{operation}"})
     if target:
         service = "logs" if target.startswith("Logs_") else "sqs"
         return frozenset({f"{service}:{operation.removesuffix('Batch')}"})

@@ -12,12 +12,12 @@ from tests.aws.deployed_world import World, deploy, run_tlfif
 from tests.aws.deployments import EmulatedHome, emulated_template, package
 from tests.aws.emulator import Emulator
 from tests.fakes.aws_account import FakeOwnerProfile, Killed, MemoryJournal
+from tlfif.adapters.aws.calls.image_parameter import image_parameter
 from tlfif.adapters.aws.deployment.errors import deployment_error
 from tlfif.adapters.aws.deployment.installation import AwsInstallation
 from tlfif.adapters.aws.deployment.stack_template import MOST_BYTES_IN_REQUEST, StackTemplate
 from tlfif.control.authority import OWNERS
 from tlfif.deployment.deploy import STEPS
-from tlfif.deployment.deployment import image_parameter
 from tlfif.deployment.journal import Journal
 from tlfif.deployment.stack_changes import Fate
 from tlfif.kernel.errors import InvalidInputError, UnavailableError
@@ -206,11 +206,11 @@ async def test_a_stack_that_only_has_the_name_is_neither_changed_nor_deleted(hom
 
 async def test_a_promoted_image_is_seen(home: EmulatedHome) -> None:
     assert await home.installation.promoted_image() is None
-    home.clients.ssm.put_parameter(Name=image_parameter(home.place.home), Value="ami-1", Type="String")
+    home.clients.ssm.put_parameter(Name=image_parameter(home.place.home, "cpu-llama"), Value="ami-1", Type="String")
     try:
         assert await home.installation.promoted_image() == "ami-1"
     finally:
-        home.clients.ssm.delete_parameter(Name=image_parameter(home.place.home))
+        home.clients.ssm.delete_parameter(Name=image_parameter(home.place.home, "cpu-llama"))
 
 
 async def test_a_trail_of_somebody_else_is_seen_and_our_own_is_not(home: EmulatedHome) -> None:

@@ -14,7 +14,7 @@ from tests.aws.scripted_aws import DENIED, Answer, Refused, ScriptedAws, serving
 from tlfif.adapters.aws.doctor.account import AwsAccount, this_account
 from tlfif.adapters.aws.doctor.probe_context import DoctorCalls
 from tlfif.doctor import checks
-from tlfif.doctor.checks import ACCOUNT_CHECKS, CAPACITY, CODEBUILD, COST_EXPLORER, Check, Finding, State
+from tlfif.doctor.checks import ACCOUNT_CHECKS, CAPACITY, COST_EXPLORER, Check, Finding, State
 from tlfif.doctor.examine import Examination, examine
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.rights_verdicts import DEPLOY_ACTIONS
@@ -35,7 +35,14 @@ def session() -> boto3.Session:
     return aws_session()
 
 
-def an_account(endpoint: str, *, paid: bool = False, home: str = "tlfif", now: datetime = NOW) -> AwsAccount:
+def an_account(
+    endpoint: str,
+    *,
+    paid: bool = False,
+    home: str = "tlfif",
+    now: datetime = NOW,
+    types: tuple[str, ...] | None = None,
+) -> AwsAccount:
     priced = Priced(book=BUILT_IN_PRICES, region=REGION, at_ms=int(NOW.timestamp() * 1000))
     return AwsAccount(
         session(),
@@ -44,6 +51,7 @@ def an_account(endpoint: str, *, paid: bool = False, home: str = "tlfif", now: d
         max_run_seconds=MAX_RUN,
         paid=paid,
         home=home,
+        types=types,
         endpoint_url=endpoint,
         config=NO_RETRIES,
     )
@@ -99,10 +107,6 @@ RIGHT: dict[tuple[str, str], Answer] = {
         ]
     },
     ("lambda", "GetAccountSettings"): {"AccountLimit": {"ConcurrentExecutions": 10}},
-    ("codebuild", "ListBuilds"): {"ids": ["tlfif-image:1"]},
-    ("codebuild", "BatchGetBuilds"): {
-        "builds": [{"id": "tlfif-image:1", "buildStatus": "SUCCEEDED", "startTime": NOW}]
-    },
     ("codeconnections", "ListConnections"): {
         "Connections": [{"ConnectionName": "tlfif", "ConnectionStatus": "AVAILABLE", "ProviderType": "GitHub"}]
     },
@@ -121,7 +125,15 @@ RIGHT: dict[tuple[str, str], Answer] = {
     ("ec2", "GetEbsEncryptionByDefault"): {"EbsEncryptionByDefault": True},
     ("ec2", "DescribeInstances"): {"Reservations": []},
     ("ec2", "DescribeVolumes"): {"Volumes": []},
-    ("ec2", "DescribeImages"): {"Images": [{"BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-1"}}]}]},
+    ("ec2", "DescribeImages"): {
+        "Images": [
+            {
+                "ImageId": "ami-1", "State": "available", "Tags": [*TAGS, {"Key": "tlfif:image", "Value": "v1"}],
+                "BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-1"}}],
+            }
+        ]
+    },
+    ("ssm", "GetParametersByPath"): {"Parameters": [{"Name": "/tlfif/image/cpu-llama", "Value": "ami-1"}]},
     ("ec2", "DescribeSnapshots"): {"Snapshots": [{"SnapshotId": "snap-1", "VolumeSize": 20}]},
     ("logs", "DescribeLogGroups"): {"logGroups": [{"logGroupName": "/aws/lambda/tlfif-api", "retentionInDays": 14}]},
 }  # fmt: skip
@@ -141,7 +153,6 @@ WRONG: dict[tuple[str, str], Answer] = {
     },
     ("ec2", "DescribeInstanceTypeOfferings"): {"InstanceTypeOfferings": []},
     ("lambda", "GetAccountSettings"): {"AccountLimit": {"ConcurrentExecutions": 0}},
-    ("codebuild", "ListBuilds"): {},
     ("codeconnections", "ListConnections"): {
         "Connections": [{"ConnectionName": "tlfif", "ConnectionStatus": "PENDING", "ProviderType": "GitHub"}]
     },
@@ -172,6 +183,7 @@ WRONG: dict[tuple[str, str], Answer] = {
         ]
     },
     ("ec2", "DescribeImages"): {"Images": []},
+    ("ssm", "GetParametersByPath"): {"Parameters": []},
     ("ec2", "DescribeSnapshots"): {
         "Snapshots": [{"SnapshotId": "snap-9", "VolumeSize": 40, "FullSnapshotSizeInBytes": 20 << 30}]
     },
@@ -195,9 +207,17 @@ async def test_an_account_in_which_everything_is_right() -> None:
 async def test_an_account_in_which_everything_is_wrong() -> None:
     found, by_id, _ = await states(WRONG)
     failed = {one.check.id for one in found.findings if one.state is State.FAIL}
-    assert failed == {"region", "account_plan", "gpu_quota", "offerings", "lambda_concurrency", "machines"}
+    assert failed == {
+        "region",
+        "account_plan",
+        "gpu_quota",
+        "standard_quota",
+        "offerings",
+        "lambda_concurrency",
+        "machines",
+    }
     unknown = {one.check.id for one in found.findings if one.state is State.NOT_ASKED}
-    assert unknown == {CAPACITY.id, CODEBUILD.id}
+    assert unknown == {CAPACITY.id}
     assert {one.check.id for one in found.findings if one.state is State.OK} == set()
     assert all(one.cure for one in found.findings if one.check is not CAPACITY)
     assert "CASE_OPENED" in by_id["gpu_quota"].evidence
@@ -206,6 +226,33 @@ async def test_an_account_in_which_everything_is_wrong() -> None:
     assert by_id["foreign_disks"].evidence.count("vol-") == 1
     assert "counted at gp3's price" in by_id["foreign_disks"].evidence
     assert by_id["foreign_disks"].micros_per_month == 100 * 95_200
+
+
+async def test_the_homes_own_list_of_types_is_what_counts() -> None:
+    stack = {"StackName": "tlfif", "CreationTime": NOW, "StackStatus": "CREATE_COMPLETE"}
+
+    async def told(types: str) -> dict[str, Finding]:
+        parameters = [{"ParameterKey": "InstanceTypes", "ParameterValue": types}]
+        stands = {("cloudformation", "DescribeStacks"): {"Stacks": [{**stack, "Parameters": parameters}]}}
+        quotas = {("service-quotas", "GetServiceQuota"): {"Quota": {"QuotaCode": "L-DB2E81BA", "Value": 4.0}}}
+        return (await states(RIGHT | quotas | stands))[1]
+
+    found = await told("m7i.xlarge,g4dn.xlarge")
+    assert (
+        "Tried first: m7i.xlarge for 0.2696 USD an hour (llama.cpp): nowhere; then g4dn" in found["offerings"].evidence
+    )
+    assert found["gpu_quota"].state is State.WARN
+    assert (await told("m7i.xlarge"))["gpu_quota"].state is State.OK
+    assert "Tried first: g4dn" in (await told("t2.nano"))["offerings"].evidence, "set by hand, and unknown"
+
+
+async def test_a_list_that_is_to_be_deployed_counts_before_the_homes() -> None:
+    with serving(ScriptedAws(WRONG)) as aws:
+        account = an_account(aws.endpoint, types=("c7i.xlarge",))
+        await account.identify()
+        (found,) = await chosen(account, checks.GPU_QUOTA)
+    assert found.state is State.OK
+    assert ("cloudformation", "DescribeStacks", REGION) not in aws.heard
 
 
 async def test_a_key_without_any_right_gets_reasons_and_no_verdicts() -> None:
@@ -284,7 +331,7 @@ async def test_the_rights_of_a_role_are_asked_by_its_whole_name() -> None:
 
 KNOWN_TO_EMULATOR = {
     checks.REGION, checks.OFFERINGS, checks.ENCRYPTION, checks.BUDGET, checks.ALARM_ADDRESS, checks.DISKS, checks.ROOT,
-    checks.FOREIGN_DISKS, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.CODEBUILD, checks.COST_EXPLORER,
+    checks.FOREIGN_DISKS, checks.IMAGES, checks.SNAPSHOTS, checks.MACHINES, checks.LOG_GROUPS, checks.COST_EXPLORER,
 }  # fmt: skip
 
 

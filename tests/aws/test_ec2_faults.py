@@ -1,7 +1,7 @@
 """What EC2 and Scheduler do to a launch, and that afterwards nothing runs that nobody owns."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,13 +11,16 @@ from botocore.exceptions import CredentialRetrievalError, NoCredentialsError, Re
 from botocore.parsers import ResponseParserError
 
 from tests.aws.ec2_cloud import MAX_RUN_SECONDS, Ec2Cloud, LostAnswer, NoConnection, Refuse, always, times
-from tests.aws.emulator import Emulator
+from tests.aws.emulator import REGION, Emulator
 from tests.contract.test_machine_host import a_spec
 from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES
 from tlfif.control.launch_machine import END_STATES
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine import MachineState
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.machines.machine_types import USUAL_TYPES
+from tlfif.money.amounts import usd_of
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
+from tlfif.money.prices.prices import running_rates
 
 NO_CAPACITY = Refuse("InsufficientInstanceCapacity", "We currently do not have sufficient capacity.", status=500)
 THROTTLED = Refuse("RequestLimitExceeded", "Request limit exceeded.", status=503)
@@ -26,6 +29,7 @@ FREE_PLAN = Refuse(
     "The specified instance type is not eligible for Free Tier. For a list of Free Tier instance types, run "
     "'describe-instance-types' with the filter 'free-tier-eligible=true'.",
 )
+NO_QUOTA = Refuse("VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of 0.")
 NOT_MINE = Refuse(
     "UnauthorizedOperation",
     "You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/x is not authorized to "
@@ -41,11 +45,16 @@ def cloud(emulator: Emulator) -> Iterator[Ec2Cloud]:
     made.close()
 
 
-async def refused(cloud: Ec2Cloud) -> MachineError:
+async def refused(cloud: Ec2Cloud, *types: str) -> MachineError:
     """A launch that comes to nothing."""
     with pytest.raises(MachineError) as caught:
-        await cloud.host().launch(a_spec())
+        await cloud.host(types=types or USUAL_TYPES).launch(a_spec())
     return caught.value
+
+
+def no_quota_for(*kinds: str, otherwise: Refuse | None = None) -> Callable[[dict[str, Any]], Refuse | None]:
+    """The account may run no machine whose type begins so."""
+    return lambda request: NO_QUOTA if request["InstanceType"].startswith(kinds) else otherwise
 
 
 def nothing_left(cloud: Ec2Cloud) -> bool:
@@ -91,10 +100,12 @@ async def test_no_capacity_anywhere_is_said_so_and_nothing_is_left(cloud: Ec2Clo
     error = await refused(cloud)
     assert error.code == "no_capacity"
     tried = [where(request) for request in cloud.requests["RunInstances"]]
-    assert len(set(tried)) == len(tried) == len(INSTANCE_TYPES) * 3
-    assert [kind for kind, _ in tried] == [kind for kind in INSTANCE_TYPES for _ in range(3)]
+    assert len(set(tried)) == len(tried) == len(USUAL_TYPES) * 3
+    assert [kind for kind, _ in tried] == [kind for kind in USUAL_TYPES for _ in range(3)]
     assert "nothing is charged" in error.message
-    assert "g4dn.xlarge, g6.xlarge, g5.xlarge in eu-central-1a, eu-central-1b, eu-central-1c" in error.message
+    assert (
+        "g4dn.xlarge, g6.xlarge, g5.xlarge, c7i.xlarge in eu-central-1a, eu-central-1b, eu-central-1c" in error.message
+    )
     assert nothing_left(cloud)
     assert cloud.clock.monotonic() == 1000.0, "another zone is asked at once"
 
@@ -106,7 +117,7 @@ async def test_no_capacity_for_a_while(cloud: Ec2Cloud) -> None:
     cloud.faults.clear()
     handle = await cloud.host().launch(a_spec())
     tokens = [request["ClientToken"] for request in cloud.requests["RunInstances"]]
-    assert tokens[9] == tokens[0]
+    assert tokens[12] == tokens[0]
     assert [one["InstanceId"] for one in cloud.instances()] == [handle]
 
 
@@ -117,24 +128,11 @@ async def test_no_capacity_for_a_while(cloud: Ec2Cloud) -> None:
     ("fault", "code", "state", "said"),
     [
         (
-            Refuse("VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of 0."),
-            "no_quota",
-            MachineState.NO_QUOTA,
-            ("L-DB2E81BA", "ask for 8", "servicequotas/home/services/ec2/quotas/L-DB2E81BA", "nothing is charged"),
-        ),
-        (
-            Refuse("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded"),
-            "no_quota",
-            MachineState.NO_QUOTA,
-            ("L-DB2E81BA",),
-        ),
-        (
             Refuse("ResourceLimitExceeded", "The volume initialization rate limit of the region is exceeded."),
             "no_quota",
             MachineState.NO_QUOTA,
             ("fills no more disks", "Wait some minutes"),
         ),
-        (FREE_PLAN, "account_plan", MachineState.NO_QUOTA, ("Free plan", "Upgrade plan", "nothing is charged")),
         (
             Refuse("PendingVerification", "Your request for accessing resources in this region is being validated."),
             "account_pending",
@@ -153,24 +151,6 @@ async def test_no_capacity_for_a_while(cloud: Ec2Cloud) -> None:
             "aws_denied",
             MachineState.BROKEN,
             ("does not know who asks", "./tlfif doctor"),
-        ),
-        (
-            Refuse("InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist"),
-            "image_missing",
-            MachineState.BROKEN,
-            ("ami-1", "not part of this version", "./tlfif profile use computer"),
-        ),
-        (
-            Refuse("InvalidLaunchTemplateName.NotFoundException", "The specified launch template does not exist."),
-            "image_missing",
-            MachineState.BROKEN,
-            ("does not exist", "nothing is charged", "./tlfif profile use computer"),
-        ),
-        (
-            Refuse("InvalidParameterValue", "Unable to resolve ssm parameter resolve:ssm:/tlfif/image/promoted"),
-            "image_missing",
-            MachineState.BROKEN,
-            ("/tlfif/image/promoted",),
         ),
         (
             Refuse("InvalidParameterValue", "Value (x) for parameter groupId is invalid."),
@@ -192,6 +172,120 @@ async def test_each_refusal_has_its_code_its_words_and_its_state(
     assert END_STATES.get(code, MachineState.BROKEN) is state
     assert len(cloud.requests["RunInstances"]) == 1, "neither another zone nor asking again helps"
     assert nothing_left(cloud)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Refuse("InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist"), "ami-1"),
+        (Refuse("InvalidLaunchTemplateName.NotFoundException", "The template does not exist."), "does not exist"),
+        (
+            Refuse("InvalidParameterValue", "Unable to resolve ssm parameter resolve:ssm:/tlfif/image/promoted"),
+            "/tlfif/image/promoted",
+        ),
+    ],
+    ids=lambda value: value.code if isinstance(value, Refuse) else None,
+)
+async def test_without_an_image_each_profile_is_asked_for_once(cloud: Ec2Cloud, fault: Refuse, said: str) -> None:
+    cloud.faults["RunInstances"] = always(fault)
+    error = await refused(cloud)
+    assert (error.code, END_STATES.get(error.code, MachineState.BROKEN)) == ("image_missing", MachineState.BROKEN)
+    for words in (said, "not part of this version", "nothing is charged", "./tlfif profile use computer"):
+        assert words in error.message
+    assert kinds_asked(cloud) == ["g4dn.xlarge", "c7i.xlarge"]
+    assert nothing_left(cloud)
+
+
+# Types of machine
+
+
+def kinds_asked(cloud: Ec2Cloud) -> list[str]:
+    return [request["InstanceType"] for request in cloud.requests["RunInstances"]]
+
+
+async def test_no_quota_for_gpus_is_the_turn_of_a_type_without_one(cloud: Ec2Cloud) -> None:
+    cloud.faults["RunInstances"] = no_quota_for("g")
+    await cloud.host().launch(a_spec())
+    assert [one["InstanceType"] for one in cloud.instances()] == ["c7i.xlarge"]
+    assert kinds_asked(cloud) == ["g4dn.xlarge", "c7i.xlarge"], "a quota that is used up is asked about once"
+
+
+async def test_the_list_may_begin_without_a_gpu(cloud: Ec2Cloud) -> None:
+    await cloud.host(types=("c7i.xlarge", "g4dn.xlarge")).launch(a_spec())
+    assert kinds_asked(cloud) == ["c7i.xlarge"]
+
+
+@pytest.mark.parametrize("fault", [NO_QUOTA, Refuse("MaxSpotInstanceCountExceeded")], ids=lambda fault: fault.code)
+async def test_no_quota_and_nothing_else_in_the_list_is_an_offer(cloud: Ec2Cloud, fault: Refuse) -> None:
+    cloud.faults["RunInstances"] = always(fault)
+    error = await refused(cloud, "g4dn.xlarge", "g6.xlarge")
+    assert (error.code, END_STATES[error.code]) == ("no_quota", MachineState.NO_QUOTA)
+    hour = sum(running_rates(BUILT_IN_PRICES, REGION, "c7i.xlarge", at_ms=0))
+    for words in (
+        "may not run a GPU machine in eu-central-1 yet: its quota “Running On-Demand G and VT instances” (L-DB2E81BA)",
+        f"c7i.xlarge, a machine without a GPU, would answer today, more slowly, for {usd_of(hour)} an hour without VAT",
+        "run `./tlfif deploy --type g4dn.xlarge,g6.xlarge,c7i.xlarge`",
+        "ask for 8",
+        "https://eu-central-1.console.aws.amazon.com/servicequotas/home/services/ec2/quotas/L-DB2E81BA",
+        "nothing is charged",
+    ):
+        assert words in error.message
+    assert kinds_asked(cloud) == ["g4dn.xlarge"]
+    assert nothing_left(cloud)
+
+
+async def test_no_quota_for_anything_names_each_quota_and_who_answers_meanwhile(cloud: Ec2Cloud) -> None:
+    cloud.faults["RunInstances"] = always(NO_QUOTA)
+    error = await refused(cloud)
+    assert error.code == "no_quota"
+    for words in ("a machine of your list", "L-DB2E81BA", "L-1216C47A", "./tlfif profile use computer"):
+        assert words in error.message
+    assert "would answer" not in error.message
+    assert error.details["quota_codes"] == ["L-DB2E81BA", "L-1216C47A"]
+    assert kinds_asked(cloud) == ["g4dn.xlarge", "c7i.xlarge"]
+    assert nothing_left(cloud)
+
+
+async def test_on_the_free_plan_each_type_is_asked_for_once_and_one_that_it_permits_is_offered(cloud: Ec2Cloud) -> None:
+    cloud.faults["RunInstances"] = always(FREE_PLAN)
+    error = await refused(cloud)
+    assert (error.code, END_STATES[error.code]) == ("account_plan", MachineState.NO_QUOTA)
+    for words in ("Free plan", "Upgrade plan", "nothing is charged", "c7i-flex.large", "c7i.xlarge,c7i-flex.large`"):
+        assert words in error.message
+    assert kinds_asked(cloud) == list(USUAL_TYPES)
+    assert nothing_left(cloud)
+    cloud.faults["RunInstances"] = lambda request: None if "flex" in request["InstanceType"] else FREE_PLAN
+    await cloud.host(types=(*USUAL_TYPES, "c7i-flex.large")).launch(a_spec())
+    assert [one["InstanceType"] for one in cloud.instances()] == ["c7i-flex.large"]
+
+
+async def test_no_quota_here_and_no_capacity_there_is_asked_again_soon(cloud: Ec2Cloud) -> None:
+    cloud.faults["RunInstances"] = no_quota_for("g", otherwise=NO_CAPACITY)
+    error = await refused(cloud)
+    assert error.code == "no_capacity"
+    for words in ("no machine free: c7i.xlarge in eu-central-1a", "barred by your account's quota", "L-DB2E81BA"):
+        assert words in error.message
+    assert kinds_asked(cloud) == ["g4dn.xlarge", "c7i.xlarge", "c7i.xlarge", "c7i.xlarge"]
+    assert nothing_left(cloud)
+
+
+@pytest.mark.parametrize("types", [USUAL_TYPES, ("c7i.xlarge", "g4dn.xlarge")])
+async def test_no_quota_here_and_no_image_there_names_what_the_owner_can_make(
+    cloud: Ec2Cloud, types: tuple[str, ...]
+) -> None:
+    no_image = Refuse("InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist")
+    cloud.faults["RunInstances"] = no_quota_for("g", otherwise=no_image)
+    error = await refused(cloud, *types)
+    assert error.code == "image_missing"
+    for words in ("ami-1", "barred by your account's quota", "L-DB2E81BA", "nothing is charged"):
+        assert words in error.message
+
+
+async def test_no_capacity_for_gpus_alone_is_an_offer_too(cloud: Ec2Cloud) -> None:
+    cloud.faults["RunInstances"] = always(NO_CAPACITY)
+    error = await refused(cloud, "g4dn.xlarge")
+    assert error.code == "no_capacity"
+    assert "`./tlfif deploy --type g4dn.xlarge,c7i.xlarge`" in error.message
 
 
 @pytest.mark.parametrize(

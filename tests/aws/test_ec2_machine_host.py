@@ -15,12 +15,17 @@ from moto.ec2.models.instances import StateReason
 
 from tests.aws.ec2_cloud import DEAD_LETTERS, MAX_RUN_SECONDS, ROLE, Ec2Cloud, Refuse, always
 from tests.aws.emulator import REGION, Emulator
+from tests.aws.test_ec2_faults import NO_QUOTA, no_quota_for
 from tests.contract.test_machine_host import a_spec
 from tlfif.adapters.aws.machines import ec2_instances
 from tlfif.adapters.aws.machines.ec2_instances import ended_at
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2Settings
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
-from tlfif.kernel.errors import InvalidInputError
+from tlfif.adapters.aws.machines.image_model_store import MODELS_DIR
+from tlfif.bootstrap.aws_worker import engine_config
+from tlfif.kernel.errors import InvalidInputError, MachineError
+from tlfif.machines.machine_host import LaunchSpec
+from tlfif.models.catalogue import TINYLLAMA, TINYLLAMA_FP16
 
 
 @pytest.fixture
@@ -83,12 +88,31 @@ def told(cloud: Ec2Cloud, handle: str) -> MachineFile:
     return MachineFile.parse(base64.b64decode(answer["UserData"]["Value"]).decode())
 
 
+def apart_from_the_weights(spec: LaunchSpec) -> LaunchSpec:
+    """Which of them an image holds, and where, its engine decides."""
+    return replace(spec, model_path=a_spec().model_path, model_sha256=None)
+
+
 async def test_the_instance_is_told_what_it_is(cloud: Ec2Cloud) -> None:
     handle = await cloud.host().launch(a_spec())
     file = told(cloud, handle)
-    assert file.spec == a_spec()
+    assert apart_from_the_weights(file.spec) == a_spec()
     assert (file.home, file.region, file.ends_after_seconds) == (cloud.home, REGION, MAX_RUN_SECONDS)
-    assert file.settings == {"jobs_table": "tlfif-jobs"}
+    assert file.settings == {"jobs_table": "tlfif-jobs", "engine": {"kind": "vllm"}}
+    assert file.instance_type == "g4dn.xlarge"
+
+
+async def test_a_type_without_a_gpu_is_told_its_own_engine_and_that_engines_weights(cloud: Ec2Cloud) -> None:
+    spec = a_spec(model="tinyllama")
+    handle = await cloud.host(types=("c7i.xlarge", "g4dn.xlarge")).launch(spec)
+    file = told(cloud, handle)
+    assert (file.instance_type, engine_config(file.settings).kind) == ("c7i.xlarge", "llama")
+    assert (file.spec.model_path, file.spec.model_sha256) == (
+        f"{MODELS_DIR}/tinyllama/tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf",
+        TINYLLAMA.sha256,
+    )
+    graphic = told(cloud, await cloud.host(types=("g4dn.xlarge",)).launch(replace(spec, machine_id="machine_2")))
+    assert (graphic.spec.model_path, graphic.spec.model_sha256) == (f"{MODELS_DIR}/tinyllama", TINYLLAMA_FP16.sha256)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2}', '{"version": 1, "home": "x"}', "\x00"])
@@ -178,12 +202,12 @@ async def test_lifetime_is_ec2s_own_word(cloud: Ec2Cloud) -> None:
     assert ended.began_at == began
     assert ended.ended_at is not None
     assert -1 <= ended.ended_at - began < 60
-    assert ended.reason == "", "it was asked to"
+    assert ended.last_words == "", "it was asked to"
     instance = ec2_backends[DEFAULT_ACCOUNT_ID][REGION].get_instance(handle)
-    instance.state_reason = StateReason("Client error on launch", "Client.InternalError")
+    instance.state_reason = StateReason("Client.InternalError: Client error on launch", "Client.InternalError")
     taken = await host.lifetime(handle)
     assert taken is not None
-    assert taken.reason == "Client.InternalError"
+    assert taken.last_words == "Client.InternalError: Client error on launch"
     assert await host.lifetime("i-0123456789abcdef0") is None
 
 
@@ -247,7 +271,7 @@ async def test_standby_keeps_the_disk_and_starts_it_again(cloud: Ec2Cloud) -> No
     assert await host.alive(handle) is True
     assert [(m.handle, m.machine_id) for m in await host.find_all()] == [(handle, "machine_2")]
     assert list(cloud.schedules()) == [f"{cloud.home}-machine_2"]
-    assert told(cloud, handle).spec == a_spec("machine_2")
+    assert apart_from_the_weights(told(cloud, handle).spec) == a_spec("machine_2")
     assert len(cloud.requests["RunInstances"]) == 1
 
 
@@ -264,6 +288,34 @@ async def test_standby_gives_up_a_kept_disk_that_is_of_no_use(cloud: Ec2Cloud) -
     third = await host.launch(replace(a_spec("machine_3"), image="new"))
     assert third not in {first, second}
     assert [one["InstanceId"] for one in cloud.instances()] == [third]
+
+
+async def test_a_kept_disk_is_started_in_its_types_turn(cloud: Ec2Cloud) -> None:
+    """What runs without a GPU is kept while the account may run none with one, and given up once it may."""
+    cloud.faults["RunInstances"] = no_quota_for("g")
+    host = cloud.host(standby=True)
+    first = await host.launch(a_spec())
+    await host.terminate(first, force=False)
+    assert await host.launch(a_spec("machine_2")) == first
+    assert told(cloud, first).instance_type == "c7i.xlarge"
+    await host.terminate(first, force=False)
+    cloud.faults.clear()
+    second = await host.launch(a_spec("machine_3"))
+    assert [(one["InstanceId"], one["InstanceType"]) for one in cloud.instances()] == [(second, "g4dn.xlarge")]
+
+
+async def test_a_kept_disk_that_the_quota_bars_is_kept_until_another_machine_runs(cloud: Ec2Cloud) -> None:
+    host = cloud.host(standby=True)
+    first = await host.launch(a_spec())
+    await host.terminate(first, force=False)
+    cloud.faults["StartInstances"] = cloud.faults["RunInstances"] = always(NO_QUOTA)
+    with pytest.raises(MachineError) as caught:
+        await host.launch(a_spec("machine_2"))
+    assert caught.value.code == "no_quota"
+    assert [one["InstanceId"] for one in cloud.instances("stopped")] == [first]
+    cloud.faults.pop("RunInstances")
+    second = await host.launch(a_spec("machine_3"))
+    assert [(one["InstanceId"], one["InstanceType"]) for one in cloud.instances()] == [(second, "c7i.xlarge")]
 
 
 async def test_a_second_kept_disk_is_nobodys(cloud: Ec2Cloud) -> None:

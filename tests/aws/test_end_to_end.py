@@ -17,7 +17,7 @@ THIS_BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 async def test_prompt_launch_answer_idle_terminated_ledger_closed(emulator: Emulator, tmp_path: Path) -> None:
-    async with an_aws(emulator, tmp_path) as aws:
+    async with an_aws(emulator, tmp_path, types=("c7i.xlarge",)) as aws:
         assert aws.home.instances() == {}
         job = await aws.finished(await aws.submit())
         assert (job.status, job.error_code) == (JobStatus.SUCCEEDED, None)
@@ -28,6 +28,10 @@ async def test_prompt_launch_answer_idle_terminated_ledger_closed(emulator: Emul
         assert record.state is MachineState.OFF
         assert "idle" in record.reason
         assert job.receipt.machine_id == record.id
+        for named in (job.receipt, record):
+            assert (named.instance_type, named.engine) == ("c7i.xlarge", "llama"), (
+                "what AWS launched, and what answered"
+            )
         assert list(aws.home.instances().values()) == ["terminated"]
         assert record.boot_id == THIS_BOOT, "the kernel's own"
         await ledger_is_the_emulators(aws, record)

@@ -8,14 +8,11 @@ import pytest
 from tests.aws.aws_line import Asked, Fault
 from tests.aws.ec2_cloud import LostAnswer, Refuse, always, times
 from tests.aws.function_home import FunctionHome
-from tests.aws.test_ec2_faults import FREE_PLAN, NO_CAPACITY
+from tests.aws.test_ec2_faults import FREE_PLAN, NO_CAPACITY, NO_QUOTA
 from tlfif.jobs.jobs import JobStatus
 
-NO_QUOTA = Refuse("VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of 0.")
 NOT_ALLOWED = Refuse("AccessDeniedException", "not authorized to perform: scheduler:CreateSchedule", status=403)
 TEN_MINUTES = 600.0
-PLACES = 6
-"""Three types in two zones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +28,8 @@ class Story:
     end: JobStatus = JobStatus.SUCCEEDED
     instances: int = 1
     reason: str = field(default="")
+    kind: tuple[str | None, str | None] = (None, None)
+    """Type and engine of the machine that is launched, where the test wants to know."""
 
 
 STORIES = {
@@ -38,7 +37,7 @@ STORIES = {
         fault=lambda: times(1, NO_CAPACITY), shown="launching", said="started for 1 waiting prompt"
     ),
     "no capacity in all, for half an hour": Story(
-        fault=lambda: always(NO_CAPACITY), shown="no_capacity", said="no GPU machine free", minutes=30
+        fault=lambda: always(NO_CAPACITY), shown="no_capacity", said="no machine free", minutes=30
     ),
     "no capacity in all, for an hour": Story(
         fault=lambda: always(NO_CAPACITY),
@@ -48,6 +47,12 @@ STORIES = {
         end=JobStatus.EXPIRED,
         instances=0,
         reason="waited longer than its limit",
+    ),
+    "quota 0 with a GPU": Story(
+        fault=lambda: lambda asked: NO_QUOTA if asked.params["InstanceType"].startswith("g") else None,
+        shown="launching",
+        said="started for 1 waiting prompt",
+        kind=("c7i.xlarge", "llama"),
     ),
     "quota 0": Story(fault=lambda: always(NO_QUOTA), shown="no_quota", said="L-DB2E81BA", minutes=30),
     "Free plan": Story(fault=lambda: always(FREE_PLAN), shown="no_quota", said="Upgrade plan", minutes=30),
@@ -84,6 +89,7 @@ def test_a_launch_that_goes_wrong(house: FunctionHome, story: Story) -> None:
     assert told is not None
     assert told.body["state"] == story.shown
     assert story.said in told.body["reason"]
+    assert story.kind in {(None, None), (told.body["instance_type"], told.body["engine"])}
     for _ in range(0, story.minutes, 10):
         house.ahead += min(TEN_MINUTES, story.minutes * 60.0)
         assert house.tick()

@@ -12,6 +12,7 @@ import pytest
 
 from tests.aws.emulator import ACCESS_KEY, REGION, Emulator
 from tlfif.adapters.aws.calls.clients import AwsClients
+from tlfif.adapters.aws.images.dynamo_image_store import DynamoImageStore
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.bootstrap.aws import machine_settings, open_aws_stores
@@ -25,6 +26,7 @@ from tlfif.bootstrap.aws_worker import (
     fitted,
     run_aws_worker,
 )
+from tlfif.images.image import Profile, Source
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import EngineGoneError, InvalidInputError
 from tlfif.machines.machine import MachineRecord, MachineState
@@ -95,6 +97,15 @@ def test_the_engine_is_vllm_here_unless_said_otherwise() -> None:
     assert engine_config({"engine": {"kind": "llama"}}).kind == "llama"
 
 
+@pytest.mark.parametrize(("kind", "slots"), [("vllm", (3, 16)), ("llama", (3, 4))])
+def test_processors_make_fewer_answers_at_once_than_a_gpu(kind: str, slots: tuple[int, int]) -> None:
+    found = []
+    for wished in (3, AWS_MACHINE_POLICY.engine_slots):
+        policy = asdict(replace(AWS_MACHINE_POLICY, engine_slots=wished))
+        found.append(aws_settings(a_file(machine=policy, engine={"kind": kind})).machine.engine_slots)
+    assert tuple(found) == slots
+
+
 @pytest.mark.parametrize(
     "engine",
     [{"kind": "gpt"}, {"base_url": "http://10.0.0.1:8000"}, "vllm", [1]],
@@ -141,10 +152,28 @@ async def test_without_the_engines_key_nothing_begins_and_the_record_says_so(
         await run_aws_worker(launched, paths)
     record = await machines.latest()
     assert record is not None
-    assert (record.state, record.reason) == (
+    assert (record.state, record.reason, record.code, record.image) == (
         MachineState.BROKEN,
         "The engine's key cannot be read: FileNotFoundError.",
+        "engine_gone",
+        SPEC.image,
     )
+
+
+async def test_a_candidate_that_cannot_begin_reports_it_to_the_record_of_its_image(
+    launched: MachineFile, tmp_path: Path
+) -> None:
+    settings = aws_settings(launched)
+    clients = AwsClients(region=REGION, endpoint_url=settings.endpoint_url)
+    state = open_aws_stores(settings, clients=clients, clock=SystemClock(), ids=SystemIds(), rng=Random()).state
+    source = Source(repository="", commit="0" * 40, subject="", asked_by="a test")
+    made = await DynamoImageStore(state).create(profile=Profile.CPU_LLAMA, source=source, now=1.0)
+    candidate = replace(launched, spec=replace(SPEC, smoke_test=made.version))
+    with pytest.raises(EngineGoneError, match="key"):
+        await run_aws_worker(candidate, InstancePaths(engine_key_file=tmp_path / "engine.env", runtime_dir=tmp_path))
+    report = await DynamoImageStore(state).reported(made.version)
+    assert report is not None
+    assert report.error == "The engine's key cannot be read: FileNotFoundError."
 
 
 def image(folder: Path, **changed: object) -> Path:

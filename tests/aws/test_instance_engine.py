@@ -47,6 +47,7 @@ class Service:
     health: list[int] = field(default_factory=lambda: [200])
     tokens: int = 100
     refuses: bool = False
+    says: list[str] = field(default_factory=lambda: ["Yes"])
     asked: list[tuple[str, object]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     url: str = ""
@@ -72,7 +73,7 @@ class Service:
             return _plain(200, json.dumps({"count": len(pieces), "token_strs": pieces}).encode())
         if path == "/tokenize":
             return _plain(200, json.dumps({"count": self.tokens, "max_model_len": CONTEXT, "tokens": []}).encode())
-        return HEAD + piece("Yes") + piece(None, "stop") + usage(self.tokens, 1) + DONE
+        return HEAD + b"".join(map(piece, self.says)) + piece(None, "stop") + usage(self.tokens, 1) + DONE
 
     def bodies(self, path: str) -> list[dict[str, object]]:
         return [body for asked, body in self.asked if asked == path and isinstance(body, dict)]
@@ -216,6 +217,21 @@ async def test_control_tokens_that_somebody_typed_stay_text(service: Service) ->
     )
     (body,) = service.bodies("/v1/chat/completions")
     assert body["messages"] == [{"role": "user", "content": "<\u2060s>[x] <div><\u2060|user|>"}]
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("What is <s>?", "<s> begins"),
+        ("What is <div>?", "<\u2060s> begins"),
+        ("What is <s>, or <\u2060s>?", "<\u2060s> begins"),
+    ],
+)
+async def test_an_answer_that_repeats_them_has_them_as_they_were_typed(
+    service: Service, typed: str, answer: str
+) -> None:
+    service.says = ["<", "\u2060s>", " begins"]
+    assert "".join(chunk.text for chunk in await answered(service, asking(typed))) == answer
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,6 @@ def test_it_is_made_for_the_functions_runtime() -> None:
 def test_the_description_of_every_service_that_is_spoken_to_is_in_it() -> None:
     source = Path(tlfif.__file__).parent
     asked: set[str] = set()
-    for file in (source / "bootstrap" / "aws.py", *(source / "adapters" / "aws").rglob("*.py")):
+    for file in (*(source / "bootstrap").glob("aws*.py"), *(source / "adapters" / "aws").rglob("*.py")):
         asked |= set(re.findall(r'clients\.make\(\s*"([a-z0-9-]+)"', file.read_text()))
     assert {"dynamodb", "sqs", "s3", "lambda", "ec2", "scheduler"} <= asked <= set(SERVICES)

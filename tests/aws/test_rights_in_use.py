@@ -7,8 +7,17 @@ WRITES_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 """By the runtime itself, not over this line."""
 LONG_TEXTS = {"s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject"}
 """Texts over 400 KB: ``test_dynamo_job_store_faults.py``."""
+POINTERS = {
+    "ec2:DescribeImages",
+    "ec2:DescribeLaunchTemplates",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ssm:GetParameter",
+    "ssm:GetParameters",
+    "ssm:PutParameter",
+}
+"""Promoting an image, and taking one back: test_ssm_image_registry.py."""
 UNUSED_HERE = {
-    API: WRITES_LOGS | LONG_TEXTS,
+    API: WRITES_LOGS | LONG_TEXTS | POINTERS,
     ROUTER: WRITES_LOGS
     | LONG_TEXTS
     | {
@@ -18,7 +27,11 @@ UNUSED_HERE = {
         "ec2:StartInstances",
         "ec2:StopInstances",
         "scheduler:GetSchedule",  # where one is there already: test_ec2_faults.py
+        "ec2:DescribeImages",  # as POINTERS
+        "lambda:InvokeFunction",  # while an image is made: test_scheduled_images.py
+        "sns:Publish",  # an image that goes back by itself: test_image_function.py
         "ssm:GetParameter",  # which of the two EC2 asks with, only an account can say
+        "ssm:PutParameter",
         "sqs:SendMessage",  # a job that was given back: test_dynamo_job_store_notifier.py
     },
 }

@@ -105,6 +105,15 @@ async def test_the_first_beat_binds_the_boot(machine_store: MachineStore) -> Non
     )
 
 
+async def test_the_machine_itself_says_what_it_is(machine_store: MachineStore) -> None:
+    await machine_store.create_intent(a_machine())
+    await machine_store.heartbeat(replace(a_beat(), instance_type="c7i.xlarge", engine="llama"), now=T0 + 2)
+    await machine_store.heartbeat(a_beat(), now=T0 + 3)
+    await machine_store.mark_ended("machine_1", state=MachineState.OFF, reason="idle", now=T0 + 4)
+    (machine,) = await machine_store.history(limit=1)
+    assert (machine.instance_type, machine.engine) == ("c7i.xlarge", "llama")
+
+
 async def test_a_beat_of_another_boot_changes_nothing(machine_store: MachineStore) -> None:
     await machine_store.create_intent(a_machine())
     await machine_store.heartbeat(a_beat(), now=T0 + 2)
@@ -134,6 +143,16 @@ async def test_a_repeated_phase_goes_on(machine_store: MachineStore) -> None:
     assert (machine.phase_started_at, machine.heartbeat_at) == (T0 + 1, T0 + 3)
     timings = await machine_store.phase_timings(model=machine.model, image=machine.image, limit=5)
     assert timings == [PhaseTiming(phase=Phase.LAUNCH, seconds=1.0)]
+
+
+async def test_a_machine_says_from_which_image_it_was_launched(machine_store: MachineStore) -> None:
+    assert await machine_store.create_intent(a_machine(image="v1"))
+    await machine_store.commit_launch("machine_1", handle="pid:1")
+    for said, kept in (("", "v1"), ("v2", "v2"), ("", "v2")):
+        await machine_store.heartbeat(replace(a_beat("machine_1"), image=said), now=T0 + 1)
+        record = await machine_store.latest()
+        assert record is not None
+        assert record.image == kept
 
 
 async def test_ready_closes_the_last_phase_and_is_dated_once(machine_store: MachineStore) -> None:
@@ -279,6 +298,20 @@ async def test_ending_without_a_reason_keeps_the_one_known(machine_store: Machin
     machine = await machine_store.latest()
     assert machine is not None
     assert machine.reason == "stopped by hand"
+
+
+async def test_the_code_of_an_error_is_kept_with_its_reason(machine_store: MachineStore) -> None:
+    await machine_store.create_intent(a_machine())
+    beat = replace(a_beat(state=MachineState.BROKEN, reason="no such format"), code="model_unusable")
+    await machine_store.heartbeat(beat, now=T0)
+    await machine_store.mark_ended("machine_1", state=MachineState.BROKEN, reason="", now=T0 + 1)
+    await machine_store.create_intent(a_machine("machine_2"))
+    await machine_store.mark_ended(
+        "machine_2", state=MachineState.NO_QUOTA, reason="Free plan", now=T0 + 2, code="account_plan"
+    )
+    second, first = await machine_store.history(limit=2)
+    assert (first.reason, first.code) == ("no such format", "model_unusable")
+    assert (second.reason, second.code) == ("Free plan", "account_plan")
 
 
 async def test_nothing_changes_an_ended_record(machine_store: MachineStore) -> None:

@@ -1,20 +1,24 @@
 """What is deleted is gone from every file: the database, its log, and whatever else lies beside it."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from tests.builders import T0, a_new_job, claim, delta, succeeded
+from tests.builders import T0, a_machine, a_new_job, claim, delta, succeeded
 from tests.fakes.clock import FakeIds
 from tests.waiting import wait_until
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.file.wiper import Wiper
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
+from tlfif.adapters.sqlite.sqlite_machine_store import SqliteMachineStore
 from tlfif.adapters.sqlite.stores import open_all_sqlite_stores
 from tlfif.kernel.deleted_bytes import remove_deleted_bytes
+from tlfif.machines.machine import MachineState
 
 
 def bytes_in(folder: Path) -> bytes:
@@ -115,4 +119,39 @@ async def test_a_large_file_is_rewritten_when_nobody_waits(tmp_path: Path, monke
     await store.request_cancel("job_2", reason="?", now=T0)
     await wait_until(lambda: len(calls) > 1, "the file is rewritten")
     assert calls == [False, True]
+    await store.close()
+
+
+async def test_a_very_large_file_is_rewritten_when_no_machine_runs_and_writes_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tlfif.adapters.sqlite.file.wiper.LARGE_BYTES", 0)
+    monkeypatch.setattr("tlfif.adapters.sqlite.file.wiper.SMALL_BYTES", 0)
+    calls: list[bool] = []
+    begun, go_on = Event(), Event()
+    database, store = await opened(tmp_path / "tlfif.db")
+    machines = SqliteMachineStore(database, default_idle_timeout=300)
+    await machines.create_intent(a_machine())
+    await answered(store, "job_1", "MARKER")
+
+    def remove(path: Path, *, rewrite: bool) -> bool:
+        calls.append(rewrite)
+        if rewrite:
+            begun.set()
+            go_on.wait(20.0)
+        return remove_deleted_bytes(path, rewrite=rewrite)
+
+    store.wiper = Wiper(database, pause_seconds=0, remove=remove)
+    await store.delete("job_1")
+    await wait_until(lambda: calls, "the log is cut")
+    await machines.mark_ended("machine_1", state=MachineState.OFF, reason="", now=T0)
+    await wait_until(begun.is_set, "the file is rewritten")
+    waiting = asyncio.create_task(store.submit(a_new_job("job_2"), now=T0, max_queued=10))
+    assert not (await store.list_jobs(limit=10)).jobs, "reading goes on"
+    assert not waiting.done()
+    go_on.set()
+    assert (await waiting).created
+    await is_gone(tmp_path, "MARKER")
+    assert calls == [False, True]
+    await machines.close()
     await store.close()

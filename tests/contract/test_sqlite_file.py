@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -284,6 +285,27 @@ async def test_a_row_that_this_program_did_not_write_is_damage_and_not_a_mistake
         await read_all()
     assert refused.value.code == "storage_damaged"
     assert "--set-aside-database" in refused.value.message
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_an_index_that_its_table_contradicts_is_damage_and_not_a_mistake(
+    open_sqlite: OpenSqlite, database_path: Path, alone: bool
+) -> None:
+    jobs, machines = await open_sqlite()
+    await submit(jobs, "job_1")
+    await jobs.close()
+    await machines.close()
+    with closing(sqlite3.connect(database_path)) as other:
+        found = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_jobs_1'")
+        end, size = found.fetchone()[0], other.execute("PRAGMA page_size").fetchone()[0]
+    bytes_now = content_of(database_path)
+    index = bytes_now[(end - 1) * size : end * size]
+    overwrite(database_path, index.replace(b"job_1", b"job_2") + bytes_now[end * size :], after=(end - 1) * size)
+    jobs, _ = await open_sqlite()
+    doomed = asyncio.gather(*(submit(jobs, name) for name in ("job_2", "job_3")[: 1 if alone else 2]))
+    with pytest.raises(StorageError) as refused:
+        await doomed
+    assert refused.value.code == "storage_damaged"
 
 
 async def test_a_folder_in_the_files_place_cannot_be_opened(open_sqlite: OpenSqlite, database_path: Path) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.fakes.clock import FakeClock
-from tlfif.deployment.deployment import AccountSettings, Caller, Found, Stack, StackEvent
+from tlfif.deployment.deployment import AccountSettings, Caller, Found, ImageOrder, Stack, StackEvent
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.journal import DeploymentJournal, Journal
 from tlfif.deployment.owner_profile import OwnerProfile
 from tlfif.deployment.stack_changes import Change, Fate
 from tlfif.deployment.sweeper import Sweeper
+from tlfif.images.image import Profile
 from tlfif.kernel.errors import UnavailableError
 
 KINDS = ("machines", "disks", "snapshots", "stacks", "tables", "buckets")
@@ -37,6 +38,9 @@ class FakeAccount:
     settings: AccountSettings = field(default_factory=lambda: AccountSettings(encrypt_disks=False, block_public=None))
     open_buckets: tuple[str, ...] = ()
     image: str | None = None
+    image_looks: int = 2
+    """So many looks at an image that was asked for until it is done."""
+    image_good: bool = True
     other_trail: bool = False
     zone_names: tuple[str, ...] = ("eu-central-1a", "eu-central-1b")
     things: dict[str, dict[str, bool]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
@@ -119,7 +123,8 @@ class FakeInstallation(Installation):
         at = self._account.clock.now() if self._account.aws_time is None else self._account.aws_time
         return Caller(account_id=self._account.account_id, who="arn:aws:iam::123456789012:user/owner", aws_time=at)
 
-    async def zones(self) -> tuple[str, ...]:
+    async def zones(self, types: Sequence[str]) -> tuple[str, ...]:
+        assert types
         self._account.step("zones")
         return tuple(sorted(self._account.zone_names))
 
@@ -221,6 +226,17 @@ class FakeInstallation(Installation):
     async def promoted_image(self) -> str | None:
         self._account.step("promoted_image")
         return self._account.image
+
+    async def order_image(self, profile: Profile) -> ImageOrder:
+        self._account.step("order_image")
+        return await self.image_order("v1")
+
+    async def image_order(self, version: str) -> ImageOrder:
+        going_on = self._account.image_looks > 0
+        self._account.image_looks -= 1
+        return ImageOrder(
+            version=version, going_on=going_on, good=self._account.image_good, said=f"{version}: {going_on}"
+        )
 
     async def make_owner(self, pool_id: str, email: str) -> bool:
         self._account.step("make_owner")

@@ -81,6 +81,12 @@ def cost_view(*, here: bool = True, hourly: float = 0.0, **changes: Any) -> Cost
         "billed": None if here else billed_view(),
         "budget": budget_view(),
         "exchange": {"usd_per_eur": 1.25, "date": "2026-11-20", "source": "ECB", "verified": True},
+        "types": []
+        if here
+        else [
+            {"instance_type": "g4dn.xlarge", "engine": "vllm", "usd_per_hour": 0.6861},
+            {"instance_type": "c7i.xlarge", "engine": "llama", "usd_per_hour": 0.2318},
+        ],
         "rates": [],
         "receipts": [],
     }
@@ -101,7 +107,8 @@ def accepted(job_id: str = "job_1", machine: MachineView | None = None) -> Accep
 def receipt_view(**changes: Any) -> Any:
     """A receipt."""
     base = {
-        "model": "smollm2", "model_sha256": "ab", "image": "i", "machine_id": "m1", "attempt": 1, "prompt_tokens": 9,
+        "model": "smollm2", "model_sha256": "ab", "image": "i", "instance_type": None,
+        "engine": "llama", "machine_id": "m1", "attempt": 1, "prompt_tokens": 9,
         "completion_tokens": 12, "finish_reason": "stop", "queue_seconds": 2.0, "first_token_seconds": 2.5,
         "total_seconds": 3.0, "tokens_per_second": 70.0,
     }  # fmt: skip

@@ -20,7 +20,6 @@ from tlfif.jobs.jobs import (
     Lease,
     LeaseState,
     NewJob,
-    Outcome,
     QueueCounts,
     SubmitResult,
 )
@@ -136,15 +135,8 @@ class MemoryJobStore(JobStore):
             self._write(change)
         return frozenset(lost)
 
-    async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
-        record = self._records.get(lease.job_id)
-        self._write(transitions.finish(record, lease, seq=seq, text=text, outcome=outcome, now=now))
-
-    async def release(self, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> JobStatus:
-        record = self._records.get(lease.job_id)
-        change = transitions.release(record, lease, reason=reason, count_attempt=count_attempt, now=now)
-        self._write(change)
-        return change.after.status
+    async def change(self, job_id: str, transition: Transition) -> Change | None:
+        return self._write(transition(self._records.get(job_id)))
 
     async def abandon(self, worker_id: str, *, reason: str, now: float) -> list[str]:
         return self._change_all(lambda record: transitions.abandon(record, worker_id, reason=reason, now=now))

@@ -1,10 +1,9 @@
 """The ledger in the memory of one process, for tests."""
 
-from collections.abc import Callable
-
 from tlfif.money.budget.budget import Budget
 from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
-from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
+from tlfif.money.spend.ledger import SpanChange
+from tlfif.money.spend.spans import MachineSpan
 
 
 class MemoryLedger(BudgetLedger):
@@ -25,24 +24,6 @@ class MemoryLedger(BudgetLedger):
             budget=self._budget,
             reserved=dict(self._reserved),
         )
-
-    async def open_span(self, span: MachineSpan) -> None:
-        """See :meth:`Ledger.open_span`."""
-        if span.machine_id not in self._spans:
-            self._keep(span)
-
-    async def mark_ready(self, machine_id: str, *, at_ms: int) -> None:
-        """See :meth:`Ledger.mark_ready`."""
-        self._change(machine_id, lambda span: ready(span, at_ms))
-
-    async def close_span(self, machine_id: str, *, at_ms: int) -> None:
-        """See :meth:`Ledger.close_span`."""
-        self._change(machine_id, lambda span: closed(span, at_ms))
-        self._reserved.pop(machine_id, None)
-
-    async def correct_span(self, machine_id: str, *, real_stop_ms: int) -> None:
-        """See :meth:`Ledger.correct_span`."""
-        self._change(machine_id, lambda span: corrected(span, real_stop_ms))
 
     async def span(self, machine_id: str) -> MachineSpan | None:
         """See :meth:`Ledger.span`."""
@@ -73,10 +54,6 @@ class MemoryLedger(BudgetLedger):
         self._reserved[machine_id] = micros
         return True
 
-    async def release(self, machine_id: str) -> None:
-        """See :meth:`Ledger.release`."""
-        self._reserved.pop(machine_id, None)
-
     async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
         """See :meth:`Ledger.set_budget`."""
         if instead_of is not None and instead_of != self._budget:
@@ -87,11 +64,12 @@ class MemoryLedger(BudgetLedger):
     async def close(self) -> None:
         """See :meth:`Ledger.close`."""
 
-    def _change(self, machine_id: str, change: Callable[[MachineSpan], MachineSpan]) -> None:
-        found = self._spans.get(machine_id)
-        if found is not None and (changed := change(found[1])) != found[1]:
-            self._keep(changed)
-
-    def _keep(self, span: MachineSpan) -> None:
-        self._revision += 1
-        self._spans[span.machine_id] = (self._revision, span)
+    async def change(self, machine_id: str, change: SpanChange, *, release: bool = False) -> None:
+        """See :meth:`Ledger.change`."""
+        before = await self.span(machine_id)
+        after = change(before)
+        if after is not None and after != before:
+            self._revision += 1
+            self._spans[machine_id] = (self._revision, after)
+        if release:
+            self._reserved.pop(machine_id, None)

@@ -3,17 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from tlfif.jobs.refusals import no_such_machine
-from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
+from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, PhaseTiming, Situation
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.transitions import (
-    apply_heartbeat,
-    asked_to_drain,
-    asked_to_stop,
-    closed,
-    directive,
-    failed_starts,
-    launched,
-)
+from tlfif.machines.transitions import apply_heartbeat, directive, failed_starts
 
 
 class MemoryMachineStore(MachineStore):
@@ -37,10 +29,6 @@ class MemoryMachineStore(MachineStore):
         self._records[record.id] = record
         self._timings[record.id] = []
         return True
-
-    async def commit_launch(self, machine_id: str, *, handle: str) -> None:
-        """See :meth:`MachineStore.commit_launch`."""
-        self._change(machine_id, lambda record: launched(record, handle=handle))
 
     async def active(self) -> MachineRecord | None:
         """See :meth:`MachineStore.active`."""
@@ -72,18 +60,6 @@ class MemoryMachineStore(MachineStore):
                 self._timings[taken.record.id].append(taken.timing)
         wanted = self._default_idle_timeout if self._idle_timeout is None else self._idle_timeout
         return directive(taken, idle_timeout=wanted, control_seen_at=self._control_seen_at)
-
-    async def request_drain(self, machine_id: str, *, reason: str) -> None:
-        """See :meth:`MachineStore.request_drain`."""
-        self._change(machine_id, lambda record: asked_to_drain(record, reason=reason))
-
-    async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
-        """See :meth:`MachineStore.mark_stopping`."""
-        self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
-
-    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
-        """See :meth:`MachineStore.mark_ended`."""
-        self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
 
     async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
         """See :meth:`MachineStore.phase_timings`."""
@@ -125,7 +101,8 @@ class MemoryMachineStore(MachineStore):
     async def close(self) -> None:
         """See :meth:`MachineStore.close`."""
 
-    def _change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
+    async def change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
+        """See :meth:`MachineStore.change`."""
         record = self._records.get(machine_id)
         if record is None:
             raise no_such_machine(machine_id)

@@ -103,6 +103,7 @@ def answered(**changes: Any) -> dict[str, Any]:
     """One of the last answers."""
     base = {
         "job_id": "job_1", "created_at": 1_795_000_000.0, "status": "succeeded", "model": "smollm2", "image": None,
+        "instance_type": None, "engine": "llama",
         "attempt": 1, "queue_seconds": 0.1, "first_token_seconds": 0.2, "total_seconds": 3.8, "prompt_tokens": 31,
         "completion_tokens": 10, "cost": NOTHING, "simulated_aws": SHARE,
     }  # fmt: skip
@@ -142,6 +143,7 @@ def cost(*, on_aws: bool = False, **changes: Any) -> CostView:
         "billed": billed() if on_aws else None,
         "budget": budget(),
         "exchange": {"usd_per_eur": 1.15, "date": "2026-11-22", "source": "an assumption", "verified": False},
+        "types": [{"instance_type": "c7i.xlarge", "engine": "llama", "usd_per_hour": 0.2318}] if on_aws else [],
         "rates": [rate("gpu_hour", 0.658), rate("nat_hour", 0.052), rate("volume_init_gb", 0.0036, verified=False)],
         "receipts": [answered()],
     }

@@ -80,6 +80,8 @@ def ec2_rows() -> list[Row]:
         machine("g4dn.12xlarge", "4.8900000000"),
         machine("g5.xlarge", "1.2580000000"),
         machine("g6.xlarge", "1.0064000000"),
+        machine("c7i.xlarge", "0.2037000000"),
+        machine("m7i.xlarge", "0.2415000000"),
         row("EUC1-EBS:VolumeUsage.gp2", "0.1190000000", "GB-Mo", Volume_API_Name="gp2"),
         row("EUC1-EBS:VolumeUsage.gp3", "0.0952000000", "GB-Mo", Volume_API_Name="gp3", Product_Family="Storage"),
         row("EUC1-EBS:VolumeP-IOPS.gp3", "0.0060000000", "IOPS-Mo", Volume_API_Name="gp3"),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -189,7 +190,8 @@ def test_the_history_tells_why_each_machine_came_and_went(start_api: Start) -> N
         assert http.get("/v1/machine/history").json() == {"machines": []}
         first = http.post("/v1/machine/start").json()["machine_id"]
         begun = api.run(machines.history(limit=1))[0].created_at
-        api.run(machines.heartbeat(a_beat(first, boot_id="b"), now=begun + 2))
+        beat = replace(a_beat(first, boot_id="b"), instance_type="c7i.xlarge", engine="llama")
+        api.run(machines.heartbeat(beat, now=begun + 2))
         ready = a_beat(first, boot_id="b", state=MachineState.READY, phase=None)
         api.run(machines.heartbeat(ready, now=begun + 3))
         api.run(machines.mark_ended(first, state=MachineState.OFF, reason="idle for 5.0 minutes", now=begun + 303))
@@ -203,6 +205,8 @@ def test_the_history_tells_why_each_machine_came_and_went(start_api: Start) -> N
         "image": IMAGE,
         "state": "off",
         "start_reason": "started by you",
+        "instance_type": "c7i.xlarge",
+        "engine": "llama",
         "end_reason": "idle for 5.0 minutes",
         "created_at": begun,
         "ready_at": begun + 3,
@@ -238,6 +242,14 @@ def test_a_start_with_another_model_than_the_machines_is_refused(
     assert "--model tinyllama" in problem["detail"]
     assert (now["machine_id"], now["model"], now["held"]) == (machine["machine_id"], READY_MODEL, True)
     assert exit_code_of(error_from(409, problem)) == 4
+
+
+def test_a_fault_of_the_router_is_part_of_the_machine(start_api: Start) -> None:
+    api = start_api()
+    with api.client() as http:
+        assert http.get("/v1/machine").json()["fault"] is None
+        api.container.reconciler.fault = StorageError("The disk is full.")
+        assert http.get("/v1/machine").json()["fault"] == {"code": "storage_failed", "message": "The disk is full."}
 
 
 def test_the_machine_as_the_issue_names_it(http: httpx2.Client) -> None:

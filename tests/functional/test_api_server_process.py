@@ -249,7 +249,7 @@ def test_why_it_cannot_start_stays_told_until_it_can(tmp_path: Path, fault: str)
         assert (done.returncode, done.stderr) == (5, b"")
         failure = last_failure(home)
         assert failure is not None
-        assert failure.code == ("storage_failed" if fault == "newer" else "storage_damaged")
+        assert failure.code == ("storage_newer" if fault == "newer" else "storage_damaged")
         assert ("newer TL-FIF" if fault == "newer" else "--set-aside-database") in failure.message
     home.database.rename(tmp_path / "aside")
     process = subprocess.Popen(COMMAND, env=environment(home.root))

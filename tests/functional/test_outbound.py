@@ -123,6 +123,7 @@ async def everything_that_goes_out(tmp_path: Path, address: str) -> list[str]:
         await store.start_pull("tinyllama")
     await store.close()
     assert hub.value.code == "hub_unreachable"
+    assert "./tlfif serve --stop" in hub.value.message, "a server keeps the settings that it was started with"
     with pytest.raises(UnavailableError) as rate:
         await EcbExchangeSource(clock=FakeClock(), base_url=address, resolver=no_look_up).fetch()
     assert rate.value.code == "exchange_unreachable"

@@ -1,6 +1,7 @@
 """Model files of a person's own: what is read of them, and what is refused."""
 
 import struct
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,5 +204,15 @@ async def test_what_a_file_says_of_itself_stays_in_one_short_line(store: FileMod
     named = {"general.name": "Nice\x1b]0;x\x07\r\n\u202eModel" + "x" * 3000, "general.license": "\x1b[2J"}
     path = write_gguf(tmp_path / "toy.gguf", llama_header() | named)
     chosen = await store.resolve(f"file:{path}")
-    assert chosen.title == ("Nice]0;xModel" + "x" * 3000)[:100]
+    assert chosen.title == ("Nice]0;x Model" + "x" * 3000)[:100]
     assert chosen.licence == "[2J"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+async def test_a_file_whose_name_has_two_lines_is_shown_on_one(store: FileModelStore, tmp_path: Path) -> None:
+    nameless = {key: value for key, value in llama_header().items() if key != "general.name"}
+    path = write_gguf(tmp_path / "toy\nmachine   ready.gguf", nameless)
+    assert (await store.resolve(f"file:{path}")).title == "toy machine   ready"
+    with pytest.raises(InvalidInputError) as refused:
+        await store.resolve(f"file:{path}x")
+    assert "\n" not in refused.value.message

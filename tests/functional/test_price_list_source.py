@@ -77,6 +77,8 @@ async def test_a_good_list_gives_the_wanted_prices_and_no_other(server: PriceSer
         (Item.GPU_HOUR, "g4dn.xlarge"): 660_000,
         (Item.GPU_HOUR, "g5.xlarge"): 1_258_000,
         (Item.GPU_HOUR, "g6.xlarge"): 1_006_400,
+        (Item.GPU_HOUR, "c7i.xlarge"): 203_700,
+        (Item.GPU_HOUR, "m7i.xlarge"): 241_500,
         (Item.EBS_GP3_GB_MONTH, None): 95_200,
         (Item.GP3_MIBS_MONTH, None): 47_600,
         (Item.SNAPSHOT_GB_MONTH, None): 54_000,
@@ -103,12 +105,12 @@ async def test_a_region_without_a_mark_and_a_list_in_chunks(server: PriceServer)
         plain = body.replace(REGION.encode(), home.encode()).replace(b"EUC1-", b"")
         server.replies[path.replace(REGION, home)] = Reply(body=plain, chunked=True)
     prices = await source(server).fetch(home, lambda _: None)
-    assert (len(prices), {price.region for price in prices}) == (7, {home})
+    assert (len(prices), {price.region for price in prices}) == (9, {home})
 
 
 async def test_other_line_ends_and_a_last_line_without_one(server: PriceServer) -> None:
     server.replies[EC2] = Reply(body=EC2_LIST.replace(b"\n", b"\r\n").removesuffix(b"\r\n"))
-    assert len(await fetched(server)) == 7
+    assert len(await fetched(server)) == 9
 
 
 async def test_g6_may_be_missing_where_aws_may_not_offer_it(server: PriceServer) -> None:
@@ -117,7 +119,8 @@ async def test_g6_may_be_missing_where_aws_may_not_offer_it(server: PriceServer)
     for path, body in ((EC2, price_list(rows)), (VPC, VPC_LIST)):
         server.replies[path.replace(REGION, region)] = Reply(body=body.replace(REGION.encode(), region.encode()))
     prices = await source(server).fetch(region, lambda _: None)
-    assert sorted(price.instance_type for price in prices if price.instance_type) == ["g4dn.xlarge", "g5.xlarge"]
+    found = {price.instance_type for price in prices if price.instance_type}
+    assert found == {"g4dn.xlarge", "g5.xlarge", "c7i.xlarge", "m7i.xlarge"}, "c7i-flex.large neither"
     server.replies[EC2] = Reply(body=price_list(rows))
     assert "no price for g6.xlarge" in (await refused(server)).message
 
@@ -146,7 +149,7 @@ MALFORMED = {
     "a head only": (b"\n".join(EC2_LIST.split(b"\n")[:6]) + b"\n", "no price for g4dn.xlarge"),
     "cut in a line": (EC2_LIST[: EC2_LIST.index(b"EUC1-EBS:SnapshotUsage") + 9], "cut short"),
     "cut after a line": (EC2_LIST[: EC2_LIST.index(SKU, EC2_LIST.index(b"gp3")) - 1], "no price for EBS"),
-    "cut in a quoted cell": (EC2_LIST[: EC2_LIST.rindex(b'"')], "line 25"),
+    "cut in a quoted cell": (EC2_LIST[: EC2_LIST.rindex(b'"')], "line 27"),
     "lines lost between": (EC2_LIST[:5000] + EC2_LIST[9000:], "line"),
     "a newer format": (price_list(ec2_rows(), version="v2.0"), "newer format"),
     "another service's list": (price_list(ec2_rows(), offer="AmazonRDS"), "not the list of AmazonEC2"),

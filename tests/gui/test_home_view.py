@@ -135,3 +135,8 @@ def test_processes_are_named_where_they_can_be_found() -> None:
     pids = {"server": 1, "worker": 2, "engine": 3}
     assert "Processes" in dict(facts_of(machine_view("ready", pids=pids)))
     assert "Processes" not in dict(facts_of(machine_view("ready", pids=pids, place=PLACE)))
+
+
+def test_the_machines_type_and_engine_are_shown_on_the_machine_tab() -> None:
+    shown = facts_of(machine_view("ready", place=PLACE, image="v7", instance_type="c7i.xlarge", engine="llama"))
+    assert dict(shown)["Type"] == "c7i.xlarge, llama.cpp"

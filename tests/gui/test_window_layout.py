@@ -22,6 +22,7 @@ LARGE = 22
 def receipt(number: int) -> AnswerCostView:
     found: Any = {
         "job_id": f"j{number}", "created_at": 1000.0 * number, "status": "succeeded", "model": "smollm2", "image": "i",
+        "instance_type": None, "engine": "llama",
         "attempt": 1, "queue_seconds": 0.1, "first_token_seconds": 0.2, "total_seconds": 3.0, "prompt_tokens": 5,
         "completion_tokens": 7, "cost": share(usd=0.0), "simulated_aws": share(),
     }  # fmt: skip

@@ -10,8 +10,10 @@ import pytest
 
 from tests.images.root import CHECKOUT, PINS, PROFILE, STEPS, overlaid, provision
 from tests.images.units import IMAGES, SYSTEMD
+from tlfif.adapters.aws.images.ec2_image_builder import BASE_PARAMETER
 from tlfif.bootstrap.aws_worker import ENGINE_UNITS
-from tlfif.machines.policy import AWS_MACHINE_POLICY
+from tlfif.machines.machine_types import ImageProfile
+from tlfif.machines.policy import AWS_MACHINE_POLICY, without_gpu
 from tlfif.models.catalogue import SMOLLM2, TINYLLAMA, TINYLLAMA_FP16, HubSource, ModelSpec, WheelSource
 
 SCRIPTS = IMAGES / "provision"
@@ -39,7 +41,7 @@ def test_the_pins_agree_with_locks_units_and_policy() -> None:
     assert (locks / "vllm.in").read_text() == f"vllm=={vllm}\n"
     assert f"\nvllm=={vllm} " in (locks / "vllm.lock").read_text()
     assert tuple(map(int, vllm.split("."))) >= (0, 32, 0), "older ones fail on the T4 (compute capability 7.5)"
-    assert PINS["slots"] == AWS_MACHINE_POLICY.engine_slots
+    assert PINS["base"]["parameter"] == BASE_PARAMETER
     assert re.fullmatch(r"[0-9a-f]{40}", PINS["llama.cpp"]["commit"])
     branches = re.findall(r"-(\d{3})-", " ".join(PINS["driver"]["packages"]))
     assert branches
@@ -58,7 +60,10 @@ def test_a_profile_has_its_steps_its_units_and_its_model(name: str) -> None:
     assert all((SCRIPTS / f"{step}.sh").exists() for step in profile["steps"])
     assert all((SYSTEMD / unit).exists() for unit in profile["units"])
     assert ENGINE_UNITS[profile["engine"]] in profile["units"]
+    assert profile["engine"] == ImageProfile(name).engine
     gpu = name.startswith("gpu-")
+    policy = AWS_MACHINE_POLICY if gpu else without_gpu(AWS_MACHINE_POLICY)
+    assert profile["slots"] == policy.engine_slots, "as many answers at once as the worker takes"
     assert ("driver" in profile["steps"], "tlfif-gpu.service" in profile["units"]) == (gpu, gpu)
     assert profile["model"] in PINS["models"]
     assert profile["steps"][-1] == "tlfif", "what changes most comes last"

@@ -13,31 +13,37 @@ from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.client.profile import REDIRECT_PORTS, redirect_uri
 from tlfif.control import scheduled_router
 from tlfif.deployment.stack_changes import holds_state
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.images.image import Profile
+from tlfif.images.watch_repository import PATHS
+from tlfif.machines.machine_types import USUAL_TYPES
 
 HOME = {"Ref": "HomeName"}
+CONNECTION = "arn:aws:codeconnections:eu-central-1:123456789012:connection/0c1f6b1a-2d3e-4f50-8a9b-0123456789ab"
 COUNTS = {
     "AWS::ApiGatewayV2::Api": 1,
     "AWS::ApiGatewayV2::Route": 2,
     "AWS::Budgets::Budget": 1,
     "AWS::CloudTrail::Trail": 1,
+    "AWS::CodePipeline::Pipeline": 1,
     "AWS::Cognito::UserPool": 1,
     "AWS::Cognito::UserPoolClient": 1,
     "AWS::DynamoDB::Table": 2,
-    "AWS::EC2::LaunchTemplate": 1,
-    "AWS::EC2::SecurityGroup": 1,
+    "AWS::EC2::LaunchTemplate": 2,
+    "AWS::EC2::SecurityGroup": 2,
     "AWS::EC2::Subnet": 6,
     "AWS::EC2::VPC": 1,
     "AWS::EC2::VPCEndpoint": 2,
-    "AWS::Events::Rule": 1,
-    "AWS::IAM::Role": 4,
-    "AWS::Lambda::Function": 2,
-    "AWS::Logs::LogGroup": 4,
+    "AWS::Events::Rule": 2,
+    "AWS::IAM::Role": 6,
+    "AWS::Lambda::Function": 3,
+    "AWS::Logs::LogGroup": 5,
     "AWS::S3::Bucket": 2,
     "AWS::SQS::Queue": 3,
     "AWS::Scheduler::ScheduleGroup": 1,
 }
 NEVER = {
+    "AWS::CodeBuild::Project": "held at 0 builds on new accounts, and 0.005 USD a minute",
+    "AWS::ImageBuilder::ImagePipeline": "a builder is a machine like any other: docs/decisions/0014-images.md",
     "AWS::CloudFormation::CustomResource": "runs code of its own in the account",
     "AWS::Config::ConfigurationRecorder": "0.003 USD for each change of each machine",
     "AWS::EC2::EIP": "3.65 USD a month",
@@ -68,11 +74,13 @@ def test_nothing_that_costs_while_it_waits(template: Template) -> None:
 
 
 def test_no_way_in(template: Template) -> None:
-    group = template.only("AWS::EC2::SecurityGroup")
-    assert "SecurityGroupIngress" not in group
-    assert [(rule["FromPort"], rule["ToPort"], rule["IpProtocol"]) for rule in group["SecurityGroupEgress"]] == [
-        (443, 443, "tcp")
-    ]
+    groups = template.of_type("AWS::EC2::SecurityGroup")
+    out = {}
+    for name, group in groups.items():
+        assert "SecurityGroupIngress" not in group
+        assert all(rule["FromPort"] == rule["ToPort"] for rule in group["SecurityGroupEgress"])
+        out[re.sub("[0-9A-F]{8}$", "", name)] = [rule["FromPort"] for rule in group["SecurityGroupEgress"]]
+    assert out == {"MachineDoor": [443], "MachineBuildersGroup": [80, 443]}
     assert not template.of_type("AWS::EC2::SecurityGroupIngress")
 
 
@@ -93,10 +101,26 @@ def test_a_public_subnet_in_each_zone_that_is_named(template: Template) -> None:
     assert len(blocks) == 6
 
 
+def _launch_template(template: Template, name: str) -> Json:
+    found = template.of_type("AWS::EC2::LaunchTemplate").items()
+    (one,) = [properties for each, properties in found if re.sub("[0-9A-F]{8}$", "", each) == name]
+    return one
+
+
+def test_builders_are_made_like_machines_without_any_right(template: Template) -> None:
+    machine, builder = (
+        _launch_template(template, name)["LaunchTemplateData"] for name in ("MachineTemplate", "MachineBuilderTemplate")
+    )
+    assert "IamInstanceProfile" not in builder
+    own = ("IamInstanceProfile", "ImageId", "SecurityGroupIds")
+    same = [{key: value for key, value in one.items() if key not in own} for one in (machine, builder)]
+    assert same[0] == same[1]
+
+
 def test_machines_are_made_safe_and_end_themselves(template: Template) -> None:
-    data = template.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    data = _launch_template(template, "MachineTemplate")["LaunchTemplateData"]
     assert data["InstanceInitiatedShutdownBehavior"] == "terminate"
-    assert data["ImageId"] == {"Fn::Sub": "resolve:ssm:${MachineImageParameter}"}
+    assert "ImageId" not in data, "each launch names the promoted image of its type's profile"
     assert data["MetadataOptions"]["HttpTokens"] == "required"
     assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
     (disk,) = data["BlockDeviceMappings"]
@@ -104,7 +128,7 @@ def test_machines_are_made_safe_and_end_themselves(template: Template) -> None:
         "DeleteOnTermination": True,
         "Encrypted": True,
         "Iops": 3000,
-        "Throughput": 125,
+        "Throughput": {"Fn::If": ["KeepsDisk", 125, 400]},
         "VolumeInitializationRate": 300,
         "VolumeSize": {"Ref": "DiskGb"},
         "VolumeType": "gp3",
@@ -112,7 +136,7 @@ def test_machines_are_made_safe_and_end_themselves(template: Template) -> None:
     assert {one["ResourceType"] for one in data["TagSpecifications"]} == {"instance", "volume", "network-interface"}
     assert not {"KeyName", "NetworkInterfaces", "UserData"} & set(data), "the router says these, or nobody"
     assert "HibernationOptions" not in data, "EC2 hibernates no machine with a GPU"
-    assert template.body["Parameters"]["InstanceTypes"]["Default"].split(",") == list(INSTANCE_TYPES)
+    assert template.body["Parameters"]["InstanceTypes"]["Default"].split(",") == list(USUAL_TYPES)
 
 
 def test_what_is_kept_is_private_encrypted_and_forgotten(template: Template) -> None:
@@ -125,6 +149,8 @@ def test_what_is_kept_is_private_encrypted_and_forgotten(template: Template) -> 
     assert rules["jobs"]["Prefix"] == "jobs/"
     assert rules["jobs"]["ExpirationInDays"] == {"Ref": "JobRetentionDays"}
     assert rules["trail"]["ExpirationInDays"] == 90
+    assert rules["artifacts"] == {"Id": "artifacts", "Status": "Enabled", "Prefix": HOME, "ExpirationInDays": 7}
+    assert (rules["sources"]["Prefix"], rules["sources"]["ExpirationInDays"]) == ("releases/sources/", 400)
     for table in template.of_type("AWS::DynamoDB::Table").values():
         assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": False}
@@ -221,7 +247,7 @@ def test_the_pool_knows_every_address_that_a_sign_in_comes_back_on(template: Tem
 
 def test_functions_keep_no_secret_and_no_network(template: Template) -> None:
     functions = {one["FunctionName"]["Fn::Sub"]: one for one in template.of_type("AWS::Lambda::Function").values()}
-    assert set(functions) == {"${HomeName}-api", "${HomeName}-router"}
+    assert set(functions) == {"${HomeName}-api", "${HomeName}-images", "${HomeName}-router"}
     for name, function in functions.items():
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["x86_64"])
         assert function["Code"] == {"S3Bucket": {"Ref": "LambdaCodeBucket"}, "S3Key": {"Ref": "LambdaCodeKey"}}
@@ -231,7 +257,7 @@ def test_functions_keep_no_secret_and_no_network(template: Template) -> None:
             assert not re.search("SECRET|PASSWORD|TOKEN|CREDENTIAL|PRIVATE", key)
             assert isinstance(value, dict), f"{key} is a fixed text"
     assert functions["${HomeName}-api"]["Timeout"] == 30
-    assert functions["${HomeName}-router"]["Timeout"] == 55
+    assert functions["${HomeName}-router"]["Timeout"] == functions["${HomeName}-images"]["Timeout"] == 55
 
 
 def test_functions_are_told_what_their_settings_ask_for(template: Template) -> None:
@@ -239,6 +265,7 @@ def test_functions_are_told_what_their_settings_ask_for(template: Template) -> N
     needed = {f"TLFIF_AWS_{name.upper()}" for name, field in AwsSettings.model_fields.items() if field.is_required()}
     needed.remove("TLFIF_AWS_REGION")  # Lambda says it as AWS_REGION
     of_router = {f"TLFIF_AWS_{name}" for name in ("LAUNCH_TEMPLATE", "SCHEDULE_GROUP", "SCHEDULE_ROLE")}
+    of_router |= {f"TLFIF_AWS_{name}" for name in ("LETTERS_TOPIC",)}
     of_api = {f"TLFIF_AWS_{name}" for name in ("ROUTER_FUNCTION", "ISSUER", "CLIENT_ID", "SCOPE")}
     for name, function in template.of_type("AWS::Lambda::Function").items():
         told = set(function["Environment"]["Variables"])
@@ -268,9 +295,11 @@ def test_concurrency_is_set_aside_only_where_it_is_asked_for(template: Template)
 
 
 def test_the_router_looks_every_minute_and_never_piles_up(template: Template) -> None:
-    rule = template.only("AWS::Events::Rule")
+    rules = template.of_type("AWS::Events::Rule")
+    (rule,) = [one for name, one in rules.items() if name.startswith("Router")]
     assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 minute)", "ENABLED")
-    later = template.only("AWS::Lambda::EventInvokeConfig")
+    configs = template.of_type("AWS::Lambda::EventInvokeConfig")
+    (later,) = [one for name, one in configs.items() if name.startswith("Router")]
     assert (later["MaximumRetryAttempts"], later["MaximumEventAgeInSeconds"]) == (0, 60)
 
 
@@ -306,6 +335,45 @@ def test_the_trail_can_be_left_out(template: Template) -> None:
     assert conditional == {"AWS::CloudTrail::Trail", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"}
 
 
+def test_without_a_connection_nothing_listens_to_git(template: Template) -> None:
+    assert template.body["Parameters"]["ConnectionArn"]["Default"] == ""
+    wanted = [name for name, one in template.body["Resources"].items() if one.get("Condition") == "WantsPushes"]
+    assert {re.sub("[0-9A-F]{8}$", "", name) for name in wanted} == {"ImagesPush", "ImagesPushRole"}
+    both = json.dumps(template.body["Conditions"]["WantsPushes"])
+    assert '{"Ref": "ConnectionArn"}, ""' in both
+    assert '{"Ref": "Repository"}, ""' in both
+
+
+def test_a_push_that_counts_is_fetched_and_followed_by_the_images_function(template: Template) -> None:
+    pipeline = template.only("AWS::CodePipeline::Pipeline")
+    assert (pipeline["PipelineType"], pipeline["ExecutionMode"]) == ("V2", "SUPERSEDED")
+    (trigger,) = pipeline["Triggers"]
+    (push,) = trigger["GitConfiguration"]["Push"]
+    plain = [path.removesuffix("**") for path in push["FilePaths"]["Includes"]]
+    assert tuple(plain) == PATHS, "as a repository that is followed from this computer"
+    assert push["Branches"]["Includes"] == [{"Ref": "Branch"}]
+    (fetch,), (follow,) = (stage["Actions"] for stage in pipeline["Stages"])
+    assert trigger["GitConfiguration"]["SourceActionName"] == fetch["Name"] == fetch["Namespace"]
+    assert fetch["Configuration"]["DetectChanges"] == "false", "otherwise each push starts it, filter or no filter"
+    assert (follow["ActionTypeId"]["Category"], follow["ActionTypeId"]["Provider"]) == ("Invoke", "Lambda")
+    assert json.loads(follow["Configuration"]["UserParameters"]) == {
+        "commit": "#{Source.CommitId}",
+        "repository": "#{Source.FullRepositoryName}",
+        "execution": "#{codepipeline.PipelineExecutionId}",
+    }
+    profiles = template.body["Parameters"]["ImageProfile"]
+    assert set(profiles["AllowedValues"]) == set(Profile) - {Profile.BUNDLE}
+
+
+def test_the_monthly_rebuild_is_off_until_somebody_wants_it(template: Template) -> None:
+    assert template.body["Parameters"]["MonthlyRebuild"]["Default"] == "no"
+    resources = template.body["Resources"]
+    wanted = [one for one in resources.values() if one.get("Condition") == "WantsMonthlyRebuild"]
+    assert {one["Type"] for one in wanted} == {"AWS::Events::Rule", "AWS::Lambda::Permission"}
+    (rule,) = [one["Properties"] for one in wanted if one["Type"] == "AWS::Events::Rule"]
+    assert json.loads(rule["Targets"][0]["Input"]) == {"action": "rebuild"}
+
+
 def test_everything_that_can_carry_the_homes_tag_does(template: Template) -> None:
     from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
@@ -321,8 +389,9 @@ def test_everything_that_can_carry_the_homes_tag_does(template: Template) -> Non
         assert found.get("tlfif:home") == HOME, name
         seen += 1
     assert seen > 40
-    (own,) = template.only("AWS::EC2::LaunchTemplate")["TagSpecifications"]
-    assert own["Tags"] == [{"Key": "tlfif:home", "Value": HOME}]
+    for one in template.of_type("AWS::EC2::LaunchTemplate").values():
+        (own,) = one["TagSpecifications"]
+        assert own["Tags"] == [{"Key": "tlfif:home", "Value": HOME}]
 
 
 @pytest.mark.parametrize(
@@ -333,8 +402,10 @@ def test_everything_that_can_carry_the_homes_tag_does(template: Template) -> Non
         ("InstanceTypes", ["g4dn.xlarge", "g4dn.xlarge,g6.xlarge"], ["", "g4dn", "g4dn.xlarge,", "*", "g4dn.*"]),
         ("Zone1", ["eu-central-1a", "us-east-1f"], ["", "eu-central-1"]),
         ("Zone2", ["", "eu-west-1b"], ["eu-west-1", " "]),
-        ("MachineImageParameter", ["/tlfif/image/promoted"], ["", "tlfif", "/tlfif", "/tlfif/*", "//x"]),
         ("LambdaCodeKey", ["releases/api-1.2.zip"], ["", "a b", "${x}"]),
+        ("ConnectionArn", ["", CONNECTION, CONNECTION.replace("codeconnections", "codestar-connections")], ["x", "*"]),
+        ("Repository", ["", "owner/name", "a-b/c.d"], ["name", "a/b/c", "https://github.com/a/b", "a/b c"]),
+        ("Branch", ["main", "release/2"], ["", "-x", "a b", "*"]),
     ],
 )
 def test_parameters_refuse_what_makes_no_sense(
@@ -352,7 +423,7 @@ def test_a_disk_is_kept_only_where_asked_for_and_both_functions_know(template: T
         one["Environment"]["Variables"].get("TLFIF_AWS_STANDBY")
         for one in template.of_type("AWS::Lambda::Function").values()
     ]
-    assert told == [{"Ref": "Standby"}] * 2
+    assert [one for one in told if one] == [{"Ref": "Standby"}] * 2
 
 
 def test_numbers_have_two_ends(template: Template) -> None:

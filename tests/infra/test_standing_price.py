@@ -28,6 +28,7 @@ FREE = {
     "AWS::Budgets::Budget": "budgets without actions are free",
     "AWS::CloudTrail::Trail": "the first trail of management events is free; a second one is not made",
     "AWS::CloudWatch::Alarm": "the first ten alarms are free",
+    "AWS::CodePipeline::Pipeline": "by the minute of an action, 100 a month are free; none without a connection",
     "AWS::Cognito::UserPool": "10,000 users a month are free in the Essentials tier",
     "AWS::Cognito::UserPoolClient": "a setting of the pool",
     "AWS::Cognito::UserPoolDomain": "a setting of the pool",

@@ -170,6 +170,9 @@ async def test_a_disk_that_stays_full_until_the_machine_has_gone(a_desk_with: Ma
         disk.fill(desk)
         accepted, _ = await submit_until_refused(desk)
         await wait_until(lambda: not desk.processes(), "the machine has ended", 30.0)
+        fault = (await desk.call("GET", "/v1/machine")).json()["fault"]
+        assert fault["code"] == "storage_failed"
+        assert "disk" in fault["message"]
         disk.free(desk)
         await desk.read_while(reader, lambda: reader.kinds.count("started") < 2)
         assert "restarted" in reader.kinds

@@ -20,7 +20,8 @@ from tlfif.wire.jobs import Asking, JobView
 
 ASKING: Asking = {"messages": [{"role": "user", "content": "Why?"}], "model": "smollm2"}
 RECEIPT: dict[str, object] = {
-    "model": "smollm2", "model_sha256": "b1", "image": None, "machine_id": "m", "attempt": 1, "prompt_tokens": 1,
+    "model": "smollm2", "model_sha256": "b1", "image": None, "instance_type": None, "engine": "llama",
+    "machine_id": "m", "attempt": 1, "prompt_tokens": 1,
     "completion_tokens": 2, "finish_reason": "stop", "queue_seconds": 1.0, "first_token_seconds": 1.0,
     "total_seconds": 2.0, "tokens_per_second": 2.0,
 }  # fmt: skip
@@ -35,6 +36,14 @@ async def test_pieces_are_printed_as_they_come_and_the_line_is_ended() -> None:
     assert (answer.status, answer.text, answer.model) == ("succeeded", "Because.", "smollm2")
     assert await _report(client, answer, desk.console, as_json=False) == 0
     assert desk.said.startswith("— SmolLM2-135M-Instruct · ")
+
+
+async def test_what_keeps_the_server_from_the_machine_is_told_once_while_the_prompt_waits() -> None:
+    desk = FakeDesk()
+    fault = {"code": "storage_failed", "message": "The disk is full. Free some space."}
+    news = machine_news(state="launching", eta_seconds=0.0, fault=fault)
+    await answer_prompt(FakeClient([news, news, *events("Because.", DONE)]), ASKING, desk.console)
+    assert desk.said.count("The disk is full. Free some space. TL-FIF tries again by itself. —") == 1
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -81,10 +81,10 @@ def test_the_machine_on_aws_says_what_runs_and_names_no_process(hourly: float | 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": "no_capacity", "reason": "None."}, "AWS has no GPU machine free. TL-FIF asks every 2 minutes"),
+        ({"state": "no_capacity", "reason": "None."}, "AWS has no machine free. TL-FIF asks every 2 minutes"),
         (
             {"state": "no_quota", "reason": "Free plan."},
-            "Your AWS account may not run a GPU machine yet. Your prompt waits.",
+            "Your AWS account may not run such a machine yet. Your prompt waits.",
         ),
         ({"state": "launching", "eta_seconds": 143.4}, "about 2 min 23 s left"),
         ({"state": "off", "eta_seconds": 216.0}, "The machine is starting up, about 3 min 36 s left"),

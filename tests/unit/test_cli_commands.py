@@ -163,7 +163,8 @@ def test_the_idle_timeout_is_set(command: Run) -> None:
 
 def a_past_machine(**changes: Any) -> PastMachineView:
     base = {
-        "machine_id": "machine_1", "model": "smollm2", "image": "embedded-1", "state": "off",
+        "machine_id": "machine_1", "model": "smollm2", "image": "embedded-1",
+        "instance_type": None, "engine": "llama", "state": "off",
         "start_reason": "started by you", "end_reason": "idle for 5.0 minutes", "created_at": 1e9,
         "ready_at": 1e9 + 2.5, "ended_at": 1e9 + 305.5, "phases": [{"phase": "launch", "seconds": 2.5}],
         "boot_seconds": 2.5, "run_seconds": 303.0,

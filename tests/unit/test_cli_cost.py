@@ -65,6 +65,13 @@ def test_the_report_says_both_truths() -> None:
     assert narrow(text)
 
 
+def test_on_aws_the_report_says_which_machines_are_tried_and_what_each_costs() -> None:
+    assert "Machines   Tried first: c7i.xlarge (llama.cpp) for 0.2318 USD an hour." in cost_text(
+        cost(on_aws=True), now=NOW
+    )
+    assert "Tried first" not in cost_text(cost(), now=NOW)
+
+
 def test_the_report_says_what_nobody_has_checked() -> None:
     text = cost_text(cost(), now=NOW)
     assert "Not verified: filling a disk at each start, the exchange rate." in text

@@ -44,8 +44,9 @@ from tlfif.deployment.plan import kinds_of, words_for
 from tlfif.deployment.stack_words import cause_of, cure_for, failure_text
 from tlfif.kernel.data_folder import DataFolder, write_private
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.machine_types import INSTANCE_TYPES, USUAL_TYPES
 from tlfif.money.money import ASSUMED_RATE
-from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS
+from tlfif.money.prices.prices import REGIONS
 
 NO_BLOCK = AccountSettings(encrypt_disks=True, block_public=None)
 
@@ -59,20 +60,56 @@ def test_the_plan_holds_what_programs_ask_for(region: str, capsys: pytest.Captur
     assert 0 < plan["idle_usd_per_month"] <= 4
     assert sum(item["usd_per_month"] for item in plan["idle_items"]) == pytest.approx(plan["idle_usd_per_month"])
     assert any("snapshot" in item["label"] for item in plan["idle_items"])
-    assert set(plan["hourly_usd"]) == set(INSTANCE_TYPES)
-    assert all(price > 0.5 for price in plan["hourly_usd"].values())
+    assert plan["types"] == list(plan["hourly_usd"]) == list(USUAL_TYPES)
+    assert set(plan["other_hourly_usd"]) == set(INSTANCE_TYPES) - set(USUAL_TYPES)
+    assert all(0.1 < price < 2 for price in (plan["hourly_usd"] | plan["other_hourly_usd"]).values())
+    assert 0.015 < plan["throughput_usd_per_hour"] < 0.018
     assert plan["resources_total"] == len(StackTemplate().resource_types)
     assert len(plan["asked_of_owner"]) == 6
-    assert "not part of this version" in plan["asked_of_owner"][0], "who pays knows before that no machine starts yet"
+    assert "nothing starts on AWS until you promote it" in plan["asked_of_owner"][0], "who pays knows it before"
+    assert set(plan["images"]) == {"cpu-llama", "gpu-llama", "gpu-vllm"}
 
 
 def test_the_plan_reads_plainly(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["deploy", "--plan"]) == 0
     text = capsys.readouterr().out
     assert "AWS::" not in text
-    for words in ("without VAT", "g4dn.xlarge", "8 vCPU", "e-mail", "--keep-account-settings", "Sum"):
+    for words in ("without VAT", "g4dn.xlarge", "llama.cpp", "8 vCPU", "e-mail", "--keep-account-settings", "Sum"):
         assert words in text
     assert max(len(line) for line in text.splitlines()) <= 90
+
+
+def planned(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main.main(["deploy", "--plan", *words]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_the_plan_says_which_types_come_first_what_they_cost_and_what_they_need(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    usual = planned(capsys)
+    assert "g4dn.xlarge 0.6861 USD vLLM" in usual
+    assert "0.0179 USD of it is for a disk that reads 400 MiB/s instead of 125" in usual
+    assert "until then c7i.xlarge of your list answers" in usual
+    first = planned(capsys, "--type", "c7i.xlarge", "--type", "m7i.xlarge,c7i.xlarge")
+    assert "turn: c7i.xlarge 0.2318 USD llama.cpp m7i.xlarge ?0.2696 USD llama.cpp Others, by --type: g4dn" in first
+    assert "No GPU quota: no type of your list has a GPU." in first
+    assert "no machine starts, because every type of your list has a GPU" in planned(capsys, "--type", "g5.xlarge")
+    kept = planned(capsys, "--standby")
+    assert "g4dn.xlarge 0.6682 USD" in kept
+    assert "The disk, being kept, reads 125 MiB/s" in kept
+
+
+@pytest.mark.parametrize("given", ["t2.nano", "", "c7i.xlarge,,", "C7I.XLARGE", "c7i.xlarge;g5.xlarge", "\x1b[2J" * 99])
+def test_types_that_nobody_knows_are_refused_before_anything_is_asked(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for look in (["--plan"], ["--email", "a@example.com", "--yes"]):
+        assert main.main(["deploy", *look, "--type", given]) == 2
+        told = capsys.readouterr().err
+        assert "Known types: g4dn.xlarge" in " ".join(told.split())
+        assert "instance_type_unknown" in told
+        assert len(told) < 600
 
 
 def test_the_rent_of_a_kept_disk_is_shown_before_it_is_paid(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +137,7 @@ KNOWN = Journal(
     email="a@example.com",
     budget_usd=50,
     standby=True,
+    types=("c7i.xlarge", "g5.xlarge"),
     done=("stack",),
 )
 
@@ -115,6 +153,8 @@ def test_a_try_that_was_broken_off_goes_on_with_its_choices_unless_others_are_ma
     home.create()
     DeploymentFile(home.root, write=write_private).save(KNOWN)
     assert (requested(home).standby, requested(home).budget_usd) == (True, 50)
+    assert requested(home).types == ("c7i.xlarge", "g5.xlarge")
+    assert requested(home, "--type", "m7i.xlarge").types == ("m7i.xlarge",)
     changed = requested(home, "--no-standby", "--budget", "20")
     assert (changed.standby, changed.budget_usd) == (False, 23)
 
@@ -122,9 +162,11 @@ def test_a_try_that_was_broken_off_goes_on_with_its_choices_unless_others_are_ma
 def test_what_is_not_said_is_as_the_stack_has_it_whoever_deployed_last(tmp_path: Path) -> None:
     home = DataFolder(tmp_path)
     home.create()
-    other = {"Standby": "yes", "MonthlyBudgetUsd": "70"}
+    other = {"Standby": "yes", "MonthlyBudgetUsd": "70", "InstanceTypes": "g5.xlarge,c7i.xlarge"}
     fresh = requested(home, "--email", "a@example.com")
     assert (fresh.settled(other).standby, fresh.settled(other).budget_usd) == (True, 70)
+    assert fresh.settled(other).types == ("g5.xlarge", "c7i.xlarge")
+    assert fresh.settled({}).types == USUAL_TYPES
     assert fresh.settled({"MonthlyBudgetUsd": "22.5"}).budget_usd == 23, "set by hand in the console"
     assert (fresh.settled({}).standby, fresh.settled({}).budget_usd) == (False, 23)
     DeploymentFile(home.root, write=write_private).save(replace(KNOWN, finished=True))

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -243,6 +245,9 @@ def test_a_damaged_job_file_is_named_and_set_aside(home: DataFolder, capsys: pyt
     home.create()
     asyncio.run(make())
     assert look().evidence == "SQLite finds no damage."
+    with closing(sqlite3.connect(home.database)) as newer:
+        newer.execute("PRAGMA user_version = 999")
+    assert (look().state, "A newer TL-FIF wrote" in look().evidence) == (State.FAIL, True)
     whole = home.database.read_bytes()
     home.database.write_bytes(whole[:4096] + bytes(len(whole) - 4096))
     found = look()

@@ -46,6 +46,21 @@ async def test_without_the_hub_the_small_one_answers_and_says_so(small: str) -> 
     assert client.pulled == (["tinyllama by itself"] if small == "ready" else ["tinyllama by itself", "smollm2"])
 
 
+async def test_the_cause_is_told_in_the_words_of_who_found_it() -> None:
+    client = client_with("absent")
+
+    def refuse(name: str) -> list[ModelView]:
+        cause = "HTTPS_PROXY is socks9://x, which is no proxy that can be used (./tlfif serve --stop ends it)"
+        raise NotPossibleError(f"No: {cause}.", code="hub_unreachable", status=409, details={"why": cause})
+
+    client.on_pull = refuse
+    note = (await choose_model(client, None, FakeDesk().console)).note
+    assert note.startswith("Tinyllama cannot answer: HTTPS_PROXY is socks9://x, which is no proxy that can be used (./")
+    assert note.endswith(
+        ". Smollm2, the small model, answers instead. To get the other one: ./tlfif model pull tinyllama"
+    )
+
+
 async def test_a_fetch_that_breaks_off_leaves_the_small_one() -> None:
     client = client_with("absent")
     client.on_pull = lambda name: [a_model(name, "pulling"), a_model(name, "absent", problem="The line broke.")]

@@ -53,7 +53,7 @@ def test_what_is_no_secret_stays() -> None:
 
 
 def test_a_line_is_one_line_without_controls_and_of_bounded_length() -> None:
-    assert shown("a\x1b[31mb\rc\n") == "a [31mb c"
+    assert shown("a\x1b[31mb\rc\n") == "a[31mbc"
     assert len(shown("x" * 99_999)) == LONGEST
 
 

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,12 +20,14 @@ from tlfif.kernel.errors import InvalidInputError, MachineError, NotFoundError, 
 from tlfif.wire.jobs import JobView, ReceiptView
 from tlfif.wire.machines import NO_MACHINE, MachineView, StopResult
 from tlfif.wording.figures import seconds, size
-from tlfif.wording.machines import model_title
+from tlfif.wording.machines import as_sentence, model_title
 
 RECEIPT: ReceiptView = {
     "model": "smollm2",
     "model_sha256": "b1",
     "image": "embedded-0.1.0",
+    "instance_type": None,
+    "engine": "llama",
     "machine_id": "machine_1",
     "attempt": 1,
     "prompt_tokens": 40,
@@ -46,6 +48,13 @@ def machine(**changes: Any) -> MachineView:
     return {**NO_MACHINE, **changes}
 
 
+def test_the_status_states_a_fault_instead_of_a_start_that_takes_for_ever() -> None:
+    fault = {"code": "storage_failed", "message": "The disk is full."}
+    lines = machine_lines(machine(state="launching", reason="one prompt waits", eta_seconds=0.0, fault=fault))
+    assert lines[1].startswith("fault     No machine can be started or watched at present. The disk is full.")
+    assert "any moment now" not in "\n".join(lines)
+
+
 def test_the_receipt_names_the_model_and_what_it_took() -> None:
     assert receipt_line(RECEIPT, before=machine(), place="this computer") == (
         "— SmolLM2-135M-Instruct · first word after 0.09 s · 2.1 s in all · 180 tokens at 98/s · "
@@ -63,6 +72,8 @@ def test_the_receipt_names_the_model_and_what_it_took() -> None:
         ("ready", {"attempt": 2}, "attempt 2", "cut off"),
         ("ready", {"first_token_seconds": None, "tokens_per_second": None}, "180 tokens ·", "first token"),
         ("ready", {"completion_tokens": 1}, "1 token at", "tokens"),
+        ("ready", {}, "costs nothing", "llama.cpp"),
+        ("ready", {"instance_type": "g5.xlarge", "engine": "vllm"}, "Instruct · g5.xlarge, vLLM · first", "llama.cpp"),
     ],
 )
 def test_the_receipt_says_what_was_special(before: str | None, changes: dict[str, Any], said: str, unsaid: str) -> None:
@@ -162,6 +173,21 @@ def test_a_ready_machine_shows_when_it_ends_and_who_works() -> None:
     text = "\n".join(machine_lines(machine(state="ready", idle_timeout_minutes=5.0, idle_seconds_left=61.0, pids=pids)))
     assert "after 5 min without work, 1 min 1 s left" in text
     assert "server 1, worker 2" in text
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "engine", "said"),
+    [
+        ("c7i.xlarge", "llama", "type      c7i.xlarge, llama.cpp"),
+        (None, "llama", "type      llama.cpp"),
+        ("g6.xlarge", "of a newer version", "type      g6.xlarge, of a newer version"),
+    ],
+)
+def test_the_machines_type_and_engine_are_named(instance_type: str | None, engine: str, said: str) -> None:
+    assert said in machine_lines(machine(state="ready", instance_type=instance_type, engine=engine))
+    older = {name: value for name, value in NO_MACHINE.items() if name not in {"instance_type", "engine"}}
+    for view in (NO_MACHINE, cast(MachineView, older)):
+        assert not [line for line in machine_lines(view) if line.startswith("type")]
 
 
 def test_tables_fit_and_keep_one_line_a_row() -> None:
@@ -323,3 +349,16 @@ def test_what_the_server_advises_can_be_done_in_the_window_and_by_a_command() ->
     assert len(files) > 200
     button = re.compile(r"[Pp]ress \"?\s*f?\"?(?:Start|Stop|Send|Connect|Sign in)\b")
     assert [str(path) for path in files if button.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("reason", ["the engine died", "The engine died."])
+def test_a_reason_has_one_full_stop_whether_it_is_a_sentence_or_not(reason: str) -> None:
+    assert as_sentence(reason) == f"{reason.rstrip('.')}."
+    assert ".)" not in waiting_line(machine(state="broken", reason=reason))
+
+
+def test_a_model_files_name_forges_no_line() -> None:
+    name = "file:/m/toy\ncosts     nothing.gguf"
+    assert model_title(name) == "toy costs     nothing.gguf"
+    lines = machine_lines(machine(state="draining", reason=f"the next prompt wants the model {name}", model=name))
+    assert "\n" not in "".join(lines)

@@ -15,7 +15,8 @@ from filelock import FileLock
 from tests.fakes.clock import FakeClock
 from tlfif import __version__
 from tlfif.client.errors import NotReachableError
-from tlfif.client.local_server import SERVER_MODULE, LocalServer, last_failure
+from tlfif.client.local_server import LocalServer, last_failure
+from tlfif.client.server_process import SERVER_MODULE
 from tlfif.gui.bridge.homes import OnlyFind
 from tlfif.kernel.data_folder import DataFolder
 

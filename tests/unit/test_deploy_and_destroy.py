@@ -11,6 +11,7 @@ from tlfif.deployment.deploy import STEPS, Deployed, Deployment, check_deploy
 from tlfif.deployment.deployment import SAFE, AccountSettings, DeployRequest, check_home_name
 from tlfif.deployment.destroy import Destroyed, Destruction
 from tlfif.kernel.errors import InvalidInputError, UnavailableError
+from tlfif.machines.machine_types import USUAL_TYPES
 
 REQUEST = DeployRequest(home="tlfif", region="eu-central-1", email="me@example.com", budget_usd=23, release="one")
 
@@ -85,6 +86,15 @@ async def test_a_disk_is_kept_only_once_asked_for_and_until_it_is_asked_back(wor
         assert world.account.stack is not None
         kept.append(world.account.stack.parameters["Standby"])
     assert kept == ["no", "yes", "yes", "no"]
+
+
+async def test_the_types_of_machine_stay_as_they_are_until_others_are_named(world: World) -> None:
+    kept = []
+    for asked in (None, ("c7i.xlarge",), None, ("g6.xlarge", "c7i.xlarge")):
+        await world.deploy(replace(REQUEST, types=asked))
+        assert world.account.stack is not None
+        kept.append(world.account.stack.parameters["InstanceTypes"])
+    assert kept == [",".join(USUAL_TYPES), "c7i.xlarge", "c7i.xlarge", "g6.xlarge,c7i.xlarge"]
 
 
 async def test_all_steps_in_order_and_remembered(world: World) -> None:

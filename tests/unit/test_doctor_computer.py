@@ -43,6 +43,7 @@ CASES = [
     (verdicts.api_token(mode=0o600, trusted=False), WARN, "no token"),
     (verdicts.database(exists=False, damage=""), OK, "first question"),
     (verdicts.database(exists=True, damage=""), OK, "no damage"),
+    (verdicts.database(exists=True, damage="", refused="A newer TL-FIF wrote it."), FAIL, "A newer TL-FIF"),
     (verdicts.database(exists=True, damage="row 3 missing from index"), FAIL, "row 3 missing from index"),
     (verdicts.disk_space(2_000_000_000), OK, "2.0 GB"),
     (verdicts.disk_space(1_000_000_000), OK, "1.0 GB"),

@@ -4,7 +4,7 @@ import pytest
 
 from tlfif.doctor import leftover_verdicts as verdicts
 from tlfif.doctor.checks import Finding, State
-from tlfif.doctor.leftover_verdicts import DiskFact, LogGroupFact, MachineFact, Priced, SnapshotFact
+from tlfif.doctor.leftover_verdicts import DiskFact, ImageFact, LogGroupFact, MachineFact, Priced, SnapshotFact
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import running_rates
 
@@ -29,9 +29,13 @@ def snapshot(gb: float, *, of_image: bool) -> SnapshotFact:
     return SnapshotFact(snapshot_id=f"snap-{gb:g}", gb=gb, of_image=of_image)
 
 
+def image(version: str | None, state: str = "available") -> ImageFact:
+    return ImageFact(image_id=f"ami-{version}", version=version, state=state)
+
+
 CASES = [
     (machines(), State.OK, "None runs", None),
-    (machines(machine(4)), State.WARN, "0.6682 USD an hour", 730 * HOUR),
+    (machines(machine(4)), State.WARN, "0.6861 USD an hour", 730 * HOUR),
     (machines(machine(1), machine(4.1)), State.FAIL, "Older than 4 h", 730 * 2 * HOUR),
     (machines(machine(1, "p5.48xlarge")), State.WARN, "0 USD an hour at least", 0),
     (verdicts.disks([], PRICED), State.OK, "None", None),
@@ -41,9 +45,15 @@ CASES = [
     (verdicts.foreign_disks([disk(9, attached=True)], PRICED), State.OK, "None", None),
     (verdicts.foreign_disks([disk(10, kind="io2")], PRICED), State.WARN, "at gp3's price", 10 * 95_200),
     (verdicts.foreign_disks([disk(n) for n in range(1, 8)], PRICED), State.WARN, "and 2 more", 28 * 95_200),
+    (verdicts.images([], {}, region="eu-central-1"), State.OK, "None", None),
+    (verdicts.images([image("v2")], {}, region="eu-central-1"), State.OK, "None is promoted yet", None),
+    (verdicts.images([image("v2")], {"cpu-llama": "ami-v2"}, region="r"), State.OK, "cpu-llama from v2", None),
+    (verdicts.images([image("v2")], {"cpu-llama": "ami-x"}, region="r"), State.FAIL, "cpu-llama says ami-x", None),
+    (verdicts.images([image("v2", "failed")], {}, region="r"), State.WARN, "v2 is failed", None),
+    (verdicts.images([image(None)], {}, region="r"), State.WARN, "ami-None (without a version)", None),
     (verdicts.snapshots([], PRICED), State.OK, "None", None),
     (verdicts.snapshots([snapshot(20, of_image=True)] * 2, PRICED), State.OK, "2.16 USD a month", 40 * 54_000),
-    (verdicts.snapshots([snapshot(20, of_image=True)] * 6, PRICED), State.WARN, "two images", 120 * 54_000),
+    (verdicts.snapshots([snapshot(20, of_image=True)] * 6, PRICED), State.WARN, "the newest 5 images", 120 * 54_000),
     (
         verdicts.snapshots([snapshot(20, of_image=True), snapshot(5, of_image=False)], PRICED),
         State.WARN,

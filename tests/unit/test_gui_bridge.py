@@ -23,7 +23,8 @@ from tlfif.gui.core import WindowCore
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.messages import Message
 from tlfif.gui.model.preferences import Preferences, load_preferences, save_preferences
-from tlfif.gui.model.state import ExchangeStage, Link, Press, StatusKind
+from tlfif.gui.model.state import Exchange, ExchangeStage, Link, Press, StatusKind
+from tlfif.gui.presenters.history import exchange_of
 from tlfif.history.history import History, KeptExchange
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
@@ -241,10 +242,13 @@ def test_a_default_that_its_source_does_not_hand_out_is_stood_in_for_and_why_is_
 ) -> None:
     client = FakeWindowClient(Script([event(2, EventKind.SUCCEEDED)]))
     client.catalogue = [model_view("tinyllama", "absent"), model_view("smollm2")]
-    client.pull_errors["tinyllama"] = NotPossibleError("No way.", code="hub_unreachable", status=409)
+    client.pull_errors["tinyllama"] = NotPossibleError(
+        "No way.", code="hub_unreachable", status=409, details={"why": "HTTPS_PROXY is no proxy"}
+    )
     window = windows(client=client)
     window.bridge.send(an_ask(model=None))
-    assert window.wait_for(messages.FallbackChosen).code == "hub_unreachable"
+    chosen = window.wait_for(messages.FallbackChosen)
+    assert (chosen.code, chosen.cause) == ("hub_unreachable", "HTTPS_PROXY is no proxy")
     window.wait_for(messages.AnswerPriced)
     assert client.asked[0][1]["model"] == "smollm2"
 
@@ -328,6 +332,45 @@ def test_what_an_answer_cost_and_who_ended_it_are_kept(windows: Callable[..., Wi
     kept = closed(window)
     (one,) = kept
     assert (one.note, one.cost) == ("It ended because it was stopped by you.", "Cost 0.0004 USD (0.0003 EUR)")
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [*deltas("Half"), event(3, EventKind.FAILED, error_code="run_timeout", error_message="It took too long.")],
+        [event(2, EventKind.FAILED, error_code="answer_empty", error_message="Nothing (./tlfif jobs) came.")],
+        [event(2, EventKind.EXPIRED)],
+        [event(2, EventKind.FAILED)],
+        [*deltas("Whole"), event(3, EventKind.SUCCEEDED, receipt=receipt_view())],
+        [NotPossibleError("Used up (./tlfif budget).", code="budget_locked")],
+    ],
+)
+def test_a_past_conversation_shows_what_the_live_one_showed(windows: Callable[..., Window], items: list[Any]) -> None:
+    client = FakeWindowClient(Script(items))
+    client.job_answer = job_view(receipt=None, answer=None, reasoning="Well, now.\n")
+    window = windows(client=client)
+    core = WindowCore(window.bridge)
+    core.press(intents.Send("Hello"))
+
+    def over() -> Exchange | None:
+        core.poll()
+        one = core.state.conversation.exchanges[0]
+        return one if one.stage.is_over and (one.reasoning or one.job_id is None) else None
+
+    live = until(over, "the answer has ended")
+    conversation = live.conversation_id
+    window.bridge.close()
+    history = History(window.folder / "history.db")
+    kept = history.conversation(conversation)
+    history.close()
+    assert kept is not None
+    past = exchange_of(kept.exchanges[0])
+
+    def shown(one: Exchange) -> Any:
+        receipt = one.receipt and (one.receipt.line, one.receipt.cost)
+        return (one.stage, str(one.answer), one.reasoning, one.problem, one.status, receipt)
+
+    assert shown(past) == shown(live)
 
 
 def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows: Callable[..., Window]) -> None:

@@ -134,15 +134,17 @@ def test_an_answer_counts_again_when_the_other_one_asked_for_comes_to_nothing(pa
     history.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_a_history_of_the_version_before_is_taken_over(path: Path, version: int) -> None:
     history = History(path)
     keep(history)
     history.close()
     with sqlite3.connect(path) as db:
-        db.executescript("DROP TABLE searched; DROP TABLE notes;")
-        db.execute("CREATE VIRTUAL TABLE words USING fts5 (prompt, answer)")
-        db.execute("INSERT INTO words (rowid, prompt, answer) SELECT number, prompt, answer FROM exchanges")
+        db.executescript("ALTER TABLE exchanges DROP COLUMN code; ALTER TABLE exchanges DROP COLUMN reasoning;")
+        if version < 5:
+            db.executescript("DROP TABLE searched; DROP TABLE notes;")
+            db.execute("CREATE VIRTUAL TABLE words USING fts5 (prompt, answer)")
+            db.execute("INSERT INTO words (rowid, prompt, answer) SELECT number, prompt, answer FROM exchanges")
         if version < 4:
             db.execute("ALTER TABLE exchanges DROP COLUMN cost")
         if version < 3:
@@ -157,7 +159,7 @@ def test_a_history_of_the_version_before_is_taken_over(path: Path, version: int)
         again = History(path)
         assert again.set_aside is None
         (one,) = kept_in(again)
-        cost = "Cost $1" if version == 4 else ""
+        cost = "Cost $1" if version >= 4 else ""
         assert (one.superseded, one.instead_of, one.place, one.cost) == (True, None, "", cost)
         assert [found.id for found in again.conversations("ELL")] == ["c1"]
         again.close()
@@ -345,7 +347,7 @@ def test_exports_for_people_and_for_programs(path: Path, tmp_path: Path) -> None
     history = History(path)
     keep(history, 1, prompt="Two\nlines", answer="# not a title of ours")
     history.add(conversation_id="c1", exchange_id="x2", key="k", prompt="Broken", model="", asked_at=1.0)
-    history.finish("x2", status="failed", seq=0, note="No answer.")
+    history.finish("x2", status="failed", seq=0, note="No answer.", reasoning="Well, now.")
     whole = history.conversation("c1")
     assert whole is not None
     text = as_markdown(whole)
@@ -354,6 +356,7 @@ def test_exports_for_people_and_for_programs(path: Path, tmp_path: Path) -> None
     assert "*A receipt*" in text
     assert "*Cost $1*" in text
     assert "*failed: No answer.*" in text
+    assert "## Thinking, before the answer\n\nWell, now.\n\n## Answer" in text
     write_export(whole, tmp_path / "out.JSON")
     found = json.loads((tmp_path / "out.JSON").read_text("utf-8"))
     assert [one["prompt"] for one in found["exchanges"]] == ["Two\nlines", "Broken"]

@@ -46,7 +46,7 @@ def test_a_conversation_is_opened_with_everything_that_was_kept_and_goes_on() ->
     assert first is not None
     assert (first.line, first.cost) == ("A receipt", "Cost $1")
     problems = [one.problem.code for one in desk.core.state.conversation.exchanges if one.problem]
-    assert problems == ["failed", "not_sent"]
+    assert problems == ["job_failed", "not_sent"]
     desk.core.press(intents.RetryAnswer("x3"))
     assert desk.bridge.last(commands.Ask).key == "k-x3"
     assert desk.bridge.last(commands.Ask).conversation_id == "c1"

@@ -185,10 +185,13 @@ def test_a_cost_that_comes_twice_keeps_what_the_window_saw_of_the_start() -> Non
 @pytest.mark.parametrize(
     ("state", "reason", "kind"),
     [
-        ("no_capacity", "AWS has no GPU machine free: g4dn.xlarge in eu-central-1a. Your prompts wait, and it is asked "
+        ("no_capacity", "AWS has no machine free: g4dn.xlarge in eu-central-1a. Your prompts wait, and it is asked "
          "again every two minutes; Start machine asks at once.", StatusKind.NO_CAPACITY),
-        ("no_quota", "Your AWS account is on the Free plan, which cannot start a GPU machine. Press “Upgrade plan”.",
-         StatusKind.NO_QUOTA),
+        ("no_quota", "Your AWS account is on the Free plan, which starts none of the types of your list. Press "
+         "“Upgrade plan”.", StatusKind.NO_QUOTA),
+        ("no_quota", "Your AWS account may not run a GPU machine in eu-central-1 yet. c7i.xlarge, a machine without a "
+         "GPU, would answer today, more slowly, for 0.2318 USD an hour without VAT: run `./tlfif deploy --type "
+         "g4dn.xlarge,c7i.xlarge`, then start the machine.", StatusKind.NO_QUOTA),
         ("broken", "There is no image to start a machine from (InvalidAMIID.NotFound: gone). Nothing was started.",
          StatusKind.BROKEN),
     ],

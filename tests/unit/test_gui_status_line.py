@@ -55,6 +55,39 @@ def test_each_kind_says_what_is_what_it_costs_and_what_to_press(
     assert not any(word in f"{line.headline}{line.advice}" for word in ("None", "  ", "./tlfif", "_"))
 
 
+def test_where_the_model_is_at_fault_no_start_is_offered() -> None:
+    desk = Desk()
+    reason = "The model file /m.gguf cannot be used: unknown model architecture."
+    desk.hear("broken", reason=reason, code="model_unusable")
+    line = desk.core.state.status_line
+    assert (line.headline, line.advice) == ("The model cannot be used", f"{reason} Choose another in Settings.")
+    assert line.presses == (Press.OPEN_SETTINGS, Press.OPEN_MACHINE)
+
+
+def test_a_fault_that_keeps_the_server_from_the_machine_stands_above_every_state() -> None:
+    desk = Desk()
+    fault = {"code": "storage_failed", "message": "The disk is full. Free some space (./tlfif doctor)."}
+    desk.hear("launching", eta_seconds=0.0, fault=fault)
+    line = desk.core.state.status_line
+    assert (line.kind, line.presses) == (StatusKind.UNATTENDED, ())
+    assert line.headline == "No machine can be started or watched at present"
+    assert line.advice == "The disk is full. Free some space. TL-FIF tries again by itself."
+    desk.hear("launching", eta_seconds=3.0)
+    assert desk.core.state.status_line.kind is StatusKind.LAUNCHING
+
+
+def test_off_says_which_machine_would_be_tried_first_and_what_it_costs() -> None:
+    desk = Desk()
+    desk.hear("off", cost=cost_view(here=False))
+    assert "Tried first: g4dn.xlarge, 0.6861 USD an hour." in desk.core.state.status_line.advice
+    assert "then c7i.xlarge (llama.cpp) for 0.2318 USD an hour." in desk.core.state.cost.formula_text
+    older = cost_view(here=False)
+    del older["types"]  # type: ignore[misc]  # as a home sends it that was deployed earlier
+    for cost in (cost_view(here=True), older):
+        desk.hear("off", cost=cost)
+        assert "first" not in f"{desk.core.state.status_line.advice} {desk.core.state.cost.formula_text}"
+
+
 def test_before_anything_is_heard_it_says_that_it_is_looking() -> None:
     assert Desk().core.state.status_line.kind is StatusKind.CONNECTING
 

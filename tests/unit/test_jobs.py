@@ -88,3 +88,4 @@ def test_a_receipt_comes_back_from_plain_values_as_it_was(reason: FinishReason |
     data = receipt_data(receipt)
     assert data["finish_reason"] == (None if reason is None else reason.value)
     assert receipt_from(data) == receipt
+    assert receipt_from({**data, "of_a_newer_worker": 1}) == receipt, "an image may be newer than the control plane"

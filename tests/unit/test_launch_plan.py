@@ -20,20 +20,20 @@ from tlfif.adapters.aws.machines.launch_plan import (
     survivor,
 )
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.machines.machine_types import USUAL_TYPES
 
 ZONES = tuple(Zone(name=f"eu-central-1{letter}", subnet_id=f"subnet-{letter}") for letter in "abc")
 
 
 def tried(machine_id: str, *, home: str = "tlfif", plan: LaunchPlan | None = None) -> list[Attempt]:
-    chosen = plan or LaunchPlan(instance_types=INSTANCE_TYPES, zones=ZONES)
+    chosen = plan or LaunchPlan(instance_types=USUAL_TYPES, zones=ZONES)
     return list(chosen.attempts(machine_id, home=home))
 
 
 def test_every_zone_of_the_first_type_comes_before_the_second_type() -> None:
     found = tried("machine_1")
-    assert [attempt.instance_type for attempt in found] == [name for name in INSTANCE_TYPES for _ in ZONES]
-    orders = {tuple(a.zone.name for a in found[at : at + 3]) for at in (0, 3, 6)}
+    assert [attempt.instance_type for attempt in found] == [name for name in USUAL_TYPES for _ in ZONES]
+    orders = {tuple(a.zone.name for a in found[at : at + 3]) for at in (0, 3, 6, 9)}
     assert len(orders) == 1
     assert set(orders.pop()) == {zone.name for zone in ZONES}
 
@@ -44,7 +44,7 @@ def test_a_repetition_is_the_same_attempts_in_the_same_order(machine_id: str) ->
 
 
 def test_a_search_is_gone_on_with_where_it_stopped() -> None:
-    plan = LaunchPlan(instance_types=INSTANCE_TYPES, zones=ZONES)
+    plan = LaunchPlan(instance_types=USUAL_TYPES, zones=ZONES)
     left = [one.place for one in tried("machine_1")[4:]]
     assert {one.place for one in plan.attempts("machine_2", home="tlfif", left=left)} == set(left)
     gone = plan.attempts("machine_2", home="tlfif", left=["g4dn.xlarge moon-1a"])
@@ -70,7 +70,7 @@ def test_no_two_attempts_share_a_token() -> None:
         for home in ("tlfif", "other")
         for attempt in tried(machine_id, home=home)
     ]
-    assert len(set(tokens)) == len(tokens) == 36
+    assert len(set(tokens)) == len(tokens) == 48
     assert {len(token) for token in tokens} == {64}, "the longest client token that EC2 takes"
     assert all(token.isascii() for token in tokens)
 
@@ -84,7 +84,7 @@ def test_a_plan_is_never_empty_or_for_a_machine_without_a_price() -> None:
     with pytest.raises(ValueError, match="at least one"):
         LaunchPlan(instance_types=(), zones=ZONES)
     with pytest.raises(ValueError, match="at least one"):
-        LaunchPlan(instance_types=INSTANCE_TYPES, zones=())
+        LaunchPlan(instance_types=USUAL_TYPES, zones=())
     with pytest.raises(InvalidInputError) as caught:
         LaunchPlan(instance_types=("p5.48xlarge",), zones=ZONES)
     assert caught.value.code == "instance_type_unknown"

@@ -185,7 +185,7 @@ async def test_a_model_that_cannot_be_loaded_fails_what_waits_for_it_once() -> N
     async with living(machine) as running:
         assert await ended(running) == fault.message
         record = await machine.record()
-        assert (record.state, record.reason) == (MachineState.BROKEN, fault.message)
+        assert (record.state, record.reason, record.code) == (MachineState.BROKEN, fault.message, "model_unusable")
         job = await machine.jobs.get("job_1")
         assert (job.status, job.error_code, job.error_message) == (JobStatus.FAILED, "model_unusable", fault.message)
         assert (await machine.jobs.get("job_other")).status is JobStatus.QUEUED

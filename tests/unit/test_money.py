@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.machine_types import INSTANCE_TYPES
 from tlfif.money.billing_month import MS_PER_DAY, Month, day_label
 from tlfif.money.money import ASSUMED_RATE, MS_PER_HOUR, ExchangeRate, charge, share, time_cost
 from tlfif.money.prices import prices
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
-from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, Item, Price, PriceBook
+from tlfif.money.prices.prices import REGIONS, Item, Price, PriceBook
 
 quick = settings(max_examples=100, deadline=None)
 AMOUNTS = st.integers(0, 10**12)
@@ -122,7 +123,7 @@ def test_a_moment_is_in_its_month(ms: int) -> None:
 def test_the_list_knows_every_type_in_every_region() -> None:
     for region in REGIONS:
         for instance_type in INSTANCE_TYPES:
-            assert 300_000 < BUILT_IN_PRICES.price(Item.GPU_HOUR, region, instance_type, at_ms=0).micros < 2_000_000
+            assert 80_000 < BUILT_IN_PRICES.price(Item.GPU_HOUR, region, instance_type, at_ms=0).micros < 2_000_000
         for item in set(Item) - {Item.GPU_HOUR}:
             assert BUILT_IN_PRICES.price(item, region, at_ms=0).region == region
 
@@ -142,6 +143,8 @@ def test_the_facts_own_figures() -> None:
 
     assert micros(Item.GPU_HOUR, "us-east-1", "g4dn.xlarge") == 526_000
     assert micros(Item.GPU_HOUR, "eu-central-1", "g4dn.xlarge") == 658_000
+    assert micros(Item.GPU_HOUR, "us-east-1", "c7i.xlarge") == 178_500
+    assert micros(Item.GPU_HOUR, "us-east-1", "m7i.xlarge") == 201_600
     assert micros(Item.EBS_GP3_GB_MONTH, "eu-central-1") == 95_200
     assert not BUILT_IN_PRICES.price(Item.NLB_HOUR, "eu-central-1", at_ms=0).verified
 
@@ -213,5 +216,8 @@ def test_implausible_refresh(micros: int, reason: str) -> None:
 
 def test_running_and_launching() -> None:
     rates = prices.running_rates(BUILT_IN_PRICES, "eu-central-1", "g4dn.xlarge", at_ms=0)
-    assert rates == (658_000, 5_000, 5_216)
+    assert rates == (658_000, 5_000, 5_216, 17_932), "instance, address, disk, 275 MiB/s of throughput more"
+    kept = prices.running_rates(BUILT_IN_PRICES, "eu-central-1", "g4dn.xlarge", at_ms=0, kept_disk=True)
+    assert kept == (658_000, 5_000, 5_216, 0), "a disk that is kept has the throughput that is included"
+    assert prices.running_rates(BUILT_IN_PRICES, "us-east-1", "c7i.xlarge", at_ms=0)[3] == 15_068
     assert prices.launch_cost(BUILT_IN_PRICES, "us-east-1", at_ms=0) == 72_000

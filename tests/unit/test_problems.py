@@ -69,7 +69,7 @@ class Codes(ast.NodeVisitor):
 
     def _take(self, value: ast.expr) -> None:
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            self.found.add(value.value)
+            self.found |= {value.value} - {""}  # an empty one says that there is none
         elif isinstance(value, ast.JoinedStr):
             pattern = "".join(str(p.value) if isinstance(p, ast.Constant) else "{}" for p in value.values)
             self.found |= EXPANDED[pattern]

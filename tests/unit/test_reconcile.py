@@ -12,12 +12,13 @@ from tests.fakes.memory_job_store import MemoryJobStore
 from tests.fakes.memory_machine_store import MemoryMachineStore
 from tests.fakes.model_store import FakeModelStore
 from tlfif.control.end_machine import end_machine
+from tlfif.control.launched_image import LaunchedImage, LaunchImage
 from tlfif.control.reconcile import CONFIRM_SECONDS, ORPHAN_AGE_SECONDS, HeartbeatWatch, Pace, Reconciler
 from tlfif.control.start_machine import start_machine
 from tlfif.control.stop_machine import stop_machine
 from tlfif.jobs.jobs import Job, JobStatus
 from tlfif.jobs.policy import JobPolicy
-from tlfif.kernel.errors import InvalidInputError, MachineError, ModelError, StorageError
+from tlfif.kernel.errors import ImageError, InvalidInputError, MachineError, ModelError, StorageError
 from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_host import LaunchSpec, Lifetime
 from tlfif.machines.policy import MachinePolicy
@@ -97,7 +98,7 @@ async def test_a_machine_that_told_nobody_why_it_ended_is_asked_for_its_last_wor
     await world.router.tick()
     (machine,) = world.host.existing
     machine.exists = False
-    world.host.lifetimes[machine.handle] = Lifetime(reason=by_host)
+    world.host.lifetimes[machine.handle] = Lifetime(last_words=by_host)
     await world.router.tick()
     assert (await world.latest()).reason == f"ended before it was ready{shown}"
 
@@ -156,6 +157,57 @@ async def test_a_model_that_cannot_be_used_fails_its_prompts_and_lets_others_thr
         assert (job.status, job.error_code, job.error_message) == (JobStatus.FAILED, fault.code, fault.message)
     await world.router.tick()
     assert [m.spec.model for m in world.host.existing] == ["other"]
+
+
+class Promoted(LaunchedImage):
+    """A pointer as the test wants it."""
+
+    def __init__(self, image: LaunchImage | None) -> None:
+        self.image = image
+        self.told: list[str] = []
+
+    async def next(self) -> LaunchImage:
+        if self.image is None:
+            raise ImageError("The pointer was altered.", code="image_pointer_invalid")
+        return self.image
+
+    async def started(self, machine: MachineRecord) -> None:
+        self.told.append(f"{machine.image} is good")
+
+    async def broke(self, machine: MachineRecord, reason: str) -> str:
+        self.told.append(f"{machine.image} broke")
+        return "; rolled back"
+
+
+async def test_a_machine_is_launched_from_the_promoted_image_and_tells_what_became_of_it() -> None:
+    world = World()
+    world.router.launched = promoted = Promoted(LaunchImage(version="v3", ref="v3", note="as a test"))
+    record = await world.ready()
+    assert (record.image, world.host.existing[0].spec.image_ref) == ("v3", "v3")
+    assert record.start_reason == "started for 1 waiting prompt, as a test"
+    await world.router.tick()
+    assert promoted.told == ["v3 is good"]
+
+
+async def test_a_machine_that_breaks_before_it_is_ready_ends_with_what_was_done_about_its_image() -> None:
+    world = World()
+    world.router.launched = promoted = Promoted(LaunchImage(version="v3", ref="v3"))
+    await submit(world.jobs)
+    await world.router.tick()
+    world.host.machines[0].exists = False
+    await world.router.tick()
+    assert promoted.told == ["v3 broke"]
+    assert (await world.latest()).reason == "ended before it was ready; rolled back"
+
+
+async def test_an_altered_pointer_fails_the_prompts_that_wait() -> None:
+    world = World()
+    world.router.launched = Promoted(None)
+    await submit(world.jobs)
+    await world.router.tick()
+    job = await world.jobs.get("job_1")
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "image_pointer_invalid")
+    assert world.host.launches == 0
 
 
 @pytest.mark.parametrize(

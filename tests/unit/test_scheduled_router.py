@@ -50,6 +50,7 @@ class Minute:
     world: MoneyWorld = field(default_factory=MoneyWorld)
     said: list[str] = field(default_factory=list)
     seconds: float = 55.0
+    images_fault: Exception | None = None
 
     def __post_init__(self) -> None:
         self.bill = Bill(said=self.said)
@@ -60,6 +61,11 @@ class Minute:
         self.said.append("report")
         self.reported = json.loads(line)
 
+    async def _wake(self) -> None:
+        self.said.append("images")
+        if self.images_fault is not None:
+            raise self.images_fault
+
     async def look(self, *, housekeeping: bool = True) -> Pace:
         reconciler = self.world.plane.router
         router = ScheduledRouter(
@@ -67,6 +73,7 @@ class Minute:
             control=LocalMachineControl(reconciler=reconciler),
             home="tlfif",
             write_line=self._report,
+            wake_images=self._wake,
             bill=self.bill,  # type: ignore[arg-type]  # it has the one method that is called
         )
         end = self.world.clock.monotonic() + self.seconds
@@ -80,7 +87,7 @@ def minute() -> Minute:
 
 async def test_the_bill_comes_last(minute: Minute) -> None:
     assert await minute.look() is Pace.REST
-    assert minute.said == ["report", "bill"]
+    assert minute.said == ["report", "images", "bill"]
 
 
 async def test_a_tick_that_fails_is_reported_on_as_things_are_now_and_not_as_it_last_saw_them(
@@ -107,7 +114,7 @@ async def test_a_prompt_s_call_never_asks(minute: Minute) -> None:
 async def test_a_machine_on_its_way_goes_before_the_bill_and_does_not_keep_it_off_for_ever(minute: Minute) -> None:
     await minute.world.submit()
     assert await minute.look() is Pace.WORK
-    assert minute.said == ["report", "bill"]
+    assert minute.said == ["report", "images", "bill"]
     assert minute.world.clock.monotonic() - minute.began >= 55 - MARGIN_SECONDS - PAUSE_SECONDS
 
 
@@ -145,7 +152,19 @@ async def test_whatever_goes_wrong_with_it_the_round_ends_as_it_would_have(minut
     minute.bill.fault = fault
     for _ in range(2):
         assert await minute.look() is Pace.REST
-    assert minute.said == ["report", "bill"] * 2
+    assert minute.said == ["report", "images", "bill"] * 2
+
+
+@pytest.mark.parametrize("fault", [StorageError("no"), RuntimeError("a bug")])
+async def test_images_that_cannot_be_looked_after_keep_nothing_else_off(minute: Minute, fault: Exception) -> None:
+    minute.images_fault = fault
+    assert await minute.look() is Pace.REST
+    assert minute.said == ["report", "images", "bill"]
+
+
+async def test_an_order_of_a_person_wakes_the_images_at_once(minute: Minute) -> None:
+    await minute.look(housekeeping=False)
+    assert minute.said == ["images"]
 
 
 def test_one_try_fits_into_what_is_left_for_it() -> None:

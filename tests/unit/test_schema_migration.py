@@ -79,6 +79,7 @@ def test_a_newer_file_is_refused_in_plain_words(connection: sqlite3.Connection) 
     with pytest.raises(StorageError) as refused:
         migrate(connection, [FIRST])
     assert "A newer TL-FIF wrote the job file" in refused.value.message
+    assert refused.value.code == "storage_newer"
     assert refused.value.details == {"reason": "too_new", "version": 2, "known": 1}
     assert version(connection) == 2
 
@@ -87,7 +88,7 @@ def test_another_programs_file_is_left_alone(connection: sqlite3.Connection) -> 
     connection.execute("CREATE TABLE bookmarks (url TEXT)")
     with pytest.raises(StorageError) as refused:
         migrate(connection)
-    assert refused.value.details["reason"] == "foreign"
+    assert (refused.value.code, refused.value.details["reason"]) == ("storage_foreign", "foreign")
     assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("bookmarks",)]
 
 

@@ -72,6 +72,26 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("LOG_LEVEL", "debug", "It must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'."),
+        ("PORT", "x", "It must be a whole number."),
+        ("PORT", "70000", "It must be at most 65535."),
+        ("TICK_SECONDS", "0.01", "It must be at least 0.05."),
+        ("TICK_SECONDS", "nan", "It must be a number; nothing means for ever."),
+        ("HUB_URL", "nowhere", "It must be an address such as https://example.org."),
+        ("MACHINE__ENGINE_SLOTS", "x", "It must be a whole number."),
+        ("AWS_REGION", "mars", "There are no prices for the region"),
+        ("JOB", "{", "They are JSON where they are set"),
+    ],
+)
+def test_a_fault_is_a_sentence_of_our_own(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+    (fault,) = faults(monkeypatch, **{name: value})
+    assert says in fault
+    assert not any(word in fault for word in ("should", "Input", "..", "Value error"))
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("PORT", "-1"),

@@ -78,7 +78,14 @@ async def at_work(
     worker = Worker(
         jobs=store,
         clock=clock,
-        provenance=Provenance(machine_id="machine_1", image="embedded-1", model=MODEL, model_sha256="ab" * 32),
+        provenance=Provenance(
+            machine_id="machine_1",
+            image="embedded-1",
+            model=MODEL,
+            model_sha256="ab" * 32,
+            engine="vllm",
+            instance_type="g5.xlarge",
+        ),
         policy=policy,
         slots=slots,
     )
@@ -103,6 +110,7 @@ async def test_an_answer() -> None:
         assert await bench.text() == ANSWER
         assert job.receipt is not None
         assert (job.receipt.machine_id, job.receipt.model_sha256) == ("machine_1", "ab" * 32)
+        assert (job.receipt.instance_type, job.receipt.engine) == ("g5.xlarge", "vllm")
         assert (job.receipt.prompt_tokens, job.receipt.completion_tokens) == (7, 6)
         assert job.receipt.finish_reason == "stop"
         await bench.until_idle()

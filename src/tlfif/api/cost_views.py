@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from tlfif.control.container import Container
 from tlfif.jobs.jobs import Job, Receipt
+from tlfif.machines.machine_types import MACHINE_TYPES
 from tlfif.money.bill.bill import BillRecord, next_query_ms
 from tlfif.money.bill.bill_report import bill_report
 from tlfif.money.budget.budget import BudgetState
@@ -26,6 +27,7 @@ from tlfif.wire.money import (
     StandingLineView,
     StandingView,
     SumsView,
+    TypeView,
 )
 
 VAT = "without VAT"
@@ -58,9 +60,22 @@ async def cost_view(container: Container, simulated: Tariff) -> CostView:
         else billed_view(await money.bills.record(), rate, now_ms=money.totals.now_ms()),
         "budget": budget_view(await money.budget.status()),
         "exchange": exchange_view(rate),
+        "types": [] if money.tariff is None else type_views(money.tariff, book, money.totals.now_ms()),
         "rates": [rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
         "receipts": await _receipts(container, simulated),
     }
+
+
+def type_views(tariff: Tariff, book: PriceBook, now_ms: int) -> list[TypeView]:
+    """The types that are tried, in that order."""
+    return [
+        TypeView(
+            instance_type=name,
+            engine=MACHINE_TYPES[name].profile.engine,
+            usd_per_hour=usd(tariff.hourly(book, at_ms=now_ms, instance_type=name)),
+        )
+        for name in tariff.types
+    ]
 
 
 def billed_view(record: BillRecord, rate: ExchangeRate, *, now_ms: int) -> BilledView:
@@ -193,6 +208,8 @@ async def _receipts(container: Container, simulated: Tariff) -> list[AnswerCostV
                 status=job.status,
                 model=job.request.model,
                 image=took.image,
+                instance_type=took.instance_type,
+                engine=took.engine,
                 attempt=job.attempt,
                 queue_seconds=took.queue_seconds,
                 first_token_seconds=took.first_token_seconds,

@@ -18,7 +18,7 @@ SSE = "text/event-stream"
 STREAM: dict[str, Any] = {"content": {SSE: {"schema": {"type": "string"}}}}
 """How the OpenAPI document describes it."""
 BEAT_SECONDS = 1.0
-"""While a job waits, its reader is sent the machine's state this often."""
+"""While a job waits, or nobody can look after the machine, its reader is sent the machine's state this often."""
 
 
 def streamed(container: Container, job_id: str, *, after: int, first: bytes = b"") -> StreamingResponse:
@@ -34,7 +34,7 @@ async def _stream(container: Container, job_id: str, after: int, first: bytes) -
             waiting = batch[-1].kind == "queued" or batch[-1].kind == "restarted"
             yield first + b"".join(sse(replace(event, at=container.clock.shown(event.at))) for event in batch)
             first = b""  # sent with the event "queued", which is there by now
-        elif waiting:
+        elif waiting or container.reconciler.fault is not None:
             machine = await current_machine(container)
             yield sse_unnumbered("machine", machine)
         else:

@@ -60,32 +60,37 @@ class IngressConfig(uvicorn.Config):
 
 
 class Ingress(HttpToolsProtocol):
-    """One connection. A new one above the limit closes the one that has waited longest."""
+    """One connection. A new one above the limit closes the one that has waited longest.
+
+    It waits until the head of a request is complete, and again from the end of the last answer on. The timer runs while
+    a head is due: from the connection, later from a head's first byte, until the head is complete. Of a head that is
+    not, ``_head_bytes`` counts what has come; ``_fault`` is what is told of a request that the parser refuses.
+    """
 
     config: IngressConfig
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base's
         """Wait for a request, for a limited time."""
         super().connection_made(transport)
-        self._late: TimerHandle | None = None
+        self._head_timer: TimerHandle | None = None
         self._fault: TlfifError = NO_HTTP
         self._in_head = False
         self._head_bytes = 0
         self._wait()
-        self._expect_head()
+        self._start_head_timer()
         if len(self.connections) > self.config.max_connections:
-            next(iter(self.config.waiting))._leave()
+            next(iter(self.config.waiting))._drop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self.config.waiting.pop(self, None)
-        self._head_is_here()
+        self._stop_head_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse, and measure what belongs to a head that is not complete."""
         for at in range(0, len(data), PIECE_BYTES):
-            piece = data[at : at + PIECE_BYTES] if len(data) > PIECE_BYTES else data
+            piece = data[at : at + PIECE_BYTES]
             super().data_received(piece)
             if self.transport.is_closing():
                 return
@@ -94,8 +99,8 @@ class Ingress(HttpToolsProtocol):
                 if self._head_bytes > HEAD_BYTES:
                     self._refuse(TOO_LARGE)
                     return
-        if not self._is_busy() and self._late is None:
-            self._expect_head()
+        if not self._is_busy() and self._head_timer is None:
+            self._start_head_timer()  # of a later request in this connection
 
     def on_message_begin(self) -> None:
         """A head begins. Raises ValueError, which ends the connection, for one more than may wait."""
@@ -117,7 +122,7 @@ class Ingress(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The request begins."""
         self._in_head = False
-        self._head_is_here()
+        self._stop_head_timer()
         super().on_headers_complete()
         self.config.waiting.pop(self, None)
 
@@ -138,15 +143,15 @@ class Ingress(HttpToolsProtocol):
     def _wait(self) -> None:
         self.config.waiting[self] = None
 
-    def _expect_head(self) -> None:
-        self._late = self.loop.call_later(self.config.head_seconds, self._refuse, TOO_SLOW)
+    def _start_head_timer(self) -> None:
+        self._head_timer = self.loop.call_later(self.config.head_seconds, self._refuse, TOO_SLOW)
 
-    def _head_is_here(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
-    def _leave(self) -> None:
+    def _drop(self) -> None:
         """Close at once. The transport reports it later, and until then more connections may come."""
         self.config.waiting.pop(self)
         self.connections.discard(self)

@@ -18,6 +18,7 @@ from tlfif.kernel.error_codes import ERROR_CODES
 from tlfif.kernel.errors import (
     BusyError,
     ConflictError,
+    ImageError,
     InvalidInputError,
     LeaseLostError,
     MachineError,
@@ -40,6 +41,7 @@ STATUS: tuple[tuple[type[TlfifError], int], ...] = (
     (NotAllowedError, 401),
     (UnavailableError, 503),
     (MachineError, 503),
+    (ImageError, 503),
     (LeaseLostError, 409),
     (InvalidInputError, 422),
 )

@@ -1,7 +1,7 @@
 """Jobs, machines and models as the API sends them. FastAPI checks each answer against its wire type as it writes it."""
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import cast
 
 from tlfif.control.container import Container
@@ -12,9 +12,11 @@ from tlfif.jobs.jobs import Job
 from tlfif.jobs.read_job import AnswerSoFar
 from tlfif.kernel.clock import Clock
 from tlfif.machines.list_machines import PastMachine
-from tlfif.machines.machine import Situation
+from tlfif.machines.machine import MachineRecord, Situation
+from tlfif.machines.machine_types import MACHINE_TYPES
 from tlfif.models.model_store import ModelInfo
-from tlfif.wire.jobs import ErrorView, EventView, JobView, MessageView, ReceiptView, Role
+from tlfif.wire.errors import ErrorView
+from tlfif.wire.jobs import EventView, JobView, MessageView, ReceiptView, Role
 from tlfif.wire.machines import MachineView, PastMachineView, PhaseView, Pids
 from tlfif.wire.models import ModelView, OpenAIModel
 
@@ -66,13 +68,16 @@ def openai_model(info: ModelInfo) -> OpenAIModel:
 
 def machine_view(status: MachineStatus, container: Container) -> MachineView:
     """The machine now."""
-    record = status.record
+    record, fault = status.record, container.reconciler.fault
     return MachineView(
         state=status.state,
         reason=status.reason,
+        code=status.code,
         phase=record.phase if record else None,
         eta_seconds=status.eta_seconds,
         image=record.image if record else container.image,
+        instance_type=record.instance_type if record else None,
+        engine=record.engine if record else None,
         model=record.model if record else None,
         machine_id=record.id if record else None,
         idle_seconds_left=status.idle_seconds_left,
@@ -87,6 +92,7 @@ def machine_view(status: MachineStatus, container: Container) -> MachineView:
             worker=record.worker_pid if record else None,
             engine=record.engine_pid if record else None,
         ),
+        fault=None if fault is None else ErrorView(code=fault.code, message=fault.message),
     )
 
 
@@ -97,6 +103,8 @@ def past_machine_view(past: PastMachine, clock: Clock) -> PastMachineView:
         machine_id=record.id,
         model=record.model,
         image=record.image,
+        instance_type=record.instance_type,
+        engine=record.engine,
         state=record.state,
         start_reason=record.start_reason,
         end_reason=past.end_reason,
@@ -124,4 +132,15 @@ async def current_machine(container: Container, situation: Situation | None = No
         clock=container.clock,
         situation=situation,
     )
+    record = status.record
+    if record is not None and record.instance_type is None:
+        status = replace(status, record=await _with_type(record, container))
     return machine_view(status, container)
+
+
+async def _with_type(record: MachineRecord, container: Container) -> MachineRecord:
+    """Until a machine on AWS reports for itself, the ledger knows its type: EC2 said it at the launch."""
+    money = container.money
+    span = None if money.tariff is None else await money.ledger.span(record.id)
+    kind = None if span is None else MACHINE_TYPES.get(span.instance_type)
+    return record if kind is None else replace(record, instance_type=kind.name, engine=kind.profile.engine)

@@ -18,11 +18,10 @@ from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
 from tlfif.adapters.aws.calls.lambda_clock import LambdaClock
 from tlfif.adapters.aws.jobs.dynamo_job_opening import JobClients, JobPlaces, open_dynamo_job_store
 from tlfif.adapters.aws.machines.capacity_search import CapacitySearch
-from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
-from tlfif.adapters.aws.machines.image_model_store import ImageModelStore
+from tlfif.adapters.aws.machines.image_model_store import IN_IMAGES, ImageModelStore
 from tlfif.adapters.aws.machines.machine_log import MachineLog
 from tlfif.adapters.aws.machines.router_calls import RouterCalls
 from tlfif.adapters.aws.money.cost_explorer_bill_source import BILL_REGION, CostExplorerBillSource
@@ -31,16 +30,19 @@ from tlfif.adapters.aws.money.dynamo_ledger import DynamoLedger
 from tlfif.adapters.aws.money.dynamo_price_store import DynamoPriceStore
 from tlfif.adapters.aws.sign_in.cognito_authority import CognitoAuthority
 from tlfif.adapters.local.system_clock import SystemIds
-from tlfif.bootstrap.aws_settings import IN_IMAGES, AwsSettings
+from tlfif.bootstrap.aws_images import aws_images, dead_mans_switch, image_registry, launched_by_type
+from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.bootstrap.money import build_money
 from tlfif.control.container import Container, Money
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Reconciler
+from tlfif.images.image_registry import ImageRegistry
 from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.machine_types import MACHINE_TYPES
 from tlfif.models.catalogue import find_model
 from tlfif.money.bill.query_bill import DailyBill
 from tlfif.money.prices.price_store import PriceStore
@@ -100,9 +102,11 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
     clients = AwsClients(region=settings.region, endpoint_url=settings.endpoint_url, session=session)
     clock, ids, rng = LambdaClock(), SystemIds(), Random()
     stores = open_aws_stores(settings, clients=clients, clock=clock, ids=ids, rng=rng)
-    host = _host(settings, clients, CapacitySearch(stores.state, clock), clock)
+    registry = image_registry(settings, clients, stores.state, clock)
+    host = _host(settings, clients, CapacitySearch(stores.state, clock), clock, registry)
     money, meter = _money(settings, stores, host, clock)
-    spec = find_model(settings.model, IN_IMAGES)
+    first = MACHINE_TYPES[settings.instance_types[0]].profile
+    spec = find_model(settings.model, IN_IMAGES[first.engine])
     models = ImageModelStore((spec,)) if spec is not None else ImageModelStore()
     reconciler = Reconciler(
         jobs=stores.jobs,
@@ -116,6 +120,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
         image=settings.image,
         meter=meter,
         budget=money.budget,
+        launched=launched_by_type(settings, stores.state, registry, host, clock),
         last_words=MachineLog(clients.make("logs", MACHINE_CONFIG), home=settings.home_name).last_words,
     )
     control: MachineControl = LocalMachineControl(reconciler=reconciler)
@@ -137,6 +142,16 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
         control=control,
         money=money,
         close=stores.close,
+        images=aws_images(
+            settings,
+            clients,
+            stores.state,
+            registry,
+            money=money,
+            models=models,
+            machine_settings=machine_settings(settings),
+            clock=clock,
+        ),
         streams=False,
         longest_wait_seconds=LONGEST_WAIT_SECONDS,
     )
@@ -178,7 +193,6 @@ def machine_settings(settings: AwsSettings) -> dict[str, object]:
         "queue_url": settings.queue_url,
         "bucket": settings.bucket,
         "endpoint_url": settings.endpoint_url,
-        "engine": {"kind": settings.machine_engine},
         "job": asdict(settings.job),
         "machine": asdict(settings.machine),
     }
@@ -203,7 +217,7 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
         job_policy=settings.job,
         machine_policy=settings.machine,
         tariff=tariff,
-        simulated=Tariff(region=tariff.region, instance_type=tariff.instance_type),
+        simulated=Tariff(region=tariff.region, instance_type=tariff.instance_type, kept_disk_gb=tariff.kept_disk_gb),
         refresh=_refresh(prices, pricing, clock),
         host=host,
         tick_seconds=TICK_SECONDS,
@@ -211,7 +225,9 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
     )
 
 
-def _host(settings: AwsSettings, clients: AwsClients, search: CapacitySearch, clock: Clock) -> Ec2MachineHost:
+def _host(
+    settings: AwsSettings, clients: AwsClients, search: CapacitySearch, clock: Clock, registry: ImageRegistry
+) -> Ec2MachineHost:
     policy = settings.machine
     return Ec2MachineHost(
         instances=Ec2Instances(
@@ -219,14 +235,7 @@ def _host(settings: AwsSettings, clients: AwsClients, search: CapacitySearch, cl
             home=settings.home_name,
             launch_template=settings.launch_template,
         ),
-        switch=DeadMansSwitch(
-            clients.make("scheduler", MACHINE_CONFIG),
-            home=settings.home_name,
-            group=settings.schedule_group,
-            role_arn=settings.schedule_role,
-            dead_letters_arn=settings.schedule_dead_letters,
-            clock=clock,
-        ),
+        switch=dead_mans_switch(settings, clients, clock),
         search=search,
         settings=Ec2Settings(
             home=settings.home_name,
@@ -238,6 +247,7 @@ def _host(settings: AwsSettings, clients: AwsClients, search: CapacitySearch, cl
             standby=settings.standby and bool(settings.launch_template),
         ),
         clock=clock,
+        registry=registry,
     )
 
 

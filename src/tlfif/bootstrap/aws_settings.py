@@ -3,25 +3,27 @@
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from tlfif.adapters.aws.machines.image_model_store import IN_IMAGES
 from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
 from tlfif.bootstrap.variables import settings_fault
+from tlfif.images.image import Profile
 from tlfif.jobs.policy import AWS_JOB_POLICY, JobPolicy
+from tlfif.machines.machine_types import USUAL_TYPES, EngineKind, check_instance_type
 from tlfif.machines.policy import AWS_MACHINE_POLICY, MachinePolicy
-from tlfif.models.catalogue import ON_AWS, SMOLLM2, find_model, known_names
-from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type, check_region
+from tlfif.models.catalogue import ON_AWS, find_model, known_names
+from tlfif.money.prices.prices import check_region
 
 PREFIX = "TLFIF_AWS_"
 _REGION = "AWS_REGION"
 STANDBY_PATIENCE_SECONDS = 300.0
 """How long a machine whose disk is kept may take to stop before it is ended by force, with its disk. Others report 22
 to 152 s until EC2 says "stopped"."""
+_MODELS = IN_IMAGES[EngineKind.VLLM]
 Name = Annotated[str, Field(min_length=1, max_length=512)]
-IN_IMAGES = (*ON_AWS, SMOLLM2)
-"""What an image may hold; the small model is for test images."""
 
 
 def _parts(value: object) -> object:
@@ -39,10 +41,16 @@ def _types(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _model(name: str) -> str:
-    spec = find_model(name, IN_IMAGES)
+    spec = find_model(name, _MODELS)
     if spec is None:
-        raise ValueError(f"no image holds it; choose {known_names(IN_IMAGES)}")
+        raise ValueError(f"no image holds it; choose {known_names(_MODELS)}")
     return spec.name
+
+
+def _disk(profile: Profile) -> Profile:
+    if profile is Profile.BUNDLE:
+        raise ValueError("a bundle is no disk of a machine on AWS")
+    return profile
 
 
 class AwsSettings(BaseModel):
@@ -62,11 +70,17 @@ class AwsSettings(BaseModel):
     bucket: Name
     router_function: str = ""
     """The function that the API calls to start machines."""
+    images_function: str = ""
+    """The function that the router calls while an image is unfinished."""
+    image_profile: Annotated[Profile, AfterValidator(_disk)] = Profile.CPU_LLAMA
+    """What kind of image a push builds."""
+    letters_topic: str = ""
+    """Where letters to the owner about images go: an SNS topic's ARN."""
     launch_template: str = ""
-    image_parameter: str = "/tlfif/image/promoted"
-    """Where the promoted image's id stands; the launch template reads it, the image pipeline will write it."""
-    instance_types: Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_types)] = INSTANCE_TYPES
-    """In the order in which they are tried, separated by commas."""
+    builder_template: str = ""
+    """What builders of images are launched from: no role, and a way out to Ubuntu's packages."""
+    instance_types: Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_types)] = USUAL_TYPES
+    """In the order in which they are tried, separated by commas. A type decides the engine and the image's profile."""
     standby: bool = False
     """The disk of a machine that ends by itself is kept for the next one."""
     schedule_group: str = ""
@@ -80,8 +94,6 @@ class AwsSettings(BaseModel):
     """The address of the keys, for a provider other than Cognito."""
     model: Annotated[str, AfterValidator(_model)] = ON_AWS[0].name
     """What the machine image holds."""
-    machine_engine: Literal["vllm", "llama"] = "vllm"
-    """What runs the model on the machine; ``llama`` is the profile without a GPU (surprise 38)."""
     image: str = "aws"
     """The version of the machine image, where it is known."""
     job: Annotated[JobPolicy, _changed(AWS_JOB_POLICY), AfterValidator(all_positive)] = AWS_JOB_POLICY

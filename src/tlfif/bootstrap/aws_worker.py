@@ -5,25 +5,31 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from tlfif.adapters.aws.calls.clients import AwsClients
+from tlfif.adapters.aws.images.dynamo_image_store import DynamoImageStore
 from tlfif.adapters.aws.machines.ec2_user_data import PATH, MachineFile
 from tlfif.adapters.engines.fitted_engine import llama_engine, vllm_engine
 from tlfif.adapters.engines.served_engine import ServedEngineProcess, check_loopback, read_engine_key
 from tlfif.adapters.engines.systemd_service import why_given_up
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
-from tlfif.bootstrap.aws import open_aws_stores
+from tlfif.bootstrap.aws import AwsStores, open_aws_stores
 from tlfif.bootstrap.aws_settings import AwsSettings
-from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
+from tlfif.bootstrap.smoke_test import run_smoke_test
+from tlfif.images.smoke_report import SmokeReport
+from tlfif.jobs.engine import Engine, EngineAddress
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import InvalidInputError, StorageError, TlfifError
+from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.machines.machine import Heartbeat, MachineState
 from tlfif.machines.machine_host import LaunchSpec
+from tlfif.machines.machine_types import EngineKind
+from tlfif.machines.policy import without_gpu
 from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 from tlfif.worker.machine_life import MachineLife
 
@@ -31,17 +37,18 @@ log = logging.getLogger(__name__)
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """Linux makes a new one at each boot (proc_sys_kernel(5)), so a kept disk that starts again is another run."""
-ENGINE_UNITS = {"vllm": "tlfif-engine.service", "llama": "tlfif-llama.service"}
+ENGINE_UNITS = {EngineKind.VLLM: "tlfif-engine.service", EngineKind.LLAMA: "tlfif-llama.service"}
 READY_MARK = "ready"
 """A file in the run-time folder; the boot guard looks for it."""
 
 
 class EngineConfig(BaseModel):
-    """``settings.engine`` of the machine file: which engine serves on this machine, at ``base_url``. Absent: vLLM."""
+    """``settings.engine`` of the machine file: which engine serves at ``base_url``, on this machine; its type decides.
+    Absent: vLLM."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    kind: Literal["vllm", "llama"] = "vllm"
+    kind: EngineKind = EngineKind.VLLM
     base_url: Annotated[str, AfterValidator(check_loopback)] = "http://127.0.0.1:8000"
 
 
@@ -50,7 +57,7 @@ class ImageRecord(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    engine: Literal["vllm", "llama"]
+    engine: EngineKind
     model: str
     model_sha256: str
 
@@ -69,7 +76,8 @@ class InstancePaths:
 async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife:
     """Run until the machine ends; returns its life, which has the reason. Raises InvalidInputError
     ``settings_invalid`` and EngineGoneError (no key) before anything runs. The machine's record says why it ended,
-    unless the settings do not name the record."""
+    unless the settings do not name the record. A candidate image tests itself instead, over stores of its own, and the
+    record of its image gets the report."""
     settings = aws_settings(file)
     boot_id = paths.boot_id_file.read_text(encoding="ascii").strip()
     clock = SystemClock()
@@ -84,10 +92,9 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
         spec, config = fitted(file, paths.image_file)
         process, make_engine = _engine(config, settings, paths, clock)
     except TlfifError as error:
-        with contextlib.suppress(StorageError):
-            await stores.machines.heartbeat(_broken(file.spec, boot_id, error.message), now=clock.now())
-        await stores.jobs.close()
-        await stores.machines.close()
+        with contextlib.suppress(TlfifError):
+            await _say_broken(file, boot_id, error, stores=stores, now=clock.now())
+        await stores.close()
         raise
 
     async def connect(address: EngineAddress) -> Engine:
@@ -99,29 +106,50 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
         model=spec.model,
         model_sha256=spec.model_sha256,
         image=spec.image,
+        engine=config.kind,
+        instance_type=file.instance_type,
         idle_timeout_seconds=spec.idle_timeout_seconds,
         job_policy=settings.job,
         machine_policy=settings.machine,
     )
     log.info("instance: %s, boot %s, engine %s", spec.machine_id, identity.boot_id, config.kind)
-    return await run_lifecycle(
-        identity,
-        jobs=stores.jobs,
-        machines=stores.machines,
-        process=process,
-        connect=connect,
-        clock=clock,
-        on_ready=(paths.runtime_dir / READY_MARK).touch,
-    )
+    on_ready = (paths.runtime_dir / READY_MARK).touch
+    if spec.smoke_test is None:
+        return await run_lifecycle(
+            identity,
+            jobs=stores.jobs,
+            machines=stores.machines,
+            process=process,
+            connect=connect,
+            clock=clock,
+            on_ready=on_ready,
+        )
+    try:
+        return await run_smoke_test(
+            identity,
+            paths.runtime_dir,
+            process=process,
+            connect=connect,
+            clock=clock,
+            report=partial(DynamoImageStore(stores.state).report, spec.smoke_test),
+            on_ready=on_ready,
+            served=process.address if config.kind is EngineKind.VLLM else None,
+        )
+    finally:
+        await stores.close()
 
 
 def aws_settings(file: MachineFile) -> AwsSettings:
-    """The settings that the control plane wrote for this machine. Raises InvalidInputError ``settings_invalid``."""
+    """The settings that the control plane wrote for this machine; its policy is cut down to what its engine can do.
+    Raises InvalidInputError ``settings_invalid``."""
     known = {name: value for name, value in file.settings.items() if name in AwsSettings.model_fields}
     try:
-        return AwsSettings(AWS_REGION=file.region, home_name=file.home, **known)
+        found = AwsSettings(AWS_REGION=file.region, home_name=file.home, **known)
     except ValidationError as error:
         raise _unusable(error) from None
+    if engine_config(file.settings).kind is not EngineKind.LLAMA:
+        return found
+    return found.model_copy(update={"machine": without_gpu(found.machine)})
 
 
 def engine_config(settings: Mapping[str, object]) -> EngineConfig:
@@ -155,15 +183,24 @@ def fitted(file: MachineFile, image_file: Path | None) -> tuple[LaunchSpec, Engi
     return replace(spec, model_sha256=image.model_sha256), config.model_copy(update={"kind": image.engine})
 
 
-def _broken(spec: LaunchSpec, boot_id: str, reason: str) -> Heartbeat:
-    return Heartbeat(
+async def _say_broken(file: MachineFile, boot_id: str, error: TlfifError, *, stores: AwsStores, now: float) -> None:
+    """Why nothing has begun: in the machine's record; in the report of a candidate, which has none."""
+    spec = file.spec
+    if spec.smoke_test is not None:
+        await DynamoImageStore(stores.state).report(spec.smoke_test, SmokeReport(error=error.message))
+        return
+    beat = Heartbeat(
         machine_id=spec.machine_id,
         boot_id=boot_id,
         state=MachineState.BROKEN,
         phase=None,
         idle_since=None,
-        reason=reason,
+        reason=error.message,
+        code=error.code,
+        instance_type=file.instance_type,
+        image=spec.image,
     )
+    await stores.machines.heartbeat(beat, now=now)
 
 
 def _unusable(error: ValidationError) -> InvalidInputError:
@@ -177,7 +214,7 @@ def _unusable(error: ValidationError) -> InvalidInputError:
 
 def _engine(
     config: EngineConfig, settings: AwsSettings, paths: InstancePaths, clock: Clock
-) -> tuple[EngineProcess, Callable[..., Engine]]:
+) -> tuple[ServedEngineProcess, Callable[..., Engine]]:
     """The engine's process, and what makes the client for its address."""
 
     async def given_up() -> str | None:
@@ -190,4 +227,4 @@ def _engine(
         given_up=given_up,
         start_limit_seconds=settings.machine.launch_limit_seconds,
     )
-    return served, vllm_engine if config.kind == "vllm" else llama_engine
+    return served, vllm_engine if config.kind is EngineKind.VLLM else llama_engine

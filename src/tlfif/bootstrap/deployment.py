@@ -109,10 +109,17 @@ def check_builds(*, slow_start: bool) -> None:
 
 
 async def in_the_way(
-    data_folder: DataFolder, *, home: str, region: str, profile: str | None = None
+    data_folder: DataFolder,
+    *,
+    home: str,
+    region: str,
+    profile: str | None = None,
+    types: tuple[str, ...] | None = None,
 ) -> tuple[Finding, ...]:
-    """The findings of ``tlfif doctor`` that would prevent a machine from starting. Changes nothing."""
-    found = await examine_all(Wanted(data_folder=data_folder, home=home, region=region, profile=profile, ports=()))
+    """The findings of ``tlfif doctor`` that would prevent a machine from starting: one of ``types``, where these are
+    not the home's yet. Changes nothing."""
+    wanted = Wanted(data_folder=data_folder, home=home, region=region, profile=profile, types=types, ports=())
+    found = await examine_all(wanted)
     return tuple(one for one in found.findings if one.state is State.FAIL)
 
 

@@ -45,13 +45,15 @@ NO_KEY = "This computer has no key for AWS (looked in the environment and in ~/.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to check. ``home``: its name on AWS; ``profile``: the profile in ``~/.aws`` whose key is used; ``ports``:
-    local ports that a sign-in's redirect may use; ``paid``: checks that cost 0.01 USD are allowed."""
+    """What to check. ``home``: its name on AWS; ``profile``: the profile in ``~/.aws`` whose key is used; ``types``: of
+    machines, where others are meant than the home's; ``ports``: local ports that a sign-in's redirect may use;
+    ``paid``: checks that cost 0.01 USD are allowed."""
 
     data_folder: DataFolder
     region: str
     home: str
     profile: str | None = None
+    types: tuple[str, ...] | None = None
     ports: Sequence[int]
     paid: bool = False
 
@@ -88,6 +90,7 @@ def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
         max_run_seconds=AWS_MACHINE_POLICY.longest_life_seconds,
         paid=wanted.paid,
         home=wanted.home,
+        types=wanted.types,
         profile=wanted.profile,
     )
 

@@ -10,6 +10,7 @@ from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.steady_clock import HomeClock, boot_id, seconds_slept
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import SqliteStores, open_all_sqlite_stores
+from tlfif.bootstrap.embedded_images import embedded_images
 from tlfif.bootstrap.money import build_money
 from tlfif.bootstrap.settings import Settings
 from tlfif.control.container import Container, Money
@@ -40,8 +41,13 @@ async def embedded_container(settings: Settings) -> Container:
     jobs, machines = stores.jobs, stores.machines
     models = FileModelStore(models_dir=data_folder.models, hub_url=_address(settings.hub_url), clock=clock)
     host = ProcessMachineHost(
-        data_folder.root, job_policy=settings.job, machine_policy=settings.machine, clock_offset=lambda: clock.offset
+        data_folder.root,
+        job_policy=settings.job,
+        machine_policy=settings.machine,
+        clock_offset=lambda: clock.offset,
+        bundles=data_folder.images,
     )
+    images, launched = embedded_images(settings, stores=stores, models=models, clock=clock, installed=IMAGE)
     money, meter = _money(settings, stores, clock)
     reconciler = Reconciler(
         jobs=jobs,
@@ -55,6 +61,7 @@ async def embedded_container(settings: Settings) -> Container:
         image=IMAGE,
         meter=meter,
         budget=money.budget,
+        launched=launched,
     )
 
     async def close() -> None:
@@ -76,6 +83,7 @@ async def embedded_container(settings: Settings) -> Container:
         control=LocalMachineControl(reconciler=reconciler),
         money=money,
         close=close,
+        images=images,
     )
 
 

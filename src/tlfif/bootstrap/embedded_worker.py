@@ -2,6 +2,7 @@
 for it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tlfif.adapters.local.steady_clock import SteadyClock
@@ -17,10 +18,36 @@ async def run_embedded_worker(
 ) -> None:
     """Run until the machine ends. ``process`` may be starting already. ``clock_offset``: of the server's clock, because
     both write times into one file."""
-    importing = asyncio.create_task(asyncio.to_thread(_import_engine_client))
+    connect = _connecting(context_tokens)
     jobs, machines = await open_sqlite_stores(
         DataFolder(data_folder).database, SystemIds(), default_idle_timeout=identity.idle_timeout_seconds
     )
+    clock = SteadyClock(SystemClock(), offset=clock_offset)
+    await run_lifecycle(identity, jobs=jobs, machines=machines, process=process, connect=connect, clock=clock)
+
+
+async def run_embedded_candidate(
+    identity: MachineIdentity, folder: Path, process: EngineProcess, *, context_tokens: int
+) -> None:
+    """Run a candidate that tests itself until it ends; ``folder`` is its own, and gets its report. Raises what
+    :func:`run_smoke_test` raises."""
+    from tlfif.adapters.local.images.candidate_folder import CandidateFolder
+    from tlfif.bootstrap.smoke_test import run_smoke_test
+
+    files = CandidateFolder(folder)
+    await run_smoke_test(
+        identity,
+        folder,
+        process=process,
+        connect=_connecting(context_tokens),
+        clock=SystemClock(),
+        report=files.write_report,
+        on_ready=files.ready.touch,
+    )
+
+
+def _connecting(context_tokens: int) -> Callable[[EngineAddress], Awaitable[Engine]]:
+    importing = asyncio.create_task(asyncio.to_thread(_import_engine_client))
 
     async def connect(address: EngineAddress) -> Engine:
         await importing
@@ -28,8 +55,7 @@ async def run_embedded_worker(
 
         return llama_engine(address, context_tokens=context_tokens)
 
-    clock = SteadyClock(SystemClock(), offset=clock_offset)
-    await run_lifecycle(identity, jobs=jobs, machines=machines, process=process, connect=connect, clock=clock)
+    return connect
 
 
 def _import_engine_client() -> None:

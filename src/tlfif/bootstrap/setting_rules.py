@@ -1,10 +1,10 @@
 """Checks of the settings, on this computer and on AWS. Without pydantic-settings, which takes 40 ms to load: the
 functions on AWS do not use it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from math import isfinite
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -43,9 +43,32 @@ def known(check: Callable[[str], str]) -> Callable[[str], str]:
     return checked
 
 
+_SENTENCES = {
+    "missing": "It is not set, and there is no default.",
+    "greater_than_equal": "It must be at least {ge:g}.",
+    "less_than_equal": "It must be at most {le:g}.",
+    "literal_error": "It must be {expected}.",
+    "string_too_short": "It must not be empty.",
+    "string_too_long": "It must not be longer than {max_length} characters.",
+    "value_error": "{error}",
+    "int": "It must be a whole number.",
+    "float": "It must be a number.",
+    "finite": "It must be a number; nothing means for ever.",
+    "bool": "It must be true or false.",
+    "url": "It must be an address such as https://example.org.",
+}
+"""By pydantic's name of a fault, or that name's first word, with the values that belong to it. What was typed is not
+repeated: it may be a secret."""
+
+
 def faults_of(error: ValidationError, prefix: str) -> list[str]:
     """Every fault that was found. ``prefix`` is that of the variables' names."""
     return [
-        f"{prefix}{'__'.join(str(part).upper() for part in fault['loc'])}: {fault['msg']}"
+        f"{prefix}{'__'.join(str(part).upper() for part in fault['loc'])}: {_sentence(fault['type'], fault)}"
         for fault in error.errors(include_url=False, include_input=False)
     ]
+
+
+def _sentence(kind: str, fault: Mapping[str, Any]) -> str:
+    known = _SENTENCES.get(kind) or _SENTENCES.get(kind.partition("_")[0], "It is not a value that fits.")
+    return known.format(**fault.get("ctx", {})).rstrip(".") + "."

@@ -4,17 +4,18 @@ Nothing but this, ``aws_settings`` and ``kernel/data_folder.py`` reads the envir
 """
 
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
 from tlfif.bootstrap.variables import PREFIX, misspelt, settings_fault
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.data_folder import DataFolder, default_data_folder, other_settings
+from tlfif.machines.machine_types import check_instance_type
 from tlfif.machines.policy import MachinePolicy
-from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, check_instance_type, check_region
+from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, check_region
 
 
 class Settings(BaseSettings):
@@ -42,7 +43,7 @@ class Settings(BaseSettings):
     """Where AWS publishes its prices; read by ``tlfif cost prices --refresh`` only."""
     exchange_url: AnyHttpUrl = AnyHttpUrl("https://www.ecb.europa.eu")
     """Where the European Central Bank publishes its reference rates; read by the same command only."""
-    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     job: Annotated[JobPolicy, AfterValidator(all_positive)] = JobPolicy()
     machine: Annotated[MachinePolicy, AfterValidator(all_positive)] = MachinePolicy()
 
@@ -60,6 +61,9 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         raise settings_fault([*faults, *faults_of(error, PREFIX)]) from None
+    except SettingsError:
+        wholes = f"{PREFIX}JOB, {PREFIX}MACHINE: They are JSON where they are set; one number is {PREFIX}JOB__ITS_NAME."
+        raise settings_fault([*faults, wholes]) from None
     if faults:
         raise settings_fault(faults)
     return settings

@@ -13,7 +13,8 @@ from tlfif.cli.output.cost_report import cost_text
 from tlfif.cli.output.price_report import prices_text, refresh_text
 from tlfif.cli.output.standing_report import advice_text, standing_text
 from tlfif.kernel.errors import InvalidInputError, UnavailableError
-from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, check_instance_type, check_region
+from tlfif.machines.machine_types import INSTANCE_TYPES, check_instance_type
+from tlfif.money.prices.prices import REGIONS, check_region
 from tlfif.wire.money import CostView
 
 EPILOG = """Every sum is without VAT. Prompts answered on this computer cost nothing; what AWS would have cost is

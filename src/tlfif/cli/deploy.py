@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tlfif.cli.arguments import add_json
 from tlfif.cli.aws_place import add_aws, aws_place
+from tlfif.cli.deploy_images import add_image_options, image_choices, offer_image
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from tlfif.cli.interrupts import Interrupts
 from tlfif.cli.output.console import Console
@@ -18,6 +19,7 @@ from tlfif.cli.output.tables import paragraph
 from tlfif.deployment.deployment import DeployRequest, budget_usd
 from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.machine_types import INSTANCE_TYPES, USUAL_TYPES, check_instance_types
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, check_limit
 from tlfif.money.money import ASSUMED_RATE
 
@@ -78,8 +80,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="keep the disk of a machine that ends by itself, for a quicker start; costs rent (default: "
         "unchanged; at first no)",
     )
+    parser.add_argument(
+        "--type",
+        action="append",
+        metavar="TYPES",
+        help=f"types of machine in the order in which they are tried, of {', '.join(INSTANCE_TYPES)}; separated by "
+        f"commas, or repeated (default: unchanged; at first {','.join(USUAL_TYPES)})",
+    )
+    add_image_options(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_json(parser)
+
+
+def types_asked(args: argparse.Namespace) -> tuple[str, ...] | None:
+    """The types that were named; None where none was. Raises InvalidInputError ``instance_type_unknown``."""
+    return None if args.type is None else check_instance_types(",".join(args.type).split(","))
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -91,7 +106,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         known = open_journal(data_folder).load()
         region = aws_place(args, data_folder).region
         kept = known.standby if args.standby is None and known is not None else args.standby
-        plan = offline_plan(region, standby=bool(kept))
+        types = types_asked(args) or (known.types if known is not None else ()) or USUAL_TYPES
+        plan = offline_plan(region, types=types, standby=bool(kept))
         console.result(
             plan_object(plan), plan_text(plan, secure_account=not args.keep_account_settings), as_json=args.json
         )
@@ -157,14 +173,19 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     when = f"AWS also sends a mail there when the account's month reaches {request.budget_usd} USD."
     console.note("\n" + paragraph(whose + when))
     console.status("checking what could prevent the first answer")
-    warn(console, await in_the_way(data_folder, home=place.home, region=place.region, profile=place.profile))
+    found = await in_the_way(
+        data_folder, home=place.home, region=place.region, profile=place.profile, types=request.types
+    )
+    warn(console, found)
     question = f"Create this in account {caller.account_id}, {place.region}, as home {place.home}?"
     if not agreed(console, question, yes=args.yes):
         console.note("Not confirmed. Nothing was created.")
         return USAGE, False
     done = await container.deployment(DeployedProfile(data_folder), Progress(console)).run(request, caller)
     console.result(result_object(done), result_text(done, request.email), as_json=args.json)
-    return DONE, done.image is not None
+    if done.image is None or args.build_image:
+        return await offer_image(args, console, container, request.region), False
+    return DONE, True
 
 
 async def _show(
@@ -184,7 +205,7 @@ async def _show(
     stack = await installation.stack()
     old = stack.parameters if stack is not None and not stack.dead else {}
     request = request.settled(old)
-    plan = offline_plan(request.region, standby=bool(request.standby))
+    plan = offline_plan(request.region, types=request.types or USUAL_TYPES, standby=bool(request.standby))
     account = await account_change(installation, request)
     if not args.diff:
         console.note(plan_text(plan, secure_account=request.secure_account))
@@ -208,7 +229,7 @@ def request_of(args: argparse.Namespace, data_folder: "DataFolder") -> DeployReq
     """The request from the command line, completed from this computer's record: its home's region and address, and
     after an interrupted attempt also the choices. What stays open keeps its value on AWS.
 
-    Raises InvalidInputError: ``region_unknown``, ``email_invalid``, ``budget_invalid``.
+    Raises InvalidInputError: ``region_unknown``, ``email_invalid``, ``budget_invalid``, ``instance_type_unknown``.
     """
     from tlfif.bootstrap.deployment import source_fingerprint
     from tlfif.bootstrap.deployment_plan import open_journal
@@ -225,8 +246,10 @@ def request_of(args: argparse.Namespace, data_folder: "DataFolder") -> DeployReq
         release=source_fingerprint(),
         secure_account=not args.keep_account_settings,
         standby=unfinished.standby if args.standby is None and unfinished is not None else args.standby,
+        types=types_asked(args) or (unfinished.types or None if unfinished is not None else None),
         block_public_buckets=args.block_public_buckets,
         allow_losing=tuple(args.allow_losing),
+        images=image_choices(args),
     )
 
 
@@ -281,9 +304,10 @@ def result_text(done: "Deployed", email: str) -> str:
     steps.append("Sign in: ./tlfif login")
     if done.image is None:
         steps.append(
-            "There is no machine image [image_missing], and building one is not part of this version yet. So no "
-            "machine starts on AWS and none costs anything; a prompt sent there waits until it expires. This "
-            "computer answers meanwhile: ./tlfif profile use computer. The proof, one real prompt, waits for the image."
+            "There is no machine image yet [image_missing], so no machine starts on AWS and none costs anything; a "
+            "prompt sent there waits until it expires. Build one: ./tlfif deploy --build-image. Then "
+            "./tlfif image approve VERSION and ./tlfif image promote VERSION. This computer answers meanwhile: "
+            "./tlfif profile use computer."
         )
     else:
         steps.append(

@@ -129,7 +129,7 @@ async def choose_model(client: TlfifClient, wanted: str | None, console: Console
         await fetch_model(client, chosen["name"], console)
     if chosen["state"] == "ready" or wanted is not None or chosen is fallback:
         return Choice(model=chosen["name"])
-    code = "model_corrupt"
+    code, cause = "model_corrupt", ""
     if chosen["state"] != "corrupt":
         hint = f" To ask the small model meanwhile: Ctrl-C, then --model {fallback['name']}"
         try:
@@ -138,7 +138,7 @@ async def choose_model(client: TlfifClient, wanted: str | None, console: Console
         except ApiError as error:
             if error.status != 409 and not isinstance(error, NotPossibleError):
                 raise
-            code = error.code
+            code, cause = error.code, str(error.details.get("why") or "")
     if fallback["state"] in {"absent", "pulling"}:
         await fetch_model(client, fallback["name"], console)
-    return Choice(model=fallback["name"], note=fallback_note(chosen, fallback, code=code))
+    return Choice(model=fallback["name"], note=fallback_note(chosen, fallback, code=code, cause=cause))

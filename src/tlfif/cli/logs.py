@@ -16,7 +16,7 @@ from tlfif.kernel.errors import InvalidInputError
 from tlfif.wording.log_lines import LogLine, shown
 
 HERE = ("server", "machine", "engine")
-ON_AWS = ("api", "router", "machine", "requests")
+ON_AWS = ("api", "router", "images", "machine", "requests")
 EPILOG = f"""SOURCE on this computer: {", ".join(HERE)}; on AWS: {", ".join(ON_AWS)}. Without one, all of them. No
 prompt and no answer is in a log; secrets are hidden. --minutes, --region, --profile and --name are for the home on AWS,
 whose lines are read with your own AWS key and kept for 14 days. tlfif profile says which home is active; --name means

@@ -9,7 +9,7 @@ from tlfif.cli.arguments import add_json, idle_minutes, model_name, page_limit
 from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE
 from tlfif.cli.output.console import Console
-from tlfif.cli.output.machine_report import is_remote, machine_lines, waiting_line
+from tlfif.cli.output.machine_report import is_remote, machine_lines, refusal_note, waiting_line
 from tlfif.cli.output.tables import moment, paragraph, table
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.kernel.data_folder import read_server
@@ -147,8 +147,11 @@ def _why(machine: PastMachineView) -> str:
 
 async def _start(model: str | None, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
-        machine = await client.start_machine(model=model)
+        machine, noted = await client.start_machine(model=model), ""
         while machine["state"] in STARTING:
+            if (note := refusal_note(machine)) and note != noted:
+                console.note(note)
+                noted = note
             console.status(waiting_line(machine))
             await asyncio.sleep(_pause(machine))
             machine = await client.machine()
@@ -156,7 +159,8 @@ async def _start(model: str | None, console: Console, *, as_json: bool) -> int:
     if machine["state"] != "ready":
         raise MachineError(
             _not_started(machine),
-            code=machine["state"] if machine["state"].startswith("no_") else "machine_not_ready",
+            code=machine.get("code")
+            or (machine["state"] if machine["state"].startswith("no_") else "machine_not_ready"),
         )
     _show(machine, console, as_json=as_json, hourly_usd=hourly)
     return DONE

@@ -15,7 +15,6 @@ from tlfif.cli.connection import only_on_this_computer
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
 from tlfif.cli.output.console import Console
 from tlfif.client.local_server import (
-    SERVER_MODULE,
     LocalServer,
     RunningServer,
     is_locked,
@@ -23,6 +22,7 @@ from tlfif.client.local_server import (
     start_failure,
 )
 from tlfif.client.loopback import exchange
+from tlfif.client.server_process import SERVER_MODULE
 from tlfif.kernel.data_folder import DataFolder, data_folder_from_environment
 from tlfif.kernel.errors import ConflictError, UnavailableError
 from tlfif.wording.figures import seconds

@@ -2,14 +2,11 @@
 
 import asyncio
 import contextlib
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -17,10 +14,10 @@ from tlfif import __version__
 from tlfif.client.endpoint import Endpoint, Sleep
 from tlfif.client.errors import NotReachableError
 from tlfif.client.loopback import exchange
+from tlfif.client.server_process import Child, Spawn, is_alive, is_running, is_server, process_of, spawn_server
 from tlfif.kernel.data_folder import (
     DataFolder,
     ServerAddress,
-    open_private,
     read_holder,
     read_server,
     read_token,
@@ -37,23 +34,12 @@ HEALTH_SECONDS = 10.0
 STOP_SECONDS = 20.0
 """Longest wait for a server to leave."""
 POLL_SECONDS = 0.02
-SERVER_MODULE = "tlfif.entrypoints.server"
 TRIAL_BYTES = 64 * 1024
 """A database and a log need as much at least."""
 REWRITE_SECONDS = 5.0
 """A server that lost its address or token writes them again within this time."""
 RETURN_SECONDS = 5.0
 """A server that removed its address file was stopped on purpose, unless another one starts within this time."""
-
-
-class Child(Protocol):
-    """The part of ``subprocess.Popen`` that is used here."""
-
-    def poll(self) -> int | None:
-        """Its exit status; None while it runs."""
-
-
-Spawn = Callable[[DataFolder, Sequence[str]], Child]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,65 +49,6 @@ class RunningServer:
     address: ServerAddress
     version: str
     endpoint: Endpoint
-
-
-def spawn_server(data_folder: DataFolder, arguments: Sequence[str] = ()) -> Child:
-    """Start a server that outlives this process and its terminal. Raises OSError."""
-    command = [sys.executable, "-P", "-m", SERVER_MODULE, *arguments]
-    with open_private(data_folder.logs / "server-start.log") as log:
-        if sys.platform == "win32":
-            flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, creationflags=flags
-            )
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
-        )
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this user has that number."""
-    if pid <= 0:
-        return False
-    if sys.platform == "win32":
-        # On Windows os.kill would end the process. psutil takes 50 ms to import, so it is imported only here.
-        import psutil
-
-        return psutil.pid_exists(pid)
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
-
-
-def process_of(pid: int) -> "psutil.Process | None":
-    """The process with that id, distinguished from a later one that reuses the id; None where there is none."""
-    import psutil
-
-    try:
-        return psutil.Process(pid)
-    except psutil.Error:
-        return None
-
-
-def _is_server(process: "psutil.Process") -> bool:
-    import psutil
-
-    try:
-        return SERVER_MODULE in process.cmdline()
-    except psutil.Error:
-        return False
-
-
-def is_running(process: "psutil.Process") -> bool:
-    """Whether the process runs. A zombie does not."""
-    import psutil
-
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def is_locked(data_folder: DataFolder) -> bool:
@@ -286,7 +213,7 @@ class LocalServer:
         """The server that holds the lock, found or not; None where none does, or which is not known."""
         pid = read_holder(self.data_folder) if is_locked(self.data_folder) else None
         process = None if pid is None else process_of(pid)
-        return process if process is not None and _is_server(process) else None
+        return process if process is not None and is_server(process) else None
 
     async def _dismiss(self, running: RunningServer) -> None:
         await exchange(running.address.port, "POST", "/v1/server/stop", token=running.endpoint.token)

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Reconciler
+from tlfif.images.image import Profile
+from tlfif.images.image_builder import ImageBuilder
+from tlfif.images.image_registry import ImageRegistry
+from tlfif.images.image_store import ImageStore
+from tlfif.images.source_repository import SourceRepository
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock, Ids
@@ -40,12 +45,24 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """What makes and keeps machine images. ``profiles`` are those that this home can build; the first one is its usual
+    one. ``repository`` None: nothing is followed from here."""
+
+    store: ImageStore
+    registry: ImageRegistry
+    builder: ImageBuilder
+    repository: SourceRepository | None
+    profiles: tuple[Profile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """Everything the API and the router use; built in one place, passed explicitly, without behaviour.
 
     ``place`` is where machines run, in words for the owner. ``streams``: whether an answer can be streamed to the
-    caller while it is generated. ``longest_wait_seconds``: how long a request may be kept open. ``close`` closes
-    everything.
+    caller while it is generated. ``longest_wait_seconds``: how long a request may be kept open. ``images`` None: this
+    home makes none. ``close`` closes everything.
     """
 
     jobs: JobStore
@@ -62,5 +79,6 @@ class Container:
     control: MachineControl
     money: Money
     close: Callable[[], Awaitable[None]]
+    images: Images | None = None
     streams: bool = True
     longest_wait_seconds: float = 3600.0

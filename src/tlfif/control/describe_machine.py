@@ -20,11 +20,13 @@ class MachineStatus:
     """``state`` is what is shown; ``eta_seconds`` until ready: 0 when ready, what a start would take when off, None
     while it ends or is held.
 
+    ``code`` is that of the error where ``state`` is broken, no_capacity or no_quota because of one, else empty.
     ``idle_seconds_left`` until it ends itself; None unless it is ready and idle.
     """
 
     state: MachineState
     reason: str
+    code: str
     record: MachineRecord | None
     eta_seconds: float | None
     idle_seconds_left: float | None
@@ -50,8 +52,9 @@ async def describe_machine(
     else:
         counts, seen = await asyncio.gather(jobs.counts(), machines.situation())
     record, open_record, held = seen.latest, seen.active, seen.held
+    image = record.image if record is not None else image  # the same one is likely to be launched again
     idle_timeout = seen.idle_timeout_seconds or policy.idle_timeout_seconds
-    state = record.state if record is not None else MachineState.OFF
+    state, reason, code = _shown(record, counts.oldest_queued_model)
     now = clock.now()
     eta, idle_left = None, None
     expected = policy.expected_phase_seconds
@@ -70,7 +73,8 @@ async def describe_machine(
         eta = estimate_ready_seconds(phase=None, elapsed=0.0, history=history, expected=expected)
     return MachineStatus(
         state=state,
-        reason=record.reason if record is not None else "not started yet",
+        reason=reason,
+        code=code,
         record=open_record,
         eta_seconds=eta,
         idle_seconds_left=idle_left,
@@ -78,3 +82,14 @@ async def describe_machine(
         counts=counts,
         held=held,
     )
+
+
+def _shown(record: MachineRecord | None, wanted: str | None) -> tuple[MachineState, str, str]:
+    """State, reason and code. Why one model's machine broke is not what a prompt for another model waits for."""
+    if record is None:
+        return MachineState.OFF, "not started yet", ""
+    if record.state is MachineState.BROKEN and wanted not in {None, record.model}:
+        return MachineState.OFF if record.ended_at is not None else MachineState.STOPPING, "", ""
+    if record.state not in {MachineState.BROKEN, MachineState.NO_CAPACITY, MachineState.NO_QUOTA}:
+        return record.state, record.reason, ""
+    return record.state, record.reason, record.code

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from tlfif.control.launched_image import LaunchedImage, LaunchImage
 from tlfif.kernel.clock import Clock, Ids
-from tlfif.kernel.errors import InvalidInputError, MachineError, ModelError
+from tlfif.kernel.errors import ImageError, InvalidInputError, MachineError, ModelError
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
 from tlfif.machines.machine_host import LaunchSpec, MachineHost
 from tlfif.machines.machine_store import MachineStore
@@ -24,7 +25,8 @@ wait."""
 
 @dataclass(slots=True, kw_only=True)
 class MachinePorts:
-    """What a launch works with. ``budget`` None: nothing is limited."""
+    """What a launch works with. ``budget`` None: nothing is limited. ``launched`` None: every machine is launched from
+    ``image``."""
 
     machines: MachineStore
     models: ModelStore
@@ -34,6 +36,7 @@ class MachinePorts:
     machine_policy: MachinePolicy
     image: str
     budget: BudgetGate | None = None
+    launched: LaunchedImage | None = None
 
 
 async def launch_machine(model: str, *, reason: str, ports: MachinePorts) -> bool:
@@ -42,30 +45,32 @@ async def launch_machine(model: str, *, reason: str, ports: MachinePorts) -> boo
     The model file is checked and the cost of the start is reserved before the intent is written: a corrupt file never
     causes a start, and no start exceeds the budget.
 
-    Raises ModelError, BudgetLockedError (nothing was launched), MachineError (the record is closed with its reason).
+    Raises ModelError, BudgetLockedError, ImageError (nothing was launched), MachineError (the record is closed with its
+    reason).
     """
     machines, budget = ports.machines, ports.budget
     if await machines.active() is not None:
         return False
     file = await ports.models.checked_file(model)
+    image = await ports.launched.next() if ports.launched is not None else LaunchImage(version=ports.image)
     with ports.clock.held() as now:
-        record = _intent(model, reason, ports, now)
+        record = _intent(model, f"{reason}, {image.note}" if image.note else reason, image, ports, now)
         if budget is not None:
             await budget.reserve(record.id)
         if not await machines.create_intent(record):
             if budget is not None:
                 await budget.release_reservation(record.id)
             return False
-    await _launch(record, file, ports)
+    await _launch(record, file, image.ref, ports)
     return True
 
 
-def _intent(model: str, reason: str, ports: MachinePorts, now: float) -> MachineRecord:
+def _intent(model: str, reason: str, image: LaunchImage, ports: MachinePorts, now: float) -> MachineRecord:
     return MachineRecord(
         id=ports.ids.new_id("machine"),
         state=MachineState.LAUNCHING,
         model=model,
-        image=ports.image,
+        image=image.version,
         created_at=now,
         reason=reason,
         start_reason=reason,
@@ -79,7 +84,7 @@ async def confirm_launch(record: MachineRecord, ports: MachinePorts) -> None:
 
     A launch that was asked to stop meanwhile, or whose machine has reported already, is not repeated: if the machine
     exists its handle is recorded, otherwise the record is closed.
-    Raises ModelError, InvalidInputError, MachineError; the record is closed with the reason.
+    Raises ModelError, InvalidInputError, ImageError, MachineError; the record is closed with the reason.
     """
     machines, clock = ports.machines, ports.clock
     if record.stop_requested_at is not None or record.boot_id is not None:
@@ -91,13 +96,16 @@ async def confirm_launch(record: MachineRecord, ports: MachinePorts) -> None:
         return
     try:
         file = await ports.models.checked_file(record.model)
-    except (ModelError, InvalidInputError) as error:
-        await machines.mark_ended(record.id, state=MachineState.BROKEN, reason=error.message, now=clock.now())
+        ref = await ports.launched.ref_of(record.image) if ports.launched is not None else None
+    except (ModelError, InvalidInputError, ImageError) as error:
+        await machines.mark_ended(
+            record.id, state=MachineState.BROKEN, reason=error.message, now=clock.now(), code=error.code
+        )
         raise
-    await _launch(record, file, ports)
+    await _launch(record, file, ref, ports)
 
 
-async def _launch(record: MachineRecord, file: ModelFile, ports: MachinePorts) -> None:
+async def _launch(record: MachineRecord, file: ModelFile, ref: str | None, ports: MachinePorts) -> None:
     machines = ports.machines
     spec = LaunchSpec(
         machine_id=record.id,
@@ -106,6 +114,7 @@ async def _launch(record: MachineRecord, file: ModelFile, ports: MachinePorts) -
         model_sha256=file.sha256,
         context_tokens=file.context_tokens,
         image=record.image,
+        image_ref=ref,
         idle_timeout_seconds=await machines.idle_timeout() or ports.machine_policy.idle_timeout_seconds,
     )
     try:
@@ -115,6 +124,6 @@ async def _launch(record: MachineRecord, file: ModelFile, ports: MachinePorts) -
         if isinstance(ran, str):
             await machines.commit_launch(record.id, handle=ran)  # it ran only for a moment, but that is billed
         state = END_STATES.get(error.code, MachineState.BROKEN)
-        await machines.mark_ended(record.id, state=state, reason=error.message, now=ports.clock.now())
+        await machines.mark_ended(record.id, state=state, reason=error.message, now=ports.clock.now(), code=error.code)
         raise
     await machines.commit_launch(record.id, handle=handle)

@@ -13,11 +13,13 @@ from tlfif.jobs.jobs import QueueCounts
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import (
     BudgetLockedError,
+    ImageError,
     InvalidInputError,
     MachineError,
     ModelError,
     NotFoundError,
     StorageError,
+    TlfifError,
 )
 from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_host import ObservedMachine
@@ -79,6 +81,8 @@ class Reconciler(MachinePorts):
     suspects: set[str] = field(default_factory=set)
     seen: Observation | None = None
     """What the last tick observed; None where it failed to."""
+    fault: TlfifError | None = None
+    """Why ticks keep failing, and no machine is started or ended; None while they succeed. Set by the router's loop."""
     search_goes_on: bool = False
     """The last start found no capacity, and had no time to ask everywhere."""
 
@@ -99,6 +103,8 @@ class Reconciler(MachinePorts):
             await self._confirm(seen.machine, now)
         if seen.machine is not None:
             await self.machines.control_alive(now=now)
+            if self.launched is not None and seen.machine.ready_at is not None:
+                await self.launched.started(seen.machine)
         for action in decide(seen, self.machine_policy, now):
             if action.kind is ActionKind.LAUNCH and not launch:
                 continue
@@ -185,6 +191,7 @@ class Reconciler(MachinePorts):
             # In this order: whoever is killed in between leaves an open record, and the next tick does both.
             await self.jobs.abandon(machine.id, reason="the machine ended", now=now)
             reason = await self._explained(action, machine)
+            reason += await self._told_of_image(machine, action, reason)
             await self.machines.mark_ended(machine.id, state=action.end_state, reason=reason, now=now)
         elif machine.handle is not None:
             await self.machines.mark_stopping(machine.id, reason=action.reason, now=now)
@@ -198,8 +205,14 @@ class Reconciler(MachinePorts):
         if not words and machine.handle is not None:
             with contextlib.suppress(MachineError):
                 lifetime = await self.host.lifetime(machine.handle)
-                words = lifetime.reason if lifetime is not None else ""
+                words = lifetime.last_words if lifetime is not None else ""
         return f"{action.reason}: {words}" if words else action.reason
+
+    async def _told_of_image(self, machine: MachineRecord, action: Action, reason: str) -> str:
+        """What its end means for the image, as the end of its ``reason``."""
+        if self.launched is None or machine.ready_at is not None or action.end_state is not MachineState.BROKEN:
+            return ""
+        return await self.launched.broke(machine, reason)
 
     async def _launch(self, model: str, reason: str, now: float) -> None:
         try:
@@ -208,8 +221,9 @@ class Reconciler(MachinePorts):
                 return  # reading a large file takes seconds; a person may have stopped everything meanwhile
             self.search_goes_on = False
             await launch_machine(model, reason=reason, ports=self)
-        except (ModelError, InvalidInputError, BudgetLockedError) as error:
-            # Since the prompt was accepted, a person's own file may have gone or changed, or the budget been used up.
+        except (ModelError, InvalidInputError, BudgetLockedError, ImageError) as error:
+            # Since the prompt was accepted, a person's own file or the image's pointer may have gone or changed, or the
+            # budget been used up.
             await self._fail_waiting(model, error.code, error.message, now)
         except MachineError as error:
             self.search_goes_on = bool(error.details.get("left"))
@@ -222,7 +236,7 @@ class Reconciler(MachinePorts):
             return  # too new to be abandoned, or so old that this tick closes it
         try:
             await confirm_launch(machine, self)
-        except (ModelError, InvalidInputError, MachineError) as error:
+        except (ModelError, InvalidInputError, ImageError, MachineError) as error:
             log.warning("router: the machine did not start: %s", error.message)
 
     async def _fail_waiting(self, model: str, code: str, message: str, now: float) -> None:

@@ -17,6 +17,7 @@ SWEEP_SECONDS = 60.0
 FIRST_SWEEPS_SECONDS = 2.0
 """The two passes of the orphan sweep run soon after the start: a server that died may have left a machine."""
 PURGE_SECONDS = 60.0
+FAULT_TEXT = "TL-FIF made a mistake. Where is written in the server's log (./tlfif logs)."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,18 +28,21 @@ class RouterLoop:
     reconciler: Reconciler
     tick_seconds: float
     pace: Pace = Pace.WORK
+    _failures: int = 0
     _ticks: int = 0
     _next_sweep: float = 0.0
     _next_purge: float = 0.0
 
     async def run(self) -> None:
-        """Run until cancelled. A tick that fails is logged and repeated: no fault of a store ends the router."""
+        """Run until cancelled. A tick that fails is logged and repeated: no fault of a store ends the router. What
+        makes two in a row fail is the reconciler's ``fault`` until one succeeds."""
         clock = self.reconciler.clock
         while True:
             pause = self.tick_seconds
             try:
                 self.pace = await self.reconciler.tick()
                 await self._housekeeping(clock.monotonic())
+                self._failures, self.reconciler.fault = 0, None
                 if self.pace is Pace.WATCH:
                     await clock.sleep(pause)
                     continue
@@ -47,11 +51,18 @@ class RouterLoop:
                 await self.reconciler.jobs.wait_work(timeout=pause * rest)
             except TlfifError as error:
                 log.warning("router: %s: %s", error.code, error.message)
+                self._failed(error)
                 await clock.sleep(pause)
             except Exception as error:
                 # A fault in one tick must not end the only program that stops machines.
                 log.error("router: unexpected fault: %s", redacted_traceback(error))
+                self._failed(TlfifError(FAULT_TEXT, code="internal_error"))
                 await clock.sleep(pause)
+
+    def _failed(self, error: TlfifError) -> None:
+        self._failures += 1
+        if self._failures > 1:
+            self.reconciler.fault = error
 
     async def _housekeeping(self, now: float) -> None:
         if now >= self._next_sweep:

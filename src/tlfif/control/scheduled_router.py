@@ -34,18 +34,22 @@ NAMESPACE, DIMENSION = "TLFIF", "Home"
 @dataclass(slots=True, kw_only=True)
 class ScheduledRouter:
     """``write_line`` writes one line to the log unchanged: CloudWatch makes metrics out of it. ``bill`` None: nothing
-    is billed."""
+    is billed. ``wake_images`` calls the function that builds images, if one needs it; None: none are built."""
 
     reconciler: Reconciler
     control: MachineControl
     home: str
     write_line: Callable[[str], None]
     bill: DailyBill | None = None
+    wake_images: Callable[[], Awaitable[object]] | None = None
 
     async def run(self, *, housekeeping: bool, seconds_left: Callable[[], float]) -> Pace:
         """Tick, and repeat while a machine starts or ends and there is time. With ``housekeeping`` also end orphans,
-        purge expired jobs and report metrics; last, when nothing else waits for it, query the bill if that is due."""
+        purge expired jobs and report metrics; last, when nothing else waits for it, look after the images, and query
+        the bill if that is due."""
         found = await self._ticks(housekeeping=housekeeping, seconds_left=seconds_left)
+        if self.wake_images is not None:
+            await self._part("images", self.wake_images)
         if housekeeping and self.bill is not None and seconds_left() >= BILL_SECONDS:
             await self._part("bill", self.bill.query_if_due)
         return found

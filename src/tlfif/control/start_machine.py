@@ -8,8 +8,8 @@ from tlfif.machines.machine_store import MachineStore
 async def start_machine(model: str | None, ports: MachinePorts) -> bool:
     """Launch a machine now, without a prompt, and reset earlier failures. False where one exists already.
 
-    Raises InvalidInputError ``unknown_model``, ModelError, MachineError; BudgetLockedError, under a lock also where a
-    machine still runs (it is ending); ConflictError ``machine_busy_other_model`` where ``model`` was named
+    Raises InvalidInputError ``unknown_model``, ModelError, ImageError, MachineError; BudgetLockedError, under a lock
+    also where a machine still runs (it is ending); ConflictError ``machine_busy_other_model`` where ``model`` was named
     and the machine has another one (nothing was changed).
     """
     machines = ports.machines

@@ -10,7 +10,6 @@ from tlfif.deployment.deployment import (
     Caller,
     DeployRequest,
     Stack,
-    image_parameter,
     zone_parameters,
 )
 from tlfif.deployment.follow_stack import Attempt
@@ -131,7 +130,13 @@ class Deployment(Attempt):
             known = replace(known, done=(), finished=False)
         elif known.done:
             self.report(f"Continuing after the last attempt, which finished step {len(known.done)} of {len(STEPS)}.")
-        begun = replace(known, email=request.email, budget_usd=request.budget_usd or 0, standby=request.standby)
+        begun = replace(
+            known,
+            email=request.email,
+            budget_usd=request.budget_usd or 0,
+            standby=request.standby,
+            types=request.types or (),
+        )
         self.journal.save(begun)
         return begun
 
@@ -206,26 +211,28 @@ async def stack_parameters(
 ) -> dict[str, str]:
     """The stack's parameters. Those that the owner did not choose keep the values that they have in ``before``.
 
-    Raises UnavailableError (code ``no_zone``).
+    Raises UnavailableError (code ``no_zone``), InvalidInputError ``instance_type_unknown``.
     """
     old = before.parameters if before is not None else {}
+    request = request.settled(old)
+    types = request.types or ()
     try:
-        zones = zone_parameters(await installation.zones(), old)
+        zones = zone_parameters(await installation.zones(types), old)
     except ValueError:
         raise UnavailableError(
-            f"AWS offers none of the GPU machine types in {request.region}. Choose another region. Nothing "
-            "was created that costs anything.",
+            f"AWS offers none of the machine types {', '.join(types)} in {request.region}. Choose others with --type, "
+            "or another region. Nothing was created that costs anything.",
             code="no_zone",
         ) from None
-    request = request.settled(old)
     return {
         "HomeName": request.home,
         "LambdaCodeBucket": bucket,
         "LambdaCodeKey": key,
         "AlarmEmail": request.email,
         "MonthlyBudgetUsd": str(request.budget_usd),
-        "MachineImageParameter": old.get("MachineImageParameter") or image_parameter(request.home),
         "CreateTrail": old.get("CreateTrail") or ("no" if await installation.has_trail() else "yes"),
         "Standby": "yes" if request.standby else "no",
+        "InstanceTypes": ",".join(types),
+        **request.images.parameters,
         **zones,
     }

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
+from tlfif.deployment.image_choices import UNCHANGED, ImageChoices
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.machine_types import USUAL_TYPES, check_instance_types
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR
 from tlfif.money.money import ASSUMED_RATE, ExchangeRate
 
@@ -163,10 +165,21 @@ class SweptKind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOrder:
+    """How far an image is that was asked for. ``version`` None: it was refused. ``said``: one sentence."""
+
+    version: str | None
+    going_on: bool
+    good: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeployRequest:
     """What the owner asks for. ``budget_usd``: whole dollars a month, at which AWS sends a mail. ``release``: a
     fingerprint of what the functions' package is built from. ``standby``: whether the disk is kept for the next
-    machine. None: not said, so it stays as it is (:meth:`settled`)."""
+    machine. ``types``: of machines, in the order in which they are tried. None: not said, so it stays as it is
+    (:meth:`settled`)."""
 
     home: str
     region: str
@@ -175,21 +188,31 @@ class DeployRequest:
     budget_usd: int | None = None
     secure_account: bool = True
     standby: bool | None = None
+    types: tuple[str, ...] | None = None
     block_public_buckets: bool = False
     """Whether S3's block is switched on although buckets go offline by it."""
     allow_losing: tuple[str, ...] = ()
     """What may be replaced or removed with what is in it, by AWS's names."""
+    images: ImageChoices = UNCHANGED
 
     def settled(self, before: Mapping[str, str]) -> "DeployRequest":
         """The same with every value filled in: what the owner did not say is taken from the stack's parameters
-        ``before``, or at first from the defaults."""
+        ``before``, or at first from the defaults. Raises InvalidInputError ``instance_type_unknown``."""
         usual = budget_usd(DEFAULT_LIMIT_EUR, ASSUMED_RATE)
         return replace(
             self,
             email=self.email or before.get("AlarmEmail", ""),
             budget_usd=self.budget_usd or _whole_dollars(Decimal(before.get("MonthlyBudgetUsd") or usual)),
             standby=before.get("Standby") == "yes" if self.standby is None else self.standby,
+            types=self.types or types_of(before),
         )
+
+
+def types_of(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """The machine types of a stack with these ``parameters``; the usual ones where it does not say. Raises
+    InvalidInputError ``instance_type_unknown``."""
+    named = parameters.get("InstanceTypes")
+    return check_instance_types(named.split(",")) if named else USUAL_TYPES
 
 
 def check_home_name(text: str) -> str:
@@ -204,11 +227,6 @@ def check_home_name(text: str) -> str:
             code="home_name_invalid",
         )
     return text
-
-
-def image_parameter(home: str) -> str:
-    """The SSM parameter that names the promoted image of that home."""
-    return f"/{home}/image/promoted"
 
 
 def budget_usd(limit_eur: Decimal, rate: ExchangeRate) -> int:

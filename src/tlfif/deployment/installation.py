@@ -1,10 +1,11 @@
 """The port of deploying: what it needs of the cloud."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent
+from tlfif.deployment.deployment import AccountSettings, Caller, ImageOrder, Stack, StackEvent
 from tlfif.deployment.stack_changes import Change
+from tlfif.images.image import Profile
 
 
 class Installation(ABC):
@@ -20,8 +21,8 @@ class Installation(ABC):
         """Whose credentials these are, and the cloud's time."""
 
     @abstractmethod
-    async def zones(self) -> tuple[str, ...]:
-        """Zones of the region that offer one of the machine types, sorted; empty if none does."""
+    async def zones(self, types: Sequence[str]) -> tuple[str, ...]:
+        """Zones of the region that offer one of the machine ``types``, sorted; empty if none does."""
 
     @abstractmethod
     async def has_trail(self) -> bool:
@@ -88,6 +89,15 @@ class Installation(ABC):
     @abstractmethod
     async def promoted_image(self) -> str | None:
         """The image that machines are launched from; None if none was promoted yet."""
+
+    @abstractmethod
+    async def order_image(self, profile: Profile) -> ImageOrder:
+        """Have an image built from this very program. Asked twice for the same, it is built once. Raises
+        UnavailableError ``image_source_missing`` where the program's own files are not here."""
+
+    @abstractmethod
+    async def image_order(self, version: str) -> ImageOrder:
+        """How far that image is."""
 
     @abstractmethod
     async def make_owner(self, pool_id: str, email: str) -> bool:

@@ -12,8 +12,8 @@ class Journal:
     """``done``: steps of the present attempt. ``code_key``: the package that was uploaded, built from ``release``.
 
     ``settings_before``: what ``destroy`` puts back (``AccountSettings.noting``); None if TL-FIF changed nothing.
-    ``finished``: all steps succeeded. ``budget_usd`` and ``standby``: as requested by the last attempt; 0 and None: as
-    AWS has them.
+    ``finished``: all steps succeeded. ``budget_usd``, ``standby`` and ``types``: as requested by the last attempt; 0,
+    None and none: as AWS has them.
     """
 
     home: str
@@ -27,6 +27,7 @@ class Journal:
     settings_before: AccountSettings | None = None
     finished: bool = False
     standby: bool | None = None
+    types: tuple[str, ...] = ()
 
     def check_place(self, *, home: str, account_id: str, region: str) -> None:
         """Refuse another place than this record's: it is needed for its own home.

@@ -1,23 +1,24 @@
 """What a home on AWS consists of, what it costs, and what it needs from its owner: without asking anybody."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tlfif.money.money import MicroUsd
-from tlfif.money.prices.prices import (
+from tlfif.deployment.image_prices import ImagePrice, image_prices
+from tlfif.machines.machine_types import (
+    GPU_QUOTA,
     INSTANCE_TYPES,
-    MACHINE_DISK_GB,
-    Item,
-    PriceBook,
-    check_region,
-    launch_cost,
-    running_rates,
+    MACHINE_TYPES,
+    STANDARD_QUOTA,
+    USUAL_TYPES,
+    EngineKind,
+    check_instance_types,
+    needs_gpu,
 )
+from tlfif.money.money import MicroUsd
+from tlfif.money.prices.prices import MACHINE_DISK_GB, Item, PriceBook, check_region, launch_cost, running_rates
 from tlfif.money.spend.standing_costs import StandingItem, lean_items, total_per_month
 
-GPU_QUOTA_VCPUS = 8
-"""Four for the machine, four for the test of a new image beside it (project's facts, item 43)."""
 DEPLOY_MINUTES = (4, 10)
 """An estimate, not measured on an account: tables and functions are quick, the network's routes and the sign-in pages
 take longest."""
@@ -27,13 +28,22 @@ _KINDS: dict[str, tuple[str, str, str]] = {
     "AWS::Budgets::Budget": ("AWS budget that sends you mail", "AWS budgets that send you mail", "free"),
     "AWS::CloudTrail::Trail": ("record of who called what", "records of who called what", "free, if it is the first"),
     "AWS::CloudWatch::Alarm": ("alarm", "alarms", "free up to ten"),
+    "AWS::CodePipeline::Pipeline": (
+        "pipeline that follows your repository",
+        "pipelines that follow your repository",
+        "by the minute of a build; 100 a month are free",
+    ),
     "AWS::Cognito::UserPool": ("list of users who may sign in", "lists of users who may sign in", "free"),
     "AWS::DynamoDB::Table": ("table for prompts and state", "tables for prompts and state", "by the request"),
     "AWS::EC2::LaunchTemplate": ("launch template for machines", "launch templates for machines", "free"),
     "AWS::EC2::VPC": ("network without a way in", "networks without a way in", "free"),
-    "AWS::Events::Rule": ("schedule that wakes the router", "schedules that wake the router", "free"),
+    "AWS::Events::Rule": ("schedule that wakes a program", "schedules that wake a program", "free"),
     "AWS::IAM::Role": ("set of rights for its parts", "sets of rights for its parts", "free"),
-    "AWS::Lambda::Function": ("small program (API, router)", "small programs (API, router)", "by the call"),
+    "AWS::Lambda::Function": (
+        "small program (API, router, images)",
+        "small programs (API, router, images)",
+        "by the call",
+    ),
     "AWS::Logs::LogGroup": ("log, kept 14 days", "logs, kept 14 days", "free up to 5 GB a month"),
     "AWS::S3::Bucket": ("storage bucket", "storage buckets", "by the gigabyte"),
     "AWS::SNS::Topic": ("address list for alarms", "address lists for alarms", "free"),
@@ -95,6 +105,7 @@ class HourlyPrice:
     """The price of one hour of a type: the machine, its public address and its disk, in micro-dollars without VAT."""
 
     instance_type: str
+    engine: EngineKind
     micros_per_hour: MicroUsd
     source: str
     date: str
@@ -109,10 +120,16 @@ class DeploymentPlan:
     resources: tuple[ResourceKind, ...]
     idle_items: tuple[StandingItem, ...]
     hourly: tuple[HourlyPrice, ...]
+    """Of the types that are tried, in that order."""
+    other_hourly: tuple[HourlyPrice, ...]
+    """Of the types that ``--type`` could name."""
+    throughput_micros_per_hour: MicroUsd
+    """What of each hour is for a disk that reads faster than is included; 0 where it is kept."""
     launch_micros: MicroUsd
     """What each start costs in addition to its time."""
     asked: tuple[str, ...]
     standby: bool
+    images: tuple[ImagePrice, ...]
     standby_micros_per_month: MicroUsd
     """The rent of a kept disk, whether requested or not."""
 
@@ -123,21 +140,34 @@ class DeploymentPlan:
 
 
 def plan_deployment(
-    resource_types: Iterable[str], *, book: PriceBook, region: str, at_ms: int, standby: bool = False
+    resource_types: Iterable[str],
+    *,
+    book: PriceBook,
+    region: str,
+    at_ms: int,
+    types: Sequence[str] = USUAL_TYPES,
+    standby: bool = False,
 ) -> DeploymentPlan:
     """The plan for a stack of ``resource_types`` (one CloudFormation type for each resource), at the prices in force at
-    ``at_ms`` (epoch milliseconds); with ``standby``, a disk is kept. Raises InvalidInputError ``region_unknown``."""
+    ``at_ms`` (epoch milliseconds), for machines of ``types`` in the order in which they are tried; with ``standby``, a
+    disk is kept. Raises InvalidInputError: ``region_unknown``, ``instance_type_unknown``."""
     check_region(region)
+    types = check_instance_types(types)
     lean = lean_items(book, region, at_ms)
     kept = lean_items(book, region, at_ms, kept_disk_gb=MACHINE_DISK_GB)
     return DeploymentPlan(
         region=region,
         resources=kinds_of(resource_types),
         idle_items=kept if standby else lean,
-        hourly=tuple(_hourly(book, region, name, at_ms) for name in INSTANCE_TYPES),
+        hourly=tuple(_hourly(book, region, name, at_ms, kept_disk=standby) for name in types),
+        other_hourly=tuple(
+            _hourly(book, region, name, at_ms, kept_disk=standby) for name in INSTANCE_TYPES if name not in types
+        ),
+        throughput_micros_per_hour=running_rates(book, region, types[0], at_ms=at_ms, kept_disk=standby)[-1],
         launch_micros=launch_cost(book, region, at_ms=at_ms),
-        asked=asked_of_owner(region),
+        asked=asked_of_owner(region, types),
         standby=standby,
+        images=image_prices(book, region, at_ms=at_ms),
         standby_micros_per_month=total_per_month(kept) - total_per_month(lean),
     )
 
@@ -175,27 +205,45 @@ def _named(kind: str, count: int) -> ResourceKind:
     return ResourceKind(count=count, words=one if count == 1 else several, idle=idle, aws_types=(kind,))
 
 
-def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int) -> HourlyPrice:
+def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int, *, kept_disk: bool) -> HourlyPrice:
     price = book.price(Item.GPU_HOUR, region, instance_type, at_ms=at_ms)
     return HourlyPrice(
         instance_type=instance_type,
-        micros_per_hour=sum(running_rates(book, region, instance_type, at_ms=at_ms)),
+        engine=MACHINE_TYPES[instance_type].profile.engine,
+        micros_per_hour=sum(running_rates(book, region, instance_type, at_ms=at_ms, kept_disk=kept_disk)),
         source=price.source,
         date=price.date,
         verified=price.verified,
     )
 
 
-def asked_of_owner(region: str) -> tuple[str, ...]:
-    """What only a person can provide."""
+def asked_of_owner(region: str, types: Sequence[str] = USUAL_TYPES) -> tuple[str, ...]:
+    """What only a person can provide for a home in ``region`` with machines of ``types``."""
     least, most = DEPLOY_MINUTES
+    free = ", ".join(one.name for one in MACHINE_TYPES.values() if one.on_free_plan)
     return (
-        "Patience: building the image that a machine starts from is not part of this version yet. Until there is one, "
-        "no machine starts on AWS; this computer answers.",
-        "An AWS account on the Paid plan (the Free plan has no GPU machines).",
-        f"A GPU quota of {GPU_QUOTA_VCPUS} vCPU in {region}: Service Quotas, “Running On-Demand G and VT instances”. "
-        "It is free; AWS takes hours to days.",
+        "One yes to the first image: deploying offers to build it, and nothing starts on AWS until you promote it.",
+        f"An AWS account on the Paid plan (of the types that TL-FIF knows, the Free plan starts only {free}).",
+        _quotas_asked(region, types),
         "AWS credentials on this computer for the time of deploying: docs/howto/first-day-on-aws.md says how.",
         "An e-mail address for alarms, which gets one mail to confirm and one with your first password.",
         f"{least} to {most} minutes of waiting (an estimate).",
+    )
+
+
+def _quotas_asked(region: str, types: Sequence[str]) -> str:
+    plain = [name for name in types if not needs_gpu(name)]
+    if len(plain) == len(types):
+        return (
+            f"No GPU quota: no type of your list has a GPU. What they need, {STANDARD_QUOTA.quota_id}, AWS gives a new "
+            "account by itself; ./tlfif doctor looks."
+        )
+    meanwhile = (
+        f"until then {plain[0]} of your list answers, which needs none."
+        if plain
+        else "until then no machine starts, because every type of your list has a GPU."
+    )
+    return (
+        f"A GPU quota of {GPU_QUOTA.wanted_vcpus} vCPU in {region}: Service Quotas, “{GPU_QUOTA.name}”. It is free; "
+        f"AWS takes hours to days; {meanwhile}"
     )

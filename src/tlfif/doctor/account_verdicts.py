@@ -1,21 +1,15 @@
 """Verdicts on the AWS account: from AWS's answers to findings. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from tlfif.doctor import checks
-from tlfif.doctor.checks import Finding, State, finding, not_asked
-from tlfif.money.amounts import usd
+from tlfif.doctor.checks import Finding, not_asked
 
-WANTED_VCPUS = 8
-"""Four for the machine, four for the test of a new image beside it."""
-MACHINE_VCPUS = 4
 CONSOLE = "https://console.aws.amazon.com"
 LEAST_LAMBDA = 3
 """The API, the router, and one more prompt."""
-RESERVING_LAMBDA = 112
-"""Concurrency can be reserved from here on: 100 must stay unreserved, and the home takes 12."""
-QUOTA_NAME = "Running On-Demand G and VT instances (L-DB2E81BA)"
+RESERVING_LAMBDA = 114
+"""Concurrency can be reserved from here on: 100 must stay unreserved, and the home takes 14."""
 
 
 def credentials(*, account: str, arn: str, source: str) -> Finding:
@@ -50,21 +44,6 @@ def region(name: str, opt_in_status: str | None) -> Finding:
     )
 
 
-def account_plan(plan: str, status: str, *, credits_usd: float | None = None) -> Finding:
-    """``plan`` is FREE or PAID, ``status`` NOT_STARTED, ACTIVE or EXPIRED (freetier GetAccountPlanState)."""
-    left = "" if credits_usd is None else f", {usd(credits_usd)} of credits left"
-    found = f"Plan {plan}, {status}{left} (freetier GetAccountPlanState)"
-    cure = (
-        "In the AWS console open Billing and Cost Management and press “Upgrade plan”. No fee of its own: from then on "
-        "you pay for what runs, credits first. Works within minutes."
-    )
-    if plan == "PAID" and status != "EXPIRED":
-        return checks.ACCOUNT_PLAN.ok(f"{found}.")
-    if plan == "FREE":
-        return checks.ACCOUNT_PLAN.fail(f"{found}: it cannot start a GPU machine at all.", cure)
-    return checks.ACCOUNT_PLAN.fail(f"{found}: AWS starts nothing for it.", cure)
-
-
 def no_account_plan() -> Finding:
     """AWS has no plan for the account."""
     return not_asked(
@@ -73,60 +52,6 @@ def no_account_plan() -> Finding:
         "accounts from before 15 July 2025.",
         "If the account is newer: Billing and Cost Management shows its plan; it must be the Paid one. Costs nothing.",
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaRequest:
-    """A request for a higher quota that AWS has not answered yet, or has refused. ``status`` as Service Quotas reports
-    it."""
-
-    status: str
-    wanted: float
-
-
-def gpu_quota(value: float, region_name: str, request: QuotaRequest | None = None) -> Finding:
-    """``value``: vCPUs that may run at the same time. ``request``: the newest one; None if there is none."""
-    found = f"{value:g} vCPU in {region_name}, {WANTED_VCPUS} wanted (Service Quotas, L-DB2E81BA)"
-    if value >= WANTED_VCPUS:
-        return checks.GPU_QUOTA.ok(f"{found}.")
-    state = State.WARN if value >= MACHINE_VCPUS else State.FAIL
-    meaning = "one machine runs, a new image cannot be tested beside it" if state is State.WARN else "none can start"
-    if request is not None and request.status in {"PENDING", "CASE_OPENED"}:
-        return finding(
-            checks.GPU_QUOTA,
-            state,
-            f"{found}: {meaning}. {request.wanted:g} are asked for, AWS has not answered ({request.status}).",
-            "Wait: hours to days, AWS promises no time. Costs nothing. If it asks back, it does so by e-mail and under "
-            "Support, Your cases.",
-        )
-    refused = f" AWS turned down {request.wanted:g} ({request.status})." if request is not None else ""
-    return finding(
-        checks.GPU_QUOTA,
-        state,
-        f"{found}: {meaning}.{refused}",
-        f"Open {CONSOLE}/servicequotas , choose {region_name} at the top right, AWS services, Amazon EC2, "
-        f"“{QUOTA_NAME}”, “Request increase at account level”, {WANTED_VCPUS}. Free; hours to days, "
-        "AWS promises no time.",
-    )
-
-
-def offerings(zones_by_type: Mapping[str, Sequence[str]], region_name: str, types: Sequence[str]) -> Finding:
-    """``zones_by_type``: where EC2 offers each of ``types``, which are in the order in which they are tried."""
-    offered = {kind: sorted(zones_by_type.get(kind, ())) for kind in types}
-    shown = "; ".join(f"{kind}: {', '.join(zones) or 'nowhere'}" for kind, zones in offered.items())
-    zones = {zone for some in offered.values() for zone in some}
-    found = f"{shown} (EC2 DescribeInstanceTypeOfferings)."
-    if not zones:
-        return checks.OFFERINGS.fail(
-            f"{region_name} has none of the types. {found}",
-            "Take another region: ./tlfif doctor --region us-east-1. Costs nothing.",
-        )
-    if len(zones) == 1:
-        return checks.OFFERINGS.warn(
-            f"Only one zone: where that is full, nothing starts. {found}",
-            "Another region has more zones: ./tlfif doctor --region us-east-1. Costs nothing.",
-        )
-    return checks.OFFERINGS.ok(found)
 
 
 def capacity() -> Finding:
@@ -148,31 +73,8 @@ def lambda_concurrency(limit: int) -> Finding:
             "hours to days.",
         )
     if limit < RESERVING_LAMBDA:
-        return checks.LAMBDA.ok(f"{found}: enough for you. Nothing is reserved, because AWS refuses that below 112.")
+        return checks.LAMBDA.ok(f"{found}: enough for you. Nothing is reserved, because AWS refuses that below 114.")
     return checks.LAMBDA.ok(f"{found}.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildFact:
-    """CodeBuild's newest build: ``status`` as CodeBuild reports it, ``day`` as ISO date."""
-
-    status: str
-    day: str
-
-
-def codebuild(newest: BuildFact | None) -> Finding:
-    """``newest``: None if nothing was ever built in the region."""
-    if newest is not None:
-        return checks.CODEBUILD.ok(
-            f"Builds run here: the newest is from {newest.day}, {newest.status} (CodeBuild ListBuilds)."
-        )
-    return not_asked(
-        checks.CODEBUILD,
-        "Nothing was built here yet, and AWS tells only at the first build whether it holds CodeBuild at 0 for a new "
-        "account; the quota it shows (10) does not say so.",
-        "If the first image build says “Cannot have more than 0 builds in queue”, open a case in AWS Support (Account "
-        "and billing, free; days).",
-    )
 
 
 def github_connection(statuses: Mapping[str, str]) -> Finding:
@@ -181,11 +83,11 @@ def github_connection(statuses: Mapping[str, str]) -> Finding:
         return checks.GITHUB.warn(
             "No GitHub connection (CodeConnections). Prompts need none; images do not follow your commits.",
             "Only if you want that: in the AWS console, Developer Tools, Settings, Connections, “Create connection”, "
-            "GitHub. Free, two minutes.",
+            "GitHub; then ./tlfif deploy --connection ARN --repository OWNER/NAME. Free, two minutes; a build costs.",
         )
     shown = ", ".join(f"{name}: {status}" for name, status in sorted(statuses.items()))
     if "AVAILABLE" in statuses.values():
-        return checks.GITHUB.ok(f"{shown} (CodeConnections).")
+        return checks.GITHUB.ok(f"{shown} (CodeConnections); `./tlfif deploy --connection ARN` has it build images.")
     return checks.GITHUB.warn(
         f"{shown} (CodeConnections): no commit reaches AWS until you confirm it.",
         "In the AWS console open Developer Tools, Settings, Connections, choose it, “Update pending connection”, and "

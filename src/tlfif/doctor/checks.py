@@ -133,10 +133,10 @@ RIGHTS = _account("rights", "Rights to deploy", "4-make-a-key-for-this-computer"
 REGION = _account("region", "Region", "5-choose-the-region")
 ACCOUNT_PLAN = _account("account_plan", "Account plan", "2-take-the-paid-plan")
 GPU_QUOTA = _account("gpu_quota", "GPU quota", "6-ask-for-the-gpu-quota")
+STANDARD_QUOTA = _account("standard_quota", "Quota without a GPU", "6-ask-for-the-gpu-quota")
 OFFERINGS = _account("offerings", "Machine types on offer", "5-choose-the-region")
 CAPACITY = _account("capacity", "Free machines at AWS", "5-choose-the-region")
 LAMBDA = _account("lambda_concurrency", "Lambda concurrency", "7-look-with-tlfif-doctor")
-CODEBUILD = _account("codebuild", "CodeBuild", "7-look-with-tlfif-doctor")
 GITHUB = _account("github_connection", "GitHub connection", "10-connect-github")
 COST_EXPLORER = _account("cost_explorer", "Cost Explorer", "12-the-first-bill")
 ROOT = _account("root_user", "Root user", "3-guard-the-root-user")
@@ -146,13 +146,15 @@ ENCRYPTION = _account("disk_encryption", "New disks encrypted", "8-deploy")
 
 MACHINES = _left("machines", "Machines")
 DISKS = _left("disks", "Disks of TL-FIF")
+IMAGES = _left("images", "Images of TL-FIF")
 SNAPSHOTS = _left("snapshots", "Snapshots of TL-FIF")
 FOREIGN_DISKS = _left("foreign_disks", "Disks left by hand")
 LOG_GROUPS = _left("log_groups", "Logs kept for ever")
 
 ACCOUNT_CHECKS = (
-    CREDENTIALS, RIGHTS, REGION, ACCOUNT_PLAN, GPU_QUOTA, OFFERINGS, CAPACITY, LAMBDA, CODEBUILD, GITHUB, COST_EXPLORER,
-    ROOT, ALARM_ADDRESS, BUDGET, ENCRYPTION, MACHINES, DISKS, SNAPSHOTS, FOREIGN_DISKS, LOG_GROUPS,
+    CREDENTIALS, RIGHTS, REGION, ACCOUNT_PLAN, GPU_QUOTA, STANDARD_QUOTA, OFFERINGS, CAPACITY, LAMBDA, GITHUB,
+    COST_EXPLORER, ROOT, ALARM_ADDRESS, BUDGET, ENCRYPTION, MACHINES, DISKS, IMAGES, SNAPSHOTS, FOREIGN_DISKS,
+    LOG_GROUPS,
 )  # fmt: skip
 """What only AWS can answer, in the order in which it is shown."""
 COMPUTER_CHECKS = (

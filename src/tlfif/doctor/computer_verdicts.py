@@ -87,8 +87,9 @@ def api_token(*, mode: int | None, trusted: bool) -> Finding:
     return checks.TOKEN.ok(f"Only your user can read it (mode {mode:04o}).")
 
 
-def database(*, exists: bool, damage: str) -> Finding:
-    """``damage``: the first that was found, in SQLite's words; empty if none was."""
+def database(*, exists: bool, damage: str, refused: str = "") -> Finding:
+    """``damage``: the first that was found, in SQLite's words; empty if none was. ``refused``: why the server does not
+    take a file that is whole; empty where it does."""
     if not exists:
         return checks.DATABASE.ok("Made at the first question.")
     if damage:
@@ -98,6 +99,8 @@ def database(*, exists: bool, damage: str) -> Finding:
             "prompts, old answers, the month's sum and the budget stay in the old file; past conversations in the "
             "window are kept elsewhere. Costs nothing.",
         )
+    if refused:
+        return checks.DATABASE.fail(refused, "Do as it says; costs nothing.")
     return checks.DATABASE.ok("SQLite finds no damage.")
 
 

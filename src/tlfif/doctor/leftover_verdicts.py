@@ -1,16 +1,18 @@
 """Verdicts on what costs money although nobody may want it. Pure. Prices are the price book's, without VAT."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tlfif.doctor import checks
 from tlfif.doctor.checks import Finding
+from tlfif.images.retention import KEPT
+from tlfif.machines.machine_types import INSTANCE_TYPES
 from tlfif.money.amounts import usd_of
 from tlfif.money.money import MicroUsd
-from tlfif.money.prices.prices import HOURS_PER_MONTH, INSTANCE_TYPES, Item, PriceBook, running_rates
+from tlfif.money.prices.prices import HOURS_PER_MONTH, Item, PriceBook, running_rates
 
 PRICED = "(EC2; list prices without VAT: ./tlfif cost prices)"
-KEPT_IMAGES = 5
+KEPT_IMAGES = KEPT
 """Nobody needs more than that."""
 SHOWN = 5
 
@@ -110,6 +112,42 @@ def _loose_disks(check: checks.Check, loose: Sequence[DiskFact], priced: Priced,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFact:
+    """A machine image; ``version`` None: its tags do not say one. ``state`` as EC2 has it."""
+
+    image_id: str
+    version: str | None
+    state: str
+
+
+def images(found: Sequence[ImageFact], promoted: Mapping[str, str], *, region: str) -> Finding:
+    """Images with the home's tag; ``promoted``: which one machines are launched from, by profile. What storing them
+    costs is their snapshots' line."""
+    names = {one.image_id: one.version or one.image_id for one in found}
+    strange = [f"{profile} says {image_id}" for profile, image_id in promoted.items() if image_id not in names]
+    if strange:
+        return checks.IMAGES.fail(
+            f"Machines are launched from what is no image of this home: {_shown(strange)} (Parameter Store). It was "
+            "changed by hand, and nothing starts.",
+            "Promote one of its images again: ./tlfif image list, then ./tlfif image promote VERSION. Free, at once.",
+        )
+    if not found:
+        return checks.IMAGES.ok(f"None in {region} (EC2, by tag).")
+    broken = [f"{names[one.image_id]} is {one.state}" for one in found if one.state not in ("available", "pending")]
+    unnamed = [one.image_id for one in found if one.version is None]
+    if broken or unnamed:
+        return checks.IMAGES.warn(
+            f"Nobody can use {_shown([*broken, *(f'{one} (without a version)' for one in unnamed)])} (EC2, by tag).",
+            "The next image that is built removes what no record knows. At once: in the AWS console, EC2, AMIs, choose "
+            "it, Actions, Deregister AMI, with “Delete associated snapshots”. Free.",
+        )
+    used = _shown([f"{profile} from {names[image_id]}" for profile, image_id in promoted.items()])
+    kept = _shown(sorted(names.values()))
+    launched = f"Machines are launched: {used}." if promoted else "None is promoted yet: ./tlfif image list."
+    return checks.IMAGES.ok(f"{kept} in {region} (EC2, by tag). {launched}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotFact:
     """A snapshot; ``gb``: what is stored, at most. ``of_image``: an image of the account needs it."""
 
@@ -135,9 +173,10 @@ def snapshots(found: Sequence[SnapshotFact], priced: Priced) -> Finding:
         )
     if len(found) > KEPT_IMAGES:
         return checks.SNAPSHOTS.warn(
-            f"{total}; two images, the present and the one before, are enough.",
-            "In the AWS console, EC2, AMIs, choose old ones, Actions, Deregister AMI, with “Delete associated "
-            "snapshots”. Free, at once.",
+            f"{total}. Of each kind the newest {KEPT_IMAGES} images are kept, and what anything refers to; the one in "
+            "use and the one before are enough.",
+            "./tlfif image list, then ./tlfif image retire VERSION for what you do not need: it goes with its "
+            "snapshots. Free, within a minute.",
             micros_per_month=micros,
         )
     return checks.SNAPSHOTS.ok(f"{total}, all of images.", micros_per_month=micros)

@@ -58,7 +58,7 @@ _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
         "PassRole",
         "PutRolePolicy",
     ),
-    "lambda": ("AddPermission", "CreateFunction", "DeleteFunction", "UpdateFunctionCode"),
+    "lambda": ("AddPermission", "CreateFunction", "DeleteFunction", "InvokeFunction", "UpdateFunctionCode"),
     "logs": ("CreateLogGroup", "DeleteLogGroup", "FilterLogEvents", "PutRetentionPolicy"),
     "s3": (
         "CreateBucket",

@@ -9,6 +9,7 @@ from tlfif.adapters.engines.llama_engine_process import EngineSpec, LlamaEngineP
 from tlfif.entrypoints.event_loop import run_event_loop
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.log_lines import begin_log
+from tlfif.machines.machine_types import EngineKind
 from tlfif.machines.policy import MachinePolicy
 
 LOAD_SHARE = 0.8
@@ -33,7 +34,7 @@ async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> N
     )
     await process.spawn()
     # The rest is imported while the engine loads: each cold start waits for it.
-    from tlfif.bootstrap.embedded_worker import run_embedded_worker
+    from tlfif.bootstrap.embedded_worker import run_embedded_candidate, run_embedded_worker
     from tlfif.worker.lifecycle import MachineIdentity
 
     identity = MachineIdentity(
@@ -42,10 +43,14 @@ async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> N
         model=str(spec["model"]),
         model_sha256=str(spec["model_sha256"]) if spec["model_sha256"] else None,
         image=str(spec["image"]),
+        engine=EngineKind.LLAMA,
         idle_timeout_seconds=float(str(spec["idle_timeout_seconds"])),
         job_policy=JobPolicy(**policies["job"]),  # type: ignore[arg-type]  # from asdict of the same class
         machine_policy=machine_policy,
     )
+    if spec.get("smoke_test"):
+        await run_embedded_candidate(identity, data_folder, process, context_tokens=context_tokens)
+        return
     offset = float(str(spec["clock_offset"]))
     await run_embedded_worker(identity, data_folder, process, context_tokens=context_tokens, clock_offset=offset)
 

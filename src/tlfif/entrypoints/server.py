@@ -12,6 +12,7 @@ from tlfif.api.embedded_server import EmbeddedServer
 from tlfif.bootstrap.embedded import embedded_container
 from tlfif.bootstrap.settings import Settings, load_settings
 from tlfif.control.end_machine import end_machine
+from tlfif.control.images_loop import ImagesLoop
 from tlfif.control.reconcile import Pace
 from tlfif.control.router_loop import RouterLoop
 from tlfif.entrypoints.event_loop import run_event_loop
@@ -38,20 +39,22 @@ FILE_HANDLES = 4096
 async def _serve(settings: Settings, port: int) -> None:
     container = await embedded_container(settings)
     router = RouterLoop(reconciler=container.reconciler, tick_seconds=settings.tick_seconds)
+    pipeline = ImagesLoop(images=container.images, clock=container.clock) if container.images is not None else None
     server = EmbeddedServer(
         container,
         settings.data_folder,
         port=port,
         idle_exit_seconds=settings.server_idle_exit_seconds,
-        busy=lambda: router.pace is not Pace.REST,
+        busy=lambda: router.pace is not Pace.REST or (pipeline is not None and pipeline.busy),
         is_ours=lambda: sys.platform == "win32" or read_holder(settings.data_folder) == os.getpid(),
     )
-    routing = asyncio.create_task(router.run())
+    loops = [asyncio.create_task(loop.run()) for loop in (router, pipeline) if loop is not None]
     try:
         await server.run()
     finally:
-        routing.cancel()
-        await asyncio.gather(routing, return_exceptions=True)
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
         await end_machine(container.reconciler, reason="the server was stopped", limit_seconds=STOP_LIMIT_SECONDS)
         await container.close()
 

@@ -36,7 +36,8 @@ class KeptExchange:
     """A prompt and what is kept of its answer. ``status``: sending, running, succeeded, failed, cancelled, expired.
 
     ``last_seq`` is the last event of the job that ``answer`` holds: where to continue. ``receipt`` is its line,
-    ``cost`` the one below it, as far as it was known when the answer ended; ``note`` why there is no whole answer.
+    ``cost`` the one below it, as far as it was known when the answer ended; ``note`` why there is no whole answer,
+    ``code`` that error's; ``reasoning`` what a thinking model wrote before its answer.
     ``instead_of``: the exchange to which this is another answer. ``superseded``: another answer counts in this one's
     place. ``place`` is where it was asked, "this computer" or "AWS eu-central-1"; empty in exchanges from before there
     was a choice.
@@ -58,6 +59,8 @@ class KeptExchange:
     instead_of: str | None = None
     place: str = ""
     cost: str = ""
+    code: str = ""
+    reasoning: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -143,8 +146,8 @@ class History:
                 "INSERT INTO exchanges (id, conversation_id, key, prompt, model, asked_at, instead_of, place) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET key = excluded.key, job_id = NULL, answer = '', last_seq = 0, "
-                "status = 'sending', receipt = '', cost = '', note = '', model = excluded.model, "
-                "place = excluded.place",
+                "status = 'sending', receipt = '', cost = '', note = '', code = '', reasoning = '', "
+                "model = excluded.model, place = excluded.place",
                 (exchange_id, conversation_id, key, prompt, model, asked_at, instead_of, place),
             )
             self._db.execute(f"{INDEX} WHERE id = ?", (exchange_id,))
@@ -187,6 +190,8 @@ class History:
         receipt: str = "",
         cost: str = "",
         note: str = "",
+        code: str = "",
+        reasoning: str = "",
         answer: str | None = None,
     ) -> None:
         """The end of an answer: ``answer`` whole as the server has it, or the pieces kept so far where that is None."""
@@ -195,8 +200,11 @@ class History:
             whole = "".join(row[0] for row in rows)
             self._db.execute(
                 "UPDATE exchanges SET status = ?, last_seq = max(last_seq, ?), receipt = ?, cost = ?, note = ?, "
-                "answer = coalesce(?, answer || ?) WHERE id = ?",
-                (status, seq, receipt, cost, note, None if answer is None else _whole(answer), whole, exchange_id),
+                "code = ?, reasoning = ?, answer = coalesce(?, answer || ?) WHERE id = ?",
+                (
+                    *(status, seq, receipt, cost, note, code, _whole(reasoning)),
+                    *(None if answer is None else _whole(answer), whole, exchange_id),
+                ),
             )
             self._db.execute("DELETE FROM pieces WHERE exchange_id = ?", (exchange_id,))
             self._db.execute(
@@ -324,7 +332,8 @@ _EXCHANGE = (
     "SELECT id, conversation_id, job_id, key, prompt, answer || coalesce((SELECT group_concat(text, '') FROM "
     "(SELECT text FROM pieces WHERE exchange_id = exchanges.id ORDER BY seq)), '') AS answer, last_seq, status, model, "
     "receipt, note, superseded OR EXISTS (SELECT 1 FROM exchanges AS newer WHERE newer.instead_of = exchanges.id AND "
-    "newer.status NOT IN ('failed', 'cancelled', 'expired')) AS superseded, asked_at, instead_of, place, cost "
+    "newer.status NOT IN ('failed', 'cancelled', 'expired')) AS superseded, asked_at, instead_of, place, cost, "
+    "code, reasoning "
     "FROM exchanges"
 )
 

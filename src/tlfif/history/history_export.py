@@ -38,6 +38,8 @@ def as_markdown(conversation: KeptConversation) -> str:
 def _exchange(one: KeptExchange) -> list[str]:
     title = "## Prompt (replaced by a later answer)" if one.superseded else "## Prompt"
     parts = [f"{title}, {_day(one.asked_at)}", "\n".join(f"> {line}" for line in one.prompt.splitlines())]
+    if one.reasoning:
+        parts += ["## Thinking, before the answer", one.reasoning]
     parts.append("## Answer")
     parts.append(one.answer if one.answer.strip() else "(none)")
     if one.status != "succeeded":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tlfif.wording.scripts import folded
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 CHECKED_BYTES = 32 * 1024 * 1024
 """A file up to this size is read whole when it is opened (100 ms), to see whether it is damaged. In a larger one damage
 is found by whoever reads the place."""
@@ -41,7 +41,9 @@ CREATE TABLE exchanges (
     asked_at REAL NOT NULL,
     instead_of TEXT,
     place TEXT NOT NULL DEFAULT '',
-    cost TEXT NOT NULL DEFAULT ''
+    cost TEXT NOT NULL DEFAULT '',
+    code TEXT NOT NULL DEFAULT '',
+    reasoning TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX exchanges_of ON exchanges (conversation_id, number);
 CREATE INDEX exchanges_open ON exchanges (status) WHERE status IN ('sending', 'running');
@@ -78,7 +80,11 @@ ALTER TABLE exchanges ADD COLUMN cost TEXT NOT NULL DEFAULT '';
 """
 _FROM_4 = "DROP TABLE IF EXISTS words;" + _SEARCHED + INDEX + ";INSERT INTO notes VALUES ('deleted');"  # noqa: S608 - constants
 """Files up to version 4 had an index of words."""
-_STEPS = (_FROM_1, _FROM_2, _FROM_3, _FROM_4)
+_FROM_5 = """
+ALTER TABLE exchanges ADD COLUMN code TEXT NOT NULL DEFAULT '';
+ALTER TABLE exchanges ADD COLUMN reasoning TEXT NOT NULL DEFAULT '';
+"""
+_STEPS = (_FROM_1, _FROM_2, _FROM_3, _FROM_4, _FROM_5)
 
 
 class UnreadableError(Exception):

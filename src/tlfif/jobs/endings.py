@@ -1,8 +1,10 @@
 """What the event that ends a job says, and receipts as plain values."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from tlfif.jobs.jobs import FinishReason, Outcome, Receipt
+
+_RECEIPT_FIELDS = frozenset(field.name for field in fields(Receipt))
 
 
 def terminal_data(outcome: Outcome) -> dict[str, object]:
@@ -23,7 +25,8 @@ def receipt_data(receipt: Receipt) -> dict[str, object]:
 
 
 def receipt_from(data: dict[str, object]) -> Receipt:
-    """The inverse of :func:`receipt_data`."""
+    """The inverse of :func:`receipt_data`. What a newer version of the worker wrote in addition is left out."""
     reason = data.get("finish_reason")
-    known = {**data, "finish_reason": None if reason is None else FinishReason(str(reason))}
+    known = {name: value for name, value in data.items() if name in _RECEIPT_FIELDS}
+    known["finish_reason"] = None if reason is None else FinishReason(str(reason))
     return Receipt(**known)  # type: ignore[arg-type]  # values were written by receipt_data

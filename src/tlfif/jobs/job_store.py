@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from tlfif.jobs import transitions
 from tlfif.jobs.events import Event
 from tlfif.jobs.jobs import (
     AnswerTime,
@@ -18,6 +19,7 @@ from tlfif.jobs.jobs import (
     QueueCounts,
     SubmitResult,
 )
+from tlfif.jobs.transitions import Change, Transition
 
 
 class JobStore(ABC):
@@ -99,21 +101,34 @@ class JobStore(ABC):
         A write whose ``seq`` is at or below the job's last number was written before and is passed over.
         A write whose ``seq`` would leave a gap raises ValueError."""
 
-    @abstractmethod
     async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
         """End the job: remaining ``text`` (if any) as event ``seq``, then the terminal event with data ``receipt``,
         ``error_code``, ``error_message``. Doing it again under the same lease changes nothing. A text whose ``seq``
         was written before is passed over; a ``seq`` that would leave a gap raises ValueError.
 
         Raises LeaseLostError if the lease is not current."""
+        await self.change(
+            lease.job_id,
+            lambda record: transitions.finish(record, lease, seq=seq, text=text, outcome=outcome, now=now),
+        )
 
-    @abstractmethod
     async def release(self, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> JobStatus:
         """Give the job back: event ``restarted`` and status ``queued``; with a cancel request it ends ``cancelled``
         instead; with its last attempt counted it ends ``failed`` (code ``attempts_exhausted``). Its waiting limit
         starts anew from ``now``, as long as it was at first. Returns the new status.
 
         Raises LeaseLostError if the lease is not current."""
+        change = await self.change(
+            lease.job_id,
+            lambda record: transitions.release(record, lease, reason=reason, count_attempt=count_attempt, now=now),
+        )
+        assert change is not None  # noqa: S101  # a release changes the job or raises
+        return change.after.status
+
+    @abstractmethod
+    async def change(self, job_id: str, transition: Transition) -> Change | None:
+        """Apply ``transition`` to the job, which need not be there, in one step that survives a power failure, and wake
+        whom it concerns. Returns what changed, and raises what it raises."""
 
     @abstractmethod
     async def abandon(self, worker_id: str, *, reason: str, now: float) -> list[str]:

@@ -92,12 +92,15 @@ class Receipt:
     """What an answer took. Seconds are wall clock; ``queue_seconds`` runs from acceptance to the last claim.
 
     ``first_token_seconds`` and ``total_seconds`` run from acceptance. Token counts come from the engine;
-    None where it did not say. ``model_sha256`` is the hash of the weights that answered.
+    None where it did not say. ``model_sha256`` is the hash of the weights that answered. ``engine``: a value of
+    ``machines.machine_types.EngineKind``; ``instance_type``: as AWS names it, None on one's own computer.
     """
 
     model: str
     model_sha256: str | None = None
     image: str | None = None
+    instance_type: str | None = None
+    engine: str | None = None
     machine_id: str | None = None
     attempt: int = 0
     prompt_tokens: int | None = None

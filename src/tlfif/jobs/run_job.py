@@ -20,6 +20,8 @@ class Provenance:
     image: str
     model: str
     model_sha256: str | None
+    engine: str | None = None
+    instance_type: str | None = None
 
     def receipt(self, job: Job, reason: FinishReason | None) -> Receipt:
         """The receipt of ``job``, still without times and counts."""
@@ -27,6 +29,8 @@ class Provenance:
             model=job.request.model,
             model_sha256=self.model_sha256,
             image=self.image,
+            instance_type=self.instance_type,
+            engine=self.engine,
             machine_id=self.machine_id,
             attempt=job.attempt,
             finish_reason=reason,

@@ -72,6 +72,11 @@ class DataFolder:
         return self.root / "models"
 
     @property
+    def images(self) -> Path:
+        """Machine images, what is being built, and which image machines are launched from."""
+        return self.root / "images"
+
+    @property
     def profile(self) -> Path:
         """Which home commands talk to. It holds no secret."""
         return self.root / "profile.json"
@@ -195,6 +200,11 @@ def profile_from_environment() -> str | None:
 def other_settings() -> list[str]:
     """The names of all other environment variables that begin like TL-FIF's, in any case."""
     return [name for name in os.environ if name.upper().startswith("TLFIF_") and name not in _READ_HERE]
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment of a program that is started: this one's, and ``more``."""
+    return {**os.environ, **more}
 
 
 def display_name() -> str:

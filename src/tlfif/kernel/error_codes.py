@@ -108,6 +108,8 @@ ACCESS = {
     "machine_failed": ErrorCode(503, 4, "The machine did not start or did not survive.", "Read the reason; start it again."),
     "storage_damaged": ErrorCode(503, 5, "The job file on this computer is damaged.", "`./tlfif doctor --set-aside-database` keeps it under another name and goes on with a new one."),
     "storage_failed": ErrorCode(503, 5, "The store could not read or write. The sentence says whether something may have been accepted.", "Free disk space or fix the store, then repeat."),
+    "storage_foreign": ErrorCode(503, 5, "The job file on this computer is another program's. It was left as it is.", "Set `TLFIF_HOME` to another folder."),
+    "storage_newer": ErrorCode(503, 5, "A newer TL-FIF wrote the job file on this computer. It was left as it is.", "Install the newer one again, or set `TLFIF_HOME` to another folder."),
     "unavailable": ErrorCode(503, 5, "Something that is needed does not answer.", "Try again."),
     "answer_pending": ErrorCode(503, 5, "The host does not keep a request open for so long. The answer goes on; `job_id` says which.", "Read it later: `./tlfif jobs show ID`."),
     "router_unreachable": ErrorCode(503, 5, "The order to start the machine did not arrive. Nothing was started.", "Press start again."),
@@ -120,13 +122,13 @@ ACCESS = {
 """The caller is not allowed, or something that is needed does not answer."""
 AWS = {
     "account_pending": ErrorCode(503, 4, "AWS has not opened the account for machines yet, or has closed it. Nothing was started.", "Wait for AWS's message, or ask AWS Support; then start the machine."),
-    "account_plan": ErrorCode(503, 4, "The account is on the Free plan, which has no GPU machines. Nothing was started.", "Press \"Upgrade plan\" in the AWS console (Billing and Cost Management), then start the machine."),
+    "account_plan": ErrorCode(503, 4, "The account is on the Free plan, which starts none of the machine types of the list. Nothing was started.", "`./tlfif deploy` with the type that the sentence offers; or press \"Upgrade plan\" in the AWS console (Billing and Cost Management), then start the machine."),
     "aws_busy": ErrorCode(503, 4, "AWS turned several requests in a row away. The sentence says whether something may have been started.", "Nothing: it is tried again."),
     "aws_denied": ErrorCode(503, 4, "AWS does not know TL-FIF's key, or does not permit the action that the sentence names.", "`./tlfif deploy` again; `./tlfif doctor`"),
     "aws_unreachable": ErrorCode(503, 4, "AWS does not answer. The sentence says whether something may have been started.", "Check the network; it is tried again."),
-    "image_missing": ErrorCode(503, 4, "There is no image, or no launch template, to start from. Nothing was started.", "Building images is not part of this version yet; meanwhile `./tlfif profile use computer`"),
-    "no_capacity": ErrorCode(503, 4, "No zone has a GPU machine of the configured types free. Nothing was started.", "Nothing: the prompts wait, and it is asked again every two minutes."),
-    "no_quota": ErrorCode(503, 4, "The account may not run so many virtual processors of GPU machines (quota L-DB2E81BA), or not fill one more disk at a set speed. Nothing was started.", "Ask for 8 in Service Quotas, then start the machine; for the disk, wait some minutes."),
+    "image_missing": ErrorCode(503, 4, "There is no image, or no launch template, to start from. Nothing was started.", "`./tlfif deploy --build-image`, then approve and promote it; meanwhile `./tlfif profile use computer`"),
+    "no_capacity": ErrorCode(503, 4, "No zone has a machine of the types of the list free. Nothing was started.", "Nothing: the prompts wait, and it is asked again every two minutes. Where the list has only types with a GPU, the sentence offers one without."),
+    "no_quota": ErrorCode(503, 4, "The account may not run so many virtual processors of any type of the list (quota L-DB2E81BA with a GPU, L-1216C47A without), or not fill one more disk at a set speed. Nothing was started.", "`./tlfif deploy --type` with the type without a GPU that the sentence offers with its price; or ask for 8 in Service Quotas, then start the machine. For the disk, wait some minutes."),
     "no_schedule": ErrorCode(503, 4, "A machine was started, but not the timer that ends it in any case; so it was ended again. That costs about 0.10 USD at most.", "`./tlfif doctor`, then start the machine."),
 }
 """AWS gives no machine."""
@@ -141,6 +143,30 @@ BILL = {
     "bill_unreachable": ErrorCode(None, 0, "No answer came, or it was lost.", "Nothing."),
 }
 """Why the bill has no new figure: in ``billed.problem`` of an answer that itself succeeds."""
+IMAGES = {
+    "image_not_found": ErrorCode(404, 2, "There is no image of that version.", "`./tlfif image list`"),
+    "repository_invalid": ErrorCode(422, 2, "What was given is neither a folder nor an address of a Git repository.", "Give a folder, or an https or ssh address."),
+    "image_not_offered": ErrorCode(409, 2, "Only an image that passed its tests and waits can be approved or rejected.", "`./tlfif image show VERSION`"),
+    "image_not_approved": ErrorCode(409, 2, "Only an approved image can be promoted or retired.", "`./tlfif image approve VERSION`"),
+    "image_in_use": ErrorCode(409, 2, "The image is kept, because something needs it.", "Promote another one first."),
+    "image_changed": ErrorCode(409, 2, "Somebody else changed the image at the same time.", "Look at it, repeat."),
+    "rollback_impossible": ErrorCode(409, 4, "There is no image to go back to.", "Promote another one: `./tlfif image list`"),
+    "image_pointer_invalid": ErrorCode(503, 4, "What machines are launched from was changed by hand into something that is no image of this home. Nothing was started.", "`./tlfif image promote VERSION`"),
+    "image_gone": ErrorCode(503, 4, "The image's files, or its AMI, do not exist any more. The one in use stays.", "Promote or build another one."),
+    "image_failed": ErrorCode(503, 4, "Something that images need does not answer.", "Try again."),
+    "image_build_refused": ErrorCode(409, 4, "The build was not begun: no budget, no quota or no space on the disk. The sentence says which.", "Read the sentence; build again."),
+    "image_source_invalid": ErrorCode(None, 4, "The commit cannot be fetched, or lacks a file that an image is made of.", "Mend the commit, push again."),
+    "image_input_wrong": ErrorCode(None, 4, "A wheel, the weights or another input has another sha256 than the list of pins says.", "Nothing, if you did not change it: do not use it. Otherwise mend the list of pins."),
+    "image_build_failed": ErrorCode(None, 4, "A step of the build failed.", "`./tlfif image logs VERSION`"),
+    "image_boot_failed": ErrorCode(None, 4, "The candidate did not start.", "`./tlfif image logs VERSION`"),
+    "image_test_failed": ErrorCode(None, 4, "The candidate answered too few golden prompts, too slowly, or did not end by itself.", "`./tlfif image logs VERSION`"),
+    "image_superseded": ErrorCode(None, 4, "A newer commit came before it was this one's turn.", "Nothing: the newer one is built."),
+    "image_source_missing": ErrorCode(None, 4, "This TL-FIF was installed without the files that an image is made of.", "Run the command from a clone of the repository."),
+    "connection_invalid": ErrorCode(None, 2, "The connection to GitHub, the repository or the branch cannot be one.", "Read the sentence; docs/howto/images-on-aws.md has examples."),
+    "image_stage_timeout": ErrorCode(None, 4, "A stage took longer than its limit.", "`./tlfif image logs VERSION`; build again."),
+    "repository_unreachable": ErrorCode(None, 5, "The repository that is followed cannot be read.", "Check its address and your rights to it; it is tried again."),
+}
+"""Images: refusals, and why an image was not offered."""
 JOB = {
     "answer_empty": ErrorCode(None, 3, "The model wrote no answer, for instance because it spent all tokens on thinking.", "Allow more tokens, or put the question in other words."),
     "attempts_exhausted": ErrorCode(None, 3, "Three attempts ended without an answer.", "Send it again, or look at the machine first."),
@@ -184,7 +210,7 @@ HERE = {
     "keyring_failed": ErrorCode(None, 5, "The keyring of this computer did not open.", "Unlock it, try again."),
     "machine_not_ready": ErrorCode(None, 4, "The machine was started and did not become ready.", "Read the reason."),
     "machines_stay": ErrorCode(None, 5, "AWS did not confirm the end of a machine in 15 minutes.", "End it in the AWS console; `./tlfif destroy` again."),
-    "no_zone": ErrorCode(None, 5, "The region offers none of the GPU machine types.", "Choose another region."),
+    "no_zone": ErrorCode(None, 5, "The region offers none of the machine types of the list.", "Choose another region."),
     "not_confirmed": ErrorCode(None, 2, "Nobody is there to be asked, and `--yes` was not typed.", "Add `--yes`."),
     "not_reachable": ErrorCode(None, 5, "No server answers, and none could be started.", "Look into the server's log."),
     "only_this_computer": ErrorCode(None, 2, "The command is for the server on this computer, and commands talk to the home on AWS.", "`./tlfif profile use computer`"),
@@ -235,6 +261,7 @@ SECTIONS = {
     "access": ACCESS,
     "aws": AWS,
     "bill": BILL,
+    "images": IMAGES,
     "job": JOB,
     "here": HERE,
 }

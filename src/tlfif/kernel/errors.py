@@ -141,6 +141,12 @@ class ModelError(TlfifError):
     code = "model_failed"
 
 
+class ImageError(TlfifError):
+    """Read the reason; the image was not built, or cannot be used. The promoted one stays as it is."""
+
+    code = "image_failed"
+
+
 class LeaseLostError(TlfifError):
     """Stop working on the job and drop the result: another worker has it."""
 

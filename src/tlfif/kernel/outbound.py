@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+SERVER_KEEPS_IT = (
+    "the background server keeps the proxy and certificates that it was started with (./tlfif serve --stop ends it)"
+)
+"""For the end of what a server on this computer says: what is corrected in a terminal now is not corrected there."""
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 

@@ -55,8 +55,10 @@ class MachineRecord:
 
     ``handle`` is the host's name for it (embedded: process id and start time; AWS: instance id) and is None between
     intent and commit. ``boot_id`` is new at each boot; a heartbeat with another one is not this machine's.
+    ``instance_type`` (as AWS names it; None on one's own computer) and ``engine`` are known from the first heartbeat.
     ``idle_since`` is None while work or loading makes progress. ``reason`` is why it started until it is why it ends;
-    ``start_reason`` stays why it started, and is empty in records older than the field.
+    ``start_reason`` stays why it started, and is empty in records older than the field. ``code`` is the error's where
+    an error with one is why it ends, empty otherwise.
     """
 
     id: str
@@ -78,11 +80,14 @@ class MachineRecord:
     engine_pid: int | None = None
     drain_requested: bool = False
     stop_requested_at: float | None = None
+    code: str = ""
+    instance_type: str | None = None
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """What the worker reports about its machine."""
+    """What the worker reports about its machine. ``image``: the version that it was launched from; empty: not said."""
 
     machine_id: str
     boot_id: str
@@ -92,6 +97,10 @@ class Heartbeat:
     worker_pid: int | None = None
     engine_pid: int | None = None
     reason: str = ""
+    code: str = ""
+    instance_type: str | None = None
+    engine: str | None = None
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

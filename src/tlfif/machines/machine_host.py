@@ -7,7 +7,9 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchSpec:
     """What to launch. ``context_tokens`` is per answer. ``idle_timeout_seconds`` is a default; the store may
-    set another later."""
+    set another later. ``image`` is a version, or the host's name for what it has without images; ``image_ref`` is the
+    registry's name for that version. ``smoke_test``: the version that this machine tests, of itself; it then takes none
+    of the home's prompts and ends when it has reported (``worker.smoke_test``)."""
 
     machine_id: str
     model: str
@@ -16,6 +18,8 @@ class LaunchSpec:
     context_tokens: int
     image: str
     idle_timeout_seconds: float
+    image_ref: str | None = None
+    smoke_test: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +35,14 @@ class ObservedMachine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetime:
     """When a machine began and ended (epoch seconds) and its type, by the host's own record, on which the bill is
-    based. None: the host does not report it, or not yet. ``reason``: why the host ended it, in the host's words; empty
-    where nobody but the machine and its owner did."""
+    based. None: the host does not report it, or not yet. ``image`` is the version that it was launched from;
+    ``last_words``: why the host ended it, in its own words; empty where nobody but the machine and its owner did."""
 
     began_at: float | None = None
     ended_at: float | None = None
     instance_type: str | None = None
-    reason: str = ""
+    image: str | None = None
+    last_words: str = ""
 
 
 class MachineHost(ABC):

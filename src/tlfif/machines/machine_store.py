@@ -1,9 +1,10 @@
 """The store of machine records, through which the control plane and the machines communicate."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, PhaseTiming, Situation
+from tlfif.machines.transitions import asked_to_drain, asked_to_stop, closed, launched
 
 
 class MachineStore(ABC):
@@ -19,9 +20,9 @@ class MachineStore(ABC):
     async def create_intent(self, record: MachineRecord) -> bool:
         """Write the intent to launch, before anything is launched. False where a record is open already."""
 
-    @abstractmethod
     async def commit_launch(self, machine_id: str, *, handle: str) -> None:
         """The launch was accepted; store the host's handle."""
+        await self.change(machine_id, lambda record: launched(record, handle=handle))
 
     @abstractmethod
     async def active(self) -> MachineRecord | None:
@@ -56,18 +57,24 @@ class MachineStore(ABC):
         answers ``owned=False``. ``drain`` is true for a record that is stopping, too. Where no person ever set an idle
         time-out, the answer carries the one that the store was opened with."""
 
-    @abstractmethod
     async def request_drain(self, machine_id: str, *, reason: str) -> None:
         """Ask the machine, through its next heartbeat, to take no more jobs, finish and end."""
+        await self.change(machine_id, lambda record: asked_to_drain(record, reason=reason))
 
-    @abstractmethod
     async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
         """The end was asked for; the first reason and time are kept, and so is the state ``broken``."""
+        await self.change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
+
+    async def mark_ended(
+        self, machine_id: str, *, state: MachineState, reason: str, now: float, code: str = ""
+    ) -> None:
+        """The host reports that it is gone. ``state`` is shown from now on: off, broken, no_capacity or
+        no_quota. Empty, ``reason`` and ``code`` keep what was known. A second call changes nothing."""
+        await self.change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now, code=code))
 
     @abstractmethod
-    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
-        """The host reports that it is gone. ``state`` is shown from now on: off, broken, no_capacity or
-        no_quota. A second call changes nothing."""
+    async def change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
+        """Apply ``change`` to the record, in one step that survives a power failure."""
 
     @abstractmethod
     async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:

@@ -1,6 +1,6 @@
 """The limits of machines, each with its unit, range and reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tlfif.machines.machine import Phase
 
@@ -86,3 +86,11 @@ AWS_MACHINE_POLICY = MachinePolicy(
 )
 """A machine in the cloud: minutes to start, a router that looks once a minute, a whole GPU. How long a start takes is
 not measured yet: surprises 37 to 41 give 2 to 10 minutes for a new image. Its own history replaces these figures."""
+
+PROCESSOR_SLOTS = 4
+"""Answers at once on a machine without a GPU: they share its few processors, as on one's own computer."""
+
+
+def without_gpu(policy: MachinePolicy) -> MachinePolicy:
+    """``policy`` for a machine whose engine runs on its processors."""
+    return replace(policy, engine_slots=min(policy.engine_slots, PROCESSOR_SLOTS))

@@ -24,12 +24,16 @@ def apply_heartbeat(record: MachineRecord | None, beat: Heartbeat, *, now: float
     changed = replace(
         record,
         boot_id=beat.boot_id,
+        image=beat.image or record.image,  # on AWS the type that was to be had decides
         heartbeat_at=now,
         idle_since=beat.idle_since,
         worker_pid=beat.worker_pid,
         engine_pid=beat.engine_pid,
+        instance_type=beat.instance_type or record.instance_type,
+        engine=beat.engine or record.engine,
         state=record.state if stopping else beat.state,
         reason=record.reason if stopping or record.drain_requested else beat.reason or record.reason,
+        code=beat.code or record.code,
     )
     if beat.state is MachineState.READY and record.ready_at is None:
         changed = replace(changed, ready_at=now)
@@ -76,7 +80,7 @@ def asked_to_stop(record: MachineRecord, *, reason: str, now: float) -> MachineR
     return replace(record, state=MachineState.STOPPING, reason=reason, stop_requested_at=now)
 
 
-def closed(record: MachineRecord, *, state: MachineState, reason: str, now: float) -> MachineRecord:
+def closed(record: MachineRecord, *, state: MachineState, reason: str, now: float, code: str = "") -> MachineRecord:
     """The record after its machine is gone. Raises ValueError for a state in which no record is closed."""
     if state not in ENDED:
         raise ValueError(f"a record is not closed as {state}")
@@ -86,6 +90,7 @@ def closed(record: MachineRecord, *, state: MachineState, reason: str, now: floa
         record,
         state=state,
         reason=reason or record.reason,
+        code=code or record.code,
         ended_at=now,
         phase=None,
         phase_started_at=None,

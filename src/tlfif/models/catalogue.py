@@ -101,7 +101,7 @@ TINYLLAMA_FP16 = replace(
 """The same model as vLLM serves it on a GPU: unquantized 16-bit weights."""
 
 ON_AWS: tuple[ModelSpec, ...] = (TINYLLAMA_FP16,)
-"""What the machine image holds."""
+"""What an image with vLLM holds."""
 
 CATALOGUE: tuple[ModelSpec, ...] = (TINYLLAMA, SMOLLM2)
 """The models of this computer. The first is the default; the last needs no hub."""

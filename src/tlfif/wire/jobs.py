@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NotRequired
 
 from tlfif.jobs.events import Event
+from tlfif.wire.errors import ErrorView
 from tlfif.wire.machines import MachineView
 from tlfif.wire.money import CostShareView
 from tlfif.wire.typed_dict import TypedDict
@@ -31,11 +32,14 @@ class Asking(TypedDict):
 
 
 class ReceiptView(TypedDict):
-    """What an answer took; seconds from acceptance. A job has it, and so has the event that ends it."""
+    """What an answer took; seconds from acceptance. A job has it, and so has the event that ends it. ``instance_type``
+    is AWS's name, null on one's own computer; ``engine`` is vllm or llama, null in receipts older than the field."""
 
     model: str
     model_sha256: str | None
     image: str | None
+    instance_type: str | None
+    engine: str | None
     machine_id: str | None
     attempt: int
     prompt_tokens: int | None
@@ -45,13 +49,6 @@ class ReceiptView(TypedDict):
     first_token_seconds: float | None
     total_seconds: float | None
     tokens_per_second: float | None
-
-
-class ErrorView(TypedDict):
-    """Why a job failed."""
-
-    code: str
-    message: str
 
 
 class JobView(TypedDict):

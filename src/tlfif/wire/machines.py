@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from tlfif.wire.errors import ErrorView
 from tlfif.wire.typed_dict import TypedDict
 
 
@@ -15,13 +16,20 @@ class Pids(TypedDict):
 
 class MachineView(TypedDict):
     """The machine now. Seconds are estimates learned from its own history; null where there is nothing to say.
-    ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the API knows it."""
+    ``idle_timeout_minutes`` is null only in what the command line prints where no server runs; the API knows it.
+    ``code``: the error's where there is no machine because of one, empty otherwise. ``fault``: why the server can start
+    and end no machine at present; all the rest is then as it was before.
+    ``instance_type`` (AWS's name; null on one's own computer) and ``engine`` (vllm or llama) are known as soon as the
+    machine is launched, on one's own computer from its first heartbeat on."""
 
     state: str
     reason: str
+    code: str
     phase: str | None
     eta_seconds: float | None
     image: str | None
+    instance_type: str | None
+    engine: str | None
     model: str | None
     machine_id: str | None
     idle_seconds_left: float | None
@@ -32,6 +40,7 @@ class MachineView(TypedDict):
     held: bool
     place: str
     pids: Pids
+    fault: ErrorView | None
 
 
 class PhaseView(TypedDict):
@@ -49,6 +58,8 @@ class PastMachineView(TypedDict):
     machine_id: str
     model: str
     image: str
+    instance_type: str | None
+    engine: str | None
     state: str
     start_reason: str
     end_reason: str
@@ -82,9 +93,12 @@ class StopResult(TypedDict):
 NO_MACHINE: MachineView = {
     "state": "off",
     "reason": "the server is not running",
+    "code": "",
     "phase": None,
     "eta_seconds": None,
     "image": None,
+    "instance_type": None,
+    "engine": None,
     "model": None,
     "machine_id": None,
     "idle_seconds_left": None,
@@ -95,5 +109,6 @@ NO_MACHINE: MachineView = {
     "held": False,
     "place": "this computer",
     "pids": {"server": None, "worker": None, "engine": None},
+    "fault": None,
 }
 """What the command line says of the machine where no server runs."""

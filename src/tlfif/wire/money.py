@@ -98,6 +98,8 @@ class AnswerCostView(TypedDict):
     status: str
     model: str
     image: str | None
+    instance_type: str | None
+    engine: str | None
     attempt: int
     queue_seconds: float | None
     first_token_seconds: float | None
@@ -135,10 +137,19 @@ class BilledView(TypedDict):
     sentence: str
 
 
+class TypeView(TypedDict):
+    """A machine type, its engine (vllm or llama) and what an hour of it costs: machine, public address, disk."""
+
+    instance_type: str
+    engine: str
+    usd_per_hour: float
+
+
 class CostView(SumsView):
     """What it costs now. The sums at the top are what is really owed; on the owner's own computer they are nothing,
     and ``simulated_aws`` says what AWS would have cost (null where the machines do run on AWS). ``billed`` is AWS's own
-    figure, null where AWS bills nothing."""
+    figure, null where AWS bills nothing. ``types``: the machines that are tried, in that order; none on the owner's own
+    computer."""
 
     month: str
     place: str
@@ -149,6 +160,7 @@ class CostView(SumsView):
     billed: BilledView | None
     budget: BudgetView
     exchange: ExchangeView
+    types: list[TypeView]
     rates: list[RateView]
     receipts: list[AnswerCostView]
 

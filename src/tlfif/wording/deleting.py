@@ -1,8 +1,8 @@
 """What a deletion promises, and what it cannot reach; for commands and window."""
 
 FROM_DISK = (
-    "Within a minute the text has left the disk; in a very large job file a remnant may stay longer. A machine that "
-    "runs forgets it when it ends."
+    "Within a minute the text has left the disk; in a very large job file a remnant may stay until no machine runs. A "
+    "machine that runs forgets it when it ends."
 )
 FROM_AWS = (
     "A machine that runs forgets the text when it ends. AWS keeps no copy, unless somebody turned on backups of the "

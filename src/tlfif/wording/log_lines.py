@@ -4,6 +4,8 @@ import json
 import re
 from dataclasses import dataclass
 
+from tlfif.kernel.plain_text import one_line
+
 LONGEST = 2000
 """Characters of one line that are shown."""
 HIDDEN = "[hidden]"
@@ -29,8 +31,7 @@ class LogLine:
 def shown(raw: str) -> str:
     """``raw`` on one line, as a person may see it. A function's JSON is reduced to its level and its message."""
     text = _sentence(raw)
-    text = "".join(letter if letter.isprintable() else " " for letter in text).rstrip()
-    return _SECRET.sub(HIDDEN, text)[:LONGEST]
+    return _SECRET.sub(HIDDEN, one_line(text).rstrip())[:LONGEST]
 
 
 def is_metric(raw: str) -> bool:

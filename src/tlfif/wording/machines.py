@@ -1,16 +1,22 @@
 """The machine and its model: what a prompt waits for, and which model answers."""
 
+from collections.abc import Sequence
 from pathlib import PurePath
 
+from tlfif.kernel.plain_text import one_line
+from tlfif.machines.machine_types import EngineKind
 from tlfif.models.catalogue import file_path_of, find_model
+from tlfif.money.amounts import usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
+from tlfif.wire.money import TypeView
 from tlfif.wording.figures import countdown, how_many
 
 HERE = "this computer"
 """The ``place`` that the server on this computer reports."""
 PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "trying the model out"}
 """What a machine does in each phase of its start, in the order of the phases."""
+UNATTENDED = "No machine can be started or watched at present"
 _WHY_NOT_FETCHED = {
     "hub_unreachable": "its source cannot be reached",
     "hub_refused": "its source does not hand it out",
@@ -23,9 +29,29 @@ def model_title(name: str) -> str:
     """A model's proper name."""
     path = file_path_of(name)
     if path is not None:
-        return PurePath(path).name
+        return one_line(PurePath(path).name)
     spec = find_model(name)
     return spec.title if spec is not None else name
+
+
+def as_sentence(reason: str) -> str:
+    """A reason with one full stop at its end: some are sentences already."""
+    return f"{reason.rstrip('.')}."
+
+
+def kind_text(instance_type: str | None, engine: str | None) -> str:
+    """What a machine is: its type and its engine, as far as they are known; empty where neither is."""
+    title = EngineKind(engine).proper_name if engine in set(EngineKind) else engine
+    return ", ".join(part for part in (instance_type, title) if part)
+
+
+def types_text(types: Sequence[TypeView]) -> str:
+    """Which types are tried, in that order, and what each costs; empty where none is."""
+    named = [
+        f"{one['instance_type']} ({kind_text(None, one['engine'])}) for {usd(one['usd_per_hour'])} an hour"
+        for one in types
+    ]
+    return f"Tried first: {'; then '.join(named)}." if named else ""
 
 
 def is_alive(view: MachineView | None) -> bool:
@@ -33,10 +59,19 @@ def is_alive(view: MachineView | None) -> bool:
     return view is not None and view["state"] in {"launching", "loading", "ready", "draining", "stopping"}
 
 
+def fault_text(machine: MachineView) -> str:
+    """Why the machine is :data:`UNATTENDED`; empty where it is not. A home on AWS that was deployed before the field
+    was there does not say."""
+    fault = machine.get("fault")
+    return "" if fault is None else f"{fault['message']} TL-FIF tries again by itself."
+
+
 def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> str:
     """What a waiting prompt waits for. ``to_go_on``: how to start a machine that a person stopped. ``reason``: why the
     server has none, where that is to be part of the sentence."""
     state = machine["state"]
+    if machine.get("fault") is not None:
+        return f"{UNATTENDED}. Your prompt waits"
     if machine["held"]:
         return f"Kept: the machine was stopped. {to_go_on}"
     match state:
@@ -46,11 +81,11 @@ def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> st
         case "draining" | "stopping":
             return "Waiting for the previous machine to end"
         case "no_capacity":
-            return "AWS has no GPU machine free. TL-FIF asks every 2 minutes; your prompt waits."
+            return "AWS has no machine free. TL-FIF asks every 2 minutes; your prompt waits."
         case "no_quota":
-            return f"{reason or 'Your AWS account may not run a GPU machine yet.'} Your prompt waits."
+            return f"{reason or 'Your AWS account may not run such a machine yet.'} Your prompt waits."
         case "broken":
-            why = f" ({reason})" if reason else ""
+            why = f" ({reason.rstrip('.')})" if reason else ""
             return f"The machine did not start{why}. TL-FIF tries again; your prompt waits."
     left = machine["eta_seconds"]
     return f"The machine is {phase_text(machine)}" + ("" if left is None else f", {time_left(left)}")
@@ -66,7 +101,8 @@ def time_left(left: float) -> str:
     return f"about {countdown(left)} left" if left >= 1 else "any moment now"
 
 
-def fallback_text(wanted: ModelView, fallback: ModelView, code: str) -> str:
-    """Why the small model answers instead of the default one; ``code``: of the error that kept that one away."""
-    why = _WHY_NOT_FETCHED.get(code, "fetching it failed")
+def fallback_text(wanted: ModelView, fallback: ModelView, code: str, cause: str = "") -> str:
+    """Why the small model answers instead of the default one; ``code``: of the error that kept that one away, and
+    ``cause`` in that error's own words, where it has one."""
+    why = cause or _WHY_NOT_FETCHED.get(code, "fetching it failed")
     return f"{wanted['title']} cannot answer: {why}. {fallback['title']}, the small model, answers instead."

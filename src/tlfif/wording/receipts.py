@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from tlfif.wire.jobs import ReceiptView
 from tlfif.wording.figures import how_many, seconds
-from tlfif.wording.machines import model_title
+from tlfif.wording.machines import kind_text, model_title
 
 
 def receipt_parts(receipt: ReceiptView, *, setting: str, machine: Sequence[str] = ()) -> list[str]:
-    """Model, times and tokens, in the order they are shown. ``setting``: where the longest answer is set. ``machine``:
-    what the answer waited for at the machine, one part each."""
+    """Model, machine (on AWS), times and tokens, in the order they are shown. ``setting``: where the longest answer is
+    set. ``machine``: what the answer waited for at the machine, one part each."""
     parts = [model_title(receipt["model"])]
+    if receipt.get("instance_type"):  # absent in what an older version wrote
+        parts.append(kind_text(receipt["instance_type"], receipt.get("engine")))
     first, total = receipt["first_token_seconds"], receipt["total_seconds"]
     if first is not None:
         parts.append(f"first word after {seconds(first)}")

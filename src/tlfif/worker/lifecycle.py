@@ -63,7 +63,10 @@ async def run_lifecycle(
         policy=identity.machine_policy,
         clock=clock,
         idle_timeout_seconds=identity.idle_timeout_seconds,
+        image=identity.image,
         on_ready=on_ready,
+        instance_type=identity.instance_type,
+        engine_kind=identity.engine,
     )
     _end_on_signals(life)
     try:

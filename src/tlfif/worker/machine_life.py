@@ -32,7 +32,7 @@ MAX_ENGINE_FAILURES = 3
 @dataclass(slots=True, kw_only=True)
 class MachineLife:
     """Runs one machine to its end. ``connect`` makes an Engine for an address; ``pid`` is this process's; ``on_ready``
-    is called each time an engine has passed its first generation."""
+    is called each time an engine has passed its first generation. ``ended_idle``: it ended for want of work."""
 
     machine_id: str
     boot_id: str
@@ -45,12 +45,16 @@ class MachineLife:
     policy: MachinePolicy
     clock: Clock
     idle_timeout_seconds: float
+    image: str = ""
     on_ready: Callable[[], None] | None = None
+    instance_type: str | None = None
+    engine_kind: str | None = None
     state: MachineState = MachineState.LOADING
     phase: Phase | None = Phase.ENGINE_START
     engine_pid: int | None = None
     reason: str = ""
     broken: bool = False
+    ended_idle: bool = False
     _engine: Engine | None = None
     _unusable: ModelUnusableError | None = None
     _end: asyncio.Event = field(default_factory=asyncio.Event)
@@ -186,6 +190,10 @@ class MachineLife:
             worker_pid=self.pid,
             engine_pid=self.engine_pid,
             reason=self.reason,
+            code="" if self._unusable is None else self._unusable.code,
+            instance_type=self.instance_type,
+            engine=self.engine_kind,
+            image=self.image,
         )
         try:
             self._apply(await self.machines.heartbeat(beat, now=now), idle)
@@ -210,6 +218,7 @@ class MachineLife:
             self.end("asked to drain", drain_seconds=self.policy.drain_limit_seconds)
         limit = directive.idle_timeout_seconds or self.idle_timeout_seconds
         if idle is not None and idle >= limit and not self._end.is_set():
+            self.ended_idle = True
             self.end(f"idle for {limit / 60:.4g} minutes", drain_seconds=self.policy.drain_limit_seconds)
         self._check_control(directive.control_seen_at)
 

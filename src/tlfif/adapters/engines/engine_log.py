@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from tlfif.kernel.plain_text import one_line
+
 REASON_LETTERS = 300
 _LLAMA = re.compile(r"[\d.]+ E (?:\w+ +)?(?:\w+: )*(?:error loading model: )?(.+)")
 """An error in llama.cpp's log: time, level, part of the program, function, text."""
@@ -16,4 +18,4 @@ def logged_reason(log: Iterable[str]) -> str:
     errors = [found[1] for line in lines if (found := _LLAMA.match(line) or _PYTHON.match(line))]
     said = "; ".join(errors[:1] + [line for line in errors[1:2] if line.startswith("failed")] or lines[-1:])
     # It may quote the model's file.
-    return "".join(letter for letter in said if letter.isprintable()).strip()[:REASON_LETTERS].rstrip(".:")
+    return one_line(said).strip()[:REASON_LETTERS].rstrip(".:")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from tlfif.adapters.engines.control_tokens import as_plain_text, is_turn_mark, suspects
+from tlfif.adapters.engines.control_tokens import WORD_JOINER, as_plain_text, is_turn_mark, suspects
 from tlfif.adapters.engines.openai_engine import ACCEPT_SECONDS, TOO_LONG, OpenAIEngine, never_taken_in, refusal
 from tlfif.jobs.engine import Chunk, EngineAddress
 from tlfif.jobs.jobs import GenerationRequest
@@ -61,12 +61,14 @@ class FittedEngine(OpenAIEngine):
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         """See the port. A prompt that leaves no space is an EngineRejectedError with the code ``prompt_too_long``."""
-        request = await self._as_plain_text(request)
+        asked, request = request, await self._as_plain_text(request)
+        put_in = request != asked and not any(WORD_JOINER in message.content for message in asked.messages)
         if not self._fits_for_certain(request):
             request = replace(request, max_tokens=self._fit(request, await self._count(request)))
         async with aclosing(super().generate(request)) as chunks:
             async for chunk in chunks:
-                yield chunk
+                # An answer that repeats what was typed repeats what was put into it, too.
+                yield without_joiners(chunk) if put_in else chunk
 
     def _fits_for_certain(self, request: GenerationRequest) -> bool:
         """No token is less than a byte, so most prompts need not be counted."""
@@ -123,6 +125,12 @@ class FittedEngine(OpenAIEngine):
             return fit_max_tokens(prompt_tokens=counted, asked=asked, default=request.max_tokens, context=self._context)
         except PromptTooLongError as error:
             raise EngineRejectedError(error.message, code=error.code, details=error.details) from error
+
+
+def without_joiners(chunk: Chunk) -> Chunk:
+    """The piece of an answer without word joiners."""
+    text, reasoning = (found.replace(WORD_JOINER, "") for found in (chunk.text, chunk.reasoning))
+    return replace(chunk, text=text, reasoning=reasoning)
 
 
 LLAMA = TokenizerDialect(

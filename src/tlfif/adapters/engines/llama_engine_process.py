@@ -15,6 +15,7 @@ from tlfif.adapters.engines.memory_kills import MemoryKills, count_memory_kills,
 from tlfif.jobs.engine import EngineAddress, EngineProcess
 from tlfif.kernel.data_folder import open_private
 from tlfif.kernel.errors import EngineError, EngineGoneError, ModelUnusableError
+from tlfif.kernel.plain_text import one_line
 
 GONE_SECONDS = 0.5
 _KILLED = -9
@@ -124,8 +125,8 @@ class LlamaEngineProcess(EngineProcess):
 
     def _unusable(self, reason: str) -> ModelUnusableError:
         return ModelUnusableError(
-            f"The model file {self._spec.model_path} cannot be used: {reason}. Choose another model, or fetch the file "
-            "again."
+            f"The model file {one_line(self._spec.model_path)} cannot be used: {reason}. Choose another model, or "
+            "fetch the file again."
         )
 
     def _logged_reason(self) -> str:

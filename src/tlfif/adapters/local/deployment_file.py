@@ -65,6 +65,7 @@ def _parsed(found: dict[str, Any]) -> Journal:
         settings_before=None if before is None else _settings(before),
         finished=bool(found.get("finished", False)),
         standby=None if found.get("standby") is None else bool(found["standby"]),
+        types=tuple(str(name) for name in found.get("types", ())),
     )
 
 

@@ -161,7 +161,47 @@ _VERSION_5: Migration = (
     "DELETE FROM documents WHERE name = 'ledger_notes'",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+_VERSION_6: Migration = (
+    # body has all of an image but its revision; report is what its candidate wrote.
+    """
+    CREATE TABLE images (
+        number INTEGER PRIMARY KEY,
+        state TEXT NOT NULL,
+        cleaned INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        report TEXT
+    )
+    """,
+    """
+    CREATE TABLE image_logs (
+        image INTEGER NOT NULL REFERENCES images (number),
+        line INTEGER NOT NULL,
+        at REAL NOT NULL,
+        stage TEXT NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (image, line)
+    ) WITHOUT ROWID
+    """,
+)
+
+_VERSION_7: Migration = ("ALTER TABLE machines ADD COLUMN code TEXT NOT NULL DEFAULT ''",)
+
+_VERSION_8: Migration = (
+    "ALTER TABLE machines ADD COLUMN instance_type TEXT",
+    "ALTER TABLE machines ADD COLUMN engine TEXT",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+    _VERSION_6,
+    _VERSION_7,
+    _VERSION_8,
+)
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -181,7 +221,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
     connection.execute("BEGIN EXCLUSIVE")
     try:
         present = version(connection)  # again, under the lock
-        _refuse_foreign(connection, present, len(migrations))
+        refuse_foreign(connection, newest=len(migrations))
         for migration in migrations[present:]:
             for statement in migration:
                 connection.execute(statement)
@@ -194,15 +234,19 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
         raise
 
 
-def _refuse_foreign(connection: sqlite3.Connection, present: int, newest: int) -> None:
+def refuse_foreign(connection: sqlite3.Connection, *, newest: int = len(MIGRATIONS)) -> None:
+    """Raise StorageError for a file that a newer version of this program, or another program, wrote."""
+    present = version(connection)
     if present > newest:
         raise StorageError(
             f"A newer TL-FIF wrote the job file: its version is {present}, this program knows {newest}. "
             "Install the newer program again, or set another data folder.",
+            code="storage_newer",
             details={"reason": "too_new", "version": present, "known": newest},
         )
     if present == 0 and connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
         raise StorageError(
             "The job file holds another program's data and was left untouched. Set another data folder.",
+            code="storage_foreign",
             details={"reason": "foreign"},
         )

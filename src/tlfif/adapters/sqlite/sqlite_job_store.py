@@ -21,7 +21,6 @@ from tlfif.jobs.jobs import (
     Lease,
     LeaseState,
     NewJob,
-    Outcome,
     QueueCounts,
     SubmitResult,
 )
@@ -102,20 +101,6 @@ class SqliteJobStore(JobStore):
             lambda c, topics: job_transactions.append(c, topics, writes, now), durable=False
         )
 
-    async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
-        await self._change(
-            lease.job_id,
-            lambda record: transitions.finish(record, lease, seq=seq, text=text, outcome=outcome, now=now),
-        )
-
-    async def release(self, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> JobStatus:
-        change = await self._change(
-            lease.job_id,
-            lambda record: transitions.release(record, lease, reason=reason, count_attempt=count_attempt, now=now),
-        )
-        assert change is not None  # noqa: S101  # a release changes the job or raises
-        return change.after.status
-
     async def abandon(self, worker_id: str, *, reason: str, now: float) -> list[str]:
         return await self._change_all(
             "j.status = 'running' AND j.worker_id = ?",
@@ -188,7 +173,7 @@ class SqliteJobStore(JobStore):
             self.wiper.soon()
         return deleted
 
-    async def _change(self, job_id: str, transition: Transition) -> Change | None:
+    async def change(self, job_id: str, transition: Transition) -> Change | None:
         return await self._database.write(
             lambda c, topics: job_transactions.change_one(c, topics, job_id, transition), durable=True
         )

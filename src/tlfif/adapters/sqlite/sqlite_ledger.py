@@ -1,7 +1,6 @@
 """The ledger in the SQLite file of this computer."""
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import astuple, fields
 from typing import Any
 
@@ -9,7 +8,8 @@ from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.file.storage_errors import as_written
 from tlfif.money.budget.budget import Budget
 from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState, budget_from, budget_text
-from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
+from tlfif.money.spend.ledger import SpanChange
+from tlfif.money.spend.spans import MachineSpan
 
 _COLUMNS = tuple(f.name for f in fields(MachineSpan))
 # Column names are field names of MachineSpan, so nothing from outside gets into these statements.
@@ -46,18 +46,6 @@ class SqliteLedger(BudgetLedger):
             raise LookupError("the ledger's beginning was not stored")
         return found
 
-    async def open_span(self, span: MachineSpan) -> None:
-        await self._change(span.machine_id, lambda present: present or span)
-
-    async def mark_ready(self, machine_id: str, *, at_ms: int) -> None:
-        await self._change(machine_id, lambda present: present and ready(present, at_ms))
-
-    async def close_span(self, machine_id: str, *, at_ms: int) -> None:
-        await self._change(machine_id, lambda present: present and closed(present, at_ms), release=True)
-
-    async def correct_span(self, machine_id: str, *, real_stop_ms: int) -> None:
-        await self._change(machine_id, lambda present: present and corrected(present, real_stop_ms))
-
     async def span(self, machine_id: str) -> MachineSpan | None:
         return await self._database.read(lambda c: _one(c, machine_id))
 
@@ -88,9 +76,6 @@ class SqliteLedger(BudgetLedger):
 
         return await self._database.write(work, durable=True)
 
-    async def release(self, machine_id: str) -> None:
-        await self._change(machine_id, lambda present: present, release=True)
-
     async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
         def work(connection: sqlite3.Connection, _: set[str]) -> bool:
             if instead_of is not None and budget_from(_documents(connection).get(_BUDGET)) != instead_of:
@@ -103,13 +88,7 @@ class SqliteLedger(BudgetLedger):
     async def close(self) -> None:
         await self._database.release(self)
 
-    async def _change(
-        self,
-        machine_id: str,
-        change: Callable[[MachineSpan | None], MachineSpan | None],
-        *,
-        release: bool = False,
-    ) -> None:
+    async def change(self, machine_id: str, change: SpanChange, *, release: bool = False) -> None:
         def work(connection: sqlite3.Connection, _: set[str]) -> None:
             before = _one(connection, machine_id)
             after = change(before)

@@ -10,15 +10,7 @@ from tlfif.adapters.sqlite.file.storage_errors import as_written
 from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.transitions import (
-    apply_heartbeat,
-    asked_to_drain,
-    asked_to_stop,
-    closed,
-    directive,
-    failed_starts,
-    launched,
-)
+from tlfif.machines.transitions import apply_heartbeat, directive, failed_starts
 
 _COLUMNS = tuple(f.name for f in fields(MachineRecord))
 # Column names are field names of MachineRecord, so nothing from outside gets into these statements.
@@ -49,9 +41,6 @@ class SqliteMachineStore(MachineStore):
     async def create_intent(self, record: MachineRecord) -> bool:
         return await self._database.write(lambda c, _: _create(c, record), durable=True)
 
-    async def commit_launch(self, machine_id: str, *, handle: str) -> None:
-        await self._change(machine_id, lambda record: launched(record, handle=handle))
-
     async def active(self) -> MachineRecord | None:
         return await self._database.read(lambda c: _first(c, f"{_SELECT} WHERE ended_at IS NULL"))
 
@@ -71,15 +60,6 @@ class SqliteMachineStore(MachineStore):
         return await self._database.write(
             lambda c, _: _heartbeat(c, beat, now, self._default_idle_timeout), durable=False
         )
-
-    async def request_drain(self, machine_id: str, *, reason: str) -> None:
-        await self._change(machine_id, lambda record: asked_to_drain(record, reason=reason))
-
-    async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
-        await self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
-
-    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
-        await self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
 
     async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
         return await self._database.read(lambda c: _timings(c, model, image, max(0, limit)))
@@ -110,7 +90,7 @@ class SqliteMachineStore(MachineStore):
     async def close(self) -> None:
         await self._database.release(self)
 
-    async def _change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
+    async def change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
         def work(connection: sqlite3.Connection, _: set[str]) -> None:
             record = _by_id(connection, machine_id)
             if record is None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlfif.adapters.sqlite.file.database import Database
+from tlfif.adapters.sqlite.sqlite_image_store import SqliteImageStore
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.adapters.sqlite.sqlite_ledger import SqliteLedger
 from tlfif.adapters.sqlite.sqlite_machine_store import SqliteMachineStore
@@ -21,6 +22,7 @@ class SqliteStores:
     ledger: SqliteLedger
     prices: SqlitePriceStore
     timeline: SqliteTimeline
+    images: SqliteImageStore
 
     async def close(self) -> None:
         """Close the file."""
@@ -29,6 +31,7 @@ class SqliteStores:
         await self.ledger.close()
         await self.prices.close()
         await self.timeline.close()
+        await self.images.close()
 
 
 async def open_all_sqlite_stores(path: Path, ids: Ids, *, default_idle_timeout: float, since_ms: int) -> SqliteStores:
@@ -46,6 +49,7 @@ async def open_all_sqlite_stores(path: Path, ids: Ids, *, default_idle_timeout: 
         ledger=SqliteLedger(database, since_ms=since_ms),
         prices=SqlitePriceStore(database),
         timeline=SqliteTimeline(database),
+        images=SqliteImageStore(database),
     )
 
 

@@ -9,7 +9,8 @@ from tlfif.api.schemas import BudgetRequest, ReleaseRequest
 from tlfif.api.signed_in_gate import OWNER_ONLY
 from tlfif.api.strict_route import StrictRoute
 from tlfif.control.container import Container
-from tlfif.money.prices.prices import INSTANCE_TYPES, REGIONS, Price, check_region
+from tlfif.machines.machine_types import INSTANCE_TYPES
+from tlfif.money.prices.prices import REGIONS, Price, check_region
 from tlfif.money.prices.refresh_prices import RefreshReport
 from tlfif.money.spend.idle_adviser import PastAnswer, advise
 from tlfif.money.spend.tariff import Tariff
@@ -41,6 +42,7 @@ def cost_routes(container: Container) -> APIRouter:
         return Tariff(
             region=chosen.region if region is None else region,
             instance_type=chosen.instance_type if instance_type is None else instance_type,
+            kept_disk_gb=chosen.kept_disk_gb,
         )
 
     @router.get("/cost", operation_id="get_cost")

@@ -7,11 +7,13 @@ from tlfif.cli.output.tables import columns, moment, paragraph
 from tlfif.money.amounts import amount, eur, unit_price, usd, usd_and_eur
 from tlfif.wire.money import AnswerCostView, CostView, SumsView
 from tlfif.wording.figures import exchange_text
+from tlfif.wording.machines import types_text
 
 COUNTED = (
     "gpu_hour",
     "public_ipv4_hour",
     "ebs_gp3_gb_month",
+    "gp3_mibs_month",
     "volume_init_gb",
     "snapshot_gb_month",
     "s3_gb_month",
@@ -28,6 +30,7 @@ def cost_text(cost: CostView, *, now: float) -> str:
         parts.append(f"{cost['place'].capitalize()}   costs nothing: {usd_and_eur(0, 0)}")
     parts += [
         _sums_text(simulated or cost, cost, simulated=simulated is not None),
+        *_types_text(cost),
         *billed_text(cost),
         budget_text(cost),
         receipts_text(cost["receipts"], now=now, simulated=simulated is not None),
@@ -57,6 +60,12 @@ def _sums_text(sums: SumsView, cost: CostView, *, simulated: bool) -> str:
 
 def _row(label: str, in_usd: float, in_eur: float, note: str) -> tuple[str, str, str, str]:
     return label, usd(in_usd), eur(in_eur), note
+
+
+def _types_text(cost: CostView) -> list[str]:
+    """Which machines a start may get, and their prices; empty on the owner's own computer."""
+    text = types_text(cost.get("types", []))  # a home that was deployed earlier does not send it
+    return [paragraph(text, first="Machines   ", indent="           ")] if text else []
 
 
 def billed_text(cost: CostView) -> list[str]:

@@ -1,15 +1,18 @@
 """A deployment's plan, for a person and for a program."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlfif.cli.output.tables import columns, paragraph
 from tlfif.deployment.deploy import AccountChange
 from tlfif.deployment.deployment import Stack
 from tlfif.deployment.difference import Difference
-from tlfif.deployment.plan import DeploymentPlan
+from tlfif.deployment.image_prices import FREE_PIPELINE_MINUTES, PIPELINE_MICROS_PER_MINUTE, ImagePrice
+from tlfif.deployment.plan import DeploymentPlan, HourlyPrice
 from tlfif.deployment.stack_changes import change_rows
 from tlfif.money.amounts import eur_of, unit_price, usd_of
 from tlfif.money.money import ASSUMED_RATE, MICROS_PER_USD, MicroUsd
+from tlfif.money.prices.prices import INCLUDED_MIBS, QUICK_MIBS
 from tlfif.wording.figures import day
 
 VAT = "without VAT"
@@ -49,12 +52,24 @@ def plan_object(plan: DeploymentPlan) -> dict[str, object]:
             }
             for item in plan.idle_items
         ],
+        "types": [price.instance_type for price in plan.hourly],
         "hourly_usd": {price.instance_type: _dollars(price.micros_per_hour) for price in plan.hourly},
         "hourly_sources": {
             price.instance_type: {"source": price.source, "date": price.date, "verified": price.verified}
             for price in plan.hourly
         },
+        "other_hourly_usd": {price.instance_type: _dollars(price.micros_per_hour) for price in plan.other_hourly},
+        "throughput_usd_per_hour": _dollars(plan.throughput_micros_per_hour),
         "launch_usd": _dollars(plan.launch_micros),
+        "images": {
+            price.profile.value: {
+                "minutes": price.minutes,
+                "build_usd": _dollars(price.build_micros),
+                "stored_usd_per_month": _dollars(price.stored_micros),
+                "estimated": True,
+            }
+            for price in plan.images
+        },
         "resources": [
             {"count": kind.count, "what": kind.words, "idle": kind.idle, "aws_types": list(kind.aws_types)}
             for kind in plan.resources
@@ -71,9 +86,7 @@ def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
         (item.label, f"{_marks(item.estimated, item.price.verified)}{_cents(item.micros_per_month)}")
         for item in plan.idle_items
     ]
-    hours = [
-        (rate.instance_type, f"{_marks(False, rate.verified)}{usd_of(rate.micros_per_hour)}") for rate in plan.hourly
-    ]
+    others = ", ".join(f"{rate.instance_type} {_hour(rate)}" for rate in plan.other_hourly)
     return "\n".join(
         [
             f"A home on AWS in {plan.region}. All prices are list prices {VAT}.",
@@ -88,9 +101,20 @@ def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
             *columns([*items, ("Sum", _cents(idle))], right=(1,), indent="  "),
             f"  That is {eur_of(idle, ASSUMED_RATE)} at {_exchange()}, an assumption.",
             "",
-            "What an hour costs while a machine runs (machine, public address, disk):",
-            *columns(hours, right=(1,), indent="  "),
+            paragraph(
+                "What an hour costs while a machine runs (machine, public address, disk). The types are tried in this "
+                "order; where AWS has none free, or your account may not run it, it is the next one's turn:"
+            ),
+            *columns(
+                [(rate.instance_type, _hour(rate), rate.engine.proper_name) for rate in plan.hourly],
+                right=(1,),
+                indent="  ",
+            ),
+            *([paragraph(f"Others, by --type: {others}.", first="  ", indent="  ")] if others else []),
+            paragraph(_throughput(plan), first="  ", indent="  "),
             f"  Each start costs {usd_of(plan.launch_micros)} more, and a minute at least.",
+            "",
+            *image_lines(plan.images),
             "",
             "What is asked of you:",
             *(paragraph(one, first="  - ", indent="    ") for one in plan.asked),
@@ -101,6 +125,19 @@ def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
             "",
             "~ how much of it is an estimate; ? the price is not verified.",
         ]
+    )
+
+
+def _hour(rate: HourlyPrice) -> str:
+    return f"{_marks(False, rate.verified)}{usd_of(rate.micros_per_hour)}"
+
+
+def _throughput(plan: DeploymentPlan) -> str:
+    if plan.standby:
+        return f"The disk, being kept, reads {INCLUDED_MIBS} MiB/s, which costs nothing more."
+    return (
+        f"{usd_of(plan.throughput_micros_per_hour)} of it is for a disk that reads {QUICK_MIBS} MiB/s instead of "
+        f"{INCLUDED_MIBS}, so that a start waits less."
     )
 
 
@@ -172,6 +209,27 @@ class DifferenceReport:
         cost = f"stays at {after}" if before == after else f"goes from {before} to {after}"
         lines.append(paragraph(f"Changing costs nothing. An idle month {cost} USD, list price {VAT}."))
         return lines
+
+
+def image_lines(prices: Sequence[ImagePrice]) -> list[str]:
+    """What an image costs before it is built, and what builds one unasked."""
+    rows = [
+        (one.profile.value, f"~{one.minutes} min", f"~{usd_of(one.build_micros)}", f"~{usd_of(one.stored_micros)}")
+        for one in prices
+    ]
+    pipeline = usd_of(PIPELINE_MICROS_PER_MINUTE)
+    return [
+        "What an image costs (a machine starts from one; a test of it is included):",
+        *columns([("", "takes", "to build", "stored, a month"), *rows], right=(1, 2, 3), indent="  "),
+        paragraph(
+            "The newest five of a kind are kept, and what is in use. Rebuilding each month is off: --monthly-rebuild "
+            "adds one build a month of each kind in use. Pushes build nothing until you name a connection to GitHub: "
+            f"--connection. Following a push costs {pipeline} a minute; {FREE_PIPELINE_MINUTES} minutes a month are "
+            "free.",
+            first="  ",
+            indent="  ",
+        ),
+    ]
 
 
 def account_lines(account: AccountChange) -> list[str]:

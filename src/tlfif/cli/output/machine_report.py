@@ -1,10 +1,11 @@
 """What commands say about the machine and the model: pure functions from the API's answers to text."""
 
+from tlfif.kernel.plain_text import one_line
 from tlfif.money.amounts import unit_price, usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
 from tlfif.wording.figures import seconds
-from tlfif.wording.machines import HERE, fallback_text, model_title, waiting_text
+from tlfif.wording.machines import HERE, UNATTENDED, fallback_text, fault_text, kind_text, model_title, waiting_text
 
 
 def waiting_line(machine: MachineView) -> str:
@@ -15,9 +16,11 @@ def waiting_line(machine: MachineView) -> str:
 
 def refusal_note(machine: MachineView) -> str:
     """Why no machine starts, in full: AWS's sentences are too long for the status line. Empty where one may start."""
+    if fault := fault_text(machine):
+        return f"— {UNATTENDED}. {fault} —"
     if machine["state"] not in {"no_capacity", "no_quota", "broken"} or not machine["reason"]:
         return ""
-    return f"— {machine['reason']} —"
+    return f"— {one_line(machine['reason'])} —"
 
 
 def is_remote(machine: MachineView | None) -> bool:
@@ -27,15 +30,13 @@ def is_remote(machine: MachineView | None) -> bool:
 
 def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> list[str]:
     """The machine for a person. ``hourly_usd`` is what runs on AWS now, None where that is not known."""
-    lines = [
-        f"machine   {machine['state'].replace('_', ' ')}" + (f": {machine['reason']}" if machine["reason"] else "")
-    ]
-    if machine["state"] in {"launching", "loading"}:
+    reason = one_line(machine["reason"])  # it may quote a model file's name
+    lines = [f"machine   {machine['state'].replace('_', ' ')}" + (f": {reason}" if reason else "")]
+    if fault := fault_text(machine):
+        lines.append(f"fault     {UNATTENDED}. {fault}")
+    elif machine["state"] in {"launching", "loading"}:
         lines.append(f"          {waiting_line(machine)}")
-    if machine["model"] is not None:
-        lines.append(f"model     {model_title(machine['model'])}")
-    if machine["image"] is not None:
-        lines.append(f"image     {machine['image']}")
+    lines += _what_it_is(machine)
     lines.append(f"place     {machine['place']}{'' if is_remote(machine) else ', costs nothing'}")
     if is_remote(machine) and hourly_usd is not None:
         lines.append(f"costs     {_running_cost(hourly_usd)}")
@@ -53,6 +54,16 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
     return lines
 
 
+def _what_it_is(machine: MachineView) -> list[str]:
+    kind = kind_text(machine.get("instance_type"), machine.get("engine"))  # an earlier home does not send them
+    named = {
+        "model": None if machine["model"] is None else model_title(machine["model"]),
+        "image": machine["image"],
+        "type": kind,
+    }
+    return [f"{name:10}{value}" for name, value in named.items() if value]
+
+
 def _running_cost(hourly_usd: float) -> str:
     if not hourly_usd:
         return "no machine is paid for now; what is kept on AWS: ./tlfif cost"
@@ -60,7 +71,8 @@ def _running_cost(hourly_usd: float) -> str:
     return f"{usd(hourly_usd)} an hour now, {second} USD a second, without VAT; the month: ./tlfif cost"
 
 
-def fallback_note(wanted: ModelView, fallback: ModelView, *, code: str) -> str:
+def fallback_note(wanted: ModelView, fallback: ModelView, *, code: str, cause: str = "") -> str:
     """Why the small model answers, and how to get the big one."""
     force = " --force" if code == "model_corrupt" else ""
-    return f"{fallback_text(wanted, fallback, code)} To get the other one: ./tlfif model pull {wanted['name']}{force}"
+    why = fallback_text(wanted, fallback, code, cause)
+    return f"{why} To get the other one: ./tlfif model pull {wanted['name']}{force}"

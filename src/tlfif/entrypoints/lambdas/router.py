@@ -7,6 +7,7 @@ from typing import Any
 
 from tlfif.adapters.aws.machines.router_calls import error_body
 from tlfif.bootstrap.aws import aws_container, aws_daily_bill
+from tlfif.bootstrap.aws_image_function import aws_image_calls
 from tlfif.bootstrap.aws_settings import load_aws_settings
 from tlfif.control.scheduled_router import ScheduledRouter
 from tlfif.entrypoints.lambdas import loaded
@@ -24,12 +25,14 @@ def _runner() -> asyncio.Runner:
 def _router() -> ScheduledRouter:
     settings = load_aws_settings()
     container = aws_container(settings.model_copy(update={"router_function": ""}))
+    calls = aws_image_calls(settings, container)
     return ScheduledRouter(
         reconciler=container.reconciler,
         control=container.control,
         bill=aws_daily_bill(settings, container),
         home=settings.home_name,
         write_line=print,
+        wake_images=None if calls is None else calls.wake,
     )
 
 

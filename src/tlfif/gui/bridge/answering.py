@@ -21,6 +21,7 @@ from tlfif.gui.model.messages import (
     FallbackChosen,
     Message,
 )
+from tlfif.gui.presenters.endings import BY_YOU
 from tlfif.gui.presenters.problems import plain
 from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
@@ -164,7 +165,9 @@ class Answering:
         receipt = receipt_of(took, waited=waited_for_start(self._machine, job))
         note = plain(str(event.data.get("error_message") or ""))
         reason = job.get("cancel_reason") if job is not None else None
-        if event.kind is EventKind.CANCELLED and not note and reason:
+        if event.kind is EventKind.CANCELLED and self._cancel_asked:
+            note = BY_YOU
+        elif event.kind is EventKind.CANCELLED and not note and reason:
             note = cancelled_because(reason)
         whole = job["answer"] or None if job is not None else None
         await self._archive.keep(
@@ -175,6 +178,8 @@ class Answering:
                 receipt=receipt.line if receipt else "",
                 cost=kept_price_words(job) if job is not None else "",
                 note=note,
+                code=str(event.data.get("error_code") or ""),
+                reasoning=(job.get("reasoning") or "").strip() if job is not None else "",
                 answer=whole,
             )
         )
@@ -195,7 +200,9 @@ class Answering:
         if self._job_id is None and not isinstance(error, ConnectionLostError):
             # Nothing is stored at the server, or nothing that this window could go on with.
             note = plain(error.message)
-            await self._archive.keep(lambda history: history.finish(self._id, status="failed", seq=0, note=note))
+            await self._archive.keep(
+                lambda history: history.finish(self._id, status="failed", seq=0, note=note, code=error.code)
+            )
         await self._emit(AnswerFailed(exchange_id=self._id, error=error, accepted=self._job_id is not None))
 
     async def _drop(self) -> None:
@@ -211,20 +218,23 @@ class Answering:
         default, fallback = models[0], models[-1]
         if default["state"] == "ready" or default["name"] == fallback["name"]:
             return {**asking, "model": default["name"]}
-        why = "model_corrupt"
+        code, cause = "model_corrupt", ""
         if default["state"] != "corrupt":
-            why = await self._fetch(default)
-            if not why:
+            code, cause = await self._fetch(default)
+            if not code:
                 return {**asking, "model": default["name"]}
         if self._cancel_asked:
             return asking
-        await self._emit(FallbackChosen(exchange_id=self._id, wanted=default, fallback=fallback, code=why))
+        await self._emit(
+            FallbackChosen(exchange_id=self._id, wanted=default, fallback=fallback, code=code, cause=cause)
+        )
         if fallback["state"] in {"absent", "pulling"}:
             await self._fetch(fallback)
         return {**asking, "model": fallback["name"]}
 
-    async def _fetch(self, model: ModelView) -> str:
-        """Fetch a model. Returns "" where it is ready then, else an error code. Raises ApiError for other faults."""
+    async def _fetch(self, model: ModelView) -> tuple[str, str]:
+        """Fetch a model. Returns an error's code, empty where it is ready then, and the cause in words where that is
+        known. Raises ApiError for other faults."""
         latest = model
         try:
             async with aclosing(self._client.pull(model["name"], automatic=True)) as progress:
@@ -233,7 +243,7 @@ class Answering:
                     if self._cancel_asked:
                         break
         except NotPossibleError as error:
-            return error.code
+            return error.code, str(error.details.get("why") or "")
         if latest["state"] == "ready":
-            return ""
-        return "model_corrupt" if latest["state"] == "corrupt" else "pull_failed"
+            return "", ""
+        return "model_corrupt" if latest["state"] == "corrupt" else "pull_failed", ""

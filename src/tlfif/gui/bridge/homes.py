@@ -15,9 +15,10 @@ from tlfif.client.sign_in.token_store import Place, TokenStore, file_warning
 from tlfif.gui.model.home_view import HomeView
 from tlfif.kernel.data_folder import DataFolder, profile_from_environment
 from tlfif.kernel.errors import InvalidInputError, TlfifError
+from tlfif.machines.machine_types import USUAL_TYPES
 from tlfif.money.amounts import usd_of
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
-from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION, running_rates
+from tlfif.money.prices.prices import DEFAULT_REGION, running_rates
 from tlfif.money.spend.standing_costs import lean_items, total_per_month
 
 ShowAddress = Callable[[str, bool], None]
@@ -143,8 +144,11 @@ def price_words() -> str:
     """What a home on AWS costs, as ``deploy --plan`` counts it: list prices of the usual region, without VAT."""
     now_ms = int(time.time() * 1000)
     month = total_per_month(lean_items(BUILT_IN_PRICES, DEFAULT_REGION, now_ms))
-    hour = sum(running_rates(BUILT_IN_PRICES, DEFAULT_REGION, DEFAULT_INSTANCE_TYPE, at_ms=now_ms))
+    with_gpu, without = (
+        usd_of(sum(running_rates(BUILT_IN_PRICES, DEFAULT_REGION, name, at_ms=now_ms)))
+        for name in (USUAL_TYPES[0], USUAL_TYPES[-1])
+    )
     return (
-        f"In {DEFAULT_REGION} it would cost about {usd_of(month)} a month while nobody asks, and about "
-        f"{usd_of(hour)} for each hour that a machine runs, without VAT."
+        f"In {DEFAULT_REGION} it would cost about {usd_of(month)} a month while nobody asks, and for each hour that a "
+        f"machine runs about {with_gpu} with a GPU, or {without} without one, which is slower; without VAT."
     )

@@ -118,6 +118,7 @@ _INK = {
     StatusKind.NO_QUOTA: "bad",
     StatusKind.BUDGET_LOCKED: "bad",
     StatusKind.BROKEN: "bad",
+    StatusKind.UNATTENDED: "bad",
     StatusKind.NOT_CONNECTED: "bad",
     StatusKind.OFF: "muted",
     StatusKind.HELD: "muted",

@@ -80,12 +80,14 @@ class AnswerModelUpdated(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackChosen(Message):
-    """The small model answers, because the default one cannot; ``code`` says why."""
+    """The small model answers, because the default one cannot; ``code`` says why, and ``cause`` in the error's own
+    words, where it has one."""
 
     exchange_id: str
     wanted: ModelView
     fallback: ModelView
     code: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

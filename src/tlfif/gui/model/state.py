@@ -115,6 +115,8 @@ class StatusKind(StrEnum):
     NO_QUOTA = "no_quota"
     BUDGET_LOCKED = "budget_locked"
     BROKEN = "broken"
+    UNATTENDED = "unattended"
+    """The server can start and end no machine, because of a fault of its own such as a full disk."""
     NOT_CONNECTED = "not_connected"
     SIGNED_OUT = "signed_out"
     """Nobody is signed in, and the home on AWS answers only its owner."""

@@ -246,8 +246,8 @@ def _received(state: WindowState, event: GuiEvent) -> WindowState:
             return _changed(
                 state, exchange_id, lambda one: _with_status(one, ExchangeStage.SENDING, fetching_words(model))
             )
-        case messages.FallbackChosen(exchange_id=exchange_id, wanted=wanted, fallback=fallback, code=code):
-            mark = fallback_text(wanted, fallback, code)
+        case messages.FallbackChosen(exchange_id=exchange_id, wanted=wanted, fallback=fallback, code=code, cause=why):
+            mark = plain(fallback_text(wanted, fallback, code, why))
             return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
         case messages.AnswerProgressed(exchange_id=exchange_id, event=fact):
             stopped = state.machine.stop_cancels

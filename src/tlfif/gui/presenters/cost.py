@@ -13,7 +13,7 @@ from tlfif.money.amounts import eur, unit_price, usd, usd_and_eur
 from tlfif.money.budget.budget_limit import check_limit
 from tlfif.wire.money import BilledView, BudgetView, CostView, SumsView
 from tlfif.wording.figures import day, exchange_text
-from tlfif.wording.machines import HERE
+from tlfif.wording.machines import HERE, types_text
 
 STALE_SECONDS = 10.0
 REAL = "Running estimate"
@@ -211,8 +211,9 @@ def _formula(report: CostView, sums: SumsView) -> str:
     place = f"{sums['instance_type']} in {sums['region']}" if sums["region"] else HERE
     return (
         f"{report['month']}, {place}: machines {usd(sums['machines_usd'])} + standing items "
-        f"{usd(sums['standing_usd'])}. Metered since {day(report['since'])}; {report['vat']}."
-    )
+        f"{usd(sums['standing_usd'])}. Metered since {day(report['since'])}; {report['vat']}. "
+        f"{types_text(report.get('types', []))}"  # a home that was deployed earlier does not send it
+    ).strip()
 
 
 def _with_budget(state: WindowState, budget: BudgetPanel) -> WindowState:

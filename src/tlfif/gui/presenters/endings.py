@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import cast
 
-from tlfif.gui.model.state import Exchange, ExchangeStage
+from tlfif.gui.model.state import Exchange, ExchangeStage, Problem
 from tlfif.gui.presenters.problems import plain, problem
 from tlfif.gui.presenters.receipts import receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
@@ -15,6 +15,15 @@ _STAGES = {
     EventKind.CANCELLED: ExchangeStage.CANCELLED,
     EventKind.EXPIRED: ExchangeStage.FAILED,
 }
+
+
+BY_YOU = "You cancelled this answer."
+
+
+def why_failed(code: str, message: str, *, expired: bool) -> Problem:
+    """Why there is no whole answer, from what the job's last event has, or what the history keeps of it."""
+    usual = "It waited longer than prompts may wait." if expired else "The answer failed without saying why."
+    return problem(code or ("expired" if expired else "job_failed"), message or usual)
 
 
 def ended(one: Exchange, event: Event, *, stopped: bool = False) -> Exchange:
@@ -45,14 +54,9 @@ def _over(one: Exchange, event: Event, *, asked: ExchangeStage, stopped: bool) -
     if one.stage is ExchangeStage.DONE:
         kept = asked is ExchangeStage.CANCELLING
         return replace(one, status="It was complete before the cancellation arrived.") if kept else one
-    reason, message = event.data.get("error_code"), str(event.data.get("error_message") or "")
+    code, message = str(event.data.get("error_code") or ""), str(event.data.get("error_message") or "")
     if one.stage is ExchangeStage.CANCELLED:
         by_another = "Stop GPU cancelled this answer." if stopped else "Cancelled elsewhere."
         by_you = asked is ExchangeStage.CANCELLING
-        return replace(one, status="You cancelled this answer." if by_you else plain(message) or by_another)
-    expired = event.kind is EventKind.EXPIRED
-    found = problem(
-        str(reason or ("expired" if expired else "job_failed")),
-        message or ("It waited longer than prompts may wait." if expired else "The answer failed without saying why."),
-    )
-    return replace(one, problem=found)
+        return replace(one, status=BY_YOU if by_you else plain(message) or by_another)
+    return replace(one, problem=why_failed(code, message, expired=event.kind is EventKind.EXPIRED))

@@ -31,6 +31,7 @@ from tlfif.gui.model.state import (
     WindowState,
 )
 from tlfif.gui.presenters.chat import cancelled_all
+from tlfif.gui.presenters.endings import why_failed
 from tlfif.gui.presenters.home import left_behind
 from tlfif.gui.presenters.problems import own_message, plain, problem, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
@@ -112,7 +113,7 @@ def exchange_of(kept: KeptExchange) -> Exchange:
     if kept.status == "sending":
         found = problem("not_sent", "The server had not taken this prompt yet.")
     elif stage is ExchangeStage.FAILED:
-        found = problem(kept.status, kept.note or "There is no whole answer.")
+        found = why_failed(kept.code, kept.note, expired=kept.status == "expired")
     return Exchange(
         id=kept.id,
         conversation_id=kept.conversation_id,
@@ -120,6 +121,7 @@ def exchange_of(kept: KeptExchange) -> Exchange:
         prompt=kept.prompt,
         asked_at=kept.asked_at,
         answer=AnswerText([kept.answer]),
+        reasoning=kept.reasoning,
         stage=stage,
         status="Resuming" if stage is ExchangeStage.WAITING else kept.note if found is None else "",
         receipt=Receipt(line=kept.receipt, cost=kept.cost) if kept.receipt else None,

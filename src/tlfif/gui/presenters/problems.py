@@ -87,8 +87,8 @@ _CAUSES: dict[str, _Cause] = {
     "machine_broken": _Cause(
         "The machine does not start", "Press Start machine to try again.", (Press.START_MACHINE, Press.OPEN_MACHINE)
     ),
-    "no_capacity": _Cause("AWS has no GPU machine free", "Start machine asks at once.", _START),
-    "no_quota": _Cause("Your AWS account may not run a GPU machine yet", "Press Start machine when it may.", _START),
+    "no_capacity": _Cause("AWS has no machine free", "Start machine asks at once.", _START),
+    "no_quota": _Cause("Your AWS account may not run such a machine yet", "Press Start machine when it may.", _START),
     "account_plan": _Cause("Your AWS account is on the Free plan", "Press Start machine when that is done.", _START),
     "account_pending": _Cause("AWS has not opened your account yet", "Press Start machine when it has.", _START),
     "image_missing": _Cause(
@@ -133,12 +133,16 @@ _CAUSES: dict[str, _Cause] = {
     "storage_damaged": _Cause(
         "The job file is damaged", "Type the command that is named here, then press Connect.", _LINK
     ),
-    "storage_failed": _Cause("The disk did not store it", "Free disk space, then try again.", _AGAIN),
+    "storage_foreign": _Cause("The job file is another program's", "Then press Connect.", _LINK),
+    "storage_newer": _Cause("The job file is of a newer TL-FIF", "Then press Connect.", _LINK),
+    "storage_failed": _Cause("It could not be stored or read", "Do what is named here, then try again.", _AGAIN),
     "internal_error": _Cause("TL-FIF made a mistake", "Try again. If it happens twice, report it.", _AGAIN),
     "unavailable": _Cause("A service that is needed does not answer", "Try again in a moment.", _AGAIN),
 }
 
 
+MODEL_AT_FAULT = frozenset({"model_unusable", "model_file_invalid", "model_corrupt", "model_absent", "unknown_model"})
+"""Codes that mean: with this model no start can succeed."""
 NOT_SIGNED_IN = frozenset(
     {
         "signed_out", "token_expired", "id_token_invalid", "keyring_failed", "sign_in_unreachable", "sign_in_busy",

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from tlfif.gui.model.state import Link, Press, StatusKind, StatusLine, WindowState
 from tlfif.gui.presenters.cost_words import brief_cost, cost_words
-from tlfif.gui.presenters.problems import NOT_SIGNED_IN, plain
+from tlfif.gui.presenters.problems import MODEL_AT_FAULT, NOT_SIGNED_IN, plain, problem
+from tlfif.money.amounts import usd
 from tlfif.wire.machines import MachineView
 from tlfif.wording.figures import countdown, how_many
-from tlfif.wording.machines import is_alive, model_title, phase_text, time_left
+from tlfif.wording.machines import UNATTENDED, as_sentence, fault_text, is_alive, model_title, phase_text, time_left
 
 BRIEF = {
     StatusKind.CONNECTING: "Connecting…",
@@ -23,6 +24,7 @@ BRIEF = {
     StatusKind.NO_QUOTA: "AWS must allow it first",
     StatusKind.BUDGET_LOCKED: "Budget used up",
     StatusKind.BROKEN: "It did not start",
+    StatusKind.UNATTENDED: "Something is in the way",
     StatusKind.NOT_CONNECTED: "Not connected",
     StatusKind.SIGNED_OUT: "Not signed in",
 }
@@ -64,6 +66,8 @@ def status_line_of(state: WindowState, now: float) -> StatusLine:
 
 
 def _of_machine(state: WindowState, view: MachineView, now: float) -> StatusLine:
+    if fault := fault_text(view):
+        return StatusLine(kind=StatusKind.UNATTENDED, headline=UNATTENDED, advice=plain(fault))
     match view["state"]:
         case "launching" | "loading":
             return _starting(state, view, now)
@@ -96,8 +100,15 @@ def _off(state: WindowState, view: MachineView, now: float) -> StatusLine:
     return StatusLine(
         kind=StatusKind.OFF,
         headline="Off: no machine runs",
-        advice=f"Type a prompt and press Send; the machine starts by itself.{ready}",
+        advice=f"Type a prompt and press Send; the machine starts by itself.{ready}{_first_type(state)}",
     )
+
+
+def _first_type(state: WindowState) -> str:
+    """Which machine would be tried first, and for how much; empty where that is not known, or costs nothing."""
+    report = state.cost.report
+    types = [] if report is None else report.get("types", [])  # a home that was deployed earlier does not send it
+    return f" Tried first: {types[0]['instance_type']}, {usd(types[0]['usd_per_hour'])} an hour." if types else ""
 
 
 def _held(view: MachineView) -> StatusLine:
@@ -155,7 +166,7 @@ def _ready(state: WindowState, view: MachineView, now: float) -> StatusLine:
 def _stopping(view: MachineView) -> StatusLine:
     draining = view["state"] == "draining"
     finishing = f"finishing {how_many(view['running'], 'answer')}, then it ends" if view["running"] else "ending"
-    why = f" ({plain(view['reason'])})" if view["reason"] else ""
+    why = f" ({plain(view['reason']).rstrip('.')})" if view["reason"] else ""
     return StatusLine(
         kind=StatusKind.STOPPING,
         headline=f"Machine is {finishing}{why}" if draining else f"Stopping…{why}",
@@ -171,7 +182,7 @@ def _no_capacity(view: MachineView) -> StatusLine:
     again = "" if "asked again" in view["reason"] else " TL-FIF asks again every two minutes; Start machine asks now."
     return StatusLine(
         kind=StatusKind.NO_CAPACITY,
-        headline=f"AWS has no GPU machine free now{_reason(view)}",
+        headline=f"AWS has no machine free now{_reason(view)}",
         advice=f"{_waiting_words(view)}{_long_reason(view)}{again}",
         presses=(Press.START_MACHINE,),
     )
@@ -180,18 +191,28 @@ def _no_capacity(view: MachineView) -> StatusLine:
 def _no_quota(view: MachineView) -> StatusLine:
     """The reason says what is missing: the quota, the account's plan, or that AWS has not opened the account."""
     usual = (
-        " Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, at least 4. It takes a day or two. "
-        "Press Start machine when AWS has agreed."
+        " Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, 8. It takes a day or two. Press Start "
+        "machine when AWS has agreed. A machine without a GPU needs no such quota and would answer today: deploy with "
+        "its type in the list."
     )
     return StatusLine(
         kind=StatusKind.NO_QUOTA,
-        headline=f"Your AWS account may not run a GPU machine yet{_reason(view)}",
+        headline=f"Your AWS account may not run such a machine yet{_reason(view)}",
         advice=f"{_waiting_words(view)}{_long_reason(view) or usual}",
         presses=(Press.START_MACHINE,),
     )
 
 
 def _broken(view: MachineView) -> StatusLine:
+    code = view.get("code", "")
+    if code in MODEL_AT_FAULT:
+        cause = problem(code, view["reason"])
+        return StatusLine(
+            kind=StatusKind.BROKEN,
+            headline=cause.title,
+            advice=f"{as_sentence(cause.message)} {cause.advice}",
+            presses=(*cause.presses, Press.OPEN_MACHINE),
+        )
     again = " TL-FIF tries again by itself." if view["queued"] else ""
     return StatusLine(
         kind=StatusKind.BROKEN,

@@ -12,7 +12,7 @@ from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.starts_plot import StartsPlot
 from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel
 from tlfif.wire.machines import MachineView
-from tlfif.wording.machines import HERE, model_title
+from tlfif.wording.machines import HERE, kind_text, model_title
 
 STATES = {
     "off": "off",
@@ -36,7 +36,7 @@ class MachineTab(ScrolledPage):
         self._now = Card(body, context, "Now")
         self.facts = [
             (ttk.Label(self._now.body, style="Muted.Panel.TLabel"), WrappingLabel(self._now.body, style="Panel.TLabel"))
-            for _ in range(6)
+            for _ in range(7)
         ]
         for row, (name, value) in enumerate(self.facts):
             name.grid(row=row, column=0, sticky="nw")
@@ -49,9 +49,9 @@ class MachineTab(ScrolledPage):
             bootstyle="primary",
             command=lambda: context.press(intents.PressButton(Press.START_MACHINE)),
         )
-        self.start.grid(row=6, column=0, columnspan=2, sticky="w")
+        self.start.grid(row=len(self.facts), column=0, columnspan=2, sticky="w")
         self.stopped = WrappingLabel(self._now.body, style="Panel.TLabel")
-        self.stopped.grid(row=7, column=0, columnspan=2, sticky="ew")
+        self.stopped.grid(row=len(self.facts) + 1, column=0, columnspan=2, sticky="ew")
         self._starts = Card(body, context, "Last starts, phase by phase")
         self.starts = StartsPlot(self._starts.body, context)
         self.starts.grid(row=0, column=0, sticky="ew")
@@ -107,6 +107,9 @@ def facts_of(view: MachineView | None) -> list[tuple[str, str]]:
         rows.append(("Model", model_title(view["model"])))
     if view["image"]:
         rows.append(("Image", view["image"]))
+    kind = kind_text(view.get("instance_type"), view.get("engine"))
+    if kind:  # a home that was deployed earlier does not send it
+        rows.append(("Type", kind))
     rows.append(("Prompts", f"{view['running']} being answered, {view['queued']} waiting"))
     pids = [f"{name} {pid}" for name, pid in view["pids"].items() if pid is not None]
     if pids and view["place"] == HERE:  # elsewhere they are the function's own, which tell nobody anything

@@ -10,7 +10,7 @@ from tlfif.gui.presenters.problems import plain
 from tlfif.gui.views.context import ViewContext
 from tlfif.wire.machines import PastMachineView
 from tlfif.wording.figures import countdown, seconds
-from tlfif.wording.machines import PHASES, model_title
+from tlfif.wording.machines import PHASES, as_sentence, model_title
 
 SHOWN = 6
 
@@ -113,10 +113,10 @@ class StartsPlot(tkinter.Canvas):
 def why(one: PastMachineView) -> str:
     """Why it began and why it ended."""
     began = (
-        f"Started: {plain(one['start_reason']).removeprefix('started ')}."
+        f"Started: {as_sentence(plain(one['start_reason']).removeprefix('started '))}"
         if one["start_reason"]
         else "Why it started is not on record."
     )
     if one["end_reason"]:
-        return f"{began}  Ended: {plain(one['end_reason'])}."
+        return f"{began}  Ended: {as_sentence(plain(one['end_reason']))}"
     return f"{began}  Still there." if one["ended_at"] is None else began

@@ -199,6 +199,22 @@ def no_headroom_for_answer(headroom: Headroom, waiting: int) -> StartDecision:
     )
 
 
+def no_headroom_for_work(headroom: Headroom, needed: MicroUsd, *, what: str) -> StartDecision:
+    """The refusal of work that is no machine of the owner's, such as the build of an image."""
+    if headroom.state is BudgetState.LOCKED:
+        return StartDecision(ok=False, code="budget_locked", message=locked_text(headroom))
+    rate = headroom.rate
+    return StartDecision(
+        ok=False,
+        code="budget_no_room",
+        message=(
+            f"{what} was not begun: {both(headroom.free or 0, rate)} are free of this month's budget, and it may cost "
+            f"{both(needed, rate)}, without VAT. Raise the limit (./tlfif budget set AMOUNT), then build it again."
+            f"{_rehearsal(headroom)}"
+        ),
+    )
+
+
 def wind_down_cost(hourly: MicroUsd, drain_seconds: float = DRAIN_SECONDS) -> MicroUsd:
     """What it costs to drain and end a running machine, rounded up; ``drain_seconds`` includes the time until the next
     tick."""

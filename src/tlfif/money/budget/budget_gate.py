@@ -1,6 +1,7 @@
 """Enforces the owner's monthly limit: before a start, before a prompt is accepted, and while a machine runs."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tlfif.jobs.job_store import JobStore
@@ -17,6 +18,7 @@ from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState
 from tlfif.money.budget.budget_limit import check_limit
 from tlfif.money.money import MicroUsd
 from tlfif.money.prices.pricing import Pricing
+from tlfif.money.spend.spans import WORK_PREFIX
 from tlfif.money.spend.tariff import Tariff
 from tlfif.money.spend.totals import Spending, Totals
 
@@ -84,7 +86,7 @@ class BudgetGate:
         if headroom.state is BudgetState.LOCKED or headroom.limit is None:
             return 0
         reservation = await self._reservation(state.budget, known_seconds=KNOWN_SECONDS)
-        if state.reserved or spending.running:
+        if _has_machine(state, spending):
             # Enough must be left to end the machine, whatever the prompts have used up.
             kept = max(headroom.committed, self._wind_down(spending))
             more = rules.answers_in_headroom(headroom.limit - headroom.spent - kept, reservation.answer)
@@ -102,7 +104,7 @@ class BudgetGate:
         state = await self.ledger.state()
         headroom, spending = await self._headroom(state)
         decision = rules.no_headroom_for_answer(headroom, waiting)
-        if headroom.state is BudgetState.LOCKED or not (state.reserved or spending.running):
+        if headroom.state is BudgetState.LOCKED or not _has_machine(state, spending):
             start = rules.headroom_for_start(headroom, await self._reservation(state.budget))
             decision = decision if start.ok else start
         return _refused(decision, headroom)
@@ -126,6 +128,23 @@ class BudgetGate:
         if decision.ok or (alone and headroom.state is not BudgetState.LOCKED):
             raise MachineError("Another start is under way; it has reserved what is left of the month's budget.")
         raise _refused(decision, headroom)
+
+    async def reserve_work(self, work: Mapping[str, MicroUsd], *, what: str) -> None:
+        """Reserve for ``what`` (for the owner) what each part of ``work`` may cost, by its id. Raises BudgetLockedError
+        with the figures, and has reserved nothing then; StorageError."""
+        state = await self.ledger.state()
+        if self._unlimited(state.budget):
+            return
+        headroom, _ = await self._headroom(state)
+        within = None if headroom.limit is None else headroom.limit - headroom.spent
+        needed = sum(micros for id_, micros in work.items() if id_ not in state.reserved)
+        if headroom.state is BudgetState.LOCKED or (headroom.free is not None and needed > headroom.free):
+            raise _refused(rules.no_headroom_for_work(headroom, needed, what=what), headroom)
+        for id_, micros in work.items():
+            if not await self.ledger.reserve(id_, micros=micros, headroom_micros=within):
+                for other in work:
+                    await self.ledger.release(other)
+                raise _refused(rules.no_headroom_for_work(headroom, needed, what=what), headroom)
 
     async def check_unlocked(self) -> None:
         """Raises BudgetLockedError where the budget is locked, with what is spent and what to do; StorageError."""
@@ -267,6 +286,11 @@ class BudgetGate:
         seconds = min(self.job_policy.run_limit_seconds, max(SHORTEST_ANSWER_SECONDS, longest * ANSWER_FACTOR))
         self._longest_seen = (now, seconds)
         return seconds
+
+
+def _has_machine(state: BudgetLedgerState, spending: Spending) -> bool:
+    """Whether a machine runs or is being started; what builds images answers nobody."""
+    return any(not id_.startswith(WORK_PREFIX) for id_ in (*state.reserved, *spending.running))
 
 
 def _refused(decision: StartDecision, headroom: Headroom) -> BudgetLockedError:

@@ -18,8 +18,13 @@ _READ_DAY = "2026-11-23"
 _MEMORY = "from memory, not verified"
 _HALVED = "half of the rate before November 2024"
 _READS_DAY = "2026-11-30"
+_LIST = "AWS's price list of 25 September 2026 (AmazonEC2, version 20260925174521), as a public pricing note quotes it"
+_CALCULATOR = (
+    "AWS's calculator of July 2024 (github.com/vantage-sh/ec2instances.info/issues/745), where flex is 5 % less"
+)
+_HALF = "derived: half of c7i.xlarge, less 5 %"
 
-_INSTANCE_HOURS = (
+_INSTANCE_HOURS: tuple[tuple[str, str, int, str, bool], ...] = (
     ("g4dn.xlarge", _US, 526_000, f"project's price notes, item 97; {_TABLE}", True),
     ("g4dn.xlarge", _DE, 658_000, f"project's price notes, item 97; {_TABLE}", True),
     ("g4dn.xlarge", _IE, 587_000, f"{_TABLE}; {_TOOLS}", True),
@@ -36,12 +41,23 @@ _INSTANCE_HOURS = (
         False,
     ),
 )
+_HOURS_WITHOUT_GPU: tuple[tuple[str, str, int, str, bool], ...] = (
+    ("c7i.xlarge", _US, 178_500, f"{_LIST}; {_TOOLS}", True),
+    ("c7i.xlarge", _DE, 203_700, f"{_LIST}; {_ONE_TOOL}", True),
+    ("c7i.xlarge", _IE, 191_520, f"{_LIST}; {_CALCULATOR}", True),
+    ("m7i.xlarge", _US, 201_600, f"{_LIST}; {_TOOLS}", True),
+    ("m7i.xlarge", _DE, 241_500, f"{_LIST} alone", False),
+    ("m7i.xlarge", _IE, 224_700, f"{_LIST}; {_CALCULATOR}", True),
+    ("c7i-flex.large", _US, 84_790, _TOOLS, True),
+    ("c7i-flex.large", _DE, 96_760, _HALF, False),
+    ("c7i-flex.large", _IE, 90_970, f"{_HALF}; {_CALCULATOR}", False),
+)
 
 _RATES: tuple[tuple[Item, str, str, int, str, str, bool], ...] = (
     (Item.EBS_GP3_GB_MONTH, "GB-month", _US, 80_000, _FACTS, _FACTS_DAY, True),
     (Item.EBS_GP3_GB_MONTH, "GB-month", _DE, 95_200, _FACTS, _FACTS_DAY, True),
     (Item.EBS_GP3_GB_MONTH, "GB-month", _IE, 88_000, _TOOLS, _READ_DAY, True),
-    (Item.GP3_MIBS_MONTH, "MiB/s-month", _US, 40_000, f"{_FACTS}: {_MEMORY}", _FACTS_DAY, False),
+    (Item.GP3_MIBS_MONTH, "MiB/s-month", _US, 40_000, f"{_FACTS}; {_TOOLS}", _READS_DAY, True),
     (Item.GP3_MIBS_MONTH, "MiB/s-month", _DE, 47_600, _FACTS, _FACTS_DAY, True),
     (Item.GP3_MIBS_MONTH, "MiB/s-month", _IE, 44_000, _MEMORY, _READ_DAY, False),
     (Item.SNAPSHOT_GB_MONTH, "GB-month", _US, 50_000, _FACTS, _FACTS_DAY, True),
@@ -109,10 +125,11 @@ def _built_in() -> list[Price]:
             micros=micros,
             unit="hour",
             source=source,
-            date=_TABLE_DAY,
+            date=day,
             verified=verified,
         )
-        for instance_type, region, micros, source, verified in _INSTANCE_HOURS
+        for hours, day in ((_INSTANCE_HOURS, _TABLE_DAY), (_HOURS_WITHOUT_GPU, _READS_DAY))
+        for instance_type, region, micros, source, verified in hours
     ]
     prices += [
         Price(item=item, region=region, micros=micros, unit=unit, source=source, date=day, verified=verified)

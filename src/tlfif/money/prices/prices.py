@@ -8,11 +8,11 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.machine_types import check_instance_type
 from tlfif.money.amounts import unit_price
 from tlfif.money.money import MICROS_PER_USD, MicroUsd
 
 REGIONS = ("us-east-1", "eu-central-1", "eu-west-1")
-INSTANCE_TYPES = ("g4dn.xlarge", "g6.xlarge", "g5.xlarge")
 DEFAULT_REGION = "eu-central-1"
 DEFAULT_INSTANCE_TYPE = "g4dn.xlarge"
 HOURS_PER_MONTH = 730
@@ -25,7 +25,8 @@ class Item(StrEnum):
     """What has a price; each :class:`Price` has its unit."""
 
     GPU_HOUR = "gpu_hour"
-    """One hour of a running instance; priced by region and instance type."""
+    """One hour of a running instance, with a GPU or without; priced by region and instance type. The name is older than
+    the types without one, and stays as it is in books and answers."""
     EBS_GP3_GB_MONTH = "ebs_gp3_gb_month"
     GP3_MIBS_MONTH = "gp3_mibs_month"
     """One MiB/s of a gp3 disk's throughput above the 125 that come with it."""
@@ -129,20 +130,32 @@ class PriceBook:
 
 MACHINE_DISK_GB = 40
 """The size of a machine's disk in the template (``DiskGb``)."""
+INCLUDED_MIBS = 125
+"""The throughput that a gp3 disk has without a further price; a disk that is kept has no more."""
+QUICK_MIBS = 400
+"""The throughput of a disk that ends with its machine: what a start reads once is read three times as fast. More is no
+use: g4dn.xlarge passes 437.5 MB/s at most (price notes, item 45)."""
 
 
-def running_rates(book: PriceBook, region: str, instance_type: str, *, at_ms: int) -> tuple[MicroUsd, ...]:
-    """What a running machine costs per hour: the instance, its public address, its disk.
+def running_rates(
+    book: PriceBook, region: str, instance_type: str, *, at_ms: int, kept_disk: bool = False
+) -> tuple[MicroUsd, ...]:
+    """What a running machine costs per hour: the instance, its public address, its disk, the disk's throughput.
 
-    The disk's price per month is divided by 730 h and rounded to the nearest micro-dollar. Raises what
-    :meth:`PriceBook.price` raises.
+    A disk that is kept (``kept_disk``) has no more throughput than is included. Prices per month are divided by 730 h
+    and rounded to the nearest micro-dollar. Raises what :meth:`PriceBook.price` raises.
     """
-    disk = book.price(Item.EBS_GP3_GB_MONTH, region, at_ms=at_ms).micros * MACHINE_DISK_GB
+    more_mibs = 0 if kept_disk else QUICK_MIBS - INCLUDED_MIBS
     return (
         book.price(Item.GPU_HOUR, region, instance_type, at_ms=at_ms).micros,
         book.price(Item.PUBLIC_IPV4_HOUR, region, at_ms=at_ms).micros,
-        (2 * disk + HOURS_PER_MONTH) // (2 * HOURS_PER_MONTH),
+        _per_hour(book.price(Item.EBS_GP3_GB_MONTH, region, at_ms=at_ms).micros * MACHINE_DISK_GB),
+        _per_hour(book.price(Item.GP3_MIBS_MONTH, region, at_ms=at_ms).micros * more_mibs),
     )
+
+
+def _per_hour(per_month: MicroUsd) -> MicroUsd:
+    return (2 * per_month + HOURS_PER_MONTH) // (2 * HOURS_PER_MONTH)
 
 
 def launch_cost(book: PriceBook, region: str, *, at_ms: int, image_gb: int = 20) -> MicroUsd:
@@ -160,18 +173,6 @@ def check_region(region: str) -> str:
             details={"known": list(REGIONS)},
         )
     return region
-
-
-def check_instance_type(instance_type: str) -> str:
-    """``instance_type`` if prices are known for it. Raises InvalidInputError ``instance_type_unknown``."""
-    if instance_type not in INSTANCE_TYPES:
-        raise InvalidInputError(
-            f"There are no prices for the machine type {_shown(instance_type)}. "
-            f"Known types: {', '.join(INSTANCE_TYPES)}.",
-            code="instance_type_unknown",
-            details={"known": list(INSTANCE_TYPES)},
-        )
-    return instance_type
 
 
 def check_refresh(old: Price, new_micros: MicroUsd) -> MicroUsd:

@@ -1,9 +1,13 @@
 """The ledger: when machines ran, and what is reserved for their starts."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from tlfif.money.spend.spans import MachineSpan
+from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
+
+SpanChange = Callable[[MachineSpan | None], MachineSpan | None]
+"""From a machine's span, None where it has none, to the new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +36,30 @@ class Ledger(ABC):
     async def state(self) -> LedgerState:
         """The present state."""
 
-    @abstractmethod
     async def open_span(self, span: MachineSpan) -> None:
         """The host reports that the machine runs. A machine that has a span keeps it."""
+        await self.change(span.machine_id, lambda present: present or span)
 
-    @abstractmethod
     async def mark_ready(self, machine_id: str, *, at_ms: int) -> None:
         """The machine can answer; see ``spans.ready``. Nothing happens without a span."""
+        await self.change(machine_id, lambda present: present and ready(present, at_ms))
 
-    @abstractmethod
     async def close_span(self, machine_id: str, *, at_ms: int) -> None:
         """The host reports that the machine has ended; see ``spans.closed``. Its reservation is released."""
+        await self.change(machine_id, lambda present: present and closed(present, at_ms), release=True)
 
-    @abstractmethod
     async def correct_span(self, machine_id: str, *, real_stop_ms: int) -> None:
         """The host reports the real stop time; see ``spans.corrected``."""
+        await self.change(machine_id, lambda present: present and corrected(present, real_stop_ms))
+
+    async def release(self, machine_id: str) -> None:
+        """Release a machine's reservation."""
+        await self.change(machine_id, lambda present: present, release=True)
+
+    @abstractmethod
+    async def change(self, machine_id: str, change: SpanChange, *, release: bool = False) -> None:
+        """Apply ``change`` to the machine's span, and with ``release`` release its reservation, in one step. What it
+        leaves as it was keeps its revision."""
 
     @abstractmethod
     async def span(self, machine_id: str) -> MachineSpan | None:
@@ -66,10 +79,6 @@ class Ledger(ABC):
         """Reserve ``micros`` for a machine's start, unless all reservations together would exceed ``headroom_micros``
         (None: no limit). Checked and written in one step; a second call for the same machine replaces its
         reservation."""
-
-    @abstractmethod
-    async def release(self, machine_id: str) -> None:
-        """Release a machine's reservation."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from tlfif.machines.machine_host import Lifetime, MachineHost
 from tlfif.machines.machine_store import MachineStore
 from tlfif.money.spend.last_seen import REMEMBERED_MACHINES, LastSeen
 from tlfif.money.spend.ledger import Ledger, LedgerState
-from tlfif.money.spend.spans import MachineSpan, opened
+from tlfif.money.spend.spans import WORK_PREFIX, MachineSpan, opened
 from tlfif.money.spend.tariff import Tariff
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Meter:
         if span is None:
             span = opened(
                 machine_id=record.id,
-                instance_type=reported.instance_type or self.tariff.instance_type,
+                instance_type=reported.instance_type or record.instance_type or self.tariff.instance_type,
                 region=self.tariff.region,
                 at_ms=begun if reported.began_at is None else _ms(reported.began_at),
             )
@@ -103,8 +103,13 @@ class Meter:
             return Lifetime()
 
     async def _close_unknown(self, records: dict[str, MachineRecord]) -> None:
-        """Close spans whose records are more than a hundred machines old: only the newest machine can run."""
-        left: list[MachineSpan] = [span for span in await self.ledger.open_spans() if span.machine_id not in records]
+        """Close spans whose records are more than a hundred machines old: only the newest machine can run. What builds
+        images is metered where it is ended."""
+        left: list[MachineSpan] = [
+            span
+            for span in await self.ledger.open_spans()
+            if span.machine_id not in records and not span.machine_id.startswith(WORK_PREFIX)
+        ]
         for span in left:
             await self.ledger.close_span(span.machine_id, at_ms=self.last_seen.end_ms(span, None))
 
@@ -115,7 +120,7 @@ class Meter:
         """
         now = self.clock.monotonic()
         waiting: dict[str, float] = {}
-        for machine_id in state.reserved:
+        for machine_id in (one for one in state.reserved if not one.startswith(WORK_PREFIX)):
             record = records.get(machine_id)
             since = self._unclaimed.get(machine_id, now)
             if record is None and now - since < UNCLAIMED_SECONDS:

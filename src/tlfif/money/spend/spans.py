@@ -9,6 +9,8 @@ from tlfif.money.money import MicroUsd, charge, time_cost
 
 MINIMUM_MS = 60_000
 """Every start is billed for at least a minute (EC2 StartInstances: "one-minute minimum")."""
+WORK_PREFIX = "image-"
+"""How the ids begin of what builds and tests images: it costs money like a machine, and has no record as one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

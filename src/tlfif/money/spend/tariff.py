@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
+from tlfif.machines.machine_types import check_instance_type
 from tlfif.money.money import MicroUsd
 from tlfif.money.prices.prices import (
     DEFAULT_INSTANCE_TYPE,
     DEFAULT_REGION,
     PriceBook,
-    check_instance_type,
     check_region,
     launch_cost,
     running_rates,
 )
-from tlfif.money.spend.spans import MachineSpan, cost_between
+from tlfif.money.spend.spans import WORK_PREFIX, MachineSpan, cost_between
 from tlfif.money.spend.standing_costs import StandingItem, lean_items
 
 
@@ -21,8 +21,9 @@ class Tariff:
     """The prices that apply to a machine's time.
 
     ``fallbacks``: the types that a start may get where ``instance_type`` has no capacity. With any, each span is priced
-    by the type and the region that it had, and a start reserves for the most expensive of them. Without, every span is
-    priced as ``instance_type``.
+    by the type and the region that it had, and a start reserves for the most expensive of them. Without, every span of
+    a machine is priced as ``instance_type``; what built or tested an image by the type that it had. ``kept_disk_gb``:
+    the disk that is kept for the next start (standby), 0 where none is.
     Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``.
     """
 
@@ -33,21 +34,30 @@ class Tariff:
 
     def __post_init__(self) -> None:
         check_region(self.region)
-        for name in (self.instance_type, *self.fallbacks):
+        for name in self.types:
             check_instance_type(name)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """All that a start may get, the one that is tried first in front."""
+        return (self.instance_type, *self.fallbacks)
 
     def of(self, span: MachineSpan) -> "Tariff":
         """The tariff of this span."""
-        return Tariff(region=span.region, instance_type=span.instance_type) if self.fallbacks else self
+        own = self.fallbacks or span.machine_id.startswith(WORK_PREFIX)
+        if not own:
+            return self
+        return Tariff(region=span.region, instance_type=span.instance_type, kept_disk_gb=self.kept_disk_gb)
 
     def dearest_hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """The most that a machine started now may cost per hour."""
-        types = (self.instance_type, *self.fallbacks)
-        return max(_hourly(book, self.region, name, at_ms) for name in types)
+        return max(self.hourly(book, at_ms=at_ms, instance_type=name) for name in self.types)
 
-    def hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
-        """What a running machine costs per hour: instance, public address, disk."""
-        return _hourly(book, self.region, self.instance_type, at_ms)
+    def hourly(self, book: PriceBook, *, at_ms: int, instance_type: str | None = None) -> MicroUsd:
+        """What a running machine costs per hour: instance, public address, disk and its throughput. ``instance_type``:
+        another than the first."""
+        kind, kept = instance_type or self.instance_type, self.kept_disk_gb > 0
+        return sum(running_rates(book, self.region, kind, at_ms=at_ms, kept_disk=kept))
 
     def once(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """What each start costs in addition to its time: its disk is filled from the image."""
@@ -65,10 +75,6 @@ class Tariff:
     def standing(self, book: PriceBook, *, at_ms: int) -> tuple[StandingItem, ...]:
         """What costs money while nothing runs."""
         return lean_items(book, self.region, at_ms, kept_disk_gb=self.kept_disk_gb)
-
-
-def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int) -> MicroUsd:
-    return sum(running_rates(book, region, instance_type, at_ms=at_ms))
 
 
 def span_cost_between(

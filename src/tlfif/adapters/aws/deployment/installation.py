@@ -1,6 +1,6 @@
 """The installation port on AWS."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import code_of, unless_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG
+from tlfif.adapters.aws.calls.image_parameter import image_parameters
 from tlfif.adapters.aws.deployment.buckets import (
     code_bucket_name,
     make_private_bucket,
@@ -18,15 +19,16 @@ from tlfif.adapters.aws.deployment.buckets import (
     upload_by_content,
 )
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
+from tlfif.adapters.aws.deployment.image_orders import ask_for_image, look_at_image
 from tlfif.adapters.aws.deployment.ingress import enable_ingress
 from tlfif.adapters.aws.deployment.stack import CloudFormationStack
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.control.authority import OWNERS
-from tlfif.deployment.deployment import AccountSettings, Caller, Stack, StackEvent, image_parameter
+from tlfif.deployment.deployment import AccountSettings, Caller, ImageOrder, Stack, StackEvent
 from tlfif.deployment.installation import Installation
 from tlfif.deployment.stack_changes import Change
+from tlfif.images.image import Profile
 from tlfif.kernel.clock import Clock
-from tlfif.money.prices.prices import INSTANCE_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -66,12 +68,12 @@ class AwsInstallation(Installation):
         """See the port. Asks STS, which needs no permission."""
         return await who_calls(self._clients)
 
-    async def zones(self) -> tuple[str, ...]:
+    async def zones(self, types: Sequence[str]) -> tuple[str, ...]:
         """See the port. EC2's list of offerings, which says nothing about free capacity."""
 
         def read() -> tuple[str, ...]:
             pages = self._clients.ec2.get_paginator("describe_instance_type_offerings").paginate(
-                LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(INSTANCE_TYPES)}]
+                LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(types)}]
             )
             return tuple(sorted({one["Location"] for page in pages for one in page["InstanceTypeOfferings"]}))
 
@@ -152,13 +154,21 @@ class AwsInstallation(Installation):
         return await self._stack.events()
 
     async def promoted_image(self) -> str | None:
-        """See the port. The value of an SSM parameter."""
+        """See the port. The value of an SSM parameter, of whichever profile has one."""
 
         def read() -> str | None:
-            found = unless_absent(lambda: self._clients.ssm.get_parameter(Name=image_parameter(self._place.home)))
-            return None if found is None else found["Parameter"].get("Value") or None
+            found = self._clients.ssm.get_parameters_by_path(Path=image_parameters(self._place.home))["Parameters"]
+            return next((one["Value"] for one in found), None)
 
         return await ask("ssm", read)
+
+    async def order_image(self, profile: Profile) -> ImageOrder:
+        """See the port."""
+        return await ask("lambda", lambda: ask_for_image(self._clients, self._place, profile))
+
+    async def image_order(self, version: str) -> ImageOrder:
+        """See the port."""
+        return await ask("lambda", lambda: look_at_image(self._clients, self._place, version))
 
     async def make_owner(self, pool_id: str, email: str) -> bool:
         """See the port. Cognito generates the password and mails it; it never passes through TL-FIF."""

@@ -187,6 +187,7 @@ class Inventory:
         home = self._place.home
         for prefix in (
             f"/aws/lambda/{home}-api",
+            f"/aws/lambda/{home}-images",
             f"/aws/lambda/{home}-router",
             f"/aws/vendedlogs/{home}/",
             f"/{home}/",

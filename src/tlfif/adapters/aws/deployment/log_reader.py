@@ -20,6 +20,7 @@ def group_of(home: str, source: str) -> str:
     return {
         "api": f"/aws/lambda/{home}-api",
         "router": f"/aws/lambda/{home}-router",
+        "images": f"/aws/lambda/{home}-images",
         "machine": f"/{home}/machine",
         "requests": f"/aws/vendedlogs/{home}/api",
     }[source]

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import is_absent, unless_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tags_of
-from tlfif.adapters.aws.deployment.buckets import bucket_exists, code_bucket_name
+from tlfif.adapters.aws.deployment.buckets import bucket_exists, code_bucket_name, make_private_bucket
 from tlfif.adapters.aws.deployment.clients import DeploymentClients, Place, ask
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.deployment.deployment import EMPTY, GONE, Stack, StackEvent
@@ -162,8 +162,11 @@ class CloudFormationStack:
         return [{"ParameterKey": name, "ParameterValue": value} for name, value in found.items() if value is not None]
 
     def _uploaded_template(self) -> str:
+        """The bucket is there since the first deployment, unless somebody has deleted it."""
         place = self._place
         bucket = code_bucket_name(place.home, place.account_id, place.region)
+        if not bucket_exists(self._clients.s3, bucket):
+            make_private_bucket(self._clients.s3, bucket, region=place.region, tags={HOME_TAG: place.home})
         key = f"templates/{place.home}.template.json"
         self._clients.s3.put_object(Bucket=bucket, Key=key, Body=self._template.body.encode())
         return f"https://{bucket}.s3.{place.region}.amazonaws.com/{key}"

@@ -11,6 +11,10 @@ MOST_BYTES_IN_REQUEST = 51_200
 """A larger template must be uploaded to a bucket (AWS CloudFormation quotas, "Template body size in a request")."""
 
 
+ONLY_IF_ASKED = ("WantsPushes", "WantsMonthlyRebuild")
+"""The conditions of what follows a Git repository, and of the monthly rebuild."""
+
+
 class StackTemplate:
     """One template. Its first use raises OSError or ValueError for a file that is missing or not JSON."""
 
@@ -35,8 +39,9 @@ class StackTemplate:
 
     @property
     def resource_types(self) -> tuple[str, ...]:
-        """The type of each resource."""
-        return tuple(resource["Type"] for resource in self.content["Resources"].values())
+        """The type of each resource, without those that are only made where the owner asks for them."""
+        resources = self.content["Resources"].values()
+        return tuple(one["Type"] for one in resources if one.get("Condition") not in ONLY_IF_ASKED)
 
     @property
     def defaults(self) -> dict[str, str | None]:

@@ -31,10 +31,10 @@ _PROBES: tuple[tuple[Check, str, Find], ...] = (
     (checks.REGION, "ec2:DescribeRegions", account_probes.region),
     (checks.ACCOUNT_PLAN, "freetier:GetAccountPlanState", account_probes.account_plan),
     (checks.GPU_QUOTA, "servicequotas:GetServiceQuota", account_probes.gpu_quota),
+    (checks.STANDARD_QUOTA, "servicequotas:GetServiceQuota", account_probes.standard_quota),
     (checks.OFFERINGS, "ec2:DescribeInstanceTypeOfferings", account_probes.offerings),
     (checks.CAPACITY, "", account_probes.capacity),
     (checks.LAMBDA, "lambda:GetAccountSettings", account_probes.lambda_concurrency),
-    (checks.CODEBUILD, "codebuild:ListBuilds", account_probes.codebuild),
     (checks.GITHUB, "codeconnections:ListConnections", account_probes.github_connection),
     (checks.COST_EXPLORER, "ce:GetCostAndUsage", account_probes.cost_explorer),
     (checks.ROOT, "iam:GetAccountSummary", account_probes.root_user),
@@ -43,6 +43,7 @@ _PROBES: tuple[tuple[Check, str, Find], ...] = (
     (checks.ENCRYPTION, "ec2:GetEbsEncryptionByDefault", account_probes.disk_encryption),
     (checks.MACHINES, "ec2:DescribeInstances", leftover_probes.machines),
     (checks.DISKS, "ec2:DescribeVolumes", leftover_probes.disks),
+    (checks.IMAGES, "ec2:DescribeImages", leftover_probes.images),
     (checks.SNAPSHOTS, "ec2:DescribeSnapshots", leftover_probes.snapshots),
     (checks.FOREIGN_DISKS, "ec2:DescribeVolumes", leftover_probes.foreign_disks),
     (checks.LOG_GROUPS, "logs:DescribeLogGroups", leftover_probes.log_groups),
@@ -102,10 +103,12 @@ class AwsAccount(Account):
         max_run_seconds: float,
         paid: bool = False,
         home: str,
+        types: tuple[str, ...] | None = None,
         endpoint_url: str | None = None,
         config: Config = DOCTOR_CONFIG,
     ) -> None:
-        """``now`` with its time zone; ``paid``: probes that cost 0.01 USD are allowed. No request is sent yet."""
+        """``now`` with its time zone; ``paid``: probes that cost 0.01 USD are allowed; ``types``: of machines, None:
+        the home's. No request is sent yet."""
         self._session = session
         self._calls = DoctorCalls(session, region=priced.region, endpoint_url=endpoint_url, config=config)
         self._context = ProbeContext(
@@ -113,6 +116,7 @@ class AwsAccount(Account):
             account="",
             arn="",
             home=home,
+            types=types,
             priced=priced,
             now=now,
             max_run_seconds=max_run_seconds,
@@ -160,7 +164,14 @@ class UnusableKey(Account):
 
 
 def this_account(
-    *, priced: Priced, now: datetime, max_run_seconds: float, paid: bool, home: str, profile: str | None = None
+    *,
+    priced: Priced,
+    now: datetime,
+    max_run_seconds: float,
+    paid: bool,
+    home: str,
+    types: tuple[str, ...] | None = None,
+    profile: str | None = None,
 ) -> Account | None:
     """The account of this computer's key, or of that of ``profile``; None if there is none. Arguments as for
     :class:`AwsAccount`."""
@@ -170,4 +181,6 @@ def this_account(
         return UnusableKey(f"{code_of(error)}: {words_of(error)}")
     if session is None:
         return None
-    return AwsAccount(session, priced=priced, now=now, max_run_seconds=max_run_seconds, paid=paid, home=home)
+    return AwsAccount(
+        session, priced=priced, now=now, max_run_seconds=max_run_seconds, paid=paid, home=home, types=types
+    )

@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import Fault, code_of, fault_of, is_absent, words_of
 from tlfif.adapters.aws.doctor.probe_context import ProbeContext
-from tlfif.adapters.aws.machines.ec2_errors import GPU_QUOTA
+from tlfif.deployment.deployment import types_of
 from tlfif.doctor import account_verdicts as verdicts
-from tlfif.doctor import rights_verdicts
+from tlfif.doctor import rights_verdicts, type_verdicts
 from tlfif.doctor.checks import RIGHTS, Finding, not_asked
-from tlfif.money.prices.prices import INSTANCE_TYPES
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.machine_types import GPU_QUOTA, STANDARD_QUOTA, USUAL_TYPES, VcpuQuota
 
 GLOBAL = "us-east-1"
 """The region of services that have no region of their own."""
@@ -35,7 +36,7 @@ async def region(context: ProbeContext) -> Finding:
 
 
 async def account_plan(context: ProbeContext) -> Finding:
-    """See :func:`tlfif.doctor.account_verdicts.account_plan`."""
+    """See :func:`tlfif.doctor.type_verdicts.account_plan`."""
     try:
         found = await context.calls.call("freetier", "get_account_plan_state", region=GLOBAL)
     except ClientError as error:
@@ -43,45 +44,76 @@ async def account_plan(context: ProbeContext) -> Finding:
             raise
         return verdicts.no_account_plan()
     left = found.get("accountPlanRemainingCredits", {}).get("amount")
-    return verdicts.account_plan(found["accountPlanType"], found["accountPlanStatus"], credits_usd=left)
+    plan, status, chosen = found["accountPlanType"], found["accountPlanStatus"], await _home_types(context)
+    return type_verdicts.account_plan(plan, status, chosen, credits_usd=left)
 
 
 async def gpu_quota(context: ProbeContext) -> Finding:
+    """See :func:`tlfif.doctor.type_verdicts.gpu_quota`."""
+    (value, request), standard = await _quota(context, GPU_QUOTA), await _vcpus(context, STANDARD_QUOTA)
+    return type_verdicts.gpu_quota(value, await _home_types(context), request, standard=standard)
+
+
+async def standard_quota(context: ProbeContext) -> Finding:
+    """See :func:`tlfif.doctor.type_verdicts.standard_quota`."""
+    (value, request), gpu = await _quota(context, STANDARD_QUOTA), await _vcpus(context, GPU_QUOTA)
+    return type_verdicts.standard_quota(value, await _home_types(context), request, gpu=gpu)
+
+
+async def _vcpus(context: ProbeContext, quota: VcpuQuota) -> float:
+    found = await context.calls.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=quota.quota_id)
+    return float(found["Quota"]["Value"])
+
+
+async def _quota(context: ProbeContext, quota: VcpuQuota) -> tuple[float, type_verdicts.QuotaRequest | None]:
     """The quota and the newest request to increase it. The request may be unreadable; then the quota alone counts."""
-    found = await context.calls.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=GPU_QUOTA)
-    value = float(found["Quota"]["Value"])
-    if value >= verdicts.WANTED_VCPUS:
-        return verdicts.gpu_quota(value, context.region)
+    value = await _vcpus(context, quota)
+    if value >= quota.wanted_vcpus:
+        return value, None
     try:
         requests = await context.calls.items(
             "service-quotas",
             "list_requested_service_quota_change_history_by_quota",
             "RequestedQuotas",
             ServiceCode="ec2",
-            QuotaCode=GPU_QUOTA,
+            QuotaCode=quota.quota_id,
         )
     except ClientError:
         requests = []
     newest: dict[str, Any] | None = max(requests, key=lambda one: one["Created"], default=None)
     if newest is None:
-        return verdicts.gpu_quota(value, context.region)
-    request = verdicts.QuotaRequest(status=newest["Status"], wanted=float(newest["DesiredValue"]))
-    return verdicts.gpu_quota(value, context.region, request)
+        return value, None
+    return value, type_verdicts.QuotaRequest(status=newest["Status"], wanted=float(newest["DesiredValue"]))
 
 
 async def offerings(context: ProbeContext) -> Finding:
-    """The zones that offer each instance type."""
+    """The zones that offer each type of the home."""
+    chosen = await _home_types(context)
     found = await context.calls.items(
         "ec2",
         "describe_instance_type_offerings",
         "InstanceTypeOfferings",
         LocationType="availability-zone",
-        Filters=[{"Name": "instance-type", "Values": list(INSTANCE_TYPES)}],
+        Filters=[{"Name": "instance-type", "Values": list(chosen.types)}],
     )
     zones: dict[str, list[str]] = {}
     for one in found:
         zones.setdefault(one["InstanceType"], []).append(one["Location"])
-    return verdicts.offerings(zones, context.region, INSTANCE_TYPES)
+    return type_verdicts.offerings(zones, chosen)
+
+
+async def _home_types(context: ProbeContext) -> type_verdicts.HomeTypes:
+    """The list that is meant, or that of the home that stands; the usual one where none does, or the key may not
+    look."""
+    if context.types is not None:
+        return type_verdicts.HomeTypes(types=context.types, priced=context.priced)
+    try:
+        found = await context.calls.call("cloudformation", "describe_stacks", StackName=context.home)
+        (stack,) = found["Stacks"]
+        types = types_of({one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])})
+    except (ClientError, InvalidInputError):
+        types = USUAL_TYPES
+    return type_verdicts.HomeTypes(types=types, priced=context.priced)
 
 
 async def capacity(_: ProbeContext) -> Finding:
@@ -93,19 +125,6 @@ async def lambda_concurrency(context: ProbeContext) -> Finding:
     """The account's limit in the region."""
     found = await context.calls.call("lambda", "get_account_settings")
     return verdicts.lambda_concurrency(int(found["AccountLimit"]["ConcurrentExecutions"]))
-
-
-async def codebuild(context: ProbeContext) -> Finding:
-    """A past build is the only proof that the account may run builds."""
-    ids = (await context.calls.call("codebuild", "list_builds", sortOrder="DESCENDING")).get("ids", [])
-    if not ids:
-        return verdicts.codebuild(None)
-    found = await context.calls.call("codebuild", "batch_get_builds", ids=ids[:1])
-    builds = found.get("builds", [])
-    if not builds:
-        return verdicts.codebuild(None)
-    day = builds[0]["startTime"].date().isoformat()
-    return verdicts.codebuild(verdicts.BuildFact(status=builds[0]["buildStatus"], day=day))
 
 
 async def github_connection(context: ProbeContext) -> Finding:

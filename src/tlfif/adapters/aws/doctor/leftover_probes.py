@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tlfif.adapters.aws.calls.home_tag import HOME_TAG
+from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tags_of
+from tlfif.adapters.aws.calls.image_parameter import image_parameters
 from tlfif.adapters.aws.deployment.clients import Place
 from tlfif.adapters.aws.deployment.inventory import Inventory, Item
 from tlfif.adapters.aws.deployment.stack_template import StackTemplate
 from tlfif.adapters.aws.doctor.probe_context import ProbeContext
+from tlfif.adapters.aws.machines.ec2_instances import IMAGE_TAG
 from tlfif.adapters.daemon_thread import in_daemon_thread
 from tlfif.doctor import leftover_verdicts as verdicts
 from tlfif.doctor.checks import Finding
@@ -42,6 +44,22 @@ async def foreign_disks(context: ProbeContext) -> Finding:
     )
     others = [one for one in found if HOME_TAG not in {tag["Key"] for tag in one.get("Tags", [])}]
     return verdicts.foreign_disks([_disk(one) for one in others], context.priced)
+
+
+async def images(context: ProbeContext) -> Finding:
+    """The home's images, and the parameters that say which ones machines are launched from."""
+    path = image_parameters(context.home)
+    found = await context.calls.items("ssm", "get_parameters_by_path", "Parameters", Path=path)
+    promoted = {one["Name"].rpartition("/")[2]: one["Value"] for one in found}
+    facts = [
+        verdicts.ImageFact(
+            image_id=one.name,
+            version=tags_of(one.facts.get("Tags", [])).get(IMAGE_TAG),
+            state=one.facts.get("State", ""),
+        )
+        for one in await _ours(context, "images")
+    ]
+    return verdicts.images(facts, promoted, region=context.region)
 
 
 async def snapshots(context: ProbeContext) -> Finding:

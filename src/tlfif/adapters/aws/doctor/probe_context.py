@@ -55,12 +55,14 @@ class DoctorCalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeContext:
-    """What the probes of the account need. ``home``: the installation's name; ``now``: with its time zone."""
+    """What the probes of the account need. ``home``: the installation's name; ``types``: of machines, None: as the home
+    that stands has them; ``now``: with its time zone."""
 
     calls: DoctorCalls
     account: str
     arn: str
     home: str
+    types: tuple[str, ...] | None
     priced: Priced
     now: datetime
     max_run_seconds: float

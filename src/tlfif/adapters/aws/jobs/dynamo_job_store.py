@@ -27,7 +27,6 @@ from tlfif.jobs.jobs import (
     Lease,
     LeaseState,
     NewJob,
-    Outcome,
     QueueCounts,
     SubmitResult,
 )
@@ -137,20 +136,6 @@ class DynamoJobStore(JobStore):
             self._wakeups.notify(job_topic(job_id) for job_id in appending.told)
         return frozenset(appending.lost)
 
-    async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
-        await self._change(
-            lease.job_id,
-            lambda record: transitions.finish(record, lease, seq=seq, text=text, outcome=outcome, now=now),
-        )
-
-    async def release(self, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> JobStatus:
-        change = await self._change(
-            lease.job_id,
-            lambda record: transitions.release(record, lease, reason=reason, count_attempt=count_attempt, now=now),
-        )
-        assert change is not None  # noqa: S101  # a release changes the job or raises
-        return change.after.status
-
     async def abandon(self, worker_id: str, *, reason: str, now: float) -> list[str]:
         theirs = [
             item["sk"] async for page in self._table.pages(RUNNING) for item in page if item["worker"] == worker_id
@@ -160,7 +145,7 @@ class DynamoJobStore(JobStore):
         )
 
     async def request_cancel(self, job_id: str, *, reason: str, now: float) -> Job:
-        await self._change(job_id, lambda record: transitions.cancel(record, job_id, reason=reason, now=now))
+        await self.change(job_id, lambda record: transitions.cancel(record, job_id, reason=reason, now=now))
         return await self.get(job_id)
 
     async def fail_queued(self, *, model: str, code: str, message: str, now: float) -> list[str]:
@@ -234,7 +219,7 @@ class DynamoJobStore(JobStore):
     async def _forget_all(self, records: list[JobRecord]) -> int:
         return len(await side_by_side(lambda record: forget(self._table, record), records))
 
-    async def _change(self, job_id: str, transition: Transition) -> Change | None:
+    async def change(self, job_id: str, transition: Transition) -> Change | None:
         change = await self._table.change(job_id, transition)
         if change is not None:
             await self._tell(change)
@@ -242,7 +227,7 @@ class DynamoJobStore(JobStore):
 
     async def _change_all(self, job_ids: Iterable[str], transition: Transition) -> list[str]:
         """The ids of those that changed."""
-        changes = await side_by_side(lambda job_id: self._change(job_id, transition), job_ids)
+        changes = await side_by_side(lambda job_id: self.change(job_id, transition), job_ids)
         return [change.after.id for change in changes if change is not None]
 
     async def _tell(self, change: Change) -> None:

@@ -30,15 +30,7 @@ from tlfif.adapters.aws.calls.dynamo_table import (
 from tlfif.jobs.refusals import no_such_machine
 from tlfif.machines.machine import Directive, Heartbeat, MachineRecord, MachineState, Phase, PhaseTiming, Situation
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.transitions import (
-    apply_heartbeat,
-    asked_to_drain,
-    asked_to_stop,
-    closed,
-    directive,
-    failed_starts,
-    launched,
-)
+from tlfif.machines.transitions import apply_heartbeat, directive, failed_starts
 
 _RECORDS = "MACHINES"
 _SETTINGS: Key = (_RECORDS, "SETTINGS")
@@ -111,9 +103,6 @@ class DynamoMachineStore(MachineStore):
 
         return await self._table.persist(step)
 
-    async def commit_launch(self, machine_id: str, *, handle: str) -> None:
-        await self._change(machine_id, lambda record: launched(record, handle=handle))
-
     async def active(self) -> MachineRecord | None:
         return (await self.situation()).active
 
@@ -161,15 +150,6 @@ class DynamoMachineStore(MachineStore):
             )
 
         return await self._table.persist(step)
-
-    async def request_drain(self, machine_id: str, *, reason: str) -> None:
-        await self._change(machine_id, lambda record: asked_to_drain(record, reason=reason))
-
-    async def mark_stopping(self, machine_id: str, *, reason: str, now: float) -> None:
-        await self._change(machine_id, lambda record: asked_to_stop(record, reason=reason, now=now))
-
-    async def mark_ended(self, machine_id: str, *, state: MachineState, reason: str, now: float) -> None:
-        await self._change(machine_id, lambda record: closed(record, state=state, reason=reason, now=now))
 
     async def phase_timings(self, *, model: str, image: str, limit: int) -> list[PhaseTiming]:
         starts = await self._table.query(
@@ -223,7 +203,7 @@ class DynamoMachineStore(MachineStore):
             raise no_such_machine(machine_id)
         return _Kept(item)
 
-    async def _change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
+    async def change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> None:
         """Each of these changes can be made twice with the same result, so one whose answer was lost is repeated."""
 
         async def step() -> None:

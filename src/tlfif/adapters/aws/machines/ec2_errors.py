@@ -5,8 +5,7 @@ words are quoted where TL-FIF knows nothing better.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from botocore.exceptions import ClientError
 
@@ -21,14 +20,10 @@ from tlfif.adapters.aws.calls.errors import (
     verdict,
     words_of,
 )
-from tlfif.adapters.aws.machines.launch_plan import Attempt
+from tlfif.adapters.aws.machines.launch_plan import Attempt, Hurdle, Refusal
 from tlfif.kernel.errors import MachineError
-
-GPU_QUOTA = "L-DB2E81BA"
-"""The code in Service Quotas of "Running On-Demand G and VT instances", counted in vCPUs per region."""
-GPU_QUOTA_VCPUS = 8
-"""The quota to request: four vCPUs for the machine, four for the test of a new image beside it."""
-
+from tlfif.machines.machine_types import GPU_QUOTA, MACHINE_TYPES, VcpuQuota
+from tlfif.money.prices.type_offer import TypeOffer
 
 _NO_IMAGE = re.compile(r"^(InvalidAMIID|InvalidSnapshot|InvalidLaunchTemplate|InvalidParameterValue$|InvalidSSM)")
 _ABOUT_IMAGE = re.compile(r"\bssm\b|resolve:|parameter store|\bami\b|image id|launch template", re.IGNORECASE)
@@ -39,12 +34,43 @@ _FILLING = re.compile(r"volume ?initiali[sz]ation", re.IGNORECASE)
 NOT_STARTED = "Nothing was started and nothing is charged."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """One launch attempt without capacity."""
+def hurdle_of(error: AwsError) -> Hurdle | None:
+    """Why this attempt came to nothing; None where asking for another type or in another zone changes nothing."""
+    fault = fault_of(error)
+    if fault is Fault.NO_CAPACITY:
+        return Hurdle.CAPACITY
+    if not isinstance(error, ClientError) or fault not in {Fault.NO_QUOTA, Fault.ABSENT, Fault.OTHER}:
+        return None
+    if _FREE_PLAN.search(words_of(error)):
+        return Hurdle.PLAN
+    if _FILLING.search(f"{code_of(error)} {words_of(error)}"):
+        return None
+    if fault is Fault.NO_QUOTA:
+        return Hurdle.QUOTA
+    return Hurdle.IMAGE if _lacks_image(error) else None
 
-    attempt: Attempt
-    code: str
+
+def nothing_launched(
+    refusals: Sequence[Refusal],
+    *,
+    errors: Mapping[Hurdle, AwsError],
+    left: Sequence[Attempt],
+    region: str,
+    offer: TypeOffer | None = None,
+) -> MachineError:
+    """No attempt succeeded; for those ``left`` there was no time. ``errors``: AWS's last refusal of each kind.
+    ``offer``: a type that the owner has not chosen and that may answer.
+
+    What changes by itself counts first, because then it is asked again soon; then what the owner can make, an image;
+    then what only AWS can permit.
+    """
+    if left or Hurdle.CAPACITY in errors:
+        return _no_capacity(refusals, left, offer)
+    if Hurdle.IMAGE in errors:
+        return machine_error(errors[Hurdle.IMAGE], region=region, outcome=f"{NOT_STARTED}{_barred(refusals)}")
+    if Hurdle.PLAN in errors:
+        return _account_plan(_types_of(refusals), offer)
+    return _no_quota(refusals, region, offer)
 
 
 def machine_error(error: AwsError, *, region: str, outcome: str = NOT_STARTED) -> MachineError:
@@ -61,12 +87,12 @@ def machine_error(error: AwsError, *, region: str, outcome: str = NOT_STARTED) -
     if fault is Fault.NOT_OPEN:
         return _account_pending(error, region, outcome)
     if _FREE_PLAN.search(words_of(error)):
-        return _account_plan(outcome)
+        return _account_plan("", None, outcome)
     if _FILLING.search(f"{code} {words_of(error)}"):
         return _filling_quota(region, outcome)
     if fault is Fault.NO_QUOTA:
-        return _gpu_quota(region, outcome)
-    if _NO_IMAGE.match(code) and (code != "InvalidParameterValue" or _ABOUT_IMAGE.search(words_of(error))):
+        return _quota_error([GPU_QUOTA], region, outcome)
+    if _lacks_image(error):
         return _image_missing(error, outcome)
     return MachineError(
         f"AWS refused the machine for a reason that TL-FIF does not know ({code}: {words_of(error)}). {outcome} "
@@ -82,19 +108,53 @@ def hinted_zones(error: AwsError) -> frozenset[str]:
     return frozenset(_ZONE.findall(names)) if choosing else frozenset()
 
 
-def no_capacity(refusals: Sequence[Refusal], left: Sequence[Attempt] = ()) -> MachineError:
-    """No capacity in any place that was asked; for those ``left`` there was no time."""
-    types = ", ".join(dict.fromkeys(one.attempt.instance_type for one in refusals))
-    zones = ", ".join(sorted({one.attempt.zone.name for one in refusals}))
+def _lacks_image(error: AwsError) -> bool:
+    code = code_of(error)
+    return bool(_NO_IMAGE.match(code) and (code != "InvalidParameterValue" or _ABOUT_IMAGE.search(words_of(error))))
+
+
+def _no_capacity(refusals: Sequence[Refusal], left: Sequence[Attempt], offer: TypeOffer | None) -> MachineError:
+    full = [one for one in refusals if one.hurdle is Hurdle.CAPACITY]
+    zones = ", ".join(sorted({one.attempt.zone.name for one in full}))
+    asked = f": {_types_of(full)} in {zones}" if full else ""
     more = f" {len(left)} other places are asked next." if left else ""
     return MachineError(
-        f"AWS has no GPU machine free: {types} in {zones}.{more} {NOT_STARTED} Your prompts wait, and it is asked "
-        "again every two minutes; Start machine asks at once.",
+        f"AWS has no machine free{asked}.{_barred(refusals)}{more} {NOT_STARTED} Your prompts wait, and it is asked "
+        f"again every two minutes; Start machine asks at once.{_offered(offer)}",
         code="no_capacity",
         details={
             "tried": [f"{one.attempt.place}: {one.code}" for one in refusals],
             "left": [one.place for one in left],
         },
+    )
+
+
+def _barred(refusals: Sequence[Refusal]) -> str:
+    quotas = " and ".join(f"{one.name} ({one.quota_id})" for one in _quotas_of(refusals))
+    return f" Other types of your list are barred by your account's quota {quotas}." if quotas else ""
+
+
+def _types_of(refusals: Sequence[Refusal]) -> str:
+    return ", ".join(dict.fromkeys(one.attempt.instance_type for one in refusals))
+
+
+def _quotas_of(refusals: Sequence[Refusal]) -> list[VcpuQuota]:
+    found = [one.attempt.instance_type for one in refusals if one.hurdle is Hurdle.QUOTA]
+    return list(dict.fromkeys(MACHINE_TYPES[name].quota for name in found))
+
+
+def _offered(offer: TypeOffer | None) -> str:
+    return f" {offer.sentence}" if offer is not None else ""
+
+
+def image_at_work(version: str, instance_type: str) -> MachineError:
+    """The quota has room for one machine, and that is building or testing a new image."""
+    return MachineError(
+        f"Your account's quota has room for one machine, and the new image {version} is being tested on it "
+        f"({instance_type}); that ends within some minutes. {NOT_STARTED} Your prompts wait, and it is asked again "
+        "every two minutes.",
+        code="no_capacity",
+        details={"image": version},
     )
 
 
@@ -122,14 +182,36 @@ def no_schedule(cause: AwsError, *, instance_id: str, ended: bool) -> MachineErr
     )
 
 
-def _gpu_quota(region: str, outcome: str) -> MachineError:
-    link = f"https://{region}.console.aws.amazon.com/servicequotas/home/services/ec2/quotas/{GPU_QUOTA}"
+def _no_quota(refusals: Sequence[Refusal], region: str, offer: TypeOffer | None) -> MachineError:
+    meanwhile = (
+        f"{NOT_STARTED}{_offered(offer)}"
+        if offer is not None
+        else f"{NOT_STARTED} Until then this computer answers: `./tlfif profile use computer`."
+    )
+    return _quota_error(_quotas_of(refusals), region, meanwhile)
+
+
+def _quota_error(quotas: Sequence[VcpuQuota], region: str, outcome: str) -> MachineError:
+    kind = "a GPU machine" if quotas == [GPU_QUOTA] else "a machine of your list"
+    small = " and ".join(f"“{one.name}” ({one.quota_id})" for one in quotas)
+    several = len(quotas) > 1
+    steps = ", and ".join(
+        f"{'open' if number else 'Open'} {one.page(region)} , press “Request increase at account level”, ask for "
+        f"{one.wanted_vcpus}"
+        for number, one in enumerate(quotas)
+    )
     return MachineError(
-        f"Your AWS account may not run a GPU machine in {region} yet: its quota “Running On-Demand G and VT "
-        f"instances” ({GPU_QUOTA}) is too small. {outcome} Open {link} , press “Request increase at account level”, "
-        f"ask for {GPU_QUOTA_VCPUS}, and start the machine when AWS has agreed (hours to days). It costs nothing.",
+        f"Your AWS account may not run {kind} in {region} yet: its {'quotas' if several else 'quota'} {small} "
+        f"{'are' if several else 'is'} too small. {outcome} {steps}, and start the machine when AWS has agreed (hours "
+        "to days). It costs nothing.",
         code="no_quota",
-        details={"quota_code": GPU_QUOTA, "wanted_vcpus": GPU_QUOTA_VCPUS, "region": region, "link": link},
+        details={
+            "quota_code": quotas[0].quota_id,
+            "quota_codes": [one.quota_id for one in quotas],
+            "wanted_vcpus": quotas[0].wanted_vcpus,
+            "region": region,
+            "link": quotas[0].page(region),
+        },
     )
 
 
@@ -143,11 +225,12 @@ def _filling_quota(region: str, outcome: str) -> MachineError:
     )
 
 
-def _account_plan(outcome: str) -> MachineError:
+def _account_plan(types: str, offer: TypeOffer | None, outcome: str = NOT_STARTED) -> MachineError:
+    which = f"none of the types of your list ({types})" if types else "no such machine"
     return MachineError(
-        "Your AWS account is on the Free plan, which cannot start a GPU machine. "
-        f"{outcome} In the AWS console open Billing and Cost Management and press “Upgrade plan”; credits that are "
-        "left stay usable. Then start the machine.",
+        f"Your AWS account is on the Free plan, which starts {which}. {outcome}{_offered(offer)} For the others, in "
+        "the AWS console open Billing and Cost Management and press “Upgrade plan”; credits that are left stay usable. "
+        "Then start the machine.",
         code="account_plan",
     )
 

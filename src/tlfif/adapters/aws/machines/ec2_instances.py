@@ -13,11 +13,13 @@ from tlfif.adapters.aws.calls.errors import code_of, is_absent
 from tlfif.adapters.aws.calls.home_tag import HOME_TAG, tagged, tags_of
 from tlfif.adapters.aws.calls.patient_calls import PatientCalls
 from tlfif.adapters.aws.machines.launch_plan import Attempt, Launched, Zone
+from tlfif.adapters.aws.machines.promoted_images import LaunchImage
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.literals import InstanceTypeType
     from mypy_boto3_ec2.type_defs import (
+        EbsBlockDeviceTypeDef,
         InstanceTypeDef,
         LaunchTemplateSpecificationTypeDef,
         RunInstancesRequestTypeDef,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 MACHINE_TAG = "tlfif:machine-id"
 IMAGE_TAG = "tlfif:image"
 """The image's version in our own numbering, so that a kept disk with an old image is not started again."""
+WORK_TAG = "tlfif:image-work"
+"""Only on an instance that builds or tests an image: it is no machine, and not the router's to end."""
 
 PENDING, RUNNING, STOPPING, STOPPED = "pending", "running", "stopping", "stopped"
 TERMINATED = "terminated"
@@ -55,6 +59,9 @@ class Ec2Instance:
     ended_at: float | None
     reason: str
     volume_ids: tuple[str, ...]
+    is_work: bool = False
+    last_words: str = ""
+    """EC2's own sentence for why it ended."""
 
     @property
     def launched(self) -> Launched:
@@ -65,22 +72,26 @@ class Ec2Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """What all attempts of one launch have in common. ``image_id`` None: the launch template's image."""
+    """What all attempts of one launch have in common. ``images`` and ``user_data``: by instance type, because a type
+    decides the engine. ``disk_gb`` None: the launch template's."""
 
     machine_id: str
-    image: str
-    image_id: str | None
-    user_data: str
+    images: Mapping[str, LaunchImage]
+    user_data: Mapping[str, str]
     keep_disk: bool
+    root_device: str = "/dev/sda1"
+    disk_gb: int | None = None
 
 
 class Ec2Instances:
     """The instances of one installation, selected by tag. All methods raise AWS's errors unless they say otherwise, and
-    all are safe to repeat. ``launch_template`` is its id or its name."""
+    all are safe to repeat. ``launch_template`` is its id or its name. ``work``: those that build or test images,
+    instead of the machines."""
 
-    def __init__(self, ec2: "EC2Client", *, home: str, launch_template: str) -> None:
+    def __init__(self, ec2: "EC2Client", *, home: str, launch_template: str, work: bool = False) -> None:
         self._ec2 = ec2
         self._home = home
+        self._work = work
         self._template: LaunchTemplateSpecificationTypeDef = (
             {"LaunchTemplateId": launch_template, "Version": "$Latest"}
             if launch_template.startswith("lt-")
@@ -118,6 +129,15 @@ class Ec2Instances:
 
     async def find(self, filters: Mapping[str, Sequence[str]], calls: PatientCalls) -> list[Ec2Instance]:
         """Instances with our tag that match ``filters``, in any state. The newest may not be visible yet."""
+        # No filter of EC2's says "without this tag".
+        return [one for one in await self._all(filters, calls) if one.is_work == self._work]
+
+    async def at_work(self, calls: PatientCalls) -> list[Ec2Instance]:
+        """Those that build or test images now, whichever kind this is about."""
+        living = {"instance-state-name": [PENDING, RUNNING]}
+        return [one for one in await self._all(living, calls) if one.is_work]
+
+    async def _all(self, filters: Mapping[str, Sequence[str]], calls: PatientCalls) -> list[Ec2Instance]:
         wanted = tagged(self._home)
         wanted += [{"Name": name, "Values": list(values)} for name, values in filters.items()]
 
@@ -178,26 +198,28 @@ class Ec2Instances:
 
         def mark() -> None:
             self._ec2.create_tags(
-                Resources=[kept.instance_id, *kept.volume_ids], Tags=self._tags(request.machine_id, request.image)
+                Resources=[kept.instance_id, *kept.volume_ids], Tags=self._tags(request, kept.instance_type)
             )
             # Unlike in RunInstances, botocore does not encode this; EC2 wants base 64 (EC2 user guide, "user data").
-            encoded = base64.b64encode(request.user_data.encode()).decode()
+            encoded = base64.b64encode(request.user_data[kept.instance_type].encode()).decode()
             self._ec2.modify_instance_attribute(InstanceId=kept.instance_id, Attribute="userData", Value=encoded)
 
         await calls.do(mark)
         await calls.do(lambda: self._ec2.start_instances(InstanceIds=[kept.instance_id]))
 
-    def _tags(self, machine_id: str, image: str) -> "list[TagTypeDef]":
+    def _tags(self, request: LaunchRequest, instance_type: str) -> "list[TagTypeDef]":
         tags = {
-            "Name": f"{self._home} {machine_id}",
+            "Name": f"{self._home} {request.machine_id}",
             HOME_TAG: self._home,
-            MACHINE_TAG: machine_id,
-            IMAGE_TAG: image[:256],
+            MACHINE_TAG: request.machine_id,
+            IMAGE_TAG: request.images[instance_type].version[:256],
         }
+        if self._work:
+            tags[WORK_TAG] = request.machine_id
         return [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def _wanted(self, request: LaunchRequest, attempt: Attempt) -> "RunInstancesRequestTypeDef":
-        tags = self._tags(request.machine_id, request.image)
+        tags, image_id = self._tags(request, attempt.instance_type), request.images[attempt.instance_type].image_id
         wanted: RunInstancesRequestTypeDef = {
             "LaunchTemplate": self._template,
             "MinCount": 1,
@@ -206,14 +228,22 @@ class Ec2Instances:
             "InstanceType": cast("InstanceTypeType", attempt.instance_type),
             "SubnetId": attempt.zone.subnet_id,
             "InstanceInitiatedShutdownBehavior": "stop" if request.keep_disk else "terminate",
-            "UserData": request.user_data,
+            "UserData": request.user_data[attempt.instance_type],
             "TagSpecifications": [
                 {"ResourceType": "instance", "Tags": tags},
                 {"ResourceType": "volume", "Tags": tags},
             ],
         }
-        if request.image_id is not None:
-            wanted["ImageId"] = request.image_id
+        if image_id is not None:
+            wanted["ImageId"] = image_id
+        if request.disk_gb is not None:
+            disk: EbsBlockDeviceTypeDef = {
+                "VolumeSize": request.disk_gb,
+                "VolumeType": "gp3",
+                "Encrypted": True,
+                "DeleteOnTermination": True,
+            }
+            wanted["BlockDeviceMappings"] = [{"DeviceName": request.root_device, "Ebs": disk}]
         return wanted
 
 
@@ -236,6 +266,8 @@ def _seen(one: "InstanceTypeDef") -> Ec2Instance:
         ended_at=None if state in {PENDING, RUNNING} else ended_at(one.get("StateTransitionReason", "")),
         reason=str(one.get("StateReason", {}).get("Code", "")),
         volume_ids=tuple(volume for volume in volumes if volume),
+        is_work=WORK_TAG in tags,
+        last_words=str(one.get("StateReason", {}).get("Message", "")),
     )
 
 

@@ -1,22 +1,23 @@
 """A machine as an EC2 instance that exists only while it is needed."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Verdict, code_of, verdict
+from tlfif.adapters.aws.calls.errors import AWS_ERRORS, AwsError, Verdict, code_of, verdict
 from tlfif.adapters.aws.calls.patient_calls import MACHINE_PAUSES, PatientCalls
 from tlfif.adapters.aws.machines.capacity_search import CapacitySearch
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_errors import (
     NOT_STARTED,
-    Refusal,
     hinted_zones,
+    hurdle_of,
+    image_at_work,
     machine_error,
-    no_capacity,
     no_network,
     no_schedule,
+    nothing_launched,
 )
 from tlfif.adapters.aws.machines.ec2_instances import (
     MISMATCH,
@@ -28,15 +29,31 @@ from tlfif.adapters.aws.machines.ec2_instances import (
     LaunchRequest,
 )
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
-from tlfif.adapters.aws.machines.launch_plan import LaunchPlan, check_max_run, hinted_first, last_moment, survivor
+from tlfif.adapters.aws.machines.image_model_store import image_file
+from tlfif.adapters.aws.machines.launch_plan import (
+    Attempt,
+    Hurdle,
+    LaunchPlan,
+    Refusal,
+    check_max_run,
+    hinted_first,
+    last_moment,
+    survivor,
+)
+from tlfif.adapters.aws.machines.promoted_images import LaunchImage, promoted_images
+from tlfif.images.image_registry import ImageRegistry
 from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine_host import LaunchSpec, Lifetime, MachineHost, ObservedMachine
-from tlfif.money.prices.prices import INSTANCE_TYPES, check_instance_type
+from tlfif.machines.machine_types import MACHINE_TYPES, USUAL_TYPES, check_instance_type
+from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
+from tlfif.money.prices.prices import PriceBook
+from tlfif.money.prices.type_offer import TypeOffer, offer_instead
 
 log = logging.getLogger(__name__)
 
 SEARCH_SECONDS = 18.0
-"""After this time no further place is asked for capacity: AWS takes seconds to refuse in one, and three types in six
+"""After this time no further place is asked for capacity: AWS takes seconds to refuse in one, and several types in six
 zones would take longer than the router has."""
 ASKED = "What AWS was asked about is unchanged."
 ENDED_BY_US = frozenset({"Client.InstanceInitiatedShutdown", "Client.UserInitiatedShutdown"})
@@ -56,16 +73,18 @@ class Ec2Settings:
     ``standby``: a machine that ends is stopped, and its disk is kept for the next one, which costs rent; if its zone
     has no capacity then, the disk is given up and a new machine is launched. ``machine_settings`` (plain JSON values,
     nothing secret) reach the worker through its machine file. ``instance_types`` are tried in this order, each in every
-    zone where the installation has a subnet. Raises ValueError for a run time out of range or without a type,
-    InvalidInputError ``instance_type_unknown``.
+    zone where the installation has a subnet; the type decides the engine, which the machine file names.
+    Raises ValueError for a run time out of range or without a type, InvalidInputError ``instance_type_unknown``.
     """
 
     home: str
     region: str
     max_run_seconds: float
-    instance_types: tuple[str, ...] = INSTANCE_TYPES
+    instance_types: tuple[str, ...] = USUAL_TYPES
     standby: bool = False
     machine_settings: Mapping[str, object] = field(default_factory=dict)
+    book: PriceBook = BUILT_IN_PRICES
+    """What an offered type costs."""
 
     def __post_init__(self) -> None:
         check_max_run(self.max_run_seconds)
@@ -94,32 +113,52 @@ class Ec2MachineHost(MachineHost):
         search: CapacitySearch,
         settings: Ec2Settings,
         clock: Clock,
+        registry: ImageRegistry | None = None,
     ) -> None:
         self._instances = instances
         self._switch = switch
         self._search = search
         self._settings = settings
         self._clock = clock
+        self._registry = registry
         self._disarmed: set[str] = set()
 
     async def launch(self, spec: LaunchSpec) -> str:
         """See the port. A machine whose dead man's switch cannot be set is terminated again. A search for capacity
         ends after :data:`SEARCH_SECONDS`, and the next launch goes on with it.
 
-        An image that begins with "ami-" is used as it is; for any other, the launch template names the image.
+        Each type is launched from the promoted image of its profile, as it is now. Without a ``registry`` it is the
+        specification's ``image_ref``, or an ``image`` that begins with "ami-", or else the launch template's.
         Raises MachineError: ``no_capacity``, ``no_quota``, ``account_plan``, ``account_pending``, ``aws_denied``,
-        ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``no_schedule``, ``machine_failed``.
+        ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``image_pointer_invalid``, ``image_failed``,
+        ``no_schedule``, ``machine_failed``.
         """
+        request = await self._request(spec)
+        try:
+            return await self.launch_request(request)
+        except MachineError as error:
+            if error.code == "no_quota":
+                await self._check_image_at_work()
+            raise
+
+    async def launch_request(self, request: LaunchRequest) -> str:
+        """The same for what is no machine of this home: a builder of images. Raises MachineError as :meth:`launch`."""
         calls = PatientCalls(self._clock, MACHINE_PAUSES, deadline_seconds=SEARCH_SECONDS)
-        until = self._clock.monotonic() + SEARCH_SECONDS
-        request = self._request(spec)
         with self._translated(NOT_STARTED):
-            found = await self._of_machine(spec.machine_id, calls)
+            found = await self._of_machine(request.machine_id, calls)
         with self._translated(NOT_STARTED, unsure=PERHAPS_STARTED):
             if found is None or self._over(found):
-                found = await self._wake(request, calls) or await self._run(request, calls, until)
-        await self._arm(spec.machine_id, found)
-        return (await self._sole(spec.machine_id, found)).instance_id
+                found = await self._search_all(request, calls)
+        await self._arm(request.machine_id, found)
+        return (await self._sole(request.machine_id, found)).instance_id
+
+    async def _check_image_at_work(self) -> None:
+        """Raises MachineError ``no_capacity`` where the quota is used by an image that is being built or tested: that
+        ends within minutes, and nobody has to ask AWS for more."""
+        with self._translated(NOT_STARTED):
+            working = await self._instances.at_work(PatientCalls(self._clock, MACHINE_PAUSES))
+        if working:
+            raise image_at_work(working[0].image or "", working[0].instance_type)
 
     async def _of_machine(self, machine_id: str, calls: PatientCalls) -> Ec2Instance | None:
         """The machine's instance, launched by a call whose answer was lost or by another control plane."""
@@ -147,54 +186,82 @@ class Ec2MachineHost(MachineHost):
             return made
         return kept
 
-    async def _run(self, request: LaunchRequest, calls: PatientCalls, until: float) -> Ec2Instance:
-        """Ask place after place, none once it is ``until`` by the monotonic clock."""
+    async def _search_all(self, request: LaunchRequest, calls: PatientCalls) -> Ec2Instance:
+        """Ask place after place: those of a quota that is used up only once, and none after :data:`SEARCH_SECONDS` of
+        want of capacity. A kept machine is the first place of its type."""
+        until = self._clock.monotonic() + SEARCH_SECONDS
         zones = await self._instances.zones(calls)
         if not zones:
             raise no_network(self._settings.region)
-        plan = LaunchPlan(instance_types=self._settings.instance_types, zones=zones)
+        kept = await self._kept(request, calls)
+        plan = LaunchPlan(instance_types=tuple(request.images), zones=zones)
         begun = await self._search.left()
         left = plan.attempts(request.machine_id, home=self._settings.home, left=begun)
         refusals: list[Refusal] = []
+        errors: dict[Hurdle, AwsError] = {}
         made: Ec2Instance | None = None
         while left and made is None and (not refusals or self._clock.monotonic() < until):
             attempt = left.pop(0)
+            woken = kept.pop(attempt.instance_type, None)
             try:
-                made = await self._instances.run(request, attempt, calls)
+                made = await self._take(request, attempt, woken, calls)
             except AWS_ERRORS as error:
-                if verdict(error) is not Verdict.NEXT:
+                hurdle = hurdle_of(error)
+                if hurdle is None:
                     raise
+                errors[hurdle] = error
                 log.info("ec2: %s: %s", attempt.place, code_of(error))
-                refusals.append(Refusal(attempt=attempt, code=code_of(error)))
+                if woken is not None and hurdle is Hurdle.CAPACITY:
+                    await self._give_up([woken], calls)
+                    left.insert(0, attempt)  # it was not asked itself: the disk is tied to its own zone
+                    continue
+                refusals.append(Refusal(attempt=attempt, hurdle=hurdle, code=code_of(error)))
+                left = [one for one in left if not refusals[-1].rules_out(one)]
                 left = hinted_first(left, instance_type=attempt.instance_type, zones=hinted_zones(error))
         goes_on = [] if made is not None else [one.place for one in left]
         if begun or goes_on:
             await self._search.keep(goes_on)
-        if made is None:
-            raise no_capacity(refusals, left)
-        return made
+        if made is not None:
+            await self._give_up(kept.values(), calls)
+            return made
+        offer = self._offer(on_free_plan=Hurdle.PLAN in errors)
+        region, cause = self._settings.region, next(iter(errors.values()), None)
+        raise nothing_launched(refusals, errors=errors, left=left, region=region, offer=offer) from cause
 
-    async def _wake(self, request: LaunchRequest, calls: PatientCalls) -> Ec2Instance | None:
-        """Standby: start a kept machine with the same image. Kept machines that cannot be used any more are terminated,
-        because their disks cost rent."""
+    def _offer(self, *, on_free_plan: bool) -> TypeOffer | None:
+        settings = self._settings
+        return offer_instead(
+            settings.instance_types,
+            book=settings.book,
+            region=settings.region,
+            at_ms=int(self._clock.now() * 1000),
+            on_free_plan=on_free_plan,
+        )
+
+    async def _take(
+        self, request: LaunchRequest, attempt: Attempt, woken: Ec2Instance | None, calls: PatientCalls
+    ) -> Ec2Instance:
+        """Start the kept machine, or launch a new one where there is none."""
+        if woken is None:
+            return await self._instances.run(request, attempt, calls)
+        await self._instances.wake(woken, request, calls)
+        # Until EC2 shows the new start, it reports the time of the last one.
+        return replace(woken, machine_id=request.machine_id, began_at=self._clock.now(), state=PENDING)
+
+    async def _kept(self, request: LaunchRequest, calls: PatientCalls) -> dict[str, Ec2Instance]:
+        """Standby: the machine that is kept with the same image, by its type. Kept machines that cannot be used any
+        more are terminated, because their disks cost rent."""
         if not self._settings.standby:
-            return None
-        kept = await self._instances.find({"instance-state-name": [STOPPED]}, calls)
-        chosen = next((one for one in kept if one.image == request.image), None)
-        woken = None
-        if chosen is not None:
-            try:
-                await self._instances.wake(chosen, request, calls)
-                # Until EC2 shows the new start, it reports the time of the last one.
-                woken = replace(chosen, machine_id=request.machine_id, began_at=self._clock.now(), state=PENDING)
-            except AWS_ERRORS as error:
-                if verdict(error) is not Verdict.NEXT:
-                    raise
+            return {}
+        found = await self._instances.find({"instance-state-name": [STOPPED]}, calls)
+        kept = {one.instance_type: one for one in reversed(found) if _has_image(one, request)}
+        await self._give_up((one for one in found if one not in kept.values()), calls)
+        return kept
+
+    async def _give_up(self, kept: Iterable[Ec2Instance], calls: PatientCalls) -> None:
         for one in kept:
-            if woken is None or one is not chosen:
-                log.info("ec2: giving up the kept machine %s", one.instance_id)
-                await self._instances.terminate(one.instance_id, calls, at_once=True)
-        return woken
+            log.info("ec2: giving up the kept machine %s", one.instance_id)
+            await self._instances.terminate(one.instance_id, calls, at_once=True)
 
     async def _arm(self, machine_id: str, found: Ec2Instance) -> None:
         at = last_moment(began_at=found.began_at, max_run_seconds=self._settings.max_run_seconds, now=self._clock.now())
@@ -236,7 +303,8 @@ class Ec2MachineHost(MachineHost):
             began_at=found.began_at,
             ended_at=found.ended_at,
             instance_type=found.instance_type,
-            reason="" if found.reason in ENDED_BY_US else found.reason,
+            image=found.image,
+            last_words="" if found.reason in ENDED_BY_US else found.last_words or found.reason,
         )
 
     async def terminate(self, handle: str, *, force: bool) -> None:
@@ -271,21 +339,36 @@ class Ec2MachineHost(MachineHost):
     def _over(self, one: Ec2Instance) -> bool:
         return one.state == TERMINATED or (self._settings.standby and one.state == STOPPED)
 
-    def _request(self, spec: LaunchSpec) -> LaunchRequest:
-        settings = self._settings
-        file = MachineFile(
+    async def _request(self, spec: LaunchSpec) -> LaunchRequest:
+        types = self._settings.instance_types
+        if self._registry is None:
+            image_id = spec.image_ref or (spec.image if spec.image.startswith("ami-") else None)
+            images = dict.fromkeys(types, LaunchImage(version=spec.image, image_id=image_id))
+        else:
+            images = await promoted_images(self._registry, types)
+        return LaunchRequest(
+            machine_id=spec.machine_id,
+            images=images,
+            user_data={
+                name: self._machine_file(replace(spec, image=image.version), name).text()
+                for name, image in images.items()
+            },
+            keep_disk=self._settings.standby,
+        )
+
+    def _machine_file(self, spec: LaunchSpec, instance_type: str) -> MachineFile:
+        """What the machine is told: also the engine that its type decides, and where that engine's weights are."""
+        settings, engine = self._settings, MACHINE_TYPES[instance_type].profile.engine
+        weights = image_file(spec.model, engine)
+        if weights is not None:
+            spec = replace(spec, model_path=weights.path, model_sha256=weights.sha256)
+        return MachineFile(
             home=settings.home,
             region=settings.region,
             spec=spec,
             ends_after_seconds=settings.max_run_seconds,
-            settings=settings.machine_settings,
-        )
-        return LaunchRequest(
-            machine_id=spec.machine_id,
-            image=spec.image,
-            image_id=spec.image if spec.image.startswith("ami-") else None,
-            user_data=file.text(),
-            keep_disk=settings.standby,
+            instance_type=instance_type,
+            settings={**settings.machine_settings, "engine": {"kind": engine.value}},
         )
 
     @contextmanager
@@ -297,3 +380,8 @@ class Ec2MachineHost(MachineHost):
             lost = verdict(error) is Verdict.REPEAT or code_of(error) == MISMATCH
             words = unsure if lost and unsure is not None else outcome
             raise machine_error(error, region=self._settings.region, outcome=words) from error
+
+
+def _has_image(kept: Ec2Instance, request: LaunchRequest) -> bool:
+    image = request.images.get(kept.instance_type)
+    return image is not None and kept.image == image.version

@@ -8,16 +8,19 @@ role. JSON, UTF-8, an object with these members::
     home          name of the installation
     region        AWS region
     machine_id    the record that this machine belongs to
-    model, model_path, model_sha256 (null: unknown), context_tokens, image, idle_timeout_seconds
+    instance_type as EC2 names it; absent in files of older control planes
+    model, model_path, model_sha256 (null: unknown), context_tokens, image, idle_timeout_seconds,
+    image_ref, smoke_test (both may be absent)
                   as in machines.machine_host.LaunchSpec
     ends_after_seconds
                   the dead man's switch terminates the instance this long after its launch
-    settings      names of tables, queue and bucket and the policies, as the control plane has them
+    settings      names of tables, queue and bucket and the policies, as the control plane has them, and the engine
+                  that the type decides: ``engine.kind``
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.machine_host import LaunchSpec
@@ -36,6 +39,7 @@ class MachineFile:
     region: str
     spec: LaunchSpec
     ends_after_seconds: float
+    instance_type: str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
 
     def text(self) -> str:
@@ -45,6 +49,7 @@ class MachineFile:
             "home": self.home,
             "region": self.region,
             "ends_after_seconds": self.ends_after_seconds,
+            "instance_type": self.instance_type,
             "settings": dict(self.settings),
             **asdict(self.spec),
         }
@@ -64,8 +69,15 @@ class MachineFile:
                 home=content["home"],
                 region=content["region"],
                 ends_after_seconds=float(content["ends_after_seconds"]),
+                instance_type=content.get("instance_type"),
                 settings=dict(content["settings"]),
-                spec=LaunchSpec(**{part.name: content[part.name] for part in fields(LaunchSpec)}),
+                spec=LaunchSpec(
+                    **{
+                        part.name: content[part.name]
+                        for part in fields(LaunchSpec)
+                        if part.default is MISSING or part.name in content
+                    }
+                ),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInputError(

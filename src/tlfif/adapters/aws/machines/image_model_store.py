@@ -1,13 +1,37 @@
 """The models inside the machine image: verified when the image was built, ready whenever a machine runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tlfif.kernel.errors import ConflictError, InvalidInputError
-from tlfif.models.catalogue import FILE_PREFIX, ON_AWS, ModelSpec, file_path_of, find_model
+from tlfif.machines.machine_types import EngineKind
+from tlfif.models.catalogue import CATALOGUE, FILE_PREFIX, ON_AWS, SMOLLM2, ModelSpec, file_path_of, find_model
 from tlfif.models.model_store import ModelFile, ModelInfo, ModelState, ModelStore
 
 MODELS_DIR = "/opt/tlfif/models"
 """The folder of the image that has one folder for each model."""
+IN_IMAGES: Mapping[EngineKind, tuple[ModelSpec, ...]] = {
+    EngineKind.VLLM: (*ON_AWS, SMOLLM2),
+    EngineKind.LLAMA: CATALOGUE,
+}
+"""What an image with that engine may hold: under the same names, the weights that the engine reads. The small model is
+for test images."""
+
+
+def image_file(name: str, engine: EngineKind) -> ModelFile | None:
+    """The weights of the model ``name`` in an image with ``engine``; None where no such image holds it."""
+    spec = find_model(name, IN_IMAGES[engine])
+    return _file(spec, MODELS_DIR) if spec is not None else None
+
+
+def _file(spec: ModelSpec, folder: str) -> ModelFile:
+    """vLLM is given the model's folder, llama.cpp the file in it."""
+    path = f"{folder}/{spec.name}"
+    return ModelFile(
+        name=spec.name,
+        path=f"{path}/{spec.file_name}" if spec.file_name.endswith(".gguf") else path,
+        sha256=spec.sha256,
+        context_tokens=spec.context_tokens,
+    )
 
 
 class ImageModelStore(ModelStore):
@@ -24,14 +48,8 @@ class ImageModelStore(ModelStore):
         return self._info(self._spec(name))
 
     async def checked_file(self, name: str) -> ModelFile:
-        """See the port; the path is the model's folder on the machine."""
-        spec = self._spec(name)
-        return ModelFile(
-            name=spec.name,
-            path=f"{self._folder}/{spec.name}",
-            sha256=spec.sha256,
-            context_tokens=spec.context_tokens,
-        )
+        """See the port; the path is on the machine."""
+        return _file(self._spec(name), self._folder)
 
     async def start_pull(
         self,

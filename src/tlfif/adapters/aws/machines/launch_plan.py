@@ -4,8 +4,9 @@ import hashlib
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from tlfif.money.prices.prices import check_instance_type
+from tlfif.machines.machine_types import MACHINE_TYPES, check_instance_type
 
 SHORTEST_RUN_SECONDS = 60.0
 LONGEST_RUN_SECONDS = 24 * 3600.0
@@ -70,6 +71,41 @@ class LaunchPlan:
             for zone in (*self.zones[first:], *self.zones[:first]):
                 token = _digest(f"{home}/{machine_id}/{instance_type}/{zone.subnet_id}")
                 yield Attempt(instance_type=instance_type, zone=zone, token=token)
+
+
+class Hurdle(StrEnum):
+    """Why an attempt came to nothing although another may succeed."""
+
+    CAPACITY = "capacity"
+    """AWS has no such machine free in this zone."""
+    QUOTA = "quota"
+    """The account may not run so many processors of such machines: the same for all types of that quota."""
+    PLAN = "plan"
+    """The account's plan does not permit this type."""
+    IMAGE = "image"
+    """There is no image for it: the same for all types of that profile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One attempt that came to nothing; ``code`` is AWS's."""
+
+    attempt: Attempt
+    hurdle: Hurdle
+    code: str
+
+    def rules_out(self, other: Attempt) -> bool:
+        """Whether ``other`` need not be asked any more."""
+        mine, others = MACHINE_TYPES[self.attempt.instance_type], MACHINE_TYPES[other.instance_type]
+        match self.hurdle:
+            case Hurdle.QUOTA:
+                return mine.quota == others.quota
+            case Hurdle.PLAN:
+                return mine == others
+            case Hurdle.IMAGE:
+                return mine.profile is others.profile
+            case _:
+                return self.attempt == other
 
 
 def hinted_first(rest: Sequence[Attempt], *, instance_type: str, zones: Collection[str]) -> list[Attempt]:

@@ -10,7 +10,6 @@ A change of a span and the rise of the revision are one transaction. What is che
 by a condition on ``STATE``: callers at the same moment neither exceed the limit nor overwrite each other.
 """
 
-from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -27,7 +26,8 @@ from tlfif.adapters.aws.calls.dynamo_table import (
 )
 from tlfif.money.budget.budget import Budget
 from tlfif.money.budget.budget_ledger import BudgetLedger, BudgetLedgerState, budget_from, budget_text
-from tlfif.money.spend.spans import MachineSpan, closed, corrected, ready
+from tlfif.money.spend.ledger import SpanChange
+from tlfif.money.spend.spans import MachineSpan
 
 _LEDGER = "LEDGER"
 _STATE: Key = (_LEDGER, "STATE")
@@ -51,18 +51,6 @@ class DynamoLedger(BudgetLedger):
             budget=budget_from(state.get("budget")),
             reserved=state["reserved"],
         )
-
-    async def open_span(self, span: MachineSpan) -> None:
-        await self._change(span.machine_id, lambda present: present or span)
-
-    async def mark_ready(self, machine_id: str, *, at_ms: int) -> None:
-        await self._change(machine_id, lambda present: present and ready(present, at_ms))
-
-    async def close_span(self, machine_id: str, *, at_ms: int) -> None:
-        await self._change(machine_id, lambda present: present and closed(present, at_ms), release=True)
-
-    async def correct_span(self, machine_id: str, *, real_stop_ms: int) -> None:
-        await self._change(machine_id, lambda present: present and corrected(present, real_stop_ms))
 
     async def span(self, machine_id: str) -> MachineSpan | None:
         found = await self._table.get(_span_key(machine_id))
@@ -114,9 +102,6 @@ class DynamoLedger(BudgetLedger):
 
         return await self._table.persist(step)
 
-    async def release(self, machine_id: str) -> None:
-        await self._change(machine_id, lambda present: present, release=True)
-
     async def set_budget(self, budget: Budget, *, instead_of: Budget | None = None) -> bool:
         token = self._table.new_token()
 
@@ -161,13 +146,7 @@ class DynamoLedger(BudgetLedger):
             )
         )
 
-    async def _change(
-        self,
-        machine_id: str,
-        change: Callable[[MachineSpan | None], MachineSpan | None],
-        *,
-        release: bool = False,
-    ) -> None:
+    async def change(self, machine_id: str, change: SpanChange, *, release: bool = False) -> None:
         """Each of these changes can be made twice with the same result, so one whose answer was lost is repeated."""
         span_key = _span_key(machine_id)
 

@@ -8,16 +8,19 @@ from tlfif.adapters.aws.money.price_list import PriceListMalformedError, PriceLi
 from tlfif.adapters.http.bounded_download import BoundedDownload, UnreachableError, UnusableError
 from tlfif.adapters.http.host_lookup import Resolver, system_resolver
 from tlfif.kernel.errors import UnavailableError
+from tlfif.machines.machine_types import INSTANCE_TYPES
 from tlfif.money.prices.price_source import PriceSource, Progress
-from tlfif.money.prices.prices import INSTANCE_TYPES, Item, Price, check_region
+from tlfif.money.prices.prices import REGIONS, Item, Price, check_region
 
 AWS_PRICE_LISTS = "https://pricing.us-east-1.amazonaws.com"
 MAX_LIST_BYTES = 1 << 30
 """EC2's list for one region has some hundred MB."""
 MAX_LIST_SECONDS = 600.0
 
-_PERHAPS_NOT_OFFERED = frozenset({("eu-west-1", "g6.xlarge")})
-"""Not found in public tables; see the note beside the built-in price."""
+_PERHAPS_NOT_OFFERED = frozenset(
+    {("eu-west-1", "g6.xlarge"), *((region, "c7i-flex.large") for region in REGIONS)},
+)
+"""Not found in public tables; see the notes beside the built-in prices."""
 _MIBS_PER_GIBS = 1024
 
 

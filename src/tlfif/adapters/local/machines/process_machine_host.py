@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from tlfif.adapters.local.bundle import Bundle
 from tlfif.adapters.local.process_start import SAME_START_SECONDS, process_start
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.data_folder import open_private
@@ -30,13 +31,21 @@ class ProcessMachineHost(MachineHost):
     """Starts the worker in a process group of its own; the engine is the worker's child.
 
     A handle is ``<process id>:<start time>``: a process id alone is reused by the system. ``clock_offset``: of the
-    home's :class:`~tlfif.adapters.local.steady_clock.SteadyClock`, by which machines count time, too.
+    home's :class:`~tlfif.adapters.local.steady_clock.SteadyClock`, by which machines count time, too. ``bundles``: the
+    folder with the images; a machine without an image runs this program itself.
     """
 
     def __init__(
-        self, home: Path, *, job_policy: JobPolicy, machine_policy: MachinePolicy, clock_offset: Callable[[], float]
+        self,
+        home: Path,
+        *,
+        job_policy: JobPolicy,
+        machine_policy: MachinePolicy,
+        clock_offset: Callable[[], float],
+        bundles: Path | None = None,
     ) -> None:
         self._home = home
+        self._bundles = bundles
         self._clock_offset = clock_offset
         self._policies = {"job": asdict(job_policy), "machine": asdict(machine_policy)}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
@@ -59,8 +68,9 @@ class ProcessMachineHost(MachineHost):
             return handle
 
     def _start(self, spec: LaunchSpec) -> str:
+        python, environment = self._program(spec)
         command = [
-            sys.executable,
+            python,
             "-P",
             "-m",
             MACHINE_MODULE,
@@ -81,6 +91,7 @@ class ProcessMachineHost(MachineHost):
                     stdout=log,
                     stderr=log,
                     close_fds=True,
+                    env=environment,
                     # A group, so that no Ctrl-C reaches it. Not a session: Linux shares the cores among sessions first,
                     # and the server's would then wait for the engine's.
                     process_group=None if sys.platform == "win32" else 0,
@@ -91,6 +102,15 @@ class ProcessMachineHost(MachineHost):
             raise MachineError(f"The machine's process could not be started: {error}") from error
         self._children[child.pid] = child
         return f"{child.pid}:{started:.3f}"
+
+    def _program(self, spec: LaunchSpec) -> tuple[str, dict[str, str] | None]:
+        """The interpreter and its environment (None: this process's own), by the image."""
+        if spec.image_ref is None or self._bundles is None:
+            return sys.executable, None
+        bundle = Bundle(self._bundles / spec.image_ref)
+        if not bundle.exists:
+            raise MachineError(f"The files of image {spec.image} are gone. Promote another one: ./tlfif image list")
+        return bundle.python, bundle.environment
 
     async def alive(self, handle: str) -> bool:
         pid, _ = _parse(handle)

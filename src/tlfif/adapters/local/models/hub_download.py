@@ -16,7 +16,7 @@ from tlfif.adapters.http.host_lookup import Resolver, look_up
 from tlfif.adapters.local.models.part_file import PartFile, PartWrongError
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ModelError
-from tlfif.kernel.outbound import LOOPBACK_HOSTS, proxy_for, way_out, why_unreachable
+from tlfif.kernel.outbound import LOOPBACK_HOSTS, SERVER_KEEPS_IT, proxy_for, way_out, why_unreachable
 from tlfif.models.catalogue import HubSource, ModelSpec
 
 MAX_REDIRECTS = 5
@@ -84,6 +84,7 @@ class HubDownload:
         self._resolver = resolver
         self._block_bytes = block_bytes
         self._silent_until: float | None = None
+        self._silent_because = ""
         self._clients: dict[str, httpx2.AsyncClient] = {}
         """By host: the way to the server that the hub sends us on to may be another."""
 
@@ -93,11 +94,14 @@ class HubDownload:
 
         Raises ModelError (``hub_unreachable``, ``hub_refused``)."""
         if automatic and self._silent_until is not None and self._clock.monotonic() < self._silent_until:
-            raise self._unreachable(spec, "it did not answer a few minutes ago, and was not asked again")
+            raise self._unreachable(
+                spec, f"{self._silent_because}. That was a few minutes ago, and it was not asked again"
+            )
         try:
             answer = await self._ask(spec, part)
         except _SilentError as error:
             self._silent_until = self._clock.monotonic() + self._silence_seconds
+            self._silent_because = str(error)
             raise self._unreachable(spec, str(error)) from error
         self._silent_until = None
         return answer
@@ -174,7 +178,7 @@ class HubDownload:
         except TimeoutError as error:
             raise _SilentError(f"it did not answer within {self._answer_seconds:g} seconds") from error
         except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:
-            raise _SilentError(why_unreachable(error, str(self._hub))) from error
+            raise _SilentError(f"{why_unreachable(error, str(self._hub))}; {SERVER_KEEPS_IT}") from error
         if answer is None:
             raise _SilentError("its answer makes no sense")
         return answer
@@ -243,10 +247,11 @@ class HubDownload:
         return self._clients[url.host]
 
     def _unreachable(self, spec: ModelSpec, why: str) -> ModelError:
+        cause = f"the model hub ({self._hub.host}) cannot be reached: {why}"
         return ModelError(
-            f"{spec.title} cannot be fetched now: the model hub ({self._hub.host}) cannot be reached: {why}. "
-            f"To try again: `./tlfif model pull {spec.name}`.",
+            f"{spec.title} cannot be fetched now: {cause}. To try again: `./tlfif model pull {spec.name}`.",
             code="hub_unreachable",
+            details={"why": cause},
         )
 
     def _interrupted(self, spec: ModelSpec, part: PartFile) -> ModelError:
@@ -264,11 +269,12 @@ def _check_offer(spec: ModelSpec, response: httpx2.Response, linked: httpx2.Head
     if status in _LATER or status >= 500:
         raise _SilentError(f"it answers {status}: come back later", wait=_retry_after(response))
     if status not in (200, 206, 416):
-        why = _REFUSED_WORDS.get(status, f"it answers {status}")
+        why = f"the model hub was reached, but {_REFUSED_WORDS.get(status, f'it answers {status}')}"
         raise ModelError(
-            f"{spec.title} cannot be fetched: the model hub was reached, but {why}. "
+            f"{spec.title} cannot be fetched: {why}. "
             "Another model answers meanwhile; a newer version of TL-FIF may know a new place.",
             code="hub_refused",
+            details={"why": why},
         )
     linked_etag = (linked.get("X-Linked-Etag") or "").strip('"')
     if _SHA256.fullmatch(linked_etag) and linked_etag != spec.sha256:

@@ -10,6 +10,7 @@ import psutil
 from tlfif.adapters.local.models.file_stamp import FileIdentity, identity_of
 from tlfif.adapters.local.models.gguf_file import MAX_PARTS, GgufError, GgufHead, read_gguf
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.kernel.plain_text import one_line
 from tlfif.models.catalogue import FILE_PREFIX, MAX_CONTEXT_TOKENS, file_path_of
 
 MAX_LABEL = 100
@@ -49,7 +50,7 @@ def open_own_file(name: str, known: OwnModelFile | None) -> OwnModelFile:
         name=f"{FILE_PREFIX}{path}",
         path=path,
         identity=identity,
-        title=_label(head.text("general.name")) or path.stem,
+        title=_label(head.text("general.name")) or one_line(path.stem),
         licence=_label(head.text("general.license")) or "not stated in the file",
         context_tokens=min(MAX_CONTEXT_TOKENS, context),
     )
@@ -100,7 +101,7 @@ def _check_parts(path: Path, head: GgufHead) -> None:
 
 def _label(text: str | None) -> str:
     """A file's own words about itself, for one line of a screen."""
-    return "".join(letter for letter in text or "" if letter.isprintable()).strip()[:MAX_LABEL]
+    return one_line(text or "").strip()[:MAX_LABEL]
 
 
 def _why_no_file(path: Path) -> str:
@@ -114,4 +115,4 @@ def _why_no_file(path: Path) -> str:
 
 
 def _invalid(text: str) -> InvalidInputError:
-    return InvalidInputError(text, code="model_file_invalid")
+    return InvalidInputError(one_line(text), code="model_file_invalid")

@@ -13,7 +13,7 @@ from tlfif.adapters.sqlite.file.connections import Connections, open_connections
 from tlfif.adapters.sqlite.file.group_commit import PendingWrite, Write, commit
 from tlfif.adapters.sqlite.file.notifier import Notifier
 from tlfif.adapters.sqlite.file.sql_thread import SqlThread
-from tlfif.adapters.sqlite.file.storage_errors import storage_errors
+from tlfif.adapters.sqlite.file.storage_errors import damage_behind, storage_errors
 from tlfif.adapters.sqlite.schema import MIGRATIONS, Migration
 
 T = TypeVar("T")
@@ -115,6 +115,11 @@ class Database:
         await self._thread.run(lambda: self._commit_pending(write, loop))
         return write.outcome()
 
+    async def between_writes(self, work: Callable[[], T]) -> T:
+        """Return the result of ``work``, run in the thread: this process's writes wait for it in their queue, however
+        long it takes, instead of for a lock. Reads go on. Raises StorageError."""
+        return await self._thread.run(work)
+
     def _read_in_thread(self, work: Read[T]) -> T:
         with storage_errors():
             return work(self._durable)
@@ -132,6 +137,8 @@ class Database:
             for write in together:
                 write.error = error
         for write in together:
+            if isinstance(write.error, sqlite3.IntegrityError):
+                write.error = damage_behind(write.error, self._durable)
             write.done = True
         if topics:
             # Other processes first: waking the loop makes it ask for the interpreter, and this thread would wait.

@@ -27,15 +27,15 @@ class PendingWrite(Generic[T]):
         self.error: Exception | None = None
         self.done = False
 
-    def run_alone(self, connection: sqlite3.Connection) -> None:
-        """Do the work in a transaction that holds nothing else. Raises what it raises."""
-        self._result = self._work(connection, self.topics)
-
-    def run(self, connection: sqlite3.Connection) -> None:
-        """Do the work inside the transaction; if it raises, undo it alone and keep its error.
+    def run(self, connection: sqlite3.Connection, *, alone: bool) -> None:
+        """Do the work inside the transaction. If it raises, so does this where it is ``alone``, and the transaction is
+        to be undone; beside others its own part is undone, and the error kept.
 
         Raises sqlite3.Error where SQLite has undone the whole transaction.
         """
+        if alone:  # without a savepoint, which copies each page before it is changed
+            self._result = self._work(connection, self.topics)
+            return
         connection.execute("SAVEPOINT one")
         try:
             self._result = self._work(connection, self.topics)
@@ -65,12 +65,8 @@ def commit(connection: sqlite3.Connection, writes: Sequence[PendingWrite[Any]]) 
     # IMMEDIATE takes the write lock here, where SQLite waits for it; in the middle of a transaction it would not.
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if len(writes) == 1:
-            writes[0].run_alone(connection)  # without a savepoint, which copies each page before it is changed
-        else:
-            for write in writes:
-                write.run(connection)
         for write in writes:
+            write.run(connection, alone=len(writes) == 1)
             topics |= write.topics
         if topics:
             ports = listening_ports(connection)

@@ -72,6 +72,16 @@ def damaged(error: Exception) -> StorageError:
     )
 
 
+def damage_behind(error: sqlite3.IntegrityError, connection: sqlite3.Connection) -> Exception:
+    """What a violated constraint means: an index that does not agree with its table is damage, and any other a mistake
+    of the program, which stays ``error``. Reads the whole file where that is in order, about a second for 500 MB."""
+    try:
+        whole = connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+    except sqlite3.Error:
+        whole = False
+    return error if whole else damaged(error)
+
+
 def as_written(read: Callable[[R], T]) -> Callable[[R], T]:
     """``read`` makes something of what is in a row; StorageError (``storage_damaged``) where it cannot: nothing but
     this program writes rows."""
@@ -90,7 +100,8 @@ def as_written(read: Callable[[R], T]) -> Callable[[R], T]:
 def storage_errors() -> Iterator[None]:
     """Raise StorageError for failures of the file or the disk.
 
-    Mistakes of the program (a violated constraint, a wrong use of a connection) pass through unchanged.
+    Mistakes of the program (a violated constraint in a file that is whole, a wrong use of a connection) pass through
+    unchanged.
     """
     try:
         yield

@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from tlfif.adapters.sqlite.file.database import Database
@@ -20,7 +21,8 @@ LONGEST_PAUSE_SECONDS = 15.0
 SMALL_BYTES = 16 * 1024 * 1024
 """A file that is rewritten at once: for a quarter of a second nobody writes to it."""
 LARGE_BYTES = 160 * 1024 * 1024
-"""A file is rewritten up to this size, when no prompt waits or is answered; beyond it a writer would wait too long."""
+"""A file is rewritten up to this size when no prompt waits or is answered. A larger one, for seconds, when no machine
+runs either: then only this process writes, and its writes wait in their queue and not for a lock that is given up."""
 
 _MARK = "deleted_bytes"
 
@@ -73,12 +75,15 @@ class Wiper:
             if self._asked:
                 self._asked, cut = False, False
             try:
-                path, quiet = await self._database.read(_state)
-                small = path.stat().st_size <= (LARGE_BYTES if quiet else SMALL_BYTES)
-                if cut and not small:
+                path, most = await self._database.read(_state)
+                size = path.stat().st_size
+                rewrite = most is None or size <= most
+                if cut and not rewrite:
                     continue  # answers come: there is time for that later
-                cut = await asyncio.to_thread(self._remove, path, rewrite=small)
-                if cut and small and not self._asked:
+                work = partial(self._remove, path, rewrite=rewrite)
+                alone = rewrite and size > LARGE_BYTES
+                cut = await (self._database.between_writes(work) if alone else asyncio.to_thread(work))
+                if cut and rewrite and not self._asked:
                     await self._database.write(lambda connection, _: _unmark(connection), durable=False)
                     if not self._asked:
                         return
@@ -96,8 +101,10 @@ def _unmark(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM settings WHERE name = ?", (_MARK,))
 
 
-def _state(connection: sqlite3.Connection) -> tuple[Path, bool]:
-    """Where the file is, and whether nobody waits for an answer."""
-    path = connection.execute("PRAGMA database_list").fetchone()[2]
-    busy = connection.execute("SELECT 1 FROM jobs WHERE status IN ('queued', 'running') LIMIT 1").fetchone()
-    return Path(path), busy is None
+def _state(connection: sqlite3.Connection) -> tuple[Path, int | None]:
+    """Where the file is, and up to which size it may be rewritten now; None: any."""
+    path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
+    if connection.execute("SELECT 1 FROM jobs WHERE status IN ('queued', 'running') LIMIT 1").fetchone():
+        return path, SMALL_BYTES
+    machine = connection.execute("SELECT 1 FROM machines WHERE ended_at IS NULL").fetchone()
+    return path, LARGE_BYTES if machine else None

@@ -1,0 +1,96 @@
+"""The user data of a builder: a script that makes an image of the machine that it runs on. Pure.
+
+It has no right of its own: what it fetches and what it reports go over two addresses that were signed for exactly that.
+"""
+
+import json
+import re
+import shlex
+from dataclasses import dataclass
+
+from tlfif.images.image import Profile
+
+MAX_BYTES = 16384
+"""EC2's limit for user data before encoding."""
+SAID = "tlfif-image: "
+"""How the lines begin that the pipeline's log takes from the console."""
+KEPT_LINES = 60
+
+_SCRIPT = r"""#!/bin/bash
+# Makes this machine the image @NAME@: fetches the commit, provisions, says what became of it, and switches off.
+set -uo pipefail
+exec > >(tee -a /run/tlfif-build.log >/dev/console) 2>&1
+work=/var/tmp/tlfif-build
+step=begin
+say() { step=$1; echo "@SAID@$1"; }
+finish() {
+    status=$?
+    echo "@SAID@ended at $step with $status"
+    sleep 1 # until the line is in the log
+    tail -n @KEPT@ /run/tlfif-build.log | python3 -I -c '
+import json, sys
+lines = [line.rstrip() for line in sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()]
+print(json.dumps({"status": int(sys.argv[1]), "step": sys.argv[2], "lines": lines}))
+' "$status" "$step" >/run/tlfif-built.json
+    curl -fsS --retry 8 --retry-all-errors -T /run/tlfif-built.json @RESULT_URL@
+    systemctl poweroff
+}
+trap finish EXIT
+set -e
+say fetch
+mkdir -p "$work/inputs"
+cd "$work"
+curl -fsS --retry 8 --retry-all-errors -o source.zip @SOURCE_URL@
+echo "@SHA256@  source.zip" | sha256sum -c -
+python3 -I -m zipfile -e source.zip source
+cd source
+export TLFIF_PROFILE=@PROFILE@ TLFIF_COMMIT=@COMMIT@ TLFIF_INPUTS="$work/inputs"
+say wheel
+sh -c '. images/provision/lib.sh && uv build -q --no-config --wheel --build-constraints requirements/build.lock \
+    --require-hashes -o "$TLFIF_INPUTS" .' images/provision/wheel
+say provision
+sh images/provision/provision.sh "$TLFIF_PROFILE"
+say clean
+sh images/provision/clean.sh
+cloud-init clean --logs || true
+say done
+"""
+_PLACE = re.compile("@([A-Z0-9_]+)@")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What a builder said: the exit status, the last step that it began, and its last lines."""
+
+    status: int
+    step: str
+    lines: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "BuildResult":
+        """Raises ValueError, LookupError or TypeError for anything else than what the script writes."""
+        body = json.loads(text)
+        return cls(status=int(body["status"]), step=str(body["step"]), lines=tuple(map(str, body["lines"])))
+
+
+def build_script(*, profile: Profile, commit: str, name: str, source_url: str, sha256: str, result_url: str) -> str:
+    """The script. Raises ValueError where it is too large for user data."""
+    given = {
+        "NAME": name,
+        "SAID": SAID,
+        "KEPT": str(KEPT_LINES),
+        "SHA256": sha256,
+        **{
+            place: shlex.quote(value)
+            for place, value in (
+                ("RESULT_URL", result_url),
+                ("SOURCE_URL", source_url),
+                ("PROFILE", profile.value),
+                ("COMMIT", commit),
+            )
+        },
+    }
+    text = _PLACE.sub(lambda place: given[place[1]], _SCRIPT)
+    if len(text.encode()) > MAX_BYTES:
+        raise ValueError(f"the builder's script is larger than {MAX_BYTES} bytes")
+    return text

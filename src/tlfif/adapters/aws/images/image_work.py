@@ -1,0 +1,90 @@
+"""The two instances that an image needs: its builder and its candidate; what they are called, how long they take and
+what they cost. Pure."""
+
+from dataclasses import dataclass
+
+from tlfif.images.image import Profile, Stage
+from tlfif.machines.machine_types import INSTANCE_TYPES, MACHINE_TYPES
+from tlfif.money.money import MS_PER_HOUR, MicroUsd
+from tlfif.money.prices.prices import Item, PriceBook
+from tlfif.money.spend.spans import WORK_PREFIX
+from tlfif.money.spend.tariff import Tariff
+
+LIMIT_FACTOR = 3.0
+"""A stage may take this many times what it is expected to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What is expected of a profile's image. Seconds of the builder, of EC2 until the image is available, of the
+    candidate from its launch to its end. ``disk_gb``: of the builder, and so the least of every machine's."""
+
+    build_seconds: float
+    image_seconds: float
+    test_seconds: float
+    disk_gb: int
+
+    @property
+    def seconds(self) -> float:
+        """From the push to the offer."""
+        return self.build_seconds + self.image_seconds + self.test_seconds
+
+
+EFFORTS = {
+    Profile.CPU_LLAMA: Effort(build_seconds=210.0, image_seconds=150.0, test_seconds=240.0, disk_gb=10),
+    Profile.GPU_LLAMA: Effort(build_seconds=300.0, image_seconds=180.0, test_seconds=240.0, disk_gb=16),
+    Profile.GPU_VLLM: Effort(build_seconds=720.0, image_seconds=360.0, test_seconds=420.0, disk_gb=32),
+}
+"""Estimates: the time of a build on AWS can only be measured with a real account."""
+
+
+def builder_id(version: str) -> str:
+    """The machine id of the version's builder; of no machine of the home."""
+    return f"{WORK_PREFIX}{version}-builder"
+
+
+def candidate_id(version: str) -> str:
+    """The machine id of the version's candidate."""
+    return f"{WORK_PREFIX}{version}-candidate"
+
+
+def version_of(work_id: str) -> str:
+    """The version that a builder or a candidate works for."""
+    return work_id.removeprefix(WORK_PREFIX).rpartition("-")[0]
+
+
+def limit_seconds(profile: Profile, stage: Stage) -> float:
+    """How long a stage may take."""
+    effort = EFFORTS[profile]
+    expected = {
+        Stage.SOURCE: 100.0,
+        Stage.BUILD: effort.build_seconds + effort.image_seconds,
+        Stage.BOOT: effort.test_seconds,
+        Stage.SMOKE_TEST: effort.test_seconds,
+    }
+    return LIMIT_FACTOR * expected[stage]
+
+
+def builder_type(book: PriceBook, region: str, *, at_ms: int) -> str:
+    """The cheapest type that has a price: installing needs neither a GPU nor much of a processor."""
+    return min(INSTANCE_TYPES, key=lambda name: book.price(Item.GPU_HOUR, region, name, at_ms=at_ms).micros)
+
+
+def cost_of(profile: Profile, *, candidate_type: str, book: PriceBook, region: str, at_ms: int) -> tuple[int, int]:
+    """What the builder and the candidate cost where they take as long as expected, in micro-dollars."""
+    effort, builder = EFFORTS[profile], Tariff(region=region, instance_type=builder_type(book, region, at_ms=at_ms))
+    candidate = Tariff(region=region, instance_type=candidate_type)
+    return (
+        _time(builder.hourly(book, at_ms=at_ms), effort.build_seconds),
+        _time(candidate.hourly(book, at_ms=at_ms), effort.test_seconds) + candidate.once(book, at_ms=at_ms),
+    )
+
+
+def in_the_way(wanted: str, running: str) -> bool:
+    """Whether a machine of the type ``running`` uses up the quota that the type ``wanted`` needs. New accounts have
+    room for one machine of a kind."""
+    return MACHINE_TYPES[wanted].quota is MACHINE_TYPES[running].quota
+
+
+def _time(hourly: MicroUsd, seconds: float) -> MicroUsd:
+    return -(-hourly * int(seconds * 1000) // MS_PER_HOUR)

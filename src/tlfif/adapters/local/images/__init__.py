@@ -1,0 +1,1 @@
+"""Images of this computer: bundles in the data folder, built from a Git repository."""

@@ -1,0 +1,396 @@
+"""An image on AWS from the commit to its end, over the emulator. Builder and candidate are played on paper: they do
+over real sockets what the script and the worker do."""
+
+import base64
+import io
+import json
+import re
+import urllib.request
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.aws.emulator import REGION, Emulator
+from tests.aws.home import made_places
+from tests.aws.image_cloud import PAPER, images_of, registered, snapshots_of, ubuntu
+from tests.builders import a_new_job
+from tests.fakes.images import GOOD
+from tlfif.adapters.aws.images.ec2_image_builder import Ec2ImageBuilder
+from tlfif.adapters.aws.images.image_sources import NEEDED, source_key
+from tlfif.adapters.aws.machines.ec2_instances import Ec2Instance, Ec2Instances
+from tlfif.bootstrap.aws import aws_container
+from tlfif.bootstrap.aws_settings import AwsSettings
+from tlfif.control.container import Container, Images
+from tlfif.images.decide_on_image import approve_image, promote_image, retire_image
+from tlfif.images.image import Artifact, Failure, Image, ImageState, Profile, Source, Stage
+from tlfif.images.run_pipeline import Pipeline
+from tlfif.images.smoke_report import SmokeReport
+from tlfif.kernel.clock import Clock
+from tlfif.machines.machine import MachineState
+
+COMMIT = "c" * 40
+SOURCE = Source(repository="tl/fif", commit=COMMIT, subject="A change", asked_by="a push")
+PROFILE = Profile.GPU_VLLM
+
+
+class KilledError(BaseException):
+    """The control plane is killed here."""
+
+
+@dataclass(slots=True)
+class Paper:
+    """A home with its pipeline, and the hands that play its instances. ``result``: what the builder says; None: it
+    switches off without a word. ``report``: the candidate's; None: it ends untested."""
+
+    emulator: Emulator
+    settings: AwsSettings
+    container: Container
+    result: dict[str, Any] | None = field(default_factory=lambda: {"status": 0, "step": "done", "lines": ["fine"]})
+    report: SmokeReport | None = GOOD
+
+    @property
+    def home(self) -> str:
+        return self.settings.home_name
+
+    @property
+    def images(self) -> Images:
+        assert self.container.images is not None
+        return self.container.images
+
+    @property
+    def clock(self) -> Clock:
+        return self.container.clock
+
+    @property
+    def pipeline(self) -> Pipeline:
+        images = self.images
+        return Pipeline(store=images.store, registry=images.registry, builder=images.builder, clock=self.clock)
+
+    def instances(self, *, work: bool = True) -> list[dict[str, Any]]:
+        """Those that build and test images, or those that answer; none that is terminated."""
+        ours = [{"Name": "tag:tlfif:home", "Values": [self.home]}]
+        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]  # type: ignore[arg-type]  # a plain dictionary
+        living = [one for group in found for one in group["Instances"] if one["State"]["Name"] != "terminated"]
+        return [dict(one) for one in living if ("tlfif:image-work" in _tags(one)) == work]
+
+    def schedules(self) -> list[str]:
+        found = self.emulator.scheduler.list_schedules(GroupName=self.home)["Schedules"]
+        return [one["Name"] for one in found]
+
+    def user_data(self, instance_id: str) -> str:
+        found = self.emulator.ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
+        return base64.b64decode(found["UserData"]["Value"]).decode()
+
+    async def ask(self) -> Image:
+        return await self.images.store.create(profile=PROFILE, source=SOURCE, now=self.clock.now())
+
+    async def prompt(self) -> None:
+        """A prompt waits for a machine."""
+        job = a_new_job(now=self.clock.now(), wait_seconds=600.0, model=self.settings.model)
+        await self.container.jobs.submit(job, now=self.clock.now(), max_queued=9)
+
+    async def play(self) -> None:
+        """What the instances do between two ticks."""
+        for one in self.instances():
+            if one["State"]["Name"] != "running":
+                continue
+            name = _tags(one)["tlfif:image-work"]
+            if name.endswith("-builder"):
+                self._build(one["InstanceId"])
+            else:
+                await self._test(one["InstanceId"])
+
+    def _build(self, instance_id: str) -> None:
+        """As the script: fetch by the first address, report by the second, switch off."""
+        script = self.user_data(instance_id)
+        source, result = (re.search(rf"{flag} '?(http\S+?)'?\n", script) for flag in ("source.zip", "built.json"))
+        assert source is not None
+        assert result is not None
+        with urllib.request.urlopen(source[1]) as fetched:
+            assert zipfile.is_zipfile(io.BytesIO(fetched.read()))
+        if self.result is not None:
+            body = json.dumps(self.result).encode()
+            plain = {"Content-Type": "application/octet-stream"}  # else the emulator takes it for a form
+            urllib.request.urlopen(urllib.request.Request(result[1], data=body, method="PUT", headers=plain)).close()
+        self.emulator.ec2.stop_instances(InstanceIds=[instance_id])
+
+    async def _test(self, instance_id: str) -> None:
+        """As the worker with ``smoke_test``: report, end."""
+        version = json.loads(self.user_data(instance_id))["smoke_test"]
+        if self.report is not None:
+            await self.images.store.report(version, self.report)
+        self.emulator.ec2.terminate_instances(InstanceIds=[instance_id])
+
+    async def run(self, ticks: int = 20) -> Image:
+        """Tick until nothing is under way; the newest image."""
+        for _ in range(ticks):
+            if not await self.pipeline.tick():
+                break
+            await self.play()
+        return (await self.images.store.newest(limit=1))[0]
+
+    async def survived(self) -> tuple[Image, int]:
+        """The same with kills; and how many instances were launched for it."""
+        for _ in range(40):
+            try:
+                if not await self.pipeline.tick():
+                    break
+            except KilledError:
+                continue
+            await self.play()
+        ours = [{"Name": "tag:tlfif:home", "Values": [self.home]}]
+        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]  # type: ignore[arg-type]  # a plain dictionary
+        return (await self.images.store.newest(limit=1))[0], len([one for group in found for one in group["Instances"]])
+
+    async def promoted(self) -> Image:
+        await self.ask()
+        image = await self.run()
+        assert image.state is ImageState.OFFERED, (image.failure, image)
+        await approve_image(image.version, by="owner", store=self.images.store, clock=self.clock)
+        await promote_image(
+            image.version, by="owner", store=self.images.store, registry=self.images.registry, clock=self.clock
+        )
+        return await self.images.store.get(image.version)
+
+    async def promoted_on_paper(self) -> None:
+        """An image that nobody has built was approved and promoted."""
+        image, store = await self.ask(), self.images.store
+        artifact = Artifact(ref=registered(self.emulator, self.home, image.version), size_bytes=1)
+        assert await store.replace(replace(image, state=ImageState.APPROVED, artifact=artifact, cleaned=True))
+        await promote_image(image.version, by="owner", store=store, registry=self.images.registry, clock=self.clock)
+
+    async def nothing_works(self) -> bool:
+        state = await self.container.money.ledger.state()
+        works = [one for one in state.reserved if one.startswith("image-")]
+        return not (self.instances() or self.schedules() or works or await self.container.money.ledger.open_spans())
+
+    def own_images(self) -> list[str]:
+        """Without the one that the home was born with."""
+        return [one["ImageId"] for one in images_of(self.emulator, self.home) if _tags(one)["tlfif:image"] != PAPER]
+
+
+def _tags(one: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
+
+
+def put_source(emulator: Emulator, bucket: str, names: tuple[str, ...] = NEEDED) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as files:
+        for name in names:
+            files.writestr(name, "#")
+    emulator.s3.put_object(Bucket=bucket, Key=source_key(COMMIT), Body=packed.getvalue())
+
+
+@pytest.fixture
+async def paper(emulator: Emulator) -> AsyncIterator[Paper]:
+    places = made_places(emulator, emulator.unique("home"))
+    places |= {"INSTANCE_TYPES": "g4dn.xlarge", "BUILDER_TEMPLATE": places["LAUNCH_TEMPLATE"]}
+    settings = AwsSettings(
+        AWS_REGION=REGION, endpoint_url=emulator.endpoint, **{key.lower(): value for key, value in places.items()}
+    )
+    ubuntu(emulator)
+    put_source(emulator, settings.bucket)
+    container = aws_container(settings, session=emulator.session)
+    yield Paper(emulator, settings, container)
+    await container.close()
+
+
+async def test_the_whole_story(paper: Paper) -> None:
+    store = paper.images.store
+    first = await paper.promoted()
+    assert first.artifact is not None
+    assert (first.artifact.ref in paper.own_images(), first.digest and len(first.digest)) == (True, 64)
+    assert set(first.manifest["inputs"]) == set(NEEDED), "every input has its sha256"  # type: ignore[call-overload]  # JSON
+    assert (first.report, await paper.nothing_works(), first.cost_micros > 0) == (GOOD, True, True)
+    spans = {span.machine_id for _, span in await paper.container.money.ledger.spans_after(0, from_ms=0)}
+    assert spans == {"image-v1-builder", "image-v1-candidate"}, "builders are on the bill"
+
+    await paper.prompt()
+    await paper.container.reconciler.tick()
+    (machine,) = paper.instances(work=False)
+    file = json.loads(paper.user_data(machine["InstanceId"]))
+    assert (machine["ImageId"], _tags(machine)["tlfif:image"], file["image"], file["smoke_test"]) == (
+        first.artifact.ref,
+        "v1",
+        "v1",
+        None,
+    )
+    paper.emulator.ec2.terminate_instances(InstanceIds=[machine["InstanceId"]])
+
+    second = await paper.promoted()
+    assert second.artifact is not None
+    assert (await paper.images.registry.pointer(PROFILE)).before == (PAPER, "v1")
+    await retire_image("v1", store=store, registry=paper.images.registry, clock=paper.clock)
+    await paper.run()
+    assert paper.own_images() == [second.artifact.ref]
+    assert snapshots_of(paper.emulator, paper.home) == list(second.artifact.snapshots)
+
+
+async def test_a_promoted_image_whose_first_machine_does_not_start_is_taken_back_by_itself(paper: Paper) -> None:
+    for _ in range(2):
+        await paper.promoted_on_paper()
+    await paper.prompt()
+    router = paper.container.reconciler
+    await router.tick()
+    (machine,) = paper.instances(work=False)
+    paper.emulator.ec2.terminate_instances(InstanceIds=[machine["InstanceId"]])
+    await router.tick()
+    record = await paper.container.machines.latest()
+    assert record is not None
+    assert (record.state, record.image) == (MachineState.BROKEN, "v2")
+    assert record.reason == "ended before it was ready; rolled back by itself from v2 to v1"
+    pointer = await paper.images.registry.pointer(PROFILE)
+    assert (pointer.version, pointer.proven, "did not start" in pointer.note) == ("v1", True, True)
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        ({"status": 7, "step": "provision", "lines": ["vllm.sh: no such wheel"]}, "“provision” ended with 7:\nvllm.sh"),
+        (None, "without a word"),
+    ],
+)
+async def test_a_build_that_fails_says_its_last_lines(paper: Paper, result: dict[str, Any] | None, why: str) -> None:
+    paper.result = result
+    await paper.ask()
+    image = await paper.run()
+    assert isinstance(image.failure, Failure)
+    assert (image.failure.stage, image.failure.code) == (Stage.BUILD, "image_build_failed")
+    assert why in image.failure.message
+    assert (paper.own_images(), await paper.nothing_works()) == ([], True)
+
+
+async def test_a_candidate_that_never_tests_itself_leaves_neither_image_nor_snapshot(paper: Paper) -> None:
+    paper.report = None
+    await paper.ask()
+    image = await paper.run()
+    assert image.failure is not None
+    assert image.failure.code == "image_boot_failed"
+    assert (paper.own_images(), snapshots_of(paper.emulator, paper.home)) == ([], [])
+    assert await paper.nothing_works()
+    assert (await paper.images.registry.pointer(PROFILE)).version == PAPER, "the pointer is where it was"
+
+
+async def test_without_room_in_the_budget_nothing_is_launched_and_the_figures_are_said(paper: Paper) -> None:
+    await paper.container.money.budget.set_limit(0.01, simulated_aws=False)
+    await paper.ask()
+    image = await paper.run()
+    assert image.failure is not None
+    assert image.failure.code == "image_build_refused"
+    assert re.search(r"Image v1 was not begun: .* USD.* free .* may cost .* USD", image.failure.message)
+    assert await paper.nothing_works()
+
+
+async def test_a_commit_without_what_images_need_is_refused(paper: Paper) -> None:
+    put_source(paper.emulator, paper.settings.bucket, names=NEEDED[1:])
+    await paper.ask()
+    image = await paper.run()
+    assert image.failure is not None
+    assert (image.failure.code, NEEDED[0] in image.failure.message) == ("image_source_invalid", True)
+
+
+async def test_the_owners_machine_comes_first(paper: Paper) -> None:
+    machine = paper.emulator.ec2.run_instances(
+        ImageId=ubuntu(paper.emulator),
+        InstanceType="g4dn.xlarge",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "tlfif:home", "Value": paper.home}]}],
+    )["Instances"][0]["InstanceId"]
+    await paper.ask()
+    image = await paper.run(ticks=6)
+    assert (image.state, image.begun, machine in image.waits_for) == (ImageState.UNDER_WAY, False, True)
+    said = [line.text for line in await paper.images.store.log_lines("v1", after=0, limit=99)]
+    assert len([line for line in said if line.startswith("waits: the machine")]) == 1, "said once"
+    paper.emulator.ec2.terminate_instances(InstanceIds=[machine])
+    image = await paper.run()
+    assert (image.state, image.waits_for) == (ImageState.OFFERED, "")
+
+
+async def test_a_prompt_that_comes_while_an_image_is_tested_waits_for_minutes_not_for_a_quota(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper.emulator.ec2.run_instances(
+        ImageId=ubuntu(paper.emulator),
+        InstanceType="g4dn.xlarge",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[
+            {
+                "ResourceType": "instance",
+                "Tags": [{"Key": "tlfif:home", "Value": paper.home}, {"Key": "tlfif:image-work", "Value": "image-v1"}],
+            }
+        ],
+    )
+
+    async def full(*_: object) -> Ec2Instance:
+        error = {"Code": "VcpuLimitExceeded", "Message": "You have requested more vCPU capacity than your limit"}
+        raise ClientError({"Error": error}, "RunInstances")
+
+    monkeypatch.setattr(Ec2Instances, "run", full)
+    await paper.prompt()
+    await paper.container.reconciler.tick()
+    record = await paper.container.machines.latest()
+    assert record is not None
+    assert (record.state, "is being tested" in record.reason) == (MachineState.NO_CAPACITY, True)
+
+
+async def test_what_no_record_knows_is_swept(paper: Paper) -> None:
+    await paper.ask()
+    while not paper.instances():
+        await paper.pipeline.tick()
+    await forget(paper)
+    assert paper.schedules()
+    assert await paper.container.reconciler.sweep_orphans() == [], "the router leaves it to the pipeline"
+    await paper.pipeline.sweep()
+    assert await paper.nothing_works()
+
+
+async def test_an_image_and_a_snapshot_that_no_record_knows_are_swept(paper: Paper) -> None:
+    await paper.ask()
+    image = await paper.run()
+    assert image.artifact is not None
+    await forget(paper)
+    await paper.pipeline.sweep()
+    assert (paper.own_images(), snapshots_of(paper.emulator, paper.home)) == ([], [])
+    assert (await paper.images.registry.pointer(PROFILE)).version == PAPER, "what is promoted is kept in any case"
+
+
+async def forget(paper: Paper) -> None:
+    """The records of images are gone, as after a fault."""
+    table = paper.settings.state_table
+    for item in paper.emulator.dynamodb.scan(TableName=table)["Items"]:
+        if item["pk"]["S"] == "IMAGES#OPEN" or item["sk"]["S"].startswith("IMAGE#"):
+            paper.emulator.dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+
+
+async def test_killed_at_each_stage_another_control_plane_goes_on(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed behind the first call of each kind in each stage, before what it did was stored."""
+    killed: set[tuple[str, Stage, ImageState]] = set()
+
+    def deadly(method: str) -> Callable[..., Awaitable[object]]:
+        plain = getattr(Ec2ImageBuilder, method)
+
+        async def call(self: Ec2ImageBuilder, image: Image, **more: Any) -> object:
+            found = await plain(self, image, **more)
+            moment = (method, image.stage, image.state)
+            if moment not in killed:
+                killed.add(moment)
+                raise KilledError
+            return found
+
+        return call
+
+    for method in ("begin", "poll", "clean"):
+        monkeypatch.setattr(Ec2ImageBuilder, method, deadly(method))
+    await paper.ask()
+    image, launched = await paper.survived()
+    assert (image.state, launched, len(killed)) == (ImageState.OFFERED, 2, 9), image.failure
+    assert await paper.nothing_works()
+    assert len(paper.own_images()) == len(snapshots_of(paper.emulator, paper.home)) == 1

@@ -1,0 +1,152 @@
+"""The pipeline in a server: it sweeps first, goes on after faults, and says when the server is needed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.builders import T0
+from tests.fakes.clock import FakeClock
+from tests.fakes.images import FakeBuilder, FakeRegistry
+from tests.fakes.memory_image_store import MemoryImageStore
+from tlfif.control.container import Images
+from tlfif.control.images_loop import ImagesLoop
+from tlfif.images.image import ImageState, Pointer, Profile, Source
+from tlfif.images.image_store import Watch
+from tlfif.images.source_repository import Push, SourceRepository
+from tlfif.images.watch_repository import POLL_SECONDS
+from tlfif.kernel.errors import ImageError, StorageError
+
+WATCH = Watch(repository="/src", branch="main", paths=("src/",), profile=Profile.BUNDLE)
+SOURCE = Source(repository="/src", commit="a" * 40, subject="", asked_by="the owner")
+
+
+class FailingStore(MemoryImageStore):
+    failing = False
+
+    async def unfinished(self):
+        if self.failing:
+            raise StorageError("The disk is full.")
+        return await super().unfinished()
+
+
+class SweepingBuilder(FakeBuilder):
+    swept: list[set[str]]
+
+    async def sweep(self, known: Collection[str]) -> None:
+        self.swept = [*getattr(self, "swept", []), set(known) - {""}]
+
+
+@dataclass
+class PushedTo(SourceRepository):
+    """``commit`` is the newest; empty: it cannot be read."""
+
+    commit: str = "1" * 40
+    looks: list[float] = field(default_factory=list)
+
+    async def newest(self, repository: str, *, branch: str, since: str | None, paths: tuple[str, ...]) -> Push:
+        if not self.commit:
+            raise ImageError("The repository cannot be read.", code="repository_unreachable")
+        return Push(commit=self.commit, subject="", relevant=True, rewritten=False)
+
+
+@dataclass
+class World:
+    clock: FakeClock = field(default_factory=lambda: FakeClock(T0))
+    store: FailingStore = field(default_factory=FailingStore)
+    registry: FakeRegistry = field(default_factory=FakeRegistry)
+    repository: PushedTo = field(default_factory=PushedTo)
+
+    def __post_init__(self) -> None:
+        self.builder = SweepingBuilder(self.registry)
+        images = Images(
+            store=self.store,
+            registry=self.registry,
+            builder=self.builder,
+            repository=self.repository,
+            profiles=(Profile.BUNDLE,),
+        )
+        self.loop = ImagesLoop(images=images, clock=self.clock)
+
+    async def pass_time(self, seconds: float) -> None:
+        for _ in range(int(seconds / 0.25)):
+            self.clock.advance(0.25)
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.loop.run())
+        try:
+            await self.pass_time(0.5)
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_with_nothing_to_do_the_server_is_not_needed(world: World) -> None:
+    async with world.running():
+        assert not world.loop.busy
+        assert world.builder.swept == [set()]
+
+
+async def test_an_image_that_is_asked_for_is_built_and_offered(world: World) -> None:
+    async with world.running():
+        image = await world.store.create(profile=Profile.BUNDLE, source=SOURCE, now=T0)
+        await world.pass_time(1.5)
+        assert world.loop.busy
+        await world.pass_time(10)
+        assert (await world.store.get(image.version)).state is ImageState.OFFERED
+        assert not world.loop.busy, "nothing runs while it waits for its owner"
+
+
+async def test_a_push_is_seen_within_one_interval(world: World) -> None:
+    async with world.running():
+        await world.store.set_watch(WATCH)
+        await world.pass_time(8)
+        assert len(await world.store.newest(limit=9)) == 1
+        world.repository.commit = "2" * 40
+        await world.pass_time(POLL_SECONDS + 1.5)
+        assert [image.source.commit[0] for image in await world.store.newest(limit=9)] == ["2", "1"]
+
+
+async def test_a_repository_that_cannot_be_read_is_noted_and_tried_again(world: World) -> None:
+    world.repository.commit = ""
+    await world.store.set_watch(WATCH)
+    async with world.running():
+        watch = await world.store.watch()
+        assert watch is not None
+        assert "cannot be read" in watch.problem
+        world.repository.commit = "1" * 40
+        await world.pass_time(POLL_SECONDS + 1.5)
+        watch = await world.store.watch()
+        assert watch is not None
+        assert (watch.problem, watch.seen) == ("", "1" * 40)
+
+
+async def test_a_store_that_fails_for_a_time_delays_and_ends_nothing(world: World) -> None:
+    async with world.running():
+        world.store.failing = True
+        await world.store.create(profile=Profile.BUNDLE, source=SOURCE, now=T0)
+        await world.pass_time(6)
+        world.store.failing = False
+        await world.pass_time(12)
+        assert (await world.store.get("v1")).state is ImageState.OFFERED
+
+
+async def test_the_sweep_knows_what_lasts_and_what_is_promoted(world: World) -> None:
+    for number in range(3):
+        image = await world.store.create(profile=Profile.BUNDLE, source=SOURCE, now=T0)
+        state = (ImageState.APPROVED, ImageState.FAILED, ImageState.FAILED)[number]
+        await world.store.replace(replace(image, state=state, cleaned=number < 2))
+    world.registry.pointers[Profile.BUNDLE] = Pointer(profile=Profile.BUNDLE, version="v9", before=("v8",))
+    async with world.running():
+        assert world.builder.swept == [{"v1", "v3", "v8", "v9"}]
