@@ -1,6 +1,5 @@
 """The router's tick: observe, decide, act. It may run often, from anywhere, and twice at once without harm."""
 
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -191,14 +190,7 @@ class Reconciler(MachinePorts):
             await self.terminate(machine.handle, force=action.kind is ActionKind.FORCE)
 
     async def _explained(self, action: Action, machine: MachineRecord) -> str:
-        """The action's reason; where nobody knows one, with what the machine or its host says."""
-        if not action.unexplained:
-            return action.reason
-        words = await self.last_words(machine.id) if self.last_words is not None else ""
-        if not words and machine.handle is not None:
-            with contextlib.suppress(MachineError):
-                lifetime = await self.host.lifetime(machine.handle)
-                words = lifetime.reason if lifetime is not None else ""
+        words = await self.last_words(machine.id) if action.unexplained and self.last_words is not None else ""
         return f"{action.reason}: {words}" if words else action.reason
 
     async def _launch(self, model: str, reason: str, now: float) -> None:

@@ -31,13 +31,11 @@ class ObservedMachine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetime:
     """When a machine began and ended (epoch seconds) and its type, by the host's own record, on which the bill is
-    based. None: the host does not report it, or not yet. ``reason``: why the host ended it, in the host's words; empty
-    where nobody but the machine and its owner did."""
+    based. None: the host does not report it, or not yet."""
 
     began_at: float | None = None
     ended_at: float | None = None
     instance_type: str | None = None
-    reason: str = ""
 
 
 class MachineHost(ABC):

@@ -39,9 +39,6 @@ SEARCH_SECONDS = 18.0
 """After this time no further place is asked for capacity: AWS takes seconds to refuse in one, and three types in six
 zones would take longer than the router has."""
 ASKED = "What AWS was asked about is unchanged."
-ENDED_BY_US = frozenset({"Client.InstanceInitiatedShutdown", "Client.UserInitiatedShutdown"})
-"""EC2's codes for a machine that has switched itself off, and for one that was asked to end (API reference,
-"StateReason"); any other is EC2's own doing: "Client.InternalError" for a disk that it cannot decrypt, and so on."""
 PERHAPS_STARTED = (
     "Whether a machine was started is not known: if so, it is found by its tag and terminated within some minutes, "
     "which costs some cents."
@@ -232,12 +229,7 @@ class Ec2MachineHost(MachineHost):
             found = await self._instances.describe(handle, PatientCalls(self._clock, MACHINE_PAUSES))
         if found is None:
             return None
-        return Lifetime(
-            began_at=found.began_at,
-            ended_at=found.ended_at,
-            instance_type=found.instance_type,
-            reason="" if found.reason in ENDED_BY_US else found.reason,
-        )
+        return Lifetime(began_at=found.began_at, ended_at=found.ended_at, instance_type=found.instance_type)
 
     async def terminate(self, handle: str, *, force: bool) -> None:
         """See the port, and the class for what polite means. With standby a polite end keeps the disk, ``force`` does
