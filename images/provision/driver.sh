@@ -1,6 +1,6 @@
 # NVIDIA's driver, ready-made for Ubuntu's kernel on AWS: nothing is compiled. The only step that differs where Debian
-# stands in for Ubuntu. A kernel that comes with it runs from the next boot, so the builder starts anew before the image
-# is made: status 10 of driver-check.sh.
+# stands in for Ubuntu. A kernel that comes with it runs from the next boot, which is the candidate's; there
+# tlfif-gpu.service proves that the two belong together.
 . "$(dirname "$0")/lib.sh"
 . /etc/os-release
 if [ "$ID" != ubuntu ]; then

@@ -10,8 +10,7 @@
 #   TLFIF_MODEL    another model of the pins than the profile's
 #   TLFIF_COMMIT   what the image is made from, for its record
 #
-# driver-check.sh and clean.sh are no profile's steps: the one is run after the builder has started anew, the other last of all,
-# before the disk is copied.
+# clean.sh is no profile's step: it is run last of all, before the disk is copied.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
