@@ -12,8 +12,8 @@ model=$(pin model.name)
 cat >/etc/tlfif/engine.conf <<CONF
 TLFIF_MODEL=$model
 TLFIF_MODEL_FILE=$opt/models/$model/$(pin model.file)
-TLFIF_SLOTS=$(pin slots)
-TLFIF_CONTEXT=$(($(pin slots) * $(pin context_tokens)))
+TLFIF_SLOTS=$(pin profile.slots)
+TLFIF_CONTEXT=$(($(pin profile.slots) * $(pin context_tokens)))
 CONF
 systemctl enable -q $units
 # The journal: on the disk, and readable for the group of tlfif-log and of the worker.
