@@ -3,6 +3,11 @@
 The packages that the pins name and what these depend on are copied from where Debian has installed them here, with
 nothing else: so what the pins forget is missing in it, and it takes seconds and no network. Then ``images/provision``
 runs inside. The result is kept, by a digest of its inputs, outside the checkout.
+
+Opt-in: the same on the image's real base. ``TLFIF_TEST_ROOT`` names a folder with a plain Ubuntu, made by ::
+
+    mmdebstrap --variant=apt --include=systemd-sysv,systemd-resolved,dbus,python3,ca-certificates noble FOLDER \\
+        "deb http://archive.ubuntu.com/ubuntu noble main universe"
 """
 
 import contextlib
@@ -37,6 +42,7 @@ USRMERGE = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 LEFT_OUT = re.compile(r"/usr/share/(doc|man|locale|info|lintian|bug|i18n)/.*")
 STEPS = ("packages", "users", "model", "worker", "llama-cpu", "units")
 MEMORY = Path("/dev/shm")
+OTHER_ROOT = os.environ.get("TLFIF_TEST_ROOT")
 _IN_USE: list[TextIO] = []
 """Locks that this process holds until its end."""
 UV = Path(sys.executable).parent / "uv"
@@ -62,7 +68,8 @@ def image_layers() -> tuple[Path, ...]:
     found; nobody writes to them: boots have a folder of their own on top."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlfif-tests" / "images"
     cache.mkdir(parents=True, exist_ok=True)
-    inputs = [*IMAGES.rglob("*"), CHECKOUT / "requirements/runtime.lock", Path("/var/lib/dpkg/status"), Path(__file__)]
+    status = Path(OTHER_ROOT or "/", "var/lib/dpkg/status")
+    inputs = [*IMAGES.rglob("*"), CHECKOUT / "requirements/runtime.lock", status, Path(__file__)]
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         root = _kept(cache, "root", inputs, _make_root)
@@ -98,7 +105,10 @@ def _remove(folders: Iterator[Path]) -> None:
 
 
 def _make_root(root: Path) -> None:
-    minimal_root(root, [*PINS["packages"], *SYSTEM])
+    if OTHER_ROOT:
+        subprocess.run(["cp", "-a", OTHER_ROOT, str(root)], check=True)
+    else:
+        minimal_root(root, [*PINS["packages"], *SYSTEM])
     provision(root, STEPS)
 
 
@@ -124,6 +134,7 @@ def provision(root: Path, steps: tuple[str, ...], *, wheel: Path | None = None, 
     cache = subprocess.run([UV, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     Path(cache).mkdir(parents=True, exist_ok=True)
     command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--pipe", f"--directory={root}"]
+    command.append("--resolv-conf=replace-host")
     command += [f"--bind-ro={IMAGES}:/in/images", f"--bind-ro={CHECKOUT / 'requirements'}:/in/requirements"]
     command += [f"--bind-ro={path}:/inputs/{name}" for path, name in inputs.items()]
     command += [f"--bind={cache}:/uv", *(f"--setenv={name}={value}" for name, value in told.items())]

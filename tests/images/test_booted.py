@@ -99,10 +99,11 @@ def unit_that_cannot_start(layer: Path) -> None:
 
 
 def worker_that_cannot_start(layer: Path) -> None:
-    """A commit with a mistake in the program."""
-    folder = layer / "opt/tlfif/worker/lib/python3.11/site-packages/tlfif/worker"
-    folder.mkdir(parents=True)
-    (folder / "worker.py").write_text("import no_such_module\n")
+    """A commit with a mistake in the program; whichever Python the image has."""
+    for version in range(11, 15):
+        folder = layer / f"opt/tlfif/worker/lib/python3.{version}/site-packages/tlfif/worker"
+        folder.mkdir(parents=True)
+        (folder / "worker.py").write_text("import no_such_module\n")
 
 
 def model_that_is_damaged(layer: Path) -> None:
