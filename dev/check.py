@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,17 +17,17 @@ PROVIDER = ROOT / "tests" / "sign_in" / "provider"
 STATIC: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("format", ("-m", "ruff", "format", "--check", ".")),
     ("lint", ("-m", "ruff", "check", ".")),
-    ("types", ("-m", "mypy")),
     ("layers", ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")),
 )
-TESTS = ("-m", "pytest", "-n", "4", "--dist", "worksteal")
-HELP = """Checks TL-FIF itself. Every check runs, also after one has failed; the first four at the same time:
+BESIDE_THE_TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (("types", ("-m", "mypy")),)
+TESTS = ("-m", "pytest", "-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+HELP = """Checks TL-FIF itself. Every check runs, also after one has failed; the types beside the tests:
 
   format    ruff format: the code is laid out as agreed
   lint      ruff: known mistakes and bad habits
-  types     mypy: every value has the type that it is used as
   layers    import-linter: no part knows more than it may
-  tests     pytest, four at a time: they mostly wait for processes
+  tests     pytest, four files at a time: they mostly wait for processes
+  types     mypy: every value has the type that it is used as
 
 The first use installs the tools into .venv (about 60 MB). Exit codes: 0 all is well, 1 a check failed, 130 Ctrl-C.
 """
@@ -47,15 +47,23 @@ def main(argv: list[str]) -> int:
     # The tests start hundreds of processes; each would compile every module anew.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     results = []
+
+    def tell(name: str, check: Future[tuple[int, float, bytes]]) -> None:
+        code, seconds, output = check.result()
+        print(f"\n== {name} ==\n{output.decode(errors='replace')}", end="", flush=True)
+        results.append((name, code, seconds))
+
     with ThreadPoolExecutor() as pool:
         preparing = pool.submit(prepare, environment)
-        for (name, _), check in zip(STATIC, [pool.submit(run, each, environment) for _, each in STATIC], strict=True):
-            code, seconds, output = check.result()
-            print(f"\n== {name} ==\n{output.decode(errors='replace')}", end="", flush=True)
-            results.append((name, code, seconds))
+        checks = [(name, pool.submit(run, each, environment)) for name, each in STATIC]
+        beside = [(name, pool.submit(run, each, environment)) for name, each in BESIDE_THE_TESTS]
+        for check in checks:
+            tell(*check)
         preparing.result()
-    print("\n== tests ==", flush=True)
-    results.append(("tests", *run((*TESTS, *argv), environment, capture=False)[:2]))
+        print("\n== tests ==", flush=True)
+        results.append(("tests", *run((*TESTS, *argv), environment, capture=False)[:2]))
+        for check in beside:
+            tell(*check)
     print("\n== summary ==")
     for name, code, seconds in results:
         print(f"{name:8} {'ok' if code == 0 else f'FAILED (exit {code})':18} {seconds:6.1f} s")

@@ -118,7 +118,7 @@ class Machine(Construct):
         ours = {"StringEquals": {f"aws:ResourceTag/{HOME_TAG}": self._props.home}}
         image, snapshot = (arn(self, "ec2", f"{kind}/*", account=False) for kind in ("image", "snapshot"))
         return [
-            allow("FindUbuntu", ["ssm:GetParameter", "ssm:GetParameters"], [self._ubuntu_parameters()]),
+            allow("FindUbuntu", ["ssm:GetParameter"], [self._ubuntu_parameters()]),
             allow("ImageOfBuilder", ["ec2:CreateImage"], [self._ec2("instance/*")], ours),
             allow("NewImage", ["ec2:CreateImage"], [image, snapshot], {"StringEquals": tags}),
             allow(
@@ -135,7 +135,7 @@ class Machine(Construct):
     def pointer_rights(self) -> list[iam.PolicyStatement]:
         """Whoever promotes or rolls back: read and write which image of this home machines are launched from."""
         names = arn(self, "ssm", f"parameter/{self._props.home}/image/*")
-        verbs = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"]
+        verbs = ["ssm:GetParameter", "ssm:PutParameter"]
         return [allow("MovePointers", verbs, [names])]
 
     def stop_rights(self) -> list[iam.PolicyStatement]:

@@ -15,6 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
+
+import tests.aws.one_loader  # noqa: F401  # before moto
+
+# isort: split
+
 from moto import backends
 from moto.core import responses, serialize
 from moto.ec2.exceptions import EC2ClientError

@@ -23,7 +23,7 @@ from tlfif.machines.machine_types import USUAL_TYPES
 from tlfif.money.spend.spans import MachineSpan
 
 TICK_SECONDS = 0.5
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.2
 """Between two looks into a table: the emulator works for 10 ms on each, and the machine wants to get on, too."""
 
 

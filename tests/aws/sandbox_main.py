@@ -6,6 +6,8 @@ line with the sandbox's process id before it begins, one with what the function 
 
 import asyncio
 import gc
+import importlib
+import inspect
 import json
 import os
 import sys
@@ -13,7 +15,9 @@ import time
 from typing import Any, TextIO
 
 from botocore.config import Config
+from werkzeug.test import EnvironBuilder
 
+from tests.aws.functions import gateway_event
 from tlfif.adapters.aws.calls import clients, lambda_clock
 from tlfif.entrypoints.lambdas import api, router
 
@@ -57,9 +61,15 @@ def _make_ready() -> None:
     everything = dict(os.environ)
     for name in [one for one in everything if one.startswith("TLFIF_AWS_") and one not in everything[OF_API].split()]:
         del os.environ[name]
-    api._app()
+    asked = EnvironBuilder("/healthz", method="DELETE").get_environ()
+    refused = api.handler(gateway_event(asked, b""), None)  # after the API has looked at every route it has
+    assert refused["statusCode"] == 405
+    asyncio.get_event_loop().close()
     os.environ.update(everything)
     router._router()
+    inspect.getsourcelines(main)  # FastAPI reads the source of whatever it calls; this compiles the patterns for it
+    for name in ("_strptime", "concurrent.futures.thread", "encodings.idna"):  # loaded by the first who needs them
+        importlib.import_module(name)
     # No sandbox lives long enough for garbage to matter, and what nobody touches need not be copied for each.
     gc.freeze()
     gc.disable()

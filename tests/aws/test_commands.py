@@ -88,10 +88,10 @@ async def test_a_question_from_this_computer_is_answered_on_aws_and_nothing_is_l
 
     assert (await desk.run("machine", "idle-timeout", "0.1"))[0] == 0
     ended = "idle for six seconds, it ends by itself"
-    await wait_until(lambda: desk.home.instances()[instance] == "terminated", ended, every=0.1)
+    await wait_until(lambda: desk.home.instances()[instance] == "terminated", ended, every=0.3)
 
     with desk.home.client() as http:
-        await wait_until(lambda: http.get("/v1/machine").json()["state"] == "off", "EC2 has said so", every=0.1)
+        await wait_until(lambda: http.get("/v1/machine").json()["state"] == "off", "EC2 has said so", every=0.3)
     cost = await desk.object("cost")
     assert cost["running_usd_per_hour"] == 0
     assert desk.home.schedules() == []

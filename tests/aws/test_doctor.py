@@ -183,7 +183,7 @@ WRONG: dict[tuple[str, str], Answer] = {
         ]
     },
     ("ec2", "DescribeImages"): {"Images": []},
-    ("ssm", "GetParametersByPath"): {"Parameters": []},
+    ("ssm", "GetParametersByPath"): {"Parameters": [{"Name": "/tlfif/image/cpu-llama", "Value": "ami-9"}]},
     ("ec2", "DescribeSnapshots"): {
         "Snapshots": [{"SnapshotId": "snap-9", "VolumeSize": 40, "FullSnapshotSizeInBytes": 20 << 30}]
     },
@@ -215,6 +215,7 @@ async def test_an_account_in_which_everything_is_wrong() -> None:
         "offerings",
         "lambda_concurrency",
         "machines",
+        "images",
     }
     unknown = {one.check.id for one in found.findings if one.state is State.NOT_ASKED}
     assert unknown == {CAPACITY.id}

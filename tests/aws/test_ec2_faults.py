@@ -174,6 +174,16 @@ async def test_each_refusal_has_its_code_its_words_and_its_state(
     assert nothing_left(cloud)
 
 
+async def test_a_disk_smaller_than_the_image_is_said_and_each_profile_is_asked_for_once(cloud: Ec2Cloud) -> None:
+    words = "Volume of size 20GB is smaller than snapshot 'snap-1', expect size >= 32GB"
+    cloud.faults["RunInstances"] = always(Refuse("InvalidBlockDeviceMapping", words))
+    error = await refused(cloud)
+    assert (error.code, END_STATES.get(error.code, MachineState.BROKEN)) == ("disk_too_small", MachineState.BROKEN)
+    assert "expect size >= 32GB" in error.message
+    assert "DiskGb" in error.message
+    assert len(cloud.requests["RunInstances"]) == 2
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -190,7 +200,7 @@ async def test_without_an_image_each_profile_is_asked_for_once(cloud: Ec2Cloud, 
     cloud.faults["RunInstances"] = always(fault)
     error = await refused(cloud)
     assert (error.code, END_STATES.get(error.code, MachineState.BROKEN)) == ("image_missing", MachineState.BROKEN)
-    for words in (said, "not part of this version", "nothing is charged", "./tlfif profile use computer"):
+    for words in (said, "./tlfif deploy --build-image", "nothing is charged", "./tlfif profile use computer"):
         assert words in error.message
     assert kinds_asked(cloud) == ["g4dn.xlarge", "c7i.xlarge"]
     assert nothing_left(cloud)

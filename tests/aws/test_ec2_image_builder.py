@@ -1,6 +1,7 @@
 """An image on AWS from the commit to its end, over the emulator. Builder and candidate are played on paper: they do
 over real sockets what the script and the worker do."""
 
+import asyncio
 import base64
 import io
 import json
@@ -72,8 +73,8 @@ class Paper:
 
     def instances(self, *, work: bool = True) -> list[dict[str, Any]]:
         """Those that build and test images, or those that answer; none that is terminated."""
-        ours = [{"Name": "tag:tlfif:home", "Values": [self.home]}]
-        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]  # type: ignore[arg-type]  # a plain dictionary
+        ours: Any = [{"Name": "tag:tlfif:home", "Values": [self.home]}]
+        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]
         living = [one for group in found for one in group["Instances"] if one["State"]["Name"] != "terminated"]
         return [dict(one) for one in living if ("tlfif:image-work" in _tags(one)) == work]
 
@@ -142,8 +143,8 @@ class Paper:
             except KilledError:
                 continue
             await self.play()
-        ours = [{"Name": "tag:tlfif:home", "Values": [self.home]}]
-        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]  # type: ignore[arg-type]  # a plain dictionary
+        ours: Any = [{"Name": "tag:tlfif:home", "Values": [self.home]}]
+        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]
         return (await self.images.store.newest(limit=1))[0], len([one for group in found for one in group["Instances"]])
 
     async def promoted(self) -> Image:
@@ -204,7 +205,8 @@ async def test_the_whole_story(paper: Paper) -> None:
     first = await paper.promoted()
     assert first.artifact is not None
     assert (first.artifact.ref in paper.own_images(), first.digest and len(first.digest)) == (True, 64)
-    assert set(first.manifest["inputs"]) == set(NEEDED), "every input has its sha256"  # type: ignore[call-overload]  # JSON
+    inputs: Any = first.manifest["inputs"]
+    assert set(inputs) == set(NEEDED), "every input has its sha256"
     assert (first.report, await paper.nothing_works(), first.cost_micros > 0) == (GOOD, True, True)
     spans = {span.machine_id for _, span in await paper.container.money.ledger.spans_after(0, from_ms=0)}
     assert spans == {"image-v1-builder", "image-v1-candidate"}, "builders are on the bill"
@@ -250,7 +252,8 @@ async def test_a_promoted_image_whose_first_machine_does_not_start_is_taken_back
 @pytest.mark.parametrize(
     ("result", "why"),
     [
-        ({"status": 7, "step": "provision", "lines": ["vllm.sh: no such wheel"]}, "“provision” ended with 7:\nvllm.sh"),
+        ({"status": 7, "step": "provision", "lines": ["no such wheel"]}, "“provision” ended with 7:\nno such wheel"),
+        ({"status": 1, "step": "provision", "lines": ["w.gguf is not the pinned file"]}, "image_input_wrong"),
         (None, "without a word"),
     ],
 )
@@ -259,8 +262,8 @@ async def test_a_build_that_fails_says_its_last_lines(paper: Paper, result: dict
     await paper.ask()
     image = await paper.run()
     assert isinstance(image.failure, Failure)
-    assert (image.failure.stage, image.failure.code) == (Stage.BUILD, "image_build_failed")
-    assert why in image.failure.message
+    assert image.failure.stage is Stage.BUILD
+    assert why in f"{image.failure.code}: {image.failure.message}"
     assert (paper.own_images(), await paper.nothing_works()) == ([], True)
 
 
@@ -337,6 +340,48 @@ async def test_a_prompt_that_comes_while_an_image_is_tested_waits_for_minutes_no
     record = await paper.container.machines.latest()
     assert record is not None
     assert (record.state, "is being tested" in record.reason) == (MachineState.NO_CAPACITY, True)
+
+
+def refusing(code: str, *, times: int) -> Callable[..., Awaitable[Ec2Instance]]:
+    """EC2 refuses the first launches."""
+    plain, left = Ec2Instances.run, iter([code] * times)
+
+    async def run(self: Ec2Instances, *request: Any) -> Ec2Instance:
+        refused = next(left, None)
+        if refused is None:
+            return await plain(self, *request)
+        raise ClientError({"Error": {"Code": refused, "Message": "Not now."}}, "RunInstances")
+
+    return run
+
+
+async def test_a_builder_that_gets_no_place_is_asked_for_again(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ec2Instances, "run", refusing("InsufficientInstanceCapacity", times=2))  # in both zones
+    await paper.ask()
+    while not paper.instances():
+        await paper.pipeline.tick()
+    assert (await paper.images.store.get("v1")).failure is None
+    said = [line.text for line in await paper.images.store.log_lines("v1", after=0, limit=99)]
+    assert [line for line in said if line.startswith("could not be begun: AWS has no")]
+    assert re.fullmatch(r"takes about 25 min and costs about .* USD, without VAT", said[0]), (
+        "said before anything began"
+    )
+
+
+async def test_a_builder_that_no_quota_allows_is_not_tried_again(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ec2Instances, "run", refusing("VcpuLimitExceeded", times=99))
+    await paper.ask()
+    image = await paper.run()
+    assert image.failure is not None
+    assert (image.failure.code, "quota" in image.failure.message) == ("image_build_refused", True)
+    assert await paper.nothing_works()
+
+
+async def test_two_control_planes_at_once_have_one_builder(paper: Paper) -> None:
+    await paper.ask()
+    for _ in range(3):
+        await asyncio.gather(paper.pipeline.tick(), paper.pipeline.tick(), return_exceptions=True)
+    assert len(paper.instances()) == len(paper.schedules()) == 1
 
 
 async def test_what_no_record_knows_is_swept(paper: Paper) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.aws.emulator import Emulator
 from tests.aws.hypervisor import Mischief
-from tests.aws.journey import an_aws, ledger_is_the_emulators
+from tests.aws.journey import LOOK_SECONDS, an_aws, ledger_is_the_emulators
 from tests.waiting import wait_until
 from tlfif.jobs.jobs import JobStatus
 from tlfif.machines.machine import MachineState
@@ -58,7 +58,7 @@ async def test_ended_by_hand_mid_answer_the_prompt_goes_back_to_the_queue(emulat
         async def begun() -> str:
             return await aws.answer(job_id)
 
-        await wait_until(begun, "the answer has begun")
+        await wait_until(begun, "the answer has begun", every=LOOK_SECONDS)
         aws.hypervisor.mischief = Mischief.NEVER_BOOTS
         (instance_id,) = aws.home.instances()
         emulator.ec2.terminate_instances(InstanceIds=[instance_id])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.aws.emulator import Emulator
 from tests.aws.hypervisor import Mischief
-from tests.aws.journey import Aws, an_aws, ledger_is_the_emulators
+from tests.aws.journey import LOOK_SECONDS, Aws, an_aws, ledger_is_the_emulators
 from tests.waiting import wait_until
 from tlfif.jobs.jobs import JobStatus
 from tlfif.machines.machine import MachineRecord, MachineState
@@ -24,7 +24,7 @@ async def over_and_done(aws: Aws) -> MachineRecord:
     record = await aws.over()
     assert record.handle == guest.instance_id
     assert aws.home.instances()[guest.instance_id] == "terminated"
-    await wait_until(lambda: not guest.family() or not guest.alive, "its processes are gone")
+    await wait_until(lambda: not guest.family() or not guest.alive, "its processes are gone", every=LOOK_SECONDS)
     await ledger_is_the_emulators(aws, record)
     return record
 
@@ -52,7 +52,7 @@ async def test_loads_and_never_heartbeats(emulator: Emulator, tmp_path: Path) ->
 async def test_hangs_mid_answer(emulator: Emulator, tmp_path: Path) -> None:
     async with an_aws(emulator, tmp_path, heartbeat_valid_seconds=2.0, **NO_OTHER) as aws:
         job_id = await aws.submit(STORY, max_tokens=1500)
-        await wait_until(lambda: aws.answer(job_id), "the answer has begun")
+        await wait_until(lambda: aws.answer(job_id), "the answer has begun", every=LOOK_SECONDS)
         aws.hypervisor.mischief = Mischief.NEVER_BOOTS
         (await aws.guest()).hang()
         record = await over_and_done(aws)
@@ -66,7 +66,7 @@ async def test_its_processes_outlive_the_instance(emulator: Emulator, tmp_path: 
     async with an_aws(emulator, tmp_path, **NO_OTHER) as aws:
         aws.hypervisor.mischief = Mischief.STUCK
         job_id = await aws.submit(STORY, max_tokens=1500)
-        await wait_until(lambda: aws.answer(job_id), "the answer has begun")
+        await wait_until(lambda: aws.answer(job_id), "the answer has begun", every=LOOK_SECONDS)
         aws.hypervisor.mischief = Mischief.NEVER_BOOTS
         emulator.ec2.terminate_instances(InstanceIds=[(await aws.guest()).instance_id])
         await over_and_done(aws)
@@ -74,4 +74,4 @@ async def test_its_processes_outlive_the_instance(emulator: Emulator, tmp_path: 
         async def back() -> bool:
             return (await aws.container.jobs.get(job_id)).status is JobStatus.QUEUED
 
-        await wait_until(back, "the prompt is back in the queue")
+        await wait_until(back, "the prompt is back in the queue", every=LOOK_SECONDS)

@@ -12,7 +12,6 @@ POINTERS = {
     "ec2:DescribeLaunchTemplates",
     "ec2:DescribeLaunchTemplateVersions",
     "ssm:GetParameter",
-    "ssm:GetParameters",
     "ssm:PutParameter",
 }
 """Promoting an image, and taking one back: test_ssm_image_registry.py."""

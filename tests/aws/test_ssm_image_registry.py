@@ -82,10 +82,22 @@ async def test_a_pointer_changed_by_hand_is_not_launched_from_until_it_is_promot
         await place.open().pointer(PROFILE)
     assert (refused.value.code, other in refused.value.message) == ("image_pointer_invalid", True)
     second = await place.made("v2")
+    late = replace(pointer, version="v2", ref=second.ref)
+    assert not await place.open().move(late), "it is not what was read"
     assert await place.open().move(Pointer(profile=PROFILE, version="v2", ref=second.ref, revision=UNREADABLE))
     mended = await place.open().pointer(PROFILE)
     assert (mended.ref, mended.before, mended.revision) == (second.ref, ("v1",), pointer.revision + 1)
     assert not await place.open().move(replace(mended, revision=UNREADABLE)), "it can be read"
+
+
+async def test_who_moves_second_changes_nothing_and_nothing_points_at_what_is_gone(place: Place) -> None:
+    pointer, second = await place.promoted("v1"), await place.made("v2")
+    assert await place.open().move(replace(pointer, version="v2", ref=second.ref))
+    assert not await place.open().move(replace(pointer, note="too late"))
+    with pytest.raises(ImageError) as refused:
+        await place.open().move(Pointer(profile=PROFILE, version="v3", ref="ami-0123456789abcdef0", revision=2))
+    assert refused.value.code == "image_gone"
+    assert (await place.open().pointer(PROFILE)).version == "v2"
 
 
 async def test_a_parameter_that_nobody_promoted_is_none_of_ours(place: Place) -> None:

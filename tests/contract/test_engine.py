@@ -405,9 +405,12 @@ class TestLlama:
         assert f"has {tokens} tokens" in caught.value.message
         assert await whole(engine, asking(max_tokens=2)), "and it goes on"
 
-    async def test_the_answer_gets_the_space_that_the_prompt_leaves(self, shared_llama: GetLlama) -> None:
-        engine = await shared_llama()
-        last = (await whole(engine, asking("cloud " * (CONTEXT - 70), max_tokens=400)))[-1]
+    async def test_the_answer_gets_the_space_that_the_prompt_leaves(self, tmp_path: Path) -> None:
+        process = llama(tmp_path, tiny_llama().write(tmp_path / "tiny.gguf"), threads=1)
+        engine = llama_engine(await process.start(), context_tokens=CONTEXT)
+        last = (await whole(engine, asking("c" * (CONTEXT - 70), max_tokens=400)))[-1]
+        await engine.close()
+        await process.stop()
         assert last.prompt_tokens is not None
         assert last.completion_tokens is not None
         assert last.prompt_tokens + last.completion_tokens <= CONTEXT
@@ -552,8 +555,8 @@ class TestLlama:
             await llama(tmp_path, first).start()
 
     async def test_a_template_that_never_ends_while_the_model_is_loaded(self, tmp_path: Path) -> None:
-        process = llama(tmp_path, tiny_llama(template=ENDLESS).write(tmp_path / "bad.gguf"), load_seconds=2)
-        with pytest.raises(ModelUnusableError, match="after 2 s the engine was still loading it"):
+        process = llama(tmp_path, tiny_llama(template=ENDLESS).write(tmp_path / "bad.gguf"), load_seconds=1)
+        with pytest.raises(ModelUnusableError, match="after 1 s the engine was still loading it"):
             await process.start()
         assert await process.wait() == 0, "nothing is left"
 
@@ -572,12 +575,15 @@ class TestLlama:
     async def test_a_template_that_never_ends_for_some_prompts(self, tmp_path: Path) -> None:
         model = tiny_llama(template=only_for("trap", ENDLESS)).write(tmp_path / "bad.gguf")
         process = llama(tmp_path, model, threads=1)
-        engine = FittedEngine(await process.start(), context_tokens=CONTEXT, dialect=LLAMA, accept_seconds=2.0)
+        address = await process.start()
+        engine = llama_engine(address, context_tokens=CONTEXT)
+        hurried = FittedEngine(address, context_tokens=CONTEXT, dialect=LLAMA, accept_seconds=0.3)
         assert await whole(engine, asking(max_tokens=2))
         for prompt in ("trap", "trap " * 400):
             with pytest.raises(EngineStuckError):
-                await whole(engine, asking(prompt, max_tokens=2))
+                await whole(hurried, asking(prompt, max_tokens=2))
         assert await whole(engine, asking(max_tokens=2)), "it still has threads for others"
+        await hurried.close()
         await engine.close()
         async with asyncio.timeout(5):
             await process.stop()
@@ -629,7 +635,7 @@ asyncio.run(main())
             lines = [p.info["cmdline"] or [] for p in psutil.process_iter(["cmdline"])]
             return any(f"orphan-{moment}" in line for line in lines)
 
-        await wait_until(lambda: not left(), "the engine is gone")
+        await wait_until(lambda: not left(), "the engine is gone", every=0.1)
 
     @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="GCC's OpenMP, which only Linux's llama.cpp has")
     @pytest.mark.skipif((psutil.cpu_count(logical=False) or 1) < 2, reason="one core is nothing to choose from")
@@ -641,10 +647,10 @@ asyncio.run(main())
         if own_setting is not None:
             monkeypatch.setenv("OMP_PROC_BIND", own_setting)
         monkeypatch.setenv("OMP_DISPLAY_ENV", "verbose")  # OpenMP writes down what it goes by
-        process = llama(tmp_path, threads=threads)
+        process = llama(tmp_path, tiny_llama().write(tmp_path / "tiny.gguf"), threads=threads)
         address = await process.start()
         engine = OpenAIEngine(address)
-        await whole(engine)
+        await whole(engine, asking(max_tokens=1))
         cores = {
             thread.id: tuple(psutil.Process(thread.id).cpu_affinity())
             for thread in psutil.Process(address.pid).threads()

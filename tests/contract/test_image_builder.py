@@ -14,6 +14,7 @@ import pytest
 
 from tests.builders import T0
 from tests.fakes.images import FakeBuilder, FakeRegistry
+from tests.fakes.model_store import FakeModelStore
 from tests.images.commits import paper_machine, paper_repository
 from tests.waiting import wait_until
 from tlfif.adapters.local.bundle import Bundle
@@ -31,6 +32,7 @@ from tlfif.images.image_registry import ImageRegistry
 from tlfif.images.pipeline import advanced, begun
 from tlfif.images.smoke_report import why_not_offered
 from tlfif.jobs.policy import JobPolicy
+from tlfif.kernel.errors import ImageError, ModelError
 from tlfif.machines.policy import MachinePolicy
 
 WORK = STAGES[:-1]
@@ -313,6 +315,25 @@ async def test_a_commit_that_is_not_good_is_refused_with_its_reason(
     assert image.failure is not None
     assert image.failure.code == code
     assert said in image.failure.message
+    await place.cleaned(image)
+    assert place.left() == []
+
+
+async def test_without_room_nothing_is_begun(tmp_path: Path) -> None:
+    place = BundlePlace(tmp_path)
+    place.builder._steps = replace(place.builder._steps, free=lambda _: 0)
+    with pytest.raises(ImageError, match="not enough room") as caught:
+        await place.builder.begin(place.image())
+    assert caught.value.code == "image_build_refused"
+    assert place.left() == []
+
+
+async def test_weights_that_are_not_the_pinned_ones_are_not_used(tmp_path: Path) -> None:
+    place = BundlePlace(tmp_path)
+    place.builder._models = FakeModelStore(faults={"smollm2": ModelError("It is another file.", code="model_corrupt")})
+    image = await place.stage(place.image())
+    assert image.failure is not None
+    assert (image.failure.code, image.failure.message) == ("image_input_wrong", "It is another file.")
     await place.cleaned(image)
     assert place.left() == []
 

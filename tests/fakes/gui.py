@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any, Self
 
 from tests.fakes.clock import FakeClock
+from tests.fakes.image_views import image_list
 from tlfif.client.endpoint import Sleep
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.core import WindowCore
@@ -15,6 +16,7 @@ from tlfif.gui.model.commands import Command
 from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import Exchange
 from tlfif.jobs.events import Event, EventKind
+from tlfif.wire.images import ImageList
 from tlfif.wire.jobs import Accepted, Asking, FollowUpdate, JobAccepted, JobView
 from tlfif.wire.machines import NO_MACHINE, MachineView, StopMode, StopResult
 from tlfif.wire.models import ModelView
@@ -232,6 +234,7 @@ class FakeWindowClient(TlfifClient):
         self.job_answer: JobView = job_view(answer="whole")
         self.machine_now: MachineView = machine_view("off")
         self.machine_error: Exception | None = None
+        self.images_error: Exception | None = None
         self.pull_errors: dict[str, Exception] = {}
         self.sleep: Sleep = asyncio.sleep
         self.on_ask: Callable[[], None] = lambda: None
@@ -287,6 +290,11 @@ class FakeWindowClient(TlfifClient):
 
     async def cost(self, *, region: str | None = None, instance_type: str | None = None) -> CostView:
         return cost_view()
+
+    async def images(self, *, limit: int = 20) -> ImageList:
+        if self.images_error is not None:
+            raise self.images_error
+        return image_list()
 
     async def models(self) -> list[ModelView]:
         return self.catalogue

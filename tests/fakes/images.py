@@ -7,6 +7,7 @@ from tlfif.images.image import UNREADABLE, Artifact, Failure, Image, Pointer, Pr
 from tlfif.images.image_builder import Estimate, ImageBuilder, Progress
 from tlfif.images.image_registry import ImageRegistry, StoredImage
 from tlfif.images.smoke_report import PromptResult, SmokeReport
+from tlfif.images.source_repository import Push, SourceRepository
 from tlfif.kernel.errors import ImageError
 
 GOOD = SmokeReport(
@@ -103,3 +104,19 @@ class FakeRegistry(ImageRegistry):
 
     async def delete(self, artifact: Artifact) -> None:
         self.artifacts.pop(artifact.ref, None)
+
+
+@dataclass(slots=True)
+class FakeRepository(SourceRepository):
+    """Its newest commit is ``commit``; ``problem``: it cannot be reached."""
+
+    commit: str = "a" * 40
+    subject: str = "A change"
+    problem: str = ""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def newest(self, repository: str, *, branch: str, since: str | None, paths: tuple[str, ...]) -> Push:
+        self.asked.append((repository, branch))
+        if self.problem:
+            raise ImageError(self.problem, code="repository_unreachable")
+        return Push(commit=self.commit, subject=self.subject, relevant=self.commit != since, rewritten=False)

@@ -16,6 +16,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.fakes.clock import FakeIds
+from tests.fakes.images import FakeBuilder, FakeRegistry, FakeRepository
+from tests.fakes.memory_image_store import MemoryImageStore
 from tests.fakes.memory_job_store import MemoryJobStore
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_machine_store import MemoryMachineStore
@@ -30,9 +32,10 @@ from tlfif.api.routes.server import ServerFacts
 from tlfif.api.signed_in_gate import set_caller
 from tlfif.bootstrap.money import build_money
 from tlfif.control.authority import Caller
-from tlfif.control.container import Container
+from tlfif.control.container import Container, Images
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
+from tlfif.images.image import Profile
 from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Outcome
 from tlfif.jobs.policy import JobPolicy
 from tlfif.machines.machine_host import LaunchSpec, MachineHost, ObservedMachine
@@ -170,6 +173,19 @@ def build_container(folder: Path, *, job_policy: JobPolicy | None = None) -> Con
         control=LocalMachineControl(reconciler=reconciler),
         money=money,
         close=close,
+        images=build_images(),
+    )
+
+
+def build_images() -> Images:
+    """Images in memory; a test ticks their pipeline itself."""
+    registry = FakeRegistry()
+    return Images(
+        store=MemoryImageStore(),
+        registry=registry,
+        builder=FakeBuilder(registry),
+        repository=FakeRepository(),
+        profiles=(Profile.BUNDLE, Profile.CPU_LLAMA),
     )
 
 

@@ -1,6 +1,7 @@
 """The OpenAPI document: what it promises, and that the server keeps it whatever is sent."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer
 from tlfif.api.app import create_app
 from tlfif.api.routes.server import ServerFacts
 from tlfif.control.container import Container
+from tlfif.images.image import ImageState, Profile, Source
 from tlfif.jobs import limits
 
 OPERATIONS = {
@@ -31,6 +33,17 @@ OPERATIONS = {
     ("post", "/v1/cost/prices/refresh"): "refresh_prices",
     ("put", "/v1/budget"): "set_budget",
     ("post", "/v1/budget/release"): "release_budget",
+    ("get", "/v1/images"): "list_images",
+    ("post", "/v1/images/build"): "build_image",
+    ("put", "/v1/images/watch"): "follow_repository",
+    ("delete", "/v1/images/watch"): "leave_repository",
+    ("post", "/v1/images/rollback"): "roll_back_image",
+    ("get", "/v1/images/{version}"): "get_image",
+    ("get", "/v1/images/{version}/log"): "follow_image",
+    ("post", "/v1/images/{version}/approve"): "approve_image",
+    ("post", "/v1/images/{version}/reject"): "reject_image",
+    ("post", "/v1/images/{version}/promote"): "promote_image",
+    ("post", "/v1/images/{version}/retire"): "retire_image",
     ("post", "/v1/infer"): "submit_job",
     ("get", "/v1/jobs"): "list_jobs",
     ("delete", "/v1/jobs"): "delete_jobs",
@@ -130,9 +143,15 @@ schema = fuzzed()
 
 @pytest.fixture(scope="module")
 def known_job(api: ApiServer) -> None:
-    """The job of the document's own example is there."""
+    """The job of the document's own example is there, and its image."""
     (example,) = schema["/v1/jobs/{job_id}"]["get"].definition.raw["parameters"][0]["schema"]["examples"]
     api.run(api.container.jobs.submit(a_new_job(example, model=READY_MODEL), now=T0, max_queued=1000))
+    images = api.container.images
+    assert images is not None
+    source = Source(repository="/src", commit="a" * 40, subject="A change", asked_by="a push")
+    image = api.run(images.store.create(profile=Profile.BUNDLE, source=source, now=T0))
+    ended = replace(image, state=ImageState.REJECTED, ended_at=T0, cleaned=True)  # nobody waits for its log
+    api.run(images.store.replace(ended))
 
 
 CHECKS = [

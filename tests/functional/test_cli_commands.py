@@ -283,7 +283,7 @@ def test_a_reader_that_leaves_cancels_the_job(desk: Desk) -> None:
 @posix_only
 def test_the_answer_goes_on_when_the_server_is_killed(desk: Desk) -> None:
     server = desk.object("machine", "status")["pids"]["server"]
-    process = desk.start("ask", LONG, "--model", "smollm2", "--max-tokens", "256", "--seed", "3", "--json")
+    process = desk.start("ask", LONG, "--model", "smollm2", "--max-tokens", "128", "--seed", "3", "--json")
     _wait_for_running_job(desk)
     psutil.Process(server).kill()
     found = json.loads(process.communicate(timeout=60)[0])

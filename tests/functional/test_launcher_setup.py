@@ -117,9 +117,8 @@ class Checkout:
         (self.bin / "uv").chmod(0o755)
 
 
-@pytest.fixture
-def checkout(tmp_path: Path):
-    root, wheels, programs = tmp_path / "check out", tmp_path / "wheels", tmp_path / "bin"
+def a_checkout(at: Path) -> Checkout:
+    root, wheels, programs = at / "check out", at / "wheels", at / "bin"
     for folder in (root / "requirements", root / "dev", root / "src" / "tlfif" / "cli", wheels, programs):
         folder.mkdir(parents=True)
     shutil.copy2(ROOT / "tlfif", root)
@@ -139,7 +138,7 @@ def checkout(tmp_path: Path):
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_FIND_LINKS": wheels.as_uri(),
         "PIP_NO_INDEX": "1",
-        "UV_CACHE_DIR": str(tmp_path / "cache"),
+        "UV_CACHE_DIR": str(at / "cache"),
         "UV_FIND_LINKS": wheels.as_uri(),
         "UV_NO_CONFIG": "1",
         "UV_NO_INDEX": "1",
@@ -148,6 +147,12 @@ def checkout(tmp_path: Path):
     made = Checkout(root, programs, lines, env)
     made.lock(runtime=lines["mini"], dev=lines["mini"] + lines["minidev"] + lines["pytest"])
     made.show_uv()
+    return made
+
+
+@pytest.fixture
+def checkout(tmp_path: Path):
+    made = a_checkout(tmp_path)
     yield made
     for process in made.started:
         if process.poll() is None:
@@ -160,6 +165,26 @@ def ready(checkout: Checkout) -> Checkout:
     """A checkout that has been used once."""
     code, _, err = checkout.run()
     assert code == 0, err
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def made_by_pip(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """One whose .venv has pip in it, which takes seconds to make."""
+    made = a_checkout(tmp_path_factory.mktemp("pip"))
+    made.fake_uv("#!/bin/sh\nexit 127\n")  # a stand-in that only says that there is no uv
+    made.lock(runtime=made.lines["mini"] + made.lines["pytest"])
+    code, _, err = made.run()
+    assert code == 0, err
+    return made
+
+
+@pytest.fixture
+def with_pip(checkout: Checkout, made_by_pip: Checkout) -> Checkout:
+    """A checkout with such a .venv, and no uv."""
+    shutil.copytree(made_by_pip.root / ".venv", checkout.root / ".venv", symlinks=True)
+    checkout.lock(runtime=(made_by_pip.root / "requirements" / "runtime.lock").read_text())
+    assert checkout.has() == ["mini"]
     return checkout
 
 
@@ -187,28 +212,23 @@ def test_the_exit_status_is_the_programs(ready: Checkout) -> None:
     assert ready.run("fail")[0] == 7
 
 
-def test_pip_does_it_where_uv_is_missing_and_refuses_another_hash(checkout: Checkout) -> None:
-    checkout.fake_uv("#!/bin/sh\nexit 127\n")  # a stand-in that only says that there is no uv
-    code, _, err = checkout.run()
-    assert code == 0, err
-    assert checkout.has() == ["mini"]
-    wrong = checkout.lines["minidev"][:-65] + "0" * 64 + "\n"
-    checkout.lock(dev=checkout.lines["mini"] + wrong)  # into the same .venv: one with pip takes seconds to make
-    code, out, err = checkout.run("test")
+def test_pip_does_it_where_uv_is_missing_and_refuses_another_hash(with_pip: Checkout) -> None:
+    wrong = with_pip.lines["minidev"][:-65] + "0" * 64 + "\n"
+    with_pip.lock(dev=wrong)
+    code, out, err = with_pip.run("test")
     assert (code, out) == (5, "")
     assert "its hash differs" in err
 
 
-def test_the_pip_that_the_lock_names_installs_all_the_others(checkout: Checkout, tmp_path: Path) -> None:
+def test_the_pip_that_the_lock_names_installs_all_the_others(with_pip: Checkout, tmp_path: Path) -> None:
     """The one that comes with an old Python is slow."""
-    checkout.hide_uv()
     newer = "import sys\nif 'install' in sys.argv:\n    open('pip.called', 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
     own = make_wheel(tmp_path / "wheels", "pip", newer).replace(" --hash", " \\\n    --hash")
-    checkout.lock(runtime=own + checkout.lines["mini"])
-    assert checkout.run()[0] == 0
-    (called,) = (checkout.root / "pip.called").read_text().splitlines()
-    assert called.endswith("--require-hashes --no-deps --only-binary=:all: -r requirements/runtime.lock")
-    assert json.loads(checkout.run()[1])["has"] == [], "the stand-in installs nothing"
+    with_pip.lock(dev=own + with_pip.lines["minidev"])
+    assert with_pip.run("test")[0] == 0
+    (called,) = (with_pip.root / "pip.called").read_text().splitlines()
+    assert called.endswith("--require-hashes --no-deps --only-binary=:all: -r requirements/dev.lock")
+    assert with_pip.has("test") == ["mini"], "the stand-in installs nothing"
 
 
 def test_another_hash_is_refused_by_uv_too_and_stays_refused(checkout: Checkout) -> None:
@@ -407,20 +427,20 @@ def test_an_installer_left_over_by_a_kill_is_waited_for(checkout: Checkout) -> N
 
 
 def test_a_persons_pip_settings_say_where_packages_come_from_and_nothing_else(
-    checkout: Checkout, tmp_path: Path
+    with_pip: Checkout, tmp_path: Path
 ) -> None:
     """Whatever else they say, in files or variables: the packages go into .venv, and nowhere else."""
-    checkout.hide_uv()
     elsewhere = tmp_path / "elsewhere"
     (tmp_path / "pip.conf").write_text(
-        f"[global]\nno-index = true\nfind-links = {checkout.env.pop('PIP_FIND_LINKS')}\nrequire-virtualenv = true\n"
+        f"[global]\nno-index = true\nfind-links = {with_pip.env.pop('PIP_FIND_LINKS')}\nrequire-virtualenv = true\n"
         f"[install]\ntarget = {elsewhere}\ndry-run = true\nno-binary = :all:\n"
     )
-    del checkout.env["PIP_NO_INDEX"]
-    checkout.env |= {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "PIP_DRY_RUN": "1", "PIP_PREFIX": str(elsewhere)}
-    code, out, err = checkout.run()
+    del with_pip.env["PIP_NO_INDEX"]
+    with_pip.env |= {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "PIP_DRY_RUN": "1", "PIP_PREFIX": str(elsewhere)}
+    with_pip.lock(dev=with_pip.lines["minidev"])
+    code, out, err = with_pip.run("test")
     assert code == 0, err
-    assert json.loads(out)["has"] == ["mini"]
+    assert json.loads(out)["has"] == ["mini", "minidev"]
     assert not elsewhere.exists()
 
 

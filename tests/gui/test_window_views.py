@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.gui import Desk, accepted, cost_view, model_view
+from tests.fakes.image_views import image_list
 from tests.gui.seat import Seat
 from tlfif.gui.look.palette import DARK
 from tlfif.gui.model import commands, intents, messages
@@ -336,13 +337,14 @@ def test_a_callback_that_raises_becomes_a_message(desk: Desk, open_seat: Callabl
 
 @pytest.mark.parametrize("number", range(1, 6))
 def test_each_tab_opens_by_its_number_and_shows_its_figures(seat: Seat, desk: Desk, number: int) -> None:
-    desk.hear("ready", cost=cost_view(hourly=0.5), image="bundle-7", pids={"server": 1, "worker": 22, "engine": 33})
+    desk.say(messages.ImagesUpdated(images=image_list()))
+    desk.hear("ready", cost=cost_view(hourly=0.5), pids={"server": 1, "worker": 22, "engine": 33})
     seat.focus(seat.window.chat.composer.text)
     seat.key(f"<Control-Key-{number}>")
     name = list(seat.window.views)[-1] if number > 1 else "chat"
     assert desk.core.state.tab == name
     shown = seat.texts(seat.window.views[name])
-    wanted = {"chat": "Send", "cost": "1.00 USD", "machine": "worker 22", "images": "bundle-7", "settings": "Seed"}
+    wanted = {"chat": "Send", "cost": "1.00 USD", "machine": "worker 22", "images": "45 s", "settings": "Seed"}
     assert wanted[name] in shown
 
 

@@ -86,7 +86,6 @@ async def test_a_candidate_tests_itself_over_stores_of_its_own_and_switches_itse
         await aws.container.host.launch(spec)
         report = await wait_until(lambda: images.reported(made.version), "its report", every=LOOK_SECONDS)
         assert why_not_offered(report, promoted=None) == "", aws.hypervisor.logs()
-        assert report.versions["llama.cpp (xllamacpp)"]
         await wait_until(lambda: list(aws.home.instances().values()) == ["terminated"], "its end", every=LOOK_SECONDS)
         assert await aws.container.machines.latest() is None, "it is none of the home's machines"
 

@@ -66,7 +66,6 @@ WANTED_BY_ROLE = {
         "s3:PutObject",
         "sqs:SendMessage",
         "ssm:GetParameter",
-        "ssm:GetParameters",
         "ssm:PutParameter",
     },
     "ImagesPushRole": {

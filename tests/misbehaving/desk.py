@@ -21,10 +21,14 @@ from tests.waiting import PATIENCE, wait_until
 MakeDesk = Callable[..., contextlib.AbstractAsyncContextManager["Desk"]]
 
 SOURCE = Path(__file__).parents[2] / "src"
+STUB_PATH = os.pathsep.join([str(Path(__file__).parents[1] / "fakes" / "stub_engine"), str(SOURCE)])
+"""PYTHONPATH of a system whose engine answers at once, for tests of what is around it."""
 MACHINE_MODULE = "tlfif.entrypoints.machine"
 ENGINE_MODULE = "tlfif.entrypoints.engine"
 MODEL = "smollm2"
 STORY_TOKENS = 1500
+LOOK_SECONDS = 0.1
+"""Between two looks at the machine, which cost the server and the computer something."""
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
 QUICK = {
@@ -230,7 +234,7 @@ class Desk:
             found = await self.machine()
             return found if found["state"] in states else None
 
-        return await wait_until(look, f"machine {' or '.join(states)}", timeout)
+        return await wait_until(look, f"machine {' or '.join(states)}", timeout, every=LOOK_SECONDS)
 
     def processes(self, *modules: str) -> list[psutil.Process]:
         """Living processes that carry this home on their command line; all modules where none is named."""
@@ -271,7 +275,7 @@ class Desk:
 
     async def gone(self, timeout: float = PATIENCE) -> None:
         """Wait until no process of a machine is left."""
-        await wait_until(lambda: not self.processes(), "no machine process is left", timeout, every=0.05)
+        await wait_until(lambda: not self.processes(), "no machine process is left", timeout, every=LOOK_SECONDS)
 
     async def stop(self) -> None:
         """End the server as the client does; nothing may stay behind."""

@@ -1,6 +1,5 @@
 """An engine that never starts: the prompts end with a clear reason in bounded time, and a good model works after."""
 
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +8,14 @@ import pytest
 
 from tests.functional.gguf_writer import ENDLESS, Gguf, only_for, tiny_llama
 from tests.misbehaving.desk import Desk, MakeDesk
-from tlfif.adapters.local.models.model_wheel import ModelWheel
-from tlfif.models.catalogue import SMOLLM2
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def desk(lasting_desk: Desk) -> Desk:
+    """One server for all here; each test begins without a machine."""
+    return lasting_desk
 
 
 async def test_a_model_file_that_is_cut_off_is_refused_with_its_reason(desk: Desk, tmp_path: Path) -> None:
@@ -34,10 +37,10 @@ async def test_a_model_file_that_is_cut_off_is_refused_with_its_reason(desk: Des
 async def test_a_model_that_only_the_engine_finds_wrong_fails_once(
     a_desk_with: MakeDesk, tmp_path: Path, file: Gguf, why: str
 ) -> None:
-    async with a_desk_with(TLFIF_MACHINE__LAUNCH_LIMIT_SECONDS="10") as desk:
-        name = f"file:{file.write(tmp_path / 'bad.gguf')}"
+    async with a_desk_with(TLFIF_MACHINE__LAUNCH_LIMIT_SECONDS="6") as desk:
+        name, well = f"file:{file.write(tmp_path / 'bad.gguf')}", f"file:{tiny_llama().write(tmp_path / 'good.gguf')}"
         bad = [await desk.submit(model=name, max_tokens=4) for _ in range(2)]
-        good = await desk.submit(max_tokens=4)
+        good = await desk.submit(model=well, max_tokens=4)
         for reader in bad:
             job = await desk.finish(reader)
             assert (job["status"], job["error"]["code"]) == ("failed", "model_unusable")
@@ -45,7 +48,7 @@ async def test_a_model_that_only_the_engine_finds_wrong_fails_once(
             assert "started" not in reader.kinds
         assert (await desk.finish(good))["status"] == "succeeded"
         machines = (await desk.call("GET", "/v1/machine/history")).json()["machines"]
-        assert [one["model"] for one in machines] == ["smollm2", name], "one start each"
+        assert [one["model"] for one in machines] == [well, name], "one start each"
         assert why in machines[1]["end_reason"]
 
 
@@ -64,10 +67,7 @@ async def test_a_template_that_never_ends_does_not_keep_anybody_from_stopping_it
 
 async def test_a_model_file_that_vanishes_after_it_was_accepted(desk: Desk, tmp_path: Path) -> None:
     """The prompt waits while another model answers; then its file is not there any more."""
-    source = ModelWheel(pip_command=()).installed(SMOLLM2.source)
-    assert source is not None
-    own = tmp_path / "own.gguf"
-    shutil.copy(source, own)
+    own = tiny_llama().write(tmp_path / "own.gguf")
     busy = await desk.submit(max_tokens=60)
     await desk.read_while(busy, lambda: "delta" not in busy.kinds)
     waiting = await desk.submit(model=f"file:{own}", max_tokens=4)
@@ -80,10 +80,7 @@ async def test_a_model_file_that_vanishes_after_it_was_accepted(desk: Desk, tmp_
 
 
 async def test_a_change_of_model_drains_and_starts_anew(desk: Desk, tmp_path: Path) -> None:
-    source = ModelWheel(pip_command=()).installed(SMOLLM2.source)
-    assert source is not None
-    own = tmp_path / "own.gguf"
-    shutil.copy(source, own)
+    own = tiny_llama().write(tmp_path / "own.gguf")
     first = await desk.submit(max_tokens=40)
     other = await desk.submit(model=f"file:{own}", max_tokens=4)
     jobs = [await desk.finish(first), await desk.finish(other)]

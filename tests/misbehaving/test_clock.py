@@ -38,7 +38,8 @@ from tlfif.money.prices.pricing import Pricing
 from tlfif.worker.machine_life import MachineLife
 from tlfif.worker.worker import Worker
 
-POLICY = MachinePolicy()
+POLICY = MachinePolicy(idle_timeout_seconds=90.0)
+"""Each idle second is a tick to work off, and a minute is paid for in any case."""
 JOBS = JobPolicy(heartbeat_seconds=0.0)
 """The worker waits in the loop's own time, so it does not wait; everything else does in the fake clock's."""
 STEP = 1.0
@@ -241,7 +242,9 @@ async def account_of(world: World) -> Account:
     jobs = [await world.job(job_id) for job_id in ("job_1", "job_2")]
     past = await list_machines(limit=9, machines=world.machines, clock=world.home)
     spans = [span for _, span in await world.ledger.spans_after(0, from_ms=0)]
-    shares = [(await world.money.answers.of_job(job, AWS, idle_timeout_seconds=300.0)) for job in jobs]
+    shares = [
+        (await world.money.answers.of_job(job, AWS, idle_timeout_seconds=POLICY.idle_timeout_seconds)) for job in jobs
+    ]
     return Account(
         jobs=[(job.status, job.attempt, answer_text(await world.events(job.id))) for job in jobs],
         queued=[job.receipt.queue_seconds or 0.0 for job in jobs if job.receipt],
@@ -344,9 +347,9 @@ async def test_a_machine_begun_by_a_clock_that_was_400_days_slow() -> None:
 async def test_an_idle_machines_sleep_is_not_idle_time() -> None:
     """Once "ran 3 h, idle for 180.1 minutes", 2.10 USD."""
     found = await lived("idle", [("doze", 3 * 3600.0)])
-    assert found.reasons == ["idle for 5 minutes"]
-    assert found.runs == [pytest.approx(300.0, abs=20.0)]
-    assert found.spans == [pytest.approx(300.0, abs=25.0)]
+    assert found.reasons == ["idle for 1.5 minutes"]
+    assert found.runs == [pytest.approx(90.0, abs=20.0)]
+    assert found.spans == [pytest.approx(90.0, abs=25.0)]
 
 
 async def test_a_laptop_that_is_closed_in_the_middle_of_an_answer_twice() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.misbehaving.desk import Desk, MakeDesk, Reader
+from tests.misbehaving.desk import LOOK_SECONDS, STUB_PATH, Desk, MakeDesk, Reader
 from tests.waiting import wait_until
 from tlfif.client.errors import NotReachableError
 from tlfif.client.local_server import LocalServer
@@ -169,7 +169,7 @@ async def test_a_disk_that_stays_full_until_the_machine_has_gone(a_desk_with: Ma
         reader = await desk.streaming()
         disk.fill(desk)
         accepted, _ = await submit_until_refused(desk)
-        await wait_until(lambda: not desk.processes(), "the machine has ended", 30.0)
+        await wait_until(lambda: not desk.processes(), "the machine has ended", 30.0, every=LOOK_SECONDS)
         fault = (await desk.call("GET", "/v1/machine")).json()["fault"]
         assert fault["code"] == "storage_failed"
         assert "disk" in fault["message"]
@@ -185,7 +185,7 @@ async def test_a_server_that_cannot_write_does_not_stay(home: Path, disk: Disk) 
     """It says so by its exit status; nothing keeps running unreachable."""
     if isinstance(disk, LimitedFiles):
         pytest.skip("the limit is set on processes that run already")
-    desk = Desk(home)
+    desk = Desk(home, PYTHONPATH=STUB_PATH)
     try:
         disk.fill(desk)
         with pytest.raises(AssertionError, match="the server ended with"):

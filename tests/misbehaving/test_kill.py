@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.misbehaving.desk import MACHINE_MODULE, Desk, MakeDesk, Reader
+from tests.misbehaving.desk import LOOK_SECONDS, MACHINE_MODULE, Desk, MakeDesk, Reader
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -123,4 +123,5 @@ async def test_a_frozen_worker_is_ended_by_force(a_desk_with: MakeDesk) -> None:
         worker.suspend()
         job = await desk.finish(reader)
         assert (job["status"], job["answer"]) == ("succeeded", expected)
-        await wait_until(lambda: worker.pid not in [p.pid for p in desk.processes()], "the frozen worker is gone")
+        gone = "the frozen worker is gone"
+        await wait_until(lambda: worker.pid not in [p.pid for p in desk.processes()], gone, every=LOOK_SECONDS)

@@ -2,22 +2,19 @@
 
 import asyncio
 import json
-import os
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from tests.fakes.stub_engine.xllamacpp import WORDS
-from tests.misbehaving.desk import MODEL, SOURCE, TERMINAL, MakeDesk
+from tests.misbehaving.desk import MODEL, STUB_PATH, TERMINAL, MakeDesk
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 CLIENTS = 200
 PROMPTS = 5
 """Each client's, one after the other."""
-STUB = Path(__file__).parents[1] / "fakes" / "stub_engine"
 
 
 async def asked(port: int, token: str, number: int) -> tuple[str, list[str], str]:
@@ -45,8 +42,9 @@ async def asked(port: int, token: str, number: int) -> tuple[str, list[str], str
 
 
 async def test_a_thousand_prompts_of_two_hundred_clients_all_end(a_desk_with: MakeDesk) -> None:
-    path = os.pathsep.join([str(STUB), str(SOURCE)])
-    async with a_desk_with(PYTHONPATH=path, TLFIF_MACHINE__ENGINE_SLOTS="8", TLFIF_JOB__LEASE_SECONDS="30") as desk:
+    async with a_desk_with(
+        PYTHONPATH=STUB_PATH, TLFIF_MACHINE__ENGINE_SLOTS="8", TLFIF_JOB__LEASE_SECONDS="30"
+    ) as desk:
         port = json.loads((desk.home / "server.json").read_text())["port"]
         token = (desk.home / "api-token").read_text()
 

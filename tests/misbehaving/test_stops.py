@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from tests.misbehaving.desk import ENGINE_MODULE, MACHINE_MODULE, STORY_TOKENS, Desk, MakeDesk
+from tests.misbehaving.desk import ENGINE_MODULE, LOOK_SECONDS, MACHINE_MODULE, STORY_TOKENS, Desk, MakeDesk
 from tests.waiting import wait_until
 from tlfif.adapters.local.machines.process_priority import NICENESS
 from tlfif.machines.policy import MachinePolicy
@@ -48,7 +48,7 @@ async def test_a_machine_whose_server_is_gone_ends_itself(a_desk_with: MakeDesk)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program could handle")
 async def test_sigterm_gives_jobs_back_uncounted(desk: Desk) -> None:
     reader = await desk.streaming()
-    for _ in range(4):
+    for _ in range(2):
         started = reader.kinds.count("started")
         (await desk.process(MACHINE_MODULE)).send_signal(signal.SIGTERM)
         await desk.read_while(reader, lambda n=started: reader.kinds.count("started") == n)
@@ -77,7 +77,7 @@ async def test_stop_that_keeps_jobs_starts_nothing_until_asked(desk: Desk) -> No
     assert answer["requeued"] == [reader.job_id]
     await desk.machine_is("off")
     ticks = time.monotonic() + 1.0
-    await wait_until(lambda: desk.processes() or time.monotonic() > ticks, "five ticks")
+    await wait_until(lambda: desk.processes() or time.monotonic() > ticks, "five ticks", every=LOOK_SECONDS)
     assert not desk.processes(), "a machine started although it was held"
     assert (await desk.machine())["held"]
     await desk.read(reader, wait=0)

@@ -4,9 +4,15 @@ import asyncio
 
 import pytest
 
-from tests.misbehaving.desk import MACHINE_MODULE, Desk
+from tests.misbehaving.desk import MACHINE_MODULE, Desk, MakeDesk
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def desk(lasting_desk: Desk) -> Desk:
+    """One server for all here that do not end it; each test begins without a machine."""
+    return lasting_desk
 
 
 async def test_submit_twice_is_one_job(desk: Desk) -> None:
@@ -40,14 +46,15 @@ async def test_start_and_prompts_at_once_are_one_machine(desk: Desk) -> None:
     assert len({job["receipt"]["machine_id"] for job in jobs}) == 1
 
 
-async def test_cancel_and_stop_twice(desk: Desk) -> None:
-    reader = await desk.streaming()
-    cancels = await asyncio.gather(*(desk.call("POST", f"/v1/jobs/{reader.job_id}/cancel") for _ in range(3)))
-    assert {answer.status_code for answer in cancels} == {200}
-    assert (await desk.finish(reader))["status"] == "cancelled"
-    stops = await asyncio.gather(*(desk.call("POST", "/v1/machine/stop") for _ in range(3)))
-    assert {answer.status_code for answer in stops} == {202}
-    await desk.machine_is("off")
-    late = (await desk.call("POST", "/v1/machine/stop")).json()
-    assert not late["was_running"]
-    assert (await desk.call("POST", "/v1/server/stop")).status_code == 202
+async def test_cancel_and_stop_twice(a_desk_with: MakeDesk) -> None:
+    async with a_desk_with() as desk:
+        reader = await desk.streaming()
+        cancels = await asyncio.gather(*(desk.call("POST", f"/v1/jobs/{reader.job_id}/cancel") for _ in range(3)))
+        assert {answer.status_code for answer in cancels} == {200}
+        assert (await desk.finish(reader))["status"] == "cancelled"
+        stops = await asyncio.gather(*(desk.call("POST", "/v1/machine/stop") for _ in range(3)))
+        assert {answer.status_code for answer in stops} == {202}
+        await desk.machine_is("off")
+        late = (await desk.call("POST", "/v1/machine/stop")).json()
+        assert not late["was_running"]
+        assert (await desk.call("POST", "/v1/server/stop")).status_code == 202

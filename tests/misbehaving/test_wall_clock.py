@@ -45,7 +45,7 @@ async def test_the_clock_is_set_in_the_middle_of_an_answer(
     path = os.pathsep.join([str(tmp_path / "wall"), str(SOURCE)])
     begun = time.monotonic()
     async with a_desk_with(PYTHONPATH=path) as desk:
-        first = await desk.submit(max_tokens=200)
+        first = await desk.submit(max_tokens=80)
         waiting = await desk.submit()
         await desk.read_while(first, lambda: "delta" not in first.kinds)
         set_clock(ahead)

@@ -70,6 +70,8 @@ def test_the_receipt_names_the_model_and_what_it_took() -> None:
         (None, {}, "costs nothing", "1.9 s"),
         ("ready", {"finish_reason": "length"}, "cut off", "attempt"),
         ("ready", {"attempt": 2}, "attempt 2", "cut off"),
+        ("ready", {"image": "v3"}, "· image v3 ·", "attempt"),
+        ("ready", {"image": "embedded-0.9"}, "costs nothing", "image"),
         ("ready", {"first_token_seconds": None, "tokens_per_second": None}, "180 tokens ·", "first token"),
         ("ready", {"completion_tokens": 1}, "1 token at", "tokens"),
         ("ready", {}, "costs nothing", "llama.cpp"),

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tlfif.api.routes.cost import cost_routes
+from tlfif.api.routes.images import image_routes
 from tlfif.api.routes.infer import infer_routes
 from tlfif.api.routes.jobs import job_routes
 from tlfif.api.routes.machine import machine_routes
@@ -63,6 +64,25 @@ CALLS: dict[str, tuple[Call, tuple[str, str], dict[str, Any]]] = {
         {"body": {"limit_eur": None, "simulated_aws": False}},
     ),
     "release": (lambda c: c.release_budget(), ("POST", "/v1/budget/release"), {}),
+    "images": (lambda c: c.images(limit=3), ("GET", "/v1/images"), {"params": {"limit": 3}}),
+    "image": (lambda c: c.image("v1"), ("GET", "/v1/images/{version}"), {}),
+    "image log": (
+        lambda c: c.image_log("v1", after=3, wait=1),
+        ("GET", "/v1/images/{version}/log"),
+        {"params": {"after": 3, "wait": 1}},
+    ),
+    "build": (lambda c: c.build_image(repository="/r"), ("POST", "/v1/images/build"), {"body": {"repository": "/r"}}),
+    "approve": (lambda c: c.decide_on_image("v1", "approve"), ("POST", "/v1/images/{version}/approve"), {}),
+    "reject": (lambda c: c.decide_on_image("v1", "reject"), ("POST", "/v1/images/{version}/reject"), {}),
+    "retire": (lambda c: c.decide_on_image("v1", "retire"), ("POST", "/v1/images/{version}/retire"), {}),
+    "promote": (lambda c: c.promote_image("v1"), ("POST", "/v1/images/{version}/promote"), {}),
+    "roll back": (lambda c: c.roll_back_image(), ("POST", "/v1/images/rollback"), {"body": {}, "tries": 1}),
+    "watch": (
+        lambda c: c.follow_repository("/r", branch="main"),
+        ("PUT", "/v1/images/watch"),
+        {"body": {"repository": "/r", "promotes": False, "branch": "main"}},
+    ),
+    "leave": (lambda c: c.leave_repository(), ("DELETE", "/v1/images/watch"), {}),
     "other": (lambda c: c.request("GET", "/metrics"), ("GET", "/metrics"), {}),
 }
 
@@ -71,7 +91,7 @@ def routes() -> set[tuple[str, str]]:
     container = cast(Any, SimpleNamespace(models=None))
     facts = ServerFacts(port=1, uptime=lambda: 0.0, exits_in=lambda: None, stop=lambda: None)
     routers = [infer_routes(container), job_routes(container), machine_routes(container), model_routes(container)]
-    routers += [server_routes(container, facts), cost_routes(container)]
+    routers += [server_routes(container, facts), cost_routes(container), image_routes(container)]
     return {
         (method, cast(Any, route).path) for router in routers for route in router.routes for method in route.methods
     }
@@ -89,7 +109,7 @@ async def test_a_method_asks_a_route_that_exists(name: str, monkeypatch: pytest.
     client = TlfifClient(FixedEndpoint(endpoint=Endpoint(base_url="http://127.0.0.1:9", token="t")))
     monkeypatch.setattr(client._connection, "request", request)
     await call(client)
-    path = pattern.replace("{job_id}", "job_1").replace("{name}", "m")
+    path = pattern.replace("{job_id}", "job_1").replace("{name}", "m").replace("{version}", "v1")
     assert [(m, p) for m, p, _ in seen] == [(method, path)]
     assert options.items() <= seen[0][2].items()
     assert (method, pattern) in routes()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -17,10 +17,12 @@ from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.errors import ConnectionLostError, NotPossibleError, NotReachableError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.bridge import Bridge
+from tlfif.gui.bridge.image_acts import act_on_images
 from tlfif.gui.bridge.message_queue import CAPACITY, MessageQueue
-from tlfif.gui.bridge.watching import cost_seconds, machine_seconds
+from tlfif.gui.bridge.watching import cost_seconds, images_seconds, machine_seconds
 from tlfif.gui.core import WindowCore
 from tlfif.gui.model import commands, intents, messages
+from tlfif.gui.model.images_panel import ImageDecision
 from tlfif.gui.model.messages import Message
 from tlfif.gui.model.preferences import Preferences, load_preferences, save_preferences
 from tlfif.gui.model.state import Exchange, ExchangeStage, Link, Press, StatusKind
@@ -581,6 +583,53 @@ def test_looks_that_aws_counts_are_fewer(running: bool, visible: bool) -> None:
     local, remote = (commands.Watch(running=running, visible=visible, remote=away) for away in (False, True))
     assert machine_seconds(local) < machine_seconds(remote)
     assert cost_seconds(local) < cost_seconds(remote)
+    for images in (True, False):
+        here, there = replace(local, images=images), replace(remote, images=images)
+        assert images_seconds(here) < images_seconds(there)
+
+
+def test_a_home_that_makes_no_images_is_told_and_everything_else_goes_on(windows: Callable[..., Window]) -> None:
+    client = FakeWindowClient()
+    client.images_error = NotPossibleError("It makes none.", code="images_not_here")
+    window = windows(client=client)
+    window.watching.images_error = client.images_error
+    window.bridge.send(commands.Watch(running=False, visible=True, images=True))
+    assert window.wait_for(messages.ImagesMissing).error.code == "images_not_here"
+    window.wait_for(messages.MachineUpdated, 2)
+
+
+@pytest.mark.parametrize(
+    ("command", "call"),
+    [
+        (commands.BuildImage(repository="/r", branch="b"), ("build_image", (), ("/r", "b", None))),
+        (
+            commands.FollowRepository(repository="/r", branch=None, promotes=True),
+            ("follow_repository", ("/r",), (None, True)),
+        ),
+        (commands.LeaveRepository(), ("leave_repository", (), ())),
+        *(
+            (commands.DecideOnImage(version="v2", decision=decision, profile="bundle"), call)
+            for decision, call in (
+                (ImageDecision.APPROVE, ("decide_on_image", ("v2", "approve"), ())),
+                (ImageDecision.REJECT, ("decide_on_image", ("v2", "reject"), ())),
+                (ImageDecision.PROMOTE, ("promote_image", ("v2",), ())),
+                (ImageDecision.ROLL_BACK, ("roll_back_image", (), ("bundle",))),
+            )
+        ),
+    ],
+)
+async def test_what_is_decided_about_images_reaches_the_server(command: Any, call: object) -> None:
+    seen: list[object] = []
+
+    class Client:
+        def __getattr__(self, name: str) -> Any:
+            async def method(*given: object, **named: object) -> None:
+                seen.append((name, given, tuple(named.values())))
+
+            return method
+
+    await act_on_images(cast(TlfifClient, Client()), command)
+    assert seen == [call]
 
 
 def test_the_box_keeps_the_order_of_each_answer_and_the_newest_of_the_rest() -> None:

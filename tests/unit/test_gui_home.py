@@ -289,7 +289,7 @@ def test_a_prompt_that_met_a_closed_door_says_sign_in_and_is_kept_for_another_tr
         ({"view": THERE, "moving": COMPUTER}, "Switching…", "Sign out"),
         ({"view": THERE, "leaving": True}, "Signing out…", "Sign out"),
         ({"view": HERE}, "costs money while it runs", "Sign in"),
-        ({"view": HomeView(price="2.53 USD a month.")}, "not part of this version. 2.53 USD a month.", "Sign in"),
+        ({"view": HomeView(price="2.53 USD a month.")}, "promoted an image. 2.53 USD a month.", "Sign in"),
     ],
 )
 def test_settings_say_how_it_stands(changes: dict[str, Any], says: str, button: str) -> None:

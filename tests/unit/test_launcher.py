@@ -192,6 +192,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """What ``./tlfif test`` starts; it prepares nothing, so that no test installs anything."""
     module = load(ROOT / "dev" / "check.py", "check_under_test")
     monkeypatch.setattr(module, "prepare", lambda environment: None)
+    monkeypatch.setattr(module, "BESIDE_THE_TESTS", ())
     return module
 
 
@@ -206,6 +207,13 @@ def test_all_checks_run_and_any_failure_counts(check, monkeypatch, capfd) -> Non
     assert re.search(r"^tests +ok ", out, re.MULTILINE)
     monkeypatch.setattr(check, "STATIC", (("good", ("-c", "pass")),))
     assert check.main([]) == 0
+    monkeypatch.setattr(check, "BESIDE_THE_TESTS", (("slow", ("-c", "exit(print('at last'))")),))
+    assert check.main([]) == 0
+    out = capfd.readouterr().out
+    assert out.index("['-c']") < out.index("at last") < out.index("slow     ok")
+    monkeypatch.setattr(check, "BESIDE_THE_TESTS", (("slow", ("-c", "exit(1)")),))
+    assert check.main([]) == 1
+    monkeypatch.setattr(check, "BESIDE_THE_TESTS", ())
     monkeypatch.setattr(check, "TESTS", ("-c", "exit(1)"))
     assert check.main([]) == 1
 

@@ -1,6 +1,7 @@
 """The meter against the machines' own story: exact, whoever watches, dies or comes back."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -404,3 +405,17 @@ async def test_a_fallback_type_is_priced_as_itself() -> None:
     )
     dearest = max(Tariff(instance_type=name).hourly(BUILT_IN_PRICES, at_ms=T0) for name in ("g4dn.xlarge", "g5.xlarge"))
     assert tariff.dearest_hourly(BUILT_IN_PRICES, at_ms=T0) == dearest
+
+
+async def test_what_builds_an_image_is_left_to_its_builder_and_priced_by_its_own_type() -> None:
+    world = MoneyWorld()
+    await world.book.reserve("image-v1-candidate", micros=500, headroom_micros=None)
+    await world.book.open_span(replace(a_span("image-v1-builder", 0, None, None), instance_type="g5.xlarge"))
+    world.clock.advance(3600.0)
+    for _ in range(3):
+        await world.tick()
+    assert (await world.book.state()).reserved == {"image-v1-candidate": 500}
+    assert [span.to_ms for span in await spans(world)] == [None]
+    g5 = Tariff(instance_type="g5.xlarge")
+    hour = g5.hourly(BUILT_IN_PRICES, at_ms=T0) + g5.once(BUILT_IN_PRICES, at_ms=T0)
+    assert await machine_cost(world) == hour

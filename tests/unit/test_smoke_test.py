@@ -77,7 +77,8 @@ async def reported(
         )
     finally:
         ticking.cancel()
-        await asyncio.sleep(0)  # a closed socket is gone after one more turn of the loop
+        for _ in range(9):
+            await asyncio.sleep(0)  # a closed socket is gone after some more turns of the loop
     (report,) = reports
     return report, life
 

@@ -101,7 +101,7 @@ def test_the_rows_say_what_is_lost_first_and_what_new_things_cost() -> None:
     assert [row[0] for row in rows] == ["replaced", "new", "changed"]
     assert rows[0][2].startswith("LOSES every user")
     assert rows[1] == ("new", "queue Dead", "free up to a million calls a month")
-    assert rows[2][1:] == ("small program (API, router) tlfif-api", "Code")
+    assert rows[2][1:] == ("small program (API, router, images) tlfif-api", "Code")
     assert change_rows([replace(POOL, certain=False)])[0][0] == "perhaps replaced"
 
 

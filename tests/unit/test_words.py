@@ -4,6 +4,7 @@ Names are read as words: ``TruthLine`` and ``truth_line`` are both "truth line".
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,19 +69,26 @@ def plain(text: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", text).lower()
 
 
+@cache
+def lines() -> list[tuple[str, int, str, str]]:
+    """All there are, without what is allowed: file, number, the line as it is and as :func:`plain` text."""
+    allowed = re.compile("|".join(ALLOWED))
+    return [
+        (str(path.relative_to(ROOT)), number, rest, plain(rest))
+        for path in FILES
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        for rest in [allowed.sub("", line)]
+    ]
+
+
 def found(word: str) -> list[str]:
     """Where it stands: file, line number and text."""
     places = []
-    for path in FILES:
-        place = str(path.relative_to(ROOT))
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-            rest = re.sub("|".join(ALLOWED), "", line)
-            if word in RETIRED:
-                hit = re.search(rf"\b(?:{RETIRED[word][0]})\b", plain(rest))
-            else:
-                hit = re.search(RETIRED_NAMES[word][0], f"{place}: {rest}")
-            if hit:
-                places.append(f"{place}:{number}: {hit.group()}")
+    pattern = re.compile(rf"\b(?:{RETIRED[word][0]})\b" if word in RETIRED else RETIRED_NAMES[word][0])
+    for place, number, rest, words in lines():
+        hit = pattern.search(words if word in RETIRED else f"{place}: {rest}")
+        if hit:
+            places.append(f"{place}:{number}: {hit.group()}")
     return places
 
 

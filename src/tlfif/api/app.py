@@ -7,6 +7,7 @@ from tlfif.api import document, problems
 from tlfif.api.fault_barrier import FaultBarrier
 from tlfif.api.openai import openai_routes
 from tlfif.api.routes.cost import cost_routes
+from tlfif.api.routes.images import image_routes
 from tlfif.api.routes.infer import infer_routes
 from tlfif.api.routes.jobs import job_routes
 from tlfif.api.routes.machine import machine_routes
@@ -37,6 +38,7 @@ def create_app(container: Container, facts: ServerFacts | None) -> FastAPI:
         machine_routes(container),
         model_routes(container),
         cost_routes(container),
+        image_routes(container),
         openai_routes(container),
         server_routes(container, facts),
     ):

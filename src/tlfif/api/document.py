@@ -40,6 +40,8 @@ _TEXTS = {
 }
 _ALWAYS = ("403", "413", "421", "422", "500", "503")
 _WITH_BODY = ("400", "409", "415")
+_IMAGES = "/v1/images"
+"""A home that makes none refuses all of them."""
 _SUBMITTING = frozenset({"submit_job", "create_chat_completion"})
 
 
@@ -80,6 +82,8 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         codes.update(_WITH_BODY)
     if "{" in path:
         codes.update(("404", "409"))
+    if path.startswith(_IMAGES):
+        codes.add("409")
     if operation["operationId"] in _SUBMITTING:
         codes.add("429")
     operation["responses"].pop("422", None)

@@ -109,6 +109,38 @@ class PullRequest(Strict):
     automatic: bool = False
 
 
+class BuildRequest(Strict):
+    """What to build; without ``repository`` from the one that is followed, without ``commit`` the newest one of
+    ``branch``, without ``profile`` the home's usual kind of image."""
+
+    model_config = examples({}, {"commit": "0123456789abcdef0123456789abcdef01234567"})
+
+    repository: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+    profile: str | None = None
+
+
+class WatchRequest(Strict):
+    """A Git repository by its https or ssh address, or a folder by its whole path. ``branch`` null: main.
+    ``promotes``: images that pass their tests are promoted without asking."""
+
+    model_config = examples({"repository": "https://github.com/someone/tl-fif", "branch": "main"})
+
+    repository: str
+    branch: str | None = None
+    profile: str | None = None
+    promotes: bool = False
+
+
+class RollBackRequest(Strict):
+    """The kind of image to roll back; null takes the home's usual one."""
+
+    model_config = examples({})
+
+    profile: str | None = None
+
+
 LimitEur = Annotated[
     Any,
     Field(

@@ -23,7 +23,7 @@ from tlfif.bootstrap.aws import AwsStores, open_aws_stores
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.bootstrap.smoke_test import run_smoke_test
 from tlfif.images.smoke_report import SmokeReport
-from tlfif.jobs.engine import Engine, EngineAddress
+from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.machines.machine import Heartbeat, MachineState
@@ -81,13 +81,8 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
     settings = aws_settings(file)
     boot_id = paths.boot_id_file.read_text(encoding="ascii").strip()
     clock = SystemClock()
-    stores = open_aws_stores(
-        settings,
-        clients=AwsClients(region=settings.region, endpoint_url=settings.endpoint_url),
-        clock=clock,
-        ids=SystemIds(),
-        rng=Random(),
-    )
+    clients = AwsClients(region=settings.region, endpoint_url=settings.endpoint_url)
+    stores = open_aws_stores(settings, clients=clients, clock=clock, ids=SystemIds(), rng=Random())
     try:
         spec, config = fitted(file, paths.image_file)
         process, make_engine = _engine(config, settings, paths, clock)
@@ -124,7 +119,7 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
             clock=clock,
             on_ready=on_ready,
         )
-    try:
+    try:  # of the home it writes its image's report, and nothing else
         return await run_smoke_test(
             identity,
             paths.runtime_dir,
@@ -133,7 +128,6 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
             clock=clock,
             report=partial(DynamoImageStore(stores.state).report, spec.smoke_test),
             on_ready=on_ready,
-            served=process.address if config.kind is EngineKind.VLLM else None,
         )
     finally:
         await stores.close()
@@ -214,7 +208,7 @@ def _unusable(error: ValidationError) -> InvalidInputError:
 
 def _engine(
     config: EngineConfig, settings: AwsSettings, paths: InstancePaths, clock: Clock
-) -> tuple[ServedEngineProcess, Callable[..., Engine]]:
+) -> tuple[EngineProcess, Callable[..., Engine]]:
     """The engine's process, and what makes the client for its address."""
 
     async def given_up() -> str | None:

@@ -43,6 +43,7 @@ async def run_embedded_candidate(
         clock=SystemClock(),
         report=files.write_report,
         on_ready=files.ready.touch,
+        packages=("xllamacpp",),
     )
 
 

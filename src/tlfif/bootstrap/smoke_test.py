@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from tlfif.adapters.engines.installed_versions import installed_versions
 from tlfif.adapters.local.system_clock import SystemIds
+from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
+from tlfif.adapters.sqlite.sqlite_machine_store import SqliteMachineStore
 from tlfif.adapters.sqlite.stores import open_sqlite_stores
 from tlfif.images.smoke_report import SmokeReport
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
@@ -31,51 +33,63 @@ async def run_smoke_test(
     clock: Clock,
     report: Callable[[SmokeReport], Awaitable[None]],
     on_ready: Callable[[], None] | None = None,
-    served: EngineAddress | None = None,
+    packages: Sequence[str] = (),
 ) -> MachineLife:
     """Lead the life of the machine ``identity`` over a scratch job file in ``folder``, and hand what was found to
-    ``report``, whatever comes of it. ``served``: vLLM's address, where the engine is a service of its own.
+    ``report``, whatever comes of it. ``packages``: whose versions are reported beside the engine's own word.
 
-    Raises what ``report`` raises, and StorageError for the scratch file, which is reported as well."""
-
+    Raises what ``report`` raises; StorageError for the scratch file and TimeoutError, which are reported as well."""
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # its log is shown to people
+    for part in ("", "-wal", "-shm"):
+        (folder / f"{SCRATCH}{part}").unlink(missing_ok=True)  # of an earlier start
+    engines: list[EngineAddress] = []
+
+    async def note_and_connect(address: EngineAddress) -> Engine:
+        engines.append(address)
+        return await connect(address)
 
     async def life() -> MachineLife:
-        jobs, machines = await open_sqlite_stores(
-            folder / SCRATCH, SystemIds(), default_idle_timeout=identity.idle_timeout_seconds
-        )
+        jobs, machines = await _scratch(folder)
         return await run_lifecycle(
             identity,
             jobs=jobs,
             machines=machines,
             process=process,
-            connect=connect,
+            connect=note_and_connect,
             clock=clock,
             on_ready=on_ready,
         )
 
-    for part in ("", "-wal", "-shm"):
-        (folder / f"{SCRATCH}{part}").unlink(missing_ok=True)  # of an earlier start
+    async def versions() -> Mapping[str, str]:
+        return await installed_versions(engines[-1] if engines else None, packages)
+
     try:
-        jobs, machines = await open_sqlite_stores(folder / SCRATCH, SystemIds(), default_idle_timeout=PATIENT_SECONDS)
-        try:
-            test = SmokeTest(
-                identity=identity,
-                jobs=jobs,
-                machines=machines,
-                clock=clock,
-                versions=lambda: installed_versions(served=served),
-            )
-            async with asyncio.timeout(LIMIT_SECONDS):
-                found, ended = await test.run(life)
-        finally:
-            await jobs.close()
-            await machines.close()
-    except TlfifError as error:
-        await report(SmokeReport(error=error.message))
-        raise
-    except TimeoutError:
-        await report(SmokeReport(error=f"The candidate's test was not done within {LIMIT_SECONDS:.0f} s."))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            found, ended = await _tested(identity, folder, clock=clock, versions=versions, life=life)
+    except (TlfifError, TimeoutError) as error:
+        late = f"The candidate's test was not done within {LIMIT_SECONDS:.0f} s."
+        await report(SmokeReport(error=error.message if isinstance(error, TlfifError) else late))
         raise
     await report(found)
     return ended
+
+
+async def _tested(
+    identity: MachineIdentity,
+    folder: Path,
+    *,
+    clock: Clock,
+    versions: Callable[[], Awaitable[Mapping[str, str]]],
+    life: Callable[[], Awaitable[MachineLife]],
+) -> tuple[SmokeReport, MachineLife]:
+    jobs, machines = await _scratch(folder)
+    try:
+        test = SmokeTest(identity=identity, jobs=jobs, machines=machines, clock=clock, versions=versions)
+        return await test.run(life)
+    finally:
+        await jobs.close()
+        await machines.close()
+
+
+async def _scratch(folder: Path) -> tuple[SqliteJobStore, SqliteMachineStore]:
+    return await open_sqlite_stores(folder / SCRATCH, SystemIds(), default_idle_timeout=PATIENT_SECONDS)

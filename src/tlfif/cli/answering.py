@@ -6,6 +6,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
 
+from tlfif.cli.interrupts import swallow_cancellation
 from tlfif.cli.output.console import Console, OutputLostError
 from tlfif.cli.output.machine_report import is_remote, refusal_note, waiting_line
 from tlfif.cli.output.receipt_report import receipt_line
@@ -153,7 +154,7 @@ async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *
                 if isinstance(item, Event):
                     status = item.kind.value
         except asyncio.CancelledError:
-            _swallow_cancellation()
+            swallow_cancellation()
             confirmed = await cancel_job(client, accepted["job_id"], remote=is_remote(accepted["machine"]))
             return reader.answer(confirmed or "running", interrupted=True)
         except OutputLostError:
@@ -171,19 +172,13 @@ async def _acceptance(update: AsyncGenerator[JobAccepted | FollowUpdate, None]) 
 
 async def _interrupted_submit(client: TlfifClient, submitting: "asyncio.Task[Accepted]", model: str) -> Answer:
     """The prompt may be stored already: then cancel it, too."""
-    _swallow_cancellation()
+    swallow_cancellation()
     job_id, status = None, "cancelled"
     with suppress(TimeoutError, ApiError):
         accepted = await asyncio.wait_for(submitting, CANCEL_SECONDS)
         job_id = accepted["job_id"]
         status = await cancel_job(client, job_id, remote=is_remote(accepted["machine"])) or accepted["status"]
     return Answer(job_id=job_id, status=status, model=model, interrupted=True)
-
-
-def _swallow_cancellation() -> None:
-    task = asyncio.current_task()
-    if task is not None:
-        task.uncancel()
 
 
 async def cancel_job(client: TlfifClient, job_id: str, *, remote: bool = False) -> str | None:
@@ -208,7 +203,7 @@ async def with_cost(client: TlfifClient, answer: Answer) -> Answer:
         async with asyncio.timeout(REMOTE_COST_SECONDS if is_remote(answer.machine) else COST_SECONDS):
             job = await client.job(answer.job_id)
     except asyncio.CancelledError:  # the person does not want to wait; the answer is complete
-        _swallow_cancellation()
+        swallow_cancellation()
         return answer
     except (TimeoutError, OSError, TlfifError):
         return answer

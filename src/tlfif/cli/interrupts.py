@@ -49,3 +49,10 @@ class Interrupts:
         """Give the signals back."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def swallow_cancellation() -> None:
+    """The signal has been answered: the task goes on."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()

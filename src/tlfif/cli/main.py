@@ -17,6 +17,7 @@ COMMANDS = {
     "ask": "ask the model and read the answer as it comes",
     "chat": "keep a conversation with the model",
     "machine": "see, start or stop the machine",
+    "image": "build, watch, approve, promote and roll back what machines start from",
     "jobs": "list, show or cancel what was asked",
     "model": "list, fetch or check models",
     "cost": "see what it costs, and what AWS would have cost",
@@ -51,6 +52,14 @@ ACTIONS = {
     "set": "budget set",
     "release": "budget release",
     "use": "profile use",
+    "build": "image build",
+    "watch": "image watch",
+    "approve": "image approve",
+    "reject": "image reject",
+    "promote": "image promote",
+    "rollback": "image rollback",
+    "retire": "image retire",
+    "images": "image list",
 }
 """What a person may take for a command, and where it is. The likeliest of several."""
 

@@ -9,6 +9,7 @@ from typing import Any, Self, cast
 from tlfif.client.connection import Connection
 from tlfif.client.endpoint import Locator, Sleep
 from tlfif.client.following import ask, follow
+from tlfif.wire.images import ImageAct, ImageDetails, ImageList, ImageLog, ImageView, PointerView, WatchEnded, WatchView
 from tlfif.wire.jobs import Accepted, Asking, DeletedJobs, FollowUpdate, JobAccepted, JobList, JobView
 from tlfif.wire.machines import MachineHistory, MachineView, StopMode, StopResult
 from tlfif.wire.models import ModelList, ModelView
@@ -18,6 +19,8 @@ from tlfif.wire.server import ServerView
 PULL_POLL_SECONDS = 0.25
 VERIFY_SECONDS = 600.0
 """Limit for reading a whole model file from a slow disk."""
+REPOSITORY_SECONDS = 330.0
+"""The first look at a repository fetches all of it; the server gives that five minutes."""
 REFRESH_SECONDS = 1500.0
 """AWS's price lists are hundreds of megabytes per region; the server allows ten minutes for each."""
 
@@ -135,6 +138,60 @@ class TlfifClient:
         """Read the whole model file and compare its sha256."""
         path = f"/v1/models/{name}/verify"
         return cast(ModelView, await self._connection.request("POST", path, answer_seconds=VERIFY_SECONDS))
+
+    async def images(self, *, limit: int = 20) -> ImageList:
+        """Images, newest first, which ones are in use, and the repository that is followed. ``limit`` is 1 to 100."""
+        return cast(ImageList, await self._connection.request("GET", "/v1/images", params={"limit": limit}))
+
+    async def image(self, version: str) -> ImageDetails:
+        """One image with all that is known of it. Raises ``image_not_found``."""
+        return cast(ImageDetails, await self._connection.request("GET", f"/v1/images/{version}"))
+
+    async def image_log(self, version: str, *, after: int = 0, wait: float = 0.0) -> ImageLog:
+        """Lines of its log after number ``after``; with nothing new it waits up to ``wait`` seconds (0 to 30)."""
+        params = {"after": after, "wait": wait}
+        return cast(ImageLog, await self._connection.request("GET", f"/v1/images/{version}/log", params=params))
+
+    async def build_image(
+        self,
+        *,
+        repository: str | None = None,
+        branch: str | None = None,
+        commit: str | None = None,
+        profile: str | None = None,
+    ) -> ImageView:
+        """Ask for an image. Raises ``repository_invalid``, ``repository_unreachable``, ``repository_needed``,
+        ``commit_invalid``."""
+        body = _given(repository=repository, branch=branch, commit=commit, profile=profile)
+        answer = await self._connection.request(
+            "POST", "/v1/images/build", body=body, answer_seconds=REPOSITORY_SECONDS
+        )
+        return cast(ImageView, answer)
+
+    async def decide_on_image(self, version: str, act: ImageAct) -> ImageView:
+        """Approve, reject or retire it. Raises ``image_not_offered``, ``image_not_approved``, ``image_in_use``."""
+        return cast(ImageView, await self._connection.request("POST", f"/v1/images/{version}/{act}"))
+
+    async def promote_image(self, version: str) -> PointerView:
+        """Launch machines from it from now on. Raises ``image_not_approved``, ``image_gone``."""
+        return cast(PointerView, await self._connection.request("POST", f"/v1/images/{version}/promote"))
+
+    async def roll_back_image(self, *, profile: str | None = None) -> PointerView:
+        """Launch machines from the one that was promoted before. Raises ``rollback_impossible``."""
+        answer = await self._connection.request("POST", "/v1/images/rollback", body=_given(profile=profile), tries=1)
+        return cast(PointerView, answer)
+
+    async def follow_repository(
+        self, repository: str, *, branch: str | None = None, profile: str | None = None, promotes: bool = False
+    ) -> WatchView:
+        """Build an image of each push from now on. Raises ``repository_invalid``, ``repository_unreachable``."""
+        body = {"repository": repository, "promotes": promotes, **_given(branch=branch, profile=profile)}
+        answer = await self._connection.request("PUT", "/v1/images/watch", body=body, answer_seconds=REPOSITORY_SECONDS)
+        return cast(WatchView, answer)
+
+    async def leave_repository(self) -> WatchEnded:
+        """Follow none from now on."""
+        return cast(WatchEnded, await self._connection.request("DELETE", "/v1/images/watch"))
 
     async def cost(self, *, region: str | None = None, instance_type: str | None = None) -> CostView:
         """What it costs now. ``region`` and ``instance_type`` choose what ``simulated_aws`` is priced by."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tlfif.images.effort import EFFORTS
 from tlfif.images.image import Profile
 from tlfif.machines.machine_types import INSTANCE_TYPES
 from tlfif.money.money import MicroUsd
@@ -13,21 +14,8 @@ FREE_PIPELINE_MINUTES = 100
 """Of each month (AWS CodePipeline pricing)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
-    """Minutes of the builder and of the candidate, minutes in all, and the gigabytes of the snapshot."""
-
-    build: int
-    test: int
-    minutes: int
-    stored_gb: int
-
-
-EFFORTS = {
-    Profile.CPU_LLAMA: Effort(build=4, test=4, minutes=10, stored_gb=4),
-    Profile.GPU_LLAMA: Effort(build=5, test=4, minutes=12, stored_gb=5),
-    Profile.GPU_VLLM: Effort(build=12, test=7, minutes=25, stored_gb=13),
-}
+STORED_GB = {Profile.CPU_LLAMA: 4, Profile.GPU_LLAMA: 5, Profile.GPU_VLLM: 13}
+"""Of an image's snapshot; estimates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +38,16 @@ def image_prices(book: PriceBook, region: str, *, at_ms: int) -> tuple[ImagePric
     return tuple(
         ImagePrice(
             profile=profile,
-            minutes=effort.minutes,
-            build_micros=-(-(cheapest * effort.build + _tested_on(profile, hourly, cheapest) * effort.test) // 60)
-            + once,
-            stored_micros=gigabyte * effort.stored_gb,
+            minutes=-(-int(effort.seconds) // 60),
+            build_micros=once
+            + -(
+                -(
+                    cheapest * int(effort.build_seconds)
+                    + _tested_on(profile, hourly, cheapest) * int(effort.test_seconds)
+                )
+                // 3600
+            ),
+            stored_micros=gigabyte * STORED_GB[profile],
         )
         for profile, effort in EFFORTS.items()
     )

@@ -61,7 +61,7 @@ async def retire_image(version: str, *, store: ImageStore, registry: ImageRegist
     if image.state is ImageState.RETIRED:
         return image
     if image.state is ImageState.OFFERED:
-        raise in_use(image, f"it waits to be approved; reject it instead: ./tlfif image reject {version}")
+        raise in_use(image, f"it waits to be approved, so reject it instead (./tlfif image reject {version})")
     if image.state is not ImageState.APPROVED:
         raise not_approved(image)
     pointer = await registry.pointer(image.profile)

@@ -6,17 +6,15 @@ from tlfif.kernel.errors import ConflictError, InvalidInputError, NotFoundError
 
 def no_such_image(version: str) -> NotFoundError:
     """No image has the version."""
-    return NotFoundError(
-        f"There is no image {version}. `./tlfif image list` shows those that are there.", code="image_not_found"
-    )
+    return NotFoundError(f"There is no image {version} (./tlfif image list).", code="image_not_found")
 
 
 def not_approved(image: Image) -> ConflictError:
-    """Only an approved image is promoted."""
+    """Only an approved image is promoted or retired."""
     state = image.state.replace("_", " ")
     return ConflictError(
-        f"Image {image.version} is {state}, so it cannot be promoted. Approve it first: ./tlfif image approve "
-        f"{image.version}. Nothing was changed.",
+        f"Image {image.version} is {state}, and only an approved one can be promoted or retired "
+        f"(./tlfif image approve {image.version}). Nothing was changed.",
         code="image_not_approved",
     )
 
@@ -55,7 +53,7 @@ def changed_meanwhile(version: str) -> ConflictError:
 def repository_invalid(repository: str) -> InvalidInputError:
     """What was given as a repository cannot be one."""
     return InvalidInputError(
-        f"“{repository}” is no repository that can be followed: give a folder with a Git repository, or an https or "
-        "ssh address without a password, and the plain name of a branch.",
+        f"This is no repository that can be followed: “{repository}”. Give a folder with a Git repository by its whole "
+        "path, or an https or ssh address without a password, and the plain name of a branch.",
         code="repository_invalid",
     )

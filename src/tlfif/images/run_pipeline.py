@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tlfif.images import pipeline
 from tlfif.images.image import Failure, Image, ImageState, Profile
-from tlfif.images.image_builder import ImageBuilder, Progress
+from tlfif.images.image_builder import Estimate, ImageBuilder, Progress
 from tlfif.images.image_registry import ImageRegistry
 from tlfif.images.image_store import ImageStore
 from tlfif.images.pipeline import Step, next_image, next_step
@@ -15,6 +15,7 @@ from tlfif.images.retention import to_retire
 from tlfif.images.smoke_report import SmokeReport
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ImageError, NotFoundError
+from tlfif.money.amounts import usd_of
 
 AUTOMATIC = "the pipeline"
 NOBODY = "nobody, in time"
@@ -71,6 +72,7 @@ class Pipeline:
         # Stored before the work begins: whoever comes after a kill begins again, which begins once.
         if image.stage_started_at is None:
             image = await self._store(replace(image, state=ImageState.UNDER_WAY, stage_started_at=self.clock.now()))
+            await self._log(image, _expectation(self.builder.estimate(image.profile)))
         await self._log(image, f"begins: {image.stage}")
         try:
             handle = await self.builder.begin(image)
@@ -182,3 +184,10 @@ class Pipeline:
             for image in to_retire(images, pointer, referenced=referenced):
                 gone.append(await self._store(pipeline.retired(image, now=self.clock.now())))
         return gone
+
+
+def _expectation(estimate: Estimate) -> str:
+    """What it is going to take, said before anything is begun."""
+    minutes = max(1, round(estimate.seconds / 60))
+    cost = f" and costs about {usd_of(estimate.cost_micros)}, without VAT" if estimate.cost_micros else ""
+    return f"takes about {minutes} min{cost}"

@@ -11,7 +11,7 @@ MOST_LETTERS = 500
 _ADDRESS = re.compile(
     r"(https|ssh)://([^/@\s]+@)?[^/@\s-][^/@\s]*(/\S*)?|[A-Za-z0-9._-]+@[A-Za-z0-9][A-Za-z0-9._-]*:\S+"
 )
-_BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
+_BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]{0,199}")
 
 
 def checked_repository(repository: str, *, branch: str) -> str:
@@ -27,9 +27,15 @@ def checked_repository(repository: str, *, branch: str) -> str:
         found = _ADDRESS.fullmatch(name)
         if found is None or ":" in (found[2] or ""):
             raise repository_invalid(_without_password(name))
-    if not _BRANCH.fullmatch(branch) or ".." in branch or branch.endswith((".lock", "/", ".")):
+    if not is_branch(branch):
         raise repository_invalid(f"{_without_password(name)} {branch[:MOST_LETTERS]}")
     return name
+
+
+def is_branch(name: str) -> bool:
+    """Whether a branch may have that name; ``git`` would take none of them for an option."""
+    odd = ".." in name or "//" in name or name.endswith((".lock", "/", "."))
+    return _BRANCH.fullmatch(name) is not None and not odd
 
 
 def _without_password(text: str) -> str:

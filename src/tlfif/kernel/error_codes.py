@@ -126,7 +126,8 @@ AWS = {
     "aws_busy": ErrorCode(503, 4, "AWS turned several requests in a row away. The sentence says whether something may have been started.", "Nothing: it is tried again."),
     "aws_denied": ErrorCode(503, 4, "AWS does not know TL-FIF's key, or does not permit the action that the sentence names.", "`./tlfif deploy` again; `./tlfif doctor`"),
     "aws_unreachable": ErrorCode(503, 4, "AWS does not answer. The sentence says whether something may have been started.", "Check the network; it is tried again."),
-    "image_missing": ErrorCode(503, 4, "There is no image, or no launch template, to start from. Nothing was started.", "`./tlfif deploy --build-image`, then approve and promote it; meanwhile `./tlfif profile use computer`"),
+    "image_missing": ErrorCode(503, 4, "No image is promoted, or there is no launch template to start from. Nothing was started.", "`./tlfif image list`; build one (`./tlfif deploy --build-image`), approve and promote it; meanwhile `./tlfif profile use computer`"),
+    "disk_too_small": ErrorCode(503, 4, "The image is larger than the disk that a machine gets. Nothing was started.", "Raise the stack's parameter `DiskGb`."),
     "no_capacity": ErrorCode(503, 4, "No zone has a machine of the types of the list free. Nothing was started.", "Nothing: the prompts wait, and it is asked again every two minutes. Where the list has only types with a GPU, the sentence offers one without."),
     "no_quota": ErrorCode(503, 4, "The account may not run so many virtual processors of any type of the list (quota L-DB2E81BA with a GPU, L-1216C47A without), or not fill one more disk at a set speed. Nothing was started.", "`./tlfif deploy --type` with the type without a GPU that the sentence offers with its price; or ask for 8 in Service Quotas, then start the machine. For the disk, wait some minutes."),
     "no_schedule": ErrorCode(503, 4, "A machine was started, but not the timer that ends it in any case; so it was ended again. That costs about 0.10 USD at most.", "`./tlfif doctor`, then start the machine."),
@@ -146,6 +147,13 @@ BILL = {
 IMAGES = {
     "image_not_found": ErrorCode(404, 2, "There is no image of that version.", "`./tlfif image list`"),
     "repository_invalid": ErrorCode(422, 2, "What was given is neither a folder nor an address of a Git repository.", "Give a folder, or an https or ssh address."),
+    "repository_needed": ErrorCode(422, 2, "No repository is followed, and the request names none.", "`./tlfif image build PATH`"),
+    "branch_invalid": ErrorCode(422, 2, "What was given cannot be a branch's name.", "Give a name such as `main`."),
+    "commit_invalid": ErrorCode(422, 2, "A commit is named by its 40 hexadecimal digits.", "`git rev-parse HEAD`"),
+    "commit_needed": ErrorCode(422, 2, "This home cannot look into repositories, so the commit must be named.", "Name the commit."),
+    "image_profile_unknown": ErrorCode(422, 2, "This home builds no image of that kind.", "`./tlfif image list` shows the kinds."),
+    "images_not_here": ErrorCode(409, 4, "This home makes no images.", "Bring it up to date: `./tlfif deploy`"),
+    "watch_not_here": ErrorCode(409, 4, "This home follows no repository by itself.", "Push, once `./tlfif deploy --connection` has set that up (docs/howto/images-on-aws.md)"),
     "image_not_offered": ErrorCode(409, 2, "Only an image that passed its tests and waits can be approved or rejected.", "`./tlfif image show VERSION`"),
     "image_not_approved": ErrorCode(409, 2, "Only an approved image can be promoted or retired.", "`./tlfif image approve VERSION`"),
     "image_in_use": ErrorCode(409, 2, "The image is kept, because something needs it.", "Promote another one first."),
@@ -160,11 +168,11 @@ IMAGES = {
     "image_build_failed": ErrorCode(None, 4, "A step of the build failed.", "`./tlfif image logs VERSION`"),
     "image_boot_failed": ErrorCode(None, 4, "The candidate did not start.", "`./tlfif image logs VERSION`"),
     "image_test_failed": ErrorCode(None, 4, "The candidate answered too few golden prompts, too slowly, or did not end by itself.", "`./tlfif image logs VERSION`"),
-    "image_superseded": ErrorCode(None, 4, "A newer commit came before it was this one's turn.", "Nothing: the newer one is built."),
+    "image_superseded": ErrorCode(None, 4, "A newer commit came before the image's turn.", "Nothing: the newer one is built."),
     "image_source_missing": ErrorCode(None, 4, "This TL-FIF was installed without the files that an image is made of.", "Run the command from a clone of the repository."),
     "connection_invalid": ErrorCode(None, 2, "The connection to GitHub, the repository or the branch cannot be one.", "Read the sentence; docs/howto/images-on-aws.md has examples."),
     "image_stage_timeout": ErrorCode(None, 4, "A stage took longer than its limit.", "`./tlfif image logs VERSION`; build again."),
-    "repository_unreachable": ErrorCode(None, 5, "The repository that is followed cannot be read.", "Check its address and your rights to it; it is tried again."),
+    "repository_unreachable": ErrorCode(503, 5, "The repository that is followed cannot be read.", "Check its address and your rights to it; it is tried again."),
 }
 """Images: refusals, and why an image was not offered."""
 JOB = {

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tlfif.wire.jobs import ReceiptView
 from tlfif.wording.figures import how_many, seconds
+from tlfif.wording.images import is_version
 from tlfif.wording.machines import kind_text, model_title
 
 
@@ -23,6 +24,8 @@ def receipt_parts(receipt: ReceiptView, *, setting: str, machine: Sequence[str] 
         parts.append(how_many(tokens, "token") + (f" at {rate:.0f}/s" if rate else ""))
     if receipt["finish_reason"] == "length":
         parts.append(f"cut off at the longest answer allowed ({setting})")
+    if is_version(receipt["image"]):
+        parts.append(f"image {receipt['image']}")
     parts += machine
     if receipt["attempt"] > 1:
         parts.append(f"attempt {receipt['attempt']}")

@@ -1,7 +1,6 @@
 """The smoke test: a candidate image tests itself by the life that every machine leads, over stores of its own."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -46,19 +45,21 @@ class SmokeTest:
         await self._write_intent()
         living = asyncio.ensure_future(life())
         answered: list[Answered] = []
+        versions: Mapping[str, str] | None = None
         asking = asyncio.create_task(self._ask_all(answered))
         beating = asyncio.create_task(self._beat())
         try:
             await asyncio.wait({living, asking}, return_when=asyncio.FIRST_COMPLETED)
             if not living.done():
                 await asking  # raises what kept it from asking
+                versions = await self.versions()  # while the engine is there to say its own
                 await self.machines.set_idle_timeout(IDLE_SECONDS)
             ended = await living
         finally:
             for task in (asking, beating, living):
                 task.cancel()
             await asyncio.wait({asking, beating, living})
-        return await self._report(answered, ended), ended
+        return await self._report(answered, ended, versions or await self.versions()), ended
 
     async def _write_intent(self) -> None:
         now, who = self.clock.now(), self.identity
@@ -116,13 +117,12 @@ class SmokeTest:
                 return job
             await self.jobs.wait_events(job_id, after=job.last_seq, timeout=BEAT_SECONDS)
 
-    async def _report(self, answered: Sequence[Answered], life: MachineLife) -> SmokeReport:
+    async def _report(
+        self, answered: Sequence[Answered], life: MachineLife, versions: Mapping[str, str]
+    ) -> SmokeReport:
         receipts = [receipt for _, receipt in answered if receipt is not None]
         first = [one.first_token_seconds for one in receipts if one.first_token_seconds is not None]
         phases = (await self.machines.phases_of([self.identity.machine_id]))[self.identity.machine_id]
-        versions: Mapping[str, str] = {}
-        with contextlib.suppress(OSError):  # what cannot be asked for its version is not worse for it
-            versions = await self.versions()
         return SmokeReport(
             prompts=tuple(result for result, _ in answered),
             # The best of all: a computer that is busy with something else for a moment does not make an image slower.

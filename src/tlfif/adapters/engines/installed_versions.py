@@ -2,7 +2,7 @@
 
 import asyncio
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 import httpx2
@@ -14,24 +14,27 @@ ASK_SECONDS = 20.0
 """The first call of nvidia-smi loads the driver where nothing has used it yet."""
 
 
-async def installed_versions(*, served: EngineAddress | None = None) -> Mapping[str, str]:
-    """Names and versions. ``served``: where vLLM is asked for its own; None: llama.cpp is part of this installation.
-    What does not answer is left out."""
+async def installed_versions(engine: EngineAddress | None, packages: Sequence[str] = ()) -> Mapping[str, str]:
+    """Names and versions, those of ``packages`` among them. ``engine`` is asked for its own; None: it is gone. What
+    does not answer is left out."""
     found = {"python": platform.python_version(), "system": platform.platform(), "tlfif": __version__}
-    if served is None:
-        found["llama.cpp (xllamacpp)"] = version("xllamacpp")
-    elif said := await _vllm_version(served):
-        found["vllm"] = said
-    return {**found, **await _gpu()}
+    found |= {name: version(name) for name in packages}
+    return {**found, **(await _engine(engine) if engine is not None else {}), **await _gpu()}
 
 
-async def _vllm_version(served: EngineAddress) -> str:
-    headers = {"Authorization": f"Bearer {served.api_key}"}
-    try:
-        async with httpx2.AsyncClient(base_url=served.base_url, timeout=ASK_SECONDS, trust_env=False) as client:
-            return str((await client.get("/version", headers=headers)).json()["version"])
-    except (httpx2.RequestError, ValueError, LookupError, TypeError):
-        return ""
+async def _engine(address: EngineAddress) -> dict[str, str]:
+    """vLLM says its version, llama.cpp the build that it is, where it knows."""
+    headers = {"Authorization": f"Bearer {address.api_key}"}
+    async with httpx2.AsyncClient(
+        base_url=address.base_url, headers=headers, timeout=ASK_SECONDS, trust_env=False
+    ) as client:
+        for name, path, key in (("vllm", "/version", "version"), ("llama.cpp", "/props", "build_info")):
+            try:
+                said = str((await client.get(path)).json()[key])
+            except (httpx2.RequestError, ValueError, LookupError, TypeError):
+                continue
+            return {name: said} if "unknown" not in said else {}
+    return {}
 
 
 async def _gpu() -> dict[str, str]:

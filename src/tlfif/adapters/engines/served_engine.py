@@ -54,14 +54,13 @@ def _is_loopback(host: str) -> bool:
 class ServedEngineProcess(EngineProcess):
     """A service that systemd starts, restarts and ends; ``GET /health`` reports its state.
 
-    ``address`` is where it listens once it does. ``given_up``: see :data:`GivenUp`. ``start_limit_seconds``: how long
-    a start may take.
+    ``given_up``: see :data:`GivenUp`. ``start_limit_seconds``: how long a start may take.
     """
 
     def __init__(
         self, *, base_url: str, api_key: str, clock: Clock, given_up: GivenUp, start_limit_seconds: float
     ) -> None:
-        self.address = EngineAddress(base_url=check_loopback(base_url), api_key=api_key, pid=None)
+        self._address = EngineAddress(base_url=check_loopback(base_url), api_key=api_key, pid=None)
         self._clock = clock
         self._given_up = given_up
         self._limit = start_limit_seconds
@@ -76,7 +75,7 @@ class ServedEngineProcess(EngineProcess):
                 if self._clock.monotonic() - begun >= self._limit:
                     raise EngineGoneError(f"The engine was not healthy within {self._limit:.0f} s.")
                 await self._clock.sleep(START_POLL_SECONDS)
-        return self.address
+        return self._address
 
     async def wait(self) -> int:
         """Return 1 once three health checks in a row have failed; only systemd knows the real exit status."""
@@ -91,7 +90,7 @@ class ServedEngineProcess(EngineProcess):
         """Do nothing: systemd restarts the service if it fails and ends it with the machine."""
 
     def _client(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(base_url=self.address.base_url, timeout=HEALTH_SECONDS, trust_env=False)
+        return httpx2.AsyncClient(base_url=self._address.base_url, timeout=HEALTH_SECONDS, trust_env=False)
 
     async def _healthy(self, client: httpx2.AsyncClient) -> bool:
         try:

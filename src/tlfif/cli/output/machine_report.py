@@ -5,6 +5,7 @@ from tlfif.money.amounts import unit_price, usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
 from tlfif.wording.figures import seconds
+from tlfif.wording.images import is_version
 from tlfif.wording.machines import HERE, UNATTENDED, fallback_text, fault_text, kind_text, model_title, waiting_text
 
 
@@ -56,9 +57,11 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
 
 def _what_it_is(machine: MachineView) -> list[str]:
     kind = kind_text(machine.get("instance_type"), machine.get("engine"))  # an earlier home does not send them
+    image = machine["image"]
+    inside = f"; what is in it: ./tlfif image show {image}" if is_version(image) else ""
     named = {
         "model": None if machine["model"] is None else model_title(machine["model"]),
-        "image": machine["image"],
+        "image": None if image is None else f"{image}{inside}",
         "type": kind,
     }
     return [f"{name:10}{value}" for name, value in named.items() if value]

@@ -20,6 +20,8 @@ from tlfif.gui.bridge.forgetting import forget_at_server
 from tlfif.gui.bridge.home_settings import COMMANDS as HOME_COMMANDS
 from tlfif.gui.bridge.home_settings import HomeSettings
 from tlfif.gui.bridge.homes import Homes
+from tlfif.gui.bridge.image_acts import COMMANDS as IMAGE_COMMANDS
+from tlfif.gui.bridge.image_acts import act_on_images
 from tlfif.gui.bridge.message_queue import MessageQueue
 from tlfif.gui.bridge.watching import Watcher
 from tlfif.gui.model import commands, messages
@@ -111,7 +113,8 @@ class Bridge:
         """Take the server of the active home; nothing is asked yet."""
         connect, watch = self._connectors()
         self._client = connect(self._sleep)
-        self._watcher = Watcher(watch(asyncio.sleep), watch(asyncio.sleep), self._emit)
+        machine, cost, images = (watch(asyncio.sleep) for _ in range(3))
+        self._watcher = Watcher(machine, cost, images, self._emit)
         self._watcher.adjust(self._looks)
 
     def _connectors(self) -> tuple[Connector, Connector]:
@@ -243,6 +246,9 @@ class Bridge:
                 self._emit(messages.BudgetChanged(budget=await client.set_budget(limit, simulated_aws=simulated_aws)))
             case commands.UnlockBudget():
                 self._emit(messages.BudgetChanged(budget=await client.release_budget()))
+            case _ if isinstance(command, IMAGE_COMMANDS):
+                await act_on_images(client, command)
+                self._emit(messages.ImagesUpdated(images=await client.images(), acted=True))
             case _:
                 await self._read_server(command)
                 return
@@ -263,6 +269,9 @@ class Bridge:
             case commands.ReadPastMachines():
                 past = await self._client.machine_history(limit=PAST_MACHINES)
                 self._emit(messages.PastMachinesListed(machines=tuple(past["machines"])))
+            case commands.ReadImageLog(version=version, after=after):
+                log = await self._client.image_log(version, after=after)
+                self._emit(messages.ImageLogRead(version=version, after=after, log=log))
             case commands.ReadModels():
                 self._emit(messages.ModelsListed(models=tuple(await self._client.models())))
             case commands.PullModel(name=name):

@@ -11,6 +11,7 @@ from tlfif.gui.model.messages import (
     AnswerModelUpdated,
     CostUpdated,
     HomeUpdated,
+    ImagesUpdated,
     MachineUpdated,
     Message,
     ModelUpdated,
@@ -114,6 +115,8 @@ def _newest_only(item: Message) -> tuple[str, str] | None:
     match item:
         case MachineUpdated() | CostUpdated():
             return (type(item).__name__, "")
+        case ImagesUpdated(acted=acted):
+            return ("ImagesUpdated", str(acted))
         case ModelUpdated(model=model):
             return ("ModelUpdated", model["name"])
         case AnswerDelayed(exchange_id=exchange_id) | AnswerModelUpdated(exchange_id=exchange_id):

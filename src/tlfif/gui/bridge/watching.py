@@ -1,4 +1,4 @@
-"""Polls the machine and the cost: often while something runs and the window is visible, rarely otherwise."""
+"""Polls machine, cost and images: often while something runs and the window is visible, rarely otherwise."""
 
 import asyncio
 import logging
@@ -7,7 +7,14 @@ from collections.abc import Awaitable, Callable
 from tlfif.client.errors import AccessDeniedError, ApiError, NotReachableError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.model.commands import Watch
-from tlfif.gui.model.messages import ConnectionFailed, CostUpdated, MachineUpdated, Message
+from tlfif.gui.model.messages import (
+    ConnectionFailed,
+    CostUpdated,
+    ImagesMissing,
+    ImagesUpdated,
+    MachineUpdated,
+    Message,
+)
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +24,10 @@ LOST_SECONDS = 2.0
 
 SIGNED_OUT_SECONDS = 5.0
 """Between two polls while nobody is signed in; somebody may sign in from a terminal."""
+
+
+MISSING_SECONDS = 60.0
+"""Between two polls of images in a home that has none; it may be brought up to date."""
 
 
 def machine_seconds(watch: Watch) -> float:
@@ -37,24 +48,39 @@ def cost_seconds(watch: Watch) -> float:
     return 15.0 if watch.visible else 60.0
 
 
-class Watcher:
-    """Two polling loops over clients that only find the server: they must not start what the owner has stopped.
+def images_seconds(watch: Watch) -> float:
+    """Seconds between two polls of the images."""
+    if watch.images and watch.visible:
+        return 5.0 if watch.remote else 1.0
+    return (60.0 if watch.visible else 300.0) if watch.remote else (10.0 if watch.visible else 60.0)
 
-    Each has its own, so that a slow answer about the cost never delays the one about the machine.
+
+class Watcher:
+    """Three polling loops over clients that only find the server: they must not start what the owner has stopped.
+
+    Each has its own, so that a slow answer about the cost or the images never delays the one about the machine.
     """
 
-    def __init__(self, client: TlfifClient, cost_client: TlfifClient, emit: Callable[[Message], object]) -> None:
+    def __init__(
+        self,
+        client: TlfifClient,
+        cost_client: TlfifClient,
+        images_client: TlfifClient,
+        emit: Callable[[Message], object],
+    ) -> None:
         self._client = client
         self._cost_client = cost_client
+        self._images_client = images_client
         self._emit = emit
         self._watch = Watch(running=True, visible=True)
-        self._pokes = (asyncio.Event(), asyncio.Event())
+        self._pokes = (asyncio.Event(), asyncio.Event(), asyncio.Event())
 
     def adjust(self, watch: Watch) -> None:
         """Poll as often as ``watch`` asks for; at once where that is more often than before."""
         before, self._watch = self._watch, watch
-        if machine_seconds(watch) < machine_seconds(before) or cost_seconds(watch) < cost_seconds(before):
-            self.poke()
+        for event, pause in zip(self._pokes, (machine_seconds, cost_seconds, images_seconds), strict=True):
+            if pause(watch) < pause(before):
+                event.set()
 
     def poke(self) -> None:
         """Poll now, because something was changed."""
@@ -67,9 +93,11 @@ class Watcher:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._loop(self._pokes[0], self._look_at_machine))
                 group.create_task(self._loop(self._pokes[1], self._look_at_cost))
+                group.create_task(self._loop(self._pokes[2], self._look_at_images))
         finally:
             await self._client.close()
             await self._cost_client.close()
+            await self._images_client.close()
 
     async def _loop(self, poke: asyncio.Event, look: Callable[[], Awaitable[float]]) -> None:
         while True:
@@ -100,3 +128,15 @@ class Watcher:
         except ApiError as error:
             log.warning("the cost could not be read: %s", error.code)
         return cost_seconds(self._watch)
+
+    async def _look_at_images(self) -> float:
+        try:
+            self._emit(ImagesUpdated(images=await self._images_client.images()))
+        except NotReachableError:
+            return LOST_SECONDS  # the machine's loop reports it
+        except AccessDeniedError:
+            return SIGNED_OUT_SECONDS  # the machine's loop reports this, too
+        except ApiError as error:
+            self._emit(ImagesMissing(error=error))
+            return MISSING_SECONDS
+        return images_seconds(self._watch)

@@ -185,6 +185,7 @@ def open_look(*, points: int = NORMAL_SIZE, palette: Palette = LIGHT) -> Look:
         title="TL-FIF", theme=f"tlfif-{palette.name}", iconphoto=None, scaling=density * points / NORMAL_SIZE
     )
     root.withdraw()
+    root.event_add("<<Invoke>>", "<Key-space>")  # the toolkit leaves buttons without the space bar
     # Scaling belongs to the display for as long as this process lives: the next window must find it as it was.
     root.bind("<Destroy>", lambda event: event.widget is root and root.tk.call("tk", "scaling", density), add="+")
     return Look(root, density=density, points=points, palette=palette)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tlfif.gui.model.images_panel import ImageDecision
 from tlfif.gui.model.preferences import Preferences
 from tlfif.wire.jobs import Asking
 from tlfif.wire.machines import StopMode
@@ -108,13 +109,55 @@ class PullModel(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadImageLog(Command):
+    """The lines of an image's log after number ``after``."""
+
+    version: str
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideOnImage(Command):
+    """Approve, reject or promote it, or roll back from it. ``profile``: the kind of image."""
+
+    version: str
+    decision: ImageDecision
+    profile: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildImage(Command):
+    """Build one; from the repository that is followed where ``repository`` is None, of the newest commit of
+    ``branch`` (None: main) where ``commit`` is."""
+
+    repository: str | None
+    branch: str | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowRepository(Command):
+    """Build an image of each push to it. ``branch`` None: main."""
+
+    repository: str
+    branch: str | None
+    promotes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveRepository(Command):
+    """Follow none any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch(Command):
     """How often to look: ``running`` a machine or an answer is there, ``visible`` somebody may be looking, ``remote``
-    each look is a request that AWS counts."""
+    each look is a request that AWS counts, ``images`` somebody looks at images or one is being built."""
 
     running: bool
     visible: bool
     remote: bool = False
+    images: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

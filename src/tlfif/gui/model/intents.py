@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlfif.gui.model.images_panel import ImageDecision
 from tlfif.gui.model.preferences import Preferences
 from tlfif.gui.model.state import Choice, Press
 from tlfif.wire.machines import StopMode
@@ -150,6 +151,44 @@ class FetchModel(Intent):
     """Fetch a model's file."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseImage(Intent):
+    """Look at this version."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecideOnImage(Intent):
+    """About the version that is looked at. Asks first where that deletes something or changes what answers."""
+
+    decision: ImageDecision
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRepository(Intent):
+    """The repository's fields have this in them now."""
+
+    address: str
+    branch: str
+    promotes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FollowRepository(Intent):
+    """Build an image of each push to the repository in the fields. Asks first where that costs money."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRepository(Intent):
+    """Follow none any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildImage(Intent):
+    """Build from the repository in the fields now. Asks first where that costs money."""
 
 
 @dataclass(frozen=True, slots=True)

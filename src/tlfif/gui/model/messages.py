@@ -6,6 +6,7 @@ from tlfif.gui.model.home_view import HomeView
 from tlfif.history.history import ConversationSummary, KeptConversation, KeptExchange
 from tlfif.jobs.events import Event
 from tlfif.kernel.errors import TlfifError
+from tlfif.wire.images import ImageList, ImageLog
 from tlfif.wire.jobs import Accepted, JobView
 from tlfif.wire.machines import MachineView, PastMachineView, StopResult
 from tlfif.wire.models import ModelView
@@ -154,6 +155,30 @@ class ModelUpdated(Message):
     """How far fetching a model is, or how it ended."""
 
     model: ModelView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagesUpdated(Message):
+    """Images now. ``acted``: after something that the owner asked for was done."""
+
+    images: ImageList
+    acted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagesMissing(Message):
+    """The server has none to show, and says why."""
+
+    error: TlfifError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageLogRead(Message):
+    """The lines of an image's log after number ``after``."""
+
+    version: str
+    after: int
+    log: ImageLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

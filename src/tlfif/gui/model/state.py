@@ -10,6 +10,7 @@ from enum import StrEnum
 from tlfif.gui.model.answer_text import AnswerText
 from tlfif.gui.model.commands import Watch
 from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.images_panel import ImagesPanel
 from tlfif.gui.model.preferences import Preferences
 from tlfif.history.history import ConversationSummary
 from tlfif.wire.machines import MachineView, PastMachineView
@@ -27,6 +28,8 @@ class Press(StrEnum):
     OPEN_COST = "open_cost"
     OPEN_SETTINGS = "open_settings"
     OPEN_MACHINE = "open_machine"
+    OPEN_IMAGES = "open_images"
+    APPROVE_IMAGE = "approve_image"
     SIGN_IN = "sign_in"
     CANCEL_SIGN_IN = "cancel_sign_in"
     DELETE_AGAIN = "delete_again"
@@ -41,6 +44,8 @@ LABELS = {
     Press.OPEN_COST: "Show cost",
     Press.OPEN_SETTINGS: "Open settings",
     Press.OPEN_MACHINE: "Show machine",
+    Press.OPEN_IMAGES: "Show images",
+    Press.APPROVE_IMAGE: "Approve",
     Press.SIGN_IN: "Sign in",
     Press.CANCEL_SIGN_IN: "Cancel sign-in",
     Press.DELETE_AGAIN: "Delete again",
@@ -406,10 +411,12 @@ class SettingsPanel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A message that stays until it is dismissed; one per ``code``."""
+    """A message that stays until it is dismissed; one per ``code``. ``good``: nothing is wrong, it only wants to be
+    known."""
 
     problem: Problem
     at: float
+    good: bool = False
 
 
 class Choice(StrEnum):
@@ -421,6 +428,7 @@ class Choice(StrEnum):
     DELETE = "delete"
     DELETE_EVERYWHERE = "delete_everywhere"
     KEEP = "keep"
+    GO_ON = "go_on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -457,6 +465,7 @@ class WindowState:
     home: HomePanel = HomePanel()
     machine: MachinePanel = MachinePanel()
     cost: CostPanel = CostPanel()
+    images: ImagesPanel = field(default_factory=ImagesPanel)
     conversation: Conversation = Conversation()
     elsewhere: tuple[Exchange, ...] = ()
     """Answers under way that belong to a conversation which is not the one shown."""

@@ -6,6 +6,7 @@ from tlfif.client.profile import AWS
 from tlfif.gui.model import intents
 from tlfif.gui.model.commands import CancelSignIn, SignIn, SignOut, UseHome
 from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.images_panel import ImagesPanel
 from tlfif.gui.model.messages import (
     CommandFailed,
     ConnectionFailed,
@@ -33,8 +34,8 @@ from tlfif.wording.machines import HERE
 from tlfif.wording.sign_in import SIGN_IN_CANCELLED, SIGNED_OUT
 
 NO_HOME = (
-    "There is no home on AWS yet. Set it up in a terminal first: ./tlfif deploy. No machine starts there yet: building "
-    "its image is not part of this version."
+    "There is no home on AWS yet. Set it up in a terminal first: ./tlfif deploy. No machine starts there before "
+    "you have promoted an image."
 )
 
 
@@ -112,6 +113,7 @@ def _moved(state: WindowState, view: HomeView) -> WindowState:
         connection=Connection(),
         machine=MachinePanel(),
         cost=CostPanel(),
+        images=ImagesPanel(),
         conversation=replace(state.conversation, exchanges=here),
         elsewhere=away,
         settings=replace(state.settings, models=(), fetching=None),

@@ -20,6 +20,7 @@ _LINK = (Press.RECONNECT,)
 _MONEY = (Press.RELEASE_BUDGET, Press.OPEN_COST)
 _SIGN_IN = (Press.SIGN_IN,)
 _START = (Press.START_MACHINE,)
+_IMAGES = (Press.OPEN_IMAGES,)
 _KEPT = "Accepted prompts continue without the window and appear again once it is connected."
 
 _CAUSES: dict[str, _Cause] = {
@@ -92,7 +93,7 @@ _CAUSES: dict[str, _Cause] = {
     "account_plan": _Cause("Your AWS account is on the Free plan", "Press Start machine when that is done.", _START),
     "account_pending": _Cause("AWS has not opened your account yet", "Press Start machine when it has.", _START),
     "image_missing": _Cause(
-        "There is no image to start from", "Open Settings, Where it runs.", (Press.OPEN_SETTINGS, Press.START_MACHINE)
+        "There is no image to start from", "Build and promote one in Images.", (Press.OPEN_IMAGES, Press.START_MACHINE)
     ),
     "aws_denied": _Cause("AWS does not permit it", "Then press Start machine.", _START),
     "aws_busy": _Cause("AWS is too busy", "TL-FIF tries again by itself.", _START),
@@ -116,6 +117,15 @@ _CAUSES: dict[str, _Cause] = {
     ),
     "disk_full": _Cause("The disk is full", "Free some space, then try again.", _AGAIN),
     "unknown_model": _Cause("There is no such model", "Choose another one in Settings.", (Press.OPEN_SETTINGS,)),
+    # Images
+    "image_not_offered": _Cause("It does not wait for you any more", "Look at it again.", _IMAGES),
+    "image_not_approved": _Cause("It is not approved", "Approve it first.", _IMAGES),
+    "image_changed": _Cause("Somebody else was faster", "Look at it again.", _IMAGES),
+    "image_in_use": _Cause("It is needed", "Promote another one first.", _IMAGES),
+    "image_gone": _Cause("The image does not exist any more", "The one in use stays. Promote another one.", _IMAGES),
+    "image_pointer_invalid": _Cause("Somebody changed what machines start from", "Promote one again.", _IMAGES),
+    "rollback_impossible": _Cause("There is no image to go back to", "Promote another one.", _IMAGES),
+    "images_not_here": _Cause("This home makes no images", "Bring it up to date.", _IMAGES),
     # The prompt
     "prompt_too_long": _Cause("The prompt is too long", "Shorten it, or ask for a shorter answer in Settings."),
     "body_too_large": _Cause("The prompt is too long", "Shorten it, then send it again."),

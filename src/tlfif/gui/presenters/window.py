@@ -14,10 +14,12 @@ from tlfif.gui.presenters.context import with_one_answer_each
 from tlfif.gui.presenters.cost import present_cost, with_live_cost
 from tlfif.gui.presenters.history import present_history
 from tlfif.gui.presenters.home import present_home
+from tlfif.gui.presenters.images import present_images
 from tlfif.gui.presenters.machine import present_machine
 from tlfif.gui.presenters.settings import present_settings
 from tlfif.gui.presenters.status_line import CONNECTING, with_status_line
 from tlfif.gui.presenters.step import GuiEvent, Moment, Presenter, Step
+from tlfif.wording.images import OPEN
 from tlfif.wording.machines import is_alive
 
 PRESENTERS: tuple[Presenter, ...] = (
@@ -25,12 +27,18 @@ PRESENTERS: tuple[Presenter, ...] = (
     present_connection,
     present_machine,
     present_cost,
+    present_images,
     present_chat,
     present_history,
     present_settings,
     present_closing,
 )
-_TAB_OF = {Press.OPEN_COST: "cost", Press.OPEN_SETTINGS: "settings", Press.OPEN_MACHINE: "machine"}
+_TAB_OF = {
+    Press.OPEN_COST: "cost",
+    Press.OPEN_SETTINGS: "settings",
+    Press.OPEN_MACHINE: "machine",
+    Press.OPEN_IMAGES: "images",
+}
 
 
 def first_state(preferences: Preferences) -> WindowState:
@@ -54,7 +62,9 @@ def present(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
         exchanges = with_one_answer_each(state.conversation.exchanges)
         state = replace(state, conversation=replace(state.conversation, exchanges=exchanges))
     state = with_status_line(with_composer(with_live_cost(state, moment.now)), moment.now)
-    watch = Watch(running=_is_running(state), visible=state.visible, remote=state.home.view.on_aws)
+    watch = Watch(
+        running=_is_running(state), visible=state.visible, remote=state.home.view.on_aws, images=_at_images(state)
+    )
     if watch != state.watch:
         state = replace(state, watch=watch)
         commands.append(watch)
@@ -76,3 +86,9 @@ def _is_running(state: WindowState) -> bool:
     view = state.machine.view
     queued = view is not None and view["queued"] > 0 and not view["held"]
     return is_alive(view) or queued or state.conversation.is_busy or bool(state.elsewhere)
+
+
+def _at_images(state: WindowState) -> bool:
+    """Whether somebody looks at images, or one is being built."""
+    report = state.images.report
+    return state.tab == "images" or (report is not None and any(one["state"] in OPEN for one in report["images"]))

@@ -45,10 +45,14 @@ class NoticeBar(ttk.Frame):
     def _card(self, notice: Notice, row: int) -> ttk.Frame:
         context, px, problem = self._context, self._context.look.px, notice.problem
         card = ttk.Frame(self, style="Panel.TFrame", padding=(px(12), px(6)))
-        edge = tkinter.Frame(card, background=context.look.palette.bad, width=px(4))
+        edge = tkinter.Frame(
+            card, background=getattr(context.look.palette, "good" if notice.good else "bad"), width=px(4)
+        )
         edge.grid(row=0, column=0, rowspan=2, sticky="ns", padx=(0, px(10)))
         compact = is_compact(context.look)  # large letters need the whole width below the buttons
-        title = WrappingLabel(card, style="Bad.Panel.TLabel", text=problem.title)
+        title = WrappingLabel(
+            card, style="Good.Panel.TLabel" if notice.good else "Bad.Panel.TLabel", text=problem.title
+        )
         title.configure(font="TlfifStrong")
         title.grid(row=0, column=1, sticky="ew")
         text = WrappingLabel(card, style="Panel.TLabel", text=f"{problem.message} {problem.advice}".strip())

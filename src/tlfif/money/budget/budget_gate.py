@@ -125,7 +125,8 @@ class BudgetGate:
         if decision.ok and await self.ledger.reserve(machine_id, micros=reservation.total, headroom_micros=within):
             return
         alone = within is not None and reservation.total <= within
-        if decision.ok or (alone and headroom.state is not BudgetState.LOCKED):
+        by_a_start = any(not id_.startswith(WORK_PREFIX) for id_ in state.reserved)
+        if decision.ok or (alone and by_a_start and headroom.state is not BudgetState.LOCKED):
             raise MachineError("Another start is under way; it has reserved what is left of the month's budget.")
         raise _refused(decision, headroom)
 
@@ -271,8 +272,9 @@ class BudgetGate:
     async def expected_start(self) -> tuple[Situation, float]:
         """The machine's situation, and the seconds that a start is expected to take. Raises StorageError."""
         situation = await self.machines.situation()
-        model = situation.latest.model if situation.latest is not None else ""
-        timings = await self.machines.phase_timings(model=model, image=self.image, limit=HISTORY_STARTS)
+        latest = situation.latest  # the next machine is likely to be launched from the same image
+        model, image = ("", self.image) if latest is None else (latest.model, latest.image)
+        timings = await self.machines.phase_timings(model=model, image=image, limit=HISTORY_STARTS)
         expected = self.machine_policy.expected_phase_seconds
         return situation, estimate_ready_seconds(phase=None, elapsed=0.0, history=timings, expected=expected)
 

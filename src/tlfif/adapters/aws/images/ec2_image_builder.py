@@ -8,6 +8,7 @@ the ledger and a reservation in the budget.
 """
 
 import logging
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -19,13 +20,14 @@ from tlfif.adapters.aws.images.build_script import SAID, build_script
 from tlfif.adapters.aws.images.ec2_images import AVAILABLE, PENDING, Ec2Images
 from tlfif.adapters.aws.images.image_errors import image_errors
 from tlfif.adapters.aws.images.image_sources import ImageSources, source_key
-from tlfif.adapters.aws.images.image_work import EFFORTS, builder_id, candidate_id, version_of
+from tlfif.adapters.aws.images.image_work import builder_id, candidate_id, version_of
 from tlfif.adapters.aws.images.work_meter import WorkMeter
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_instances import MACHINE_TAG, STOPPED, TERMINATED, Ec2Instance, Ec2Instances
 from tlfif.adapters.aws.machines.ec2_instances import LaunchRequest as Launch
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost
 from tlfif.adapters.aws.machines.promoted_images import LaunchImage
+from tlfif.images.effort import EFFORTS
 from tlfif.images.image import Failure, Image, Profile, Stage
 from tlfif.images.image_builder import Estimate, ImageBuilder, Progress
 from tlfif.images.image_store import ImageStore
@@ -50,6 +52,8 @@ LATE_SECONDS = 120.0
 IDLE_SECONDS = 60.0
 LAST_LINES = 6
 """Of the console, in the reason for a failure."""
+_WRONG_INPUT = re.compile(r"is not the pinned file|[Hh]ash mismatch|source\.zip: FAILED")
+"""What provisioning, uv and sha256sum say of an input that is another than the pinned one."""
 FOR_GOOD = frozenset({"no_quota", "account_plan", "account_pending", "aws_denied", "image_missing"})
 """Refusals of a launch that only a person changes."""
 
@@ -99,8 +103,8 @@ class Ec2ImageBuilder(ImageBuilder):
         for one in running:
             if one.state not in (STOPPED, TERMINATED) and image_work.in_the_way(wanted, one.instance_type):
                 return (
-                    f"the machine {one.instance_id} ({one.instance_type}) answers, and a new account's quota has room "
-                    f"for one such machine. It goes on when that has ended: when it is idle, or ./tlfif machine stop"
+                    f"the machine {one.instance_id} ({one.instance_type}) answers, and a new account's quota allows "
+                    "one such machine. It goes on when that has ended: when it is idle, or ./tlfif machine stop"
                 )
         return ""
 
@@ -246,7 +250,8 @@ class Ec2ImageBuilder(ImageBuilder):
             return _failed(image, f"The builder switched off without a word: {await self._last_words(builder)}")
         if result.status != 0:
             told = "\n".join(result.lines[-LAST_LINES:])
-            failed = _failed(image, f"The step “{result.step}” ended with {result.status}:\n{told}")
+            code = "image_input_wrong" if any(map(_WRONG_INPUT.search, result.lines)) else "image_build_failed"
+            failed = _failed(image, f"The step “{result.step}” ended with {result.status}:\n{told}", code=code)
             return replace(failed, lines=result.lines)
         await tools.images.create(builder.instance_id, version=image.version)
         return Progress(lines=(f"{builder.instance_id} is provisioned; its disk becomes the image",))
@@ -369,5 +374,5 @@ class Ec2ImageBuilder(ImageBuilder):
         return PatientCalls(self._tools.clock, MACHINE_PAUSES)
 
 
-def _failed(image: Image, message: str) -> Progress:
-    return Progress(failure=Failure(stage=image.stage, code="image_build_failed", message=message))
+def _failed(image: Image, message: str, *, code: str = "image_build_failed") -> Progress:
+    return Progress(failure=Failure(stage=image.stage, code=code, message=message))

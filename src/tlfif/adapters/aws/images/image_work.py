@@ -1,8 +1,7 @@
-"""The two instances that an image needs: its builder and its candidate; what they are called, how long they take and
+"""The two instances that an image needs, its builder and its candidate: what they are called, how long they may take,
 what they cost. Pure."""
 
-from dataclasses import dataclass
-
+from tlfif.images.effort import EFFORTS
 from tlfif.images.image import Profile, Stage
 from tlfif.machines.machine_types import INSTANCE_TYPES, MACHINE_TYPES
 from tlfif.money.money import MS_PER_HOUR, MicroUsd
@@ -12,30 +11,8 @@ from tlfif.money.spend.tariff import Tariff
 
 LIMIT_FACTOR = 3.0
 """A stage may take this many times what it is expected to."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
-    """What is expected of a profile's image. Seconds of the builder, of EC2 until the image is available, of the
-    candidate from its launch to its end. ``disk_gb``: of the builder, and so the least of every machine's."""
-
-    build_seconds: float
-    image_seconds: float
-    test_seconds: float
-    disk_gb: int
-
-    @property
-    def seconds(self) -> float:
-        """From the push to the offer."""
-        return self.build_seconds + self.image_seconds + self.test_seconds
-
-
-EFFORTS = {
-    Profile.CPU_LLAMA: Effort(build_seconds=210.0, image_seconds=150.0, test_seconds=240.0, disk_gb=10),
-    Profile.GPU_LLAMA: Effort(build_seconds=300.0, image_seconds=180.0, test_seconds=240.0, disk_gb=16),
-    Profile.GPU_VLLM: Effort(build_seconds=720.0, image_seconds=360.0, test_seconds=420.0, disk_gb=32),
-}
-"""Estimates: the time of a build on AWS can only be measured with a real account."""
+SOURCE_SECONDS = 100.0
+"""Until a commit's files are in the bucket."""
 
 
 def builder_id(version: str) -> str:
@@ -57,7 +34,7 @@ def limit_seconds(profile: Profile, stage: Stage) -> float:
     """How long a stage may take."""
     effort = EFFORTS[profile]
     expected = {
-        Stage.SOURCE: 100.0,
+        Stage.SOURCE: SOURCE_SECONDS,
         Stage.BUILD: effort.build_seconds + effort.image_seconds,
         Stage.BOOT: effort.test_seconds,
         Stage.SMOKE_TEST: effort.test_seconds,
@@ -81,8 +58,8 @@ def cost_of(profile: Profile, *, candidate_type: str, book: PriceBook, region: s
 
 
 def in_the_way(wanted: str, running: str) -> bool:
-    """Whether a machine of the type ``running`` uses up the quota that the type ``wanted`` needs. New accounts have
-    room for one machine of a kind."""
+    """Whether a machine of the type ``running`` uses up the quota that the type ``wanted`` needs. New accounts
+    may run one machine of a kind."""
     return MACHINE_TYPES[wanted].quota is MACHINE_TYPES[running].quota
 
 

@@ -70,10 +70,10 @@ class SsmImageRegistry(ImageRegistry):
                     "from it. The one in use stays.",
                     code="image_gone",
                 )
-            if pointer.revision == UNREADABLE:
-                recorded = await self._recorded_unless_it_stands(pointer.profile)
-                if recorded is None:
-                    return False
+            recorded = await self._recorded_unless_it_stands(pointer.profile)
+            if (pointer.revision == UNREADABLE) != (recorded is not None):
+                return False
+            if recorded is not None:
                 before = [one for one in (*recorded.before, recorded.version) if one and one != pointer.version]
                 pointer = replace(pointer, before=tuple(before), revision=recorded.revision)
             moved = replace(pointer, revision=pointer.revision + 1)

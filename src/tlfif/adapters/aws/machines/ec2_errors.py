@@ -25,7 +25,9 @@ from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine_types import GPU_QUOTA, MACHINE_TYPES, VcpuQuota
 from tlfif.money.prices.type_offer import TypeOffer
 
-_NO_IMAGE = re.compile(r"^(InvalidAMIID|InvalidSnapshot|InvalidLaunchTemplate|InvalidParameterValue$|InvalidSSM)")
+_NO_IMAGE = re.compile(
+    r"^(InvalidAMIID|InvalidBlockDeviceMapping|InvalidSnapshot|InvalidLaunchTemplate|InvalidParameterValue$|InvalidSSM)"
+)
 _ABOUT_IMAGE = re.compile(r"\bssm\b|resolve:|parameter store|\bami\b|image id|launch template", re.IGNORECASE)
 _FREE_PLAN = re.compile(r"free[ -]tier|free plan", re.IGNORECASE)
 _ZONE = re.compile(r"\b[a-z]{2}(?:-[a-z]+)+-\d[a-z]\b")
@@ -148,9 +150,9 @@ def _offered(offer: TypeOffer | None) -> str:
 
 
 def image_at_work(version: str, instance_type: str) -> MachineError:
-    """The quota has room for one machine, and that is building or testing a new image."""
+    """The quota allows one machine, and that is building or testing a new image."""
     return MachineError(
-        f"Your account's quota has room for one machine, and the new image {version} is being tested on it "
+        f"Your account's quota allows one machine, and the new image {version} is being tested on it "
         f"({instance_type}); that ends within some minutes. {NOT_STARTED} Your prompts wait, and it is asked again "
         "every two minutes.",
         code="no_capacity",
@@ -282,10 +284,22 @@ def _unreachable(error: AwsError, outcome: str) -> MachineError:
 
 
 def _image_missing(error: AwsError, outcome: str) -> MachineError:
+    if code_of(error) == "InvalidBlockDeviceMapping":
+        return _disk_too_small(error, outcome)
     return MachineError(
-        f"There is no image to start a machine from ({code_of(error)}: {words_of(error)}). {outcome} Building "
-        "images is not part of this version yet; this computer answers meanwhile: `./tlfif profile use computer`, or "
-        "Settings, Where it runs.",
+        f"There is no image to start a machine from ({code_of(error)}: {words_of(error)}). {outcome} Build "
+        "one (`./tlfif deploy --build-image`), approve and promote it (`./tlfif image list`, or the Images tab). This "
+        "computer answers meanwhile: `./tlfif profile use computer`, or Settings, Where it runs.",
         code="image_missing",
+        details={"aws_code": code_of(error)},
+    )
+
+
+def _disk_too_small(error: AwsError, outcome: str) -> MachineError:
+    return MachineError(
+        f"The image is larger than the disk that a machine gets ({words_of(error)}). {outcome} Raise the stack's "
+        "parameter DiskGb in the AWS console (CloudFormation, Update, Use existing template), then start the machine; "
+        "a GB costs 0.10 USD a month while a machine runs. `./tlfif deploy` keeps it.",
+        code="disk_too_small",
         details={"aws_code": code_of(error)},
     )

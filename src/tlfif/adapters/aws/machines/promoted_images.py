@@ -44,7 +44,8 @@ def _none_promoted(profiles: tuple[Profile, ...]) -> MachineError:
     names = " or ".join(profiles)
     return MachineError(
         f"There is no image to start a machine from: none of the kind {names} was promoted yet. Nothing was started "
-        f"and nothing is charged. Build one: ./tlfif image build --profile {profiles[-1]}; this computer answers "
-        "meanwhile: ./tlfif profile use computer, or Settings, Where it runs.",
+        f"and nothing is charged. Build one: ./tlfif deploy --build-image --image-profile {profiles[-1]}; then "
+        "approve and promote it. This computer answers meanwhile: ./tlfif profile use computer, or Settings, Where it "
+        "runs.",
         code="image_missing",
     )

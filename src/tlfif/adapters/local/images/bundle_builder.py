@@ -338,11 +338,13 @@ def _new_lines(file: Path, cursor: str) -> tuple[tuple[str, ...], str]:
 
 
 def _end_programs(folder: Path) -> bool:
-    """Kill every program whose command line names ``folder``; whether there was any."""
+    """Kill every program of ours whose command line names ``folder``; whether there was any. (A person may look at a
+    log in it with a program of his own.)"""
     inside, found = f"{folder}{os.sep}", False
-    for process in psutil.process_iter(["cmdline", "status"]):
+    for process in psutil.process_iter(["cmdline", "name", "status"]):
         command = process.info["cmdline"] or []
-        if process.pid == os.getpid() or process.info["status"] == psutil.STATUS_ZOMBIE:
+        ours = (process.info["name"] or "").lower().startswith(("python", "git"))
+        if not ours or process.pid == os.getpid() or process.info["status"] == psutil.STATUS_ZOMBIE:
             continue
         if any(inside in part or part == str(folder) for part in command):
             found = True
