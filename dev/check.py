@@ -82,6 +82,7 @@ def prepare(environment: dict[str, str]) -> None:
     """What only the tests need; meanwhile the other checks run."""
     prepare_screen()
     prepare_sign_in()
+    prepare_images(environment)
     if sys.platform == "linux" and not installed("git", "git", "what images are built from"):
         print("No git here: the images' tests need it. On Debian and Ubuntu: sudo apt install git")
     if not (ROOT / "tests" / "__pycache__").exists():
@@ -109,12 +110,23 @@ def prepare_sign_in() -> None:
             shutil.copyfile(lock, mark)
 
 
-def installed(program: str, package: str, what: str) -> bool:
+def prepare_images(environment: dict[str, str]) -> None:
+    """The machine's image is booted in its tests: made of Debian's packages as they are here, and kept."""
+    if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("dpkg-query"):
+        needed = run(("-m", "tests.images.root", "absent"), environment)[2].decode().split()
+        if needed:
+            installed("", " ".join(needed), "what the machine's image is booted with")
+        code, _, said = run(("-m", "tests.images.root", "make"), environment)
+        if code:
+            print(f"The machine's image could not be made:\n{said.decode(errors='replace')}")
+
+
+def installed(program: str, packages: str, what: str) -> bool:
     """Whether the program is there; where that can be done without asking anybody, it is installed first."""
     if not shutil.which(program) and shutil.which("apt-get") and os.geteuid() == 0:
-        print(f"Installing {package}, {what} …", flush=True)
+        print(f"Installing {packages}, {what} …", flush=True)
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages.split()]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         if subprocess.run(install, env=environment, **quiet).returncode:
             subprocess.run(["apt-get", "update", "-qq"], **quiet)

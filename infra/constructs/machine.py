@@ -186,6 +186,10 @@ class Machine(Construct):
     def _log_rights(self) -> list[iam.PolicyStatement]:
         return [allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [self.logs.attr_arn])]
 
+    def log_reading_rights(self) -> list[iam.PolicyStatement]:
+        """The router: why a machine ended that told nobody else."""
+        return [allow("ReadMachinesLog", ["logs:GetLogEvents"], [self.logs.attr_arn])]
+
     def _session_rights(self) -> list[iam.PolicyStatement]:
         """A shell for the owner without an open port (RQL 1, 5.5): AWS's own minimum for Session Manager."""
         channels = ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")

@@ -66,6 +66,7 @@ class Router(Construct):
                     *machine.launch_rights(),
                     *machine.stop_rights(),
                     *machine.standby_rights(),
+                    *machine.log_reading_rights(),
                     *machine.pointer_rights(),  # a first start that fails goes back to the image before
                     *machine.look_rights("ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeSubnets"),
                     *props.images.wake_rights(),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.literals import ResourceTypeType
     from mypy_boto3_ec2.type_defs import TagSpecificationTypeDef
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
@@ -99,6 +100,10 @@ class Emulator:
     def scheduler(self) -> "EventBridgeSchedulerClient":
         return self.session.client("scheduler", endpoint_url=self.endpoint, config=NO_RETRIES)
 
+    @cached_property
+    def logs(self) -> "CloudWatchLogsClient":
+        return self.session.client("logs", endpoint_url=self.endpoint, config=NO_RETRIES)
+
     def create_jobs_table(self, name: str) -> None:
         """The table of jobs: as in the stack, with its index by time."""
         self.dynamodb.create_table(
@@ -139,7 +144,7 @@ class Emulator:
 
     def close(self) -> None:
         """Let go of the clients' connections, of those that were made."""
-        for client in ("dynamodb", "sqs", "s3", "ec2", "scheduler", "ssm"):
+        for client in ("dynamodb", "sqs", "s3", "ec2", "scheduler", "ssm", "logs"):
             if client in self.__dict__:
                 getattr(self, client).close()
 

@@ -140,6 +140,7 @@ def made_places(emulator: Emulator, name: str) -> dict[str, str]:
     emulator.create_state_table(state)
     promote_paper_images(emulator, name, state)
     emulator.create_bucket(bucket)
+    emulator.logs.create_log_group(logGroupName=f"/{name}/machine")
     return {
         **made_grounds(emulator, name),
         "JOBS_TABLE": jobs,

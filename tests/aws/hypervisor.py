@@ -1,7 +1,7 @@
 """The hypervisor that the emulator lacks: for each instance that EC2 calls running it runs what the image would.
 
 That is ``python -m tlfif.entrypoints.instance`` with a machine file made from the instance's own user data, and a real
-llama.cpp engine under it. When the instance ends, so do its processes, and as long as they need for it EC2 calls the
+llama.cpp engine beside it. When the instance ends, so do its processes, and as long as they need for it EC2 calls the
 instance shutting down, not terminated; when the worker ends by itself, the instance is terminated, as "shutdown
 behaviour: terminate" has it. It can be told to misbehave (:class:`Mischief`).
 """
@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,8 @@ from moto.ec2.models import ec2_backends
 from tests.aws.emulator import ACCESS_KEY, REGION, Emulator
 from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.models.catalogue import SMOLLM2, WheelSource
+
+MODEL, CONTEXT_TOKENS = SMOLLM2.name, SMOLLM2.context_tokens
 
 SOURCE = Path(__file__).parents[2] / "src"
 MOST_INSTANCES = 8
@@ -72,6 +75,7 @@ class Guest:
     folder: Path
     born: float = field(default_factory=time.monotonic)
     process: "subprocess.Popen[bytes] | None" = None
+    engine: "subprocess.Popen[bytes] | None" = None
     left: float | None = None
     reported: bool = False
 
@@ -81,13 +85,14 @@ class Guest:
         return self.process is not None and self.process.poll() is None
 
     def family(self) -> list[psutil.Process]:
-        """The worker and its engine."""
-        if self.process is None:
-            return []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            worker = psutil.Process(self.process.pid)
-            return [worker, *worker.children(recursive=True)]
-        return []
+        """The worker and the engine, or all that runs under the one process."""
+        found: list[psutil.Process] = []
+        for one in (self.process, self.engine):
+            if one is not None and one.poll() is None:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process = psutil.Process(one.pid)
+                    found += [process, *process.children(recursive=True)]
+        return found
 
     def hang(self) -> None:
         """Both processes stand still, as a machine does whose kernel has locked up."""
@@ -99,8 +104,9 @@ class Guest:
         for one in self.family():
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.kill()
-        if self.process is not None:
-            self.process.wait(10)
+        for one in (self.process, self.engine):
+            if one is not None:
+                one.wait(10)
 
 
 class Hypervisor:
@@ -145,6 +151,8 @@ class Hypervisor:
     def _look(self, instances: dict[str, dict[str, Any]]) -> None:
         for instance_id, instance in instances.items():
             guest = self.guests.get(instance_id)
+            if guest is not None and not guest.alive:
+                guest.kill()  # the end of the worker is the machine's, and the engine's with it
             if instance["State"]["Name"] in LIVING:
                 if guest is None:
                     self.guests[instance_id] = self._start(instance_id)
@@ -173,14 +181,13 @@ class Hypervisor:
             return guest
         told = self._ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
         content = json.loads(base64.b64decode(told["UserData"]["Value"]))
-        engine: dict[str, Any] = {"kind": "llama", "model_path": str(small_model()), "threads": 1}
-        if guest.mischief is Mischief.NEVER_LOADS:
-            engine = {"kind": "vllm", "base_url": CLOSED_PORT}
         if guest.mischief is Mischief.NEVER_BEATS:
             content["settings"]["state_table"] = "out-of-reach"
-        content["settings"]["engine"] = engine
+        content["settings"]["engine"] = {"kind": "llama", "base_url": CLOSED_PORT}
         if self._change is not None:
             self._change(content)
+        if guest.mischief is not Mischief.NEVER_LOADS and content["settings"]["engine"]["base_url"] == CLOSED_PORT:
+            content["settings"]["engine"]["base_url"], guest.engine = self._spawn_engine(folder)
         (folder / "machine.json").write_text(json.dumps(content))
         (folder / "engine.env").write_text(f"VLLM_API_KEY={ENGINE_KEY}\n")
         guest.process = self._spawn(folder)
@@ -204,22 +211,19 @@ class Hypervisor:
 
     def _spawn(self, folder: Path) -> "subprocess.Popen[bytes]":
         command = ["--machine-file", "machine.json", "--engine-key-file", "engine.env", "--runtime-dir", "."]
-        with (folder / "worker.log").open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", "tlfif.entrypoints.instance", *command],
-                cwd=folder,
-                env={
-                    **{name: value for name, value in os.environ.items() if not name.startswith(("TLFIF_", "AWS_"))},
-                    "PYTHONPATH": str(SOURCE),
-                    # On a real instance the rights come from its role.
-                    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-                    "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
-                    "AWS_REGION": REGION,
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        # On a real instance the rights come from its role.
+        rights = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": ACCESS_KEY, "AWS_REGION": REGION}
+        return _program(folder, "instance", command, rights, log="worker.log")
+
+    def _spawn_engine(self, folder: Path) -> "tuple[str, subprocess.Popen[bytes]]":
+        """The engine's service: where it will listen, and its process."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        flags = {"model": small_model(), "alias": MODEL, "host": "127.0.0.1", "port": port, "ctx-size": CONTEXT_TOKENS}
+        command = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+        command += ["--parallel", "1", "--threads", "1"]
+        key = {"LLAMA_API_KEY": ENGINE_KEY}
+        return f"http://127.0.0.1:{port}", _program(folder, "llama_server", command, key, log="engine.log")
 
     def _end(self, guest: Guest) -> None:
         """The instance is over: the power button, and the plug where that does not help or was asked for."""
@@ -256,12 +260,33 @@ class Hypervisor:
         return "\n".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("*/*.log")))
 
 
+def _program(
+    folder: Path, name: str, arguments: list[str], environment: dict[str, str], *, log: str
+) -> "subprocess.Popen[bytes]":
+    """A program of the image, of this checkout."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("TLFIF_", "AWS_"))}
+    with (folder / log).open("wb") as file:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", f"tlfif.entrypoints.{name}", *arguments],
+            cwd=folder,
+            env={**clean, "PYTHONPATH": str(SOURCE), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+        )
+
+
 @asynccontextmanager
 async def a_hypervisor(
-    emulator: Emulator, *, home: str, folder: Path, change: Callable[[dict[str, Any]], None] | None = None
+    emulator: Emulator,
+    *,
+    home: str,
+    folder: Path,
+    change: Callable[[dict[str, Any]], None] | None = None,
+    kind: Callable[..., Hypervisor] = Hypervisor,
 ) -> AsyncIterator[Hypervisor]:
-    """One that runs for the length of the block."""
-    hypervisor = Hypervisor(emulator, home=home, folder=folder, change=change)
+    """One of this kind, which runs for the length of the block."""
+    hypervisor = kind(emulator, home=home, folder=folder, change=change)
     hypervisor.listen()
     running = asyncio.create_task(hypervisor.run())
     try:

@@ -108,13 +108,14 @@ async def an_aws(
     folder: Path,
     *,
     change: Callable[[dict[str, Any]], None] | None = None,
+    kind: Callable[..., Hypervisor] = Hypervisor,
     types: tuple[str, ...] = USUAL_TYPES,
     **machine: float,
 ) -> AsyncIterator[Aws]:
-    """A home with nothing running. ``machine`` are numbers of its policy, ``change`` the hypervisor's, ``types`` are
-    tried in this order."""
+    """A home with nothing running. ``machine`` are numbers of its policy, ``change`` and ``kind`` the hypervisor's,
+    ``types`` are tried in this order."""
     with a_home(emulator, folder) as home:
-        guests = a_hypervisor(emulator, home=home.name, folder=folder / "instances", change=change)
+        guests = a_hypervisor(emulator, home=home.name, folder=folder / "instances", change=change, kind=kind)
         async with guests as hypervisor:
             settings = quick(home.settings, **machine).model_copy(
                 update={"endpoint_url": emulator.endpoint, "instance_types": types}

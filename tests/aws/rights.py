@@ -62,7 +62,8 @@ def actions_of(environ: "WSGIEnvironment", body: bytes) -> frozenset[str]:
     if target == "AmazonSSM":
         return frozenset({f"ssm:{operation}"})
     if target:
-        return frozenset({f"sqs:{operation.removesuffix('Batch')}"})
+        service = "logs" if target.startswith("Logs_") else "sqs"
+        return frozenset({f"{service}:{operation.removesuffix('Batch')}"})
     if path.startswith(INVOKE_PREFIX):
         return frozenset({"lambda:InvokeFunction"})
     if path.startswith("/schedules"):

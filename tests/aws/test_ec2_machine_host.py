@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 import botocore.session
 import pytest
 from botocore.validate import validate_parameters
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.instances import StateReason
 
 from tests.aws.ec2_cloud import DEAD_LETTERS, MAX_RUN_SECONDS, ROLE, Ec2Cloud, Refuse, always
 from tests.aws.emulator import REGION, Emulator
@@ -199,6 +202,12 @@ async def test_lifetime_is_ec2s_own_word(cloud: Ec2Cloud) -> None:
     assert ended.began_at == began
     assert ended.ended_at is not None
     assert -1 <= ended.ended_at - began < 60
+    assert ended.last_words == "", "it was asked to"
+    instance = ec2_backends[DEFAULT_ACCOUNT_ID][REGION].get_instance(handle)
+    instance.state_reason = StateReason("Client.InternalError: Client error on launch", "Client.InternalError")
+    taken = await host.lifetime(handle)
+    assert taken is not None
+    assert taken.last_words == "Client.InternalError: Client error on launch"
     assert await host.lifetime("i-0123456789abcdef0") is None
 
 

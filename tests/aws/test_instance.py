@@ -5,18 +5,33 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
-from tests.aws.emulator import REGION
+from tests.aws.emulator import ACCESS_KEY, REGION, Emulator
+from tlfif.adapters.aws.calls.clients import AwsClients
+from tlfif.adapters.aws.images.dynamo_image_store import DynamoImageStore
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
-from tlfif.bootstrap.aws import machine_settings
+from tlfif.adapters.local.system_clock import SystemClock, SystemIds
+from tlfif.bootstrap.aws import machine_settings, open_aws_stores
 from tlfif.bootstrap.aws_settings import AwsSettings
-from tlfif.bootstrap.aws_worker import BOOT_ID, InstancePaths, aws_settings, engine_config, run_aws_worker
+from tlfif.bootstrap.aws_worker import (
+    BOOT_ID,
+    EngineConfig,
+    InstancePaths,
+    aws_settings,
+    engine_config,
+    fitted,
+    run_aws_worker,
+)
+from tlfif.images.image import Profile, Source
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import EngineGoneError, InvalidInputError
+from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_host import LaunchSpec
+from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.policy import AWS_MACHINE_POLICY
 
 SPEC = LaunchSpec(
@@ -79,8 +94,7 @@ def test_settings_that_cannot_be_are_named(changed: dict[str, Any]) -> None:
 
 def test_the_engine_is_vllm_here_unless_said_otherwise() -> None:
     assert (engine_config({}).kind, engine_config({}).base_url) == ("vllm", "http://127.0.0.1:8000")
-    config = engine_config({"engine": {"kind": "llama", "model_path": "/m.gguf", "threads": 2}})
-    assert (config.kind, config.model_path, config.threads) == ("llama", "/m.gguf", 2)
+    assert engine_config({"engine": {"kind": "llama"}}).kind == "llama"
 
 
 @pytest.mark.parametrize(("kind", "slots"), [("vllm", (3, 16)), ("llama", (3, 4))])
@@ -94,7 +108,7 @@ def test_processors_make_fewer_answers_at_once_than_a_gpu(kind: str, slots: tupl
 
 @pytest.mark.parametrize(
     "engine",
-    [{"kind": "gpt"}, {"base_url": "http://10.0.0.1:8000"}, {"kind": "llama", "threads": 0}, "vllm", [1]],
+    [{"kind": "gpt"}, {"base_url": "http://10.0.0.1:8000"}, "vllm", [1]],
 )
 def test_an_engine_that_cannot_be_is_refused(engine: object) -> None:
     with pytest.raises(InvalidInputError) as caught:
@@ -102,10 +116,87 @@ def test_an_engine_that_cannot_be_is_refused(engine: object) -> None:
     assert caught.value.code == "settings_invalid"
 
 
-async def test_without_the_engines_key_nothing_begins(tmp_path: Path) -> None:
+@pytest.fixture
+def launched(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> MachineFile:
+    """The file of a machine that has a record."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, ACCESS_KEY)
+    table = emulator.unique("state")
+    emulator.create_state_table(table)
+    return a_file(state_table=table, endpoint_url=emulator.endpoint)
+
+
+async def recorded(file: MachineFile) -> MachineStore:
+    """The store, with the machine's record in it."""
+    stores = open_aws_stores(
+        aws_settings(file),
+        clients=AwsClients(region=REGION, endpoint_url=aws_settings(file).endpoint_url),
+        clock=SystemClock(),
+        ids=SystemIds(),
+        rng=Random(),
+    )
+    record = MachineRecord(
+        id=SPEC.machine_id, state=MachineState.LAUNCHING, model=SPEC.model, image=SPEC.image, created_at=1.0
+    )
+    assert await stores.machines.create_intent(record)
+    await stores.machines.commit_launch(record.id, handle="i-1")
+    return stores.machines
+
+
+async def test_without_the_engines_key_nothing_begins_and_the_record_says_so(
+    launched: MachineFile, tmp_path: Path
+) -> None:
+    machines = await recorded(launched)
     paths = InstancePaths(engine_key_file=tmp_path / "engine.env", runtime_dir=tmp_path)
     with pytest.raises(EngineGoneError, match="key"):
-        await run_aws_worker(a_file(), paths)
+        await run_aws_worker(launched, paths)
+    record = await machines.latest()
+    assert record is not None
+    assert (record.state, record.reason, record.code, record.image) == (
+        MachineState.BROKEN,
+        "The engine's key cannot be read: FileNotFoundError.",
+        "engine_gone",
+        SPEC.image,
+    )
+
+
+async def test_a_candidate_that_cannot_begin_reports_it_to_the_record_of_its_image(
+    launched: MachineFile, tmp_path: Path
+) -> None:
+    settings = aws_settings(launched)
+    clients = AwsClients(region=REGION, endpoint_url=settings.endpoint_url)
+    state = open_aws_stores(settings, clients=clients, clock=SystemClock(), ids=SystemIds(), rng=Random()).state
+    source = Source(repository="", commit="0" * 40, subject="", asked_by="a test")
+    made = await DynamoImageStore(state).create(profile=Profile.CPU_LLAMA, source=source, now=1.0)
+    candidate = replace(launched, spec=replace(SPEC, smoke_test=made.version))
+    with pytest.raises(EngineGoneError, match="key"):
+        await run_aws_worker(candidate, InstancePaths(engine_key_file=tmp_path / "engine.env", runtime_dir=tmp_path))
+    report = await DynamoImageStore(state).reported(made.version)
+    assert report is not None
+    assert report.error == "The engine's key cannot be read: FileNotFoundError."
+
+
+def image(folder: Path, **changed: object) -> Path:
+    """As the image's provisioning writes it."""
+    file = folder / "image.json"
+    record = {"engine": "llama", "model": SPEC.model, "model_sha256": "5" * 64, "version": 1, "profile": "cpu-llama"}
+    file.write_text(json.dumps({**record, **changed}))
+    return file
+
+
+def test_the_image_knows_its_engine_and_its_model_better_than_the_control_plane(tmp_path: Path) -> None:
+    spec, config = fitted(a_file(), image(tmp_path))
+    assert (config.kind, spec.model_sha256) == ("llama", "5" * 64)
+    assert fitted(a_file(), None) == (SPEC, EngineConfig())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"model": "smollm2"}, "holds the model smollm2"), ({"engine": "gpt"}, "Build it anew"), ({"model": 1}, "anew")],
+)
+def test_an_image_of_something_else_is_refused(tmp_path: Path, changed: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidInputError, match=said):
+        fitted(a_file(), image(tmp_path, **changed))
 
 
 def test_the_boot_id_is_the_kernels() -> None:

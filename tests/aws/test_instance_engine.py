@@ -20,8 +20,8 @@ from tlfif.adapters.engines.served_engine import (
     ServedEngineProcess,
     check_loopback,
     read_engine_key,
-    systemd_says_failed,
 )
+from tlfif.adapters.engines.systemd_service import why_given_up
 from tlfif.jobs.engine import Chunk, EngineAddress
 from tlfif.jobs.jobs import GenerationRequest, Message
 from tlfif.kernel.errors import EngineGoneError, EngineRejectedError
@@ -100,9 +100,9 @@ class Keeper:
     def __init__(self, patience: int = 10**6) -> None:
         self.patience = patience
 
-    async def failed(self) -> bool:
+    async def given_up(self) -> str | None:
         self.patience -= 1
-        return self.patience < 0
+        return "CUDA error: out of memory" if self.patience < 0 else None
 
 
 def served(service: Service, clock: FakeClock, keeper: Keeper | None = None) -> ServedEngineProcess:
@@ -110,7 +110,7 @@ def served(service: Service, clock: FakeClock, keeper: Keeper | None = None) -> 
         base_url=service.url,
         api_key="a-key",
         clock=clock,
-        failed=(keeper or Keeper()).failed,
+        given_up=(keeper or Keeper()).given_up,
         start_limit_seconds=60.0,
     )
 
@@ -126,7 +126,7 @@ async def test_start_waits_until_the_service_is_healthy(service: Service) -> Non
 
 async def test_start_gives_up_when_systemd_has(service: Service) -> None:
     service.health = [503]
-    with pytest.raises(EngineGoneError, match="service has failed"):
+    with pytest.raises(EngineGoneError, match="given up after several starts: CUDA error: out of memory"):
         await served(service, FakeClock(auto_advance=True), Keeper(2)).start()
     assert len(service.asked) == 3
 
@@ -135,7 +135,7 @@ async def test_start_gives_up_after_its_limit_where_nothing_listens(service: Ser
     clock = FakeClock(auto_advance=True)
     begun = clock.monotonic()
     process = ServedEngineProcess(
-        base_url="http://127.0.0.1:9", api_key="", clock=clock, failed=Keeper().failed, start_limit_seconds=5.0
+        base_url="http://127.0.0.1:9", api_key="", clock=clock, given_up=Keeper().given_up, start_limit_seconds=5.0
     )
     with pytest.raises(EngineGoneError, match="within 5 s"):
         await process.start()
@@ -181,7 +181,7 @@ def test_the_key_is_read_from_systemds_file(tmp_path: Path) -> None:
 
 
 async def test_a_unit_that_systemd_does_not_know_has_not_failed() -> None:
-    assert not await systemd_says_failed("tlfif-no-such-unit.service")
+    assert await why_given_up("tlfif-no-such-unit.service") is None
 
 
 def asking(prompt: str, max_tokens: int = 64) -> GenerationRequest:

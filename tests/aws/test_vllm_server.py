@@ -126,11 +126,12 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vllm]:
         port = probe.getsockname()[1]
     flags = {name: value for name, value in flags_of_engine().items() if name not in GPU_ONLY}
     flags |= {"--served-model-name": MODEL, "--port": str(port)}
-    words = [word for name, value in flags.items() for word in ((name,) if value is None else (name, value))]
+    words = [word for name, value in flags.items() for word in (name, *(value or "").split())]
     command = [str(Path(PYTHON).expanduser()), "-m", "vllm.entrypoints.openai.api_server"]
     environment = {
         **os.environ,
         "VLLM_API_KEY": ENGINE_KEY,
+        "VLLM_HOST_IP": "127.0.0.1",
         "VLLM_CACHE_ROOT": str(folder / "cache"),
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "VLLM_NO_USAGE_STATS": "1",

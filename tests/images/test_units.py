@@ -1,21 +1,35 @@
 """The units of the machine image: sound by systemd's own check, tied to the pins, and with an end for every case."""
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from string import Template
 
 import pytest
 
-from tests.images.units import SYSTEMD, UNITS, command_of, flags_of_engine, settings
+from tests.images.units import SYSTEMD, UNITS, command_of, flags_of, flags_of_engine, settings
 from tlfif.adapters.aws.machines.ec2_user_data import PATH
 from tlfif.adapters.aws.machines.image_model_store import MODELS_DIR
 from tlfif.adapters.aws.machines.launch_plan import LONGEST_RUN_SECONDS
+from tlfif.adapters.engines.llama_engine_process import CACHE_MIB
 from tlfif.adapters.engines.served_engine import check_loopback
-from tlfif.bootstrap.aws_worker import ENGINE_UNIT, READY_MARK, EngineConfig
+from tlfif.bootstrap.aws_worker import ENGINE_UNITS, READY_MARK, EngineConfig
+from tlfif.entrypoints import llama_server
 from tlfif.machines.policy import AWS_MACHINE_POLICY
 from tlfif.models.catalogue import ON_AWS
 
+PROGRAMS = (
+    "/opt/tlfif/engine/bin/vllm",
+    "/opt/tlfif/engine/bin/llama-server",
+    "/opt/tlfif/worker/bin/python",
+    "/opt/tlfif/bin/tlfif-key",
+    "/usr/bin/nvidia-modprobe",
+    "/usr/bin/nvidia-smi",
+    "/usr/bin/python3",
+)
 SERVICES = [unit.name for unit in UNITS if unit.suffix == ".service"]
 
 
@@ -29,12 +43,33 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
     stand_in.chmod(0o755)
     for unit in UNITS:
         text = unit.read_text()
-        for program in ("/opt/tlfif/engine/bin/vllm", "/opt/tlfif/worker/bin/python", "/usr/bin/python3"):
-            text = text.replace(f"={program} ", f"={stand_in} ")
+        for program in PROGRAMS:
+            text = re.sub(rf"={program}\b", f"={stand_in}", text)
         (tmp_path / unit.name).write_text(text)
     command = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit.name) for unit in UNITS)]
     checked = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("tlfif-worker.service", 2.0),
+        ("tlfif-engine.service", 3.5),
+        ("tlfif-llama.service", 3.5),
+        ("tlfif-log.service", 3.5),
+        ("tlfif-boot.service", 5.0),
+        ("tlfif-key.service", 5.0),
+        ("tlfif-gpu.service", 6.0),
+    ],
+)
+def test_a_service_is_no_more_exposed_than_it_was(name: str, most: float) -> None:
+    """By ``systemd-analyze security``, from 0 to 10; what loads a kernel module has the most."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed here (Debian's package systemd)")
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={most * 10:.0f}", str(SYSTEMD / name)]
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stdout[-300:]
 
 
 def test_the_engines_flags_are_the_pinned_ones() -> None:
@@ -46,23 +81,59 @@ def test_the_engines_flags_are_the_pinned_ones() -> None:
     assert flags["--max-num-seqs"] == str(AWS_MACHINE_POLICY.engine_slots)
     assert flags["--dtype"] == "half"
     assert flags["--generation-config"] == "vllm"
-    assert "--enable-lora" in flags
-    assert (flags["--max-loras"], flags["--max-lora-rank"]) == ("4", "64")
+    assert flags["--cudagraph-capture-sizes"].split()[-1] == flags["--max-num-seqs"]
+    assert not [flag for flag in flags if "lora" in flag], "none is registered"
+
+
+def test_llama_cpp_as_a_service_takes_the_units_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the program that an image without a GPU has; with one it is llama.cpp's own, of the pinned commit."""
+    values = {"TLFIF_MODEL_FILE": "/m.gguf", "TLFIF_MODEL": "tinyllama", "TLFIF_CONTEXT": "32768", "TLFIF_SLOTS": "16"}
+    words = [Template(word).substitute(values) for word in command_of("tlfif-llama.service")]
+    monkeypatch.setattr(sys, "argv", words)
+    args = llama_server.arguments()
+    assert (args.model, args.alias, args.ctx_size, args.parallel) == ("/m.gguf", "tinyllama", 32768, 16)
+    assert (args.cache_ram, args.threads) == (CACHE_MIB, None)
+    assert EngineConfig(kind="llama").base_url == check_loopback(f"http://{args.host}:{args.port}")
 
 
 def test_the_worker_looks_for_the_engine_where_the_unit_has_it() -> None:
     flags = flags_of_engine()
     assert EngineConfig().base_url == check_loopback(f"http://{flags['--host']}:{flags['--port']}")
-    assert (SYSTEMD / ENGINE_UNIT).exists()
+    assert all((SYSTEMD / unit).exists() for unit in ENGINE_UNITS.values())
 
 
-def test_the_key_is_no_argument_and_the_engine_has_no_way_out() -> None:
-    engine = settings("tlfif-engine.service")
-    assert engine["Service.EnvironmentFile"] == ["/run/tlfif/engine.env"]
-    assert "--api-key" not in flags_of_engine(), "a command line can be read by every user"
+@pytest.mark.parametrize("name", ENGINE_UNITS.values())
+def test_the_key_is_no_argument_and_the_engine_has_no_way_out(name: str) -> None:
+    engine = settings(name)
+    assert engine["Service.EnvironmentFile"][0] == "/run/tlfif/engine.env"
+    assert "--api-key" not in command_of(name), "a command line can be read by every user"
     assert engine["Service.IPAddressDeny"] == ["any"]
     assert engine["Service.IPAddressAllow"] == ["localhost"]
     assert not any("RUNTIME_LORA" in each for each in engine["Service.Environment"])
+
+
+@pytest.mark.parametrize("name", ENGINE_UNITS.values())
+def test_an_engine_waits_for_its_key_and_its_gpu_and_for_nothing_else(name: str) -> None:
+    engine, gpu = settings(name), settings("tlfif-gpu.service")
+    assert engine["Unit.Requires"] == engine["Unit.After"] == ["tlfif-key.service"]
+    assert "Unit.Wants" not in engine
+    assert name in gpu["Unit.Before"][0].split()
+    assert name in gpu["Install.RequiredBy"][0].split(), "in images for a GPU, where it is enabled"
+    assert "Service.PrivateDevices" not in engine
+    key = settings("tlfif-key.service")
+    assert "network" not in str(key)
+    assert "tlfif-boot" not in str(key)
+
+
+def test_the_gpu_is_made_ready_by_root_and_proven() -> None:
+    gpu = settings("tlfif-gpu.service")
+    assert gpu["Service.ExecStart"][:2] == ["/usr/bin/nvidia-modprobe -c0 -u", "/usr/bin/nvidia-smi -L"]
+    assert "Service.User" not in gpu
+    assert "CAP_SYS_MODULE" in gpu["Service.CapabilityBoundingSet"][0]
+
+
+def test_vllm_talks_to_itself_over_loopback() -> None:
+    assert "VLLM_HOST_IP=127.0.0.1" in settings("tlfif-engine.service")["Service.Environment"]
 
 
 def test_the_workers_command() -> None:
@@ -71,6 +142,7 @@ def test_the_workers_command() -> None:
     told = dict(zip(words[4::2], words[5::2], strict=True))
     assert told == {
         "--machine-file": PATH,
+        "--image-file": "/etc/tlfif/image.json",
         "--engine-key-file": "%d/engine.env",
         "--runtime-dir": "/run/tlfif-worker",
     }
@@ -81,6 +153,8 @@ def test_every_end_of_the_worker_is_the_machines_end() -> None:
     assert worker["Unit.SuccessAction"] == worker["Unit.FailureAction"] == ["poweroff"]
     assert worker["Service.Restart"] == ["no"]
     assert settings("tlfif-boot.service")["Unit.FailureAction"] == ["poweroff"]
+    assert settings("tlfif-key.service")["Unit.FailureAction"] == ["poweroff"]
+    assert worker["Unit.Requires"] == ["tlfif-key.service tlfif-boot.service"]
     assert "Unit.BindsTo" not in worker, "the engine's restart would end the machine"
 
 
@@ -105,11 +179,11 @@ def test_no_service_has_more_than_it_needs(name: str) -> None:
     assert unit["Service.NoNewPrivileges"] == ["yes"]
     assert unit["Service.ProtectSystem"] == ["strict"]
     assert unit["Service.PrivateTmp"] == ["yes"]
-    if name in {"tlfif-engine.service", "tlfif-worker.service"}:
-        assert unit["Service.User"] == [name.removesuffix(".service")]
+    if name in {*ENGINE_UNITS.values(), "tlfif-worker.service"}:
+        assert unit["Service.User"] == ["tlfif-worker" if "worker" in name else "tlfif-engine"]
         assert unit["Service.CapabilityBoundingSet"] == [""]
 
 
 def test_the_units_hear_nobody_from_outside() -> None:
     assert not [unit.name for unit in SYSTEMD.iterdir() if unit.suffix == ".socket"]
-    assert flags_of_engine()["--host"] == "127.0.0.1"
+    assert flags_of_engine()["--host"] == flags_of("tlfif-llama.service", after=1)["--host"] == "127.0.0.1"

@@ -27,12 +27,18 @@ def command_of(name: str) -> list[str]:
     return shlex.split(line)
 
 
-def flags_of_engine() -> dict[str, str | None]:
-    """vLLM's flags and their values, None for a switch."""
+def flags_of(name: str, *, after: int) -> dict[str, str | None]:
+    """The flags of a service's command behind its first ``after`` words, and their values, None for a switch."""
     found: dict[str, str | None] = {}
-    words = command_of("tlfif-engine.service")[3:]
-    while words:
-        name = words.pop(0)
-        assert name.startswith("--"), name
-        found[name] = words.pop(0) if words and not words[0].startswith("--") else None
+    flag = ""
+    for word in command_of(name)[after:]:
+        if word.startswith("--"):
+            found[flag := word] = None
+        else:
+            found[flag] = f"{found[flag]} {word}" if found[flag] else word
     return found
+
+
+def flags_of_engine() -> dict[str, str | None]:
+    """vLLM's."""
+    return flags_of("tlfif-engine.service", after=3)

@@ -90,3 +90,10 @@ def test_a_home_without_logs_says_so(home: DataFolder, capsys: pytest.CaptureFix
 def test_what_cannot_be_shown_is_named(home: DataFolder, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", *words]) == 2
     assert "[usage]" in capsys.readouterr().err
+
+
+def test_the_machines_log_is_read_with_the_machine(home: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    (home.logs / "machine.log").write_text("ready\n")
+    (home.logs / "server.log").write_text("serving\n")
+    assert main(["machine", "logs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"lines": [{"source": "machine", "time": None, "text": "ready"}]}

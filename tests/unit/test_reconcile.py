@@ -76,6 +76,33 @@ class World:
         return (await self.jobs.get(job_id)).status
 
 
+@pytest.mark.parametrize(
+    ("said", "by_host", "shown"),
+    [
+        ("no such file", "", ": no such file"),
+        ("no such file", "Client.InternalError", ": no such file"),
+        ("", "Client.InternalError", ": Client.InternalError"),
+        ("", "", ""),
+    ],
+)
+async def test_a_machine_that_told_nobody_why_it_ended_is_asked_for_its_last_words(
+    said: str, by_host: str, shown: str
+) -> None:
+    world = World()
+
+    async def last_words(machine_id: str) -> str:
+        return said
+
+    world.router.last_words = last_words
+    await submit(world.jobs)
+    await world.router.tick()
+    (machine,) = world.host.existing
+    machine.exists = False
+    world.host.lifetimes[machine.handle] = Lifetime(last_words=by_host)
+    await world.router.tick()
+    assert (await world.latest()).reason == f"ended before it was ready{shown}"
+
+
 async def test_nothing_to_do() -> None:
     world = World()
     assert await world.router.tick() is Pace.REST

@@ -22,6 +22,7 @@ from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
 from tlfif.adapters.aws.machines.image_model_store import IN_IMAGES, ImageModelStore
+from tlfif.adapters.aws.machines.machine_log import MachineLog
 from tlfif.adapters.aws.machines.router_calls import RouterCalls
 from tlfif.adapters.aws.money.cost_explorer_bill_source import BILL_REGION, CostExplorerBillSource
 from tlfif.adapters.aws.money.dynamo_bill_store import DynamoBillStore
@@ -120,6 +121,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
         meter=meter,
         budget=money.budget,
         launched=launched_by_type(settings, stores.state, registry, host, clock),
+        last_words=MachineLog(clients.make("logs", MACHINE_CONFIG), home=settings.home_name).last_words,
     )
     control: MachineControl = LocalMachineControl(reconciler=reconciler)
     if settings.router_function:

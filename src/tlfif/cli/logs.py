@@ -29,6 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     parser.epilog = EPILOG
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="which log")
+    configure_reading(parser)
+
+
+def configure_reading(parser: argparse.ArgumentParser) -> None:
+    """The arguments of whoever reads one log: which is ``args.source``."""
     parser.add_argument("--lines", metavar="N", default="50", help=f"the newest lines, 1 to {MOST_LINES} (default: 50)")
     parser.add_argument("--minutes", metavar="M", default="60", help="on AWS: how far back (default: 60)")
     add_aws(parser)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import time
 
+from tlfif.cli import logs
 from tlfif.cli.arguments import add_json, idle_minutes, model_name, page_limit
 from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE
@@ -57,6 +58,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     idle.add_argument("minutes", metavar="MINUTES", help="0.1 to 240 minutes; there is no “never”")
     add_json(idle)
+    read = actions.add_parser(
+        "logs",
+        help="what it has written down: how it booted, and why it ended",
+        description="The newest lines of the machine's log, the oldest of them first; on AWS those of its system, its "
+        "engine and its worker, also of machines that are gone. The same as ./tlfif logs machine.",
+    )
+    logs.configure_reading(read)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -70,6 +78,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return asyncio.run(_start(model, console, as_json=args.json))
     if args.action == "stop":
         return asyncio.run(_stop(console, keep_jobs=args.keep_jobs, as_json=args.json))
+    if args.action == "logs":
+        return logs.run(argparse.Namespace(**vars(args), source="machine"), console)
     return asyncio.run(_idle_timeout(idle_minutes(args.minutes), console, as_json=args.json))
 
 

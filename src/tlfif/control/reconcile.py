@@ -1,6 +1,8 @@
 """The router's tick: observe, decide, act. It may run often, from anywhere, and twice at once without harm."""
 
+import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -67,12 +69,14 @@ class HeartbeatWatch:
 class Reconciler(MachinePorts):
     """Observes the machine and the jobs of one control plane and acts on them. Its state may be lost at any restart.
 
-    Without ``meter`` and ``budget`` nothing is metered or limited: for tests of the router alone.
+    Without ``meter`` and ``budget`` nothing is metered or limited: for tests of the router alone. ``last_words``: what
+    the machine with this id said about its own end, empty where that is not known; None where no machine says it.
     """
 
     jobs: JobStore
     job_policy: JobPolicy
     meter: Meter | None = None
+    last_words: Callable[[str], Awaitable[str]] | None = None
     watch: HeartbeatWatch = field(default_factory=HeartbeatWatch)
     suspects: set[str] = field(default_factory=set)
     seen: Observation | None = None
@@ -186,17 +190,29 @@ class Reconciler(MachinePorts):
         elif action.kind is ActionKind.CONFIRM_ENDED:
             # In this order: whoever is killed in between leaves an open record, and the next tick does both.
             await self.jobs.abandon(machine.id, reason="the machine ended", now=now)
-            reason = action.reason + await self._told_of_image(machine, action)
+            reason = await self._explained(action, machine)
+            reason += await self._told_of_image(machine, action, reason)
             await self.machines.mark_ended(machine.id, state=action.end_state, reason=reason, now=now)
         elif machine.handle is not None:
             await self.machines.mark_stopping(machine.id, reason=action.reason, now=now)
             await self.terminate(machine.handle, force=action.kind is ActionKind.FORCE)
 
-    async def _told_of_image(self, machine: MachineRecord, action: Action) -> str:
-        """What its end means for the image, as the end of the reason."""
+    async def _explained(self, action: Action, machine: MachineRecord) -> str:
+        """The action's reason; where nobody knows one, with what the machine or its host says."""
+        if not action.unexplained:
+            return action.reason
+        words = await self.last_words(machine.id) if self.last_words is not None else ""
+        if not words and machine.handle is not None:
+            with contextlib.suppress(MachineError):
+                lifetime = await self.host.lifetime(machine.handle)
+                words = lifetime.last_words if lifetime is not None else ""
+        return f"{action.reason}: {words}" if words else action.reason
+
+    async def _told_of_image(self, machine: MachineRecord, action: Action, reason: str) -> str:
+        """What its end means for the image, as the end of its ``reason``."""
         if self.launched is None or machine.ready_at is not None or action.end_state is not MachineState.BROKEN:
             return ""
-        return await self.launched.broke(machine, action.reason)
+        return await self.launched.broke(machine, reason)
 
     async def _launch(self, model: str, reason: str, now: float) -> None:
         try:

@@ -58,6 +58,8 @@ class Action:
     end_state: MachineState = MachineState.OFF
     code: str = ""
     """Why jobs fail, for programs; with FAIL_QUEUED only."""
+    unexplained: bool = False
+    """The machine ended and nobody has said why; with CONFIRM_ENDED only."""
 
 
 def decide(seen: Observation, policy: MachinePolicy, now: float) -> tuple[Action, ...]:
@@ -155,8 +157,8 @@ def _confirm(machine: MachineRecord, policy: MachinePolicy) -> Action:
     why = machine.reason if has_end_reason else ""
     if machine.state is MachineState.BROKEN or (machine.ready_at is None and (overdue or not asked)):
         reason = why or "ended before it was ready"
-        return Action(kind=ActionKind.CONFIRM_ENDED, reason=reason, end_state=MachineState.BROKEN)
-    return Action(kind=ActionKind.CONFIRM_ENDED, reason=why or "ended without being asked")
+        return Action(kind=ActionKind.CONFIRM_ENDED, reason=reason, end_state=MachineState.BROKEN, unexplained=not why)
+    return Action(kind=ActionKind.CONFIRM_ENDED, reason=why or "ended without being asked", unexplained=not why)
 
 
 def _must_end(seen: Observation, machine: MachineRecord, policy: MachinePolicy, now: float) -> Action | None:

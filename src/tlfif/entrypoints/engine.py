@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from types import ModuleType
+from typing import Any
 
 from tlfif.adapters.local.machines.process_priority import lower_priority
 
@@ -42,13 +43,12 @@ def end_with_supervisor() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def main() -> None:
-    """Serve until the supervisor closes the pipe."""
-    end_with_supervisor()
-    lower_priority()
-    os.putenv("GGML_NO_BACKTRACE", "1")  # else llama.cpp's abort would start a debugger, where there is one
-    config = json.loads(sys.stdin.buffer.readline())
-    limit_memory(config["memory_bytes"])
+def open_server(config: dict[str, Any]) -> Any:
+    """llama.cpp with the model loaded, listening on loopback.
+
+    ``config``: ``model_name``, ``model_path``, ``context_tokens`` (of one slot), ``slots``, ``threads`` (None: one a
+    core), ``cache_mib``, ``api_key``, and ``port`` (absent: a free one). Raises RuntimeError where llama.cpp refuses
+    the model; why stands in its log."""
     xllamacpp = _load_llama(WAITING if config["threads"] else WAITING | PLACES)
     params = xllamacpp.CommonParams()
     params.model.path = config["model_path"]
@@ -56,7 +56,7 @@ def main() -> None:
     params.n_ctx = config["context_tokens"] * config["slots"]
     params.n_parallel = config["slots"]
     params.hostnames = ["127.0.0.1"]
-    params.port = 0
+    params.port = config.get("port", 0)
     params.api_keys = [config["api_key"]]
     params.endpoint_slots = True
     params.ui = False
@@ -68,8 +68,18 @@ def main() -> None:
     params.cache_ram_mib = config["cache_mib"]
     params.warmup = False
     params.sse_ping_interval = -1  # silence for long means that it has hung
+    return xllamacpp.Server(params)
+
+
+def main() -> None:
+    """Serve until the supervisor closes the pipe."""
+    end_with_supervisor()
+    lower_priority()
+    os.putenv("GGML_NO_BACKTRACE", "1")  # else llama.cpp's abort would start a debugger, where there is one
+    config = json.loads(sys.stdin.buffer.readline())
+    limit_memory(config["memory_bytes"])
     try:
-        server = xllamacpp.Server(params)
+        server = open_server(config)
     except RuntimeError:
         print(json.dumps({}), flush=True)
         sys.exit(1)  # not at once: llama.cpp writes its log in a thread, which has the reason

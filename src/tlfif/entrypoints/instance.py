@@ -30,12 +30,16 @@ def main() -> int:
     """Read the machine file and run."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--machine-file", type=Path, default=Path(PATH))
+    parser.add_argument("--image-file", type=Path)
     parser.add_argument("--engine-key-file", type=Path, default=Path("/run/tlfif/engine.env"))
     parser.add_argument("--runtime-dir", type=Path, default=Path("/run/tlfif-worker"))
     args = parser.parse_args()
     begin_log("%(levelname)s %(message)s")  # the journal has the time
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # the engine's health is checked every two seconds
-    return _run(args.machine_file, InstancePaths(engine_key_file=args.engine_key_file, runtime_dir=args.runtime_dir))
+    paths = InstancePaths(
+        engine_key_file=args.engine_key_file, runtime_dir=args.runtime_dir, image_file=args.image_file
+    )
+    return _run(args.machine_file, paths)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class ObservedMachine:
 class Lifetime:
     """When a machine began and ended (epoch seconds) and its type, by the host's own record, on which the bill is
     based. None: the host does not report it, or not yet. ``image`` is the version that it was launched from;
-    ``last_words``: the host's sentence for why it ended, if it has one."""
+    ``last_words``: why the host ended it, in its own words; empty where nobody but the machine and its owner did."""
 
     began_at: float | None = None
     ended_at: float | None = None

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import glob
 import json
-import re
 import secrets
 import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlfif.adapters.engines.engine_log import logged_reason
 from tlfif.adapters.engines.memory_kills import MemoryKills, count_memory_kills, why_killed
 from tlfif.jobs.engine import EngineAddress, EngineProcess
 from tlfif.kernel.data_folder import open_private
@@ -26,10 +26,7 @@ SPARE_BYTES = 4 << 30
 """What an engine may allocate beside two copies of the weights (llama.cpp rearranges some kinds): the caches of an 8B
 model take about 1.5 GiB, the stacks of its threads 8 MiB each. Without a limit a hostile chat template takes all the
 memory there is."""
-REASON_LETTERS = 300
 
-_ERROR_LINE = re.compile(r"[\d.]+ E (?:\w+ +)?(?:\w+: )*(?:error loading model: )?(.+)")
-"""A line of llama.cpp's log: time, level, part of the program, function, text."""
 _ENDED_BY_OTHERS = frozenset({signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)})
 
 
@@ -133,15 +130,10 @@ class LlamaEngineProcess(EngineProcess):
         )
 
     def _logged_reason(self) -> str:
-        """The first error in the engine's log, and what failed by it; without one the last line."""
         try:
-            lines = [line for line in self._spec.log_path.read_text(errors="replace").splitlines() if line.strip()]
+            return logged_reason(self._spec.log_path.read_text(errors="replace").splitlines())
         except OSError:
             return ""
-        errors = [found[1] for line in lines if (found := _ERROR_LINE.match(line))]
-        said = "; ".join(errors[:1] + [line for line in errors[1:2] if line.startswith("failed")] or lines[-1:])
-        # It may quote the file.
-        return one_line(said).strip()[:REASON_LETTERS].rstrip(".:")
 
     async def wait(self) -> int:
         if self._child is None:

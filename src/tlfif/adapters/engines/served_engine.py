@@ -1,6 +1,5 @@
-"""An inference server that runs as its own service (vLLM under systemd): observed from here, started by systemd."""
+"""An inference server that runs as a service of its own: started by systemd, observed from here."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,8 +19,8 @@ MISSES = 3
 """Health checks in a row without an answer: one may be lost while the engine reads long prompts."""
 HEALTH_SECONDS = 5.0
 
-Failed = Callable[[], Awaitable[bool]]
-"""Whether systemd has given the service up."""
+GivenUp = Callable[[], Awaitable[str | None]]
+"""None while systemd has not given the service up; afterwards why, empty where that is not known."""
 
 
 def read_engine_key(path: Path) -> str:
@@ -55,15 +54,15 @@ def _is_loopback(host: str) -> bool:
 class ServedEngineProcess(EngineProcess):
     """A service that systemd starts, restarts and ends; ``GET /health`` reports its state.
 
-    ``failed``: whether systemd has given it up. ``start_limit_seconds``: how long a start may take.
+    ``given_up``: see :data:`GivenUp`. ``start_limit_seconds``: how long a start may take.
     """
 
     def __init__(
-        self, *, base_url: str, api_key: str, clock: Clock, failed: Failed, start_limit_seconds: float
+        self, *, base_url: str, api_key: str, clock: Clock, given_up: GivenUp, start_limit_seconds: float
     ) -> None:
         self._address = EngineAddress(base_url=check_loopback(base_url), api_key=api_key, pid=None)
         self._clock = clock
-        self._failed = failed
+        self._given_up = given_up
         self._limit = start_limit_seconds
 
     async def start(self) -> EngineAddress:
@@ -71,8 +70,8 @@ class ServedEngineProcess(EngineProcess):
         begun = self._clock.monotonic()
         async with self._client() as client:
             while not await self._healthy(client):
-                if await self._failed():
-                    raise EngineGoneError("The engine's service has failed; its log says why.")
+                if (why := await self._given_up()) is not None:
+                    raise EngineGoneError(f"The engine was given up after several starts: {why or 'its log says why'}.")
                 if self._clock.monotonic() - begun >= self._limit:
                     raise EngineGoneError(f"The engine was not healthy within {self._limit:.0f} s.")
                 await self._clock.sleep(START_POLL_SECONDS)
@@ -98,20 +97,3 @@ class ServedEngineProcess(EngineProcess):
             return (await client.get("/health")).status_code == 200
         except httpx2.RequestError:
             return False
-
-
-async def systemd_says_failed(unit: str) -> bool:
-    """Whether systemd has given the unit up (``systemctl is-failed``); False where systemctl cannot be run."""
-    try:
-        child = await asyncio.create_subprocess_exec(
-            "systemctl",
-            "is-failed",
-            "--quiet",
-            unit,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-    except OSError:
-        return False
-    return await child.wait() == 0

@@ -34,8 +34,8 @@ user agent anew for each request."""
 POLL_CONFIG = _config(2, 25)
 """SQS long polls, which may take 20 seconds to answer."""
 MACHINE_CONFIG = _config(3, 15)
-"""EC2 and Scheduler. After 15 s the answer counts as lost: a launch's time is limited, and it is asked for again by the
-same token."""
+"""EC2, Scheduler and the machines' log. After 15 s the answer counts as lost: a launch's time is limited, and it is
+asked for again by the same token."""
 ROUTER_CONFIG = _config(2, 23)
 """Lambda, to call the router. The API must answer within 30 seconds in total, and reads the machine's record where the
 router has not answered."""

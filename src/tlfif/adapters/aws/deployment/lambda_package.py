@@ -26,7 +26,7 @@ PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x8
 """Lambda's python3.13 runs on Amazon Linux 2023, which has glibc 2.34; no wheel of the lock needs more than 2.28. pip
 compares these names literally."""
 MAX_BYTES = 20_000_000
-SERVICES = ("ce", "codepipeline", "dynamodb", "ec2", "lambda", "s3", "scheduler", "sns", "sqs", "ssm", "sts")
+SERVICES = ("ce", "codepipeline", "dynamodb", "ec2", "lambda", "logs", "s3", "scheduler", "sns", "sqs", "ssm", "sts")
 """The services that the functions call. botocore brings descriptions of 400 services; the others are left out."""
 LEFT_OUT = (
     "adapters/aws/deployment",

@@ -9,7 +9,7 @@ from tlfif.images.decide_on_image import first_start_failed, first_start_was_goo
 from tlfif.images.image import Pointer, Profile
 from tlfif.kernel.errors import ImageError, MachineError, StorageError
 from tlfif.machines.machine import MachineRecord
-from tlfif.machines.machine_host import Lifetime, MachineHost
+from tlfif.machines.machine_host import MachineHost
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +48,8 @@ class LaunchedByType(LaunchedImage):
             log.warning("images: that %s started is not noted yet: %s", machine.image, error.message)
 
     async def broke(self, machine: MachineRecord, reason: str) -> str:
-        """See :class:`LaunchedImage`; also what EC2 says about an end that nobody here asked for."""
-        seen = await self._seen(machine)
-        version = machine.image if machine.boot_id is not None or seen.image is None else seen.image
-        unasked = machine.stop_requested_at is None  # else EC2 says what the router did
-        said = f"; AWS says: {seen.last_words}" if unasked and seen.last_words else ""
+        """See :class:`LaunchedImage`."""
+        version = await self._launched_from(machine)
         try:
             for profile in self.profiles:
                 pointer = await first_start_failed(
@@ -61,16 +58,18 @@ class LaunchedByType(LaunchedImage):
                 if pointer is not None:
                     if self.say is not None:
                         await self.say(pointer)
-                    return f"{said}; rolled back by itself from {version} to {pointer.version}"
+                    return f"; rolled back by itself from {version} to {pointer.version}"
         except (ImageError, StorageError) as error:
             log.warning("images: no rollback: %s", error.message)
-        return said
+        return ""
 
-    async def _seen(self, machine: MachineRecord) -> Lifetime:
-        if machine.handle is None:
-            return Lifetime()
+    async def _launched_from(self, machine: MachineRecord) -> str:
+        """The version; the host's word, where the machine has never said it."""
+        if machine.boot_id is not None or machine.handle is None:
+            return machine.image
         try:
-            return await self.host.lifetime(machine.handle) or Lifetime()
+            seen = await self.host.lifetime(machine.handle)
         except MachineError as error:
             log.warning("images: the host does not say what a machine was launched from: %s", error.message)
-            return Lifetime()
+            return machine.image
+        return seen.image if seen is not None and seen.image is not None else machine.image

@@ -56,6 +56,9 @@ SEARCH_SECONDS = 18.0
 """After this time no further place is asked for capacity: AWS takes seconds to refuse in one, and several types in six
 zones would take longer than the router has."""
 ASKED = "What AWS was asked about is unchanged."
+ENDED_BY_US = frozenset({"Client.InstanceInitiatedShutdown", "Client.UserInitiatedShutdown"})
+"""EC2's codes for a machine that has switched itself off, and for one that was asked to end (API reference,
+"StateReason"); any other is EC2's own doing: "Client.InternalError" for a disk that it cannot decrypt, and so on."""
 PERHAPS_STARTED = (
     "Whether a machine was started is not known: if so, it is found by its tag and terminated within some minutes, "
     "which costs some cents."
@@ -301,7 +304,7 @@ class Ec2MachineHost(MachineHost):
             ended_at=found.ended_at,
             instance_type=found.instance_type,
             image=found.image,
-            last_words=found.last_words,
+            last_words="" if found.reason in ENDED_BY_US else found.last_words or found.reason,
         )
 
     async def terminate(self, handle: str, *, force: bool) -> None:
