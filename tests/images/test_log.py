@@ -178,7 +178,7 @@ def test_a_machine_that_talks_without_end_is_cut_and_its_end_is_kept(machine: Ma
     group, size = Group(), 1000
     written: list[dict[str, str]] = []
 
-    class Journal(program.Journal):  # type: ignore[name-defined,misc]
+    class Journal(program.Journal):  # type: ignore[name-defined,misc]  # the program is no module of ours
         def entries(self, cursor: str = "") -> Iterator[dict[str, str]]:
             yield from written[int(cursor or 0) :]
 
