@@ -46,6 +46,9 @@ python3 -I -m zipfile -e source.zip source
 cd source
 export TLFIF_PROFILE=@PROFILE@ TLFIF_COMMIT=@COMMIT@ TLFIF_INPUTS="$work/inputs"
 say wheel
+# The wheel names both and needs neither: whatever else is in the commit, the same inputs give the same machine.
+: >README.md
+: >LICENSE
 sh -c '. images/provision/lib.sh && uv build -q --no-config --wheel --build-constraints requirements/build.lock \
     --require-hashes -o "$TLFIF_INPUTS" .' images/provision/wheel
 say provision
