@@ -211,7 +211,7 @@ async def test_beginning_twice_begins_once(place: Place) -> None:
     image = await place.until(Stage.BOOT)
     first = await place.builder.begin(image)
     assert await place.builder.begin(image) == first
-    assert await place.another().begin(image) == first
+    assert await place.another().begin(image) in (first, None), "None: it has ended already"
     await place.cleaned(image)
     assert place.left() == []
 
