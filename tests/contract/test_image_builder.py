@@ -211,7 +211,7 @@ async def test_beginning_twice_begins_once(place: Place) -> None:
     image = await place.until(Stage.BOOT)
     first = await place.builder.begin(image)
     assert await place.builder.begin(image) == first
-    assert await place.another().begin(image) == first
+    assert await place.another().begin(image) in (first, None), "None: it has ended already"
     await place.cleaned(image)
     assert place.left() == []
 
@@ -295,7 +295,11 @@ LOCK = "requirements/runtime.lock"
         ({"src/tlfif/entrypoints/engine.py": None}, "image_source_invalid", "lacks src/tlfif/entrypoints/engine.py"),
         ({LOCK: None}, "image_source_invalid", f"lacks {LOCK}"),
         ({"src/tlfif/worker.py": "def f(:\n"}, "image_build_failed", "cannot be compiled"),
-        ({"src/tlfif/bootstrap/embedded_worker.py": "import no_such_thing"}, "image_build_failed", "no_such_thing"),
+        (
+            {"src/tlfif/bootstrap/embedded_worker.py": "import no_such_thing"},
+            "image_build_failed",
+            'File "src/tlfif/bootstrap/embedded_worker.py", line 1',
+        ),
         ({"src/tlfif/adapters/sqlite/schema.py": "MIGRATIONS = ()"}, "image_build_failed", "version 0 of the job file"),
         ({LOCK: "tlfif-paper==1.0 --hash=sha256:" + "0" * 64 + "\n"}, "image_build_refused", "not enough room"),
     ],

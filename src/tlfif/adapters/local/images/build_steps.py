@@ -1,6 +1,7 @@
 """The steps of a bundle's build: packages, bytecode, and the proof that its program can be imported at all."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from tlfif.adapters.local.bundle import Bundle
 from tlfif.adapters.local.images.parts_list import pins_of
-from tlfif.adapters.local.images.program import Ended, run_program
+from tlfif.adapters.local.images.program import Ended, last_lines, run_program
 from tlfif.kernel.data_folder import child_environment
 from tlfif.kernel.errors import ImageError
 
@@ -67,18 +68,21 @@ class BuildSteps:
         self.check_space(bundle.folder, own_packages=True)
         made = await _python(sys.executable, "-m", "venv", "--without-pip", bundle.own_environment)
         if not made.good:
-            raise _failed("The environment for its packages could not be made", made)
+            raise _failed(bundle, "The environment for its packages could not be made", made)
         install = (*PIP, "--python", bundle.python, *PINNED, bundle.lock, "--quiet")
         done = await _python(sys.executable, *install, limit=self.install_seconds)
         if not done.good:
             said = " ".join(done.said).lower()
             if "do not match the hashes" in said or "hashes are required" in said:
                 raise _failed(
-                    "A package is not the one that the lock names, so it was not used", done, "image_input_wrong"
+                    bundle,
+                    "A package is not the one that the lock names, so it was not used",
+                    done,
+                    "image_input_wrong",
                 )
             if "no space left" in said:
-                raise _failed("The disk is full", done, "image_build_refused")
-            raise _failed("The packages of the lock could not be installed", done)
+                raise _failed(bundle, "The disk is full", done, "image_build_refused")
+            raise _failed(bundle, "The packages of the lock could not be installed", done)
 
     async def compile(self, bundle: Bundle, *, final: Path, commit_time: int) -> None:
         """Compile the program, for the place where it will lie. Raises ImageError ``image_build_failed``."""
@@ -97,10 +101,9 @@ class BuildSteps:
         )
         done = await _python(bundle.python, *command, bundle.code, SOURCE_DATE_EPOCH=str(commit_time))
         if not done.good:
-            # compileall writes what is wrong to its standard output
-            lines = tuple(line for line in done.answer.splitlines() if line.strip())
+            lines = last_lines(done.answer.encode())  # compileall writes what is wrong to its standard output
             raise _failed(
-                "The commit cannot be compiled", Ended(status=done.status, answer="", said=lines or done.said)
+                bundle, "The commit cannot be compiled", Ended(status=done.status, answer="", said=lines or done.said)
             )
 
     async def check_imports(self, bundle: Bundle) -> None:
@@ -108,7 +111,7 @@ class BuildSteps:
         # The folder is for who looks which program works in it.
         done = await _python(bundle.python, "-P", "-c", NEEDED, bundle.folder, PYTHONPATH=str(bundle.code))
         if not done.good:
-            raise _failed("The commit's program cannot be imported", done)
+            raise _failed(bundle, "The commit's program cannot be imported", done)
         schema, _, place = done.answer.strip().partition(" ")
         if not Path(place).is_relative_to(bundle.code):
             raise ImageError(f"Another program was imported than the commit's ({place}).", code="image_build_failed")
@@ -141,6 +144,8 @@ async def _python(python: str, *arguments: str | Path, limit: float = STEP_SECON
     return await run_program(python, *arguments, limit_seconds=limit, environment=child_environment(**environment))
 
 
-def _failed(what: str, ended: Ended, code: str = "image_build_failed") -> ImageError:
-    said = " | ".join(ended.said[-SHOWN_LINES:]) or f"status {ended.status}"
-    return ImageError(f"{what}: {said}", code=code, details={"lines": list(ended.said)})
+def _failed(bundle: Bundle, what: str, ended: Ended, code: str = "image_build_failed") -> ImageError:
+    """With its last lines; the place where it is built says nothing to the owner."""
+    lines = [line.replace(f"{bundle.folder}{os.sep}", "") for line in ended.said]
+    said = " | ".join(line.strip() for line in lines[-SHOWN_LINES:]) or f"status {ended.status}"
+    return ImageError(f"{what}: {said.rstrip('.')}.", code=code, details={"lines": lines})

@@ -55,7 +55,7 @@ async def run_program(
         if child.returncode is None:
             _kill(child)
             await child.wait()
-    return Ended(status=status, answer=answer.decode(errors="replace"), said=_last_lines(said))
+    return Ended(status=status, answer=answer.decode(errors="replace"), said=last_lines(said))
 
 
 def _kill(child: asyncio.subprocess.Process) -> None:
@@ -66,6 +66,7 @@ def _kill(child: asyncio.subprocess.Process) -> None:
             os.killpg(child.pid, signal.SIGKILL)
 
 
-def _last_lines(said: bytes) -> tuple[str, ...]:
+def last_lines(said: bytes) -> tuple[str, ...]:
+    """The last lines of what a program wrote, harmless to show."""
     lines = [clean(line).rstrip() for line in said.decode(errors="replace").splitlines()]
     return tuple(line[:MOST_LETTERS] for line in lines if line)[-MOST_LINES:]

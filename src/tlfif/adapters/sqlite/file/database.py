@@ -79,9 +79,9 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        self.notifier.close()
         self._immediate.close()
         await self._thread.stop(self._durable.close)
+        self.notifier.close()  # behind the last commit, which notifies as well
 
     async def read(self, work: Read[T]) -> T:
         """Return the result of ``work``, which changes nothing. Raises StorageError."""

@@ -76,10 +76,13 @@ class NotificationListener(asyncio.DatagramProtocol):
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(LOOPBACK, 0))
-        self._transport = transport
         port = int(transport.get_extra_info("sockname")[1])
-        await self._database.write(lambda connection, _: register(connection, port), durable=False)
-        self._port = port
+        try:
+            await self._database.write(lambda connection, _: register(connection, port), durable=False)
+        except BaseException:
+            transport.close()  # whoever waits next opens another
+            raise
+        self._transport, self._port = transport, port
         self._database.notifier.own_port = port
 
     async def _poll(self) -> None:
