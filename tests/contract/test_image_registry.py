@@ -1,12 +1,20 @@
 """What every registry of images owes: pointers that move one step at a time, artifacts that are gone when deleted."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.aws.dynamo_state import open_state_table
+from tests.aws.ec2_cloud import Ec2Cloud
+from tests.aws.emulator import REGION, Emulator
+from tests.aws.image_cloud import registered, ubuntu
 from tests.fakes.images import FakeRegistry
+from tlfif.adapters.aws.calls.image_parameter import image_parameter
+from tlfif.adapters.aws.images.ec2_images import Ec2Images
+from tlfif.adapters.aws.images.ssm_image_registry import SsmImageRegistry
 from tlfif.adapters.local.bundle import Bundle
 from tlfif.adapters.local.images.folder_registry import FolderRegistry
 from tlfif.images.image import UNREADABLE, Artifact, Pointer, Profile
@@ -86,9 +94,44 @@ class FolderPlace(Place):
         self.launched = version
 
 
-@pytest.fixture(params=["fake", "folder"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return FakePlace() if request.param == "fake" else FolderPlace(tmp_path / "images")
+class AwsPlace(Place):
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.cloud = cloud = Ec2Cloud(emulator)
+        images = Ec2Images(cloud.ec2, home=cloud.home, clock=cloud.clock)
+        table = open_state_table(emulator, cloud.home)
+        self.registry = SsmImageRegistry(emulator.ssm, images, table, home=cloud.home, region=REGION, clock=cloud.clock)
+
+    async def add(self, version: str) -> Artifact:
+        ref = registered(self.emulator, self.cloud.home, version)
+        return next(one.artifact for one in await self.registry.stored() if one.artifact.ref == ref)
+
+    async def lose(self, artifact: Artifact) -> None:
+        self.cloud.ec2.deregister_image(ImageId=artifact.ref)
+
+    async def alter(self) -> None:
+        name = image_parameter(self.cloud.home, PROFILE)
+        self.emulator.ssm.put_parameter(Name=name, Value=ubuntu(self.emulator), Type="String", Overwrite=True)
+
+    async def use(self, version: str) -> None:
+        ref = next(one.artifact.ref for one in await self.registry.stored() if one.version == version)
+        mark = [{"Key": "tlfif:home", "Value": self.cloud.home}]
+        self.emulator.ec2.run_instances(
+            ImageId=ref,
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": mark}],
+        )
+
+
+@pytest.fixture(params=["fake", "folder", "aws"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    if request.param == "aws":
+        aws = AwsPlace(request.getfixturevalue("emulator"))
+        yield aws
+        aws.cloud.close()
+    else:
+        yield FakePlace() if request.param == "fake" else FolderPlace(tmp_path / "images")
 
 
 async def pointed(place: Place, version: str = "v1") -> Pointer:
@@ -107,9 +150,9 @@ async def test_at_first_nothing_is_promoted(place: Place) -> None:
 
 async def test_a_move_is_read_back_whole(place: Place) -> None:
     pointer = await pointed(place)
-    assert (pointer.version, pointer.ref, pointer.note, pointer.revision) == ("v1", "v1", "for a test", 1)
-    await place.add("v2")
-    moved = replace(pointer, version="v2", ref="v2", before=("v1",), proven=True, moved_at=5.5)
+    assert (pointer.version, pointer.note, pointer.revision) == ("v1", "for a test", 1)
+    second = await place.add("v2")
+    moved = replace(pointer, version="v2", ref=second.ref, before=("v1",), proven=True, moved_at=5.5)
     assert await place.registry.move(moved)
     assert await place.registry.pointer(PROFILE) == replace(moved, revision=2)
     assert (await place.registry.pointer(Profile.CPU_LLAMA)).version is None, "each profile has its own"
@@ -117,8 +160,8 @@ async def test_a_move_is_read_back_whole(place: Place) -> None:
 
 async def test_who_moves_second_changes_nothing(place: Place) -> None:
     pointer = await pointed(place)
-    await place.add("v2")
-    assert await place.registry.move(replace(pointer, version="v2", ref="v2"))
+    second = await place.add("v2")
+    assert await place.registry.move(replace(pointer, version="v2", ref=second.ref))
     assert not await place.registry.move(replace(pointer, note="too late"))
     assert (await place.registry.pointer(PROFILE)).version == "v2"
     assert not await place.registry.move(replace(pointer, revision=UNREADABLE)), "it can be read"
@@ -129,7 +172,7 @@ async def test_nothing_is_pointed_at_that_is_gone(place: Place) -> None:
     lost = await place.add("v2")
     await place.lose(lost)
     with pytest.raises(ImageError) as caught:
-        await place.registry.move(replace(pointer, version="v2", ref="v2"))
+        await place.registry.move(replace(pointer, version="v2", ref=lost.ref))
     assert caught.value.code == "image_gone"
     assert await place.registry.pointer(PROFILE) == pointer
 
@@ -137,19 +180,22 @@ async def test_nothing_is_pointed_at_that_is_gone(place: Place) -> None:
 @pytest.mark.parametrize("how", ["altered", "lost"])
 async def test_a_pointer_at_none_of_our_images_is_refused_until_one_is_promoted(place: Place, how: str) -> None:
     pointer = await pointed(place)
-    await (place.alter() if how == "altered" else place.lose(Artifact(ref="v1", size_bytes=1)))
+    await (place.alter() if how == "altered" else place.lose(Artifact(ref=pointer.ref or "", size_bytes=1)))
     with pytest.raises(ImageError) as caught:
         await place.registry.pointer(PROFILE)
     assert caught.value.code == "image_pointer_invalid"
-    await place.add("v2")
-    assert not await place.registry.move(replace(pointer, version="v2", ref="v2")), "it is not what was read"
-    assert await place.registry.move(Pointer(profile=PROFILE, version="v2", ref="v2", revision=UNREADABLE))
+    second = await place.add("v2")
+    assert not await place.registry.move(replace(pointer, version="v2", ref=second.ref)), "it is not what was read"
+    assert await place.registry.move(Pointer(profile=PROFILE, version="v2", ref=second.ref, revision=UNREADABLE))
     assert (await place.registry.pointer(PROFILE)).version == "v2"
 
 
 async def test_what_is_stored_is_listed_and_gone_when_deleted(place: Place) -> None:
     first, second = await place.add("v1"), await place.add("v2")
-    assert {one.version: one.artifact.ref for one in await place.registry.stored()} == {"v1": "v1", "v2": "v2"}
+    assert {one.version: one.artifact.ref for one in await place.registry.stored()} == {
+        "v1": first.ref,
+        "v2": second.ref,
+    }
     assert all(one.artifact.size_bytes > 0 for one in await place.registry.stored())
     await place.registry.delete(first)
     await place.registry.delete(first)
@@ -157,9 +203,9 @@ async def test_what_is_stored_is_listed_and_gone_when_deleted(place: Place) -> N
 
 
 async def test_what_a_machine_runs_from_is_referenced(place: Place) -> None:
-    await place.add("v1")
+    artifact = await place.add("v1")
     await place.use("v1")
-    assert "v1" in await place.registry.referenced()
+    assert artifact.ref in await place.registry.referenced()
 
 
 @pytest.mark.parametrize(

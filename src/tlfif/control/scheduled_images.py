@@ -23,7 +23,8 @@ class ScheduledImages:
     pipeline: Pipeline
 
     async def run(self, *, seconds_left: Callable[[], float]) -> None:
-        """Tick until there is nothing to do or no time. Last, give up the images that nothing needs any more."""
+        """Tick until there is nothing to do or no time. Last, give up the images that nothing needs any more, and
+        remove what no record knows."""
         while await self._tick():
             if seconds_left() < MARGIN_SECONDS + PAUSE_SECONDS:
                 return
@@ -31,7 +32,9 @@ class ScheduledImages:
 
     async def _tick(self) -> bool:
         try:
-            return await self.pipeline.tick() or bool(await self.pipeline.retire_old())
+            if await self.pipeline.tick() or await self.pipeline.retire_old():
+                return True
+            await self.pipeline.sweep()
         except TlfifError as error:
             log.warning("images: %s: %s", error.code, error.message)
         except Exception as error:
