@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer
+from tests.functional.test_api_images import COMMIT, Start, tick
 from tests.functional.test_api_reading import DONE
 from tlfif.api.schemas import InferRequest
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
@@ -65,6 +66,33 @@ ANSWERS: dict[str, Callable[[TlfifClient, str], Awaitable[Any]]] = {
 """In this order: a machine that was started is in the history, and what was asked is deleted last."""
 
 
+IMAGE_ANSWERS: dict[str, Callable[[TlfifClient], Awaitable[Any]]] = {
+    "build_image": lambda client: client.build_image(repository="/src", commit=COMMIT),
+    "follow_repository": lambda client: client.follow_repository("/src"),
+    "images": lambda client: client.images(),
+    "leave_repository": lambda client: client.leave_repository(),
+    "image": lambda client: client.image("v2"),
+    "image_log": lambda client: client.image_log("v2"),
+    "decide_on_image": lambda client: client.decide_on_image("v2", "approve"),
+    "promote_image": lambda client: client.promote_image("v2"),
+    "roll_back_image": lambda client: client.roll_back_image(),
+}
+"""In this order, where v1 is promoted already; each call goes on until nothing is under way."""
+
+
+async def test_every_answer_about_images_is_what_the_client_says(start_api: Start) -> None:
+    api = start_api()
+    async with client_of(api) as client:
+        await client.build_image(repository="/src")
+        tick(api)
+        await client.decide_on_image("v1", "approve")
+        await client.promote_image("v1")
+        for name, call in IMAGE_ANSWERS.items():
+            answer = await call(client)
+            check(get_type_hints(getattr(TlfifClient, name))["return"], answer)
+            tick(api)
+
+
 async def test_every_answer_is_what_the_client_says(api: ApiServer, ended_job: str) -> None:
     async with client_of(api) as client:
         for name, call in ANSWERS.items():
@@ -82,7 +110,7 @@ def test_every_method_that_brings_an_answer_is_called() -> None:
         and not name.startswith("_")
         and get_type_hints(method)["return"] not in (type(None), Any)
     }
-    assert bring == set(ANSWERS)
+    assert bring == set(ANSWERS) | set(IMAGE_ANSWERS)
 
 
 @pytest.mark.parametrize("streams", [True, False])
