@@ -18,7 +18,7 @@ def image_view(number: int = 1, state: str = "offered", **changes: Any) -> Image
     base = {
         "version": f"v{number}", "profile": "bundle", "state": state,
         "stage": "approval" if stored else "source", "stage_seconds": STAGES_DONE if stored else {},
-        "in_stage_seconds": None, "repository": "/src/tl-fif", "commit": f"{number}" * 40,
+        "in_stage_seconds": None, "waits_for": "", "repository": "/src/tl-fif", "commit": f"{number}" * 40,
         "subject": f"Change {number}", "asked_by": "a push", "created_at": 1000.0 + number,
         "figures": figures() if stored else None, "size_bytes": 120_000_000 if stored else None,
         "usd_per_month": 0.0, "cost_usd": 0.0, "failure": None, "decided_by": "", "decided_at": None,

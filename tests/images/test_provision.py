@@ -3,6 +3,7 @@
 import hashlib
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from tests.images.root import CHECKOUT, PINS, PROFILE, STEPS, overlaid, provision
 from tests.images.units import IMAGES, SYSTEMD
+from tlfif.adapters.aws.images.build_script import build_script
 from tlfif.adapters.aws.images.ec2_image_builder import BASE_PARAMETER
 from tlfif.bootstrap.aws_worker import ENGINE_UNITS
+from tlfif.images.watch_repository import PATHS
 from tlfif.machines.machine_types import ImageProfile
 from tlfif.machines.policy import AWS_MACHINE_POLICY, without_gpu
 from tlfif.models.catalogue import SMOLLM2, TINYLLAMA, TINYLLAMA_FP16, HubSource, ModelSpec, WheelSource
@@ -46,6 +49,14 @@ def test_the_pins_agree_with_locks_units_and_policy() -> None:
     branches = re.findall(r"-(\d{3})-", " ".join(PINS["driver"]["packages"]))
     assert branches
     assert all(int(branch) >= 580 for branch in branches), "CUDA 13, which vLLM's wheels bring, needs it"
+
+
+def test_the_builder_makes_the_wheel_of_what_it_fetches_and_nothing_else() -> None:
+    named = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["readme"]
+    script = build_script(
+        profile=ImageProfile.CPU_LLAMA, commit="0" * 40, name="v1", source_url="", sha256="", result_url=""
+    )
+    assert named.startswith(PATHS) or f": >{named}\n" in script, "hatchling does not build without it"
 
 
 def test_every_hash_of_vllms_lock_is_there() -> None:

@@ -112,6 +112,15 @@ def test_a_build_names_its_price_first_then_each_stage_and_how_to_go_on(command:
     assert "./tlfif image approve v1" in desk.out.getvalue()
 
 
+def test_what_an_image_waits_for_is_said_once_in_full(command: Run, tmp_path: Path) -> None:
+    waits = {**building("boot", source=0.4), "waits_for": "the machine answers, and the quota is for one."}
+    client = Client(image_list(), image_list(waits), image_list(waits), image_list(image_view(1)))
+    _, desk = command(client, "build", str(tmp_path))
+    assert desk.said.count("v1  waits to go on: the machine answers, and the quota is for one\n") == 1
+    _, desk = command(Client(image_list(waits)), "show", "v1")
+    assert "waits     the machine answers, and the quota is for one." in desk.out.getvalue()
+
+
 def test_a_build_that_costs_money_asks_and_begins_nothing_unasked(command: Run) -> None:
     client = Client(image_list(builds=COSTLY))
     with pytest.raises(InvalidInputError, match="nobody to ask") as caught:
@@ -126,6 +135,13 @@ def test_a_build_that_fails_ends_with_its_reason_and_its_code(command: Run, tmp_
     with pytest.raises(ImageError, match=r"tlfif-worker is broken.*image logs v1") as caught:
         command(Client(image_list(), image_list(failed())), "build", str(tmp_path))
     assert (caught.value.code, exit_code_of(caught.value)) == ("image_boot_failed", 4)
+
+
+def test_a_foreign_programs_last_words_are_one_harmless_sentence(command: Run, tmp_path: Path) -> None:
+    failure = {"stage": "build", "code": "image_build_failed", "message": "It ended with:\n\x1b[2Jno [x] such file"}
+    with pytest.raises(ImageError, match=r"^v1 failed: It ended with: \[2Jno \[x\] such file\. Its log: ") as caught:
+        command(Client(image_list(), image_list({**failed(), "failure": failure})), "build", str(tmp_path))
+    assert caught.value.code == "image_build_failed"
 
 
 def test_lines_of_the_log_come_where_they_are_wanted(command: Run, tmp_path: Path) -> None:

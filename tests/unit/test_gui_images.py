@@ -57,6 +57,12 @@ def test_each_stage_stands_there_with_its_time(desk: Desk) -> None:
     assert [(one.mark, one.took) for one in shown.stages] == [
         (Mark.DONE, "0.40 s"), (Mark.DONE, "8.1 s"), (Mark.NOW, "2 s so far"), (Mark.TO_COME, ""), (Mark.TO_COME, ""),
     ]  # fmt: skip
+    hear(desk, image_view(1, "under_way", stage="boot", in_stage_seconds=2.0, waits_for="Another machine answers."))
+    shown = desk.core.state.images.shown
+    assert shown is not None
+    assert (shown.stages[2].took, shown.outcome.partition(". ")[0]) == (
+        "waits", "Waits to go on: Another machine answers"
+    )  # fmt: skip
     hear(desk, failed(1))
     shown = desk.core.state.images.shown
     assert shown is not None

@@ -1,7 +1,7 @@
 """The pipeline in a server: it sweeps first, goes on after faults, and says when the server is needed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -41,12 +41,15 @@ class SweepingBuilder(FakeBuilder):
 
 @dataclass
 class PushedTo(SourceRepository):
-    """``commit`` is the newest; empty: it cannot be read."""
+    """``commit`` is the newest; empty: it cannot be read. ``meanwhile`` happens during each look."""
 
     commit: str = "1" * 40
+    meanwhile: Callable[[], Awaitable[None]] | None = None
     looks: list[float] = field(default_factory=list)
 
     async def newest(self, repository: str, *, branch: str, since: str | None, paths: tuple[str, ...]) -> Push:
+        if self.meanwhile is not None:
+            await self.meanwhile()
         if not self.commit:
             raise ImageError("The repository cannot be read.", code="repository_unreachable")
         return Push(commit=self.commit, subject="", relevant=True, rewritten=False)
@@ -106,6 +109,26 @@ async def test_an_image_that_is_asked_for_is_built_and_offered(world: World) -> 
         await world.pass_time(10)
         assert (await world.store.get(image.version)).state is ImageState.OFFERED
         assert not world.loop.busy, "nothing runs while it waits for its owner"
+
+
+@pytest.mark.parametrize("commit", ["1" * 40, ""])
+@pytest.mark.parametrize(
+    "wanted", [None, replace(WATCH, repository="/other", looked_at=T0 + 99), replace(WATCH, approves=True)]
+)
+async def test_what_the_owner_changes_during_a_look_stays(world: World, wanted: Watch | None, commit: str) -> None:
+    async def meanwhile() -> None:
+        await world.store.set_watch(wanted)
+
+    world.repository.meanwhile, world.repository.commit = meanwhile, commit
+    await world.store.set_watch(WATCH)
+    async with world.running():
+        watch = await world.store.watch()
+        built = len(await world.store.newest(limit=9))
+    if wanted is None or wanted.repository != WATCH.repository:
+        assert (watch, built) == (wanted, 0)
+    else:
+        assert watch is not None
+        assert (watch.approves, watch.looked_at is not None, built) == (True, True, 1 if commit else 0)
 
 
 async def test_a_push_is_seen_within_one_interval(world: World) -> None:

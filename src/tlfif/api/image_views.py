@@ -96,6 +96,7 @@ def image_view(image: Image, pointers: Sequence[PointerView], clock: Clock, *, p
         stage=image.stage.value,
         stage_seconds=dict(image.stage_seconds),
         in_stage_seconds=round(max(0.0, clock.now() - (image.stage_started_at or 0.0)), 3) if working else None,
+        waits_for=image.waits_for if image.state is ImageState.UNDER_WAY else "",
         repository=image.source.repository,
         commit=image.source.commit,
         subject=image.source.subject,

@@ -17,7 +17,15 @@ from tlfif.client.tlfif_client import TlfifClient
 from tlfif.images.requests import USUAL_BRANCH, check_branch, check_commit, check_repository, check_version
 from tlfif.kernel.errors import ConflictError, ImageError, InvalidInputError
 from tlfif.wire.images import ImageList, ImageLogLine, ImageView, PointerView
-from tlfif.wording.images import NO_WAIT, estimate_of, estimate_text, promotion_text, rejection_text, watch_text
+from tlfif.wording.images import (
+    NO_WAIT,
+    estimate_of,
+    estimate_text,
+    failure_text,
+    promotion_text,
+    rejection_text,
+    watch_text,
+)
 
 EPILOG = """An image is what a machine starts from: system, engine and model, built from one commit and tested together.
 It is built, booted and tested before anybody is asked; it is used only once it is promoted. How the parts fit:
@@ -173,7 +181,7 @@ def _raise_if_failed(image: ImageView) -> None:
     failure = image["failure"]
     if failure is not None:
         raise ImageError(
-            f"{image['version']} {end_text(image).partition(' [')[0]} Its log: ./tlfif image logs {image['version']}",
+            f"{image['version']} failed: {failure_text(image)} Its log: ./tlfif image logs {image['version']}",
             code=failure["code"],
         )
     if image["state"] == "superseded":

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tlfif.images.image import Image, Source
-from tlfif.images.image_store import ImageStore
+from tlfif.images.image_store import ImageStore, Watch
 from tlfif.images.source_repository import SourceRepository
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ImageError, InvalidInputError
@@ -24,7 +24,11 @@ async def look_at_repository(*, store: ImageStore, repository: SourceRepository,
     try:
         push = await repository.newest(watch.repository, branch=watch.branch, since=watch.seen, paths=watch.paths)
     except (ImageError, InvalidInputError) as error:
-        await store.set_watch(replace(watch, looked_at=now, problem=error.message))
+        if (wanted := await _still_wanted(watch, store)) is not None:
+            await store.set_watch(replace(wanted, looked_at=now, problem=error.message))
+        return None
+    wanted = await _still_wanted(watch, store)
+    if wanted is None:
         return None
     image = None
     if push.commit != watch.seen and push.relevant:
@@ -32,5 +36,13 @@ async def look_at_repository(*, store: ImageStore, repository: SourceRepository,
         source = Source(repository=watch.repository, commit=push.commit, subject=push.subject, asked_by=asked_by)
         image = await store.create(profile=watch.profile, source=source, now=now)
     # After the image: a kill in between asks twice and supersedes the first; the other way round would lose the push.
-    await store.set_watch(replace(watch, looked_at=now, seen=push.commit, problem=""))
+    await store.set_watch(replace(wanted, looked_at=now, seen=push.commit, problem=""))
     return image
+
+
+async def _still_wanted(watch: Watch, store: ImageStore) -> Watch | None:
+    """The watch as it is after the look, which may take minutes; None where this branch is followed no more."""
+    now = await store.watch()
+    if now is None or (now.repository, now.branch, now.profile) != (watch.repository, watch.branch, watch.profile):
+        return None
+    return now

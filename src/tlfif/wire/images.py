@@ -28,8 +28,9 @@ class FiguresView(TypedDict):
 class ImageView(TypedDict):
     """One image. ``state`` is waiting, under_way, offered, approved, rejected, failed, superseded or retired; ``stage``
     source, build, boot, smoke_test or approval: the one that is worked on, or the last that was. ``stage_seconds`` has
-    the stages that are done, ``in_stage_seconds`` how long the present one takes already. ``figures`` null: not tested
-    yet. ``size_bytes`` null: nothing is stored. ``in_use``: machines are launched from it."""
+    the stages that are done, ``in_stage_seconds`` how long the present one takes already. ``waits_for``: why the
+    present one cannot begin yet, empty where it can. ``figures`` null: not tested yet. ``size_bytes`` null: nothing is
+    stored. ``in_use``: machines are launched from it."""
 
     version: str
     profile: str
@@ -37,6 +38,7 @@ class ImageView(TypedDict):
     stage: str
     stage_seconds: dict[str, float]
     in_stage_seconds: float | None
+    waits_for: str
     repository: str
     commit: str
     subject: str

@@ -54,6 +54,8 @@ def state_text(image: ImageView) -> str:
     if image["in_use"]:
         return "in use"
     match image["state"]:
+        case "under_way" if image["waits_for"]:
+            return "waits to go on"
         case "under_way":
             return DOING.get(image["stage"], image["stage"])
         case "failed":
@@ -65,9 +67,22 @@ def state_text(image: ImageView) -> str:
 
 
 def doing_text(image: ImageView) -> str:
-    """What is being done to an image, and for how long."""
+    """What is being done to an image, and for how long; or what it waits for."""
+    if image["waits_for"]:
+        return f"{image['version']}: {waiting_for(image)}"
     age = image["in_stage_seconds"]
     return f"{image['version']}: {state_text(image)}" + ("" if age is None else f", {countdown(age)} so far")
+
+
+def waiting_for(image: ImageView) -> str:
+    """Why its stage cannot begin yet: ``waits to go on: the machine answers``; empty where it can."""
+    return f"{state_text(image)}: {image['waits_for'].rstrip('.')}" if image["waits_for"] else ""
+
+
+def failure_text(image: ImageView) -> str:
+    """Why it was not offered, as one sentence; it may end in the words of a program that nobody here has written."""
+    said = one_line(image["failure"]["message"]).strip() if image["failure"] is not None else ""
+    return said if not said or said[-1] in ".!?" else f"{said}."
 
 
 def figures_text(figures: FiguresView) -> str:

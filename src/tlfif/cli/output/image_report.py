@@ -11,6 +11,7 @@ from tlfif.wording.images import (
     change_text,
     cost_text,
     estimate_text,
+    failure_text,
     figures_text,
     keeping_text,
     kept,
@@ -19,6 +20,7 @@ from tlfif.wording.images import (
     retirement_text,
     short,
     state_text,
+    waiting_for,
     watch_text,
 )
 
@@ -89,12 +91,16 @@ def image_text(found: ImageDetails, *, now: float) -> str:
         + (f"; kept: {price_text([image])}" if image["size_bytes"] is not None else ""),
     ]
     lines += [f"          {STAGES[name]:11} {seconds(took)}" for name, took in image["stage_seconds"].items()]
+    if image["waits_for"]:
+        lines.append(paragraph(image["waits_for"], first="waits     ", indent=" " * 10, width=WIDTH))
     if image["figures"] is not None:
         lines.append(f"tests     {figures_text(image['figures'])}")
         lines += [_prompt(one["name"], one["answer"], passed=one["passed"]) for one in found["prompts"]]
     if image["failure"] is not None:
         why = image["failure"]
-        lines.append(paragraph(f"{why['message']} [{why['code']}]", first="failed    ", indent=" " * 10, width=WIDTH))
+        lines.append(
+            paragraph(f"{failure_text(image)} [{why['code']}]", first="failed    ", indent=" " * 10, width=WIDTH)
+        )
     if found["versions"]:
         known = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
         lines.append(paragraph(known, first="runs      ", indent=" " * 10, width=WIDTH))
@@ -158,6 +164,8 @@ def progress_lines(old: ImageView | None, new: ImageView) -> list[str]:
         for name, took in new["stage_seconds"].items()
         if name not in done
     ]
+    if new["waits_for"] and (old is None or old["waits_for"] != new["waits_for"]):
+        lines.append(f"{version}  {waiting_for(new)}")
     if new["state"] in OPEN or (old is not None and (old["state"], old["in_use"]) == (new["state"], new["in_use"])):
         return lines
     return [*lines, f"{version}  {end_text(new)}"]
@@ -172,7 +180,7 @@ def end_text(image: ImageView) -> str:
             tested = f" ({figures_text(image['figures'])})" if image["figures"] else ""
             return f"passed its tests{tested}. {cost} Approve it: ./tlfif image approve {version}"
         case "failed" if failure is not None:
-            return f"failed: {failure['message']} [{failure['code']}] {cost} Its log: ./tlfif image logs {version}"
+            return f"failed: {failure_text(image)} [{failure['code']}] {cost} Its log: ./tlfif image logs {version}"
         case "approved" if image["in_use"]:
             return f"is promoted: the next machine starts from it. {cost}"
         case _:

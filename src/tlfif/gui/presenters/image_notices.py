@@ -6,7 +6,7 @@ from tlfif.gui.model.state import Notice, Press, Problem, WindowState
 from tlfif.gui.presenters.problems import own_message, plain
 from tlfif.gui.presenters.step import with_notice, without_notices
 from tlfif.wire.images import ImageList, ImageView
-from tlfif.wording.images import change_text, figures_text, price_text
+from tlfif.wording.images import change_text, failure_text, figures_text, price_text
 
 BY_ITSELF = "rolled back by itself"
 
@@ -46,11 +46,10 @@ def offer(image: ImageView) -> Problem:
 
 def refusal(image: ImageView) -> Problem:
     """It was not good enough, and nothing is left of it."""
-    message = plain(image["failure"]["message"]) if image["failure"] is not None else ""
     return own_message(
         "image_refused",
         f"Image {image['version']} was refused",
-        f"{change_text(image)}. {message}",
+        f"{change_text(image)}. {plain(failure_text(image))}",
         advice="The one in use stays.",
         presses=(Press.OPEN_IMAGES,),
     )

@@ -21,12 +21,14 @@ from tlfif.wording.images import (
     cost_text,
     estimate_of,
     estimate_text,
+    failure_text,
     figures_text,
     keeping_text,
     kept,
     pointer_text,
     price_text,
     state_text,
+    waiting_for,
     watch_brief,
     watch_text,
 )
@@ -112,7 +114,8 @@ def _stage(image: ImageView, name: str, title: str) -> StageMark:
         return StageMark(title=title, mark=Mark.FAILED, took="failed")
     age = image["in_stage_seconds"]
     if image["state"] == "under_way" and image["stage"] == name:
-        return StageMark(title=title, mark=Mark.NOW, took="" if age is None else f"{countdown(age)} so far")
+        so_far = "" if age is None else f"{countdown(age)} so far"
+        return StageMark(title=title, mark=Mark.NOW, took="waits" if image["waits_for"] else so_far)
     if name == "approval":
         return _approval(image, title)
     return StageMark(title=title, mark=Mark.TO_COME, took="")
@@ -134,10 +137,11 @@ def _approval(image: ImageView, title: str) -> StageMark:
 
 def outcome_text(image: ImageView) -> str:
     """How it ended or what it waits for, its figures, and what it has cost."""
-    failure, figures = image["failure"], image["figures"]
-    if failure is not None:
-        return f"{plain(failure['message'])} Nothing is left of it. It has cost {cost_text(image['cost_usd'])}."
-    parts = [f"{state_text(image).capitalize()}."]
+    figures = image["figures"]
+    if image["failure"] is not None:
+        return f"{plain(failure_text(image))} Nothing is left of it. It has cost {cost_text(image['cost_usd'])}."
+    begin = waiting_for(image) or state_text(image)
+    parts = [f"{begin[:1].upper()}{begin[1:]}."]
     if figures is not None:
         parts.append(f"{figures_text(figures)}.")
     if image["size_bytes"] is not None:
