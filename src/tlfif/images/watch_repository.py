@@ -8,7 +8,7 @@ from tlfif.images.source_repository import SourceRepository
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ImageError, InvalidInputError
 
-POLL_SECONDS = 10.0
+POLL_SECONDS = 8.0
 """Between two looks at the repository."""
 PATHS = ("images/", "src/", "requirements/", "pyproject.toml")
 """A push that touches none of these gives the same machine, so no image is built for it."""
