@@ -26,6 +26,7 @@ from tlfif.adapters.local.machines.process_machine_host import ProcessMachineHos
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.adapters.sqlite.schema import MIGRATIONS
+from tlfif.api.image_views import software_of
 from tlfif.images.image import STAGES, Image, ImageState, Profile, Source, Stage
 from tlfif.images.image_builder import ImageBuilder, Progress
 from tlfif.images.image_registry import ImageRegistry
@@ -359,6 +360,7 @@ async def test_a_commit_with_another_lock_gets_its_own_packages_by_hash(
     if right:
         assert image.manifest["own_packages"] is True
         assert "pkg:pypi/tlfif-paper@1.0" in Bundle(place.folder / "v1").parts_list.read_text()
+        assert "tlfif-paper 1.0" in software_of(image.manifest)
         assert Bundle(place.folder / "v1").python.startswith(str(place.folder))
         image = await place.stage(image)
         assert image.failure is None

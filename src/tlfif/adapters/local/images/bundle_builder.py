@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import json
 import logging
 import math
 import os
@@ -218,7 +219,8 @@ class BundleBuilder(ImageBuilder):
         bundle.write_manifest(manifest)
         size = await asyncio.to_thread(self._put, bundle, final)
         work.lines.append(f"{final.name}: {size / 1e6:.1f} MB")
-        return Progress(done=True, manifest=manifest, artifact=Artifact(ref=final.name, size_bytes=size))
+        shown = {**manifest, "sbom": json.loads(parts)}  # the record's: who asks what is in it need not open the bundle
+        return Progress(done=True, manifest=shown, artifact=Artifact(ref=final.name, size_bytes=size))
 
     def _put(self, bundle: Bundle, final: Path) -> int:
         """Put the bundle to its place, whole. Runs in a thread."""
