@@ -50,6 +50,18 @@ async def test_the_same_commit_is_asked_for_once_until_it_is_done() -> None:
     assert await asked() == "v3"
 
 
+async def test_a_pointer_that_was_altered_by_hand_keeps_no_other_image_from_its_month() -> None:
+    store, clock, registry = MemoryImageStore(), FakeClock(T0), FakeRegistry()
+    await ordered_image(SOURCE, Profile.GPU_VLLM, store=store, clock=clock)
+    await store.replace(replace(await store.get("v1"), state=ImageState.APPROVED))
+    registry.pointers = {
+        Profile.CPU_LLAMA: Pointer(profile=Profile.CPU_LLAMA, version="v9", ref="somebody's own"),
+        Profile.GPU_VLLM: Pointer(profile=Profile.GPU_VLLM, version="v1"),
+    }
+    made = await rebuild_images(store=store, registry=registry, clock=clock)
+    assert [image.profile for image in made] == [Profile.GPU_VLLM]
+
+
 async def test_the_month_builds_each_image_in_use_anew_and_no_other() -> None:
     store, clock, registry = MemoryImageStore(), FakeClock(T0), FakeRegistry()
     for profile in (Profile.CPU_LLAMA, Profile.GPU_VLLM, Profile.GPU_LLAMA):

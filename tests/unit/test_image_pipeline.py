@@ -18,12 +18,12 @@ from tlfif.images.decide_on_image import (
     retire_image,
     roll_back,
 )
-from tlfif.images.image import STAGES, Failure, Image, ImageState, Profile, Source, Stage
+from tlfif.images.image import STAGES, Artifact, Failure, Image, ImageState, Pointer, Profile, Source, Stage
 from tlfif.images.image_store import Watch
 from tlfif.images.pipeline import APPROVAL_SECONDS
 from tlfif.images.run_pipeline import Pipeline
 from tlfif.images.smoke_report import SmokeReport
-from tlfif.kernel.errors import ConflictError
+from tlfif.kernel.errors import ConflictError, ImageError
 
 SOURCE = Source(repository="/src", commit="a" * 40, subject="A change", asked_by="a push")
 WORK = STAGES[:-1]
@@ -246,6 +246,34 @@ async def test_the_newest_five_and_what_is_needed_are_kept(world: World) -> None
     await world.run()
     assert {one.version for one in gone} == {"v1", "v3", "v4"}
     assert set(world.registry.artifacts) == {f"image-v{n}" for n in (2, 5, 6, 7, 8, 9)}
+
+
+async def test_an_altered_pointer_keeps_its_own_images_and_no_other_profile_from_retiring(world: World) -> None:
+    for _ in range(7):
+        await world.promoted()
+    world.registry.pointers[Profile.GPU_VLLM] = Pointer(profile=Profile.GPU_VLLM, version="v9", ref="somebody's own")
+    await world.store.create(profile=Profile.GPU_VLLM, source=SOURCE, now=world.clock.now())
+    assert {one.version for one in await world.pipeline.retire_old()} == {"v1", "v2"}
+
+
+async def test_an_image_that_cannot_be_cleaned_is_in_no_other_ones_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = await world.offered()
+    await reject_image(image.version, by="owner", store=world.store, clock=world.clock)
+
+    async def stays(registry: FakeRegistry, artifact: Artifact) -> None:
+        raise ImageError("AWS keeps it.")
+
+    monkeypatch.setattr(FakeRegistry, "delete", stays)
+    await world.ask()
+    for _ in range(20):
+        with pytest.raises(ImageError, match="AWS keeps it"):
+            await world.pipeline.tick()
+    assert (await world.store.get("v2")).state is ImageState.OFFERED
+    monkeypatch.undo()
+    await world.run()
+    assert (await world.store.get("v1")).cleaned
 
 
 class KilledError(BaseException):

@@ -8,7 +8,7 @@ from tlfif.images.image import Failure, Image, ImageState, Profile, Source
 from tlfif.images.image_registry import ImageRegistry
 from tlfif.images.image_store import ImageStore
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import NotFoundError
+from tlfif.kernel.errors import ImageError, NotFoundError
 
 MONTHLY = "the monthly rebuild"
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -65,12 +65,12 @@ async def rebuild_images(*, store: ImageStore, registry: ImageRegistry, clock: C
     """Ask for each image in use once more, from the same commit: it comes out with the system's updates of today."""
     made = []
     for profile in Profile:
-        version = (await registry.pointer(profile)).version
-        if version is None:
-            continue
         try:
+            version = (await registry.pointer(profile)).version
+            if version is None:
+                continue
             source = (await store.get(version)).source
-        except NotFoundError:
+        except (ImageError, NotFoundError):  # altered by hand, or of no record: the others are built nevertheless
             continue
         again = replace(source, asked_by=MONTHLY)
         made.append(await ordered_image(again, profile, store=store, clock=clock))

@@ -14,7 +14,7 @@ from tlfif.images.promotion import promoted
 from tlfif.images.retention import to_retire
 from tlfif.images.smoke_report import SmokeReport
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import ImageError, NotFoundError
+from tlfif.kernel.errors import ImageError, NotFoundError, TlfifError
 from tlfif.money.amounts import usd_of
 
 AUTOMATIC = "the pipeline"
@@ -42,10 +42,16 @@ class Pipeline:
         turn = next_image(unfinished)
         watch = await self.store.watch()
         busy = False
+        fault: TlfifError | None = None
         for image in unfinished:
             if image is turn or image.state not in (ImageState.WAITING, ImageState.UNDER_WAY):
                 automatic = watch is not None and watch.approves and watch.profile is image.profile
-                busy |= await self._carry_on(image, automatic)
+                try:
+                    busy |= await self._carry_on(image, automatic)
+                except TlfifError as error:  # one that cannot be cleaned is in no other's way
+                    fault = fault or error
+        if fault is not None:
+            raise fault
         return busy or turn is not None
 
     async def _carry_on(self, image: Image, automatic: bool) -> bool:
@@ -180,9 +186,10 @@ class Pipeline:
         referenced = await self.registry.referenced()
         gone = []
         for profile in {image.profile for image in images}:
-            pointer = await self.registry.pointer(profile)
-            for image in to_retire(images, pointer, referenced=referenced):
-                gone.append(await self._store(pipeline.retired(image, now=self.clock.now())))
+            with contextlib.suppress(ImageError):  # whose pointer was altered by hand keeps all its images
+                pointer = await self.registry.pointer(profile)
+                for image in to_retire(images, pointer, referenced=referenced):
+                    gone.append(await self._store(pipeline.retired(image, now=self.clock.now())))
         return gone
 
 

@@ -8,6 +8,7 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import SMALL
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.table_columns import show_columns_that_fit
 from tlfif.gui.views.widgets import FocusRing
 from tlfif.money.amounts import usd
 from tlfif.wire.money import AnswerCostView
@@ -62,17 +63,8 @@ class ReceiptsTable(ttk.Frame):
         self._fit()
 
     def _fit(self) -> None:
-        """Show as many columns as fit, the most important ones, in the order of the table."""
         space = self.winfo_width() - self._context.look.px(16)
-        kept: set[str] = set()
-        for name in _WEIGHT:
-            space -= self._widths.get(name, 0)
-            if space < 0 and kept:
-                break
-            kept.add(name)
-        columns = tuple(name for name, *_ in _COLUMNS if name in kept)
-        if columns != tuple(self.tree.cget("displaycolumns")):
-            self.tree.configure(displaycolumns=columns)
+        show_columns_that_fit(self.tree, space, widths=self._widths, by_weight=_WEIGHT, least=1)
 
     def _scrolled(self, first: float, last: float) -> None:
         self._bar.set(first, last)

@@ -9,6 +9,7 @@ from tlfif.gui.look.theme import SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.images_panel import ImageDecision, ImageRow, ImagesPanel
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.table_columns import show_columns_that_fit
 from tlfif.gui.views.widgets import Card, FocusRing, Hint, WrappingLabel
 
 ROWS = 6
@@ -153,17 +154,8 @@ class VersionsCard(Card):
             self._context.press(intents.ChooseImage(str(selection[0])))
 
     def _fit(self) -> None:
-        """Show as many columns as fit, the most important ones, in the order of the table."""
         space = self.winfo_width() - self._context.look.px(48)
-        kept: set[str] = set()
-        for name in _WEIGHT:
-            space -= self._widths.get(name, 0)
-            if space < 0 and len(kept) > 1:
-                break
-            kept.add(name)
-        columns = tuple(name for name, *_ in _COLUMNS if name in kept)
-        if columns != tuple(self.tree.cget("displaycolumns")):
-            self.tree.configure(displaycolumns=columns)
+        show_columns_that_fit(self.tree, space, widths=self._widths, by_weight=_WEIGHT, least=2)
 
     def _scrolled(self, first: float, last: float) -> None:
         self._bar.set(first, last)

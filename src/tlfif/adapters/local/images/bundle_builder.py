@@ -69,7 +69,7 @@ class _Work:
 
 
 class BundleBuilder(ImageBuilder):
-    """Works in ``folder``/work/vN, which is removed at the end, and puts the whole bundle to ``folder``/vN in one step.
+    """Works in a folder of each version's own, which is removed at the end, and puts the bundle to its place whole.
 
     Sources and builds run in this process and in programs that it starts; where it was killed, they begin anew. A
     candidate is a machine of its own, which goes on. Every program's command line names its work folder: so it is
