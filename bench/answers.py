@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.stage import MODEL, Stage
 from tlfif.jobs.events import Event, EventKind
-from tlfif.jobs.jobs import GenerationRequest, Message
+from tlfif.jobs.request import GenerationRequest, Message, Sampling
 from tlfif.wire.jobs import Asking
 
 SUBJECTS = ("rivers", "clocks", "bread", "bridges", "letters", "glass", "maps", "salt", "wool", "iron")
@@ -55,8 +55,7 @@ async def direct(stage: Stage, number: int, max_tokens: int) -> Timed:
         model=MODEL,
         messages=(Message(role="user", content=prompt(number)),),
         max_tokens=max_tokens,
-        temperature=0.0,
-        seed=1,
+        sampling=Sampling(temperature=0.0, seed=1),
     )
     begun = time.perf_counter()
     first = 0.0

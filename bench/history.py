@@ -26,7 +26,8 @@ from tlfif.adapters.local.system_clock import SystemIds
 from tlfif.adapters.sqlite.stores import open_all_sqlite_stores
 from tlfif.bootstrap.embedded import IMAGE
 from tlfif.jobs.endings import receipt_data
-from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message, Receipt
+from tlfif.jobs.jobs import FinishReason, Receipt
+from tlfif.jobs.request import GenerationRequest, Message, Sampling
 from tlfif.kernel.data_folder import DataFolder, read_server
 from tlfif.money.prices.prices import DEFAULT_INSTANCE_TYPE, DEFAULT_REGION
 
@@ -143,7 +144,10 @@ async def fill(home: DataFolder, machine_pid: int) -> None:
             _jobs(now),
         )
         request = GenerationRequest(
-            model=MODEL, messages=(Message(role="user", content="Hello"),), max_tokens=64, temperature=0.7
+            model=MODEL,
+            messages=(Message(role="user", content="Hello"),),
+            max_tokens=64,
+            sampling=Sampling(temperature=0.7),
         ).to_json()
         connection.executemany("INSERT INTO requests VALUES (?, ?)", ((at, request) for at in range(1, JOBS + 1)))
         connection.executemany(

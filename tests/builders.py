@@ -2,19 +2,8 @@
 
 from tests.fakes.clock import START
 from tlfif.jobs.job_store import JobStore
-from tlfif.jobs.jobs import (
-    ClaimedJob,
-    DeltaWrite,
-    FinishReason,
-    GenerationRequest,
-    Job,
-    JobStatus,
-    Lease,
-    Message,
-    NewJob,
-    Outcome,
-    Receipt,
-)
+from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, FinishReason, Job, JobStatus, Lease, NewJob, Outcome, Receipt
+from tlfif.jobs.request import GenerationRequest, Message, Sampling
 from tlfif.machines.machine import Heartbeat, MachineRecord, MachineState, Phase
 
 MODEL = "smollm2-135m"
@@ -32,8 +21,7 @@ def a_request(
         model=model,
         messages=(Message(role="user", content=prompt),),
         max_tokens=max_tokens,
-        temperature=0.7,
-        seed=7,
+        sampling=Sampling(temperature=0.7, seed=7),
     )
 
 

@@ -18,8 +18,8 @@ from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.control.submit_job import AcceptedJob, Submission, submit_job
 from tlfif.jobs.job_store import JobStore
-from tlfif.jobs.jobs import Message
 from tlfif.jobs.policy import JobPolicy
+from tlfif.jobs.request import Message
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
 from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.policy import MachinePolicy

@@ -16,8 +16,9 @@ from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission, submit_job
-from tlfif.jobs.jobs import Job, Message
+from tlfif.jobs.jobs import Job
 from tlfif.jobs.policy import JobPolicy
+from tlfif.jobs.request import Message, Sampling
 from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_types import USUAL_TYPES
 from tlfif.money.spend.spans import MachineSpan
@@ -40,7 +41,10 @@ class Aws:
         box = self.container
         result = await submit_job(
             Submission(
-                messages=[Message(role="user", content=prompt)], max_tokens=max_tokens, temperature=0.0, model=MODEL
+                messages=[Message(role="user", content=prompt)],
+                max_tokens=max_tokens,
+                sampling=Sampling(temperature=0.0),
+                model=MODEL,
             ),
             jobs=box.jobs,
             machines=box.machines,

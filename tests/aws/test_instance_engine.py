@@ -23,7 +23,7 @@ from tlfif.adapters.engines.served_engine import (
 )
 from tlfif.adapters.engines.systemd_service import why_given_up
 from tlfif.jobs.engine import Chunk, EngineAddress
-from tlfif.jobs.jobs import GenerationRequest, Message
+from tlfif.jobs.request import GenerationRequest, Message, Sampling
 from tlfif.kernel.errors import EngineGoneError, EngineRejectedError
 
 CONTEXT = 2048
@@ -186,7 +186,9 @@ async def test_a_unit_that_systemd_does_not_know_has_not_failed() -> None:
 
 def asking(prompt: str, max_tokens: int = 64) -> GenerationRequest:
     message = Message(role="user", content=prompt)
-    return GenerationRequest(model="anna-style", messages=(message,), max_tokens=max_tokens, temperature=0.0)
+    return GenerationRequest(
+        model="anna-style", messages=(message,), max_tokens=max_tokens, sampling=Sampling(temperature=0.0)
+    )
 
 
 async def answered(service: Service, request: GenerationRequest) -> list[Chunk]:

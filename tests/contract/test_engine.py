@@ -35,8 +35,9 @@ from tlfif.adapters.local.machines.process_priority import NICENESS
 from tlfif.adapters.local.models.gguf_file import read_gguf
 from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.jobs.engine import Chunk, Engine
-from tlfif.jobs.jobs import FinishReason, GenerationRequest, Message
+from tlfif.jobs.jobs import FinishReason
 from tlfif.jobs.limits import tokens_at_least
+from tlfif.jobs.request import GenerationRequest, Message, Sampling
 from tlfif.kernel.errors import EngineGoneError, EngineRejectedError, EngineStuckError, ModelUnusableError
 from tlfif.models.catalogue import SMOLLM2, WheelSource
 
@@ -59,8 +60,7 @@ def asking(prompt: str = "What is a cloud computer?", *, max_tokens: int = 24, s
         model="smollm2",
         messages=(Message(role="user", content=prompt),),
         max_tokens=max_tokens,
-        temperature=0.0,
-        seed=seed,
+        sampling=Sampling(temperature=0.0, seed=seed),
     )
 
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from tlfif.jobs.engine import Chunk, Engine, EngineAddress, EngineProcess
-from tlfif.jobs.jobs import FinishReason, GenerationRequest
+from tlfif.jobs.jobs import FinishReason
+from tlfif.jobs.request import GenerationRequest
 from tlfif.kernel.errors import EngineError, EngineGoneError
 
 WORDS = ("A ", "cloud ", "computer ", "is ", "somebody ", "else's.")

@@ -13,7 +13,6 @@ from tlfif.jobs.jobs import (
     AnswerTime,
     ClaimedJob,
     DeltaWrite,
-    GenerationRequest,
     Job,
     JobPage,
     JobStatus,
@@ -24,6 +23,7 @@ from tlfif.jobs.jobs import (
     SubmitResult,
 )
 from tlfif.jobs.refusals import cursor_past_end, no_such_job
+from tlfif.jobs.request import GenerationRequest
 from tlfif.jobs.transitions import Change, Transition
 from tlfif.kernel.clock import Ids
 

@@ -68,7 +68,7 @@ def test_a_whole_answer(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None
         api, {**ASK, "max_completion_tokens": 7, "temperature": 0, "seed": 1, "n": 1, "user": "me"}, monkeypatch
     )
     worker = asking.worker()
-    assert (worker.job.request.max_tokens, worker.job.request.seed) == (7, 1)
+    assert (worker.job.request.max_tokens, worker.job.request.sampling.seed) == (7, 1)
     api.append(worker, 3, "Hi ")
     api.finish(worker, 4, Outcome(status=JobStatus.SUCCEEDED, receipt=RECEIPT), text="there")
     answer = asking.answer()

@@ -9,23 +9,38 @@ from hypothesis import strategies as st
 from tests.builders import a_receipt, a_request
 from tlfif.jobs.endings import receipt_data, receipt_from
 from tlfif.jobs.events import TERMINAL_KINDS, Event, EventKind, answer_text
-from tlfif.jobs.jobs import (
-    TERMINAL,
-    FinishReason,
-    GenerationRequest,
-    JobStatus,
-    Message,
-    Outcome,
-)
+from tlfif.jobs.jobs import TERMINAL, FinishReason, JobStatus, Outcome
+from tlfif.jobs.request import AnswerForm, GenerationRequest, Message, Sampling, Task, Tool, ToolCall, ToolUse
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+MESSAGES = st.builds(
+    Message,
+    role=st.sampled_from(["system", "user", "assistant", "tool"]),
+    content=TEXT,
+    name=st.none() | TEXT,
+    tool_calls=st.lists(st.builds(ToolCall, id=TEXT, name=TEXT, arguments=TEXT), max_size=2).map(tuple),
+    tool_call_id=st.none() | TEXT,
+)
 REQUESTS = st.builds(
     GenerationRequest,
     model=TEXT,
-    messages=st.lists(st.builds(Message, role=st.sampled_from(["system", "user"]), content=TEXT)).map(tuple),
+    messages=st.lists(MESSAGES).map(tuple),
     max_tokens=st.integers(1, 2048),
-    temperature=st.floats(0, 2),
-    seed=st.none() | st.integers(0, 2**32 - 2),
+    sampling=st.builds(
+        Sampling,
+        temperature=st.none() | st.floats(0, 2),
+        top_p=st.none() | st.floats(0, 1),
+        seed=st.none() | st.integers(0, 2**32 - 2),
+        stop=st.lists(TEXT, max_size=4).map(tuple),
+        logit_bias=st.lists(st.tuples(st.integers(0, 99), st.floats(-100, 100)), max_size=2).map(tuple),
+    ),
+    task=st.sampled_from(Task),
+    form=st.none() | st.builds(AnswerForm, schema=st.none() | TEXT),
+    tools=st.none()
+    | st.builds(
+        ToolUse, offered=st.lists(st.builds(Tool, name=TEXT, description=TEXT), max_size=2).map(tuple), choice=TEXT
+    ),
+    logprobs=st.none() | st.integers(0, 20),
 )
 
 
@@ -48,8 +63,8 @@ def test_requests_that_differ_have_other_fingerprints() -> None:
     others = [
         replace(base, model="other"),
         replace(base, max_tokens=65),
-        replace(base, temperature=0.8),
-        replace(base, seed=None),
+        replace(base, sampling=replace(base.sampling, temperature=0.8)),
+        replace(base, sampling=replace(base.sampling, seed=None)),
         replace(base, messages=(*base.messages, Message(role="user", content="More"))),
         replace(base, messages=(Message(role="system", content=base.messages[0].content),)),
     ]

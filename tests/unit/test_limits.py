@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tlfif.jobs import limits
-from tlfif.jobs.jobs import Message
+from tlfif.jobs.request import Message
 from tlfif.kernel.errors import InvalidInputError, PromptTooLongError
 
 

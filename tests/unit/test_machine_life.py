@@ -14,8 +14,9 @@ from tests.fakes.memory_job_store import MemoryJobStore
 from tests.fakes.memory_machine_store import MemoryMachineStore
 from tlfif.jobs.engine import Chunk, Engine, EngineAddress
 from tlfif.jobs.events import EventKind
-from tlfif.jobs.jobs import GenerationRequest, JobStatus
+from tlfif.jobs.jobs import JobStatus
 from tlfif.jobs.policy import JobPolicy
+from tlfif.jobs.request import GenerationRequest
 from tlfif.jobs.run_job import Provenance
 from tlfif.kernel.errors import (
     EngineError,

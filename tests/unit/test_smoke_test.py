@@ -14,8 +14,8 @@ from tlfif.bootstrap.smoke_test import run_smoke_test
 from tlfif.images.golden_prompts import GOLDEN_PROMPTS
 from tlfif.images.smoke_report import SmokeReport, why_not_offered
 from tlfif.jobs.engine import Chunk, Engine, EngineAddress
-from tlfif.jobs.jobs import GenerationRequest
 from tlfif.jobs.policy import JobPolicy
+from tlfif.jobs.request import GenerationRequest
 from tlfif.kernel.errors import EngineGoneError
 from tlfif.machines.policy import MachinePolicy
 from tlfif.worker.lifecycle import MachineIdentity
@@ -90,7 +90,7 @@ async def test_a_sound_candidate_answers_ends_by_itself_and_says_what_it_is(tmp_
     assert why_not_offered(report, promoted=None) == ""
     assert report.idle_end
     assert not life.broken
-    assert {request.temperature for request in engine.requests} == {0.0}
+    assert {request.sampling.temperature for request in engine.requests} == {0.0}
     assert engine.most_streams == 1, "one at a time, or each would be slower"
     assert set(report.phase_seconds) == {"launch", "engine_start", "prove"}
     assert {"python", "tlfif"} <= set(report.versions)

@@ -7,7 +7,7 @@ import pytest
 from tests.money_world import MoneyWorld
 from tlfif.control.machine_control import MachineControl, StopResult
 from tlfif.control.submit_job import AcceptedJob, Submission, submit_job
-from tlfif.jobs.jobs import Message
+from tlfif.jobs.request import Message
 from tlfif.kernel.errors import PromptTooLongError
 
 

@@ -16,9 +16,10 @@ from tlfif.api.strict_route import StrictRoute
 from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission
 from tlfif.jobs.events import Event, EventKind
-from tlfif.jobs.jobs import Job, Message
+from tlfif.jobs.jobs import Job
 from tlfif.jobs.limits import check_max_tokens
 from tlfif.jobs.read_job import follow, read_answer
+from tlfif.jobs.request import Message, Sampling
 from tlfif.kernel.errors import ConflictError, InvalidInputError, PromptTooLongError, TlfifError, UnavailableError
 
 BEAT_SECONDS = 10.0
@@ -105,8 +106,7 @@ def openai_routes(container: Container) -> APIRouter:
             messages=[Message(role=m.role, content=m.content) for m in body.messages],
             model=body.model,
             max_tokens=body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens,
-            temperature=body.temperature,
-            seed=body.seed,
+            sampling=Sampling(temperature=body.temperature, seed=body.seed),
             idempotency_key=idempotency_key,
             owner=user_of(request),
         )

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from tlfif.control.machine_control import MachineControl
 from tlfif.jobs import limits
 from tlfif.jobs.job_store import JobStore
-from tlfif.jobs.jobs import GenerationRequest, Job, Message, NewJob
+from tlfif.jobs.jobs import Job, NewJob
 from tlfif.jobs.policy import JobPolicy
+from tlfif.jobs.request import AS_THE_MODEL_LIKES, AnswerForm, GenerationRequest, Message, Sampling, Task, ToolUse
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.kernel.errors import BusyError, ModelError
 from tlfif.machines.list_machines import UP
@@ -18,16 +19,23 @@ from tlfif.money.budget.budget_gate import BudgetGate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What a caller asks for; only the types have been checked. None means: the default."""
+    """What a caller asks for; only the types have been checked. None means: the default.
+
+    ``fits_max_tokens``: a ``max_tokens`` beyond what the model has room for is cut to that instead of refused.
+    """
 
     messages: list[Message]
     model: str | None = None
     max_tokens: int | None = None
-    temperature: float | None = None
-    seed: int | None = None
+    sampling: Sampling = AS_THE_MODEL_LIKES
     idle_timeout_minutes: float | None = None
     idempotency_key: str | None = None
     owner: str = ""
+    task: Task = Task.CHAT
+    form: AnswerForm | None = None
+    tools: ToolUse | None = None
+    logprobs: int | None = None
+    fits_max_tokens: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +106,7 @@ def _key_of(owner: str, key: str | None) -> str | None:
 async def _checked_request(asked: Submission, *, models: ModelStore, policy: JobPolicy) -> GenerationRequest:
     messages = limits.check_messages(asked.messages)
     max_tokens = limits.check_max_tokens(asked.max_tokens) if asked.max_tokens is not None else None
-    temperature = (
-        limits.check_temperature(asked.temperature) if asked.temperature is not None else policy.default_temperature
-    )
-    seed = limits.check_seed(asked.seed) if asked.seed is not None else None
+    sampling = limits.check_sampling(asked.sampling).over(Sampling(temperature=policy.default_temperature))
     model = await models.resolve(asked.model)
     if model.state is not ModelState.READY:
         raise ModelError(
@@ -117,4 +122,4 @@ async def _checked_request(asked: Submission, *, models: ModelStore, policy: Job
         context=model.context_tokens,
         is_estimate=True,
     )
-    return GenerationRequest(model=model.name, messages=messages, max_tokens=fitted, temperature=temperature, seed=seed)
+    return GenerationRequest(model=model.name, messages=messages, max_tokens=fitted, sampling=sampling)

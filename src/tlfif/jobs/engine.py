@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from tlfif.jobs.jobs import FinishReason, GenerationRequest
+from tlfif.jobs.jobs import FinishReason
+from tlfif.jobs.request import GenerationRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,13 @@ class EventKind(StrEnum):
     STARTED = "started"
     """A worker claimed the job; data: ``attempt``."""
     DELTA = "delta"
-    """More text; data: ``text``, and ``reasoning`` where a thinking model wrote some before it."""
+    """More of the answer; data: ``text``, and only where there is some:
+
+    * ``reasoning``: what a thinking model wrote before it;
+    * ``tool_calls``: pieces of calls, each with ``index`` and ``arguments`` (more of the JSON text); the first piece of
+      a call also has ``id`` and ``name``;
+    * ``logprobs``: one entry a token, as OpenAI's ``logprobs.content`` has them;
+    * ``embeddings``: whole vectors, each with ``index`` (of the message) and ``values``."""
     RESTARTED = "restarted"
     """The attempt was lost and the answer starts over: drop all text read so far. Data: ``reason``, ``attempt``
     (the attempt that was lost)."""

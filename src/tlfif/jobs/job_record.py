@@ -3,7 +3,8 @@
 from dataclasses import dataclass, fields
 
 from tlfif.jobs.events import Event, EventKind
-from tlfif.jobs.jobs import ClaimedJob, GenerationRequest, Job, JobState, JobStatus, Lease, NewJob
+from tlfif.jobs.jobs import ClaimedJob, Job, JobState, JobStatus, Lease, NewJob
+from tlfif.jobs.request import GenerationRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

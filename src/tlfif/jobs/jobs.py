@@ -1,9 +1,9 @@
 """A job: one accepted request to generate, from acceptance to its one terminal state."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from enum import StrEnum
+
+from tlfif.jobs.request import GenerationRequest
 
 
 class JobStatus(StrEnum):
@@ -39,52 +39,9 @@ class FinishReason(StrEnum):
 
     STOP = "stop"
     LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
     CANCELLED = "cancelled"
     ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One turn of a conversation. ``role`` is ``system``, ``user`` or ``assistant``."""
-
-    role: str
-    content: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationRequest:
-    """What to generate. Checked by ``jobs.limits`` before it gets here.
-
-    ``max_tokens`` counts completion tokens. ``temperature`` is 0 (greedy) to 2. ``seed`` None means random.
-    """
-
-    model: str
-    messages: tuple[Message, ...]
-    max_tokens: int
-    temperature: float
-    seed: int | None = None
-
-    def to_json(self) -> str:
-        """The request as one line of JSON with sorted keys."""
-        body = {
-            "model": self.model,
-            "messages": [{"role": m.role, "content": m.content} for m in self.messages],
-            "max_tokens": self.max_tokens,
-            "temperature": self.temperature,
-            "seed": self.seed,
-        }
-        return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> "GenerationRequest":
-        """The inverse of :meth:`to_json`."""
-        body = json.loads(text)
-        body["messages"] = tuple(Message(**m) for m in body["messages"])
-        return cls(**body)
-
-    def fingerprint(self) -> str:
-        """sha256 of the request: two requests with one idempotency key must have the same."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

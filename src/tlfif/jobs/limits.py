@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from tlfif.jobs.jobs import Message
+from tlfif.jobs.request import Message, Sampling
 from tlfif.kernel.errors import InvalidInputError, NotFoundError, PromptTooLongError
 from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
 
@@ -103,6 +103,15 @@ def check_seed(value: int, *, name: str = "seed") -> int:
     if not low <= value <= high:
         raise InvalidInputError(f"{name} must be a whole number from {low} to {high}.", code="seed_out_of_range")
     return value
+
+
+def check_sampling(asked: Sampling) -> Sampling:
+    """``asked``, if each value that is set is within its range. Raises what the checks of its values raise."""
+    if asked.temperature is not None:
+        check_temperature(asked.temperature)
+    if asked.seed is not None:
+        check_seed(asked.seed)
+    return asked
 
 
 def check_idle_minutes(value: float) -> float:

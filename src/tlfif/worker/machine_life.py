@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
-from tlfif.jobs.jobs import GenerationRequest, Message
+from tlfif.jobs.request import GenerationRequest, Message, Sampling
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import (
     EngineError,
@@ -158,7 +158,10 @@ class MachineLife:
     async def _prove(self, engine: Engine) -> None:
         """Ready means that a real generation succeeded. Raises ModelUnusableError where none ever will."""
         request = GenerationRequest(
-            model=self.model, messages=(Message(role="user", content="Hi"),), max_tokens=1, temperature=0.0
+            model=self.model,
+            messages=(Message(role="user", content="Hi"),),
+            max_tokens=1,
+            sampling=Sampling(temperature=0.0),
         )
         try:
             async with contextlib.aclosing(engine.generate(request)) as chunks:

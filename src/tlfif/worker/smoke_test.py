@@ -8,8 +8,9 @@ from statistics import median
 from tlfif.images.golden_prompts import GOLDEN_PROMPTS, GoldenPrompt
 from tlfif.images.smoke_report import PromptResult, SmokeReport
 from tlfif.jobs.job_store import JobStore
-from tlfif.jobs.jobs import GenerationRequest, Job, JobStatus, Message, NewJob, Receipt
+from tlfif.jobs.jobs import Job, JobStatus, NewJob, Receipt
 from tlfif.jobs.read_job import read_answer
+from tlfif.jobs.request import GenerationRequest, Message, Sampling
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
 from tlfif.machines.machine_store import MachineStore
@@ -92,7 +93,7 @@ class SmokeTest:
             model=self.identity.model,
             messages=(Message(role="user", content=golden.prompt),),
             max_tokens=golden.max_tokens,
-            temperature=0.0,
+            sampling=Sampling(temperature=0.0),
         )
         now, policy = self.clock.now(), self.identity.job_policy
         job = NewJob(

@@ -10,8 +10,8 @@ import httpx2
 from tlfif.adapters.engines.control_tokens import WORD_JOINER, as_plain_text, is_turn_mark, suspects
 from tlfif.adapters.engines.openai_engine import ACCEPT_SECONDS, TOO_LONG, OpenAIEngine, never_taken_in, refusal
 from tlfif.jobs.engine import Chunk, EngineAddress
-from tlfif.jobs.jobs import GenerationRequest
 from tlfif.jobs.limits import MIN_ANSWER_TOKENS, fit_max_tokens
+from tlfif.jobs.request import GenerationRequest
 from tlfif.kernel.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
 
 MOST_HARMLESS = 10_000

@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 
 from tlfif.jobs.engine import Chunk, Engine, EngineAddress
-from tlfif.jobs.jobs import FinishReason, GenerationRequest
+from tlfif.jobs.jobs import FinishReason
+from tlfif.jobs.request import GenerationRequest
 from tlfif.kernel.errors import (
     EngineError,
     EngineGoneError,
@@ -109,12 +110,12 @@ class OpenAIEngine(Engine):
         body: dict[str, object] = {
             "messages": [{"role": m.role, "content": m.content} for m in request.messages],
             "max_tokens": request.max_tokens,
-            "temperature": request.temperature,
+            "temperature": request.sampling.temperature,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        if request.seed is not None:
-            body["seed"] = request.seed
+        if request.sampling.seed is not None:
+            body["seed"] = request.sampling.seed
         name = request.model if self._named else self._model_name
         if name is not None:
             body["model"] = name

@@ -11,7 +11,8 @@ from tlfif.adapters.sqlite.file.storage_errors import as_written
 from tlfif.jobs.endings import receipt_data, receipt_from
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.job_record import JobRecord
-from tlfif.jobs.jobs import GenerationRequest, Job, JobStatus, Lease, Receipt
+from tlfif.jobs.jobs import Job, JobStatus, Lease, Receipt
+from tlfif.jobs.request import GenerationRequest
 from tlfif.jobs.transitions import Change
 
 _COLUMNS = tuple(field.name for field in fields(JobRecord) if field.name not in {"step", "last_seq"})

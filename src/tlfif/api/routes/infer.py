@@ -12,7 +12,7 @@ from tlfif.api.strict_route import StrictRoute
 from tlfif.api.views import current_machine
 from tlfif.control.container import Container
 from tlfif.control.submit_job import AcceptedJob, Submission, submit_job
-from tlfif.jobs.jobs import Message
+from tlfif.jobs.request import Message, Sampling
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.wire.jobs import Accepted
 
@@ -49,8 +49,7 @@ def infer_routes(container: Container) -> APIRouter:
             messages=conversation(body),
             model=body.model,
             max_tokens=body.max_tokens,
-            temperature=body.temperature,
-            seed=body.seed,
+            sampling=Sampling(temperature=body.temperature, seed=body.seed),
             idle_timeout_minutes=body.idle_timeout_minutes,
             idempotency_key=idempotency_key,
             owner=user_of(request),

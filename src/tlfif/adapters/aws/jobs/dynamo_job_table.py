@@ -39,7 +39,8 @@ from tlfif.adapters.aws.jobs.dynamo_job_items import (
 from tlfif.adapters.aws.jobs.dynamo_job_texts import JobTexts
 from tlfif.jobs.events import Event
 from tlfif.jobs.job_record import JobRecord, first_event
-from tlfif.jobs.jobs import GenerationRequest, JobStatus
+from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.request import GenerationRequest
 from tlfif.jobs.transitions import Change, Transition
 
 if TYPE_CHECKING:
