@@ -25,6 +25,7 @@ from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.bootstrap.aws import AwsStores, open_aws_stores
 from tlfif.bootstrap.aws_settings import load_aws_settings
 from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
+from tlfif.jobs.pieces import Piece
 from tlfif.machines.machine import Heartbeat, MachineRecord, MachineState, Phase
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,7 +107,9 @@ def make_ready() -> None:
         ):
             done = Outcome(status=JobStatus.SUCCEEDED, receipt=Receipt(model="smollm2", machine_id=MACHINE, attempt=1))
             for each in claimed:
-                await stores.jobs.finish(each.lease, seq=3, text="Rivers run.", outcome=done, now=clock.now())
+                await stores.jobs.finish(
+                    each.lease, seq=3, rest=Piece(text="Rivers run."), outcome=done, now=clock.now()
+                )
         await stores.close()
 
     with closing(asyncio.new_event_loop()) as loop:  # not this thread's own, which is the function's

@@ -24,10 +24,13 @@ import psutil
 from bench.answers import direct, prompt, through_tlfif
 from bench.attacks import attacks
 from bench.aws import aws
+from bench.facade import facade
 from bench.figures import middle, percentile
 from bench.history import cost
 from bench.images import images
 from bench.neighbours import computing
+from bench.proxy import proxy
+from bench.quality import quality
 from bench.stage import MODEL, Stage, dump, stage
 from bench.window import window
 from tlfif.jobs.events import Event, EventKind
@@ -197,7 +200,7 @@ def version(rounds: int) -> Report:
     return {"version_s": middle(took[1:], 3)}
 
 
-STAGED = ("ttft", "throughput_1", "throughput_4", "busy", "cancel", "submits", "cold", "at_rest")
+STAGED = ("ttft", "throughput_1", "throughput_4", "busy", "cancel", "submits", "cold", "at_rest", "quality")
 """Parts that need a machine with an engine."""
 
 
@@ -216,6 +219,7 @@ async def on_stage(only: str | None, rounds: int) -> Report:
             "submits": lambda: submits(ready, 10.0),
             "cold": lambda: cold(ready, max(3, rounds // 4)),
             "at_rest": lambda: at_rest(ready, 10.0),
+            "quality": lambda: quality(ready, model=MODEL),
         }
         for name, part in parts.items():
             if only in (None, name):
@@ -231,6 +235,9 @@ async def measure(only: str | None, rounds: int) -> Report:
     report: Report = {}
     if only in (None, *STAGED):
         report.update(await on_stage(only, rounds))
+    if only in (None, "facade"):
+        print("measuring facade …", file=sys.stderr, flush=True)
+        report.update(await facade(max(4, rounds // 2)))
     if only in (None, "cost"):
         print("measuring cost …", file=sys.stderr, flush=True)
         found = await cost()
@@ -248,6 +255,9 @@ async def measure(only: str | None, rounds: int) -> Report:
     if only in (None, "images"):
         print("measuring images …", file=sys.stderr, flush=True)
         report.update(await images())
+    if only in (None, "proxy"):
+        print("measuring proxy …", file=sys.stderr, flush=True)
+        report.update(await proxy(rounds))
     if only in (None, "version") and (ROOT / ".venv").exists():
         report.update(version(5))
     return report
@@ -257,7 +267,9 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tlfif bench", description="What TL-FIF adds to its engine.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--only", help=f"one part: {', '.join(STAGED)}, cost, window, aws, attacks, images, version")
+    parser.add_argument(
+        "--only", help=f"one part: {', '.join(STAGED)}, facade, cost, window, aws, attacks, images, proxy, version"
+    )
     parser.add_argument("--rounds", type=int, default=12, help="pairs per comparison (default 12)")
     args = parser.parse_args()
     report = asyncio.run(measure(args.only, args.rounds))

@@ -22,11 +22,13 @@ from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.client.endpoint import Endpoint, FixedEndpoint
 from tlfif.client.tlfif_client import TlfifClient
+from tlfif.jobs.engine import EngineAddress
 from tlfif.kernel.data_folder import DataFolder, read_server
 from tlfif.machines.policy import MachinePolicy
 
 CLOSED_HUB = "http://127.0.0.1:9"
 MODEL = "smollm2"
+PACED_ENGINE = Path(__file__).parent / "paced_engine"
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class Stage:
     client: TlfifClient
     raw: httpx2.AsyncClient
     direct: OpenAIEngine
+    direct_address: EngineAddress
     server: psutil.Process
 
     async def machine(self) -> dict[str, Any]:
@@ -57,8 +60,20 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
-    """Start everything, hand it over, leave nothing behind."""
+async def stage(*, paced: bool = False) -> AsyncIterator[Stage]:
+    """Start everything, hand it over, leave nothing behind. ``paced``: with a fake engine that only keeps a pace."""
+    own_path = os.environ.get("PYTHONPATH", "")
+    if paced:
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(PACED_ENGINE), own_path])
+    try:
+        async with _staged() as ready:
+            yield ready
+    finally:
+        os.environ["PYTHONPATH"] = own_path
+
+
+@asynccontextmanager
+async def _staged() -> AsyncIterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="tlfif-bench-") as folder:
         home = DataFolder(Path(folder))
         environment = {**os.environ, "TLFIF_HOME": folder, "TLFIF_HUB_URL": CLOSED_HUB}
@@ -67,9 +82,9 @@ async def stage() -> AsyncIterator[Stage]:
             address = await _address(home)
             headers = {"Authorization": f"Bearer {home.token.read_text()}"}
             raw = httpx2.AsyncClient(base_url=address, headers=headers, timeout=60, trust_env=False)
-            async with raw, _direct(Path(folder)) as direct:
+            async with raw, _direct(Path(folder)) as (direct, engine_address):
                 client = TlfifClient(FixedEndpoint(endpoint=Endpoint(base_url=address, token=home.token.read_text())))
-                yield Stage(home, client, raw, direct, psutil.Process(child.pid))
+                yield Stage(home, client, raw, direct, engine_address, psutil.Process(child.pid))
                 await client.close()
                 await raw.post("/v1/server/stop")
         finally:
@@ -91,7 +106,7 @@ async def _address(home: DataFolder) -> str:
 
 
 @asynccontextmanager
-async def _direct(folder: Path) -> AsyncIterator[OpenAIEngine]:
+async def _direct(folder: Path) -> AsyncIterator[tuple[OpenAIEngine, EngineAddress]]:
     """The same engine, model and settings, without TL-FIF around it. It rests while the other side works."""
     models = FileModelStore(models_dir=folder / "direct", hub_url=CLOSED_HUB, clock=SystemClock())
     file = await models.checked_file(MODEL)
@@ -104,9 +119,10 @@ async def _direct(folder: Path) -> AsyncIterator[OpenAIEngine]:
             log_path=folder / "direct-engine.log",
         )
     )
-    engine = OpenAIEngine(await process.start())
+    address = await process.start()
+    engine = OpenAIEngine(address)
     try:
-        yield engine
+        yield engine, address
     finally:
         await engine.close()
         await process.stop()

@@ -33,6 +33,11 @@ def run(command: str) -> list[tuple[str, str]]:
             break
         shown += piece
     child.wait()
+    return rows_of(shown)
+
+
+def rows_of(shown: bytes) -> list[tuple[str, str]]:
+    """The same of all that a terminal was sent."""
     lines: list[tuple[str, str]] = []
     for line in ESCAPES.sub("", shown.decode(errors="replace")).replace("\r\n", "\n").split("\n"):
         last = [part for part in line.split("\r") if part.strip()]

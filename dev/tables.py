@@ -3,6 +3,7 @@
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``; the rest of a page is written by hand.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -11,7 +12,9 @@ from pathlib import Path
 
 from tlfif.kernel.error_codes import SECTIONS
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+CLIENTS = ROOT / "tests" / "clients" / "results.json"
 TABLE = re.compile(r"(<!-- table: (.+?) -->\n)(.*?)(<!-- end of table -->\n)", re.DOTALL)
 STATES = {
     "solved": "built, and the test named holds it",
@@ -70,8 +73,19 @@ def states_of_surprises(page: str) -> str:
     return table(" State | Meaning | Numbers ", rows)
 
 
+def clients(_page: str) -> str:
+    """What the last run of tests/clients saw."""
+    rows = []
+    for name, seen in json.loads(CLIENTS.read_text("utf-8")).items():
+        failed = [f"{deed}: {problem}" for deed, problem in seen["deeds"].items() if problem]
+        verdict = "passed" if not failed else "; ".join(failed)
+        rows.append(f" {name} | {seen['version']} | {', '.join(seen['deeds'])} | {verdict} ")
+    return table(" Client | Version | What was done with it | Result ", rows)
+
+
 TABLES: dict[str, Callable[[str], str]] = {
     **{f"errors {name}": partial(errors, name) for name in SECTIONS},
+    "clients": clients,
     "surprises": states_of_surprises,
 }
 

@@ -1,5 +1,5 @@
-"""Draw the pictures of the window: ``python dev/window_picture.py docs/images/window.png``, and of its tab Images:
-``python dev/window_picture.py docs/images/images.png images``.
+"""Draw the picture of the window: ``python dev/window_picture.py docs/images/window.png``. Its tab Images is drawn by
+``dev/image_story.py``.
 
 From a real run: the real server, machine and small model in a home of their own, on a screen of their own (Xvfb).
 """
@@ -19,12 +19,11 @@ from tlfif.gui.bridge.opening import open_core
 from tlfif.gui.core import WindowCore
 from tlfif.gui.look.theme import open_look
 from tlfif.gui.model import intents
-from tlfif.gui.model.images_panel import ImageDecision
-from tlfif.gui.model.state import Choice, StatusKind
+from tlfif.gui.model.state import StatusKind
 from tlfif.gui.window import MainWindow
 from tlfif.kernel.data_folder import DataFolder
 
-SIZE = (1120, 720) if sys.argv[2:] != ["images"] else (1120, 940)
+SIZE = (1120, 720)
 PROMPTS = ("What is a cloud computer? One sentence.", "Name three uses of it, very briefly.")
 PATIENCE = 120.0
 Wait = Callable[[Callable[[WindowCore], object]], None]
@@ -35,10 +34,9 @@ def main() -> int:
     target = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TLFIF_HOME"] = f"{folder}/home"
-        screen = start_screen()
+        screen = start_screen(SIZE)
         try:
-            tell = tell_of_images if sys.argv[2:] == ["images"] else talk
-            draw(DataFolder(Path(folder) / "home"), target, tell)
+            draw(DataFolder(Path(folder) / "home"), target)
         finally:
             subprocess.run([sys.executable, "-m", "tlfif", "serve", "--stop"], check=False, capture_output=True)
             screen.terminate()
@@ -47,10 +45,10 @@ def main() -> int:
     return 0
 
 
-def start_screen() -> "subprocess.Popen[bytes]":
+def start_screen(pixels: tuple[int, int]) -> "subprocess.Popen[bytes]":
     """A screen as large as the window, at DISPLAY."""
     reader, writer = os.pipe()
-    size = f"{SIZE[0]}x{SIZE[1]}x24"
+    size = f"{pixels[0]}x{pixels[1]}x24"
     command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", size, "-dpi", "96", "-nolisten", "tcp"]
     screen = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
     os.close(writer)
@@ -59,7 +57,7 @@ def start_screen() -> "subprocess.Popen[bytes]":
     return screen
 
 
-def draw(home: DataFolder, target: Path, tell: Callable[[WindowCore, Wait], None]) -> None:
+def draw(home: DataFolder, target: Path) -> None:
     """A short story, and the picture of it."""
     core = open_core(home)
     look = open_look()
@@ -75,7 +73,7 @@ def draw(home: DataFolder, target: Path, tell: Callable[[WindowCore, Wait], None
             look.root.tk.dooneevent(0)
 
     wait(lambda core: core.state.status_line.kind is StatusKind.OFF and core.state.cost.report)
-    tell(core, wait)
+    talk(core, wait)
     until = time.monotonic() + 3
     wait(lambda _: time.monotonic() > until)
     look.root.update()
@@ -92,55 +90,6 @@ def talk(core: WindowCore, wait: Wait) -> None:
         core.press(intents.Send(prompt))
         wait(lambda core, number=number: answered(core, number))
     wait(lambda core: core.state.status_line.kind is StatusKind.IDLE and core.state.history.found)
-
-
-def tell_of_images(core: WindowCore, wait: Wait) -> None:
-    """A clone of this checkout is followed: a good commit is promoted, a broken one is refused, a third is tested."""
-    clone = Path(os.environ["TLFIF_HOME"]).parent / "tl-fif"
-    git("clone", "--quiet", str(Path(__file__).parents[1]), str(clone))
-    git("-C", str(clone), "checkout", "--quiet", "-B", "main")
-    commit(clone, "Answers begin sooner")
-    core.press(intents.ShowTab("images"))
-    core.press(intents.TypeRepository(str(clone), "", False))
-    core.press(intents.FollowRepository())
-    wait(lambda core: newest(core) == ("v1", "offered"))
-    core.press(intents.DecideOnImage(ImageDecision.APPROVE))
-    wait(lambda core: newest(core) == ("v1", "approved"))
-    core.press(intents.DecideOnImage(ImageDecision.PROMOTE))
-    core.press(intents.AnswerDialog(Choice.GO_ON))
-    wait(lambda core: "v1" in core.state.images.in_use)
-    machine = clone / "src" / "tlfif" / "entrypoints" / "machine.py"
-    whole = machine.read_text("utf-8")
-    machine.write_text(whole + "\nraise SystemExit('broken')\n", "utf-8")
-    commit(clone, "Tidy the machine's entry point")
-    wait(lambda core: newest(core) == ("v2", "failed"))
-    machine.write_text(whole, "utf-8")
-    commit(clone, "Put the machine's entry point back")
-    wait(lambda core: newest(core) == ("v3", "under_way") and at_stage(core) == "smoke_test")
-    core.press(intents.DismissNotice("image_refused"))
-
-
-def commit(clone: Path, subject: str) -> None:
-    """A commit of all that has changed, by nobody in particular."""
-    who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
-    git("-C", str(clone), *who, "commit", "--quiet", "--allow-empty", "--all", "--message", subject)
-
-
-def git(*words: str) -> None:
-    """Run it."""
-    subprocess.run(["git", *words], check=True)
-
-
-def newest(core: WindowCore) -> tuple[str, str]:
-    """The newest image and its state."""
-    shown = core.state.images.report["images"] if core.state.images.report is not None else []
-    return (shown[0]["version"], shown[0]["state"]) if shown else ("", "")
-
-
-def at_stage(core: WindowCore) -> str:
-    """Where the work on the newest image is."""
-    shown = core.state.images.shown
-    return shown.image["stage"] if shown is not None else ""
 
 
 def answered(core: WindowCore, number: int) -> bool:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import CfnCondition, CfnParameter, Fn, Stack
+from aws_cdk import CfnCondition, CfnParameter, Fn, Stack, Token
 
-from tlfif.machines.machine_types import USUAL_TYPES
+from tlfif.machines.machine_types import MOST_DISK_GB, USUAL_TYPES, EngineKind
+from tlfif.models.catalogue import ON_AWS
 
+GPU_ENGINES = tuple(engine.value for engine in EngineKind)
 MAX_ZONES = 6
 """us-east-1 has the most zones of the regions with prices."""
 IMAGE_PROFILES = ("cpu-llama", "gpu-llama", "gpu-vllm")
@@ -25,8 +27,9 @@ class PushParameters:
 
 @dataclass(frozen=True, kw_only=True)
 class HomeParameters:
-    """The parameters as values to build with. ``instance_types``: separated by commas. ``zones``: a zone's name and the
-    condition under which there is one."""
+    """The parameters as values to build with. ``instance_types``: separated by commas. ``sizes_disk``: disks have
+    ``disk_gb``, and are not as large as their images. ``zones``: a zone's name and the condition under which there is
+    one."""
 
     home: str
     code_bucket: CfnParameter
@@ -34,7 +37,10 @@ class HomeParameters:
     alarm_email: str
     monthly_budget_usd: float
     instance_types: str
+    gpu_engine: str
+    model: str
     disk_gb: float
+    sizes_disk: CfnCondition
     retention_days: float
     standby: str
     keeps_disk: CfnCondition
@@ -44,6 +50,16 @@ class HomeParameters:
     push: "PushParameters"
     monthly_rebuild: CfnCondition
 
+    @property
+    def machine_settings(self) -> dict[str, str]:
+        """What the functions are told of machines, as their environment."""
+        return {
+            "TLFIF_AWS_INSTANCE_TYPES": self.instance_types,
+            "TLFIF_AWS_GPU_ENGINE": self.gpu_engine,
+            "TLFIF_AWS_DISK_GB": Token.as_string(self.disk_gb),
+            "TLFIF_AWS_MODEL": self.model,
+        }
+
 
 def declare(stack: Stack) -> HomeParameters:
     """Declare every parameter of the template in ``stack``."""
@@ -52,6 +68,14 @@ def declare(stack: Stack) -> HomeParameters:
         "Standby",
         "Keep the disk of a machine that ends by itself, for a quicker start. Costs rent; is tied to its zone.",
         default="no",
+    )
+    disk = _number(
+        stack,
+        "DiskGb",
+        "A machine's disk, which exists while the machine does. 0: as large as its image.",
+        default=0,
+        least=0,
+        most=MOST_DISK_GB,
     )
     return HomeParameters(
         home=_home_name(stack).value_as_string,
@@ -80,9 +104,26 @@ def declare(stack: Stack) -> HomeParameters:
             stack, "MonthlyBudgetUsd", "AWS Budgets writes at 50, 80 and 100 % of it.", default=23, least=1, most=10_000
         ).value_as_number,
         instance_types=_instance_types(stack).value_as_string,
-        disk_gb=_number(
-            stack, "DiskGb", "A machine's disk, which exists while the machine does.", default=40, least=20, most=500
-        ).value_as_number,
+        gpu_engine=CfnParameter(
+            stack,
+            "GpuEngine",
+            type="String",
+            description="What machines with a GPU have, and so whether their images are gpu-vllm or gpu-llama.",
+            default=GPU_ENGINES[0],
+            allowed_values=list(GPU_ENGINES),
+        ).value_as_string,
+        model=_text(
+            stack,
+            "Model",
+            "What images hold. A name of TL-FIF's own list, and in the list of pins of the commit that is built.",
+            default=ON_AWS[0].name,
+            pattern="^[a-z0-9][a-z0-9._-]{0,59}$",
+            hint="a model's name",
+        ).value_as_string,
+        disk_gb=disk.value_as_number,
+        sizes_disk=CfnCondition(
+            stack, "SizesDisk", expression=Fn.condition_not(Fn.condition_equals(disk.value_as_string, "0"))
+        ),
         retention_days=_number(
             stack, "JobRetentionDays", "Prompts and answers are gone after that.", default=30, least=1, most=3650
         ).value_as_number,

@@ -3,6 +3,7 @@
 from tests.fakes.clock import START
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, FinishReason, Job, JobStatus, Lease, NewJob, Outcome, Receipt
+from tlfif.jobs.pieces import Piece
 from tlfif.jobs.request import GenerationRequest, Message, Sampling
 from tlfif.machines.machine import Heartbeat, MachineRecord, MachineState, Phase
 
@@ -100,7 +101,7 @@ async def running(store: JobStore, job_id: str = "job_1", *, now: float = T0, wo
 
 def delta(lease: Lease, seq: int, text: str) -> DeltaWrite:
     """Text as event number ``seq``."""
-    return DeltaWrite(lease=lease, seq=seq, text=text)
+    return DeltaWrite(lease=lease, seq=seq, piece=Piece(text=text))
 
 
 def a_machine(

@@ -17,6 +17,7 @@ def pytest_configure() -> None:
     with contextlib.suppress(ValueError):  # not in the main thread
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()  # while modules are loaded and tests collected there is nothing to collect
     os.umask(os.umask(0o022) | 0o022)  # homes that tests make are not for a person's group, whose they would be refused
 
 
@@ -33,3 +34,4 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()

@@ -168,9 +168,7 @@ class MoneyWorld:
         )
         self.clock.advance(seconds)
         for one in claimed:
-            await self.jobs.finish(
-                one.lease, seq=one.job.last_seq + 1, text="", outcome=succeeded(), now=self.clock.now()
-            )
+            await self.jobs.finish(one.lease, seq=one.job.last_seq + 1, outcome=succeeded(), now=self.clock.now())
         return [one.job.id for one in claimed]
 
     async def limit_micros(self) -> int:

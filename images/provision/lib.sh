@@ -30,8 +30,10 @@ print(*(found if isinstance(found, list) else [found]), sep="\n")
 PY
 }
 
+# In the functions below ( ) and not { }: what they set is theirs, and not the step's that calls them.
+
 # Debian's packages, those of them that are not there.
-install_packages() {
+install_packages() (
     missing=
     for package in "$@"; do
         dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
@@ -39,13 +41,13 @@ install_packages() {
     [ -n "$missing" ] || return 0
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends $missing
-}
+)
 
 # verified FILE SHA256
-verified() {
+verified() (
     is=$(sha256sum "$1" | cut -d ' ' -f 1)
     [ "$is" = "$2" ] || fail "$1 is not the pinned file: its sha256 is $is, and $2 is expected"
-}
+)
 
 # fetched NAME URL TARGET: out of the inputs, else over the network, in one step.
 fetched() {
@@ -75,7 +77,7 @@ uv() {
 }
 
 # packages_from LOCK FOLDER [OPTION...]: an environment of the system's Python with what the lock names, by hash.
-packages_from() {
+packages_from() (
     lock=$checkout/requirements/$1
     folder=$2
     shift 2
@@ -83,4 +85,4 @@ packages_from() {
     [ ! -d "$inputs/wheels" ] || set -- --no-index --find-links "$inputs/wheels" "$@"
     uv pip install -q --no-config --python "$folder/bin/python" --require-hashes --no-deps --only-binary :all: \
         --link-mode copy "$@" -r "$lock"
-}
+)

@@ -1,6 +1,7 @@
 """The API (requirement list 2): the same app as on a computer, behind an authorizer that requires a token."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import CfnCondition
@@ -49,7 +50,7 @@ class ApiProps:
     home: str
     code: Code
     reserve: CfnCondition
-    instance_types: str
+    machine_settings: Mapping[str, str]
     standby: str
     identity: Identity
     store: Store
@@ -109,7 +110,7 @@ class Api(Construct):
                     "TLFIF_AWS_ISSUER": props.identity.issuer,
                     "TLFIF_AWS_CLIENT_ID": props.identity.audience,
                     "TLFIF_AWS_SCOPE": props.identity.scope,
-                    "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
+                    **props.machine_settings,
                     "TLFIF_AWS_STANDBY": props.standby,
                 },
                 statements=[

@@ -4,6 +4,7 @@ While no image is unfinished nothing here runs. Without a connection nothing tha
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import CfnCondition, CfnResource
@@ -42,7 +43,7 @@ class ImagesProps:
     home: str
     code: Code
     reserve: CfnCondition
-    instance_types: str
+    machine_settings: Mapping[str, str]
     push: PushParameters
     monthly: CfnCondition
     topic_arn: str
@@ -242,7 +243,7 @@ def _environment(props: ImagesProps) -> dict[str, str]:
         "TLFIF_AWS_BUCKET": store.bucket.ref,
         "TLFIF_AWS_LAUNCH_TEMPLATE": props.machine.template.ref,
         "TLFIF_AWS_BUILDER_TEMPLATE": props.machine.builder_template.ref,
-        "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
+        **props.machine_settings,
         "TLFIF_AWS_IMAGE_PROFILE": props.push.profile,
         "TLFIF_AWS_LETTERS_TOPIC": props.topic_arn,
         "TLFIF_AWS_SCHEDULE_GROUP": stops.group.ref,

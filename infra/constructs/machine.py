@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from aws_cdk import CfnCondition, CfnTag, Fn, Stack, Token
+from aws_cdk import Aws, CfnCondition, CfnTag, Fn, Stack, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -32,12 +32,13 @@ INCLUDED_IOPS = 3000
 @dataclass(frozen=True, kw_only=True)
 class MachineProps:
     """``zones``: name and condition of each. ``instance_types``: separated by commas; the first is the template's own.
-    ``keeps_disk``: the disk is not terminated with its machine."""
+    ``sizes_disk``: a disk has ``disk_gb``. ``keeps_disk``: the disk is not terminated with its machine."""
 
     home: str
     zones: Sequence[tuple[str, CfnCondition | None]]
     instance_types: str
     disk_gb: float
+    sizes_disk: CfnCondition
     keeps_disk: CfnCondition
     store: Store
 
@@ -275,13 +276,15 @@ class Machine(Construct):
 
     def _root_disk(self) -> ec2.CfnLaunchTemplate.BlockDeviceMappingProperty:
         """Encrypted with AWS's own key: one of ours costs a dollar a month and needs a grant at each start. Throughput
-        beyond what is included costs by the hour that the disk exists: a kept one has none."""
+        beyond what is included costs by the hour that the disk exists: a kept one has none. Where no size is said, EC2
+        makes the disk as large as the image's (RunInstances, "BlockDeviceMappings")."""
+        size = Fn.condition_if(self._props.sizes_disk.logical_id, self._props.disk_gb, Aws.NO_VALUE)
         quick = Fn.condition_if(self._props.keeps_disk.logical_id, INCLUDED_MIBS, QUICK_MIBS)
         return ec2.CfnLaunchTemplate.BlockDeviceMappingProperty(
             device_name="/dev/sda1",  # the root disk of Ubuntu's images
             ebs=ec2.CfnLaunchTemplate.EbsProperty(
                 volume_type="gp3",
-                volume_size=self._props.disk_gb,
+                volume_size=Token.as_number(size),
                 iops=INCLUDED_IOPS,
                 throughput=Token.as_number(quick),
                 volume_initialization_rate=INITIALIZATION_MIBS,

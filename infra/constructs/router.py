@@ -1,5 +1,6 @@
 """The router (requirement list 3): observes, decides and acts once a minute, and at once when the API calls it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import CfnCondition
@@ -34,7 +35,7 @@ class RouterProps:
     home: str
     code: Code
     reserve: CfnCondition
-    instance_types: str
+    machine_settings: Mapping[str, str]
     standby: str
     store: Store
     machine: Machine
@@ -120,7 +121,7 @@ def _environment(props: RouterProps) -> dict[str, str]:
         "TLFIF_AWS_QUEUE_URL": store.work.ref,
         "TLFIF_AWS_BUCKET": store.bucket.ref,
         "TLFIF_AWS_LAUNCH_TEMPLATE": props.machine.template.ref,
-        "TLFIF_AWS_INSTANCE_TYPES": props.instance_types,
+        **props.machine_settings,
         "TLFIF_AWS_STANDBY": props.standby,
         "TLFIF_AWS_SCHEDULE_GROUP": stops.group.ref,
         "TLFIF_AWS_SCHEDULE_ROLE": stops.role.role_arn,

@@ -20,6 +20,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from tests.aws.emulator import REGION, Emulator
 from tests.fakes.clock import FakeClock, FakeIds
+from tests.fakes.images import FakeRegistry
 from tlfif.adapters.aws.calls.clients import MACHINE_CONFIG
 from tlfif.adapters.aws.calls.dynamo_table import DynamoTable
 from tlfif.adapters.aws.machines.capacity_search import CapacitySearch
@@ -27,7 +28,9 @@ from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instances
 from tlfif.adapters.aws.machines.ec2_machine_host import Ec2MachineHost, Ec2Settings
 from tlfif.adapters.aws.machines.launch_plan import Zone
-from tlfif.machines.machine_types import USUAL_TYPES
+from tlfif.images.image import Artifact, Pointer, Profile
+from tlfif.images.image_registry import StoredImage
+from tlfif.machines.machine_types import USUAL_TYPES, EngineKind
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -79,7 +82,7 @@ class Ground:
         )
         self.template = f"template-{next(_NUMBERS)}"
         self.ec2.create_launch_template(
-            LaunchTemplateName=self.template, LaunchTemplateData={"ImageId": "resolve:ssm:/tlfif/image/promoted"}
+            LaunchTemplateName=self.template, LaunchTemplateData={"InstanceInitiatedShutdownBehavior": "terminate"}
         )
         vpc = self.ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
         self.zones = tuple(self._zone(vpc, number, letter) for number, letter in enumerate(ZONES))
@@ -114,6 +117,8 @@ class Ec2Cloud:
         self.all_deaf = False
         self.hidden = 0
         self.template = self.ground.template
+        self.registry = FakeRegistry()
+        self.promote("embedded-1", "ami-0123456789abcdef0")
         self.scheduler.create_schedule_group(Name=self.home)
         emulator.create_state_table(self.home)
         # Of the test before, if there was one: a tag has one value.
@@ -137,7 +142,23 @@ class Ec2Cloud:
             events.unregister("after-call-error", self._release)
         _GROUNDS[self._emulator].append(self.ground)
 
-    def host(self, *, standby: bool = False, types: tuple[str, ...] = USUAL_TYPES) -> Ec2MachineHost:
+    def promote(self, version: str, image_id: str, *, disk_gb: int = 10, model: str = "") -> None:
+        """An image for each kind of machine, with these facts."""
+        artifact = Artifact(ref=image_id, size_bytes=1)
+        self.registry.artifacts[image_id] = StoredImage(version=version, artifact=artifact)
+        for profile in Profile:
+            self.registry.pointers[profile] = Pointer(
+                profile=profile, version=version, ref=image_id, disk_gb=disk_gb, model=model
+            )
+
+    def host(
+        self,
+        *,
+        standby: bool = False,
+        types: tuple[str, ...] = USUAL_TYPES,
+        gpu_engine: EngineKind = EngineKind.VLLM,
+        disk_gb: int = 0,
+    ) -> Ec2MachineHost:
         """One more control plane."""
         return Ec2MachineHost(
             instances=Ec2Instances(self.ec2, home=self.home, launch_template=self.template),
@@ -159,9 +180,12 @@ class Ec2Cloud:
                 instance_types=types,
                 max_run_seconds=MAX_RUN_SECONDS,
                 standby=standby,
+                gpu_engine=gpu_engine,
+                disk_gb=disk_gb,
                 machine_settings={"jobs_table": "tlfif-jobs"},
             ),
             clock=self.clock,
+            registry=self.registry,
         )
 
     def instances(self, *states: str) -> "list[InstanceTypeDef]":

@@ -1,20 +1,27 @@
 """AWS on loopback: moto's server behind a real socket, with the tables that the AWS stores need.
 
-One server serves all tests of a pytest worker. Instead of emptying it between tests, each test makes tables, queues
-and buckets under names of its own (:meth:`Emulator.unique`).
+Processes that a test starts reach it by its socket; this process's own clients spare themselves the socket, which is
+half of a request's time (:func:`_spare_the_socket`). One server serves all tests of a pytest worker. Instead of
+emptying it between tests, each test makes tables, queues and buckets under names of its own (:meth:`Emulator.unique`).
 """
 
+import base64
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from functools import cache, cached_property
 from io import BytesIO
 from itertools import count
+from string import ascii_letters, digits
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
 
 import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from botocore.httpsession import URLLib3Session
 
 import tests.aws.one_loader  # noqa: F401  # before moto
 
@@ -22,10 +29,15 @@ import tests.aws.one_loader  # noqa: F401  # before moto
 
 from moto import backends
 from moto.core import responses, serialize
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.responses import ActionResult
+from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.amis import Ami, AmiBackend
 from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.responses.general import General
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -42,6 +54,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 REGION: Final = "eu-central-1"
+CONSOLE_BYTES = 65536
+"""So much of a console EC2 shows."""
 ACCESS_KEY = "testing"
 """moto accepts any key."""
 
@@ -55,6 +69,8 @@ def aws_session() -> boto3.Session:
 
 
 _NUMBERS = count(1)
+_RUNNING: "dict[str, WSGIApplication]" = {}
+"""What answers at each address, for :func:`_spare_the_socket`."""
 
 
 def tagged(kind: "ResourceTypeType", home: str) -> "list[TagSpecificationTypeDef]":
@@ -193,10 +209,58 @@ class _OneAtATime:
             return self._app(environ, start_response)
 
 
+def _spare_the_socket() -> None:
+    """A request of this process to an emulator of this process is put to what answers behind the socket, but one that
+    may wait for a message."""
+    over_the_socket = URLLib3Session.send
+
+    def send(self: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
+        app = _RUNNING.get(urlsplit(request.url).netloc)
+        waits = "AmazonSQS" in str(request.headers.get("X-Amz-Target", ""))
+        if app is None or waits or "Transfer-Encoding" in request.headers:
+            return over_the_socket(self, request)
+        told: list[Any] = []
+        parts = app(_environ(request), lambda status, headers, exc_info=None: told.extend((status, headers)))
+        status, headers = told
+        dated = {"Date": formatdate(usegmt=True), **dict(headers)}
+        return AWSResponse(request.url, int(status[:3]), dated, MockRawResponse(b"".join(parts)))
+
+    URLLib3Session.send = send
+
+
+def _environ(request: AWSPreparedRequest) -> "WSGIEnvironment":
+    """As a server makes it of what it is sent."""
+    url, body = urlsplit(request.url), request.body or b""
+    content = body.encode() if isinstance(body, str) else body if isinstance(body, bytes | bytearray) else body.read()
+    environ = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote(url.path, "latin-1") or "/",
+        "QUERY_STRING": url.query,
+        "RAW_URI": request.url.partition(url.netloc)[2],
+        "SERVER_NAME": url.hostname,
+        "SERVER_PORT": str(url.port),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": url.netloc,
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(content),
+    }
+    for name, value in request.headers.items():
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        key = name.upper().replace("-", "_")
+        environ[key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"] = text
+    environ["CONTENT_LENGTH"] = str(len(content))
+    return environ
+
+
+_spare_the_socket()
+
+
 def _look_once() -> None:
     """What never changes while moto runs, and what it looks up for each request: its folders on the disk (twice), the
-    methods of the class that answers, and by how many names each value of an item of DynamoDB might be known. Half of
-    a request's time. And of all tags of all resources there are, which are an instance's."""
+    methods of the class that answers, and by how many names each value might be known; one of DynamoDB's has one. Half
+    of a request's time. And of all tags of all resources there are, which are an instance's. A request's own number is
+    drawn in one go."""
     folders = tuple(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: folders
     responses.method_names_from_class = cache(responses.method_names_from_class)
@@ -208,6 +272,22 @@ def _look_once() -> None:
         return by_any_name(self, value, key, shape)
 
     serialize.ResponseSerializer.get_value = get_value
+    names_of = serialize.XFormedAttributePicker.get_possible_keys
+    known: dict[tuple[Any, ...], tuple[str, ...]] = {}
+
+    def names(self: serialize.XFormedAttributePicker, asked: serialize.AttributePickerContext) -> tuple[str, ...]:
+        kind = (type(asked.obj), asked.key, asked.shape)
+        if kind not in known:
+            known[kind] = tuple(dict.fromkeys(names_of(self, asked)))
+        return known[kind]
+
+    serialize.XFormedAttributePicker.get_possible_keys = names
+
+    def a_text(self: MotoRandom, length: int = 20, include_digits: bool = True, lower_case: bool = False) -> str:
+        text = "".join(self.choices(ascii_letters + digits * include_digits, k=length))
+        return text.lower() if lower_case else text
+
+    MotoRandom.get_random_string = a_text
 
     def get_tags(self: TaggedEC2Resource) -> list[dict[str, str]]:
         kind = EC2_PREFIX_TO_RESOURCE[get_prefix(self.id)]
@@ -241,6 +321,24 @@ def _make_images_as_ec2_does() -> None:
 _make_images_as_ec2_does()
 
 
+def _show_consoles() -> None:
+    """What an instance has written on its console, where it has one: its hypervisor sets ``console``, a file."""
+    plain = General.get_console_output
+
+    def get_console_output(self: General) -> ActionResult:
+        instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+        console = getattr(instance, "console", None)
+        if console is None:
+            return plain(self)
+        output = base64.b64encode(console.read_bytes()[-CONSOLE_BYTES:]).decode()
+        return ActionResult({"InstanceId": instance.id, "Timestamp": utcnow(), "Output": output})
+
+    General.get_console_output = get_console_output
+
+
+_show_consoles()
+
+
 @contextmanager
 def running_emulator() -> Iterator[Emulator]:
     """A server for the length of the block."""
@@ -249,10 +347,13 @@ def running_emulator() -> Iterator[Emulator]:
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=PromptHandler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="emulated AWS", daemon=True)
     thread.start()
-    emulator = Emulator(f"http://127.0.0.1:{server.server_port}", aws_session(), app)
+    address = f"127.0.0.1:{server.server_port}"
+    emulator = Emulator(f"http://{address}", aws_session(), app)
+    _RUNNING[address] = app
     try:
         yield emulator
     finally:
+        del _RUNNING[address]
         emulator.close()
         server.shutdown()
         thread.join()

@@ -2,8 +2,8 @@
 
 That is ``python -m tlfif.entrypoints.instance`` with a machine file made from the instance's own user data, and a real
 llama.cpp engine beside it. When the instance ends, so do its processes, and as long as they need for it EC2 calls the
-instance shutting down, not terminated; when the worker ends by itself, the instance is terminated, as "shutdown
-behaviour: terminate" has it. It can be told to misbehave (:class:`Mischief`).
+instance shutting down, not terminated; when the worker ends by itself, the instance is stopped or terminated, as its
+"shutdown behaviour" has it. It can be told to misbehave (:class:`Mischief`).
 """
 
 import asyncio
@@ -157,8 +157,9 @@ class Hypervisor:
                 if guest is None:
                     self.guests[instance_id] = self._start(instance_id)
                 elif not guest.alive and guest.process is not None and not guest.reported:
-                    guest.reported = True  # it has switched itself off: instance-initiated shutdown, "terminate"
-                    self._ec2.terminate_instances(InstanceIds=[instance_id])
+                    guest.reported = True  # it has switched itself off: instance-initiated shutdown
+                    stops = self._instances.get_instance(instance_id).instance_initiated_shutdown_behavior == "stop"
+                    (self._ec2.stop_instances if stops else self._ec2.terminate_instances)(InstanceIds=[instance_id])
             elif guest is not None and guest.alive:
                 self._end(guest)
             elif instance["State"]["Name"] == SHUTTING_DOWN[1]:

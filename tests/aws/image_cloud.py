@@ -1,19 +1,24 @@
 """Images in the emulated AWS: what there is, Ubuntu's own to begin from, and those that a home is born with."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ssm.models import Parameter, ssm_backends
 
 from tests.aws.emulator import REGION, Emulator, tagged
 from tlfif.adapters.aws.calls.dynamo_items import to_wire
 from tlfif.adapters.aws.calls.image_parameter import image_parameter
-from tlfif.adapters.aws.images.ec2_image_builder import BASE_PARAMETER
-from tlfif.images.image import Pointer, Profile
+from tlfif.adapters.aws.images.ec2_image_builder import BASE_PARAMETER, Ec2ImageBuilder
+from tlfif.control.container import Images
+from tlfif.images.decide_on_image import promote_image
+from tlfif.images.image import Artifact, Image, ImageState, Pointer, Profile, Stage
 from tlfif.images.image_record import pointer_text
+from tlfif.kernel.clock import Clock
 
 CANONICAL = "099720109477"
 PAPER = "v0"
@@ -76,6 +81,48 @@ def registered(emulator: Emulator, home: str, version: str) -> str:
     (marks,) = tagged("image", home)
     emulator.ec2.create_tags(Resources=[image], Tags=[*marks["Tags"], {"Key": "tlfif:image", "Value": version}])
     return image
+
+
+async def promoted_on_paper(emulator: Emulator, home: str, images: Images, image: Image, clock: Clock) -> None:
+    """``image`` is promoted, which nobody has built."""
+    artifact = Artifact(ref=registered(emulator, home, image.version), size_bytes=1)
+    assert await images.store.replace(replace(image, state=ImageState.APPROVED, artifact=artifact, cleaned=True))
+    await promote_image(image.version, by="owner", store=images.store, registry=images.registry, clock=clock)
+
+
+def forget_images(emulator: Emulator, state_table: str, *, number: int | None = None) -> None:
+    """The records of images are gone, as after a fault: of all, or of this one."""
+    for item in emulator.dynamodb.scan(TableName=state_table)["Items"]:
+        ours = item["pk"]["S"] == "IMAGES#OPEN" or item["sk"]["S"].startswith("IMAGE#")
+        if ours and (number is None or int(item["sk"]["S"].removeprefix("IMAGE#")) == number):
+            emulator.dynamodb.delete_item(TableName=state_table, Key={"pk": item["pk"], "sk": item["sk"]})
+
+
+class KilledError(BaseException):
+    """The control plane is killed here."""
+
+
+def killed_behind_each_call(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, Stage, ImageState]]:
+    """The control plane is killed behind the first call of each kind to the builder in each stage, before what it did
+    was stored; returns where it was."""
+    killed: set[tuple[str, Stage, ImageState]] = set()
+
+    def deadly(method: str) -> Callable[..., Awaitable[object]]:
+        plain = getattr(Ec2ImageBuilder, method)
+
+        async def call(self: Ec2ImageBuilder, image: Image, **more: Any) -> object:
+            found = await plain(self, image, **more)
+            moment = (method, image.stage, image.state)
+            if moment not in killed:
+                killed.add(moment)
+                raise KilledError
+            return found
+
+        return call
+
+    for method in ("begin", "poll", "clean"):
+        monkeypatch.setattr(Ec2ImageBuilder, method, deadly(method))
+    return killed
 
 
 def _ours(home: str) -> Any:

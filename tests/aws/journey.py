@@ -30,8 +30,9 @@ LOOK_SECONDS = 0.2
 
 @dataclass(kw_only=True)
 class Aws:
-    """The control plane and the machines' ground beneath it."""
+    """The control plane and the machines' ground beneath it. ``settings``: for another control plane of the home."""
 
+    settings: AwsSettings
     container: Container
     hypervisor: Hypervisor
     home: AwsHome
@@ -94,13 +95,14 @@ class Aws:
         return await wait_until(lambda: next(iter(self.hypervisor.guests.values()), None), "an instance")
 
 
-def quick(settings: AwsSettings, **machine: float) -> AwsSettings:
-    """The policy's numbers, made small."""
-    numbers = {"idle_timeout_seconds": 0.6, "heartbeat_seconds": 0.3, "stop_patience_seconds": 3.0, "engine_slots": 1}
+def quick(settings: AwsSettings, *, slower: float = 1.0, **machine: float) -> AwsSettings:
+    """The policy's numbers, made small; times are so many times longer as the machine is ``slower``."""
+    times = {"idle_timeout_seconds": 0.6, "heartbeat_seconds": 0.3, "stop_patience_seconds": 3.0}
+    numbers: dict[str, float] = {"engine_slots": 1, **{name: time * slower for name, time in times.items()}}
     return settings.model_copy(
         update={
             "router_function": "",  # the router is here, in the test
-            "job": replace(JobPolicy(), lease_seconds=3.0, heartbeat_seconds=0.5),
+            "job": replace(JobPolicy(), lease_seconds=3.0 * slower, heartbeat_seconds=0.5 * slower),
             "machine": replace(settings.machine, **{**numbers, **machine}),
         }
     )
@@ -114,6 +116,7 @@ async def an_aws(
     change: Callable[[dict[str, Any]], None] | None = None,
     kind: Callable[..., Hypervisor] = Hypervisor,
     types: tuple[str, ...] = USUAL_TYPES,
+    slower: float = 1.0,
     **machine: float,
 ) -> AsyncIterator[Aws]:
     """A home with nothing running. ``machine`` are numbers of its policy, ``change`` and ``kind`` the hypervisor's,
@@ -121,13 +124,17 @@ async def an_aws(
     with a_home(emulator, folder) as home:
         guests = a_hypervisor(emulator, home=home.name, folder=folder / "instances", change=change, kind=kind)
         async with guests as hypervisor:
-            settings = quick(home.settings, **machine).model_copy(
-                update={"endpoint_url": emulator.endpoint, "instance_types": types}
+            settings = quick(home.settings, slower=slower, **machine).model_copy(
+                update={
+                    "endpoint_url": emulator.endpoint,
+                    "instance_types": types,
+                    "builder_template": home.template,
+                }
             )
             container = aws_container(settings, session=emulator.session)
             ticking = asyncio.create_task(_tick(container))
             try:
-                yield Aws(container=container, hypervisor=hypervisor, home=home)
+                yield Aws(settings=settings, container=container, hypervisor=hypervisor, home=home)
                 assert not ticking.done(), ticking
             finally:
                 ticking.cancel()

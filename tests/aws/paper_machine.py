@@ -8,6 +8,7 @@ from tests.aws.home import MODEL
 from tests.builders import a_beat, delta, succeeded
 from tlfif.control.container import Container
 from tlfif.jobs.jobs import Lease
+from tlfif.jobs.pieces import Piece
 from tlfif.jobs.policy import AWS_JOB_POLICY
 from tlfif.machines.machine import MachineRecord, MachineState, Phase
 
@@ -83,7 +84,7 @@ class PaperMachine:
 
     async def _finish(self, lease: Lease) -> None:
         last = (await self._box.jobs.get(lease.job_id)).last_seq
-        await self._box.jobs.finish(lease, seq=last + 1, text="Anna.", outcome=succeeded(), now=self._now())
+        await self._box.jobs.finish(lease, seq=last + 1, rest=Piece(text="Anna."), outcome=succeeded(), now=self._now())
 
     def switch_off(self) -> None:
         """The open machine ends itself, or somebody does it in the console."""

@@ -240,7 +240,7 @@ async def test_the_homes_own_list_of_types_is_what_counts() -> None:
 
     found = await told("m7i.xlarge,g4dn.xlarge")
     assert (
-        "Tried first: m7i.xlarge for 0.2696 USD an hour (llama.cpp): nowhere; then g4dn" in found["offerings"].evidence
+        "Tried first: m7i.xlarge for 0.2657 USD an hour (llama.cpp): nowhere; then g4dn" in found["offerings"].evidence
     )
     assert found["gpu_quota"].state is State.WARN
     assert (await told("m7i.xlarge"))["gpu_quota"].state is State.OK

@@ -13,6 +13,7 @@ from tests.builders import LEASE_SECONDS, T0, a_new_job, claim, delta, succeeded
 from tests.fakes.clock import FakeClock
 from tlfif.adapters.aws.jobs.dynamo_job_store import DynamoJobStore
 from tlfif.jobs.jobs import Lease
+from tlfif.jobs.pieces import Piece
 
 PAGE = Path(__file__).parents[2] / "docs/reference/aws-store.md"
 ROW = re.compile(r"^\| `([a-z_]+)` \| (\d+) \| ([\d.]+) \| (\d+) \|", re.MULTILINE)
@@ -58,7 +59,7 @@ async def test_each_step_of_a_prompt_costs_what_the_page_says(
     await cost("reap", store.reap(now=T0))
     await cost("events", store.events("job_1", after=2, limit=100))
     await cost("wait_events", store.wait_events("job_1", after=3, timeout=0.25))
-    await cost("finish", store.finish(lease, seq=4, text="!", outcome=succeeded(), now=T0))
+    await cost("finish", store.finish(lease, seq=4, rest=Piece(text="!"), outcome=succeeded(), now=T0))
     await cost("get", store.get("job_1"))
     await cost("list_jobs", store.list_jobs(limit=20))
     await cost("answer_times", store.answer_times(limit=20))

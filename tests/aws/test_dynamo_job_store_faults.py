@@ -21,6 +21,7 @@ from tlfif.adapters.aws.jobs.dynamo_job_store import DynamoJobStore
 from tlfif.jobs.events import Event, EventKind, answer_text
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import Job, JobStatus
+from tlfif.jobs.pieces import Piece
 from tlfif.kernel.errors import LeaseLostError, NotFoundError, StorageError
 
 SECRET = "The owner's most private thought"  # a prompt, not a password
@@ -60,7 +61,7 @@ async def story(store: JobStore) -> None:
     await store.heartbeat([one, two], lease_seconds=LEASE_SECONDS, now=T0 + 5)
     await store.release(one, reason="drained", count_attempt=True, now=T0 + 6)
     await store.request_cancel("job_2", reason="by hand", now=T0 + 7)
-    await store.finish(two, seq=4, text="y", outcome=succeeded(), now=T0 + 8)
+    await store.finish(two, seq=4, rest=Piece(text="y"), outcome=succeeded(), now=T0 + 8)
     await store.request_cancel("job_3", reason="by hand", now=T0 + 9)
     await claim(store, now=T0 + 10, limit=2)
     assert await store.abandon("worker_1", reason="gone", now=T0 + 11) == ["job_1", "job_4"]
@@ -197,7 +198,8 @@ async def test_a_finish_and_a_reaper_that_meet_leave_one_end(
         each.next("TransactWriteItems", meeting(barrier))
     worker, router = (home.open(dynamodb=each.client, clock=FakeClock(auto_advance=True)) for each in lines)
     finished, reaped = await _together(
-        worker.finish(lease, seq=3, text="Yes.", outcome=succeeded(), now=T0 + 100), router.reap(now=T0 + 100)
+        worker.finish(lease, seq=3, rest=Piece(text="Yes."), outcome=succeeded(), now=T0 + 100),
+        router.reap(now=T0 + 100),
     )
     job = await store.get("job_1")
     events = await store.events("job_1", after=0, limit=9)
@@ -226,7 +228,7 @@ async def test_texts_over_the_limit_of_an_item_are_kept_whole(store: DynamoJobSt
     (claimed,) = await claim(store)
     assert claimed.job.request.messages[0].content == prompt
     await store.append([delta(claimed.lease, 3, middle)], now=T0)
-    await store.finish(claimed.lease, seq=4, text=rest, outcome=succeeded(), now=T0)
+    await store.finish(claimed.lease, seq=4, rest=Piece(text=rest), outcome=succeeded(), now=T0)
     assert (await store.get("job_1")).request == claimed.job.request
     assert (await store.list_jobs(limit=1)).jobs[0].request == claimed.job.request
     events = await store.events("job_1", after=0, limit=9)
@@ -298,7 +300,7 @@ async def test_what_aws_left_undone_of_a_batch_is_done_again(
     store: DynamoJobStore, line: FaultyLine, home: JobHome
 ) -> None:
     lease = await running(store)
-    await store.finish(lease, seq=3, text="", outcome=succeeded(), now=T0)
+    await store.finish(lease, seq=3, outcome=succeeded(), now=T0)
 
     def undone(request: Any) -> Any:
         return answered({"UnprocessedItems": json.loads(request.body)["RequestItems"]})(request)
@@ -310,7 +312,7 @@ async def test_what_aws_left_undone_of_a_batch_is_done_again(
 
 async def test_a_purge_that_broke_off_is_done_again(store: DynamoJobStore, line: FaultyLine, home: JobHome) -> None:
     lease = await running(store)
-    await store.finish(lease, seq=3, text="", outcome=succeeded(), now=T0)
+    await store.finish(lease, seq=3, outcome=succeeded(), now=T0)
     line.next("BatchWriteItem", lambda _: None, refused("AccessDeniedException"))
     with pytest.raises(StorageError):
         await store.purge(finished_before=T0 + 1, limit=1)
@@ -345,7 +347,7 @@ async def test_only_what_has_ended_is_forgotten_by_the_table_itself(store: Dynam
     lease = await running(store)
     (record,) = [item for item in home.items() if item["sk"]["S"] == "JOB"]
     assert "expires" not in record
-    await store.finish(lease, seq=3, text="", outcome=succeeded(), now=T0 + 100)
+    await store.finish(lease, seq=3, outcome=succeeded(), now=T0 + 100)
     (record,) = [item for item in home.items() if item["sk"]["S"] == "JOB"]
     assert T0 + 30 * 86_400 < int(record["expires"]["N"]) < T0 + 40 * 86_400
 

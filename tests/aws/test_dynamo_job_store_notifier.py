@@ -218,7 +218,7 @@ async def test_text_written_elsewhere_wakes_the_reader(api: DynamoJobStore, work
     async with asyncio.timeout(10):
         await waiting
     assert [event.seq for event in await api.events("job_1", after=2, limit=9)] == [3]
-    await worker.finish(lease, seq=4, text="", outcome=succeeded(), now=T0)
+    await worker.finish(lease, seq=4, outcome=succeeded(), now=T0)
     assert (await api.get("job_1")).status is JobStatus.SUCCEEDED
 
 

@@ -180,7 +180,7 @@ async def test_a_disk_smaller_than_the_image_is_said_and_each_profile_is_asked_f
     error = await refused(cloud)
     assert (error.code, END_STATES.get(error.code, MachineState.BROKEN)) == ("disk_too_small", MachineState.BROKEN)
     assert "expect size >= 32GB" in error.message
-    assert "DiskGb" in error.message
+    assert "--disk-gb 0" in error.message
     assert len(cloud.requests["RunInstances"]) == 2
 
 

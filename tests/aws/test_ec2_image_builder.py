@@ -9,7 +9,9 @@ import re
 import urllib.request
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,31 +19,38 @@ from botocore.exceptions import ClientError
 
 from tests.aws.emulator import REGION, Emulator
 from tests.aws.home import made_places
-from tests.aws.image_cloud import PAPER, images_of, registered, snapshots_of, ubuntu
+from tests.aws.image_cloud import (
+    PAPER,
+    KilledError,
+    forget_images,
+    images_of,
+    killed_behind_each_call,
+    promoted_on_paper,
+    snapshots_of,
+    ubuntu,
+)
 from tests.builders import a_beat, a_new_job
 from tests.fakes.images import GOOD
 from tlfif.adapters.aws.calls.image_parameter import image_parameter
-from tlfif.adapters.aws.images.ec2_image_builder import Ec2ImageBuilder
-from tlfif.adapters.aws.images.image_sources import NEEDED, source_key
+from tlfif.adapters.aws.images.image_sources import NEEDED, PINS, source_key
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instance, Ec2Instances
 from tlfif.bootstrap.aws import aws_container
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.container import Container, Images
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.images.decide_on_image import approve_image, promote_image, retire_image
-from tlfif.images.image import Artifact, Failure, Image, ImageState, Profile, Source, Stage
+from tlfif.images.image import Failure, Image, ImageState, Profile, Source, Stage
 from tlfif.images.run_pipeline import Pipeline
 from tlfif.images.smoke_report import SmokeReport
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine import MachineState
+from tlfif.models.catalogue import SMOLLM2, TINYLLAMA_FP16
 
 COMMIT = "c" * 40
+CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCE = Source(repository="tl/fif", commit=COMMIT, subject="A change", asked_by="a push")
 PROFILE = Profile.GPU_VLLM
-
-
-class KilledError(BaseException):
-    """The control plane is killed here."""
+SAID = ["tlfif-image: fetch", "fine", "machine login: tlfif-image: done"]
 
 
 @dataclass(slots=True)
@@ -52,7 +61,7 @@ class Paper:
     emulator: Emulator
     settings: AwsSettings
     container: Container
-    result: dict[str, Any] | None = field(default_factory=lambda: {"status": 0, "step": "done", "lines": ["fine"]})
+    result: dict[str, Any] | None = field(default_factory=lambda: {"status": 0, "step": "done", "lines": SAID})
     report: SmokeReport | None = GOOD
 
     @property
@@ -88,8 +97,8 @@ class Paper:
         found = self.emulator.ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
         return base64.b64decode(found["UserData"]["Value"]).decode()
 
-    async def ask(self) -> Image:
-        return await self.images.store.create(profile=PROFILE, source=SOURCE, now=self.clock.now())
+    async def ask(self, profile: Profile = PROFILE) -> Image:
+        return await self.images.store.create(profile=profile, source=SOURCE, now=self.clock.now())
 
     async def prompt(self) -> None:
         """A prompt waits for a machine."""
@@ -128,6 +137,12 @@ class Paper:
             await self.images.store.report(version, self.report)
         self.emulator.ec2.terminate_instances(InstanceIds=[instance_id])
 
+    def user_datas(self) -> list[str]:
+        """Of all instances there ever were."""
+        ours: Any = [{"Name": "tag:tlfif:home", "Values": [self.home]}]
+        found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]
+        return [self.user_data(one["InstanceId"]) for group in found for one in group["Instances"]]
+
     async def run(self, ticks: int = 20) -> Image:
         """Tick until nothing is under way; the newest image."""
         for _ in range(ticks):
@@ -149,8 +164,8 @@ class Paper:
         found = self.emulator.ec2.describe_instances(Filters=ours)["Reservations"]
         return (await self.images.store.newest(limit=1))[0], len([one for group in found for one in group["Instances"]])
 
-    async def promoted(self) -> Image:
-        await self.ask()
+    async def promoted(self, profile: Profile = PROFILE) -> Image:
+        await self.ask(profile)
         image = await self.run()
         assert image.state is ImageState.OFFERED, (image.failure, image)
         await approve_image(image.version, by="owner", store=self.images.store, clock=self.clock)
@@ -161,10 +176,7 @@ class Paper:
 
     async def promoted_on_paper(self) -> None:
         """An image that nobody has built was approved and promoted."""
-        image, store = await self.ask(), self.images.store
-        artifact = Artifact(ref=registered(self.emulator, self.home, image.version), size_bytes=1)
-        assert await store.replace(replace(image, state=ImageState.APPROVED, artifact=artifact, cleaned=True))
-        await promote_image(image.version, by="owner", store=store, registry=self.images.registry, clock=self.clock)
+        await promoted_on_paper(self.emulator, self.home, self.images, await self.ask(), self.clock)
 
     async def nothing_works(self) -> bool:
         state = await self.container.money.ledger.state()
@@ -184,14 +196,19 @@ def put_source(emulator: Emulator, bucket: str, names: tuple[str, ...] = NEEDED)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as files:
         for name in names:
-            files.writestr(name, "#")
+            files.writestr(name, (CHECKOUT / name).read_text() if name == PINS else "#")
     emulator.s3.put_object(Bucket=bucket, Key=source_key(COMMIT), Body=packed.getvalue())
 
 
-@pytest.fixture
-async def paper(emulator: Emulator) -> AsyncIterator[Paper]:
+@asynccontextmanager
+async def a_home(emulator: Emulator, **chosen: str) -> AsyncIterator[Paper]:
     places = made_places(emulator, emulator.unique("home"))
-    places |= {"INSTANCE_TYPES": "g4dn.xlarge", "BUILDER_TEMPLATE": places["LAUNCH_TEMPLATE"]}
+    places |= {
+        "INSTANCE_TYPES": "g4dn.xlarge",
+        "BUILDER_TEMPLATE": places["LAUNCH_TEMPLATE"],
+        "MODEL": "tinyllama",
+        **chosen,
+    }
     settings = AwsSettings(
         AWS_REGION=REGION, endpoint_url=emulator.endpoint, **{key.lower(): value for key, value in places.items()}
     )
@@ -202,6 +219,45 @@ async def paper(emulator: Emulator) -> AsyncIterator[Paper]:
     await container.close()
 
 
+@pytest.fixture
+async def paper(emulator: Emulator) -> AsyncIterator[Paper]:
+    async with a_home(emulator) as made:
+        yield made
+
+
+async def test_a_home_with_llama_cpp_on_its_gpus_and_another_model(emulator: Emulator) -> None:
+    async with a_home(emulator, GPU_ENGINE="llama", MODEL="smollm2") as paper:
+        image = await paper.promoted(Profile.GPU_LLAMA)
+        builder, candidate = paper.user_datas()
+        assert "TLFIF_PROFILE=gpu-llama TLFIF_MODEL=smollm2 " in builder
+        tested = json.loads(candidate)
+        assert (tested["settings"]["engine"], tested["model"]) == ({"kind": "llama"}, "smollm2")
+        assert image.manifest["model"] == {"name": "smollm2", "sha256": SMOLLM2.sha256}
+        await paper.prompt()
+        await paper.container.reconciler.tick()
+        (machine,) = paper.instances(work=False)
+        file = json.loads(paper.user_data(machine["InstanceId"]))
+        assert (machine["InstanceType"], file["image"]) == ("g4dn.xlarge", "v1")
+        assert (file["settings"]["engine"], file["model_sha256"]) == ({"kind": "llama"}, SMOLLM2.sha256)
+        pointer = await paper.images.registry.pointer(Profile.GPU_LLAMA)
+        assert (pointer.disk_gb > 0, pointer.model) == (True, "smollm2")
+
+
+async def test_a_model_without_pinned_weights_for_the_engine_is_refused_before_anything_is_launched(
+    emulator: Emulator,
+) -> None:
+    async with a_home(emulator, MODEL="smollm2") as paper:
+        await paper.ask()
+        image = await paper.run()
+        assert image.failure is not None
+        assert (image.failure.code, image.failure.stage) == ("image_model_unknown", Stage.SOURCE)
+        assert "no weights of the model smollm2 for vLLM in its list of pins (images/pins.json); it has tinyllama" in (
+            image.failure.message
+        )
+        assert await paper.nothing_works()
+        assert paper.user_datas() == []
+
+
 async def test_the_whole_story(paper: Paper) -> None:
     store = paper.images.store
     first = await paper.promoted()
@@ -209,6 +265,9 @@ async def test_the_whole_story(paper: Paper) -> None:
     assert (first.artifact.ref in paper.own_images(), first.digest and len(first.digest)) == (True, 64)
     inputs: Any = first.manifest["inputs"]
     assert set(inputs) == set(NEEDED), "every input has its sha256"
+    said = [line.text for line in await store.log_lines("v1", after=0, limit=99) if line.stage == Stage.BUILD]
+    assert said[1:3] == ["fetch", "done"], "the builder's own steps, whatever else is on its console"
+    assert first.manifest["model"] == {"name": "tinyllama", "sha256": TINYLLAMA_FP16.sha256}
     assert (first.report, await paper.nothing_works(), first.cost_micros > 0) == (GOOD, True, True)
     spans = {span.machine_id for _, span in await paper.container.money.ledger.spans_after(0, from_ms=0)}
     assert spans == {"image-v1-builder", "image-v1-candidate"}, "builders are on the bill"
@@ -404,7 +463,7 @@ async def test_what_no_record_knows_is_swept(paper: Paper) -> None:
     await paper.ask()
     while not paper.instances():
         await paper.pipeline.tick()
-    await forget(paper)
+    forget_images(paper.emulator, paper.settings.state_table)
     assert paper.schedules()
     assert await paper.container.reconciler.sweep_orphans() == [], "the router leaves it to the pipeline"
     await paper.pipeline.sweep()
@@ -415,41 +474,16 @@ async def test_an_image_and_a_snapshot_that_no_record_knows_are_swept(paper: Pap
     await paper.ask()
     image = await paper.run()
     assert image.artifact is not None
-    await forget(paper)
+    forget_images(paper.emulator, paper.settings.state_table)
     await paper.pipeline.sweep()
     assert (paper.own_images(), snapshots_of(paper.emulator, paper.home)) == ([], [])
     assert (await paper.images.registry.pointer(PROFILE)).version == PAPER, "what is promoted is kept in any case"
 
 
-async def forget(paper: Paper) -> None:
-    """The records of images are gone, as after a fault."""
-    table = paper.settings.state_table
-    for item in paper.emulator.dynamodb.scan(TableName=table)["Items"]:
-        if item["pk"]["S"] == "IMAGES#OPEN" or item["sk"]["S"].startswith("IMAGE#"):
-            paper.emulator.dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
-
-
 async def test_killed_at_each_stage_another_control_plane_goes_on(
     paper: Paper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed behind the first call of each kind in each stage, before what it did was stored."""
-    killed: set[tuple[str, Stage, ImageState]] = set()
-
-    def deadly(method: str) -> Callable[..., Awaitable[object]]:
-        plain = getattr(Ec2ImageBuilder, method)
-
-        async def call(self: Ec2ImageBuilder, image: Image, **more: Any) -> object:
-            found = await plain(self, image, **more)
-            moment = (method, image.stage, image.state)
-            if moment not in killed:
-                killed.add(moment)
-                raise KilledError
-            return found
-
-        return call
-
-    for method in ("begin", "poll", "clean"):
-        monkeypatch.setattr(Ec2ImageBuilder, method, deadly(method))
+    killed = killed_behind_each_call(monkeypatch)
     await paper.ask()
     image, launched = await paper.survived()
     assert (image.state, launched, len(killed)) == (ImageState.OFFERED, 2, 9), image.failure

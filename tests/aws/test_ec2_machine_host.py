@@ -23,8 +23,10 @@ from tlfif.adapters.aws.machines.ec2_machine_host import Ec2Settings
 from tlfif.adapters.aws.machines.ec2_user_data import MachineFile
 from tlfif.adapters.aws.machines.image_model_store import MODELS_DIR
 from tlfif.bootstrap.aws_worker import engine_config
+from tlfif.images.image import Profile
 from tlfif.kernel.errors import InvalidInputError, MachineError
 from tlfif.machines.machine_host import LaunchSpec
+from tlfif.machines.machine_types import EngineKind
 from tlfif.models.catalogue import TINYLLAMA, TINYLLAMA_FP16
 
 
@@ -43,7 +45,8 @@ async def test_a_launch_asks_for_one_marked_instance_from_the_template(cloud: Ec
     assert (request["MinCount"], request["MaxCount"]) == (1, 1)
     assert request["InstanceInitiatedShutdownBehavior"] == "terminate"
     assert request["InstanceType"] == "g4dn.xlarge"
-    left_to_the_template = {"ImageId", "BlockDeviceMapping.1.DeviceName", "NetworkInterface.1.DeviceIndex", "KeyName"}
+    assert request["ImageId"] == "ami-0123456789abcdef0", "the promoted one"
+    left_to_the_template = {"BlockDeviceMapping.1.DeviceName", "NetworkInterface.1.DeviceIndex", "KeyName"}
     assert not left_to_the_template & request.keys()
     (instance,) = cloud.instances()
     assert instance["InstanceId"] == handle
@@ -61,7 +64,6 @@ async def test_the_template_may_be_given_by_its_id(cloud: Ec2Cloud) -> None:
     cloud.template = found["LaunchTemplateId"]
     await cloud.host().launch(a_spec())
     assert cloud.requests["RunInstances"][0]["LaunchTemplate.LaunchTemplateId"] == found["LaunchTemplateId"]
-    assert cloud.instances()[0]["ImageId"] == "resolve:ssm:/tlfif/image/promoted"
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan"), 10**9])
@@ -77,9 +79,30 @@ def test_a_type_without_a_price_is_refused_at_the_first_door() -> None:
         Ec2Settings(home="h", region=REGION, max_run_seconds=3600.0, instance_types=())
 
 
-async def test_an_image_by_its_id_overrides_the_templates(cloud: Ec2Cloud) -> None:
-    await cloud.host().launch(replace(a_spec(), image="ami-0123456789abcdef0"))
-    assert cloud.instances()[0]["ImageId"] == "ami-0123456789abcdef0"
+async def test_a_disk_that_is_smaller_than_the_image_is_never_asked_for(cloud: Ec2Cloud) -> None:
+    cloud.promote("v3", "ami-0123456789abcdef1", disk_gb=32)
+    with pytest.raises(MachineError, match="v3 needs 32 GB, and this home's disks have 20") as refused:
+        await cloud.host(disk_gb=20).launch(a_spec())
+    assert refused.value.code == "disk_too_small"
+    assert "--disk-gb 0" in refused.value.message
+    assert not cloud.requests["RunInstances"]
+    await cloud.host(disk_gb=32).launch(a_spec())
+
+
+async def test_a_type_whose_image_holds_another_model_is_never_asked_for(cloud: Ec2Cloud) -> None:
+    cloud.promote("v3", "ami-0123456789abcdef1", model="smollm2")
+    with pytest.raises(MachineError, match=r"with the model tinyllama .*v3 \(gpu-vllm\) holds smollm2") as refused:
+        await cloud.host().launch(a_spec(model="tinyllama"))
+    assert refused.value.code == "image_missing"
+    assert not cloud.requests["RunInstances"]
+
+
+async def test_the_owner_chooses_the_engine_of_types_with_a_gpu(cloud: Ec2Cloud) -> None:
+    del cloud.registry.pointers[Profile.GPU_VLLM], cloud.registry.pointers[Profile.CPU_LLAMA]
+    spec = a_spec(model="tinyllama")
+    file = told(cloud, await cloud.host(gpu_engine=EngineKind.LLAMA).launch(spec))
+    assert (file.instance_type, engine_config(file.settings).kind) == ("g4dn.xlarge", "llama")
+    assert file.spec.model_sha256 == TINYLLAMA.sha256, "llama.cpp's own weights of it"
 
 
 def told(cloud: Ec2Cloud, handle: str) -> MachineFile:
@@ -285,7 +308,8 @@ async def test_standby_gives_up_a_kept_disk_that_is_of_no_use(cloud: Ec2Cloud) -
     assert second != first
     assert [one["InstanceId"] for one in cloud.instances()] == [second]
     await host.terminate(second, force=False)
-    third = await host.launch(replace(a_spec("machine_3"), image="new"))
+    cloud.promote("new", "ami-0123456789abcdef1")
+    third = await host.launch(a_spec("machine_3"))
     assert third not in {first, second}
     assert [one["InstanceId"] for one in cloud.instances()] == [third]
 

@@ -19,6 +19,7 @@ from tlfif.adapters.aws.calls.clients import AwsClients
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.bootstrap.aws import AwsStores, open_aws_stores
 from tlfif.jobs.jobs import DeltaWrite
+from tlfif.jobs.pieces import Piece
 from tlfif.machines.machine import MachineState
 
 ASK = {"prompt": "Hello", "model": MODEL, "max_tokens": 8}
@@ -48,8 +49,8 @@ class PaperWorker:
         (claimed,) = await stores.jobs.claim(
             worker_id=record.id, model=MODEL, limit=1, lease_seconds=60, now=time.time()
         )
-        await stores.jobs.append([DeltaWrite(lease=claimed.lease, seq=3, text=text)], now=time.time())
-        await stores.jobs.finish(claimed.lease, seq=4, text="", outcome=succeeded(), now=time.time())
+        await stores.jobs.append([DeltaWrite(lease=claimed.lease, seq=3, piece=Piece(text=text))], now=time.time())
+        await stores.jobs.finish(claimed.lease, seq=4, outcome=succeeded(), now=time.time())
         await stores.close()
         return claimed.job.id
 

@@ -97,12 +97,23 @@ def test_the_engine_is_vllm_here_unless_said_otherwise() -> None:
     assert engine_config({"engine": {"kind": "llama"}}).kind == "llama"
 
 
-@pytest.mark.parametrize(("kind", "slots"), [("vllm", (3, 16)), ("llama", (3, 4))])
-def test_processors_make_fewer_answers_at_once_than_a_gpu(kind: str, slots: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "instance_type", "slots"),
+    [
+        ("vllm", None, (3, 16)),
+        ("llama", None, (3, 4)),
+        ("llama", "g4dn.xlarge", (3, 16)),
+        ("llama", "c7i.xlarge", (3, 4)),
+    ],
+)
+def test_processors_make_fewer_answers_at_once_than_a_gpu(
+    kind: str, instance_type: str | None, slots: tuple[int, int]
+) -> None:
     found = []
     for wished in (3, AWS_MACHINE_POLICY.engine_slots):
         policy = asdict(replace(AWS_MACHINE_POLICY, engine_slots=wished))
-        found.append(aws_settings(a_file(machine=policy, engine={"kind": kind})).machine.engine_slots)
+        file = replace(a_file(machine=policy, engine={"kind": kind}), instance_type=instance_type)
+        found.append(aws_settings(file).machine.engine_slots)
     assert tuple(found) == slots
 
 

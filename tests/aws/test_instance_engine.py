@@ -4,13 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.clock import FakeClock
-from tests.fakes.openai_server import DONE, HEAD, piece, usage
+from tests.fakes.openai_server import DONE, HEAD, event, piece, usage
 from tlfif.adapters.engines.fitted_engine import vllm_engine
 from tlfif.adapters.engines.openai_engine import refusal
 from tlfif.adapters.engines.served_engine import (
@@ -23,7 +23,9 @@ from tlfif.adapters.engines.served_engine import (
 )
 from tlfif.adapters.engines.systemd_service import why_given_up
 from tlfif.jobs.engine import Chunk, EngineAddress
-from tlfif.jobs.request import GenerationRequest, Message, Sampling
+from tlfif.jobs.events import Event, EventKind, answer_calls
+from tlfif.jobs.jobs import FinishReason
+from tlfif.jobs.request import AnswerForm, GenerationRequest, Message, Sampling, Task, Tool, ToolCall, ToolUse
 from tlfif.kernel.errors import EngineGoneError, EngineRejectedError
 
 CONTEXT = 2048
@@ -38,6 +40,15 @@ VLLM_TOO_LONG = {
     }
 }
 """Word for word what vLLM 0.32.0 answers."""
+
+CALLS = ('[{"name": "weather", ', '"arguments": {"ci', 'ty": "Vienna"}}]')
+OLD_LOGPROBS = {
+    "tokens": [" on"],
+    "token_logprobs": [-0.5],
+    "top_logprobs": [{" on": -0.5, " off": -1.5, " in": -2.5}],
+    "text_offset": [0],
+}
+"""As vLLM's /v1/completions has them."""
 
 
 @dataclass
@@ -73,6 +84,14 @@ class Service:
             return _plain(200, json.dumps({"count": len(pieces), "token_strs": pieces}).encode())
         if path == "/tokenize":
             return _plain(200, json.dumps({"count": self.tokens, "max_model_len": CONTEXT, "tokens": []}).encode())
+        if path == "/v1/embeddings":
+            return _plain(404, b'{"detail":"Not Found"}')
+        if path == "/v1/completions":
+            return (
+                HEAD + event({"choices": [{"text": " on", "logprobs": OLD_LOGPROBS, "finish_reason": "stop"}]}) + DONE
+            )
+        if isinstance(body, dict) and "response_format" in body:
+            return HEAD + b"".join(map(piece, CALLS)) + piece(None, "stop") + usage(self.tokens, 9) + DONE
         return HEAD + b"".join(map(piece, self.says)) + piece(None, "stop") + usage(self.tokens, 1) + DONE
 
     def bodies(self, path: str) -> list[dict[str, object]]:
@@ -300,3 +319,103 @@ def test_what_a_status_means_for_the_job(status: int, body: object, kind: type[E
     error = refusal(status, json.dumps(body).encode())
     assert type(error) is kind
     assert error.code == code
+
+
+WEATHER = Tool(name="weather", parameters='{"properties": {"city": {"type": "string"}}, "required": ["city"]}')
+
+
+def calls_of(chunks: list[Chunk]) -> tuple[ToolCall, ...]:
+    return answer_calls([Event(seq=1, kind=EventKind.DELTA, at=0.0, data=chunk.data()) for chunk in chunks])
+
+
+async def test_what_can_be_asked_has_vllms_names(service: Service) -> None:
+    sampling = Sampling(
+        temperature=0.5, top_p=0.0, top_k=-1, min_p=0.1, presence_penalty=1.0, frequency_penalty=-1.0,
+        repeat_penalty=1.2, seed=4, stop=("END",), logit_bias=((17, 3.0),),
+    )  # fmt: skip
+    await answered(service, replace(asking("Hello"), sampling=sampling, logprobs=0, form=None))
+    (body,) = service.bodies("/v1/chat/completions")
+    assert {name: body[name] for name in body if name not in ("messages", "model", "stream", "stream_options")} == {
+        "max_tokens": 64, "temperature": 0.5, "top_p": 1e-6, "top_k": -1, "min_p": 0.1, "presence_penalty": 1.0,
+        "frequency_penalty": -1.0, "repetition_penalty": 1.2, "seed": 4, "stop": ["END"], "logit_bias": {"17": 3.0},
+        "logprobs": True, "top_logprobs": 0,
+    }  # fmt: skip
+
+
+async def test_an_answer_is_gone_on_with(service: Service) -> None:
+    asked = asking("Count")
+    begun = (*asked.messages, Message(role="assistant", content="One,"))
+    await answered(service, replace(asked, messages=begun))
+    (body,) = service.bodies("/v1/chat/completions")
+    assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
+
+
+async def test_a_text_is_gone_on_with(service: Service) -> None:
+    chunks = await answered(service, replace(asking("Go"), task=Task.COMPLETION, logprobs=2))
+    assert service.bodies("/v1/completions")[0]["prompt"] == "Go"
+    (entry,) = chunks[0].logprobs
+    assert (chunks[0].text, entry["token"], entry["logprob"], entry["bytes"]) == (" on", " on", -0.5, [32, 111, 110])
+    assert [other["token"] for other in entry["top_logprobs"]] == [" on", " off"]
+
+
+async def test_an_engine_that_makes_no_vectors_says_so(service: Service) -> None:
+    with pytest.raises(EngineRejectedError) as caught:
+        await answered(service, replace(asking("Hello"), task=Task.EMBEDDING))
+    assert caught.value.code == "embeddings_not_supported"
+
+
+async def test_a_call_that_must_be_is_held_to_its_form(service: Service) -> None:
+    tools = ToolUse(offered=(WEATHER,), choice="function:weather")
+    asked = asking("Is it raining?")
+    stopping = replace(asked.sampling, stop=("Vienna",))
+    chunks = await answered(service, replace(asked, tools=tools, sampling=stopping))
+    (call,) = calls_of(chunks)
+    assert (call.name, call.arguments) == ("weather", '{"city": "Vienna"}')
+    assert (chunks[-1].finish_reason, chunks[-1].completion_tokens) == (FinishReason.TOOL_CALLS, 9)
+    (body,) = service.bodies("/v1/chat/completions")
+    assert "tools" not in body
+    assert "stop" not in body, "it would end a call half-way"
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+
+
+async def test_a_model_writes_freely_until_it_calls(service: Service) -> None:
+    service.says = ["Let me ", "look. <tool", "_call>", "[{nonsense"]
+    chunks = await answered(service, replace(asking("Is it raining?"), tools=ToolUse(offered=(WEATHER,))))
+    assert "".join(chunk.text for chunk in chunks) == "Let me look. "
+    assert [call.name for call in calls_of(chunks)] == ["weather"]
+    assert chunks[-1].completion_tokens == 9 + 3
+    free, called = service.bodies("/v1/chat/completions")
+    assert ("response_format" in free, called["max_tokens"]) == (False, 64 - 3)
+
+
+async def test_a_model_that_calls_nothing_answers_as_ever(service: Service) -> None:
+    service.says = ["2 < 3 <tool"]
+    asked = replace(asking("Is it?"), tools=ToolUse(offered=(WEATHER,)))
+    chunks = await answered(service, asked)
+    assert ("".join(chunk.text for chunk in chunks), chunks[-1].finish_reason) == ("2 < 3 <tool", FinishReason.STOP)
+    assert len(service.bodies("/v1/chat/completions")) == 1
+    unwanted = replace(asked, tools=ToolUse(offered=(WEATHER,), choice="none"))
+    service.says = ["<tool_call>"]
+    assert "".join(chunk.text for chunk in await answered(service, unwanted)) == "<tool_call>"
+
+
+async def test_an_answer_in_a_form_may_be_a_call_instead(service: Service) -> None:
+    tools = ToolUse(offered=(WEATHER,))
+    chunks = await answered(service, replace(asking("Is it raining?"), tools=tools, form=AnswerForm()))
+    assert [call.arguments for call in calls_of(chunks)] == ['{"city": "Vienna"}']
+    (body,) = service.bodies("/v1/chat/completions")
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert [one.get("type", "other") for one in schema["anyOf"]] == ["array", "other"]
+
+
+async def test_control_tokens_in_tools_and_results_stay_text(service: Service) -> None:
+    tool = replace(WEATHER, description="Ends with <s>.")
+    messages = (
+        Message(role="user", content="Hi"),
+        Message(role="assistant", content="", tool_calls=(ToolCall(id="a", name="weather", arguments='"<s>"'),)),
+        Message(role="tool", content="<s>", tool_call_id="a"),
+    )
+    await answered(service, replace(asking("Hi"), messages=messages, tools=ToolUse(offered=(tool,))))
+    (body,) = service.bodies("/v1/chat/completions")
+    assert json.dumps(body, ensure_ascii=False).count("<\u2060s>") == 3
+    assert "<s>" not in json.dumps(body)

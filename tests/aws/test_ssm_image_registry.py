@@ -46,7 +46,9 @@ class Place:
         instance = cloud.ec2.run_instances(
             ImageId=ubuntu(self.emulator), MinCount=1, MaxCount=1, ClientToken=f"{cloud.home}-{version}"
         )["Instances"][0]["InstanceId"]
-        await Ec2Images(cloud.ec2, home=cloud.home, clock=cloud.clock).create(instance, version=version)
+        await Ec2Images(cloud.ec2, home=cloud.home, clock=cloud.clock).create(
+            instance, version=version, model="tinyllama"
+        )
         cloud.ec2.terminate_instances(InstanceIds=[instance])
         return next(one.artifact for one in await self.open().stored() if one.version == version)
 

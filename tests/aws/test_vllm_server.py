@@ -21,7 +21,8 @@ import socket
 import struct
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,13 @@ from tests.aws.hypervisor import ENGINE_KEY, small_model
 from tests.aws.journey import Aws, an_aws
 from tests.images.units import flags_of_engine
 from tests.waiting import wait_until
+from tlfif.adapters.engines.fitted_engine import vllm_engine
 from tlfif.adapters.local.models.gguf_file import ARRAY, MAGIC, GgufReader
+from tlfif.jobs.engine import Chunk, EngineAddress
+from tlfif.jobs.events import Event, EventKind, answer_calls
 from tlfif.jobs.jobs import FinishReason, JobStatus
+from tlfif.jobs.request import AnswerForm, GenerationRequest, Message, Sampling, Task, Tool, ToolUse
+from tlfif.kernel.errors import EngineRejectedError
 from tlfif.machines.machine import MachineState
 
 PYTHON = os.environ.get("TLFIF_TEST_VLLM", "")
@@ -193,6 +199,52 @@ async def test_the_real_server_with_the_units_flags(aws: Aws, vllm: Vllm) -> Non
     await _refused(aws)
     await _fitted(aws)
     await _stays_text(aws)
+
+
+async def test_what_can_be_asked_of_the_real_server(vllm: Vllm) -> None:
+    """Random weights say noise, which a form holds all the same."""
+
+    def healthy() -> bool:
+        assert vllm.child.poll() is None, vllm.log.read_text()[-3000:]
+        try:
+            return httpx2.get(f"{vllm.base_url}/health", timeout=2, trust_env=False).status_code == 200
+        except httpx2.RequestError:
+            return False
+
+    await wait_until(healthy, "the server is up", START_SECONDS)
+    address = EngineAddress(base_url=vllm.base_url, api_key=ENGINE_KEY, pid=None)
+    engine = vllm_engine(address, context_tokens=2048)
+    user = Message(role="user", content="Is it raining in Vienna?")
+    asked = GenerationRequest(
+        model=MODEL, messages=(user,), max_tokens=300, sampling=Sampling(temperature=1.0, seed=1, top_p=0.0, top_k=-1)
+    )
+
+    async def whole(request: GenerationRequest) -> list[Chunk]:
+        async with aclosing(engine.generate(request)) as chunks:
+            return [chunk async for chunk in chunks]
+
+    schema = '{"type": "object", "properties": {"a": {"enum": ["x", "y"]}}, "required": ["a"]}'
+    formed = await whole(replace(asked, form=AnswerForm(schema=schema)))
+    assert json.loads("".join(chunk.text for chunk in formed))["a"] in ("x", "y")
+    tool = Tool(name="weather", parameters='{"properties": {"city": {"$ref": "#/$defs/c"}}, "required": ["city"], '
+        '"$defs": {"c": {"enum": ["Vienna", "Graz"]}}}')  # fmt: skip
+    called = await whole(replace(asked, tools=ToolUse(offered=(tool,), choice="required", parallel=False)))
+    (call,) = answer_calls([Event(seq=1, kind=EventKind.DELTA, at=0.0, data=one.data()) for one in called])
+    assert json.loads(call.arguments)["city"] in ("Vienna", "Graz")
+    assert called[-1].finish_reason is FinishReason.TOOL_CALLS
+    free = await whole(replace(asked, tools=ToolUse(offered=(tool,)), max_tokens=9))
+    assert free[-1].completion_tokens
+    begun = (user, Message(role="assistant", content="It"))
+    assert await whole(replace(asked, messages=begun, max_tokens=4, logprobs=2))
+    text = await whole(replace(asked, task=Task.COMPLETION, max_tokens=4, logprobs=2))
+    assert [len(chunk.logprobs[0]["top_logprobs"]) for chunk in text if chunk.logprobs] == [2] * 4
+    sampling = Sampling(temperature=0.7, min_p=0.1, repeat_penalty=1.1, stop=("END",), logit_bias=((17, 100.0),))
+    biased = await whole(replace(asked, sampling=sampling, max_tokens=3))
+    assert "".join(chunk.text for chunk in biased) == "!!!"
+    with pytest.raises(EngineRejectedError) as caught:
+        await whole(replace(asked, task=Task.EMBEDDING))
+    assert caught.value.code == "embeddings_not_supported"
+    await engine.close()
 
 
 async def _cancelled(aws: Aws, vllm: Vllm) -> None:

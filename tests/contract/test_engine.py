@@ -1,10 +1,11 @@
 """What every engine owes, over the fake, a scripted server, and llama.cpp itself; and how its process lives."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,9 +36,10 @@ from tlfif.adapters.local.machines.process_priority import NICENESS
 from tlfif.adapters.local.models.gguf_file import read_gguf
 from tlfif.adapters.local.models.model_wheel import ModelWheel
 from tlfif.jobs.engine import Chunk, Engine
+from tlfif.jobs.events import Event, EventKind, answer_calls
 from tlfif.jobs.jobs import FinishReason
 from tlfif.jobs.limits import tokens_at_least
-from tlfif.jobs.request import GenerationRequest, Message, Sampling
+from tlfif.jobs.request import AnswerForm, GenerationRequest, Message, Sampling, Task, Tool, ToolCall, ToolUse
 from tlfif.kernel.errors import EngineGoneError, EngineRejectedError, EngineStuckError, ModelUnusableError
 from tlfif.models.catalogue import SMOLLM2, WheelSource
 
@@ -53,6 +55,15 @@ THINKING = (
     rb"{% if add_generation_prompt %}{{'<|im_start|>assistant\n<think>\n'}}{% endif %}"
 )
 """A chat template that has the model think first: no longer than SmolLM2's own."""
+
+
+KNOWS_TOOLS = (
+    rb"{% if tools %}{{tools|tojson}}{% endif %}{% for m in messages %}{{'<|im_start|>'+m.role+'\n'}}"
+    rb"{% for c in m.tool_calls or [] %}{{'<tool_call>\n'+(c.function|tojson)+'\n</tool_call>'}}{% endfor %}"
+    rb"{{(m.content or '')+'<|im_end|>\n'}}{% endfor %}"
+    rb"{% if add_generation_prompt %}{{'<|im_start|>assistant\n'}}{% endif %}"
+)
+"""One that tells the model of tools."""
 
 
 def asking(prompt: str = "What is a cloud computer?", *, max_tokens: int = 24, seed: int | None = 1):
@@ -286,6 +297,14 @@ class TestBroken:
         assert engine.streams == 0
 
 
+def with_template(folder: Path, template: bytes) -> Path:
+    """The small model with another chat template."""
+    old = str(read_gguf(small_model()).text("tokenizer.chat_template")).encode()
+    comment = b"{#" + b" " * (len(old) - len(template) - 4) + b"#}"  # a file's lengths stay as they were
+    (folder / "other.gguf").write_bytes(small_model().read_bytes().replace(old, template + comment))
+    return folder / "other.gguf"
+
+
 class TestOddButRight:
     """What a server may do and some do."""
 
@@ -446,11 +465,7 @@ class TestLlama:
         assert typed_eight - bare >= 8 * 5, "one token each, where it is taken for a mark"
 
     async def test_a_thinking_models_thoughts_are_no_answer(self, tmp_path: Path) -> None:
-        model = small_model().read_bytes()
-        old = str(read_gguf(small_model()).text("tokenizer.chat_template")).encode()
-        comment = b"{#" + b" " * (len(old) - len(THINKING) - 4) + b"#}"  # a file's lengths stay as they were
-        (tmp_path / "thinking.gguf").write_bytes(model.replace(old, THINKING + comment))
-        process = llama(tmp_path, tmp_path / "thinking.gguf", threads=1)
+        process = llama(tmp_path, with_template(tmp_path, THINKING), threads=1)
         engine = llama_engine(await process.start(), context_tokens=CONTEXT)
         chunks = await whole(engine, asking(max_tokens=12))
         await engine.close()
@@ -678,3 +693,172 @@ asyncio.run(main())
             await whole(stranger)
         await stranger.close()
         await process.stop()
+
+
+WEATHER = Tool(
+    name="get_weather",
+    description="The weather in a city. Ask for one city at a time.",
+    parameters='{"type": "object", "properties": {"city": {"$ref": "#/$defs/city"}, "unit": {"enum": ["C", "F"]}}, '
+    '"required": ["city", "unit"], "$defs": {"city": {"type": "string", "maxLength": 40}}}',
+)
+NEWS = Tool(name="get_news", parameters='{"type": "object", "properties": {}}')
+PERSON = AnswerForm(
+    schema='{"type": "object", "properties": {"name": {"type": "string", "maxLength": 30}, "age": {"type": "integer"}},'
+    ' "required": ["name", "age"], "additionalProperties": false}'
+)
+
+
+def called(chunks: list[Chunk]) -> list[tuple[str, dict[str, object]]]:
+    """The calls of an answer, put together."""
+    events = [Event(seq=1, kind=EventKind.DELTA, at=0.0, data=chunk.data()) for chunk in chunks if chunk]
+    calls = answer_calls(events)
+    assert len({call.id for call in calls}) == len(calls)
+    return [(call.name, json.loads(call.arguments)) for call in calls]
+
+
+@pytest.mark.engine
+class TestWhatCanBeAskedOfLlama:
+    """The rest of a request, over the small model, whose template knows no tools."""
+
+    async def test_the_answer_has_the_form_asked_for(self, shared_llama: GetLlama) -> None:
+        engine = await shared_llama()
+        for seed in range(2):
+            asked = replace(asking("Tell me about Anna.", max_tokens=80, seed=seed), form=PERSON)
+            chunks = await whole(engine, replace(asked, sampling=Sampling(temperature=1.5, seed=seed)))
+            assert chunks[-1].finish_reason is FinishReason.STOP
+            assert json.loads(text(chunks)).keys() == {"name", "age"}
+        any_object = await whole(engine, replace(asking("Hi", max_tokens=60), form=AnswerForm()))
+        assert text(any_object).lstrip().startswith("{")
+
+    async def test_a_form_that_nothing_meets_is_refused(self, shared_llama: GetLlama) -> None:
+        loop = AnswerForm(schema='{"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}]}}}')
+        with pytest.raises(EngineRejectedError):
+            await whole(await shared_llama(), replace(asking(), form=loop))
+
+    @pytest.mark.parametrize("choice", ["required", "function:get_weather"])
+    async def test_a_call_that_must_be(self, shared_llama: GetLlama, choice: str) -> None:
+        tools = ToolUse(offered=(WEATHER, NEWS), choice=choice, parallel=False)
+        chunks = await whole(
+            await shared_llama(), replace(asking("Is it raining in Vienna?", max_tokens=90), tools=tools)
+        )
+        assert chunks[-1].finish_reason is FinishReason.TOOL_CALLS
+        assert text(chunks) == ""
+        ((name, arguments),) = called(chunks)
+        assert choice == "required" or name == "get_weather"
+        assert arguments.keys() == ({"city", "unit"} if name == "get_weather" else set())
+        assert chunks[-1].prompt_tokens
+
+    async def test_a_template_that_knows_tools_is_given_them(self, tmp_path: Path) -> None:
+        process = llama(tmp_path, with_template(tmp_path, KNOWS_TOOLS), threads=1)
+        engine = llama_engine(await process.start(), context_tokens=CONTEXT)
+        cut = ToolCall(id="a", name="get_weather", arguments='{"city": "Vie')
+        turns = (
+            *asking().messages,
+            Message(role="assistant", content="", tool_calls=(cut,)),
+            Message(role="tool", content="4 °C", tool_call_id="a"),
+        )
+        asked = replace(asking(max_tokens=2), messages=turns)
+        without = (await whole(engine, asked))[-1].prompt_tokens
+        with_tools = (await whole(engine, replace(asked, tools=ToolUse(offered=(WEATHER,)))))[-1].prompt_tokens
+        must = ToolUse(offered=(WEATHER,), choice="required", parallel=False)
+        calls = called(await whole(engine, replace(asking(max_tokens=90), tools=must)))
+        await engine.close()
+        await process.stop()
+        assert with_tools is not None
+        assert without is not None
+        assert with_tools > without + 60, "all of the schema"
+        assert [name for name, _ in calls] == ["get_weather"]
+
+    async def test_a_conversation_goes_on_with_tools_that_it_does_not_need(self, shared_llama: GetLlama) -> None:
+        many = tuple(replace(WEATHER, name=f"tool_{number}", description="Words. " * 40) for number in range(60))
+        asked = replace(asking("Say hello.", max_tokens=12), tools=ToolUse(offered=many))
+        chunks = await whole(await shared_llama(), asked)
+        assert text(chunks).strip() or called(chunks)
+
+    async def test_the_result_of_a_call_is_part_of_the_conversation(self, shared_llama: GetLlama) -> None:
+        call = ToolCall(id="call_1", name="get_weather", arguments='{"city": "Vienna"}')
+        messages = (
+            Message(role="user", content="Is it raining in Vienna?"),
+            Message(role="assistant", content="", tool_calls=(call,)),
+            Message(role="tool", content="Rain, 4 degrees.", tool_call_id="call_1"),
+        )
+        engine = await shared_llama()
+        with_result = (await whole(engine, replace(asking(max_tokens=20), messages=messages)))[-1].prompt_tokens
+        without = (await whole(engine, replace(asking(max_tokens=20), messages=messages[:1])))[-1].prompt_tokens
+        assert with_result is not None
+        assert without is not None
+        assert with_result > without + 20
+
+    async def test_an_answer_is_gone_on_with(self, shared_llama: GetLlama) -> None:
+        begun = Message(role="assistant", content="One, two, three, four,")
+        asked = asking("Count to ten.", max_tokens=6)
+        chunks = await whole(await shared_llama(), replace(asked, messages=(*asked.messages, begun)))
+        assert text(chunks).strip().startswith("five")
+
+    async def test_a_text_is_gone_on_with(self, shared_llama: GetLlama) -> None:
+        engine = await shared_llama()
+        asked = replace(asking("One, two, three, four,", max_tokens=6), task=Task.COMPLETION, logprobs=2)
+        chunks = await whole(engine, asked)
+        assert text(chunks).strip().startswith("five")
+        assert [len(chunk.logprobs[0]["top_logprobs"]) for chunk in chunks[:-1]] == [2] * (len(chunks) - 1)
+        long = replace(asking("word " * 470, max_tokens=400), task=Task.COMPLETION)
+        last = (await whole(engine, long))[-1]
+        assert last.prompt_tokens is not None
+        assert last.completion_tokens is not None
+        assert last.prompt_tokens + last.completion_tokens <= CONTEXT
+
+    async def test_how_likely_each_token_was(self, shared_llama: GetLlama) -> None:
+        chunks = await whole(await shared_llama(), replace(asking(max_tokens=4), logprobs=0))
+        entries = [entry for chunk in chunks for entry in chunk.logprobs]
+        assert len(entries) == 4
+        assert "".join(entry["token"] for entry in entries) == text(chunks)
+        assert all(entry["logprob"] <= 0 and entry["top_logprobs"] == [] for entry in entries)
+        assert bytes(entries[0]["bytes"]).decode() == entries[0]["token"]
+
+    async def test_what_ends_an_answer_is_no_part_of_it(self, shared_llama: GetLlama) -> None:
+        engine = await shared_llama()
+        free = text(await whole(engine))
+        stop = free.split()[3]
+        asked = asking()
+        chunks = await whole(engine, replace(asked, sampling=replace(asked.sampling, stop=(stop,))))
+        assert text(chunks) == free[: free.index(stop)]
+        assert chunks[-1].finish_reason is FinishReason.STOP
+
+    async def test_a_token_can_be_made_likelier(self, shared_llama: GetLlama) -> None:
+        asked = asking(max_tokens=3)
+        only_this = replace(asked.sampling, logit_bias=((17, 100.0),))
+        assert text(await whole(await shared_llama(), replace(asked, sampling=only_this))) == "!!!"
+
+    async def test_every_way_to_choose_words_is_taken(self, shared_llama: GetLlama) -> None:
+        sampling = Sampling(
+            temperature=0.7, top_p=0.0, top_k=5, min_p=0.1, presence_penalty=1.0, frequency_penalty=-1.0,
+            repeat_penalty=1.2, seed=4, stop=("\n\n",), logit_bias=((17, 3.0),),
+        )  # fmt: skip
+        engine = await shared_llama()
+        asked = replace(asking(max_tokens=8), sampling=sampling)
+        assert text(await whole(engine, asked)) == text(await whole(engine, asked))
+
+    async def test_vectors_of_texts_lie_as_their_meanings_do(self, shared_llama: GetLlama) -> None:
+        long = "The cat sleeps on the sofa, as cats do. " * 20  # more than one batch
+        words = (
+            "The cat sleeps on the sofa.",
+            "A kitten naps on the couch.",
+            "Interest rates rose by one percent.",
+            long,
+        )
+        messages = tuple(Message(role="user", content=one) for one in words)
+        asked = replace(asking(), task=Task.EMBEDDING, messages=messages)
+        chunks = await whole(await shared_llama(), asked)
+        vectors = [vector for chunk in chunks for vector in chunk.embeddings]
+        assert [vector.index for vector in vectors] == [0, 1, 2, 3]
+        cat, kitten, money, cats = (vector.values for vector in vectors)
+        assert [cosine(one, one) for one in (cat, cats)] == pytest.approx([1.0, 1.0], abs=1e-3)
+        assert cosine(cat, kitten) > cosine(cat, money)
+        assert cosine(cat, cats) > cosine(money, cats)
+        assert (chunks[-1].finish_reason, chunks[-1].completion_tokens) == (FinishReason.STOP, 0)
+        assert (chunks[-1].prompt_tokens or 0) > 200
+
+
+def cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    """Of two vectors of length 1."""
+    return sum(a * b for a, b in zip(one, other, strict=True))

@@ -16,6 +16,7 @@ from tests.builders import T0
 from tests.fakes.images import FakeBuilder, FakeRegistry
 from tests.fakes.model_store import FakeModelStore
 from tests.images.commits import paper_machine, paper_repository
+from tests.images.units import need_systemd
 from tests.waiting import wait_until
 from tlfif.adapters.local.bundle import Bundle
 from tlfif.adapters.local.images.build_steps import BuildSteps, free_bytes
@@ -299,19 +300,36 @@ LOCK = "requirements/runtime.lock"
         (
             {"src/tlfif/bootstrap/embedded_worker.py": "import no_such_thing"},
             "image_build_failed",
-            'File "src/tlfif/bootstrap/embedded_worker.py", line 1',
+            "No module named 'no_such_thing' (src/tlfif/bootstrap/embedded_worker.py, line 1).",
         ),
         ({"src/tlfif/adapters/sqlite/schema.py": "MIGRATIONS = ()"}, "image_build_failed", "version 0 of the job file"),
+        (
+            {"images/bin/it": "#!/bin/sh\n", "images/pins.json": "{"},
+            "image_build_failed",
+            "images/pins.json cannot be read: Expecting",
+        ),
+        ({"images/provision/users.sh": "if true\n"}, "image_build_failed", "images/provision/users.sh cannot be read"),
+        ({"images/bin/tlfif-boot": "#!/usr/bin/python3 -I\nf(\n"}, "image_build_failed", "'(' was never closed"),
         ({LOCK: "tlfif-paper==1.0 --hash=sha256:" + "0" * 64 + "\n"}, "image_build_refused", "not enough room"),
     ],
-    ids=["an entry", "the lock", "a typing error", "an import", "another job file", "the disk"],
+    ids=[
+        "an entry",
+        "the lock",
+        "a typing error",
+        "an import",
+        "another job file",
+        "the pins",
+        "a script",
+        "a program",
+        "the disk",
+    ],
 )
 async def test_a_commit_that_is_not_good_is_refused_with_its_reason(
     tmp_path: Path, changed: dict[str, str | None], code: str, said: str
 ) -> None:
     place = BundlePlace(tmp_path)
     repository = paper_repository(tmp_path / "other")
-    commit = repository.commit("Broken", **{**paper_machine("good"), **changed})
+    commit = repository.commit("Broken", **{**paper_machine("good"), "images/pins.json": "{}", **changed})
     place.source = replace(place.source, repository=str(repository.folder), commit=commit)
     place.builder._steps = replace(place.builder._steps, free=lambda _: 1 << 30)
     image = place.image()
@@ -322,6 +340,35 @@ async def test_a_commit_that_is_not_good_is_refused_with_its_reason(
     assert said in image.failure.message
     await place.cleaned(image)
     assert place.left() == []
+
+
+UNIT = "[Service]\nType=exec\nExecStart=/opt/tlfif/worker/bin/python\n"
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        (UNIT, ""),
+        (UNIT.replace("exec", "exectly"), "tlfif-paper.service:2: Failed to parse service type"),
+        ("[Unit]\nRequires=tlfif-gone.service\n" + UNIT, "Unit tlfif-gone.service not found"),
+        (UNIT.replace("/opt", "opt"), "tlfif-paper.service"),
+    ],
+    ids=["good", "a wrong word", "a unit that is not there", "no whole path"],
+)
+async def test_units_that_systemd_refuses_are_refused_at_the_desk(tmp_path: Path, unit: str, said: str) -> None:
+    """Though a bundle has none: the same commit is a machine on AWS."""
+    need_systemd()
+    place = BundlePlace(tmp_path)
+    files = {"images/pins.json": "{}", "images/systemd/tlfif-paper.service": unit}
+    repository = paper_repository(tmp_path / "other")
+    commit = repository.commit("Units", **{**paper_machine("good"), **files})
+    place.source = replace(place.source, repository=str(repository.folder), commit=commit)
+    image = await place.stage(await place.stage(place.image()))
+    failure = image.failure
+    assert (failure.code if failure is not None else "") == ("image_build_failed" if said else "")
+    assert said in (failure.message if failure is not None else "")
+    assert str(tmp_path) not in (failure.message if failure is not None else "")
+    await place.cleaned(image)
 
 
 async def test_without_room_nothing_is_begun(tmp_path: Path) -> None:

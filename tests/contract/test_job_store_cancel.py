@@ -6,6 +6,7 @@ from tests.builders import LEASE_SECONDS, T0, a_receipt, delta, running, submit,
 from tlfif.jobs.events import EventKind, answer_text
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import JobStatus, Outcome
+from tlfif.jobs.pieces import Piece
 from tlfif.kernel.errors import NotFoundError
 
 
@@ -32,7 +33,7 @@ async def test_the_worker_ends_a_marked_job_with_its_partial_answer(job_store: J
     await job_store.append([delta(lease, 3, "half")], now=T0)
     await job_store.request_cancel("job_1", reason="by hand", now=T0)
     outcome = Outcome(status=JobStatus.CANCELLED, receipt=a_receipt())
-    await job_store.finish(lease, seq=4, text="", outcome=outcome, now=T0 + 1)
+    await job_store.finish(lease, seq=4, outcome=outcome, now=T0 + 1)
     job = await job_store.get("job_1")
     assert (job.status, job.cancel_reason) == (JobStatus.CANCELLED, "by hand")
     assert answer_text(await job_store.events("job_1", after=0, limit=10)) == "half"
@@ -41,13 +42,13 @@ async def test_the_worker_ends_a_marked_job_with_its_partial_answer(job_store: J
 async def test_an_answer_that_was_whole_before_the_worker_knew_counts(job_store: JobStore) -> None:
     lease = await running(job_store)
     await job_store.request_cancel("job_1", reason="by hand", now=T0)
-    await job_store.finish(lease, seq=3, text="Yes.", outcome=succeeded(), now=T0)
+    await job_store.finish(lease, seq=3, rest=Piece(text="Yes."), outcome=succeeded(), now=T0)
     assert (await job_store.get("job_1")).status is JobStatus.SUCCEEDED
 
 
 async def test_an_ended_job_is_returned_unchanged(job_store: JobStore) -> None:
     lease = await running(job_store)
-    await job_store.finish(lease, seq=3, text="", outcome=succeeded(), now=T0)
+    await job_store.finish(lease, seq=3, outcome=succeeded(), now=T0)
     before = await job_store.get("job_1")
     assert await job_store.request_cancel("job_1", reason="late", now=T0 + 9) == before
     assert await job_store.get("job_1") == before

@@ -8,6 +8,7 @@ from tests.builders import LEASE_SECONDS, T0, WAIT_SECONDS, a_new_job, claim, de
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import JobStatus, LeaseState
+from tlfif.jobs.pieces import Piece
 from tlfif.kernel.errors import LeaseLostError
 
 EXPIRY = T0 + LEASE_SECONDS
@@ -109,7 +110,7 @@ async def test_a_heartbeat_tells_of_a_lost_lease(job_store: JobStore) -> None:
 async def test_a_heartbeat_tells_of_each_lease_in_order(job_store: JobStore) -> None:
     await submit(job_store, "job_1", "job_2", "job_3")
     leases = [c.lease for c in await claim(job_store)]
-    await job_store.finish(leases[1], seq=3, text="", outcome=succeeded(), now=T0)
+    await job_store.finish(leases[1], seq=3, outcome=succeeded(), now=T0)
     await job_store.request_cancel("job_3", reason="by hand", now=T0)
     states = await job_store.heartbeat(leases, lease_seconds=LEASE_SECONDS, now=T0)
     assert states == [
@@ -130,7 +131,7 @@ async def test_writes_under_an_old_lease_leave_no_trace(job_store: JobStore) -> 
     before = (await job_store.get("job_1"), await job_store.events("job_1", after=0, limit=100))
     assert await job_store.append([delta(old, 5, "ghost")], now=EXPIRY + 3) == {"job_1"}
     with pytest.raises(LeaseLostError) as refused:
-        await job_store.finish(old, seq=5, text="ghost", outcome=succeeded(), now=EXPIRY + 3)
+        await job_store.finish(old, seq=5, rest=Piece(text="ghost"), outcome=succeeded(), now=EXPIRY + 3)
     assert refused.value.code == "lease_lost"
     with pytest.raises(LeaseLostError):
         await job_store.release(old, reason="ghost", count_attempt=True, now=EXPIRY + 3)
@@ -144,14 +145,14 @@ async def test_a_made_up_token_is_refused(job_store: JobStore) -> None:
     assert await job_store.append([delta(forged, 3, "x")], now=T0) == {"job_1"}
     assert not (await job_store.heartbeat([forged], lease_seconds=1, now=T0))[0].held
     with pytest.raises(LeaseLostError):
-        await job_store.finish(forged, seq=3, text="", outcome=succeeded(), now=T0)
+        await job_store.finish(forged, seq=3, outcome=succeeded(), now=T0)
 
 
 async def test_a_lease_on_an_unknown_job_is_lost(job_store: JobStore) -> None:
     lease = replace(await running(job_store), job_id="job_none")
     assert await job_store.append([delta(lease, 3, "x")], now=T0) == {"job_none"}
     with pytest.raises(LeaseLostError):
-        await job_store.finish(lease, seq=3, text="", outcome=succeeded(), now=T0)
+        await job_store.finish(lease, seq=3, outcome=succeeded(), now=T0)
     with pytest.raises(LeaseLostError):
         await job_store.release(lease, reason="?", count_attempt=True, now=T0)
 

@@ -27,6 +27,7 @@ from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.jobs.events import Event, EventKind, answer_text
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import MAX_ATTEMPTS, Job, JobStatus, Lease, Outcome
+from tlfif.jobs.pieces import Piece
 from tlfif.kernel.errors import BusyError, IdempotencyConflictError, LeaseLostError
 
 T = TypeVar("T")
@@ -206,7 +207,7 @@ class JobStoreMachine(RuleBasedStateMachine):
         job, lease = self.pick_lease(pick)
         seq = job.last_seq if appended_before else job.last_seq + 1
         outcome = Outcome(status=status)
-        call = self.store.finish(lease, seq=seq, text=text, outcome=outcome, now=self.now)
+        call = self.store.finish(lease, seq=seq, rest=Piece(text=text), outcome=outcome, now=self.now)
         if job.lease == lease:
             self.run(call)
             if text and not appended_before:
@@ -329,7 +330,9 @@ class JobStoreMachine(RuleBasedStateMachine):
                 for each in claimed:
                     seq = each.job.last_seq + 1
                     outcome = succeeded()
-                    self.run(self.store.finish(each.lease, seq=seq, text="end", outcome=outcome, now=self.now))
+                    self.run(
+                        self.store.finish(each.lease, seq=seq, rest=Piece(text="end"), outcome=outcome, now=self.now)
+                    )
         jobs = self.run(self.store.list_jobs(limit=MANY)).jobs
         assert {job.id for job in jobs} == set(self.expected)
         for job in jobs:

@@ -5,6 +5,7 @@ import pytest
 from tests.builders import T0, a_new_job, claim, running, submit, succeeded
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.pieces import Piece
 from tlfif.kernel.errors import ConflictError, NotFoundError
 
 
@@ -42,7 +43,7 @@ async def test_a_deleted_job_is_gone_with_its_events_and_its_key(job_store: JobS
     await job_store.submit(a_new_job("job_1", key="k1"), now=T0, max_queued=10)
     (claimed,) = await claim(job_store)
     lease = claimed.lease
-    await job_store.finish(lease, seq=3, text="Yes.", outcome=succeeded(), now=T0 + 1)
+    await job_store.finish(lease, seq=3, rest=Piece(text="Yes."), outcome=succeeded(), now=T0 + 1)
     await submit(job_store, "job_2", now=T0 + 2)
     await job_store.delete("job_1")
     for ask in (job_store.get("job_1"), job_store.events("job_1", after=0, limit=9), job_store.delete("job_1")):
@@ -61,7 +62,7 @@ async def test_what_has_not_ended_is_not_deleted(job_store: JobStore) -> None:
         with pytest.raises(ConflictError) as error:
             await job_store.delete(job_id)
         assert error.value.code == "job_not_ended"
-    await job_store.finish(lease, seq=3, text="Yes.", outcome=succeeded(), now=T0 + 2)
+    await job_store.finish(lease, seq=3, rest=Piece(text="Yes."), outcome=succeeded(), now=T0 + 2)
     assert (await job_store.counts()).queued == 1
 
 
@@ -73,5 +74,13 @@ async def test_one_owners_ended_jobs_are_deleted_the_first_to_end_first(job_stor
     assert await job_store.delete_ended(owner="anna", limit=1) == 1
     assert [j.id for j in (await job_store.list_jobs(limit=9)).jobs] == ["job_4", "job_2", "job_1"]
     assert await job_store.delete_ended(owner="anna", limit=9) == 1
-    assert await job_store.delete_ended(owner="", limit=9) == 0  # job_4 waits
+    assert await job_store.delete_ended(owner="anna", limit=9) == 0
     assert [j.id for j in (await job_store.list_jobs(limit=9)).jobs] == ["job_4", "job_2"]
+
+
+async def test_who_has_no_name_deletes_everybodys(job_store: JobStore) -> None:
+    await two_owners(job_store)
+    for job_id in ("job_1", "job_2", "job_3"):
+        await job_store.request_cancel(job_id, reason="x", now=T0 + 7)
+    assert await job_store.delete_ended(owner="", limit=9) == 3
+    assert [j.id for j in (await job_store.list_jobs(limit=9)).jobs] == ["job_4"]

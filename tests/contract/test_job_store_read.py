@@ -5,6 +5,7 @@ import pytest
 from tests.builders import T0, a_new_job, delta, running, submit, succeeded
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.pieces import Piece
 from tlfif.kernel.errors import InvalidInputError, NotFoundError
 
 
@@ -22,7 +23,7 @@ async def ids_of_all_pages(store: JobStore, limit: int, status: JobStatus | None
 
 async def ended(store: JobStore, job_id: str, *, now: float) -> None:
     lease = await running(store, job_id, now=now)
-    await store.finish(lease, seq=3, text="Yes.", outcome=succeeded(), now=now)
+    await store.finish(lease, seq=3, rest=Piece(text="Yes."), outcome=succeeded(), now=now)
 
 
 async def test_an_empty_list(job_store: JobStore) -> None:

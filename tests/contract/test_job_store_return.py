@@ -92,7 +92,7 @@ async def test_a_lost_worker_gives_all_its_jobs_back_at_once(job_store: JobStore
 
 async def test_a_worker_without_jobs_is_abandoned_without_effect(job_store: JobStore) -> None:
     lease = await running(job_store)
-    await job_store.finish(lease, seq=3, text="", outcome=succeeded(), now=T0)
+    await job_store.finish(lease, seq=3, outcome=succeeded(), now=T0)
     assert await job_store.abandon("worker_1", reason="gone", now=T0) == []
 
 

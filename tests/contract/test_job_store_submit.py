@@ -9,6 +9,7 @@ from tests.builders import MODEL, T0, a_new_job, claim, running, submit, succeed
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import Job, JobStatus, QueueCounts
+from tlfif.jobs.pieces import Piece
 from tlfif.kernel.errors import BusyError, IdempotencyConflictError, NotFoundError
 
 
@@ -42,7 +43,7 @@ async def test_the_same_key_and_request_give_the_stored_job(job_store: JobStore)
 async def test_a_known_key_gives_the_job_as_it_is_by_now(job_store: JobStore) -> None:
     await job_store.submit(a_new_job("job_1", key="k"), now=T0, max_queued=10)
     (claimed,) = await claim(job_store)
-    await job_store.finish(claimed.lease, seq=3, text="Yes.", outcome=succeeded(), now=T0 + 1)
+    await job_store.finish(claimed.lease, seq=3, rest=Piece(text="Yes."), outcome=succeeded(), now=T0 + 1)
     again = await job_store.submit(a_new_job("job_2", key="k"), now=T0 + 2, max_queued=10)
     assert (again.created, again.job.id, again.job.status) == (False, "job_1", JobStatus.SUCCEEDED)
 
@@ -112,7 +113,7 @@ async def test_counts_name_the_oldest_waiting_job(job_store: JobStore) -> None:
 
 async def test_an_ended_job_is_not_counted(job_store: JobStore) -> None:
     lease = await running(job_store)
-    await job_store.finish(lease, seq=3, text="", outcome=succeeded(), now=T0)
+    await job_store.finish(lease, seq=3, outcome=succeeded(), now=T0)
     assert await job_store.counts() == QueueCounts()
 
 

@@ -13,7 +13,7 @@ async def answered(store: JobStore, number: int, machine: str, *, finish: bool =
     await store.submit(job, now=at, max_queued=10)
     claimed = await claim(store, machine, at + 1)
     if finish:
-        await store.finish(claimed.lease, seq=3, text="", outcome=succeeded(), now=at + 3)
+        await store.finish(claimed.lease, seq=3, outcome=succeeded(), now=at + 3)
     return job.id
 
 

@@ -28,7 +28,7 @@ async def woken(waiting: asyncio.Task[None]) -> None:
 
 CHANGES: dict[str, Change] = {
     "text": lambda store, lease: store.append([delta(lease, 3, "x")], now=T0),
-    "end": lambda store, lease: store.finish(lease, seq=3, text="", outcome=succeeded(), now=T0),
+    "end": lambda store, lease: store.finish(lease, seq=3, outcome=succeeded(), now=T0),
     "given back": lambda store, lease: store.release(lease, reason="?", count_attempt=False, now=T0),
     "abandoned": lambda store, lease: store.abandon(lease.worker_id, reason="?", now=T0),
     "reaped": lambda store, lease: store.reap(now=T0 + 1000),
@@ -75,7 +75,7 @@ async def test_news_of_before_the_wait_end_it_at_once(job_store: JobStore) -> No
 
 async def test_nobody_waits_for_a_job_that_ended_or_never_was(job_store: JobStore) -> None:
     lease = await running(job_store)
-    await job_store.finish(lease, seq=3, text="", outcome=succeeded(), now=T0)
+    await job_store.finish(lease, seq=3, outcome=succeeded(), now=T0)
     async with asyncio.timeout(10):
         await job_store.wait_events("job_1", after=3, timeout=LONG)
         await job_store.wait_events("job_none", after=0, timeout=LONG)

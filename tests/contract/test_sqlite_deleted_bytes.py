@@ -17,6 +17,7 @@ from tlfif.adapters.sqlite.file.wiper import Wiper
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.adapters.sqlite.sqlite_machine_store import SqliteMachineStore
 from tlfif.adapters.sqlite.stores import open_all_sqlite_stores
+from tlfif.jobs.pieces import Piece
 from tlfif.kernel.deleted_bytes import remove_deleted_bytes
 from tlfif.machines.machine import MachineState
 
@@ -33,7 +34,7 @@ async def answered(store: SqliteJobStore, job_id: str, marker: str) -> None:
     await store.submit(a_new_job(job_id, prompt=f"PROMPT-{marker}"), now=T0, max_queued=10_000)
     (claimed,) = await claim(store)
     await store.append([delta(claimed.lease, 3, f"ANSWER-{marker}")], now=T0)
-    await store.finish(claimed.lease, seq=4, text=f"END-{marker}", outcome=succeeded(), now=T0 + 1)
+    await store.finish(claimed.lease, seq=4, rest=Piece(text=f"END-{marker}"), outcome=succeeded(), now=T0 + 1)
 
 
 async def opened(path: Path) -> tuple[Database, SqliteJobStore]:

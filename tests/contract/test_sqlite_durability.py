@@ -18,6 +18,7 @@ from tlfif.adapters.sqlite.file.connections import CHECKPOINT_PAGES
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.adapters.sqlite.stores import open_sqlite_ledger
+from tlfif.jobs.pieces import Piece
 from tlfif.money.spend.spans import opened
 
 PAGE_BYTES = 4096
@@ -44,7 +45,7 @@ async def answer(store: SqliteJobStore) -> None:
     (claimed,) = await claim(store)
     await store.heartbeat([claimed.lease], lease_seconds=30, now=T0)
     await store.append([delta(claimed.lease, 3, "x")], now=T0)
-    await store.finish(claimed.lease, seq=4, text="y", outcome=succeeded(), now=T0)
+    await store.finish(claimed.lease, seq=4, rest=Piece(text="y"), outcome=succeeded(), now=T0)
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,7 @@ async def test_a_full_disk_leaves_no_half_appended_text(database_path: Path) -> 
     assert (await jobs.get("job_1")).last_seq == 2
     await limit_pages(database, None)
     assert await jobs.append(writes, now=T0) == frozenset()
-    await jobs.finish(lease, seq=23, text="", outcome=succeeded(), now=T0)
+    await jobs.finish(lease, seq=23, outcome=succeeded(), now=T0)
     assert (await jobs.get("job_1")).status is JobStatus.SUCCEEDED
     await jobs.close()
 
@@ -387,6 +387,7 @@ from pathlib import Path
 from tests.builders import T0, delta, running, succeeded
 from tlfif.adapters.local.system_clock import SystemIds
 from tlfif.adapters.sqlite.stores import open_sqlite_stores
+from tlfif.jobs.pieces import Piece
 
 async def main():
     jobs, _ = await open_sqlite_stores(Path(sys.argv[1]), SystemIds(), default_idle_timeout=300.0)
@@ -395,7 +396,7 @@ async def main():
         print(lease.job_id, 2, flush=True)
         await jobs.append([delta(lease, 3, "a"), delta(lease, 4, "b")], now=T0)
         print(lease.job_id, 4, flush=True)
-        await jobs.finish(lease, seq=5, text="c", outcome=succeeded(), now=T0)
+        await jobs.finish(lease, seq=5, rest=Piece(text="c"), outcome=succeeded(), now=T0)
         print(lease.job_id, 6, flush=True)
 
 asyncio.run(main())

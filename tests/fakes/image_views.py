@@ -9,7 +9,14 @@ STAGES_DONE = {"source": 0.4, "build": 8.1, "boot": 3.2, "smoke_test": 6.0}
 
 def figures(**changes: Any) -> Any:
     """A good smoke test."""
-    return {"prompts": 10, "passed": 10, "tokens_per_second": 71.3, "first_token_seconds": 0.2, **changes}
+    return {
+        "prompts": 10,
+        "passed": 10,
+        "tokens_per_second": 71.3,
+        "first_token_seconds": 0.2,
+        "busy": False,
+        **changes,
+    }
 
 
 def image_view(number: int = 1, state: str = "offered", **changes: Any) -> ImageView:

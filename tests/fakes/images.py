@@ -19,7 +19,8 @@ GOOD = SmokeReport(
 
 @dataclass(slots=True)
 class FakeBuilder(ImageBuilder):
-    """Each stage is done at the ``polls``-th look. ``failures`` by stage; ``refuses`` and ``report`` as they say."""
+    """Each stage is done at the ``polls``-th look. ``failures`` by stage; ``refuses``, ``report``, ``uncleanable`` and
+    ``sweepable`` as they say; ``swept`` has what each sweep was told."""
 
     registry: "FakeRegistry"
     polls: int = 1
@@ -29,6 +30,9 @@ class FakeBuilder(ImageBuilder):
     hangs: bool = False
     begun: list[tuple[str, Stage]] = field(default_factory=list)
     running: dict[str, int] = field(default_factory=dict)
+    uncleanable: frozenset[str] = frozenset()
+    sweepable: bool = True
+    swept: list[set[str]] = field(default_factory=list)
 
     def estimate(self, profile: Profile) -> Estimate:
         return Estimate(seconds=60.0, cost_micros=0)
@@ -66,9 +70,17 @@ class FakeBuilder(ImageBuilder):
         return facts
 
     async def clean(self, image: Image, *, keep_artifact: bool) -> bool:
+        if image.version in self.uncleanable:
+            raise ImageError(f"What is left of {image.version} cannot be removed.")
         self.running.pop(image.version, None)
         if not keep_artifact:
             self.registry.artifacts.pop(f"image-{image.version}", None)
+        return True
+
+    async def sweep(self, known: Collection[str]) -> bool:
+        if not self.sweepable:
+            raise ImageError("What a killed build left cannot be removed.")
+        self.swept.append(set(known) - {""})
         return True
 
 

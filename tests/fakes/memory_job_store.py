@@ -158,7 +158,7 @@ class MemoryJobStore(JobStore):
         self._forget(transitions.deletable(self._records.get(job_id), job_id))
 
     async def delete_ended(self, *, owner: str, limit: int) -> int:
-        return self._forget_ended(lambda record, at: record.owner == owner, limit)
+        return self._forget_ended(lambda record, at: owner in ("", record.owner), limit)
 
     async def purge(self, *, finished_before: float, limit: int) -> int:
         return self._forget_ended(lambda record, at: at < finished_before, limit)

@@ -1,8 +1,10 @@
 """Model files that are always there, or never."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from tlfif.kernel.errors import TlfifError
+from tlfif.models.catalogue import SamplingDefaults
 from tlfif.models.model_store import ModelFile, ModelInfo, ModelState, ModelStore
 
 
@@ -14,6 +16,7 @@ class FakeModelStore(ModelStore):
         self.faults = dict(faults or {})
         self.while_reading: Callable[[], Awaitable[object]] | None = None
         self._default = default
+        self.sampling: SamplingDefaults | None = None
 
     async def list_models(self) -> list[ModelInfo]:
         """See the port."""
@@ -21,7 +24,7 @@ class FakeModelStore(ModelStore):
 
     async def resolve(self, name: str | None) -> ModelInfo:
         """See the port."""
-        return _info(name or self._default)
+        return replace(_info(name or self._default), sampling=self.sampling)
 
     async def checked_file(self, name: str) -> ModelFile:
         """See the port."""

@@ -25,18 +25,20 @@ from tests.fakes.memory_price_store import MemoryPriceStore
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.system_clock import SystemClock
 from tlfif.api.app import create_app
-from tlfif.api.embedded_server import bind, own_hosts
 from tlfif.api.gate import Gate
-from tlfif.api.ingress import HEAD_SECONDS, MAX_CONNECTIONS, RESERVED, IngressConfig
+from tlfif.api.ingress import HEAD_SECONDS, MAX_CONNECTIONS, RESERVED, STALLED_SECONDS, IngressConfig
+from tlfif.api.loopback import bind, own_hosts
 from tlfif.api.routes.server import ServerFacts
 from tlfif.api.signed_in_gate import set_caller
 from tlfif.bootstrap.money import build_money
+from tlfif.control.answers import Answers
 from tlfif.control.authority import Caller
 from tlfif.control.container import Container, Images
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.images.image import Profile
 from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Outcome
+from tlfif.jobs.pieces import Piece
 from tlfif.jobs.policy import JobPolicy
 from tlfif.machines.machine_host import LaunchSpec, MachineHost, ObservedMachine
 from tlfif.machines.policy import MachinePolicy
@@ -210,7 +212,9 @@ class ApiServer:
     owners: frozenset[str] = frozenset()
     connections: int = MAX_CONNECTIONS
     head_seconds: float = HEAD_SECONDS
+    stalled_seconds: float = STALLED_SECONDS
     stop_asked: list[str] = field(default_factory=list)
+    answers: Answers | None = None
 
     def start(self) -> None:
         bound = bind(0)
@@ -221,13 +225,18 @@ class ApiServer:
         )
         self.requests = 0
         gate = Gate(
-            self._named(create_app(self.container, facts)),
+            self._named(create_app(self.container, facts, self.answers)),
             token=TOKEN,
             hosts=own_hosts(self.port),
             on_request=self._count,
             most_requests=self.connections - RESERVED,
         )
-        config = IngressConfig(gate, connections=self.connections, head_seconds=self.head_seconds)
+        config = IngressConfig(
+            gate,
+            connections=self.connections,
+            head_seconds=self.head_seconds,
+            stalled_seconds=self.stalled_seconds,
+        )
         self._server = QuietServer(config)
         self._thread = threading.Thread(target=self._serve, args=(bound,), daemon=True)
         self._thread.start()
@@ -280,14 +289,14 @@ class ApiServer:
 
     def append(self, claimed: ClaimedJob, seq: int, text: str) -> None:
         """Write one delta."""
-        write = DeltaWrite(lease=claimed.lease, seq=seq, text=text)
+        write = DeltaWrite(lease=claimed.lease, seq=seq, piece=Piece(text=text))
         lost = self.run(self.container.jobs.append([write], now=self.container.clock.now()))
         assert not lost
 
     def finish(self, claimed: ClaimedJob, seq: int, outcome: Outcome, text: str = "") -> None:
         """End the job."""
         now = self.container.clock.now()
-        self.run(self.container.jobs.finish(claimed.lease, seq=seq, text=text, outcome=outcome, now=now))
+        self.run(self.container.jobs.finish(claimed.lease, seq=seq, rest=Piece(text=text), outcome=outcome, now=now))
 
     def empty_queue(self) -> None:
         """End whatever other tests left waiting."""

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.functional.api_server import ApiServer, build_container
+from tests.functional.scripted_answers import ScriptedAnswers, like_a_model
 from tlfif.jobs.policy import JobPolicy
 
 
@@ -16,6 +17,16 @@ from tlfif.jobs.policy import JobPolicy
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """One server for all tests of a file; each test makes its own jobs."""
     server = ApiServer(build_container(tmp_path_factory.mktemp("api")))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A server whose model answers at once."""
+    container = build_container(tmp_path_factory.mktemp("scripted"))
+    server = ApiServer(container, answers=ScriptedAnswers(container, like_a_model))
     server.start()
     yield server
     server.stop()

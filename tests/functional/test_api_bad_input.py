@@ -226,17 +226,18 @@ def test_a_field_given_twice_is_refused(api: ApiServer, http: httpx2.Client, bod
         ({"messages": [{"content": "Hello"}]}, "missing_field"),
         ({"messages": [{"role": "user", "content": None}]}, "wrong_type"),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "wrong_type"),
-        ({"messages": [{"role": "tool", "content": "Hello"}]}, "role_unknown"),
+        ({"messages": [{"role": "tool", "content": "Hello"}]}, "tool_call_invalid"),
+        ({"messages": [{"role": "developer", "content": "Hello"}]}, "role_unknown"),
         ({"messages": [{"role": "User", "content": "Hello"}]}, "role_unknown"),
         ({"messages": [{"role": "", "content": "Hello"}]}, "role_unknown"),
-        ({"messages": [{**USER, "name": "x"}]}, "unknown_field"),
+        ({"messages": [{**USER, "refusal": "x"}]}, "unknown_field"),
         ({"messages": []}, "messages_empty"),
-        ({"messages": [USER, {"role": "assistant", "content": "Hi"}]}, "last_message_not_user"),
+        ({"messages": [USER, {"role": "system", "content": "Hi"}]}, "last_message_not_user"),
         ({"messages": [{"role": "system", "content": "Hi"}]}, "last_message_not_user"),
         ({"messages": [USER] * (MAX_MESSAGES + 1)}, "messages_too_many"),
         ({"messages": [USER] * 300}, "messages_too_many"),
         ({"messages": [1] * 100_000}, "wrong_type"),
-        ({"prompt": "Hello", "top_p": 1}, "unknown_field"),
+        ({"prompt": "Hello", "top_q": 1}, "unknown_field"),
         ({"prompt": "Hello", "Prompt": "Hello"}, "unknown_field"),
         ({"prompt": "Hello", "": 1}, "unknown_field"),
         ({f"f{i}": i for i in range(50_000)}, "unknown_field"),
@@ -324,9 +325,11 @@ def test_an_unknown_job(http: httpx2.Client, job_id: str) -> None:
         assert len(assert_problem(answer, 404, "job_not_found")["detail"]) < 200
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs/..%2F..%2Fetc%2Fpasswd", "/v1/models/..%2f..%2fx/verify", "/v1/jobs/", "/"])
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs/..%2F..%2Fetc%2Fpasswd", "/v1/images/..%2f..%2fx/promote", "/v1/jobs/", "/v1", "/x"]
+)
 def test_a_path_that_leads_nowhere(http: httpx2.Client, path: str) -> None:
-    method = "POST" if path.endswith("verify") else "GET"
+    method = "POST" if path.endswith("promote") else "GET"
     assert_problem(http.request(method, path), 404, "route_not_found")
 
 

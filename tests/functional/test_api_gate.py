@@ -21,7 +21,7 @@ def send(api: ApiServer, *lines: str, body: bytes = b"") -> tuple[int, dict[str,
     return int(headers.split()[1]), json.loads(content) if content.startswith(b"{") else {}, headers.lower()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "LocalHost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "LOCALHOST", "LocalHost"])
 def test_the_servers_own_names_are_right(api: ApiServer, host: str) -> None:
     status, _, _ = send(api, "GET /v1/machine HTTP/1.1", f"Host: {host}:{api.port}", BEARER)
     assert status == 200
@@ -40,7 +40,8 @@ def test_the_servers_own_names_are_right(api: ApiServer, host: str) -> None:
         "127.0.0.1.evil.example:{port}",
         "localhost.:{port}",
         "0.0.0.0:{port}",
-        "[::1]:{port}",
+        "[::1]",
+        "[::2]:{port}",
         "127.1:{port}",
         "user@127.0.0.1:{port}",
         "",

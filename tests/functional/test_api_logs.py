@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.functional.api_server import ApiServer, assert_problem
+from tests.functional.api_server import ApiServer
 
 MARK = "xyzzy-a-secret-of-the-owner"
 ASK = {"messages": [{"role": "user", "content": MARK}]}
@@ -42,7 +42,7 @@ def test_prompts_accepted_and_refused_leave_no_trace(api: ApiServer, http: httpx
         {"messages": [{"role": MARK, "content": MARK}]},
     ):
         http.post("/v1/infer", json=body)
-        http.post("/v1/chat/completions", json={**ASK, **body, "n": 2})
+        http.post("/v1/chat/completions", json={**ASK, **body, "n": 99})
     http.post("/v1/infer", content=f'{{"prompt": "{MARK}'.encode(), headers={"content-type": "application/json"})
     http.post("/v1/infer", content=f"prompt={MARK}".encode())
     http.post("/v1/infer", json={"prompt": MARK}, headers={"Idempotency-Key": f"{MARK} {MARK}"})
@@ -68,9 +68,9 @@ def test_a_mistake_that_quotes_the_prompt_is_logged_without_it(
     monkeypatch.setattr(getattr(api.container, port), method, broken)
     for path, body in (("/v1/infer", {"prompt": MARK}), ("/v1/chat/completions", ASK)):
         answer = http.post(path, json=body)
-        problem = assert_problem(answer, 500, "internal_error")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
         assert MARK not in answer.text
-        assert "log" in problem["detail"]
+        assert "log" in answer.json()["detail"]
     written = logged.getvalue()
     assert MARK not in written
     assert written.count("builtins.RuntimeError") == 2

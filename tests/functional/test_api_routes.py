@@ -13,6 +13,7 @@ from tests.functional.api_server import IMAGE, READY_MODEL, WEIGHTS, ApiServer, 
 from tlfif.cli.exit_codes import exit_code_of
 from tlfif.client.errors import error_from
 from tlfif.jobs.jobs import DeltaWrite, JobStatus, Outcome, Receipt
+from tlfif.jobs.pieces import Piece
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import StorageError
 from tlfif.machines.machine import MachineState
@@ -132,7 +133,7 @@ def test_a_job_has_its_reasoning_beside_its_answer(start_api: Start) -> None:
     api = start_api()
     job_id = api.submit()
     claimed = api.claim()
-    write = DeltaWrite(lease=claimed.lease, seq=3, text="Yes", reasoning="Hm.")
+    write = DeltaWrite(lease=claimed.lease, seq=3, piece=Piece(text="Yes", reasoning="Hm."))
     api.run(api.container.jobs.append([write], now=claimed.job.created_at))
     with api.client() as http:
         job = http.get(f"/v1/jobs/{job_id}").json()

@@ -19,8 +19,10 @@ import pytest
 
 from tests.functional.api_server import assert_problem, build_container
 from tlfif import __version__
-from tlfif.api.embedded_server import EmbeddedServer, bind, load_token
+from tlfif.api.embedded_server import EmbeddedServer
+from tlfif.api.loopback import bind
 from tlfif.client.local_server import LocalServer, last_failure
+from tlfif.kernel.access import load_token
 from tlfif.kernel.data_folder import DataFolder, ServerAddress, read_holder, read_server, read_token
 from tlfif.kernel.errors import StorageError
 
@@ -87,7 +89,7 @@ def test_it_says_where_it_listens(home: DataFolder, server: ServerAddress, clien
 def test_it_listens_on_loopback_only(server: ServerAddress) -> None:
     connections = psutil.Process(server.pid).net_connections(kind="inet")
     listening = {(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN}
-    assert listening == {("127.0.0.1", server.port)}
+    assert {("127.0.0.1", server.port)} <= listening <= {("127.0.0.1", server.port), ("::1", server.port)}
     assert {c.laddr.ip for c in connections if not c.raddr} <= {"127.0.0.1", "::1"}
 
 
@@ -326,7 +328,7 @@ def test_a_token_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     home.token.mkdir()
     with pytest.raises(StorageError, match="api-token"):
         load_token(home)
-    assert [file.name for file in tmp_path.iterdir()] == ["api-token"]
+    assert not list(tmp_path.glob("*.part"))
 
 
 @POSIX_ONLY
@@ -370,7 +372,7 @@ def test_a_forbidden_port_is_not_called_taken(monkeypatch: pytest.MonkeyPatch) -
         def bind(self, address: object) -> None:
             raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("tlfif.api.embedded_server.socket.socket", Forbidden)
+    monkeypatch.setattr("tlfif.api.loopback.socket.socket", Forbidden)
     with pytest.raises(StorageError, match="forbids") as caught:
         bind(80)
     assert caught.value.code == "port_unusable"
@@ -401,7 +403,7 @@ def test_an_engine_that_aborts_starts_no_debugger(tmp_path: Path) -> None:
     asked = {"model_path": "x", "model_name": "x", "context_tokens": 1, "slots": 1, "api_key": "x", "threads": 1}
     done = subprocess.run(
         [sys.executable, "-P", "-c", ABORTING],
-        input=json.dumps({**asked, "cache_mib": 1, "memory_bytes": 1 << 33}).encode() + b"\n",
+        input=json.dumps({**asked, "cache_mib": 1, "batch_tokens": 64, "memory_bytes": 1 << 33}).encode() + b"\n",
         env=environment(tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}"),
         cwd=tmp_path,
         capture_output=True,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.stub_engine.xllamacpp import PACE
 from tests.images.commits import SOUND, Repository, engine_that_says, program_repository
 from tests.misbehaving.desk import Desk, a_desk
 from tests.waiting import wait_until
@@ -71,7 +72,7 @@ class Owner:
 async def owner(tmp_path: Path) -> AsyncIterator[Owner]:
     repository = program_repository(tmp_path / "repository")
     home = tmp_path / "home"
-    async with a_desk(home) as desk:
+    async with a_desk(home, **{PACE: "0"}) as desk:
         store = SqliteImageStore(await Database.open(home / "tlfif.db"))
 
         async def launched() -> str | None:

@@ -101,6 +101,46 @@ def test_the_log_stays_at_its_end_until_somebody_reads_further_up(seat: Seat, de
     assert text.index("@10,10").startswith("1.")
 
 
+def test_a_log_that_was_read_in_another_tab_stands_at_its_end(seat: Seat, desk: Desk) -> None:
+    desk.hear("off")
+    desk.say(messages.ImagesUpdated(images=image_list(image_view(1))))
+    lines = log_lines(*(f"{n} " + "words that go on below their beginning " * 5 for n in range(20)))
+    desk.core.press(intents.ShowTab("images"))
+    desk.say(messages.ImageLogRead(version="v1", after=0, log=lines))
+    seat.settle()
+    assert tab_of(seat).build.log.yview()[1] == 1.0
+    seat.root.geometry("700x700+0+0")
+    seat.settle()
+    assert tab_of(seat).build.log.yview()[1] == 1.0
+
+
+def test_the_page_stays_where_the_keyboard_comes_to_something_that_is_seen(
+    desk: Desk, open_seat: Callable[..., Seat]
+) -> None:
+    seat = open_seat(desk.core, size="1120x760")
+    show(desk, seat)
+    tab = tab_of(seat)
+    place = tab._canvas.yview()
+    seat.focus(tab.versions.tree)
+    assert tab._canvas.yview() == place
+    seat.focus(tab.build.log)
+    assert tab._canvas.yview() > place, "to what is not seen it goes"
+
+
+def test_what_does_not_fit_into_the_table_ends_in_an_ellipsis(desk: Desk, open_seat: Callable[..., Seat]) -> None:
+    seat = open_seat(desk.core, size="1120x760")
+    show(desk, seat)
+    long = "A subject that says more of a change than anybody wants to know, and goes on and on and on and on"
+    desk.say(messages.ImagesUpdated(images=image_list(image_view(1, subject=long))))
+    seat.settle()
+    tree = tab_of(seat).versions.tree
+    assert tree.set("v1", "change").endswith("…")
+    assert tree.set("v1", "state") == "waits for your approval"
+    look = seat.window.look
+    for name in tree.cget("displaycolumns"):
+        assert look.width(tree.heading(name)["text"], "TlfifStrong") + look.px(8) <= tree.column(name, "width"), name
+
+
 def test_a_repository_is_typed_and_followed_by_keys_alone(seat: Seat, desk: Desk) -> None:
     desk.hear("off")
     desk.core.press(intents.ShowTab("images"))

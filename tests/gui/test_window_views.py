@@ -450,6 +450,16 @@ def test_size_and_place_are_remembered_and_lost_screens_forgiven(desk: Desk, ope
     assert seat.root.winfo_x() < 1280
 
 
+def test_a_tab_that_is_clicked_while_news_come_stays_in_front(seat: Seat, desk: Desk) -> None:
+    """The toolkit tells of the click later; what was drawn in between once turned back to the tab before."""
+    desk.hear("off")
+    seat.settle()
+    seat.window.tabs.select(3)
+    desk.hear("ready")
+    seat.settle()
+    assert (seat.window.tabs.index("current"), desk.core.state.tab) == (3, "images")
+
+
 def test_of_a_long_past_the_newest_part_stands_there_and_scrolling_up_brings_the_rest(seat: Seat) -> None:
     many = [exchange(n, answer=AnswerText([f"answer {n}"]), stage=ExchangeStage.DONE) for n in range(300)]
     show(seat, conversation=Conversation(id="old", exchanges=tuple(many)))

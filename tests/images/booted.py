@@ -25,8 +25,11 @@ from urllib.parse import urlsplit
 
 from tests.aws.emulator import Emulator
 from tests.aws.hypervisor import MOST_INSTANCES, Guest, Hypervisor
+from tests.aws.journey import Aws
 from tests.aws.metadata_service import MetadataService, serving_metadata
 from tests.images.root import MEMORY
+from tlfif.adapters.aws.deployment.log_reader import group_of, read_logs
+from tlfif.machines.machine import MachineRecord
 
 METADATA = ("169.254.169.254", 80)
 CLONE_NEWNET = 0x40000000
@@ -58,9 +61,9 @@ class BootedGuest(Guest):
 
 class BootedHypervisor(Hypervisor):
     """``image``: the folders that an instance's disk consists of, the uppermost first; ``images`` has those of
-    particular images, by EC2's id. ``change`` may change the user data's content. Where ``keep`` is a folder, what an
-    instance has written is moved there when it ends, under its id: with the folders beneath it is the disk to make an
-    image of."""
+    particular images, by EC2's id. ``change`` may change the user data's content. Where ``keep`` is a folder in memory,
+    what an instance has written is kept there when it ends: an image that EC2 makes of it is that, and the folders
+    beneath."""
 
     def __init__(
         self,
@@ -78,6 +81,12 @@ class BootedHypervisor(Hypervisor):
         self._keep = keep
         self.images: dict[str, tuple[Path, ...]] = {}
 
+    def _layers(self, image_id: str) -> tuple[Path, ...]:
+        made = self._instances.amis.get(image_id)
+        if image_id in self.images or self._keep is None or made is None or made.instance_id is None:
+            return self.images.get(image_id, self._image)
+        return (self._keep / made.instance_id, *self._layers(made.instance.image_id))
+
     def _start(self, instance_id: str) -> BootedGuest:
         assert len(self.guests) < MOST_INSTANCES, "more instances than any test needs"
         instance = self.record()[instance_id]
@@ -89,7 +98,7 @@ class BootedHypervisor(Hypervisor):
             user_data = json.dumps(content).encode()
         folder = self._folder / instance_id
         folder.mkdir(parents=True)
-        disk = Path(tempfile.mkdtemp(prefix="tlfif-disk-", dir=MEMORY))
+        disk = Path(tempfile.mkdtemp(prefix="tlfif-disk-", dir=self._keep or MEMORY))
         guest = BootedGuest(instance_id=instance_id, mischief=self.mischief, folder=folder, disk=disk / "upper")
         guest.belongings.callback(shutil.rmtree, disk, ignore_errors=True)
         if self._keep is not None:
@@ -100,7 +109,7 @@ class BootedHypervisor(Hypervisor):
             (disk / name).mkdir()
         environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "LOWER": ":".join(map(str, self.images.get(instance["ImageId"], self._image))),
+            "LOWER": ":".join(map(str, self._layers(instance["ImageId"]))),
             "DISK": str(disk),
             "NAME": instance_id,
             "NETWORK": network,
@@ -114,8 +123,18 @@ class BootedHypervisor(Hypervisor):
                 stdout=log,
                 stderr=log,
             )
+        self._instances.get_instance(instance_id).console = folder / "console.log"
         self._last_to_be_terminated(guest)
         return guest
+
+
+async def logs_of(aws: Aws, record: MachineRecord) -> list[str]:
+    """What the machine has sent home, the oldest first."""
+    logs = aws.home.emulator.logs
+    lines = read_logs(logs, aws.home.name, ("machine",), since=record.created_at, most=2000)
+    streams = logs.describe_log_streams(logGroupName=group_of(aws.home.name, "machine"))["logStreams"]
+    assert record.id in [stream["logStreamName"] for stream in streams]
+    return [line.text for line in lines]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ runs inside. The result is kept, by a digest of its inputs, outside the checkout
 
 Opt-in: the same on the image's real base. ``TLFIF_TEST_ROOT`` names a folder with a plain Ubuntu, made by ::
 
-    mmdebstrap --variant=apt --include=systemd-sysv,systemd-resolved,dbus,python3,ca-certificates noble FOLDER \\
+    mmdebstrap --variant=apt --include=systemd-sysv,systemd-resolved,dbus,curl,python3,ca-certificates noble FOLDER \\
         "deb http://archive.ubuntu.com/ubuntu noble main universe"
 """
 
@@ -26,7 +26,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 from tests.images.units import IMAGES
 from tlfif.adapters.local.models.model_wheel import ModelWheel
@@ -35,16 +34,17 @@ from tlfif.models.catalogue import SMOLLM2, WheelSource
 CHECKOUT = IMAGES.parent
 PROFILE, MODEL = "cpu-llama", "smollm2"
 PINS = json.loads((IMAGES / "pins.json").read_text())
-SYSTEM = ("systemd-sysv", "passwd")
+SYSTEM = ("systemd-sysv", "passwd", "curl")
 """What Ubuntu's and Debian's images for AWS have, and the pins need not name."""
 NEEDED = (*PINS["packages"], *SYSTEM, "iproute2", "systemd-container")
+DPKG, UNITS = "var/lib/dpkg/status", "etc/systemd/system"
+USER_DATA, USER_DATA_UNIT = (Path(__file__).with_name(name) for name in ("user-data.sh", "user-data.service"))
 USRMERGE = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 LEFT_OUT = re.compile(r"/usr/share/(doc|man|locale|info|lintian|bug|i18n)/.*")
 STEPS = ("packages", "users", "model", "worker", "llama-cpu", "units")
 MEMORY = Path("/dev/shm")
+_INPUTS = [*IMAGES.rglob("*"), CHECKOUT / "requirements/runtime.lock"]
 OTHER_ROOT = os.environ.get("TLFIF_TEST_ROOT")
-_IN_USE: list[TextIO] = []
-"""Locks that this process holds until its end."""
 UV = Path(sys.executable).parent / "uv"
 
 
@@ -57,35 +57,64 @@ def why_not() -> str:
     return f"Debian's packages are not installed: {' '.join(absent())}" if absent() else ""
 
 
-def absent() -> list[str]:
+def absent(needed: tuple[str, ...] = NEEDED) -> list[str]:
     """Debian's packages that must be installed here first."""
     there = _packages()
-    return [name for name in NEEDED if name not in there]
+    return [name for name in needed if name not in there]
 
 
 def image_layers() -> tuple[Path, ...]:
     """The folders of a whole image, the uppermost first: TL-FIF of this checkout, and all that is beneath. Made or
     found; nobody writes to them: boots have a folder of their own on top."""
+    with _alone():
+        root = _root(_base())
+        return _kept("tlfif", [root / DPKG, *_INPUTS, *_sources()], partial(_make_layer, root)), root
+
+
+def builder_layers() -> tuple[Path, ...]:
+    """The folders of the system that an image is made of, likewise: what a builder would fetch and what stands for
+    cloud-init, and the base."""
+    inputs = [CHECKOUT / "pyproject.toml", *(CHECKOUT / "requirements").glob("*.lock")]
+    with _alone():
+        base = _base()
+        root = _root(base)  # by making it, wheels are fetched
+        return _kept("fetched", [root / DPKG, *inputs, Path(__file__), USER_DATA, USER_DATA_UNIT], _make_fetched), base
+
+
+def _base() -> Path:
+    """A plain system, as AWS has it."""
+    inputs = [Path(OTHER_ROOT or "/") / DPKG, IMAGES / "pins.json", Path(__file__)]
+    return _kept("base", inputs, _make_base)
+
+
+def _root(base: Path) -> Path:
+    """All of an image but TL-FIF."""
+    return _kept("root", [base / DPKG, *_INPUTS, Path(__file__)], partial(_make_root, base))
+
+
+def _cache() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlfif-tests" / "images"
     cache.mkdir(parents=True, exist_ok=True)
-    status = Path(OTHER_ROOT or "/", "var/lib/dpkg/status")
-    inputs = [*IMAGES.rglob("*"), CHECKOUT / "requirements/runtime.lock", status, Path(__file__)]
-    with (cache / "lock").open("w") as lock:
+    return cache
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with (_cache() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        root = _kept(cache, "root", inputs, _make_root)
-        return _kept(cache, "tlfif", [root / "etc/os-release", *inputs, *_sources()], partial(_make_layer, root)), root
+        yield
 
 
-def _kept(cache: Path, kind: str, inputs: list[Path], make: Callable[[Path], None]) -> Path:
+def _kept(kind: str, inputs: list[Path], make: Callable[[Path], None]) -> Path:
     """What was made from these files, or is made now; of each kind one is kept, and those that are in use."""
+    cache = _cache()
     digest = hashlib.sha256()
     for path in sorted(inputs):
         if path.is_file():
             digest.update(f"{path.name} {path.stat().st_mode:o} ".encode() + path.read_bytes())
     kept = cache / f"{kind}-{digest.hexdigest()[:16]}"
-    in_use = kept.with_suffix(".lock").open("w")
-    fcntl.flock(in_use, fcntl.LOCK_SH)
-    _IN_USE.append(in_use)
+    # In use until this process ends, which closes it: no object of Python's, which would complain of that.
+    fcntl.flock(os.open(kept.with_suffix(".lock"), os.O_RDWR | os.O_CREAT), fcntl.LOCK_SH)
     if not kept.exists():
         _remove(old for old in cache.glob(f"{kind}-*") if old.is_dir() and old != kept)
         part = Path(tempfile.mkdtemp(prefix=f"{kind}-part-", dir=cache))
@@ -104,20 +133,66 @@ def _remove(folders: Iterator[Path]) -> None:
             subprocess.run(["/bin/sh", "-c", 'rm -rf "$1" &', "sh", str(gone)], check=True)
 
 
-def _make_root(root: Path) -> None:
+def _make_base(root: Path) -> None:
     if OTHER_ROOT:
         subprocess.run(["cp", "-a", OTHER_ROOT, str(root)], check=True)
     else:
         minimal_root(root, [*PINS["packages"], *SYSTEM])
+
+
+def _make_root(base: Path, root: Path) -> None:
+    subprocess.run(["cp", "-a", str(base), str(root)], check=True)
     provision(root, STEPS)
 
 
+def _make_fetched(layer: Path) -> None:
+    """``uv``, and all that it has ever fetched for these tests: a builder of the tests has no way out."""
+    for name, mode in (("root", 0o700), ("var/tmp", 0o1777), ("var/tmp/tlfif-uv/bin", 0o755)):
+        (layer / name).mkdir(parents=True)
+        (layer / name).chmod(mode)
+    with tempfile.TemporaryDirectory() as folder:  # what a wheel is built with is fetched by building one
+        project = Path(folder) / "project"
+        (project / "src/tlfif").mkdir(parents=True)
+        for name in ("src/tlfif/__init__.py", "README.md", "LICENSE"):
+            (project / name).touch()
+        shutil.copy(CHECKOUT / "pyproject.toml", project)
+        words = ["build", "-q", "--no-config", "--wheel", "--require-hashes", "--out-dir", folder, str(project)]
+        constraints = ["--build-constraints", str(CHECKOUT / "requirements/build.lock")]
+        subprocess.run([UV, *words, *constraints], env={**os.environ, "UV_CACHE_DIR": str(_wheels())}, check=True)
+    (layer / "root/.cache").mkdir()
+    subprocess.run(["cp", "-al", str(_wheels()), str(layer / "root/.cache/uv")], check=True)
+    shutil.copy2(UV, layer / "var/tmp/tlfif-uv/bin/uv")
+    for source, target in ((USER_DATA, "usr/local/sbin/user-data"), (USER_DATA_UNIT, f"{UNITS}/{USER_DATA_UNIT.name}")):
+        (layer / target).parent.mkdir(parents=True)
+        shutil.copy2(source, layer / target)
+    wants = layer / UNITS / "multi-user.target.wants"
+    wants.mkdir()
+    (wants / USER_DATA_UNIT.name).symlink_to(f"/{UNITS}/{USER_DATA_UNIT.name}")
+
+
+def _wheels() -> Path:
+    """What ``uv`` has fetched."""
+    (folder := _cache() / "uv").mkdir(exist_ok=True)
+    return folder
+
+
 def _make_layer(beneath: Path, layer: Path) -> None:
-    """Made in memory: what is to be the top of an overlay must not be in one, as a container's own disk is."""
-    with tempfile.TemporaryDirectory(prefix="tlfif-image-", dir=MEMORY) as folder:
-        with overlaid((beneath,), Path(folder) / "top") as root:
-            provision(root, ("tlfif",), wheel=project_wheel(Path(folder)), TLFIF_COMMIT="0" * 40)
-        subprocess.run(["cp", "-a", str(Path(folder) / "top"), str(layer)], check=True)
+    with in_memory() as memory:
+        with overlaid((beneath,), memory / "top") as root:
+            provision(root, ("tlfif",), wheel=project_wheel(memory), TLFIF_COMMIT="0" * 40)
+        subprocess.run(["cp", "-a", str(memory / "top"), str(layer)], check=True)
+
+
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """A folder in memory, for what is to be the top of an overlay: that must not be in one, as a container's own disk
+    is. Not ``/dev/shm``, which is as small as 64 MB in a container."""
+    with tempfile.TemporaryDirectory(prefix="tlfif-memory-") as folder:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2g,mode=0755", "tmpfs", folder], check=True)
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def provision(root: Path, steps: tuple[str, ...], *, wheel: Path | None = None, **environment: str) -> str:
@@ -131,13 +206,11 @@ def provision(root: Path, steps: tuple[str, ...], *, wheel: Path | None = None, 
     told |= {
         name: value for name, value in os.environ.items() if re.match(r"UV_INDEX|UV_DEFAULT|SSL_|HTTPS?_PROXY", name)
     }
-    cache = subprocess.run([UV, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
-    Path(cache).mkdir(parents=True, exist_ok=True)
     command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--pipe", f"--directory={root}"]
     command.append("--resolv-conf=replace-host")
     command += [f"--bind-ro={IMAGES}:/in/images", f"--bind-ro={CHECKOUT / 'requirements'}:/in/requirements"]
     command += [f"--bind-ro={path}:/inputs/{name}" for path, name in inputs.items()]
-    command += [f"--bind={cache}:/uv", *(f"--setenv={name}={value}" for name, value in told.items())]
+    command += [f"--bind={_wheels()}:/uv", *(f"--setenv={name}={value}" for name, value in told.items())]
     words = [*command, "/bin/sh", "/in/images/provision/provision.sh", PROFILE, *steps]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout
@@ -206,9 +279,9 @@ def _compiled(module: Path) -> Iterator[Path]:
 
 def _settle(root: Path, chosen: set[str]) -> None:
     """What the packages' own scripts do where Debian installs them, as far as a boot needs it."""
-    status = root / "var/lib/dpkg/status"
+    status = root / DPKG
     status.parent.mkdir(parents=True, exist_ok=True)
-    paragraphs = Path("/var/lib/dpkg/status").read_text().split("\n\n")
+    paragraphs = Path("/", DPKG).read_text().split("\n\n")
     kept = (one for one in paragraphs if re.sub(r"^Package: (\S+)[\s\S]*", r"\1", one) in chosen)
     status.write_text("".join(f"{one.strip()}\n\n" for one in kept))
     for name in ("proc", "sys", "dev", "run", "tmp", "root", "var/tmp", "etc/systemd/system", "var/lib/dpkg/info"):
@@ -272,3 +345,4 @@ if __name__ == "__main__":
         print(*absent())
     elif not why_not():
         image_layers()
+        builder_layers()

@@ -54,7 +54,7 @@ def test_the_pins_agree_with_locks_units_and_policy() -> None:
 def test_the_builder_makes_the_wheel_of_what_it_fetches_and_nothing_else() -> None:
     named = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["readme"]
     script = build_script(
-        profile=ImageProfile.CPU_LLAMA, commit="0" * 40, name="v1", source_url="", sha256="", result_url=""
+        profile=ImageProfile.CPU_LLAMA, model="m", commit="0" * 40, name="v1", source_url="", sha256="", result_url=""
     )
     assert named.startswith(PATHS) or f": >{named}\n" in script, "hatchling does not build without it"
 
@@ -119,6 +119,17 @@ def test_a_file_of_another_content_stops_the_build(tmp_path: Path) -> None:
     wrong = sh(f"verified {tmp_path}/a {SMOLLM2.sha256}; echo went on")
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert f"its sha256 is {good}, and {SMOLLM2.sha256} is expected" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "call", ["verified /dev/null", "packages_from runtime.lock /tmp/elsewhere", "install_packages dpkg"]
+)
+def test_what_a_function_sets_is_not_its_steps(call: str) -> None:
+    mine = "lock=1 folder=1 is=1 missing=1 package=1"
+    done = sh(
+        f"uv() {{ :; }}\n{mine}\n{call} || :\necho lock=$lock folder=$folder is=$is missing=$missing package=$package"
+    )
+    assert done.stdout.strip() == mine
 
 
 @pytest.mark.slow

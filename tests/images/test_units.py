@@ -1,8 +1,6 @@
 """The units of the machine image: sound by systemd's own check, tied to the pins, and with an end for every case."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +8,7 @@ from string import Template
 
 import pytest
 
-from tests.images.units import SYSTEMD, UNITS, command_of, flags_of, flags_of_engine, settings
+from tests.images.units import SYSTEMD, UNITS, command_of, flags_of, flags_of_engine, need_systemd, settings
 from tlfif.adapters.aws.machines.ec2_user_data import PATH
 from tlfif.adapters.aws.machines.image_model_store import MODELS_DIR
 from tlfif.adapters.aws.machines.launch_plan import LONGEST_RUN_SECONDS
@@ -35,9 +33,7 @@ SERVICES = [unit.name for unit in UNITS if unit.suffix == ".service"]
 
 def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
     """``systemd-analyze verify``; the programs of the image, which are not here, are stood in for."""
-    if shutil.which("systemd-analyze") is None:
-        assert not os.environ.get("CI"), "systemd-analyze is missing: install Debian's package systemd"
-        pytest.skip("systemd-analyze is not installed here (Debian's package systemd)")
+    need_systemd()
     stand_in = tmp_path / "program"
     stand_in.write_text("#!/bin/sh\n")
     stand_in.chmod(0o755)
@@ -65,8 +61,7 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
 )
 def test_a_service_is_no_more_exposed_than_it_was(name: str, most: float) -> None:
     """By ``systemd-analyze security``, from 0 to 10; what loads a kernel module has the most."""
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed here (Debian's package systemd)")
+    need_systemd()
     command = ["systemd-analyze", "security", "--offline=true", f"--threshold={most * 10:.0f}", str(SYSTEMD / name)]
     checked = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert checked.returncode == 0, checked.stdout[-300:]
@@ -81,6 +76,7 @@ def test_the_engines_flags_are_the_pinned_ones() -> None:
     assert flags["--max-num-seqs"] == str(AWS_MACHINE_POLICY.engine_slots)
     assert flags["--dtype"] == "half"
     assert flags["--generation-config"] == "vllm"
+    assert flags["--structured-outputs-config.disable_any_whitespace"] == "true", "else JSON may be spaces without end"
     assert flags["--cudagraph-capture-sizes"].split()[-1] == flags["--max-num-seqs"]
     assert not [flag for flag in flags if "lora" in flag], "none is registered"
 

@@ -130,7 +130,7 @@ def test_machines_are_made_safe_and_end_themselves(template: Template) -> None:
         "Iops": 3000,
         "Throughput": {"Fn::If": ["KeepsDisk", 125, 400]},
         "VolumeInitializationRate": 300,
-        "VolumeSize": {"Ref": "DiskGb"},
+        "VolumeSize": {"Fn::If": ["SizesDisk", {"Ref": "DiskGb"}, {"Ref": "AWS::NoValue"}]},
         "VolumeType": "gp3",
     }
     assert {one["ResourceType"] for one in data["TagSpecifications"]} == {"instance", "volume", "network-interface"}
@@ -430,4 +430,5 @@ def test_numbers_have_two_ends(template: Template) -> None:
     numbers = {name: one for name, one in template.body["Parameters"].items() if one["Type"] == "Number"}
     assert set(numbers) == {"DiskGb", "JobRetentionDays", "MonthlyBudgetUsd"}
     for one in numbers.values():
-        assert 0 < one["MinValue"] <= one["Default"] <= one["MaxValue"]
+        assert 0 <= one["MinValue"] <= one["Default"] <= one["MaxValue"]
+    assert [name for name, one in numbers.items() if not one["MinValue"]] == ["DiskGb"], "0: as large as its image"

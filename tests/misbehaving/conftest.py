@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.misbehaving.desk import Desk, MakeDesk, a_desk
+from tests.misbehaving.desk import STUB_PATH, Desk, MakeDesk, a_desk
 
 
 @pytest.fixture
@@ -33,9 +33,15 @@ def a_desk_with(home: Path) -> MakeDesk:
 
 
 @pytest.fixture(scope="module")
-def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Desk]]:
+def path() -> str:
+    """PYTHONPATH of the desk that lasts."""
+    return STUB_PATH
+
+
+@pytest.fixture(scope="module")
+def desks(tmp_path_factory: pytest.TempPathFactory, path: str) -> Iterator[list[Desk]]:
     """For :func:`lasting_desk`: the newest goes on from test to test. Its server ends with the file's last test."""
-    made: list[Desk] = [Desk(tmp_path_factory.mktemp("lasting") / "home of Zoë")]
+    made: list[Desk] = [Desk(tmp_path_factory.mktemp("lasting") / "home of Zoë", PYTHONPATH=path)]
     yield made
     server = made[-1].server
     if server is not None and server.poll() is None:
@@ -58,7 +64,10 @@ async def lasting_desk(desks: list[Desk]) -> AsyncIterator[Desk]:
         assert desk.most_workers <= 1, "two machines at a time"
     except BaseException:
         await desk.abolish()
-        desks.append(Desk(desk.home.with_name(f"home {len(desks)}")))  # what went wrong here shall not go on there
+        again = desk.home.with_name(f"home {len(desks)}")
+        desks.append(
+            Desk(again, PYTHONPATH=desk.environment["PYTHONPATH"])
+        )  # what went wrong here shall not go on there
         raise
     finally:
         await desk.leave()

@@ -16,13 +16,14 @@ from typing import Any
 import httpx2
 import psutil
 
+from tests.fakes.stub_engine.xllamacpp import PACE
 from tests.waiting import PATIENCE, wait_until
 
 MakeDesk = Callable[..., contextlib.AbstractAsyncContextManager["Desk"]]
 
 SOURCE = Path(__file__).parents[2] / "src"
 STUB_PATH = os.pathsep.join([str(Path(__file__).parents[1] / "fakes" / "stub_engine"), str(SOURCE)])
-"""PYTHONPATH of a system whose engine answers at once, for tests of what is around it."""
+"""PYTHONPATH of a system whose engine is a fake, for tests of what is around it; for its own, it is ``SOURCE``."""
 MACHINE_MODULE = "tlfif.entrypoints.machine"
 ENGINE_MODULE = "tlfif.entrypoints.engine"
 MODEL = "smollm2"
@@ -43,6 +44,7 @@ QUICK = {
     "TLFIF_MACHINE__ENGINE_THREADS": "1",
     "TLFIF_JOB__LEASE_SECONDS": "5",
     "TLFIF_JOB__HEARTBEAT_SECONDS": "0.5",
+    PACE: "0.02",
 }
 """The policy's numbers, made small. One slot, so that a second prompt waits."""
 
@@ -95,7 +97,7 @@ class Desk:
         self.home = home
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("TLFIF_")},
-            "PYTHONPATH": str(SOURCE),
+            "PYTHONPATH": STUB_PATH,
             "TLFIF_HOME": str(home),
             "TLFIF_HUB_URL": "http://127.0.0.1:9",
             **QUICK,

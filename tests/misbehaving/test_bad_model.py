@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.functional.gguf_writer import ENDLESS, Gguf, only_for, tiny_llama
-from tests.misbehaving.desk import Desk, MakeDesk
+from tests.misbehaving.desk import SOURCE, Desk, MakeDesk
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def path() -> str:
+    """The engine itself: it is what finds a model wrong."""
+    return str(SOURCE)
 
 
 @pytest.fixture
@@ -35,9 +41,9 @@ async def test_a_model_file_that_is_cut_off_is_refused_with_its_reason(desk: Des
     ],
 )
 async def test_a_model_that_only_the_engine_finds_wrong_fails_once(
-    a_desk_with: MakeDesk, tmp_path: Path, file: Gguf, why: str
+    a_desk_with: MakeDesk, path: str, tmp_path: Path, file: Gguf, why: str
 ) -> None:
-    async with a_desk_with(TLFIF_MACHINE__LAUNCH_LIMIT_SECONDS="6") as desk:
+    async with a_desk_with(PYTHONPATH=path, TLFIF_MACHINE__LAUNCH_LIMIT_SECONDS="6") as desk:
         name, well = f"file:{file.write(tmp_path / 'bad.gguf')}", f"file:{tiny_llama().write(tmp_path / 'good.gguf')}"
         bad = [await desk.submit(model=name, max_tokens=4) for _ in range(2)]
         good = await desk.submit(model=well, max_tokens=4)

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.misbehaving.desk import LOOK_SECONDS, STUB_PATH, Desk, MakeDesk, Reader
+from tests.misbehaving.desk import LOOK_SECONDS, Desk, MakeDesk, Reader
 from tests.waiting import wait_until
 from tlfif.client.errors import NotReachableError
 from tlfif.client.local_server import LocalServer
@@ -185,7 +185,7 @@ async def test_a_server_that_cannot_write_does_not_stay(home: Path, disk: Disk) 
     """It says so by its exit status; nothing keeps running unreachable."""
     if isinstance(disk, LimitedFiles):
         pytest.skip("the limit is set on processes that run already")
-    desk = Desk(home, PYTHONPATH=STUB_PATH)
+    desk = Desk(home)
     try:
         disk.fill(desk)
         with pytest.raises(AssertionError, match="the server ended with"):

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.misbehaving.desk import LOOK_SECONDS, MACHINE_MODULE, Desk, MakeDesk, Reader
+from tests.misbehaving.desk import ENGINE_MODULE, LOOK_SECONDS, MACHINE_MODULE, SOURCE, Desk, MakeDesk, Reader
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 PROMPT = "What is a cloud computer?"
 _undisturbed: dict[str, str] = {}
-"""What the model says when nothing happens; the same on every fresh machine."""
+"""What is said when nothing happens; the same on every fresh machine."""
 
 
 @pytest.fixture
@@ -63,6 +63,21 @@ async def test_kill_loses_doubles_and_leaves_nothing(desk: Desk, victim: str, mo
         assert "restarted" not in readers[0].kinds, "the worker goes on while the server is away"
     elif moment == "streaming":
         assert "restarted" in readers[0].kinds, "the answer was lost half-way, so it must say so"
+
+
+async def test_a_real_engine_dies_with_its_worker_and_says_the_same_again(a_desk_with: MakeDesk) -> None:
+    async with a_desk_with(PYTHONPATH=str(SOURCE)) as desk:
+        expected = (await desk.finish(await desk.submit(PROMPT)))["answer"]
+        for victim in ("engine", "worker"):
+            await desk.call("POST", "/v1/machine/stop")
+            await desk.machine_is("off")
+            (reader,) = await reach("streaming", desk, expected)
+            old = await desk.process(ENGINE_MODULE)
+            await desk.kill(victim)
+            job = await desk.finish(reader)
+            assert (job["status"], job["answer"]) == ("succeeded", expected)
+            assert "restarted" in reader.kinds
+            assert old.pid not in [process.pid for process in desk.processes()]
 
 
 async def test_three_kills_end_the_job_instead_of_going_on_for_ever(desk: Desk) -> None:

@@ -7,11 +7,12 @@ from collections import Counter
 
 import pytest
 
-from tests.fakes.stub_engine.xllamacpp import WORDS
-from tests.misbehaving.desk import MODEL, STUB_PATH, TERMINAL, MakeDesk
+from tests.fakes.stub_engine.xllamacpp import PACE, WORDS
+from tests.misbehaving.desk import MODEL, TERMINAL, MakeDesk
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
+AT_ONCE = {PACE: "0"}
 CLIENTS = 200
 PROMPTS = 5
 """Each client's, one after the other."""
@@ -42,9 +43,7 @@ async def asked(port: int, token: str, number: int) -> tuple[str, list[str], str
 
 
 async def test_a_thousand_prompts_of_two_hundred_clients_all_end(a_desk_with: MakeDesk) -> None:
-    async with a_desk_with(
-        PYTHONPATH=STUB_PATH, TLFIF_MACHINE__ENGINE_SLOTS="8", TLFIF_JOB__LEASE_SECONDS="30"
-    ) as desk:
+    async with a_desk_with(**AT_ONCE, TLFIF_MACHINE__ENGINE_SLOTS="8", TLFIF_JOB__LEASE_SECONDS="30") as desk:
         port = json.loads((desk.home / "server.json").read_text())["port"]
         token = (desk.home / "api-token").read_text()
 

@@ -17,6 +17,7 @@ from tlfif.control.reconcile import Reconciler
 from tlfif.control.stop_machine import stop_machine
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import DeltaWrite, JobStatus, Lease, Outcome
+from tlfif.jobs.pieces import Piece
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import LeaseLostError, MachineError
 from tlfif.machines.machine import Heartbeat, MachineState, Phase
@@ -147,15 +148,17 @@ class SimulatedMachine:
             elif state.cancel_requested:
                 lease, seq, _ = self.work.pop(state.job_id)
                 outcome = Outcome(status=JobStatus.CANCELLED)
-                await self.jobs.finish(lease, seq=seq, text="", outcome=outcome, now=now)
+                await self.jobs.finish(lease, seq=seq, outcome=outcome, now=now)
 
     async def _write(self, now: float) -> None:
         for job_id, (lease, seq, done) in list(self.work.items()):
             if done == 3:
-                await self.jobs.finish(lease, seq=seq, text="!", outcome=Outcome(status=JobStatus.SUCCEEDED), now=now)
+                await self.jobs.finish(
+                    lease, seq=seq, rest=Piece(text="!"), outcome=Outcome(status=JobStatus.SUCCEEDED), now=now
+                )
                 del self.work[job_id]
             else:
-                await self.jobs.append([DeltaWrite(lease=lease, seq=seq, text="word ")], now=now)
+                await self.jobs.append([DeltaWrite(lease=lease, seq=seq, piece=Piece(text="word "))], now=now)
                 self.work[job_id] = (lease, seq + 1, done + 1)
 
 

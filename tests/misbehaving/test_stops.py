@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from tests.misbehaving.desk import ENGINE_MODULE, LOOK_SECONDS, MACHINE_MODULE, STORY_TOKENS, Desk, MakeDesk
+from tests.misbehaving.desk import ENGINE_MODULE, LOOK_SECONDS, MACHINE_MODULE, SOURCE, STORY_TOKENS, Desk, MakeDesk
 from tests.waiting import wait_until
 from tlfif.adapters.local.machines.process_priority import NICENESS
 from tlfif.machines.policy import MachinePolicy
@@ -104,16 +104,17 @@ async def test_cancel(desk: Desk, moment: str) -> None:
     assert (again["status"], again["last_seq"]) == ("cancelled", reader.cursor)
 
 
-async def test_cancel_frees_the_engine_for_the_next_at_once(desk: Desk) -> None:
-    """There is one slot: the next answer can only begin when the cancelled one has left the engine."""
-    reader = await desk.streaming()
-    waiting = await desk.submit("Name three colours.", max_tokens=8)
-    await desk.cancel(reader)
-    job = await desk.finish(waiting)
-    assert job["status"] == "succeeded"
-    cancelled = (await desk.call("GET", f"/v1/jobs/{reader.job_id}")).json()
-    waited = job["created_at"] + job["receipt"]["first_token_seconds"] - cancelled["finished_at"]
-    assert waited < STORY_TOKENS / job["receipt"]["tokens_per_second"] / 2, "by this engine's own speed"
+async def test_cancel_frees_the_engine_for_the_next_at_once(a_desk_with: MakeDesk) -> None:
+    """There is one slot: the next answer can only begin when the cancelled one has left the real engine."""
+    async with a_desk_with(PYTHONPATH=str(SOURCE)) as desk:
+        reader = await desk.streaming()
+        waiting = await desk.submit("Name three colours.", max_tokens=8)
+        await desk.cancel(reader)
+        job = await desk.finish(waiting)
+        assert job["status"] == "succeeded"
+        cancelled = (await desk.call("GET", f"/v1/jobs/{reader.job_id}")).json()
+        waited = job["created_at"] + job["receipt"]["first_token_seconds"] - cancelled["finished_at"]
+        assert waited < STORY_TOKENS / job["receipt"]["tokens_per_second"] / 2, "by this engine's own speed"
 
 
 async def test_an_idle_machine_ends_itself_and_then_the_server(a_desk_with: MakeDesk) -> None:

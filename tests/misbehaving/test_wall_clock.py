@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.misbehaving.desk import SOURCE, Desk, MakeDesk
+from tests.misbehaving.desk import STUB_PATH, Desk, MakeDesk
 
 WALL = """
 import pathlib, time
@@ -42,7 +42,7 @@ async def history(desk: Desk) -> list[dict[str, Any]]:
 async def test_the_clock_is_set_in_the_middle_of_an_answer(
     a_desk_with: MakeDesk, tmp_path: Path, set_clock: Callable[[float], None], ahead: float
 ) -> None:
-    path = os.pathsep.join([str(tmp_path / "wall"), str(SOURCE)])
+    path = os.pathsep.join([str(tmp_path / "wall"), STUB_PATH])
     begun = time.monotonic()
     async with a_desk_with(PYTHONPATH=path) as desk:
         first = await desk.submit(max_tokens=80)

@@ -16,6 +16,7 @@ HOSTILE = "a' ; poweroff ; $(reboot) @PROFILE@"
 def script(commit: str = "c" * 40) -> str:
     return build_script(
         profile=Profile.CPU_LLAMA,
+        model="tinyllama-gguf",
         commit=commit,
         name="v7",
         source_url="https://bucket/c.zip?a=1&b='2'",

@@ -88,15 +88,15 @@ def test_the_plan_says_which_types_come_first_what_they_cost_and_what_they_need(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     usual = planned(capsys)
-    assert "g4dn.xlarge 0.6861 USD vLLM" in usual
+    assert "g4dn.xlarge 0.6851 USD vLLM" in usual
     assert "0.0179 USD of it is for a disk that reads 400 MiB/s instead of 125" in usual
     assert "until then c7i.xlarge of your list answers" in usual
     first = planned(capsys, "--type", "c7i.xlarge", "--type", "m7i.xlarge,c7i.xlarge")
-    assert "turn: c7i.xlarge 0.2318 USD llama.cpp m7i.xlarge ?0.2696 USD llama.cpp Others, by --type: g4dn" in first
+    assert "turn: c7i.xlarge 0.2279 USD llama.cpp m7i.xlarge ?0.2657 USD llama.cpp Others, by --type: g4dn" in first
     assert "No GPU quota: no type of your list has a GPU." in first
     assert "no machine starts, because every type of your list has a GPU" in planned(capsys, "--type", "g5.xlarge")
     kept = planned(capsys, "--standby")
-    assert "g4dn.xlarge 0.6682 USD" in kept
+    assert "g4dn.xlarge 0.6672 USD" in kept
     assert "The disk, being kept, reads 125 MiB/s" in kept
 
 
@@ -117,14 +117,14 @@ def test_the_rent_of_a_kept_disk_is_shown_before_it_is_paid(capsys: pytest.Captu
     for choice in ("--no-standby", "--standby"):
         assert main.main(["deploy", "--plan", "--json", choice]) == 0
         sums.append(json.loads(capsys.readouterr().out)["idle_usd_per_month"])
-    assert sums[1] - sums[0] == pytest.approx(40 * 0.0952)
+    assert sums[1] - sums[0] == pytest.approx(32 * 0.0952)
     assert main.main(["deploy", "--plan", "--no-standby"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "Standby is off. With --standby" in told
-    assert "for 3.81 USD a month" in told
+    assert "for 3.05 USD a month" in told
     assert main.main(["deploy", "--plan", "--standby"]) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "disk of 40 GB kept while stopped 3.81" in told
+    assert "disk of 32 GB kept while stopped 3.05" in told
     assert "Standby is on." in told
     assert "tied to its zone" in told
     assert "hibernation, which GPU machines do not have" in told

@@ -317,7 +317,8 @@ def test_what_became_of_an_image_is_said_once() -> None:
     offered = image_view(1)
     assert progress_lines(offered, offered) == []
     promoted = image_view(1, "approved", in_use=True)
-    assert progress_lines(offered, promoted) == [
-        "v1  is promoted: the next machine starts from it. It has cost nothing."
-    ]
+    assert progress_lines(offered, promoted) == ["v1  is in use: the next machine starts from it."]
+    approved = image_view(1, "approved")
+    assert progress_lines(offered, approved)[0].endswith("until it is promoted: ./tlfif image promote v1")
+    assert progress_lines(promoted, approved) == ["v1  is kept; no machine starts from it any more."]
     assert following_images.LOOKED_AT >= 5

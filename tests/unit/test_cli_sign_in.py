@@ -169,7 +169,7 @@ def test_under_aws_commands_ask_there_and_start_nothing_here(run: Run, home: Dat
     assert not home.lock.exists()
 
 
-@pytest.mark.parametrize("argv", [["serve"], ["serve", "--stop"], ["model", "pull", "smollm2"], ["model", "verify"]])
+@pytest.mark.parametrize("argv", [["model", "pull", "smollm2"], ["model", "verify"]])
 def test_what_is_for_this_computer_says_so(run: Run, home: DataFolder, profile: Profile, argv: list[str]) -> None:
     use(home, AWS)
     code, _, err = run(*argv)

@@ -72,7 +72,7 @@ class ScriptedConnection:
     async def recover(self) -> None:
         self.recovered += 1
 
-    async def close(self) -> None:
+    async def renew(self) -> None:
         self.closed += 1
 
 
@@ -247,7 +247,7 @@ class AskedConnection:
     async def recover(self) -> None:
         self.recovered += 1
 
-    async def close(self) -> None:
+    async def renew(self) -> None:
         self.closed += 1
 
 

@@ -1,10 +1,12 @@
 """Every method of the client meets a route of the API that exists."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 
 from tlfif.api.routes.cost import cost_routes
 from tlfif.api.routes.images import image_routes
@@ -87,14 +89,21 @@ CALLS: dict[str, tuple[Call, tuple[str, str], dict[str, Any]]] = {
 }
 
 
+@cache
 def routes() -> set[tuple[str, str]]:
     container = cast(Any, SimpleNamespace(models=None))
     facts = ServerFacts(port=1, uptime=lambda: 0.0, exits_in=lambda: None, stop=lambda: None)
-    routers = [infer_routes(container), job_routes(container), machine_routes(container), model_routes(container)]
+    routers = [
+        infer_routes(container),
+        job_routes(container),
+        machine_routes(container),
+        model_routes(container, container),
+    ]
     routers += [server_routes(container, facts), cost_routes(container), image_routes(container)]
-    return {
-        (method, cast(Any, route).path) for router in routers for route in router.routes for method in route.methods
-    }
+    app = FastAPI()
+    for router in routers:
+        app.include_router(router)
+    return {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -331,3 +331,13 @@ async def test_the_parts_fit_together(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert await signed_in_tokens(desk.home, desk.profile).access_token() == "now"
     with pytest.raises(AccessDeniedError, match="expired"):
         await signed_in_tokens(desk.home, desk.profile).after_refusal("now")
+
+
+async def test_a_program_that_goes_on_sees_soon_that_another_one_signed_out(desk: Desk) -> None:
+    mine = desk.tokens()
+    assert await mine.access_token() == "access-0"
+    await desk.tokens().leave()
+    desk.clock.advance(30)
+    with pytest.raises(AccessDeniedError) as error:
+        await mine.access_token()
+    assert error.value.code == "signed_out"

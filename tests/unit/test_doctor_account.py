@@ -35,7 +35,7 @@ def a_list(*types: str) -> HomeTypes:
 
 
 GPUS, BOTH, PLAIN = a_list("g4dn.xlarge", "g6.xlarge"), a_list(*USUAL_TYPES), a_list("c7i.xlarge")
-ANSWERS = "c7i.xlarge of your list answers meanwhile, more slowly, for 0.2318 USD an hour"
+ANSWERS = "c7i.xlarge of your list answers meanwhile, more slowly, for 0.2279 USD an hour"
 OFFER = "run `./tlfif deploy --type g4dn.xlarge,g6.xlarge,c7i.xlarge`"
 
 
@@ -65,7 +65,7 @@ CASES = [
     (account_plan("PAID", "NOT_STARTED", BOTH, credits_usd=100.0), OK, "100.00 USD"),
     (account_plan("PAID", "EXPIRED", BOTH), FAIL, "EXPIRED"),
     (account_plan("FREE", "ACTIVE", BOTH), FAIL, "none of the types of your list, and no machine with a GPU"),
-    (account_plan("FREE", "ACTIVE", a_list("g6.xlarge", "c7i-flex.large")), WARN, "only c7i-flex.large (0.1249 USD"),
+    (account_plan("FREE", "ACTIVE", a_list("g6.xlarge", "c7i-flex.large")), WARN, "only c7i-flex.large (0.1210 USD"),
     (account_plan("FREE", "EXPIRED", BOTH), FAIL, "FREE"),
     (verdicts.no_account_plan(), NOT_ASKED, "ResourceNotFoundException"),
     (gpu_quota(8, GPUS, standard=0), OK, "8 vCPU"),
@@ -88,9 +88,9 @@ CASES = [
     (
         offerings({"g4dn.xlarge": ["b", "a"]}, GPUS),
         OK,
-        "first: g4dn.xlarge for 0.6861 USD an hour (vLLM): a, b; then g6",
+        "first: g4dn.xlarge for 0.6851 USD an hour (vLLM): a, b; then g6",
     ),
-    (offerings({"c7i.xlarge": ["b", "a"]}, PLAIN), OK, "first: c7i.xlarge for 0.2318 USD an hour (llama.cpp): a, b"),
+    (offerings({"c7i.xlarge": ["b", "a"]}, PLAIN), OK, "first: c7i.xlarge for 0.2279 USD an hour (llama.cpp): a, b"),
     (offerings({"g4dn.xlarge": ["a"], "g6.xlarge": ["a"]}, GPUS), WARN, "Only one zone"),
     (offerings({"t3.micro": ["a"]}, GPUS), FAIL, "none of the types"),
     (verdicts.capacity(), NOT_ASKED, "only when one is launched"),

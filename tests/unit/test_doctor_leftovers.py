@@ -35,7 +35,7 @@ def image(version: str | None, state: str = "available") -> ImageFact:
 
 CASES = [
     (machines(), State.OK, "None runs", None),
-    (machines(machine(4)), State.WARN, "0.6861 USD an hour", 730 * HOUR),
+    (machines(machine(4)), State.WARN, "0.6851 USD an hour", 730 * HOUR),
     (machines(machine(1), machine(4.1)), State.FAIL, "Older than 4 h", 730 * 2 * HOUR),
     (machines(machine(1, "p5.48xlarge")), State.WARN, "0 USD an hour at least", 0),
     (verdicts.disks([], PRICED), State.OK, "None", None),

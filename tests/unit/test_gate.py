@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tlfif.api import request_body
-from tlfif.api.embedded_server import own_hosts
 from tlfif.api.gate import Gate
+from tlfif.api.loopback import own_hosts
 from tlfif.api.request_body import MAX_BODY_BYTES
 
 TOKEN = "t" * 40
@@ -113,14 +113,14 @@ async def test_the_token_is_compared_in_constant_time(monkeypatch: pytest.Monkey
 
 
 async def test_openais_clients_can_read_a_refusal() -> None:
-    for headers, code in [
-        ((HOST,), "token_wrong"),
-        ((HOST, BEARER, (b"content-length", b"9999999")), "body_too_large"),
+    for headers, code, theirs in [
+        ((HOST,), "token_wrong", "invalid_api_key"),
+        ((HOST, BEARER, (b"content-length", b"9999999")), "body_too_large", "body_too_large"),
     ]:
         visit = Visit()
         await visit.pass_through([b"{}"], *headers, path="/v1/chat/completions")
         body = json.loads(visit.sent[-1]["body"])
-        error = {"message": body["detail"], "type": "invalid_request_error", "param": None, "code": code}
+        error = {"message": body["detail"], "type": "invalid_request_error", "param": None, "code": theirs}
         assert (visit.code, body["error"]) == (code, error)
         await visit.pass_through([b"{}"], *headers)
         assert "error" not in json.loads(visit.sent[-1]["body"])
@@ -146,7 +146,7 @@ async def test_on_the_port_of_http_clients_leave_it_out(host: str) -> None:
 
 
 def test_on_another_port_the_host_names_it() -> None:
-    assert own_hosts(8080) == {"127.0.0.1:8080", "localhost:8080"}
+    assert own_hosts(8080) == {"127.0.0.1:8080", "[::1]:8080", "localhost:8080"}
 
 
 async def test_stop_and_health_are_answered_beside_as_many_requests_as_may_be() -> None:

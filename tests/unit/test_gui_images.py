@@ -36,15 +36,28 @@ def test_what_is_in_use_what_is_kept_and_what_a_build_takes(desk: Desk) -> None:
     assert panel.in_use == "No image is promoted yet: machines start from the TL-FIF that is installed here."
     assert (panel.keeping, panel.estimate) == ("No image is kept.", "A build takes about 45 s and costs nothing.")
     assert (panel.shown, panel.can_roll_back, panel.rows) == (None, False, ())
-    hear(desk, image_view(1, "approved", in_use=True), pointers=[pointer_view(proven=False)])
+    unproven = pointer_view(proven=False)
+    hear(desk, image_view(1, "approved", in_use=True), pointers=[unproven])
+    assert desk.core.state.images.in_use.endswith("No machine has started from it yet."), "it has nowhere to go back to"
+    hear(desk, image_view(1, "approved", in_use=True), pointers=[{**unproven, "before": ["v0"]}])
     panel = desk.core.state.images
     assert "Machines start from v1 (1111111 Change 1), promoted by the owner." in panel.in_use
-    assert "if the first one fails, it goes back" in panel.in_use
+    assert "if the first one fails, it goes back to v0." in panel.in_use
     hear(
         desk, pointers=[pointer_view(version=None, problem="The pointer was altered.")], watch=watch_view(problem="No.")
     )
     panel = desk.core.state.images
     assert (panel.in_use, panel.watch_problem) == ("The pointer was altered.", "It cannot be read now: No.")
+
+
+def test_a_machine_that_runs_from_another_image_is_named(desk: Desk) -> None:
+    promoted = {"pointers": [pointer_view(version="v2")]}
+    for running, said in (("v1", "from v1 and goes on; the next one starts from v2."), ("v2", ""),
+                          ("embedded-0.1.0", "from the TL-FIF that is installed and goes on")):  # fmt: skip
+        desk.hear("ready", image=running)
+        hear(desk, image_view(2, "approved", in_use=True), **promoted)
+        text = desk.core.state.images.in_use
+        assert ("The machine that runs now started" in text, said in text) == (bool(said), True)
 
 
 def test_each_stage_stands_there_with_its_time(desk: Desk) -> None:
@@ -108,8 +121,34 @@ def test_an_image_that_waits_is_offered_in_every_tab_and_approved_from_there(des
     assert (sent.version, sent.decision) == ("v2", ImageDecision.APPROVE)
     assert desk.core.state.notices == ()
     assert desk.core.state.images.busy == "approve"
-    hear(desk, image_view(2, "approved"), acted=True)
+    hear(desk, image_view(2, "approved", decided_at=9.0), image_view(1, "approved", decided_at=5.0), acted=True)
     assert desk.core.state.images.busy == ""
+    (notice,) = desk.core.state.notices
+    assert (notice.problem.title, notice.good) == ("Image v2 is approved", True)
+    assert notice.problem.advice == "Machines start from it once you promote it."
+    desk.core.press(intents.ChooseImage("v1"))
+    desk.core.press(intents.PressButton(Press.PROMOTE_IMAGE))
+    assert desk.core.state.dialog is not None
+    assert desk.core.state.dialog.title == "Promote v2?"
+    assert len(desk.core.state.notices) == 1, "nothing is answered yet"
+    desk.core.press(intents.AnswerDialog(Choice.GO_ON))
+    assert desk.bridge.last(commands.DecideOnImage).decision is ImageDecision.PROMOTE
+    assert desk.core.state.notices == ()
+
+
+def test_who_has_approved_the_newest_sees_the_next_one_and_a_notice_shows_what_has_happened(desk: Desk) -> None:
+    hear(desk, image_view(2), image_view(1, "approved"))
+    desk.core.press(intents.PressButton(Press.APPROVE_IMAGE))
+    hear(desk, image_view(3, "under_way"), image_view(2, "approved"), acted=True)
+    shown = desk.core.state.images.shown
+    assert shown is not None
+    assert shown.image["version"] == "v3"
+    desk.core.press(intents.ChooseImage("v2"))
+    hear(desk, failed(3), image_view(2, "approved"))
+    desk.core.press(intents.PressButton(Press.OPEN_IMAGES))
+    shown = desk.core.state.images.shown
+    assert shown is not None
+    assert (shown.image["version"], desk.core.state.tab) == ("v3", "images")
 
 
 def test_an_offer_that_was_dismissed_does_not_come_again_and_goes_with_its_image(desk: Desk) -> None:
@@ -120,6 +159,8 @@ def test_an_offer_that_was_dismissed_does_not_come_again_and_goes_with_its_image
     hear(desk, image_view(2), image_view(1))
     assert len(desk.core.state.notices) == 1
     hear(desk, image_view(2, "rejected"), image_view(1, "approved"))
+    assert [notice.problem.code for notice in desk.core.state.notices] == ["image_approved"]
+    hear(desk, image_view(1, "approved", in_use=True), **in_use())
     assert desk.core.state.notices == ()
 
 
@@ -165,6 +206,7 @@ def test_what_is_not_possible_does_nothing(desk: Desk) -> None:
     for decision in ImageDecision:
         desk.core.press(intents.DecideOnImage(decision))
     desk.core.press(intents.PressButton(Press.APPROVE_IMAGE))
+    desk.core.press(intents.PressButton(Press.PROMOTE_IMAGE))
     assert desk.core.state.dialog is None
     assert not desk.bridge.all(commands.DecideOnImage)
 

@@ -18,6 +18,7 @@ from tlfif.images.decide_on_image import (
     retire_image,
     roll_back,
 )
+from tlfif.images.effort import expected_seconds
 from tlfif.images.image import STAGES, Artifact, Failure, Image, ImageState, Pointer, Profile, Source, Stage
 from tlfif.images.image_store import Watch
 from tlfif.images.pipeline import APPROVAL_SECONDS
@@ -147,6 +148,20 @@ async def test_a_candidate_slower_than_the_promoted_image_is_not_offered(world: 
     assert "74 tokens a second" in slow.failure.message
     world.builder.report = replace(GOOD, tokens_per_second=76.0)
     assert (await world.offered()).version == "v3"
+    world.builder.report = replace(GOOD, tokens_per_second=30.0, others_share=0.4)
+    assert (await world.offered()).version == "v4", "it was not the image that made it slow"
+
+
+def test_a_build_takes_as_long_as_the_longest_of_the_last_three_here() -> None:
+    def took(seconds: float, stage: Stage = Stage.SMOKE_TEST) -> Image:
+        return Image(number=1, profile=Profile.BUNDLE, source=SOURCE, created_at=T0, stage_seconds={stage: seconds})
+
+    assert expected_seconds([], Profile.BUNDLE, usual=45.0) == 45.0
+    failed = took(2.0, Stage.BUILD)
+    assert expected_seconds([failed], Profile.BUNDLE, usual=45.0) == 45.0
+    tested = [failed, took(20.0), took(31.0), took(22.0), took(90.0)]
+    assert expected_seconds(tested, Profile.BUNDLE, usual=45.0) == 31.0
+    assert expected_seconds(tested, Profile.CPU_LLAMA, usual=45.0) == 45.0
 
 
 async def test_one_image_is_worked_on_at_a_time(world: World) -> None:

@@ -1,7 +1,7 @@
 """The pipeline in a server: it sweeps first, goes on after faults, and says when the server is needed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -32,13 +32,6 @@ class FailingStore(MemoryImageStore):
         return await super().unfinished()
 
 
-class SweepingBuilder(FakeBuilder):
-    swept: list[set[str]]
-
-    async def sweep(self, known: Collection[str]) -> None:
-        self.swept = [*getattr(self, "swept", []), set(known) - {""}]
-
-
 @dataclass
 class PushedTo(SourceRepository):
     """``commit`` is the newest; empty: it cannot be read. ``meanwhile`` happens during each look."""
@@ -63,7 +56,7 @@ class World:
     repository: PushedTo = field(default_factory=PushedTo)
 
     def __post_init__(self) -> None:
-        self.builder = SweepingBuilder(self.registry)
+        self.builder = FakeBuilder(self.registry)
         images = Images(
             store=self.store,
             registry=self.registry,
@@ -173,3 +166,24 @@ async def test_the_sweep_knows_what_lasts_and_what_is_promoted(world: World) -> 
     world.registry.pointers[Profile.BUNDLE] = Pointer(profile=Profile.BUNDLE, version="v9", before=("v8",))
     async with world.running():
         assert world.builder.swept == [{"v1", "v3", "v8", "v9"}]
+
+
+async def test_a_sweep_that_fails_is_repeated_and_builds_go_on_meanwhile(world: World) -> None:
+    world.builder.sweepable = False
+    async with world.running():
+        await world.store.create(profile=Profile.BUNDLE, source=SOURCE, now=T0)
+        await world.pass_time(12)
+        assert (await world.store.get("v1")).state is ImageState.OFFERED
+        world.builder.sweepable = True
+        await world.pass_time(6)
+        assert world.builder.swept == [{"v1"}]
+
+
+async def test_an_image_that_cannot_be_cleaned_keeps_no_other_from_being_given_up(world: World) -> None:
+    for number in range(7):
+        image = await world.store.create(profile=Profile.BUNDLE, source=SOURCE, now=T0)
+        state = ImageState.APPROVED if number else ImageState.FAILED
+        await world.store.replace(replace(image, state=state, cleaned=bool(number)))
+    world.builder.uncleanable = frozenset({"v1"})
+    async with world.running():
+        assert (await world.store.get("v2")).state is ImageState.RETIRED

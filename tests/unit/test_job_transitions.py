@@ -12,6 +12,7 @@ from tlfif.jobs import transitions
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.job_record import JobRecord, first_event, new_record
 from tlfif.jobs.jobs import MAX_ATTEMPTS, JobStatus, Lease, LeaseState
+from tlfif.jobs.pieces import Piece
 from tlfif.jobs.transitions import Change, Transition
 from tlfif.kernel.errors import BusyError, ConflictError, IdempotencyConflictError, LeaseLostError, NotFoundError
 
@@ -28,7 +29,7 @@ def start(record: JobRecord | None) -> Change | None:
 
 
 def finish(record: JobRecord | None, lease: Lease = LEASE, seq: int = 3, text: str = "Yes.") -> Change | None:
-    return transitions.finish(record, lease, seq=seq, text=text, outcome=succeeded(), now=T0 + 1)
+    return transitions.finish(record, lease, seq=seq, rest=Piece(text=text), outcome=succeeded(), now=T0 + 1)
 
 
 def release(record: JobRecord | None, lease: Lease = LEASE, *, count: bool = True) -> Change:

@@ -1,11 +1,12 @@
 """The first door, rule by rule: bounds belong to the range, what lies beyond has a stable code."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from tlfif.jobs import limits
-from tlfif.jobs.request import Message
+from tlfif.jobs.request import Message, Sampling, Task, ToolCall
 from tlfif.kernel.errors import InvalidInputError, PromptTooLongError
 
 
@@ -48,6 +49,26 @@ def user(text: str = "Hi") -> Message:
     return Message(role="user", content=text)
 
 
+CALLING = Message(role="assistant", content="", tool_calls=(ToolCall(id="a", name="weather.now", arguments="{}"),))
+RESULT = Message(role="tool", content="4 °C", tool_call_id="a")
+
+
+@pytest.mark.parametrize("last", [RESULT, replace(RESULT, content=""), Message(role="assistant", content="It is")])
+def test_what_a_conversation_may_end_with(last: Message) -> None:
+    assert limits.check_messages([user(), CALLING, last])[-1] == last
+
+
+def test_what_a_program_printed_is_made_readable_instead_of_refused() -> None:
+    printed = replace(RESULT, content="\x1b[31mred\x1b[0m\x00 \ud83d\n")
+    assert limits.check_messages([user(), CALLING, printed])[-1].content == "[31mred[0m \ufffd\n"
+
+
+def test_a_task_has_its_own_number_of_messages() -> None:
+    assert len(limits.check_messages([user()] * 2048, Task.EMBEDDING)) == 2048
+    assert refusal(limits.check_messages, [user()] * 2049, Task.EMBEDDING) == "messages_too_many"
+    assert refusal(limits.check_messages, [user()] * 2, Task.COMPLETION) == "messages_too_many"
+
+
 def test_messages() -> None:
     turns = [Message(role="system", content="Be brief."), user(), Message(role="assistant", content="Ho"), user()]
     assert limits.check_messages(turns) == tuple(turns)
@@ -60,13 +81,53 @@ def test_messages() -> None:
         ([], "messages_empty"),
         ([user()] * (limits.MAX_MESSAGES + 1), "messages_too_many"),
         ([Message(role="robot", content="Hi")], "role_unknown"),
-        ([user(), Message(role="assistant", content="Ho")], "last_message_not_user"),
+        ([user(), Message(role="system", content="Be brief.")], "last_message_not_user"),
+        ([user(), CALLING], "last_message_not_user"),
+        ([user(), Message(role="tool", content="4 °C")], "tool_call_invalid"),
+        ([Message(role="user", content="Hi", tool_call_id="a")], "tool_call_invalid"),
+        ([replace(CALLING, role="user"), user()], "tool_call_invalid"),
+        ([replace(CALLING, tool_calls=(ToolCall(id="", name="w", arguments=""),)), user()], "tool_call_invalid"),
+        ([replace(CALLING, tool_calls=(ToolCall(id="a", name="w x", arguments=""),)), user()], "tool_call_invalid"),
+        ([replace(CALLING, tool_calls=CALLING.tool_calls * 129), user()], "tool_call_invalid"),
+        ([replace(user(), name="")], "message_name_invalid"),
+        ([Message(role="assistant", content=" ")], "prompt_empty"),
         ([user(" ")], "prompt_empty"),
         ([Message(role="system", content=""), user()], "system_empty"),
     ],
 )
 def test_messages_that_cannot_be_answered(messages: list[Message], code: str) -> None:
     assert refusal(limits.check_messages, messages) == code
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        ("top_p", (0.0, 1.0), (-0.1, 1.1, math.nan)),
+        ("top_k", (-1, 0, 40), (-2, 10**7)),
+        ("min_p", (0.0, 1.0), (-0.1, 2)),
+        ("presence_penalty", (-2.0, 2.0), (-2.1, 2.1)),
+        ("frequency_penalty", (-2.0, 2.0), (-2.1, math.inf)),
+        ("repeat_penalty", (0.1, 1.3), (0.0, 2.1)),
+    ],
+)
+def test_how_words_are_chosen(field: str, good: tuple[float, ...], bad: tuple[float, ...]) -> None:
+    for value in good:
+        assert limits.check_sampling(Sampling(**{field: value}))
+    for value in bad:
+        assert refusal(limits.check_sampling, Sampling(**{field: value})) == f"{field}_out_of_range"
+
+
+def test_stops_and_biases() -> None:
+    assert limits.check_sampling(Sampling(stop=("\n",) * 64, logit_bias=((0, -100), (49_151, 100.0))))
+    for stop in (("x",) * 65, ("",), ("x" * 257,), ("\ud83d",)):
+        assert refusal(limits.check_sampling, Sampling(stop=stop)) == "stop_invalid"
+    for bias in (((1, 0.0),) * 1025, ((-1, 0.0),), ((2**24, 0.0),), ((1, 100.1),), ((1, math.nan),)):
+        assert refusal(limits.check_sampling, Sampling(logit_bias=bias)) == "logit_bias_invalid"
+
+
+@pytest.mark.parametrize("seed", [-1, 0, 2**32 - 1, 2**63, -(2**70)])
+def test_any_number_is_a_seed_for_clients_of_other_servers(seed: int) -> None:
+    assert limits.check_seed(limits.seed_in_range(seed)) == limits.seed_in_range(seed)
 
 
 NUMBERS = [
@@ -78,6 +139,7 @@ NUMBERS = [
         "temperature_out_of_range",
     ),
     (limits.check_seed, (0, 2**32 - 2), (-1, 2**32 - 1, 10**12), "seed_out_of_range"),
+    (limits.check_logprobs, (0, 20), (-1, 21), "logprobs_out_of_range"),
     (limits.check_wait, (0.0, 30.0), (-0.1, 30.1, math.nan, math.inf), "wait_out_of_range"),
     (limits.check_cursor, (0, 2**53 - 1), (-1, 2**53), "cursor_invalid"),
     (limits.check_page, (1, 100), (0, -1, 101), "limit_out_of_range"),

@@ -9,8 +9,11 @@ from tlfif.machines.machine_types import (
     STANDARD_QUOTA,
     USUAL_TYPES,
     EngineKind,
+    check_disk_gb,
     check_instance_types,
+    disks_of,
     needs_gpu,
+    profiles_of,
     type_instead,
 )
 
@@ -26,7 +29,26 @@ from tlfif.machines.machine_types import (
 )
 def test_what_a_type_decides(name: str, profile: str, engine: str, code: str, vcpus: int) -> None:
     found = MACHINE_TYPES[name]
-    assert (found.profile, found.profile.engine, found.quota.quota_id, found.vcpus) == (profile, engine, code, vcpus)
+    kind = found.profile()
+    assert (kind, kind.engine, found.quota.quota_id, found.vcpus) == (profile, engine, code, vcpus)
+
+
+def test_the_owner_chooses_what_types_with_a_gpu_are_launched_from() -> None:
+    types = ("g4dn.xlarge", "c7i.xlarge", "g6.xlarge")
+    assert profiles_of(types) == ("gpu-vllm", "cpu-llama")
+    assert profiles_of(types, EngineKind.LLAMA) == ("gpu-llama", "cpu-llama")
+    assert disks_of(types[:2], EngineKind.LLAMA) == {"g4dn.xlarge": 16, "c7i.xlarge": 10}
+    assert disks_of(types[:2], disk_gb=20) == {"g4dn.xlarge": 32, "c7i.xlarge": 20}
+
+
+def test_a_disk_is_as_large_as_the_image_or_larger_and_never_without_end() -> None:
+    both = profiles_of(USUAL_TYPES)
+    assert [check_disk_gb(size, both) for size in (0, 32, 500)] == [0, 32, 500]
+    assert check_disk_gb(10, both[1:]) == 10
+    for size, code in ((31, "disk_too_small"), (-1, "disk_too_small"), (501, "disk_size_invalid")):
+        with pytest.raises(InvalidInputError, match="your images need 32 GB") as refused:
+            check_disk_gb(size, both)
+        assert refused.value.code == code
 
 
 def test_the_usual_list_ends_with_a_type_that_needs_no_gpu_quota() -> None:

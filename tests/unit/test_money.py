@@ -216,8 +216,10 @@ def test_implausible_refresh(micros: int, reason: str) -> None:
 
 def test_running_and_launching() -> None:
     rates = prices.running_rates(BUILT_IN_PRICES, "eu-central-1", "g4dn.xlarge", at_ms=0)
-    assert rates == (658_000, 5_000, 5_216, 17_932), "instance, address, disk, 275 MiB/s of throughput more"
+    assert rates == (658_000, 5_000, 4_173, 17_932), "instance, address, disk, 275 MiB/s of throughput more"
     kept = prices.running_rates(BUILT_IN_PRICES, "eu-central-1", "g4dn.xlarge", at_ms=0, kept_disk=True)
-    assert kept == (658_000, 5_000, 5_216, 0), "a disk that is kept has the throughput that is included"
-    assert prices.running_rates(BUILT_IN_PRICES, "us-east-1", "c7i.xlarge", at_ms=0)[3] == 15_068
+    assert kept == (658_000, 5_000, 4_173, 0), "a disk that is kept has the throughput that is included"
+    assert prices.running_rates(BUILT_IN_PRICES, "us-east-1", "c7i.xlarge", at_ms=0)[2:] == (1_096, 15_068), "10 GB"
+    sized = prices.running_rates(BUILT_IN_PRICES, "us-east-1", "c7i.xlarge", at_ms=0, disk_gb=40)
+    assert sized[2:] == (4_384, 15_068)
     assert prices.launch_cost(BUILT_IN_PRICES, "us-east-1", at_ms=0) == 72_000

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tlfif.api.problems import STATUS, Fault, faults_of, problem_body, status_of
+from tlfif.api.problems import STATUS, Fault, faults_of, problem_of, status_of
 from tlfif.cli.exit_codes import exit_code_of, exit_code_of_job
 from tlfif.client.errors import error_from
+from tlfif.jobs.limits import RANGES
 from tlfif.kernel import errors
 from tlfif.kernel.error_codes import ERROR_CODES, JOB, SECTIONS, ErrorCode
 from tlfif.kernel.errors import InvalidInputError, NotFoundError, TlfifError
@@ -18,12 +19,13 @@ from tlfif.kernel.errors import InvalidInputError, NotFoundError, TlfifError
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tlfif"
 
-POSITION = {"Fault": 0, "_give_up": 1, "end": 1, "problem_body": 1}
+POSITION = {"Fault": 0, "_give_up": 1, "end": 1, "problem_of": 1}
 """Functions that take a code without its name, and where."""
 EXPANDED = {
     "{}_empty": {"prompt_empty", "system_empty"},
     "{}_not_text": {"prompt_not_text", "system_not_text"},
     "job_{}": {"job_failed", "job_cancelled", "job_expired"},
+    "{}_out_of_range": {f"{name}_out_of_range" for name in RANGES},
     "http_{}": set(),  # what the client calls an answer that is no problem at all
 }
 IN_JSON = re.compile(r'"code": "([a-z_]+)"')
@@ -140,7 +142,7 @@ def test_every_class_of_error_has_a_status_of_its_own() -> None:
 
 
 def test_details_become_members_but_never_replace_the_promised_ones() -> None:
-    body = json.loads(problem_body(422, "x", "A sentence.", {"tokens": 5, "status": 200, "code": "y"}))
+    body = json.loads(problem_of(422, "x", "A sentence.", {"tokens": 5, "status": 200, "code": "y"}).body)
     assert body == {
         "type": "urn:tlfif:problem:x",
         "title": "Unprocessable Entity",

@@ -1,5 +1,6 @@
 """The images' function: how long one call goes on, and when the router calls it at all."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -73,6 +74,22 @@ def world() -> World:
     return World()
 
 
+class SlowSweep(FakeBuilder):
+    """What is ended takes its time to be gone."""
+
+    left = 3
+
+    async def sweep(self, known: Collection[str]) -> bool:
+        self.left -= 1
+        return self.left == 0
+
+
+async def test_what_is_swept_is_looked_after_until_it_is_gone(world: World) -> None:
+    world.builder = builder = SlowSweep(world.registry)
+    await world.called()
+    assert builder.left == 0
+
+
 async def test_nothing_is_called_while_there_is_no_image(world: World) -> None:
     assert not await world.wakes()
     assert world.client.calls == []
@@ -124,6 +141,17 @@ async def test_images_that_nothing_needs_go_when_a_new_one_is_there(world: World
     states = [image.state for image in reversed(await world.store.newest(limit=9))]
     assert states == [ImageState.RETIRED] * 2 + [ImageState.APPROVED] * 5
     assert set(world.registry.artifacts) == {f"image-v{number}" for number in range(3, 8)}
+
+
+async def test_one_that_cannot_be_cleaned_keeps_no_other_from_being_given_up_and_swept(world: World) -> None:
+    for number in range(7):
+        image = await world.ask()
+        state = ImageState.APPROVED if number else ImageState.FAILED
+        await world.store.replace(replace(image, state=state, cleaned=bool(number)))
+    world.builder.uncleanable = frozenset({"v1"})
+    await world.called()
+    assert (await world.store.get("v2")).state is ImageState.RETIRED
+    assert world.builder.swept
 
 
 async def test_an_owner_who_wants_no_question_is_not_waited_for(world: World) -> None:

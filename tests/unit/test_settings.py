@@ -37,7 +37,7 @@ def faults(monkeypatch: pytest.MonkeyPatch, **values: str) -> list[str]:
 def test_without_any_setting_the_defaults_hold() -> None:
     settings = load_settings()
     assert (settings.job, settings.machine) == (JobPolicy(), MachinePolicy())
-    assert (settings.port, settings.server_idle_exit_seconds) == (0, 900.0)
+    assert (settings.port, settings.server_idle_exit_seconds) == (None, 900.0)
     assert str(settings.hub_url) == "https://huggingface.co/"
 
 
@@ -83,6 +83,8 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MACHINE__ENGINE_SLOTS", "x", "It must be a whole number."),
         ("AWS_REGION", "mars", "There are no prices for the region"),
         ("JOB", "{", "They are JSON where they are set"),
+        ("ALLOW_HOSTS", '["*"]', "There is none for all."),
+        ("ALLOW_ORIGINS", '["null"]', "There is none for all pages."),
     ],
 )
 def test_a_fault_is_a_sentence_of_our_own(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
@@ -129,6 +131,12 @@ def test_nothing_out_of_range_is_taken(monkeypatch: pytest.MonkeyPatch, name: st
 def test_a_fault_does_not_repeat_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     (fault,) = faults(monkeypatch, HUB_URL="a-secret-that-was-pasted-by-mistake")
     assert "a-secret" not in fault
+
+
+def test_names_of_models_are_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLFIF_MODEL_NAMES", '{"gpt-4o-mini": "smollm2", "gpt-4o": ""}')
+    assert load_settings().model_names == {"gpt-4o-mini": "smollm2", "gpt-4o": ""}
+    assert faults(monkeypatch, MODEL_NAMES='{"gpt-4o": 5}')
 
 
 def test_the_home_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tests.fakes.clock import FakeIds
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.jobs.jobs import JobStatus
+from tlfif.jobs.pieces import Piece
 
 Use = Callable[[SqliteJobStore], Awaitable[object]]
 
@@ -19,7 +20,7 @@ async def answer(store: SqliteJobStore) -> None:
     (claimed,) = await claim(store, limit=1)
     await store.heartbeat([claimed.lease], lease_seconds=30, now=T0)
     await store.append([delta(claimed.lease, 3, "x")], now=T0)
-    await store.finish(claimed.lease, seq=4, text="y", outcome=succeeded(), now=T0)
+    await store.finish(claimed.lease, seq=4, rest=Piece(text="y"), outcome=succeeded(), now=T0)
 
 
 async def give_back(store: SqliteJobStore) -> None:

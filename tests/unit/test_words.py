@@ -81,10 +81,18 @@ def lines() -> list[tuple[str, int, str, str]]:
     ]
 
 
+@cache
+def whole(*, plainly: bool) -> str:
+    """All lines in one text, in which a search is soon over."""
+    return "\n".join(words if plainly else f"{place}: {rest}" for place, _, rest, words in lines())
+
+
 def found(word: str) -> list[str]:
     """Where it stands: file, line number and text."""
-    places = []
+    places: list[str] = []
     pattern = re.compile(rf"\b(?:{RETIRED[word][0]})\b" if word in RETIRED else RETIRED_NAMES[word][0])
+    if not pattern.search(whole(plainly=word in RETIRED)):
+        return places
     for place, number, rest, words in lines():
         hit = pattern.search(words if word in RETIRED else f"{place}: {rest}")
         if hit:

@@ -3,18 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.builders import MODEL, T0, submit
+from tests.builders import MODEL, T0, a_request, submit
 from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.engine import WORDS, FakeEngine
 from tests.fakes.memory_job_store import MemoryJobStore
 from tlfif.jobs.events import EventKind, answer_text
-from tlfif.jobs.jobs import ClaimedJob, Job, JobStatus, Lease
+from tlfif.jobs.jobs import ClaimedJob, FinishReason, Job, JobStatus, Lease
 from tlfif.jobs.policy import JobPolicy
-from tlfif.jobs.run_job import Provenance
+from tlfif.jobs.request import AnswerForm, GenerationRequest, Message, Sampling, Task, Tool, ToolUse
+from tlfif.jobs.run_job import Provenance, may_be_empty
 from tlfif.kernel.errors import EngineGoneError, EngineRejectedError, EngineStuckError, StorageError
 from tlfif.worker.worker import Worker
 
@@ -144,6 +145,33 @@ async def test_an_answer_without_text_is_no_success(words: list[str], thoughts: 
         assert job.receipt is not None
         events = await bench.jobs.events("job_1", after=0, limit=1000)
         assert answer_text(events, part="reasoning") == "".join(thoughts), "it can be read"
+
+
+async def test_an_empty_answer_keeps_the_engines_reason() -> None:
+    async with at_work(FakeEngine(["\n"] * 999)) as bench:
+        await submit(bench.jobs)
+        job = await bench.until_status(JobStatus.FAILED)
+        assert job.receipt is not None
+        assert job.receipt.finish_reason is FinishReason.LENGTH
+
+
+PLAIN = a_request()
+
+
+@pytest.mark.parametrize(
+    ("request_", "may_be"),
+    [
+        (PLAIN, False),
+        (replace(PLAIN, max_tokens=1), True),
+        (replace(PLAIN, sampling=Sampling(stop=("END",))), True),
+        (replace(PLAIN, form=AnswerForm()), True),
+        (replace(PLAIN, tools=ToolUse(offered=(Tool(name="now"),))), True),
+        (replace(PLAIN, task=Task.COMPLETION), True),
+        (replace(PLAIN, messages=(*PLAIN.messages, Message(role="assistant", content="It is"))), True),
+    ],
+)
+def test_what_may_be_answered_with_nothing(request_: GenerationRequest, may_be: bool) -> None:
+    assert may_be_empty(request_) is may_be
 
 
 async def test_nothing_is_claimed_without_an_engine() -> None:

@@ -11,6 +11,7 @@ from tests.fakes.clock import FakeClock, FakeIds
 from tests.fakes.memory_job_store import MemoryJobStore
 from tlfif.jobs.events import EventKind, answer_text
 from tlfif.jobs.jobs import DeltaWrite, JobStatus, Lease, Outcome
+from tlfif.jobs.pieces import NOTHING, CallPiece, Piece, Vector
 from tlfif.kernel.errors import LeaseLostError, StorageError
 from tlfif.worker.event_writer import EventWriter
 
@@ -27,17 +28,17 @@ class Store(MemoryJobStore):
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "before":
             raise StorageError("The disk is full.")
-        self.writes.append([write.text for write in writes])
+        self.writes.append([write.piece.text for write in writes])
         lost = await super().append(writes, now=now)
         if fault == "after":
             raise StorageError("The disk went away after it had written.")
         return lost
 
-    async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
+    async def finish(self, lease: Lease, *, seq: int, rest: Piece = NOTHING, outcome: Outcome, now: float) -> None:
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "before":
             raise StorageError("The disk is full.")
-        await super().finish(lease, seq=seq, text=text, outcome=outcome, now=now)
+        await super().finish(lease, seq=seq, rest=rest, outcome=outcome, now=now)
         if fault == "after":
             raise StorageError("The disk went away after it had written.")
 
@@ -75,10 +76,10 @@ async def test_the_first_text_does_not_wait_for_the_batch() -> None:
     lease = await running(store)
     async with writing(store, batch_seconds=1000.0) as writer:
         log = writer.open(lease, next_seq=3)
-        writer.emit(log, "A ")
+        writer.emit(log, Piece(text="A "))
         await until(lambda: store.writes == [["A "]])
-        writer.emit(log, "clo")
-        writer.emit(log, "ud")
+        writer.emit(log, Piece(text="clo"))
+        writer.emit(log, Piece(text="ud"))
         for _ in range(50):
             await asyncio.sleep(0)
         assert store.writes == [["A "]], "what follows waits for its batch"
@@ -92,10 +93,10 @@ async def test_all_jobs_share_a_batch() -> None:
     async with writing(store, batch_seconds=0.01) as writer:
         logs = [writer.open(lease, next_seq=3) for lease in leases]
         for log in logs:
-            writer.emit(log, "first ")
+            writer.emit(log, Piece(text="first "))
         await until(lambda: len(store.writes) == 1)
         for log in logs:
-            writer.emit(log, "second")
+            writer.emit(log, Piece(text="second"))
         await until(lambda: len(store.writes) == 2)
     assert store.writes == [["first ", "first "], ["second", "second"]]
 
@@ -107,10 +108,10 @@ async def test_a_write_that_failed_is_repeated_and_written_once(fault: str) -> N
     async with writing(store) as writer:
         log = writer.open(lease, next_seq=3)
         store.faults = [fault, fault]
-        writer.emit(log, "A ")
+        writer.emit(log, Piece(text="A "))
         await until(lambda: not store.faults)
-        writer.emit(log, "cloud")
-        await until(lambda: log.pending is None and not log.buffer)
+        writer.emit(log, Piece(text="cloud"))
+        await until(lambda: not log.pending and not log.buffer)
         await writer.finish(log, succeeded())
     assert "".join(await store.deltas()) == "A cloud"
 
@@ -122,10 +123,10 @@ async def test_reasoning_that_comes_just_before_the_end_is_written(faults: list[
     async with writing(store) as writer:
         log = writer.open(lease, next_seq=3)
         store.faults = faults
-        writer.emit(log, "", "Well, ")
+        writer.emit(log, Piece(reasoning="Well, "))
         await until(lambda: not store.faults)
-        writer.emit(log, "", "clouds.")
-        writer.emit(log, "Yes")
+        writer.emit(log, Piece(reasoning="clouds."))
+        writer.emit(log, Piece(text="Yes"))
         await writer.finish(log, succeeded())
     events = await store.events("job_1", after=0, limit=1000)
     assert answer_text(events, part="reasoning") == "Well, clouds."
@@ -138,13 +139,51 @@ async def test_an_end_that_failed_is_repeated_and_written_once(fault: str) -> No
     lease = await running(store)
     async with writing(store) as writer:
         log = writer.open(lease, next_seq=3)
-        log.buffer.append("A cloud")
+        log.buffer.append(Piece(text="A cloud"))
         store.faults = [fault, fault]
         await writer.finish(log, succeeded())
         writer.close(log)
     assert await store.deltas() == ["A cloud"]
     events = await store.events("job_1", after=0, limit=99)
     assert [event.kind.is_terminal for event in events].count(True) == 1
+
+
+async def test_a_batch_keeps_the_order_of_an_answer() -> None:
+    store = Store()
+    lease = await running(store)
+    async with writing(store) as writer:
+        log = writer.open(lease, next_seq=3)
+        call = CallPiece(index=0, id="a", name="w")
+        for piece in (
+            Piece(reasoning="Hm"),
+            Piece(text="I "),
+            Piece(text="call."),
+            Piece(tool_calls=(call,)),
+            Piece(tool_calls=(CallPiece(index=0, arguments="{"),)),
+            Piece(tool_calls=(CallPiece(index=0, arguments="}"),)),
+            Piece(reasoning="Well", text="Done."),
+        ):
+            log.buffer.append(piece)
+        await writer.finish(log, succeeded())
+    found = [event.data for event in await store.events("job_1", after=2, limit=9) if event.kind is EventKind.DELTA]
+    assert found == [
+        {"text": "I call.", "reasoning": "Hm", "tool_calls": [{"index": 0, "id": "a", "name": "w", "arguments": "{}"}]},
+        {"text": "Done.", "reasoning": "Well"},
+    ]
+
+
+async def test_long_pieces_are_not_put_together() -> None:
+    store = Store()
+    lease = await running(store)
+    async with writing(store) as writer:
+        log = writer.open(lease, next_seq=3)
+        vectors = [Vector(index=number, values=(0.125,) * 9_000) for number in range(30)]
+        log.buffer += [Piece(embeddings=(vector,)) for vector in vectors]
+        await writer.finish(log, succeeded())
+    events = await store.events("job_1", after=2, limit=99)
+    assert len(events) == 31
+    assert [event.data["embeddings"][0]["index"] for event in events[:30]] == list(range(30))
+    assert len(store.writes) == 4, "eight at once"
 
 
 async def test_a_lost_lease_is_told_once_and_its_text_dropped() -> None:
@@ -155,9 +194,9 @@ async def test_a_lost_lease_is_told_once_and_its_text_dropped() -> None:
         logs = [writer.open(lease, next_seq=3) for lease in (theirs, mine)]
         await store.release(theirs, reason="taken away", count_attempt=True, now=T0)
         for log in logs:
-            writer.emit(log, "text")
+            writer.emit(log, Piece(text="text"))
         await until(lambda: lost == [theirs])
-        writer.emit(logs[0], "more")
+        writer.emit(logs[0], Piece(text="more"))
         await writer.finish(logs[1], succeeded())
         with pytest.raises(LeaseLostError):
             await writer.finish(logs[0], succeeded())
@@ -171,7 +210,7 @@ async def test_giving_back_drops_what_was_not_written() -> None:
     lease = await running(store)
     async with writing(store) as writer:
         log = writer.open(lease, next_seq=3)
-        log.buffer.append("half a wo")
+        log.buffer.append(Piece(text="half a wo"))
         assert await writer.release(log, reason="ending", count_attempt=False) is JobStatus.QUEUED
         writer.close(log)
     assert await store.deltas() == []

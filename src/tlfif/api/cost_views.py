@@ -10,7 +10,7 @@ from tlfif.money.bill.bill_report import bill_report
 from tlfif.money.budget.budget import BudgetState
 from tlfif.money.budget.budget_gate import BudgetStatus
 from tlfif.money.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
-from tlfif.money.prices.prices import MACHINE_DISK_GB, Price, PriceBook
+from tlfif.money.prices.prices import USUAL_DISK_GB, Price, PriceBook
 from tlfif.money.spend.answer_costs import AnswerCost
 from tlfif.money.spend.standing_costs import StandingItem, lean_items, rql1_items, total_per_month
 from tlfif.money.spend.tariff import Tariff
@@ -60,18 +60,19 @@ async def cost_view(container: Container, simulated: Tariff) -> CostView:
         else billed_view(await money.bills.record(), rate, now_ms=money.totals.now_ms()),
         "budget": budget_view(await money.budget.status()),
         "exchange": exchange_view(rate),
-        "types": [] if money.tariff is None else type_views(money.tariff, book, money.totals.now_ms()),
+        "types": [] if money.tariff is None else type_views(container, money.tariff, book),
         "rates": [rate_view(price) for price in rates if price.instance_type in (None, priced.instance_type)],
         "receipts": await _receipts(container, simulated),
     }
 
 
-def type_views(tariff: Tariff, book: PriceBook, now_ms: int) -> list[TypeView]:
+def type_views(container: Container, tariff: Tariff, book: PriceBook) -> list[TypeView]:
     """The types that are tried, in that order."""
+    now_ms = container.money.totals.now_ms()
     return [
         TypeView(
             instance_type=name,
-            engine=MACHINE_TYPES[name].profile.engine,
+            engine=MACHINE_TYPES[name].profile(container.gpu_engine).engine,
             usd_per_hour=usd(tariff.hourly(book, at_ms=now_ms, instance_type=name)),
         )
         for name in tariff.types
@@ -173,7 +174,7 @@ async def shares(container: Container, job: Job, simulated: Tariff) -> tuple[Cos
 def standing_view(book: PriceBook, region: str, now_ms: int) -> StandingView:
     """One region's idle month, line by line."""
     lean = lean_items(book, region, now_ms)
-    kept = lean_items(book, region, now_ms, kept_disk_gb=MACHINE_DISK_GB)
+    kept = lean_items(book, region, now_ms, kept_disk_gb=USUAL_DISK_GB)
     rql1 = rql1_items(book, region, now_ms)
     return StandingView(
         region=region,

@@ -5,8 +5,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from tlfif.api.gate import OPEN_PATHS
 from tlfif.api.problems import MEDIA_TYPE
+from tlfif.api.request_body import OPEN_PATHS
+from tlfif.dialects.addresses import dialect_of
 
 BEARER = "bearerAuth"
 
@@ -22,6 +23,14 @@ PROBLEM: dict[str, Any] = {
         "code": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$", "examples": ["prompt_empty"]},
         "detail": {"type": "string", "minLength": 1, "examples": ["The prompt is empty. Type something first."]},
     },
+}
+
+PROGRAM_ERROR: dict[str, Any] = {
+    "title": "ProgramError",
+    "description": "An error as the clients of the dialect read it: OpenAI's and Anthropic's as an object with type "
+    "and message, Ollama's as text.",
+    "type": "object",
+    "required": ["error"],
 }
 
 _TEXTS = {
@@ -40,9 +49,10 @@ _TEXTS = {
 }
 _ALWAYS = ("403", "413", "421", "422", "500", "503")
 _WITH_BODY = ("400", "409", "415")
+_DIALECT = ("400", "403", "404", "413", "421", "429", "500", "503")
 _IMAGES = "/v1/images"
 """A home that makes none refuses all of them."""
-_SUBMITTING = frozenset({"submit_job", "create_chat_completion"})
+_SUBMITTING = frozenset({"submit_job"})
 
 
 def install(app: FastAPI) -> None:
@@ -63,7 +73,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Any] = parts.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas["Problem"] = PROBLEM
+    for shape in (PROBLEM, PROGRAM_ERROR):
+        schemas[shape["title"]] = shape
     parts["securitySchemes"] = {
         BEARER: {"type": "http", "scheme": "bearer", "description": "The text of the file api-token."}
     }
@@ -74,10 +85,22 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(path: str, operation: dict[str, Any]) -> None:
-    codes = set(_ALWAYS)
+    dialect = dialect_of(path)
+    codes = set(_ALWAYS if dialect is None else _DIALECT)
     if path not in OPEN_PATHS:
         codes.add("401")
         operation["security"] = [{BEARER: []}]
+    if dialect is None:
+        codes |= _own_codes(path, operation)
+    operation["responses"].pop("422", None)
+    shape, media = (PROBLEM, MEDIA_TYPE) if dialect is None else (PROGRAM_ERROR, "application/json")
+    for code in sorted(codes):
+        content = {media: {"schema": {"$ref": f"#/components/schemas/{shape['title']}"}}}
+        operation["responses"][code] = {"description": _TEXTS[code], "content": content}
+
+
+def _own_codes(path: str, operation: dict[str, Any]) -> set[str]:
+    codes: set[str] = set()
     if "requestBody" in operation:
         codes.update(_WITH_BODY)
     if "{" in path:
@@ -86,7 +109,4 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         codes.add("409")
     if operation["operationId"] in _SUBMITTING:
         codes.add("429")
-    operation["responses"].pop("422", None)
-    for code in sorted(codes):
-        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        operation["responses"][code] = {"description": _TEXTS[code], "content": content}
+    return codes

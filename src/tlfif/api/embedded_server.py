@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import errno
 import gc
 import json
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -21,9 +19,12 @@ from tlfif import __version__
 from tlfif.api.app import create_app
 from tlfif.api.gate import Gate
 from tlfif.api.ingress import MAX_CONNECTIONS, RESERVED, IngressConfig
+from tlfif.api.loopback import LOOPBACK, bind_both, own_hosts, usual_sockets
 from tlfif.api.routes.server import ServerFacts
+from tlfif.control.answers import Answers
 from tlfif.control.container import Container
-from tlfif.kernel.data_folder import PRIVATE, DataFolder, ServerAddress, read_server, read_token, write_private
+from tlfif.kernel.access import AccessWatch, load_token
+from tlfif.kernel.data_folder import DataFolder, ServerAddress, read_server, read_token, write_private
 from tlfif.kernel.errors import StorageError
 
 if sys.platform != "win32":
@@ -31,59 +32,9 @@ if sys.platform != "win32":
 
 log = logging.getLogger(__name__)
 
-LOOPBACK = "127.0.0.1"
-HTTP_PORT = 80
-RECEIVE_BYTES = 64 * 1024
 WATCH_SECONDS = 2.0
 OWN_HANDLES, MIN_CONNECTIONS = 128, 32
 """File handles for the database, logs, model files and machines; and the least that is left for connections."""
-
-
-def load_token(data_folder: DataFolder) -> str:
-    """The API's token, made anew where there is none that can be trusted; its file is made private.
-
-    Raises StorageError.
-    """
-    token = read_token(data_folder)
-    try:
-        if token is None:
-            token = secrets.token_urlsafe(32)
-            write_private(data_folder.token, token)
-        elif sys.platform != "win32":
-            data_folder.token.chmod(PRIVATE)
-    except OSError as error:
-        raise StorageError(f"The file {data_folder.token.name} cannot be written: {error.strerror or error}") from error
-    return token
-
-
-def bind(port: int) -> socket.socket:
-    """A listening loopback socket. Raises StorageError (``port_taken``, ``port_unusable``)."""
-    # asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named; else each waits 40 ms.
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    if os.name == "posix":
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # What is on its way to the server counts as its memory, too; accepted connections inherit this.
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
-    try:
-        bound.bind((LOOPBACK, port))
-    except OSError as error:
-        bound.close()
-        if error.errno == errno.EADDRINUSE:
-            raise StorageError(
-                f"Port {port} on this computer is in use. Choose another with --port.", code="port_taken"
-            ) from error
-        why = "The system forbids it to you" if isinstance(error, PermissionError) else error.strerror
-        raise StorageError(
-            f"Port {port} on this computer cannot be used: {why}. Choose another with --port, from 1024 on.",
-            code="port_unusable",
-        ) from error
-    return bound
-
-
-def own_hosts(port: int) -> frozenset[str]:
-    """What a ``Host`` header may say, in lower case. Clients leave the port out where it is HTTP's own, 80."""
-    ends = (f":{port}", "") if port == HTTP_PORT else (f":{port}",)
-    return frozenset(name + end for name in (LOOPBACK, "localhost") for end in ends)
 
 
 def most_connections() -> int:
@@ -115,6 +66,8 @@ class EmbeddedServer:
     """Serves until :meth:`stop`, a signal, or until nobody has needed it for ``idle_exit_seconds``.
 
     ``busy`` says whether there is a machine or a job, ``is_ours`` whether the data folder is still this server's.
+    ``port`` None: the data folder's own, which it remembers. ``answers``: where programs' requests go; None: here.
+    ``hosts`` and ``origins`` are allowed beside those that the data folder's file allows.
     """
 
     def __init__(
@@ -122,28 +75,33 @@ class EmbeddedServer:
         container: Container,
         data_folder: DataFolder,
         *,
-        port: int,
+        port: int | None,
         idle_exit_seconds: float,
         busy: Callable[[], bool],
         is_ours: Callable[[], bool] = lambda: True,
+        answers: Answers | None = None,
+        hosts: tuple[str, ...] = (),
+        origins: tuple[str, ...] = (),
     ) -> None:
         self._container = container
         self._data_folder = data_folder
         self._idle_exit = idle_exit_seconds
         self._busy = busy
         self._is_ours = is_ours
-        self._socket = bind(port)
-        self._port: int = self._socket.getsockname()[1]
+        self._sockets = usual_sockets(data_folder) if port is None else bind_both(port)
+        self._port: int = self._sockets[0].getsockname()[1]
+        self._access = AccessWatch(data_folder, hosts=hosts, origins=origins)
         self._begun = self._needed_at = time.monotonic()
         facts = ServerFacts(port=self._port, uptime=self._uptime, exits_in=self._exits_in, stop=self.stop)
         self._token = load_token(data_folder)
         connections = most_connections()
-        gate = Gate(
-            create_app(container, facts),
+        self._gate = gate = Gate(
+            create_app(container, facts, answers),
             token=self._token,
             hosts=own_hosts(self._port),
             on_request=self._request_came,
             most_requests=connections - RESERVED,
+            access=self._access.now,
         )
         config = IngressConfig(gate, connections=connections)
         self._server = _Listener(config)
@@ -165,7 +123,7 @@ class EmbeddedServer:
                 loop.add_signal_handler(number, self.stop)
         watching = asyncio.create_task(self._watch())
         try:
-            await self._server.serve(sockets=[self._socket])
+            await self._server.serve(sockets=self._sockets)
         finally:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -217,7 +175,7 @@ class EmbeddedServer:
         return time.monotonic() - self._begun
 
     def _exits_in(self) -> float | None:
-        if self._busy():
+        if self._busy() or self._gate.answering or self._access.now().keep:
             self._needed_at = max(self._needed_at, time.monotonic())
             return None
         return round(self._idle_exit - (time.monotonic() - self._needed_at), 1)

@@ -6,7 +6,7 @@ import logging
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tlfif.api.problems import problem_body, send_problem
+from tlfif.api.problems import problem_of, send_problem
 from tlfif.kernel.redacted_traceback import redacted_traceback
 
 log = logging.getLogger(__name__)
@@ -37,5 +37,4 @@ class FaultBarrier:
             log.error("api: unexpected fault: %s", redacted_traceback(error))  # not its message
             if started:
                 return  # the server closes the connection of an answer without an end
-            body = problem_body(500, "internal_error", TEXT, path=scope.get("path", ""))
-            await send_problem(send, 500, body)
+            await send_problem(send, problem_of(500, "internal_error", TEXT, path=scope.get("path", "")))

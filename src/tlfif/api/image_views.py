@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from tlfif.api.cost_views import usd
 from tlfif.control.container import Container, Images
+from tlfif.images.effort import expected_seconds
 from tlfif.images.image import ENDED, Image, ImageState, Pointer, Profile
 from tlfif.images.image_store import LogLine, Watch
 from tlfif.images.watch_repository import POLL_SECONDS
@@ -44,7 +45,7 @@ async def image_list(container: Container, images: Images, *, limit: int) -> Ima
         pointers=pointers,
         watch=None if watch is None else watch_view(watch, container.clock),
         follows=images.repository is not None,
-        builds=[estimate_view(images, profile) for profile in images.profiles],
+        builds=[estimate_view(images, profile, found) for profile in images.profiles],
         kept_bytes=sum(view["size_bytes"] or 0 for view in views),
         kept_usd_per_month=round(sum(view["usd_per_month"] for view in views), 6),
     )
@@ -109,6 +110,7 @@ def image_view(image: Image, pointers: Sequence[PointerView], clock: Clock, *, p
             passed=report.passed,
             tokens_per_second=round(report.tokens_per_second, 2),
             first_token_seconds=round(report.first_token_seconds, 3),
+            busy=report.busy,
         ),
         size_bytes=size,
         usd_per_month=float(round(Decimal(size or 0) / GB * per_gb, 6)),
@@ -155,10 +157,11 @@ def watch_view(watch: Watch, clock: Clock) -> WatchView:
     )
 
 
-def estimate_view(images: Images, profile: Profile) -> EstimateView:
-    """What a build takes."""
+def estimate_view(images: Images, profile: Profile, found: Sequence[Image]) -> EstimateView:
+    """What a build takes; ``found`` are the images before it."""
     estimate = images.builder.estimate(profile)
-    return EstimateView(profile=profile.value, seconds=estimate.seconds, cost_usd=usd(estimate.cost_micros))
+    seconds = expected_seconds(found, profile, usual=estimate.seconds)
+    return EstimateView(profile=profile.value, seconds=seconds, cost_usd=usd(estimate.cost_micros))
 
 
 def log_view(image: Image, lines: Sequence[LogLine], *, after: int, limit: int, clock: Clock) -> ImageLog:

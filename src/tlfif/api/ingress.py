@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from tlfif.api.problems import MEDIA_TYPE, problem_body, status_of
+from tlfif.api.problems import MEDIA_TYPE, problem_of, status_of
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 
 MAX_CONNECTIONS = 1200
@@ -23,6 +23,8 @@ HEAD_BYTES = 32 * 1024
 HEAD_FIELDS = 100
 HEAD_SECONDS = 10.0
 """From the connection, or from the first byte of a later request, to the end of the head."""
+STALLED_SECONDS = 60.0
+"""So long a client may leave an answer unread that does not fit into the buffers; then it counts as gone."""
 PIPELINED = 2
 """Requests that may wait in one connection behind the one that is being answered."""
 PIECE_BYTES = 8 * 1024
@@ -39,7 +41,14 @@ class IngressConfig(uvicorn.Config):
     """uvicorn's settings for ``app``, and the connections that wait: those without a request under way, the one that
     has waited longest first."""
 
-    def __init__(self, app: ASGIApp, *, connections: int = MAX_CONNECTIONS, head_seconds: float = HEAD_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        connections: int = MAX_CONNECTIONS,
+        head_seconds: float = HEAD_SECONDS,
+        stalled_seconds: float = STALLED_SECONDS,
+    ) -> None:
         super().__init__(
             app,
             http=Ingress,
@@ -56,6 +65,7 @@ class IngressConfig(uvicorn.Config):
         )
         self.max_connections = connections
         self.head_seconds = head_seconds
+        self.stalled_seconds = stalled_seconds
         self.waiting: dict[Ingress, None] = {}
 
 
@@ -64,7 +74,8 @@ class Ingress(HttpToolsProtocol):
 
     It waits until the head of a request is complete, and again from the end of the last answer on. The timer runs while
     a head is due: from the connection, later from a head's first byte, until the head is complete. Of a head that is
-    not, ``_head_bytes`` counts what has come; ``_fault`` is what is told of a request that the parser refuses.
+    not, ``_head_bytes`` counts what has come; ``_fault`` is what is told of a request that the parser refuses. Another
+    timer runs while an answer is not read.
     """
 
     config: IngressConfig
@@ -73,6 +84,7 @@ class Ingress(HttpToolsProtocol):
         """Wait for a request, for a limited time."""
         super().connection_made(transport)
         self._head_timer: TimerHandle | None = None
+        self._stall_timer: TimerHandle | None = None
         self._fault: TlfifError = NO_HTTP
         self._in_head = False
         self._head_bytes = 0
@@ -85,7 +97,18 @@ class Ingress(HttpToolsProtocol):
         """Forget it."""
         self.config.waiting.pop(self, None)
         self._stop_head_timer()
+        self._stop_stall_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read what it is sent."""
+        super().pause_writing()
+        self._stall_timer = self.loop.call_later(self.config.stalled_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._stop_stall_timer()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Parse, and measure what belongs to a head that is not complete."""
@@ -151,6 +174,11 @@ class Ingress(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _stop_stall_timer(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+
     def _drop(self) -> None:
         """Close at once. The transport reports it later, and until then more connections may come."""
         self.config.waiting.pop(self)
@@ -161,7 +189,7 @@ class Ingress(HttpToolsProtocol):
         """Answer with the problem where no answer is under way, and close."""
         if not self.pipeline and not (self._is_busy() and self.cycle.response_started):
             status = status_of(error)
-            body = problem_body(status, error.code, error.message)
+            body = problem_of(status, error.code, error.message).body
             fields = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + fields.encode() + body)
         self.transport.close()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,8 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Send
 
+from tlfif.dialects.addresses import dialect_of
+from tlfif.dialects.refusal import Refusal
+from tlfif.dialects.refusals import shaped
 from tlfif.kernel.error_codes import ERROR_CODES
 from tlfif.kernel.errors import (
+    AnswerError,
     BusyError,
     ConflictError,
     ImageError,
@@ -43,13 +48,15 @@ STATUS: tuple[tuple[type[TlfifError], int], ...] = (
     (MachineError, 503),
     (ImageError, 503),
     (LeaseLostError, 409),
+    (AnswerError, 500),
     (InvalidInputError, 422),
 )
 """By the error's class, for a code that ``ERROR_CODES`` gives no status."""
 
-CHAT_PATH = "/v1/chat/completions"
 MAX_FAULTS = 10
 
+_KIND = re.compile(r"(str|int|float|bool|list|dict)(\[.*)?|[A-Z][A-Za-z]+")
+"""A type's name in the path of a finding; fields have other ones."""
 _MUST_BE = {
     "int": "must be a whole number",
     "float": "must be a number",
@@ -63,6 +70,11 @@ _MUST_BE = {
 """By the first word of the validator's name for the fault."""
 
 
+def refusal_of(error: TlfifError) -> Refusal:
+    """An expected error, before it has any dialect's shape."""
+    return Refusal(status=status_of(error), code=error.code, message=error.message, details=error.details)
+
+
 def status_of(error: TlfifError) -> int:
     """The HTTP status of an expected error."""
     known = ERROR_CODES.get(error.code)
@@ -71,34 +83,40 @@ def status_of(error: TlfifError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 
-def problem_body(
-    status: int, code: str, detail: str, details: Mapping[str, object] | None = None, *, path: str = ""
-) -> bytes:
-    """The JSON of a problem. ``details`` become members of their own.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """An error as it is sent."""
 
-    On the OpenAI-compatible ``path`` there is also the member ``error`` that OpenAI's clients look for.
-    """
-    openai = {}
-    if path == CHAT_PATH:
-        kind = "invalid_request_error" if status < 500 else "server_error"
-        openai = {"error": {"message": detail, "type": kind, "param": None, "code": code}}
+    status: int
+    media_type: str
+    body: bytes
+
+
+def problem_of(
+    status: int, code: str, detail: str, details: Mapping[str, object] | None = None, *, path: str = ""
+) -> Problem:
+    """``details`` become members of their own. At a dialect's ``path``: as its clients read it."""
+    refusal = Refusal(status=status, code=code, message=detail, details=details or {})
+    other = shaped(refusal, path=path)
+    if other is not None:
+        return Problem(status=other.status, media_type="application/json", body=json.dumps(other.body).encode())
     body = {
         **(details or {}),
-        **openai,
         "type": f"urn:tlfif:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": detail,
     }
-    return json.dumps(body).encode()
+    return Problem(status=status, media_type=MEDIA_TYPE, body=json.dumps(body).encode())
 
 
-async def send_problem(send: Send, status: int, body: bytes, *more_headers: tuple[bytes, bytes]) -> None:
-    """Answer with a problem's JSON outside the app: from a gate or the fault barrier."""
-    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body)), *more_headers]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def send_problem(send: Send, sent: Problem, *more_headers: tuple[bytes, bytes]) -> None:
+    """Answer with a problem outside the app: from a gate or the fault barrier."""
+    length = (b"content-length", b"%d" % len(sent.body))
+    headers = [(b"content-type", sent.media_type.encode()), length, *more_headers]
+    await send({"type": "http.response.start", "status": sent.status, "headers": headers})
+    await send({"type": "http.response.body", "body": sent.body})
 
 
 def install(app: FastAPI) -> None:
@@ -114,7 +132,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         faults = faults_of(error.errors())
-        details = {"faults": [{"field": fault.field, "problem": fault.problem} for fault in faults]}
+        details: dict[str, object] = {"faults": [{"field": one.field, "problem": one.problem} for one in faults]}
+        if dialect_of(request.url.path) is not None:
+            details = {"param": faults[0].field or None}
         return _answer(request, 422, faults[0].code, faults[0].sentence, details)
 
     @app.exception_handler(HTTPException)
@@ -141,9 +161,9 @@ def _methods(request: Request) -> list[str]:
 
 
 def _answer(request: Request, status: int, code: str, detail: str, details: Mapping[str, object] | None) -> Response:
-    body = problem_body(status, code, detail, details, path=request.url.path)
+    made = problem_of(status, code, detail, details, path=request.url.path)
     headers = {"Retry-After": "5"} if status in {429, 503} else None
-    return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    return Response(made.body, status_code=made.status, media_type=made.media_type, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +211,8 @@ def _path(where: Sequence[int | str]) -> str:
     """``messages[0].content``; only what can be shown, and not all of a very long name."""
     text = ""
     for part in where:
+        if isinstance(part, str) and _KIND.fullmatch(part):
+            continue  # which one of several kinds was tried
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     shown = "".join(char if char.isprintable() else "?" for char in text)
     return shown if len(shown) <= 100 else shown[:100] + "…"

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from starlette.types import Message, Receive, Send
 
-from tlfif.api.problems import problem_body, send_problem, status_of
+from tlfif.api.problems import problem_of, send_problem, status_of
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 
+OPEN_PATHS = frozenset({"/healthz"})
+"""Answered without a token."""
 MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 30.0
 DRAIN_BYTES = 64 * MAX_BODY_BYTES
@@ -86,6 +88,6 @@ def replay(body: bytes, receive: Receive) -> Receive:
 async def refuse(send: Send, error: TlfifError, *, path: str) -> None:
     """Answer with the problem, and close the connection."""
     status = status_of(error)
-    body = problem_body(status, error.code, error.message, error.details, path=path)
+    made = problem_of(status, error.code, error.message, error.details, path=path)
     sign_in = [(b"www-authenticate", b'Bearer realm="tlfif"')] if status == 401 else []
-    await send_problem(send, status, body, (b"connection", b"close"), *sign_in)
+    await send_problem(send, made, (b"connection", b"close"), *sign_in)

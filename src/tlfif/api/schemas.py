@@ -1,7 +1,7 @@
 """The bodies of requests. Types are checked here, ranges in the rules that every caller goes through (``jobs.limits``,
 ``money.budget``), which have one sentence for each. The answers are ``tlfif.wire``."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -32,16 +32,49 @@ Text = Annotated[str, Field(json_schema_extra={"pattern": r"\S"})]
 """Not blank."""
 
 
+class ToolCallBody(Strict):
+    """A call that the model asked for; ``arguments`` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 class MessageBody(Strict):
-    """One turn of a conversation."""
+    """One turn of a conversation. ``tool_calls`` are the assistant's, whose ``content`` may then be empty;
+    ``tool_call_id`` says which call a tool's turn answers."""
 
     role: Role
-    content: Text
+    content: str
+    name: str | None = None
+    tool_calls: list[ToolCallBody] | None = None
+    tool_call_id: str | None = None
+
+
+class FormBody(Strict):
+    """The answer must be a JSON object, or what ``json_schema`` allows."""
+
+    json_schema: dict[str, Any] | None = None
+
+
+class ToolBody(Strict):
+    """A function that the model may ask its caller to call. ``parameters`` is a JSON schema."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+    strict: bool = False
 
 
 MaxTokens = Annotated[int, Field(json_schema_extra=value_range(*limits.MAX_TOKENS_RANGE))]
 Temperature = Annotated[float, Field(json_schema_extra=value_range(*limits.TEMPERATURE_RANGE))]
 Seed = Annotated[int, Field(json_schema_extra=value_range(*limits.SEED_RANGE))]
+TopP = Annotated[float, Field(json_schema_extra=value_range(*limits.RANGES["top_p"]))]
+TopK = Annotated[int, Field(json_schema_extra=value_range(*limits.RANGES["top_k"]))]
+MinP = Annotated[float, Field(json_schema_extra=value_range(*limits.RANGES["min_p"]))]
+Penalty = Annotated[float, Field(json_schema_extra=value_range(*limits.RANGES["presence_penalty"]))]
+RepeatPenalty = Annotated[float, Field(json_schema_extra=value_range(*limits.RANGES["repeat_penalty"]))]
+Logprobs = Annotated[int, Field(json_schema_extra=value_range(*limits.LOGPROBS_RANGE))]
 IdleMinutes = Annotated[float, Field(json_schema_extra=value_range(MIN_IDLE_TIMEOUT_MINUTES, MAX_IDLE_TIMEOUT_MINUTES))]
 
 Messages = Annotated[
@@ -51,7 +84,12 @@ Messages = Annotated[
 
 
 class InferRequest(Strict):
-    """A prompt, or a whole conversation in ``messages``; exactly one of the two."""
+    """A prompt, or a whole conversation in ``messages``; exactly one of the two. What is absent or null is the model's
+    or the home's default.
+
+    ``task`` ``completion`` goes on with the text of the only message, ``embedding`` makes a vector of each message.
+    ``fits_max_tokens``: a ``max_tokens`` beyond what there is room for is cut instead of refused. ``tool_choice``:
+    ``auto``, ``none``, ``required`` or ``function:NAME``. ``notes`` are kept with the job, for who asked."""
 
     model_config = examples(
         {"prompt": "What is a cloud computer?"},
@@ -63,6 +101,17 @@ class InferRequest(Strict):
             "seed": 7,
             "idle_timeout_minutes": 5,
         },
+        {
+            "messages": [{"role": "user", "content": "Is it raining in Vienna?"}],
+            "top_p": 0.9,
+            "stop": ["\n\n"],
+            "tools": [
+                {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
+            ],
+            "tool_choice": "required",
+        },
+        {"prompt": "Describe a river as JSON.", "form": {"json_schema": {"type": "object"}}, "logprobs": 2},
+        {"prompt": "A river", "task": "embedding"},
         oneOf=[
             {"required": ["prompt"], "properties": {"prompt": {"type": "string"}}},
             {"required": ["messages"], "properties": {"messages": {"type": "array"}}},
@@ -74,8 +123,24 @@ class InferRequest(Strict):
     system: Text | None = None
     model: str | None = None
     max_tokens: MaxTokens | None = None
+    fits_max_tokens: bool | None = None
     temperature: Temperature | None = None
+    top_p: TopP | None = None
+    top_k: TopK | None = None
+    min_p: MinP | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    repeat_penalty: RepeatPenalty | None = None
     seed: Seed | None = None
+    stop: list[str] | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: Logprobs | None = None
+    task: Literal["chat", "completion", "embedding"] | None = None
+    form: FormBody | None = None
+    tools: list[ToolBody] | None = None
+    tool_choice: str | None = None
+    parallel_tool_calls: bool | None = None
+    notes: str | None = None
     idle_timeout_minutes: IdleMinutes | None = None
 
 

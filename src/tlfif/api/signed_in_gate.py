@@ -5,8 +5,7 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tlfif.api.gate import OPEN_PATHS
-from tlfif.api.request_body import check_declared, read_body, refuse, replay
+from tlfif.api.request_body import OPEN_PATHS, check_declared, read_body, refuse, replay
 from tlfif.control.authority import Authority, Caller
 from tlfif.kernel.errors import NotAllowedError, TlfifError
 
@@ -20,13 +19,13 @@ def set_caller(scope: Scope, caller: Caller) -> None:
 
 
 def caller_of(request: Request) -> Caller:
-    """Who sent the request. On this computer that is its owner, who needs no name."""
+    """Who sent the request. On this computer that is its owner, who needs no name, or a program with a key."""
     found: Caller = request.scope.get(_CALLER, _ONLY_USER)
     return found
 
 
 def user_of(request: Request) -> str:
-    """The user whose jobs the request may see; empty in a home that has one user."""
+    """The user whose jobs the request may see; empty for the owner of this computer, who may see all."""
     return caller_of(request).user
 
 

@@ -1,8 +1,9 @@
 """Jobs, machines and models as the API sends them. FastAPI checks each answer against its wire type as it writes it."""
 
+import json
 import os
 from dataclasses import asdict, replace
-from typing import cast
+from typing import Literal, cast
 
 from tlfif.control.container import Container
 from tlfif.control.describe_machine import MachineStatus, describe_machine
@@ -10,13 +11,24 @@ from tlfif.jobs.endings import receipt_data
 from tlfif.jobs.events import Event
 from tlfif.jobs.jobs import Job
 from tlfif.jobs.read_job import AnswerSoFar
+from tlfif.jobs.request import GenerationRequest, Message, Task, ToolCall, set_fields
 from tlfif.kernel.clock import Clock
 from tlfif.machines.list_machines import PastMachine
 from tlfif.machines.machine import MachineRecord, Situation
 from tlfif.machines.machine_types import MACHINE_TYPES
 from tlfif.models.model_store import ModelInfo
 from tlfif.wire.errors import ErrorView
-from tlfif.wire.jobs import EventView, JobView, MessageView, ReceiptView, Role
+from tlfif.wire.jobs import (
+    EventView,
+    FormView,
+    GenerationView,
+    JobView,
+    MessageView,
+    ReceiptView,
+    Role,
+    ToolCallView,
+    ToolView,
+)
 from tlfif.wire.machines import MachineView, PastMachineView, PhaseView, Pids
 from tlfif.wire.models import ModelView, OpenAIModel
 
@@ -30,10 +42,11 @@ def job_view(job: Job, answer: AnswerSoFar | None, clock: Clock) -> JobView:
         job_id=job.id,
         status=job.status,
         model=job.request.model,
-        messages=[MessageView(role=cast(Role, m.role), content=m.content) for m in job.request.messages],
+        messages=[_message_view(message) for message in job.request.messages],
         max_tokens=job.request.max_tokens,
         temperature=job.request.sampling.temperature or 0.0,
         seed=job.request.sampling.seed,
+        asked=_generation_view(job.request),
         created_at=clock.shown(job.created_at),
         started_at=_shown(job.started_at, clock),
         finished_at=_shown(job.finished_at, clock),
@@ -45,10 +58,55 @@ def job_view(job: Job, answer: AnswerSoFar | None, clock: Clock) -> JobView:
         receipt=cast(ReceiptView, receipt_data(job.receipt)) if job.receipt is not None else None,
         answer=answer.text if answer is not None else None,
         reasoning=(answer.reasoning or None) if answer is not None else None,
+        tool_calls=[_call_view(call) for call in answer.tool_calls]
+        if answer is not None and answer.tool_calls
+        else None,
         cost=None,
         simulated_aws=None,
         as_if_aws=None,
     )
+
+
+def _message_view(message: Message) -> MessageView:
+    view = MessageView(role=cast(Role, message.role), content=message.content)
+    if message.name is not None:
+        view["name"] = message.name
+    if message.tool_calls:
+        view["tool_calls"] = [_call_view(call) for call in message.tool_calls]
+    if message.tool_call_id is not None:
+        view["tool_call_id"] = message.tool_call_id
+    return view
+
+
+def _call_view(call: ToolCall) -> ToolCallView:
+    return ToolCallView(id=call.id, name=call.name, arguments=call.arguments)
+
+
+def _generation_view(request: GenerationRequest) -> GenerationView:
+    view = cast(GenerationView, set_fields(request.sampling))
+    if request.sampling.logit_bias:
+        view["logit_bias"] = {str(token): value for token, value in request.sampling.logit_bias}
+    if request.task is not Task.CHAT:
+        view["task"] = cast(Literal["chat", "completion", "embedding"], request.task.value)
+    if request.form is not None:
+        view["form"] = FormView(json_schema=json.loads(request.form.schema) if request.form.schema else None)
+    if request.tools is not None:
+        view["tools"] = [
+            ToolView(
+                name=tool.name,
+                description=tool.description,
+                parameters=json.loads(tool.parameters),
+                strict=tool.strict,
+            )
+            for tool in request.tools.offered
+        ]
+        view["tool_choice"] = request.tools.choice
+        view["parallel_tool_calls"] = request.tools.parallel
+    if request.logprobs is not None:
+        view["logprobs"] = request.logprobs
+    if request.notes:
+        view["notes"] = request.notes
+    return view
 
 
 def event_view(event: Event, clock: Clock) -> EventView:
@@ -143,4 +201,8 @@ async def _with_type(record: MachineRecord, container: Container) -> MachineReco
     money = container.money
     span = None if money.tariff is None else await money.ledger.span(record.id)
     kind = None if span is None else MACHINE_TYPES.get(span.instance_type)
-    return record if kind is None else replace(record, instance_type=kind.name, engine=kind.profile.engine)
+    return (
+        record
+        if kind is None
+        else replace(record, instance_type=kind.name, engine=kind.profile(container.gpu_engine).engine)
+    )

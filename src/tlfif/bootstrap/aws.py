@@ -1,7 +1,7 @@
 """The containers of the home on AWS: for the API and the router, and the stores of a machine's worker."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -42,11 +42,11 @@ from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
-from tlfif.machines.machine_types import MACHINE_TYPES
+from tlfif.machines.machine_types import disks_of
 from tlfif.models.catalogue import find_model
 from tlfif.money.bill.query_bill import DailyBill
 from tlfif.money.prices.price_store import PriceStore
-from tlfif.money.prices.prices import MACHINE_DISK_GB, REGIONS
+from tlfif.money.prices.prices import REGIONS
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
 from tlfif.money.spend.meter import Meter
@@ -105,8 +105,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
     registry = image_registry(settings, clients, stores.state, clock)
     host = _host(settings, clients, CapacitySearch(stores.state, clock), clock, registry)
     money, meter = _money(settings, stores, host, clock)
-    first = MACHINE_TYPES[settings.instance_types[0]].profile
-    spec = find_model(settings.model, IN_IMAGES[first.engine])
+    spec = find_model(settings.model, IN_IMAGES[settings.profiles[0].engine])
     models = ImageModelStore((spec,)) if spec is not None else ImageModelStore()
     reconciler = Reconciler(
         jobs=stores.jobs,
@@ -152,6 +151,7 @@ def aws_container(settings: AwsSettings, *, session: "boto3.Session | None" = No
             machine_settings=machine_settings(settings),
             clock=clock,
         ),
+        gpu_engine=settings.gpu_engine,
         streams=False,
         longest_wait_seconds=LONGEST_WAIT_SECONDS,
     )
@@ -201,11 +201,14 @@ def machine_settings(settings: AwsSettings) -> dict[str, object]:
 def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: Clock) -> tuple[Money, Meter]:
     prices = DynamoPriceStore(stores.state)
     pricing = Pricing(prices)
+    first, *others = settings.instance_types
     tariff = Tariff(
         region=settings.region,
-        instance_type=settings.instance_types[0],
-        fallbacks=settings.instance_types[1:],
-        kept_disk_gb=MACHINE_DISK_GB if settings.standby else 0,
+        instance_type=first,
+        fallbacks=tuple(others),
+        kept_disk_gb=disks_of((first,), settings.gpu_engine, settings.disk_gb)[first] if settings.standby else 0,
+        gpu_engine=settings.gpu_engine,
+        disk_gb=settings.disk_gb,
     )
     return build_money(
         jobs=stores.jobs,
@@ -217,7 +220,7 @@ def _money(settings: AwsSettings, stores: AwsStores, host: MachineHost, clock: C
         job_policy=settings.job,
         machine_policy=settings.machine,
         tariff=tariff,
-        simulated=Tariff(region=tariff.region, instance_type=tariff.instance_type, kept_disk_gb=tariff.kept_disk_gb),
+        simulated=replace(tariff, fallbacks=()),
         refresh=_refresh(prices, pricing, clock),
         host=host,
         tick_seconds=TICK_SECONDS,
@@ -245,6 +248,8 @@ def _host(
             machine_settings=machine_settings(settings),
             # Only the router, which launches, keeps disks: what a person stops through the API is ended for good.
             standby=settings.standby and bool(settings.launch_template),
+            gpu_engine=settings.gpu_engine,
+            disk_gb=settings.disk_gb,
         ),
         clock=clock,
         registry=registry,

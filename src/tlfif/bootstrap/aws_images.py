@@ -24,7 +24,6 @@ from tlfif.images.image import Profile
 from tlfif.images.image_registry import ImageRegistry
 from tlfif.kernel.clock import Clock
 from tlfif.machines.machine_host import MachineHost
-from tlfif.machines.machine_types import MACHINE_TYPES
 from tlfif.models.model_store import ModelStore
 
 PROFILES = (Profile.CPU_LLAMA, Profile.GPU_VLLM, Profile.GPU_LLAMA)
@@ -45,12 +44,11 @@ def launched_by_type(
     settings: AwsSettings, state: DynamoTable, registry: ImageRegistry, host: MachineHost, clock: Clock
 ) -> LaunchedByType:
     """What the router asks about the image of the next machine, and tells about the last one."""
-    profiles = tuple(dict.fromkeys(MACHINE_TYPES[name].profile for name in settings.instance_types))
     return LaunchedByType(
         store=DynamoImageStore(state),
         registry=registry,
-        profile=profiles[0],
-        profiles=profiles,
+        profile=settings.profiles[0],
+        profiles=settings.profiles,
         installed=settings.image,
         host=host,
         clock=clock,
@@ -99,8 +97,11 @@ def aws_images(
                 instance_types=types,
                 max_run_seconds=LONGEST_WORK_SECONDS,
                 machine_settings=machine_settings,
+                gpu_engine=settings.gpu_engine,
+                disk_gb=settings.disk_gb,
             ),
             clock=clock,
+            registry=registry,
         )
 
     tools = BuildTools(

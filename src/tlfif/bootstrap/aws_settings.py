@@ -12,7 +12,13 @@ from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
 from tlfif.bootstrap.variables import settings_fault
 from tlfif.images.image import Profile
 from tlfif.jobs.policy import AWS_JOB_POLICY, JobPolicy
-from tlfif.machines.machine_types import USUAL_TYPES, EngineKind, check_instance_type
+from tlfif.machines.machine_types import (
+    MOST_DISK_GB,
+    USUAL_TYPES,
+    EngineKind,
+    check_instance_type,
+    profiles_of,
+)
 from tlfif.machines.policy import AWS_MACHINE_POLICY, MachinePolicy
 from tlfif.models.catalogue import ON_AWS, find_model, known_names
 from tlfif.money.prices.prices import check_region
@@ -80,7 +86,11 @@ class AwsSettings(BaseModel):
     builder_template: str = ""
     """What builders of images are launched from: no role, and a way out to Ubuntu's packages."""
     instance_types: Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_types)] = USUAL_TYPES
-    """In the order in which they are tried, separated by commas. A type decides the engine and the image's profile."""
+    """In the order in which they are tried, separated by commas. A type decides the image's kind."""
+    gpu_engine: EngineKind = EngineKind.VLLM
+    """What the types with a GPU have."""
+    disk_gb: Annotated[int, Field(ge=0, le=MOST_DISK_GB)] = 0
+    """The size of a machine's disk; 0: as large as its image needs."""
     standby: bool = False
     """The disk of a machine that ends by itself is kept for the next one."""
     schedule_group: str = ""
@@ -98,6 +108,11 @@ class AwsSettings(BaseModel):
     """The version of the machine image, where it is known."""
     job: Annotated[JobPolicy, _changed(AWS_JOB_POLICY), AfterValidator(all_positive)] = AWS_JOB_POLICY
     machine: Annotated[MachinePolicy, _changed(AWS_MACHINE_POLICY), AfterValidator(all_positive)] = AWS_MACHINE_POLICY
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """What this home's machines are launched from, in the order in which they are tried."""
+        return profiles_of(self.instance_types, self.gpu_engine)
 
 
 def load_aws_settings() -> AwsSettings:

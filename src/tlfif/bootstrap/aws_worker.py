@@ -28,7 +28,7 @@ from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.machines.machine import Heartbeat, MachineState
 from tlfif.machines.machine_host import LaunchSpec
-from tlfif.machines.machine_types import EngineKind
+from tlfif.machines.machine_types import MACHINE_TYPES, EngineKind
 from tlfif.machines.policy import without_gpu
 from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 from tlfif.worker.machine_life import MachineLife
@@ -134,16 +134,16 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
 
 
 def aws_settings(file: MachineFile) -> AwsSettings:
-    """The settings that the control plane wrote for this machine; its policy is cut down to what its engine can do.
-    Raises InvalidInputError ``settings_invalid``."""
+    """The settings that the control plane wrote for this machine; its policy is cut down to what it can do without
+    a GPU. Raises InvalidInputError ``settings_invalid``."""
     known = {name: value for name, value in file.settings.items() if name in AwsSettings.model_fields}
     try:
         found = AwsSettings(AWS_REGION=file.region, home_name=file.home, **known)
     except ValidationError as error:
         raise _unusable(error) from None
-    if engine_config(file.settings).kind is not EngineKind.LLAMA:
-        return found
-    return found.model_copy(update={"machine": without_gpu(found.machine)})
+    kind = MACHINE_TYPES.get(file.instance_type or "")
+    has_gpu = kind.has_gpu if kind is not None else engine_config(file.settings).kind is EngineKind.VLLM
+    return found if has_gpu else found.model_copy(update={"machine": without_gpu(found.machine)})
 
 
 def engine_config(settings: Mapping[str, object]) -> EngineConfig:

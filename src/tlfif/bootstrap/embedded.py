@@ -84,6 +84,7 @@ async def embedded_container(settings: Settings) -> Container:
         money=money,
         close=close,
         images=images,
+        model_names=settings.model_names,
     )
 
 

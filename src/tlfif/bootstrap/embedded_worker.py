@@ -32,6 +32,7 @@ async def run_embedded_candidate(
     """Run a candidate that tests itself until it ends; ``folder`` is its own, and gets its report. Raises what
     :func:`run_smoke_test` raises."""
     from tlfif.adapters.local.images.candidate_folder import CandidateFolder
+    from tlfif.adapters.local.machines.processor_share import ProcessorShare
     from tlfif.bootstrap.smoke_test import run_smoke_test
 
     files = CandidateFolder(folder)
@@ -44,6 +45,7 @@ async def run_embedded_candidate(
         report=files.write_report,
         on_ready=files.ready.touch,
         packages=("xllamacpp",),
+        others_share=ProcessorShare().of_others,
     )
 
 

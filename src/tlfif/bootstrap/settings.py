@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
 from tlfif.bootstrap.variables import PREFIX, misspelt, settings_fault
 from tlfif.jobs.policy import JobPolicy
+from tlfif.kernel.access import check_host, check_origin
 from tlfif.kernel.data_folder import DataFolder, default_data_folder, other_settings
 from tlfif.machines.machine_types import check_instance_type
 from tlfif.machines.policy import MachinePolicy
@@ -26,8 +27,13 @@ class Settings(BaseSettings):
 
     data_folder_path: Annotated[str | None, Field(validation_alias="TLFIF_HOME")] = None
     """The data folder; default: the platform's data folder of this user."""
-    port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """Loopback port of the API; 0 takes a free one."""
+    port: Annotated[int | None, Field(ge=0, le=65535)] = None
+    """Loopback port of the API; 0 takes a free one. Default: the data folder's own, which it remembers."""
+    allow_hosts: tuple[Annotated[str, AfterValidator(known(check_host))], ...] = ()
+    """Names beside loopback's that requests may be sent to, as a JSON list; ``tlfif serve --allow-host`` adds to
+    them."""
+    allow_origins: tuple[Annotated[str, AfterValidator(known(check_origin))], ...] = ()
+    """Origins of web pages that may ask with a key, as a JSON list; ``tlfif serve --allow-origin`` adds to them."""
     hub_url: AnyHttpUrl = AnyHttpUrl("https://huggingface.co")
     """Where models are pulled from."""
     server_idle_exit_seconds: Annotated[float, Field(ge=1, le=86400, allow_inf_nan=False)] = 900.0
@@ -43,6 +49,9 @@ class Settings(BaseSettings):
     """Where AWS publishes its prices; read by ``tlfif cost prices --refresh`` only."""
     exchange_url: AnyHttpUrl = AnyHttpUrl("https://www.ecb.europa.eu")
     """Where the European Central Bank publishes its reference rates; read by the same command only."""
+    model_names: dict[str, str] = {}
+    """What other programs' names of models mean here, as JSON: ``{"gpt-4o-mini": "smollm2"}``; ``""`` is the default
+    model. For programs whose own name cannot be changed."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     job: Annotated[JobPolicy, AfterValidator(all_positive)] = JobPolicy()
     machine: Annotated[MachinePolicy, AfterValidator(all_positive)] = MachinePolicy()
@@ -62,7 +71,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise settings_fault([*faults, *faults_of(error, PREFIX)]) from None
     except SettingsError:
-        wholes = f"{PREFIX}JOB, {PREFIX}MACHINE: They are JSON where they are set; one number is {PREFIX}JOB__ITS_NAME."
+        named = ", ".join(PREFIX + name for name in ("ALLOW_HOSTS", "ALLOW_ORIGINS", "JOB", "MACHINE", "MODEL_NAMES"))
+        wholes = f"{named}: They are JSON where they are set; one number is {PREFIX}JOB__ITS_NAME."
         raise settings_fault([*faults, wholes]) from None
     if faults:
         raise settings_fault(faults)

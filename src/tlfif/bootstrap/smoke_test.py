@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from tlfif.adapters.engines.installed_versions import installed_versions
@@ -34,9 +35,11 @@ async def run_smoke_test(
     report: Callable[[SmokeReport], Awaitable[None]],
     on_ready: Callable[[], None] | None = None,
     packages: Sequence[str] = (),
+    others_share: Callable[[], float] = lambda: 0.0,
 ) -> MachineLife:
     """Lead the life of the machine ``identity`` over a scratch job file in ``folder``, and hand what was found to
     ``report``, whatever comes of it. ``packages``: whose versions are reported beside the engine's own word.
+    ``others_share``: see :class:`SmokeTest`.
 
     Raises what ``report`` raises; StorageError for the scratch file and TimeoutError, which are reported as well."""
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # its log is shown to people
@@ -65,7 +68,8 @@ async def run_smoke_test(
 
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
-            found, ended = await _tested(identity, folder, clock=clock, versions=versions, life=life)
+            test = partial(SmokeTest, identity=identity, clock=clock, versions=versions, others_share=others_share)
+            found, ended = await _tested(folder, test, life)
     except (TlfifError, TimeoutError) as error:
         late = f"The candidate's test was not done within {LIMIT_SECONDS:.0f} s."
         await report(SmokeReport(error=error.message if isinstance(error, TlfifError) else late))
@@ -75,17 +79,11 @@ async def run_smoke_test(
 
 
 async def _tested(
-    identity: MachineIdentity,
-    folder: Path,
-    *,
-    clock: Clock,
-    versions: Callable[[], Awaitable[Mapping[str, str]]],
-    life: Callable[[], Awaitable[MachineLife]],
+    folder: Path, test: Callable[..., SmokeTest], life: Callable[[], Awaitable[MachineLife]]
 ) -> tuple[SmokeReport, MachineLife]:
     jobs, machines = await _scratch(folder)
     try:
-        test = SmokeTest(identity=identity, jobs=jobs, machines=machines, clock=clock, versions=versions)
-        return await test.run(life)
+        return await test(jobs=jobs, machines=machines).run(life)
     finally:
         await jobs.close()
         await machines.close()

@@ -107,7 +107,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
         region = aws_place(args, data_folder).region
         kept = known.standby if args.standby is None and known is not None else args.standby
         types = types_asked(args) or (known.types if known is not None else ()) or USUAL_TYPES
-        plan = offline_plan(region, types=types, standby=bool(kept))
+        images = image_choices(args).settled({}, types)
+        plan = offline_plan(
+            region, types=types, standby=bool(kept), gpu_engine=images.gpu_engine, disk_gb=images.disk_gb
+        )
         console.result(
             plan_object(plan), plan_text(plan, secure_account=not args.keep_account_settings), as_json=args.json
         )
@@ -208,7 +211,13 @@ async def _show(
     stack = await installation.stack()
     old = stack.parameters if stack is not None and not stack.dead else {}
     request = request.settled(old)
-    plan = offline_plan(request.region, types=request.types or USUAL_TYPES, standby=bool(request.standby))
+    plan = offline_plan(
+        request.region,
+        types=request.types or USUAL_TYPES,
+        standby=bool(request.standby),
+        gpu_engine=request.images.gpu_engine,
+        disk_gb=request.images.disk_gb,
+    )
     account = await account_change(installation, request)
     if not args.diff:
         console.note(plan_text(plan, secure_account=request.secure_account))

@@ -1,6 +1,7 @@
-"""What ``tlfif deploy`` has to do with images: which pushes build one, and the first one."""
+"""What ``tlfif deploy`` has to do with images: which pushes build one, which ones machines have, and the first one."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 
@@ -13,9 +14,13 @@ from tlfif.deployment.image_prices import ImagePrice
 from tlfif.deployment.installation import Installation
 from tlfif.images.image import Profile
 from tlfif.kernel.clock import Clock
+from tlfif.kernel.errors import InvalidInputError
+from tlfif.machines.machine_types import MOST_DISK_GB, EngineKind
+from tlfif.models.catalogue import ON_AWS
 from tlfif.money.amounts import usd_of
 
 NAMES = tuple(profile.value for profile in DISKS)
+ENGINES = tuple(engine.value for engine in EngineKind)
 
 
 def add_image_options(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +30,20 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--image-profile", choices=NAMES, help=f"what kind of image is built (default: unchanged; at first {NAMES[0]})"
+    )
+    parser.add_argument(
+        "--gpu-engine",
+        choices=ENGINES,
+        help="what machine types with a GPU have: vllm (images of the kind gpu-vllm) or llama (gpu-llama, which starts "
+        f"sooner) (default: unchanged; at first {ENGINES[0]})",
+    )
+    parser.add_argument(
+        "--disk-gb",
+        metavar="GB",
+        help="size of a machine's disk; 0: as large as its image needs (default: unchanged; at first 0)",
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", help=f"what images hold (default: unchanged; at first {ON_AWS[0].name})"
     )
     parser.add_argument(
         "--connection", metavar="ARN", help='pushes build images: a confirmed connection to GitHub; "" for none'
@@ -39,14 +58,28 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
 
 
 def image_choices(args: argparse.Namespace) -> ImageChoices:
-    """Raises InvalidInputError ``connection_invalid``."""
+    """Raises InvalidInputError ``connection_invalid``, ``disk_size_invalid``."""
     return ImageChoices(
         connection=args.connection,
         repository=args.repository,
         branch=args.branch,
         profile=None if args.image_profile is None else Profile(args.image_profile),
         monthly=args.monthly_rebuild,
+        gpu_engine=None if args.gpu_engine is None else EngineKind(args.gpu_engine),
+        disk_gb=None if args.disk_gb is None else disk_size(args.disk_gb),
+        model=args.model,
     )
+
+
+def disk_size(text: str) -> int:
+    """The size that was typed, in GB. Raises InvalidInputError ``disk_size_invalid``."""
+    if not re.fullmatch(r"[0-9]{1,3}", text.strip(), re.ASCII):
+        raise InvalidInputError(
+            f"A disk's size is a whole number of GB up to {MOST_DISK_GB}, or 0 for as much as the image needs. Nothing "
+            "was changed.",
+            code="disk_size_invalid",
+        )
+    return int(text)
 
 
 async def offer_image(

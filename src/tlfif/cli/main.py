@@ -30,6 +30,9 @@ COMMANDS = {
     "deploy": "make your home on AWS, or bring it up to date; --plan shows it without an account",
     "destroy": "remove your home from AWS and check that nothing is left",
     "serve": "start, stop or check the background server",
+    "connect": "let other programs use the model: address, key, and the lines for each",
+    "key": "make, list or revoke keys for other programs",
+    "mcp": "be a tool of agents: ask, status, cost, stop, over standard input and output",
 }
 CHECKOUT_COMMANDS = {
     "test": ("dev/check.py", "check TL-FIF itself: format, lint, types, layers, tests"),
@@ -60,6 +63,8 @@ ACTIONS = {
     "rollback": "image rollback",
     "retire": "image retire",
     "images": "image list",
+    "add": "key add",
+    "revoke": "key revoke",
 }
 """What a person may take for a command, and where it is. The likeliest of several."""
 

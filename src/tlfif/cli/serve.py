@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from tlfif.cli.arguments import add_json, port_number
-from tlfif.cli.connection import only_on_this_computer
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
+from tlfif.cli.output.access_report import access_lines, access_object
 from tlfif.cli.output.console import Console
 from tlfif.client.local_server import (
     LocalServer,
@@ -22,7 +22,9 @@ from tlfif.client.local_server import (
     start_failure,
 )
 from tlfif.client.loopback import exchange
+from tlfif.client.profile import active_profile
 from tlfif.client.server_process import SERVER_MODULE
+from tlfif.kernel.access import Access, allowing, change_access, load_access
 from tlfif.kernel.data_folder import DataFolder, data_folder_from_environment
 from tlfif.kernel.errors import ConflictError, UnavailableError
 from tlfif.wording.figures import seconds
@@ -38,22 +40,58 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="say whether it runs, and where its files and its log are; starts nothing (exit 5: it does not run)",
     )
     what.add_argument("--foreground", action="store_true", help="serve in this terminal until Ctrl-C")
-    parser.add_argument("--port", metavar="N", help="listen on this port instead of a free one")
+    parser.add_argument("--port", metavar="N", help="listen on this port from now on; the first start chooses one")
+    stay = parser.add_mutually_exclusive_group()
+    stay.add_argument(
+        "--keep",
+        action="store_true",
+        help="stay from now on, also without work: other programs cannot start the server. The machine still ends",
+    )
+    stay.add_argument("--no-keep", action="store_true", help="end after 15 minutes in which nobody needs it")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="take requests sent to this name, such as host.docker.internal, from now on; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let web pages and desktop programs of this origin, such as http://localhost:3000, ask with a key",
+    )
+    parser.add_argument("--allow-none", action="store_true", help="take back all that these two have allowed")
     add_json(parser)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Start, unless asked for something else."""
     arguments = ["--port", str(port_number(args.port))] if args.port is not None else []
-    only_on_this_computer("serve")
     server = LocalServer(data_folder_from_environment(), arguments=arguments)
     if args.status:
         return asyncio.run(_status(server, console, as_json=args.json))
     if args.stop:
         return asyncio.run(_stop(server, console, as_json=args.json))
+    _remember(args, server.data_folder)
     if args.foreground:
         return _foreground(server, arguments, console)
     return asyncio.run(_start(server, arguments, console, as_json=args.json))
+
+
+def _remember(args: argparse.Namespace, data_folder: DataFolder) -> None:
+    """What holds from now on, for a server that runs already, too. Raises InvalidInputError, StorageError."""
+    if not (args.keep or args.no_keep or args.allow_host or args.allow_origin or args.allow_none):
+        return
+
+    def change(access: Access) -> Access:
+        if args.allow_none:
+            access = replace(access, hosts=(), origins=())
+        access = allowing(access, hosts=args.allow_host, origins=args.allow_origin)
+        return replace(access, keep=args.keep or (access.keep and not args.no_keep))
+
+    change_access(data_folder, change)
 
 
 async def _start(server: LocalServer, arguments: list[str], console: Console, *, as_json: bool) -> int:
@@ -73,9 +111,12 @@ async def _start(server: LocalServer, arguments: list[str], console: Console, *,
 def _say_running(running: RunningServer, console: Console, data_folder: DataFolder, *, as_json: bool) -> None:
     if as_json:
         found = {"running": True, **asdict(running.address), "url": running.address.base_url}
-        console.json({**found, **_places(data_folder)})
+        access = access_object(load_access(data_folder), active_profile(data_folder))
+        console.json({**found, **access, **_places(data_folder)})
     else:
         console.line(f"The server runs at {running.address.base_url} (process {running.address.pid}).")
+        for line in access_lines(load_access(data_folder), active_profile(data_folder), port=running.address.port):
+            console.line(line)
 
 
 def _places(data_folder: DataFolder) -> dict[str, str]:
@@ -111,6 +152,8 @@ async def _status(server: LocalServer, console: Console, *, as_json: bool) -> in
             console.line(f"It has run for {seconds(up)}, version {running.version}.")
         if isinstance(left, int | float):
             console.line(f"It ends by itself in {seconds(max(0.0, left))} if nobody needs it.")
+        elif load_access(server.data_folder).keep:
+            console.line("It stays until you end it.")
         else:
             console.line("It stays while there is a machine or a prompt.")
     if not as_json:

@@ -44,6 +44,7 @@ class Connection:
         self._http: httpx2.AsyncClient | None = None
         self._opening = asyncio.Lock()
         self._can_stream = True
+        self._stays = False
 
     async def open(self) -> "httpx2.AsyncClient":
         """Find or start the server. Raises NotReachableError."""
@@ -66,11 +67,19 @@ class Connection:
     async def recover(self) -> None:
         """Find the server again after a broken connection, wherever it is now. Raises NotReachableError."""
         async with self._opening:
+            await self.renew()
+            endpoint = await self._locator.again()
+            if self._http is None:
+                self._http = self._use(endpoint)
+
+    async def renew(self) -> None:
+        """After a broken connection: the next use finds the server again, unless it can be nowhere else. Other requests
+        to such a one go on."""
+        if not self._stays:
             await self.close()
-            self._http = self._use(await self._locator.again())
 
     def _use(self, endpoint: Endpoint) -> "httpx2.AsyncClient":
-        self._can_stream = endpoint.streams
+        self._can_stream, self._stays = endpoint.streams, endpoint.stays
         return _http_client(endpoint)
 
     async def close(self) -> None:
@@ -101,7 +110,7 @@ class Connection:
             except ConnectionLostError as error:
                 if attempt == tries:
                     raise
-                await self.close()
+                await self.renew()
                 await self.pause(error, attempt)
         raise ValueError("tries must be 1 or more")
 
@@ -173,6 +182,7 @@ def _http_client(endpoint: Endpoint) -> "httpx2.AsyncClient":
         base_url=endpoint.base_url,
         headers={"Authorization": f"Bearer {endpoint.token}", "Accept-Encoding": "identity"},
         auth=endpoint.auth,
+        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
         follow_redirects=False,
         **_way_out(endpoint.base_url),
     )

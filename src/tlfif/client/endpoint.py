@@ -18,6 +18,8 @@ class Endpoint:
     """Signs each request, for servers whose tokens expire sooner than a connection."""
     streams: bool = True
     """Whether the server can stream; otherwise the reader polls."""
+    stays: bool = False
+    """Whether it is always found there: a connection that breaks then ends no other one."""
 
 
 class Locator(Protocol):

@@ -10,7 +10,7 @@ from tlfif.client.errors import ApiError, ConnectionLostError, ServerFailedError
 from tlfif.client.sse import SseReader
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import JobStatus
-from tlfif.wire.jobs import Accepted, FollowUpdate, JobAccepted, MachineUpdate
+from tlfif.wire.jobs import Accepted, EventView, FollowUpdate, JobAccepted, MachineUpdate
 from tlfif.wire.machines import MachineView
 
 START_WAIT_SECONDS = 4.0
@@ -105,7 +105,7 @@ async def _read(connection: Connection, place: _Place) -> AsyncGenerator[JobAcce
             raise lost  # a server that fails while it accepts a prompt says itself what became of it
         await connection.pause(lost, failures)
         if place.job_id is None:
-            await connection.close()  # nothing was accepted yet, so a server that has ended may be started again
+            await connection.renew()  # nothing was accepted yet, so a server that has ended may be started again
         else:
             await connection.recover()
 
@@ -122,12 +122,17 @@ async def _asked_for(connection: Connection, place: _Place) -> AsyncGenerator[Jo
         path = f"/v1/jobs/{place.job_id}/events"
         found = await connection.request("GET", path, params=params, answer_seconds=wait + ANSWER_SECONDS, tries=1)
         for one in found["events"]:
-            yield Event(seq=one["seq"], kind=EventKind(one["kind"]), at=one["at"], data=one["data"])
+            yield event_of(one)
         machine: MachineView | None = found["machine"]
         wait = LONGEST_WAIT_SECONDS if machine is None else START_WAIT_SECONDS
         yield None if machine is None else MachineUpdate(machine=machine)
         if not found["events"] and JobStatus(found["status"]).is_terminal:
             return
+
+
+def event_of(view: EventView) -> Event:
+    """An event as it came."""
+    return Event(seq=view["seq"], kind=EventKind(view["kind"]), at=view["at"], data=view["data"])
 
 
 async def _streamed(connection: Connection, place: _Place) -> AsyncGenerator[JobAccepted | FollowUpdate | None, None]:

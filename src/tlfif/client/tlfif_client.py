@@ -8,7 +8,8 @@ from typing import Any, Self, cast
 
 from tlfif.client.connection import Connection
 from tlfif.client.endpoint import Locator, Sleep
-from tlfif.client.following import ask, follow
+from tlfif.client.following import ask, event_of, follow
+from tlfif.jobs.events import Event
 from tlfif.wire.images import ImageAct, ImageDetails, ImageList, ImageLog, ImageView, PointerView, WatchEnded, WatchView
 from tlfif.wire.jobs import Accepted, Asking, DeletedJobs, FollowUpdate, JobAccepted, JobList, JobView
 from tlfif.wire.machines import MachineHistory, MachineView, StopMode, StopResult
@@ -65,6 +66,16 @@ class TlfifClient:
     async def job(self, job_id: str) -> JobView:
         """A job with its answer so far."""
         return cast(JobView, await self._connection.request("GET", f"/v1/jobs/{job_id}"))
+
+    async def events(self, job_id: str) -> list[Event]:
+        """All events of a job so far."""
+        found: list[Event] = []
+        while True:
+            params = {"after": found[-1].seq if found else 0, "wait": 0}
+            page = await self._connection.request("GET", f"/v1/jobs/{job_id}/events", params=params)
+            if not page["events"]:
+                return found
+            found += [event_of(one) for one in page["events"]]
 
     async def jobs(self, *, limit: int = 20, cursor: str | None = None, status: str | None = None) -> JobList:
         """A page of jobs, newest first. ``limit`` is 1 to 100."""

@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission, submit_job
+from tlfif.jobs.delete_jobs import delete_job
 from tlfif.jobs.events import Event
-from tlfif.jobs.jobs import JobState, JobStatus
-from tlfif.jobs.read_job import follow, owned_job
+from tlfif.jobs.jobs import Job, JobState, JobStatus
+from tlfif.jobs.read_job import follow, owned_job, read_log
+from tlfif.jobs.request import GenerationRequest
 from tlfif.models.model_store import ModelInfo
 
 MOST_RUNNING = 100
@@ -24,6 +26,14 @@ class AskedJob:
     model: str
     fingerprint: str
     created: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredJob:
+    """A job, and its request as it is stored: with all defaults."""
+
+    job: AskedJob
+    request: GenerationRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +57,14 @@ class Answers(ABC):
         """The job now. Raises NotFoundError."""
 
     @abstractmethod
+    async def stored(self, job_id: str, *, owner: str) -> StoredJob:
+        """The job now, and what it was asked. Raises NotFoundError."""
+
+    @abstractmethod
+    async def log(self, job_id: str, *, owner: str) -> list[Event]:
+        """All events of the job so far. Raises NotFoundError."""
+
+    @abstractmethod
     async def unfinished(self, *, owner: str) -> list[AskedJob]:
         """The owner's jobs that wait or run, newest first; at most ``MOST_RUNNING``."""
 
@@ -60,6 +78,10 @@ class Answers(ABC):
     @abstractmethod
     async def cancel(self, job_id: str, *, owner: str, reason: str) -> None:
         """End the job; nothing happens to one that has ended. Raises NotFoundError."""
+
+    @abstractmethod
+    async def delete(self, job_id: str, *, owner: str) -> None:
+        """Forget an ended job at once. Raises NotFoundError, ConflictError ``job_not_ended``."""
 
     @abstractmethod
     async def models(self) -> list[ModelInfo]:
@@ -85,24 +107,25 @@ class OwnAnswers(Answers):
             control=home.control,
             budget=home.money.budget,
         )
-        return AskedJob(
-            state=result.job,
-            model=result.job.request.model,
-            fingerprint=result.job.request.fingerprint(),
-            created=result.created,
-        )
+        return self._asked_job(result.job, created=result.created)
 
     async def job(self, job_id: str, *, owner: str) -> AskedJob:
         found = await owned_job(job_id, owner=owner, jobs=self._container.jobs)
-        return AskedJob(state=found, model=found.request.model, fingerprint=found.request.fingerprint())
+        return self._asked_job(found)
+
+    async def stored(self, job_id: str, *, owner: str) -> StoredJob:
+        found = await owned_job(job_id, owner=owner, jobs=self._container.jobs)
+        return StoredJob(job=self._asked_job(found), request=found.request)
+
+    async def log(self, job_id: str, *, owner: str) -> list[Event]:
+        await owned_job(job_id, owner=owner, jobs=self._container.jobs)
+        return await read_log(job_id, jobs=self._container.jobs)
 
     async def unfinished(self, *, owner: str) -> list[AskedJob]:
         found: list[AskedJob] = []
         for status in (JobStatus.RUNNING, JobStatus.QUEUED):
             page = await self._container.jobs.list_jobs(status=status, owner=owner, limit=MOST_RUNNING)
-            found += [
-                AskedJob(state=job, model=job.request.model, fingerprint=job.request.fingerprint()) for job in page.jobs
-            ]
+            found += [self._asked_job(job) for job in page.jobs]
         return sorted(found, key=lambda one: one.state.created_at, reverse=True)[:MOST_RUNNING]
 
     async def follow(self, job_id: str, *, after: int, beat_seconds: float) -> AsyncIterator[Followed]:
@@ -113,5 +136,12 @@ class OwnAnswers(Answers):
         await owned_job(job_id, owner=owner, jobs=self._container.jobs)
         await self._container.jobs.request_cancel(job_id, reason=reason, now=self._container.clock.now())
 
+    async def delete(self, job_id: str, *, owner: str) -> None:
+        await delete_job(job_id, owner=owner, jobs=self._container.jobs)
+
     async def models(self) -> list[ModelInfo]:
         return await self._container.models.list_models()
+
+    def _asked_job(self, job: Job, *, created: bool = False) -> AskedJob:
+        state = replace(job, created_at=self._container.clock.shown(job.created_at))
+        return AskedJob(state=state, model=job.request.model, fingerprint=job.request.fingerprint(), created=created)

@@ -1,7 +1,7 @@
 """The ports and services that a control plane works with; ``bootstrap`` fills them in."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from tlfif.control.machine_control import MachineControl
 from tlfif.control.reconcile import Reconciler
@@ -15,6 +15,7 @@ from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.machines.machine_host import MachineHost
 from tlfif.machines.machine_store import MachineStore
+from tlfif.machines.machine_types import EngineKind
 from tlfif.machines.policy import MachinePolicy
 from tlfif.models.model_store import ModelStore
 from tlfif.money.bill.bill_store import BillStore
@@ -62,7 +63,8 @@ class Container:
 
     ``place`` is where machines run, in words for the owner. ``streams``: whether an answer can be streamed to the
     caller while it is generated. ``longest_wait_seconds``: how long a request may be kept open. ``images`` None: this
-    home makes none. ``close`` closes everything.
+    home makes none. ``model_names``: what other programs' names of models mean here. ``gpu_engine``: what machine types
+    with a GPU have. ``close`` closes everything.
     """
 
     jobs: JobStore
@@ -80,5 +82,7 @@ class Container:
     money: Money
     close: Callable[[], Awaitable[None]]
     images: Images | None = None
+    gpu_engine: EngineKind = EngineKind.VLLM
     streams: bool = True
     longest_wait_seconds: float = 3600.0
+    model_names: Mapping[str, str] = field(default_factory=dict)

@@ -1,16 +1,12 @@
 """The pipeline in a server process: ticks while there is something to do, and looks at the followed repository."""
 
-import logging
 from dataclasses import dataclass
 
 from tlfif.control.container import Images
+from tlfif.control.scheduled_images import tried
 from tlfif.images.run_pipeline import Pipeline
 from tlfif.images.watch_repository import look_at_repository
 from tlfif.kernel.clock import Clock
-from tlfif.kernel.errors import TlfifError
-from tlfif.kernel.redacted_traceback import redacted_traceback
-
-log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 0.25
 REST_SECONDS = 1.0
@@ -35,31 +31,31 @@ class ImagesLoop:
         return Pipeline(store=images.store, registry=images.registry, builder=images.builder, clock=self.clock)
 
     async def run(self) -> None:
-        """Sweep what a killed server left, then run until cancelled. A tick that fails is logged and repeated."""
-        swept = False
+        """Sweep what a killed server left, then run until cancelled. What fails is logged and repeated, and is in no
+        other's way."""
+        swept, sweep_at = False, self.clock.monotonic()
         while True:
-            pause = FAULT_SECONDS
-            try:
-                if not swept:
-                    await self._pipeline.sweep()
-                    swept = True
-                pause = await self._tick()
-            except TlfifError as error:
-                log.warning("images: %s: %s", error.code, error.message)
-            except Exception as error:
-                # A fault in one tick must not end what cleans up after builds.
-                log.error("images: unexpected fault: %s", redacted_traceback(error))
+            if not swept and self.clock.monotonic() >= sweep_at:
+                swept = await tried(self._pipeline.sweep) or False
+                sweep_at = self.clock.monotonic() + FAULT_SECONDS
+            await tried(self._look)
+            working = await tried(self._pipeline.tick)
+            pause = FAULT_SECONDS if working is None else BUSY_SECONDS if working else REST_SECONDS
+            if not working and await self._retire():
+                working, pause = True, min(pause, BUSY_SECONDS)
+            if working is not None:
+                self.busy = working
             await self.clock.sleep(pause)
 
-    async def _tick(self) -> float:
-        """One round; how long to wait for the next."""
+    async def _look(self) -> None:
         images = self.images
         if images.repository is not None:
             await look_at_repository(store=images.store, repository=images.repository, clock=self.clock)
-        working = await self._pipeline.tick()
+
+    async def _retire(self) -> bool:
+        """Every now and then; whether an image was given up, which is deleted next."""
         now = self.clock.monotonic()
-        if not working and now >= self._next_retirement:
-            self._next_retirement = now + RETIRE_SECONDS
-            working = bool(await self._pipeline.retire_old())
-        self.busy = working
-        return BUSY_SECONDS if working else REST_SECONDS
+        if now < self._next_retirement:
+            return False
+        self._next_retirement = now + RETIRE_SECONDS
+        return bool(await tried(self._pipeline.retire_old))

@@ -1,19 +1,20 @@
 """Accept a prompt: validate it, make it durable, wake the router where no machine is up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tlfif.control.machine_control import MachineControl
 from tlfif.jobs import limits
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import Job, NewJob
-from tlfif.jobs.policy import JobPolicy
+from tlfif.jobs.policy import USUAL_TEMPERATURE, JobPolicy
 from tlfif.jobs.request import AS_THE_MODEL_LIKES, AnswerForm, GenerationRequest, Message, Sampling, Task, ToolUse
+from tlfif.jobs.tool_limits import check_form, check_together, check_tools
 from tlfif.kernel.clock import Clock, Ids
 from tlfif.kernel.errors import BusyError, ModelError
 from tlfif.machines.list_machines import UP
 from tlfif.machines.machine import Situation
 from tlfif.machines.machine_store import MachineStore
-from tlfif.models.model_store import ModelState, ModelStore
+from tlfif.models.model_store import ModelInfo, ModelState, ModelStore
 from tlfif.money.budget.budget_gate import BudgetGate
 
 
@@ -22,6 +23,7 @@ class Submission:
     """What a caller asks for; only the types have been checked. None means: the default.
 
     ``fits_max_tokens``: a ``max_tokens`` beyond what the model has room for is cut to that instead of refused.
+    ``notes`` are kept with the request.
     """
 
     messages: list[Message]
@@ -36,6 +38,7 @@ class Submission:
     tools: ToolUse | None = None
     logprobs: int | None = None
     fits_max_tokens: bool = False
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +107,19 @@ def _key_of(owner: str, key: str | None) -> str | None:
 
 
 async def _checked_request(asked: Submission, *, models: ModelStore, policy: JobPolicy) -> GenerationRequest:
-    messages = limits.check_messages(asked.messages)
-    max_tokens = limits.check_max_tokens(asked.max_tokens) if asked.max_tokens is not None else None
-    sampling = limits.check_sampling(asked.sampling).over(Sampling(temperature=policy.default_temperature))
+    messages = limits.check_messages(asked.messages, asked.task)
+    checked = GenerationRequest(
+        model="",
+        messages=messages,
+        max_tokens=_checked_max_tokens(asked) or policy.default_max_tokens,
+        sampling=limits.check_sampling(asked.sampling),
+        task=asked.task,
+        form=None if asked.form is None else check_form(asked.form),
+        tools=None if asked.tools is None else check_tools(asked.tools),
+        logprobs=None if asked.logprobs is None else limits.check_logprobs(asked.logprobs),
+        notes=limits.check_notes(asked.notes),
+    )
+    check_together(checked)
     model = await models.resolve(asked.model)
     if model.state is not ModelState.READY:
         raise ModelError(
@@ -115,11 +128,42 @@ async def _checked_request(asked: Submission, *, models: ModelStore, policy: Job
             code="model_absent" if model.state is not ModelState.CORRUPT else "model_corrupt",
             details={"model": model.name},
         )
-    fitted = limits.fit_max_tokens(
-        prompt_tokens=limits.tokens_at_least(messages),
-        asked=max_tokens,
-        default=policy.default_max_tokens,
-        context=model.context_tokens,
+    return replace(
+        checked,
+        model=model.name,
+        max_tokens=_fitted(asked, checked, context=model.context_tokens),
+        sampling=checked.sampling.over(_defaults(model, policy)),
+    )
+
+
+def _defaults(model: ModelInfo, policy: JobPolicy) -> Sampling:
+    """How words are chosen where the request does not say: as the owner set it, else as the model's makers do."""
+    own = model.sampling
+    usual = USUAL_TEMPERATURE if own is None or own.temperature is None else own.temperature
+    return Sampling(
+        temperature=usual if policy.default_temperature is None else policy.default_temperature,
+        top_p=None if own is None else own.top_p,
+        top_k=None if own is None else own.top_k,
+    )
+
+
+def _checked_max_tokens(asked: Submission) -> int | None:
+    wanted = asked.max_tokens
+    if wanted is not None and asked.fits_max_tokens:
+        wanted = min(wanted, limits.MAX_TOKENS_RANGE[1])
+    return None if wanted is None else limits.check_max_tokens(wanted)
+
+
+def _fitted(asked: Submission, checked: GenerationRequest, *, context: int) -> int:
+    """Completion tokens that there may be room for. Raises PromptTooLongError."""
+    if asked.task is Task.EMBEDDING:
+        longest = max(limits.tokens_at_least([message]) for message in checked.messages)
+        return limits.fit_max_tokens(prompt_tokens=longest, asked=1, default=1, context=context, is_estimate=True)
+    is_wish = asked.max_tokens is None or (asked.fits_max_tokens and checked.max_tokens >= limits.MIN_ANSWER_TOKENS)
+    return limits.fit_max_tokens(
+        prompt_tokens=limits.tokens_at_least(checked.messages),
+        asked=None if is_wish else checked.max_tokens,
+        default=checked.max_tokens,
+        context=context,
         is_estimate=True,
     )
-    return GenerationRequest(model=model.name, messages=messages, max_tokens=fitted, sampling=sampling)

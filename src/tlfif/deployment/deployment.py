@@ -197,14 +197,17 @@ class DeployRequest:
 
     def settled(self, before: Mapping[str, str]) -> "DeployRequest":
         """The same with every value filled in: what the owner did not say is taken from the stack's parameters
-        ``before``, or at first from the defaults. Raises InvalidInputError ``instance_type_unknown``."""
+        ``before``, or at first from the defaults. Raises InvalidInputError ``instance_type_unknown`` and what
+        :meth:`ImageChoices.settled` raises."""
+        types = self.types or types_of(before)
         usual = budget_usd(DEFAULT_LIMIT_EUR, ASSUMED_RATE)
         return replace(
             self,
             email=self.email or before.get("AlarmEmail", ""),
             budget_usd=self.budget_usd or _whole_dollars(Decimal(before.get("MonthlyBudgetUsd") or usual)),
             standby=before.get("Standby") == "yes" if self.standby is None else self.standby,
-            types=self.types or types_of(before),
+            types=types,
+            images=self.images.settled(before, types),
         )
 
 

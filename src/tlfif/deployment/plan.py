@@ -13,10 +13,11 @@ from tlfif.machines.machine_types import (
     USUAL_TYPES,
     EngineKind,
     check_instance_types,
+    disks_of,
     needs_gpu,
 )
 from tlfif.money.money import MicroUsd
-from tlfif.money.prices.prices import MACHINE_DISK_GB, Item, PriceBook, check_region, launch_cost, running_rates
+from tlfif.money.prices.prices import Item, PriceBook, check_region, launch_cost, running_rates
 from tlfif.money.spend.standing_costs import StandingItem, lean_items, total_per_month
 
 DEPLOY_MINUTES = (4, 10)
@@ -147,22 +148,38 @@ def plan_deployment(
     at_ms: int,
     types: Sequence[str] = USUAL_TYPES,
     standby: bool = False,
+    gpu_engine: EngineKind = EngineKind.VLLM,
+    disk_gb: int = 0,
 ) -> DeploymentPlan:
     """The plan for a stack of ``resource_types`` (one CloudFormation type for each resource), at the prices in force at
     ``at_ms`` (epoch milliseconds), for machines of ``types`` in the order in which they are tried; with ``standby``, a
-    disk is kept. Raises InvalidInputError: ``region_unknown``, ``instance_type_unknown``."""
+    disk is kept. ``disk_gb`` 0: each disk is as large as its image.
+
+    Raises InvalidInputError: ``region_unknown``, ``instance_type_unknown``."""
     check_region(region)
     types = check_instance_types(types)
     lean = lean_items(book, region, at_ms)
-    kept = lean_items(book, region, at_ms, kept_disk_gb=MACHINE_DISK_GB)
+    disks = disks_of(INSTANCE_TYPES, gpu_engine, disk_gb)
+    kept = lean_items(book, region, at_ms, kept_disk_gb=disks[types[0]])
+
+    def hourly(name: str) -> HourlyPrice:
+        price = book.price(Item.GPU_HOUR, region, name, at_ms=at_ms)
+        rates = running_rates(book, region, name, at_ms=at_ms, kept_disk=standby, disk_gb=disks[name])
+        return HourlyPrice(
+            instance_type=name,
+            engine=MACHINE_TYPES[name].profile(gpu_engine).engine,
+            micros_per_hour=sum(rates),
+            source=price.source,
+            date=price.date,
+            verified=price.verified,
+        )
+
     return DeploymentPlan(
         region=region,
         resources=kinds_of(resource_types),
         idle_items=kept if standby else lean,
-        hourly=tuple(_hourly(book, region, name, at_ms, kept_disk=standby) for name in types),
-        other_hourly=tuple(
-            _hourly(book, region, name, at_ms, kept_disk=standby) for name in INSTANCE_TYPES if name not in types
-        ),
+        hourly=tuple(hourly(name) for name in types),
+        other_hourly=tuple(hourly(name) for name in INSTANCE_TYPES if name not in types),
         throughput_micros_per_hour=running_rates(book, region, types[0], at_ms=at_ms, kept_disk=standby)[-1],
         launch_micros=launch_cost(book, region, at_ms=at_ms),
         asked=asked_of_owner(region, types),
@@ -203,18 +220,6 @@ def idle_cost_of(resource_type: str) -> str:
 def _named(kind: str, count: int) -> ResourceKind:
     one, several, idle = _KINDS.get(kind, (kind, kind, "see AWS's price list"))
     return ResourceKind(count=count, words=one if count == 1 else several, idle=idle, aws_types=(kind,))
-
-
-def _hourly(book: PriceBook, region: str, instance_type: str, at_ms: int, *, kept_disk: bool) -> HourlyPrice:
-    price = book.price(Item.GPU_HOUR, region, instance_type, at_ms=at_ms)
-    return HourlyPrice(
-        instance_type=instance_type,
-        engine=MACHINE_TYPES[instance_type].profile.engine,
-        micros_per_hour=sum(running_rates(book, region, instance_type, at_ms=at_ms, kept_disk=kept_disk)),
-        source=price.source,
-        date=price.date,
-        verified=price.verified,
-    )
 
 
 def asked_of_owner(region: str, types: Sequence[str] = USUAL_TYPES) -> tuple[str, ...]:

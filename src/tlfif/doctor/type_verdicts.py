@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tlfif.doctor import checks
 from tlfif.doctor.checks import Check, Finding, State, finding
 from tlfif.doctor.leftover_verdicts import Priced
-from tlfif.machines.machine_types import GPU_QUOTA, MACHINE_TYPES, STANDARD_QUOTA, VcpuQuota
+from tlfif.machines.machine_types import GPU_QUOTA, MACHINE_TYPES, STANDARD_QUOTA, EngineKind, VcpuQuota
 from tlfif.money.amounts import usd, usd_of
 from tlfif.money.prices.type_offer import TypeOffer, offer_instead
 
@@ -19,6 +19,7 @@ class HomeTypes:
 
     types: tuple[str, ...]
     priced: Priced
+    gpu_engine: EngineKind = EngineKind.VLLM
 
     def hour(self, name: str) -> str:
         """The price of an hour, in words."""
@@ -120,7 +121,7 @@ def standard_quota(value: float, chosen: HomeTypes, request: QuotaRequest | None
 def offerings(zones_by_type: Mapping[str, Sequence[str]], chosen: HomeTypes) -> Finding:
     """``zones_by_type``: where EC2 offers each of the home's types."""
     offered = {kind: sorted(zones_by_type.get(kind, ())) for kind in chosen.types}
-    engines = {kind: MACHINE_TYPES[kind].profile.engine.proper_name for kind in offered}
+    engines = {kind: MACHINE_TYPES[kind].profile(chosen.gpu_engine).engine.proper_name for kind in offered}
     order = "; then ".join(
         f"{kind} for {chosen.hour(kind)} ({engines[kind]}): {', '.join(some) or 'nowhere'}"
         for kind, some in offered.items()

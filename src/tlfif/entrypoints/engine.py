@@ -47,8 +47,8 @@ def open_server(config: dict[str, Any]) -> Any:
     """llama.cpp with the model loaded, listening on loopback.
 
     ``config``: ``model_name``, ``model_path``, ``context_tokens`` (of one slot), ``slots``, ``threads`` (None: one a
-    core), ``cache_mib``, ``api_key``, and ``port`` (absent: a free one). Raises RuntimeError where llama.cpp refuses
-    the model; why stands in its log."""
+    core), ``batch_tokens`` (read in one go), ``cache_mib``, ``api_key``, and ``port`` (absent: a free one). Raises
+    RuntimeError where llama.cpp refuses the model; why stands in its log."""
     xllamacpp = _load_llama(WAITING if config["threads"] else WAITING | PLACES)
     params = xllamacpp.CommonParams()
     params.model.path = config["model_path"]
@@ -65,6 +65,9 @@ def open_server(config: dict[str, Any]) -> Any:
     if config["threads"] is not None:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = config["threads"]
     params.n_threads_http = config["slots"] + 2
+    params.embedding = True
+    params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    params.n_batch = params.n_ubatch = config["batch_tokens"]
     params.cache_ram_mib = config["cache_mib"]
     params.warmup = False
     params.sse_ping_interval = -1  # silence for long means that it has hung

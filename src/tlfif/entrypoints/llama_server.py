@@ -25,6 +25,7 @@ def main() -> None:
         "context_tokens": args.ctx_size // args.parallel,
         "slots": args.parallel,
         "threads": args.threads,
+        "batch_tokens": args.batch_size,
         "cache_mib": args.cache_ram,
         "api_key": os.environ[KEY_NAME],
         "port": args.port,
@@ -50,10 +51,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--parallel", type=int, required=True)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--cache-ram", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=128)
     # Fixed here, or without meaning on a processor.
     parser.add_argument("--n-gpu-layers", choices=["all"])
     parser.add_argument("--sse-ping-interval", choices=["-1"])
     parser.add_argument("--log-verbosity", choices=["1"])
+    parser.add_argument("--embeddings", action="store_true")
+    parser.add_argument("--pooling", choices=["mean"])
     parser.add_argument("--no-warmup", action="store_true")
     parser.add_argument("--no-ui", action="store_true")
     return parser.parse_args()

@@ -9,8 +9,11 @@ import sys
 from filelock import FileLock, Timeout
 
 from tlfif.api.embedded_server import EmbeddedServer
+from tlfif.api.loopback import remember_port
 from tlfif.bootstrap.embedded import embedded_container
 from tlfif.bootstrap.settings import Settings, load_settings
+from tlfif.client.active_answers import ActiveAnswers
+from tlfif.control.answers import OwnAnswers
 from tlfif.control.end_machine import end_machine
 from tlfif.control.images_loop import ImagesLoop
 from tlfif.control.reconcile import Pace
@@ -36,16 +39,20 @@ FILE_HANDLES = 4096
 """Asked for where the system permits them: macOS gives 256 to who does not ask."""
 
 
-async def _serve(settings: Settings, port: int) -> None:
+async def _serve(settings: Settings, port: int | None) -> None:
     container = await embedded_container(settings)
     router = RouterLoop(reconciler=container.reconciler, tick_seconds=settings.tick_seconds)
     pipeline = ImagesLoop(images=container.images, clock=container.clock) if container.images is not None else None
+    answers = ActiveAnswers(OwnAnswers(container), settings.data_folder)
     server = EmbeddedServer(
         container,
         settings.data_folder,
         port=port,
         idle_exit_seconds=settings.server_idle_exit_seconds,
         busy=lambda: router.pace is not Pace.REST or (pipeline is not None and pipeline.busy),
+        answers=answers,
+        hosts=settings.allow_hosts,
+        origins=settings.allow_origins,
         is_ours=lambda: sys.platform == "win32" or read_holder(settings.data_folder) == os.getpid(),
     )
     loops = [asyncio.create_task(loop.run()) for loop in (router, pipeline) if loop is not None]
@@ -55,12 +62,15 @@ async def _serve(settings: Settings, port: int) -> None:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        await answers.close()
         await end_machine(container.reconciler, reason="the server was stopped", limit_seconds=STOP_LIMIT_SECONDS)
         await container.close()
 
 
 def _run(data_folder: DataFolder, port: int | None) -> None:
     settings = load_settings()
+    if port is not None:
+        remember_port(data_folder, port)
     open_private(data_folder.server_log, append=True).close()
     begin_log("%(asctime)s %(levelname)s %(message)s", level=settings.log_level, file=data_folder.server_log)
     run_event_loop(_serve(settings, settings.port if port is None else port))

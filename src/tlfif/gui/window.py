@@ -117,18 +117,20 @@ class MainWindow:
             self._look_of(new.settings.values)
         self.status_bar.render(old, new)
         self.notices.render(old, new)
-        self._tab(new)
+        self._tab(old, new)
         for view in self.views.values():
             view.render(old, new)
         self.dialog.render(old, new)
 
-    def _tab(self, new: WindowState) -> None:
+    def _tab(self, old: WindowState | None, new: WindowState) -> None:
         if new.tab not in self.views and new.tab in _MAKERS:
             view = _MAKERS[new.tab](self._pages[new.tab], self.context)
             view.pack(fill="both", expand=True)
             self.views[new.tab] = view
             view.render(None, new)
-        if self.tabs.select() != str(self._pages[new.tab]):
+        # Else what is in front was clicked just now, and the word of that is still on its way.
+        turned = old is None or old.tab != new.tab
+        if turned and self.tabs.select() != str(self._pages[new.tab]):
             self.tabs.select(self._pages[new.tab])
             self._focus_in(new.tab)
 

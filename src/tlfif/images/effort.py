@@ -1,19 +1,18 @@
-"""What making an image of a machine's disk takes, from which its price follows. Estimates: only an account measures."""
+"""What making an image takes; of a machine's disk its price follows from that. Estimates: only an account measures."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tlfif.images.image import Profile
+from tlfif.images.image import Image, Profile, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """Seconds of the builder, of the cloud until the image is there, and of the candidate from its launch to its end.
-    ``disk_gb``: of the builder, and so the least of every machine's."""
+    """Seconds of the builder, of the cloud until the image is there, and of the candidate until its end."""
 
     build_seconds: float
     image_seconds: float
     test_seconds: float
-    disk_gb: int
 
     @property
     def seconds(self) -> float:
@@ -22,8 +21,16 @@ class Effort:
 
 
 EFFORTS = {
-    Profile.CPU_LLAMA: Effort(build_seconds=210.0, image_seconds=150.0, test_seconds=240.0, disk_gb=10),
-    Profile.GPU_LLAMA: Effort(build_seconds=300.0, image_seconds=180.0, test_seconds=240.0, disk_gb=16),
-    Profile.GPU_VLLM: Effort(build_seconds=720.0, image_seconds=360.0, test_seconds=420.0, disk_gb=32),
+    Profile.CPU_LLAMA: Effort(build_seconds=210.0, image_seconds=150.0, test_seconds=240.0),
+    Profile.GPU_LLAMA: Effort(build_seconds=300.0, image_seconds=180.0, test_seconds=240.0),
+    Profile.GPU_VLLM: Effort(build_seconds=720.0, image_seconds=360.0, test_seconds=420.0),
 }
 """A bundle is made on one's own computer and costs nothing."""
+LAST_BUILDS = 3
+
+
+def expected_seconds(images: Iterable[Image], profile: Profile, *, usual: float) -> float:
+    """What a build is going to take: as long as the longest of the last three ``images`` (the newest first) that came
+    through their test here; before there is one, ``usual``."""
+    tested = [one for one in images if one.profile is profile and Stage.SMOKE_TEST in one.stage_seconds]
+    return max((sum(one.stage_seconds.values()) for one in tested[:LAST_BUILDS]), default=usual)

@@ -141,7 +141,8 @@ class Pointer:
     ``version`` None: none was promoted yet. ``ref`` is its artifact's, as the registry keeps it. ``before`` are the
     versions that were promoted earlier, the latest last; rolling back goes to the last one. ``proven``: a machine
     launched from it was ready at least once; until then a start that fails rolls back by itself. ``note`` says why it
-    last moved. ``revision`` counts its moves.
+    last moved. ``revision`` counts its moves. ``disk_gb`` and ``model`` are the image's, as the registry
+    finds it, and not stored with the pointer: its disk's size, and what it holds; 0 and empty: it does not say.
     """
 
     profile: Profile
@@ -152,3 +153,5 @@ class Pointer:
     note: str = ""
     moved_at: float | None = None
     revision: int = 0
+    disk_gb: int = 0
+    model: str = ""

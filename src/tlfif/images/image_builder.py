@@ -67,5 +67,7 @@ class ImageBuilder(ABC):
     async def clean(self, image: Image, *, keep_artifact: bool) -> bool:
         """End all that still works on ``image`` and remove what is left of it; True once nothing is. Safe to repeat."""
 
-    async def sweep(self, known: Collection[str]) -> None:  # noqa: B027  # where the host's own sweep finds everything
-        """End and remove whatever belongs to none of the versions in ``known``, after a kill. Safe to repeat."""
+    @abstractmethod
+    async def sweep(self, known: Collection[str]) -> bool:
+        """End and remove whatever belongs to none of the versions in ``known``, after a kill; True once nothing of it
+        is left. Safe to repeat."""

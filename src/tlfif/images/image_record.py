@@ -53,7 +53,10 @@ def report_from(text: str) -> SmokeReport:
 
 def pointer_text(pointer: Pointer) -> str:
     """The pointer as JSON."""
-    return json.dumps(asdict(pointer), ensure_ascii=False)
+    body = asdict(pointer)
+    for found_by_registry in ("disk_gb", "model"):
+        del body[found_by_registry]
+    return json.dumps(body, ensure_ascii=False)
 
 
 def pointer_from(text: str) -> Pointer:
@@ -89,5 +92,6 @@ def _report(body: dict[str, Any]) -> SmokeReport:
         phase_seconds={str(phase): float(seconds) for phase, seconds in body["phase_seconds"].items()},
         versions={str(name): str(version)[:MOST_LETTERS] for name, version in body["versions"].items()},
         idle_end=body["idle_end"] is True,
+        others_share=float(body.get("others_share", 0.0)),  # reports of earlier programs have none
         error=str(body["error"])[:MOST_LETTERS],
     )

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from tlfif.images import pipeline
+from tlfif.images.effort import expected_seconds
 from tlfif.images.image import Failure, Image, ImageState, Profile
 from tlfif.images.image_builder import Estimate, ImageBuilder, Progress
 from tlfif.images.image_registry import ImageRegistry
@@ -21,7 +22,8 @@ AUTOMATIC = "the pipeline"
 NOBODY = "nobody, in time"
 EVERY = 100_000
 """More images than there will be."""
-REFUSED = frozenset({"image_build_refused", "image_source_invalid", "image_gone"})
+RECENT = 30
+REFUSED = frozenset({"image_build_refused", "image_source_invalid", "image_model_unknown", "image_gone"})
 """Trying again changes nothing."""
 
 
@@ -78,7 +80,7 @@ class Pipeline:
         # Stored before the work begins: whoever comes after a kill begins again, which begins once.
         if image.stage_started_at is None:
             image = await self._store(replace(image, state=ImageState.UNDER_WAY, stage_started_at=self.clock.now()))
-            await self._log(image, _expectation(self.builder.estimate(image.profile)))
+            await self._log(image, _expectation(await self._estimate(image.profile)))
         await self._log(image, f"begins: {image.stage.replace('_', ' ')}")
         try:
             handle = await self.builder.begin(image)
@@ -86,6 +88,11 @@ class Pipeline:
             await self._not_begun(image, error)
             return
         await self._store(pipeline.begun(image, handle=handle, now=self.clock.now()))
+
+    async def _estimate(self, profile: Profile) -> Estimate:
+        usual = self.builder.estimate(profile)
+        found = await self.store.newest(limit=RECENT)
+        return replace(usual, seconds=expected_seconds(found, profile, usual=usual.seconds))
 
     async def _waits(self, image: Image) -> str:
         try:
@@ -170,15 +177,16 @@ class Pipeline:
             await self.say(stored)
         return stored
 
-    async def sweep(self) -> None:
-        """Remove what no record knows, after a fault: whatever works for no image, or lies there for none."""
+    async def sweep(self) -> bool:
+        """Remove what no record knows, after a fault: whatever works for no image, or lies there for none. True once
+        nothing of it is left."""
         images = await self.store.newest(limit=EVERY)
         known = {image.version for image in images if not image.gone}
         for profile in Profile:
             with contextlib.suppress(ImageError):  # one that was altered by hand names nothing
                 pointer = await self.registry.pointer(profile)
                 known |= {pointer.version or "", *pointer.before}
-        await self.builder.sweep(known)
+        return await self.builder.sweep(known)
 
     async def retire_old(self) -> list[Image]:
         """Give up the images that nothing needs any more; the next ticks delete them. Returns them."""
@@ -195,6 +203,7 @@ class Pipeline:
 
 def _expectation(estimate: Estimate) -> str:
     """What it is going to take, said before anything is begun."""
-    minutes = max(1, round(estimate.seconds / 60))
+    seconds = estimate.seconds
+    time = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     cost = f" and costs about {usd_of(estimate.cost_micros)}, without VAT" if estimate.cost_micros else ""
-    return f"takes about {minutes} min{cost}"
+    return f"takes about {time}{cost}"

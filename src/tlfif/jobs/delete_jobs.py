@@ -14,7 +14,7 @@ async def delete_job(job_id: str, *, owner: str, jobs: JobStore) -> None:
 
 
 async def delete_ended_jobs(*, owner: str, jobs: JobStore, most: int = 10 * PAGE) -> tuple[int, bool]:
-    """Ended jobs of ``owner``, ``most`` of them at a time.
+    """Ended jobs of ``owner`` (empty: of everybody), ``most`` of them at a time.
 
     Returns how many were deleted, and whether more may be left.
     """

@@ -5,17 +5,15 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from tlfif.jobs.jobs import FinishReason
+from tlfif.jobs.pieces import Piece
 from tlfif.jobs.request import GenerationRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """A piece of an answer. The last one carries ``finish_reason`` and the counts; its text may be empty.
+class Chunk(Piece):
+    """A piece of an answer as it comes. The last one carries ``finish_reason`` and the counts, and may be empty
+    otherwise."""
 
-    ``reasoning`` is what a thinking model writes before its answer; it is no part of it."""
-
-    text: str = ""
-    reasoning: str = ""
     finish_reason: FinishReason | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None

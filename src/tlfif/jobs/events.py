@@ -1,7 +1,10 @@
 """What happened to a job, as a log with sequence numbers that readers follow with a cursor."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
+
+from tlfif.jobs.request import ToolCall
 
 
 class EventKind(StrEnum):
@@ -56,3 +59,18 @@ def answer_text(events: list[Event], *, part: str = "text") -> str:
         elif event.kind is EventKind.RESTARTED:
             parts.clear()
     return "".join(parts)
+
+
+def answer_calls(events: list[Event]) -> tuple[ToolCall, ...]:
+    """The calls of tools that the model asks for, put together from their pieces."""
+    calls: dict[int, ToolCall] = {}
+    for event in events:
+        if event.kind is EventKind.RESTARTED:
+            calls.clear()
+        pieces: Any = event.data.get("tool_calls", ()) if event.kind is EventKind.DELTA else ()
+        for piece in pieces:
+            known = calls.get(
+                piece["index"], ToolCall(id=piece.get("id", ""), name=piece.get("name", ""), arguments="")
+            )
+            calls[piece["index"]] = replace(known, arguments=known.arguments + piece["arguments"])
+    return tuple(calls[index] for index in sorted(calls))

@@ -19,6 +19,7 @@ from tlfif.jobs.jobs import (
     QueueCounts,
     SubmitResult,
 )
+from tlfif.jobs.pieces import NOTHING, Piece
 from tlfif.jobs.transitions import Change, Transition
 
 
@@ -95,21 +96,21 @@ class JobStore(ABC):
 
     @abstractmethod
     async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
-        """Append ``delta`` events (data ``text``, and ``reasoning`` where there is some), all in one step; returns the
-        job ids whose lease is lost.
+        """Append ``delta`` events, whose data is that of their pieces, all in one step; returns the job ids whose lease
+        is lost.
 
         A write whose ``seq`` is at or below the job's last number was written before and is passed over.
         A write whose ``seq`` would leave a gap raises ValueError."""
 
-    async def finish(self, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float) -> None:
-        """End the job: remaining ``text`` (if any) as event ``seq``, then the terminal event with data ``receipt``,
-        ``error_code``, ``error_message``. Doing it again under the same lease changes nothing. A text whose ``seq``
-        was written before is passed over; a ``seq`` that would leave a gap raises ValueError.
+    async def finish(self, lease: Lease, *, seq: int, rest: Piece = NOTHING, outcome: Outcome, now: float) -> None:
+        """End the job: the ``rest`` of its answer (if any) as event ``seq``, then the terminal event with data
+        ``receipt``, ``error_code``, ``error_message``. Doing it again under the same lease changes nothing. A rest
+        whose ``seq`` was written before is passed over; a ``seq`` that would leave a gap raises ValueError.
 
         Raises LeaseLostError if the lease is not current."""
         await self.change(
             lease.job_id,
-            lambda record: transitions.finish(record, lease, seq=seq, text=text, outcome=outcome, now=now),
+            lambda record: transitions.finish(record, lease, seq=seq, rest=rest, outcome=outcome, now=now),
         )
 
     async def release(self, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> JobStatus:
@@ -157,7 +158,8 @@ class JobStore(ABC):
 
     @abstractmethod
     async def delete_ended(self, *, owner: str, limit: int) -> int:
-        """Forget ended jobs of ``owner``, the first to end first, at most ``limit``; returns how many."""
+        """Forget ended jobs of ``owner`` (empty: of everybody), the first to end first, at most ``limit``; returns how
+        many."""
 
     @abstractmethod
     async def purge(self, *, finished_before: float, limit: int) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tlfif.jobs.pieces import Piece
 from tlfif.jobs.request import GenerationRequest
 
 
@@ -166,13 +167,12 @@ class SubmitResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeltaWrite:
-    """Text and reasoning to append as event number ``seq``, which the lease's holder counts; writing it twice changes
+    """More of an answer, to append as event number ``seq``, which the lease's holder counts; writing it twice changes
     nothing."""
 
     lease: Lease
     seq: int
-    text: str
-    reasoning: str = ""
+    piece: Piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,9 @@
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from tlfif.jobs.request import Message, Sampling
+from tlfif.jobs.request import Message, Sampling, Task, ToolCall
 from tlfif.kernel.errors import InvalidInputError, NotFoundError, PromptTooLongError
 from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
 
@@ -17,7 +18,30 @@ PAGE_RANGE = (1, 100)
 MAX_CURSOR = 2**53 - 1
 """Beyond it other languages' numbers are no longer exact."""
 MAX_MESSAGES = 256
-ROLES = ("system", "user", "assistant")
+MAX_EMBEDDED = 2048
+"""Texts of one request for vectors: as many as OpenAI takes; programs send a thousand at a time."""
+ROLES = ("system", "user", "assistant", "tool")
+RANGES = {
+    "temperature": TEMPERATURE_RANGE,
+    "top_p": (0.0, 1.0),
+    "top_k": (-1, 1_000_000),
+    "min_p": (0.0, 1.0),
+    "presence_penalty": (-2.0, 2.0),
+    "frequency_penalty": (-2.0, 2.0),
+    "repeat_penalty": (0.1, 2.0),
+}
+"""Of how words are chosen. ``top_k`` 0 and -1 mean all tokens; ``repeat_penalty`` 1 means none."""
+MAX_STOPS = 64
+MAX_STOP_LETTERS = 256
+MAX_BIASED_TOKENS = 1024
+"""vLLM's own limit."""
+BIAS_RANGE = (-100.0, 100.0)
+MAX_TOKEN_NUMBER = 2**24
+"""More than any vocabulary has."""
+LOGPROBS_RANGE = (0, 20)
+MAX_NAME_LETTERS = 256
+MAX_CALLS = 128
+MAX_NOTES_BYTES = 64 * 1024
 MIN_ANSWER_TOKENS = 16
 """A prompt that leaves fewer tokens than this for the answer is refused: nothing useful fits into less."""
 MESSAGE_TOKENS = 1
@@ -28,6 +52,8 @@ LONGEST_TOKEN_BYTES = 128
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
+FUNCTION_NAME = re.compile(r"[0-9A-Za-z_.:/-]{1,128}")
+"""OpenAI takes 64 letters, digits, ``_`` and ``-``, Anthropic 128; servers of the Model Context Protocol have more."""
 _JOB_ID = re.compile(r"[0-9A-Za-z_-]{1,80}")
 
 
@@ -54,28 +80,72 @@ def check_text(text: str, *, what: str = "prompt") -> str:
     return text
 
 
-def check_messages(messages: list[Message]) -> tuple[Message, ...]:
-    """``messages`` if a model can answer them: known roles, readable text, the last message by the user.
+def check_messages(messages: list[Message], task: Task = Task.CHAT) -> tuple[Message, ...]:
+    """``messages`` if a model can do the ``task`` with them: known roles, readable text, a last message that can be
+    answered (the user's, a tool's) or gone on with (the assistant's).
 
     Raises InvalidInputError: ``messages_empty``, ``messages_too_many``, ``role_unknown``, ``last_message_not_user``,
-    or what :func:`check_text` raises.
+    ``message_name_invalid``, ``tool_call_invalid``, or what :func:`check_text` raises.
     """
+    most = MAX_EMBEDDED if task is Task.EMBEDDING else 1 if task is Task.COMPLETION else MAX_MESSAGES
     if not messages:
         raise InvalidInputError("There is no message to answer.", code="messages_empty")
-    if len(messages) > MAX_MESSAGES:
+    if len(messages) > most:
         raise InvalidInputError(
-            f"The conversation has {len(messages)} messages; at most {MAX_MESSAGES} are taken.",
+            f"The conversation has {len(messages)} messages; at most {most} {'is' if most == 1 else 'are'} taken.",
             code="messages_too_many",
         )
-    for message in messages:
-        if message.role not in ROLES:
-            raise InvalidInputError(f"The role of a message must be one of {', '.join(ROLES)}.", code="role_unknown")
-        check_text(message.content, what="system" if message.role == "system" else "prompt")
-    if messages[-1].role != "user":
+    checked = tuple(_check_message(message) for message in messages)
+    if messages[-1].role == "system" or messages[-1].tool_calls:
         raise InvalidInputError(
-            "The last message must be the user's: that is the one to answer.", code="last_message_not_user"
+            "The last message must be the user's or a tool's, which is answered, or the beginning of the assistant's "
+            "answer, which is gone on with.",
+            code="last_message_not_user",
         )
-    return tuple(messages)
+    return checked
+
+
+def _check_message(message: Message) -> Message:
+    if message.role not in ROLES:
+        raise InvalidInputError(f"The role of a message must be one of {', '.join(ROLES)}.", code="role_unknown")
+    if message.name is not None and not _readable(message.name):
+        raise InvalidInputError(
+            f"The name of a message must be 1 to {MAX_NAME_LETTERS} letters without control characters.",
+            code="message_name_invalid",
+        )
+    _check_calls(message)
+    if message.role == "tool":
+        # It is what some program printed, which its caller can hardly type again.
+        return replace(message, content=_SURROGATE.sub("\ufffd", _CONTROL.sub("", message.content)))
+    if message.content or not message.tool_calls:
+        check_text(message.content, what="system" if message.role == "system" else "prompt")
+    return message
+
+
+def _check_calls(message: Message) -> None:
+    ids = [call.id for call in message.tool_calls]
+    problem = ""
+    if message.tool_calls and message.role != "assistant":
+        problem = "Only the assistant's messages have tool_calls."
+    elif len(ids) > MAX_CALLS:
+        problem = f"A message has {len(ids)} tool_calls; at most {MAX_CALLS} are taken."
+    elif (message.role == "tool") != (message.tool_call_id is not None):
+        problem = "A tool's message needs tool_call_id, and no other has one."
+    elif not all(map(_readable, [*ids, *([message.tool_call_id] if message.tool_call_id is not None else [])])):
+        problem = f"The id of a tool call must be 1 to {MAX_NAME_LETTERS} letters without control characters."
+    elif not all(_is_call(call) for call in message.tool_calls):
+        problem = "A tool call must have a function's name (letters, digits, _ . : / -, at most 128) and readable text."
+    if problem:
+        raise InvalidInputError(problem, code="tool_call_invalid")
+
+
+def _is_call(call: ToolCall) -> bool:
+    unreadable = _SURROGATE.search(call.arguments) or _CONTROL.search(call.arguments)
+    return FUNCTION_NAME.fullmatch(call.name) is not None and not unreadable
+
+
+def _readable(text: str) -> bool:
+    return 0 < len(text) <= MAX_NAME_LETTERS and not _CONTROL.search(text) and not _SURROGATE.search(text)
 
 
 def check_max_tokens(value: int, *, name: str = "max_tokens") -> int:
@@ -89,12 +159,19 @@ def check_max_tokens(value: int, *, name: str = "max_tokens") -> int:
     return value
 
 
+def check_in_range(field: str, value: float, *, name: str = "") -> float:
+    """A value of one of :data:`RANGES`. Raises InvalidInputError ``FIELD_out_of_range``."""
+    low, high = RANGES[field]
+    if not (math.isfinite(value) and low <= value <= high):
+        raise InvalidInputError(
+            f"{name or field} must be a number from {low:g} to {high:g}.", code=f"{field}_out_of_range"
+        )
+    return value
+
+
 def check_temperature(value: float, *, name: str = "temperature") -> float:
     """Sampling temperature, 0 (always the likeliest word) to 2. Raises ``temperature_out_of_range``."""
-    low, high = TEMPERATURE_RANGE
-    if not (math.isfinite(value) and low <= value <= high):
-        raise InvalidInputError(f"{name} must be a number from {low:g} to {high:g}.", code="temperature_out_of_range")
-    return float(value)
+    return float(check_in_range("temperature", value, name=name))
 
 
 def check_seed(value: int, *, name: str = "seed") -> int:
@@ -105,13 +182,63 @@ def check_seed(value: int, *, name: str = "seed") -> int:
     return value
 
 
+def seed_in_range(value: int) -> int:
+    """The seed for any whole number: clients of other servers send negative and larger ones."""
+    return value % (SEED_RANGE[1] + 1)
+
+
 def check_sampling(asked: Sampling) -> Sampling:
-    """``asked``, if each value that is set is within its range. Raises what the checks of its values raise."""
-    if asked.temperature is not None:
-        check_temperature(asked.temperature)
+    """``asked``, if each value that is set is within its range.
+
+    Raises InvalidInputError: ``FIELD_out_of_range`` of :data:`RANGES` and ``seed``, ``stop_invalid``,
+    ``logit_bias_invalid``."""
+    for field in RANGES:
+        value = getattr(asked, field)
+        if value is not None:
+            check_in_range(field, value)
     if asked.seed is not None:
         check_seed(asked.seed)
+    _check_stop(asked.stop)
+    _check_bias(asked.logit_bias)
     return asked
+
+
+def _check_stop(stop: Sequence[str]) -> None:
+    good = all(0 < len(one) <= MAX_STOP_LETTERS and not _SURROGATE.search(one) for one in stop)
+    if len(stop) > MAX_STOPS or not good:
+        raise InvalidInputError(
+            f"stop takes at most {MAX_STOPS} texts of 1 to {MAX_STOP_LETTERS} letters.", code="stop_invalid"
+        )
+
+
+def _check_bias(bias: Sequence[tuple[int, float]]) -> None:
+    low, high = BIAS_RANGE
+    good = all(0 <= token < MAX_TOKEN_NUMBER and low <= value <= high for token, value in bias)
+    if len(bias) > MAX_BIASED_TOKENS or not good:
+        raise InvalidInputError(
+            f"logit_bias takes the numbers of at most {MAX_BIASED_TOKENS} tokens, each with a value from {low:g} to "
+            f"{high:g}.",
+            code="logit_bias_invalid",
+        )
+
+
+def check_logprobs(value: int) -> int:
+    """How many of the likeliest tokens are told beside each token, 0 to 20. Raises ``logprobs_out_of_range``."""
+    low, high = LOGPROBS_RANGE
+    if not low <= value <= high:
+        raise InvalidInputError(f"logprobs must be a whole number from {low} to {high}.", code="logprobs_out_of_range")
+    return value
+
+
+def check_notes(value: str) -> str:
+    """What a program's dialect keeps beside a request, at most 64 KiB. Raises ``notes_too_long``."""
+    if len(value.encode(errors="replace")) > MAX_NOTES_BYTES:
+        raise InvalidInputError(
+            f"What is to be kept beside the request (metadata and the like) is longer than {MAX_NOTES_BYTES // 1024} "
+            "KiB.",
+            code="notes_too_long",
+        )
+    return value
 
 
 def check_idle_minutes(value: float) -> float:

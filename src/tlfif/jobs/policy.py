@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+USUAL_TEMPERATURE = 0.7
+"""Where neither request, owner nor the model's makers say one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPolicy:
@@ -19,7 +22,8 @@ class JobPolicy:
     store does."""
     max_queued: int = 1000
     default_max_tokens: int = 512
-    default_temperature: float = 0.7
+    default_temperature: float | None = None
+    """None: the model's own, else :data:`USUAL_TEMPERATURE`."""
     retention_seconds: float = 30 * 86400.0
 
 

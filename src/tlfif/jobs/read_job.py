@@ -1,43 +1,59 @@
 """Read a job and follow its events."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from tlfif.jobs.events import Event, EventKind, answer_text
+from tlfif.jobs.events import Event, EventKind, answer_calls, answer_text
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import Job
 from tlfif.jobs.refusals import no_such_job
+from tlfif.jobs.request import ToolCall
 from tlfif.kernel.clock import Clock
 
 READ_LIMIT = 1000
 """Events per read: bounds memory, and 1,000 batches of 50 ms are 50 seconds of answer."""
+PAGE_LETTERS = 2_000_000
+"""Of events in one answer: AWS lets a function answer with 6 MB, and vectors are long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSoFar:
-    """The answer, and what a thinking model wrote before it."""
+    """The answer, what a thinking model wrote before it, and the calls of tools that it asks for."""
 
     text: str
     reasoning: str
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 async def owned_job(job_id: str, *, owner: str, jobs: JobStore) -> Job:
-    """The job, if it belongs to ``owner``. Raises NotFoundError, also for a job of another owner."""
+    """The job, if it belongs to ``owner``; empty: the owner of this computer, who may see all. Raises NotFoundError,
+    also for a job of another owner."""
     job = await jobs.get(job_id)
-    if job.owner != owner:
+    if owner and job.owner != owner:
         raise no_such_job(job_id)
     return job
 
 
 async def read_answer(job_id: str, *, jobs: JobStore) -> AnswerSoFar:
     """The answer so far. Raises NotFoundError."""
+    events = await read_log(job_id, jobs=jobs)
+    return AnswerSoFar(
+        text=answer_text(events),
+        reasoning=answer_text(events, part="reasoning"),
+        tool_calls=answer_calls(events),
+    )
+
+
+async def read_log(job_id: str, *, jobs: JobStore) -> list[Event]:
+    """All events so far. Raises NotFoundError."""
     events: list[Event] = []
     after = 0
     while True:
         batch = await jobs.events(job_id, after=after, limit=READ_LIMIT)
         events += batch
         if len(batch) < READ_LIMIT:
-            return AnswerSoFar(text=answer_text(events), reasoning=answer_text(events, part="reasoning"))
+            return events
         after = batch[-1].seq
 
 
@@ -52,9 +68,19 @@ async def next_events(job_id: str, *, after: int, wait: float, jobs: JobStore, c
         found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
         left = deadline - clock.monotonic()
         if found or left <= 0 or (waited and await _ended_before(job_id, after, jobs)):
-            return found
+            return _one_page(found)
         await jobs.wait_events(job_id, after=after, timeout=left)
         waited = True
+
+
+def _one_page(events: list[Event]) -> list[Event]:
+    """As many of the first events as fit into one answer; one at least."""
+    letters = 0
+    for number, event in enumerate(events):
+        letters += len(json.dumps(event.data)) if len(event.data) > 1 else len(str(event.data.get("text", "")))
+        if letters > PAGE_LETTERS and number:
+            return events[:number]
+    return events
 
 
 async def follow(job_id: str, *, after: int, jobs: JobStore, beat_seconds: float) -> AsyncIterator[list[Event]]:

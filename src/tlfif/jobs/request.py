@@ -64,7 +64,7 @@ class Sampling:
 
     def over(self, defaults: "Sampling") -> "Sampling":
         """``defaults`` with everything that is set here."""
-        return replace(defaults, **_set_fields(self))
+        return replace(defaults, **set_fields(self))
 
 
 AS_THE_MODEL_LIKES = Sampling()
@@ -107,7 +107,8 @@ class GenerationRequest:
     """What to generate. Checked by ``jobs.limits`` before it gets here.
 
     ``max_tokens`` counts completion tokens. ``logprobs`` None: none are asked for; 0 to 20: those of the chosen tokens
-    and so many of the likeliest others.
+    and so many of the likeliest others. ``notes``: what a dialect wants to know again when it is asked for the job
+    later; no engine reads it.
     """
 
     model: str
@@ -118,14 +119,15 @@ class GenerationRequest:
     form: AnswerForm | None = None
     tools: ToolUse | None = None
     logprobs: int | None = None
+    notes: str = ""
 
     def to_json(self) -> str:
         """The request as one line of JSON with sorted keys; what is not set is left out."""
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [_set_fields(message) | {"content": message.content} for message in self.messages],
+            "messages": [set_fields(message) | {"content": message.content} for message in self.messages],
             "max_tokens": self.max_tokens,
-            "sampling": _set_fields(self.sampling),
+            "sampling": set_fields(self.sampling),
         }
         if self.task is not Task.CHAT:
             body["task"] = self.task.value
@@ -135,6 +137,8 @@ class GenerationRequest:
             body["tools"] = asdict(self.tools)
         if self.logprobs is not None:
             body["logprobs"] = self.logprobs
+        if self.notes:
+            body["notes"] = self.notes
         return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
@@ -152,6 +156,7 @@ class GenerationRequest:
             form=None if form is None else AnswerForm(**form),
             tools=None if tools is None else _tools(tools),
             logprobs=body.get("logprobs"),
+            notes=body.get("notes", ""),
         )
 
     def fingerprint(self) -> str:
@@ -159,7 +164,7 @@ class GenerationRequest:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
-def _set_fields(value: Message | Sampling) -> dict[str, Any]:
+def set_fields(value: Message | Sampling) -> dict[str, Any]:
     """The fields that are not as they are by default, as plain values."""
     plain = asdict(value)
     return {field.name: plain[field.name] for field in fields(value) if getattr(value, field.name) != field.default}

@@ -7,9 +7,14 @@ from dataclasses import dataclass, replace
 
 from tlfif.jobs.engine import Chunk, Engine
 from tlfif.jobs.jobs import FinishReason, Job, JobStatus, Outcome, Receipt
+from tlfif.jobs.limits import MIN_ANSWER_TOKENS
+from tlfif.jobs.pieces import Piece
 from tlfif.jobs.policy import JobPolicy
+from tlfif.jobs.request import GenerationRequest, Task
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import EngineRejectedError
+
+ANSWER_EMPTY = "answer_empty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,34 +50,35 @@ class AttemptTimes:
     first_at: float | None = None
     last_at: float | None = None
     pieces: int = 0
-    has_text: bool = False
+    has_answer: bool = False
     has_reasoning: bool = False
     last: Chunk | None = None
 
-    def take(self, chunk: Chunk, now: float) -> None:
-        """Count one chunk that came at monotonic ``now``."""
-        self.has_text = self.has_text or chunk.text.strip() != ""
+    def take(self, chunk: Chunk, now: float) -> bool:
+        """Count one chunk that came at monotonic ``now``. Whether there is anything in it."""
+        self.has_answer = self.has_answer or chunk.text.strip() != "" or bool(chunk.tool_calls or chunk.embeddings)
         self.has_reasoning = self.has_reasoning or bool(chunk.reasoning)
-        if chunk.text or chunk.reasoning:
+        if is_more := bool(chunk):
             self.pieces += 1
             self.last_at = now
             if self.first_at is None:
                 self.first_at = now
         if chunk.finish_reason is not None:
             self.last = chunk
+        return is_more
 
 
 async def run_job(
     job: Job,
     *,
     engine: Engine,
-    emit: Callable[[str, str], None],
+    emit: Callable[[Piece], None],
     provenance: Provenance,
     policy: JobPolicy,
     clock: Clock,
 ) -> Outcome:
-    """Generate and hand each piece of text and of reasoning to ``emit`` as it comes; returns how the job ends. An
-    answer without visible text is a failure that says why.
+    """Generate and hand each piece of the answer to ``emit`` as it comes; returns how the job ends. An empty answer to
+    a plain question is a failure that says why; its receipt keeps the engine's own reason for the end.
 
     Raises EngineGoneError (the attempt may be repeated) and CancelledError (whoever cancelled knows why).
     """
@@ -80,28 +86,36 @@ async def run_job(
     waited = max(0.0, (job.started_at or job.created_at) - job.created_at)
 
     def end(status: JobStatus, code: str | None = None, message: str | None = None) -> Outcome:
-        receipt = _receipt(job, times, provenance, waited, clock.monotonic(), status)
+        reason = times.last.finish_reason if times.last is not None else None
+        whole = status is JobStatus.SUCCEEDED or code == ANSWER_EMPTY
+        receipt = _receipt(job, times, provenance, waited, clock.monotonic(), reason if whole else FinishReason.ERROR)
         return Outcome(status=status, receipt=receipt, error_code=code, error_message=message)
 
     try:
         async with asyncio.timeout(policy.run_limit_seconds), aclosing(engine.generate(job.request)) as chunks:
             async for chunk in chunks:
-                times.take(chunk, clock.monotonic())
-                if chunk.text or chunk.reasoning:
-                    emit(chunk.text, chunk.reasoning)
+                if times.take(chunk, clock.monotonic()):
+                    emit(chunk)
     except TimeoutError:
         limit = policy.run_limit_seconds
         return end(JobStatus.FAILED, "run_timeout", f"The answer took longer than {limit:.0f} s and was stopped.")
     except EngineRejectedError as error:
         return end(JobStatus.FAILED, error.code, error.message)
-    if not times.has_text:
-        return end(JobStatus.FAILED, "answer_empty", _why_empty(times))
+    if not times.has_answer and not may_be_empty(job.request):
+        return end(JobStatus.FAILED, ANSWER_EMPTY, _why_empty(times))
     return end(JobStatus.SUCCEEDED)
+
+
+def may_be_empty(request: GenerationRequest) -> bool:
+    """Whether nothing, or nothing but spaces, can be what the caller asked for."""
+    is_bounded = bool(request.sampling.stop or request.form or request.tools)
+    goes_on = request.task is not Task.CHAT or request.messages[-1].role == "assistant"
+    return is_bounded or goes_on or request.max_tokens < MIN_ANSWER_TOKENS
 
 
 def _why_empty(times: AttemptTimes) -> str:
     last = times.last
-    count = f"all {last.completion_tokens} tokens" if last and last.completion_tokens else "all tokens"
+    count = f"all {last.completion_tokens} tokens" if last is not None and last.completion_tokens else "all tokens"
     if last is not None and last.finish_reason is FinishReason.LENGTH:
         spent = "thinking" if times.has_reasoning else "no visible text"
         return f"The model spent {count} of the answer on {spent}. Ask again and allow more (max_tokens)."
@@ -115,18 +129,17 @@ def cancelled_outcome(job: Job, provenance: Provenance) -> Outcome:
 
 
 def _receipt(
-    job: Job, times: AttemptTimes, provenance: Provenance, waited: float, now: float, status: JobStatus
+    job: Job, times: AttemptTimes, provenance: Provenance, waited: float, now: float, reason: FinishReason | None
 ) -> Receipt:
     last = times.last
-    tokens = last.completion_tokens if last else None
+    tokens = last.completion_tokens if last is not None else None
     speed = None
     if times.first_at is not None and times.last_at is not None and times.last_at > times.first_at:
         # The first token's time belongs to the prompt, so it is left out on both sides.
         speed = round(((tokens or times.pieces) - 1) / (times.last_at - times.first_at), 1)
-    reason = last.finish_reason if last else None
     return replace(
-        provenance.receipt(job, reason if status is JobStatus.SUCCEEDED else FinishReason.ERROR),
-        prompt_tokens=last.prompt_tokens if last else None,
+        provenance.receipt(job, reason),
+        prompt_tokens=last.prompt_tokens if last is not None else None,
         completion_tokens=tokens,
         queue_seconds=round(waited, 3),
         first_token_seconds=(

@@ -26,6 +26,7 @@ from tlfif.jobs.endings import terminal_data
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.job_record import JobRecord
 from tlfif.jobs.jobs import MAX_ATTEMPTS, DeltaWrite, Job, JobStatus, Lease, LeaseState, NewJob, Outcome, SubmitResult
+from tlfif.jobs.pieces import NOTHING, Piece
 from tlfif.jobs.refusals import is_next, key_used_before, lease_lost, no_such_job, not_ended, queue_full
 
 _LEASE_RAN_OUT = "The worker stopped showing life."
@@ -104,7 +105,7 @@ def lease_state(lease: Lease, record: JobRecord | None) -> LeaseState:
 
 
 def by_lease(writes: Sequence[DeltaWrite]) -> dict[Lease, list[DeltaWrite]]:
-    """What each lease has to write, in order: a text is new or not within its own lease."""
+    """What each lease has to write, in order: a piece is new or not within its own lease."""
     found: dict[Lease, list[DeltaWrite]] = {}
     for write in writes:
         found.setdefault(write.lease, []).append(write)
@@ -112,20 +113,20 @@ def by_lease(writes: Sequence[DeltaWrite]) -> dict[Lease, list[DeltaWrite]]:
 
 
 def fresh_deltas(writes: Sequence[DeltaWrite], *, last_seq: int, now: float) -> tuple[Event, ...]:
-    """More text: the events of one held lease's ``writes`` that come after its job's ``last_seq``. Nothing else of the
-    job changes. Raises ValueError if there is a gap."""
+    """More of an answer: the events of one held lease's ``writes`` that come after its job's ``last_seq``. Nothing else
+    of the job changes. Raises ValueError if there is a gap."""
     found: list[Event] = []
     for write in writes:
         if is_next(last_seq=last_seq, seq=write.seq):
             last_seq = write.seq
-            found.append(_delta(write.seq, write.text, now, reasoning=write.reasoning))
+            found.append(_delta(write.seq, write.piece, now))
     return tuple(found)
 
 
 def finish(
-    record: JobRecord | None, lease: Lease, *, seq: int, text: str, outcome: Outcome, now: float
+    record: JobRecord | None, lease: Lease, *, seq: int, rest: Piece = NOTHING, outcome: Outcome, now: float
 ) -> Change | None:
-    """The worker ends the job, after the rest of its text. None if this lease ended it before.
+    """The worker ends the job, after the rest of its answer. None if this lease ended it before.
 
     Raises LeaseLostError, and ValueError if ``seq`` would leave a gap.
     """
@@ -134,7 +135,7 @@ def finish(
             return None  # only an end by this very lease leaves its token behind
         raise lease_lost(lease)
     is_new = is_next(last_seq=record.last_seq, seq=seq)
-    return _end(record, outcome, now, text=text if is_new else "", token=lease.token)
+    return _end(record, outcome, now, rest=rest if is_new else NOTHING, token=lease.token)
 
 
 def release(record: JobRecord | None, lease: Lease, *, reason: str, count_attempt: bool, now: float) -> Change:
@@ -215,15 +216,16 @@ def _lose_attempt(record: JobRecord, *, reason: str, count_attempt: bool, now: f
 
 
 def _end(
-    record: JobRecord, outcome: Outcome, now: float, *, text: str = "", token: str | None = None, **other: Any
+    record: JobRecord, outcome: Outcome, now: float, *, rest: Piece = NOTHING, token: str | None = None, **other: Any
 ) -> Change:
-    """The job ends after ``text``. ``token``: of the lease that ended it. ``other`` fields change with it."""
+    """The job ends after the ``rest`` of its answer. ``token``: of the lease that ended it. ``other`` fields change
+    with it."""
     seq = record.last_seq + 1
-    rest = (_delta(seq, text, now),) if text else ()
-    end = Event(seq=seq + len(rest), kind=EventKind(outcome.status.value), at=now, data=terminal_data(outcome))
+    last = (_delta(seq, rest, now),) if rest else ()
+    end = Event(seq=seq + len(last), kind=EventKind(outcome.status.value), at=now, data=terminal_data(outcome))
     return _change(
         record,
-        *rest,
+        *last,
         end,
         status=outcome.status,
         finished_at=now,
@@ -244,9 +246,8 @@ def _next_event(record: JobRecord, kind: EventKind, now: float, data: dict[str, 
     return Event(seq=record.last_seq + 1, kind=kind, at=now, data=data)
 
 
-def _delta(seq: int, text: str, now: float, *, reasoning: str = "") -> Event:
-    data: dict[str, object] = {"text": text, "reasoning": reasoning} if reasoning else {"text": text}
-    return Event(seq=seq, kind=EventKind.DELTA, at=now, data=data)
+def _delta(seq: int, piece: Piece, now: float) -> Event:
+    return Event(seq=seq, kind=EventKind.DELTA, at=now, data=piece.data())
 
 
 def _change(record: JobRecord, *events: Event, **fields: Any) -> Change:

@@ -2,6 +2,7 @@
 this."""
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -80,6 +81,16 @@ class DataFolder:
     def profile(self) -> Path:
         """Which home commands talk to. It holds no secret."""
         return self.root / "profile.json"
+
+    @property
+    def access(self) -> Path:
+        """Where the API is reached and who beside its owner may use it; see ``kernel.access``."""
+        return self.root / "access.json"
+
+    @property
+    def access_lock(self) -> Path:
+        """Held while a program changes that."""
+        return self.root / "access.lock"
 
     @property
     def sign_in(self) -> Path:
@@ -250,11 +261,20 @@ def read_token(data_folder: DataFolder) -> str | None:
     """The API's token; None where there is none that can be trusted: a link, another user's file, one that others may
     change, or what is no token."""
     try:
-        with open(os.open(data_folder.token, os.O_RDONLY | _PLAIN), "rb") as file:  # noqa: PTH123 - a descriptor
-            found = "" if who_else(os.fstat(file.fileno())) else file.read(1000).decode("ascii").strip()
+        found = read_private(data_folder.token, most=1000).decode("ascii").strip()
     except (OSError, ValueError):
         return None
     return found if _TOKEN.fullmatch(found) else None
+
+
+def read_private(path: Path, *, most: int) -> bytes:
+    """Up to ``most`` bytes of a file that can be trusted. Raises OSError, also for a link, another user's file and one
+    that others may change."""
+    with open(os.open(path, os.O_RDONLY | _PLAIN), "rb") as file:  # noqa: PTH123 - a descriptor
+        fault = who_else(os.fstat(file.fileno()))
+        if fault:
+            raise PermissionError(errno.EPERM, f"it {fault}", str(path))
+        return file.read(most)
 
 
 def read_holder(data_folder: DataFolder) -> int | None:

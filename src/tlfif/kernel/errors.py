@@ -18,6 +18,7 @@
     * EngineStuckError           this request hangs the engine; never retried, the engine starts anew
     * ModelUnusableError         the engine cannot work with this model; it is not started with it again
   * ModelError                   a model file is missing, corrupt or cannot be fetched (exit 4)
+  * AnswerError                  the job ended without an answer (exit 3)
   * LeaseLostError               another worker has the lease now; drop the result
 
 Each instance carries a stable ``code`` for programs, a sentence for people, and optional ``details``.
@@ -145,6 +146,12 @@ class ImageError(TlfifError):
     """Read the reason; the image was not built, or cannot be used. The promoted one stays as it is."""
 
     code = "image_failed"
+
+
+class AnswerError(TlfifError):
+    """Read the reason; the job was stored, and ended without an answer."""
+
+    code = "job_failed"
 
 
 class LeaseLostError(TlfifError):

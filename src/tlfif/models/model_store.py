@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tlfif.models.catalogue import SamplingDefaults
+
 
 class ModelState(StrEnum):
     """The state of a model's file."""
@@ -32,6 +34,8 @@ class ModelInfo:
     received_bytes: int = 0
     problem: str = ""
     is_default: bool = False
+    sampling: SamplingDefaults | None = None
+    """None: nobody says how its words are chosen best."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

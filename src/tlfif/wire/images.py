@@ -17,12 +17,14 @@ class FailureView(TypedDict):
 
 
 class FiguresView(TypedDict):
-    """What the smoke test measured. ``passed`` of ``prompts`` golden prompts were answered as they must be."""
+    """What the smoke test measured. ``passed`` of ``prompts`` golden prompts were answered as they must be. ``busy``:
+    other programs kept the computer busy meanwhile, so that the speed says little."""
 
     prompts: int
     passed: int
     tokens_per_second: float
     first_token_seconds: float
+    busy: bool
 
 
 class ImageView(TypedDict):

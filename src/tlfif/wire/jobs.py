@@ -9,25 +9,78 @@ from tlfif.wire.machines import MachineView
 from tlfif.wire.money import CostShareView
 from tlfif.wire.typed_dict import TypedDict
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+class ToolCallView(TypedDict):
+    """A call of a tool; ``arguments`` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 class MessageView(TypedDict):
-    """One turn of a conversation."""
+    """One turn of a conversation. ``tool_calls`` are the assistant's; ``tool_call_id`` is a tool's."""
 
     role: Role
     content: str
+    name: NotRequired[str | None]
+    tool_calls: NotRequired[list[ToolCallView] | None]
+    tool_call_id: NotRequired[str | None]
 
 
-class Asking(TypedDict):
+class FormView(TypedDict):
+    """The answer must be JSON; null, or nothing: any object."""
+
+    json_schema: NotRequired[dict[str, Any] | None]
+
+
+class ToolView(TypedDict):
+    """A function that the model may ask its caller to call. ``parameters`` is a JSON schema."""
+
+    name: str
+    description: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+    strict: NotRequired[bool]
+
+
+class SamplingView(TypedDict):
+    """How words are chosen, as far as it is set."""
+
+    temperature: NotRequired[float | None]
+    top_p: NotRequired[float | None]
+    top_k: NotRequired[int | None]
+    min_p: NotRequired[float | None]
+    presence_penalty: NotRequired[float | None]
+    frequency_penalty: NotRequired[float | None]
+    repeat_penalty: NotRequired[float | None]
+    seed: NotRequired[int | None]
+    stop: NotRequired[list[str]]
+    logit_bias: NotRequired[dict[str, float]]
+
+
+class GenerationView(SamplingView):
+    """What is asked for beside the messages, as far as it is set. ``tool_choice`` is ``auto``, ``none``, ``required``
+    or ``function:NAME``."""
+
+    task: NotRequired[Literal["chat", "completion", "embedding"]]
+    form: NotRequired[FormView | None]
+    tools: NotRequired[list[ToolView]]
+    tool_choice: NotRequired[str]
+    parallel_tool_calls: NotRequired[bool]
+    logprobs: NotRequired[int | None]
+    notes: NotRequired[str]
+
+
+class Asking(GenerationView):
     """What the client sends to ``POST /v1/infer``; a member that is absent or None means the server's default. The
     server's side is ``api.schemas.InferRequest``, which also takes a bare prompt and has the ranges."""
 
     messages: list[MessageView]
     model: NotRequired[str | None]
     max_tokens: NotRequired[int | None]
-    temperature: NotRequired[float | None]
-    seed: NotRequired[int | None]
+    fits_max_tokens: NotRequired[bool]
     idle_timeout_minutes: NotRequired[float | None]
 
 
@@ -52,10 +105,11 @@ class ReceiptView(TypedDict):
 
 
 class JobView(TypedDict):
-    """A job. ``answer``, ``reasoning``, ``cost`` and ``simulated_aws`` are null in lists; ``simulated_aws`` also where
-    machines run on AWS, and ``as_if_aws`` is its old name, sent for one release. ``reasoning`` is what a thinking model
-    wrote before its answer, null where it wrote none. ``cancel_reason`` says who asked for the end, where somebody
-    did."""
+    """A job. ``answer``, ``reasoning``, ``tool_calls``, ``cost`` and ``simulated_aws`` are null in lists;
+    ``simulated_aws`` also where machines run on AWS, and ``as_if_aws`` is its old name, sent for one release.
+    ``reasoning`` is what a thinking model wrote before its answer, null where it wrote none; ``tool_calls`` are the
+    calls that it asks for, null where it asks for none. ``asked``: what was asked for beside the messages, the defaults
+    of home and model among it. ``cancel_reason`` says who asked for the end, where somebody did."""
 
     job_id: str
     status: str
@@ -64,6 +118,7 @@ class JobView(TypedDict):
     max_tokens: int
     temperature: float
     seed: int | None
+    asked: GenerationView
     created_at: float
     started_at: float | None
     finished_at: float | None
@@ -75,6 +130,7 @@ class JobView(TypedDict):
     receipt: ReceiptView | None
     answer: str | None
     reasoning: str | None
+    tool_calls: list[ToolCallView] | None
     cost: CostShareView | None
     simulated_aws: CostShareView | None
     as_if_aws: CostShareView | None

@@ -5,8 +5,18 @@ from typing import Literal
 from tlfif.wire.typed_dict import TypedDict
 
 
+class SamplingDefaultsView(TypedDict):
+    """How the makers of a model choose its words, and where they say so."""
+
+    source: str
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+
+
 class ModelView(TypedDict):
-    """A model of the catalogue and its file on this computer. Sizes in bytes."""
+    """A model of the catalogue and its file on this computer. Sizes in bytes. ``sampling`` is what holds where a
+    request and the owner's settings say nothing else."""
 
     name: str
     title: str
@@ -19,6 +29,7 @@ class ModelView(TypedDict):
     received_bytes: int
     problem: str
     is_default: bool
+    sampling: SamplingDefaultsView | None
 
 
 class OpenAIModel(TypedDict):

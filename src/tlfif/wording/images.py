@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from tlfif.kernel.plain_text import one_line
 from tlfif.money.amounts import usd
 from tlfif.wire.images import EstimateView, FiguresView, ImageList, ImageView, PointerView, WatchView
-from tlfif.wording.figures import countdown, how_many, seconds, size
+from tlfif.wording.figures import countdown, how_many, size
 
 STAGES = {
     "source": "Source",
@@ -88,7 +88,10 @@ def failure_text(image: ImageView) -> str:
 def figures_text(figures: FiguresView) -> str:
     """What the smoke test measured: ``10 of 10 prompts, 71 tokens a second``."""
     rate = figures["tokens_per_second"]
-    return f"{figures['passed']} of {figures['prompts']} prompts" + (f", {rate:.0f} tokens a second" if rate else "")
+    busy = " while the computer was busy" if figures["busy"] else ""
+    return f"{figures['passed']} of {figures['prompts']} prompts" + (
+        f", {rate:.0f} tokens a second{busy}" if rate else ""
+    )
 
 
 def cost_text(amount: float) -> str:
@@ -148,9 +151,19 @@ def pointer_text(pointer: PointerView, images: Iterable[ImageView], *, here: boo
         )
     image = next((one for one in images if one["version"] == version), None)
     change = f" ({change_text(image)})" if image is not None else ""
-    proven = "" if pointer["proven"] else " No machine has started from it yet; if the first one fails, it goes back."
+    back = f"; if the first one fails, it goes back to {pointer['before'][-1]}" if pointer["before"] else ""
+    proven = "" if pointer["proven"] else f" No machine has started from it yet{back}."
     note = f", {pointer['note']}" if pointer["note"] else ""
     return f"Machines start from {version}{change}{note}.{proven}"
+
+
+def still_running_text(pointer: PointerView, running: str | None) -> str:
+    """What answers now where that is another image than the one in use. ``running``: what the machine that runs now was
+    started from, None where none runs."""
+    if pointer["version"] is None or running is None or running == pointer["version"]:
+        return ""
+    old = running if is_version(running) else "the TL-FIF that is installed"
+    return f"The machine that runs now started from {old} and goes on; the next one starts from {pointer['version']}."
 
 
 def watch_text(watch: WatchView) -> str:
@@ -189,9 +202,3 @@ def retirement_text(image: ImageView) -> str:
         f"{image['version']} ({change_text(image)}) is deleted for good: {price_text([image])}. Its record and its log "
         "stay; rolling back to it is no longer possible."
     )
-
-
-def stage_times(image: ImageView) -> str:
-    """``Source 0.4 s, Build 8.1 s``: the stages that are done."""
-    took = image["stage_seconds"]
-    return ", ".join(f"{title} {seconds(took[name])}" for name, title in STAGES.items() if name in took)

@@ -1,4 +1,4 @@
-"""Writes the engine's text to the jobs' event logs, in batches."""
+"""Writes the engine's answers to the jobs' event logs, in batches."""
 
 import asyncio
 import contextlib
@@ -8,46 +8,49 @@ from dataclasses import dataclass, field
 
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.jobs import DeltaWrite, JobStatus, Lease, Outcome
+from tlfif.jobs.pieces import NOTHING, Piece, joined
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import StorageError
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
+MOST_AT_ONCE = 8
+"""Events of one job in a batch; more than one only where an answer has long pieces, such as vectors."""
 
 
 @dataclass(slots=True, kw_only=True)
 class JobLog:
-    """The unwritten text of one running job. ``next_seq`` is the number of its next event."""
+    """The unwritten pieces of one running job's answer. ``next_seq`` is the number of its next event."""
 
     lease: Lease
     next_seq: int
-    buffer: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
-    pending: DeltaWrite | None = None
+    buffer: list[Piece] = field(default_factory=list)
+    pending: list[DeltaWrite] = field(default_factory=list)
     begun: bool = False
 
-    def take(self) -> DeltaWrite | None:
-        """The next write: the unconfirmed one again, or a new one from the buffer; None where there is no text."""
-        if self.pending is None and (self.buffer or self.thoughts):
-            text, reasoning = "".join(self.buffer), "".join(self.thoughts)
-            self.pending = DeltaWrite(lease=self.lease, seq=self.next_seq, text=text, reasoning=reasoning)
-            self.buffer.clear()
-            self.thoughts.clear()
+    def take(self) -> list[DeltaWrite]:
+        """The next writes: the unconfirmed ones again, or new ones from the buffer; none where nothing came."""
+        if not self.pending and self.buffer:
+            pieces = joined(self.buffer)
+            self.pending = [
+                DeltaWrite(lease=self.lease, seq=seq, piece=piece)
+                for seq, piece in enumerate(pieces[:MOST_AT_ONCE], start=self.next_seq)
+            ]
+            self.buffer = pieces[MOST_AT_ONCE:]
         return self.pending
 
     def confirm(self) -> None:
-        """The pending write is in the store."""
-        if self.pending is not None:
-            self.pending = None
-            self.next_seq += 1
+        """The pending writes are in the store."""
+        self.next_seq += len(self.pending)
+        self.pending = []
 
 
 class EventWriter:
-    """Collects the text of all running jobs and stores it with one call per batch.
+    """Collects the answers of all running jobs and stores them with one call per batch.
 
-    The first text of a job is written at once: the time to the first token is what a person waits for.
-    While the store fails (a full disk) nothing is lost: the text is written when the store works again.
+    The first piece of a job is written at once: the time to the first token is what a person waits for.
+    While the store fails (a full disk) nothing is lost: the answer is written when the store works again.
     """
 
     def __init__(
@@ -68,12 +71,9 @@ class EventWriter:
         self._logs[lease.job_id] = found
         return found
 
-    def emit(self, job_log: JobLog, text: str, reasoning: str = "") -> None:
-        """Take text, or reasoning that comes before it; it is stored with the next batch."""
-        if text:
-            job_log.buffer.append(text)
-        if reasoning:
-            job_log.thoughts.append(reasoning)
+    def emit(self, job_log: JobLog, piece: Piece) -> None:
+        """Take a piece of the answer; it is stored with the next batch."""
+        job_log.buffer.append(piece)
         if not job_log.begun:
             job_log.begun = True
             self._urgent.set()
@@ -99,14 +99,14 @@ class EventWriter:
 
     async def _flush(self) -> None:
         logs = list(self._logs.values())
-        writes = [write for job_log in logs if (write := job_log.take()) is not None]
+        writes = [write for job_log in logs for write in job_log.take()]
         if not writes:
             return
         lost = await self._jobs.append(writes, now=self._clock.now())
         for job_log in logs:
             job_log.confirm()
-            if job_log.buffer or job_log.thoughts:
-                self._dirty.set()  # text that arrived while the earlier write failed
+            if job_log.buffer:
+                self._dirty.set()  # what arrived while the earlier write failed, or was too much for one
         for job_log in logs:
             lease = job_log.lease
             # The job may have been claimed again meanwhile; only the log of the lost lease is closed.
@@ -115,17 +115,18 @@ class EventWriter:
                 self._on_lost(lease)
 
     async def finish(self, job_log: JobLog, outcome: Outcome) -> None:
-        """Write the remaining text and the end; repeats until the store takes it. Raises LeaseLostError."""
+        """Write the rest of the answer and the end; repeats until the store takes it. Raises LeaseLostError."""
         while True:
             try:
                 async with self._lock:
-                    for _ in range(2):  # what is unconfirmed, and then reasoning that came meanwhile
-                        if job_log.pending is not None or job_log.thoughts:
-                            await self._flush()
+                    rest = joined(job_log.buffer)
+                    while job_log in self._logs.values() and (job_log.pending or len(rest) > 1):
+                        await self._flush()
+                        rest = joined(job_log.buffer)
                     await self._jobs.finish(
                         job_log.lease,
                         seq=job_log.next_seq,
-                        text="".join(job_log.buffer),
+                        rest=rest[0] if rest else NOTHING,
                         outcome=outcome,
                         now=self._clock.now(),
                     )
@@ -135,7 +136,7 @@ class EventWriter:
                 await self._clock.sleep(RETRY_SECONDS)
 
     async def release(self, job_log: JobLog, *, reason: str, count_attempt: bool) -> JobStatus:
-        """Give the job back; text not yet written is dropped, because the answer starts over. Raises LeaseLostError."""
+        """Give the job back; what is not yet written is dropped: the answer starts over. Raises LeaseLostError."""
         async with self._lock:
             return await self._jobs.release(
                 job_log.lease, reason=reason, count_attempt=count_attempt, now=self._clock.now()

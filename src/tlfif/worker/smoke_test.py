@@ -1,8 +1,9 @@
 """The smoke test: a candidate image tests itself by the life that every machine leads, over stores of its own."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from tlfif.images.golden_prompts import GOLDEN_PROMPTS, GoldenPrompt
@@ -16,6 +17,8 @@ from tlfif.machines.machine import MachineRecord, MachineState, Phase
 from tlfif.machines.machine_store import MachineStore
 from tlfif.worker.lifecycle import MachineIdentity
 from tlfif.worker.machine_life import MachineLife
+
+log = logging.getLogger(__name__)
 
 PATIENT_SECONDS = 300.0
 """The idle time-out while prompts are still to come."""
@@ -32,13 +35,15 @@ Answered = tuple[PromptResult, Receipt | None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmokeTest:
     """Stands for the control plane of one candidate. ``jobs`` and ``machines`` are on the same scratch file as the
-    stores of the candidate's life, which closes its own. ``versions`` finds what is installed."""
+    stores of the candidate's life, which closes its own. ``versions`` finds what is installed. ``others_share``: how
+    much of the computer other programs take while it is asked, 0 to 1; on a machine of its own none."""
 
     identity: MachineIdentity
     jobs: JobStore
     machines: MachineStore
     clock: Clock
     versions: Callable[[], Awaitable[Mapping[str, str]]]
+    others_share: Callable[[], float] = lambda: 0.0
 
     async def run(self, life: Callable[[], Awaitable[MachineLife]]) -> tuple[SmokeReport, MachineLife]:
         """Begin ``life``, ask it the golden prompts one after the other, let it end for want of work, and report. The
@@ -47,20 +52,22 @@ class SmokeTest:
         living = asyncio.ensure_future(life())
         answered: list[Answered] = []
         versions: Mapping[str, str] | None = None
+        others = 0.0
         asking = asyncio.create_task(self._ask_all(answered))
         beating = asyncio.create_task(self._beat())
         try:
             await asyncio.wait({living, asking}, return_when=asyncio.FIRST_COMPLETED)
             if not living.done():
                 await asking  # raises what kept it from asking
-                versions = await self.versions()  # while the engine is there to say its own
+                versions, others = await self.versions(), self.others_share()  # while the engine is there
                 await self.machines.set_idle_timeout(IDLE_SECONDS)
             ended = await living
         finally:
             for task in (asking, beating, living):
                 task.cancel()
             await asyncio.wait({asking, beating, living})
-        return await self._report(answered, ended, versions or await self.versions()), ended
+        report = await self._report(answered, ended, versions or await self.versions())
+        return replace(report, others_share=round(others, 3)), ended
 
     async def _write_intent(self) -> None:
         now, who = self.clock.now(), self.identity
@@ -87,6 +94,8 @@ class SmokeTest:
         # One at a time, as a person asks: together they would share the engine, and each would be slower.
         for golden in GOLDEN_PROMPTS:
             answered.append(await self._ask(golden))
+            said = "passed" if answered[-1][0].passed else "FAILED"
+            log.info("golden prompt %d of %d, %s: %s", len(answered), len(GOLDEN_PROMPTS), golden.name, said)
 
     async def _ask(self, golden: GoldenPrompt) -> Answered:
         request = GenerationRequest(

@@ -218,7 +218,7 @@ class Worker:
             outcome = await run_job(
                 job,
                 engine=engine,
-                emit=lambda text, reasoning: self._writer.emit(job_log, text, reasoning),
+                emit=lambda piece: self._writer.emit(job_log, piece),
                 provenance=self._provenance,
                 policy=self._policy,
                 clock=self._clock,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlfif.adapters.engines.engine_log import logged_reason
+from tlfif.adapters.engines.llama_batch import BATCH_TOKENS
 from tlfif.adapters.engines.memory_kills import MemoryKills, count_memory_kills, why_killed
 from tlfif.jobs.engine import EngineAddress, EngineProcess
 from tlfif.kernel.data_folder import open_private
@@ -66,6 +67,7 @@ class LlamaEngineProcess(EngineProcess):
             "context_tokens": self._spec.context_tokens,
             "slots": self._spec.slots,
             "threads": self._spec.threads,
+            "batch_tokens": BATCH_TOKENS,
             "cache_mib": CACHE_MIB,
             "memory_bytes": self._spec.spare_bytes + 2 * _weight_bytes(self._spec.model_path),
             "api_key": key,

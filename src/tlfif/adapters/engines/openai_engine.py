@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import httpx2
 
+from tlfif.adapters.engines.request_bodies import LLAMA_BODY, BodyDialect, path_and_body
 from tlfif.jobs.engine import Chunk, Engine, EngineAddress
 from tlfif.jobs.jobs import FinishReason
-from tlfif.jobs.request import GenerationRequest
+from tlfif.jobs.pieces import CallPiece, Vector
+from tlfif.jobs.request import GenerationRequest, Task
 from tlfif.kernel.errors import (
     EngineError,
     EngineGoneError,
@@ -33,20 +35,31 @@ _LENGTH_TYPES = frozenset({"exceed_context_size_error"})
 _LENGTH_PARAMS = frozenset({"input_tokens", "input_text"})
 """vLLM's ``param`` of the same error (its ``renderers/params.py``)."""
 
-_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+_REASONS = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+}
+NO_EMBEDDINGS = "embeddings_not_supported"
+LEAST_LOGPROB = -9999.0
+"""Of a token that cannot come; JSON has no infinity."""
 
 
 class OpenAIEngine(Engine):
-    """``POST /v1/chat/completions`` with ``stream``: one token a chunk; the token counts come with the last chunk.
+    """``POST /v1/chat/completions`` or ``/v1/completions`` with ``stream``: one token a chunk; the counts come with the
+    last chunk. ``POST /v1/embeddings``: one vector a chunk.
 
-    ``model_name`` is the server's name for the model; None omits the field (llama.cpp serves one model). ``named``:
-    each request's own model is sent instead (vLLM serves a base model and personal models on top of it).
+    ``words``: what the server calls what differs. ``model_name`` is the server's name for the model; None omits the
+    field (llama.cpp serves one model). ``named``: each request's own model is sent instead (vLLM serves a base model
+    and personal models on top of it).
     """
 
     def __init__(
         self,
         address: EngineAddress,
         *,
+        words: BodyDialect = LLAMA_BODY,
         model_name: str | None = None,
         named: bool = False,
         connections: int = 16,
@@ -54,6 +67,7 @@ class OpenAIEngine(Engine):
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
         self._accept_seconds = accept_seconds
+        self._words = words
         self._model_name = model_name
         self._named = named
         self._client = httpx2.AsyncClient(
@@ -65,12 +79,15 @@ class OpenAIEngine(Engine):
             trust_env=False,
         )
 
-    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
-        body = self._body(request)
+    def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        return self._embedded(request) if request.task is Task.EMBEDDING else self._generated(request)
+
+    async def _generated(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        path, body = path_and_body(request, self._words)
         finish: FinishReason | None = None
         usage: dict[str, Any] = {}
         try:
-            async with aclosing(await self._accepted(body)) as response:
+            async with aclosing(await self._accepted(path, body | self._name_of(request))) as response:
                 if response.status_code != 200:
                     raise refusal(response.status_code, await response.aread())
                 async for event in _sse_data(response):
@@ -83,7 +100,7 @@ class OpenAIEngine(Engine):
                     usage = counts if isinstance(counts, dict) else usage
                     for choice in body_part["choices"]:
                         finish = _REASONS.get(choice["finish_reason"] or "", finish)
-                        if chunk := _chunk(choice["delta"]):
+                        if (chunk := _chunk(choice, request)) is not None:
                             yield chunk
         except httpx2.RequestError as error:
             raise _lost(error) from error
@@ -97,40 +114,111 @@ class OpenAIEngine(Engine):
             completion_tokens=usage.get("completion_tokens"),
         )
 
-    async def _accepted(self, body: dict[str, object]) -> httpx2.Response:
+    async def _embedded(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        for index, message in enumerate(request.messages):
+            (vector,) = await self._vectors([message.content], request)
+            yield Chunk(embeddings=(Vector(index=index, values=vector),))
+        yield Chunk(finish_reason=FinishReason.STOP, completion_tokens=0)
+
+    async def _vectors(self, texts: Sequence[str | list[int]], request: GenerationRequest) -> list[tuple[float, ...]]:
+        """One vector for each text, which may be given as the numbers of its tokens."""
+        try:
+            answer = await self._client.post("/v1/embeddings", json={"input": texts, **self._name_of(request)})
+            if answer.status_code != 200:
+                raise _no_vectors(answer.status_code, answer.content)
+            found = sorted(answer.json()["data"], key=lambda one: int(one["index"]))
+            vectors = [_short(one["embedding"]) for one in found]
+        except httpx2.RequestError as error:
+            raise _lost(error) from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise EngineGoneError("The engine sent something that is not OpenAI's protocol.") from error
+        if len(vectors) != len(texts):
+            raise EngineGoneError("The engine sent another number of vectors than texts.")
+        return vectors
+
+    async def _accepted(self, path: str, body: dict[str, object]) -> httpx2.Response:
         """The answer, its body not read yet. Raises EngineStuckError."""
-        request = self._client.build_request("POST", "/v1/chat/completions", json=body)
+        request = self._client.build_request("POST", path, json=body)
         try:
             async with asyncio.timeout(self._accept_seconds):
                 return await self._client.send(request, stream=True)
         except TimeoutError as error:
             raise never_taken_in(self._accept_seconds) from error
 
-    def _body(self, request: GenerationRequest) -> dict[str, object]:
-        body: dict[str, object] = {
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-            "max_tokens": request.max_tokens,
-            "temperature": request.sampling.temperature,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if request.sampling.seed is not None:
-            body["seed"] = request.sampling.seed
+    def _name_of(self, request: GenerationRequest) -> dict[str, object]:
         name = request.model if self._named else self._model_name
-        if name is not None:
-            body["model"] = name
-        return body
+        return {} if name is None else {"model": name}
 
     async def close(self) -> None:
         await self._client.aclose()
 
 
-def _chunk(delta: dict[str, object]) -> Chunk | None:
-    """What a delta says; None where that is nothing. llama.cpp names a thinking model's thoughts
+def _chunk(choice: dict[str, Any], request: GenerationRequest) -> Chunk | None:
+    """What a choice says; None where that is nothing. llama.cpp names a thinking model's thoughts
     ``reasoning_content``, vLLM ``reasoning`` (and both for a while)."""
-    text, reasoning = delta.get("content"), delta.get("reasoning_content") or delta.get("reasoning")
-    chunk = Chunk(text=text if isinstance(text, str) else "", reasoning=reasoning if isinstance(reasoning, str) else "")
-    return chunk if chunk.text or chunk.reasoning else None
+    if request.task is Task.COMPLETION:
+        delta = {"content": choice["text"]}
+    else:
+        delta = choice["delta"]
+    text = delta.get("content")
+    if isinstance(text, str) and text and len(delta) == 1 and request.logprobs is None:
+        return Chunk(text=text)  # nearly all are so
+    reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+    calls = delta.get("tool_calls") or ()
+    told = choice.get("logprobs") if request.logprobs is not None else None
+    if not (text or reasoning or calls or told):
+        return None
+    return Chunk(
+        text=text if isinstance(text, str) else "",
+        reasoning=reasoning if isinstance(reasoning, str) else "",
+        tool_calls=tuple(map(_call_piece, calls)),
+        logprobs=token_logprobs(told, request.logprobs or 0) if told else (),
+    )
+
+
+def _call_piece(call: dict[str, Any]) -> CallPiece:
+    function = call.get("function") or {}
+    return CallPiece(
+        index=int(call["index"]),
+        id=call.get("id") or "",
+        name=function.get("name") or "",
+        arguments=function.get("arguments") or "",
+    )
+
+
+def token_logprobs(told: dict[str, Any], most: int) -> tuple[dict[str, Any], ...]:
+    """One entry a token, with ``most`` of the likeliest others. For ``/v1/completions`` vLLM answers in OpenAI's older
+    form, lists side by side."""
+    if "content" in told:
+        return tuple(
+            _entry(one) | {"top_logprobs": [_entry(other) for other in (one.get("top_logprobs") or ())[:most]]}
+            for one in told["content"] or ()
+        )
+    likeliest = told.get("top_logprobs") or [None] * len(told["tokens"])
+    return tuple(
+        _entry({"token": token, "logprob": logprob})
+        | {"top_logprobs": [_entry({"token": t, "logprob": p}) for t, p in list((others or {}).items())[:most]]}
+        for token, logprob, others in zip(told["tokens"], told["token_logprobs"], likeliest, strict=True)
+    )
+
+
+def _entry(one: dict[str, Any]) -> dict[str, Any]:
+    token, logprob, raw = str(one["token"]), one["logprob"], one.get("bytes")
+    known = raw if isinstance(raw, list) else list(token.encode(errors="replace"))
+    return {"token": token, "logprob": LEAST_LOGPROB if logprob is None else logprob, "bytes": known}
+
+
+def _short(values: list[float]) -> tuple[float, ...]:
+    """Without the digits that a 32-bit number does not have."""
+    return tuple(float(f"{value:.8g}") for value in values)
+
+
+def _no_vectors(status: int, body: bytes) -> EngineError:
+    if status in {404, 501} or (status == 400 and b"not support" in body):
+        return EngineRejectedError(
+            "This model, or the engine that it runs on, makes no vectors of texts.", code=NO_EMBEDDINGS
+        )
+    return refusal(status, body)
 
 
 async def _sse_data(response: httpx2.Response) -> AsyncIterator[bytes]:

@@ -25,7 +25,7 @@ PURGE = (
 )
 DELETE_ENDED = (
     "DELETE FROM jobs WHERE position IN "
-    "(SELECT position FROM jobs WHERE finished_at IS NOT NULL AND owner = ? ORDER BY finished_at LIMIT ?)"
+    "(SELECT position FROM jobs WHERE finished_at IS NOT NULL AND ? IN ('', owner) ORDER BY finished_at LIMIT ?)"
 )
 """Requests and events go with the job."""
 

@@ -1,5 +1,6 @@
 """What it costs now, what it would cost, and the limit that holds."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -39,10 +40,11 @@ def cost_routes(container: Container) -> APIRouter:
 
     def tariff(region: str | None, instance_type: str | None) -> Tariff:
         chosen = container.money.tariff or container.money.simulated
-        return Tariff(
+        return replace(
+            chosen,
             region=chosen.region if region is None else region,
             instance_type=chosen.instance_type if instance_type is None else instance_type,
-            kept_disk_gb=chosen.kept_disk_gb,
+            fallbacks=(),
         )
 
     @router.get("/cost", operation_id="get_cost")

@@ -49,7 +49,7 @@ def _reading(router: APIRouter, container: Container) -> None:
     ) -> JobList:
         """Jobs, newest first."""
         page = await container.jobs.list_jobs(
-            limit=limits.check_page(limit), cursor=cursor, status=status, owner=user_of(request)
+            limit=limits.check_page(limit), cursor=cursor, status=status, owner=user_of(request) or None
         )
         return JobList(jobs=[job_view(job, None, container.clock) for job in page.jobs], next_cursor=page.next_cursor)
 

@@ -168,7 +168,8 @@ def progress_lines(old: ImageView | None, new: ImageView) -> list[str]:
         lines.append(f"{version}  {waiting_for(new)}")
     if new["state"] in OPEN or (old is not None and (old["state"], old["in_use"]) == (new["state"], new["in_use"])):
         return lines
-    return [*lines, f"{version}  {end_text(new)}"]
+    replaced = old is not None and old["in_use"] and new["state"] == "approved"
+    return [*lines, f"{version}  {'is kept; no machine starts from it any more.' if replaced else end_text(new)}"]
 
 
 def end_text(image: ImageView) -> str:
@@ -182,6 +183,8 @@ def end_text(image: ImageView) -> str:
         case "failed" if failure is not None:
             return f"failed: {failure_text(image)} [{failure['code']}] {cost} Its log: ./tlfif image logs {version}"
         case "approved" if image["in_use"]:
-            return f"is promoted: the next machine starts from it. {cost}"
+            return "is in use: the next machine starts from it."
+        case "approved":
+            return f"is approved. Nothing starts from it until it is promoted: ./tlfif image promote {version}"
         case _:
             return f"{state_text(image)} ({short(image['commit'])})."

@@ -24,7 +24,7 @@ class SignedInEndpoint:
     async def ensure(self) -> Endpoint:
         """The address. Raises ApiError (mostly ``signed_out``) if there is no token for it."""
         token = await self._tokens.access_token()
-        return Endpoint(base_url=self._profile.api_url, token=token, auth=self._auth(), streams=False)
+        return Endpoint(base_url=self._profile.api_url, token=token, auth=self._auth(), streams=False, stays=True)
 
     async def again(self) -> Endpoint:
         """The same."""

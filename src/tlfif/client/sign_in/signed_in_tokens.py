@@ -15,6 +15,8 @@ from tlfif.client.sign_in.identity_provider import IdentityProvider, signed_out
 from tlfif.client.sign_in.token_store import Place, Tokens, TokenStore
 
 POLL_SECONDS = 0.05
+LOOK_SECONDS = 30.0
+"""So long the sign-in that was read counts, then it is read again: another program may have signed out or in."""
 LONGEST_WAIT_SECONDS = 45.0
 """Longest wait for another process that renews: longer than a renewal can take."""
 
@@ -50,6 +52,7 @@ class SignedInTokens:
         self._now = now
         self._sleep = sleep
         self._known: Tokens | None = None
+        self._looked_at = 0.0
         self._one_task = asyncio.Lock()
 
     async def access_token(self) -> str:
@@ -93,11 +96,12 @@ class SignedInTokens:
         return Leaving.REVOKED if revoked else Leaving.NO_ENDPOINT
 
     async def _fresh(self, refused: str | None) -> str:
-        if self._known is not None and self._is_fresh(self._known, refused):
+        if self._known is not None and self._is_known(self._known, refused):
             return self._known.access_token
         async with self._one_task:
-            if self._known is None or not self._is_fresh(self._known, refused):
+            if self._known is None or not self._is_known(self._known, refused):
                 self._known = await self._renewed(refused)
+                self._looked_at = self._now()
             return self._known.access_token
 
     async def _renewed(self, refused: str | None) -> Tokens:
@@ -125,6 +129,10 @@ class SignedInTokens:
         if tokens is None:
             raise signed_out("You are not signed in to the home on AWS.")
         return tokens
+
+    def _is_known(self, tokens: Tokens, refused: str | None) -> bool:
+        """Whether what was read is good, and was read just now."""
+        return 0 <= self._now() - self._looked_at < LOOK_SECONDS and self._is_fresh(tokens, refused)
 
     def _is_fresh(self, tokens: Tokens, refused: str | None) -> bool:
         return tokens.access_token != refused and self._now() < tokens.renew_at

@@ -158,7 +158,7 @@ class Look:
         style.configure("TNotebook", bordercolor=palette.line, borderwidth=0, tabmargins=(px(8), px(6), 0, 0))
         style.configure("TNotebook.Tab", font=BODY, padding=(px(14), px(5)), bordercolor=palette.line)
         style.configure("Treeview", font=BODY, rowheight=round(self.line() * 1.5))
-        style.configure("Treeview.Heading", font=STRONG, padding=(px(6), px(4)))
+        style.configure("Treeview.Heading", font=STRONG, padding=(px(2), px(4)))  # as far in as the cells
         style.configure("History.Treeview", font=SMALL, rowheight=round(self.line(SMALL) * 2.5))
         text = ("Treeitem.padding", {"sticky": "nswe", "children": [("Treeitem.text", {"sticky": "nswe"})]})
         style.configure("History.Treeview.Item", padding=(px(8), 0))

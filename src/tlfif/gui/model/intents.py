@@ -193,9 +193,11 @@ class BuildImage(Intent):
 
 @dataclass(frozen=True, slots=True)
 class ShowTab(Intent):
-    """A tab comes to the front: chat, cost, machine, images or settings."""
+    """A tab comes to the front: chat, cost, machine, images or settings. ``by_notice``: a notice's button brings it, so
+    what has happened last is looked at."""
 
     name: str
+    by_notice: bool = False
 
 
 @dataclass(frozen=True, slots=True)

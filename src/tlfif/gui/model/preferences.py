@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from tlfif.jobs.policy import JobPolicy
+from tlfif.jobs.policy import USUAL_TEMPERATURE, JobPolicy
 from tlfif.kernel.data_folder import write_private
 
 APPEARANCES = ("system", "light", "dark")
@@ -29,7 +29,7 @@ class Preferences:
     font_size: int = 11
     model: str | None = None
     system: str = ""
-    temperature: float = JobPolicy().default_temperature
+    temperature: float = USUAL_TEMPERATURE
     max_tokens: int = JobPolicy().default_max_tokens
     seed: int | None = None
     geometry: str = ""

@@ -30,6 +30,7 @@ class Press(StrEnum):
     OPEN_MACHINE = "open_machine"
     OPEN_IMAGES = "open_images"
     APPROVE_IMAGE = "approve_image"
+    PROMOTE_IMAGE = "promote_image"
     SIGN_IN = "sign_in"
     CANCEL_SIGN_IN = "cancel_sign_in"
     DELETE_AGAIN = "delete_again"
@@ -46,6 +47,7 @@ LABELS = {
     Press.OPEN_MACHINE: "Show machine",
     Press.OPEN_IMAGES: "Show images",
     Press.APPROVE_IMAGE: "Approve",
+    Press.PROMOTE_IMAGE: "Promote",
     Press.SIGN_IN: "Sign in",
     Press.CANCEL_SIGN_IN: "Cancel sign-in",
     Press.DELETE_AGAIN: "Delete again",

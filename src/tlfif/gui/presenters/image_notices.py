@@ -1,8 +1,9 @@
-"""What an owner hears of images in any tab: one waits for approval, one failed, one was taken back by itself."""
+"""What an owner hears of images in any tab: one waits for approval, an approved one for promotion, one failed, one was
+taken back by itself."""
 
 from dataclasses import replace
 
-from tlfif.gui.model.state import Notice, Press, Problem, WindowState
+from tlfif.gui.model.state import Press, Problem, WindowState
 from tlfif.gui.presenters.problems import own_message, plain
 from tlfif.gui.presenters.step import with_notice, without_notices
 from tlfif.wire.images import ImageList, ImageView
@@ -20,11 +21,15 @@ def with_image_notices(state: WindowState, before: ImageList | None, at: float) 
     if not offered:
         state = without_notices(state, "image_offered")
     elif offered[0]["version"] not in _versions(before, "offered"):
-        found = with_notice(state, offer(offered[0]), at)
-        notices = tuple(replace(one, good=True) if _is_offer(one) else one for one in found.notices)
-        state = replace(found, notices=notices)
+        state = _with_good_notice(state, offer(offered[0]), at)
+    version = promotable(report)
+    if not version:
+        state = without_notices(state, "image_approved")
     if before is None:
         return state
+    if version in _versions(before, "offered"):
+        approved = next(image for image in report["images"] if image["version"] == version)
+        state = _with_good_notice(state, approval(approved), at)
     for image in reversed(report["images"]):
         known = image["version"] in _versions(before, "under_way", "waiting")
         if known and image["failure"] is not None:
@@ -42,6 +47,23 @@ def offer(image: ImageView) -> Problem:
         advice="Machines start from it only after you approve and promote it.",
         presses=(Press.APPROVE_IMAGE, Press.OPEN_IMAGES),
     )
+
+
+def approval(image: ImageView) -> Problem:
+    """The owner has said yes to it, and nothing has changed yet."""
+    return own_message(
+        "image_approved",
+        f"Image {image['version']} is approved",
+        f"{change_text(image)}.",
+        advice="Machines start from it once you promote it.",
+        presses=(Press.PROMOTE_IMAGE, Press.OPEN_IMAGES),
+    )
+
+
+def promotable(report: ImageList) -> str:
+    """The version that was approved last and is not in use; empty where there is none."""
+    found = [image for image in report["images"] if image["state"] == "approved" and not image["in_use"]]
+    return max(found, key=lambda image: image["decided_at"] or 0.0)["version"] if found else ""
 
 
 def refusal(image: ImageView) -> Problem:
@@ -70,8 +92,10 @@ def _taken_back(state: WindowState, before: ImageList, report: ImageList, at: fl
     return state
 
 
-def _is_offer(notice: Notice) -> bool:
-    return notice.problem.code == "image_offered"
+def _with_good_notice(state: WindowState, told: Problem, at: float) -> WindowState:
+    found = with_notice(state, told, at)
+    *others, last = found.notices
+    return replace(found, notices=(*others, replace(last, good=True)))
 
 
 def _versions(report: ImageList | None, *states: str) -> set[str]:

@@ -28,14 +28,16 @@ from tlfif.wording.images import (
     pointer_text,
     price_text,
     state_text,
+    still_running_text,
     waiting_for,
     watch_brief,
     watch_text,
 )
 
 
-def reported(panel: ImagesPanel, report: ImageList, *, now: float, here: bool) -> ImagesPanel:
-    """The panel after a report of the server; ``here``: this computer's."""
+def reported(panel: ImagesPanel, report: ImageList, *, now: float, here: bool, running: str | None) -> ImagesPanel:
+    """The panel after a report of the server; ``here``: this computer's. ``running``: the image of the machine that
+    runs, None where none does."""
     versions = {image["version"] for image in report["images"]}
     chosen = panel.chosen if panel.chosen in versions else ""
     panel = replace(panel, report=report, updated_at=now, chosen=chosen, follows=report["follows"])
@@ -44,7 +46,7 @@ def reported(panel: ImagesPanel, report: ImageList, *, now: float, here: bool) -
     return replace(
         panel,
         in_use="\n".join(
-            plain(pointer_text(one, report["images"], here=here))
+            f"{plain(pointer_text(one, report['images'], here=here))} {still_running_text(one, running)}".strip()
             for one in report["pointers"]
             if one["version"] is not None or one["problem"] or one is pointer
         ),

@@ -7,18 +7,21 @@ from tlfif.gui.model.commands import BuildImage, Command, DecideOnImage, FollowR
 from tlfif.gui.model.images_panel import ImageDecision, ImagesPanel, RepositoryEntry
 from tlfif.gui.model.messages import CommandFailed, ImageLogRead, ImagesMissing, ImagesUpdated
 from tlfif.gui.model.state import Choice, Press, WindowState
-from tlfif.gui.presenters.image_notices import with_image_notices
+from tlfif.gui.presenters.image_notices import promotable, with_image_notices
 from tlfif.gui.presenters.image_questions import NAME, question_of
 from tlfif.gui.presenters.image_words import reported, shown_image
 from tlfif.gui.presenters.problems import plain, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.images.requests import check_branch, check_commit, check_repository
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.wire.images import ImageList
 from tlfif.wording.images import OPEN
 
 LOG_LINES = 600
 """Kept of the log that is looked at."""
 _DECISIONS = frozenset({"DecideOnImage"})
+_ANSWERED = {"approve": ("image_offered",), "reject": ("image_offered",), "promote": ("image_approved",)}
+"""Notices whose question an act answers."""
 _REPOSITORY = frozenset({"BuildImage", "FollowRepository", "LeaveRepository"})
 
 
@@ -28,7 +31,9 @@ def present_images(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     match event:
         case ImagesUpdated(images=report, acted=acted):
             changed = _done(panel) if acted else replace(panel, missing="")
-            changed = reported(changed, report, now=moment.now, here=not state.home.view.on_aws)
+            machine = state.machine.view
+            running = machine["image"] if machine is not None else None
+            changed = reported(changed, report, now=moment.now, here=not state.home.view.on_aws, running=running)
             state = with_image_notices(replace(state, images=changed), panel.report, moment.at)
             return _log(state)
         case ImagesMissing(error=error):
@@ -59,12 +64,10 @@ def _done(panel: ImagesPanel) -> ImagesPanel:
 def _pressed(state: WindowState, event: GuiEvent) -> Step:
     panel = state.images
     match event:
-        case intents.ShowTab(name="images"):
-            return _log(state, in_front=True)
+        case intents.ShowTab(name="images", by_notice=by_notice):
+            return _log(_chosen(state, "") if by_notice else state, in_front=True)
         case intents.ChooseImage(version=version) if panel.report is not None:
-            newest = panel.report["images"][0]["version"] if panel.report["images"] else ""
-            chosen = replace(panel, chosen="" if version == newest else version)
-            return _log(replace(state, images=replace(chosen, shown=shown_image(chosen))))
+            return _log(_chosen(state, version))
         case intents.TypeRepository(address=address, branch=branch, promotes=promotes):
             entry = RepositoryEntry(address=address, branch=branch, promotes=promotes, editing=True)
             return Step(replace(state, images=replace(panel, entry=entry)))
@@ -81,12 +84,10 @@ def _asked(state: WindowState, event: GuiEvent) -> Step:
     match event:
         case intents.DecideOnImage(decision=decision) if _can(panel, decision):
             return _ask_or_do(state, decision.value)
-        case intents.PressButton(press=Press.APPROVE_IMAGE):
-            waiting = _offered(panel)
-            if not waiting:
-                return Step(state)
-            chosen = replace(panel, chosen=waiting)
-            return _ask_or_do(replace(state, images=replace(chosen, shown=shown_image(chosen))), "approve")
+        case intents.PressButton(press=Press.APPROVE_IMAGE) if panel.report is not None:
+            return _about(state, _offered(panel.report), "approve")
+        case intents.PressButton(press=Press.PROMOTE_IMAGE) if panel.report is not None:
+            return _about(state, promotable(panel.report), "promote")
         case intents.FollowRepository():
             return _with_repository(state, "follow")
         case intents.BuildImage():
@@ -103,9 +104,21 @@ def _can(panel: ImagesPanel, decision: ImageDecision) -> bool:
     return panel.shown is not None and decision in panel.shown.decisions
 
 
-def _offered(panel: ImagesPanel) -> str:
-    found = panel.report["images"] if panel.report is not None else []
-    return next((image["version"] for image in found if image["state"] == "offered"), "")
+def _offered(report: ImageList) -> str:
+    return next((image["version"] for image in report["images"] if image["state"] == "offered"), "")
+
+
+def _about(state: WindowState, version: str, act: str) -> Step:
+    """The act on a version that a notice names, which is looked at from now on."""
+    return _ask_or_do(_chosen(state, version), act) if version else Step(state)
+
+
+def _chosen(state: WindowState, version: str) -> WindowState:
+    """The state in which this version is looked at. While it is the newest, the next new one takes its place."""
+    panel = state.images
+    rows = panel.report["images"] if panel.report is not None else []
+    panel = replace(panel, chosen="" if rows and version == rows[0]["version"] else version)
+    return replace(state, images=replace(panel, shown=shown_image(panel)))
 
 
 def _with_repository(state: WindowState, act: str) -> Step:
@@ -139,7 +152,7 @@ def _do(state: WindowState, act: str) -> Step:
     if command is None:
         return Step(state)
     busy = replace(state, images=replace(state.images, busy=act))
-    return Step(without_notices(busy, "image_offered") if act in {"approve", "reject"} else busy, (command,))
+    return Step(without_notices(busy, *_ANSWERED.get(act, ())), (command,))
 
 
 def _command(state: WindowState, act: str) -> Command | None:

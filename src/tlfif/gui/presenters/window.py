@@ -77,7 +77,7 @@ def _meant(event: GuiEvent) -> GuiEvent:
         case intents.PressButton(press=Press.RETRY, exchange_id=exchange_id):
             return intents.RetryAnswer(exchange_id)
         case intents.PressButton(press=press) if press in _TAB_OF:
-            return intents.ShowTab(_TAB_OF[press])
+            return intents.ShowTab(_TAB_OF[press], by_notice=True)
         case _:
             return event
 

@@ -78,6 +78,8 @@ class BuildCard(Card):
         self.outcome.grid(row=1, column=0, sticky="ew")
         self._frame.grid(row=2, column=0, sticky="nsew")
         self._log_of: tuple[str, int] = ("", 0)
+        self._at_end = True
+        self.log.bind("<Configure>", lambda _: self._stay_at_end(), add="+")
         self.restyle()
 
     def restyle(self) -> None:
@@ -114,7 +116,8 @@ class BuildCard(Card):
             return
         anew = panel.log_of != version
         self._log_of = (panel.log_of, panel.log_last)
-        at_end = not self.log.winfo_viewable() or self.log.dlineinfo("end-1c") is not None
+        if self.log.winfo_viewable():
+            self._at_end = anew or self.log.dlineinfo("end-1c") is not None
         fresh = [line for line in panel.log if anew or line["number"] > last]
         self.log.configure(state="normal")
         if anew:
@@ -124,5 +127,10 @@ class BuildCard(Card):
             before = "\n" if self.log.index("end-1c") != "1.0" else ""
             self.log.insert("end", f"{before}{stage:11} {one_line(line['text'])}", LINE)
         self.log.configure(state="disabled")
-        if anew or at_end:
+        self._stay_at_end()
+
+    def _stay_at_end(self) -> None:
+        """Unless somebody reads further up. How high the lines are that go on below is known only to who asks."""
+        if self._at_end:
+            self.log.tk.call(str(self.log), "sync")
             self.log.see("end")

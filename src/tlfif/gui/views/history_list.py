@@ -11,10 +11,10 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.views.context import ViewContext, is_short
+from tlfif.gui.views.table_columns import fitting
 from tlfif.gui.views.widgets import FocusRing, Hint, WrappingLabel
 from tlfif.history.history import ConversationSummary
 from tlfif.wording.figures import how_many
-from tlfif.wording.scripts import cut_at
 
 
 class HistoryList(ttk.Frame):
@@ -159,17 +159,7 @@ class HistoryList(ttk.Frame):
 
     def _text(self, lines: tuple[str, str]) -> str:
         space = max(self.tree.winfo_width(), self._context.look.px(205)) - self._context.look.px(26)
-        return "\n".join(self._fitting(line, space) for line in lines)
-
-    def _fitting(self, line: str, space: int) -> str:
-        """The line, shortened with an ellipsis to ``space`` pixels."""
-        look = self._context.look
-        if look.width(line, SMALL) <= space:
-            return line
-        kept = cut_at(line, len(line) * space // max(1, look.width(line, SMALL)))
-        while kept > 0 and look.width(line[:kept].rstrip() + "…", SMALL) > space:
-            kept = cut_at(line, kept - 1)
-        return line[:kept].rstrip() + "…"
+        return "\n".join(fitting(line, space, self._context.look) for line in lines)
 
     def _refit(self) -> None:
         for name, shown in self._lines.items():

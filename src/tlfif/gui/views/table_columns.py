@@ -1,7 +1,10 @@
-"""Tables in a narrow window: as many columns as fit, the most important ones."""
+"""Tables in a narrow window: as many columns as fit, the most important ones, and texts that end in an ellipsis."""
 
 from collections.abc import Mapping, Sequence
 from tkinter import ttk
+
+from tlfif.gui.look.theme import SMALL, Look
+from tlfif.wording.scripts import cut_at
 
 
 def show_columns_that_fit(
@@ -18,3 +21,13 @@ def show_columns_that_fit(
     columns = tuple(name for name in tree.cget("columns") if name in kept)
     if columns != tuple(tree.cget("displaycolumns")):
         tree.configure(displaycolumns=columns)
+
+
+def fitting(line: str, space: int, look: Look) -> str:
+    """The line in small letters, shortened with an ellipsis to ``space`` pixels."""
+    if look.width(line, SMALL) <= space:
+        return line
+    kept = cut_at(line, len(line) * space // max(1, look.width(line, SMALL)))
+    while kept > 0 and look.width(line[:kept].rstrip() + "…", SMALL) > space:
+        kept = cut_at(line, kept - 1)
+    return line[:kept].rstrip() + "…"

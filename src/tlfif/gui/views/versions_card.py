@@ -9,7 +9,7 @@ from tlfif.gui.look.theme import SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.images_panel import ImageDecision, ImageRow, ImagesPanel
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.table_columns import show_columns_that_fit
+from tlfif.gui.views.table_columns import fitting, show_columns_that_fit
 from tlfif.gui.views.widgets import Card, FocusRing, Hint, WrappingLabel
 
 ROWS = 6
@@ -84,6 +84,7 @@ class VersionsCard(Card):
         for name, title, anchor, _ in _COLUMNS:
             self.tree.heading(name, text=title, anchor=anchor)
         self.tree.bind("<<TreeviewSelect>>", lambda _: self._chosen())
+        self.tree.bind("<Configure>", lambda _: self.after_idle(self._write), add="+")
         self._row = ttk.Frame(self, style="Panel.TFrame")
         self.buttons: dict[ImageDecision, ttk.Button] = {}
         for place, (decision, (label, hint)) in enumerate(LABELS.items()):
@@ -144,8 +145,15 @@ class VersionsCard(Card):
             for version in wanted:
                 self.tree.insert("", "end", iid=version)
             self.tree.configure(height=max(1, min(ROWS, len(rows))))
-        for row in rows:
-            values = (row.version, row.state, row.change, row.tests, row.size, row.cost)
+        self._write()
+
+    def _write(self) -> None:
+        """What does not fit into its column ends in an ellipsis."""
+        look = self._context.look
+        space = {name: self.tree.column(name, "width") - look.px(10) for name, *_ in _COLUMNS}
+        for row in self._shown or ():
+            texts = (row.version, row.state, row.change, row.tests, row.size, row.cost)
+            values = [fitting(text, space[name], look) for text, (name, *_) in zip(texts, _COLUMNS, strict=True)]
             self.tree.item(row.version, values=values)
 
     def _chosen(self) -> None:

@@ -149,8 +149,9 @@ class ScrolledPage(ttk.Frame):
             self._canvas.yview_scroll(pages, "pages")
 
     def _follow(self, event: "tkinter.Event[tkinter.Misc]") -> None:
-        """Scroll to the focused widget."""
-        if not str(event.widget).startswith(str(self.body)) or not self._bar.winfo_ismapped():
+        """Scroll to the focused widget. All that it is in hears of it, too, where the keyboard comes from outside."""
+        mine = event.widget is self.focus_get() and str(event.widget).startswith(str(self.body))
+        if not mine or not self._bar.winfo_ismapped():
             return
         top = event.widget.winfo_rooty() - self.body.winfo_rooty()
         bottom = top + event.widget.winfo_height()

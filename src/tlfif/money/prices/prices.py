@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.machines.machine_types import check_instance_type
+from tlfif.machines.machine_types import MACHINE_TYPES, check_instance_type
 from tlfif.money.amounts import unit_price
 from tlfif.money.money import MICROS_PER_USD, MicroUsd
 
@@ -128,8 +128,8 @@ class PriceBook:
         return sorted(self._history, key=lambda key: (key[0], key[1], key[2] or ""))
 
 
-MACHINE_DISK_GB = 40
-"""The size of a machine's disk in the template (``DiskGb``)."""
+USUAL_DISK_GB = MACHINE_TYPES[DEFAULT_INSTANCE_TYPE].profile().disk_gb
+"""Of the machine that is tried first, unless the owner says otherwise."""
 INCLUDED_MIBS = 125
 """The throughput that a gp3 disk has without a further price; a disk that is kept has no more."""
 QUICK_MIBS = 400
@@ -138,18 +138,28 @@ use: g4dn.xlarge passes 437.5 MB/s at most (price notes, item 45)."""
 
 
 def running_rates(
-    book: PriceBook, region: str, instance_type: str, *, at_ms: int, kept_disk: bool = False
+    book: PriceBook,
+    region: str,
+    instance_type: str,
+    *,
+    at_ms: int,
+    kept_disk: bool = False,
+    disk_gb: int | None = None,
 ) -> tuple[MicroUsd, ...]:
     """What a running machine costs per hour: the instance, its public address, its disk, the disk's throughput.
 
-    A disk that is kept (``kept_disk``) has no more throughput than is included. Prices per month are divided by 730 h
+    ``disk_gb`` None: as much as the type's usual image needs. A disk that is kept (``kept_disk``) has no more
+    throughput than is included. Prices per month are divided by 730 h
     and rounded to the nearest micro-dollar. Raises what :meth:`PriceBook.price` raises.
     """
     more_mibs = 0 if kept_disk else QUICK_MIBS - INCLUDED_MIBS
+    instance = book.price(Item.GPU_HOUR, region, instance_type, at_ms=at_ms).micros
+    if disk_gb is None:
+        disk_gb = MACHINE_TYPES[instance_type].profile().disk_gb
     return (
-        book.price(Item.GPU_HOUR, region, instance_type, at_ms=at_ms).micros,
+        instance,
         book.price(Item.PUBLIC_IPV4_HOUR, region, at_ms=at_ms).micros,
-        _per_hour(book.price(Item.EBS_GP3_GB_MONTH, region, at_ms=at_ms).micros * MACHINE_DISK_GB),
+        _per_hour(book.price(Item.EBS_GP3_GB_MONTH, region, at_ms=at_ms).micros * disk_gb),
         _per_hour(book.price(Item.GP3_MIBS_MONTH, region, at_ms=at_ms).micros * more_mibs),
     )
 

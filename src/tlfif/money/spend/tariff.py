@@ -1,8 +1,8 @@
 """The tariff that machine time is priced by: a machine type in a region."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tlfif.machines.machine_types import check_instance_type
+from tlfif.machines.machine_types import EngineKind, check_instance_type, disks_of
 from tlfif.money.money import MicroUsd
 from tlfif.money.prices.prices import (
     DEFAULT_INSTANCE_TYPE,
@@ -23,7 +23,8 @@ class Tariff:
     ``fallbacks``: the types that a start may get where ``instance_type`` has no capacity. With any, each span is priced
     by the type and the region that it had, and a start reserves for the most expensive of them. Without, every span of
     a machine is priced as ``instance_type``; what built or tested an image by the type that it had. ``kept_disk_gb``:
-    the disk that is kept for the next start (standby), 0 where none is.
+    the disk that is kept for the next start (standby), 0 where none is. ``gpu_engine`` and
+    ``disk_gb`` decide the size of a running machine's disk (``machine_types.disks_of``).
     Raises InvalidInputError ``region_unknown``, ``instance_type_unknown``.
     """
 
@@ -31,6 +32,8 @@ class Tariff:
     instance_type: str = DEFAULT_INSTANCE_TYPE
     fallbacks: tuple[str, ...] = ()
     kept_disk_gb: int = 0
+    gpu_engine: EngineKind = EngineKind.VLLM
+    disk_gb: int = 0
 
     def __post_init__(self) -> None:
         check_region(self.region)
@@ -47,7 +50,7 @@ class Tariff:
         own = self.fallbacks or span.machine_id.startswith(WORK_PREFIX)
         if not own:
             return self
-        return Tariff(region=span.region, instance_type=span.instance_type, kept_disk_gb=self.kept_disk_gb)
+        return replace(self, region=span.region, instance_type=span.instance_type, fallbacks=())
 
     def dearest_hourly(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """The most that a machine started now may cost per hour."""
@@ -57,7 +60,8 @@ class Tariff:
         """What a running machine costs per hour: instance, public address, disk and its throughput. ``instance_type``:
         another than the first."""
         kind, kept = instance_type or self.instance_type, self.kept_disk_gb > 0
-        return sum(running_rates(book, self.region, kind, at_ms=at_ms, kept_disk=kept))
+        disk_gb = disks_of((kind,), self.gpu_engine, self.disk_gb)[kind]
+        return sum(running_rates(book, self.region, kind, at_ms=at_ms, kept_disk=kept, disk_gb=disk_gb))
 
     def once(self, book: PriceBook, *, at_ms: int) -> MicroUsd:
         """What each start costs in addition to its time: its disk is filled from the image."""

@@ -16,7 +16,7 @@ from tlfif.doctor import account_verdicts as verdicts
 from tlfif.doctor import rights_verdicts, type_verdicts
 from tlfif.doctor.checks import RIGHTS, Finding, not_asked
 from tlfif.kernel.errors import InvalidInputError
-from tlfif.machines.machine_types import GPU_QUOTA, STANDARD_QUOTA, USUAL_TYPES, VcpuQuota
+from tlfif.machines.machine_types import GPU_QUOTA, STANDARD_QUOTA, USUAL_TYPES, EngineKind, VcpuQuota
 
 GLOBAL = "us-east-1"
 """The region of services that have no region of their own."""
@@ -110,10 +110,11 @@ async def _home_types(context: ProbeContext) -> type_verdicts.HomeTypes:
     try:
         found = await context.calls.call("cloudformation", "describe_stacks", StackName=context.home)
         (stack,) = found["Stacks"]
-        types = types_of({one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])})
-    except (ClientError, InvalidInputError):
-        types = USUAL_TYPES
-    return type_verdicts.HomeTypes(types=types, priced=context.priced)
+        given = {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])}
+        types, engine = types_of(given), EngineKind(given.get("GpuEngine") or EngineKind.VLLM)
+    except (ClientError, InvalidInputError, ValueError):
+        types, engine = USUAL_TYPES, EngineKind.VLLM
+    return type_verdicts.HomeTypes(types=types, priced=context.priced, gpu_engine=engine)
 
 
 async def capacity(_: ProbeContext) -> Finding:

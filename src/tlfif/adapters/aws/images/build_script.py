@@ -19,7 +19,11 @@ KEPT_LINES = 60
 _SCRIPT = r"""#!/bin/bash
 # Makes this machine the image @NAME@: fetches the commit, provisions, says what became of it, and switches off.
 set -uo pipefail
-exec > >(tee -a /run/tlfif-build.log >/dev/console) 2>&1
+# The console is opened for each line: whatever asks for a login there hangs up on all that have it open.
+exec > >(while IFS= read -r line; do
+    printf '%s\n' "$line" >>/run/tlfif-build.log
+    printf '%s\n' "$line" >/dev/console
+done 2>/dev/null) 2>&1
 work=/var/tmp/tlfif-build
 step=begin
 say() { step=$1; echo "@SAID@$1"; }
@@ -44,7 +48,7 @@ curl -fsS --retry 8 --retry-all-errors -o source.zip @SOURCE_URL@
 echo "@SHA256@  source.zip" | sha256sum -c -
 python3 -I -m zipfile -e source.zip source
 cd source
-export TLFIF_PROFILE=@PROFILE@ TLFIF_COMMIT=@COMMIT@ TLFIF_INPUTS="$work/inputs"
+export TLFIF_PROFILE=@PROFILE@ TLFIF_MODEL=@MODEL@ TLFIF_COMMIT=@COMMIT@ TLFIF_INPUTS="$work/inputs"
 say wheel
 # The wheel names both and needs neither: whatever else is in the commit, the same inputs give the same machine.
 : >README.md
@@ -76,8 +80,10 @@ class BuildResult:
         return cls(status=int(body["status"]), step=str(body["step"]), lines=tuple(map(str, body["lines"])))
 
 
-def build_script(*, profile: Profile, commit: str, name: str, source_url: str, sha256: str, result_url: str) -> str:
-    """The script. Raises ValueError where it is too large for user data."""
+def build_script(
+    *, profile: Profile, model: str, commit: str, name: str, source_url: str, sha256: str, result_url: str
+) -> str:
+    """The script; ``model`` is a key of the list of pins. Raises ValueError where it is too large for user data."""
     given = {
         "NAME": name,
         "SAID": SAID,
@@ -89,6 +95,7 @@ def build_script(*, profile: Profile, commit: str, name: str, source_url: str, s
                 ("RESULT_URL", result_url),
                 ("SOURCE_URL", source_url),
                 ("PROFILE", profile.value),
+                ("MODEL", model),
                 ("COMMIT", commit),
             )
         },

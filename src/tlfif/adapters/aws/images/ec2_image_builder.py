@@ -9,7 +9,7 @@ the ledger and a reservation in the budget.
 
 import logging
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from tlfif.adapters.aws.images import image_work
 from tlfif.adapters.aws.images.build_script import SAID, build_script
 from tlfif.adapters.aws.images.ec2_images import AVAILABLE, PENDING, Ec2Images
 from tlfif.adapters.aws.images.image_errors import image_errors
-from tlfif.adapters.aws.images.image_sources import ImageSources, source_key
+from tlfif.adapters.aws.images.image_sources import ImageSources, Inputs, PinnedModel, source_key
 from tlfif.adapters.aws.images.image_work import builder_id, candidate_id, version_of
 from tlfif.adapters.aws.images.work_meter import WorkMeter
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
@@ -143,23 +143,24 @@ class Ec2ImageBuilder(ImageBuilder):
                     done &= await tools.images.delete(await tools.images.artifact(made))
         return done
 
-    async def sweep(self, known: Collection[str]) -> None:
+    async def sweep(self, known: Collection[str]) -> bool:
         """Instances with their schedules, reservations and spans, images, and snapshots whose image is gone."""
-        tools = self._tools
+        tools, done = self._tools, True
         with image_errors(self._region, "What is left is ended by the next tries."):
             for work_id in await self._works():
                 if version_of(work_id) not in known:
                     log.warning("images: ending what is left of %s", work_id)
-                    await self._end(work_id)
+                    done &= await self._end(work_id)
             for image in await tools.images.all():
                 if image.version not in known:
                     log.warning("images: deleting %s, which no record knows", image.image_id)
-                    await tools.images.delete(await tools.images.artifact(image))
+                    done &= await tools.images.delete(await tools.images.artifact(image))
             images = await tools.images.all()
             if not any(one.state == PENDING for one in images):  # until then EC2 does not say which snapshot is whose
                 for snapshot in await tools.images.loose_snapshots([name for one in images for name in one.snapshots]):
                     log.warning("images: deleting %s, a snapshot without its image", snapshot)
                     await tools.images.delete_snapshot(snapshot)
+        return done
 
     async def _works(self) -> list[str]:
         """What works on images, or is reserved or metered as if it did."""
@@ -180,17 +181,21 @@ class Ec2ImageBuilder(ImageBuilder):
         found = await self._tools.sources.inputs(image.source.commit)
         if found is None:
             return Progress(lines=(f"{source_key(image.source.commit)} is not in the home's bucket yet",))
+        model = self._pinned(image, found)
         manifest = {
             "commit": image.source.commit,
             "repository": image.source.repository,
             "profile": image.profile.value,
             "inputs": found.files,
             "base": BASE_PARAMETER,
-            "model": self._model,
+            "model": {"name": model.name, "sha256": model.sha256},
         }
-        return Progress(
-            done=True, digest=found.digest, manifest=manifest, lines=(f"{len(found.files)} files, {found.digest}",)
-        )
+        digest = found.digest(image.profile, model.key)
+        lines = (f"{len(found.files)} files, the model {model.name}, {digest}",)
+        return Progress(done=True, digest=digest, manifest=manifest, lines=lines)
+
+    def _pinned(self, image: Image, inputs: Inputs) -> PinnedModel:
+        return inputs.model_for(self._model, image.profile.engine, commit=image.source.commit)
 
     # Build
 
@@ -205,22 +210,28 @@ class Ec2ImageBuilder(ImageBuilder):
         source_url, result_url = await tools.sources.addresses(image)
         script = build_script(
             profile=image.profile,
+            model=self._pinned(image, inputs).key,
             commit=image.source.commit,
             name=image.version,
             source_url=source_url,
             sha256=inputs.zip_sha256,
             result_url=result_url,
         )
-        builder_type = self._builder_type()
+        builder_type, profile = self._builder_type(), image.profile
+        # A disk cannot be smaller than the image that it is filled from (InvalidBlockDeviceMapping).
+        disk_gb = max(profile.disk_gb, base.disk_gb)
         return await tools.builders.launch_request(
             Launch(
                 machine_id=work_id,
-                images={builder_type: LaunchImage(version=image.version, image_id=base_id)},
+                images={
+                    builder_type: LaunchImage(
+                        version=image.version, image_id=base_id, profile=profile, disk_gb=base.disk_gb
+                    )
+                },
                 user_data={builder_type: script},
                 keep_disk=True,  # what it was made into is its disk
                 root_device=base.root_device,
-                # A disk cannot be smaller than the image that it is filled from (InvalidBlockDeviceMapping).
-                disk_gb=max(EFFORTS[image.profile].disk_gb, base.disk_gb),
+                disk_gb=disk_gb,
             )
         )
 
@@ -232,7 +243,8 @@ class Ec2ImageBuilder(ImageBuilder):
         tools, work_id = self._tools, builder_id(image.version)
         made = await tools.images.of_version(image.version)
         if made and made[0].state == AVAILABLE:
-            await self._end(work_id)
+            if not await self._end(work_id):
+                return Progress()  # its schedule goes with it: without a record nobody would find that
             artifact = await tools.images.artifact(made[0])
             return Progress(done=True, artifact=artifact, lines=(f"{made[0].image_id} is there",))
         if made and made[0].state != PENDING:
@@ -253,8 +265,9 @@ class Ec2ImageBuilder(ImageBuilder):
             code = "image_input_wrong" if any(map(_WRONG_INPUT.search, result.lines)) else "image_build_failed"
             failed = _failed(image, f"The step “{result.step}” ended with {result.status}:\n{told}", code=code)
             return replace(failed, lines=result.lines)
-        await tools.images.create(builder.instance_id, version=image.version)
-        return Progress(lines=(f"{builder.instance_id} is provisioned; its disk becomes the image",))
+        await tools.images.create(builder.instance_id, version=image.version, model=self._model)
+        heard = _said(image, result.lines)
+        return replace(heard, lines=(*heard.lines, f"{builder.instance_id} is provisioned; its disk becomes the image"))
 
     # Candidate
 
@@ -273,7 +286,13 @@ class Ec2ImageBuilder(ImageBuilder):
             idle_timeout_seconds=IDLE_SECONDS,
             smoke_test=image.version,
         )
-        return await self._tools.candidates(self._candidate_types(image.profile)).launch(spec)
+        types, made = self._candidate_types(image.profile), await self._tools.images.own(image.artifact.ref)
+        if made is None:
+            raise ImageError(f"The image {image.artifact.ref} is gone. Build it again.", code="image_gone")
+        from_it = LaunchImage(
+            version=image.version, image_id=made.image_id, profile=image.profile, disk_gb=made.disk_gb
+        )
+        return await self._tools.candidates(types).launch_from(spec, dict.fromkeys(types, from_it))
 
     async def _poll_candidate(self, image: Image) -> Progress:
         """Booted once EC2 calls it running; tested once it has reported and is gone."""
@@ -293,7 +312,8 @@ class Ec2ImageBuilder(ImageBuilder):
             return replace(await self._under_way(image, candidate), done=booted)
         if report is None or not over:
             return await self._under_way(image, candidate)
-        await self._end(work_id)
+        if not await self._end(work_id):
+            return Progress()
         lines = tuple(f"{one.name}: {'passed' if one.passed else 'failed'}: {one.answer}" for one in report.prompts)
         return Progress(done=True, report=report, lines=lines)
 
@@ -312,11 +332,7 @@ class Ec2ImageBuilder(ImageBuilder):
 
     async def _under_way(self, image: Image, instance: Ec2Instance) -> Progress:
         """With the lines of its console that are new."""
-        said = [line for line in await self._console(instance) if line.startswith(SAID)]
-        cursor = image.log_cursor if image.log_cursor in said else ""
-        new = said[said.index(cursor) + 1 :] if cursor else said
-        lines = tuple(line.removeprefix(SAID) for line in new)
-        return Progress(lines=lines, log_cursor=new[-1] if new else image.log_cursor)
+        return _said(image, await self._console(instance))
 
     async def _console(self, instance: Ec2Instance) -> list[str]:
         """Its lines; none where EC2 does not say them: they are a help, and decide nothing."""
@@ -365,13 +381,23 @@ class Ec2ImageBuilder(ImageBuilder):
     def _candidate_types(self, profile: Profile) -> tuple[str, ...]:
         """Those of the home's types that are launched from such images; where it has none, any such type."""
         for types in (self._types, INSTANCE_TYPES):
-            found = tuple(name for name in types if MACHINE_TYPES[name].profile is profile)
+            found = tuple(name for name in types if MACHINE_TYPES[name].has_gpu == profile.needs_gpu)
             if found:
                 return found
         return self._types
 
     def _calls(self) -> PatientCalls:
         return PatientCalls(self._tools.clock, MACHINE_PAUSES)
+
+
+def _said(image: Image, lines: Iterable[str]) -> Progress:
+    """What the builder's script says there and was not read before. The console may have begun a line with something
+    else: it asks for a login."""
+    said = [line[line.index(SAID) :] for line in lines if SAID in line]
+    cursor = image.log_cursor if image.log_cursor in said else ""
+    new = said[said.index(cursor) + 1 :] if cursor else said
+    told = tuple(line.removeprefix(SAID) for line in new)
+    return Progress(lines=told, log_cursor=new[-1] if new else image.log_cursor)
 
 
 def _failed(image: Image, message: str, *, code: str = "image_build_failed") -> Progress:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef, TagSpecificationTypeDef
 
 GIB = 1 << 30
+MODEL_TAG = "tlfif:model"
 AVAILABLE, PENDING = "available", "pending"
 _NAME_TAKEN = "InvalidAMIName.Duplicate"
 _GONE = "terminated"
@@ -25,7 +26,8 @@ _GONE = "terminated"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundImage:
-    """An AMI as EC2 describes it. ``disk_gb``: of its root disk. ``reason``: why it failed, in EC2's words."""
+    """An AMI as EC2 describes it. ``disk_gb``: of its root disk. ``model``: what it holds, empty where it does not say.
+    ``reason``: why it failed, in EC2's words."""
 
     image_id: str
     version: str | None
@@ -33,6 +35,7 @@ class FoundImage:
     snapshots: tuple[str, ...]
     root_device: str
     disk_gb: int
+    model: str = ""
     reason: str = ""
 
 
@@ -62,9 +65,10 @@ class Ec2Images:
         """An image of anybody."""
         return next(iter(await self._described(ImageIds=[image_id])), None)
 
-    async def create(self, instance_id: str, *, version: str) -> None:
-        """Make an image of the stopped instance. One that has the name already is the one: its answer was lost."""
-        tags = {HOME_TAG: self._home, IMAGE_TAG: version, "Name": f"{self._home} {version}"}
+    async def create(self, instance_id: str, *, version: str, model: str) -> None:
+        """Make an image of the stopped instance, which holds ``model``. One that has the name already is the one: its
+        answer was lost."""
+        tags = {HOME_TAG: self._home, IMAGE_TAG: version, MODEL_TAG: model, "Name": f"{self._home} {version}"}
         given = [{"Key": key, "Value": value} for key, value in tags.items()]
         marks: Any = [{"ResourceType": kind, "Tags": given} for kind in ("image", "snapshot")]
         specifications: Sequence[TagSpecificationTypeDef] = marks
@@ -155,12 +159,14 @@ def _found(one: "ImageTypeDef") -> FoundImage:
     disks = one.get("BlockDeviceMappings", [])
     root = str(one.get("RootDeviceName", ""))
     sizes = [disk.get("Ebs", {}).get("VolumeSize", 0) for disk in disks if disk.get("DeviceName") == root]
+    tags = tags_of(one.get("Tags", []))
     return FoundImage(
         image_id=one["ImageId"],
-        version=tags_of(one.get("Tags", [])).get(IMAGE_TAG),
+        version=tags.get(IMAGE_TAG),
         state=str(one.get("State", "")),
         snapshots=tuple(name for disk in disks if (name := disk.get("Ebs", {}).get("SnapshotId"))),
         root_device=root,
         disk_gb=max(sizes, default=0),
+        model=tags.get(MODEL_TAG, ""),
         reason=str(one.get("StateReason", {}).get("Message", "")),
     )

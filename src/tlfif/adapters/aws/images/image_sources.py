@@ -6,14 +6,16 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tlfif.adapters.aws.calls.errors import unless_absent
 from tlfif.adapters.aws.images.build_script import BuildResult
-from tlfif.images.image import Image
+from tlfif.images.image import Image, Profile
 from tlfif.images.watch_repository import PATHS
 from tlfif.kernel.errors import ImageError
+from tlfif.machines.machine_types import EngineKind
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,23 +23,55 @@ if TYPE_CHECKING:
 PREFIX = "releases/sources/"
 MOST_BYTES = 64 << 20
 """A function has 512 MB. The project's own files are 5 MB."""
-NEEDED = ("images/provision/provision.sh", "images/provision/clean.sh", "requirements/build.lock", "pyproject.toml")
+PINS = "images/pins.json"
+NEEDED = (
+    "images/provision/provision.sh",
+    "images/provision/clean.sh",
+    PINS,
+    "requirements/build.lock",
+    "pyproject.toml",
+)
 ADDRESS_SECONDS = 3600
 """How long a builder's two addresses are good for; its function's own credentials may end them sooner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedModel:
+    """Weights in the list of pins, where they are called ``key``; several keys may hold one model, one an engine."""
+
+    key: str
+    name: str
+    sha256: str
+    engine: EngineKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """The files of a commit that an image is made from, each with its sha256, and that of the zip file itself."""
+    """The files of a commit that an image is made from, each with its sha256, and that of the zip file itself.
+    ``models`` are those of its list of pins."""
 
     zip_sha256: str
     files: dict[str, str] = field(default_factory=dict)
+    models: Mapping[str, PinnedModel] = field(default_factory=dict)
 
-    @property
-    def digest(self) -> str:
-        """The sha256 over all inputs, in the order of their names: two commits with the same give the same image."""
-        listed = json.dumps(self.files, sort_keys=True).encode()
+    def digest(self, profile: Profile, model: str) -> str:
+        """The sha256 over all inputs, in the order of their names: two commits with the same give the same image of
+        that profile with that model."""
+        listed = json.dumps({"files": self.files, "profile": profile, "model": model}, sort_keys=True).encode()
         return hashlib.sha256(listed).hexdigest()
+
+    def model_for(self, name: str, engine: EngineKind, *, commit: str) -> PinnedModel:
+        """The pinned weights of the model ``name`` that ``engine`` reads. Raises ImageError ``image_model_unknown``."""
+        fitting = [one for one in self.models.values() if one.engine is engine]
+        found = next((one for one in fitting if one.name == name), None)
+        if found is None:
+            raise ImageError(
+                f"The commit {commit[:12]} has no weights of the model {name} for {engine.proper_name} in its list of "
+                f"pins ({PINS}); it has {', '.join(one.name for one in fitting) or 'none'}. Add them to the list, or "
+                "choose another model: ./tlfif deploy --model NAME. Nothing was started.",
+                code="image_model_unknown",
+            )
+        return found
 
 
 def source_key(commit: str) -> str:
@@ -98,12 +132,28 @@ def _inputs(content: bytes, commit: str) -> Inputs:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             names = sorted(name for name in packed.namelist() if name.startswith(PATHS) and not name.endswith("/"))
             files = {name: hashlib.sha256(packed.read(name)).hexdigest() for name in names}
+            pins = packed.read(PINS) if PINS in files else b"{}"
     except (zipfile.BadZipFile, RuntimeError, OSError, ValueError, NotImplementedError) as error:
         raise _invalid(commit, f"its files are no zip file that can be read ({error})") from error
     missing = [name for name in NEEDED if name not in files]
     if missing:
         raise _invalid(commit, f"it lacks {', '.join(missing)}")
-    return Inputs(zip_sha256=hashlib.sha256(content).hexdigest(), files=files)
+    return Inputs(zip_sha256=hashlib.sha256(content).hexdigest(), files=files, models=_pinned(pins, commit))
+
+
+def _pinned(pins: bytes, commit: str) -> dict[str, PinnedModel]:
+    try:
+        return {
+            key: PinnedModel(
+                key=key,
+                name=str(one.get("name", key)),
+                sha256=str(one["sha256"]),
+                engine=EngineKind.LLAMA if str(one["file"]).endswith(".gguf") else EngineKind.VLLM,
+            )
+            for key, one in json.loads(pins)["models"].items()
+        }
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _invalid(commit, f"its list of pins {PINS} cannot be read ({type(error).__name__})") from error
 
 
 def _invalid(commit: str, why: str) -> ImageError:

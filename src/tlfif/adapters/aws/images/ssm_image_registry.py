@@ -58,9 +58,10 @@ class SsmImageRegistry(ImageRegistry):
                 await self._settle(pointer)
             elif stands != pointer.ref:
                 raise _invalid(self._name(profile), stands, pointer)
-            if not _is_there(await self._images.own(pointer.ref or "")):
+            found = await self._images.own(pointer.ref or "")
+            if found is None or not _is_there(found):
                 raise _invalid(self._name(profile), stands, pointer)
-        return pointer
+        return replace(pointer, disk_gb=found.disk_gb, model=found.model)
 
     async def move(self, pointer: Pointer) -> bool:
         with image_errors(self._region):

@@ -29,7 +29,7 @@ class _Log:
 
     @property
     def size(self) -> int:
-        return sum(len(write.text) + len(write.reasoning) for write in self.writes)
+        return sum(write.piece.letters for write in self.writes)
 
 
 class Appending:

@@ -172,7 +172,7 @@ class DynamoJobStore(JobStore):
         await forget(self._table, transitions.deletable(await self._table.record(job_id), job_id))
 
     async def delete_ended(self, *, owner: str, limit: int) -> int:
-        return await self._forget_all(await reads.longest_ended(self._table, owner=owner, limit=limit))
+        return await self._forget_all(await reads.longest_ended(self._table, owner=owner or None, limit=limit))
 
     async def purge(self, *, finished_before: float, limit: int) -> int:
         return await self._forget_all(await reads.longest_ended(self._table, before=finished_before, limit=limit))

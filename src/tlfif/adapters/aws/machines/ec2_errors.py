@@ -296,10 +296,19 @@ def _image_missing(error: AwsError, outcome: str) -> MachineError:
 
 
 def _disk_too_small(error: AwsError, outcome: str) -> MachineError:
+    return _too_small(f"AWS says: {words_of(error)}.", outcome, aws_code=code_of(error))
+
+
+def disk_smaller_than_image(version: str, *, needs_gb: int, disk_gb: int) -> MachineError:
+    """The home's disks have a set size that is too small for the promoted image."""
+    return _too_small(f"{version} needs {needs_gb} GB, and this home's disks have {disk_gb}.", NOT_STARTED)
+
+
+def _too_small(why: str, outcome: str, **details: str) -> MachineError:
     return MachineError(
-        f"The image is larger than the disk that a machine gets ({words_of(error)}). {outcome} Raise the stack's "
-        "parameter DiskGb in the AWS console (CloudFormation, Update, Use existing template), then start the machine; "
-        "a GB costs 0.10 USD a month while a machine runs. `./tlfif deploy` keeps it.",
+        f"The image is larger than the disk that a machine gets. {why} {outcome} Run `./tlfif deploy --disk-gb 0`, "
+        "which makes each disk as large as its image, then start the machine. A GB costs about 0.10 USD a month while "
+        "a machine runs.",
         code="disk_too_small",
-        details={"aws_code": code_of(error)},
+        details=details,
     )

@@ -219,12 +219,13 @@ class Ec2Instances:
         return [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def _wanted(self, request: LaunchRequest, attempt: Attempt) -> "RunInstancesRequestTypeDef":
-        tags, image_id = self._tags(request, attempt.instance_type), request.images[attempt.instance_type].image_id
+        tags = self._tags(request, attempt.instance_type)
         wanted: RunInstancesRequestTypeDef = {
             "LaunchTemplate": self._template,
             "MinCount": 1,
             "MaxCount": 1,
             "ClientToken": attempt.token,
+            "ImageId": request.images[attempt.instance_type].image_id,
             "InstanceType": cast("InstanceTypeType", attempt.instance_type),
             "SubnetId": attempt.zone.subnet_id,
             "InstanceInitiatedShutdownBehavior": "stop" if request.keep_disk else "terminate",
@@ -234,8 +235,6 @@ class Ec2Instances:
                 {"ResourceType": "volume", "Tags": tags},
             ],
         }
-        if image_id is not None:
-            wanted["ImageId"] = image_id
         if request.disk_gb is not None:
             disk: EbsBlockDeviceTypeDef = {
                 "VolumeSize": request.disk_gb,

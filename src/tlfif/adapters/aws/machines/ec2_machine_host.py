@@ -11,6 +11,7 @@ from tlfif.adapters.aws.machines.capacity_search import CapacitySearch
 from tlfif.adapters.aws.machines.dead_mans_switch import DeadMansSwitch
 from tlfif.adapters.aws.machines.ec2_errors import (
     NOT_STARTED,
+    disk_smaller_than_image,
     hinted_zones,
     hurdle_of,
     image_at_work,
@@ -45,7 +46,7 @@ from tlfif.images.image_registry import ImageRegistry
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import MachineError
 from tlfif.machines.machine_host import LaunchSpec, Lifetime, MachineHost, ObservedMachine
-from tlfif.machines.machine_types import MACHINE_TYPES, USUAL_TYPES, check_instance_type
+from tlfif.machines.machine_types import USUAL_TYPES, EngineKind, check_instance_type
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import PriceBook
 from tlfif.money.prices.type_offer import TypeOffer, offer_instead
@@ -73,7 +74,9 @@ class Ec2Settings:
     ``standby``: a machine that ends is stopped, and its disk is kept for the next one, which costs rent; if its zone
     has no capacity then, the disk is given up and a new machine is launched. ``machine_settings`` (plain JSON values,
     nothing secret) reach the worker through its machine file. ``instance_types`` are tried in this order, each in every
-    zone where the installation has a subnet; the type decides the engine, which the machine file names.
+    zone where the installation has a subnet; the type decides the kind of image, and with ``gpu_engine`` the engine,
+    which the machine file names. ``disk_gb``: the size of the launch template's disk; 0: it names none, so that a disk
+    is as large as its image's.
     Raises ValueError for a run time out of range or without a type, InvalidInputError ``instance_type_unknown``.
     """
 
@@ -82,6 +85,8 @@ class Ec2Settings:
     max_run_seconds: float
     instance_types: tuple[str, ...] = USUAL_TYPES
     standby: bool = False
+    gpu_engine: EngineKind = EngineKind.VLLM
+    disk_gb: int = 0
     machine_settings: Mapping[str, object] = field(default_factory=dict)
     book: PriceBook = BUILT_IN_PRICES
     """What an offered type costs."""
@@ -113,7 +118,7 @@ class Ec2MachineHost(MachineHost):
         search: CapacitySearch,
         settings: Ec2Settings,
         clock: Clock,
-        registry: ImageRegistry | None = None,
+        registry: ImageRegistry,
     ) -> None:
         self._instances = instances
         self._switch = switch
@@ -127,15 +132,21 @@ class Ec2MachineHost(MachineHost):
         """See the port. A machine whose dead man's switch cannot be set is terminated again. A search for capacity
         ends after :data:`SEARCH_SECONDS`, and the next launch goes on with it.
 
-        Each type is launched from the promoted image of its profile, as it is now. Without a ``registry`` it is the
-        specification's ``image_ref``, or an ``image`` that begins with "ami-", or else the launch template's.
+        Each type is launched from the promoted image of its profile, as it is now.
         Raises MachineError: ``no_capacity``, ``no_quota``, ``account_plan``, ``account_pending``, ``aws_denied``,
         ``aws_busy``, ``aws_unreachable``, ``image_missing``, ``image_pointer_invalid``, ``image_failed``,
-        ``no_schedule``, ``machine_failed``.
+        ``disk_too_small``, ``no_schedule``, ``machine_failed``.
         """
-        request = await self._request(spec)
+        settings = self._settings
+        images = await promoted_images(
+            self._registry, settings.instance_types, gpu_engine=settings.gpu_engine, model=spec.model
+        )
+        return await self.launch_from(spec, images)
+
+    async def launch_from(self, spec: LaunchSpec, images: Mapping[str, LaunchImage]) -> str:
+        """The same from the image that is named for each type. Raises MachineError as :meth:`launch`."""
         try:
-            return await self.launch_request(request)
+            return await self.launch_request(self._request(spec, images))
         except MachineError as error:
             if error.code == "no_quota":
                 await self._check_image_at_work()
@@ -339,26 +350,21 @@ class Ec2MachineHost(MachineHost):
     def _over(self, one: Ec2Instance) -> bool:
         return one.state == TERMINATED or (self._settings.standby and one.state == STOPPED)
 
-    async def _request(self, spec: LaunchSpec) -> LaunchRequest:
-        types = self._settings.instance_types
-        if self._registry is None:
-            image_id = spec.image_ref or (spec.image if spec.image.startswith("ami-") else None)
-            images = dict.fromkeys(types, LaunchImage(version=spec.image, image_id=image_id))
-        else:
-            images = await promoted_images(self._registry, types)
+    def _request(self, spec: LaunchSpec, images: Mapping[str, LaunchImage]) -> LaunchRequest:
+        for image in images.values():
+            if 0 < self._settings.disk_gb < image.disk_gb:
+                raise disk_smaller_than_image(image.version, needs_gb=image.disk_gb, disk_gb=self._settings.disk_gb)
         return LaunchRequest(
             machine_id=spec.machine_id,
             images=images,
-            user_data={
-                name: self._machine_file(replace(spec, image=image.version), name).text()
-                for name, image in images.items()
-            },
+            user_data={name: self._machine_file(spec, name, image).text() for name, image in images.items()},
             keep_disk=self._settings.standby,
         )
 
-    def _machine_file(self, spec: LaunchSpec, instance_type: str) -> MachineFile:
-        """What the machine is told: also the engine that its type decides, and where that engine's weights are."""
-        settings, engine = self._settings, MACHINE_TYPES[instance_type].profile.engine
+    def _machine_file(self, spec: LaunchSpec, instance_type: str, image: LaunchImage) -> MachineFile:
+        """What the machine is told: also the engine that is in its image, and where that engine's weights are."""
+        settings, engine = self._settings, image.profile.engine
+        spec = replace(spec, image=image.version)
         weights = image_file(spec.model, engine)
         if weights is not None:
             spec = replace(spec, model_path=weights.path, model_sha256=weights.sha256)

@@ -104,4 +104,5 @@ class ImageModelStore(ModelStore):
             sha256=spec.sha256,
             state=ModelState.READY,
             is_default=spec == self._catalogue[0],
+            sampling=spec.sampling,
         )

@@ -103,7 +103,7 @@ class Refusal:
             case Hurdle.PLAN:
                 return mine == others
             case Hurdle.IMAGE:
-                return mine.profile is others.profile
+                return mine.has_gpu == others.has_gpu
             case _:
                 return self.attempt == other
 

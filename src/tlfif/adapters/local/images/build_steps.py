@@ -1,16 +1,15 @@
 """The steps of a bundle's build: packages, bytecode, and the proof that its program can be imported at all."""
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tlfif.adapters.local.bundle import Bundle
 from tlfif.adapters.local.images.parts_list import pins_of
-from tlfif.adapters.local.images.program import Ended, last_lines, run_program
+from tlfif.adapters.local.images.program import Ended, failure, last_lines, run_program
 from tlfif.kernel.data_folder import child_environment
 from tlfif.kernel.errors import ImageError
 
@@ -20,7 +19,6 @@ BUNDLE_BYTES = 200 << 20
 """Must be free for a bundle that shares the installed packages: its program, its candidate's job file and logs."""
 OWN_BYTES = 2 << 30
 """Must be free on top for packages of its own: what pip downloads and unpacks at the same time."""
-SHOWN_LINES = 3
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 PINNED = ("install", "--no-deps", "--require-hashes", "--only-binary=:all:", "--requirement")
 DRY_RUN = ("--dry-run", "--no-index", "--quiet", "--report", "-")
@@ -68,21 +66,17 @@ class BuildSteps:
         self.check_space(bundle.folder, own_packages=True)
         made = await _python(sys.executable, "-m", "venv", "--without-pip", bundle.own_environment)
         if not made.good:
-            raise _failed(bundle, "The environment for its packages could not be made", made)
+            raise failure("The environment for its packages could not be made", made, inside=bundle.folder)
         install = (*PIP, "--python", bundle.python, *PINNED, bundle.lock, "--quiet")
         done = await _python(sys.executable, *install, limit=self.install_seconds)
         if not done.good:
             said = " ".join(done.said).lower()
             if "do not match the hashes" in said or "hashes are required" in said:
-                raise _failed(
-                    bundle,
-                    "A package is not the one that the lock names, so it was not used",
-                    done,
-                    "image_input_wrong",
-                )
+                what = "A package is not the one that the lock names, so it was not used"
+                raise failure(what, done, inside=bundle.folder, code="image_input_wrong")
             if "no space left" in said:
-                raise _failed(bundle, "The disk is full", done, "image_build_refused")
-            raise _failed(bundle, "The packages of the lock could not be installed", done)
+                raise failure("The disk is full", done, inside=bundle.folder, code="image_build_refused")
+            raise failure("The packages of the lock could not be installed", done, inside=bundle.folder)
 
     async def compile(self, bundle: Bundle, *, final: Path, commit_time: int) -> None:
         """Compile the program, for the place where it will lie. Raises ImageError ``image_build_failed``."""
@@ -102,16 +96,15 @@ class BuildSteps:
         done = await _python(bundle.python, *command, bundle.code, SOURCE_DATE_EPOCH=str(commit_time))
         if not done.good:
             lines = last_lines(done.answer.encode())  # compileall writes what is wrong to its standard output
-            raise _failed(
-                bundle, "The commit cannot be compiled", Ended(status=done.status, answer="", said=lines or done.said)
-            )
+            said = replace(done, said=lines or done.said)
+            raise failure("The commit cannot be compiled", said, inside=bundle.folder)
 
     async def check_imports(self, bundle: Bundle) -> None:
         """Import what a machine loads, without running it. Raises ImageError ``image_build_failed``."""
         # The folder is for who looks which program works in it.
         done = await _python(bundle.python, "-P", "-c", NEEDED, bundle.folder, PYTHONPATH=str(bundle.code))
         if not done.good:
-            raise _failed(bundle, "The commit's program cannot be imported", done)
+            raise failure("The commit's program cannot be imported", done, inside=bundle.folder)
         schema, _, place = done.answer.strip().partition(" ")
         if not Path(place).is_relative_to(bundle.code):
             raise ImageError(f"Another program was imported than the commit's ({place}).", code="image_build_failed")
@@ -142,10 +135,3 @@ async def _is_installed(bundle: Bundle) -> bool:
 
 async def _python(python: str, *arguments: str | Path, limit: float = STEP_SECONDS, **environment: str) -> Ended:
     return await run_program(python, *arguments, limit_seconds=limit, environment=child_environment(**environment))
-
-
-def _failed(bundle: Bundle, what: str, ended: Ended, code: str = "image_build_failed") -> ImageError:
-    """With its last lines; the place where it is built says nothing to the owner."""
-    lines = [line.replace(f"{bundle.folder}{os.sep}", "") for line in ended.said]
-    said = " | ".join(line.strip() for line in lines[-SHOWN_LINES:]) or f"status {ended.status}"
-    return ImageError(f"{what}: {said.rstrip('.')}.", code=code, details={"lines": lines})

@@ -19,7 +19,9 @@ from tlfif.adapters.local.images.build_steps import BuildSteps
 from tlfif.adapters.local.images.bundle_inputs import LOCK, read_inputs, sums_text
 from tlfif.adapters.local.images.candidate_folder import CandidateFolder
 from tlfif.adapters.local.images.git_repository import GitRepository
+from tlfif.adapters.local.images.machine_files import check_machine_files
 from tlfif.adapters.local.images.parts_list import packages_folder, parts_list
+from tlfif.adapters.local.images.program import last_words
 from tlfif.adapters.local.machines.process_machine_host import ProcessMachineHost
 from tlfif.images.image import Artifact, Failure, Image, Profile, Stage
 from tlfif.images.image_builder import Estimate, ImageBuilder, Progress
@@ -33,12 +35,11 @@ from tlfif.models.model_store import ModelFile, ModelStore
 log = logging.getLogger(__name__)
 
 LIMITS = {Stage.SOURCE: 360.0, Stage.BUILD: 900.0, Stage.BOOT: 240.0, Stage.SMOKE_TEST: 300.0}
-USUAL_SECONDS = 30.0
-"""A build with the installed packages, on two cores."""
+USUAL_SECONDS = 45.0
+"""The first build here, with the installed packages, on two cores that have something else to do, too."""
 SUMS = "inputs.sha256"
 LOG_BYTES = 64 * 1024
 """Of a candidate's log, at each look."""
-SHOWN_LINES = 4
 NOT_READY = "The candidate ended before it was ready"
 NO_REPORT = "The candidate ended without a report; it was killed, or its program did not come so far"
 
@@ -135,8 +136,9 @@ class BundleBuilder(ImageBuilder):
         del self._works[image.version]
         return True
 
-    async def sweep(self, known: Collection[str]) -> None:
+    async def sweep(self, known: Collection[str]) -> bool:
         await asyncio.to_thread(self._sweep, frozenset(known))
+        return True
 
     def _sweep(self, known: frozenset[str]) -> None:
         """Remove what belongs to no known image, and end what a killed server was fetching. Runs in a thread."""
@@ -201,6 +203,7 @@ class BundleBuilder(ImageBuilder):
         await asyncio.to_thread(shutil.copytree, work.tree / "src", bundle.code, symlinks=True)
         shutil.copyfile(work.tree / LOCK, bundle.lock)
         shutil.copyfile(work.root / SUMS, bundle.folder / SUMS)
+        await check_machine_files(work.tree / "images", scratch=work.root / "units", say=work.lines.append)
         await self._steps.provide_packages(bundle, work.lines.append)
         work.lines.append("compiling, importing")
         await self._steps.compile(bundle, final=final, commit_time=time)
@@ -275,7 +278,7 @@ class BundleBuilder(ImageBuilder):
     async def _poll_candidate(self, work: _Work, image: Image) -> Progress:
         alive = image.handle is not None and await self._candidate_host(work).alive(image.handle)
         report = work.candidate.read_report()  # after the look whether it lives: it is the last thing that it writes
-        lines, cursor = _new_lines(work.machine_log, image.log_cursor)
+        lines, cursor = self._log_lines(work, image, image.log_cursor)
         seen = Progress(lines=lines, log_cursor=cursor)
         if image.stage is Stage.BOOT:
             if report is not None and not work.candidate.ready.exists():
@@ -289,11 +292,15 @@ class BundleBuilder(ImageBuilder):
             return replace(seen, failure=self._fault(work, image, NO_REPORT))
         return replace(seen, done=True, report=report, lines=(*lines, *_answers(report)))
 
+    def _log_lines(self, work: _Work, image: Image, cursor: str) -> tuple[tuple[str, ...], str]:
+        """The candidate's own, behind the cursor; its files by their names in the commit."""
+        lines, cursor = _new_lines(work.machine_log, cursor)
+        return tuple(line.replace(f"{self._folder / image.version}{os.sep}", "") for line in lines), cursor
+
     def _fault(self, work: _Work, image: Image, what: str) -> Failure:
-        last, _ = _new_lines(work.machine_log, "")
-        said = " | ".join(line.strip() for line in last[-SHOWN_LINES:])
+        said = last_words(self._log_lines(work, image, "")[0])
         code = "image_boot_failed" if image.stage is Stage.BOOT else "image_test_failed"
-        message = f"{what.rstrip('.')}. Its log ends with: {said or '(it is empty)'}"
+        message = f"{what.rstrip('.')}. Its log ends with: {said or '(it is empty)'}."
         return Failure(stage=image.stage, code=code, message=message)
 
 
@@ -325,6 +332,7 @@ def _answers(report: SmokeReport) -> list[str]:
         *(f"{'passed' if one.passed else 'FAILED'}: {one.name}: {clean(one.answer)!r}" for one in report.prompts),
         f"{report.passed} of {len(report.prompts)}; {report.tokens_per_second:.0f} tokens a second; first token after "
         f"{report.first_token_seconds:.2f} s; ended by itself: {'yes' if report.idle_end else 'no'}",
+        *([f"other programs took {report.others_share:.0%} of the computer: its speed is not compared"] * report.busy),
     ]
 
 

@@ -3,17 +3,22 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlfif.kernel.errors import ImageError
 from tlfif.kernel.plain_text import clean
 
 MOST_LINES = 40
 """Of what a program says, the last ones."""
 MOST_LETTERS = 400
 """Of a line."""
+SHOWN_LINES = 3
+_FRAME = re.compile(r'\s+File "(.+)", line (\d+)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +75,20 @@ def last_lines(said: bytes) -> tuple[str, ...]:
     """The last lines of what a program wrote, harmless to show."""
     lines = [clean(line).rstrip() for line in said.decode(errors="replace").splitlines()]
     return tuple(line[:MOST_LETTERS] for line in lines if line)[-MOST_LINES:]
+
+
+def last_words(said: Sequence[str]) -> str:
+    """What a program's last lines come to, on one line; empty where it said nothing. What is indented belongs to a line
+    before it, as the frames of a traceback do: of these an owner hears only which line of the commit was the last."""
+    lines = [line for line in said if line.strip(" ^~") and not line.startswith("Traceback (")]
+    plain = [line for line in lines if not line[0].isspace()] or lines
+    places = [found for line in lines if (found := _FRAME.match(line)) and not Path(found[1]).is_absolute()]
+    where = f" ({places[-1][1]}, line {places[-1][2]})" if places else ""
+    return " | ".join(line.strip() for line in plain[-SHOWN_LINES:]).rstrip(".") + where
+
+
+def failure(what: str, ended: Ended, *, inside: Path, code: str = "image_build_failed") -> ImageError:
+    """The error for a program that failed, with its last words; the place ``inside`` which it worked says nothing to
+    the owner."""
+    lines = [line.replace(f"{inside}{os.sep}", "") for line in ended.said]
+    return ImageError(f"{what}: {last_words(lines) or f'status {ended.status}'}.", code=code, details={"lines": lines})

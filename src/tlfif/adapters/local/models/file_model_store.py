@@ -243,6 +243,7 @@ class FileModelStore(ModelStore):
             received_bytes=received,
             problem=problem,
             is_default=spec is self._catalogue[0],
+            sampling=spec.sampling,
         )
 
     def _state(self, spec: ModelSpec) -> tuple[ModelState, str]:
