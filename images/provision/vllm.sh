@@ -4,5 +4,5 @@ install_packages $(pin vllm/packages)
 packages_from vllm.lock "$opt/engine" --compile-bytecode
 [ "$("$opt/engine/bin/python" -c 'import importlib.metadata as m; print(m.version("vllm"))')" = "$(pin vllm/version)" ] ||
     fail "requirements/vllm.lock has another vLLM than the pins"
-# What it compiles for a type of GPU is kept; the image pipeline's smoke test fills it, as the engine's own user.
+# What it compiles for a type of GPU is kept here, by the first start on each disk: a builder has no GPU to fill it with.
 install -d -m 0700 -o tlfif-engine -g tlfif-engine /var/cache/tlfif-engine

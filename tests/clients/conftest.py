@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.clients.installing import IN_CI
 from tests.functional.api_server import ApiServer, build_container
 from tests.functional.scripted_answers import ScriptedAnswers, like_a_model
 from tlfif.control.submit_job import Submission
 
 SWITCH = "TLFIF_TEST_CLIENTS"
-IN_CI = os.environ.get("CI") == "true" or bool(os.environ.get("TLFIF_CI"))
 
 
 def script(asked: Submission) -> list[dict[str, Any]]:

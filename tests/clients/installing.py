@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from filelock import FileLock
+
 from tests.clients.clients import PROGRAMS, Client
 
 SECONDS = 300
+IN_CI = os.environ.get("CI") == "true" or bool(os.environ.get("TLFIF_CI"))
 
 
 def folder() -> Path:
@@ -19,16 +23,30 @@ def folder() -> Path:
 
 
 def command_of(client: Client) -> list[str]:
-    """Install the client where it is not, and say how its program is started."""
+    """Install the client where it is not, and say how its program is started. Where its registry cannot be reached: a
+    skip, or in CI a failure. Another test may install it at the same time."""
     name = hashlib.sha256("\0".join(client.packages).encode()).hexdigest()[:16]
     home = folder() / name
-    if client.is_node:
-        if not (home / "node_modules").exists():
-            _install(home, [["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *client.packages]])
-        # Node looks for packages beside the program.
-        for program in PROGRAMS.glob("*.mjs"):
-            shutil.copyfile(program, home / program.name)
-        return ["node", str(home / client.program)]
+    home.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home.with_name(f"{name}.lock")):
+            return _node(client, home) if client.is_node else _python(client, home)
+    except subprocess.SubprocessError as error:
+        if IN_CI:
+            raise
+        pytest.skip(f"{client.packages[0]} cannot be installed: {error}")
+
+
+def _node(client: Client, home: Path) -> list[str]:
+    if not (home / "node_modules").exists():
+        _install(home, [["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *client.packages]])
+    # Node looks for packages beside the program.
+    for program in PROGRAMS.glob("*.mjs"):
+        shutil.copyfile(program, home / program.name)
+    return ["node", str(home / client.program)]
+
+
+def _python(client: Client, home: Path) -> list[str]:
     python = home / "bin" / "python"
     if not python.exists():
         uv = [sys.executable, "-m", "uv"]

@@ -11,8 +11,7 @@ import subprocess
 import pytest
 
 from tests.clients.clients import CLIENTS, Client, keep_result, load_results
-from tests.clients.conftest import IN_CI
-from tests.clients.installing import command_of
+from tests.clients.installing import IN_CI, command_of
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer
 
 SECONDS = 90

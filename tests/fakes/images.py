@@ -103,7 +103,7 @@ class FakeRegistry(ImageRegistry):
         readable = stored.ref is None or stored.ref in self.artifacts
         if (stored.revision if readable else UNREADABLE) != pointer.revision:
             return False
-        if pointer.ref not in self.artifacts:
+        if pointer.ref is not None and pointer.ref not in self.artifacts:
             raise ImageError("The image is gone.", code="image_gone")
         self.pointers[pointer.profile] = replace(pointer, revision=pointer.revision + 1)
         return True
@@ -126,9 +126,13 @@ class FakeRepository(SourceRepository):
     subject: str = "A change"
     problem: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
 
     async def newest(self, repository: str, *, branch: str, since: str | None, paths: tuple[str, ...]) -> Push:
         self.asked.append((repository, branch))
         if self.problem:
             raise ImageError(self.problem, code="repository_unreachable")
         return Push(commit=self.commit, subject=self.subject, relevant=self.commit != since, rewritten=False)
+
+    async def keep_only(self, repositories: Collection[str]) -> None:
+        self.kept = set(repositories)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.infra.template import Template
+from tlfif.doctor.rights_verdicts import DEPLOY_ACTIONS
 
 WITHOUT_RESOURCE = {
     "codepipeline:PutJobFailureResult": "a job of CodePipeline has no name",
@@ -338,3 +339,14 @@ def test_functions_are_called_by_their_own_callers_only(template: Template) -> N
     callers = {one["Principal"]: one["SourceArn"] for one in template.of_type("AWS::Lambda::Permission").values()}
     assert set(callers) == {"apigateway.amazonaws.com", "events.amazonaws.com"}, "CodePipeline calls by its own role"
     assert all(callers.values())
+
+
+CALLED_BY_IAM = {"apigatewayv2": "apigateway", "cognito": "cognito-idp"}
+"""Services whose actions have another name than their kinds of resources."""
+
+
+def test_the_doctor_asks_for_a_right_of_every_service_that_the_template_makes_something_of(template: Template) -> None:
+    kinds = {resource["Type"].split("::")[1].lower() for resource in template.body["Resources"].values()}
+    asked = {action.split(":")[0] for action in DEPLOY_ACTIONS}
+    assert {CALLED_BY_IAM.get(kind, kind) for kind in kinds} <= asked
+    assert {"codeconnections:PassConnection", "codeconnections:UseConnection"} <= set(DEPLOY_ACTIONS), "a push's"

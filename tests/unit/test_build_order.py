@@ -8,9 +8,11 @@ from tests.builders import T0
 from tests.fakes.clock import FakeClock
 from tests.fakes.images import FakeRegistry
 from tests.fakes.memory_image_store import MemoryImageStore
-from tlfif.images.build_order import MONTHLY, Outcome, ordered_image, outcome_of, rebuild_images, sentence_of
+from tlfif.images.build_order import MONTHLY, PUSH, Outcome, ordered_image, outcome_of, rebuild_images, sentence_of
 from tlfif.images.image import Failure, ImageState, Pointer, Profile, Source, Stage
 from tlfif.images.image_store import new_image
+from tlfif.images.order_image import order_image
+from tlfif.kernel.errors import InvalidInputError
 
 SOURCE = Source(repository="owner/name", commit="a" * 40, subject="A change", asked_by="a push")
 
@@ -76,3 +78,24 @@ async def test_the_month_builds_each_image_in_use_anew_and_no_other() -> None:
     assert [(one.version, one.profile) for one in made] == [("v4", Profile.CPU_LLAMA), ("v5", Profile.GPU_VLLM)]
     assert {one.source for one in made} == {replace(SOURCE, asked_by=MONTHLY)}
     assert await rebuild_images(store=store, registry=registry, clock=clock) == made, "once, however often it is asked"
+
+
+async def test_a_home_that_cannot_look_builds_the_last_commit_that_a_push_has_brought() -> None:
+    store, clock = MemoryImageStore(), FakeClock()
+
+    async def ordered(repository: str | None, branch: str | None = None) -> Source:
+        image = await order_image(
+            repository, None, Profile.BUNDLE, branch=branch, by="me", store=store, git=None, clock=clock
+        )
+        return image.source
+
+    for repository, commit, by in (("me/tl-fif", "a", PUSH), ("me/other", "b", PUSH), ("me/tl-fif", "c", "me")):
+        source = Source(repository=repository, commit=commit * 40, subject="Mend it", asked_by=by)
+        await store.create(profile=Profile.BUNDLE, source=source, now=1.0)
+    for repository, commit in ((None, "b"), ("me/tl-fif", "a")):
+        source = await ordered(repository)
+        assert (source.commit, source.subject, source.asked_by) == (commit * 40, "Mend it", "me")
+    for repository, branch in (("me/third", None), (None, "next")):
+        with pytest.raises(InvalidInputError) as refused:
+            await ordered(repository, branch)
+        assert (refused.value.code, "--commit" in refused.value.message) == ("commit_needed", True)

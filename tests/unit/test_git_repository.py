@@ -162,3 +162,14 @@ def test_what_is_no_repository_is_refused_and_no_password_is_shown(name: str, br
         checked_repository(name, branch=branch)
     assert caught.value.code == "repository_invalid"
     assert "secret" not in caught.value.message
+
+
+async def test_what_nobody_follows_any_more_is_removed_and_fetched_again_where_somebody_does(
+    followed: Followed,
+) -> None:
+    first = await followed.newest()
+    await followed.reader.keep_only({str(followed.origin.folder)})
+    assert len(list(followed.mirrors.iterdir())) == 1
+    await followed.reader.keep_only(set())
+    assert not list(followed.mirrors.iterdir())
+    assert await followed.newest() == first

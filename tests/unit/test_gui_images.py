@@ -102,7 +102,7 @@ def test_the_newest_is_shown_until_another_is_chosen_and_that_one_stays(desk: De
     hear(desk, image_view(3, "waiting"), image_view(2), image_view(1, "approved"))
     shown = desk.core.state.images.shown
     assert shown is not None
-    assert (shown.image["version"], shown.decisions) == ("v1", frozenset({ImageDecision.PROMOTE}))
+    assert (shown.image["version"], shown.decisions) == ("v1", frozenset({ImageDecision.PROMOTE, ImageDecision.RETIRE}))
     desk.core.press(intents.ChooseImage("v3"))
     hear(desk, image_view(4, "waiting"))
     shown = desk.core.state.images.shown
@@ -173,6 +173,9 @@ def test_a_build_that_fails_and_a_pointer_that_goes_back_by_itself_are_told_once
     titles = [notice.problem.title for notice in desk.core.state.notices]
     assert titles == ["Image v2 was refused", "Machines start from v1 again"]
     assert "did not start" in desk.core.state.notices[1].problem.message
+    hear(desk, failed(2), failed(1), pointers=[pointer_view(version=None, note=note)])
+    assert desk.core.state.notices[-1].problem.title == "Machines start from what is installed again"
+    assert desk.core.state.images.in_use.startswith(f"Machines start from the TL-FIF that is installed here, {note}.")
 
 
 @pytest.mark.parametrize(
@@ -180,6 +183,7 @@ def test_a_build_that_fails_and_a_pointer_that_goes_back_by_itself_are_told_once
     [
         (ImageDecision.PROMOTE, "approved", "Machines start from v2 instead of v1 from now on. A machine that runs"),
         (ImageDecision.REJECT, "offered", "v2 is deleted (120 MB at no cost). Its record and its log stay"),
+        (ImageDecision.RETIRE, "approved", "v2 (2222222 Change 2) is deleted for good: 120 MB at no cost."),
         (ImageDecision.ROLL_BACK, "approved", "Machines start from v0 again instead of v1."),
     ],
 )
@@ -199,6 +203,20 @@ def test_what_changes_or_deletes_something_is_asked_first(
     assert (sent.version, sent.decision, sent.profile) == ("v2", decision, "bundle")
     desk.core.press(intents.DecideOnImage(decision))
     assert len(desk.bridge.all(commands.DecideOnImage)) == 1, "one at a time"
+
+
+def test_what_retiring_saves_and_what_is_still_paid_for_is_named_and_the_one_in_use_stays(desk: Desk) -> None:
+    hear(desk, image_view(2, "approved", usd_per_month=0.25), image_view(1, "approved", in_use=True, usd_per_month=0.5))
+    desk.core.press(intents.DecideOnImage(ImageDecision.RETIRE))
+    dialog = desk.core.state.dialog
+    assert dialog is not None
+    assert "120 MB at 0.2500 USD a month" in dialog.text
+    assert "1 image is kept: 120 MB at 0.5000 USD a month." in dialog.text
+    desk.core.press(intents.AnswerDialog(Choice.KEEP))
+    desk.core.press(intents.ChooseImage("v1"))
+    desk.core.press(intents.DecideOnImage(ImageDecision.RETIRE))
+    assert desk.core.state.dialog is None
+    assert not desk.bridge.all(commands.DecideOnImage)
 
 
 def test_what_is_not_possible_does_nothing(desk: Desk) -> None:
@@ -322,6 +340,11 @@ def test_a_home_that_cannot_follow_is_told_the_commit(desk: Desk) -> None:
     desk.core.press(intents.BuildImage())
     sent = desk.bridge.last(commands.BuildImage)
     assert (sent.repository, sent.commit) == ("https://example.org/a/b", "c" * 40)
+    hear(desk, follows=False, acted=True)
+    desk.core.press(intents.TypeRepository("", "", False))
+    desk.core.press(intents.BuildImage())
+    sent = desk.bridge.last(commands.BuildImage)
+    assert (sent.repository, sent.commit) == (None, None), "the last that a push has brought"
 
 
 def test_a_home_without_images_says_why(desk: Desk) -> None:

@@ -1,7 +1,7 @@
 """The pipeline in a server: it sweeps first, goes on after faults, and says when the server is needed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -39,6 +39,7 @@ class PushedTo(SourceRepository):
     commit: str = "1" * 40
     meanwhile: Callable[[], Awaitable[None]] | None = None
     looks: list[float] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
 
     async def newest(self, repository: str, *, branch: str, since: str | None, paths: tuple[str, ...]) -> Push:
         if self.meanwhile is not None:
@@ -46,6 +47,9 @@ class PushedTo(SourceRepository):
         if not self.commit:
             raise ImageError("The repository cannot be read.", code="repository_unreachable")
         return Push(commit=self.commit, subject="", relevant=True, rewritten=False)
+
+    async def keep_only(self, repositories: Collection[str]) -> None:
+        self.kept = set(repositories)
 
 
 @dataclass
@@ -187,3 +191,17 @@ async def test_an_image_that_cannot_be_cleaned_keeps_no_other_from_being_given_u
     world.builder.uncleanable = frozenset({"v1"})
     async with world.running():
         assert (await world.store.get("v2")).state is ImageState.RETIRED
+
+
+async def test_only_what_is_followed_or_built_from_is_kept_of_repositories(world: World) -> None:
+    world.repository.commit = ""
+    image = await world.store.create(profile=Profile.BUNDLE, source=SOURCE, now=T0)
+    await world.store.replace(replace(image, state=ImageState.OFFERED))
+    await world.store.set_watch(Watch(repository="/followed", branch="main", paths=(), profile=Profile.BUNDLE))
+    async with world.running():
+        await world.pass_time(10)
+    assert world.repository.kept == {"/followed", SOURCE.repository}
+    await world.store.set_watch(None)
+    async with world.running():
+        await world.pass_time(60)
+    assert world.repository.kept == {SOURCE.repository}

@@ -1,6 +1,7 @@
 """From which image a machine is launched, and what its first start does to the pointer."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -8,9 +9,11 @@ from tests.builders import T0, a_machine
 from tests.fakes.clock import FakeClock
 from tests.fakes.images import FakeRegistry
 from tests.fakes.memory_image_store import MemoryImageStore
+from tlfif.adapters.local.images.folder_registry import FolderRegistry
 from tlfif.control.launched_image import LaunchedImage, LaunchImage
 from tlfif.images.image import Artifact, ImageState, Pointer, Profile, Source
 from tlfif.images.image_registry import StoredImage
+from tlfif.images.promotion import given_up
 from tlfif.kernel.errors import ImageError
 
 INSTALLED = "embedded-1"
@@ -103,11 +106,25 @@ async def test_a_first_start_that_fails_goes_back_once(world: World) -> None:
     assert await world.launched.broke(machine, "libx") == "; rolled back by itself from v2 to v1"
     assert await world.now() == "v1"
     assert await world.launched.broke(machine, "libx") == ""
-    assert await world.launched.broke(replace(machine, image="v1"), "libx") == "", "nothing is behind it"
+    assert await world.launched.broke(replace(machine, image="v1"), "libx") == "", "it has proven itself"
     assert await world.launched.broke(replace(machine, image=INSTALLED), "libx") == ""
 
 
-async def test_without_one_behind_it_stays(world: World) -> None:
+async def test_without_one_behind_it_what_is_installed_is_started_again(world: World) -> None:
     await world.promoted("v1")
-    assert await world.launched.broke(replace(a_machine(), image="v1"), "libx") == ""
-    assert await world.now() == "v1"
+    told = await world.launched.broke(replace(a_machine(), image="v1"), "libx")
+    assert told == "; rolled back by itself from v1 to the TL-FIF that is installed"
+    assert await world.launched.next() == LaunchImage(version=INSTALLED)
+    await world.promoted("v1")
+    assert (await world.launched.next()).version == "v1", "it can be promoted once more"
+
+
+async def test_a_home_keeps_on_its_disk_that_nothing_is_promoted_any_more(tmp_path: Path) -> None:
+    async def launched() -> None:
+        return None
+
+    registry = FolderRegistry(tmp_path, launched=launched)
+    empty = Pointer(profile=Profile.BUNDLE)
+    assert await registry.move(given_up(empty, why="it broke", now=5.0))
+    found = await registry.pointer(Profile.BUNDLE)
+    assert (found.version, found.ref, found.note, found.revision) == (None, None, "it broke", empty.revision + 1)

@@ -14,6 +14,7 @@ from tests.fakes.model_store import FakeModelStore
 from tlfif.control.end_machine import end_machine
 from tlfif.control.launched_image import LaunchedImage, LaunchImage
 from tlfif.control.reconcile import CONFIRM_SECONDS, ORPHAN_AGE_SECONDS, HeartbeatWatch, Pace, Reconciler
+from tlfif.control.scaling import Action, ActionKind
 from tlfif.control.start_machine import start_machine
 from tlfif.control.stop_machine import stop_machine
 from tlfif.jobs.jobs import Job, JobStatus
@@ -198,6 +199,23 @@ async def test_a_machine_that_breaks_before_it_is_ready_ends_with_what_was_done_
     await world.router.tick()
     assert promoted.told == ["v3 broke"]
     assert (await world.latest()).reason == "ended before it was ready; rolled back"
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "told"),
+    [
+        ("file:/models/mine.gguf", "model_unusable", []),
+        ("file:/models/mine.gguf", "", ["v3 broke"]),
+        ("stub", "model_unusable", ["v3 broke"]),
+    ],
+)
+async def test_an_image_is_not_to_blame_for_a_persons_own_file(model: str, code: str, told: list[str]) -> None:
+    world = World()
+    world.router.launched = promoted = Promoted(None)
+    broken = Action(kind=ActionKind.CONFIRM_ENDED, reason="broke", end_state=MachineState.BROKEN)
+    machine = replace(a_machine(), model=model, code=code, image="v3")
+    await world.router._told_of_image(machine, broken, "it cannot be loaded")
+    assert promoted.told == told
 
 
 async def test_an_altered_pointer_fails_the_prompts_that_wait() -> None:

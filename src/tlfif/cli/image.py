@@ -22,6 +22,7 @@ from tlfif.wording.images import (
     estimate_of,
     estimate_text,
     failure_text,
+    kept_beside,
     promotion_text,
     rejection_text,
     watch_text,
@@ -71,7 +72,11 @@ def _configure_building(actions: "argparse._SubParsersAction[argparse.ArgumentPa
         "repository", nargs="?", metavar="PATH|URL", help="a Git repository (default: the one that is followed)"
     )
     build.add_argument("--branch", metavar="B", help=f"build its newest commit (default: {USUAL_BRANCH})")
-    build.add_argument("--commit", metavar="HASH", help="40 digits (default: the newest commit)")
+    build.add_argument(
+        "--commit",
+        metavar="HASH",
+        help="40 digits (default: the newest commit; on AWS the last that a push has brought)",
+    )
     build.add_argument("--no-wait", action="store_true", help="only ask for it")
     watch = actions.add_parser("watch", help="build an image of each push to a Git repository, and follow live")
     watch.add_argument(
@@ -276,7 +281,7 @@ async def _retire(args: argparse.Namespace, console: Console) -> int:
         image = (await client.image(args.version))["image"]
         report = retirement_report(image, found)
         if args.dry_run:
-            console.result({"image": image, "kept": _kept_after(image, found)}, report, as_json=args.json)
+            console.result({"image": image, "kept": kept_beside(image, found)}, report, as_json=args.json)
             return DONE
         if image["in_use"]:
             raise ConflictError(
@@ -289,10 +294,6 @@ async def _retire(args: argparse.Namespace, console: Console) -> int:
         image = await client.decide_on_image(args.version, "retire")
     console.result(image, f"{args.version} is being deleted. ./tlfif image list shows what is kept.", as_json=args.json)
     return DONE
-
-
-def _kept_after(image: ImageView, found: ImageList) -> list[ImageView]:
-    return [one for one in found["images"] if one["size_bytes"] is not None and one["version"] != image["version"]]
 
 
 async def _logs(args: argparse.Namespace, console: Console) -> int:

@@ -58,4 +58,13 @@ class ImagesLoop:
         if now < self._next_retirement:
             return False
         self._next_retirement = now + RETIRE_SECONDS
+        await tried(self._forget_repositories)
         return bool(await tried(self._pipeline.retire_old))
+
+    async def _forget_repositories(self) -> None:
+        """All but the one that is followed, and those that something is built from."""
+        images = self.images
+        if images.repository is not None:
+            watch = await images.store.watch()
+            needed = {image.source.repository for image in await images.store.unfinished()}
+            await images.repository.keep_only(needed | ({watch.repository} if watch is not None else set()))

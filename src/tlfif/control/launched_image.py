@@ -79,9 +79,17 @@ class LaunchedImage:
             return ""
         try:
             pointer = await first_start_failed(
-                self.profile, machine.image, reason, store=self.store, registry=self.registry, clock=self.clock
+                self.profile,
+                machine.image,
+                reason,
+                store=self.store,
+                registry=self.registry,
+                clock=self.clock,
+                installed=True,
             )
         except (ImageError, StorageError) as error:
             log.warning("images: no rollback: %s", error.message)
             return ""
-        return f"; rolled back by itself from {machine.image} to {pointer.version}" if pointer is not None else ""
+        if pointer is None:
+            return ""
+        return f"; rolled back by itself from {machine.image} to {pointer.version or 'the TL-FIF that is installed'}"

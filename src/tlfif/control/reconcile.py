@@ -17,12 +17,14 @@ from tlfif.kernel.errors import (
     InvalidInputError,
     MachineError,
     ModelError,
+    ModelUnusableError,
     NotFoundError,
     StorageError,
     TlfifError,
 )
 from tlfif.machines.machine import MachineRecord, MachineState
 from tlfif.machines.machine_host import ObservedMachine
+from tlfif.models.catalogue import file_path_of
 from tlfif.money.spend.meter import Meter
 
 log = logging.getLogger(__name__)
@@ -212,6 +214,8 @@ class Reconciler(MachinePorts):
         """What its end means for the image, as the end of its ``reason``."""
         if self.launched is None or machine.ready_at is not None or action.end_state is not MachineState.BROKEN:
             return ""
+        if machine.code == ModelUnusableError.code and file_path_of(machine.model) is not None:
+            return ""  # a person's own file is in no image
         return await self.launched.broke(machine, reason)
 
     async def _launch(self, model: str, reason: str, now: float) -> None:

@@ -23,6 +23,8 @@ _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
     ),
     "cloudtrail": ("CreateTrail", "DeleteTrail", "StartLogging"),
     "cloudwatch": ("DeleteAlarms", "PutMetricAlarm"),
+    "codeconnections": ("PassConnection", "UseConnection"),
+    "codepipeline": ("CreatePipeline", "DeletePipeline", "GetPipeline", "TagResource", "UpdatePipeline"),
     "cognito-idp": (
         "AdminCreateUser",
         "CreateResourceServer",
@@ -58,7 +60,14 @@ _BY_SERVICE: Mapping[str, tuple[str, ...]] = {
         "PassRole",
         "PutRolePolicy",
     ),
-    "lambda": ("AddPermission", "CreateFunction", "DeleteFunction", "InvokeFunction", "UpdateFunctionCode"),
+    "lambda": (
+        "AddPermission",
+        "CreateFunction",
+        "DeleteFunction",
+        "InvokeFunction",
+        "PutFunctionEventInvokeConfig",
+        "UpdateFunctionCode",
+    ),
     "logs": ("CreateLogGroup", "DeleteLogGroup", "FilterLogEvents", "PutRetentionPolicy"),
     "s3": (
         "CreateBucket",

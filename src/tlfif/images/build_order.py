@@ -10,6 +10,7 @@ from tlfif.images.image_store import ImageStore
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ImageError, NotFoundError
 
+PUSH = "a push"
 MONTHLY = "the monthly rebuild"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 """A commit's whole name."""

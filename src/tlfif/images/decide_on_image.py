@@ -80,18 +80,28 @@ async def first_start_was_good(profile: Profile, version: str, *, registry: Imag
 
 
 async def first_start_failed(
-    profile: Profile, version: str, reason: str, *, store: ImageStore, registry: ImageRegistry, clock: Clock
+    profile: Profile,
+    version: str,
+    reason: str,
+    *,
+    store: ImageStore,
+    registry: ImageRegistry,
+    clock: Clock,
+    installed: bool = False,
 ) -> Pointer | None:
     """A machine launched from ``version`` broke before it was ready. Where that was the first start of a promoted image
-    and there is one to go back to, the pointer goes back, and is returned."""
+    and there is one to go back to, the pointer goes back, and is returned. ``installed``: without one, machines can
+    start from what is installed, so the pointer goes back to that."""
     pointer = await registry.pointer(profile)
     if pointer.version != version or pointer.proven:
         return None
     why = f"rolled back by itself: the first machine from {version} did not start ({reason})"
     try:
         return await roll_back(profile, why=why, store=store, registry=registry, clock=clock)
-    except ConflictError:
-        return None
+    except ConflictError as error:
+        if not installed or error.code != "rollback_impossible":
+            return None
+        return await _move(registry, promotion.given_up(pointer, why=why, now=clock.now()), version)
 
 
 async def _found(store: ImageStore, version: str) -> Image | None:

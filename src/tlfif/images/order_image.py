@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tlfif.images.build_order import ordered_image
+from tlfif.images.build_order import PUSH, ordered_image
 from tlfif.images.image import Image, Profile, Source
 from tlfif.images.image_store import ImageStore, Watch
 from tlfif.images.requests import USUAL_BRANCH
@@ -11,6 +11,9 @@ from tlfif.images.source_repository import SourceRepository
 from tlfif.images.watch_repository import PATHS
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ConflictError, InvalidInputError
+
+MOST_LOOKED_AT = 100
+"""Images, the newest first, among which the last push is looked for."""
 
 
 async def order_image(
@@ -25,9 +28,13 @@ async def order_image(
     clock: Clock,
 ) -> Image:
     """An image of ``commit``, or else of the newest one of ``branch``; of ``repository``, or else of the one that is
-    followed. The same commit that waits or is under way already is not built twice: that image is returned.
+    followed. Where ``git`` is None the newest one is the last that a push has brought. The same commit that waits or is
+    under way already is not built twice: that image is returned.
 
     Raises InvalidInputError (``repository_needed``, ``commit_needed``), ImageError (``repository_unreachable``)."""
+    if commit is None and git is None:
+        source = await _pushed(repository, branch, store)
+        return await ordered_image(replace(source, asked_by=by), profile, store=store, clock=clock)
     watch = await store.watch()
     if repository is None:
         if watch is None:
@@ -36,20 +43,29 @@ async def order_image(
                 code="repository_needed",
             )
         repository = watch.repository
-    subject = ""
-    if commit is None:
-        if git is None:
-            raise InvalidInputError(
-                "This home cannot look into repositories, so say which commit to build, one whose files a push or a "
-                "deployment has brought here (./tlfif image build URL --commit HASH). ./tlfif deploy --build-image "
-                "brings this program's own.",
-                code="commit_needed",
-            )
+    source = Source(repository=repository, commit=commit or "", subject="", asked_by=by)
+    if commit is None and git is not None:
         usual = watch.branch if watch is not None and watch.repository == repository else USUAL_BRANCH
         push = await git.newest(repository, branch=branch or usual, since=None, paths=())
-        commit, subject = push.commit, push.subject
-    source = Source(repository=repository, commit=commit, subject=subject, asked_by=by)
+        source = replace(source, commit=push.commit, subject=push.subject)
     return await ordered_image(source, profile, store=store, clock=clock)
+
+
+async def _pushed(repository: str | None, branch: str | None, store: ImageStore) -> Source:
+    """The newest commit that a push has brought here, which is the head of the branch that is followed: all that a home
+    knows of a repository into which it cannot look."""
+    found = await store.newest(limit=MOST_LOOKED_AT) if branch is None else []
+    for image in found:
+        source = image.source
+        if source.asked_by == PUSH and repository in (None, source.repository):
+            return source
+    raise InvalidInputError(
+        "This home cannot look into repositories, and no push has "
+        f"brought it a commit{f' of {branch}' if branch else ''}{f' of {repository}' if repository else ''}. "
+        "Say which commit to build, one whose files a push or a deployment has brought here (./tlfif image build URL "
+        "--commit HASH). ./tlfif deploy --build-image brings this program's own.",
+        code="commit_needed",
+    )
 
 
 async def follow_repository(

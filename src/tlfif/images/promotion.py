@@ -44,6 +44,11 @@ def rolled_back(pointer: Pointer, target: Image | None, *, why: str, now: float)
     )
 
 
+def given_up(pointer: Pointer, *, why: str, now: float) -> Pointer:
+    """The pointer where nothing is promoted any more: machines start from what the home has without images."""
+    return replace(pointer, version=None, ref=None, before=(), proven=False, note=why, moved_at=now)
+
+
 def proven(pointer: Pointer) -> Pointer:
     """The pointer after a machine that was launched from it became ready."""
     return replace(pointer, proven=True)

@@ -2,6 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -61,3 +62,7 @@ class SourceRepository(ABC):
         """The newest commit of ``branch``. ``since`` None: no commit was seen before, and this one is relevant.
 
         Raises ImageError ``repository_unreachable``."""
+
+    @abstractmethod
+    async def keep_only(self, repositories: Collection[str]) -> None:
+        """Remove what was kept of all others. One that is read again is fetched again."""

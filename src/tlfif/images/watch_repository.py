@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tlfif.images.build_order import PUSH
 from tlfif.images.image import Image, Source
 from tlfif.images.image_store import ImageStore, Watch
 from tlfif.images.source_repository import SourceRepository
@@ -32,7 +33,7 @@ async def look_at_repository(*, store: ImageStore, repository: SourceRepository,
         return None
     image = None
     if push.commit != watch.seen and push.relevant:
-        asked_by = "the first look" if watch.seen is None else "a forced push" if push.rewritten else "a push"
+        asked_by = "the first look" if watch.seen is None else "a forced push" if push.rewritten else PUSH
         source = Source(repository=watch.repository, commit=push.commit, subject=push.subject, asked_by=asked_by)
         image = await store.create(profile=watch.profile, source=source, now=now)
     # After the image: a kill in between asks twice and supersedes the first; the other way round would lose the push.

@@ -121,6 +121,11 @@ def kept(found: ImageList) -> list[ImageView]:
     return [image for image in found["images"] if image["size_bytes"] is not None]
 
 
+def kept_beside(image: ImageView, found: ImageList) -> list[ImageView]:
+    """What is still stored once ``image`` is gone."""
+    return [one for one in kept(found) if one["version"] != image["version"]]
+
+
 def keeping_text(images: Iterable[ImageView]) -> str:
     """What storing these takes and costs: ``3 images are kept: 3.3 GB at 0.1500 USD a month``."""
     stored = list(images)
@@ -143,6 +148,8 @@ def pointer_text(pointer: PointerView, images: Iterable[ImageView], *, here: boo
     if pointer["problem"]:
         return pointer["problem"]
     version = pointer["version"]
+    if version is None and here and pointer["note"]:
+        return f"Machines start from the TL-FIF that is installed here, {pointer['note']}."
     if version is None:
         return (
             "No image is promoted yet: machines start from the TL-FIF that is installed here."

@@ -15,6 +15,7 @@ from tlfif.wording.images import (
     figures_text,
     keeping_text,
     kept,
+    kept_beside,
     pointer_text,
     price_text,
     retirement_text,
@@ -135,7 +136,7 @@ def _inputs(manifest: dict[str, object]) -> list[str]:
 
 def retirement_report(image: ImageView, found: ImageList) -> str:
     """What retiring deletes, and what is kept and costs afterwards."""
-    others = [one for one in kept(found) if one["version"] != image["version"]]
+    others = kept_beside(image, found)
     lines = [paragraph(retirement_text(image), width=WIDTH)]
     if others:
         lines.append("What is kept:")

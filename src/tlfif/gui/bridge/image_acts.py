@@ -27,6 +27,8 @@ async def _decide(client: TlfifClient, version: str, decision: ImageDecision, pr
             await client.decide_on_image(version, "approve")
         case ImageDecision.REJECT:
             await client.decide_on_image(version, "reject")
+        case ImageDecision.RETIRE:
+            await client.decide_on_image(version, "retire")
         case ImageDecision.PROMOTE:
             await client.promote_image(version)
         case ImageDecision.ROLL_BACK:

@@ -12,6 +12,7 @@ class ImageDecision(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     PROMOTE = "promote"
+    RETIRE = "retire"
     ROLL_BACK = "roll_back"
 
 

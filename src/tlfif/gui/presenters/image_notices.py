@@ -84,7 +84,7 @@ def _taken_back(state: WindowState, before: ImageList, report: ImageList, at: fl
         if moved and pointer["note"].startswith(BY_ITSELF):
             told = own_message(
                 "image_taken_back",
-                f"Machines start from {pointer['version']} again",
+                f"Machines start from {pointer['version'] or 'what is installed'} again",
                 f"{pointer['note'][0].upper()}{pointer['note'][1:]}.",
                 presses=(Press.OPEN_IMAGES,),
             )

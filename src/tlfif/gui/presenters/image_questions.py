@@ -3,7 +3,16 @@
 from tlfif.gui.model.images_panel import ImagesPanel
 from tlfif.gui.model.state import Choice, Dialog
 from tlfif.wire.images import EstimateView, PointerView
-from tlfif.wording.images import NO_WAIT, estimate_of, estimate_text, promotion_text, rejection_text
+from tlfif.wording.images import (
+    NO_WAIT,
+    estimate_of,
+    estimate_text,
+    keeping_text,
+    kept_beside,
+    promotion_text,
+    rejection_text,
+    retirement_text,
+)
 
 NAME = "images"
 OWN_MACHINE = "It runs on a machine of its own, which ends itself."
@@ -23,6 +32,10 @@ def question_of(panel: ImagesPanel, act: str) -> Dialog | None:
         case "reject" if shown is not None:
             title, text = f"Reject {shown.image['version']}?", rejection_text(shown.image)
             return _ask(act, title, text, "Reject and delete", Choice.DELETE)
+        case "retire" if shown is not None and panel.report is not None:
+            left = keeping_text(kept_beside(shown.image, panel.report))
+            title, text = f"Retire {shown.image['version']}?", f"{retirement_text(shown.image)} {left}"
+            return _ask(act, title, text, "Retire and delete", Choice.DELETE)
         case "roll_back":
             pointer = pointer_of(panel)
             if pointer is None or not pointer["before"]:

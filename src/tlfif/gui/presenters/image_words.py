@@ -103,7 +103,7 @@ def decisions_of(image: ImageView) -> frozenset[ImageDecision]:
     if image["state"] == "offered":
         return frozenset({ImageDecision.APPROVE, ImageDecision.REJECT})
     if image["state"] == "approved" and not image["in_use"]:
-        return frozenset({ImageDecision.PROMOTE})
+        return frozenset({ImageDecision.PROMOTE, ImageDecision.RETIRE})
     return frozenset()
 
 

@@ -122,17 +122,16 @@ def _chosen(state: WindowState, version: str) -> WindowState:
 
 
 def _with_repository(state: WindowState, act: str) -> Step:
-    """Check the fields first: a blank address means the repository that is followed already, where there is one."""
+    """Check the fields first: a blank address means the repository that is followed already, where there is one,
+    and at a home that cannot look into repositories what the last push has brought."""
     entry = state.images.entry
     address, branch = entry.address.strip(), entry.branch.strip()
     followed = state.images.report["watch"] if state.images.report is not None else None
     try:
-        if address or followed is None:
+        if address or (followed is None and state.images.follows):
             check_repository(address, folders=not state.home.view.on_aws)
-        if not state.images.follows:
-            check_commit(branch)
-        elif branch:
-            check_branch(branch)
+        if branch:
+            (check_branch if state.images.follows else check_commit)(branch)
     except InvalidInputError as error:
         problem = plain(error.message) if address else "Type the address of a Git repository, or a folder's whole path."
         return Step(replace(state, images=replace(state.images, entry=replace(entry, problem=problem))))

@@ -108,7 +108,7 @@ class RepositoryCard(Card):
         names = ("Git repository: folder or address", "Branch") if follows else ("Git repository", "Commit, 40 digits")
         for label, name in zip(self._labels, names, strict=True):
             label.configure(text=name)
-        self._hint.text = f"Empty: {USUAL_BRANCH}." if follows else "git rev-parse HEAD prints it."
+        self._hint.text = f"Empty: {USUAL_BRANCH}." if follows else "Empty: the last that a push has brought here."
 
     def _entered(self) -> intents.Intent:
         follows = self._shown is None or self._shown.follows

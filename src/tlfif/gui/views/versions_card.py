@@ -28,7 +28,9 @@ LABELS = {
     ImageDecision.APPROVE: ("Approve", "It may be promoted then; machines do not start from it yet."),
     ImageDecision.PROMOTE: ("Promote", "Machines start from it from now on."),
     ImageDecision.REJECT: ("Reject", "It is deleted; its record and its log stay."),
+    ImageDecision.RETIRE: ("Retire", "It is deleted, and storing it costs nothing any more. Not the one in use."),
 }
+_DELETES = frozenset({ImageDecision.REJECT, ImageDecision.RETIRE})
 
 
 class InUseCard(Card):
@@ -91,7 +93,7 @@ class VersionsCard(Card):
             button = ttk.Button(
                 self._row,
                 text=label,
-                bootstyle="primary" if decision is not ImageDecision.REJECT else "danger",
+                bootstyle="danger" if decision in _DELETES else "primary",
                 command=lambda decision=decision: context.press(intents.DecideOnImage(decision)),
             )
             button.grid(row=0, column=place)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tlfif.adapters.aws.calls.errors import AWS_ERRORS, Fault, code_of, fault_of, words_of
-from tlfif.images.build_order import COMMIT, Outcome, ordered_image, outcome_of, sentence_of
+from tlfif.images.build_order import COMMIT, PUSH, Outcome, ordered_image, outcome_of, sentence_of
 from tlfif.images.image import STAGES, Image, Profile, Source
 from tlfif.images.image_store import ImageStore
 from tlfif.kernel.clock import Clock
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 JOB = "CodePipeline.job"
 SOURCES = "releases/sources/"
 """Where a builder fetches a commit's files, ``COMMIT.zip``; also in infra/constructs/store.py."""
-PUSH = "a push"
 _AGAIN = "again"
 """The token while there is no image yet, because something that is needed did not answer."""
 _OVER = frozenset({"InvalidJobStateException", "JobNotFoundException"})

@@ -77,7 +77,7 @@ class FolderRegistry(ImageRegistry):
                 stored = UNREADABLE
             if stored != pointer.revision:
                 return False
-            if pointer.ref is None or not Bundle(self._folder / pointer.ref).exists:
+            if pointer.ref is not None and not Bundle(self._folder / pointer.ref).exists:
                 raise ImageError(
                     f"The files of image {pointer.version} are not in {self._folder} any more. Nothing was changed.",
                     code="image_gone",

@@ -5,6 +5,7 @@ import hashlib
 import re
 import shutil
 import tarfile
+from collections.abc import Collection
 from pathlib import Path
 
 from tlfif.adapters.local.images.program import Ended, run_program
@@ -70,6 +71,13 @@ class GitRepository(SourceRepository):
                 rewritten=rewritten,
             )
 
+    async def keep_only(self, repositories: Collection[str]) -> None:
+        kept = {_mirror_of(name.strip()) for name in repositories}
+        async with self._fetching:
+            for mirror in self._folder.glob("*.git"):
+                if mirror.name not in kept:
+                    await asyncio.to_thread(shutil.rmtree, mirror, ignore_errors=True)
+
     async def tree(self, repository: str, commit: str, *, into: Path) -> int:
         """Put the commit's files ``into`` a folder, which is new, and return its time (epoch seconds).
 
@@ -106,7 +114,7 @@ class GitRepository(SourceRepository):
 
     async def _fetched(self, name: str, commit: str, branch: str | None) -> Path:
         """The repository's mirror, with ``commit`` in it."""
-        mirror = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.git"
+        mirror = self._folder / _mirror_of(name)
         if await self._has(mirror, commit):
             return mirror
         what = f"+refs/heads/{branch}:refs/heads/{branch}" if branch else "+refs/heads/*:refs/heads/*"
@@ -181,3 +189,7 @@ def _unreachable(name: str, reason: str) -> ImageError:
 def _reason(ended: Ended) -> str:
     lines = [line for line in ended.said if line.startswith(("fatal:", "error:", "not done"))] or list(ended.said[-1:])
     return _shown("; ".join(lines) or f"git ended with {ended.status}")[:REASON_LETTERS].rstrip(".")
+
+
+def _mirror_of(name: str) -> str:
+    return f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.git"
