@@ -18,6 +18,9 @@ class CommonParams(SimpleNamespace):
         super().__init__(model=SimpleNamespace(), cpuparams=SimpleNamespace(), cpuparams_batch=SimpleNamespace())
 
 
+llama_pooling_type = SimpleNamespace(LLAMA_POOLING_TYPE_MEAN=1)
+
+
 class Server:
     """Listens on loopback as soon as it is made."""
 

@@ -10,7 +10,8 @@ import urllib.request
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,11 @@ from tlfif.adapters.aws.calls.image_parameter import image_parameter
 from tlfif.adapters.aws.images.image_sources import NEEDED, PINS, source_key
 from tlfif.adapters.aws.machines.ec2_instances import Ec2Instance, Ec2Instances
 from tlfif.bootstrap.aws import aws_container
+from tlfif.bootstrap.aws_images import LONGEST_WORK_SECONDS
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.control.container import Container, Images
 from tlfif.control.local_machine_control import LocalMachineControl
-from tlfif.images.decide_on_image import approve_image, promote_image, retire_image
+from tlfif.images.decide_on_image import approve_image, promote_image, reject_image, retire_image
 from tlfif.images.image import Failure, Image, ImageState, Profile, Source, Stage
 from tlfif.images.run_pipeline import Pipeline
 from tlfif.images.smoke_report import SmokeReport
@@ -56,13 +58,15 @@ SAID = ["tlfif-image: fetch", "fine", "machine login: tlfif-image: done"]
 @dataclass(slots=True)
 class Paper:
     """A home with its pipeline, and the hands that play its instances. ``result``: what the builder says; None: it
-    switches off without a word. ``report``: the candidate's; None: it ends untested."""
+    switches off without a word. ``report``: the candidate's; None: it ends untested. ``kept``: both stay on
+    after their word."""
 
     emulator: Emulator
     settings: AwsSettings
     container: Container
     result: dict[str, Any] | None = field(default_factory=lambda: {"status": 0, "step": "done", "lines": SAID})
     report: SmokeReport | None = GOOD
+    kept: bool = False
 
     @property
     def home(self) -> str:
@@ -97,8 +101,9 @@ class Paper:
         found = self.emulator.ec2.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
         return base64.b64decode(found["UserData"]["Value"]).decode()
 
-    async def ask(self, profile: Profile = PROFILE) -> Image:
-        return await self.images.store.create(profile=profile, source=SOURCE, now=self.clock.now())
+    async def ask(self, profile: Profile = PROFILE, *, keep_minutes: int = 0) -> Image:
+        source = replace(SOURCE, keep_minutes=keep_minutes)
+        return await self.images.store.create(profile=profile, source=source, now=self.clock.now())
 
     async def prompt(self) -> None:
         """A prompt waits for a machine."""
@@ -128,14 +133,16 @@ class Paper:
             body = json.dumps(self.result).encode()
             plain = {"Content-Type": "application/octet-stream"}  # else the emulator takes it for a form
             urllib.request.urlopen(urllib.request.Request(result[1], data=body, method="PUT", headers=plain)).close()
-        self.emulator.ec2.stop_instances(InstanceIds=[instance_id])
+        if not self.kept or (self.result or {}).get("status") == 0:
+            self.emulator.ec2.stop_instances(InstanceIds=[instance_id])
 
     async def _test(self, instance_id: str) -> None:
         """As the worker with ``smoke_test``: report, end."""
         version = json.loads(self.user_data(instance_id))["smoke_test"]
         if self.report is not None:
             await self.images.store.report(version, self.report)
-        self.emulator.ec2.terminate_instances(InstanceIds=[instance_id])
+        if not self.kept:
+            self.emulator.ec2.terminate_instances(InstanceIds=[instance_id])
 
     def user_datas(self) -> list[str]:
         """Of all instances there ever were."""
@@ -326,6 +333,45 @@ async def test_a_build_that_fails_says_its_last_lines(paper: Paper, result: dict
     assert image.failure.stage is Stage.BUILD
     assert why in f"{image.failure.code}: {image.failure.message}"
     assert (paper.own_images(), await paper.nothing_works()) == ([], True)
+
+
+@pytest.mark.parametrize("fails", ["builder", "candidate"])
+async def test_what_fails_is_kept_as_long_as_was_asked_and_on_the_bill(paper: Paper, fails: str) -> None:
+    paper.kept = True
+    if fails == "builder":
+        paper.result = {"status": 7, "step": "provision", "lines": ["no such wheel"]}
+    else:
+        paper.report = replace(GOOD, error="No GPU.")
+    await paper.ask(keep_minutes=30)
+    image = await paper.run()
+    failed_at, store, ledger = image.ended_at, paper.images.store, paper.container.money.ledger
+    assert (image.state, image.kept_until) == (ImageState.FAILED, (failed_at or 0.0) + 1800.0)
+    (one,) = paper.instances()
+    name = f"image-v1-{fails}"
+    assert (one["State"]["Name"], _tags(one)["tlfif:image-work"]) == ("running", name)
+    assert ("sleep $((30 * 60))" in paper.user_datas()[0]) is True
+    schedule = paper.emulator.scheduler.get_schedule(GroupName=paper.home, Name=paper.schedules()[0])
+    at = datetime.fromisoformat(schedule["ScheduleExpression"][3:-1]).replace(tzinfo=UTC).timestamp()
+    assert at - one["LaunchTime"].timestamp() == pytest.approx(LONGEST_WORK_SECONDS + 1800.0, abs=61.0)
+    hourly = paper.images.builder.estimate(PROFILE).kept_hourly_micros
+    assert (await ledger.state()).reserved["image-v1-candidate"] > hourly // 2 > 0
+    assert name in {span.machine_id for span in await ledger.open_spans()}
+    said = [line.text for line in await store.log_lines("v1", after=0, limit=99)]
+    assert "where it fails, its machine is kept 30 min at" in said[0]
+    assert "./tlfif image reject v1 ends it at once" in said[-1]
+    assert await paper.pipeline.tick() is False, "no tick after the other only to wait"
+    await paper.pipeline.sweep()
+    assert len(paper.instances()) == 1
+    if fails == "builder":  # its owner has seen enough
+        await reject_image("v1", by="me", store=store, clock=paper.clock)
+    else:  # the time is over
+        assert failed_at is not None
+        assert await store.replace(replace(image, ended_at=failed_at - 1801.0))
+    for _ in range(9):
+        await paper.pipeline.tick()
+    ended = await store.get("v1")
+    assert (ended.state, ended.kept_until, await paper.nothing_works()) == (ImageState.FAILED, None, True)
+    assert (paper.own_images(), snapshots_of(paper.emulator, paper.home)) == ([], [])
 
 
 async def test_a_candidate_that_never_tests_itself_leaves_neither_image_nor_snapshot(paper: Paper) -> None:

@@ -179,9 +179,10 @@ async def test_a_candidate_that_cannot_begin_reports_it_to_the_record_of_its_ima
     state = open_aws_stores(settings, clients=clients, clock=SystemClock(), ids=SystemIds(), rng=Random()).state
     source = Source(repository="", commit="0" * 40, subject="", asked_by="a test")
     made = await DynamoImageStore(state).create(profile=Profile.CPU_LLAMA, source=source, now=1.0)
-    candidate = replace(launched, spec=replace(SPEC, smoke_test=made.version))
+    candidate = replace(launched, spec=replace(SPEC, smoke_test=made.version, keep_seconds=0.2))
     with pytest.raises(EngineGoneError, match="key"):
         await run_aws_worker(candidate, InstancePaths(engine_key_file=tmp_path / "engine.env", runtime_dir=tmp_path))
+    assert (tmp_path / "ready").exists(), "kept, so that the boot guard leaves it alone"
     report = await DynamoImageStore(state).reported(made.version)
     assert report is not None
     assert report.error == "The engine's key cannot be read: FileNotFoundError."

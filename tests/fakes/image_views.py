@@ -29,7 +29,7 @@ def image_view(number: int = 1, state: str = "offered", **changes: Any) -> Image
         "subject": f"Change {number}", "asked_by": "a push", "created_at": 1000.0 + number,
         "figures": figures() if stored else None, "size_bytes": 120_000_000 if stored else None,
         "usd_per_month": 0.0, "cost_usd": 0.0, "failure": None, "decided_by": "", "decided_at": None,
-        "ended_at": None, "in_use": False,
+        "ended_at": None, "in_use": False, "kept_until": None, "kept_usd_per_hour": 0.0,
     }  # fmt: skip
     return {**base, **changes}
 
@@ -63,7 +63,8 @@ def image_list(*images: ImageView, **changes: Any) -> ImageList:
     """The newest first."""
     base = {
         "images": list(images), "pointers": [pointer_view(version=None, note="", proven=False, moved_at=None)],
-        "watch": None, "follows": True, "builds": [{"profile": "bundle", "seconds": 45.0, "cost_usd": 0.0}],
+        "watch": None, "follows": True,
+        "builds": [{"profile": "bundle", "seconds": 45.0, "cost_usd": 0.0, "kept_usd_per_hour": 0.0}],
         "kept_bytes": sum(one["size_bytes"] or 0 for one in images), "kept_usd_per_month": 0.0,
     }  # fmt: skip
     return {**base, **changes}

@@ -60,7 +60,7 @@ def test_an_image_is_asked_for_seen_approved_promoted_and_rolled_back(start_api:
         assert [(one["version"], one["in_use"]) for one in found["images"]] == [("v2", True), ("v1", False)]
         assert (found["pointers"][0]["note"], found["pointers"][0]["before"]) == ("promoted by the owner", ["v1"])
         took = max(sum(one["stage_seconds"].values()) for one in found["images"])
-        assert found["builds"][0] == {"profile": "bundle", "seconds": took, "cost_usd": 0.0}
+        assert found["builds"][0] == {"profile": "bundle", "seconds": took, "cost_usd": 0.0, "kept_usd_per_hour": 0.0}
         assert (found["kept_bytes"], found["kept_usd_per_month"]) == (2000, 0.0)
         assert_problem(http.post("/v1/images/v2/retire"), 409, "image_in_use")
         back = http.post("/v1/images/rollback", json={"profile": "bundle"}).json()
@@ -120,6 +120,7 @@ def test_a_repository_is_followed_and_left(start_api: Start) -> None:
     body = {"repository": "https://example.org/a/b", "branch": "main", "promotes": True}
     with api.client() as http:
         assert_problem(http.post("/v1/images/build"), 422, "repository_needed")
+        assert_problem(http.post("/v1/images/build", json={"keep_minutes": 5}), 409, "keep_not_here")
         watch = http.put("/v1/images/watch", json=body).json()
         assert (watch["branch"], watch["profile"], watch["promotes"], watch["seen"]) == ("main", "bundle", True, None)
         assert git.asked == [("https://example.org/a/b", "main")], "a wrong address is refused at once"
@@ -145,14 +146,15 @@ def test_a_repository_is_followed_and_left(start_api: Start) -> None:
             "", " ", "relative/folder", "--upload-pack=x", "ext::sh -c x", "http://example.org/a", "x" * 501,
             "https://me:secret@example.org/a/b", "https://token@example.org/a", "/a\nb", "git@-oProxyCommand=x:y",
         )),
+        *(({"repository": "/src", "keep_minutes": n}, "keep_minutes_out_of_range") for n in (0, -1, 121, 10**30)),
         *(({"repository": "/src", "commit": text}, "commit_invalid") for text in ("abc", "A" * 40, "main", "")),
         ({"repository": "/src", "profile": "gpu-vllm"}, "image_profile_unknown"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_built_is_refused_and_nothing_is_stored(api: ApiServer, body: dict[str, str], code: str) -> None:
+def test_what_cannot_be_built_is_refused_and_nothing_is_stored(api: ApiServer, body: dict[str, Any], code: str) -> None:
     with api.client() as http:
         assert_problem(http.post("/v1/images/build", json=body), 422, code)
-        if "commit" not in body:
+        if not body.keys() & {"commit", "keep_minutes"}:
             assert_problem(http.put("/v1/images/watch", json=body), 422, code)
         assert http.get("/v1/images").json()["images"] == []
 

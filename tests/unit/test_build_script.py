@@ -13,7 +13,7 @@ from tlfif.images.image import Profile
 HOSTILE = "a' ; poweroff ; $(reboot) @PROFILE@"
 
 
-def script(commit: str = "c" * 40) -> str:
+def script(commit: str = "c" * 40, keep_minutes: int = 0) -> str:
     return build_script(
         profile=Profile.CPU_LLAMA,
         model="tinyllama-gguf",
@@ -22,6 +22,7 @@ def script(commit: str = "c" * 40) -> str:
         source_url="https://bucket/c.zip?a=1&b='2'",
         sha256="f" * 64,
         result_url="https://bucket/v7.json?a=1&b=2",
+        keep_minutes=keep_minutes,
     )
 
 
@@ -37,6 +38,15 @@ def test_every_place_is_filled_and_what_is_filled_in_is_one_word() -> None:
     assert re.findall(r"@[A-Z_0-9]+@", text.replace(HOSTILE.replace("'", "'\"'\"'"), "")) == []
     assert "-o source.zip 'https://bucket/c.zip?a=1&b='\"'\"'2'\"'\"''" in text
     assert len(text.encode()) < MAX_BYTES
+
+
+def test_a_builder_that_fails_stays_on_only_where_that_was_asked_for() -> None:
+    assert ("-gt 0" in script(), "[ 0 -gt 0 ]" in script(), "[ 45 -gt 0 ]" in script(keep_minutes=45)) == (True,) * 3
+    report, kept, off = (
+        script(keep_minutes=45).index(what)
+        for what in ("curl -fsS --retry 8 --retry-all-errors -T", "sleep $((45 * 60))", "systemctl poweroff")
+    )
+    assert report < kept < off
 
 
 def test_addresses_that_are_too_long_are_said() -> None:

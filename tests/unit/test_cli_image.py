@@ -19,7 +19,7 @@ from tlfif.client.errors import NotPossibleError
 from tlfif.kernel.errors import ImageError, InvalidInputError, TlfifError
 from tlfif.wire.images import ImageList
 
-COSTLY = [{"profile": "bundle", "seconds": 600.0, "cost_usd": 0.0312}]
+COSTLY = [{"profile": "bundle", "seconds": 600.0, "cost_usd": 0.0312, "kept_usd_per_hour": 0.6}]
 Run = Callable[..., tuple[int, FakeDesk]]
 
 
@@ -103,7 +103,7 @@ def test_a_build_names_its_price_first_then_each_stage_and_how_to_go_on(command:
         image_list(image_view(1)),
     )  # fmt: skip
     code, desk = command(client, "build", str(tmp_path), "--commit", "A" * 40)
-    assert (code, client.calls) == (0, [("build", str(tmp_path), None, "a" * 40, None)])
+    assert (code, client.calls) == (0, [("build", str(tmp_path), None, "a" * 40, None, None)])
     said = desk.said.splitlines()
     assert said[0] == "A build takes about 45 s and costs nothing."
     assert said[1] == f"v1  {'1' * 7} Change 1: asked for by a push"
@@ -128,7 +128,22 @@ def test_a_build_that_costs_money_asks_and_begins_nothing_unasked(command: Run) 
     assert (caught.value.code, client.calls) == ("not_confirmed", [])
     client = Client(image_list(builds=COSTLY), image_list(image_view(1)))
     assert command(client, "build", "https://example.org/a/b", "--yes")[0] == 0
-    assert client.calls == [("build", "https://example.org/a/b", None, None, None)]
+    assert client.calls == [("build", "https://example.org/a/b", None, None, None, None)]
+
+
+def test_what_is_to_be_kept_where_it_fails_has_its_price_first_and_its_end(command: Run) -> None:
+    client = Client(image_list(builds=COSTLY), image_list(image_view(1)))
+    code, desk = command(client, "build", "https://example.org/a/b", "--yes", "--keep-broken", "30")
+    assert (code, client.calls[0][-1]) == (0, 30)
+    assert "its machine is kept 30 min at 0.6000 USD an hour at most: about 0.3312 USD in all" in desk.said
+    client = Client(image_list(failed(1, kept_until=4000.0, kept_usd_per_hour=0.6)))
+    shown = " ".join(command(client, "show", "v1")[1].out.getvalue().split())
+    assert "at 0.6000 USD an hour at most. To end it at once: ./tlfif image reject v1" in shown
+    assert "is being ended" in command(client, "reject", "v1")[1].out.getvalue()
+    client = Client(image_list())
+    with pytest.raises(TlfifError, match="on this computer") as caught:
+        command(client, "build", "https://example.org/a/b", "--keep-broken", "30")
+    assert (caught.value.code, client.calls) == ("keep_not_here", [])
 
 
 def test_a_build_that_fails_ends_with_its_reason_and_its_code(command: Run, tmp_path: Path) -> None:
@@ -207,6 +222,10 @@ def test_a_watch_is_switched_off(command: Run) -> None:
         (("watch", "http://example.org/a"), "repository_invalid"),
         (("build", "https://me:pw@example.org/a"), "repository_invalid"),
         (("build", "--commit", "abc"), "commit_invalid"),
+        *(
+            (("build", f"--keep-broken={text}"), "keep_minutes_out_of_range")
+            for text in ("0", "", " ", "-5", "121", "9" * 5000, "1.5", "many", "٣")
+        ),
         (("build", ""), "repository_invalid"),
         (("build", "--branch", "a b"), "branch_invalid"),
         (("show", "3"), "image_not_found"),

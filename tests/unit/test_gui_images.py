@@ -12,7 +12,7 @@ from tlfif.gui.model.images_panel import ImageDecision, Mark
 from tlfif.gui.model.state import Choice, Press
 from tlfif.wire.images import ImageList, ImageView
 
-COSTLY = [{"profile": "bundle", "seconds": 600.0, "cost_usd": 0.0312}]
+COSTLY = [{"profile": "bundle", "seconds": 600.0, "cost_usd": 0.0312, "kept_usd_per_hour": 0.6}]
 
 
 def hear(desk: Desk, *images: ImageView, acted: bool = False, **changes: Any) -> None:

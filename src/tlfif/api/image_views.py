@@ -38,7 +38,7 @@ async def image_list(container: Container, images: Images, *, limit: int) -> Ima
     found = await images.store.newest(limit=max(limit, MOST_COUNTED))
     found += await _named(images, pointers, known={image.version for image in found})
     per_gb = await usd_per_gb_month(container)
-    views = [image_view(one, pointers, container.clock, per_gb=per_gb) for one in found]
+    views = [image_view(images, one, pointers, container.clock, per_gb=per_gb) for one in found]
     watch = await images.store.watch()
     return ImageList(
         images=[view for place, view in enumerate(views) if place < limit or view["size_bytes"] is not None],
@@ -65,7 +65,7 @@ async def _named(images: Images, pointers: Sequence[PointerView], *, known: set[
 async def one_image(container: Container, images: Images, image: Image) -> ImageView:
     """One image, with what it costs to keep."""
     pointer = await pointer_view(images, image.profile, container.clock)
-    return image_view(image, [pointer], container.clock, per_gb=await usd_per_gb_month(container))
+    return image_view(images, image, [pointer], container.clock, per_gb=await usd_per_gb_month(container))
 
 
 async def image_details(container: Container, images: Images, image: Image) -> ImageDetails:
@@ -84,7 +84,9 @@ async def image_details(container: Container, images: Images, image: Image) -> I
     )
 
 
-def image_view(image: Image, pointers: Sequence[PointerView], clock: Clock, *, per_gb: Decimal) -> ImageView:
+def image_view(
+    images: Images, image: Image, pointers: Sequence[PointerView], clock: Clock, *, per_gb: Decimal
+) -> ImageView:
     """One image. ``per_gb``: dollars for storing a gigabyte for a month."""
     stored = image.artifact is not None and image.state not in ENDED
     size = image.artifact.size_bytes if image.artifact is not None and stored else None
@@ -122,6 +124,10 @@ def image_view(image: Image, pointers: Sequence[PointerView], clock: Clock, *, p
         decided_at=_shown(image.decided_at, clock),
         ended_at=_shown(image.ended_at, clock),
         in_use=any((one["profile"], one["version"]) == (image.profile.value, image.version) for one in pointers),
+        kept_until=_shown(image.kept_until, clock),
+        kept_usd_per_hour=0.0
+        if image.kept_until is None
+        else usd(images.builder.estimate(image.profile).kept_hourly_micros),
     )
 
 
@@ -161,7 +167,12 @@ def estimate_view(images: Images, profile: Profile, found: Sequence[Image]) -> E
     """What a build takes; ``found`` are the images before it."""
     estimate = images.builder.estimate(profile)
     seconds = expected_seconds(found, profile, usual=estimate.seconds)
-    return EstimateView(profile=profile.value, seconds=seconds, cost_usd=usd(estimate.cost_micros))
+    return EstimateView(
+        profile=profile.value,
+        seconds=seconds,
+        cost_usd=usd(estimate.cost_micros),
+        kept_usd_per_hour=usd(estimate.kept_hourly_micros),
+    )
 
 
 def log_view(image: Image, lines: Sequence[LogLine], *, after: int, limit: int, clock: Clock) -> ImageLog:

@@ -176,7 +176,8 @@ class PullRequest(Strict):
 
 class BuildRequest(Strict):
     """What to build; without ``repository`` from the one that is followed, without ``commit`` the newest one of
-    ``branch``, without ``profile`` the home's usual kind of image."""
+    ``branch``, without ``profile`` the home's usual kind of image. ``keep_minutes``: a machine on
+    which the build fails is kept so long, 1 to 120 minutes, to look at it; null: it is ended at once."""
 
     model_config = examples({}, {"commit": "0123456789abcdef0123456789abcdef01234567"})
 
@@ -184,6 +185,7 @@ class BuildRequest(Strict):
     branch: str | None = None
     commit: str | None = None
     profile: str | None = None
+    keep_minutes: int | None = None
 
 
 class WatchRequest(Strict):

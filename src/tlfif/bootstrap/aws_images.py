@@ -1,6 +1,7 @@
 """The images of the home on AWS: what builds, keeps and promotes them."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from botocore.config import Config
 
@@ -28,7 +29,8 @@ from tlfif.models.model_store import ModelStore
 
 PROFILES = (Profile.CPU_LLAMA, Profile.GPU_VLLM, Profile.GPU_LLAMA)
 LONGEST_WORK_SECONDS = 5400.0
-"""The dead man's switch of builders and candidates; beyond the limits of all their stages."""
+"""The dead man's switch of builders and candidates; beyond the limits of all their stages. One
+that is kept where it fails has that much longer from the start: a schedule is never moved to a later time."""
 SIGNING_CONFIG = STORE_CONFIG.merge(Config(signature_version="s3v4"))
 """S3, to sign addresses: the older signatures are not taken everywhere."""
 
@@ -86,7 +88,7 @@ def aws_images(
     def works(template: str) -> Ec2Instances:
         return Ec2Instances(ec2, home=home, launch_template=template, work=True)
 
-    def host(template: str, types: tuple[str, ...]) -> Ec2MachineHost:
+    def host(template: str, types: tuple[str, ...], keep_minutes: int) -> Ec2MachineHost:
         return Ec2MachineHost(
             instances=works(template),
             switch=switch,
@@ -95,7 +97,7 @@ def aws_images(
                 home=home,
                 region=settings.region,
                 instance_types=types,
-                max_run_seconds=LONGEST_WORK_SECONDS,
+                max_run_seconds=LONGEST_WORK_SECONDS + 60.0 * keep_minutes,
                 machine_settings=machine_settings,
                 gpu_engine=settings.gpu_engine,
                 disk_gb=settings.disk_gb,
@@ -109,8 +111,8 @@ def aws_images(
         ssm=clients.make("ssm", MACHINE_CONFIG),
         works=works(settings.launch_template),
         machines=Ec2Instances(ec2, home=home, launch_template=settings.launch_template),
-        builders=host(settings.builder_template or settings.launch_template, settings.instance_types),
-        candidates=lambda types: host(settings.launch_template, types),
+        builders=partial(host, settings.builder_template or settings.launch_template, settings.instance_types),
+        candidates=partial(host, settings.launch_template),
         switch=switch,
         images=Ec2Images(ec2, home=home, clock=clock),
         sources=ImageSources(clients.make("s3", SIGNING_CONFIG), settings.bucket),

@@ -22,7 +22,7 @@ from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.bootstrap.aws import AwsStores, open_aws_stores
 from tlfif.bootstrap.aws_settings import AwsSettings
 from tlfif.bootstrap.smoke_test import run_smoke_test
-from tlfif.images.smoke_report import SmokeReport
+from tlfif.images.smoke_report import SmokeReport, why_not_offered
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import InvalidInputError, TlfifError
@@ -88,7 +88,7 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
         process, make_engine = _engine(config, settings, paths, clock)
     except TlfifError as error:
         with contextlib.suppress(TlfifError):
-            await _say_broken(file, boot_id, error, stores=stores, now=clock.now())
+            await _say_broken(file, paths, boot_id, error, stores=stores, clock=clock)
         await stores.close()
         raise
 
@@ -126,7 +126,7 @@ async def run_aws_worker(file: MachineFile, paths: InstancePaths) -> MachineLife
             process=process,
             connect=connect,
             clock=clock,
-            report=partial(DynamoImageStore(stores.state).report, spec.smoke_test),
+            report=partial(_report, spec, paths, stores, clock),
             on_ready=on_ready,
         )
     finally:
@@ -177,11 +177,23 @@ def fitted(file: MachineFile, image_file: Path | None) -> tuple[LaunchSpec, Engi
     return replace(spec, model_sha256=image.model_sha256), config.model_copy(update={"kind": image.engine})
 
 
-async def _say_broken(file: MachineFile, boot_id: str, error: TlfifError, *, stores: AwsStores, now: float) -> None:
+async def _report(spec: LaunchSpec, paths: InstancePaths, stores: AwsStores, clock: Clock, report: SmokeReport) -> None:
+    """Hand a candidate's report to the record of its image. One that has failed stays on as long as it is to be looked
+    at: with the worker ends the machine."""
+    await DynamoImageStore(stores.state).report(spec.smoke_test or "", report)
+    if spec.keep_seconds and why_not_offered(report, promoted=None):
+        log.warning("instance: the test failed; the machine is kept for %.0f s", spec.keep_seconds)
+        (paths.runtime_dir / READY_MARK).touch()  # else the boot guard ends it
+        await clock.sleep(spec.keep_seconds)
+
+
+async def _say_broken(
+    file: MachineFile, paths: InstancePaths, boot_id: str, error: TlfifError, *, stores: AwsStores, clock: Clock
+) -> None:
     """Why nothing has begun: in the machine's record; in the report of a candidate, which has none."""
     spec = file.spec
     if spec.smoke_test is not None:
-        await DynamoImageStore(stores.state).report(spec.smoke_test, SmokeReport(error=error.message))
+        await _report(spec, paths, stores, clock, SmokeReport(error=error.message))
         return
     beat = Heartbeat(
         machine_id=spec.machine_id,
@@ -194,7 +206,7 @@ async def _say_broken(file: MachineFile, boot_id: str, error: TlfifError, *, sto
         instance_type=file.instance_type,
         image=spec.image,
     )
-    await stores.machines.heartbeat(beat, now=now)
+    await stores.machines.heartbeat(beat, now=clock.now())
 
 
 def _unusable(error: ValidationError) -> InvalidInputError:

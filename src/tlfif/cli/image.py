@@ -14,7 +14,15 @@ from tlfif.cli.output.console import Console
 from tlfif.cli.output.image_report import end_text, image_text, list_text, log_line, retirement_report
 from tlfif.cli.output.progress import agreed
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.images.requests import USUAL_BRANCH, check_branch, check_commit, check_repository, check_version
+from tlfif.images.refusals import nothing_kept
+from tlfif.images.requests import (
+    USUAL_BRANCH,
+    check_branch,
+    check_commit,
+    check_keep_minutes,
+    check_repository,
+    check_version,
+)
 from tlfif.kernel.errors import ConflictError, ImageError, InvalidInputError
 from tlfif.wire.images import ImageList, ImageLogLine, ImageView, PointerView
 from tlfif.wording.images import (
@@ -22,6 +30,7 @@ from tlfif.wording.images import (
     estimate_of,
     estimate_text,
     failure_text,
+    keeping_broken_text,
     kept_beside,
     promotion_text,
     rejection_text,
@@ -46,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, what in (
         ("show", "one image: its inputs, its tests, what is in it"),
         ("approve", "say yes to an image that passed its tests; nothing starts from it yet"),
-        ("reject", "say no; the image is deleted, its record and log stay"),
+        ("reject", "say no; the image is deleted, its record and log stay; ends what --keep-broken keeps"),
         ("promote", "start machines from an approved image from now on; one that runs goes on"),
     ):
         one = actions.add_parser(name, help=what)
@@ -77,6 +86,11 @@ def _configure_building(actions: "argparse._SubParsersAction[argparse.ArgumentPa
         metavar="HASH",
         help="40 digits (default: the newest commit; on AWS the last that a push has brought)",
     )
+    build.add_argument(
+        "--keep-broken",
+        metavar="MINUTES",
+        help="on AWS: keep the machine on which it fails, to look at it: 1 to 120, at its price (default: end it)",
+    )
     build.add_argument("--no-wait", action="store_true", help="only ask for it")
     watch = actions.add_parser("watch", help="build an image of each push to a Git repository, and follow live")
     watch.add_argument(
@@ -105,7 +119,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     match args.action:
         case "build":
             commit = check_commit(args.commit.strip().lower()) if args.commit is not None else None
-            return asyncio.run(_build(args, _repository(args.repository), commit, console))
+            keep = check_keep_minutes(args.keep_broken) if args.keep_broken is not None else None
+            return asyncio.run(_build(args, _repository(args.repository), commit, keep, console))
         case "watch":
             return asyncio.run(_watch(args, _watched(args), console))
         case "list":
@@ -146,22 +161,34 @@ def _pause() -> float:
     return POLL_SECONDS if _here() else REMOTE_POLL_SECONDS
 
 
-def _may_cost(args: argparse.Namespace, found: ImageList, question: str, console: Console) -> bool:
+def _may_cost(
+    args: argparse.Namespace, found: ImageList, question: str, console: Console, *, keep: int | None = None
+) -> bool:
     """Name what a build takes and costs; ask where it costs money."""
     estimate = estimate_of(found, args.profile)
     text = estimate_text(estimate)
+    if keep is not None and estimate is not None:
+        if not estimate["kept_usd_per_hour"]:
+            raise nothing_kept()
+        text += f" {keeping_broken_text(estimate, keep)}"
+        if args.yes:
+            console.note(text)
     if estimate is None or not estimate["cost_usd"]:
         console.note(text)
         return True
     return agreed(console, f"{text} {question}", yes=args.yes)
 
 
-async def _build(args: argparse.Namespace, repository: str | None, commit: str | None, console: Console) -> int:
+async def _build(
+    args: argparse.Namespace, repository: str | None, commit: str | None, keep: int | None, console: Console
+) -> int:
     async with open_client() as client:
         found = await client.images()
-        if not _may_cost(args, found, "Build one?", console):
+        if not _may_cost(args, found, "Build one?", console, keep=keep):
             return _not_confirmed(console)
-        image = await client.build_image(repository=repository, branch=args.branch, commit=commit, profile=args.profile)
+        image = await client.build_image(
+            repository=repository, branch=args.branch, commit=commit, profile=args.profile, keep_minutes=keep
+        )
         if not args.no_wait:
             follower = ImageFollower(client, console, verbose=args.verbose, known=_without(found, image))
             try:
@@ -264,7 +291,11 @@ async def _decide(args: argparse.Namespace, console: Console) -> int:
         elif args.action == "reject":
             image = (await client.image(args.version))["image"]
             result = await client.decide_on_image(args.version, "reject")
-            text = rejection_text(image)
+            text = (
+                rejection_text(image)
+                if image["kept_until"] is None
+                else f"The machine on which {args.version} failed is being ended."
+            )
         elif args.action == "promote":
             result = await client.promote_image(args.version)
             text = f"{promotion_text(args.version, None)} To go back: ./tlfif image rollback"

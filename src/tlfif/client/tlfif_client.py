@@ -170,10 +170,11 @@ class TlfifClient:
         branch: str | None = None,
         commit: str | None = None,
         profile: str | None = None,
+        keep_minutes: int | None = None,
     ) -> ImageView:
         """Ask for an image. Raises ``repository_invalid``, ``repository_unreachable``, ``repository_needed``,
-        ``commit_invalid``."""
-        body = _given(repository=repository, branch=branch, commit=commit, profile=profile)
+        ``commit_invalid``, ``keep_minutes_out_of_range``, ``keep_not_here``."""
+        body = _given(repository=repository, branch=branch, commit=commit, profile=profile, keep_minutes=keep_minutes)
         answer = await self._connection.request(
             "POST", "/v1/images/build", body=body, answer_seconds=REPOSITORY_SECONDS
         )

@@ -73,6 +73,6 @@ async def rebuild_images(*, store: ImageStore, registry: ImageRegistry, clock: C
             source = (await store.get(version)).source
         except (ImageError, NotFoundError):  # altered by hand, or of no record: the others are built nevertheless
             continue
-        again = replace(source, asked_by=MONTHLY)
+        again = replace(source, asked_by=MONTHLY, keep_minutes=0)
         made.append(await ordered_image(again, profile, store=store, clock=clock))
     return made

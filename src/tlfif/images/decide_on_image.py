@@ -1,5 +1,7 @@
 """What a person decides about images: approve, reject, promote, roll back, retire; and the automatic rollback."""
 
+from dataclasses import replace
+
 from tlfif.images import pipeline, promotion
 from tlfif.images.image import UNREADABLE, Image, ImageState, Pointer, Profile
 from tlfif.images.image_registry import ImageRegistry
@@ -20,10 +22,13 @@ async def approve_image(version: str, *, by: str, store: ImageStore, clock: Cloc
 
 
 async def reject_image(version: str, *, by: str, store: ImageStore, clock: Clock) -> Image:
-    """Reject an offered image; it is deleted next. Raises NotFoundError, ConflictError (``image_not_offered``)."""
+    """Reject an offered image; it is deleted next. Of one that has failed, the machine that is kept is ended next.
+    Raises NotFoundError, ConflictError (``image_not_offered``)."""
     image = await store.get(version)
     if image.state is ImageState.REJECTED:
         return image
+    if image.kept_until is not None:
+        return await _replace(store, replace(image, source=replace(image.source, keep_minutes=0)))
     if image.state is not ImageState.OFFERED:
         raise not_offered(image)
     return await _replace(store, pipeline.rejected(image, by=by, now=clock.now()))

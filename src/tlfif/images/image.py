@@ -55,12 +55,14 @@ ENDED = frozenset({ImageState.REJECTED, ImageState.FAILED, ImageState.SUPERSEDED
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where an image comes from. ``commit`` is the full hash, ``subject`` its first line; ``asked_by`` says what asked
-    for the image: a push, a person, the monthly rebuild."""
+    for the image: a push, a person, the monthly rebuild. ``keep_minutes``: whoever asked wants a machine on which the
+    work fails to stay that long, to look at it; 0: it is ended at once."""
 
     repository: str
     commit: str
     subject: str
     asked_by: str
+    keep_minutes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,13 @@ class Image:
     def version(self) -> str:
         """Its name."""
         return f"v{self.number}"
+
+    @property
+    def kept_until(self) -> float | None:
+        """Until when the machine on which it failed is kept (epoch seconds); None where none is."""
+        if self.state is not ImageState.FAILED or self.cleaned or not self.source.keep_minutes or self.ended_at is None:
+            return None
+        return self.ended_at + self.source.keep_minutes * 60.0
 
     @property
     def gone(self) -> bool:

@@ -28,10 +28,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What an image of a profile takes before it is begun: seconds in all, and the cost, in millionths of a dollar."""
+    """What an image of a profile takes before it is begun: seconds in all, and the cost, in millionths of a dollar.
+    ``kept_hourly_micros``: what a machine on which it failed costs an hour at most while it is kept; 0: this builder
+    keeps none."""
 
     seconds: float
     cost_micros: int
+    kept_hourly_micros: int = 0
 
 
 class ImageBuilder(ABC):
@@ -65,7 +68,8 @@ class ImageBuilder(ABC):
 
     @abstractmethod
     async def clean(self, image: Image, *, keep_artifact: bool) -> bool:
-        """End all that still works on ``image`` and remove what is left of it; True once nothing is. Safe to repeat."""
+        """End all that still works on ``image`` and remove what is left of it; True once nothing is. Safe to repeat.
+        A machine that is kept until ``image.kept_until`` is left alone until then."""
 
     @abstractmethod
     async def sweep(self, known: Collection[str]) -> bool:

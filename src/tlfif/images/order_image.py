@@ -23,18 +23,22 @@ async def order_image(
     *,
     branch: str | None = None,
     by: str,
+    keep_minutes: int = 0,
     store: ImageStore,
     git: SourceRepository | None,
     clock: Clock,
 ) -> Image:
     """An image of ``commit``, or else of the newest one of ``branch``; of ``repository``, or else of the one that is
     followed. Where ``git`` is None the newest one is the last that a push has brought. The same commit that waits or is
-    under way already is not built twice: that image is returned.
+    under way already is not built twice: that image is returned, as it was asked for. ``keep_minutes``: see
+    :class:`Source`.
 
     Raises InvalidInputError (``repository_needed``, ``commit_needed``), ImageError (``repository_unreachable``)."""
     if commit is None and git is None:
         source = await _pushed(repository, branch, store)
-        return await ordered_image(replace(source, asked_by=by), profile, store=store, clock=clock)
+        return await ordered_image(
+            replace(source, asked_by=by, keep_minutes=keep_minutes), profile, store=store, clock=clock
+        )
     watch = await store.watch()
     if repository is None:
         if watch is None:
@@ -43,7 +47,7 @@ async def order_image(
                 code="repository_needed",
             )
         repository = watch.repository
-    source = Source(repository=repository, commit=commit or "", subject="", asked_by=by)
+    source = Source(repository=repository, commit=commit or "", subject="", asked_by=by, keep_minutes=keep_minutes)
     if commit is None and git is not None:
         usual = watch.branch if watch is not None and watch.repository == repository else USUAL_BRANCH
         push = await git.newest(repository, branch=branch or usual, since=None, paths=())

@@ -29,6 +29,15 @@ def not_offered(image: Image) -> ConflictError:
     )
 
 
+def nothing_kept() -> ConflictError:
+    """This home's builds run on no machine that could be kept."""
+    return ConflictError(
+        "A build on this computer leaves its log and no machine, so there is nothing to keep: leave --keep-broken out. "
+        "Nothing was changed.",
+        code="keep_not_here",
+    )
+
+
 def in_use(image: Image, why: str) -> ConflictError:
     """Something needs the image."""
     return ConflictError(f"Image {image.version} is kept: {why}. Nothing was changed.", code="image_in_use")

@@ -13,6 +13,9 @@ from tlfif.kernel.errors import InvalidInputError
 USUAL_BRANCH = "main"
 
 _VERSION = re.compile(r"v[1-9][0-9]{0,8}")
+KEEP_MINUTES = range(1, 121)
+"""How long a machine on which a build fails may be kept."""
+
 _SECRET = re.compile(r"https://[^/]*@")
 
 
@@ -58,6 +61,19 @@ def check_commit(text: str) -> str:
             code="commit_invalid",
         )
     return text
+
+
+def check_keep_minutes(value: int | str) -> int:
+    """``value`` if a machine on which a build fails may be kept so many minutes. Raises InvalidInputError
+    ``keep_minutes_out_of_range``."""
+    text = str(value).strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) in KEEP_MINUTES):
+        raise InvalidInputError(
+            f"A machine on which a build fails is kept a whole number of minutes from {KEEP_MINUTES[0]} to "
+            f"{KEEP_MINUTES[-1]}. To have it ended at once, leave --keep-broken out.",
+            code="keep_minutes_out_of_range",
+        )
+    return int(text)
 
 
 def check_profile(text: str, *, known: Collection[Profile]) -> Profile:

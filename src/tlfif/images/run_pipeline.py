@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from tlfif.images import pipeline
 from tlfif.images.effort import expected_seconds
@@ -65,7 +66,7 @@ class Pipeline:
         elif step is Step.LAPSE:
             await self._store(pipeline.rejected(image, by=NOBODY, now=self.clock.now()))
         elif step is Step.CLEAN:
-            await self._clean(image)
+            return await self._clean(image)
         elif step is Step.APPROVE:
             await self._approve(image)
         return step is not Step.NONE
@@ -80,7 +81,8 @@ class Pipeline:
         # Stored before the work begins: whoever comes after a kill begins again, which begins once.
         if image.stage_started_at is None:
             image = await self._store(replace(image, state=ImageState.UNDER_WAY, stage_started_at=self.clock.now()))
-            await self._log(image, _expectation(await self._estimate(image.profile)))
+            estimate = await self._estimate(image.profile)
+            await self._log(image, _expectation(estimate) + _keeping(estimate, image.source.keep_minutes))
         await self._log(image, f"begins: {image.stage.replace('_', ' ')}")
         try:
             handle = await self.builder.begin(image)
@@ -140,16 +142,25 @@ class Pipeline:
             return
         if changed.failure is not None:
             text = f"failed [{changed.failure.code}]: {changed.failure.message}"
-            await self.store.log(image.version, stage=image.stage, lines=[text], now=now)
+            lines = [text]
+            if changed.kept_until is not None:
+                hourly = usd_of(self.builder.estimate(image.profile).kept_hourly_micros)
+                lines.append(
+                    f"what still runs is kept until {datetime.fromtimestamp(changed.kept_until, UTC):%H:%M} UTC, at "
+                    f"{hourly} an hour at most; ./tlfif image reject {image.version} ends it at once"
+                )
+            await self.store.log(image.version, stage=image.stage, lines=lines, now=now)
         await self._store(changed)
 
-    async def _clean(self, image: Image) -> None:
+    async def _clean(self, image: Image) -> bool:
+        """Whether the next try should come soon."""
         kept = image.state is ImageState.OFFERED
         if not await self.builder.clean(image, keep_artifact=kept):
-            return
+            return image.kept_until is None or image.kept_until <= self.clock.now()
         if image.artifact is not None and not kept:
             await self.registry.delete(image.artifact)
         await self._store(replace(image, cleaned=True))
+        return True
 
     async def _approve(self, image: Image) -> None:
         # The pointer first: whoever comes after a kill in between sees an offered image, and does both again.
@@ -207,3 +218,14 @@ def _expectation(estimate: Estimate) -> str:
     time = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     cost = f" and costs about {usd_of(estimate.cost_micros)}, without VAT" if estimate.cost_micros else ""
     return f"takes about {time}{cost}"
+
+
+def _keeping(estimate: Estimate, minutes: int) -> str:
+    """What a machine on which it fails costs beyond that."""
+    if not minutes:
+        return ""
+    most = estimate.cost_micros + estimate.kept_hourly_micros * minutes // 60
+    return (
+        f"; where it fails, its machine is kept {minutes} min at {usd_of(estimate.kept_hourly_micros)} an hour at "
+        f"most: about {usd_of(most)} in all"
+    )

@@ -173,6 +173,8 @@ IMAGES = {
     "branch_invalid": ErrorCode(422, 2, "What was given cannot be a branch's name.", "Give a name such as `main`."),
     "commit_invalid": ErrorCode(422, 2, "A commit is named by its 40 hexadecimal digits.", "`git rev-parse HEAD`"),
     "commit_needed": ErrorCode(422, 2, "This home cannot look into repositories, and no push has brought it a commit, so the commit must be named.", "Name the commit."),
+    "keep_minutes_out_of_range": ErrorCode(422, 2, "A machine on which a build fails is kept for a whole number of minutes from 1 to 120.", "Choose a value in the range, or leave `--keep-broken` out."),
+    "keep_not_here": ErrorCode(409, 2, "`--keep-broken` is for builds on AWS; on one computer there is no machine to keep.", "Leave it out; `./tlfif image logs`"),
     "image_profile_unknown": ErrorCode(422, 2, "This home builds no image of that kind.", "`./tlfif image list` shows the kinds."),
     "images_not_here": ErrorCode(409, 4, "This home makes no images.", "Bring it up to date: `./tlfif deploy`"),
     "watch_not_here": ErrorCode(409, 4, "This home follows no repository by itself.", "Push, once `./tlfif deploy --connection` has set that up (docs/howto/images-on-aws.md)"),

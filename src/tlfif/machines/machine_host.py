@@ -9,7 +9,8 @@ class LaunchSpec:
     """What to launch. ``context_tokens`` is per answer. ``idle_timeout_seconds`` is a default; the store may
     set another later. ``image`` is a version, or the host's name for what it has without images; ``image_ref`` is the
     registry's name for that version. ``smoke_test``: the version that this machine tests, of itself; it then takes none
-    of the home's prompts and ends when it has reported (``worker.smoke_test``)."""
+    of the home's prompts and ends when it has reported (``worker.smoke_test``); ``keep_seconds``
+    later where it has failed."""
 
     machine_id: str
     model: str
@@ -20,6 +21,7 @@ class LaunchSpec:
     idle_timeout_seconds: float
     image_ref: str | None = None
     smoke_test: str | None = None
+    keep_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

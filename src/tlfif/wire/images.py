@@ -32,7 +32,8 @@ class ImageView(TypedDict):
     source, build, boot, smoke_test or approval: the one that is worked on, or the last that was. ``stage_seconds`` has
     the stages that are done, ``in_stage_seconds`` how long the present one takes already. ``waits_for``: why the
     present one cannot begin yet, empty where it can. ``figures`` null: not tested yet. ``size_bytes`` null: nothing is
-    stored. ``in_use``: machines are launched from it."""
+    stored. ``in_use``: machines are launched from it. ``kept_until``: until when the machine on which it failed is
+    kept, at ``kept_usd_per_hour`` at most; null and 0: none is."""
 
     version: str
     profile: str
@@ -55,6 +56,8 @@ class ImageView(TypedDict):
     decided_at: float | None
     ended_at: float | None
     in_use: bool
+    kept_until: float | None
+    kept_usd_per_hour: float
 
 
 class PromptView(TypedDict):
@@ -115,11 +118,13 @@ class WatchEnded(TypedDict):
 
 
 class EstimateView(TypedDict):
-    """What an image of a profile takes and costs before it is begun."""
+    """What an image of a profile takes and costs before it is begun. ``kept_usd_per_hour``: what a machine on
+    which it fails costs an hour at most while it is kept; 0: none can be kept here."""
 
     profile: str
     seconds: float
     cost_usd: float
+    kept_usd_per_hour: float
 
 
 class ImageList(TypedDict):

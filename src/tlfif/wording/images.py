@@ -106,6 +106,23 @@ def estimate_text(estimate: EstimateView | None) -> str:
     return f"A build takes about {countdown(estimate['seconds'])} and costs {_about(estimate['cost_usd'])}."
 
 
+def keeping_broken_text(estimate: EstimateView, minutes: int) -> str:
+    """What it costs to keep the machine on which a build fails."""
+    hourly = estimate["kept_usd_per_hour"]
+    return (
+        f"Where it fails, its machine is kept {minutes} min at {usd(hourly)} an hour at most: about "
+        f"{usd(estimate['cost_usd'] + hourly * minutes / 60)} in all."
+    )
+
+
+def kept_broken_text(image: ImageView, until: str) -> str:
+    """Until when the machine on which it failed is kept, what that costs, and how to end it."""
+    return (
+        f"its machine, until {until}, at {usd(image['kept_usd_per_hour'])} an hour at most. To end it at once: "
+        f"./tlfif image reject {image['version']}"
+    )
+
+
 def _about(amount: float) -> str:
     return f"about {usd(amount)}" if amount else "nothing"
 

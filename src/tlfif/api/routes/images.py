@@ -15,10 +15,12 @@ from tlfif.images.decide_on_image import approve_image, promote_image, reject_im
 from tlfif.images.image import Profile
 from tlfif.images.order_image import follow_repository, order_image
 from tlfif.images.read_log import READ_LIMIT, next_lines
+from tlfif.images.refusals import nothing_kept
 from tlfif.images.requests import (
     USUAL_BRANCH,
     check_branch,
     check_commit,
+    check_keep_minutes,
     check_profile,
     check_repository,
     check_version,
@@ -87,13 +89,17 @@ def _ordering(router: APIRouter, container: Container) -> None:
         """Ask for an image of the newest commit, or of ``commit``; of ``repository``, or of the one that is followed.
         A commit that is built already is not built twice."""
         images, asked = images_of(container), body or BuildRequest()
-        git = images.repository
+        git, profile = images.repository, profile_of(asked.profile)
+        keep = 0 if asked.keep_minutes is None else check_keep_minutes(asked.keep_minutes)
+        if keep and not images.builder.estimate(profile).kept_hourly_micros:
+            raise nothing_kept()
         image = await order_image(
             None if asked.repository is None else check_repository(asked.repository, folders=git is not None),
             None if asked.commit is None else check_commit(asked.commit),
-            profile_of(asked.profile),
+            profile,
             branch=None if asked.branch is None else check_branch(asked.branch),
             by=user_of(request) or OWNER,
+            keep_minutes=keep,
             store=images.store,
             git=git,
             clock=container.clock,

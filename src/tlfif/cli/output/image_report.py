@@ -16,6 +16,7 @@ from tlfif.wording.images import (
     keeping_text,
     kept,
     kept_beside,
+    kept_broken_text,
     pointer_text,
     price_text,
     retirement_text,
@@ -101,6 +102,15 @@ def image_text(found: ImageDetails, *, now: float) -> str:
         why = image["failure"]
         lines.append(
             paragraph(f"{failure_text(image)} [{why['code']}]", first="failed    ", indent=" " * 10, width=WIDTH)
+        )
+    if image["kept_until"] is not None:
+        lines.append(
+            paragraph(
+                kept_broken_text(image, moment(image["kept_until"], now=now)),
+                first="kept      ",
+                indent=" " * 10,
+                width=WIDTH,
+            )
         )
     if found["versions"]:
         known = ", ".join(f"{name} {version}" for name, version in found["versions"].items())

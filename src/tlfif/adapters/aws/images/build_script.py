@@ -37,6 +37,18 @@ lines = [line.rstrip() for line in sys.stdin.buffer.read().decode("utf-8", "repl
 print(json.dumps({"status": int(sys.argv[1]), "step": sys.argv[2], "lines": lines}))
 ' "$status" "$step" >/run/tlfif-built.json
     curl -fsS --retry 8 --retry-all-errors -T /run/tlfif-built.json @RESULT_URL@
+    if [ "$status" -ne 0 ] && [ @KEEP_MINUTES@ -gt 0 ]; then
+        echo "@SAID@kept for @KEEP_MINUTES@ minutes"
+        # Only its owner can reach this machine, over EC2's serial console: it has neither a role nor an open port.
+        set +e # off it goes, whatever becomes of this
+        dropin=/run/systemd/system/serial-getty@ttyS0.service.d
+        mkdir -p "$dropin"
+        printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 %%I $TERM\n' \
+            >"$dropin/look.conf"
+        systemctl daemon-reload
+        systemctl restart serial-getty@ttyS0
+        sleep $((@KEEP_MINUTES@ * 60))
+    fi
     systemctl poweroff
 }
 trap finish EXIT
@@ -81,13 +93,23 @@ class BuildResult:
 
 
 def build_script(
-    *, profile: Profile, model: str, commit: str, name: str, source_url: str, sha256: str, result_url: str
+    *,
+    profile: Profile,
+    model: str,
+    commit: str,
+    name: str,
+    source_url: str,
+    sha256: str,
+    result_url: str,
+    keep_minutes: int = 0,
 ) -> str:
-    """The script; ``model`` is a key of the list of pins. Raises ValueError where it is too large for user data."""
+    """The script; ``model`` is a key of the list of pins; a builder that fails stays on for
+    ``keep_minutes``. Raises ValueError where it is too large for user data."""
     given = {
         "NAME": name,
         "SAID": SAID,
         "KEPT": str(KEPT_LINES),
+        "KEEP_MINUTES": str(keep_minutes),
         "SHA256": sha256,
         **{
             place: shlex.quote(value)

@@ -31,6 +31,7 @@ from tlfif.images.effort import EFFORTS
 from tlfif.images.image import Failure, Image, Profile, Stage
 from tlfif.images.image_builder import Estimate, ImageBuilder, Progress
 from tlfif.images.image_store import ImageStore
+from tlfif.images.smoke_report import why_not_offered
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ImageError, MachineError
 from tlfif.machines.machine_host import LaunchSpec
@@ -61,14 +62,15 @@ FOR_GOOD = frozenset({"no_quota", "account_plan", "account_pending", "aws_denied
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildTools:
     """What a builder works with. ``builders`` launches from the template without a role, ``candidates`` (for types)
-    from the machines' own; ``works`` are the instances of both, ``machines`` those that answer."""
+    from the machines' own, both given the minutes that a failed one is kept; ``works`` are the instances of both,
+    ``machines`` those that answer."""
 
     ec2: "EC2Client"
     ssm: "SSMClient"
     works: Ec2Instances
     machines: Ec2Instances
-    builders: Ec2MachineHost
-    candidates: Callable[[tuple[str, ...]], Ec2MachineHost]
+    builders: Callable[[int], Ec2MachineHost]
+    candidates: Callable[[tuple[str, ...], int], Ec2MachineHost]
     switch: DeadMansSwitch
     images: Ec2Images
     sources: ImageSources
@@ -89,7 +91,9 @@ class Ec2ImageBuilder(ImageBuilder):
         self._model = model
 
     def estimate(self, profile: Profile) -> Estimate:
-        return Estimate(seconds=EFFORTS[profile].seconds, cost_micros=sum(self._costs(profile)))
+        cost = sum(self._costs(profile))
+        hourly = sum(self._costs(profile, keep_minutes=60)) - cost
+        return Estimate(seconds=EFFORTS[profile].seconds, cost_micros=cost, kept_hourly_micros=hourly)
 
     def limit_seconds(self, profile: Profile, stage: Stage) -> float:
         return image_work.limit_seconds(profile, stage)
@@ -136,12 +140,21 @@ class Ec2ImageBuilder(ImageBuilder):
     async def clean(self, image: Image, *, keep_artifact: bool) -> bool:
         tools, done = self._tools, True
         with image_errors(self._region, "What is left is ended by the next tries."):
+            if await self._keeps(image):
+                return False
             for work_id in (builder_id(image.version), candidate_id(image.version)):
                 done &= await self._end(work_id)
             if done and not keep_artifact:
                 for made in await tools.images.of_version(image.version):
                     done &= await tools.images.delete(await tools.images.artifact(made))
         return done
+
+    async def _keeps(self, image: Image) -> bool:
+        """Whether a machine on which it failed runs on, to be looked at."""
+        if image.kept_until is None or image.kept_until <= self._tools.clock.now():
+            return False
+        found = [await self._instance(name(image.version)) for name in (builder_id, candidate_id)]
+        return any(one is not None and one.state not in (STOPPED, TERMINATED) for one in found)
 
     async def sweep(self, known: Collection[str]) -> bool:
         """Instances with their schedules, reservations and spans, images, and snapshots whose image is gone."""
@@ -173,7 +186,7 @@ class Ec2ImageBuilder(ImageBuilder):
     # Source
 
     async def _reserve(self, image: Image) -> None:
-        builder, candidate = self._costs(image.profile)
+        builder, candidate = self._costs(image.profile, keep_minutes=image.source.keep_minutes)
         work = {builder_id(image.version): builder, candidate_id(image.version): candidate}
         await self._tools.meter.reserve(work, what=f"Image {image.version}")
 
@@ -216,11 +229,12 @@ class Ec2ImageBuilder(ImageBuilder):
             source_url=source_url,
             sha256=inputs.zip_sha256,
             result_url=result_url,
+            keep_minutes=image.source.keep_minutes,
         )
         builder_type, profile = self._builder_type(), image.profile
         # A disk cannot be smaller than the image that it is filled from (InvalidBlockDeviceMapping).
         disk_gb = max(profile.disk_gb, base.disk_gb)
-        return await tools.builders.launch_request(
+        return await tools.builders(image.source.keep_minutes).launch_request(
             Launch(
                 machine_id=work_id,
                 images={
@@ -255,9 +269,10 @@ class Ec2ImageBuilder(ImageBuilder):
         await tools.meter.seen(work_id, builder)
         if builder.state == TERMINATED:
             return _failed(image, f"The builder was ended: {await self._last_words(builder)}")
-        if builder.state != STOPPED or made:
+        off, keep = builder.state == STOPPED, image.source.keep_minutes
+        result = await tools.sources.result(image) if off or keep else None
+        if made or (not off and (result is None or result.status == 0)):  # one that is kept stays on, and has said why
             return await self._under_way(image, builder)
-        result = await tools.sources.result(image)
         if result is None:
             return _failed(image, f"The builder switched off without a word: {await self._last_words(builder)}")
         if result.status != 0:
@@ -285,6 +300,7 @@ class Ec2ImageBuilder(ImageBuilder):
             image_ref=image.artifact.ref,
             idle_timeout_seconds=IDLE_SECONDS,
             smoke_test=image.version,
+            keep_seconds=60.0 * image.source.keep_minutes,
         )
         types, made = self._candidate_types(image.profile), await self._tools.images.own(image.artifact.ref)
         if made is None:
@@ -292,7 +308,9 @@ class Ec2ImageBuilder(ImageBuilder):
         from_it = LaunchImage(
             version=image.version, image_id=made.image_id, profile=image.profile, disk_gb=made.disk_gb
         )
-        return await self._tools.candidates(types).launch_from(spec, dict.fromkeys(types, from_it))
+        return await self._tools.candidates(types, image.source.keep_minutes).launch_from(
+            spec, dict.fromkeys(types, from_it)
+        )
 
     async def _poll_candidate(self, image: Image) -> Progress:
         """Booted once EC2 calls it running; tested once it has reported and is gone."""
@@ -310,9 +328,10 @@ class Ec2ImageBuilder(ImageBuilder):
         if image.stage is Stage.BOOT:
             booted = over or report is not None or candidate.state == "running"
             return replace(await self._under_way(image, candidate), done=booted)
-        if report is None or not over:
+        kept = report is not None and image.source.keep_minutes and why_not_offered(report, promoted=None)
+        if report is None or not (over or kept):
             return await self._under_way(image, candidate)
-        if not await self._end(work_id):
+        if over and not await self._end(work_id):
             return Progress()
         lines = tuple(f"{one.name}: {'passed' if one.passed else 'failed'}: {one.answer}" for one in report.prompts)
         return Progress(done=True, report=report, lines=lines)
@@ -366,13 +385,14 @@ class Ec2ImageBuilder(ImageBuilder):
         await self._tools.meter.over(work_id)
         return True
 
-    def _costs(self, profile: Profile) -> tuple[int, int]:
+    def _costs(self, profile: Profile, *, keep_minutes: int = 0) -> tuple[int, int]:
         return image_work.cost_of(
             profile,
             candidate_type=self._candidate_types(profile)[0],
             book=BUILT_IN_PRICES,
             region=self._region,
             at_ms=int(self._tools.clock.now() * 1000),
+            keep_minutes=keep_minutes,
         )
 
     def _builder_type(self) -> str:

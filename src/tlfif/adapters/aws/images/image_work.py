@@ -47,13 +47,17 @@ def builder_type(book: PriceBook, region: str, *, at_ms: int) -> str:
     return min(INSTANCE_TYPES, key=lambda name: book.price(Item.GPU_HOUR, region, name, at_ms=at_ms).micros)
 
 
-def cost_of(profile: Profile, *, candidate_type: str, book: PriceBook, region: str, at_ms: int) -> tuple[int, int]:
-    """What the builder and the candidate cost where they take as long as expected, in micro-dollars."""
+def cost_of(
+    profile: Profile, *, candidate_type: str, book: PriceBook, region: str, at_ms: int, keep_minutes: int = 0
+) -> tuple[int, int]:
+    """What the builder and the candidate cost where they take as long as expected, in micro-dollars; where one of
+    them fails it is kept ``keep_minutes``, counted at the candidate's price, which is never the lower one."""
     effort, builder = EFFORTS[profile], Tariff(region=region, instance_type=builder_type(book, region, at_ms=at_ms))
     candidate = Tariff(region=region, instance_type=candidate_type)
     return (
         _time(builder.hourly(book, at_ms=at_ms), effort.build_seconds),
-        _time(candidate.hourly(book, at_ms=at_ms), effort.test_seconds) + candidate.once(book, at_ms=at_ms),
+        _time(candidate.hourly(book, at_ms=at_ms), effort.test_seconds + 60 * keep_minutes)
+        + candidate.once(book, at_ms=at_ms),
     )
 
 

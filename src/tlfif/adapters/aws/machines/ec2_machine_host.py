@@ -145,12 +145,7 @@ class Ec2MachineHost(MachineHost):
 
     async def launch_from(self, spec: LaunchSpec, images: Mapping[str, LaunchImage]) -> str:
         """The same from the image that is named for each type. Raises MachineError as :meth:`launch`."""
-        try:
-            return await self.launch_request(self._request(spec, images))
-        except MachineError as error:
-            if error.code == "no_quota":
-                await self._check_image_at_work()
-            raise
+        return await self.launch_request(self._request(spec, images))
 
     async def launch_request(self, request: LaunchRequest) -> str:
         """The same for what is no machine of this home: a builder of images. Raises MachineError as :meth:`launch`."""
@@ -159,7 +154,12 @@ class Ec2MachineHost(MachineHost):
             found = await self._of_machine(request.machine_id, calls)
         with self._translated(NOT_STARTED, unsure=PERHAPS_STARTED):
             if found is None or self._over(found):
-                found = await self._search_all(request, calls)
+                try:
+                    found = await self._search_all(request, calls)
+                except MachineError as error:
+                    if error.code == "no_quota":
+                        await self._check_image_at_work()
+                    raise
         await self._arm(request.machine_id, found)
         return (await self._sole(request.machine_id, found)).instance_id
 

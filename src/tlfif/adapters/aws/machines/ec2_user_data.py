@@ -10,7 +10,7 @@ role. JSON, UTF-8, an object with these members::
     machine_id    the record that this machine belongs to
     instance_type as EC2 names it; absent in files of older control planes
     model, model_path, model_sha256 (null: unknown), context_tokens, image, idle_timeout_seconds,
-    image_ref, smoke_test (both may be absent)
+    image_ref, smoke_test, keep_seconds (may be absent)
                   as in machines.machine_host.LaunchSpec
     ends_after_seconds
                   the dead man's switch terminates the instance this long after its launch
