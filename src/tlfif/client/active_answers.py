@@ -45,9 +45,6 @@ class ActiveAnswers(Answers):
     async def log(self, job_id: str, *, owner: str) -> list[Event]:
         return await (await self._home_of(job_id)).log(job_id, owner=owner)
 
-    async def unfinished(self, *, owner: str) -> list[AskedJob]:
-        return await self._active().unfinished(owner=owner)
-
     async def follow(self, job_id: str, *, after: int, beat_seconds: float) -> AsyncIterator[Followed]:
         home = await self._home_of(job_id)
         followed = cast(AsyncGenerator[Followed, None], home.follow(job_id, after=after, beat_seconds=beat_seconds))

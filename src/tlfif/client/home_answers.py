@@ -3,12 +3,10 @@ them, so that no program needs to know how."""
 
 import asyncio
 import hashlib
-import json
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 
 from tlfif.client.endpoint import Locator
 from tlfif.client.errors import (
@@ -23,7 +21,7 @@ from tlfif.client.profile import Profile
 from tlfif.client.sign_in.signed_in import SignedInEndpoint, signed_in_tokens
 from tlfif.client.submission_wire import asking, model_of, request_of, state_of
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.control.answers import MOST_RUNNING, Answers, AskedJob, Followed, StoredJob
+from tlfif.control.answers import Answers, AskedJob, Followed, StoredJob
 from tlfif.control.submit_job import Submission
 from tlfif.jobs.events import Event
 from tlfif.jobs.jobs import JobState, JobStatus
@@ -46,14 +44,6 @@ MOST_REMEMBERED = 10_000
 TO_GO_ON = "Start it: ./tlfif machine start"
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is remembered of a job that was asked for here."""
-
-    owner: str
-    fingerprint: str
-
-
 class HomeAnswers(Answers):
     """The jobs of the person who is signed in to another home.
 
@@ -64,15 +54,14 @@ class HomeAnswers(Answers):
     def __init__(self, locator: Locator, *, now: Callable[[], float] = time.time) -> None:
         self._client = TlfifClient(locator)
         self._now = now
-        self._asked: dict[str, _Asked] = {}
+        self._asked: dict[str, str] = {}  # the owner of each job
 
     async def submit(self, asked: Submission) -> AskedJob:
         body = asking(asked)
-        fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         async with _our_errors():
             accepted = await self._client.infer(body, key=_key_there(asked))
         job_id, now = accepted["job_id"], self._now()
-        self._asked[job_id] = _Asked(asked.owner, fingerprint)
+        self._asked[job_id] = asked.owner
         while len(self._asked) > MOST_REMEMBERED:
             del self._asked[next(iter(self._asked))]
         state = JobState(
@@ -83,37 +72,25 @@ class HomeAnswers(Answers):
             expires_at=now,
             owner=asked.owner,
         )
-        return AskedJob(state=state, model=accepted["model"], fingerprint=fingerprint, created=accepted["created"])
+        return AskedJob(state=state, model=accepted["model"], created=accepted["created"])
 
     async def job(self, job_id: str, *, owner: str) -> AskedJob:
         known = self._known(job_id, owner)
         async with _our_errors():
             view = await self._client.job(job_id)
-        return AskedJob(state=state_of(view, known.owner), model=view["model"], fingerprint=known.fingerprint)
+        return AskedJob(state=state_of(view, known), model=view["model"])
 
     async def stored(self, job_id: str, *, owner: str) -> StoredJob:
         known = self._known(job_id, owner)
         async with _our_errors():
             view = await self._client.job(job_id)
-        job = AskedJob(state=state_of(view, known.owner), model=view["model"], fingerprint=known.fingerprint)
+        job = AskedJob(state=state_of(view, known), model=view["model"])
         return StoredJob(job=job, request=request_of(view))
 
     async def log(self, job_id: str, *, owner: str) -> list[Event]:
         self._known(job_id, owner)
         async with _our_errors():
             return await self._client.events(job_id)
-
-    async def unfinished(self, *, owner: str) -> list[AskedJob]:
-        found: list[AskedJob] = []
-        for status in (JobStatus.RUNNING, JobStatus.QUEUED):
-            async with _our_errors():
-                page = await self._client.jobs(limit=MOST_RUNNING, status=status)
-            for view in page["jobs"]:
-                known = self._asked.get(view["job_id"], _Asked("", ""))
-                if not owner or known.owner == owner:
-                    state = state_of(view, known.owner)
-                    found.append(AskedJob(state=state, model=view["model"], fingerprint=known.fingerprint))
-        return sorted(found, key=lambda one: one.state.created_at, reverse=True)[:MOST_RUNNING]
 
     async def follow(self, job_id: str, *, after: int, beat_seconds: float) -> AsyncIterator[Followed]:
         progress = ""
@@ -148,9 +125,9 @@ class HomeAnswers(Answers):
         """Close the connection; jobs go on."""
         await self._client.close()
 
-    def _known(self, job_id: str, owner: str) -> _Asked:
-        known = self._asked.get(job_id, _Asked("", ""))
-        if owner and known.owner != owner:
+    def _known(self, job_id: str, owner: str) -> str:
+        known = self._asked.get(job_id, "")
+        if owner and known != owner:
             raise no_such_job(job_id)
         return known
 

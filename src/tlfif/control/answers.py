@@ -8,23 +8,19 @@ from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission, submit_job
 from tlfif.jobs.delete_jobs import delete_job
 from tlfif.jobs.events import Event
-from tlfif.jobs.jobs import Job, JobState, JobStatus
+from tlfif.jobs.jobs import Job, JobState
 from tlfif.jobs.read_job import follow, owned_job, read_log
 from tlfif.jobs.request import GenerationRequest
 from tlfif.models.model_store import ModelInfo
-
-MOST_RUNNING = 100
-"""Waiting and running jobs that are looked through for one that a repeated request may join."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedJob:
     """A stored job, as dialects need it. ``state.created_at`` is epoch seconds as they are shown. ``created`` False:
-    it was known by its idempotency key. ``fingerprint`` is its request's."""
+    it was known by its idempotency key."""
 
     state: JobState
     model: str
-    fingerprint: str
     created: bool = False
 
 
@@ -63,10 +59,6 @@ class Answers(ABC):
     @abstractmethod
     async def log(self, job_id: str, *, owner: str) -> list[Event]:
         """All events of the job so far. Raises NotFoundError."""
-
-    @abstractmethod
-    async def unfinished(self, *, owner: str) -> list[AskedJob]:
-        """The owner's jobs that wait or run, newest first; at most ``MOST_RUNNING``."""
 
     @abstractmethod
     def follow(self, job_id: str, *, after: int, beat_seconds: float) -> AsyncIterator[Followed]:
@@ -121,13 +113,6 @@ class OwnAnswers(Answers):
         await owned_job(job_id, owner=owner, jobs=self._container.jobs)
         return await read_log(job_id, jobs=self._container.jobs)
 
-    async def unfinished(self, *, owner: str) -> list[AskedJob]:
-        found: list[AskedJob] = []
-        for status in (JobStatus.RUNNING, JobStatus.QUEUED):
-            page = await self._container.jobs.list_jobs(status=status, owner=owner, limit=MOST_RUNNING)
-            found += [self._asked_job(job) for job in page.jobs]
-        return sorted(found, key=lambda one: one.state.created_at, reverse=True)[:MOST_RUNNING]
-
     async def follow(self, job_id: str, *, after: int, beat_seconds: float) -> AsyncIterator[Followed]:
         async for events in follow(job_id, after=after, jobs=self._container.jobs, beat_seconds=beat_seconds):
             yield Followed(events=events)
@@ -144,4 +129,4 @@ class OwnAnswers(Answers):
 
     def _asked_job(self, job: Job, *, created: bool = False) -> AskedJob:
         state = replace(job, created_at=self._container.clock.shown(job.created_at))
-        return AskedJob(state=state, model=job.request.model, fingerprint=job.request.fingerprint(), created=created)
+        return AskedJob(state=state, model=job.request.model, created=created)
