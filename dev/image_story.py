@@ -368,6 +368,7 @@ def a_home(folder: Path) -> Iterator[None]:
 def main() -> int:
     """Play it, draw it."""
     pictures = Path(sys.argv[1])
+    pictures.mkdir(parents=True, exist_ok=True)
     absent = [name for name in ("git", "Xvfb", "xdotool") if shutil.which(name) is None]
     if absent:
         print(f"The story needs what is not installed here: {', '.join(absent)}.", file=sys.stderr)
