@@ -81,6 +81,16 @@ async def _many(ready: Stage, target: Target) -> dict[str, Any]:
 
 
 async def _streamed(target: Target, number: int, max_tokens: int) -> Timed:
+    try:
+        return await _streamed_once(target, number, max_tokens)
+    except httpx2.RemoteProtocolError:
+        if target.name != "direct":
+            raise
+        # llama.cpp closes each connection behind a stream, on a busy machine so late that it is used once more.
+        return await _streamed_once(target, number, max_tokens)
+
+
+async def _streamed_once(target: Target, number: int, max_tokens: int) -> Timed:
     body = {
         "model": MODEL,
         "messages": [{"role": "user", "content": prompt(number)}],

@@ -42,7 +42,7 @@ SUBMITS = 20
 """In a row, with the budget's check and without, five times each."""
 BUDGETS: dict[str, dict[str, Any]] = {
     "submit_no_limit_ms": {"limit_eur": None},
-    "submit_rehearsal_ms": {"limit_eur": 90_000, "simulated_aws": True},
+    "submit_practice_ms": {"limit_eur": 90_000, "simulated_aws": True},
 }
 
 
@@ -77,7 +77,7 @@ async def _timed(raw: httpx2.AsyncClient) -> float:
 
 
 async def _submits(raw: httpx2.AsyncClient) -> dict[str, float]:
-    """Side by side: no limit, and a rehearsal whose sums are looked at with every prompt."""
+    """Side by side: no limit, and a practice whose sums are looked at with every prompt."""
     took: dict[str, list[float]] = {name: [] for name in BUDGETS}
     for _ in range(5):
         for name, body in BUDGETS.items():

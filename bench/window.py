@@ -3,7 +3,8 @@
 
 * usable: from the start of ``./tlfif`` to the first letter in the prompt's box;
 * pauses of the window's loop, and keys, while 100 tokens a second stream into a conversation of 10,000 lines;
-* memory over a thousand answers.
+* memory over a thousand answers;
+* the list of a thousand conversations and a search through them, from the typed letter to the rows.
 """
 
 import asyncio
@@ -38,6 +39,8 @@ SHORT_TOKENS = 120
 """Of the thousand answers."""
 CONVERSATION = "c-bench"
 FIRST_ANSWERS = 100
+CONVERSATIONS, LIST_LINES = 1000, 8
+"""Of the list."""
 SLACK = 60
 """Pixels by which the prompt's box moves when the first cost report comes."""
 PATIENCE = 60.0
@@ -59,6 +62,7 @@ async def window(rounds: int) -> dict[str, Any]:
             **await usable(screen, home, cell, picture, starts=max(3, rounds // 2)),
             **streamed,
             **await memory(screen, Path(folder), views, answers=answers),
+            **await listing(screen, Path(folder), views),
         }
 
 
@@ -239,6 +243,43 @@ async def memory(screen: Screen, folder: Path, views: Views, *, answers: int) ->
         "window_mb": round(found[last], 1),
         "window_answers": done["answers"],
     }
+
+
+async def listing(screen: Screen, folder: Path, views: Views) -> dict[str, float]:
+    """Of a thousand conversations: milliseconds from what was typed to the list on the screen."""
+    home = DataFolder(folder / "listed")
+    fill_list(home)
+    queries = ["salt", "", *("s", "sa", "sal"), "", *("no such words", "old letters", ""), *("question 7", "")]
+    async with (
+        stand_in(views, answer_tokens=1, per_second=0) as server,
+        _inside(
+            screen, home, kind="history", url=server.url, seconds=60.0, conversation="", lines=0, calm_ms=1000,
+            queries=queries,
+        ) as told,
+    ):  # fmt: skip
+        await told.line()
+        searched = (await told.line())["searched"]
+    say(f"  {searched}")
+    if [rows for query, rows, _ in searched if not query] != [CONVERSATIONS] * queries.count(""):
+        raise RuntimeError(f"the list is not whole: {searched}")
+    took = [ms for _, _, ms in searched]
+    return {"window_history_ms": middle(took, 1), "window_history_max_ms": round(max(took), 1)}
+
+
+def fill_list(home: DataFolder) -> None:
+    """A thousand conversations of four answers each, as the window keeps them."""
+    history = History(home.root / "history.db")
+    texts = [text_of(LIST_LINES, number) for number in range(40)]
+    for number in range(CONVERSATIONS):
+        for part in range(4):
+            name, at = f"x{number}-{part}", time.time() - 3600 * number
+            history.add(
+                conversation_id=f"c{number}", exchange_id=name, key=name, prompt=f"Question {number}, part {part}?",
+                model=MODEL, asked_at=at,
+            )  # fmt: skip
+            history.accepted(name, job_id=f"job_{name}", model=MODEL)
+            history.finish(name, status="succeeded", seq=9, answer=texts[(number + part) % len(texts)])
+    history.close()
 
 
 def fill(home: DataFolder, lines: int = LINES) -> None:

@@ -23,6 +23,7 @@ from tlfif.gui.bridge.opening import open_core
 from tlfif.gui.bridge.server_bridge import bridge_over
 from tlfif.gui.main import show
 from tlfif.gui.model import intents
+from tlfif.gui.model.state import WindowState
 from tlfif.gui.window import MainWindow
 from tlfif.kernel.data_folder import DataFolder
 
@@ -50,6 +51,8 @@ class Inside:
         self.long: list[tuple[float, ...]] = []
         self.memory: dict[int, float] = {}
         self.answers = 0
+        self.searched: list[tuple[str, int, float]] = []
+        self._searched_at = 0.0
         self._next_ms = HURRY_MS if job["kind"] == "memory" else 20
         self._last = self._began = time.perf_counter()
         self._own, self._waited = time.process_time(), waited()
@@ -96,9 +99,30 @@ class Inside:
 
     def _begin(self) -> None:
         self._reset()
+        if self.job["kind"] == "history":
+            self.core.subscribe(self._listed)
+            self._search()
+            return
         if self.job["kind"] == "memory":
             self._hurry()
         self._ask()
+
+    def _search(self) -> None:
+        """The next search, once the list is at rest: typed text to rows on the screen."""
+        if len(self.searched) == len(self.job["queries"]):
+            tell(done=True, searched=self.searched)
+            self.window.leave()
+            return
+        self._searched_at = time.perf_counter()
+        self.window.context.press(intents.SearchHistory(self.job["queries"][len(self.searched)]))
+
+    def _listed(self, old: WindowState, new: WindowState) -> None:
+        """The window has been drawn already when this hears of it."""
+        if old.history.found is not new.history.found:
+            self.root.update_idletasks()
+            took, rows = (time.perf_counter() - self._searched_at) * 1000, len(new.history.found)
+            self.searched.append((new.history.query, rows, round(took, 1)))
+            self.root.after(150, self._search)
 
     def _hurry(self) -> None:
         self.core.poll()

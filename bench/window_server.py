@@ -30,11 +30,21 @@ FINISHED = {
 
 
 def tokens(seed: int) -> Iterator[str]:
-    """Words without end, as models set them: short lines, lists, code, and now and then a paragraph of 300 words."""
+    """Words without end, as models set them: short lines, lists, code, tables, quotes, links, mathematics, and now and
+    then a paragraph of 300 words."""
     chance = random.Random(seed)
     for paragraph in count(1):
         if paragraph % 5 == 0:
             yield from ("```", "python\n", "for ", "line ", "in ", "lines:\n", "    print", "(line", ")\n", "```\n")
+        if paragraph % 7 == 0:
+            yield from (
+                "> As *he* said: ",
+                "see [the",
+                " page](https://example.org/",
+                f"{paragraph}) for $x^",
+                "2$.\n\n",
+            )
+            yield from ("| Name ", "| Value |\n", "|---|---:|\n", *(f"| row {n} | {n * n} |\n" for n in range(6)), "\n")
         length = 300 if paragraph % 8 == 0 else chance.randint(6, 28)
         if paragraph % 3 == 0:
             yield "- **"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,22 @@ def main(argv: list[str]) -> int:
     print("\n== summary ==")
     for name, code, seconds in results:
         print(f"{name:8} {'ok' if code == 0 else f'FAILED (exit {code})':18} {seconds:6.1f} s")
+    print("".join(f"{line}\n" for line in overdue(date.today())), end="")
     return int(any(code for _, code, _ in results))
+
+
+def overdue(today: date) -> list[str]:
+    """A line of the summary where facts are past their date: a warning, since nothing breaks by the calendar."""
+    sys.path.insert(0, str(ROOT / "src"))
+    from tlfif.adapters.local.fact_files import read_facts  # only now: the checks run also where the program is broken
+    from tlfif.doctor.surprises import past_date
+
+    facts = read_facts()
+    due = past_date(facts, today)
+    if not due:
+        return []
+    names = ", ".join(one.name.split(".")[0] for one in due)
+    return [f"facts    to be checked again: {len(due)} of {len(facts)} ({names}); docs/surprises, python dev/facts.py"]
 
 
 def run(command: tuple[str, ...], environment: dict[str, str], *, capture: bool = True) -> tuple[int, float, bytes]:

@@ -7,24 +7,29 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from pathlib import Path
 
+from tlfif.adapters.local.fact_files import read_no_problems, read_surprises
+from tlfif.doctor.surprises import Effect, Fact, Settled, Surprise
 from tlfif.kernel.error_codes import SECTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from dev import requirements as rql  # noqa: E402  # started as a file, it finds the checkout first
+
 DOCS = ROOT / "docs"
 CLIENTS = ROOT / "tests" / "clients" / "results.json"
-TABLE = re.compile(r"(<!-- table: (.+?) -->\n)(.*?)(<!-- end of table -->\n)", re.DOTALL)
 STATES = {
-    "solved": "built, and the test named holds it",
-    "left out": "what surprises is not built, so it cannot surprise",
-    "answered": "nothing to build: a page says what is so",
-    "account": "only a real AWS account can show the rest; "
-    "[the list of these](../howto/first-day-on-aws.md#what-only-a-real-account-can-prove)",
-    "open": "not solved; the line says what is missing",
+    Settled.SOLVED: "solved: built, and tests hold it",
+    Settled.LEFT_OUT: "left out: what surprises is not built",
+    Settled.ANSWERED: "answered: nothing to build",
+    Settled.ACCOUNT: "the rest only a real account can show",
+    Settled.OPEN: "open",
 }
-"""Of a surprise: what its last column may say. The first three stand in most lines and are not counted."""
+TABLE = re.compile(r"(<!-- table: (.+?) -->\n)(.*?)(<!-- end of table -->\n)", re.DOTALL)
 
 
 def main(argv: list[str]) -> int:
@@ -60,19 +65,6 @@ def errors(section: str, _page: str) -> str:
     return table(" Code | HTTP | Exit | What it means | What to do ", rows)
 
 
-def states_of_surprises(page: str) -> str:
-    """Which surprises wait for something, as the last column of their lines says."""
-    found: dict[str, list[str]] = {state: [] for state in STATES}
-    for number, states in re.findall(r"^\| (\d+) \|.*\| ([\w, ]+) \|$", page, re.MULTILINE):
-        for state in states.split(", "):
-            found[state].append(number)
-    rows = []
-    for state, meaning in STATES.items():
-        counted = state in ("account", "open")
-        rows.append(f" {state} | {meaning} | " + (", ".join(found[state]) + " " if counted else ""))
-    return table(" State | Meaning | Numbers ", rows)
-
-
 def clients(_page: str) -> str:
     """What the last run of tests/clients saw."""
     rows = []
@@ -83,10 +75,119 @@ def clients(_page: str) -> str:
     return table(" Client | Version | What was done with it | Result ", rows)
 
 
+def surprises_that(effect: Effect, _page: str) -> str:
+    """The surprises with one effect, each under its number."""
+    return "".join(_surprise(one) for one in read_surprises() if one.effect is effect)
+
+
+def _surprise(one: Surprise) -> str:
+    states = "; ".join(STATES[state] for state in one.states)
+    held = ", ".join([*_requirements(one), *(f"`{test}`" for test in one.tests)])
+    parts = [
+        f"**{one.fact.rstrip('.')}.**",
+        f"Promised: {_ended(one.promised)}",
+        f"Since: {one.since}." if one.since else "",
+        f"\n\nWhat TL-FIF does: {one.settled} ({states[:1].upper() + states[1:]}.)",
+        f"\n\nCheck it yourself: {one.look}. Source: {one.source}. {_dates(one)}",
+        f"Held by: {held}." if held else "",
+    ]
+    text = re.sub(r" *\n\n *", "\n\n", " ".join(part for part in parts if part))
+    return f"\n### {one.number}\n\n{text}\n"
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith((".", ".\u201d")) else f"{text}."
+
+
+def _requirements(one: Surprise) -> list[str]:
+    pages = {page.name[:2]: page.name for page in rql.chapters()[1:]}
+    return [f"[{number}](../requirements/rql-2/{pages[number.split('.')[0].zfill(2)]})" for number in one.requirements]
+
+
+def _dates(one: Fact) -> str:
+    again = f", to be checked again by {_day(one.expires)}" if one.expires else "; it cannot change"
+    return f"Checked on {_day(one.checked)}{again}."
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def worst_surprises(_page: str) -> str:
+    """The five worst, the worst first."""
+    found = sorted((one for one in read_surprises() if one.worst), key=lambda one: one.worst)
+    return "".join(f"{one.worst}. {_link(one)} {one.fact} {one.settled}\n" for one in found)
+
+
+def open_surprises(_page: str) -> str:
+    """Those that are not settled, with what is missing, and those that wait for an account."""
+    found = read_surprises()
+    lines = [f"- {_link(one)} {one.fact} {one.settled}\n" for one in found if Settled.OPEN in one.states]
+    waiting = ", ".join(_link(one) for one in found if Settled.ACCOUNT in one.states)
+    return "".join(lines) + f"\nOnly a real account shows the rest of {waiting}.\n"
+
+
+def groups_of_surprises(_page: str) -> str:
+    """How many there are of each, and where."""
+    found = read_surprises()
+    return "".join(
+        f"- [It {effect}]({effect.slug}.md): {', '.join(_link(one) for one in found if one.effect is effect)}\n"
+        for effect in Effect
+    )
+
+
+def _link(one: Surprise) -> str:
+    return f"[{one.number}]({one.effect.slug}.md#{one.number})"
+
+
+def no_problems(_page: str) -> str:
+    """What was looked at and is none."""
+    return "".join(f"- **{one.name}.** {one.fact} Source: {one.source}. {_dates(one)}\n" for one in read_no_problems())
+
+
+def proofs(_page: str) -> str:
+    """Each requirement, what proves it, and how far."""
+    held = rql.read_proofs()
+    rows = [
+        f" {one.number} {one.title} | {', '.join(f'`{test}`' for test in _tests(one, held))} | {rql.state(one, held)} "
+        for one in rql.read()
+    ]
+    return table(" Requirement | Proof | State ", rows)
+
+
+def _tests(one: rql.Requirement, held: rql.Proofs) -> list[str]:
+    """The names of its tests, and the command that measures it."""
+    named = [test.split("::")[1] for test in held.get(one.number, ())]
+    return [*named, *re.findall(r"`([^`]+)`", one.paragraph(rql.MEASURED))]
+
+
+def counts_of_requirements(_page: str) -> str:
+    """How many are in which state."""
+    held = rql.read_proofs()
+    found = rql.read()
+    states = [rql.state(one, held) for one in found]
+    rows = [
+        f" requirements | {len(found)} ",
+        f" of them the owner's own wishes | {sum(one.is_wish for one in found)} ",
+        f" proven or measured without an account | {sum(one.startswith(('proven', 'measured')) for one in states)} ",
+        f" of these, with a rest that only an account proves | {sum(bool(one.step) for one in found)} ",
+        f" only an account proves | {sum(state.startswith('account') for state in states)} ",
+        f" not built yet | {sum(state.startswith('not built') for state in states)} ",
+        f" tests that are named | {len({test for tests in held.values() for test in tests})} ",
+    ]
+    return table(" What | How many ", rows)
+
+
 TABLES: dict[str, Callable[[str], str]] = {
     **{f"errors {name}": partial(errors, name) for name in SECTIONS},
     "clients": clients,
-    "surprises": states_of_surprises,
+    "proofs": proofs,
+    "requirements": counts_of_requirements,
+    **{f"surprises that {effect}": partial(surprises_that, effect) for effect in Effect},
+    "worst surprises": worst_surprises,
+    "open surprises": open_surprises,
+    "groups of surprises": groups_of_surprises,
+    "no problems": no_problems,
 }
 
 if __name__ == "__main__":

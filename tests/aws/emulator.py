@@ -59,7 +59,9 @@ CONSOLE_BYTES = 65536
 ACCESS_KEY = "testing"
 """moto accepts any key."""
 
-NO_RETRIES = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 1})
+NO_RETRIES = Config(
+    connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 1}, user_agent="tests"
+)
 """The emulator is next door: what fails here is a mistake and shall show at once."""
 
 

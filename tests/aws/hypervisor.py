@@ -138,22 +138,27 @@ class Hypervisor:
         found = self._ec2.describe_instances(Filters=ours)["Reservations"]
         return {one["InstanceId"]: dict(one) for group in found for one in group["Instances"]}
 
+    def _states(self) -> dict[str, str]:
+        """What EC2 calls each instance of the home, read where the emulator keeps it, which is ten times a second."""
+        homes = {name: tags.get("tlfif:home") for name, tags in list(self._instances.tags.items())}
+        return {one.id: one.state for one in self._instances.all_instances() if homes.get(one.id) == self._home}
+
     async def run(self) -> None:
         """Look again and again until cancelled. Faults of this harness are kept for the test to see."""
         while True:
             try:
-                self._look(await asyncio.to_thread(self.record))
+                self._look(self._states())
             except Exception as error:
                 self.faults.append(error)
                 raise
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _look(self, instances: dict[str, dict[str, Any]]) -> None:
-        for instance_id, instance in instances.items():
+    def _look(self, states: dict[str, str]) -> None:
+        for instance_id, state in states.items():
             guest = self.guests.get(instance_id)
             if guest is not None and not guest.alive:
                 guest.kill()  # the end of the worker is the machine's, and the engine's with it
-            if instance["State"]["Name"] in LIVING:
+            if state in LIVING:
                 if guest is None:
                     self.guests[instance_id] = self._start(instance_id)
                 elif not guest.alive and guest.process is not None and not guest.reported:
@@ -162,7 +167,7 @@ class Hypervisor:
                     (self._ec2.stop_instances if stops else self._ec2.terminate_instances)(InstanceIds=[instance_id])
             elif guest is not None and guest.alive:
                 self._end(guest)
-            elif instance["State"]["Name"] == SHUTTING_DOWN[1]:
+            elif state == SHUTTING_DOWN[1]:
                 self._call(instance_id, TERMINATED)
         for guest in self.guests.values():
             if guest.alive and time.monotonic() - guest.born > self.longest_seconds:
@@ -252,7 +257,7 @@ class Hypervisor:
         self._events.unregister("provide-client-params.ec2.TerminateInstances", self._notice_force)
         for guest in self.guests.values():
             guest.kill()
-        living = [name for name, one in self.record().items() if one["State"]["Name"] != TERMINATED[1]]
+        living = [name for name, state in self._states().items() if state != TERMINATED[1]]
         if living:
             self._ec2.terminate_instances(InstanceIds=living)
 

@@ -73,6 +73,7 @@ def billed(home: AwsHome) -> dict[str, Any]:
         return dict(answer.json()["billed"])
 
 
+@pytest.mark.requirement("6.3.1")
 def test_from_the_minute_to_the_wire_for_one_cent_a_day(home: AwsHome, aws: CostExplorer) -> None:
     before = billed(home)
     assert (before["state"], before["usd"], before["asked_at"]) == ("not_asked", None, None)
@@ -97,6 +98,7 @@ def test_from_the_minute_to_the_wire_for_one_cent_a_day(home: AwsHome, aws: Cost
     assert report["month_to_date_usd"] < 0.1  # a figure of its own, in no other
 
 
+@pytest.mark.requirement("6.3.1")
 def test_of_routers_at_once_one_pays(home: AwsHome, aws: CostExplorer) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: home.tick(), range(4)))

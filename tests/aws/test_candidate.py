@@ -46,6 +46,7 @@ async def vllm() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+@pytest.mark.requirement("7.2.3")
 async def test_it_reports_and_touches_nothing_else_of_the_home(
     emulator: Emulator, vllm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

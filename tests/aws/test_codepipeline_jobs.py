@@ -109,6 +109,7 @@ def push(emulator: Emulator, following: FakeCodePipeline) -> Push:
     return Push(emulator, following, emulator.unique("push"))
 
 
+@pytest.mark.requirement("7.2.1")
 async def test_a_push_becomes_an_image_with_its_commit_and_is_followed_until_it_is_offered(push: Push) -> None:
     operation, told = await push.comes()
     (image,) = await push.store.newest(limit=9)

@@ -95,6 +95,7 @@ async def test_a_good_token_is_its_person(key: RSAKey) -> None:
         assert provider.asked == 1
 
 
+@pytest.mark.requirement("2.2.3")
 @pytest.mark.parametrize(
     ("groups", "is_owner"),
     [([OWNERS], True), (["readers", OWNERS], True), (None, False), ([], False), (["owner"], False), (OWNERS, False)],
@@ -147,6 +148,7 @@ async def test_an_old_token_says_so_and_a_slow_clock_is_borne(key: RSAKey) -> No
         assert error.value.code == "token_expired"
 
 
+@pytest.mark.requirement("2.2.1")
 async def test_forged_tokens_are_refused(key: RSAKey, stranger: RSAKey) -> None:
     clock = FakeClock()
     async with provided(key) as provider:

@@ -113,7 +113,7 @@ def test_from_another_computer_the_plan_shows_what_the_home_has(emulator: Emulat
         cloud.delete_stack(StackName="tlfif")
     assert done.returncode == 2, done.stderr
     told = " ".join(done.stderr.split())
-    for words in ("Standby is on.", "disk of 32 GB kept while stopped 3.05", "reaches 70 USD", "Nothing was changed."):
+    for words in ("Standby is on.", "disk of 32 GB kept while stopped $3.05", "reaches $70.00", "Nothing was changed."):
         assert words in told, done.stderr
 
 
@@ -154,7 +154,7 @@ def test_the_difference_is_shown_of_what_stands_and_changes_nothing(emulator: Em
     assert shown.returncode == 0, shown.stderr
     told = shown.stdout
     assert told.index("LOSES prompts, answers, budget and ledger") < told.index("new ")
-    for line in ("Standby: yes becomes no", "goes from 5.65 to 2.60 USD", "Your account's settings stay as they are."):
+    for line in ("Standby: yes becomes no", "goes from $5.65 to $2.60", "Your account's settings stay as they are."):
         assert line in " ".join(told.split()), told
     assert "AlarmEmail" not in told, "it stays as it is"
     by_fate = {
@@ -187,6 +187,7 @@ def test_where_nothing_stands_the_difference_is_the_whole_and_no_trace_is_left(
     assert not [one for one in cloud.describe_stacks()["Stacks"] if one["StackName"] == "tlfifnone"]
 
 
+@pytest.mark.requirement("10.5.2")
 async def test_a_stack_that_only_has_the_name_is_neither_changed_nor_deleted(home: EmulatedHome) -> None:
     cloud = home.clients.cloudformation
     queue = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"{home.place.home}-x"}}}}
@@ -213,6 +214,7 @@ async def test_a_promoted_image_is_seen(home: EmulatedHome) -> None:
         home.clients.ssm.delete_parameter(Name=image_parameter(home.place.home, "cpu-llama"))
 
 
+@pytest.mark.requirement("10.4.1")
 async def test_a_trail_of_somebody_else_is_seen_and_our_own_is_not(home: EmulatedHome) -> None:
     trail, s3 = home.clients.cloudtrail, home.clients.s3
     bucket = await home.installation.make_code_bucket()

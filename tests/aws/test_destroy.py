@@ -19,6 +19,7 @@ def home(emulator: Emulator, tmp_path: Path) -> EmulatedHome:
     return EmulatedHome(emulator, tmp_path)
 
 
+@pytest.mark.requirement("10.6.1")
 async def test_nothing_of_a_whole_home_is_left(home: EmulatedHome) -> None:
     clients, name = home.clients, home.place.home
     world = World(home)
@@ -100,6 +101,7 @@ async def test_a_running_machine_is_ended_first(home: EmulatedHome) -> None:
     assert {one.kind: (one.found, one.removed) for one in done.kinds}["machines"] == (1, 1)
 
 
+@pytest.mark.requirement("10.1.1")
 async def test_a_stopped_machine_goes_with_the_disk_that_was_kept(home: EmulatedHome) -> None:
     """Standby: the instance is stopped, and its disk costs rent until it ends."""
     ec2, name = home.clients.ec2, home.place.home
@@ -120,6 +122,7 @@ async def test_a_stopped_machine_goes_with_the_disk_that_was_kept(home: Emulated
     assert [one for one in done.kinds if one.kind == "machines" and one.removed == 1]
 
 
+@pytest.mark.requirement("10.6.1")
 async def test_a_disk_and_a_snapshot_of_ours_go_and_strangers_stay(home: EmulatedHome) -> None:
     world = World(home)
     ec2, name = home.clients.ec2, home.place.home
@@ -203,6 +206,7 @@ async def test_a_stack_deleted_by_hand_leaves_the_data_and_destroy_takes_it(home
     assert await world.ours() == []
 
 
+@pytest.mark.requirement("8.1.2")
 def test_without_credentials_both_commands_say_how_to_get_some(tmp_path: Path) -> None:
     for arguments in (("deploy", "--email", "me@example.com", "--yes"), ("destroy", "--yes")):
         done = run_tlfif(*arguments, folder=tmp_path)

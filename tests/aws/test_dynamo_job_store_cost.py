@@ -37,6 +37,7 @@ async def measured(emulator: Emulator) -> AsyncIterator[tuple[DynamoJobStore, Un
     await store.close()
 
 
+@pytest.mark.requirement("4.2.8")
 async def test_each_step_of_a_prompt_costs_what_the_page_says(
     measured: tuple[DynamoJobStore, Units], said: dict[str, Figures]
 ) -> None:

@@ -108,6 +108,7 @@ async def test_a_story_told_over_a_bad_line_ends_as_over_a_good_one(
     assert await told(store) == []
 
 
+@pytest.mark.requirement("4.2.8")
 async def test_a_repeated_transaction_carries_the_same_token(store: DynamoJobStore, line: FaultyLine) -> None:
     """By it DynamoDB knows within ten minutes what it has done already; the emulator does not."""
     line.next("TransactWriteItems", answer_lost)
@@ -155,6 +156,7 @@ async def test_an_id_that_is_taken_is_refused(store: DynamoJobStore) -> None:
     assert (await store.counts()).queued == 1
 
 
+@pytest.mark.requirement("8.6.1")
 async def test_no_prompt_is_told_by_errors_and_logs(
     store: DynamoJobStore, line: FaultyLine, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -168,6 +170,7 @@ async def test_no_prompt_is_told_by_errors_and_logs(
     assert SECRET not in caplog.text
 
 
+@pytest.mark.requirement("3.3.1")
 async def test_two_workers_that_claim_at_once_get_one_job_each(
     home: JobHome, emulator: Emulator, store: DynamoJobStore
 ) -> None:
@@ -222,6 +225,7 @@ async def test_what_was_claimed_before_aws_failed_is_handed_out(store: DynamoJob
     assert {claimed.job.id, other.job.id} == {"job_1", "job_2"}
 
 
+@pytest.mark.requirement("4.1.2")
 async def test_texts_over_the_limit_of_an_item_are_kept_whole(store: DynamoJobStore, home: JobHome) -> None:
     prompt, middle, rest = "p" * 500_000, "é" * 300_000, "🙂" * 100_000
     await store.submit(a_new_job("job_1", key="k", prompt=prompt), now=T0, max_queued=10)
@@ -343,6 +347,7 @@ async def test_events_behind_a_gap_are_not_shown(store: DynamoJobStore, home: Jo
     assert await store.events("job_1", after=2, limit=9) == []
 
 
+@pytest.mark.requirement("3.5.1")
 async def test_only_what_has_ended_is_forgotten_by_the_table_itself(store: DynamoJobStore, home: JobHome) -> None:
     lease = await running(store)
     (record,) = [item for item in home.items() if item["sk"]["S"] == "JOB"]

@@ -93,6 +93,7 @@ async def test_a_cancel_or_a_job_given_back_elsewhere_wakes_the_worker(
     assert [each.job.id for each in await claim(worker)] == ["job_2"]
 
 
+@pytest.mark.requirement("4.2.9")
 async def test_messages_doubled_and_in_any_order_change_nothing(
     home: JobHome, api: DynamoJobStore, worker: DynamoJobStore
 ) -> None:
@@ -131,6 +132,7 @@ async def test_a_job_that_nobody_takes_does_not_make_dead_letters(
     assert [each.job.id for each in await claim(worker)] == ["job_1"]
 
 
+@pytest.mark.requirement("4.2.9")
 @pytest.mark.parametrize(
     "body",
     [

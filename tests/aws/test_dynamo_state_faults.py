@@ -297,6 +297,7 @@ async def test_one_who_is_overtaken_every_time_says_so(machines: list[DynamoMach
     assert failed.value.details["reason"] == "busy"
 
 
+@pytest.mark.requirement("6.2.2")
 async def test_twenty_at_once_never_set_aside_more_than_is_left(ledgers: list[DynamoLedger]) -> None:
     taken = await asyncio.gather(
         *(ledgers[n % 2].reserve(f"m{n}", micros=10 + n % 3, headroom_micros=100) for n in range(20))

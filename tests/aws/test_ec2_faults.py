@@ -73,6 +73,7 @@ def where(request: dict[str, Any]) -> tuple[str, str]:
 # Capacity
 
 
+@pytest.mark.requirement("3.2.3")
 async def test_no_capacity_in_one_zone_is_the_next_zones_turn(cloud: Ec2Cloud) -> None:
     cloud.faults["RunInstances"] = times(1, NO_CAPACITY)
     handle = await cloud.host().launch(a_spec())
@@ -124,6 +125,7 @@ async def test_no_capacity_for_a_while(cloud: Ec2Cloud) -> None:
 # Refusals that asking again does not change
 
 
+@pytest.mark.requirement("3.2.4")
 @pytest.mark.parametrize(
     ("fault", "code", "state", "said"),
     [
@@ -375,6 +377,7 @@ async def test_before_anything_was_asked_for_nothing_can_have_been_started(cloud
     assert cloud.requests["RunInstances"] == []
 
 
+@pytest.mark.requirement("3.2.1")
 async def test_the_answer_to_run_instances_is_lost(cloud: Ec2Cloud) -> None:
     cloud.faults["RunInstances"] = times(1, LostAnswer())
     handle = await cloud.host().launch(a_spec())
@@ -454,6 +457,7 @@ async def test_a_look_for_a_second_one_that_fails_does_not_cost_the_start(cloud:
 # No schedule, no launch
 
 
+@pytest.mark.requirement("3.6.3")
 @pytest.mark.parametrize(
     "fault",
     [
@@ -469,7 +473,7 @@ async def test_no_schedule_no_launch(cloud: Ec2Cloud, fault: Any) -> None:
     cloud.faults["CreateSchedule"] = always(fault)
     error = await refused(cloud)
     assert error.code == "no_schedule"
-    assert "0.10 USD" in error.message
+    assert "$0.10" in error.message
     assert error.details["ended"] is True
     assert nothing_left(cloud)
     assert cloud.clock.monotonic() - 1000.0 <= sum(MACHINE_PAUSES)

@@ -250,6 +250,7 @@ async def test_a_home_with_llama_cpp_on_its_gpus_and_another_model(emulator: Emu
         assert (pointer.disk_gb > 0, pointer.model) == (True, "smollm2")
 
 
+@pytest.mark.requirement("11.1.2")
 async def test_a_model_without_pinned_weights_for_the_engine_is_refused_before_anything_is_launched(
     emulator: Emulator,
 ) -> None:
@@ -300,6 +301,7 @@ async def test_the_whole_story(paper: Paper) -> None:
     assert snapshots_of(paper.emulator, paper.home) == list(second.artifact.snapshots)
 
 
+@pytest.mark.requirement("7.2.7")
 async def test_a_promoted_image_whose_first_machine_does_not_start_is_taken_back_by_itself(paper: Paper) -> None:
     for _ in range(2):
         await paper.promoted_on_paper()
@@ -335,6 +337,7 @@ async def test_a_build_that_fails_says_its_last_lines(paper: Paper, result: dict
     assert (paper.own_images(), await paper.nothing_works()) == ([], True)
 
 
+@pytest.mark.requirement("7.1.5")
 @pytest.mark.parametrize("fails", ["builder", "candidate"])
 async def test_what_fails_is_kept_as_long_as_was_asked_and_on_the_bill(paper: Paper, fails: str) -> None:
     paper.kept = True
@@ -385,13 +388,14 @@ async def test_a_candidate_that_never_tests_itself_leaves_neither_image_nor_snap
     assert (await paper.images.registry.pointer(PROFILE)).version == PAPER, "the pointer is where it was"
 
 
+@pytest.mark.requirement("7.2.8")
 async def test_without_room_in_the_budget_nothing_is_launched_and_the_figures_are_said(paper: Paper) -> None:
     await paper.container.money.budget.set_limit(0.01, simulated_aws=False)
     await paper.ask()
     image = await paper.run()
     assert image.failure is not None
     assert image.failure.code == "image_build_refused"
-    assert re.search(r"Image v1 was not begun: .* USD.* free .* may cost .* USD", image.failure.message)
+    assert re.search(r"Image v1 was not begun: [$].* free .* may cost [$]", image.failure.message)
     assert await paper.nothing_works()
 
 
@@ -403,6 +407,7 @@ async def test_a_commit_without_what_images_need_is_refused(paper: Paper) -> Non
     assert (image.failure.code, NEEDED[0] in image.failure.message) == ("image_source_invalid", True)
 
 
+@pytest.mark.requirement("7.2.8")
 async def test_the_owners_machine_comes_first(paper: Paper) -> None:
     machine = paper.emulator.ec2.run_instances(
         ImageId=ubuntu(paper.emulator),
@@ -421,6 +426,7 @@ async def test_the_owners_machine_comes_first(paper: Paper) -> None:
     assert (image.state, image.waits_for) == (ImageState.OFFERED, "")
 
 
+@pytest.mark.requirement("7.2.8")
 async def test_a_prompt_that_comes_while_an_image_is_tested_waits_for_minutes_not_for_a_quota(
     paper: Paper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -484,7 +490,7 @@ async def test_a_builder_that_gets_no_place_is_asked_for_again(paper: Paper, mon
     assert (await paper.images.store.get("v1")).failure is None
     said = [line.text for line in await paper.images.store.log_lines("v1", after=0, limit=99)]
     assert [line for line in said if line.startswith("could not be begun: AWS has no")]
-    assert re.fullmatch(r"takes about 25 min and costs about .* USD, without VAT", said[0]), (
+    assert re.fullmatch(r"takes about 25 min and costs about [$][0-9.]+, without VAT", said[0]), (
         "said before anything began"
     )
 
@@ -498,6 +504,7 @@ async def test_a_builder_that_no_quota_allows_is_not_tried_again(paper: Paper, m
     assert await paper.nothing_works()
 
 
+@pytest.mark.requirement("7.1.1")
 async def test_two_control_planes_at_once_have_one_builder(paper: Paper) -> None:
     await paper.ask()
     for _ in range(3):
@@ -516,6 +523,7 @@ async def test_what_no_record_knows_is_swept(paper: Paper) -> None:
     assert await paper.nothing_works()
 
 
+@pytest.mark.requirement("7.3.1")
 async def test_an_image_and_a_snapshot_that_no_record_knows_are_swept(paper: Paper) -> None:
     await paper.ask()
     image = await paper.run()

@@ -72,6 +72,7 @@ def test_no_setting_means_for_ever(seconds: float) -> None:
         Ec2Settings(home="h", region=REGION, max_run_seconds=seconds)
 
 
+@pytest.mark.requirement("5.1.1")
 def test_a_type_without_a_price_is_refused_at_the_first_door() -> None:
     with pytest.raises(InvalidInputError):
         Ec2Settings(home="h", region=REGION, max_run_seconds=3600.0, instance_types=("p5.48xlarge",))
@@ -79,6 +80,7 @@ def test_a_type_without_a_price_is_refused_at_the_first_door() -> None:
         Ec2Settings(home="h", region=REGION, max_run_seconds=3600.0, instance_types=())
 
 
+@pytest.mark.requirement("5.1.3")
 async def test_a_disk_that_is_smaller_than_the_image_is_never_asked_for(cloud: Ec2Cloud) -> None:
     cloud.promote("v3", "ami-0123456789abcdef1", disk_gb=32)
     with pytest.raises(MachineError, match="v3 needs 32 GB, and this home's disks have 20") as refused:
@@ -89,6 +91,7 @@ async def test_a_disk_that_is_smaller_than_the_image_is_never_asked_for(cloud: E
     await cloud.host(disk_gb=32).launch(a_spec())
 
 
+@pytest.mark.requirement("11.1.2")
 async def test_a_type_whose_image_holds_another_model_is_never_asked_for(cloud: Ec2Cloud) -> None:
     cloud.promote("v3", "ami-0123456789abcdef1", model="smollm2")
     with pytest.raises(MachineError, match=r"with the model tinyllama .*v3 \(gpu-vllm\) holds smollm2") as refused:
@@ -151,6 +154,7 @@ def test_a_machine_file_larger_than_user_data_may_be_is_refused() -> None:
         file.text()
 
 
+@pytest.mark.requirement("3.6.3")
 async def test_every_launch_has_a_schedule_that_ends_exactly_that_instance(cloud: Ec2Cloud) -> None:
     handle = await cloud.host().launch(a_spec())
     (schedule,) = cloud.schedules().values()
@@ -171,6 +175,7 @@ async def test_every_launch_has_a_schedule_that_ends_exactly_that_instance(cloud
     assert schedule["Target"]["Input"] == f'{{"InstanceIds":["{handle}"]}}'
 
 
+@pytest.mark.requirement("3.6.3")
 async def test_the_schedules_input_is_a_call_that_ec2_takes_and_that_ends_it(cloud: Ec2Cloud) -> None:
     """Scheduler reads the input only when it fires: so fire it."""
     handle = await cloud.host().launch(a_spec())
@@ -281,6 +286,7 @@ async def test_all_are_found_page_by_page_and_only_ours(
     assert [m.machine_id for m in found].count(None) == 1, "marked as ours, but not by which record"
 
 
+@pytest.mark.requirement("5.1.4")
 async def test_standby_keeps_the_disk_and_starts_it_again(cloud: Ec2Cloud) -> None:
     host = cloud.host(standby=True)
     handle = await host.launch(a_spec())
@@ -298,6 +304,7 @@ async def test_standby_keeps_the_disk_and_starts_it_again(cloud: Ec2Cloud) -> No
     assert len(cloud.requests["RunInstances"]) == 1
 
 
+@pytest.mark.requirement("5.1.4")
 async def test_standby_gives_up_a_kept_disk_that_is_of_no_use(cloud: Ec2Cloud) -> None:
     """Its zone has nothing free, or it has an old image: a new machine, and no rent for the old disk."""
     host = cloud.host(standby=True)

@@ -159,6 +159,7 @@ async def test_a_search_that_takes_too_long_is_recorded_and_gone_on_with_at_the_
     assert len(world.cloud.instances()) == 1
 
 
+@pytest.mark.requirement("3.2.3")
 async def test_a_search_that_was_ended_is_gone_on_with_by_another_process(world: World) -> None:
     """After the pause, because it does not know of it; once every place was asked, the next search begins anew."""
     await world.prompt()
@@ -207,6 +208,7 @@ async def test_where_aws_says_that_there_is_capacity_is_asked_next(world: World)
     assert asked(world)[1:] == [(USUAL_TYPES[0], named[0])]
 
 
+@pytest.mark.requirement("3.6.5")
 async def test_every_answer_is_lost_and_the_sweep_ends_what_nobody_owns(world: World) -> None:
     await world.prompt()
     world.cloud.faults["RunInstances"] = always(LostAnswer())

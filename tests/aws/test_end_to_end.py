@@ -16,6 +16,7 @@ pytestmark = pytest.mark.engine
 THIS_BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+@pytest.mark.requirement("3.6.1", "6.1.1")
 async def test_prompt_launch_answer_idle_terminated_ledger_closed(emulator: Emulator, tmp_path: Path) -> None:
     async with an_aws(emulator, tmp_path, types=("c7i.xlarge",)) as aws:
         assert aws.home.instances() == {}

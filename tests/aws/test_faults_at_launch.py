@@ -80,6 +80,7 @@ STORIES = {
 }
 
 
+@pytest.mark.requirement("3.2.4", "10.8.1")
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
 def test_a_launch_that_goes_wrong(house: FunctionHome, story: Story) -> None:
     house.submit()

@@ -49,6 +49,7 @@ STORIES = {
 }
 
 
+@pytest.mark.requirement("3.2.6")
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
 def test_a_machine_that_is_never_ready(house: FunctionHome, story: Story) -> None:
     house.submit()

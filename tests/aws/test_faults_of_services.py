@@ -51,6 +51,7 @@ def test_a_machines_clock_is_ten_minutes_slow(house: FunctionHome) -> None:
     assert len(house.instances()) == 1
 
 
+@pytest.mark.requirement("4.2.4")
 @pytest.mark.parametrize(("machine", "router"), [(-299.0, 0.0), (-299.0, 299.0), (299.0, -299.0)])
 def test_clocks_that_aws_still_takes_keep_the_lease(house: FunctionHome, machine: float, router: float) -> None:
     """Neither router nor machine can be more than five minutes off: AWS refuses what they sign."""
@@ -99,6 +100,7 @@ def times_out() -> Callable[[Asked], Fault]:
     return lambda asked: LostAnswer() if asked.changes and next(number) % 2 else None
 
 
+@pytest.mark.requirement("10.8.1")
 @pytest.mark.parametrize("fault", [throttles, times_out])
 def test_a_table_that_fails(house: FunctionHome, fault: Callable[[], Callable[[Asked], Fault]]) -> None:
     choose = fault()
@@ -129,6 +131,7 @@ FALSE = {
 }
 
 
+@pytest.mark.requirement("2.2.1")
 @pytest.mark.parametrize(("claims", "code"), FALSE.values(), ids=FALSE)
 def test_a_false_sign_in_stores_nothing(house: FunctionHome, claims: dict[str, Any] | None, code: str) -> None:
     token = unsigned(house.token()) if claims is None else house.token(**claims)
@@ -139,6 +142,7 @@ def test_a_false_sign_in_stores_nothing(house: FunctionHome, claims: dict[str, A
     assert house.jobs() == []
 
 
+@pytest.mark.requirement("2.2.4", "11.5.1")
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", "/cancel"), ("DELETE", ""), ("GET", "/events")])
 def test_another_persons_job_is_none(house: FunctionHome, method: str, path: str) -> None:
     job_id = house.stored()

@@ -18,7 +18,7 @@ from tests.functional.api_server import assert_problem
 from tlfif.adapters.aws.calls.clients import AwsClients
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.bootstrap.aws import AwsStores, open_aws_stores
-from tlfif.jobs.jobs import DeltaWrite
+from tlfif.jobs.jobs import DeltaWrite, JobStatus, Outcome
 from tlfif.jobs.pieces import Piece
 from tlfif.machines.machine import MachineState
 
@@ -40,6 +40,13 @@ class PaperWorker:
 
     async def answers(self, text: str) -> str:
         """Report as ready, claim one job and answer it; returns its id."""
+        return await self._ends(text, succeeded())
+
+    async def fails(self, why: str) -> str:
+        """The same, without an answer."""
+        return await self._ends("", Outcome(status=JobStatus.FAILED, error_code="engine_broken", error_message=why))
+
+    async def _ends(self, text: str, outcome: Outcome) -> str:
         stores = self._open()
         record = await stores.machines.active()
         assert record is not None
@@ -49,8 +56,9 @@ class PaperWorker:
         (claimed,) = await stores.jobs.claim(
             worker_id=record.id, model=MODEL, limit=1, lease_seconds=60, now=time.time()
         )
-        await stores.jobs.append([DeltaWrite(lease=claimed.lease, seq=3, piece=Piece(text=text))], now=time.time())
-        await stores.jobs.finish(claimed.lease, seq=4, outcome=succeeded(), now=time.time())
+        if text:
+            await stores.jobs.append([DeltaWrite(lease=claimed.lease, seq=3, piece=Piece(text=text))], now=time.time())
+        await stores.jobs.finish(claimed.lease, seq=4 if text else 3, outcome=outcome, now=time.time())
         await stores.close()
         return claimed.job.id
 
@@ -78,6 +86,7 @@ def wait_for(look: Any, what: str, seconds: float = 30.0) -> Any:
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
+@pytest.mark.requirement("2.1.1", "2.3.2")
 def test_a_prompt_through_both_functions(home: AwsHome) -> None:
     with home.client() as http:
         answer = http.post("/v1/infer", json=ASK, headers={"Accept": "text/event-stream", "Idempotency-Key": "k1"})
@@ -155,6 +164,7 @@ def test_a_router_that_dies_is_called_again(home: AwsHome) -> None:
     assert home.tick() == {"pace": "rest"}
 
 
+@pytest.mark.requirement("3.1.3")
 def test_the_minute_in_which_nothing_happens_costs_fourteen_requests(house: FunctionHome) -> None:
     """By a router that knows nothing yet, housekeeping included: 43,800 times a month."""
     assert house.tick()

@@ -18,6 +18,7 @@ from tlfif.money.spend.standing_costs import IDLE_READ_MILLIONS
 TICKS = HOURS_PER_MONTH * 60
 
 
+@pytest.mark.requirement("6.7.1")
 async def test_the_idle_ticks_of_a_month_cost_what_the_standing_costs_say(emulator: Emulator) -> None:
     places = made_places(emulator, emulator.unique("home"))
     settings = AwsSettings(AWS_REGION=REGION, **{key.lower(): value for key, value in places.items()})

@@ -86,6 +86,7 @@ def home(emulator: Emulator) -> Home:
     return Home(emulator)
 
 
+@pytest.mark.requirement("7.2.9")
 async def test_a_workflow_asks_follows_and_the_owner_is_told_once(home: Home) -> None:
     asked = await home.hears(action="build", commit=COMMIT, repository="owner/name", subject="Say\nmore")
     assert asked == {"version": "v1", "outcome": "going_on", "said": "v1 waits for its turn."}
@@ -99,6 +100,7 @@ async def test_a_workflow_asks_follows_and_the_owner_is_told_once(home: Home) ->
     assert home.letters() == []
 
 
+@pytest.mark.requirement("7.2.9")
 @pytest.mark.parametrize(
     ("order", "code"),
     [

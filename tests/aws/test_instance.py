@@ -62,6 +62,7 @@ def a_file(**changed: Any) -> MachineFile:
     return MachineFile.parse(text)
 
 
+@pytest.mark.requirement("5.3.1")
 def test_what_the_control_plane_wrote_is_what_the_worker_reads() -> None:
     read = aws_settings(a_file())
     assert machine_settings(read) == machine_settings(HOME)
@@ -202,6 +203,7 @@ def test_the_image_knows_its_engine_and_its_model_better_than_the_control_plane(
     assert fitted(a_file(), None) == (SPEC, EngineConfig())
 
 
+@pytest.mark.requirement("5.2.2")
 @pytest.mark.parametrize(
     ("changed", "said"),
     [({"model": "smollm2"}, "holds the model smollm2"), ({"engine": "gpt"}, "Build it anew"), ({"model": 1}, "anew")],

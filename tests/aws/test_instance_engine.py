@@ -219,6 +219,7 @@ async def answered(service: Service, request: GenerationRequest) -> list[Chunk]:
         await engine.close()
 
 
+@pytest.mark.requirement("11.2.1")
 async def test_a_short_prompt_goes_straight_to_the_model_that_it_names(service: Service) -> None:
     chunks = await answered(service, asking("Hello"))
     assert [chunk.text for chunk in chunks] == ["Yes", ""]
@@ -275,6 +276,7 @@ async def test_the_answer_gets_the_tokens_that_the_prompt_leaves(
     assert body["max_tokens"] == given
 
 
+@pytest.mark.requirement("5.6.4")
 @pytest.mark.parametrize("tokens", [CONTEXT - 15, CONTEXT, 10**6])
 async def test_a_prompt_without_space_behind_it_is_refused_once_and_plainly(service: Service, tokens: int) -> None:
     service.tokens = tokens

@@ -61,6 +61,7 @@ def answered(house: FunctionHome) -> str:
     return job_id
 
 
+@pytest.mark.requirement("2.3.1")
 def test_a_prompt_that_is_accepted_or_not_is_sent_again_and_answered_once(house: FunctionHome) -> None:
     def send(_: str, lives: int) -> Told | None:
         return house.api("POST", "/v1/infer", ASK, key=KEY, lives=lives)
@@ -72,6 +73,7 @@ def test_a_prompt_that_is_accepted_or_not_is_sent_again_and_answered_once(house:
         assert statuses(house) == [JobStatus.SUCCEEDED]
 
 
+@pytest.mark.requirement("3.2.1")
 def test_a_launch(house: FunctionHome) -> None:
     for _ in deaths(house, house.stored, lambda _, lives: house.tick(lives=lives)):
         house.settle()
@@ -79,6 +81,7 @@ def test_a_launch(house: FunctionHome) -> None:
         assert len(house.instances()) == 1, "the start that was under way is gone on with"
 
 
+@pytest.mark.requirement("3.1.2", "10.8.1")
 @pytest.mark.parametrize("lives", [3, 5])
 def test_routers_that_all_die(house: FunctionHome, lives: int) -> None:
     """None makes more than so many changes; each goes on where the one before it was."""
@@ -181,6 +184,7 @@ def test_the_purge_of_an_old_job(house: FunctionHome) -> None:
         assert house.submit(key=KEY) != job_id, "its key may be used again"
 
 
+@pytest.mark.requirement("3.6.4")
 def test_a_stop_at_once(house: FunctionHome) -> None:
     def stop(_: str, lives: int | None = None) -> Told | None:
         return house.api("POST", "/v1/machine/stop", {"jobs": "cancel"}, lives=lives)

@@ -115,6 +115,7 @@ def test_the_same_files_give_the_same_bytes(built: Built, tmp_path: Path) -> Non
     assert sha256(again) == sha256(built.file)
 
 
+@pytest.mark.requirement("2.3.2")
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_each_handler_loads_with_nothing_else_in_reach(built: Built, function: str) -> None:
     """As in Lambda: the package, the standard library and no variable of this computer."""
@@ -138,7 +139,7 @@ def test_fastapis_documents_work_although_they_are_built_late(built: Built) -> N
     program = f"""
 import sys
 sys.path.insert(0, {str(built.inside)!r})
-from tlfif.entrypoints.lambdas import fastapi_first
+from tlfif.entrypoints import fastapi_first
 from fastapi import FastAPI
 from pydantic import BaseModel
 class Body(BaseModel):

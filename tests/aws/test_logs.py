@@ -24,6 +24,7 @@ def written(emulator: Emulator, home: str, source: str, *lines: str, minutes_ago
     logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)  # type: ignore[arg-type]  # plain dicts
 
 
+@pytest.mark.requirement("10.9.2")
 def test_lines_of_all_parts_come_in_order_and_without_metrics(emulator: Emulator) -> None:
     home = emulator.unique("logs")
     written(emulator, home, "router", '{"level": "INFO", "message": "second"}', '{"_aws": {}}', minutes_ago=2)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from tests.aws.emulator import Emulator
+from tests.aws.emulator import REGION, Emulator
 from tests.aws.home import MODEL, AwsHome, a_home
 from tests.aws.live_home import sign_in
 from tests.aws.test_functions import PaperWorker, wait_for
@@ -19,6 +19,7 @@ from tests.functional.test_api_server_process import COMMAND, environment, wait_
 from tlfif.kernel.access import change_access, load_token, shown_again, with_key
 from tlfif.kernel.data_folder import DataFolder
 
+PLACE = f"AWS {REGION}"
 QUESTION = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8, "stream": True}
 
 
@@ -77,6 +78,9 @@ def test_an_answer_from_aws_is_streamed_and_the_machines_start_told(program: htt
     assert reader.lines[-1] == "data: [DONE]"
     told = [json.loads(line.removeprefix("data: ")) for line in reader.lines[:-1] if line.startswith("data: ")]
     assert "".join(one["choices"][0]["delta"].get("content") or "" for one in told if one["choices"]) == "Hello, Anna."
+    assert told[-1]["tlfif"]["place"] == PLACE
+    cost = told[-1]["tlfif"]["cost"]
+    assert cost is None or cost["usd"] > 0, "what is not counted yet is not called free"
     assert {line[0] for line in reader.lines if not line.startswith("data: ")} == {":"}, "progress is in comments"
 
 

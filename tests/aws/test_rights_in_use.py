@@ -1,5 +1,7 @@
 """Each function has the rights that its calls need, and none that no call needs: the line refuses the rest."""
 
+import pytest
+
 from tests.aws.function_home import FunctionHome
 from tests.aws.rights import API, MACHINE, ROUTER, rights_of
 
@@ -64,6 +66,7 @@ def _answers_and_idles(house: FunctionHome) -> None:
     house.machine.beat(idle_since=house.now() - 590.0)
 
 
+@pytest.mark.requirement("8.2.1")
 def test_every_right_is_used_or_named_with_its_reason(house: FunctionHome) -> None:
     a_whole_life(house)
     house.afterwards()
@@ -80,5 +83,6 @@ def test_what_a_role_lacks_is_refused_and_said(house: FunctionHome) -> None:
     assert house.jobs() == []
 
 
+@pytest.mark.requirement("8.3.1")
 def test_a_machine_may_end_itself_and_nothing_else() -> None:
     assert not [action for action in rights_of(MACHINE) if action.startswith(("ec2:", "iam:", "lambda:", "scheduler:"))]

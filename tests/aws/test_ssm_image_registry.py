@@ -76,6 +76,7 @@ async def test_the_pointer_is_a_parameter_that_names_an_image(place: Place) -> N
     assert (await place.open().pointer(Profile.GPU_VLLM)).version is None
 
 
+@pytest.mark.requirement("7.2.5")
 async def test_a_pointer_changed_by_hand_is_not_launched_from_until_it_is_promoted_again(place: Place) -> None:
     pointer = await place.promoted("v1")
     other = ubuntu(place.emulator)

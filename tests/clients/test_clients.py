@@ -17,6 +17,7 @@ from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer
 SECONDS = 90
 
 
+@pytest.mark.requirement("2.4.1", "2.4.8")
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
@@ -42,6 +43,7 @@ def test_a_client_does_what_it_is_for(home: ApiServer, client: Client) -> None:
     assert not any(deeds.values()), deeds
 
 
+@pytest.mark.requirement("2.4.8")
 def test_what_the_table_says_was_seen_of_the_present_clients() -> None:
     seen = {name: result.fingerprint for name, result in load_results().items()}
     assert seen == {client.name: client.fingerprint for client in CLIENTS}, (

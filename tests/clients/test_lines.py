@@ -39,6 +39,7 @@ def run(home: ApiServer, client: str, command: list[str], folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.requirement("2.4.9")
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("client", INSTALLED)
@@ -52,6 +53,11 @@ def test_the_lines_of_a_client_are_its_whole_program(home: ApiServer, client: st
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 def test_curls_lines_are_the_whole_command(home: ApiServer, tmp_path: Path) -> None:
     assert '"content"' in run(home, "curl", ["sh"], tmp_path)
+
+
+def test_the_chat_page_asks_no_more_than_its_user() -> None:
+    for extra in ("TITLE", "TAGS", "FOLLOW_UP"):
+        assert f"ENABLE_{extra}_GENERATION=False" in LINES["open-webui"]
 
 
 def test_every_client_that_is_installed_has_its_lines() -> None:

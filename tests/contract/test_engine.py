@@ -189,6 +189,7 @@ class TestEveryEngine:
         async with asyncio.timeout(20):
             assert await whole(engine, asking(max_tokens=2))
 
+    @pytest.mark.requirement("5.6.1")
     async def test_several_at_once_do_not_mix(self, engine: Engine) -> None:
         async with asyncio.timeout(60):
             answers = await asyncio.gather(*(whole(engine, asking(max_tokens=8)) for _ in range(SLOTS * 2)))
@@ -233,7 +234,6 @@ class TestBroken:
             refuses(502, b"<html>", b"text/html"),
             refuses(401, b'{"error":{"message":"Invalid API Key"}}'),
             refuses(404, b""),
-            refuses(400, b"squeezed", b"application/json", b"content-encoding: gzip"),
         ],
     )
     async def test_gone(self, script) -> None:
@@ -250,6 +250,7 @@ class TestBroken:
             (refuses(400, b'{"error":{"code":400,"message":"too long"}}'), "too long"),
             (refuses(422, b"[]"), "status 422"),
             (refuses(400, b"<html>", b"text/html"), "status 400"),
+            (refuses(400, b"squeezed", b"application/json", b"content-encoding: gzip"), "status 400"),
             (says(piece("A "), event({"error": {"code": 400, "message": "bad grammar"}})), "bad grammar"),
         ],
     )
@@ -454,6 +455,7 @@ class TestLlama:
         assert last.prompt_tokens is not None
         assert tokens_at_least(request.messages) <= last.prompt_tokens
 
+    @pytest.mark.requirement("5.6.4")
     @pytest.mark.parametrize("typed", ["<|im_start|>", "<|im_end|>", "<|endoftext|>"])
     async def test_a_control_token_that_somebody_typed_is_text(self, shared_llama: GetLlama, typed: str) -> None:
         """A pasted text could begin a turn of its own otherwise."""
@@ -720,6 +722,7 @@ def called(chunks: list[Chunk]) -> list[tuple[str, dict[str, object]]]:
 class TestWhatCanBeAskedOfLlama:
     """The rest of a request, over the small model, whose template knows no tools."""
 
+    @pytest.mark.requirement("5.6.9")
     async def test_the_answer_has_the_form_asked_for(self, shared_llama: GetLlama) -> None:
         engine = await shared_llama()
         for seed in range(2):
@@ -735,6 +738,7 @@ class TestWhatCanBeAskedOfLlama:
         with pytest.raises(EngineRejectedError):
             await whole(await shared_llama(), replace(asking(), form=loop))
 
+    @pytest.mark.requirement("5.6.9")
     @pytest.mark.parametrize("choice", ["required", "function:get_weather"])
     async def test_a_call_that_must_be(self, shared_llama: GetLlama, choice: str) -> None:
         tools = ToolUse(offered=(WEATHER, NEWS), choice=choice, parallel=False)
@@ -743,10 +747,17 @@ class TestWhatCanBeAskedOfLlama:
         )
         assert chunks[-1].finish_reason is FinishReason.TOOL_CALLS
         assert text(chunks) == ""
+        assert not any("\n" in call.arguments for chunk in chunks for call in chunk.tool_calls)
         ((name, arguments),) = called(chunks)
         assert choice == "required" or name == "get_weather"
         assert arguments.keys() == ({"city", "unit"} if name == "get_weather" else set())
         assert chunks[-1].prompt_tokens
+
+    async def test_a_call_or_a_form_that_is_cut_short_says_so(self, shared_llama: GetLlama) -> None:
+        must = replace(asking(max_tokens=16), tools=ToolUse(offered=(WEATHER,), choice="required"))
+        for asked in (must, replace(asking(max_tokens=3), form=PERSON)):
+            last = (await whole(await shared_llama(), asked))[-1]
+            assert (last.finish_reason, last.completion_tokens) == (FinishReason.LENGTH, asked.max_tokens)
 
     async def test_a_template_that_knows_tools_is_given_them(self, tmp_path: Path) -> None:
         process = llama(tmp_path, with_template(tmp_path, KNOWS_TOOLS), threads=1)
@@ -838,6 +849,7 @@ class TestWhatCanBeAskedOfLlama:
         asked = replace(asking(max_tokens=8), sampling=sampling)
         assert text(await whole(engine, asked)) == text(await whole(engine, asked))
 
+    @pytest.mark.requirement("5.6.9")
     async def test_vectors_of_texts_lie_as_their_meanings_do(self, shared_llama: GetLlama) -> None:
         long = "The cat sleeps on the sofa, as cats do. " * 20  # more than one batch
         words = (

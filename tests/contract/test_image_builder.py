@@ -276,6 +276,7 @@ async def test_a_candidate_that_is_not_good_is_refused_with_its_reason(
     assert place.left() == []
 
 
+@pytest.mark.requirement("7.1.2")
 @pytest.mark.parametrize("how", ["never ready", "never ends"])
 async def test_a_candidate_that_never_comes_to_an_end_is_ended(tmp_path: Path, how: str) -> None:
     place = BundlePlace(tmp_path, how)
@@ -291,6 +292,7 @@ async def test_a_candidate_that_never_comes_to_an_end_is_ended(tmp_path: Path, h
 LOCK = "requirements/runtime.lock"
 
 
+@pytest.mark.requirement("7.1.4")
 @pytest.mark.parametrize(
     ("changed", "code", "said"),
     [
@@ -380,6 +382,7 @@ async def test_without_room_nothing_is_begun(tmp_path: Path) -> None:
     assert place.left() == []
 
 
+@pytest.mark.requirement("7.1.4")
 async def test_weights_that_are_not_the_pinned_ones_are_not_used(tmp_path: Path) -> None:
     place = BundlePlace(tmp_path)
     place.builder._models = FakeModelStore(faults={"smollm2": ModelError("It is another file.", code="model_corrupt")})
@@ -430,6 +433,7 @@ def paper_wheel(folder: Path) -> Path:
     return wheel
 
 
+@pytest.mark.requirement("7.1.4")
 async def test_the_same_inputs_give_the_same_image(tmp_path: Path) -> None:
     place = BundlePlace(tmp_path)
     image = await place.until(Stage.BOOT)

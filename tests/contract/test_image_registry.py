@@ -158,6 +158,7 @@ async def test_a_move_is_read_back_whole(place: Place) -> None:
     assert (await place.registry.pointer(Profile.CPU_LLAMA)).version is None, "each profile has its own"
 
 
+@pytest.mark.requirement("7.2.5")
 async def test_who_moves_second_changes_nothing(place: Place) -> None:
     pointer = await pointed(place)
     second = await place.add("v2")

@@ -80,6 +80,7 @@ async def test_a_package_is_uploaded_once_and_taken_as_known_while_it_is_there(c
     assert await cloud.sweeper.empty_buckets() == 1
 
 
+@pytest.mark.requirement("10.3.1")
 async def test_settings_go_there_and_back(cloud: Cloud) -> None:
     before = await cloud.installation.account_settings()
     assert not before.safe

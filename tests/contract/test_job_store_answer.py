@@ -80,6 +80,7 @@ async def test_a_write_said_twice_is_written_once(job_store: JobStore) -> None:
     assert await text_of(job_store) == "abc"
 
 
+@pytest.mark.requirement("4.2.3")
 async def test_a_gap_is_refused_and_nothing_of_the_call_is_kept(job_store: JobStore) -> None:
     await submit(job_store, "job_1", "job_2")
     one, two = (c.lease for c in await claim(job_store))
@@ -194,6 +195,7 @@ async def test_finishing_what_another_attempt_finished_is_refused(job_store: Job
     assert await text_of(job_store) == "new"
 
 
+@pytest.mark.requirement("4.2.3")
 async def test_nothing_follows_the_last_event(job_store: JobStore) -> None:
     lease: Lease = await running(job_store)
     await job_store.finish(lease, seq=3, outcome=succeeded(), now=T0)

@@ -14,6 +14,7 @@ from tlfif.kernel.errors import LeaseLostError
 EXPIRY = T0 + LEASE_SECONDS
 
 
+@pytest.mark.requirement("3.3.1")
 async def test_the_oldest_jobs_are_claimed_first(job_store: JobStore) -> None:
     await submit(job_store, "job_b", "job_a", "job_c")
     first = await claim(job_store, limit=2)
@@ -124,6 +125,7 @@ async def test_a_heartbeat_without_leases_is_nothing(job_store: JobStore) -> Non
     assert await job_store.heartbeat([], lease_seconds=LEASE_SECONDS, now=T0) == []
 
 
+@pytest.mark.requirement("4.2.4")
 async def test_writes_under_an_old_lease_leave_no_trace(job_store: JobStore) -> None:
     old = await running(job_store)
     await job_store.reap(now=EXPIRY + 1)

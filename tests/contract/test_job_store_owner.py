@@ -19,6 +19,7 @@ async def test_a_job_keeps_its_owner(job_store: JobStore) -> None:
     assert [(await job_store.get(f"job_{n}")).owner for n in (1, 2, 3, 4)] == ["anna", "ben", "anna", ""]
 
 
+@pytest.mark.requirement("11.5.1")
 async def test_one_owners_jobs_are_listed_apart_and_in_pages(job_store: JobStore) -> None:
     await two_owners(job_store)
     first = await job_store.list_jobs(limit=1, owner="anna")

@@ -39,6 +39,7 @@ async def test_jobs_are_listed_newest_first_as_get_gives_them(job_store: JobStor
     assert page.next_cursor is None
 
 
+@pytest.mark.requirement("2.1.4")
 @pytest.mark.parametrize("limit", [1, 2, 4, 5, 6])
 async def test_pages_cover_all_jobs_once_though_accepted_at_one_moment(job_store: JobStore, limit: int) -> None:
     await submit(job_store, "job_c", "job_a", "job_e", "job_b", "job_d")
@@ -114,6 +115,7 @@ async def test_a_page_without_room_is_a_mistake_of_the_program(job_store: JobSto
         await job_store.events("job_1", after=0, limit=0)
 
 
+@pytest.mark.requirement("4.2.7")
 async def test_purging_forgets_what_ended_before(job_store: JobStore) -> None:
     await ended(job_store, "job_1", now=T0)
     await ended(job_store, "job_2", now=T0 + 10)
@@ -126,6 +128,7 @@ async def test_purging_forgets_what_ended_before(job_store: JobStore) -> None:
     assert len(await job_store.events("job_2", after=0, limit=10)) == 4
 
 
+@pytest.mark.requirement("4.2.7")
 async def test_purging_spares_what_has_not_ended(job_store: JobStore) -> None:
     await running(job_store, "job_1")
     await submit(job_store, "job_2")

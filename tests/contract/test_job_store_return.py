@@ -73,6 +73,7 @@ async def test_the_third_attempt_is_not_the_last_if_it_does_not_count(job_store:
     assert await job_store.release(lease, reason="drained", count_attempt=False, now=T0) is JobStatus.QUEUED
 
 
+@pytest.mark.requirement("4.2.5")
 async def test_the_third_reaped_lease_fails_the_job(job_store: JobStore) -> None:
     await lose_attempts(job_store, await running(job_store), 2)
     assert await job_store.reap(now=T0 + 1000) == ["job_1"]
@@ -102,6 +103,7 @@ async def test_abandoning_counts_the_attempt(job_store: JobStore) -> None:
     assert (await job_store.get("job_1")).error_code == "attempts_exhausted"
 
 
+@pytest.mark.requirement("3.3.2")
 async def test_a_wait_is_over_only_after_its_end(job_store: JobStore) -> None:
     await submit(job_store)
     assert await job_store.reap(now=T0 + WAIT_SECONDS) == []

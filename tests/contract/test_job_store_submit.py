@@ -13,6 +13,7 @@ from tlfif.jobs.pieces import Piece
 from tlfif.kernel.errors import BusyError, IdempotencyConflictError, NotFoundError
 
 
+@pytest.mark.requirement("4.1.3", "4.2.2")
 async def test_a_submitted_job_waits_with_its_request_and_first_event(job_store: JobStore) -> None:
     new = a_new_job("job_1", key="key_1", prompt="Grüße aus Zürich, 你好 🙂 \x00 end")
     result = await job_store.submit(new, now=T0, max_queued=10)
@@ -48,6 +49,7 @@ async def test_a_known_key_gives_the_job_as_it_is_by_now(job_store: JobStore) ->
     assert (again.created, again.job.id, again.job.status) == (False, "job_1", JobStatus.SUCCEEDED)
 
 
+@pytest.mark.requirement("2.1.3")
 async def test_the_same_key_with_another_request_is_refused(job_store: JobStore) -> None:
     await job_store.submit(a_new_job("job_1", key="k", prompt="One"), now=T0, max_queued=10)
     with pytest.raises(IdempotencyConflictError) as refused:
@@ -62,6 +64,7 @@ async def test_jobs_without_a_key_are_all_new(job_store: JobStore) -> None:
     assert (await job_store.counts()).queued == 2
 
 
+@pytest.mark.requirement("2.1.3")
 async def test_of_many_submits_at_once_with_one_key_one_is_stored(job_store: JobStore) -> None:
     results = await asyncio.gather(
         *(job_store.submit(a_new_job(f"job_{n}", key="k"), now=T0, max_queued=10) for n in range(8))
@@ -71,6 +74,7 @@ async def test_of_many_submits_at_once_with_one_key_one_is_stored(job_store: Job
     assert (await job_store.counts()).queued == 1
 
 
+@pytest.mark.requirement("4.2.6")
 async def test_the_queue_takes_exactly_its_limit(job_store: JobStore) -> None:
     await job_store.submit(a_new_job("job_1"), now=T0, max_queued=2)
     await job_store.submit(a_new_job("job_2"), now=T0, max_queued=2)
@@ -81,6 +85,7 @@ async def test_the_queue_takes_exactly_its_limit(job_store: JobStore) -> None:
         await job_store.get("job_3")
 
 
+@pytest.mark.requirement("2.1.3")
 async def test_a_refused_key_is_free_again(job_store: JobStore) -> None:
     with pytest.raises(BusyError):
         await job_store.submit(a_new_job("job_1", key="k", prompt="One"), now=T0, max_queued=0)
@@ -92,6 +97,7 @@ async def test_only_waiting_jobs_count_against_the_limit(job_store: JobStore) ->
     assert (await job_store.submit(a_new_job("job_2"), now=T0, max_queued=1)).created
 
 
+@pytest.mark.requirement("4.2.6")
 async def test_a_known_key_is_answered_though_the_queue_is_full(job_store: JobStore) -> None:
     await job_store.submit(a_new_job("job_1", key="k"), now=T0, max_queued=1)
     again = await job_store.submit(a_new_job("job_2", key="k"), now=T0, max_queued=1)

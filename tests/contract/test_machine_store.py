@@ -57,6 +57,7 @@ async def test_a_second_machine_is_refused_while_one_is_open(machine_store: Mach
     assert [m.id for m in await machine_store.history(limit=5)] == ["machine_1"]
 
 
+@pytest.mark.requirement("3.2.2")
 async def test_of_many_intents_at_once_one_is_taken(machine_store: MachineStore) -> None:
     taken = await asyncio.gather(*(machine_store.create_intent(a_machine(f"machine_{n}")) for n in range(6)))
     assert taken.count(True) == 1
@@ -114,6 +115,7 @@ async def test_the_machine_itself_says_what_it_is(machine_store: MachineStore) -
     assert (machine.instance_type, machine.engine) == ("c7i.xlarge", "llama")
 
 
+@pytest.mark.requirement("5.3.2")
 async def test_a_beat_of_another_boot_changes_nothing(machine_store: MachineStore) -> None:
     await machine_store.create_intent(a_machine())
     await machine_store.heartbeat(a_beat(), now=T0 + 2)
@@ -224,6 +226,7 @@ async def test_as_many_machines_as_a_page_has_are_asked_for_at_once(machine_stor
     assert len(phases["machine_1"]) == 3
 
 
+@pytest.mark.requirement("3.4.1")
 async def test_why_it_started_outlives_why_it_ended(machine_store: MachineStore) -> None:
     await machine_store.create_intent(replace(a_machine(), reason="started by you", start_reason="started by you"))
     await machine_store.commit_launch("machine_1", handle="h")
@@ -314,6 +317,7 @@ async def test_the_code_of_an_error_is_kept_with_its_reason(machine_store: Machi
     assert (second.reason, second.code) == ("Free plan", "account_plan")
 
 
+@pytest.mark.requirement("3.1.1")
 async def test_nothing_changes_an_ended_record(machine_store: MachineStore) -> None:
     await ended(machine_store, "machine_1", MachineState.OFF)
     before = await machine_store.latest()
@@ -323,6 +327,7 @@ async def test_nothing_changes_an_ended_record(machine_store: MachineStore) -> N
     assert await machine_store.latest() == before
 
 
+@pytest.mark.requirement("3.1.1")
 @pytest.mark.parametrize("state", [MachineState.READY, MachineState.LAUNCHING, MachineState.STOPPING])
 async def test_no_record_is_closed_as_alive(machine_store: MachineStore, state: MachineState) -> None:
     await machine_store.create_intent(a_machine())

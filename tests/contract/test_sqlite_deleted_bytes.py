@@ -51,6 +51,7 @@ DELETIONS: dict[str, Callable[[SqliteJobStore], object]] = {
 }
 
 
+@pytest.mark.requirement("4.2.7")
 @pytest.mark.parametrize("delete", DELETIONS.values(), ids=DELETIONS.keys())
 async def test_a_deleted_job_leaves_no_byte_while_other_connections_are_open(
     tmp_path: Path, delete: Callable[[SqliteJobStore], object]

@@ -151,6 +151,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.requirement("4.1.1")
 async def test_a_last_write_that_was_cut_off_is_dropped_and_all_before_it_is_there(
     database_path: Path, tmp_path: Path
 ) -> None:

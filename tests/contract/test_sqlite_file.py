@@ -21,6 +21,7 @@ from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.errors import StorageError
 
 
+@pytest.mark.requirement("4.3.1")
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no file modes; the user's folder guards the file there")
 async def test_only_the_owner_may_read_the_file(open_sqlite: OpenSqlite, database_path: Path) -> None:
     previous = os.umask(0)
@@ -67,6 +68,7 @@ def overwrite(path: Path, content: bytes, *, after: int = 0) -> None:
     path.write_bytes(kept + content)
 
 
+@pytest.mark.requirement("4.2.2")
 async def test_jobs_and_machines_outlive_the_stores(database_path: Path) -> None:
     jobs, machines = await open_sqlite_stores(database_path, FakeIds(), default_idle_timeout=300.0)
     lease = await running(jobs)
@@ -199,7 +201,7 @@ async def test_a_full_disk_refuses_and_loses_nothing(database_path: Path) -> Non
             break
     assert refused is not None
     assert refused[1].message.startswith("The disk is full. Free some space")
-    assert (refused[1].code, refused[1].details["reason"]) == ("storage_failed", "disk_full")
+    assert (refused[1].code, refused[1].details["reason"]) == ("storage_full", "disk_full")
     page = await jobs.list_jobs(limit=1000)  # reading goes on
     assert [job.id for job in page.jobs] == accepted[::-1]
     await limit_pages(database, None)
@@ -355,6 +357,7 @@ def test_every_family_of_errors_has_a_sentence() -> None:
     assert storage_error(sqlite3.OperationalError("?")).details["reason"] == "other"
 
 
+@pytest.mark.requirement("2.3.1", "4.1.1")
 async def test_what_was_accepted_outlives_kill_9(open_sqlite: OpenSqlite, database_path: Path) -> None:
     child = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -72,6 +72,18 @@ async def test_a_notification_wakes_another_processes_reader(open_store: OpenSto
     await woken(waiting)
 
 
+async def test_words_are_notified_and_a_claim_is_not(open_store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would wake the server just when the engine reads the prompt."""
+    worker, database = await open_store(NEVER)
+    await submit(worker)
+    told: list[set[str]] = []
+    monkeypatch.setattr(database.notifier, "notify", lambda _ports, topics: told.append(topics))
+    (claimed,) = await claim(worker)
+    assert told == []
+    await worker.append([delta(claimed.lease, 3, "x")], now=T0)
+    assert told == [{"job:job_1"}]
+
+
 async def test_a_notification_between_two_waits_is_not_missed(open_store: OpenStore) -> None:
     server, _ = await open_store(NEVER)
     worker, _ = await open_store(NEVER)

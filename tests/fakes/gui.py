@@ -49,7 +49,7 @@ def sums(**changes: Any) -> SumsView:
 
 
 def budget_view(**changes: Any) -> Any:
-    """A budget of 20 EUR, half open."""
+    """A budget of 20 €, half open."""
     base = {
         "limit_eur": 20.0, "extra_eur": 0.0, "simulated_aws": False, "state": "open", "spent_eur": 0.9,
         "committed_eur": 0.0, "free_eur": 19.1, "start_eur": 0.1, "locked_until": None,
@@ -183,9 +183,9 @@ class FakeBridge:
 class Desk:
     """A core over a fake bridge, with a clock that a test moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: FakeClock | None = None) -> None:
         self.bridge = FakeBridge()
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         numbers = count(1)
         self.core = WindowCore(
             self.bridge, monotonic=self.clock.monotonic, wall=self.clock.now, new_key=lambda: f"k{next(numbers)}"
@@ -279,6 +279,9 @@ class FakeWindowClient(TlfifClient):
     async def cancel(self, job_id: str) -> JobView:
         self.cancelled.append(job_id)
         return self.job_answer
+
+    async def delete_job(self, job_id: str) -> None:
+        self.done.append(f"delete {job_id}")
 
     async def job(self, job_id: str) -> JobView:
         return self.job_answer

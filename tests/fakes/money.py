@@ -87,7 +87,7 @@ def budget(**changes: Any) -> BudgetView:
         "free_eur": 20.0,
         "start_eur": 0.1131,
         "locked_until": None,
-        "sentence": "0.00 EUR of 20.00 EUR are spent.",
+        "sentence": "$0 · 0 € of 20.00 € are spent.",
     }
     return {**base, **changes}
 

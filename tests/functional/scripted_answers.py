@@ -51,15 +51,19 @@ class ScriptedAnswers(OwnAnswers):
 
 
 def like_a_model(asked: Submission) -> list[dict[str, Any]]:
-    """Two words; a call where the choice demands one, JSON where it must be, a vector for each text."""
+    """Two words; a call where the choice demands one, JSON where it must be, a vector for each text. With one
+    token: the beginning of it."""
     if asked.task is Task.EMBEDDING:
         vectors = [{"index": at, "values": [3.0, 4.0, 0.0, float(at)]} for at in range(len(asked.messages))]
         return [{"text": "", "embeddings": vectors}]
     if asked.tools is not None and asked.tools.choice not in ("auto", "none"):
         name = asked.tools.choice.removeprefix(NAMED_TOOL)
         name = asked.tools.offered[0].name if name == "required" else name
+        begun = {"text": "", "tool_calls": [{"index": 0, "id": "call_1", "name": name, "arguments": ""}]}
+        if asked.max_tokens == 1:
+            return [{**begun, "finish_reason": "length"}]
         return [
-            {"text": "", "tool_calls": [{"index": 0, "id": "call_1", "name": name, "arguments": ""}]},
+            begun,
             {"text": "", "tool_calls": [{"index": 0, "arguments": '{"city":'}]},
             {
                 "text": "",

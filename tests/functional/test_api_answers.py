@@ -93,6 +93,7 @@ async def test_every_answer_about_images_is_what_the_client_says(start_api: Star
             tick(api)
 
 
+@pytest.mark.requirement("2.1.7", "6.4.1")
 async def test_every_answer_is_what_the_client_says(api: ApiServer, ended_job: str) -> None:
     async with client_of(api) as client:
         for name, call in ANSWERS.items():

@@ -71,6 +71,7 @@ def test_a_wish_for_more_tokens_than_fit_is_refused_not_cut(api: ApiServer, http
     refused(api, http, {"prompt": "word " * 100, "max_tokens": 2048}, 422, "prompt_too_long")
 
 
+@pytest.mark.requirement("11.2.1")
 @pytest.mark.parametrize(
     ("name", "code"),
     [
@@ -140,6 +141,7 @@ def test_idle_timeout_out_of_range(api: ApiServer, http: httpx2.Client, value: o
     assert api.run(api.container.machines.idle_timeout()) == before
 
 
+@pytest.mark.requirement("2.1.2")
 @pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b"1e400"])
 def test_numbers_that_are_none_are_out_of_range(api: ApiServer, http: httpx2.Client, value: bytes) -> None:
     refused(api, http, b'{"prompt": "Hello", "temperature": %s}' % value, 422, "temperature_out_of_range")
@@ -148,6 +150,7 @@ def test_numbers_that_are_none_are_out_of_range(api: ApiServer, http: httpx2.Cli
     refused(api, http, b'{"prompt": "Hello", "seed": %s}' % value, 422, "wrong_type")
 
 
+@pytest.mark.requirement("2.1.2")
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -27,6 +27,7 @@ def test_the_servers_own_names_are_right(api: ApiServer, host: str) -> None:
     assert status == 200
 
 
+@pytest.mark.requirement("2.2.5")
 @pytest.mark.parametrize(
     "host",
     [

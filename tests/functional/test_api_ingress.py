@@ -179,6 +179,7 @@ def test_an_answer_under_way_is_never_the_one_to_go(small: ApiServer) -> None:
         assert b"failed" in read_all(reader)
 
 
+@pytest.mark.requirement("2.2.5")
 def test_stop_is_heard_while_every_place_is_taken(small: ApiServer) -> None:
     job = small.submit()
     line = f"Host: 127.0.0.1:{small.port}\r\nAuthorization: Bearer {TOKEN}\r\n"

@@ -29,6 +29,7 @@ def logged() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
+@pytest.mark.requirement("8.6.1")
 def test_prompts_accepted_and_refused_leave_no_trace(api: ApiServer, http: httpx2.Client, logged: io.StringIO) -> None:
     for body in (
         {"prompt": MARK},

@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from openai import OpenAI
 
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
 from tests.functional.scripted_answers import ScriptedAnswers
@@ -104,7 +103,9 @@ def test_a_whole_answer(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None
     api.finish(worker, 4, Outcome(status=JobStatus.SUCCEEDED, receipt=RECEIPT), text="there")
     answer = asking.answer()
     assert answer.status_code == 200
-    assert answer.json() == {
+    whole = answer.json()
+    assert whole.pop("tlfif")["job_id"] == worker.job.id
+    assert whole == {
         "id": worker.job.id,
         "object": "chat.completion",
         "created": int(worker.job.created_at),
@@ -201,6 +202,7 @@ def test_a_stream_goes_on_where_an_attempt_is_lost(
     assert (content_of(pieces), pieces[-1]) == (whole, "[DONE]")
 
 
+@pytest.mark.requirement("2.4.7")
 def test_json_that_would_start_over_ends_with_an_error(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     form = {"response_format": {"type": "json_object"}}
     asking = Asking(api, {**ASK, **form, "stream": True}, monkeypatch)
@@ -212,6 +214,7 @@ def test_json_that_would_start_over_ends_with_an_error(api: ApiServer, monkeypat
     assert last["error"]["code"] == "started_over"
 
 
+@pytest.mark.requirement("2.4.7")
 def test_a_whole_answer_is_the_last_attempts(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     asking = Asking(api, ASK, monkeypatch)
     worker = asking.worker()
@@ -253,6 +256,7 @@ def is_ended(api: ApiServer, job_id: str) -> bool:
     return job.cancel_requested or job.status.is_terminal
 
 
+@pytest.mark.requirement("2.4.6")
 def test_a_client_that_hangs_up_ends_its_job_within_two_seconds(api: ApiServer) -> None:
     staying = HangingUp(api, {**ASK, "seed": 1})
     asked_otherwise = HangingUp(api, {**ASK, "seed": 2}, "X-TLFIF-On-Disconnect: continue")
@@ -290,6 +294,7 @@ def test_a_stream_that_nobody_reads_is_given_up(tmp_path: Path) -> None:
         api.stop()
 
 
+@pytest.mark.requirement("2.4.5")
 def test_a_repeated_request_joins_its_job(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     first = HangingUp(api, ASK)
     first.leave()
@@ -307,9 +312,12 @@ def test_a_repeated_request_joins_its_job(api: ApiServer, monkeypatch: pytest.Mo
         assert other.result(10).json()["id"] != first.job_id
 
 
+@pytest.mark.requirement("2.4.5")
 def test_a_time_out_of_the_official_client_is_one_job(api: ApiServer) -> None:
+    import openai
+
     def ask() -> str:
-        with OpenAI(base_url=f"{api.url}/v1", api_key=TOKEN, timeout=0.3, max_retries=5) as client:
+        with openai.OpenAI(base_url=f"{api.url}/v1", api_key=TOKEN, timeout=0.3, max_retries=5) as client:
             answer = client.chat.completions.create(model=READY_MODEL, messages=[{"role": "user", "content": "Hello"}])
         return answer.id
 
@@ -321,6 +329,29 @@ def test_a_time_out_of_the_official_client_is_one_job(api: ApiServer) -> None:
         api.finish(worker, 3, Outcome(status=JobStatus.SUCCEEDED, receipt=RECEIPT), text="once")
         assert asking.result(10) == worker.job.id
     assert api.newest_job() == worker.job.id
+
+
+def test_a_cancelled_job_under_a_waiting_official_client_is_not_repeated(api: ApiServer) -> None:
+    import openai
+
+    def ask() -> str:
+        with openai.OpenAI(base_url=f"{api.url}/v1", api_key=TOKEN, timeout=10, max_retries=5) as client:
+            try:
+                client.chat.completions.create(model=READY_MODEL, messages=[{"role": "user", "content": "Hello"}])
+            except openai.BadRequestError as error:
+                return str(error.code)
+        return "answered"
+
+    before = api.requests
+    with ThreadPoolExecutor() as pool, api.client() as http:
+        asking = pool.submit(ask)
+        until(lambda: api.requests > before)
+        worker = api.claim()
+        http.post(f"/v1/jobs/{worker.job.id}/cancel")
+        api.finish(worker, 3, Outcome(status=JobStatus.CANCELLED))
+        assert asking.result(10) == "job_cancelled"
+    assert api.newest_job() == worker.job.id
+    assert api.requests == before + 2, "the question, and its cancellation"
 
 
 def test_a_repetition_of_a_cancelled_job_is_a_new_one(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ OWNERS_ALONE: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.requirement("2.2.3")
 @pytest.mark.parametrize("act", OWNERS_ALONE)
 def test_what_concerns_everybodys_machine_and_money_is_the_owners(start_api: Start, act: str) -> None:
     api = start_api()

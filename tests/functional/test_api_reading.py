@@ -151,6 +151,7 @@ def test_no_character_of_an_answer_breaks_a_reader_of_lines(api: ApiServer) -> N
     assert [d["text"] for d in data if "text" in d] == [text]
 
 
+@pytest.mark.requirement("2.1.5")
 @pytest.mark.parametrize(("query", "headers"), [("?after=3", {}), ("", {"Last-Event-ID": "3"})])
 def test_a_stream_resumes_after_what_was_read(api: ApiServer, query: str, headers: dict[str, str]) -> None:
     job_id = answered(api, "a", "b")
@@ -231,6 +232,7 @@ def test_a_reader_that_leaves_does_not_cancel(api: ApiServer, http: httpx2.Clien
     assert (job["status"], job["answer"], job["cancel_requested"]) == ("succeeded", "still here", False)
 
 
+@pytest.mark.requirement("2.1.5")
 def test_many_readers_see_the_same(api: ApiServer) -> None:
     job_id = api.submit()
 

@@ -21,6 +21,7 @@ from tlfif.machines.machine import MachineState
 Start = Callable[..., ApiServer]
 
 
+@pytest.mark.requirement("2.1.1", "2.1.4")
 def test_an_accepted_prompt_can_be_read_back(api: ApiServer, http: httpx2.Client) -> None:
     body = {
         "prompt": "Hello",
@@ -63,6 +64,7 @@ def test_jobs_are_listed_newest_first_and_in_pages(start_api: Start) -> None:
         assert http.get("/v1/jobs", params={"limit": 1}).json()["jobs"][0]["job_id"] == newer
 
 
+@pytest.mark.requirement("2.1.8")
 def test_an_ended_job_is_forgotten_at_once(start_api: Start) -> None:
     api = start_api()
     ended, other, waiting = api.submit("secret"), api.submit("other"), api.submit("waits")
@@ -81,6 +83,7 @@ def test_an_ended_job_is_forgotten_at_once(start_api: Start) -> None:
         assert [job["job_id"] for job in http.get("/v1/jobs").json()["jobs"]] == [waiting]
 
 
+@pytest.mark.requirement("2.2.4")
 def test_a_job_belongs_to_its_user(start_api: Start) -> None:
     api = start_api()
     users = {"anna": api.client(headers={"X-User": "anna"}), "ben": api.client(headers={"X-User": "ben"})}
@@ -108,6 +111,7 @@ def test_a_job_belongs_to_its_user(start_api: Start) -> None:
         client.close()
 
 
+@pytest.mark.requirement("2.1.8")
 def test_cancelling_twice_is_the_same_as_once(api: ApiServer, http: httpx2.Client) -> None:
     job_id = api.submit()
     first, second = (http.post(f"/v1/jobs/{job_id}/cancel").json() for _ in range(2))
@@ -141,6 +145,7 @@ def test_a_job_has_its_reasoning_beside_its_answer(start_api: Start) -> None:
     assert (job["answer"], job["reasoning"], listed["reasoning"]) == ("Yes", "Hm.", None)
 
 
+@pytest.mark.requirement("2.2.7")
 def test_a_full_queue_says_when_to_come_back(start_api: Start) -> None:
     api = start_api(JobPolicy(max_queued=2))
     api.submit("one")
@@ -184,6 +189,7 @@ def test_the_machine_is_started_and_stopped(start_api: Start) -> None:
         assert (nothing["was_running"], nothing["cancelled"]) == (False, [waiting])
 
 
+@pytest.mark.requirement("3.4.1")
 def test_the_history_tells_why_each_machine_came_and_went(start_api: Start) -> None:
     api = start_api()
     machines = api.container.machines

@@ -86,6 +86,7 @@ def test_it_says_where_it_listens(home: DataFolder, server: ServerAddress, clien
     assert (answer["pid"], answer["port"], answer["version"]) == (server.pid, server.port, __version__)
 
 
+@pytest.mark.requirement("2.2.5")
 def test_it_listens_on_loopback_only(server: ServerAddress) -> None:
     connections = psutil.Process(server.pid).net_connections(kind="inet")
     listening = {(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN}
@@ -151,6 +152,7 @@ def test_it_ends_when_asked_and_takes_its_address_away(tmp_path: Path) -> None:
     assert home.token.exists()
 
 
+@pytest.mark.requirement("5.7.2")
 @pytest.mark.parametrize("needed", [False, True])
 async def test_it_ends_by_itself_when_nobody_needs_it(tmp_path: Path, needed: bool) -> None:
     home = DataFolder(tmp_path)
@@ -246,13 +248,15 @@ def test_why_it_cannot_start_stays_told_until_it_can(tmp_path: Path, fault: str)
         home.database.write_bytes(whole[:100] + b"\xa5" * (len(whole) - 100))
     elif fault == "no database":
         home.database.write_bytes(b"a letter " * 1000)
-    for _ in range(2):
+    for _ in range(2 if fault == "newer" else 1):
         done = subprocess.run(COMMAND, env=environment(home.root), capture_output=True, timeout=20, check=False)
         assert (done.returncode, done.stderr) == (5, b"")
         failure = last_failure(home)
         assert failure is not None
         assert failure.code == ("storage_newer" if fault == "newer" else "storage_damaged")
         assert ("newer TL-FIF" if fault == "newer" else "--set-aside-database") in failure.message
+    if fault != "newer":
+        return  # that it stays told until it can is the same whatever it was
     home.database.rename(tmp_path / "aside")
     process = subprocess.Popen(COMMAND, env=environment(home.root))
     try:

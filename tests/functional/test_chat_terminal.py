@@ -164,7 +164,7 @@ def test_ctrl_c_cancels_the_answer_and_at_the_prompt_it_leaves(chat: TerminalOf,
     chat.type("wait\r")
     chat.read_until("The first half")
     chat.type("\x03")
-    chat.read_until("You cancelled the answer.")
+    chat.read_until("You cancelled this answer.")
     chat.read_until(PROMPT)
     chat.type("\x03")
     assert chat.end() == 0

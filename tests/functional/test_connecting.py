@@ -65,6 +65,7 @@ def status_of(url: str, key: str, path: str = "/v1/models", **headers: str) -> i
     return httpx2.get(url.removesuffix("/v1") + path, headers=bearer, trust_env=False).status_code
 
 
+@pytest.mark.requirement("2.4.9")
 def test_one_command_has_address_and_key_and_the_server_stays(desk: Desk) -> None:
     assert not load_access(desk.home).keep
     found = desk.object("connect")
@@ -155,6 +156,7 @@ def test_an_unknown_client_is_told_which_are_known(desk: Desk) -> None:
     assert "aider" in desk.err
 
 
+@pytest.mark.requirement("2.4.9")
 def test_the_port_stays_the_same_and_is_never_changed_in_silence(tmp_path: Path) -> None:
     home = DataFolder(tmp_path)
     first = usual_sockets(home)

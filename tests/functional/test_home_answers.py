@@ -326,3 +326,21 @@ async def test_a_line_that_breaks_again_and_again_loses_and_doubles_nothing_for_
         assert line.cuts == 3
         assert list(heard.values()) == [["One", " two", " three"]] * 2
         await there.close()
+
+
+async def test_what_an_answer_cost_there_is_told_once_it_is_counted(
+    there: HomeAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await there.submit(asked(EDITOR))
+    uncounted = await there.bill(job.state.id, owner=EDITOR)
+    assert (uncounted.place, uncounted.usd) == ("the test", None)
+    share = {"usd": 0.002, "eur": 0.0018, "final": False}
+
+    async def counted(_: object, job_id: str) -> Any:
+        return {"job_id": job_id, "cost": share}
+
+    monkeypatch.setattr("tlfif.client.tlfif_client.TlfifClient.job", counted)
+    bill = await there.bill(job.state.id, owner=EDITOR)
+    assert (bill.usd, bill.eur, bill.final) == (0.002, 0.0018, False)
+    with pytest.raises(NotFoundError):
+        await there.bill(job.state.id, owner=OTHER)

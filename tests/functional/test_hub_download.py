@@ -1,4 +1,4 @@
-"""Fetching a model from a hub on loopback that breaks off, lies, stalls and falls silent."""
+"""Downloading a model from a hub on loopback that breaks off, lies, stalls and falls silent."""
 
 import errno
 import json
@@ -59,6 +59,7 @@ async def test_a_pull_follows_the_redirect_checks_and_stores(make: Make, hub: Fa
     assert (checked.name, checked.sha256, checked.path) == ("tiny", SPEC.sha256, str(file(tmp_path)))
 
 
+@pytest.mark.requirement("8.6.2")
 async def test_no_token_and_no_statistics_are_sent(
     make: Make, hub: FakeHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -177,6 +178,7 @@ async def test_closing_right_after_the_start_leaves_nothing_behind(make: Make, t
     assert (await pulled(make())).state is ModelState.READY
 
 
+@pytest.mark.requirement("5.2.1")
 async def test_wrong_bytes_are_refused_and_removed(make: Make, hub: FakeHub, tmp_path: Path) -> None:
     hub.answers = [Answer(body=WRONG)]
     done = await pulled(make())

@@ -88,6 +88,7 @@ def offered(image: Image) -> bool:
     return image.state is ImageState.OFFERED and image.cleaned
 
 
+@pytest.mark.requirement("7.2.2", "7.2.5")
 async def test_from_a_push_to_the_machine_that_answers_and_back(owner: Owner) -> None:
     assert (await owner.ask())["image"] == f"embedded-{__version__}", "nothing is promoted yet"
     await owner.look()

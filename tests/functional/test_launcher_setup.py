@@ -196,6 +196,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} was never said")
 
 
+@pytest.mark.requirement("1.6.1")
 def test_first_use_sets_up_and_later_uses_go_straight_on(checkout: Checkout) -> None:
     code, out, err = checkout.run("ask", "two words", "-")
     assert code == 0
@@ -231,6 +232,7 @@ def test_the_pip_that_the_lock_names_installs_all_the_others(with_pip: Checkout,
     assert with_pip.has("test") == ["mini"], "the stand-in installs nothing"
 
 
+@pytest.mark.requirement("1.6.1")
 def test_another_hash_is_refused_by_uv_too_and_stays_refused(checkout: Checkout) -> None:
     right = checkout.lines["mini"]
     checkout.lock(runtime=right[:-65] + "0" * 64 + "\n")
@@ -386,6 +388,7 @@ def test_of_two_at_once_one_sets_up_and_the_other_waits(checkout: Checkout) -> N
     assert sorted("first use" in err for _, err in said) == [False, True]
 
 
+@pytest.mark.requirement("1.6.1")
 @posix_only
 @pytest.mark.parametrize("at", ["the whole group", "the launcher alone"])
 def test_ctrl_c_leaves_what_the_next_start_mends(checkout: Checkout, at: str) -> None:

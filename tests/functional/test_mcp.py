@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mcp import Client
-from mcp.client.stdio import StdioServerParameters
+import pytest
 
 from tests.functional.api_server import TOKEN, ApiServer
 from tests.functional.test_api_server_process import environment
@@ -16,10 +15,12 @@ from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.jobs import JobStatus, Outcome
 
 
-def an_agent(api: ApiServer) -> Client:
+def an_agent(api: ApiServer) -> Any:
     """To be entered in the test's own task, as the SDK wants it."""
+    import mcp
+
     there = FixedEndpoint(endpoint=Endpoint(base_url=api.url, token=TOKEN))
-    return Client(mcp_server(lambda: TlfifClient(there)))
+    return mcp.Client(mcp_server(lambda: TlfifClient(there)))
 
 
 async def claimed(api: ApiServer) -> Any:
@@ -67,6 +68,7 @@ async def test_an_agent_asks_and_is_told_what_it_waits_for(api: ApiServer) -> No
         assert "machine" in str(told[0])
 
 
+@pytest.mark.requirement("2.4.10")
 async def test_an_agent_that_wants_no_answer_any_more_ends_the_job(api: ApiServer) -> None:
     async with an_agent(api) as agent:
         asking = asyncio.create_task(agent.call_tool("ask", {"prompt": "Hello", "model": "smollm2"}))
@@ -96,11 +98,14 @@ async def test_a_refusal_is_an_error_with_its_code(api: ApiServer) -> None:
             assert f"[{code}]" in text_of(result)
 
 
+@pytest.mark.requirement("2.4.10")
 async def test_as_agents_start_it(tmp_path: Path) -> None:
     """Nothing but the protocol comes out of standard output; starting it starts no server."""
-    program = StdioServerParameters(
+    import mcp
+
+    program = mcp.StdioServerParameters(
         command=sys.executable, args=["-P", "-m", "tlfif", "mcp"], env=environment(tmp_path / "home")
     )
-    async with Client(program) as client:
+    async with mcp.Client(program) as client:
         assert len((await client.list_tools()).tools) == 4
     assert not (tmp_path / "home").exists()

@@ -1,12 +1,12 @@
 """Ollama's addresses, asked with its own client, unchanged."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from ollama import Client, ResponseError
 
 from tests.builders import a_beat
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer
@@ -27,13 +27,15 @@ WEATHER: Any = {
 }
 
 
-def client_of(server: ApiServer) -> Client:
+def client_of(server: ApiServer) -> Any:
     """The client as its documentation makes it, with the token in a header."""
-    return Client(host=server.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10, trust_env=False)
+    import ollama
+
+    return ollama.Client(host=server.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10, trust_env=False)
 
 
 @pytest.fixture(scope="module")
-def client(scripted: ApiServer) -> Iterator[Client]:
+def client(scripted: ApiServer) -> Iterator[Any]:
     """The client of a server whose model answers at once."""
     with client_of(scripted) as found:
         yield found
@@ -45,7 +47,8 @@ def last_submission(server: ApiServer) -> Any:
     return server.answers.asked[-1]
 
 
-def test_a_chat(client: Client, scripted: ApiServer) -> None:
+@pytest.mark.requirement("2.4.4")
+def test_a_chat(client: Any, scripted: ApiServer) -> None:
     answer = client.chat(MODEL, [USER], options={"temperature": 0.5, "num_predict": 9, "num_ctx": 512}, keep_alive="5m")
     assert (answer.message.content, answer.model, answer.done, answer.done_reason) == ("Hi there", MODEL, True, "stop")
     assert (answer.prompt_eval_count, answer.eval_count) == (3, 2)
@@ -53,13 +56,13 @@ def test_a_chat(client: Client, scripted: ApiServer) -> None:
     assert (asked.sampling.temperature, asked.max_tokens) == (0.5, 9)
 
 
-def test_a_stream(client: Client) -> None:
+def test_a_stream(client: Any) -> None:
     lines = list(client.chat(MODEL, [USER], stream=True))
     assert "".join(line.message.content or "" for line in lines) == "Hi there"
     assert [line.done for line in lines].index(True) == len(lines) - 1
 
 
-def test_a_tool_is_called_and_answered(client: Client, scripted: ApiServer) -> None:
+def test_a_tool_is_called_and_answered(client: Any, scripted: ApiServer) -> None:
     assert isinstance(scripted.answers, ScriptedAnswers)
     call = {"index": 0, "id": "call_1", "name": "weather", "arguments": '{"city": "Graz"}'}
     usual, scripted.answers.script = (
@@ -77,18 +80,34 @@ def test_a_tool_is_called_and_answered(client: Client, scripted: ApiServer) -> N
     assert turns[1].tool_calls[0].id == turns[2].tool_call_id
 
 
-def test_a_prompt_and_a_form(client: Client, scripted: ApiServer) -> None:
+def test_a_prompt_and_a_form(client: Any, scripted: ApiServer) -> None:
     assert client.generate(MODEL, "Hello", system="Be short").response == "Hi there"
     assert client.generate(MODEL, "Where?", format="json").response == '{"city": "Graz"}'
     assert last_submission(scripted).form is not None
 
 
-def test_vectors(client: Client) -> None:
+def test_what_it_cost_and_where_it_was_answered(scripted: ApiServer) -> None:
+    with scripted.client() as http:
+        for stream in (False, True):
+            body = {"model": MODEL, "messages": [USER], "stream": stream}
+            last = json.loads(http.post("/api/chat", json=body).text.splitlines()[-1])
+            assert (last["tlfif"]["place"], last["tlfif"]["cost"]["usd"]) == ("the test", 0.0)
+
+
+@pytest.mark.parametrize("form", [None, "json"])
+def test_an_answer_cut_short(client: Any, form: Any) -> None:
+    assert client.generate(MODEL, "Where?", format=form, options={"num_predict": 1}).done_reason == "length"
+    *_, last = client.chat(MODEL, [USER], format=form, options={"num_predict": 1}, stream=True)
+    assert last.done_reason == "length"
+
+
+def test_vectors(client: Any) -> None:
     assert client.embed(MODEL, ["a", "b"]).embeddings == [[3.0, 4.0, 0.0, 0.0], [3.0, 4.0, 0.0, 1.0]]
     assert client.embeddings(MODEL, "a").embedding == [3.0, 4.0, 0.0, 0.0]
 
 
-def test_to_load_a_model_starts_nothing(client: Client, api: ApiServer) -> None:
+@pytest.mark.requirement("2.4.4")
+def test_to_load_a_model_starts_nothing(client: Any, api: ApiServer) -> None:
     before = api.newest_job()
     with client_of(api) as live:
         assert live.generate(MODEL).done_reason == "load"
@@ -96,11 +115,13 @@ def test_to_load_a_model_starts_nothing(client: Client, api: ApiServer) -> None:
     assert api.newest_job() == before
 
 
-def test_models_are_listed_and_shown(client: Client, api: ApiServer) -> None:
+def test_models_are_listed_and_shown(client: Any, api: ApiServer) -> None:
+    import ollama
+
     assert [model.model for model in client.list().models] == [MODEL]
     assert client.show(MODEL).capabilities == ["completion", "tools"]
     assert client.ps().models == []
-    with pytest.raises(ResponseError, match="no model by the name") as unknown:
+    with pytest.raises(ollama.ResponseError, match="no model by the name") as unknown:
         client.show("llama4")
     assert unknown.value.status_code == 404
 
@@ -115,23 +136,27 @@ def test_the_model_in_memory_is_listed(start_api: Callable[..., ApiServer]) -> N
         assert [model.model for model in live.ps().models] == [MODEL]
 
 
-def test_what_is_refused_is_a_sentence(client: Client) -> None:
-    with pytest.raises(ResponseError, match=r"messages\[0\]\.images: ") as refused:
+def test_what_is_refused_is_a_sentence(client: Any) -> None:
+    import ollama
+
+    with pytest.raises(ollama.ResponseError, match=r"messages\[0\]\.images: ") as refused:
         client.chat(MODEL, [{**USER, "images": ["iVBORw0KGgo="]}])
     assert refused.value.status_code == 400
-    with pytest.raises(ResponseError) as unknown:
+    with pytest.raises(ollama.ResponseError) as unknown:
         client.chat("llama4", [USER])
     assert unknown.value.status_code == 404
 
 
 def test_a_failed_answer_ends_the_stream_with_an_error(api: ApiServer) -> None:
+    import ollama
+
     api.empty_queue()
     failed = Outcome(status=JobStatus.FAILED, error_code="attempts_exhausted", error_message="Given up.")
     with client_of(api) as live, ThreadPoolExecutor(1) as pool:
         reading = pool.submit(list, live.generate(MODEL, "Hello", stream=True))
         asyncio.run(wait_until(lambda: api.newest_job() is not None, "the prompt arrives"))
         api.finish(api.claim(), 3, failed)
-        with pytest.raises(ResponseError, match=r"Given up\."):
+        with pytest.raises(ollama.ResponseError, match=r"Given up\."):
             reading.result(10)
 
 

@@ -6,9 +6,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import openai
 import pytest
-from openai import OpenAI
 from pydantic import BaseModel
 
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
@@ -49,9 +47,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 
 @pytest.fixture(scope="module")
-def client(home: ApiServer) -> Iterator[OpenAI]:
+def client(home: ApiServer) -> Iterator[Any]:
     """The client as its documentation makes it. It must never need its retries."""
-    with OpenAI(base_url=f"{home.url}/v1", api_key=TOKEN, max_retries=0, timeout=10) as found:
+    import openai
+
+    with openai.OpenAI(base_url=f"{home.url}/v1", api_key=TOKEN, max_retries=0, timeout=10) as found:
         yield found
 
 
@@ -119,7 +119,7 @@ PLAIN: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("more", PLAIN.values(), ids=PLAIN)
-def test_a_plain_question(client: OpenAI, more: dict[str, Any]) -> None:
+def test_a_plain_question(client: Any, more: dict[str, Any]) -> None:
     answer = client.chat.completions.create(model=READY_MODEL, messages=[USER], **more)
     assert text_of(answer) == "Hi there"
     assert answer.choices[0].finish_reason == "stop"
@@ -160,11 +160,11 @@ CONVERSATIONS: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("messages", CONVERSATIONS.values(), ids=CONVERSATIONS)
-def test_a_conversation(client: OpenAI, messages: Any) -> None:
+def test_a_conversation(client: Any, messages: Any) -> None:
     assert text_of(client.chat.completions.create(model=READY_MODEL, messages=messages)) == "Hi there"
 
 
-def test_json_in_any_form(client: OpenAI) -> None:
+def test_json_in_any_form(client: Any) -> None:
     for form in ({"type": "json_object"}, STRICT_CITY):
         answer = client.chat.completions.create(model=READY_MODEL, messages=[USER], response_format=form)
         assert json.loads(text_of(answer)) == {"city": "Graz"}
@@ -173,7 +173,7 @@ def test_json_in_any_form(client: OpenAI) -> None:
 
 
 @pytest.mark.parametrize("choice", ["required", WEATHER_CHOICE])
-def test_a_call_of_a_tool(client: OpenAI, choice: Any) -> None:
+def test_a_call_of_a_tool(client: Any, choice: Any) -> None:
     answer = client.chat.completions.create(model=READY_MODEL, messages=[USER], tools=[WEATHER], tool_choice=choice)
     (found,) = answer.choices
     assert (found.finish_reason, found.message.content) == ("tool_calls", None)
@@ -183,7 +183,7 @@ def test_a_call_of_a_tool(client: OpenAI, choice: Any) -> None:
     assert text_of(client.chat.completions.create(model=READY_MODEL, messages=again, tools=[WEATHER])) == "Hi there"
 
 
-def test_only_allowed_tools(client: OpenAI, asked: list[Any]) -> None:
+def test_only_allowed_tools(client: Any, asked: list[Any]) -> None:
     other = {"type": "function", "function": {"name": "time"}}
     allowed: Any = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [WEATHER_CHOICE]}}
     client.chat.completions.create(
@@ -195,7 +195,7 @@ def test_only_allowed_tools(client: OpenAI, asked: list[Any]) -> None:
     assert [tool.name for tool in asked[0].tools.offered] == ["weather"]
 
 
-def test_a_function_in_the_older_words(client: OpenAI) -> None:
+def test_a_function_in_the_older_words(client: Any) -> None:
     answer = client.chat.completions.create(
         model=READY_MODEL, messages=[USER], functions=[WEATHER["function"]], function_call={"name": "weather"}
     )
@@ -205,7 +205,7 @@ def test_a_function_in_the_older_words(client: OpenAI) -> None:
     assert called.arguments == '{"city": "Graz"}'
 
 
-def test_logprobs(client: OpenAI) -> None:
+def test_logprobs(client: Any) -> None:
     answer = client.chat.completions.create(model=READY_MODEL, messages=[USER], logprobs=True, top_logprobs=2)
     found = answer.choices[0].logprobs
     assert found is not None
@@ -214,12 +214,24 @@ def test_logprobs(client: OpenAI) -> None:
     assert sum(1 for piece in pieces if piece.choices[0].logprobs) == 2
 
 
-def test_an_answer_cut_short(client: OpenAI) -> None:
-    answer = client.chat.completions.create(model=READY_MODEL, messages=[USER], max_tokens=1)
-    assert answer.choices[0].finish_reason == "length"
+CUT: dict[str, dict[str, Any]] = {
+    "text": {},
+    "a form": {"response_format": STRICT_CITY},
+    "a call": {"tools": [WEATHER], "tool_choice": "required"},
+    "a named call": {"tools": [WEATHER], "tool_choice": WEATHER_CHOICE},
+    "a function": {"functions": [WEATHER["function"]], "function_call": {"name": "weather"}},
+}
 
 
-def test_several_answers(client: OpenAI, asked: list[Any]) -> None:
+@pytest.mark.parametrize("more", CUT.values(), ids=CUT)
+def test_an_answer_cut_short(client: Any, more: dict[str, Any]) -> None:
+    body: Any = {"model": READY_MODEL, "messages": [USER], "max_tokens": 1, **more}
+    assert client.chat.completions.create(**body).choices[0].finish_reason == "length"
+    *_, last = client.chat.completions.create(**body, stream=True)
+    assert last.choices[0].finish_reason == "length"
+
+
+def test_several_answers(client: Any, asked: list[Any]) -> None:
     answer = client.chat.completions.create(model=READY_MODEL, messages=[USER], n=3, seed=5)
     assert [(choice.index, choice.message.content) for choice in answer.choices] == [(n, "Hi there") for n in range(3)]
     assert [one.sampling.seed for one in asked] == [5, 6, 7]
@@ -229,14 +241,15 @@ def test_several_answers(client: OpenAI, asked: list[Any]) -> None:
     assert texts == {0: "Hi there", 1: "Hi there"}
 
 
-def test_a_stream(client: OpenAI) -> None:
+@pytest.mark.requirement("2.4.1")
+def test_a_stream(client: Any) -> None:
     pieces = list(client.chat.completions.create(model=READY_MODEL, messages=[USER], stream=True))
     assert "".join(piece.choices[0].delta.content or "" for piece in pieces) == "Hi there"
     assert [piece.choices[0].finish_reason for piece in pieces][-1] == "stop"
     assert all(piece.usage is None for piece in pieces)
 
 
-def test_a_stream_with_usage(client: OpenAI) -> None:
+def test_a_stream_with_usage(client: Any) -> None:
     *_, last = client.chat.completions.create(
         model=READY_MODEL, messages=[USER], stream=True, stream_options={"include_usage": True}
     )
@@ -245,7 +258,20 @@ def test_a_stream_with_usage(client: OpenAI) -> None:
     assert last.usage.total_tokens == 5
 
 
-def test_a_streamed_call(client: OpenAI) -> None:
+@pytest.mark.requirement("2.4.11")
+def test_what_it_cost_and_where_it_was_answered(client: Any) -> None:
+    whole: Any = client.chat.completions.create(model=READY_MODEL, messages=[USER], n=2)
+    free = {"usd": 0.0, "eur": 0.0, "final": True}
+    assert (whole.tlfif["job_id"], whole.tlfif["place"], whole.tlfif["cost"]) == (whole.id, "the test", free)
+    pieces: list[Any] = list(client.chat.completions.create(model=READY_MODEL, messages=[USER], stream=True))
+    assert [hasattr(piece, "tlfif") for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert pieces[-1].tlfif["cost"] == free
+    text: Any = client.completions.create(model=READY_MODEL, prompt="Hello")
+    vectors: Any = client.embeddings.create(model=READY_MODEL, input="Hello")
+    assert [one.tlfif["cost"] for one in (text, vectors)] == [free] * 2
+
+
+def test_a_streamed_call(client: Any) -> None:
     with client.chat.completions.stream(
         model=READY_MODEL, messages=[USER], tools=[WEATHER], tool_choice="required"
     ) as stream:
@@ -255,7 +281,7 @@ def test_a_streamed_call(client: OpenAI) -> None:
     assert (call.id, call.function.name, call.function.arguments) == ("call_1", "weather", '{"city": "Graz"}')
 
 
-def test_the_whole_response(client: OpenAI) -> None:
+def test_the_whole_response(client: Any) -> None:
     raw = client.chat.completions.with_raw_response.create(
         model=READY_MODEL, messages=[USER], extra_body={"mirostat": 2, "messages_": [], "max_tokens": None}
     )
@@ -268,7 +294,7 @@ def test_the_whole_response(client: OpenAI) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["Once upon a time", ["Once upon a time"]])
-def test_completions(client: OpenAI, prompt: Any) -> None:
+def test_completions(client: Any, prompt: Any) -> None:
     answer = client.completions.create(model=READY_MODEL, prompt=prompt, max_tokens=20, best_of=1)
     assert (answer.object, answer.choices[0].text, answer.choices[0].finish_reason) == (
         "text_completion",
@@ -282,7 +308,7 @@ def test_completions(client: OpenAI, prompt: Any) -> None:
     assert (scored.tokens, scored.text_offset) == (["Hi ", "there"], [0, 3])
 
 
-def test_embeddings(client: OpenAI) -> None:
+def test_embeddings(client: Any) -> None:
     found = client.embeddings.create(model=READY_MODEL, input=["a", "b"])
     assert [list(one.embedding) for one in found.data] == [[3.0, 4.0, 0.0, 0.0], [3.0, 4.0, 0.0, 1.0]]
     plain = client.embeddings.create(model=READY_MODEL, input="a", encoding_format="float", dimensions=2)
@@ -291,7 +317,7 @@ def test_embeddings(client: OpenAI) -> None:
     assert struct.unpack("<4f", base64.b64decode(coded)) == (3.0, 4.0, 0.0, 0.0)
 
 
-def test_models(client: OpenAI) -> None:
+def test_models(client: Any) -> None:
     assert [model.id for model in client.models.list(extra_query={"limit": 5})] == [READY_MODEL]
     assert client.models.retrieve(READY_MODEL).owned_by == "tlfif"
 
@@ -331,8 +357,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str | None]] = {
 
 @pytest.mark.parametrize(("more", "code", "param"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_done_is_named(
-    home: ApiServer, client: OpenAI, more: dict[str, Any], code: str, param: str | None
+    home: ApiServer, client: Any, more: dict[str, Any], code: str, param: str | None
 ) -> None:
+    import openai
+
     before = home.newest_job()
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(**{"model": READY_MODEL, "messages": [USER], **more})
@@ -341,7 +369,9 @@ def test_what_cannot_be_done_is_named(
     assert home.newest_job() == before
 
 
-def test_what_embeddings_and_completions_cannot_do(client: OpenAI) -> None:
+def test_what_embeddings_and_completions_cannot_do(client: Any) -> None:
+    import openai
+
     refusals: list[tuple[Callable[[], Any], str]] = [
         (lambda: client.embeddings.create(model=READY_MODEL, input=[1, 2]), "input"),
         (lambda: client.embeddings.create(model=READY_MODEL, input="a", dimensions=5), "dimensions"),
@@ -356,7 +386,9 @@ def test_what_embeddings_and_completions_cannot_do(client: OpenAI) -> None:
         assert refused.value.param == param
 
 
-def test_a_model_that_is_not_there(client: OpenAI) -> None:
+def test_a_model_that_is_not_there(client: Any) -> None:
+    import openai
+
     refusals: list[Callable[[], Any]] = [
         lambda: client.models.retrieve("gpt-5"),
         lambda: client.chat.completions.create(model="gpt-5", messages=[USER]),
@@ -368,15 +400,19 @@ def test_a_model_that_is_not_there(client: OpenAI) -> None:
         assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
 
 
-def test_an_address_that_is_not_there(client: OpenAI) -> None:
+def test_an_address_that_is_not_there(client: Any) -> None:
+    import openai
+
     with pytest.raises(openai.NotFoundError) as missing:
         client.files.list()
     assert missing.value.code == "route_not_found"
 
 
 def test_a_wrong_key(home: ApiServer) -> None:
+    import openai
+
     with (
-        OpenAI(base_url=f"{home.url}/v1", api_key="wrong", max_retries=0) as stranger,
+        openai.OpenAI(base_url=f"{home.url}/v1", api_key="wrong", max_retries=0) as stranger,
         pytest.raises(openai.AuthenticationError) as refused,
     ):
         stranger.models.list()

@@ -170,6 +170,7 @@ MALFORMED = {
 }
 
 
+@pytest.mark.requirement("6.5.1")
 @pytest.mark.parametrize("name", MALFORMED)
 async def test_what_is_not_a_whole_list_is_refused(server: PriceServer, name: str) -> None:
     body, words = MALFORMED[name]

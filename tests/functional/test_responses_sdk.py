@@ -4,9 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import openai
 import pytest
-from openai import OpenAI
 from pydantic import BaseModel
 
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
@@ -34,17 +32,21 @@ class City(BaseModel):
 
 
 @pytest.fixture(scope="module")
-def client(scripted: ApiServer) -> Iterator[OpenAI]:
+def client(scripted: ApiServer) -> Iterator[Any]:
     """The client of a server whose model answers at once. It must never need its retries."""
-    with OpenAI(base_url=f"{scripted.url}/v1", api_key=TOKEN, max_retries=0, timeout=10) as found:
+    import openai
+
+    with openai.OpenAI(base_url=f"{scripted.url}/v1", api_key=TOKEN, max_retries=0, timeout=10) as found:
         yield found
 
 
 @pytest.fixture
-def live(api: ApiServer) -> Iterator[OpenAI]:
+def live(api: ApiServer) -> Iterator[Any]:
     """The client of a server whose worker is the test."""
+    import openai
+
     api.empty_queue()
-    with OpenAI(base_url=f"{api.url}/v1", api_key=TOKEN, max_retries=0, timeout=10) as found:
+    with openai.OpenAI(base_url=f"{api.url}/v1", api_key=TOKEN, max_retries=0, timeout=10) as found:
         yield found
 
 
@@ -55,14 +57,16 @@ def submissions(server: ApiServer) -> list[Any]:
 
 
 class TestWithTheClient:
-    def test_a_text(self, client: OpenAI) -> None:
+    def test_a_text(self, client: Any) -> None:
         answer = client.responses.create(input="Hello", model=READY_MODEL, instructions="Be short", metadata={"a": "b"})
         assert (answer.output_text, answer.status, answer.model) == ("Hi there", "completed", READY_MODEL)
         assert (answer.instructions, answer.metadata) == ("Be short", {"a": "b"})
         assert answer.usage is not None
         assert answer.usage.total_tokens == 5
 
-    def test_one_is_kept_read_again_and_forgotten(self, client: OpenAI) -> None:
+    def test_one_is_kept_read_again_and_forgotten(self, client: Any) -> None:
+        import openai
+
         made = client.responses.create(input=[{"role": "user", "content": "Hello"}])
         again = client.responses.retrieve(made.id)
         assert again.model_dump() == made.model_dump()
@@ -72,14 +76,14 @@ class TestWithTheClient:
         with pytest.raises(openai.NotFoundError):
             client.responses.retrieve(made.id)
 
-    def test_a_conversation_goes_on(self, client: OpenAI, scripted: ApiServer) -> None:
+    def test_a_conversation_goes_on(self, client: Any, scripted: ApiServer) -> None:
         first = client.responses.create(input="Hello", instructions="Be short")
         second = client.responses.create(input="And now?", previous_response_id=first.id)
         assert second.previous_response_id == first.id
         turns = [(message.role, message.content) for message in submissions(scripted)[-1].messages]
         assert turns == [("user", "Hello"), ("assistant", "Hi there"), ("user", "And now?")]
 
-    def test_a_stream(self, client: OpenAI) -> None:
+    def test_a_stream(self, client: Any) -> None:
         with client.responses.stream(model=READY_MODEL, input="Hello") as stream:
             events = list(stream)
             final = stream.get_final_response()
@@ -91,12 +95,18 @@ class TestWithTheClient:
         texts = [event.delta for event in events if event.type == "response.output_text.delta"]
         assert ("".join(texts), final.output_text) == ("Hi there", "Hi there")
 
-    def test_a_form_is_parsed(self, client: OpenAI) -> None:
+    def test_what_it_cost_and_where_it_was_answered(self, client: Any) -> None:
+        made: Any = client.responses.create(model=READY_MODEL, input="Hello")
+        read: Any = client.responses.retrieve(made.id)
+        assert made.tlfif == read.tlfif
+        assert (made.tlfif["place"], made.tlfif["cost"]["usd"]) == ("the test", 0.0)
+
+    def test_a_form_is_parsed(self, client: Any) -> None:
         answer = client.responses.parse(model=READY_MODEL, input="Where?", text_format=City)
         assert answer.output_parsed == City(city="Graz")
 
     @pytest.mark.parametrize("stream", [False, True])
-    def test_a_function_is_called_and_answered(self, client: OpenAI, scripted: ApiServer, stream: bool) -> None:
+    def test_a_function_is_called_and_answered(self, client: Any, scripted: ApiServer, stream: bool) -> None:
         body: Any = {"model": READY_MODEL, "input": "Rain?", "tools": [WEATHER], "tool_choice": "required"}
         if stream:
             with client.responses.stream(**body) as streaming:
@@ -110,13 +120,16 @@ class TestWithTheClient:
         assert told.output_text == "Hi there"
         assert [message.role for message in submissions(scripted)[-1].messages] == ["user", "assistant", "tool"]
 
-    def test_one_that_is_cut_short_is_incomplete(self, client: OpenAI) -> None:
-        answer = client.responses.create(input="Hello", max_output_tokens=1)
+    @pytest.mark.parametrize("more", [{}, {"tools": [WEATHER], "tool_choice": "required"}])
+    def test_one_that_is_cut_short_is_incomplete(self, client: Any, more: Any) -> None:
+        answer = client.responses.create(input="Hello", max_output_tokens=1, **more)
         assert answer.status == "incomplete"
         assert answer.incomplete_details is not None
         assert answer.incomplete_details.reason == "max_output_tokens"
 
-    def test_what_is_refused_says_which_field(self, client: OpenAI) -> None:
+    def test_what_is_refused_says_which_field(self, client: Any) -> None:
+        import openai
+
         with pytest.raises(openai.BadRequestError) as refused:
             client.responses.create(input="Hello", tools=[{"type": "web_search"}])
         assert (refused.value.param, refused.value.code) == ("tools[0].type", "unsupported_value")
@@ -125,7 +138,8 @@ class TestWithTheClient:
 
 
 class TestLive:
-    def test_in_the_background_it_is_read_later_from_where_a_reader_left(self, live: OpenAI, api: ApiServer) -> None:
+    @pytest.mark.requirement("2.4.2")
+    def test_in_the_background_it_is_read_later_from_where_a_reader_left(self, live: Any, api: ApiServer) -> None:
         made = live.responses.create(input="Hello", background=True, model=READY_MODEL)
         assert made.status == "queued"
         worker = api.claim()
@@ -139,7 +153,7 @@ class TestLive:
         assert [event.model_dump() for event in rest] == [event.model_dump() for event in whole[6:]]
         assert live.responses.retrieve(made.id).output_text == "Hi there"
 
-    def test_a_stream_in_the_background_goes_on_when_its_reader_leaves(self, live: OpenAI, api: ApiServer) -> None:
+    def test_a_stream_in_the_background_goes_on_when_its_reader_leaves(self, live: Any, api: ApiServer) -> None:
         stream = live.responses.create(input="Hello", background=True, stream=True, model=READY_MODEL)
         first: Any = next(iter(stream))
         stream.close()
@@ -148,13 +162,15 @@ class TestLive:
         rest = list(live.responses.retrieve(first.response.id, stream=True, starting_after=first.sequence_number))
         assert (rest[0].type, rest[-1].type) == ("response.queued", "response.completed")
 
-    def test_cancel_ends_it(self, live: OpenAI, api: ApiServer) -> None:
+    def test_cancel_ends_it(self, live: Any, api: ApiServer) -> None:
         made = live.responses.create(input="Hello", background=True, model=READY_MODEL)
         assert live.responses.cancel(made.id).status == "cancelled"
         assert live.responses.retrieve(made.id).status == "cancelled"
         assert live.responses.cancel(made.id).status == "cancelled"
 
-    def test_one_that_is_being_made_is_neither_deleted_nor_gone_on_from(self, live: OpenAI, api: ApiServer) -> None:
+    def test_one_that_is_being_made_is_neither_deleted_nor_gone_on_from(self, live: Any, api: ApiServer) -> None:
+        import openai
+
         made = live.responses.create(input="Hello", background=True, model=READY_MODEL)
         with pytest.raises(openai.BadRequestError):
             live.responses.delete(made.id)
@@ -162,7 +178,7 @@ class TestLive:
             live.responses.create(input="And now?", previous_response_id=made.id)
         assert refused.value.param == "previous_response_id"
 
-    def test_a_failed_one_says_why_in_the_stream_and_later(self, live: OpenAI, api: ApiServer) -> None:
+    def test_a_failed_one_says_why_in_the_stream_and_later(self, live: Any, api: ApiServer) -> None:
         made = live.responses.create(input="Hello", background=True, model=READY_MODEL)
         failed = Outcome(status=JobStatus.FAILED, error_code="attempts_exhausted", error_message="Given up.")
         api.finish(api.claim(), 3, failed)
@@ -170,7 +186,8 @@ class TestLive:
         assert (last.type, last.response.error.message) == ("response.failed", "Given up.")
         assert live.responses.retrieve(made.id).status == "failed"
 
-    def test_one_that_starts_over_reads_the_same_for_each_reader(self, live: OpenAI, api: ApiServer) -> None:
+    @pytest.mark.requirement("2.4.2")
+    def test_one_that_starts_over_reads_the_same_for_each_reader(self, live: Any, api: ApiServer) -> None:
         made = live.responses.create(input="Hello", background=True, model=READY_MODEL, temperature=1)
         worker = api.claim()
         api.append(worker, 3, "Hel")
@@ -189,12 +206,14 @@ class TestLive:
 def test_at_another_home_it_is_kept_gone_on_from_and_followed_as_here(
     api: ApiServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    import openai
+
     api.empty_queue()
     there = HomeAnswers(FixedEndpoint(endpoint=Endpoint(base_url=api.url, token=TOKEN, streams=False, stays=True)))
     here = ApiServer(build_container(tmp_path_factory.mktemp("here")), answers=there)
     here.start()
     try:
-        with OpenAI(base_url=f"{here.url}/v1", api_key=TOKEN, max_retries=0, timeout=10) as client:
+        with openai.OpenAI(base_url=f"{here.url}/v1", api_key=TOKEN, max_retries=0, timeout=10) as client:
             body: Any = {"model": READY_MODEL, "metadata": {"a": "b"}, "instructions": "Be short"}
             made = client.responses.create(input="Hello", background=True, **body)
             worker = api.claim()

@@ -70,9 +70,12 @@ class Seat:
         self.settle()
 
     def type(self, text: str) -> None:
-        """Letter by letter, into whatever has the focus."""
+        """Letter by letter, into whatever has the focus; a line's end as the prompt's box takes it."""
         for letter in text:
-            keysym = {" ": "space", "\n": "Return", ".": "period", "?": "question", ",": "comma"}.get(letter, letter)
+            if letter == "\n":
+                self.key("<Shift-Return>")
+                continue
+            keysym = {" ": "space", ".": "period", "?": "question", ",": "comma"}.get(letter, letter)
             self.key(f"<Key-{keysym}>" if len(keysym) > 1 else f"<Key-{letter}>")
 
     def key(self, sequence: str) -> None:

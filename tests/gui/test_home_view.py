@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
-from tests.fakes.gui import Desk, cost_view, machine_view, model_view
+import pytest
+
+from tests.fakes.gui import Desk, cost_view, machine_view, model_view, receipt_view
 from tests.gui.seat import Seat
 from tlfif.client.errors import AccessDeniedError
 from tlfif.client.profile import AWS, COMPUTER
+from tlfif.control.bridging import BridgeBegun, BridgeExtended, BridgeOver
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.state import Press
 from tlfif.gui.views.machine_tab import facts_of
 from tlfif.gui.views.settings_tab import SettingsTab
+from tlfif.wording.bridge import answered_words, answering_words, gave_way_words
 
 PLACE = "AWS eu-central-1"
 HERE = HomeView(aws_place=PLACE)
@@ -26,6 +30,7 @@ def settings(seat: Seat) -> SettingsTab:
     return tab
 
 
+@pytest.mark.requirement("1.2.4")
 def test_aws_is_chosen_by_a_click_and_counts_once_the_window_has_gone_over(seat: Seat, desk: Desk) -> None:
     desk.say(messages.HomeUpdated(home=HERE))
     desk.hear("off", cost=cost_view())
@@ -50,12 +55,53 @@ def test_aws_is_chosen_by_a_click_and_counts_once_the_window_has_gone_over(seat:
     assert desk.bridge.all(commands.SignOut)
 
 
+def test_this_computers_words_have_a_line_above_until_awss_take_their_place(seat: Seat, desk: Desk) -> None:
+    desk.say(messages.HomeUpdated(home=HERE))
+    assert not settings(seat).home.bridge.winfo_ismapped(), "there is nothing to wait for on this computer"
+    desk.say(messages.HomeUpdated(home=THERE, moved=True), messages.Connected())
+    desk.hear("off", place=PLACE, cost=cost_view(here=False))
+    card = settings(seat).home
+    seat.click(card.bridge)
+    assert desk.bridge.last(commands.SetBridge).on
+    desk.say(messages.HomeUpdated(home=replace(THERE, bridge=True)))
+    seat.settle()
+    assert card.bridge.instate(["selected"])
+    seat.picture("bridge-settings")
+
+    desk.core.press(intents.ShowTab("chat"))
+    desk.core.press(intents.Send("What is a cloud?"))
+    one = desk.core.state.conversation.exchanges[-1].id
+    accepted = {"job_id": "job_1", "status": "queued", "model": "tinyllama", "created": True}
+    desk.say(messages.AnswerAccepted(exchange_id=one, accepted={**accepted, "machine": machine_view("launching")}))
+    begun, line = BridgeBegun(model="smollm2"), answering_words("smollm2")
+    desk.say(
+        messages.AnswerBridged(exchange_id=one, update=begun, line=line),
+        messages.AnswerBridged(exchange_id=one, update=BridgeExtended(text="A **cloud** is "), line=line),
+        messages.AnswerBridged(exchange_id=one, update=BridgeExtended(text="rented computers."), line=line),
+    )
+    seat.settle()
+    text = seat.window.chat.conversation.text
+    assert f"{line}\nA **cloud** is rented computers.\n" in text.get("1.0", "end")
+    line = answered_words(receipt_view())
+    over = BridgeOver(receipt=receipt_view())
+    desk.say(messages.AnswerBridged(exchange_id=one, update=over, line=line))
+    seat.settle()
+    assert f"{line}\nA **cloud** is rented computers.\n" in text.get("1.0", "end")
+    seat.picture("bridge-waiting")
+    desk.say(messages.AnswerExtended(exchange_id=one, text="Computers of somebody else.", seq=3))
+    seat.settle()
+    shown = text.get("1.0", "end")
+    assert "rented" not in shown
+    assert shown.index("Computers of somebody else.") < shown.index(gave_way_words(line))
+    seat.picture("bridge-answered")
+
+
 def test_without_a_home_on_aws_the_choice_stays_and_says_why(seat: Seat, desk: Desk) -> None:
-    desk.say(messages.HomeUpdated(home=HomeView(price="It would cost 2.53 USD a month.")))
+    desk.say(messages.HomeUpdated(home=HomeView(price="It would cost $2.53 a month.")))
     card = settings(seat).home
     seat.click(card.choices[AWS])
     assert "./tlfif deploy" in card.problem.shown
-    assert "2.53 USD" in card.problem.shown
+    assert "$2.53" in card.problem.shown
     assert card.choices[COMPUTER].instate(["selected"])
     assert card.choices[AWS].instate(["!selected"])
 
@@ -102,21 +148,23 @@ def test_on_aws_no_text_in_sight_speaks_of_this_computer_s_price(seat: Seat, des
         shown += seat.texts()
     for word in ("Nothing you type leaves", "Costs nothing", "would have cost", "installed on this computer"):
         assert word not in shown
-    assert "0.0002 USD a second" in shown
-    assert "What is kept on AWS, by the month" in shown
+    assert "$0.0002 a second" in shown
+    assert "Kept on AWS" in shown
+    for row in seat.window.views["cost"].figures._rows:
+        assert row[0].winfo_height() < 2 * seat.window.look.line(), "each name is on one line"
     assert "Billed by AWS up to 26 November 2026" in shown
-    assert "1,234.50 USD" in shown
-    assert not seat.window.views["cost"].budget.rehearse.winfo_manager()
+    assert "$1,234.50" in shown
+    assert not seat.window.views["cost"].budget.practice.winfo_manager()
     desk.say(messages.HomeUpdated(home=HERE, moved=True))
     desk.hear("off", cost=cost_view())
     desk.core.press(intents.ShowTab("cost"))
     seat.settle()
     assert "On AWS this would have cost" in seat.texts(seat.window.views["cost"])
-    assert not seat.window.views["cost"].billed.winfo_manager()
+    assert "Billed by AWS" not in seat.texts(seat.window.views["cost"])
     desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, font_size=12)))
     seat.settle()
-    assert not seat.window.views["cost"].billed.winfo_manager()
-    assert seat.window.views["cost"].budget.rehearse.winfo_manager()
+    assert "Billed by AWS" not in seat.texts(seat.window.views["cost"])
+    assert seat.window.views["cost"].budget.practice.winfo_manager()
 
 
 def test_deleting_offers_the_server_too_and_the_words_fit(seat: Seat, desk: Desk) -> None:

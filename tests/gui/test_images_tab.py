@@ -49,6 +49,7 @@ def press(seat: Seat, button: tkinter.Misc) -> None:
     seat.key("<Key-space>")
 
 
+@pytest.mark.requirement("1.5.4")
 def test_an_image_is_built_seen_decided_about_and_taken_back_by_keys_alone(seat: Seat, desk: Desk) -> None:
     show(desk, seat)
     tab = tab_of(seat)
@@ -72,11 +73,11 @@ def test_an_image_is_built_seen_decided_about_and_taken_back_by_keys_alone(seat:
     desk.say(messages.ImagesUpdated(images=image_list(*images, pointers=pointers), acted=True))
     press(seat, tab.versions.buttons[ImageDecision.PROMOTE])
     seat.wait(lambda: seat.window.dialog.buttons, "it asks first")
-    assert "Machines start from v4 instead of v2" in seat.texts(seat.window.dialog._cover)
+    assert "Machines start from v4 instead of v2" in seat.texts(seat.window.dialog.cover)
     seat.key("<Escape>")
     press(seat, tab.versions.buttons[ImageDecision.RETIRE])
     seat.wait(lambda: seat.window.dialog.buttons, "it asks first")
-    assert "is deleted for good" in seat.texts(seat.window.dialog._cover)
+    assert "is deleted for good" in seat.texts(seat.window.dialog.cover)
     seat.picture("images-retire")
     seat.key("<Escape>")
     press(seat, tab.in_use.roll_back)

@@ -6,10 +6,13 @@ import pytest
 
 from tests.fakes.gui import Desk
 from tests.gui.seat import Seat
+from tlfif.gui.look.theme import Look
+from tlfif.gui.model import messages
 from tlfif.gui.model.state import Conversation, Exchange
 from tlfif.gui.views.answer_renderer import LONGEST
 from tlfif.gui.views.composer_view import WRAPPED
-from tlfif.history.history import ConversationSummary
+from tlfif.gui.views.table_columns import fitting
+from tlfif.history.listing import ConversationSummary
 
 
 def longest_line(text: str) -> int:
@@ -41,36 +44,41 @@ def test_an_ordinary_line_is_wrapped(seat: Seat) -> None:
     assert str(box.cget("wrap")) == "word"
 
 
-def test_only_the_rows_that_differ_are_written_anew(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
-    view = seat.window.chat.history
-    summaries = [
+@pytest.mark.requirement("1.4.8")
+def test_of_five_thousand_conversations_those_in_sight_are_measured_and_drawn(
+    seat: Seat, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = seat.window.chat.history.list
+    found = tuple(
         ConversationSummary(id=f"c{n}", title=f"Title {n}", created_at=1.0, updated_at=1.0, exchanges=1)
-        for n in range(200)
-    ]
+        for n in range(5000)
+    )
+    measured: list[str] = []
 
-    def show(found: list[ConversationSummary]) -> list[tuple[str, str]]:
-        measured: list[tuple[str, str]] = []
-        text = view._text
+    def counted(line: str, space: int, look: Look, name: str) -> str:
+        measured.append(line)
+        return fitting(line, space, look, name)
 
-        def counted(lines: tuple[str, str]) -> str:
-            measured.append(lines)
-            return text(lines)
+    monkeypatch.setattr("tlfif.gui.views.conversation_rows.fitting", counted)
 
-        with monkeypatch.context() as patch:
-            patch.setattr(view, "_text", counted)
-            core, old = seat.window.core, seat.window.core.state
-            core.state = replace(old, history=replace(old.history, found=tuple(found)))
-            seat.window.render(old, core.state)
-        assert list(view.tree.get_children()) == [one.id for one in found]
-        return measured
+    def show(*found: ConversationSummary) -> tuple[int, int]:
+        """How many lines were measured, and how many things are drawn."""
+        measured.clear()
+        desk.say(messages.ConversationsListed(query="", found=found))
+        seat.settle()
+        return len(measured), len(rows.canvas.find_withtag("row"))
 
-    assert len(show(summaries)) == 200
-    assert show(list(summaries)) == []
-    newest = replace(summaries[150], exchanges=2)
-    assert len(show([newest, *summaries[:150], *summaries[151:]])) == 1  # an answer has ended
-    assert show(summaries[1:150]) == []  # one is deleted, others are no longer found
-    assert len(show([summaries[0], *summaries[60:80], replace(summaries[5], title="Another")])) == 2
-    assert len(show(summaries[::-1])) == 179  # 178 new ones, and the old title
+    lines, drawn = show(*found)
+    assert len(rows.rows) == 5001
+    assert 3 < lines < 40
+    assert drawn < 60
+    assert show(replace(found[4000], exchanges=2), *found[:4000], *found[4001:])[0] == 2, "an answer has ended"
+    seat.focus(rows.canvas)
+    measured.clear()
+    seat.key("<End>")
+    assert rows.cursor == "c4999"
+    assert len(measured) < 40
+    assert len(rows.canvas.find_withtag("row")) < 60
 
 
 def test_a_long_prompt_counts_for_what_is_drawn_in_one_step(seat: Seat) -> None:

@@ -6,6 +6,7 @@ import tkinter
 
 import pytest
 
+from tests.fakes.gui import Desk
 from tlfif.cli.main import main as tlfif
 from tlfif.gui import main
 
@@ -31,6 +32,18 @@ def test_an_old_toolkit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_screen_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     assert "tlfif ask" in main.why_not()
+
+
+@X11_ONLY
+def test_a_screen_that_is_gone_is_named_before_and_at_the_attempt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":987")
+    assert "nothing answers at the display :987" in main.why_not()
+    assert main.show(Desk().core) == 5
+    assert "tlfif ask" in capsys.readouterr().err
+    monkeypatch.setenv("DISPLAY", "elsewhere:0")
+    assert main.why_not() == "", "only an attempt tells"
 
 
 def test_where_all_is_there_nothing_is_in_the_way(screen: str) -> None:

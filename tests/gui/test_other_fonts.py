@@ -20,6 +20,7 @@ HIGH = """<?xml version="1.0"?>
 """
 
 
+@pytest.mark.requirement("1.1.10")
 @pytest.mark.skipif(sys.platform != "linux", reason="fontconfig chooses fonts on Linux")
 def test_the_smallest_window_has_its_lines_in_a_font_with_high_lines(screen: str, tmp_path: Path) -> None:
     settings = tmp_path / "fonts.conf"

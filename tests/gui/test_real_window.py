@@ -64,7 +64,7 @@ def test_a_day_with_the_window(home: DataFolder, open_seat: Callable[..., Seat])
     seat.wait(lambda: answer in window.chat.conversation.text.get("1.0", "end"), "it is shown")
     receipt = core.state.conversation.exchanges[-1].receipt
     assert receipt is not None
-    seat.wait(lambda: receipt.line in window.chat.conversation.text.get("1.0", "end"), "so is its receipt")
+    seat.wait(lambda: receipt.brief in window.chat.conversation.text.get("1.0", "end"), "so is what it took, in short")
     assert receipt.tokens_per_second
     assert kinds & {StatusKind.LAUNCHING, StatusKind.LOADING}, "the wait for the first answer was shown"
 

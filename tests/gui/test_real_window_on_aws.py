@@ -83,7 +83,7 @@ def test_a_prompt_on_aws_until_its_machine_is_gone(
         return "" if receipt is None else receipt.cost
 
     seat.wait(cost, "what it cost")
-    assert cost().startswith("Cost 0.")
+    assert cost().startswith("Cost $0.")
     seat.wait(lambda: core.state.status_line.kind is StatusKind.IDLE, "idle")
     seat.picture("4-idle")
     for tab in ("cost", "machine", "settings"):

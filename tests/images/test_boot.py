@@ -146,6 +146,7 @@ def test_a_second_boot_has_the_new_settings(machine: Machine) -> None:
     assert machine.read("etc/tlfif/machine.json").encode() == machine.metadata.user_data
 
 
+@pytest.mark.requirement("5.4.1")
 def test_each_boot_has_a_key_of_its_own_that_only_root_reads(tmp_path: Path) -> None:
     key = tmp_path / "run/tlfif/engine.env"
     key.parent.mkdir(parents=True)
@@ -179,6 +180,7 @@ def a_file(**changed: object) -> bytes:
     return json.dumps({**json.loads(machine_file()), **changed}).encode()
 
 
+@pytest.mark.requirement("5.3.1")
 @pytest.mark.parametrize(
     ("user_data", "said"),
     [

@@ -58,6 +58,7 @@ def engine_that_never_loads(layer: Path) -> None:
     program.chmod(0o755)
 
 
+@pytest.mark.requirement("5.3.3")
 @pytest.mark.parametrize(
     ("broken", "reason", "said"),
     [

@@ -175,6 +175,7 @@ def nothing_of_the_builder_is_on(disk: Path) -> None:
         assert not (disk / name).is_file()
 
 
+@pytest.mark.requirement("5.2.4", "7.1.3")
 @pytest.mark.timeout(300)
 async def test_an_image_made_by_a_booted_builder_answers_and_is_followed_by_a_newer_one(
     emulator: Emulator, base: Layers, memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

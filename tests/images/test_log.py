@@ -118,6 +118,7 @@ async def arrived(machine: Machine, *lines: str) -> None:
     await wait_until(lambda: machine.lines() == [*lines], f"{lines}, not {machine.lines()}", every=0.05)
 
 
+@pytest.mark.requirement("5.6.10")
 async def test_our_units_lines_arrive_while_it_runs_and_the_last_ones_on_the_way_down(machine: Machine) -> None:
     machine.journal("somebody else's", "cron.service")
     machine.journal("INFO instance: machine_1", WORKER)
@@ -174,6 +175,7 @@ class Group:
         self.batches.append([event["message"] for event in events])
 
 
+@pytest.mark.requirement("5.6.10")
 def test_a_machine_that_talks_without_end_is_cut_and_its_end_is_kept(machine: Machine, program: ModuleType) -> None:
     group, size = Group(), 1000
     written: list[dict[str, str]] = []

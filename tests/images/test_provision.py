@@ -22,6 +22,7 @@ from tlfif.models.catalogue import SMOLLM2, TINYLLAMA, TINYLLAMA_FP16, HubSource
 SCRIPTS = IMAGES / "provision"
 
 
+@pytest.mark.requirement("5.2.1", "11.1.1")
 @pytest.mark.parametrize(
     ("name", "spec"), [("tinyllama", TINYLLAMA_FP16), ("tinyllama-gguf", TINYLLAMA), ("smollm2", SMOLLM2)]
 )
@@ -37,6 +38,7 @@ def test_the_models_are_those_of_the_catalogue(name: str, spec: ModelSpec) -> No
     assert PINS["context_tokens"] == spec.context_tokens
 
 
+@pytest.mark.requirement("5.2.3")
 def test_the_pins_agree_with_locks_units_and_policy() -> None:
     locks = CHECKOUT / "requirements"
     assert f"uv=={PINS['uv']} " in (locks / "dev.lock").read_text()
@@ -65,6 +67,7 @@ def test_every_hash_of_vllms_lock_is_there() -> None:
     assert len(pins) == len(re.findall(r"==", text)) > 150
 
 
+@pytest.mark.requirement("5.2.2")
 @pytest.mark.parametrize("name", PINS["profiles"])
 def test_a_profile_has_its_steps_its_units_and_its_model(name: str) -> None:
     profile: dict[str, Any] = PINS["profiles"][name]
@@ -107,6 +110,7 @@ def test_what_is_not_in_the_pins_is_refused() -> None:
     assert "there is no model gpt" in sh("pin uv", TLFIF_MODEL="gpt").stderr
 
 
+@pytest.mark.requirement("5.2.3")
 def test_a_file_of_another_content_stops_the_build(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"weights")
     good = hashlib.sha256(b"weights").hexdigest()
@@ -132,6 +136,7 @@ def test_what_a_function_sets_is_not_its_steps(call: str) -> None:
     assert done.stdout.strip() == mine
 
 
+@pytest.mark.requirement("5.2.4")
 @pytest.mark.slow
 def test_the_steps_may_run_again_and_a_clean_disk_knows_nothing_of_its_builder(
     image: tuple[Path, ...], memory: Path

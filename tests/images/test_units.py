@@ -31,6 +31,7 @@ PROGRAMS = (
 SERVICES = [unit.name for unit in UNITS if unit.suffix == ".service"]
 
 
+@pytest.mark.requirement("5.3.3")
 def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
     """``systemd-analyze verify``; the programs of the image, which are not here, are stood in for."""
     need_systemd()
@@ -67,6 +68,7 @@ def test_a_service_is_no_more_exposed_than_it_was(name: str, most: float) -> Non
     assert checked.returncode == 0, checked.stdout[-300:]
 
 
+@pytest.mark.requirement("5.2.5")
 def test_the_engines_flags_are_the_pinned_ones() -> None:
     flags = flags_of_engine()
     (model,) = ON_AWS
@@ -81,6 +83,7 @@ def test_the_engines_flags_are_the_pinned_ones() -> None:
     assert not [flag for flag in flags if "lora" in flag], "none is registered"
 
 
+@pytest.mark.requirement("5.2.6")
 def test_llama_cpp_as_a_service_takes_the_units_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the program that an image without a GPU has; with one it is llama.cpp's own, of the pinned commit."""
     values = {"TLFIF_MODEL_FILE": "/m.gguf", "TLFIF_MODEL": "tinyllama", "TLFIF_CONTEXT": "32768", "TLFIF_SLOTS": "16"}
@@ -98,6 +101,7 @@ def test_the_worker_looks_for_the_engine_where_the_unit_has_it() -> None:
     assert all((SYSTEMD / unit).exists() for unit in ENGINE_UNITS.values())
 
 
+@pytest.mark.requirement("5.4.1")
 @pytest.mark.parametrize("name", ENGINE_UNITS.values())
 def test_the_key_is_no_argument_and_the_engine_has_no_way_out(name: str) -> None:
     engine = settings(name)
@@ -144,6 +148,7 @@ def test_the_workers_command() -> None:
     }
 
 
+@pytest.mark.requirement("5.6.8")
 def test_every_end_of_the_worker_is_the_machines_end() -> None:
     worker = settings("tlfif-worker.service")
     assert worker["Unit.SuccessAction"] == worker["Unit.FailureAction"] == ["poweroff"]
@@ -154,6 +159,7 @@ def test_every_end_of_the_worker_is_the_machines_end() -> None:
     assert "Unit.BindsTo" not in worker, "the engine's restart would end the machine"
 
 
+@pytest.mark.requirement("5.3.3")
 def test_the_boot_guard_waits_longer_than_the_worker_and_asks_for_its_mark() -> None:
     (delay,) = settings("tlfif-boot-guard.timer")["Timer.OnBootSec"]
     assert delay.endswith("min")
@@ -180,6 +186,7 @@ def test_no_service_has_more_than_it_needs(name: str) -> None:
         assert unit["Service.CapabilityBoundingSet"] == [""]
 
 
+@pytest.mark.requirement("5.4.1")
 def test_the_units_hear_nobody_from_outside() -> None:
     assert not [unit.name for unit in SYSTEMD.iterdir() if unit.suffix == ".socket"]
     assert flags_of_engine()["--host"] == flags_of("tlfif-llama.service", after=1)["--host"] == "127.0.0.1"

@@ -11,6 +11,7 @@ longer than a request may be."""
 RESOURCES, PARAMETERS, OUTPUTS = 500, 200, 200
 
 
+@pytest.mark.requirement("10.3.2")
 def test_cfn_lint_has_nothing_to_say(template: Template) -> None:
     from cfnlint.api import ManualArgs, lint  # takes a second to load, in each of pytest's workers
 

@@ -60,11 +60,13 @@ NEVER = {
 }
 
 
+@pytest.mark.requirement("3.5.1", "10.5.3")
 def test_the_counts_are_what_the_design_has(template: Template) -> None:
     found = Counter(resource["Type"] for resource in template.body["Resources"].values())
     assert {kind: found[kind] for kind in COUNTS} == COUNTS
 
 
+@pytest.mark.requirement("9.1.1", "9.1.3", "9.2.1")
 def test_nothing_that_costs_while_it_waits(template: Template) -> None:
     found = {resource["Type"] for resource in template.body["Resources"].values()}
     assert not found & set(NEVER)
@@ -73,6 +75,7 @@ def test_nothing_that_costs_while_it_waits(template: Template) -> None:
     assert not [one for one in template.of_type("AWS::Lambda::Function").values() if "VpcConfig" in one]
 
 
+@pytest.mark.requirement("5.5.1", "9.1.2")
 def test_no_way_in(template: Template) -> None:
     groups = template.of_type("AWS::EC2::SecurityGroup")
     out = {}
@@ -84,6 +87,7 @@ def test_no_way_in(template: Template) -> None:
     assert not template.of_type("AWS::EC2::SecurityGroupIngress")
 
 
+@pytest.mark.requirement("9.1.1")
 def test_a_public_subnet_in_each_zone_that_is_named(template: Template) -> None:
     resources = template.body["Resources"]
     blocks = set()
@@ -107,6 +111,7 @@ def _launch_template(template: Template, name: str) -> Json:
     return one
 
 
+@pytest.mark.requirement("7.1.3")
 def test_builders_are_made_like_machines_without_any_right(template: Template) -> None:
     machine, builder = (
         _launch_template(template, name)["LaunchTemplateData"] for name in ("MachineTemplate", "MachineBuilderTemplate")
@@ -117,6 +122,17 @@ def test_builders_are_made_like_machines_without_any_right(template: Template) -
     assert same[0] == same[1]
 
 
+@pytest.mark.requirement("5.1.2")
+def test_machines_are_rented_on_demand_only(template: Template) -> None:
+    """Neither for sale by auction nor reserved: the owner's decision."""
+    for name in ("MachineTemplate", "MachineBuilderTemplate"):
+        data = _launch_template(template, name)["LaunchTemplateData"]
+        assert not {"InstanceMarketOptions", "CapacityReservationSpecification", "LicenseSpecifications"} & set(data)
+    kinds = {resource["Type"] for resource in template.body["Resources"].values()}
+    assert not [kind for kind in kinds if "Fleet" in kind or "AutoScaling" in kind]
+
+
+@pytest.mark.requirement("5.1.3", "10.1.1")
 def test_machines_are_made_safe_and_end_themselves(template: Template) -> None:
     data = _launch_template(template, "MachineTemplate")["LaunchTemplateData"]
     assert data["InstanceInitiatedShutdownBehavior"] == "terminate"
@@ -139,6 +155,7 @@ def test_machines_are_made_safe_and_end_themselves(template: Template) -> None:
     assert template.body["Parameters"]["InstanceTypes"]["Default"].split(",") == list(USUAL_TYPES)
 
 
+@pytest.mark.requirement("4.3.1", "8.5.2", "10.2.1")
 def test_what_is_kept_is_private_encrypted_and_forgotten(template: Template) -> None:
     for bucket in template.of_type("AWS::S3::Bucket").values():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
@@ -158,6 +175,7 @@ def test_what_is_kept_is_private_encrypted_and_forgotten(template: Template) -> 
     assert {one["RetentionInDays"] for one in template.of_type("AWS::Logs::LogGroup").values()} == {14}
 
 
+@pytest.mark.requirement("10.2.2")
 def test_what_cannot_be_made_anew_outlives_its_stack_and_nothing_else_does(template: Template) -> None:
     """Only ``destroy`` removes it, which lists and asks; a stack that cannot be created leaves nothing of it."""
     for name, resource in template.body["Resources"].items():
@@ -173,6 +191,7 @@ def _rules(bucket: Json) -> list[Json]:
     return rules
 
 
+@pytest.mark.requirement("4.1.2")
 def test_the_tables_are_as_the_stores_read_them(template: Template) -> None:
     tables = {one["TableName"]["Fn::Sub"]: one for one in template.of_type("AWS::DynamoDB::Table").values()}
     assert set(tables) == {"${HomeName}-jobs", "${HomeName}-state"}
@@ -184,6 +203,7 @@ def test_the_tables_are_as_the_stores_read_them(template: Template) -> None:
         assert [key["AttributeName"] for key in table["KeySchema"]] == ["pk", "sk"]
 
 
+@pytest.mark.requirement("4.1.2")
 def test_the_queue_rings_five_times_and_then_for_a_person(template: Template) -> None:
     queues = {one["QueueName"]["Fn::Sub"]: one for one in template.of_type("AWS::SQS::Queue").values()}
     work = queues["${HomeName}-work"]
@@ -192,6 +212,7 @@ def test_the_queue_rings_five_times_and_then_for_a_person(template: Template) ->
     assert set(queues) == {"${HomeName}-work", "${HomeName}-dead", "${HomeName}-schedule-dead"}
 
 
+@pytest.mark.requirement("2.2.1", "8.1.1")
 def test_every_route_but_health_asks_for_a_token(template: Template) -> None:
     routes = {one["RouteKey"]: one for one in template.of_type("AWS::ApiGatewayV2::Route").values()}
     assert routes.pop("GET /healthz")["AuthorizationType"] == "NONE"
@@ -205,6 +226,7 @@ def test_every_route_but_health_asks_for_a_token(template: Template) -> None:
     assert "cognito-idp" in gate["Issuer"]["Fn::Sub"]
 
 
+@pytest.mark.requirement("2.2.7")
 def test_calls_are_limited_and_logged_without_their_words(template: Template) -> None:
     stage = template.only("AWS::ApiGatewayV2::Stage")
     assert stage["DefaultRouteSettings"] == {"ThrottlingBurstLimit": 40, "ThrottlingRateLimit": 20}
@@ -226,6 +248,7 @@ def test_calls_are_limited_and_logged_without_their_words(template: Template) ->
     assert json.loads(stage["AccessLogSettings"]["Format"])
 
 
+@pytest.mark.requirement("2.2.2")
 def test_only_the_owner_makes_users_and_nobody_hands_a_password_to_us(template: Template) -> None:
     pool = template.only("AWS::Cognito::UserPool")
     assert pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
@@ -245,6 +268,7 @@ def test_the_pool_knows_every_address_that_a_sign_in_comes_back_on(template: Tem
     assert all(re.fullmatch(r"http://(127\.0\.0\.1|localhost):\d+/callback", one) for one in known)
 
 
+@pytest.mark.requirement("2.3.2", "9.3.1")
 def test_functions_keep_no_secret_and_no_network(template: Template) -> None:
     functions = {one["FunctionName"]["Fn::Sub"]: one for one in template.of_type("AWS::Lambda::Function").values()}
     assert set(functions) == {"${HomeName}-api", "${HomeName}-images", "${HomeName}-router"}
@@ -278,6 +302,7 @@ def test_functions_are_told_what_their_settings_ask_for(template: Template) -> N
         )
 
 
+@pytest.mark.requirement("3.4.2", "10.9.1")
 def test_alarms_listen_to_the_metrics_that_the_router_writes(template: Template) -> None:
     for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
         if not alarm["Namespace"].startswith("AWS/"):
@@ -294,6 +319,7 @@ def test_concurrency_is_set_aside_only_where_it_is_asked_for(template: Template)
         assert (condition, otherwise) == ("WantsReserveConcurrency", {"Ref": "AWS::NoValue"})
 
 
+@pytest.mark.requirement("3.1.3")
 def test_the_router_looks_every_minute_and_never_piles_up(template: Template) -> None:
     rules = template.of_type("AWS::Events::Rule")
     (rule,) = [one for name, one in rules.items() if name.startswith("Router")]
@@ -303,6 +329,7 @@ def test_the_router_looks_every_minute_and_never_piles_up(template: Template) ->
     assert (later["MaximumRetryAttempts"], later["MaximumEventAgeInSeconds"]) == (0, 60)
 
 
+@pytest.mark.requirement("6.2.7")
 def test_the_budget_writes_to_the_topic_and_to_the_owner(template: Template) -> None:
     budget = template.only("AWS::Budgets::Budget")
     marks = [
@@ -314,6 +341,7 @@ def test_the_budget_writes_to_the_topic_and_to_the_owner(template: Template) -> 
         assert [who["SubscriptionType"] for who in one["Subscribers"]] == ["SNS", "EMAIL"]
 
 
+@pytest.mark.requirement("10.9.1")
 def test_alarms_stay_within_what_is_free_and_reach_somebody(template: Template) -> None:
     alarms = {one["AlarmName"]["Fn::Sub"]: one for one in template.of_type("AWS::CloudWatch::Alarm").values()}
     names = {name.removeprefix("${HomeName}-") for name in alarms}
@@ -326,6 +354,7 @@ def test_alarms_stay_within_what_is_free_and_reach_somebody(template: Template) 
     assert template.only("AWS::SNS::Subscription")["Endpoint"] == {"Ref": "AlarmEmail"}
 
 
+@pytest.mark.requirement("10.4.1")
 def test_the_trail_can_be_left_out(template: Template) -> None:
     conditional = {
         resource["Type"]
@@ -344,6 +373,7 @@ def test_without_a_connection_nothing_listens_to_git(template: Template) -> None
     assert '{"Ref": "Repository"}, ""' in both
 
 
+@pytest.mark.requirement("7.2.1")
 def test_a_push_that_counts_is_fetched_and_followed_by_the_images_function(template: Template) -> None:
     pipeline = template.only("AWS::CodePipeline::Pipeline")
     assert (pipeline["PipelineType"], pipeline["ExecutionMode"]) == ("V2", "SUPERSEDED")
@@ -365,6 +395,7 @@ def test_a_push_that_counts_is_fetched_and_followed_by_the_images_function(templ
     assert set(profiles["AllowedValues"]) == set(Profile) - {Profile.BUNDLE}
 
 
+@pytest.mark.requirement("7.2.6")
 def test_the_monthly_rebuild_is_off_until_somebody_wants_it(template: Template) -> None:
     assert template.body["Parameters"]["MonthlyRebuild"]["Default"] == "no"
     resources = template.body["Resources"]
@@ -374,6 +405,7 @@ def test_the_monthly_rebuild_is_off_until_somebody_wants_it(template: Template) 
     assert json.loads(rule["Targets"][0]["Input"]) == {"action": "rebuild"}
 
 
+@pytest.mark.requirement("10.5.3")
 def test_everything_that_can_carry_the_homes_tag_does(template: Template) -> None:
     from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
@@ -426,6 +458,7 @@ def test_a_disk_is_kept_only_where_asked_for_and_both_functions_know(template: T
     assert [one for one in told if one] == [{"Ref": "Standby"}] * 2
 
 
+@pytest.mark.requirement("10.2.1")
 def test_numbers_have_two_ends(template: Template) -> None:
     numbers = {name: one for name, one in template.body["Parameters"].items() if one["Type"] == "Number"}
     assert set(numbers) == {"DiskGb", "JobRetentionDays", "MonthlyBudgetUsd"}

@@ -85,6 +85,7 @@ OF_NOBODY = ("iam:Create*", "iam:Put*", "iam:Attach*", "sts:*", "kms:*", "lambda
 """No role of the home makes rights or changes code."""
 
 
+@pytest.mark.requirement("8.5.1")
 def test_every_action_exists(template: Template, service_authorization: dict[str, Any]) -> None:
     for statement in template.role_statements():
         for action in statement.actions:
@@ -185,6 +186,7 @@ def test_every_condition_key_exists(template: Template, service_authorization: d
             assert any(key == one or (one.endswith("/") and key.startswith(one)) for one in known), key
 
 
+@pytest.mark.requirement("8.5.1")
 def test_a_starred_resource_is_tied_to_the_home(template: Template) -> None:
     for statement in template.role_statements():
         for resource in statement.resources:
@@ -199,6 +201,7 @@ def test_a_starred_resource_is_tied_to_the_home(template: Template) -> None:
                 assert '/tlfif:home": {"Ref": "HomeName"}' in tied, f"{statement.owner}: {statement.sid}"
 
 
+@pytest.mark.requirement("5.1.1", "8.2.2")
 def test_launching_is_tied_to_template_type_subnet_and_image(template: Template) -> None:
     router = template.role("RouterTickRole")
     (name,) = [one for one in template.of_type("AWS::EC2::LaunchTemplate") if not one.startswith("MachineBuilder")]
@@ -233,12 +236,14 @@ def test_a_builder_is_launched_like_a_machine_but_from_ubuntu_too_and_of_cheap_t
     assert images["TagNewImage"].conditions["StringEquals"]["ec2:CreateAction"] == "CreateImage"
 
 
+@pytest.mark.requirement("8.4.1")
 def test_what_builds_images_sees_no_prompt(template: Template) -> None:
     named = {name for one in template.role("ImagesPipelineRole").values() for name in one.resources}
     (jobs,) = [name for name in template.of_type("AWS::DynamoDB::Table") if name.startswith("StoreJobs")]
     assert not [name for name in named if jobs in name or "/jobs/" in name]
 
 
+@pytest.mark.requirement("8.4.1")
 def test_images_are_made_and_deleted_by_one_function_and_pointed_to_by_three(template: Template) -> None:
     def owners(action: str) -> set[str]:
         found = {one.owner for one in template.role_statements() if action in one.actions}
@@ -251,6 +256,7 @@ def test_images_are_made_and_deleted_by_one_function_and_pointed_to_by_three(tem
     assert [[one.split(":")[-1] for one in resources] for resources in written] == [["parameter/${HomeName}/image/*"]]
 
 
+@pytest.mark.requirement("8.2.2")
 def test_roles_are_handed_to_one_service_each(template: Template) -> None:
     passed = [one for one in template.role_statements() if "iam:PassRole" in one.actions]
     assert {one.conditions["StringEquals"]["iam:PassedToService"] for one in passed} == {
@@ -260,6 +266,7 @@ def test_roles_are_handed_to_one_service_each(template: Template) -> None:
     assert all(_launches(one.owner) and len(one.resources) == 1 and "*" not in one.resources[0] for one in passed)
 
 
+@pytest.mark.requirement("8.4.2")
 def test_the_terminator_serves_this_homes_schedules_only(template: Template) -> None:
     (role,) = [one for name, one in template.of_type("AWS::IAM::Role").items() if name.startswith("StopsTerminator")]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
@@ -270,11 +277,13 @@ def test_the_terminator_serves_this_homes_schedules_only(template: Template) -> 
     }
 
 
+@pytest.mark.requirement("8.2.1", "8.4.2")
 @pytest.mark.parametrize("part", sorted(WANTED_BY_ROLE))
 def test_small_roles_have_exactly_this(template: Template, part: str) -> None:
     assert {action for one in template.role(part).values() for action in one.actions} == WANTED_BY_ROLE[part]
 
 
+@pytest.mark.requirement("5.5.1", "8.3.1", "11.3.1")
 def test_the_machine_starts_stops_and_reads_nothing_else(template: Template) -> None:
     worker = template.role("MachineWorker")
     services = {action.split(":")[0] for one in worker.values() for action in one.actions}
@@ -284,6 +293,7 @@ def test_the_machine_starts_stops_and_reads_nothing_else(template: Template) -> 
     }
 
 
+@pytest.mark.requirement("8.2.2")
 def test_only_the_router_reads_the_bill(template: Template) -> None:
     readers = {
         one.owner for one in template.role_statements() for action in one.actions if action.startswith(("ce:", "cur:"))
@@ -321,6 +331,7 @@ def _with_long_names(value: Any) -> Any:
     )
 
 
+@pytest.mark.requirement("8.5.2")
 def test_resource_policies_open_to_named_services_of_this_account_only(template: Template) -> None:
     owners = set()
     for statement in template.resource_policies():

@@ -65,6 +65,7 @@ def test_every_type_has_a_known_standing_price(template: Template) -> None:
     assert not set(PRICED) & set(FREE)
 
 
+@pytest.mark.requirement("6.7.1")
 @pytest.mark.parametrize("region", REGIONS)
 def test_the_idle_month_that_is_shown_holds_every_priced_type(region: str) -> None:
     items = lean_items(BUILT_IN_PRICES, region, NOW)

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from tests.infra.synthesis import Synthesis
 
 
+@pytest.mark.requirement("10.3.2")
 def test_the_committed_template_is_what_the_code_makes(template: Template, synthesis: "Synthesis") -> None:
     assert synthesis.text == template.text, "run: python -m infra.synth"
 
 
+@pytest.mark.requirement("8.5.1", "10.3.2")
 def test_cdk_nag_has_no_open_finding(synthesis: "Synthesis") -> None:
     assert synthesis.findings == ""
 

@@ -85,6 +85,7 @@ async def test_a_model_file_that_vanishes_after_it_was_accepted(desk: Desk, tmp_
     assert (await desk.finish(busy))["status"] == "succeeded"
 
 
+@pytest.mark.requirement("3.3.3")
 async def test_a_change_of_model_drains_and_starts_anew(desk: Desk, tmp_path: Path) -> None:
     own = tiny_llama().write(tmp_path / "own.gguf")
     first = await desk.submit(max_tokens=40)

@@ -40,7 +40,7 @@ from tlfif.worker.worker import Worker
 
 POLICY = MachinePolicy(idle_timeout_seconds=90.0)
 """Each idle second is a tick to work off, and a minute is paid for in any case."""
-JOBS = JobPolicy(heartbeat_seconds=0.0)
+JOBS = JobPolicy(heartbeat_seconds=0.01)
 """The worker waits in the loop's own time, so it does not wait; everything else does in the fake clock's."""
 STEP = 1.0
 
@@ -310,6 +310,7 @@ async def undisturbed(state: str, ticks: int) -> Account:
     return _undisturbed[state, ticks]
 
 
+@pytest.mark.requirement("5.6.5")
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("state", STATES)
 async def test_a_jump_or_a_sleep_changes_nothing_that_is_measured(state: str, change: str) -> None:
@@ -327,7 +328,7 @@ def test_any_number_of_them(state: str, names: list[str]) -> None:
 
 
 async def test_a_machine_begun_by_a_clock_that_was_400_days_slow() -> None:
-    """Once 481 USD in the month, and a rehearsal that was locked."""
+    """Once $481.00 in the month, and a practice that was locked."""
     async with a_world() as world:
         world.clock.jump(-400 * 86400.0)
         await world.tick()
@@ -345,7 +346,7 @@ async def test_a_machine_begun_by_a_clock_that_was_400_days_slow() -> None:
 
 
 async def test_an_idle_machines_sleep_is_not_idle_time() -> None:
-    """Once "ran 3 h, idle for 180.1 minutes", 2.10 USD."""
+    """Once "ran 3 h, idle for 180.1 minutes", $2.10."""
     found = await lived("idle", [("doze", 3 * 3600.0)])
     assert found.reasons == ["idle for 1.5 minutes"]
     assert found.runs == [pytest.approx(90.0, abs=20.0)]

@@ -46,6 +46,7 @@ async def reach(moment: str, desk: Desk, expected: str) -> list[Reader]:
     return [first]
 
 
+@pytest.mark.requirement("10.8.2")
 @pytest.mark.parametrize("moment", ["queued", "starting", "streaming", "finishing"])
 @pytest.mark.parametrize("victim", ["worker", "engine", "server"])
 async def test_kill_loses_doubles_and_leaves_nothing(desk: Desk, victim: str, moment: str) -> None:
@@ -80,6 +81,7 @@ async def test_a_real_engine_dies_with_its_worker_and_says_the_same_again(a_desk
             assert old.pid not in [process.pid for process in desk.processes()]
 
 
+@pytest.mark.requirement("4.2.5")
 async def test_three_kills_end_the_job_instead_of_going_on_for_ever(desk: Desk) -> None:
     reader = await desk.submit_story()
     for attempt in (1, 2, 3):
@@ -103,6 +105,7 @@ async def test_worker_and_engine_killed_together(desk: Desk) -> None:
     assert (job["status"], job["answer"]) == ("succeeded", expected)
 
 
+@pytest.mark.requirement("5.7.1")
 async def test_everything_killed_at_once_goes_on_at_the_next_start(desk: Desk) -> None:
     expected = await undisturbed_answer(desk)
     (reader,) = await reach("streaming", desk, expected)
@@ -114,6 +117,7 @@ async def test_everything_killed_at_once_goes_on_at_the_next_start(desk: Desk) -
     assert (job["status"], job["answer"]) == ("succeeded", expected)
 
 
+@pytest.mark.requirement("5.6.6")
 async def test_engine_killed_again_and_again_while_it_answers(desk: Desk) -> None:
     """The worker brings it back each time; the job's own count ends it."""
     reader = await desk.submit_story()

@@ -42,6 +42,7 @@ async def asked(port: int, token: str, number: int) -> tuple[str, list[str], str
     return job_id, kinds, "".join(found["text"] for found in data if "text" in found)
 
 
+@pytest.mark.requirement("3.2.2")
 async def test_a_thousand_prompts_of_two_hundred_clients_all_end(a_desk_with: MakeDesk) -> None:
     async with a_desk_with(**AT_ONCE, TLFIF_MACHINE__ENGINE_SLOTS="8", TLFIF_JOB__LEASE_SECONDS="30") as desk:
         port = json.loads((desk.home / "server.json").read_text())["port"]

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -265,6 +266,7 @@ async def _simulate(fates: list[Fate], deeds: list[tuple[str, float]]) -> None:
     await world.check_ends()
 
 
+@pytest.mark.requirement("10.8.2")
 @settings(max_examples=400, deadline=None)
 @given(fates=st.lists(st.sampled_from(Fate), max_size=6), deeds=DEEDS)
 def test_whatever_goes_wrong_all_comes_to_its_end(fates: list[Fate], deeds: list[tuple[str, float]]) -> None:

@@ -29,6 +29,7 @@ def test_the_promise_of_thirty_seconds_is_in_the_numbers() -> None:
     assert told + policy.heartbeat_seconds + 1.0 < 30.0
 
 
+@pytest.mark.requirement("5.7.1")
 async def test_a_machine_whose_server_is_gone_ends_itself(a_desk_with: MakeDesk) -> None:
     async with a_desk_with(
         TLFIF_MACHINE__CONTROL_GONE_SECONDS="1.5", TLFIF_MACHINE__CONTROL_GONE_DRAIN_SECONDS="1"
@@ -57,6 +58,7 @@ async def test_sigterm_gives_jobs_back_uncounted(desk: Desk) -> None:
     await desk.cancel(reader)
 
 
+@pytest.mark.requirement("3.6.4")
 async def test_stop_now_cancels_what_runs_and_waits_and_leaves_nothing(desk: Desk) -> None:
     first = await desk.streaming()
     second = await desk.submit("Name three colours.")
@@ -71,6 +73,7 @@ async def test_stop_now_cancels_what_runs_and_waits_and_leaves_nothing(desk: Des
     assert first.text, "the partial answer stays readable"
 
 
+@pytest.mark.requirement("3.6.4")
 async def test_stop_that_keeps_jobs_starts_nothing_until_asked(desk: Desk) -> None:
     reader = await desk.streaming()
     answer = (await desk.call("POST", "/v1/machine/stop", {"jobs": "requeue"})).json()
@@ -104,6 +107,7 @@ async def test_cancel(desk: Desk, moment: str) -> None:
     assert (again["status"], again["last_seq"]) == ("cancelled", reader.cursor)
 
 
+@pytest.mark.requirement("1.1.8", "5.6.3")
 async def test_cancel_frees_the_engine_for_the_next_at_once(a_desk_with: MakeDesk) -> None:
     """There is one slot: the next answer can only begin when the cancelled one has left the real engine."""
     async with a_desk_with(PYTHONPATH=str(SOURCE)) as desk:
@@ -117,6 +121,7 @@ async def test_cancel_frees_the_engine_for_the_next_at_once(a_desk_with: MakeDes
         assert waited < STORY_TOKENS / job["receipt"]["tokens_per_second"] / 2, "by this engine's own speed"
 
 
+@pytest.mark.requirement("5.7.2")
 async def test_an_idle_machine_ends_itself_and_then_the_server(a_desk_with: MakeDesk) -> None:
     async with a_desk_with(
         TLFIF_MACHINE__IDLE_TIMEOUT_SECONDS="2", TLFIF_SERVER_IDLE_EXIT_SECONDS="2", TLFIF_TICK_SECONDS="0.1"
@@ -197,6 +202,7 @@ async def test_two_servers_of_one_home(desk: Desk) -> None:
     assert (await desk.call("GET", "/healthz")).status_code == 200
 
 
+@pytest.mark.requirement("5.7.1")
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX shares the cores out so")
 async def test_an_engine_stands_back_behind_its_server(desk: Desk) -> None:
     await desk.call("POST", "/v1/machine/start", {})

@@ -138,6 +138,7 @@ def token_door(provider: RunningProvider, **form: str) -> tuple[int, dict[str, s
             return error.code, json.loads(error.read())
 
 
+@pytest.mark.requirement("1.2.2")
 def test_from_the_sign_in_to_the_sign_out(
     home: DataFolder,
     provider: RunningProvider,

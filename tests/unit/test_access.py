@@ -104,6 +104,7 @@ def bearer(key: str) -> bytes:
     return f"Bearer {key}".encode()
 
 
+@pytest.mark.requirement("2.2.6")
 async def test_a_key_may_ask_and_read_its_own_answers_and_nothing_else(home: DataFolder) -> None:
     key, door = add(home, "editor"), Door(home)
     assert await door(authorization=bearer(key)) == 200
@@ -129,6 +130,7 @@ async def test_a_key_comes_as_anthropics_and_ollamas_clients_send_it(home: DataF
     assert door.user[0].startswith("key:editor:")
 
 
+@pytest.mark.requirement("2.2.6")
 async def test_a_revoked_key_stops_at_once_also_in_the_middle_of_an_answer(home: DataFolder) -> None:
     key, other, door = add(home, "editor"), add(home, "other"), Door(home)
     left: list[str] = []
@@ -162,6 +164,7 @@ async def test_a_wrong_key_gets_nothing(home: DataFolder, given: str) -> None:
     assert await door("/key/none") == 401
 
 
+@pytest.mark.requirement("2.2.6")
 def test_what_a_key_is_enough_for() -> None:
     enough = {
         "GET": "/v1/models /v1/models/ /v1/models/a/b /v1/responses/x /v1/responses/x/input_items "

@@ -29,6 +29,7 @@ def whole(shares: MachineShares) -> int:
     return shares.unassigned + sum(one.total for one in shares.by_job.values())
 
 
+@pytest.mark.requirement("6.1.2")
 @pytest.mark.parametrize("seed", range(10))
 async def test_shares_and_what_nobody_caused_are_the_whole_run(seed: int) -> None:
     chance = random.Random(seed)

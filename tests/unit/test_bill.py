@@ -113,6 +113,7 @@ def days(count: int, **changes: object) -> list[BilledDay]:
 PERIOD = period_at(at("2026-11-04 08:00"))
 
 
+@pytest.mark.requirement("6.3.1")
 def test_days_make_a_bill_without_vat_and_less_the_credits() -> None:
     told = [replace(one, credits=Decimal("-0.5"), tax=Decimal("0.29")) for one in days(3)]
     bill = bill_of(PERIOD, told)
@@ -170,7 +171,7 @@ def test_a_figure_says_its_day_what_it_covers_and_when_the_next_one_comes() -> N
 def test_credits_are_named_and_a_final_figure_is_called_none_that_may_change() -> None:
     final = replace(BILL, credits=5_000_000, estimated=False)
     said = bill_report(asked(final), NOW).sentence
-    assert "Credits of 5.00 USD are taken off already." in said
+    assert "Credits of $5.00 are taken off already." in said
     assert "may still change" not in said
 
 

@@ -18,7 +18,7 @@ from tlfif.kernel.errors import BudgetLockedError, IdempotencyConflictError, Mac
 from tlfif.machines.machine import MachineState
 from tlfif.machines.policy import MachinePolicy
 from tlfif.money.billing_month import Month
-from tlfif.money.budget.budget import DRAIN_SECONDS, REHEARSAL, Budget, BudgetState
+from tlfif.money.budget.budget import DRAIN_SECONDS, PRACTICE, Budget, BudgetState
 
 TIGHT = "0.15"
 """EUR: headroom for one start of the default policy, and a little more."""
@@ -52,6 +52,7 @@ async def start_by_a_person(world: MoneyWorld) -> bool:
 # What is refused, and what is not
 
 
+@pytest.mark.requirement("6.2.3")
 async def test_a_lock_refuses_prompts_and_starts_with_the_figures_and_what_to_press() -> None:
     world = await locked_world()
     for refused in (world.submit(), start_by_a_person(world)):
@@ -60,7 +61,7 @@ async def test_a_lock_refuses_prompts_and_starts_with_the_figures_and_what_to_pr
         assert error.value.code == "budget_locked"
         assert "./tlfif budget set AMOUNT" in error.value.message
         assert "./tlfif budget release" in error.value.message
-        assert "rehearsal" not in error.value.message
+        assert "practice" not in error.value.message
     assert world.host.launches == 0
     assert (await world.jobs.counts()).queued == 0
     assert await world.machines.active() is None
@@ -121,6 +122,7 @@ async def test_a_build_is_begun_only_where_all_of_it_has_room_and_leaves_room_fo
     assert await gate.check_admission(max_queued=9) == 0, "no machine runs that could answer"
 
 
+@pytest.mark.requirement("6.2.1")
 async def test_no_limit_is_not_a_limit_of_zero() -> None:
     world = MoneyWorld()
     await world.limit(None)
@@ -131,6 +133,7 @@ async def test_no_limit_is_not_a_limit_of_zero() -> None:
     assert world.host.launches == 1
 
 
+@pytest.mark.requirement("6.2.6")
 async def test_real_money_on_this_computer_never_locks() -> None:
     world = MoneyWorld(tariff=None)
     await world.limit("0.01")
@@ -145,6 +148,7 @@ async def test_real_money_on_this_computer_never_locks() -> None:
 # The lock, and how it ends
 
 
+@pytest.mark.requirement("6.2.3")
 async def test_the_lock_survives_a_restart_and_ends_with_the_month() -> None:
     world = await locked_world()
     world.plane = world.another_plane()
@@ -226,23 +230,23 @@ async def test_a_limit_that_a_person_sets_while_the_lock_comes_is_not_overwritte
     assert (await world.book.state()).budget.limit_eur == 30
 
 
-@pytest.mark.parametrize("rehearsal", [True, False])
-async def test_waiting_prompts_end_with_the_code_and_the_sentence_when_the_lock_comes(rehearsal: bool) -> None:
-    world = MoneyWorld(tariff=None if rehearsal else AWS)
-    await world.limit(TIGHT, simulated_aws=rehearsal)
+@pytest.mark.parametrize("practice", [True, False])
+async def test_waiting_prompts_end_with_the_code_and_the_sentence_when_the_lock_comes(practice: bool) -> None:
+    world = MoneyWorld(tariff=None if practice else AWS)
+    await world.limit(TIGHT, simulated_aws=practice)
     await world.submit()
     await world.ready()
     waiting = (await world.submit("Second")).job
-    await world.limit("0.01", simulated_aws=rehearsal)
+    await world.limit("0.01", simulated_aws=practice)
     await world.ticks(1)
     job = await world.jobs.get(waiting.id)
     assert (job.status, job.error_code) == (JobStatus.FAILED, "budget_locked")
     assert job.error_message is not None
     assert "./tlfif budget release" in job.error_message
-    assert (REHEARSAL in job.error_message) is rehearsal
+    assert (PRACTICE in job.error_message) is practice
 
 
-async def test_a_rehearsal_is_named_in_every_text() -> None:
+async def test_a_practice_is_named_in_every_text() -> None:
     world = await locked_world(tariff=False)
     texts = [(await world.money.budget.status()).headroom.sentence]
     for refused in (world.submit(), start_by_a_person(world)):
@@ -257,12 +261,13 @@ async def test_a_rehearsal_is_named_in_every_text() -> None:
     await world.limit("20", simulated_aws=True)
     texts.append((await world.money.budget.too_many_waiting(3)).message)
     texts.append((await world.money.budget.too_many_waiting(0)).message)
-    assert [text for text in texts if REHEARSAL not in text] == []
+    assert [text for text in texts if PRACTICE not in text] == []
 
 
 # Never over the limit
 
 
+@pytest.mark.requirement("6.2.2")
 @pytest.mark.parametrize("seed", range(12))
 async def test_the_running_sum_never_passes_the_limit(seed: int) -> None:
     """Random answers, ticks a second or a little more apart, a machine that obeys or only yields to force."""
@@ -300,6 +305,7 @@ async def test_the_running_sum_never_passes_the_limit(seed: int) -> None:
     assert counts.queued == 0
 
 
+@pytest.mark.requirement("6.2.4")
 async def test_a_clock_that_is_set_back_does_not_give_a_locked_machine_more_time() -> None:
     world = MoneyWorld()
     await world.limit(TIGHT)

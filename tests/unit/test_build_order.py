@@ -64,6 +64,7 @@ async def test_a_pointer_that_was_altered_by_hand_keeps_no_other_image_from_its_
     assert [image.profile for image in made] == [Profile.GPU_VLLM]
 
 
+@pytest.mark.requirement("7.2.6")
 async def test_the_month_builds_each_image_in_use_anew_and_no_other() -> None:
     store, clock, registry = MemoryImageStore(), FakeClock(T0), FakeRegistry()
     for profile in (Profile.CPU_LLAMA, Profile.GPU_VLLM, Profile.GPU_LLAMA):

@@ -17,6 +17,7 @@ from tlfif.models.catalogue import (
 )
 
 
+@pytest.mark.requirement("5.2.1", "11.1.1")
 def test_every_entry_is_pinned() -> None:
     for spec in CATALOGUE:
         assert re.fullmatch(r"[0-9a-f]{64}", spec.sha256)
@@ -38,6 +39,7 @@ def test_the_default_is_tinyllama_and_the_last_needs_no_hub() -> None:
     assert isinstance(CATALOGUE[-1].source, WheelSource)
 
 
+@pytest.mark.requirement("11.1.1")
 def test_no_name_means_two_models() -> None:
     names = [name.casefold() for spec in CATALOGUE for name in (spec.name, *spec.aliases)]
     assert len(names) == len(set(names))

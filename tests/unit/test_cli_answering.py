@@ -86,7 +86,7 @@ async def test_a_prompt_that_is_held_back_says_so_once_in_a_pipe_too() -> None:
     held = machine_news(state="off", held=True)
     desk = FakeDesk()
     await answer_prompt(FakeClient([held, held, *events("Hi", DONE)]), ASKING, desk.console)
-    assert desk.said == "Kept: the machine was stopped. To go on: ./tlfif machine start\n"
+    assert desk.said == "Kept, because the machine was stopped. To go on: ./tlfif machine start\n"
     desk = FakeDesk(terminal=True)
     await answer_prompt(FakeClient([held, held, *events("Hi", DONE)]), ASKING, desk.console)
     assert desk.said.count("./tlfif machine start") == 1
@@ -134,7 +134,7 @@ async def test_an_interruption_cancels_the_job_and_keeps_what_was_said() -> None
     assert client.cancelled == ["job_1"]
     assert (answer.interrupted, answer.status, answer.text) == (True, "cancelled", "Once upon")
     assert await _report(client, answer, desk.console, as_json=False) == 130
-    assert desk.said.endswith("You cancelled the answer.\n")
+    assert desk.said.endswith("You cancelled this answer.\n")
 
 
 async def test_an_interruption_while_submitting_cancels_what_was_stored() -> None:
@@ -189,6 +189,7 @@ async def test_other_ends_are_told(end: tuple[EventKind, dict[str, object]], cod
     assert desk.out.getvalue() == "Half\n"
 
 
+@pytest.mark.requirement("1.6.2")
 @pytest.mark.parametrize("failed", [False, True])
 async def test_json_is_one_object_and_nothing_else(failed: bool) -> None:
     end = (EventKind.FAILED, {"error_code": "engine_gone", "error_message": "It died."}) if failed else DONE
@@ -219,7 +220,7 @@ async def test_the_receipt_has_what_the_answer_cost() -> None:
     desk, client = FakeDesk(), PricedClient(events("Yes.", DONE), events("Yes.", DONE))
     answer = await answer_prompt(client, ASKING, desk.console)
     assert await _report(client, answer, desk.console, as_json=False) == 0
-    assert desk.said.endswith(" · costs nothing (on AWS so far 0.0831 USD)\n")
+    assert desk.said.endswith(" · costs nothing (on AWS so far $0.083)\n")
     assert desk.said.count("\n") == 1
     desk = FakeDesk()
     await _report(client, await answer_prompt(client, ASKING, desk.console, show=False), desk.console, as_json=True)

@@ -11,7 +11,7 @@ from tlfif.cli.arguments import Parser, add_answer_options, answer_options
 from tlfif.cli.ask import MAX_BYTES, read_prompt
 from tlfif.kernel.errors import InvalidInputError, NotFoundError
 
-NOT_NUMBERS = ["", " ", "nan", "inf", "-inf", "ten", "1_0", "0x10", "٣", "1,5", "-1", "1e99", "9" * 400]
+NOT_NUMBERS = ["", " ", "nan", "inf", "-inf", "ten", "1_0", "0x10", "٣", "1,500", "-1", "1e99", "9" * 400]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tlfif.cli.output.machine_report import is_remote, machine_lines, refusal_no
 from tlfif.cli.output.receipt_report import receipt_line
 from tlfif.client.profile import AWS, Profile, save_aws_profile, use
 from tlfif.kernel.data_folder import DataFolder
+from tlfif.money.amounts import usd
 from tlfif.wire.machines import NO_MACHINE
 
 PLACE = "AWS eu-central-1"
@@ -41,10 +42,10 @@ def on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (SHARE, f"{SHARE['usd']:.4f} USD"),
+        (SHARE, usd(SHARE["usd"])),
         (None, "its cost is not known yet: ./tlfif cost"),
         ({**NOTHING, "final": False}, "its cost is not known yet"),
-        (NOTHING, "0 USD (0 EUR)"),
+        (NOTHING, "$0 · 0 €"),
     ],
 )
 def test_a_receipt_of_aws_has_the_real_cost(found: Any, said: str) -> None:
@@ -55,7 +56,7 @@ def test_a_receipt_of_aws_has_the_real_cost(found: Any, said: str) -> None:
 
 def test_a_job_of_aws_has_it_too() -> None:
     text = job_text(job(cost=SHARE, simulated_aws=None), now=1e9, place="AWS")
-    assert f"{SHARE['usd']:.4f} USD" in text
+    assert usd(SHARE["usd"]) in text
     assert "nothing" not in text
     assert "costs nothing: this computer" in job_text(job(cost=NOTHING, simulated_aws=None), now=1e9)
 
@@ -63,7 +64,7 @@ def test_a_job_of_aws_has_it_too() -> None:
 @pytest.mark.parametrize(
     ("hourly", "said"),
     [
-        (0.72, "costs     0.7200 USD an hour now, 0.0002 USD a second, without VAT; the month: ./tlfif cost"),
+        (0.72, "costs     $0.72 an hour now, $0.0002 a second, without VAT; the month: ./tlfif cost"),
         (0.0, "costs     no machine is paid for now"),
         (None, "place     AWS eu-central-1"),
     ],
@@ -81,10 +82,10 @@ def test_the_machine_on_aws_says_what_runs_and_names_no_process(hourly: float | 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": "no_capacity", "reason": "None."}, "AWS has no machine free. TL-FIF asks every 2 minutes"),
+        ({"state": "no_capacity", "reason": "None."}, "AWS has no machine free. TL-FIF asks again every 2 minutes"),
         (
             {"state": "no_quota", "reason": "Free plan."},
-            "Your AWS account may not run such a machine yet. Your prompt waits.",
+            "Your AWS account may not run such a machine yet. Your prompt is kept.",
         ),
         ({"state": "launching", "eta_seconds": 143.4}, "about 2 min 23 s left"),
         ({"state": "off", "eta_seconds": 216.0}, "The machine is starting up, about 3 min 36 s left"),
@@ -127,16 +128,16 @@ async def test_a_far_server_is_given_longer_and_asked_less(monkeypatch: pytest.M
 
 def test_the_report_of_aws_is_what_is_owed_and_says_so() -> None:
     text = cost_text(cost(on_aws=True, running_usd_per_hour=0.72, receipts=[]), now=1e9)
-    assert "an hour, 0.0002 USD a second" in text
+    assert "an hour, $0.0002 a second" in text
     assert "an estimate, AWS's bill counts" in text
     assert "nothing" not in text
     report = budget_report(cost(on_aws=True, budget=budget(free_eur=10.0)))
-    assert "11.50 USD" in report
-    assert "rehearse" not in report
+    assert "$11.50" in report
+    assert "practise" not in report
 
 
 @pytest.mark.usefixtures("on_aws")
-def test_a_rehearsal_is_for_this_computer(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_practice_is_for_this_computer(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["budget", "set", "5", "--simulated-aws"]) == 2
     assert "profile use computer" in capsys.readouterr().err
     assert opening_words() == "Asking your home on AWS"

@@ -11,6 +11,7 @@ import pytest
 from filelock import FileLock
 
 from tests.fakes.desk import FakeClient, FakeDesk, a_model
+from tests.fakes.money import cost
 from tlfif.cli import jobs, machine, main, model, serve
 from tlfif.cli.arguments import Parser
 from tlfif.cli.output.console import OutputLostError
@@ -20,6 +21,7 @@ from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.errors import InvalidInputError, MachineError, TlfifError
 from tlfif.wire.jobs import JobView
 from tlfif.wire.machines import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopMode, StopResult
+from tlfif.wire.money import CostView
 
 
 class Client(FakeClient):
@@ -159,6 +161,18 @@ def test_the_idle_timeout_is_set(command: Run) -> None:
     code, desk = command(machine, client, "idle-timeout", "1.5")
     assert (code, client.calls) == (0, [("idle", 1.5)])
     assert "1 min 30 s" in desk.out.getvalue()
+
+
+def test_on_aws_a_start_and_a_longer_time_out_name_their_price(command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def found() -> CostView:
+        return cost(on_aws=True)
+
+    monkeypatch.setattr(machine, "local_server", lambda: None)
+    client = Client("ready")
+    monkeypatch.setattr(client, "cost", found)
+    assert "It costs $0.23 an hour while it runs (c7i.xlarge)" in command(machine, client, "start")[1].said
+    said = " ".join(command(machine, client, "idle-timeout", "240")[1].out.getvalue().split())
+    assert "At $0.23 an hour that is up to $0.93 after each last answer." in said
 
 
 def a_past_machine(**changes: Any) -> PastMachineView:

@@ -30,7 +30,7 @@ async def test_the_default_is_fetched_on_first_use() -> None:
     client.on_pull = lambda name: [a_model(name, "pulling", received_bytes=10), a_model(name)]
     assert await choose_model(client, None, desk.console) == Choice(model="tinyllama")
     assert client.pulled == ["tinyllama by itself"]
-    assert "Fetching Tinyllama from a/hub, 1.0 kB, once (10 B are here already)." in desk.said
+    assert "Downloading Tinyllama from a/hub, 1.0 kB, once (10 B are here already)." in desk.said
     assert "--model smollm2" in desk.said
 
 
@@ -40,8 +40,8 @@ async def test_without_the_hub_the_small_one_answers_and_says_so(small: str) -> 
     client.on_pull = unreachable
     choice = await choose_model(client, None, desk.console)
     assert choice.model == "smollm2"
-    assert "its source cannot be reached" in choice.note
-    assert "Smollm2, the small model, answers instead" in choice.note
+    assert "no connection" in choice.note
+    assert "The smaller Smollm2 answers" in choice.note
     assert "./tlfif model pull tinyllama" in choice.note
     assert client.pulled == (["tinyllama by itself"] if small == "ready" else ["tinyllama by itself", "smollm2"])
 
@@ -55,17 +55,15 @@ async def test_the_cause_is_told_in_the_words_of_who_found_it() -> None:
 
     client.on_pull = refuse
     note = (await choose_model(client, None, FakeDesk().console)).note
-    assert note.startswith("Tinyllama cannot answer: HTTPS_PROXY is socks9://x, which is no proxy that can be used (./")
-    assert note.endswith(
-        ". Smollm2, the small model, answers instead. To get the other one: ./tlfif model pull tinyllama"
-    )
+    assert note.startswith("Tinyllama is not downloaded (HTTPS_PROXY is socks9://x, which is no proxy that can be used")
+    assert note.endswith("). The smaller Smollm2 answers. To get the other one: ./tlfif model pull tinyllama")
 
 
 async def test_a_fetch_that_breaks_off_leaves_the_small_one() -> None:
     client = client_with("absent")
     client.on_pull = lambda name: [a_model(name, "pulling"), a_model(name, "absent", problem="The line broke.")]
     choice = await choose_model(client, None, FakeDesk().console)
-    assert (choice.model, "fetching it failed" in choice.note) == ("smollm2", True)
+    assert (choice.model, "the download failed" in choice.note) == ("smollm2", True)
 
 
 async def test_a_damaged_default_is_not_used_and_not_silently_replaced() -> None:

@@ -121,6 +121,7 @@ def test_what_an_image_waits_for_is_said_once_in_full(command: Run, tmp_path: Pa
     assert "waits     the machine answers, and the quota is for one." in desk.out.getvalue()
 
 
+@pytest.mark.requirement("6.6.1")
 def test_a_build_that_costs_money_asks_and_begins_nothing_unasked(command: Run) -> None:
     client = Client(image_list(builds=COSTLY))
     with pytest.raises(InvalidInputError, match="nobody to ask") as caught:
@@ -131,14 +132,15 @@ def test_a_build_that_costs_money_asks_and_begins_nothing_unasked(command: Run) 
     assert client.calls == [("build", "https://example.org/a/b", None, None, None, None)]
 
 
+@pytest.mark.requirement("7.1.5")
 def test_what_is_to_be_kept_where_it_fails_has_its_price_first_and_its_end(command: Run) -> None:
     client = Client(image_list(builds=COSTLY), image_list(image_view(1)))
     code, desk = command(client, "build", "https://example.org/a/b", "--yes", "--keep-broken", "30")
     assert (code, client.calls[0][-1]) == (0, 30)
-    assert "its machine is kept 30 min at 0.6000 USD an hour at most: about 0.3312 USD in all" in desk.said
+    assert "its machine is kept 30 min at $0.60 an hour at most: about $0.33 in all" in desk.said
     client = Client(image_list(failed(1, kept_until=4000.0, kept_usd_per_hour=0.6)))
     shown = " ".join(command(client, "show", "v1")[1].out.getvalue().split())
-    assert "at 0.6000 USD an hour at most. To end it at once: ./tlfif image reject v1" in shown
+    assert "at $0.60 an hour at most. To end it at once: ./tlfif image reject v1" in shown
     assert "is being ended" in command(client, "reject", "v1")[1].out.getvalue()
     client = Client(image_list())
     with pytest.raises(TlfifError, match="on this computer") as caught:
@@ -273,9 +275,9 @@ def test_retiring_shows_first_what_goes_and_what_the_kept_ones_cost(command: Run
     code, desk = command(client, "retire", "v2", "--dry-run")
     assert (code, client.calls) == (0, [])
     text = desk.out.getvalue()
-    assert "is deleted for good: 8.0 GB at 0.4300 USD a month." in " ".join(text.split())
-    assert "  v3     in use    8.0 GB at 0.4300 USD a month" in text
-    assert text.endswith("1 image is kept: 8.0 GB at 0.4300 USD a month.\n")
+    assert "is deleted for good: 8.0 GB at $0.43 a month." in " ".join(text.split())
+    assert "  v3     in use    8.0 GB at $0.43 a month" in text
+    assert text.endswith("1 image is kept: 8.0 GB at $0.43 a month.\n")
     kept = json.loads(command(client, "retire", "v2", "--dry-run", "--json")[1].out.getvalue())["kept"]
     assert [one["version"] for one in kept] == ["v3"]
     with pytest.raises(TlfifError, match="nobody to ask"):
@@ -297,7 +299,7 @@ def test_the_list_says_what_is_in_use_what_waits_and_what_it_costs() -> None:
     assert "v3 00:16:43 in use 71 8.0 GB" in flat or "in use" in flat.split("v3", 1)[1][:40]
     for part in (
         "Machines start from v3 (3333333 Change 3), promoted by the owner.", "cannot be read now: No route to host.",
-        "3 images are kept: 16.1 GB at 0.8600 USD a month.", "v4 waits for you: ./tlfif image approve v4",
+        "3 images are kept: 16.1 GB at $0.86 a month.", "v4 waits for you: ./tlfif image approve v4",
         "A build takes about 45 s and costs nothing.",
     ):  # fmt: skip
         assert part in flat

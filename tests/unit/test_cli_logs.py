@@ -22,6 +22,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFolder:
     return folder
 
 
+@pytest.mark.requirement("10.9.2")
 @pytest.mark.parametrize(
     ("raw", "secret"),
     [

@@ -41,12 +41,14 @@ def test_no_command_loads_the_library_of_the_prompt_before_it_asks_a_person() ->
     assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
 
 
+@pytest.mark.requirement("1.6.3")
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in COMMANDS)
 
 
+@pytest.mark.requirement("1.6.3")
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -109,6 +111,7 @@ def test_bad_input_is_refused_before_any_call(argv: list[str], code: str, capsys
     assert found.err.endswith(f"[{code}]\n")
 
 
+@pytest.mark.requirement("1.6.2")
 def test_with_json_a_fault_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "--json", " "]) == 2
     found = json.loads(capsys.readouterr().out)
@@ -181,6 +184,7 @@ EVIL = "a\x1b[2Jb\x9bc\u202ed\u2066e\x08f\rg"
 HARMLESS = "a[2Jbcdefg"
 
 
+@pytest.mark.requirement("1.6.3", "8.6.3")
 def test_a_model_cannot_steer_the_terminal() -> None:
     out = Terminal()
     Console(out, FakeDesk().err).text(f"{EVIL}\tä\n")

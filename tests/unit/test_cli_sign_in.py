@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_there_must_be_a_home_on_aws(run: Run, home: DataFolder, command: str) -
 
 def test_the_profile_is_shown_and_chosen(run: Run, home: DataFolder, provider: Provider) -> None:
     assert run("profile")[:2] == (0, "This computer. There is no home on AWS yet; ./tlfif deploy sets one up.\n")
-    assert json.loads(run("profile", "--json")[1]) == {"active": "computer", "aws": None}
+    assert json.loads(run("profile", "--json")[1]) == {"active": "computer", "aws": None, "bridge": False}
     assert run("profile", "use", "aws")[0] == 2
     save_aws_profile(home, Profile(
         api_url="https://api.example.com", issuer=provider.url, client_id=CLIENT, scope="openid", region="eu-central-1"
@@ -150,6 +151,20 @@ def test_the_profile_is_shown_and_chosen(run: Run, home: DataFolder, provider: P
     assert "Commands talk to the home on AWS.\n" in run("profile")[1]
     assert json.loads(run("profile", "--json")[1])["active"] == "aws"
     assert run("profile", "use", "moon")[2].endswith("[profile_unknown]\n")
+
+
+def test_the_bridge_is_off_until_it_is_switched_on_and_stays_with_the_home(
+    run: Run, home: DataFolder, profile: Profile
+) -> None:
+    assert "off (./tlfif profile bridge on)" in run("profile")[1]
+    code, _, err = run("profile", "bridge", "on")
+    assert (code, "costs nothing" in err) == (0, True)
+    run("profile", "use", "computer")
+    save_aws_profile(home, replace(profile, region="eu-west-1"))
+    assert json.loads(run("profile", "--json")[1])["bridge"] is True
+    assert run("profile", "bridge", "off")[0] == 0
+    assert json.loads(run("profile", "--json")[1])["bridge"] is False
+    assert run("profile", "bridge", "maybe")[0] == 2
 
 
 def test_the_environment_is_named_where_it_stands_above(

@@ -73,6 +73,7 @@ async def test_a_problem_becomes_an_error() -> None:
     assert caught.value.details == {"tokens": 9, "limit": 8}
 
 
+@pytest.mark.requirement("1.3.3")
 async def test_a_submit_over_a_broken_connection_is_repeated_with_its_key() -> None:
     keys: list[str] = []
 
@@ -86,6 +87,7 @@ async def test_a_submit_over_a_broken_connection_is_repeated_with_its_key() -> N
     assert len(set(keys)) == 1
 
 
+@pytest.mark.requirement("1.3.1")
 async def test_after_three_tries_it_is_told() -> None:
     seen: list[str] = []
 

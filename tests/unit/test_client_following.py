@@ -289,6 +289,7 @@ async def test_a_host_that_cannot_stream_is_asked_again_and_again() -> None:
     assert waits == [(0, 4.0), (1, 4.0), (1, 4.0), (3, 20.0)]
 
 
+@pytest.mark.requirement("2.1.5")
 async def test_a_connection_that_breaks_between_two_requests_loses_and_doubles_nothing() -> None:
     connection = AskedConnection(
         ConnectionLostError("lost before it was accepted"),

@@ -47,6 +47,7 @@ def test_without_a_file_it_is_this_computer(home: DataFolder) -> None:
     assert isinstance(locator_for(home), LocalServer)
 
 
+@pytest.mark.requirement("9.2.1")
 def test_what_was_saved_is_found_again(home: DataFolder) -> None:
     profile = a_profile(revoke_url="http://127.0.0.1:5/revoke", redirect_ports=(2000, 3000))
     save_aws_profile(home, profile)

@@ -89,6 +89,7 @@ async def test_a_sign_in_gives_tokens_and_a_page_without_any(
     assert not [secret for secret in ("access-1", "refresh-1", "code-0", verifier) if secret in everything]
 
 
+@pytest.mark.requirement("1.2.2")
 @pytest.mark.parametrize(
     ("changes", "code", "said"),
     [
@@ -134,6 +135,7 @@ async def test_an_answer_that_is_not_the_providers_ends_no_sign_in(provider: Pro
     assert "You are not signed in" in refused[0][1]
 
 
+@pytest.mark.requirement("1.2.2")
 @pytest.mark.parametrize(
     ("claims", "signed_by", "said"),
     [

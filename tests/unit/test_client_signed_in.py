@@ -93,6 +93,7 @@ async def test_how_long_a_token_is_used(desk: Desk, life: object, seconds: float
     assert stored.renew_at == desk.clock.now() + seconds
 
 
+@pytest.mark.requirement("1.2.3")
 async def test_many_tasks_and_programs_renew_once(desk: Desk) -> None:
     desk.clock.advance(4000)
     programs = [desk.tokens() for _ in range(3)]
@@ -180,6 +181,7 @@ async def test_another_program_that_never_finishes_is_told(desk: Desk) -> None:
     assert await desk.tokens().after_refusal("access-0") == "access-1"  # the system freed the lock
 
 
+@pytest.mark.requirement("1.2.3")
 async def test_signing_out_revokes_and_forgets(desk: Desk) -> None:
     mine = desk.tokens()
     assert await mine.access_token() == "access-0"
@@ -249,6 +251,7 @@ async def test_the_endpoint_is_the_home_on_aws(desk: Desk) -> None:
     assert "access-0" not in repr(endpoint)
 
 
+@pytest.mark.requirement("1.2.3")
 def test_a_file_is_its_owners_only_and_says_what_that_means(tmp_path: Path, provider: Provider) -> None:
     desk = Desk(tmp_path, provider, None)
     assert desk.store().save(desk.sign_in()) is Place.FILE

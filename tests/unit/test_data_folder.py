@@ -34,6 +34,7 @@ def home(tmp_path: Path) -> DataFolder:
     return DataFolder(tmp_path / "home")
 
 
+@pytest.mark.requirement("8.6.4")
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o702])
 def test_a_folder_that_others_may_write_in_is_refused(home: DataFolder, mode: int) -> None:
     home.create()
@@ -91,6 +92,7 @@ def test_what_another_user_put_there_is_refused_and_left_alone(home: DataFolder,
         assert read_token(home) is None
 
 
+@pytest.mark.requirement("8.6.4")
 def test_no_link_is_followed_where_something_is_written(home: DataFolder) -> None:
     home.create()
     victim = home.root.parent / "victim"

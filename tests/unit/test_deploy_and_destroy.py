@@ -114,6 +114,7 @@ async def test_all_steps_in_order_and_remembered(world: World) -> None:
     assert any("of 3" in text and "min are usual" in text for text in world.said)
 
 
+@pytest.mark.requirement("10.5.1")
 async def test_twice_changes_nothing_and_mails_nobody_again(world: World) -> None:
     await world.deploy()
     before = world.state()
@@ -123,6 +124,7 @@ async def test_twice_changes_nothing_and_mails_nobody_again(world: World) -> Non
     assert world.state() == before
 
 
+@pytest.mark.requirement("10.5.1")
 async def test_killed_before_any_call_the_next_try_ends_the_same(world: World) -> None:
     await world.deploy()
     whole, calls = world.state(), len(world.account.calls)
@@ -137,6 +139,7 @@ async def test_killed_before_any_call_the_next_try_ends_the_same(world: World) -
         assert cut.state() == whole, f"killed before call {at + 1}, {world.account.calls[at]}"
 
 
+@pytest.mark.requirement("10.5.1")
 async def test_network_lost_at_any_call_says_so_and_the_next_try_ends_the_same(world: World) -> None:
     await world.deploy()
     whole, calls = world.state(), list(world.account.calls)
@@ -266,6 +269,7 @@ async def test_another_name_is_another_home(world: World) -> None:
     assert "tlfif in account" in elsewhere.value.message
 
 
+@pytest.mark.requirement("10.5.3")
 @pytest.mark.parametrize(
     "name",
     [
@@ -293,6 +297,7 @@ OPEN = ("shop-pictures",)
 ALL_OPEN = AccountSettings(encrypt_disks=False, block_public=None)
 
 
+@pytest.mark.requirement("10.3.1")
 async def test_a_public_bucket_stays_online_until_that_is_asked_for(world: World) -> None:
     """The block is the whole account's: it takes a site offline that was there before the home."""
     world.account.open_buckets = OPEN
@@ -357,6 +362,7 @@ async def test_destroy_takes_all_and_puts_the_settings_back(world: World) -> Non
     assert {one.kind: (one.found, one.removed) for one in done.kinds}["stacks"] == (1, 1)
 
 
+@pytest.mark.requirement("10.6.1")
 async def test_destroy_twice_and_without_any_home_is_harmless(world: World) -> None:
     assert (await world.destroy()).nothing_left
     await world.deploy()

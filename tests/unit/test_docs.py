@@ -13,28 +13,21 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 FOLDERS = "src|docs|infra|images|tests|bench|dev|requirements"
 FAULTS = ("test_faults_at_launch", "test_faults_of_machines", "test_faults_of_services", "test_killed_functions")
-RQL_1 = {1: 3, 2: 3, 3: 5, 4: 3, 5: 6, 6: 4, 7: 3, 8: 4, 9: 3, 10: 4, 11: 3}
-"""Sections of the first requirement list, and how many lines each has. 1.1 has six parts, and 3 a line of its own."""
 NUMBERED = {
-    "surprises/rql-1-against-aws.md": [str(number) for number in range(1, 106)],
     "surprises/complaints.md": [str(number) for number in range(1, 13)],
-    "requirements/rql-1.md": [
-        *["1.1", *(f"1.1.{part}" for part in range(1, 7)), "1.2", "1.3", *(f"2.{line}" for line in range(1, 4)), "3"],
-        *(f"{section}.{line}" for section in range(3, 12) for line in range(1, RQL_1[section] + 1)),
-    ],
 }
 """Pages that owe a line to each point of a list, in its order."""
 
 
 @cache
-def sources_of_tests() -> list[str]:
-    return [path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
-
-
-@cache
-def defined_at(name: str) -> list[str]:
-    """The sources of the modules with that test."""
-    return [source for source in sources_of_tests() if re.search(rf"def {name}\b", source)]
+def sources_of_tests() -> dict[str, list[str]]:
+    """The sources of the modules with each test."""
+    found: dict[str, list[str]] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        source = path.read_text("utf-8")
+        for name in set(re.findall(r"def (test_\w+)", source)):
+            found.setdefault(name, []).append(source)
+    return found
 
 
 def anchors(page: Path) -> set[str]:
@@ -49,8 +42,9 @@ def test_every_file_and_test_that_a_page_names_is_there(page: Path) -> None:
     assert [one for one in files if not (ROOT / one).exists()] == []
     named = [re.fullmatch(r"(test_\w+)(?:\[(.+)\])?", one) for one in quoted]
     for name, parameter in [found.groups() for found in named if found]:
-        assert defined_at(name), name
-        assert not parameter or any(re.search(rf"\b{parameter}\b", source) for source in defined_at(name)), parameter
+        sources = sources_of_tests().get(name, [])
+        assert sources, name
+        assert not parameter or any(re.search(rf"\b{parameter}\b", source) for source in sources), parameter
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -98,6 +98,7 @@ CASES = [
 ]
 
 
+@pytest.mark.requirement("10.7.1")
 @pytest.mark.parametrize(("found", "state", "words"), CASES)
 def test_a_fact_gives_its_verdict(found: Finding, state: State, words: str) -> None:
     assert found.state is state

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from tlfif.doctor import checks
 from tlfif.doctor.checks import ACCOUNT_CHECKS, CHECKS, Check, Finding, State, finding, not_asked
 from tlfif.doctor.examine import examine
@@ -77,6 +79,7 @@ async def test_findings_stand_in_one_order_whoever_answers_first() -> None:
     assert not found.account_silent
 
 
+@pytest.mark.requirement("10.7.1")
 async def test_what_breaks_or_hangs_is_reported_and_stops_nothing() -> None:
     probes = [Breaks(checks.REGION), Hangs(checks.BUDGET, checks.ROOT), Answers(checks.LAMBDA, state=State.FAIL)]
     found = await examine(local=[HERE], account=Known(ME, *probes), why_no_account="", probe_seconds=0.01)

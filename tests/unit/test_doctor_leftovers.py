@@ -35,9 +35,9 @@ def image(version: str | None, state: str = "available") -> ImageFact:
 
 CASES = [
     (machines(), State.OK, "None runs", None),
-    (machines(machine(4)), State.WARN, "0.6851 USD an hour", 730 * HOUR),
+    (machines(machine(4)), State.WARN, "$0.69 an hour", 730 * HOUR),
     (machines(machine(1), machine(4.1)), State.FAIL, "Older than 4 h", 730 * 2 * HOUR),
-    (machines(machine(1, "p5.48xlarge")), State.WARN, "0 USD an hour at least", 0),
+    (machines(machine(1, "p5.48xlarge")), State.WARN, "$0 an hour at least", 0),
     (verdicts.disks([], PRICED), State.OK, "None", None),
     (verdicts.disks([disk(40, attached=True)], PRICED), State.OK, "40 GB in use", 40 * 95_200),
     (verdicts.disks([disk(40), disk(8, attached=True)], PRICED), State.WARN, "vol-40 40 GB", 40 * 95_200),
@@ -52,12 +52,12 @@ CASES = [
     (verdicts.images([image("v2", "failed")], {}, region="r"), State.WARN, "v2 is failed", None),
     (verdicts.images([image(None)], {}, region="r"), State.WARN, "ami-None (without a version)", None),
     (verdicts.snapshots([], PRICED), State.OK, "None", None),
-    (verdicts.snapshots([snapshot(20, of_image=True)] * 2, PRICED), State.OK, "2.16 USD a month", 40 * 54_000),
+    (verdicts.snapshots([snapshot(20, of_image=True)] * 2, PRICED), State.OK, "$2.16 a month", 40 * 54_000),
     (verdicts.snapshots([snapshot(20, of_image=True)] * 6, PRICED), State.WARN, "the newest 5 images", 120 * 54_000),
     (
         verdicts.snapshots([snapshot(20, of_image=True), snapshot(5, of_image=False)], PRICED),
         State.WARN,
-        "No image needs snap-5 5 GB: 0.2700 USD",
+        "No image needs snap-5 5 GB: $0.27",
         5 * 54_000,
     ),
     (verdicts.log_groups([], region="eu-central-1"), State.OK, "None", None),

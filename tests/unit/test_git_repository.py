@@ -43,6 +43,7 @@ async def test_without_a_push_nothing_is_fetched(followed: Followed) -> None:
     assert not followed.mirrors.exists()
 
 
+@pytest.mark.requirement("7.2.1")
 async def test_only_pushes_that_touch_the_paths_count(followed: Followed) -> None:
     first = (await followed.newest()).commit
     followed.origin.commit("Words", **{"docs/a.md": "1"})

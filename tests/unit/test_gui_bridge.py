@@ -1,5 +1,6 @@
 """The bridge: real threads and a real loop over a client that plays back a script; and once over the real API."""
 
+import json
 import sqlite3
 import threading
 import time
@@ -26,7 +27,8 @@ from tlfif.gui.model.images_panel import ImageDecision
 from tlfif.gui.model.messages import Message
 from tlfif.gui.model.preferences import Preferences, load_preferences, save_preferences
 from tlfif.gui.model.state import Exchange, ExchangeStage, Link, Press, StatusKind
-from tlfif.gui.presenters.history import exchange_of
+from tlfif.gui.presenters.kept_conversations import exchange_of
+from tlfif.history.arranging import MarkDeleted, Rename
 from tlfif.history.history import History, KeptExchange
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
@@ -202,6 +204,7 @@ def test_a_window_that_does_not_read_stops_the_reading_not_the_answering(windows
     assert sum(len(item.text) for item in window.all(messages.AnswerExtended)) == 200 * 8192
 
 
+@pytest.mark.requirement("1.1.8")
 def test_cancelling_before_the_server_named_the_job_cancels_it_as_soon_as_it_does(
     windows: Callable[..., Window],
 ) -> None:
@@ -287,6 +290,7 @@ def test_a_broken_connection_is_told_try_by_try(windows: Callable[..., Window]) 
     assert window.wait_for(messages.RetryStarted).attempt == 1
 
 
+@pytest.mark.requirement("1.3.4")
 def test_reopening_goes_on_where_the_answer_was(windows: Callable[..., Window]) -> None:
     first = windows(Script([*deltas("Half an ", "answer"), machine_news()], hang=True))
     first.bridge.send(an_ask())
@@ -333,7 +337,7 @@ def test_what_an_answer_cost_and_who_ended_it_are_kept(windows: Callable[..., Wi
     window.wait_for(messages.AnswerPriced)
     kept = closed(window)
     (one,) = kept
-    assert (one.note, one.cost) == ("It ended because it was stopped by you.", "Cost 0.0004 USD (0.0003 EUR)")
+    assert (one.note, one.cost) == ("It ended because it was stopped by you.", "Cost $0.0004 · 0.0003 €")
 
 
 @pytest.mark.parametrize(
@@ -344,7 +348,6 @@ def test_what_an_answer_cost_and_who_ended_it_are_kept(windows: Callable[..., Wi
         [event(2, EventKind.EXPIRED)],
         [event(2, EventKind.FAILED)],
         [*deltas("Whole"), event(3, EventKind.SUCCEEDED, receipt=receipt_view())],
-        [NotPossibleError("Used up (./tlfif budget).", code="budget_locked")],
     ],
 )
 def test_a_past_conversation_shows_what_the_live_one_showed(windows: Callable[..., Window], items: list[Any]) -> None:
@@ -383,9 +386,9 @@ def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows:
     window.bridge.send(replace(an_ask("x2"), instead_of="x1"))
     window.wait_for(messages.AnswerFailed)
     kept = closed(window)
-    assert [(one.id, one.superseded, one.instead_of) for one in kept] == [
-        ("x1", False, None),
-        ("x2", False, "x1"),
+    assert [(one.id, one.follows, one.instead_of) for one in kept] == [
+        ("x1", None, None),
+        ("x2", None, "x1"),
     ]
 
 
@@ -409,6 +412,11 @@ def test_a_history_that_cannot_be_kept_costs_no_answer_and_is_said_once(
     window.wait_for(messages.AnswerPriced)
     assert [item.available for item in window.all(messages.HistoryProblemFound)] == [False]
     assert window.all(messages.AnswerExtended)[0].text == "Hi"
+    (tmp_path / "w").unlink()
+    window.bridge.send(commands.ListConversations(query=""))
+    window.wait_for(messages.HistoryKept)
+    done = messages.CommandDone(command="ListConversations")
+    until(lambda: window.heard.extend(window.bridge.poll(100)) or done in window.heard, "it is done")
 
 
 def test_an_answer_that_starts_over_is_kept_without_what_was_dropped(windows: Callable[..., Window]) -> None:
@@ -449,11 +457,63 @@ def test_the_history_is_searched_exported_and_deleted_behind_the_window(
     window.bridge.send(commands.Export(conversation_id="c1", path=tmp_path / "no" / "talk.md"))
     assert window.wait_for(messages.CommandFailed).command == "Export"
     window.bridge.send(commands.ForgetConversation(conversation_id="c1"))
+    window.bridge.send(commands.ArrangeHistory(change=Rename("c1", "Still here")))
+    window.bridge.send(commands.ListConversations(query="still"))
+    until(lambda: [one.title for one in window.wait_for(messages.ConversationsListed, 3).found], "it was not marked")
+    window.bridge.send(commands.ArrangeHistory(change=MarkDeleted("c1", 1.0)))
+    window.bridge.send(commands.ForgetConversation(conversation_id="c1"))
     window.wait_for(messages.ConversationForgotten)
     window.bridge.send(commands.ForgetConversation(conversation_id=None))
     assert window.wait_for(messages.ConversationForgotten, 2).conversation_id is None
 
 
+def test_two_windows_see_each_other_s_conversations(
+    windows: Callable[..., Window], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tlfif.gui.bridge.archive.LOOK_SECONDS", 0.01)
+
+    def foreign(count: int) -> None:
+        """Until that window has heard of so many changes by the other one."""
+        until(
+            lambda: (
+                one.heard.extend(one.bridge.poll(100))
+                or sum(heard.foreign for heard in one.all(messages.HistoryChanged)) >= count
+            ),
+            "it is seen",
+        )
+
+    one = windows(Script([*deltas("Hi")], hang=True))
+    one.bridge.send(an_ask())
+    one.wait_for(messages.AnswerExtended)
+    other = windows(Script([*deltas("Hi"), event(3, EventKind.SUCCEEDED)]))
+    there = other.wait_for(messages.UnfinishedFound)
+    assert (there.conversation, [found.id for found in there.exchanges]) == (None, ["x1"]), "the first one shows it"
+    assert [found.running for found in other.wait_for(messages.ConversationsListed).found] == [True]
+    other.bridge.send(commands.Follow(exchange_id="x1", job_id="job_1", after=0))
+    foreign(1)
+    other.bridge.send(commands.ArrangeHistory(change=Rename("c1", "Named there")))
+    foreign(2)
+    one.bridge.send(commands.LoadConversation(conversation_id="c1", again=True))
+    again = one.wait_for(messages.ConversationLoaded)
+    assert (again.again, again.conversation.title, again.conversation.exchanges[0].status) == (
+        True, "Named there", "succeeded",
+    )  # fmt: skip
+
+
+def test_what_was_deleted_just_before_the_window_closes_is_gone_at_the_server_and_here(
+    windows: Callable[..., Window], tmp_path: Path
+) -> None:
+    window = windows(Script([*deltas("MARKER"), event(3, EventKind.SUCCEEDED)]))
+    window.bridge.send(an_ask())
+    window.wait_for(messages.AnswerPriced)
+    window.bridge.send(commands.ArrangeHistory(change=MarkDeleted("c1", 1.0)))
+    window.bridge.send(commands.ForgetConversation(conversation_id="c1", at="this computer"))
+    window.bridge.close()
+    assert window.client.done == ["delete job_1"]
+    assert not any(b"marker" in file.read_bytes().lower() for file in (tmp_path / "w").iterdir())
+
+
+@pytest.mark.requirement("1.4.4")
 def test_what_is_deleted_in_the_window_is_gone_from_its_files(windows: Callable[..., Window], tmp_path: Path) -> None:
     window = windows(Script([*deltas("MARKER"), event(3, EventKind.SUCCEEDED)]))
     window.bridge.send(an_ask())
@@ -463,6 +523,7 @@ def test_what_is_deleted_in_the_window_is_gone_from_its_files(windows: Callable[
         return any(b"marker" in file.read_bytes().lower() for file in (tmp_path / "w").iterdir())
 
     assert left()
+    window.bridge.send(commands.ArrangeHistory(change=MarkDeleted("c1", 1.0)))
     window.bridge.send(commands.ForgetConversation(conversation_id="c1"))
     until(lambda: not left(), "the text is gone")
     window.wait_for(messages.ConversationForgotten)
@@ -534,6 +595,7 @@ def test_a_mistake_outside_of_any_task_becomes_news_too(windows: Callable[..., W
     assert "IndexError" in window.wait_for(messages.BridgeFailed).text
 
 
+@pytest.mark.requirement("1.5.5")
 def test_settings_are_written_once_and_read_again(windows: Callable[..., Window]) -> None:
     window = windows()
     values = Preferences(font_size=9, system="Ö", geometry="900x600+0+0")
@@ -553,6 +615,7 @@ def test_settings_that_cannot_be_read_are_the_usual_ones(tmp_path: Path, text: s
     assert fault
 
 
+@pytest.mark.requirement("1.5.5")
 def test_one_bad_setting_does_not_cost_the_others(tmp_path: Path) -> None:
     save_preferences(tmp_path / "window.json", Preferences(font_size=20, system="Be kind."))
     text = (tmp_path / "window.json").read_text("utf-8")
@@ -560,6 +623,15 @@ def test_one_bad_setting_does_not_cost_the_others(tmp_path: Path) -> None:
     found, fault = load_preferences(tmp_path / "window.json")
     assert found == Preferences(system="Be kind.")
     assert not fault
+
+
+def test_a_temperature_that_nobody_chose_is_the_models_own(tmp_path: Path) -> None:
+    path = tmp_path / "window.json"
+    for kept, wanted in (({"temperature": 0.7}, None), ({"temperature": 0.2}, 0.2), ({"temperature": None}, None)):
+        path.write_text(json.dumps(kept), "utf-8")
+        assert load_preferences(path) == (Preferences(temperature=wanted), "")
+    save_preferences(path, Preferences(temperature=0.7))
+    assert load_preferences(path)[0].temperature == 0.7, "chosen since"
 
 
 def test_closing_twice_and_sending_after_the_end_do_nothing(windows: Callable[..., Window]) -> None:
@@ -709,7 +781,7 @@ def test_over_the_real_api_a_prompt_is_answered_and_the_machine_stopped(tmp_path
         core.press(intents.StopMachineNow())
         wait("stop taken", lambda: core.state.machine.stopped_text)
         core.press(intents.TypeBudget("0.05"))
-        core.press(intents.ApplyBudget(rehearsal=True))
+        core.press(intents.ApplyBudget(practice=True))
         wait("budget", lambda: core.state.cost.budget.limit_eur == 0.05)
         core.press(intents.Send("\x00"))
         assert core.state.composer.problem

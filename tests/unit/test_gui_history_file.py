@@ -12,8 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tlfif.history.history import LISTED, PAGE, History, KeptExchange, found_by, set_aside_text, title_of
-from tlfif.history.history_export import as_json, as_markdown, write_export
+from tlfif.history.arranging import MarkDeleted, MoveTo, NameFolder, Pin, PutAway, RemoveFolder, Rename
+from tlfif.history.history import Changes, History, KeptExchange, set_aside_text
+from tlfif.history.history_export import as_json, as_markdown, branches_of, write_export
+from tlfif.history.listing import LISTED, PAGE, found_by
+from tlfif.history.titles import distinct_title, name_of, title_of
 from tlfif.kernel.deleted_bytes import remove_deleted_bytes
 from tlfif.kernel.errors import StorageError
 
@@ -42,6 +45,7 @@ def kept_in(history: History) -> tuple[KeptExchange, ...]:
     return whole.exchanges
 
 
+@pytest.mark.requirement("1.4.3")
 def test_what_was_kept_is_there_after_the_window_was_closed(path: Path) -> None:
     history = History(path, now=lambda: 50.0)
     keep(history, 1, prompt="What is\nit?", answer="This.")
@@ -113,34 +117,91 @@ def test_starting_over_and_trying_again_drop_what_was_kept(path: Path) -> None:
     history.close()
 
 
-def test_an_answer_counts_again_when_the_other_one_asked_for_comes_to_nothing(path: Path) -> None:
+@pytest.mark.requirement("1.4.7")
+def test_branches_are_kept_with_the_one_that_is_shown_and_exported_apart(path: Path) -> None:
     history = History(path)
     first = keep(history)
-    again: dict[str, Any] = {
-        "conversation_id": "c1",
-        "exchange_id": "y",
-        "prompt": "P",
-        "model": "",
-        "instead_of": first,
-    }
-    history.add(**again, key="k2", asked_at=2.0)
-    assert [one.superseded for one in kept_in(history)] == [True, False]
-    history.finish("y", status="failed", seq=0, note="It failed.")
-    assert [one.superseded for one in kept_in(history)] == [False, False]
-    assert kept_in(history)[1].instead_of == first
-    history.add(**again, key="k3", asked_at=2.0)
-    history.finish("y", status="succeeded", seq=9, answer="Better.")
-    assert [one.superseded for one in kept_in(history)] == [True, False]
+    second: dict[str, Any] = {"conversation_id": "c1", "prompt": "P", "model": "", "asked_at": 2.0}
+    history.add(**second, exchange_id="a", key="k2", follows=first)
+    history.add(**second, exchange_id="b", key="k3", follows=first, instead_of="a")
+    history.add(**{**second, "prompt": "Deeper"}, exchange_id="c", key="k4")
+    assert [(one.id, one.follows) for one in kept_in(history)] == [
+        (first, None),
+        ("a", first),
+        ("b", first),
+        ("c", "b"),
+    ]
+    whole = history.conversation("c1")
+    assert whole is not None
+    assert whole.tip == "c"
+    shown, others = branches_of(whole)
+    assert ([one.id for one in shown], [one.id for one in others]) == ([first, "b", "c"], ["a"])
+    history.show_branch("c1", "a")
+    whole = history.conversation("c1")
+    assert whole is not None
+    text = as_markdown(whole)
+    assert [line for line in text.splitlines() if line.startswith(("# Another", "> "))][2:] == [
+        "# Another branch, after “Hello”",
+        "> P",
+        "# Another branch, after “P”",
+        "> Deeper",
+    ]
+    history.add(**second, exchange_id="c", key="k5")
+    assert kept_in(history)[3].follows == "b", "tried again where it was"
     history.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
-def test_a_history_of_the_version_before_is_taken_over(path: Path, version: int) -> None:
+def test_answers_that_were_replaced_become_branches(path: Path) -> None:
     history = History(path)
-    keep(history)
+    for number, (name, instead_of, status) in enumerate(
+        [("a", None, "succeeded"), ("b", None, "succeeded"), ("b2", "b", "succeeded"), ("b3", "b2", "failed"),
+         ("c", None, "succeeded"), ("c2", "c", "succeeded")]
+    ):  # fmt: skip
+        history.add(
+            conversation_id="c1",
+            exchange_id=name,
+            key=name,
+            prompt=name,
+            model="",
+            asked_at=number,
+            instead_of=instead_of,
+        )
+        history.finish(name, status=status, seq=1)
     history.close()
     with sqlite3.connect(path) as db:
-        db.executescript("ALTER TABLE exchanges DROP COLUMN code; ALTER TABLE exchanges DROP COLUMN reasoning;")
+        _back_to_7(db)
+    db.close()
+    again = History(path)
+    assert {one.id: one.follows for one in kept_in(again)} == {
+        "a": None, "b": "a", "b2": "a", "b3": "a", "c": "b2", "c2": "b2",
+    }  # fmt: skip
+    again.close()
+
+
+def _back_to_7(db: sqlite3.Connection) -> None:
+    """Make a file what the version before branches wrote."""
+    for table, column in (("exchanges", "follows"), ("exchanges", "brief"), ("conversations", "tip")):
+        db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    db.execute("ALTER TABLE exchanges ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0")
+    db.execute("PRAGMA user_version = 7")
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
+def test_a_history_of_the_version_before_is_taken_over(path: Path, version: int) -> None:
+    history = History(path)
+    keep(history, prompt="Hi! Hello the same?")
+    keep(history, 2, prompt="Hi. Hello the same?", conversation="c2")
+    history.close()
+    with sqlite3.connect(path) as db:
+        _back_to_7(db)
+        db.executescript("DROP TABLE revision; DROP INDEX conversations_by_title; DROP INDEX conversations_in;")
+        db.executescript("DROP INDEX conversations_deleted; PRAGMA foreign_keys = OFF;")
+        for column in ("pinned", "archived", "folder", "origin", "deleted_at"):
+            db.execute(f"ALTER TABLE conversations DROP COLUMN {column}")
+        db.execute("DROP TABLE folders")
+        db.execute("UPDATE conversations SET title = 'Hi! Hello the sa…'")
+        if version < 6:
+            db.executescript("ALTER TABLE exchanges DROP COLUMN code; ALTER TABLE exchanges DROP COLUMN reasoning;")
         if version < 5:
             db.executescript("DROP TABLE searched; DROP TABLE notes;")
             db.execute("CREATE VIRTUAL TABLE words USING fts5 (prompt, answer)")
@@ -160,8 +221,9 @@ def test_a_history_of_the_version_before_is_taken_over(path: Path, version: int)
         assert again.set_aside is None
         (one,) = kept_in(again)
         cost = "Cost $1" if version >= 4 else ""
-        assert (one.superseded, one.instead_of, one.place, one.cost) == (True, None, "", cost)
-        assert [found.id for found in again.conversations("ELL")] == ["c1"]
+        assert (one.follows, one.instead_of, one.place, one.cost) == (None, None, "", cost)
+        titles = {found.id: found.title for found in again.conversations("ELL")}
+        assert titles == {"c1": "The same?", "c2": "The same? (2)"}, "made anew, and no two alike"
         again.close()
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'words%'").fetchall() == []
@@ -207,6 +269,7 @@ def test_the_servers_whole_answer_comes_before_the_pieces(path: Path) -> None:
     history.close()
 
 
+@pytest.mark.requirement("1.4.3")
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -284,6 +347,7 @@ def test_an_answer_whose_conversation_was_deleted_meanwhile_is_not_kept(path: Pa
     history.close()
 
 
+@pytest.mark.requirement("1.4.3")
 @pytest.mark.parametrize("damage", ["no database", "cut", "middle", "newer", "foreign"])
 def test_a_file_that_cannot_be_read_is_set_aside_and_never_thrown_away(path: Path, damage: str) -> None:
     history = History(path)
@@ -384,7 +448,10 @@ def test_no_list_goes_through_all_exchanges(path: Path) -> None:
         statement: [row[3] for row in history._db.execute(f"EXPLAIN QUERY PLAN {statement}")]
         for statement in {one for one in seen if one.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE"}}
     }
-    allowed = ("SCAN c USING INDEX conversations_by_time", "SCAN exchanges USING INDEX exchanges_open", "SCAN (subq")
+    allowed = (
+        "SCAN c USING INDEX conversations_by_time", "SCAN exchanges USING INDEX exchanges_open", "SCAN (subq",
+        "SCAN revision", "SCAN folders",
+    )  # fmt: skip
     scans = [
         step for plan in plans.values() for step in plan if step.startswith("SCAN") and not step.startswith(allowed)
     ]
@@ -393,7 +460,9 @@ def test_no_list_goes_through_all_exchanges(path: Path) -> None:
     for statement in (LISTED, found_by(2)):
         plan = [
             row[3]
-            for row in history._db.execute(f"EXPLAIN QUERY PLAN {statement}", ("a", "b", PAGE)[-statement.count("?") :])
+            for row in history._db.execute(
+                f"EXPLAIN QUERY PLAN {statement}", ("a", "b", "a", "b", PAGE)[-statement.count("?") :]
+            )
         ]
         assert not [step for step in plan if "TEMP B-TREE" in step]
     history.close()
@@ -418,8 +487,13 @@ def test_damage_found_while_the_window_is_open_sets_the_file_aside(path: Path, m
     for number in range(40):
         keep(history, number, answer="words " * 200, conversation=f"c{number}")
     history.close()
+    with sqlite3.connect(path) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'revision'").fetchone()
+    db.close()
     whole = bytearray(path.read_bytes())
+    read_first = whole[4096 * (page - 1) : 4096 * page]
     whole[4096 * 3 :] = os.urandom(len(whole) - 4096 * 3)
+    whole[4096 * (page - 1) : 4096 * page] = read_first
     path.write_bytes(whole)
     monkeypatch.setattr("tlfif.history.history_file.CHECKED_BYTES", 0)
     again = History(path)
@@ -433,6 +507,108 @@ def test_damage_found_while_the_window_is_open_sets_the_file_aside(path: Path, m
     again.close()
 
 
-def test_a_title_is_one_short_line() -> None:
-    assert title_of("a\n b\tc ") == "a b c"
+@pytest.mark.parametrize(
+    ("prompt", "title"),
+    [
+        ("a\n b\tc ", "A b c"),
+        ("Hi there! Could you please explain what a cloud is? Thanks.", "Could you please explain what a cloud is?"),
+        ("Hallo, bitte übersetze das ins Englische. Danke", "Übersetze das ins Englische"),
+        ("```python\nprint(1)\n```\nWhat does **this** do?", "What does this do?"),
+        ("```python\nprint(1)\n```", "print(1)"),
+        ("# Plan\n\nWrite [it](http://a.example) down", "Plan"),
+        ("- one thing\n- another", "One thing"),
+        ("> quoted\n> on\n\nand more", "Quoted on"),
+        ("snake_case fails in `f(x)`", "snake_case fails in f(x)"),
+        ("Is 3.5 more than 2? And why", "Is 3.5 more than 2?"),
+        ("天気はどうですか。明日は", "天気はどうですか"),
+        ("Hello", "Hello"),
+        ("Please.", "Please"),
+        ("!!!", "!!!"),
+        ("Highway rules", "Highway rules"),
+    ],
+)
+def test_a_title_says_what_was_asked_first(prompt: str, title: str) -> None:
+    assert title_of(prompt) == title
+
+
+def test_a_long_title_ends_at_a_word() -> None:
     assert len(title_of("w" * 500)) == 60
+    assert title_of("Compare the " + "rivers of Europe by length and " * 9).endswith(" rivers of…")
+
+
+@pytest.mark.requirement("1.4.8")
+def test_no_two_titles_are_alike(path: Path) -> None:
+    history = History(path)
+    prompts = ["Hello. How are you?", "Hello. How are you?", "Hello. What now?", "Hello", "Hello", "Hello"]
+    for number, prompt in enumerate(prompts):
+        keep(history, number, prompt=prompt, conversation=f"c{number}")
+    titles = [one.title for one in history.conversations()]
+    assert sorted(titles) == [
+        "Hello", "Hello (2)", "Hello (3)", "How are you?", "How are you? (2)", "What now?",
+    ]  # fmt: skip
+    taken = {"Compare two rivers"}
+    assert distinct_title("Compare two rivers. By length.", taken.__contains__) == "Compare two rivers · By length"
+    assert name_of("  a\x00 name\n ") == "a name"
+    assert len(name_of("n" * 500)) == 120
+    history.close()
+
+
+@pytest.mark.requirement("1.4.8")
+def test_what_an_owner_arranges_is_kept_and_seen_by_another_window(path: Path) -> None:
+    one, other = History(path), History(path)
+    assert (one.changes(), other.changes()) == (Changes.NONE, Changes.NONE)
+    keep(one, 1, conversation="c1")
+    keep(one, 2, conversation="c2")
+    assert (one.changes(), other.changes(), other.changes()) == (Changes.OWN, Changes.FOREIGN, Changes.NONE)
+    other.append("x1", text="of no interest to a list", after=6, seq=7)
+    assert one.changes() is Changes.NONE
+    for change in (
+        NameFolder("f2", "work"), NameFolder("f1", "Zoo"), NameFolder("f2", "Älter"), MoveTo("c1", "f1"),
+        Pin("c1", True), PutAway("c2", True), Rename("c2", "My name"),
+    ):  # fmt: skip
+        one.arrange(change)
+    one.add(conversation_id="c3", exchange_id="x3", key="k", prompt="P", model="", asked_at=9e9, origin="command line")
+    one.accepted("x3", job_id="j", model="m")
+    listing = other.listing()
+    rows = [(r.id, r.title, r.pinned, r.archived, r.folder, r.origin, r.running) for r in listing.found]
+    assert rows == [
+        ("c3", "P", False, False, "", "command line", True),
+        ("c2", "My name", False, True, "", "", False),
+        ("c1", "Hello", True, False, "f1", "", False),
+    ]
+    assert [folder.name for folder in listing.folders] == ["Älter", "Zoo"]
+    other.arrange(RemoveFolder("f1"))
+    assert [found.folder for found in one.conversations("Hello")] == ["", ""]
+    assert [found.id for found in one.conversations("my NAME")] == ["c2"], "titles are searched, too"
+    one.close()
+    other.close()
+
+
+def test_a_deletion_can_be_taken_back_until_it_is_done(path: Path) -> None:
+    history = History(path)
+    keep(history, 1, prompt="the SECRETWORD")
+    history.add(conversation_id="c1", exchange_id="x2", key="k", prompt="P", model="", asked_at=2.0)
+    history.accepted("x2", job_id="j", model="m")
+    history.arrange(MarkDeleted("c1", 50.0))
+    assert history.conversations() == history.conversations("secretword") == history.unfinished() == []
+    assert history.conversation("c1") is None
+    assert [(one.id, one.deleted_at) for one in history.listing().deleted] == [("c1", 50.0)]
+    assert history.is_marked_deleted("c1")
+    history.arrange(MarkDeleted("c1", None))
+    assert not history.is_marked_deleted("c1")
+    assert len(kept_in(history)) == 2
+    assert [one.id for one in history.unfinished()] == ["x2"]
+    history.close()
+
+
+def test_of_two_programs_that_read_an_answer_the_first_one_ends_it(path: Path) -> None:
+    one, other = History(path), History(path)
+    one.add(conversation_id="c1", exchange_id="x", key="k", prompt="P", model="", asked_at=2.0)
+    one.accepted("x", job_id="j", model="m")
+    one.finish("x", status="cancelled", seq=7, note="By you.", answer="Half")
+    other.accepted("x", job_id="j", model="m")
+    other.finish("x", status="succeeded", seq=8)
+    (kept,) = kept_in(other)
+    assert (kept.status, kept.answer, kept.note) == ("cancelled", "Half", "By you.")
+    one.close()
+    other.close()

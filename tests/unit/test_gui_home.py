@@ -1,19 +1,23 @@
 """Where prompts are answered, and signing in: what is pressed, what is done, and what then stands there."""
 
+import base64
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.fakes.gui import Desk, accepted, cost_view, event, job_view, model_view, receipt_view, share
+from tests.fakes.gui import Desk, accepted, budget_view, cost_view, event, job_view, model_view, receipt_view, share
 from tests.unit.test_gui_history_panel import conversation, kept
 from tlfif.client.errors import AccessDeniedError, ConnectionLostError, NotReachableError
 from tlfif.client.profile import AWS, COMPUTER
+from tlfif.client.sign_in.token_store import Tokens
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.home_view import HomeView
-from tlfif.gui.model.state import Choice, ExchangeStage, Link, Press, StatusKind
+from tlfif.gui.model.state import ExchangeStage, Link, Press, StatusKind
 from tlfif.gui.presenters.home import NO_HOME, button_words, state_words
 from tlfif.gui.views.exchange_lines import head_of
+from tlfif.history.arranging import MarkDeleted
 from tlfif.jobs.events import EventKind
 from tlfif.kernel.errors import NotFoundError
 
@@ -56,12 +60,13 @@ def test_the_choice_is_carried_out_and_the_window_begins_anew() -> None:
     assert desk.bridge.last(commands.Ask).place == PLACE
 
 
+@pytest.mark.requirement("1.2.4")
 def test_without_a_home_on_aws_it_says_what_to_do_and_what_that_costs() -> None:
     desk = Desk()
-    desk.say(messages.HomeUpdated(home=HomeView(price="It would cost 2.53 USD a month.")))
+    desk.say(messages.HomeUpdated(home=HomeView(price="It would cost $2.53 a month.")))
     desk.core.press(intents.ChooseHome(AWS))
     assert not desk.bridge.all(commands.UseHome)
-    assert desk.core.state.home.problem == f"{NO_HOME} It would cost 2.53 USD a month."
+    assert desk.core.state.home.problem == f"{NO_HOME} It would cost $2.53 a month."
     assert "./tlfif deploy" in NO_HOME
 
 
@@ -137,11 +142,11 @@ def test_on_aws_nothing_is_called_free_and_the_figures_stand_apart() -> None:
     desk.say(messages.HomeUpdated(home=THERE, moved=True))
     desk.hear("ready", place=PLACE, cost=cost_view(here=False, hourly=0.72))
     state = desk.core.state
-    assert state.status_line.cost == "Costs 0.7200 USD an hour, 0.0002 USD a second, 60 seconds at least."
+    assert state.status_line.cost == "Costs $0.72 an hour, a minute at least."
     assert state.cost.real is not None
-    assert state.cost.real.per_hour_text == "0.7200 USD an hour now, 0.0002 USD a second"
-    assert "EUR (23.88 USD) of 20.00 EUR left this month" in state.cost.budget.left_text
-    assert state.cost.standing_text.startswith("Kept on AWS: 0.3800 USD a month (0.3040 EUR)")
+    assert state.cost.real.per_hour_text == "$0.72 an hour now, $0.0002 a second"
+    assert "$23.88 · 19.10 € of 20.00 € left this month" in state.cost.budget.left_text
+    assert state.cost.standing_text.startswith("Kept on AWS: $0.38 · 0.30 € a month")
     assert state.cost.simulated is None
     shown = " ".join((state.status_line.cost, state.cost.real.text, state.cost.billed_text, state.cost.standing_text))
     assert "this computer" not in shown
@@ -151,7 +156,7 @@ def test_on_aws_nothing_is_called_free_and_the_figures_stand_apart() -> None:
 @pytest.mark.parametrize(
     ("cost", "said"),
     [
-        (share(usd=0.0123, eur=0.01), "Cost 0.0123 USD (0.0100 EUR)"),
+        (share(usd=0.0123, eur=0.01), "Cost $0.012 · 0.01 €"),
         (share(usd=0.0, eur=0.0, final=False), "Its cost is not counted yet"),
     ],
 )
@@ -190,7 +195,7 @@ def test_a_cost_that_comes_twice_keeps_what_the_window_saw_of_the_start() -> Non
         ("no_quota", "Your AWS account is on the Free plan, which starts none of the types of your list. Press "
          "“Upgrade plan”.", StatusKind.NO_QUOTA),
         ("no_quota", "Your AWS account may not run a GPU machine in eu-central-1 yet. c7i.xlarge, a machine without a "
-         "GPU, would answer today, more slowly, for 0.2318 USD an hour without VAT: run `./tlfif deploy --type "
+         "GPU, would answer today, more slowly, for $0.23 an hour without VAT: run `./tlfif deploy --type "
          "g4dn.xlarge,c7i.xlarge`, then start the machine.", StatusKind.NO_QUOTA),
         ("broken", "There is no image to start a machine from (InvalidAMIID.NotFound: gone). Nothing was started.",
          StatusKind.BROKEN),
@@ -266,14 +271,15 @@ def test_a_token_that_aws_refuses_means_to_sign_in_again(code: str, signed_out: 
     assert (desk.core.state.status_line.kind is StatusKind.SIGNED_OUT) is signed_out
 
 
-def test_a_prompt_that_met_a_closed_door_says_sign_in_and_is_kept_for_another_try() -> None:
+def test_a_prompt_that_met_a_closed_door_says_sign_in_and_is_in_the_box_again() -> None:
     desk = Desk()
     on_aws(desk)
     desk.core.press(intents.Send("Hello"))
     desk.say(messages.AnswerFailed(exchange_id=desk.last.id, error=SIGNED_OUT, accepted=False))
-    assert desk.last.problem is not None
-    assert (desk.last.problem.title, desk.last.problem.presses) == ("You are not signed in", (Press.SIGN_IN,))
-    assert desk.last.can_retry
+    composer = desk.core.state.composer
+    assert composer.problem.startswith("Not sent. You are not signed in.")
+    assert composer.presses == (Press.SIGN_IN,)
+    assert (composer.returned, composer.draft and composer.draft.text) == (1, "Hello")
     assert desk.core.state.status_line.kind is StatusKind.SIGNED_OUT
     desk.say(messages.CommandFailed(command="ReadModels", error=SIGNED_OUT))
     assert desk.core.state.notices == (), "the status line says it already"
@@ -289,7 +295,7 @@ def test_a_prompt_that_met_a_closed_door_says_sign_in_and_is_kept_for_another_tr
         ({"view": THERE, "moving": COMPUTER}, "Switching…", "Sign out"),
         ({"view": THERE, "leaving": True}, "Signing out…", "Sign out"),
         ({"view": HERE}, "costs money while it runs", "Sign in"),
-        ({"view": HomeView(price="2.53 USD a month.")}, "promoted an image. 2.53 USD a month.", "Sign in"),
+        ({"view": HomeView(price="$2.53 a month.")}, "promoted an image. $2.53 a month.", "Sign in"),
     ],
 )
 def test_settings_say_how_it_stands(changes: dict[str, Any], says: str, button: str) -> None:
@@ -305,27 +311,24 @@ def test_a_deletion_that_the_going_over_cut_short_is_said() -> None:
     desk = Desk()
     on_aws(desk)
     desk.core.press(intents.DeleteConversation("c1"))
-    desk.core.press(intents.AnswerDialog(Choice.DELETE_EVERYWHERE))
+    desk.pass_time(61)
     desk.say(messages.HomeUpdated(home=HERE, moved=True))
     assert [one.problem.title for one in desk.core.state.notices] == ["Not deleted"]
 
 
+@pytest.mark.requirement("1.4.4")
 def test_deleting_everywhere_waits_for_the_server_and_is_tried_again_on_request() -> None:
     desk = Desk()
     on_aws(desk)
     desk.core.press(intents.DeleteConversation("c1"))
-    assert desk.core.state.dialog is not None
-    assert PLACE in desk.core.state.dialog.text
-    assert [choice for choice, _ in desk.core.state.dialog.choices] == [
-        Choice.KEEP, Choice.DELETE_EVERYWHERE, Choice.DELETE,
-    ]  # fmt: skip
-    desk.core.press(intents.AnswerDialog(Choice.DELETE_EVERYWHERE))
+    desk.pass_time(61)
     wanted = commands.ForgetConversation(conversation_id="c1", at=PLACE)
     assert desk.bridge.last(commands.ForgetConversation) == wanted
     desk.say(messages.CommandFailed(command="ForgetConversation", error=ConnectionLostError("It broke.")))
     notice = desk.core.state.notices[0].problem
     assert (notice.title, notice.message) == ("Not deleted", "It broke.")
     assert notice.presses == (Press.DELETE_AGAIN, Press.DELETE_HERE)
+    assert desk.bridge.last(commands.ArrangeHistory).change == MarkDeleted("c1", None), "it is in the list again"
     desk.core.press(intents.PressButton(Press.DELETE_AGAIN))
     assert desk.bridge.all(commands.ForgetConversation) == [wanted, wanted]
     assert desk.core.state.notices == ()
@@ -336,3 +339,46 @@ def test_deleting_everywhere_waits_for_the_server_and_is_tried_again_on_request(
     assert desk.core.state.history.deleting is None
     desk.core.press(intents.PressButton(Press.DELETE_AGAIN))
     assert len(desk.bridge.all(commands.ForgetConversation)) == 3, "there is nothing left to delete"
+
+
+def test_who_is_no_owner_sees_why_before_pressing_what_only_an_owner_may() -> None:
+    desk = Desk()
+    guest = HomeView(active=AWS, aws_place=PLACE, who="bob@example.com", owns=False)
+    desk.say(messages.HomeUpdated(home=guest, moved=True))
+    locked = budget_view(state="locked", spent_eur=20.0)
+    desk.hear("ready", place=PLACE, cost=cost_view(here=False, hourly=0.72, budget=locked))
+    state = desk.core.state
+    assert (state.machine.stop.enabled, state.machine.stop.hint) == (
+        False,
+        "Only an owner of this home may stop its machine; it shuts down when it is idle.",
+    )
+    assert (
+        state.machine.idle.range_text == state.machine.idle.not_yours == "Only an owner of this home may change this."
+    )
+    assert state.cost.budget.not_yours
+    assert state.status_line.kind is StatusKind.BUDGET_LOCKED
+    assert Press.RELEASE_BUDGET not in state.status_line.presses
+    before = desk.core.state
+    desk.core.poll()
+    assert desk.core.state.machine is before.machine
+    assert desk.core.state.status_line is before.status_line
+
+
+@pytest.mark.parametrize(("groups", "owns"), [(["owners"], True), (["readers"], False), (None, False)])
+def test_the_sign_in_says_who_is_an_owner(groups: list[str] | None, owns: bool) -> None:
+    claims = {"sub": "1"} if groups is None else {"sub": "1", "cognito:groups": groups}
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    assert Tokens(access_token=f"e30.{body}.x", refresh_token=None, renew_at=0.0).is_owner is owns
+    assert Tokens(access_token="not to be read", refresh_token=None, renew_at=0.0).is_owner
+
+
+def test_a_longer_idle_time_out_says_what_it_may_cost_before_it_is_set() -> None:
+    desk = Desk()
+    desk.say(messages.HomeUpdated(home=THERE, moved=True))
+    kind = {"instance_type": "g4dn.xlarge", "engine": "vllm", "usd_per_hour": 0.72}
+    desk.hear("ready", place=PLACE, cost=cost_view(here=False, types=[kind]))
+    desk.core.press(intents.TypeIdleMinutes("240"))
+    desk.hear("ready", place=PLACE)
+    assert desk.core.state.machine.idle.range_text == "At $0.72 an hour that is up to $2.88 after each last answer."
+    desk.core.press(intents.TypeIdleMinutes("x"))
+    assert "240 minutes" in desk.core.state.machine.idle.range_text

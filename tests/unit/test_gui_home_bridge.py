@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.builders import succeeded
 from tests.fakes.gui import machine_view
 from tests.fakes.identity_provider import CLIENT, Person, Provider, serving_provider
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
@@ -29,7 +30,8 @@ from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import ExchangeStage, Link, Press
-from tlfif.history.history import KeptJob
+from tlfif.history.arranging import MarkDeleted
+from tlfif.history.history import History, KeptExchange, KeptJob
 from tlfif.jobs.jobs import JobStatus, Outcome
 from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.errors import InvalidInputError
@@ -45,6 +47,7 @@ class TwoHomes:
         self._urls = dict(zip((COMPUTER, AWS), urls, strict=True))
         self.active = COMPUTER
         self.who: str | None = None
+        self.bridge, self.here_url = False, urls[0]
         self.came_back = asyncio.Event()
         self.threads: set[str] = set()
 
@@ -54,7 +57,14 @@ class TwoHomes:
 
     def view(self) -> HomeView:
         self.threads.add(threading.current_thread().name)
-        return HomeView(active=self.active, aws_place=PLACE, who=self.who)
+        return HomeView(active=self.active, aws_place=PLACE, who=self.who, bridge=self.bridge)
+
+    def here(self) -> Locator | None:
+        is_wanted = self.bridge and self.active == AWS
+        return FixedEndpoint(endpoint=Endpoint(base_url=self.here_url, token=TOKEN)) if is_wanted else None
+
+    def set_bridge(self, *, on: bool) -> None:
+        self.bridge = on
 
     def choose(self, name: str) -> None:
         if name not in self._urls:
@@ -95,7 +105,7 @@ class Seat:
 
     def answer(self, server: ApiServer, text: str) -> None:
         claimed = server.claim()
-        server.finish(claimed, 3, Outcome(status=JobStatus.SUCCEEDED), text)
+        server.finish(claimed, 3, succeeded(), text)
 
     def close(self) -> None:
         self.core.close()
@@ -114,6 +124,7 @@ def seat(tmp_path: Path) -> Iterator[Seat]:
     found.close()
 
 
+@pytest.mark.requirement("1.2.4")
 def test_going_over_lets_answers_go_on_where_they_are_and_reads_them_on_later(seat: Seat) -> None:
     seat.ask("First")
     seat.core.press(intents.ChooseHome(AWS))
@@ -131,6 +142,73 @@ def test_going_over_lets_answers_go_on_where_they_are_and_reads_them_on_later(se
     seat.wait("read on", lambda: seat.core.state.conversation.exchanges[0].stage is ExchangeStage.DONE)
     assert str(seat.core.state.conversation.exchanges[0].answer) == "From the first."
     assert threading.current_thread().name not in seat.homes.threads, "files and keyrings are not the window's thread"
+
+
+class TestThisComputerAnswersMeanwhile:
+    """The second server's machine is off, so each prompt there waits for one."""
+
+    @pytest.fixture
+    def bridged(self, seat: Seat) -> Seat:
+        seat.core.press(intents.ChooseHome(AWS))
+        seat.wait("gone over", lambda: seat.core.state.home.view.active == AWS)
+        seat.wait("connected", lambda: seat.core.state.connection.link is Link.CONNECTED)
+        assert not seat.core.state.home.view.bridge
+        seat.core.press(intents.SwitchBridge(True))
+        seat.wait("switched on", lambda: seat.core.state.home.view.bridge)
+        return seat
+
+    def newest(self, seat: Seat) -> Any:
+        return seat.core.state.conversation.exchanges[-1]
+
+    def said_here(self, seat: Seat) -> None:
+        until(seat.servers[0].newest_job, "asked here")
+        seat.answer(seat.servers[0], "From here.")
+        seat.wait("its words", lambda: str(self.newest(seat).answer) == "From here.")
+        seat.wait("its receipt", lambda: "cost nothing" in self.newest(seat).bridge.line)
+
+    def test_until_the_other_place_answers_and_only_that_is_kept(self, bridged: Seat, tmp_path: Path) -> None:
+        bridged.ask("Hello")
+        self.said_here(bridged)
+        bridged.answer(bridged.servers[1], "From there.")
+        bridged.wait("answered", lambda: self.newest(bridged).stage is ExchangeStage.DONE)
+        assert str(self.newest(bridged).answer) == "From there."
+        until(lambda: not bridged.servers[0].newest_job(), "nothing of it is kept here")
+        until(lambda: "cost nothing" in self.kept(tmp_path).receipt, "its receipt is kept")
+        assert self.kept(tmp_path).answer == "From there."
+
+    def test_a_failure_there_leaves_it_and_is_said(self, bridged: Seat, tmp_path: Path) -> None:
+        bridged.ask("Hello")
+        self.said_here(bridged)
+        failed = Outcome(status=JobStatus.FAILED, error_code="engine_broken", error_message="Gone.")
+        bridged.servers[1].finish(bridged.servers[1].claim(), 3, failed)
+        bridged.wait("failed", lambda: self.newest(bridged).stage is ExchangeStage.FAILED)
+        assert (str(self.newest(bridged).answer), self.newest(bridged).problem.message) == ("From here.", "Gone.")
+        until(lambda: self.kept(tmp_path).status == "failed", "the failure is kept")
+        assert self.kept(tmp_path).answer == "From here."
+
+    def test_cancel_reaches_both(self, bridged: Seat) -> None:
+        bridged.ask("Hello")
+        until(bridged.servers[0].newest_job, "asked here")
+        seq = self.newest(bridged).id
+        bridged.core.press(intents.CancelAnswer(seq))
+        bridged.wait("cancelled", lambda: self.newest(bridged).stage is ExchangeStage.CANCELLED)
+        until(lambda: not bridged.servers[0].newest_job(), "ended and forgotten here")
+
+    def test_where_this_computer_cannot_the_prompt_waits_and_says_so(self, bridged: Seat) -> None:
+        bridged.homes.here_url = "http://127.0.0.1:9"
+        bridged.ask("Hello")
+        bridged.wait("said", lambda: self.newest(bridged).bridge is not None)
+        assert self.newest(bridged).bridge.line.startswith("This computer did not answer meanwhile: ")
+        assert self.newest(bridged).stage is ExchangeStage.WAITING
+        bridged.answer(bridged.servers[1], "From there.")
+        bridged.wait("answered", lambda: self.newest(bridged).stage is ExchangeStage.DONE)
+
+    def kept(self, folder: Path) -> KeptExchange:
+        history = History(folder / "h.db")
+        found = history.conversation(history.conversations("")[0].id)
+        history.close()
+        assert found is not None
+        return found.exchanges[-1]
 
 
 def test_a_choice_that_cannot_be_leaves_everything_as_it_is(seat: Seat) -> None:
@@ -161,6 +239,7 @@ def test_signing_in_waits_beside_everything_else_is_left_fails_and_works(seat: S
     seat.wait("signed out", lambda: "signed out" in seat.core.state.home.note)
 
 
+@pytest.mark.requirement("1.4.4")
 def test_deleting_everywhere_deletes_at_the_server_first(seat: Seat) -> None:
     seat.ask("Secret")
     seat.answer(seat.servers[0], "Also secret.")
@@ -168,11 +247,14 @@ def test_deleting_everywhere_deletes_at_the_server_first(seat: Seat) -> None:
     one = seat.core.state.conversation.exchanges[0]
     seat.core.press(intents.ChooseHome(AWS))
     seat.wait("gone over", lambda: seat.core.state.home.view.active == AWS)
+    mark = commands.ArrangeHistory(change=MarkDeleted(one.conversation_id, 1.0))
+    seat.bridge.send(mark)
     seat.bridge.send(commands.ForgetConversation(conversation_id=one.conversation_id, at=PLACE))
     seat.wait("refused", lambda: any("another place" in item.problem.message for item in seat.core.state.notices))
-    assert seat.core.state.history.found
+    seat.wait("it is in the list", lambda: seat.core.state.history.found)
     seat.core.press(intents.ChooseHome(COMPUTER))
     seat.wait("back", lambda: seat.core.state.home.view.active == COMPUTER and not seat.core.state.home.moving)
+    seat.bridge.send(mark)
     seat.bridge.send(commands.ForgetConversation(conversation_id=one.conversation_id, at=HERE))
     seat.wait("gone", lambda: not seat.core.state.history.found)
 

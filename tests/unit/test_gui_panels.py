@@ -1,13 +1,17 @@
-"""Stop GPU, the idle time-out, money, settings, closing, messages: what is pressed and what then stands there."""
+"""Stop machine, the idle time-out, money, settings, closing, messages: what is pressed and what then stands there."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.gui import Desk, accepted, billed_view, budget_view, cost_view, machine_view, model_view
 from tlfif.client.errors import NotPossibleError, RefusedError, ServerFailedError
+from tlfif.client.profile import AWS
 from tlfif.gui.model import commands, intents, messages
-from tlfif.gui.model.state import BilledPanel, Choice, Closing, Link, Press, StatusKind
+from tlfif.gui.model.cost_panel import BilledPanel
+from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.state import Choice, Closing, Link, Press, StatusKind
 from tlfif.wording.figures import day
 
 
@@ -16,7 +20,18 @@ def stop_result(**changes: object) -> messages.MachineStopped:
     return messages.MachineStopped(result={**base, **changes})
 
 
-# Stop GPU
+# Stop machine
+
+
+@pytest.mark.requirement("1.1.11")
+@pytest.mark.parametrize(
+    ("kind", "name"), [(None, "Stop machine"), ("c7i.xlarge", "Stop machine"), ("g4dn.xlarge", "Stop GPU")]
+)
+def test_the_button_is_called_after_what_it_stops(kind: str | None, name: str) -> None:
+    desk = Desk()
+    desk.hear("ready", instance_type=kind, idle_seconds_left=60.0)
+    assert desk.core.state.machine.stop.label == name
+    assert f"{name} ends it now." in desk.core.state.status_line.advice
 
 
 def test_stop_is_pending_until_the_end_is_confirmed() -> None:
@@ -24,13 +39,13 @@ def test_stop_is_pending_until_the_end_is_confirmed() -> None:
     assert not desk.core.state.machine.stop.enabled
     desk.hear("ready", running=1)
     button = desk.core.state.machine.stop
-    assert (button.label, button.enabled) == ("Stop GPU", True)
+    assert (button.label, button.enabled) == ("Stop machine", True)
     assert "answer under way is cancelled" in button.hint
     desk.core.press(intents.StopMachineNow())
     assert desk.bridge.last(commands.StopMachine).jobs == "cancel"
     assert desk.core.state.machine.stop.label == "Stopping…"
     desk.say(stop_result(cancelled=["job_1"]))
-    assert "1 prompt cancelled; the words written so far stay here" in desk.core.state.machine.stopped_text
+    assert "1 prompt cancelled; what was written so far stays here" in desk.core.state.machine.stopped_text
     desk.hear("stopping")
     assert desk.core.state.machine.stop.pending
     assert desk.core.state.status_line.kind is StatusKind.STOPPING
@@ -50,6 +65,7 @@ def test_a_new_machine_is_not_taken_for_the_one_that_was_stopped() -> None:
     assert desk.core.state.machine.stopped_text == "", "that was said of the one before"
 
 
+@pytest.mark.requirement("1.1.3")
 def test_a_stop_that_did_not_arrive_is_said_and_can_be_pressed_again() -> None:
     desk = Desk()
     desk.hear("ready")
@@ -61,6 +77,7 @@ def test_a_stop_that_did_not_arrive_is_said_and_can_be_pressed_again() -> None:
     assert desk.core.state.notices == ()
 
 
+@pytest.mark.requirement("1.5.3")
 def test_the_log_has_each_change_with_its_reason_newest_first() -> None:
     desk = Desk()
     desk.hear("off")
@@ -87,9 +104,36 @@ def test_the_past_is_read_when_its_tab_comes_to_the_front_and_when_the_machine_c
     assert [notice.problem.code for notice in desk.core.state.notices] == ["internal_error"]
 
 
+def test_a_notice_tries_again_what_failed_and_goes_when_that_has_succeeded() -> None:
+    desk = Desk()
+    desk.hear("off")
+    full = ServerFailedError("No room.", code="storage_failed")
+    again = commands.Export(conversation_id="c1", path=Path("a.md"))
+    desk.say(messages.CommandFailed(command="Export", error=full, again=again))
+    desk.say(messages.CommandFailed(command="ReadPastMachines", error=ServerFailedError("No.", code="internal_error")))
+    offered = [notice.problem.presses for notice in desk.core.state.notices]
+    assert offered == [(Press.RETRY,), ()], "where nothing is known to be tried again no button says so"
+    desk.core.press(intents.PressButton(Press.RETRY, notice="storage_failed"))
+    assert desk.bridge.last(commands.Export) is again
+    desk.say(messages.CommandFailed(command="Export", error=full, again=again))
+    desk.say(messages.CommandDone(command="Export"))
+    assert [notice.problem.code for notice in desk.core.state.notices] == ["internal_error"]
+
+
+def test_the_notice_of_a_history_that_cannot_be_kept_goes_when_it_can() -> None:
+    desk = Desk()
+    desk.say(messages.HistoryProblemFound(message="The disk is full.", available=False))
+    assert not desk.core.state.history.available
+    desk.say(messages.HistoryKept())
+    assert desk.core.state.history.available
+    assert desk.core.state.notices == ()
+    assert desk.bridge.all(commands.ListConversations)
+
+
 # The idle time-out
 
 
+@pytest.mark.requirement("1.1.4")
 @pytest.mark.parametrize("text", ["", "0", "-1", "abc", "241", "inf", "nan", "0.05", "1e400", "5 min"])
 def test_a_time_out_that_cannot_be_is_named_and_not_sent(text: str) -> None:
     desk = Desk()
@@ -144,6 +188,7 @@ def test_the_servers_refusal_stands_beside_the_field() -> None:
 # Money
 
 
+@pytest.mark.requirement("1.1.5")
 def test_two_figures_run_side_by_side_and_are_never_mixed() -> None:
     desk = Desk()
     desk.hear("ready", cost=cost_view(hourly=3.6))
@@ -154,12 +199,12 @@ def test_two_figures_run_side_by_side_and_are_never_mixed() -> None:
     assert cost.real.usd == 0.0
     assert cost.real.text == "Costs nothing: it runs on this computer"
     assert cost.simulated.usd == pytest.approx(1.005)
-    assert cost.simulated.text == "On AWS this would have cost this month: 1.00 USD (0.8040 EUR)"
-    assert cost.billed_text.startswith("Billed by AWS: nothing")
-    assert cost.days_name.startswith("On AWS")
+    assert cost.simulated.text == "On AWS this would have cost this month: $1.00 · 0.80 €"
+    assert cost.billed_text.startswith("AWS bills nothing")
     assert cost.budget.left_eur == pytest.approx(19.1)
 
 
+@pytest.mark.requirement("1.5.1")
 def test_a_running_figure_never_goes_back_while_something_runs() -> None:
     """The first minute is paid in full from its beginning, so the next report may have no more than the last one."""
     desk = Desk()
@@ -172,6 +217,7 @@ def test_a_running_figure_never_goes_back_while_something_runs() -> None:
     assert desk.core.state.cost.simulated.usd == pytest.approx(1.0), "what is over is as the report says"
 
 
+@pytest.mark.requirement("1.1.5")
 def test_what_aws_bills_is_a_third_figure_that_does_not_run() -> None:
     desk = Desk()
     desk.hear("ready", cost=cost_view(here=False, hourly=3.6))
@@ -179,8 +225,8 @@ def test_what_aws_bills_is_a_third_figure_that_does_not_run() -> None:
     billed = desk.core.state.cost.billed
     assert billed == BilledPanel(
         title="Billed by AWS up to 26 November 2026",
-        value="1,234.50 USD",
-        note="987.60 EUR. The whole AWS account in November 2026.",
+        value="$1,234.50 · 987.60 €",
+        note="The whole AWS account in November 2026.",
     )
     sentence = "It has no right. Deploy again (./tlfif deploy). Again tomorrow."
     none = billed_view(state="failed", usd=None, eur=None, title="Billed by AWS", sentence=sentence)
@@ -214,20 +260,20 @@ def test_on_aws_the_running_estimate_moves_and_eats_the_budget_until_the_next_re
     assert not desk.core.state.cost.stale
 
 
-def test_a_rehearsal_is_held_against_the_other_figure_and_named() -> None:
+def test_a_practice_is_held_against_the_other_figure_and_named() -> None:
     desk = Desk()
     desk.hear("ready", cost=cost_view(hourly=3.6, budget=budget_view(simulated_aws=True)))
     desk.pass_time(10.0)
     budget = desk.core.state.cost.budget
     assert budget.left_eur == pytest.approx(19.1 - 0.01 / 1.25)
-    assert budget.left_text.startswith("Rehearsal: ")
+    assert budget.left_text.startswith("Practice mode: ")
 
 
 def test_days_are_written_as_a_person_says_them() -> None:
     desk = Desk()
     desk.hear("off", cost=cost_view(month="November 2026", since="2026-11-01T00:00:00+00:00"))
     assert "Metered since 1 November 2026; without VAT." in desk.core.state.cost.formula_text
-    assert "on 20 November 2026, verified (ECB)" in desk.core.state.cost.exchange_text
+    assert "on 20 November 2026, checked" in desk.core.state.cost.exchange_text
     assert day("some time ago") == "some time ago"
 
 
@@ -238,30 +284,84 @@ def test_no_limit_is_not_a_limit_of_zero() -> None:
     assert (budget.fraction, budget.left_eur, budget.left_text) == (None, None, "No monthly limit is set")
 
 
-@pytest.mark.parametrize("text", ["0", "-5", "abc", "20 USD", "1,000", "inf"])
+@pytest.mark.parametrize("text", ["0", "-5", "abc", "$20.00", "1,000", "inf"])
 def test_a_limit_that_is_none_is_named_and_not_sent(text: str) -> None:
     desk = Desk()
     desk.core.press(intents.TypeBudget(text))
-    desk.core.press(intents.ApplyBudget(rehearsal=False))
+    desk.core.press(intents.ApplyBudget(practice=False))
     assert desk.core.state.cost.budget.entry_problem
     assert not desk.bridge.all(commands.SetBudget)
 
 
 def test_a_blank_limit_does_not_take_the_limit_away_its_own_button_does() -> None:
     desk = Desk()
-    desk.core.press(intents.ApplyBudget(rehearsal=False))
+    desk.core.press(intents.ApplyBudget(practice=False))
     assert "No limit" in desk.core.state.cost.budget.entry_problem
     assert not desk.bridge.all(commands.SetBudget)
     desk.core.press(intents.RemoveBudget())
+    assert desk.core.state.dialog is not None
+    assert not desk.bridge.all(commands.SetBudget)
+
+
+@pytest.mark.requirement("1.5.2")
+@pytest.mark.parametrize(
+    ("here", "said"),
+    [
+        (False, "AWS may then charge without a limit from TL-FIF."),
+        (True, "answers cost nothing, with a limit or without"),
+    ],
+)
+def test_no_limit_asks_names_what_follows_and_is_taken_back_within_a_minute(here: bool, said: str) -> None:
+    desk = Desk()
+    if not here:
+        desk.say(messages.HomeUpdated(home=HomeView(active=AWS, aws_place="AWS eu-central-1", who="a"), moved=True))
+    desk.hear("off", cost=cost_view(here=here))
+    desk.core.press(intents.RemoveBudget())
+    dialog = desk.core.state.dialog
+    assert dialog is not None
+    assert said in dialog.text
+    assert "The limit is 20.00 € a month now." in dialog.text
+    assert dialog.choices[0][0] is Choice.KEEP
+    desk.core.press(intents.AnswerDialog(Choice.KEEP))
+    assert not desk.bridge.all(commands.SetBudget)
+    desk.core.press(intents.RemoveBudget())
+    desk.core.press(intents.AnswerDialog(Choice.GO_ON))
     assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit=None, simulated_aws=False)
+    desk.say(messages.BudgetChanged(budget=budget_view(limit_eur=None, free_eur=None, state="none")))
+    (notice,) = desk.core.state.notices
+    assert (notice.good, notice.problem.presses) == (True, (Press.UNDO_BUDGET,))
+    assert f"{notice.problem.title}. {notice.problem.message}" == "There is no limit now. Before: 20.00 € a month."
+    desk.pass_time(59)
+    assert desk.core.state.cost.budget.left_text == "No monthly limit is set"
+    desk.core.press(intents.PressButton(Press.UNDO_BUDGET))
+    assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit="20.0", simulated_aws=False)
+    desk.say(messages.BudgetChanged(budget=budget_view()))
+    assert not desk.core.state.notices
+
+
+def test_a_release_says_how_much_more_and_undo_is_there_for_a_minute() -> None:
+    desk = Desk()
+    desk.hear("off", cost=cost_view(here=False, budget=budget_view(state="locked", spent_eur=20.0)))
+    desk.core.press(intents.PressButton(Press.RELEASE_BUDGET))
+    dialog = desk.core.state.dialog
+    assert dialog is not None
+    assert "until 25.00 € are spent, about 5.00 € more than now. Next month the limit is 20.00 €" in dialog.text
+    desk.core.press(intents.AnswerDialog(Choice.GO_ON))
+    assert desk.bridge.all(commands.UnlockBudget)
+    desk.say(messages.BudgetChanged(budget=budget_view(spent_eur=20.0, extra_eur=5.0)))
+    assert desk.core.state.notices[0].problem.title == "The budget is released until 25.00 € are spent"
+    desk.pass_time(61)
+    assert not desk.core.state.notices
+    desk.core.press(intents.PressButton(Press.UNDO_BUDGET))
+    assert not desk.bridge.all(commands.SetBudget)
 
 
 def test_a_new_limit_goes_out_as_typed_and_the_field_is_empty_when_it_holds() -> None:
     desk = Desk()
     desk.hear("off", cost=cost_view())
-    desk.core.press(intents.TypeBudget(" 0.05 EUR"))
-    desk.core.press(intents.ApplyBudget(rehearsal=True))
-    assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit="0.05 EUR", simulated_aws=True)
+    desk.core.press(intents.TypeBudget(" 0.05 €"))
+    desk.core.press(intents.ApplyBudget(practice=True))
+    assert desk.bridge.last(commands.SetBudget) == commands.SetBudget(limit="0.05", simulated_aws=True)
     assert desk.core.state.cost.budget.saving
     desk.say(messages.BudgetChanged(budget=budget_view(limit_eur=0.05, simulated_aws=True, state="locked")))
     budget = desk.core.state.cost.budget
@@ -283,7 +383,7 @@ def test_settings_that_can_be_are_kept_and_the_others_are_named() -> None:
     values = replace(desk.core.state.settings.values, temperature=3.0, font_size=14, seed=-1)
     desk.core.press(intents.ChangeSettings(values))
     panel = desk.core.state.settings
-    assert (panel.values.font_size, panel.values.temperature, panel.values.seed) == (14, 0.7, None)
+    assert (panel.values.font_size, panel.values.temperature, panel.values.seed) == (14, None, None)
     assert {name for name, _ in panel.problems} == {"temperature", "seed"}
     assert desk.bridge.last(commands.KeepPreferences).preferences == panel.values
 
@@ -297,7 +397,7 @@ def test_a_fetch_is_shown_and_one_that_broke_off_says_how_to_go_on() -> None:
     assert desk.core.state.settings.fetching is not None
     desk.say(messages.ModelUpdated(model=model_view("tinyllama", "absent", problem="The network went away.")))
     assert desk.core.state.settings.fetching is None
-    assert "continues where it stopped" in desk.core.state.notices[0].problem.advice
+    assert "goes on where it stopped" in desk.core.state.notices[0].problem.advice
 
 
 def test_a_mistake_in_a_callback_becomes_a_message() -> None:
@@ -342,9 +442,8 @@ def test_without_a_machine_the_window_closes_at_once() -> None:
     assert desk.bridge.closed
 
 
-@pytest.mark.parametrize(
-    ("here", "price"), [(True, "On AWS this would cost 0.5260 USD"), (False, "Costs 0.5260 USD an hour")]
-)
+@pytest.mark.requirement("1.3.4", "6.6.1")
+@pytest.mark.parametrize(("here", "price"), [(True, "On AWS it would cost $0.53"), (False, "Costs $0.53 an hour")])
 def test_with_a_machine_closing_asks_and_names_the_price_per_hour(here: bool, price: str) -> None:
     desk = Desk()
     desk.hear("ready", running=1, cost=cost_view(here=here, hourly=0.526))
@@ -397,5 +496,6 @@ def test_one_poll_tells_the_subscribers_once_and_asks_to_come_back_soon_while_te
     desk.core.poll()
     assert told == [50]
     assert desk.core.poll_ms == 25
+    desk.pass_time(0.6)
     desk.core.poll()
     assert desk.core.poll_ms == 100

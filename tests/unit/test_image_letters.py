@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+import pytest
+
 from tests.builders import T0
 from tests.fakes.clock import FakeClock
 from tests.fakes.images import GOOD, FakeBuilder, FakeRegistry
@@ -27,6 +29,7 @@ OFFERED = replace(
 )
 
 
+@pytest.mark.requirement("7.2.4")
 def test_an_offer_says_what_it_is_what_it_costs_until_when_and_what_to_type() -> None:
     letter = letter_about(OFFERED, storage_micros=140_400)
     assert letter is not None
@@ -36,7 +39,7 @@ def test_an_offer_says_what_it_is_what_it_costs_until_when_and_what_to_type() ->
         "10 of 10 prompts, 100 tokens a second",
         "build 5 min, boot 42.0 s",
         "2.6 GB",
-        "Cost so far: 0.0610 USD without VAT. Storing it: 0.1404 USD a month.",
+        "Cost so far: $0.061 without VAT. Storing it: $0.14 a month.",
         "./tlfif image approve v7",
         "./tlfif image promote v7",
         "./tlfif image reject v7",
@@ -88,6 +91,7 @@ async def _run(report: SmokeReport = GOOD) -> list[str]:
     return [letter.subject for letter in mailbox.letters]
 
 
+@pytest.mark.requirement("7.2.2")
 async def test_each_image_brings_one_letter_whatever_becomes_of_it() -> None:
     assert await _run() == ["TL-FIF: image v1 waits for your approval"]
     assert await _run(replace(GOOD, error="It babbles.")) == ["TL-FIF: image v1 was not built"]

@@ -80,6 +80,7 @@ def world() -> World:
     return World()
 
 
+@pytest.mark.requirement("7.1.1")
 async def test_a_good_commit_passes_each_stage_and_is_offered(world: World) -> None:
     image = await world.offered()
     assert world.builder.begun == [("v1", stage) for stage in WORK]
@@ -100,6 +101,7 @@ async def test_a_stage_that_fails_leaves_nothing_but_the_reason(world: World, st
     assert any("because" in line.text for line in await world.store.log_lines("v1", after=0, limit=99))
 
 
+@pytest.mark.requirement("7.1.2")
 @pytest.mark.parametrize("stage", WORK)
 async def test_a_stage_that_hangs_ends_at_its_limit(world: World, stage: Stage) -> None:
     await world.ask()
@@ -115,12 +117,13 @@ async def test_a_stage_that_hangs_ends_at_its_limit(world: World, stage: Stage) 
 
 
 async def test_a_build_that_is_refused_says_why(world: World) -> None:
-    world.builder.refuses = "The budget has no headroom: 0.20 USD of 0.05."
+    world.builder.refuses = "The budget has no headroom: $0.20 of 0.05."
     await world.ask()
     image = await world.run()
     assert image.failure == Failure(stage=Stage.SOURCE, code="image_build_refused", message=world.builder.refuses)
 
 
+@pytest.mark.requirement("7.2.3")
 @pytest.mark.parametrize(
     ("report", "why"),
     [
@@ -139,6 +142,7 @@ async def test_a_candidate_that_is_not_good_enough_is_not_offered(world: World, 
     assert why in image.failure.message
 
 
+@pytest.mark.requirement("7.2.3")
 async def test_a_candidate_slower_than_the_promoted_image_is_not_offered(world: World) -> None:
     await world.promoted()
     world.builder.report = replace(GOOD, tokens_per_second=74.0)
@@ -175,6 +179,7 @@ async def test_one_image_is_worked_on_at_a_time(world: World) -> None:
     assert (await world.store.get("v1")).state is ImageState.OFFERED
 
 
+@pytest.mark.requirement("7.2.4")
 async def test_an_offer_that_nobody_answers_lapses_and_is_deleted(world: World) -> None:
     await world.offered()
     world.clock.advance(APPROVAL_SECONDS + 1)
@@ -219,6 +224,7 @@ async def test_rolling_back_goes_to_the_image_before_and_once_more_to_none(world
     assert await world.current() == "v1"
 
 
+@pytest.mark.requirement("7.2.7")
 async def test_the_first_start_that_fails_rolls_back_by_itself_and_says_so(world: World) -> None:
     await world.promoted()
     await world.promoted()
@@ -229,6 +235,7 @@ async def test_the_first_start_that_fails_rolls_back_by_itself_and_says_so(world
     assert (pointer.version, "the engine died" in pointer.note) == ("v1", True)
 
 
+@pytest.mark.requirement("7.2.7")
 async def test_a_start_that_fails_after_a_good_one_changes_nothing(world: World) -> None:
     await world.promoted()
     await world.promoted()
@@ -239,6 +246,7 @@ async def test_a_start_that_fails_after_a_good_one_changes_nothing(world: World)
     assert (failed, await world.current()) == (None, "v2")
 
 
+@pytest.mark.requirement("7.3.1")
 async def test_what_is_in_use_is_not_retired(world: World) -> None:
     first = await world.promoted()
     await world.promoted()
@@ -253,6 +261,7 @@ async def test_what_is_in_use_is_not_retired(world: World) -> None:
     assert set(world.registry.artifacts) == {"image-v2"}
 
 
+@pytest.mark.requirement("7.3.1")
 async def test_the_newest_five_and_what_is_needed_are_kept(world: World) -> None:
     for _ in range(9):
         await world.promoted()
@@ -327,6 +336,7 @@ async def ticks_with_kills(world: World) -> None:
             pass
 
 
+@pytest.mark.requirement("7.1.1")
 @pytest.mark.parametrize("name", ["replace", "log", "begin", "poll", "clean", "delete"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("fails", [False, True])

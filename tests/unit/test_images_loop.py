@@ -128,6 +128,7 @@ async def test_what_the_owner_changes_during_a_look_stays(world: World, wanted: 
         assert (watch.approves, watch.looked_at is not None, built) == (True, True, 1 if commit else 0)
 
 
+@pytest.mark.requirement("7.2.1")
 async def test_a_push_is_seen_within_one_interval(world: World) -> None:
     async with world.running():
         await world.store.set_watch(WATCH)

@@ -83,6 +83,7 @@ PATHS: dict[Callable[..., Change | None], list[tuple[JobRecord, JobStatus]]] = {
 """Each transition, and the status to which it leads from each record that it changes."""
 
 
+@pytest.mark.requirement("4.2.1")
 @pytest.mark.parametrize("transition", PATHS, ids=lambda one: one.__name__)
 def test_each_transition_leads_where_it_must_and_changes_nothing_else(transition: Transition) -> None:
     leads_to = {id(record): status for record, status in PATHS[transition]}
@@ -122,6 +123,7 @@ STEPS: list[Step] = [
 ]
 
 
+@pytest.mark.requirement("4.2.1")
 @given(st.lists(st.sampled_from(STEPS), max_size=12))
 def test_every_path_keeps_a_job_whole(steps: list[Step]) -> None:
     record, log = QUEUED, [first_event(QUEUED)]
@@ -221,6 +223,7 @@ def test_a_gap_is_refused() -> None:
         transitions.fresh_deltas([delta(LEASE, 3, "a"), delta(LEASE, 5, "c")], last_seq=2, now=T0)
 
 
+@pytest.mark.requirement("4.2.3")
 @given(st.lists(st.integers(1, 6), max_size=8))
 def test_text_is_appended_once_and_in_order(seqs: list[int]) -> None:
     """Writes that come again, in whatever order, as long as none is left out."""

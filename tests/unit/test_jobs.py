@@ -50,6 +50,7 @@ def test_the_four_ends_have_an_event_each() -> None:
     assert {status for status in JobStatus if not status.is_terminal} == {JobStatus.QUEUED, JobStatus.RUNNING}
 
 
+@pytest.mark.requirement("4.2.2")
 @given(REQUESTS)
 def test_a_request_comes_back_from_json_as_it_was(request: GenerationRequest) -> None:
     again = GenerationRequest.from_json(request.to_json())
@@ -97,6 +98,7 @@ def test_the_answer_starts_over_when_told() -> None:
     assert answer_text([]) == ""
 
 
+@pytest.mark.requirement("11.3.1")
 @pytest.mark.parametrize("reason", [None, *FinishReason])
 def test_a_receipt_comes_back_from_plain_values_as_it_was(reason: FinishReason | None) -> None:
     receipt = replace(a_receipt(), finish_reason=reason)

@@ -30,6 +30,7 @@ def tried(machine_id: str, *, home: str = "tlfif", plan: LaunchPlan | None = Non
     return list(chosen.attempts(machine_id, home=home))
 
 
+@pytest.mark.requirement("3.2.3")
 def test_every_zone_of_the_first_type_comes_before_the_second_type() -> None:
     found = tried("machine_1")
     assert [attempt.instance_type for attempt in found] == [name for name in USUAL_TYPES for _ in ZONES]
@@ -63,6 +64,7 @@ def test_the_first_zone_differs_from_machine_to_machine() -> None:
     assert {tried(f"machine_{number}")[0].zone for number in range(50)} == set(ZONES)
 
 
+@pytest.mark.requirement("3.2.1")
 def test_no_two_attempts_share_a_token() -> None:
     tokens = [
         attempt.token
@@ -98,6 +100,7 @@ def test_of_several_the_oldest_that_is_not_ending_is_kept() -> None:
     assert survivor([Launched(handle="i-b", began_at=2.0), new]) == "i-a", "the same second: by name"
 
 
+@pytest.mark.requirement("3.6.6")
 @pytest.mark.parametrize("seconds", [0, -1, 59.9, LONGEST_RUN_SECONDS + 1, math.inf, math.nan])
 def test_no_machine_runs_for_ever(seconds: float) -> None:
     with pytest.raises(ValueError, match="longest run"):

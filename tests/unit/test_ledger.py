@@ -2,6 +2,7 @@
 
 from itertools import pairwise, permutations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -161,6 +162,7 @@ RATES = st.integers(0, 10**7)
 NOW = st.integers(0, 3 * 10**6)
 
 
+@pytest.mark.requirement("6.1.2")
 @quick
 @given(span=SPANS, jobs=JOBS, rate=RATES, now=NOW, order=st.randoms())
 def test_the_parts_are_the_whole(span: MachineSpan, jobs: list[JobTime], rate: int, now: int, order: object) -> None:

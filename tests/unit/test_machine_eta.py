@@ -44,6 +44,7 @@ def test_the_median_forgives_one_slow_start() -> None:
     assert eta(Phase.ENGINE_START, 0.0, *slow) == 5.5
 
 
+@pytest.mark.requirement("1.3.2")
 def test_each_phase_learns_by_itself() -> None:
     history = [timing(Phase.LAUNCH, 30.0), timing(Phase.PROVE, 2.0)]
     assert eta(None, 0.0, *history) == 34.0

@@ -142,6 +142,7 @@ async def ended(running: "asyncio.Task[str]") -> str:
         return await running
 
 
+@pytest.mark.requirement("5.3.2")
 async def test_it_loads_proves_and_is_ready() -> None:
     machine = Machine()
     async with living(machine):
@@ -156,6 +157,7 @@ async def test_it_loads_proves_and_is_ready() -> None:
         assert {t.phase for t in timings} == set(Phase)
 
 
+@pytest.mark.requirement("5.3.2")
 async def test_nothing_is_claimed_before_it_is_ready() -> None:
     machine = Machine()
     machine.process.may_start.clear()
@@ -177,6 +179,7 @@ async def test_an_engine_that_does_not_start_breaks_the_machine() -> None:
         assert record.ready_at is None
 
 
+@pytest.mark.requirement("5.6.6")
 async def test_a_model_that_cannot_be_loaded_fails_what_waits_for_it_once() -> None:
     """Nothing is left to be started for, and the next prompt finds no failed start counted."""
     fault = ModelUnusableError("The model file /m.gguf cannot be used: unknown model architecture: 'x'.")
@@ -273,6 +276,7 @@ async def test_an_engine_that_dies_is_brought_back() -> None:
         assert not running.done()
 
 
+@pytest.mark.requirement("5.6.6")
 async def test_an_engine_that_keeps_dying_breaks_the_machine() -> None:
     machine = Machine()
     async with living(machine) as running:
@@ -327,6 +331,7 @@ async def test_a_job_that_finds_the_engine_hung_has_it_replaced() -> None:
         assert job.attempt == 2
 
 
+@pytest.mark.requirement("3.6.1")
 async def test_idle_it_ends_itself() -> None:
     machine = Machine()
     async with living(machine) as running:
@@ -338,6 +343,7 @@ async def test_idle_it_ends_itself() -> None:
         assert (record.state, record.reason) == (MachineState.STOPPING, "idle for 5 minutes")
 
 
+@pytest.mark.requirement("5.6.5")
 async def test_the_idle_clock_stands_still_while_it_answers_and_starts_anew_after() -> None:
     machine = Machine(engine=FakeEngine(hold_after=1))
     async with living(machine) as running:
@@ -354,6 +360,7 @@ async def test_the_idle_clock_stands_still_while_it_answers_and_starts_anew_afte
         assert (await ended(running)).startswith("idle")
 
 
+@pytest.mark.requirement("5.6.5")
 async def test_a_new_time_out_is_obeyed_by_a_running_machine() -> None:
     machine = Machine()
     async with living(machine) as running:

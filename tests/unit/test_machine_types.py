@@ -18,6 +18,7 @@ from tlfif.machines.machine_types import (
 )
 
 
+@pytest.mark.requirement("5.1.1")
 @pytest.mark.parametrize(
     ("name", "profile", "engine", "code", "vcpus"),
     [

@@ -48,6 +48,7 @@ async def machine_cost(world: MoneyWorld) -> int:
     return (await world.money.totals.month(AWS)).machines
 
 
+@pytest.mark.requirement("6.1.1")
 async def test_a_whole_life_is_metered_to_the_millisecond() -> None:
     world = MoneyWorld()
     await world.submit()
@@ -244,6 +245,7 @@ async def test_a_run_whose_record_is_gone_is_closed_and_never_longer_than_a_mach
     assert span.to_ms == T0 + int(longest * 1000)
 
 
+@pytest.mark.requirement("3.6.6", "6.1.3")
 async def test_no_span_is_longer_than_a_machine_may_live() -> None:
     """Whatever a wrong clock wrote into its record."""
     world = MoneyWorld()
@@ -332,6 +334,7 @@ def expected(record: MachineRecord) -> tuple[str, int, int | None, int | None]:
     return record.id, int(record.created_at * 1000), ms(record.ready_at), ms(record.ended_at)
 
 
+@pytest.mark.requirement("6.1.3")
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_control_plane_that_dies_at_any_step_leaves_the_same_ledger(after: bool) -> None:
     at, died = 0, True
@@ -353,6 +356,7 @@ async def test_a_control_plane_that_dies_at_any_step_leaves_the_same_ledger(afte
         assert await machine_cost(world) == cost, at
 
 
+@pytest.mark.requirement("6.1.1")
 async def test_the_hosts_own_record_is_what_counts() -> None:
     world = MoneyWorld()
     await world.submit()

@@ -128,6 +128,7 @@ def test_the_list_knows_every_type_in_every_region() -> None:
             assert BUILT_IN_PRICES.price(item, region, at_ms=0).region == region
 
 
+@pytest.mark.requirement("6.5.1")
 def test_every_rate_has_a_source_and_a_day() -> None:
     for price in BUILT_IN_PRICES.all():
         assert price.source
@@ -203,6 +204,7 @@ def test_plausible_refresh(micros: int) -> None:
     assert prices.check_refresh(price_of(100), micros) == micros
 
 
+@pytest.mark.requirement("6.5.1")
 @pytest.mark.parametrize(
     ("micros", "reason"),
     [(0, "is zero"), (-1, "below zero"), (1000, "ten times"), (10**9, "ten times"), (10, "a tenth"), (1, "a tenth")],

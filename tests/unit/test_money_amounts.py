@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlfif.money.amounts import amount, eur_of, unit_price, usd, usd_and_eur, usd_of
+from tlfif.money.amounts import amount, both_of, unit_number, unit_price, usd, usd_and_eur, usd_of
 from tlfif.money.money import ASSUMED_RATE
 
 SOURCE = Path(__file__).parents[2] / "src" / "tlfif"
@@ -20,47 +20,54 @@ SOURCE = Path(__file__).parents[2] / "src" / "tlfif"
         (0, "0"),
         (20, "20.00"),
         (1234.5, "1,234.50"),
-        (0.99996, "1.00"),
-        (0.999, "0.9990"),
-        (0.05, "0.0500"),
-        (0.0831, "0.0831"),
+        (12.4, "12.40"),
+        (0.999, "1.00"),
+        (0.996, "1.00"),
+        (0.05, "0.05"),
+        (0.0831, "0.083"),
+        (0.0999, "0.10"),
         (0.00009996, "0.0001"),
-        (0.00005, "0.000050"),
+        (0.00005, "0.00005"),
         (0.000004, "0.000004"),
-        (-0.5, "-0.5000"),
+        (-0.5, "-0.50"),
     ],
 )
 def test_an_amount_shows_that_it_is_not_nothing(value: float, shown: str) -> None:
     assert amount(value) == amount(Decimal(str(value))) == shown
 
 
+@pytest.mark.requirement("1.1.12")
 @given(micros=st.integers(min_value=-(10**15), max_value=10**15))
-def test_no_amount_is_scientific_or_off_by_more_than_its_last_decimal(micros: int) -> None:
+def test_an_amount_is_never_scientific_never_nothing_and_right_to_its_two_digits(micros: int) -> None:
     shown = usd_of(micros)
-    assert re.fullmatch(r"0 USD|-?[0-9,]+\.([0-9]{2}|[0-9]{4}|[0-9]{6}) USD", shown)
-    number = Decimal(shown.removesuffix(" USD").replace(",", ""))
-    places = len(shown.removesuffix(" USD").partition(".")[2])
-    assert abs(number - Decimal(micros) / 1_000_000) <= Decimal("0.5") / 10**places
+    assert re.fullmatch(r"[$]0|-?[$][0-9,]+\.[0-9]{2,6}", shown)
+    number = Decimal(shown.replace("$", "").replace(",", ""))
+    exact = Decimal(micros) / 1_000_000
+    assert abs(number - exact) <= max(Decimal("0.005") if abs(exact) >= 1 else abs(exact) / 20, Decimal("0"))
     assert (number == 0) == (micros == 0)
 
 
-def test_the_unit_stands_behind_the_number() -> None:
-    assert usd(0.0831) == "0.0831 USD"
-    assert usd_and_eur(0, 0) == "0 USD (0 EUR)"
-    assert eur_of(23_000_000, ASSUMED_RATE) == "20.00 EUR"
+@pytest.mark.requirement("1.1.12")
+def test_dollars_have_their_sign_before_the_number_and_euros_behind() -> None:
+    assert (usd(0.0831), usd(-2)) == ("$0.083", "-$2.00")
+    assert usd_and_eur(0.08, 0.07) == "$0.08 · 0.07 €"
+    assert usd_and_eur(0, 0) == "$0 · 0 €"
+    assert both_of(23_000_000, ASSUMED_RATE) == "$23.00 · 20.00 €"
 
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.526, "0.5260"), (1.006, "1.0060"), (0.72 / 3600, "0.0002"), (0.526 / 3600, "0.000146"), (14.6, "14.6000")],
+    [(0.526, "0.526"), (1.006, "1.006"), (0.72 / 3600, "0.0002"), (14.6, "14.60"), (0, "0")],
 )
 def test_the_price_of_a_unit_is_exact(value: float, shown: str) -> None:
-    assert unit_price(value) == unit_price(Decimal(str(value))) == shown
+    assert unit_number(value) == unit_number(Decimal(str(value))) == shown
+    assert unit_price(value) == f"${shown}"
 
 
+@pytest.mark.requirement("1.1.12")
 def test_no_other_module_formats_money() -> None:
-    """A number with decimals and a currency behind it, or a dollar sign before it, comes from ``money/amounts.py``."""
-    formatted = re.compile(r"\{[^{}]*:[^{}]*\.[0-9]f\} ?(USD|EUR)|\$\{[a-z]|[\"' (]\$[0-9]")
+    """A computed number with a currency at it comes from ``money/amounts.py``; none is named by its three letters."""
+    formatted = re.compile(r"\} ?(USD|EUR|€)|[0-9] (USD|EUR)\b|\$\{[a-z]")
     found = [
         f"{path.relative_to(SOURCE)}:{number}"
         for path in SOURCE.rglob("*.py")

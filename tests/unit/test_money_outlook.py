@@ -26,6 +26,7 @@ def dollars(items: tuple[standing.StandingItem, ...]) -> float:
     return standing.total_per_month(items) / 1_000_000
 
 
+@pytest.mark.requirement("6.7.1")
 @pytest.mark.parametrize(
     ("region", "terminated", "stopped", "as_written", "worst"),
     [("us-east-1", 2.43, 5.63, 88.99, 164.99), ("eu-central-1", 2.60, 6.41, 101.79, 192.39)],
@@ -148,7 +149,7 @@ def test_advice() -> None:
     assert found.recommended is not None
     assert found.recommended.minutes == 1
     assert "5 minutes" in found.sentence
-    assert found.options[1].sentence == "5 minutes would have cost 0.8818 USD without VAT with 10 cold starts."
+    assert found.options[1].sentence == "5 minutes would have cost $0.88 without VAT with 10 cold starts."
     every_five = past(*(4.9 * at for at in range(10)), busy=1000)
     kept = advise(every_five, boot_seconds=180, hourly=660_000, present_minutes=5)
     assert kept.recommended is not None
@@ -156,12 +157,14 @@ def test_advice() -> None:
     assert "keep it" in kept.sentence
 
 
+@pytest.mark.requirement("6.4.2")
 def test_too_little_history_is_no_advice() -> None:
     found = advise(past(1, 2, 3, 4), boot_seconds=60, hourly=RATE, present_minutes=5)
     assert (found.options, found.recommended) == ((), None)
     assert "too little history: 4 of the 5" in found.sentence
 
 
+@pytest.mark.requirement("6.4.2")
 @quick
 @given(
     arrivals=st.lists(st.integers(0, 10**7), max_size=20),

@@ -10,6 +10,7 @@ from tlfif.kernel.log_lines import PlainFormatter, begin_log
 from tlfif.kernel.plain_text import clean, one_line
 
 
+@pytest.mark.requirement("8.6.3")
 @pytest.mark.parametrize(
     ("foreign", "harmless"),
     [
@@ -47,6 +48,7 @@ def test_one_line_is_one_line() -> None:
     assert one_line("a\r\nb\nc\td\x0be\x85f\u2028g") == "a b c defg"
 
 
+@pytest.mark.requirement("8.6.3")
 def test_a_message_is_one_line_of_the_log_and_a_traceback_keeps_its_lines(tmp_path: Path) -> None:
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(PlainFormatter("%(levelname)s %(message)s"))

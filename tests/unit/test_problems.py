@@ -102,6 +102,7 @@ def codes_in_source() -> Iterator[str]:
         yield from Codes(ast.parse(path.read_text(encoding="utf-8"))).found
 
 
+@pytest.mark.requirement("2.1.6")
 def test_every_code_that_is_raised_has_its_row_and_no_other() -> None:
     assert sum(len(section) for section in SECTIONS.values()) == len(ERROR_CODES), "one stands there twice"
     assert set(codes_in_source()) == set(ERROR_CODES)

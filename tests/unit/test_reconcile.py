@@ -395,6 +395,7 @@ class TestOrphans:
         idle_timeout_seconds=300.0,
     )
 
+    @pytest.mark.requirement("3.6.5")
     async def test_seen_once_suspected_seen_twice_ended(self) -> None:
         world = World()
         handle = await self.stray(world, "machine_lost")
@@ -600,6 +601,7 @@ def test_the_age_of_a_heartbeat_is_measured_by_change() -> None:
     assert watch.age(replace(beaten, id="machine_2"), 60.0) == 0.0
 
 
+@pytest.mark.requirement("3.3.2")
 async def test_a_prompt_that_waited_too_long_expires_without_a_machine() -> None:
     world = World()
     await world.machines.set_held(True)

@@ -72,6 +72,7 @@ def test_held_launches_nothing() -> None:
     assert decide(off(held=True), POLICY, T0) == ()
 
 
+@pytest.mark.requirement("3.2.5")
 @pytest.mark.parametrize(("failed", "pause"), [(1, 2.0), (2, 4.0)])
 def test_a_failed_start_is_repeated_after_a_pause_that_doubles(failed: int, pause: float) -> None:
     seen = off(failed_starts=failed, last_ended_at=T0)
@@ -83,6 +84,7 @@ def test_a_clock_that_jumped_back_does_not_stretch_the_pause() -> None:
     assert kinds(off(failed_starts=1, last_ended_at=T0), T0 - 600) == [ActionKind.LAUNCH]
 
 
+@pytest.mark.requirement("3.2.5")
 def test_three_failed_starts_fail_the_waiting_prompts() -> None:
     (action,) = decide(off(failed_starts=3, last_ended_at=T0), POLICY, T0)
     assert (action.kind, action.model) == (ActionKind.FAIL_QUEUED, "smollm2-135m")
@@ -145,6 +147,7 @@ def test_a_machine_that_said_goodbye_and_stays_is_forced() -> None:
     assert kinds(on(ready(state=MachineState.BROKEN), heartbeat_age=5.0)) == [ActionKind.FORCE]
 
 
+@pytest.mark.requirement("3.2.6")
 def test_not_ready_in_time_is_ended() -> None:
     loading = replace(a_machine(), state=MachineState.LOADING, handle="1:2", phase=Phase.ENGINE_START)
     assert kinds(on(loading), T0 + 180) == []
@@ -155,11 +158,13 @@ def test_loading_again_after_the_engine_died_is_not_a_late_start() -> None:
     assert kinds(on(ready(state=MachineState.LOADING)), T0 + 1000) == []
 
 
+@pytest.mark.requirement("3.6.2")
 def test_silence_is_ended_by_force() -> None:
     assert kinds(on(ready(), heartbeat_age=60.0)) == []
     assert kinds(on(ready(), heartbeat_age=60.1)) == [ActionKind.FORCE]
 
 
+@pytest.mark.requirement("3.6.2")
 def test_age_drains_first_and_ends_then() -> None:
     at_most = POLICY.max_run_seconds
     assert kinds(on(ready()), T0 + at_most) == []
@@ -169,6 +174,7 @@ def test_age_drains_first_and_ends_then() -> None:
     assert kinds(on(ready(drain_requested=True)), late) == [ActionKind.TERMINATE]
 
 
+@pytest.mark.requirement("3.6.2")
 def test_idle_beyond_time_out_and_grace_is_ended() -> None:
     idle = ready(idle_since=T0)
     assert kinds(on(idle), T0 + 315) == []
@@ -178,6 +184,7 @@ def test_idle_beyond_time_out_and_grace_is_ended() -> None:
     assert kinds(on(idle, idle_timeout_seconds=600.0), T0 + 316) == []
 
 
+@pytest.mark.requirement("3.3.3")
 def test_another_model_drains_what_runs() -> None:
     other = replace(WAITING, oldest_queued_model="tinyllama")
     (action,) = decide(on(ready(), other), POLICY, T0 + 10)
@@ -192,6 +199,7 @@ TIMES = st.floats(min_value=T0 - 1e6, max_value=T0 + 1e6)
 MAYBE = st.none() | TIMES
 
 
+@pytest.mark.requirement("3.1.2")
 @given(
     state=st.sampled_from([s for s in MachineState if s is not MachineState.OFF]),
     handle=st.sampled_from([None, "1:2"]),
@@ -244,6 +252,7 @@ def test_whatever_is_seen_one_thing_at_most_is_done(
             assert exists
 
 
+@pytest.mark.requirement("3.2.4")
 @pytest.mark.parametrize(
     ("state", "pause"),
     [

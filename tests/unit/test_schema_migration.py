@@ -49,6 +49,7 @@ def test_migrating_again_changes_nothing(connection: sqlite3.Connection) -> None
     assert connection.execute("SELECT * FROM sqlite_master").fetchall() == before
 
 
+@pytest.mark.requirement("4.1.1")
 def test_an_older_file_keeps_its_data(connection: sqlite3.Connection) -> None:
     migrate(connection, [FIRST])
     connection.execute("INSERT INTO notes (body) VALUES ('four'), ('sixsix')")

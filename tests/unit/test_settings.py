@@ -93,6 +93,7 @@ def test_a_fault_is_a_sentence_of_our_own(monkeypatch: pytest.MonkeyPatch, name:
     assert not any(word in fault for word in ("should", "Input", "..", "Value error"))
 
 
+@pytest.mark.requirement("3.6.6")
 @pytest.mark.parametrize(
     ("name", "value"),
     [

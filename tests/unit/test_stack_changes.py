@@ -110,6 +110,7 @@ def world() -> World:
     return World()
 
 
+@pytest.mark.requirement("10.2.2", "10.5.2")
 async def test_a_deployment_that_would_lose_data_changes_nothing_in_the_home(world: World) -> None:
     await world.deploy()
     before = world.account.stack

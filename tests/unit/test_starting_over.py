@@ -38,6 +38,7 @@ def words(*texts: str) -> list[Piece]:
     return [Piece(text=text) for text in texts]
 
 
+@pytest.mark.requirement("2.4.7")
 @given(text=st.text(max_size=12), cuts=st.lists(st.lists(st.integers(0, 12), max_size=3), min_size=2, max_size=3))
 def test_attempts_that_say_the_same_are_read_once_however_they_are_cut(text: str, cuts: list[list[int]]) -> None:
     attempts = []
@@ -55,6 +56,7 @@ def test_reasoning_is_aligned_by_itself() -> None:
     assert (seen.reasoning, seen.text) == ("Hm, well.", "Hi there")
 
 
+@pytest.mark.requirement("2.4.7")
 @pytest.mark.parametrize(
     ("second", "rest"),
     [

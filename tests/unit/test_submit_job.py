@@ -56,6 +56,7 @@ async def test_the_router_is_woken_only_where_no_machine_is_up() -> None:
     assert control.nudges == 2, "it is on its way out"
 
 
+@pytest.mark.requirement("2.3.1")
 async def test_a_prompt_ends_a_persons_hold() -> None:
     control = Nudged()
     await control.world.machines.set_held(True)
@@ -63,6 +64,7 @@ async def test_a_prompt_ends_a_persons_hold() -> None:
     assert not await control.world.machines.held()
 
 
+@pytest.mark.requirement("2.1.2")
 async def test_a_refused_prompt_stores_nothing_and_wakes_nobody() -> None:
     control = Nudged()
     await control.world.machines.set_held(True)

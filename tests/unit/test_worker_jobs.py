@@ -102,6 +102,7 @@ async def at_work(
     assert running.cancelled(), "it ends when told"
 
 
+@pytest.mark.requirement("5.6.2")
 async def test_an_answer() -> None:
     engine = FakeEngine()
     async with at_work(engine) as bench:
@@ -118,6 +119,7 @@ async def test_an_answer() -> None:
         assert bench.worker.idle_from is not None
 
 
+@pytest.mark.requirement("5.6.2")
 async def test_what_a_model_thinks_is_kept_apart_from_its_answer() -> None:
     async with at_work(FakeEngine(thoughts=["Well, ", "clouds."])) as bench:
         await submit(bench.jobs)
@@ -184,6 +186,7 @@ async def test_nothing_is_claimed_without_an_engine() -> None:
         await bench.until_status(JobStatus.SUCCEEDED)
 
 
+@pytest.mark.requirement("5.6.1")
 async def test_no_more_at_once_than_slots_and_another_model_is_left_alone() -> None:
     engine = FakeEngine(hold_after=1)
     async with at_work(engine, slots=2) as bench:
@@ -197,6 +200,7 @@ async def test_no_more_at_once_than_slots_and_another_model_is_left_alone() -> N
         assert (await bench.job("other")).status is JobStatus.QUEUED
 
 
+@pytest.mark.requirement("5.6.3")
 async def test_cancel_closes_the_stream_and_keeps_what_was_said() -> None:
     engine = FakeEngine(hold_after=3)
     async with at_work(engine) as bench:
@@ -220,6 +224,7 @@ async def test_cancel_wakes_the_worker_at_once() -> None:
         await bench.until_status(JobStatus.CANCELLED)
 
 
+@pytest.mark.requirement("4.2.5")
 async def test_a_rejected_request_fails_and_is_not_repeated() -> None:
     engine = FakeEngine(fault=EngineRejectedError("The engine refused the request: no."))
     async with at_work(engine) as bench:
@@ -287,6 +292,7 @@ async def test_a_fault_of_our_own_does_not_end_in_silence() -> None:
         assert "attribute" not in str(job.error_message), "a sentence for a person"
 
 
+@pytest.mark.requirement("5.6.7")
 async def test_a_run_limit() -> None:
     engine = FakeEngine(hold_after=2)
     async with at_work(engine, policy=JobPolicy(run_limit_seconds=0.05, heartbeat_seconds=0.02)) as bench:
@@ -296,6 +302,7 @@ async def test_a_run_limit() -> None:
         assert engine.streams == 0
 
 
+@pytest.mark.requirement("5.6.8")
 async def test_release_gives_back_uncounted() -> None:
     engine = FakeEngine(hold_after=2)
     async with at_work(engine) as bench:

@@ -71,6 +71,7 @@ async def writing(
     assert task.cancelled()
 
 
+@pytest.mark.requirement("4.2.10")
 async def test_the_first_text_does_not_wait_for_the_batch() -> None:
     store = Store()
     lease = await running(store)
@@ -87,6 +88,7 @@ async def test_the_first_text_does_not_wait_for_the_batch() -> None:
     assert await store.deltas() == ["A ", "cloud"]
 
 
+@pytest.mark.requirement("4.2.10")
 async def test_all_jobs_share_a_batch() -> None:
     store = Store()
     leases = [await running(store, job_id) for job_id in ("job_1", "job_2")]

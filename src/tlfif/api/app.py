@@ -46,19 +46,20 @@ def create_app(container: Container, facts: ServerFacts | None, answers: Answers
         model_names=container.model_names,
         longest_wait_seconds=container.longest_wait_seconds,
     )
-    for router in (
+    for router in (  # those that ask first: an address is looked for in this order
+        openai_routes(dialects),
         infer_routes(container),
+        anthropic_routes(dialects),
+        ollama_routes(dialects, container),
+        response_routes(dialects),
         job_routes(container),
         machine_routes(container),
         model_routes(container, dialects.answers),
         cost_routes(container),
         image_routes(container),
-        openai_routes(dialects),
-        response_routes(dialects),
-        anthropic_routes(dialects),
-        ollama_routes(dialects, container),
         server_routes(container, facts),
     ):
-        app.include_router(router)
+        # As they are: ``include_router`` would make each of them a second time, while the first request waits.
+        app.router.routes.extend(router.routes)
     document.install(app)
     return app

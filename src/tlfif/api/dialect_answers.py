@@ -19,13 +19,14 @@ from starlette.types import Receive, Scope, Send
 from tlfif.api.dialect_entrance import note
 from tlfif.api.event_stream import SSE
 from tlfif.api.signed_in_gate import user_of
-from tlfif.control.answers import Answers, AskedJob
+from tlfif.control.answers import QUEUED_SEQ, Answers, AskedJob
 from tlfif.control.submit_job import Submission
-from tlfif.dialects.answer import Answer, End, Update, Waiting, end_of, piece_of
+from tlfif.dialects.answer import Answer, AnswerHere, End, Meanwhile, Update, Waiting, end_of, piece_of
 from tlfif.dialects.starting_over import Steady
-from tlfif.jobs.events import EventKind
+from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import JobStatus
 from tlfif.jobs.limits import SEED_RANGE
+from tlfif.jobs.pieces import Piece
 from tlfif.kernel.clock import Clock
 from tlfif.kernel.errors import ConflictError, TlfifError, UnavailableError
 
@@ -36,6 +37,7 @@ T = TypeVar("T")
 BEAT_SECONDS = 10.0
 GRACE_SECONDS = 1.25
 """From a hang-up to the end of the job: the first two repetitions of the official clients come within it, and join."""
+BILL_SECONDS = 2.0
 REMEMBERED_SECONDS = 60.0
 """So long after its last reader left, a repeated request still finds its job."""
 MOST_REMEMBERED = 1000
@@ -76,8 +78,12 @@ class Call:
         starts over; else the request says it. Raises as :meth:`whole`, and AnswerError ``started_over`` where what was
         sent cannot be taken back."""
         steady = steady or Steady(self._asked)
+        here: AnswerHere | None = None
         async for update in self._runner._followed(self.job):
-            if isinstance(update, Waiting):
+            if isinstance(update, Meanwhile):
+                here = here or AnswerHere()
+                here.take(update.update)
+            if isinstance(update, Waiting | Meanwhile):
                 yield update
                 continue
             for event in update:
@@ -87,10 +93,10 @@ class Call:
                 elif event.kind is EventKind.RESTARTED:
                     steady.started_over()
                 elif event.kind.is_terminal:
-                    end = end_of(event)
-                    for piece in steady.ended():
+                    end = await self._ended(event, here if not steady.has_sent else None)
+                    for piece in [Piece(text=_left(end))] if _left(end) else steady.ended():
                         yield piece
-                    yield end
+                    yield end if here is None else replace(end, bridge=here)
 
     def leave(self) -> None:
         """Nobody waits for the answer here; the job goes on."""
@@ -98,15 +104,33 @@ class Call:
 
     async def _gathered(self) -> tuple[Answer, End]:
         answer = Answer()
+        here: AnswerHere | None = None
         async for update in self._runner._followed(self.job):
-            for event in [] if isinstance(update, Waiting) else update:
+            if isinstance(update, Meanwhile):
+                here = here or AnswerHere()
+                here.take(update.update)
+            for event in [] if isinstance(update, Waiting | Meanwhile) else update:
                 if event.kind is EventKind.DELTA:
                     answer.add(piece_of(event))
                 elif event.kind is EventKind.RESTARTED:
                     answer.forget()
                 elif event.kind.is_terminal:
-                    return answer, end_of(event)
+                    end = await self._ended(event, here)
+                    if text := _left(end):
+                        answer = Answer(text=text)
+                    return answer, replace(end, bridge=here)
         raise ConflictError("The job has no end.", code="job_lost")
+
+    async def _ended(self, event: Event, here: AnswerHere | None) -> End:
+        """The end with what it cost; this computer's where that has answered and AWS's came to nothing."""
+        try:
+            end = end_of(event)
+        except TlfifError as error:
+            left = None if here is None else here.instead_of(error)
+            if left is None:
+                raise
+            end = left
+        return await self._runner.billed(end, self.job.state.id, self.owner)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -137,7 +161,8 @@ class DialectAnswers:
             for at in range(count):
                 seed = asked.sampling.seed
                 sampling = replace(asked.sampling, seed=None if seed is None else (seed + at) % (SEED_RANGE[1] + 1))
-                calls.append(await self.begin(request, replace(asked, sampling=sampling), choice=at))
+                one = replace(asked, sampling=sampling, bridge=asked.bridge and count == 1)
+                calls.append(await self.begin(request, one, choice=at))
         except TlfifError:
             for call in calls:
                 self._leave(call, hung_up=True)
@@ -176,6 +201,13 @@ class DialectAnswers:
         """The home's name of a model that a program names; None for the default one."""
         return asked if asked is None else self.model_names.get(asked, asked) or None
 
+    async def billed(self, end: End, job_id: str, owner: str) -> End:
+        """``end`` with what it cost, where the home says that soon: the answer is here in any case."""
+        with contextlib.suppress(TlfifError, TimeoutError):
+            async with asyncio.timeout(BILL_SECONDS):
+                return replace(end, bill=await self.answers.bill(job_id, owner=owner))
+        return end
+
     async def _stored(self, key: str, asked: Submission) -> AskedJob:
         """Submit; a repetition that comes while the home has not answered finds the same submission."""
         now = self.clock.monotonic()
@@ -212,7 +244,10 @@ class DialectAnswers:
         patience = self.longest_wait_seconds
         until = self.clock.monotonic() + patience
         beat = min(BEAT_SECONDS, patience / 4)
-        async for found in self.answers.follow(job.state.id, after=0, beat_seconds=beat):
+        async for found in self.answers.follow(job.state.id, after=QUEUED_SEQ, beat_seconds=beat):
+            if found.bridge is not None:
+                yield Meanwhile(update=found.bridge)
+                continue
             yield found.events or Waiting(progress=found.progress)
             ended = bool(found.events) and found.events[-1].kind.is_terminal
             if not ended and self.clock.monotonic() > until:
@@ -325,6 +360,11 @@ async def _unless_hung_up(work: Coroutine[Any, Any, T], calls: Sequence[Call], r
 async def _hung_up(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _left(end: End) -> str:
+    """This computer's words, where they are what is left."""
+    return "" if end.bridge is None or end.bridge.failure is None else end.bridge.text
 
 
 def _key(given: str | None, choice: int) -> str | None:

@@ -46,11 +46,22 @@ def most_connections() -> int:
 
 class _Listener(uvicorn.Server):
     """uvicorn that says when it listens, and leaves signals to its owner: it would raise a signal once more when it
-    is done, and end the process before the machine is ended."""
+    is done, and end the process before the machine is ended. It looks ten times a second whether it is to leave; this
+    one is told."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        """Take no more requests, answer what is being answered, and end."""
+        self.should_exit = True
+        self._leaving.set()
+
+    async def main_loop(self) -> None:
+        """Serve until :meth:`leave`."""
+        await self._leaving.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -109,7 +120,7 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """End soon: answer what is being answered, then leave."""
-        self._server.should_exit = True
+        self._server.leave()
 
     async def run(self) -> None:
         """Serve. The address file exists exactly while requests are answered.

@@ -6,6 +6,7 @@ server's memory and file handles without a token.
 
 import asyncio
 from asyncio import TimerHandle
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -27,6 +28,8 @@ STALLED_SECONDS = 60.0
 """So long a client may leave an answer unread that does not fit into the buffers; then it counts as gone."""
 PIPELINED = 2
 """Requests that may wait in one connection behind the one that is being answered."""
+MOST_GATHERED = 64 * 1024
+"""Bytes of an answer that are sent together."""
 PIECE_BYTES = 8 * 1024
 """A head is measured in pieces of this length."""
 
@@ -82,7 +85,7 @@ class Ingress(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base's
         """Wait for a request, for a limited time."""
-        super().connection_made(transport)
+        super().connection_made(_Gathering(transport, self.loop))  # type: ignore[arg-type]  # all that the base asks of one
         self._head_timer: TimerHandle | None = None
         self._stall_timer: TimerHandle | None = None
         self._fault: TlfifError = NO_HTTP
@@ -193,3 +196,34 @@ class Ingress(HttpToolsProtocol):
             fields = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + fields.encode() + body)
         self.transport.close()
+
+
+class _Gathering:
+    """A transport that sends together what is written in one turn of the event loop, such as the head and the body of
+    an answer: each call of the system wakes the client, on whose core the engine may compute."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._gathered = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Send ``data`` soon."""
+        if data and not self._gathered:
+            self._loop.call_soon(self._send)
+        self._gathered += data
+        if len(self._gathered) > MOST_GATHERED:
+            self._send()
+
+    def close(self) -> None:
+        """Send what there is, then close."""
+        self._send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _send(self) -> None:
+        if self._gathered and not self._transport.is_closing():
+            self._transport.write(bytes(self._gathered))
+        self._gathered.clear()

@@ -211,7 +211,7 @@ class RollBackRequest(Strict):
 LimitEur = Annotated[
     Any,
     Field(
-        description="EUR per month without VAT, as a number or as text such as “20 EUR”; null means no limit.",
+        description="EUR per month without VAT, as a number or as text such as “20 €”; null means no limit.",
         json_schema_extra={
             "anyOf": [
                 {"type": "number", "minimum": float(MIN_LIMIT_EUR), "maximum": float(MAX_LIMIT_EUR)},
@@ -224,7 +224,7 @@ LimitEur = Annotated[
 
 
 class BudgetRequest(Strict):
-    """A new monthly limit. ``simulated_aws``: a rehearsal, held against what AWS would have cost; nothing is charged.
+    """A new monthly limit. ``simulated_aws``: practice mode, held against what AWS would have charged; nothing is.
     ``as_if_aws`` is its old name, taken for one release."""
 
     model_config = examples({"limit_eur": 20}, {"limit_eur": "0.05", "simulated_aws": True}, {"limit_eur": None})

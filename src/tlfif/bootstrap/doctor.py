@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tlfif.adapters.local.doctor_probes import (
     ClockJumpProbe,
     ClockProbe,
+    FactsProbe,
     FolderProbe,
     LoopbackProbe,
     ModelProbe,
@@ -47,7 +48,7 @@ NO_KEY = "This computer has no key for AWS (looked in the environment and in ~/.
 class Wanted:
     """What to check. ``home``: its name on AWS; ``profile``: the profile in ``~/.aws`` whose key is used; ``types``: of
     machines, where others are meant than the home's; ``ports``: local ports that a sign-in's redirect may use;
-    ``paid``: checks that cost 0.01 USD are allowed."""
+    ``paid``: checks that cost $0.01 are allowed."""
 
     data_folder: DataFolder
     region: str
@@ -75,6 +76,7 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
         ClockProbe(aws_endpoint(wanted.region)),
         ClockJumpProbe(steps, now=now, problem=unread),
         PriceProbe(book, region=wanted.region, now=now, problem=problem),
+        FactsProbe(now=now),
         *own,
     ]
     account = _account(wanted, book, now) if wanted.profile or aws_key_places() else None

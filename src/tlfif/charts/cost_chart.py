@@ -106,21 +106,17 @@ def _limit_name(cost: CostView) -> str:
     budget = cost["budget"]
     limit = (budget["limit_eur"] or 0) + budget["extra_eur"]
     name = f"budget {eur(limit)}"
-    if budget["simulated_aws"]:
-        return f"{name}, a rehearsal"
-    return (
-        f"{name}; it counts real money only, of which nothing is spent" if cost["simulated_aws"] is not None else name
-    )
+    return f"{name}, practice mode" if budget["simulated_aws"] else name
 
 
 def _money_axes(axes: Axes, usd_per_eur: float) -> None:
-    axes.set_ylabel("USD without VAT", color=QUIET, fontsize=11)
+    axes.set_ylabel("$, without VAT", color=QUIET, fontsize=11)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     places = _places(axes.get_ylim()[1])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.{places}f}"))
     exchange = (lambda usd: numpy.asarray(usd) / usd_per_eur, lambda eur: numpy.asarray(eur) * usd_per_eur)
     euros = axes.secondary_yaxis("right", functions=exchange)
-    euros.set_ylabel("EUR without VAT", color=QUIET, fontsize=11)
+    euros.set_ylabel("€, without VAT", color=QUIET, fontsize=11)
     euros.yaxis.set_major_locator(MaxNLocator(6))
     euros.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.{places}f}"))
     euros.tick_params(colors=QUIET, length=0, labelsize=10.5)

@@ -14,13 +14,15 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendCurve:
-    """One month; ``spent`` begins where the meter did. ``limit_usd`` None: no limit. ``hours``: one number a day."""
+    """One month of one kind of money; ``spent`` begins where the meter did. ``limit_usd`` None: no limit counts this
+    money. ``hours``: one number a day. ``simulated``: what AWS would have charged, which nobody owes."""
 
     month: Month
     spent: tuple[Point, ...]
     forecast: tuple[Point, Point]
     limit_usd: float | None
     hours: tuple[float, ...]
+    simulated: bool
 
     @property
     def now(self) -> Point:
@@ -32,8 +34,9 @@ def spend_curve(cost: CostView, sums: SumsView, *, now_ms: int) -> SpendCurve:
     """``sums`` day by day: the machines' cost as of each day's end, standing items evenly since the meter's start.
 
     The last point is the month to date at ``now_ms`` (epoch milliseconds) exactly. The limit is the budget's with what
-    a release has added, in dollars at the API's exchange rate.
+    a release has added, in dollars at the API's exchange rate, where it counts the money that is drawn.
     """
+    budget, simulated = cost["budget"], cost["simulated_aws"] is not None
     month = Month.of(now_ms)
     if month.label != cost["month"]:  # the month changed while the answer was on its way
         month, now_ms = month.previous, month.start_ms - 1
@@ -47,13 +50,14 @@ def spend_curve(cost: CostView, sums: SumsView, *, now_ms: int) -> SpendCurve:
         if began < day < now:
             spent.append((float(day), machines + sums["standing_usd"] * (day - began) / (now - began)))
     spent.append((now, sums["month_to_date_usd"]))
-    limit = cost["budget"]["limit_eur"]
+    limit = budget["limit_eur"] if budget["simulated_aws"] is simulated else None
     return SpendCurve(
         month=month,
         spent=tuple(spent),
         forecast=((now, sums["month_to_date_usd"]), (float(month.days), sums["forecast_usd"])),
-        limit_usd=None if limit is None else (limit + cost["budget"]["extra_eur"]) * cost["exchange"]["usd_per_eur"],
+        limit_usd=None if limit is None else (limit + budget["extra_eur"]) * cost["exchange"]["usd_per_eur"],
         hours=tuple(by_day[day]["hours"] if day in by_day else 0.0 for day in range(1, month.days + 1)),
+        simulated=simulated,
     )
 
 

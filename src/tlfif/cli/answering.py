@@ -1,7 +1,7 @@
 """One prompt from submit to its end, for ``ask`` and ``chat``."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -135,7 +135,14 @@ class AnswerReader:
         )
 
 
-async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *, show: bool = True) -> Answer:
+async def answer_prompt(
+    client: TlfifClient,
+    asking: Asking,
+    console: Console,
+    *,
+    show: bool = True,
+    on_accepted: Callable[[Accepted], None] = lambda _: None,
+) -> Answer:
     """Submit, follow to the end, print as it arrives. Cancelling this task cancels the job.
 
     Raises ApiError; OutputLostError (the job is cancelled then, too).
@@ -146,6 +153,7 @@ async def answer_prompt(client: TlfifClient, asking: Asking, console: Console, *
             accepted = await asyncio.shield(submitting)
         except asyncio.CancelledError:
             return await _interrupted_submit(client, submitting, str(asking.get("model")))
+        on_accepted(accepted)
         reader = AnswerReader(accepted, console, show)
         status = "failed"
         try:
@@ -210,11 +218,18 @@ async def with_cost(client: TlfifClient, answer: Answer) -> Answer:
     return replace(answer, cost=job.get("cost"), simulated_aws=job.get("simulated_aws"))
 
 
+def receipt_text(answer: Answer) -> str:
+    """The line that names the model; empty where there is no receipt."""
+    if answer.receipt is None or answer.machine is None:
+        return ""
+    place = answer.machine["place"]
+    return receipt_line(
+        answer.receipt, before=answer.machine, place=place, cost=answer.cost, simulated_aws=answer.simulated_aws
+    )
+
+
 def show_receipt(answer: Answer, console: Console) -> None:
-    """The line that names the model, on standard error."""
-    if answer.receipt is not None and answer.machine is not None:
-        place = answer.machine["place"]
-        line = receipt_line(
-            answer.receipt, before=answer.machine, place=place, cost=answer.cost, simulated_aws=answer.simulated_aws
-        )
+    """That line, on standard error."""
+    line = receipt_text(answer)
+    if line:
         console.note(line)

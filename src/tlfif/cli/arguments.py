@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 from tlfif.cli.output.console import real_console
 from tlfif.jobs import limits
 from tlfif.kernel.errors import InvalidInputError, NotFoundError
+from tlfif.kernel.typed_number import typed_number
 from tlfif.models.catalogue import FILE_PREFIX, file_path_of, find_model, known_names
 
 T = TypeVar("T")
@@ -17,7 +18,6 @@ T = TypeVar("T")
 MAX_TOKENS_HELP = "longest answer, 1 to 2048 tokens (about 3/4 word each); prompt and answer share the model's 2048"
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
-_DECIMAL = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9]{1,3})?")
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -52,7 +52,8 @@ def add_answer_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", metavar="T", help="0: always the likeliest word; up to 2: wilder")
     parser.add_argument("--seed", metavar="N", help="the same seed and prompt give the same answer")
     parser.add_argument("--system", metavar="TEXT", help="how the model should behave")
-    parser.add_argument("--idle-timeout", metavar="MINUTES", help="the machine ends after this long without work")
+    parser.add_argument("--no-history", action="store_true", help="keep it out of the window's past conversations")
+    parser.add_argument("--idle-timeout", metavar="MINUTES", help="the machine shuts down after this long without work")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class AnswerOptions:
     seed: int | None = None
     system: str | None = None
     idle_timeout: float | None = None
+    history: bool = True
 
 
 def answer_options(args: argparse.Namespace) -> AnswerOptions:
@@ -78,6 +80,7 @@ def answer_options(args: argparse.Namespace) -> AnswerOptions:
         seed=_optional(args.seed, seed),
         system=args.system,
         idle_timeout=_optional(args.idle_timeout, idle_minutes),
+        history=not args.no_history,
     )
 
 
@@ -201,4 +204,5 @@ def _whole(text: str) -> int:
 
 
 def _decimal(text: str) -> float:
-    return float(text) if _DECIMAL.fullmatch(text.strip()) else float("nan")
+    number = typed_number(text)
+    return float("nan") if number is None else float(number)  # out of every range, too

@@ -11,10 +11,12 @@ from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import INTERRUPTED, exit_code_of_job
 from tlfif.cli.fetching import choose_model
 from tlfif.cli.interrupts import Interrupts
+from tlfif.cli.kept_answers import KeptAnswers
 from tlfif.cli.keyboard import HeldKeys
 from tlfif.cli.output.console import Console
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs import limits
+from tlfif.kernel.data_folder import history_from_environment
 from tlfif.kernel.errors import InvalidInputError, TlfifError
 from tlfif.wire.jobs import Asking, MessageView
 
@@ -91,15 +93,20 @@ async def _ask(prompt: str, options: AnswerOptions, console: Console, *, as_json
                 choice = await choose_model(client, options.model, console)
                 console.announce(choice.note)
                 asking = asking_for([{"role": "user", "content": prompt}], choice.model, options)
-                answer = await answer_prompt(client, asking, console, show=not as_json)
-                return await _report(client, answer, console, as_json=as_json)
+                kept = KeptAnswers(history_from_environment() if options.history else None, console)
+                answer = await answer_prompt(
+                    client, asking, console, show=not as_json, on_accepted=lambda took: kept.accepted(prompt, took)
+                )
+                return await _report(client, answer, console, as_json=as_json, kept=kept)
         except asyncio.CancelledError:
             left = TlfifError("Cancelled before anything was sent.", code="interrupted")
             console.error(left, as_json=as_json)
             return INTERRUPTED
 
 
-async def _report(client: TlfifClient, answer: Answer, console: Console, *, as_json: bool) -> int:
+async def _report(
+    client: TlfifClient, answer: Answer, console: Console, *, as_json: bool, kept: KeptAnswers | None = None
+) -> int:
     code = INTERRUPTED if answer.interrupted else exit_code_of_job(answer.status, answer.error_code)
     error = failure_of(answer)
     answer = await with_cost(client, answer)
@@ -115,6 +122,8 @@ async def _report(client: TlfifClient, answer: Answer, console: Console, *, as_j
         console.error(error)
     if answer.interrupted:
         console.note(interrupted_text(answer))
+    if kept is not None:
+        await kept.ended(answer)
     return code
 
 
@@ -131,10 +140,10 @@ def failure_of(answer: Answer) -> TlfifError | None:
 def interrupted_text(answer: Answer) -> str:
     """What a person reads after Ctrl-C."""
     if answer.status == "cancelled":
-        return "You cancelled the answer."
+        return "You cancelled this answer."
     if answer.status == "succeeded":
-        return "You cancelled the answer, but it was complete already."
-    return "You cancelled the answer; the server has not confirmed it yet."
+        return "You cancelled this answer, but it was complete already."
+    return "You cancelled this answer; the server has not confirmed it yet."
 
 
 async def as_object(client: TlfifClient, answer: Answer) -> dict[str, object]:

@@ -13,6 +13,7 @@ from tlfif.cli.connection import open_client
 from tlfif.cli.exit_codes import DONE, INTERRUPTED, NO_ACCESS, exit_code_of, exit_code_of_job
 from tlfif.cli.fetching import Choice, choose_model
 from tlfif.cli.interrupts import Interrupts
+from tlfif.cli.kept_answers import KeptAnswers
 from tlfif.cli.keyboard import HeldKeys
 from tlfif.cli.output.console import Console
 from tlfif.client.conversation_window import MAX_EXCHANGES, dropped_words, how_many_to_drop, messages_of
@@ -20,6 +21,7 @@ from tlfif.client.errors import ApiError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs import limits
 from tlfif.jobs.policy import JobPolicy
+from tlfif.kernel.data_folder import history_from_environment
 from tlfif.kernel.errors import TlfifError
 from tlfif.wire.jobs import MessageView
 from tlfif.wording.machines import model_title
@@ -52,7 +54,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 console.note(choice.note)
             if at_terminal:
                 console.note(f"{model_title(choice.model)} listens. {COMMANDS}")
-            talk = Talk(client, choice.model, options, console, at_terminal, keys)
+            kept = KeptAnswers(history_from_environment() if options.history else None, console)
+            talk = Talk(client, choice.model, options, console, at_terminal, keys, kept)
             return talk.loop(runner.run, _typed(runner, keys) if at_terminal else input)
         finally:
             runner.run(client.close())
@@ -133,6 +136,7 @@ class Talk:
         console: Console,
         at_terminal: bool,
         keys: HeldKeys | None = None,
+        kept: KeptAnswers | None = None,
     ) -> None:
         self._client = client
         self._model = model
@@ -141,6 +145,7 @@ class Talk:
         self._at_terminal = at_terminal
         self._keys = keys or HeldKeys()
         self.conversation = Conversation()
+        self._kept = kept or KeptAnswers(None, console)
 
     def loop(self, run: Callable[..., int], read: Callable[[], str]) -> int:
         """Until ``read`` raises EOFError or KeyboardInterrupt, or ``/quit``.
@@ -173,6 +178,7 @@ class Talk:
     def _command(self, word: str) -> None:
         if word == "/new":
             self.conversation = Conversation()
+            self._kept.new_conversation()
             self._console.note("— a new conversation —")
         else:
             unknown = "" if word == "/help" else f"There is no command {word}. "
@@ -191,6 +197,13 @@ class Talk:
                 self._console.error(error)
                 return exit_code_of(error)
         self.conversation.add(question, answer.text)
+        if not answer.interrupted and failure_of(answer) is None:
+            answer = await with_cost(self._client, answer)
+        code = self._say_end(answer)
+        await self._kept.ended(answer)
+        return code
+
+    def _say_end(self, answer: Answer) -> int:
         failure = failure_of(answer)
         if answer.interrupted:
             self._console.note(interrupted_text(answer))
@@ -198,7 +211,7 @@ class Talk:
         if failure is not None:
             self._console.error(failure)
             return exit_code_of_job(answer.status, answer.error_code)
-        show_receipt(await with_cost(self._client, answer), self._console)
+        show_receipt(answer, self._console)
         return DONE
 
     async def _answer(self, question: str) -> Answer:
@@ -209,7 +222,9 @@ class Talk:
                 dropped = 0
             asking = asking_for(self.conversation.messages(question), self._model, self._options)
             try:
-                answer = await answer_prompt(self._client, asking, self._console)
+                answer = await answer_prompt(
+                    self._client, asking, self._console, on_accepted=lambda took: self._kept.accepted(question, took)
+                )
             except ApiError as error:
                 dropped = self._trim(error, question)
                 if not dropped:

@@ -20,6 +20,7 @@ from tlfif.deployment.deployment import DeployRequest, budget_usd
 from tlfif.kernel.data_folder import data_folder_from_environment
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.machine_types import INSTANCE_TYPES, USUAL_TYPES, check_instance_types
+from tlfif.money.amounts import eur, usd
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, check_limit
 from tlfif.money.money import ASSUMED_RATE
 
@@ -52,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--budget",
         metavar="EUR",
         help="AWS sends you a mail when the account's month reaches it (default: unchanged; at first "
-        f"{DEFAULT_LIMIT_EUR})",
+        f"{eur(DEFAULT_LIMIT_EUR)})",
     )
     parser.add_argument(
         "--keep-account-settings", action="store_true", help="leave disk encryption and S3's public block as they are"
@@ -174,7 +175,7 @@ async def _deploy_here(args: argparse.Namespace, console: Console) -> tuple[int,
     if args.diff:
         return DONE, False
     whose = f"Account {caller.account_id}, as {caller.who}. Alarms and the first password go to {request.email}; "
-    when = f"AWS also sends a mail there when the account's month reaches {request.budget_usd} USD."
+    when = f"AWS also sends a mail there when the account's month reaches {usd(request.budget_usd or 0)}."
     console.note("\n" + paragraph(whose + when))
     console.status("checking what could prevent the first answer")
     found = await in_the_way(

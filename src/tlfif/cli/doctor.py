@@ -17,17 +17,17 @@ from tlfif.doctor.checks import GRAVITY, Finding, State
 from tlfif.doctor.examine import Examination
 from tlfif.kernel.data_folder import DataFolder, data_folder_from_environment
 from tlfif.money.money import MICROS_PER_USD
+from tlfif.wording.figures import how_many
 
 EPILOG = """Nothing is changed, here or at AWS (but with --set-aside-database), and nothing costs money unless you add
---paid (0.01 USD). Without a key
-for AWS only this computer is checked, and AWS is asked for nothing but the time. Exit codes: 0 nothing stands in the
-way, 4 something would prevent a start, or costs money that nobody wants, 5 there is a key for AWS, but AWS could not be
-asked."""
+--paid ($0.01). Without a key for AWS only this computer is checked, and AWS is asked for nothing but the time. Exit
+codes: 0 no problem, 4 something would prevent a start, or costs money that nobody wants, 5 there is a key for AWS, but
+AWS could not be asked."""
 HEADS = {
-    State.FAIL: "STANDS IN THE WAY",
-    State.WARN: "WILL SURPRISE LATER",
-    State.NOT_ASKED: "COULD NOT BE ASKED",
-    State.OK: "IN ORDER",
+    State.FAIL: "PROBLEMS",
+    State.WARN: "WARNINGS",
+    State.NOT_ASKED: "NOT CHECKED",
+    State.OK: "OK",
 }
 TITLE_WIDTH = 23
 CURE = "      > "
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     parser.epilog = EPILOG
     add_aws(parser)
-    parser.add_argument("--paid", action="store_true", help="ask Cost Explorer too, which costs 0.01 USD")
+    parser.add_argument("--paid", action="store_true", help="ask Cost Explorer too, which costs $0.01")
     parser.add_argument(
         "--set-aside-database",
         action="store_true",
@@ -111,12 +111,23 @@ def as_object(one: Finding) -> dict[str, object]:
 def report(found: Examination, region: str) -> str:
     """All findings for a person: in groups, the most serious first, lines of at most 80 characters where possible."""
     groups = {state: [one for one in found.findings if one.state is state] for state in GRAVITY}
-    counts = ", ".join(f"{len(some)} {HEADS[state].lower()}" for state, some in groups.items() if some)
-    lines = [paragraph(f"{len(found.findings)} checks, AWS region {region}: {counts}.")]
+    counts = ", ".join(_count(state, len(some)) for state, some in groups.items() if some)
+    lines = [paragraph(f"{counts} (AWS region {region}).")]
     for state, some in groups.items():
         if some:
             lines += ["", HEADS[state], *_group(some)]
     return "\n".join(lines)
+
+
+def _count(state: State, number: int) -> str:
+    """``2 problems``, ``1 warning``, ``9 OK``."""
+    match state:
+        case State.FAIL:
+            return how_many(number, "problem")
+        case State.WARN:
+            return how_many(number, "warning")
+        case _:
+            return f"{number} {HEADS[state].lower() if state is State.NOT_ASKED else HEADS[state]}"
 
 
 def _group(some: Sequence[Finding]) -> list[str]:
@@ -131,7 +142,7 @@ def _group(some: Sequence[Finding]) -> list[str]:
             lines += [paragraph(one.cure, first=CURE, indent=" " * len(CURE)), ""]
     if alike:
         names = ", ".join(one.check.title for one in alike)
-        lines.append(paragraph(f"{shared} So nobody knows: {names}.", first=GAP, indent=GAP))
+        lines.append(paragraph(f"{shared} Not checked: {names}.", first=GAP, indent=GAP))
     return lines[:-1] if lines[-1] == "" else lines
 
 

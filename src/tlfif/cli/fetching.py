@@ -92,7 +92,7 @@ async def fetch_model(
     console.status("")
     if model["state"] != "ready":
         raise NotPossibleError(
-            f"Fetching {model['title']} broke off. {model['problem']} "
+            f"Downloading {model['title']} broke off. {model['problem']} "
             f"What has arrived is kept. To continue: ./tlfif model pull {model['name']}".replace("  ", " "),
             code="model_corrupt" if model["state"] == "corrupt" else "pull_failed",
         )
@@ -104,7 +104,7 @@ async def fetch_model(
 def _begin_text(model: ModelView) -> str:
     whole = f", {size(model['size_bytes'])}" if model["size_bytes"] else ""
     kept = f" ({size(model['received_bytes'])} are here already)" if model["received_bytes"] else ""
-    return f"Fetching {model['title']} from {model['source']}{whole}, once{kept}."
+    return f"Downloading {model['title']} from {model['source']}{whole}, once{kept}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

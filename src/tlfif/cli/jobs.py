@@ -11,12 +11,14 @@ from tlfif.cli.answering import CANCEL_SECONDS, REMOTE_CANCEL_SECONDS, cancel_jo
 from tlfif.cli.arguments import add_json, job_id, no_such_job, page_limit
 from tlfif.cli.connection import local_server, open_client
 from tlfif.cli.exit_codes import DONE, NO_ACCESS
+from tlfif.cli.kept_answers import forget_kept
 from tlfif.cli.output.console import Console
 from tlfif.cli.output.receipt_report import parts_line, receipt_line
 from tlfif.cli.output.tables import moment, paragraph, table
 from tlfif.client.errors import ApiError
 from tlfif.jobs.jobs import JobStatus
-from tlfif.kernel.errors import InvalidInputError
+from tlfif.kernel.data_folder import data_folder_from_environment
+from tlfif.kernel.errors import InvalidInputError, StorageError
 from tlfif.wire.jobs import JobList, JobView
 from tlfif.wording.deleting import promise
 from tlfif.wording.machines import HERE, model_title
@@ -48,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "delete",
         help="forget prompts and answers at once",
         description="Forget the prompt and the answer of a job that has ended, now and for good. What the window "
-        "keeps on this computer is deleted in the window.",
+        "keeps on this computer is deleted in the window; what ask and chat have kept there goes, too.",
     )
     which = delete.add_mutually_exclusive_group(required=True)
     which.add_argument("job", nargs="?", metavar="ID", help=ID_HELP)
@@ -178,6 +180,7 @@ async def _delete(wanted: str, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         with _known(wanted):
             await client.delete_job(wanted)
+    _forget_kept(wanted, console)
     console.result({"deleted": 1}, f"Deleted for good, prompt and answer. {_promise()}", as_json=as_json)
     return DONE
 
@@ -191,12 +194,20 @@ async def _delete_all(console: Console, *, sure: bool, as_json: bool) -> int:
         )
     async with open_client() as client:
         deleted = await client.delete_jobs()
+    _forget_kept(None, console)
     console.result(
         {"deleted": deleted},
         f"Deleted {deleted} prompt{'s' if deleted != 1 else ''} with their answers, for good. {_promise()}",
         as_json=as_json,
     )
     return DONE
+
+
+def _forget_kept(wanted: str | None, console: Console) -> None:
+    try:
+        forget_kept(data_folder_from_environment().history, wanted)
+    except StorageError as error:
+        console.note(f"It may still be in the window's past conversations: {error.message}")
 
 
 def _promise() -> str:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import time
+from collections.abc import Sequence
 
 from tlfif.cli import logs
 from tlfif.cli.arguments import add_json, idle_minutes, model_name, page_limit
@@ -15,8 +16,9 @@ from tlfif.client.tlfif_client import TlfifClient
 from tlfif.kernel.data_folder import read_server
 from tlfif.kernel.errors import MachineError, TlfifError
 from tlfif.wire.machines import NO_MACHINE, MachineHistory, MachineView, PastMachineView, StopResult
+from tlfif.wire.money import TypeView
 from tlfif.wording.figures import how_many, seconds
-from tlfif.wording.machines import model_title
+from tlfif.wording.machines import idle_price_text, model_title, start_price_text
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0
@@ -52,8 +54,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_json(stop)
     idle = actions.add_parser(
         "idle-timeout",
-        help="how long it stays without work",
-        description="How long the machine stays without work before it ends itself. Counts at once, also for a machine "
+        help="how long it stays without work before it shuts down",
+        description="How long the machine stays without work before it shuts down. Counts at once, also for a machine "
         "that runs, and is kept for later ones. ./tlfif machine status shows it.",
     )
     idle.add_argument("minutes", metavar="MINUTES", help="0.1 to 240 minutes; there is no “never”")
@@ -85,6 +87,14 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def _show(machine: MachineView, console: Console, *, as_json: bool, hourly_usd: float | None = None) -> None:
     console.result(machine, "\n".join(machine_lines(machine, hourly_usd=hourly_usd)), as_json=as_json)
+
+
+async def _types(client: TlfifClient) -> Sequence[TypeView]:
+    """What would be started on AWS, and for how much. None on this computer, and where it is not known."""
+    try:
+        return () if local_server() is not None else (await client.cost()).get("types", ())
+    except TlfifError:
+        return ()
 
 
 async def _hourly_usd(client: TlfifClient, machine: MachineView) -> float | None:
@@ -147,6 +157,8 @@ def _why(machine: PastMachineView) -> str:
 
 async def _start(model: str | None, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
+        if price := start_price_text(await _types(client)):
+            console.note(f"{price} To end it at once: ./tlfif machine stop")
         machine, noted = await client.start_machine(model=model), ""
         while machine["state"] in STARTING:
             if (note := refusal_note(machine)) and note != noted:
@@ -218,7 +230,7 @@ def stop_text(result: StopResult) -> str:
 async def _idle_timeout(minutes: float, console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
         machine = await client.set_idle_timeout(minutes)
-    console.result(
-        machine, f"The machine ends itself after {seconds(minutes * 60)} without work, from now on.", as_json=as_json
-    )
+        price = idle_price_text(minutes, await _types(client))
+    text = f"The machine shuts down after {seconds(minutes * 60)} without work, from now on. {price}".rstrip()
+    console.result(machine, paragraph(text), as_json=as_json)
     return DONE

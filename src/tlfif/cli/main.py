@@ -19,7 +19,7 @@ COMMANDS = {
     "machine": "see, start or stop the machine",
     "image": "build, watch, approve, promote and roll back what machines start from",
     "jobs": "list, show or cancel what was asked",
-    "model": "list, fetch or check models",
+    "model": "list, download or check models",
     "cost": "see what it costs, and what AWS would have cost",
     "budget": "see, set or release the limit per month",
     "login": "sign in to the home on AWS, in your browser",

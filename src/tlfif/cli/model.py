@@ -20,9 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
     listing = actions.add_parser("list", help="the catalogue, and what of it is on this computer")
     add_json(listing)
-    pull = actions.add_parser("pull", help="fetch a model; continues an interrupted fetch")
+    pull = actions.add_parser("pull", help="download a model; continues where a download broke off")
     pull.add_argument("name", metavar="NAME", help=known_names())
-    pull.add_argument("--force", action="store_true", help="delete what is here and fetch it again")
+    pull.add_argument("--force", action="store_true", help="delete what is here and download it again")
     add_json(pull)
     verify = actions.add_parser("verify", help="read model files through and compare their checksums")
     verify.add_argument("name", metavar="NAME", nargs="?", help="default: every model on this computer")
@@ -44,7 +44,7 @@ def _catalogue_name(text: str) -> str:
     name = model_name(text)
     if file_path_of(name) is not None:
         raise InvalidInputError(
-            "TL-FIF neither fetches nor checks a file of your own; it uses the file as it is.",
+            "TL-FIF neither downloads nor checks a file of your own; it uses the file as it is.",
             code="model_file_invalid",
         )
     return name
@@ -85,7 +85,7 @@ async def _pull(name: str, console: Console, *, force: bool, as_json: bool) -> i
             model = await fetch_model(client, name, console, force=force)
         except asyncio.CancelledError:
             console.note(
-                f"The fetch continues in the background: ./tlfif model list. Watch it: ./tlfif model pull {name}"
+                f"The download continues in the background: ./tlfif model list. Watch it: ./tlfif model pull {name}"
             )
             raise
     console.result(model, f"{model['title']} is ready.", as_json=as_json)
@@ -110,4 +110,6 @@ async def _verify(name: str | None, console: Console, *, as_json: bool) -> int:
 def _verdict(model: ModelView) -> str:
     if model["state"] == "ready":
         return f"{model['name']}: correct (sha256 {model['sha256']})"
-    return f"{model['name']}: {model['problem'] or model['state']} Fetch it again: ./tlfif model pull {model['name']}"
+    return (
+        f"{model['name']}: {model['problem'] or model['state']} Download it again: ./tlfif model pull {model['name']}"
+    )

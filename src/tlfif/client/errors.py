@@ -14,7 +14,6 @@
 from collections.abc import Mapping
 
 from tlfif.kernel.errors import TlfifError
-from tlfif.kernel.outbound import why_unreachable
 
 
 class ApiError(TlfifError):
@@ -107,6 +106,8 @@ def error_from(status: int, body: object, *, retry_after: str = "") -> ApiError:
 
 def lost(error: Exception, url: str) -> ConnectionLostError:
     """The error for a connection to ``url`` that ``error`` broke or prevented."""
+    from tlfif.kernel.outbound import why_unreachable  # the window needs this module at its start, and no HTTP yet
+
     why = f": {why_unreachable(error, url)}" if url.startswith("https:") else ""
     return ConnectionLostError(
         f"The connection to the server broke ({type(error).__name__}){why}. Try again; what was accepted is not lost."

@@ -21,7 +21,8 @@ from tlfif.client.profile import Profile
 from tlfif.client.sign_in.signed_in import SignedInEndpoint, signed_in_tokens
 from tlfif.client.submission_wire import asking, model_of, request_of, state_of
 from tlfif.client.tlfif_client import TlfifClient
-from tlfif.control.answers import Answers, AskedJob, Followed, StoredJob
+from tlfif.control.answers import Answers, AskedJob, Bill, Followed, StoredJob
+from tlfif.control.bridging import waits_for_start
 from tlfif.control.submit_job import Submission
 from tlfif.jobs.events import Event
 from tlfif.jobs.jobs import JobState, JobStatus
@@ -55,6 +56,7 @@ class HomeAnswers(Answers):
         self._client = TlfifClient(locator)
         self._now = now
         self._asked: dict[str, str] = {}  # the owner of each job
+        self._place = "AWS"
 
     async def submit(self, asked: Submission) -> AskedJob:
         body = asking(asked)
@@ -62,6 +64,7 @@ class HomeAnswers(Answers):
             accepted = await self._client.infer(body, key=_key_there(asked))
         job_id, now = accepted["job_id"], self._now()
         self._asked[job_id] = asked.owner
+        self._place = accepted["machine"]["place"]
         while len(self._asked) > MOST_REMEMBERED:
             del self._asked[next(iter(self._asked))]
         state = JobState(
@@ -72,7 +75,8 @@ class HomeAnswers(Answers):
             expires_at=now,
             owner=asked.owner,
         )
-        return AskedJob(state=state, model=accepted["model"], created=accepted["created"])
+        waits = waits_for_start(accepted["machine"])
+        return AskedJob(state=state, model=accepted["model"], created=accepted["created"], waits=waits)
 
     async def job(self, job_id: str, *, owner: str) -> AskedJob:
         known = self._known(job_id, owner)
@@ -116,6 +120,14 @@ class HomeAnswers(Answers):
         self._known(job_id, owner)
         async with _our_errors():
             await self._client.delete_job(job_id)
+
+    async def bill(self, job_id: str, *, owner: str) -> Bill:
+        self._known(job_id, owner)
+        async with _our_errors():
+            cost = (await self._client.job(job_id))["cost"]
+        if cost is None or not cost["usd"]:  # nothing is free there: it is not counted yet
+            return Bill(job_id=job_id, place=self._place)
+        return Bill(job_id=job_id, place=self._place, usd=cost["usd"], eur=cost["eur"], final=cost["final"])
 
     async def models(self) -> list[ModelInfo]:
         async with _our_errors():

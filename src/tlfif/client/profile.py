@@ -6,7 +6,7 @@ Quick to import, because every command reads it.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from urllib.parse import urlsplit
 
 from tlfif.kernel.data_folder import DataFolder, write_private
@@ -67,10 +67,11 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profiles:
-    """The contents of the file."""
+    """The contents of the file. ``bridge``: this computer answers while a machine on AWS starts."""
 
     active: str = COMPUTER
     aws: Profile | None = None
+    bridge: bool = False
 
 
 def check_address(address: object, name: str) -> str:
@@ -131,7 +132,7 @@ def save_aws_profile(data_folder: DataFolder, profile: Profile | None) -> None:
     Otherwise the active home stays as it is: see :func:`use`.
     """
     before = load_profiles(data_folder)
-    _write(data_folder, Profiles(active=before.active if profile is not None else COMPUTER, aws=profile))
+    _write(data_folder, replace(before, active=before.active if profile is not None else COMPUTER, aws=profile))
 
 
 def use(data_folder: DataFolder, name: str) -> Profiles:
@@ -140,9 +141,16 @@ def use(data_folder: DataFolder, name: str) -> Profiles:
     Raises InvalidInputError (code ``profile_unknown``); NotFoundError (code ``profile_missing``) for an AWS home that
     was never set up.
     """
-    profiles = Profiles(active=_known(name), aws=load_profiles(data_folder).aws)
+    profiles = replace(load_profiles(data_folder), active=_known(name))
     if name == AWS:
         aws_profile(profiles)
+    _write(data_folder, profiles)
+    return profiles
+
+
+def set_bridge(data_folder: DataFolder, *, on: bool) -> Profiles:
+    """Whether this computer answers while a machine on AWS starts. Raises OSError, and as :func:`load_profiles`."""
+    profiles = replace(load_profiles(data_folder), bridge=on)
     _write(data_folder, profiles)
     return profiles
 
@@ -171,6 +179,8 @@ def active_profile(data_folder: DataFolder, named: str | None = None) -> Profile
 
 def _write(data_folder: DataFolder, profiles: Profiles) -> None:
     found: dict[str, object] = {"active": profiles.active}
+    if profiles.bridge:
+        found["bridge"] = True
     if profiles.aws is not None:
         found["aws"] = {name: value for name, value in asdict(profiles.aws).items() if value is not None}
     data_folder.create()
@@ -184,15 +194,16 @@ def _parsed(found: object) -> Profiles:
     active, aws = found.get("active"), found.get("aws")
     if not isinstance(active, str) or active not in {COMPUTER, AWS}:
         raise _invalid("active", f"is neither {COMPUTER} nor {AWS}")
+    bridge = found.get("bridge") is True
     if aws is None:
-        return Profiles(active=active)
+        return Profiles(active=active, bridge=bridge)
     if not isinstance(aws, Mapping):
         raise _invalid("aws", "is not an object")
     known = {field.name: aws[field.name] for field in fields(Profile) if field.name in aws}
     if isinstance(known.get("redirect_ports"), list):
         known["redirect_ports"] = tuple(known["redirect_ports"])
     try:
-        return Profiles(active=active, aws=Profile(**known))
+        return Profiles(active=active, aws=Profile(**known), bridge=bridge)
     except TypeError:
         raise _invalid("aws", "lacks one of api_url, issuer, client_id, scope, region") from None
 

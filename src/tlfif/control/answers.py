@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+from tlfif.control.bridging import BridgeUpdate
 from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission, submit_job
 from tlfif.jobs.delete_jobs import delete_job
@@ -17,11 +18,12 @@ from tlfif.models.model_store import ModelInfo
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedJob:
     """A stored job, as dialects need it. ``state.created_at`` is epoch seconds as they are shown. ``created`` False:
-    it was known by its idempotency key."""
+    it was known by its idempotency key. ``waits``: a machine must start first; False also where nobody looked."""
 
     state: JobState
     model: str
     created: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +34,31 @@ class StoredJob:
     request: GenerationRequest
 
 
+QUEUED_SEQ = 1
+"""The number of the event that says that the job waits, which is no part of an answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
     """What a follower receives: new events, or none after a beat without any. ``progress``: what a waiting job waits
-    for, in words for a person; empty while it is answered, or where it is not known."""
+    for, in words for a person; empty while it is answered, or where it is not known. ``bridge``: more of what this
+    computer answers meanwhile."""
 
     events: list[Event]
     progress: str = ""
+    bridge: BridgeUpdate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """Where a job was answered, in words, and what that cost so far, without VAT; None: nobody knows. ``final`` False:
+    its machine still runs, and the idle time behind it is not over."""
+
+    job_id: str
+    place: str
+    usd: float | None = None
+    eur: float | None = None
+    final: bool = False
 
 
 class Answers(ABC):
@@ -74,6 +94,10 @@ class Answers(ABC):
     @abstractmethod
     async def delete(self, job_id: str, *, owner: str) -> None:
         """Forget an ended job at once. Raises NotFoundError, ConflictError ``job_not_ended``."""
+
+    @abstractmethod
+    async def bill(self, job_id: str, *, owner: str) -> Bill:
+        """Where the job was answered and what that cost so far. Raises NotFoundError."""
 
     @abstractmethod
     async def models(self) -> list[ModelInfo]:
@@ -123,6 +147,18 @@ class OwnAnswers(Answers):
 
     async def delete(self, job_id: str, *, owner: str) -> None:
         await delete_job(job_id, owner=owner, jobs=self._container.jobs)
+
+    async def bill(self, job_id: str, *, owner: str) -> Bill:
+        home, money = self._container, self._container.money
+        if money.tariff is None:
+            return Bill(job_id=job_id, place=home.place, usd=0.0, eur=0.0, final=True)
+        job = await owned_job(job_id, owner=owner, jobs=home.jobs)
+        idle = await home.machines.idle_timeout() or home.machine_policy.idle_timeout_seconds
+        cost = await money.answers.of_job(job, money.tariff, idle_timeout_seconds=idle)
+        if cost is None:
+            return Bill(job_id=job_id, place=home.place)
+        eur = (await money.pricing.rate()).to_eur(cost.total)
+        return Bill(job_id=job_id, place=home.place, usd=cost.total / 1e6, eur=float(eur), final=cost.final)
 
     async def models(self) -> list[ModelInfo]:
         return await self._container.models.list_models()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from tlfif.jobs.jobs import QueueCounts
 from tlfif.machines.machine import ALIVE, STARTING, MachineRecord, MachineState
 from tlfif.machines.policy import MachinePolicy
-from tlfif.money.budget.budget import DRAIN_SECONDS, REHEARSAL, BudgetLock, queued_text
+from tlfif.money.budget.budget import DRAIN_SECONDS, PRACTICE, BudgetLock, queued_text
 
 BUDGET_REASON = "the month's budget is used up"
 
@@ -135,7 +135,7 @@ def _decide_locked(seen: Observation, machine: MachineRecord, lock: BudgetLock) 
     """Running jobs may finish within the time that was reserved for it; waiting jobs fail at once."""
     model = seen.counts.oldest_queued_model
     waiting = (_refuse_for_budget(model, lock),) if model is not None else ()
-    reason = BUDGET_REASON + (f".{REHEARSAL}" if lock.simulated_aws else "")
+    reason = BUDGET_REASON + (f".{PRACTICE}" if lock.simulated_aws else "")
     if lock.seconds > DRAIN_SECONDS:
         return (*waiting, Action(kind=ActionKind.TERMINATE, reason=reason))
     if not machine.drain_requested:

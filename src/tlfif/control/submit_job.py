@@ -23,7 +23,8 @@ class Submission:
     """What a caller asks for; only the types have been checked. None means: the default.
 
     ``fits_max_tokens``: a ``max_tokens`` beyond what the model has room for is cut to that instead of refused.
-    ``notes`` are kept with the request.
+    ``notes`` are kept with the request. ``bridge``: this computer may answer, too, while a machine on AWS starts; for
+    who puts the two together, not for a home.
     """
 
     messages: list[Message]
@@ -39,6 +40,12 @@ class Submission:
     logprobs: int | None = None
     fits_max_tokens: bool = False
     notes: str = ""
+    bridge: bool = False
+
+
+def is_prose(asked: Submission) -> bool:
+    """Whether its answer is for a person, not for a program that reads it."""
+    return asked.task is Task.CHAT and asked.form is None and asked.tools is None and asked.logprobs is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

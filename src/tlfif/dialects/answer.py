@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tlfif.control.answers import Bill
+from tlfif.control.bridging import BridgeBegun, BridgeExtended, BridgeOver, BridgeUpdate
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.jobs import FinishReason
 from tlfif.jobs.pieces import CallPiece, Piece, Vector
@@ -23,12 +25,15 @@ class Waiting:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
     """The answer is whole. ``finish_reason``: a value of ``jobs.jobs.FinishReason``. Tokens as the engine counted
-    them. ``receipt`` is the job's, as its last event has it."""
+    them. ``receipt`` is the job's, as its last event has it. ``bill``: where it was answered and what that cost, where
+    somebody has asked."""
 
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
     receipt: Mapping[str, Any] = field(default_factory=dict)
+    bill: Bill | None = None
+    bridge: "AnswerHere | None" = None
 
     @property
     def total_tokens(self) -> int:
@@ -36,9 +41,59 @@ class End:
         return self.prompt_tokens + self.completion_tokens
 
 
+HERE = "this computer"
+CANCELLED = "job_cancelled"
 FINISHED = frozenset({FinishReason.STOP.value, FinishReason.LENGTH.value, FinishReason.TOOL_CALLS.value})
 """Reasons of an answer that is whole."""
-Update = Piece | Waiting | End
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meanwhile:
+    """More of what this computer answers while a machine on AWS starts."""
+
+    update: BridgeUpdate
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in a stream's extension."""
+        match self.update:
+            case BridgeBegun(model=model):
+                return {"bridge": {"model": model, "text": ""}}
+            case BridgeExtended(text=text):
+                return {"bridge": {"text": text}}
+            case BridgeOver(why=why):
+                return {"bridge": {"ended": True, "why": why or None}}
+
+
+@dataclass(slots=True, kw_only=True)
+class AnswerHere:
+    """What this computer has answered meanwhile. ``failure``: why AWS's answer did not come; this one stays then."""
+
+    place: str = HERE
+    model: str | None = None
+    text: str = ""
+    receipt: Mapping[str, Any] | None = None
+    why: str = ""
+    failure: TlfifError | None = None
+
+    def take(self, update: BridgeUpdate) -> None:
+        """More of it."""
+        match update:
+            case BridgeBegun(model=model):
+                self.model, self.text = model, ""
+            case BridgeExtended(text=text):
+                self.text += text
+            case BridgeOver(receipt=receipt, why=why):
+                self.receipt, self.why = receipt, why
+
+    def instead_of(self, error: TlfifError) -> End | None:
+        """The end of this answer, where it is whole and AWS's failed; None where there is nothing to leave."""
+        if self.receipt is None or not self.text or error.code == CANCELLED:
+            return None
+        self.failure = error
+        return replace(_end(self.receipt), bridge=self)
+
+
+Update = Piece | Waiting | Meanwhile | End
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,6 +169,10 @@ def end_of(event: Event) -> End:
     if event.kind is not EventKind.SUCCEEDED and event.data.get("error_code") != "answer_empty":
         raise _fault_of(event)
     receipt: dict[str, Any] = event.data.get("receipt") or {}  # type: ignore[assignment]  # a receipt's plain values
+    return _end(receipt)
+
+
+def _end(receipt: Mapping[str, Any]) -> End:
     reason = receipt.get("finish_reason")
     return End(
         finish_reason=reason if reason in FINISHED else FinishReason.STOP.value,

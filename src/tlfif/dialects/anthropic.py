@@ -8,11 +8,14 @@ from pydantic import ConfigDict, Field
 
 from tlfif.control.submit_job import Submission
 from tlfif.dialects.answer import Answer, End, arguments_of
-from tlfif.dialects.fields import Fields, WithoutEffect
+from tlfif.dialects.extension import extension
+from tlfif.dialects.fields import Fields, Wishing, WithoutEffect
 from tlfif.dialects.openai_messages import text_of, without_empty
 from tlfif.dialects.refusal import missing, not_supported, wrong_value
+from tlfif.jobs.limits import check_messages
 from tlfif.jobs.pieces import CallPiece, Piece
 from tlfif.jobs.request import NAMED_TOOL, AnswerForm, Message, Sampling, Tool, ToolCall, ToolUse
+from tlfif.jobs.token_estimate import tokens_about
 from tlfif.kernel.errors import InvalidInputError
 
 Shape = dict[str, Any]
@@ -96,7 +99,7 @@ class AnthropicOutput(Fields):
     effort: WithoutEffect = None
 
 
-class MessagesRequest(Fields):
+class MessagesRequest(Wishing):
     """Anthropic's request. ``docs/reference/clients.md`` says what each field does."""
 
     model_config = ConfigDict(
@@ -134,6 +137,14 @@ class MessagesRequest(Fields):
         return self.thinking is not None and self.thinking.type != "disabled"
 
 
+class CountRequest(MessagesRequest):
+    """What is to be counted: a request without its limit."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"messages": [{"role": "user", "content": "Hello"}]}]})
+
+    max_tokens: int = 1
+
+
 def asked(body: MessagesRequest) -> Submission:
     """What ``body`` asks for. Raises InvalidInputError: ``unsupported_value``, ``unknown_value``, ``missing_field``."""
     for name, value in (("container", body.container), ("mcp_servers", body.mcp_servers)):
@@ -157,6 +168,7 @@ def asked(body: MessagesRequest) -> Submission:
         ),
         form=_form(body.output_config),
         tools=_tools(body),
+        bridge=body.wants_bridge,
     )
 
 
@@ -271,6 +283,12 @@ def _tool(tool: AnthropicTool, param: str) -> Tool:
     )
 
 
+def counted(body: CountRequest) -> Shape:
+    """About how many tokens its prompt has. Raises InvalidInputError as :func:`asked`, and where nothing is asked."""
+    wanted = asked(body)
+    return {"input_tokens": tokens_about(check_messages(wanted.messages), wanted.tools)}
+
+
 @dataclass(slots=True, kw_only=True)
 class MessageStream:
     """One message while it grows. Begin with :meth:`begin`, :meth:`add` each piece, :meth:`end`; each returns the
@@ -306,7 +324,8 @@ class MessageStream:
         """The answer is whole."""
         delta = {"stop_reason": _stop_reason(end), "stop_sequence": None}
         usage = {"input_tokens": end.prompt_tokens, "output_tokens": end.completion_tokens}
-        return [*self._leave(), {"type": "message_delta", "delta": delta, "usage": usage}, {"type": "message_stop"}]
+        last = {"type": "message_delta", "delta": delta, "usage": usage, **extension([end])}
+        return [*self._leave(), last, {"type": "message_stop"}]
 
     def whole(self, answer: Answer, end: End) -> Shape:
         """The message of a whole answer."""
@@ -319,7 +338,8 @@ class MessageStream:
             {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call)}
             for call in answer.tool_calls
         ]
-        return self._message(content, _stop_reason(end), end.prompt_tokens, end.completion_tokens)
+        message = self._message(content, _stop_reason(end), end.prompt_tokens, end.completion_tokens)
+        return {**message, **extension([end])}
 
     def _message(self, content: list[Shape], reason: str | None, read: int, written: int) -> Shape:
         return {

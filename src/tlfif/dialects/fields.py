@@ -19,6 +19,24 @@ class Fields(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
 
+class Wishes(Fields):
+    """What may be asked of TL-FIF beside what the other server knows. ``bridge``: this computer answers, too, while a
+    machine on AWS starts, where its owner has allowed that."""
+
+    bridge: bool | None = None
+
+
+class Wishing(Fields):
+    """A request that may have such a wish."""
+
+    tlfif: Wishes | None = None
+
+    @property
+    def wants_bridge(self) -> bool:
+        """Whether both answers are wanted."""
+        return self.tlfif is not None and bool(self.tlfif.bridge)
+
+
 def ignored(body: BaseModel) -> list[str]:
     """The fields of a request that nobody here knows, as a path each."""
     found = [name for name, value in (body.model_extra or {}).items() if value is not None]

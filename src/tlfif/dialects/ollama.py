@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from tlfif.control.submit_job import Submission
-from tlfif.dialects.fields import Fields, WithoutEffect
+from tlfif.dialects.fields import Fields, Wishing, WithoutEffect
 from tlfif.dialects.openai_messages import without_empty
 from tlfif.dialects.openai_sampling import seed_of, stop_texts
 from tlfif.dialects.refusal import missing, not_supported, wrong_value
@@ -64,7 +64,7 @@ class OllamaAsking(Fields):
     keep_alive: WithoutEffect = None
 
 
-class OllamaGenerating(OllamaAsking):
+class OllamaGenerating(OllamaAsking, Wishing):
     """What its requests for words have."""
 
     stream: bool | None = None

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tlfif.dialects.answer import Answer, End, arguments_of
+from tlfif.dialects.extension import extension
 from tlfif.dialects.ollama import LATEST
 from tlfif.jobs.pieces import Piece
 from tlfif.jobs.request import ToolCall
@@ -100,13 +101,14 @@ def _ending(end: End) -> Shape:
         "prompt_eval_duration": _nanoseconds(first - waited),
         "eval_count": end.completion_tokens,
         "eval_duration": _nanoseconds(max(0.0, total - first)),
+        **extension([end]),
     }
 
 
 def embedded(model: str, answer: Answer, end: End) -> Shape:
     """The vectors of ``/api/embed``."""
     vectors = [answer.embeddings[index] for index in sorted(answer.embeddings)]
-    return {"model": model, "embeddings": vectors, "prompt_eval_count": end.prompt_tokens}
+    return {"model": model, "embeddings": vectors, "prompt_eval_count": end.prompt_tokens, **extension([end])}
 
 
 def moment(at: float) -> str:

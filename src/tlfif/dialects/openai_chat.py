@@ -1,6 +1,6 @@
 """``POST /v1/chat/completions``: OpenAI's request as a submission, and an answer in its shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,8 +9,9 @@ from pydantic import ConfigDict, Field
 from tlfif.control.answers import AskedJob
 from tlfif.control.submit_job import Submission
 from tlfif.dialects import frames
-from tlfif.dialects.answer import Answer, End
-from tlfif.dialects.fields import Fields
+from tlfif.dialects.answer import Answer, End, Meanwhile
+from tlfif.dialects.extension import NAME, extension
+from tlfif.dialects.fields import Fields, Wishing
 from tlfif.dialects.openai_messages import MessageFields, conversation
 from tlfif.dialects.openai_sampling import SamplingFields
 from tlfif.dialects.openai_tools import answer_form, functions_as_tools, tool_use
@@ -22,6 +23,7 @@ from tlfif.kernel.errors import InvalidInputError
 MOST_CHOICES = 8
 """``n``: each choice is a job."""
 MOST_LOGPROBS = 20
+NOTHING: Mapping[str, Any] = {}
 
 
 class StreamOptions(Fields):
@@ -54,7 +56,7 @@ class OpenAIRequest(SamplingFields):
         return self.stream_options is not None and bool(self.stream_options.include_usage)
 
 
-class ChatRequest(OpenAIRequest):
+class ChatRequest(OpenAIRequest, Wishing):
     """OpenAI's request. ``docs/reference/clients.md`` says what each field does."""
 
     model_config = ConfigDict(
@@ -115,6 +117,7 @@ def chat_submission(body: ChatRequest) -> Submission:
         tools=tool_use(tools, choice, False if body.is_legacy else body.parallel_tool_calls),
         logprobs=_logprobs(body.logprobs, body.top_logprobs),
         fits_max_tokens=True,
+        bridge=body.wants_bridge,
     )
 
 
@@ -161,7 +164,8 @@ class ChatAnswers:
             }
             for at, (answer, end) in enumerate(answers)
         ]
-        return {**self._head("chat.completion"), "choices": choices, "usage": usage_of([end for _, end in answers])}
+        ends = [end for _, end in answers]
+        return {**self._head("chat.completion"), "choices": choices, "usage": usage_of(ends), **extension(ends)}
 
     def first(self, index: int) -> bytes:
         """The piece that begins a choice."""
@@ -183,9 +187,13 @@ class ChatAnswers:
         logprobs = {"content": list(piece.logprobs), "refusal": None} if piece.logprobs else None
         return self._chunk(index, delta, logprobs=logprobs) if delta or logprobs else b""
 
+    def meanwhile(self, index: int, update: Meanwhile) -> bytes:
+        """A piece without words, beside which this computer's stand."""
+        return self._chunk(index, {}, more={NAME: update.as_json()})
+
     def end(self, index: int, end: End) -> bytes:
         """The piece that ends a choice."""
-        return self._chunk(index, {}, reason=self._reason(end))
+        return self._chunk(index, {}, reason=self._reason(end), more=extension([end]))
 
     def last(self, ends: Sequence[End]) -> bytes:
         """What ends the stream."""
@@ -201,11 +209,17 @@ class ChatAnswers:
         }
 
     def _chunk(
-        self, index: int, delta: dict[str, Any], *, reason: str | None = None, logprobs: dict[str, Any] | None = None
+        self,
+        index: int,
+        delta: dict[str, Any],
+        *,
+        reason: str | None = None,
+        logprobs: dict[str, Any] | None = None,
+        more: Mapping[str, Any] = NOTHING,
     ) -> bytes:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         usage = {"usage": None} if self.wants_usage else {}
-        return frames.data({**self._head("chat.completion.chunk"), "choices": [choice], **usage})
+        return frames.data({**self._head("chat.completion.chunk"), "choices": [choice], **usage, **more})
 
     def _reason(self, end: End) -> str:
         return "function_call" if self.is_legacy and end.finish_reason == "tool_calls" else end.finish_reason

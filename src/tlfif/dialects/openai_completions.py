@@ -10,8 +10,9 @@ from tlfif.control.answers import AskedJob
 from tlfif.control.submit_job import Submission
 from tlfif.dialects import frames
 from tlfif.dialects.answer import Answer, End
+from tlfif.dialects.extension import extension
 from tlfif.dialects.fields import wrong_type
-from tlfif.dialects.openai_chat import OpenAIRequest, most_tokens, usage_of
+from tlfif.dialects.openai_chat import NOTHING, OpenAIRequest, most_tokens, usage_of
 from tlfif.dialects.refusal import not_supported, wrong_value
 from tlfif.jobs.pieces import Piece
 from tlfif.jobs.request import Message, Task
@@ -86,7 +87,8 @@ class CompletionAnswers:
             self._choice(at, self.echo + answer.text, logprobs=answer.logprobs, reason=end.finish_reason)
             for at, (answer, end) in enumerate(answers)
         ]
-        return {**self._head(), "choices": choices, "usage": usage_of([end for _, end in answers])}
+        ends = [end for _, end in answers]
+        return {**self._head(), "choices": choices, "usage": usage_of(ends), **extension(ends)}
 
     def first(self, index: int) -> bytes:
         """The piece that begins a choice, where there is anything to begin with."""
@@ -100,7 +102,7 @@ class CompletionAnswers:
 
     def end(self, index: int, end: End) -> bytes:
         """The piece that ends a choice."""
-        return self._chunk(self._choice(index, "", reason=end.finish_reason))
+        return self._chunk(self._choice(index, "", reason=end.finish_reason), extension([end]))
 
     def last(self, ends: Sequence[End]) -> bytes:
         """What ends the stream."""
@@ -115,9 +117,9 @@ class CompletionAnswers:
             "model": self.job.model,
         }
 
-    def _chunk(self, choice: dict[str, Any]) -> bytes:
+    def _chunk(self, choice: dict[str, Any], more: Mapping[str, Any] = NOTHING) -> bytes:
         usage = {"usage": None} if self.wants_usage else {}
-        return frames.data({**self._head(), "choices": [choice], **usage})
+        return frames.data({**self._head(), "choices": [choice], **usage, **more})
 
     def _choice(
         self, index: int, text: str, *, logprobs: Sequence[Mapping[str, Any]] = (), reason: str | None = None

@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 from tlfif.control.answers import AskedJob
 from tlfif.control.submit_job import Submission
 from tlfif.dialects.answer import Answer, End
+from tlfif.dialects.extension import extension
 from tlfif.dialects.fields import Fields, wrong_type
 from tlfif.dialects.refusal import not_supported, wrong_value
 from tlfif.jobs.request import Message, Task
@@ -51,6 +52,7 @@ def embedding_answer(body: EmbeddingRequest, job: AskedJob, answer: Answer, end:
         "data": [{"object": "embedding", "index": at, "embedding": shown(vector)} for at, vector in enumerate(vectors)],
         "model": job.model,
         "usage": {"prompt_tokens": end.prompt_tokens, "total_tokens": end.total_tokens},
+        **extension([end]),
     }
 
 

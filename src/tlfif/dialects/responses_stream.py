@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tlfif.dialects.answer import Answer, End
+from tlfif.dialects.extension import extension
 from tlfif.dialects.responses import conversation, notes_of
 from tlfif.dialects.starting_over import MARK
 from tlfif.jobs.jobs import FinishReason, JobStatus
@@ -89,8 +90,9 @@ class ResponseStream:
             "total_tokens": end.total_tokens,
         }
         if end.finish_reason == FinishReason.LENGTH:
-            return self.now("incomplete", usage=usage, incomplete_details={"reason": "max_output_tokens"})
-        return self.now("completed", usage=usage)
+            cut = {"reason": "max_output_tokens"}
+            return self.now("incomplete", usage=usage, incomplete_details=cut, **extension([end]))
+        return self.now("completed", usage=usage, **extension([end]))
 
     def failed(self, error: TlfifError) -> Shape:
         """The response of a job that ended without an answer."""

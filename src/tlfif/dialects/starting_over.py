@@ -28,6 +28,11 @@ class Steady:
         self._skipped: dict[str, str] = {}  # of the new attempt, what the reader has already
         self._is_marked = True
 
+    @property
+    def has_sent(self) -> bool:
+        """Whether the reader has anything of the answer."""
+        return bool(self._sent)
+
     def started_over(self) -> None:
         """The attempt was lost. Raises AnswerError ``started_over``."""
         sent = {part: "".join(texts) for part, texts in self._sent.items()}

@@ -98,7 +98,7 @@ def github_connection(statuses: Mapping[str, str]) -> Finding:
 def cost_explorer(answered: bool, words: str = "") -> Finding:
     """Only with ``--paid``. ``words``: AWS's own if it did not answer."""
     if answered:
-        return checks.COST_EXPLORER.ok("Switched on: it answered (this question cost 0.01 USD).")
+        return checks.COST_EXPLORER.ok("Switched on: it answered (this question cost $0.01).")
     return checks.COST_EXPLORER.warn(
         f"It did not answer: {words}",
         "In the AWS console open Billing and Cost Management, Cost Explorer, “Launch Cost Explorer”. Free; the first "
@@ -110,8 +110,8 @@ def cost_explorer_not_paid_for() -> Finding:
     """Without ``--paid``."""
     return not_asked(
         checks.COST_EXPLORER,
-        "Each question to Cost Explorer costs 0.01 USD, so it was not asked.",
-        "To ask it: ./tlfif doctor --paid (0.01 USD).",
+        "Each question to Cost Explorer costs $0.01, so it was not asked.",
+        "To ask it: ./tlfif doctor --paid ($0.01).",
     )
 
 

@@ -124,6 +124,7 @@ WAY_OUT = _computer("way_out", "Proxy and certificates")
 CLOCK = _computer("clock", "Clock")
 CLOCK_JUMPS = _computer("clock_jumps", "A clock that jumped")
 PRICES = _computer("price_book", "Price book", "12-the-first-bill")
+FACTS = _computer("facts", "What this version was told")
 PROFILE = _computer("profile", "Profile", "11-sign-in-and-ask")
 SIGN_IN = _computer("sign_in", "Sign-in", "11-sign-in-and-ask")
 TOKEN_STORAGE = _computer("token_storage", "Where sign-ins are kept", "11-sign-in-and-ask")
@@ -159,7 +160,7 @@ ACCOUNT_CHECKS = (
 """What only AWS can answer, in the order in which it is shown."""
 COMPUTER_CHECKS = (
     PYTHON, SETTINGS, FOLDER, TOKEN, DISK, DATABASE, MODELS, SERVER, WINDOW, LOOPBACK, WAY_OUT, CLOCK, CLOCK_JUMPS,
-    PRICES, PROFILE, SIGN_IN, TOKEN_STORAGE,
+    PRICES, FACTS, PROFILE, SIGN_IN, TOKEN_STORAGE,
 )  # fmt: skip
 """What needs no account."""
 CHECKS = (*COMPUTER_CHECKS, *ACCOUNT_CHECKS)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from tlfif.doctor import checks
 from tlfif.doctor.checks import Finding, State, finding
+from tlfif.doctor.surprises import Fact, past_date
 
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 11), (3, 15)
 """As in pyproject.toml's ``requires-python``."""
@@ -21,6 +22,8 @@ JUMP_SECONDS = 120.0
 """Network time corrects less without anybody noticing."""
 JUMPS_DAYS = 30
 OLD_PRICE_DAYS = 90
+FACTS_NAMED = 3
+"""Of those that are past their date; all are in docs/surprises."""
 
 
 def python_version(version: tuple[int, int, int]) -> Finding:
@@ -241,6 +244,23 @@ def price_book(read: date, today: date, region: str) -> Finding:
             "Run ./tlfif cost prices --refresh (free, no account needed, up to some minutes).",
         )
     return checks.PRICES.ok(f"{found}.")
+
+
+def facts(known: Sequence[Fact], today: date) -> Finding:
+    """Whether something that this version takes for true must be checked again."""
+    due = past_date(known, today)
+    newest = max((one.checked for one in known), default=today)
+    if not due:
+        return checks.FACTS.ok(
+            f"{len(known)} facts of AWS and the engines, the newest checked on {newest.isoformat()}."
+        )
+    named = "; ".join(f"“{one.name}” (checked on {one.checked.isoformat()})" for one in due[:FACTS_NAMED])
+    more = f"; and {len(due) - FACTS_NAMED} more" if len(due) > FACTS_NAMED else ""
+    return checks.FACTS.warn(
+        f"{len(due)} of {len(known)} facts are past their date, so they may not be true any more: {named}{more}.",
+        "Bring TL-FIF up to date: a newer version has looked again. Until then look yourself, as docs/surprises says "
+        "for each (free, some minutes).",
+    )
 
 
 def profile(*, active: str, region: str | None, problem: str) -> Finding:

@@ -6,6 +6,11 @@ import contextlib
 import os
 import sys
 
+from tlfif.entrypoints import fastapi_first  # noqa: F401  # before all that imports FastAPI
+from tlfif.entrypoints.loading import loaded
+
+# isort: split
+
 from filelock import FileLock, Timeout
 
 from tlfif.api.embedded_server import EmbeddedServer
@@ -125,6 +130,8 @@ def _failed(data_folder: DataFolder, error: TlfifError) -> int:
         print(f"tlfif: {error.message}", file=sys.stderr)
     return 5
 
+
+loaded()
 
 if __name__ == "__main__":
     sys.exit(main())

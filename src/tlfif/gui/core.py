@@ -17,6 +17,8 @@ from tlfif.gui.presenters.window import first_state, present
 TICK_SECONDS = 0.25
 POLL_MS_STREAMING = 25
 POLL_MS_AT_REST = 100
+AWAITED_SECONDS = 0.5
+"""For so long after something was asked for its result is looked for as often as words of an answer."""
 
 Subscriber = Callable[[WindowState, WindowState], None]
 """Called with the state before and after a change."""
@@ -54,12 +56,14 @@ class WindowCore:
         self._subscribers: list[Subscriber] = []
         self._ticked_at = monotonic()
         self._streamed = False
+        self._awaited_until = monotonic()
         self.state = first_state(preferences or Preferences())
 
     @property
     def poll_ms(self) -> int:
         """After how many milliseconds to poll again."""
-        return POLL_MS_STREAMING if self._streamed else POLL_MS_AT_REST
+        soon = self._streamed or self._monotonic() < self._awaited_until
+        return POLL_MS_STREAMING if soon else POLL_MS_AT_REST
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call ``subscriber`` after every change."""
@@ -68,7 +72,8 @@ class WindowCore:
     def press(self, intent: Intent) -> None:
         """Handle what the owner did. Subscribers are called before this returns."""
         before = self.state
-        self._take(intent)
+        if self._take(intent):
+            self._awaited_until = self._monotonic() + AWAITED_SECONDS
         self._notify(before)
 
     def poll(self, limit: int = 200) -> None:
@@ -88,12 +93,14 @@ class WindowCore:
         """End the bridge; answers under way continue at the server."""
         self._outside.close()
 
-    def _take(self, event: GuiEvent) -> None:
+    def _take(self, event: GuiEvent) -> bool:
+        """Handle an event; whether something is to be done outside for it."""
         moment = Moment(now=self._monotonic(), at=self._wall(), key=self._new_key())
         step = present(self.state, event, moment)
         self.state = step.state
         for command in step.commands:
             self._outside.send(command)
+        return bool(step.commands)
 
     def _notify(self, before: WindowState) -> None:
         if self.state is not before:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from tlfif.gui.look.screen import density
+from tlfif.gui.look.screen import why_no_screen
 from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.log_lines import begin_log
 
@@ -31,6 +31,8 @@ Over SSH, try "ssh -X". Without a screen everything works from the command line:
 
   ./tlfif ask "What is a cloud computer?"     one question, one answer
   ./tlfif chat                                a conversation"""
+NO_SCREEN = 5
+"""Exit status, as of every command that is not let in."""
 LOADED_MS = 4000
 """Milliseconds after which the bridge's libraries are loaded, too."""
 
@@ -45,15 +47,13 @@ def why_not() -> str:
         return OLD_TOOLKIT.format(version=tkinter.TkVersion)
     if find_spec("ttkbootstrap") is None:
         return "The window needs the package ttkbootstrap. With ./tlfif it is installed; else: pip install ttkbootstrap"
-    try:
-        density()
-    except tkinter.TclError as error:
-        return NO_DISPLAY.format(reason=error)
-    return ""
+    reason = why_no_screen()
+    return NO_DISPLAY.format(reason=reason) if reason else ""
 
 
 def open_window(data_folder: DataFolder) -> int:
-    """Open the window and stay until it is closed. Returns 0. For where :func:`why_not` found nothing."""
+    """Open the window and stay until it is closed; for where :func:`why_not` found nothing. Returns 0, or 5 where no
+    window could open all the same, which is said on standard error."""
     gc.disable()  # while modules are loaded and widgets made there is nothing to collect: a tenth of the start
     from tlfif.gui.bridge.opening import open_core
 
@@ -62,7 +62,10 @@ def open_window(data_folder: DataFolder) -> int:
 
 
 def show(core: "WindowCore", *, shown: "Callable[[MainWindow], None]" = lambda _: None) -> int:
-    """The window of a core, until it is closed; ``shown`` is called once it can be used."""
+    """The window of a core, until it is closed; ``shown`` is called once it can be used. Returns as
+    :func:`open_window`."""
+    import tkinter
+
     from tlfif.gui.look.theme import open_look, palette_for, system_is_dark
     from tlfif.gui.window import MainWindow
 
@@ -70,7 +73,11 @@ def show(core: "WindowCore", *, shown: "Callable[[MainWindow], None]" = lambda _
         values = core.state.settings.values
         dark = system_is_dark()
         palette = palette_for(values.appearance, system_dark=dark)
-        look = open_look(points=values.font_size, palette=palette)
+        try:
+            look = open_look(points=values.font_size, palette=palette)
+        except tkinter.TclError as error:
+            sys.stderr.write(f"{NO_DISPLAY.format(reason=error)}\n")
+            return NO_SCREEN
         window = MainWindow(look.root, core, look, system_dark=dark)
         window.open()
         _keep_what_is_loaded()

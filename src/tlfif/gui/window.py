@@ -7,48 +7,68 @@ import tkinter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from tkinter import filedialog
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.core import WindowCore
+from tlfif.gui.core import POLL_MS_AT_REST, WindowCore
 from tlfif.gui.look.theme import Look, palette_for
 from tlfif.gui.model import intents
-from tlfif.gui.model.preferences import MIN_SIZE, Preferences
+from tlfif.gui.model.preferences import Preferences
 from tlfif.gui.model.state import Closing, WindowState
 from tlfif.gui.views.chat_tab import ChatTab
 from tlfif.gui.views.composer_view import KEYS
-from tlfif.gui.views.context import ViewContext, is_short
-from tlfif.gui.views.cost_tab import CostTab
+from tlfif.gui.views.context import ViewContext, is_short, smallest_size, usual_size
 from tlfif.gui.views.dialog_view import DialogView
+from tlfif.gui.views.edit_menu import EditMenus
 from tlfif.gui.views.exchange_lines import REGENERATE, RETRY, actions_of
-from tlfif.gui.views.images_tab import ImagesTab
 from tlfif.gui.views.keys_view import KeysView
-from tlfif.gui.views.machine_tab import MachineTab
 from tlfif.gui.views.notice_bar import NoticeBar
-from tlfif.gui.views.settings_tab import SettingsTab
 from tlfif.gui.views.status_bar import StatusBar
 from tlfif.kernel.plain_text import one_line
 from tlfif.wording.scripts import cut_at
 
+if TYPE_CHECKING:
+    from tlfif.gui.desktop.file_dialogs import FileDialogs
+    from tlfif.gui.views.cost_tab import CostTab
+    from tlfif.gui.views.images_tab import ImagesTab
+    from tlfif.gui.views.machine_tab import MachineTab
+    from tlfif.gui.views.settings_tab import SettingsTab
+
+    View = ChatTab | CostTab | MachineTab | ImagesTab | SettingsTab
+
 log = logging.getLogger(__name__)
 
 TABS = {"chat": "Chat", "cost": "Cost", "machine": "Machine", "images": "Images", "settings": "Settings"}
-USUAL_SIZE = (1120, 760)
 DRAWN_MS = 60
 """Milliseconds from opening the window until it is drawn and takes keys."""
+LOOKED_MS = 200
+"""Milliseconds after which the keyboard counts as gone: it also wanders within the window."""
 SETTLED_MS = 1000
 """Milliseconds after which an unchanged size or position is stored."""
 GEOMETRY = re.compile(r"(\d+)x(\d+)([+-]-?\d+)([+-]-?\d+)")
 
-View = ChatTab | CostTab | MachineTab | ImagesTab | SettingsTab
-_MAKERS: dict[str, Callable[[tkinter.Misc, ViewContext], View]] = {
-    "cost": CostTab,
-    "machine": MachineTab,
-    "images": ImagesTab,
-    "settings": SettingsTab,
-}
+
+def view_of(tab: str, parent: tkinter.Misc, context: ViewContext) -> "View":
+    """A tab's view. Its modules are loaded when it is looked at, so that the window is usable sooner."""
+    match tab:
+        case "cost":
+            from tlfif.gui.views.cost_tab import CostTab
+
+            return CostTab(parent, context)
+        case "machine":
+            from tlfif.gui.views.machine_tab import MachineTab
+
+            return MachineTab(parent, context)
+        case "images":
+            from tlfif.gui.views.images_tab import ImagesTab
+
+            return ImagesTab(parent, context)
+        case _:
+            from tlfif.gui.views.settings_tab import SettingsTab
+
+            return SettingsTab(parent, context)
 
 
 class MainWindow:
@@ -64,19 +84,21 @@ class MainWindow:
         self._system_dark = system_dark
         self._timers: dict[str, str] = {}
         self._short = False
+        self._soon = False
         self._exports = Path.home()
+        self._file_dialogs: FileDialogs | None = None
         mac = root.tk.call("tk", "windowingsystem") == "aqua"
         self.context = ViewContext(
             look=look,
-            press=core.press,
+            press=self._press,
             copy=self._copy,
             ask_path=self._ask_path,
+            ask_files=self._ask_files,
             command_key="Command" if mac else "Control",
             command_name="Cmd" if mac else "Ctrl",
             opened_points=look.points,
         )
         root.title("TL-FIF")
-        root.minsize(*MIN_SIZE)
         root.report_callback_exception = self.failed
         self.status_bar = StatusBar(root, self.context)
         self._line = ttk.Frame(root, style="Line.TFrame", height=1)
@@ -89,7 +111,8 @@ class MainWindow:
         self.chat.pack(fill="both", expand=True)
         self.views: dict[str, View] = {"chat": self.chat}
         self.dialog = DialogView(root, self.context)
-        self.keys = KeysView(root, self.context)
+        self.keys = KeysView(root, self.context, enter_sends=lambda: core.state.settings.values.enter_sends)
+        self.edit_menus = EditMenus(root, self.context)
         self.status_bar.pack(fill="x")
         self._line.pack(fill="x")
         self.notices.pack(fill="x")
@@ -115,6 +138,9 @@ class MainWindow:
             return
         if old is not None and old.settings.values != new.settings.values:
             self._look_of(new.settings.values)
+        if old is None or old.conversation.title != new.conversation.title:
+            title = new.conversation.title
+            self.root.title(f"{title} – TL-FIF" if title else "TL-FIF")
         self.status_bar.render(old, new)
         self.notices.render(old, new)
         self._tab(old, new)
@@ -123,8 +149,8 @@ class MainWindow:
         self.dialog.render(old, new)
 
     def _tab(self, old: WindowState | None, new: WindowState) -> None:
-        if new.tab not in self.views and new.tab in _MAKERS:
-            view = _MAKERS[new.tab](self._pages[new.tab], self.context)
+        if new.tab not in self.views and new.tab in TABS:
+            view = view_of(new.tab, self._pages[new.tab], self.context)
             view.pack(fill="both", expand=True)
             self.views[new.tab] = view
             view.render(None, new)
@@ -149,10 +175,11 @@ class MainWindow:
     def _restyle(self) -> None:
         px = self.look.px
         self._short = is_short(self.look)
+        self.root.minsize(*self._smallest())
         self.look.finish(short=self._short)
         self.root.configure(background=self.look.palette.ground)
         self.notices.configure(padding=(px(10), px(6) if self.core.state.notices else 0, px(10), 0))
-        for part in (self.status_bar, self.notices, self.dialog, *self.views.values()):
+        for part in (self.status_bar, self.notices, self.dialog, self.keys, *self.views.values()):
             part.restyle()
 
     def _bind(self) -> None:
@@ -164,12 +191,16 @@ class MainWindow:
         root.bind("<Unmap>", lambda event: self._visible(event, False), add="+")
         root.bind("<Map>", lambda event: self._visible(event, True), add="+")
         root.bind("<Configure>", self._moved, add="+")
+        for sequence in ("<FocusIn>", "<FocusOut>"):
+            root.bind(sequence, lambda _: self._after("looked_at", LOOKED_MS, self._look_whether), add="+")
         self._key("<{}-l>", self._to_prompt)
         self._key("<{}-t>", self._to_idle)
         self._key("<{}-n>", self._new)
         self._key("<{}-f>", self._to_search)
         self._key("<{}-h>", self._toggle_history)
         self._key("<{}-e>", self.chat.history.export_chosen)
+        self._key("<F3>", lambda: self.chat.history.go_to_match(1))
+        self._key("<Shift-F3>", lambda: self.chat.history.go_to_match(-1))
         self._key("<{}-r>", self._again)
         self._key("<{}-Shift-C>", self._copy_newest)
         self._key("<{}-Shift-S>", lambda: press(intents.StopMachineNow()))
@@ -218,7 +249,7 @@ class MainWindow:
     def _again(self) -> None:
         exchanges = self.core.state.conversation.exchanges
         if exchanges:
-            able = {name for name, _ in actions_of(exchanges[-1], newest=True)}
+            able = {name for name, _ in actions_of(exchanges[-1])}
             for name in (REGENERATE, RETRY):
                 if name in able:
                     self.chat.conversation.actions.press(exchanges[-1], name)
@@ -230,45 +261,59 @@ class MainWindow:
             self._copy(str(written[-1].answer))
 
     def _cancel(self) -> None:
-        running = [one for one in self.core.state.conversation.exchanges if one.can_cancel]
+        running = [one for one in self.core.state.conversation.everything if one.can_cancel]
         if running:
             self.core.press(intents.CancelAnswer(running[-1].id))
+        elif self.core.state.conversation.compared:
+            self.core.press(intents.EndComparing())
+        elif self.core.state.composer.editing:
+            self.core.press(intents.LeaveEditing())
 
     def _copy(self, text: str) -> None:
         self.root.clipboard_clear()
         self.root.clipboard_append(text)
 
     def _ask_path(self, title: str) -> Path | None:
-        kinds = [("Markdown", "*.md"), ("JSON", "*.json")]
+        kinds = [("Markdown", "*.md"), ("PDF", "*.pdf"), ("JSON", "*.json")]
         # Without what some file system refuses; letters of every script keep their signs.
         safe = re.sub(r'[\\/:*?"<>|.\x00-\x1f]+', "", title).strip()
         safe = safe[: cut_at(safe, 40)].strip() or "conversation"
-        found = filedialog.asksaveasfilename(
-            parent=self.root,
-            title="Export",
-            initialdir=self._exports,
-            initialfile=f"{safe}.md",
-            defaultextension=".md",
-            filetypes=kinds,
-        )
-        if not found:
-            return None
-        self._exports = Path(found).parent
-        return Path(found)
+        found = self._dialogs().to_write(title="Export", start=self._exports / f"{safe}.md", kinds=kinds)
+        if found is not None:
+            self._exports = found.parent
+        return found
+
+    def _ask_files(self) -> tuple[Path, ...]:
+        found = self._dialogs().to_read(title="Attach text files", start=self._exports)
+        if found:
+            self._exports = found[0].parent
+        return found
+
+    def _dialogs(self) -> "FileDialogs":
+        """Loaded when somebody wants one."""
+        from tlfif.gui.desktop.file_dialogs import FileDialogs
+
+        if self._file_dialogs is None:
+            self._file_dialogs = FileDialogs(self.root)
+        return self._file_dialogs
 
     def _place(self, values: Preferences) -> None:
         """Restore size and position, if that is still on the screen."""
         wide, high = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
         found = GEOMETRY.fullmatch(values.geometry)
         if found is None:
-            width, height = min(USUAL_SIZE[0], wide), min(USUAL_SIZE[1], high)
+            width, height = usual_size(self.look.scale, (wide, high))
             self.root.geometry(f"{width}x{height}+{max(0, (wide - width) // 2)}+{max(0, (high - height) // 3)}")
             return
         width, height, x, y = (int(part) for part in found.groups())
-        width, height = max(MIN_SIZE[0], min(width, wide)), max(MIN_SIZE[1], min(height, high))
+        least = self._smallest()
+        width, height = max(least[0], min(width, wide)), max(least[1], min(height, high))
         if not (-width // 2 < x < wide - 100 and 0 <= y < high - 60):  # its screen may be gone
             x, y = max(0, (wide - width) // 2), max(0, (high - height) // 3)
         self.root.geometry(f"{width}x{height}+{x}+{y}")
+
+    def _smallest(self) -> tuple[int, int]:
+        return smallest_size(self.look.letters, (self.root.winfo_screenwidth(), self.root.winfo_screenheight()))
 
     def _moved(self, event: "tkinter.Event[tkinter.Misc]") -> None:
         if event.widget is self.root:
@@ -286,18 +331,34 @@ class MainWindow:
         if event.widget is self.root and self.core.state.visible is not visible:
             self.core.press(intents.WindowVisible(visible))
 
+    def _look_whether(self) -> None:
+        """Whether one of this program's windows has the keyboard."""
+        looked_at = str(self.root.tk.call("focus", "-displayof", self.root)) != ""
+        if looked_at is not self.core.state.looked_at:
+            self.core.press(intents.WindowLookedAt(looked_at))
+
     def _after(self, name: str, milliseconds: int, action: Callable[[], None]) -> None:
         """Run ``action`` once after that time, however often this is called meanwhile."""
         if name in self._timers:
             self.root.after_cancel(self._timers[name])
         self._timers[name] = self.root.after(milliseconds, action)
 
+    def _press(self, intent: intents.Intent) -> None:
+        """What the owner did. The result of what is done outside for it is looked for soon."""
+        self.core.press(intent)
+        awaited = self.core.poll_ms < POLL_MS_AT_REST
+        if awaited and not self._soon and "poll" in self._timers and self.core.state.closing is not Closing.CLOSED:
+            self._soon = True
+            self._after("poll", self.core.poll_ms, self._poll)
+
     def _poll(self) -> None:
         try:
             self.core.poll()
         finally:
             if self.core.state.closing is not Closing.CLOSED:
-                self._after("poll", self.core.poll_ms, self._poll)
+                again = self.core.poll_ms
+                self._soon = again < POLL_MS_AT_REST
+                self._after("poll", again, self._poll)
 
     def failed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """A callback raised: show it in the window and log it."""

@@ -3,32 +3,45 @@
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
+from tlfif.history.arranging import Arrangement, statement_of
 from tlfif.history.history_file import INDEX, UnreadableError, is_damage, move_away, moved_away, open_file
+from tlfif.history.listing import (
+    COMMAND_LINE,
+    DELETED,
+    FOLDERS,
+    LISTED,
+    PAGE,
+    RUNNING,
+    ConversationSummary,
+    DeletedConversation,
+    Folder,
+    Listing,
+    around,
+    found_by,
+    searched_words,
+    summary_of,
+)
+from tlfif.history.titles import distinct_title
 from tlfif.kernel.errors import StorageError
-from tlfif.wording.scripts import cut_at, folded, place_of
+from tlfif.wording.scripts import folded
 
-PAGE = 200
-"""Conversations that a list shows at most."""
-TITLE_LENGTH = 60
+SHOWN = ""
+"""In place of an exchange to go on from: the end of the branch that is shown."""
 OPEN_STATUSES = ("sending", "running")
 """Of exchanges whose answer may still come."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationSummary:
-    """One row of the list. Times are epoch seconds; ``snippet`` is where a search found it, empty in a plain list."""
+class Changes(StrEnum):
+    """What has happened to the list since somebody looked: nothing, something here, something in another program."""
 
-    id: str
-    title: str
-    created_at: float
-    updated_at: float
-    exchanges: int
-    snippet: str = ""
+    NONE = "none"
+    OWN = "own"
+    FOREIGN = "foreign"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +51,9 @@ class KeptExchange:
     ``last_seq`` is the last event of the job that ``answer`` holds: where to continue. ``receipt`` is its line,
     ``cost`` the one below it, as far as it was known when the answer ended; ``note`` why there is no whole answer,
     ``code`` that error's; ``reasoning`` what a thinking model wrote before its answer.
-    ``instead_of``: the exchange to which this is another answer. ``superseded``: another answer counts in this one's
-    place. ``place`` is where it was asked, "this computer" or "AWS eu-central-1"; empty in exchanges from before there
-    was a choice.
+    ``brief``: seconds and price in a few words. ``follows``: the exchange that this one goes on from, None for the
+    first. ``instead_of``: the exchange to which this is another answer. ``place`` is where it was asked, "this
+    computer" or "AWS eu-central-1"; empty in exchanges from before there was a choice.
     """
 
     id: str
@@ -54,11 +67,12 @@ class KeptExchange:
     model: str
     receipt: str
     note: str
-    superseded: bool
     asked_at: float
+    follows: str | None = None
     instead_of: str | None = None
     place: str = ""
     cost: str = ""
+    brief: str = ""
     code: str = ""
     reasoning: str = ""
 
@@ -79,7 +93,8 @@ class KeptJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptConversation:
-    """A conversation, the oldest exchange first. ``earlier`` more exchanges come before them and were not read."""
+    """A conversation, the oldest exchange first. ``earlier`` more exchanges come before them and were not read.
+    ``tip``: the last exchange of the branch that is shown, None for the newest."""
 
     id: str
     title: str
@@ -87,6 +102,7 @@ class KeptConversation:
     updated_at: float
     exchanges: tuple[KeptExchange, ...]
     earlier: int = 0
+    tip: str | None = None
 
 
 class History:
@@ -96,17 +112,20 @@ class History:
     found later sets it, too, and a new file is begun.
     """
 
-    def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
-        """Open, and create if needed. A file that is damaged, or of a newer TL-FIF, is kept under another name."""
+    def __init__(self, path: Path, *, now: Callable[[], float] = time.time, quick: bool = False) -> None:
+        """Open, and create if needed. A file that is damaged, or of a newer TL-FIF, is kept under another name.
+        ``quick``: for a command, which waits for nothing; damage is found only where it is met."""
         self.path = path
         self.set_aside: Path | None = None
         self._now = now
+        self._own = self._foreign = False
         with self._storage():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
-                self._db = open_file(path)
+                self._db = open_file(path, quick=quick)
             except UnreadableError:
                 self._begin_anew()
+            self._revision = self._read_revision()
 
     def close(self) -> None:
         """Close the file."""
@@ -125,45 +144,77 @@ class History:
         prompt: str,
         model: str,
         asked_at: float,
+        follows: str | None = SHOWN,
         instead_of: str | None = None,
         place: str = "",
+        origin: str = "",
     ) -> None:
-        """Keep a prompt before it is sent. The conversation begins with its first one.
+        """Keep a prompt before it is sent. The conversation begins with its first one, and its title is made of that.
 
-        ``instead_of``: the exchange to which this is to be another answer; that one counts again if this comes to
-        nothing.
+        ``follows``: the exchange that it goes on from, None for a first one. ``instead_of``: the exchange to which this
+        is to be another answer. ``origin``: what its conversation is asked with, empty for the window.
 
-        A known exchange is being tried again: what was kept of its answer is deleted.
+        A known exchange is being tried again, perhaps with another prompt: what was kept of its answer is deleted.
         """
         with self._write():
-            self._db.execute(
-                "INSERT INTO conversations (id, title, created_at, updated_at) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at",
-                (conversation_id, title_of(prompt), asked_at, asked_at),
-            )
+            self._begin_or_go_on(conversation_id, prompt, asked_at, origin)
+            if follows == SHOWN:
+                follows = self._shown_end(conversation_id, exchange_id)
             self._db.execute("DELETE FROM pieces WHERE exchange_id = ?", (exchange_id,))
             self._db.execute(
-                "INSERT INTO exchanges (id, conversation_id, key, prompt, model, asked_at, instead_of, place) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET key = excluded.key, job_id = NULL, answer = '', last_seq = 0, "
-                "status = 'sending', receipt = '', cost = '', note = '', code = '', reasoning = '', "
-                "model = excluded.model, place = excluded.place",
-                (exchange_id, conversation_id, key, prompt, model, asked_at, instead_of, place),
+                "INSERT INTO exchanges (id, conversation_id, key, prompt, model, asked_at, follows, instead_of, place) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET key = excluded.key, prompt = excluded.prompt, job_id = NULL, "
+                "answer = '', last_seq = 0, status = 'sending', receipt = '', cost = '', brief = '', note = '', "
+                "code = '', reasoning = '', model = excluded.model, follows = excluded.follows, place = excluded.place",
+                (exchange_id, conversation_id, key, prompt, model, asked_at, follows, instead_of, place),
             )
+            self._db.execute("UPDATE conversations SET tip = ? WHERE id = ?", (exchange_id, conversation_id))
             self._db.execute(f"{INDEX} WHERE id = ?", (exchange_id,))
 
+    def _begin_or_go_on(self, conversation_id: str, prompt: str, asked_at: float, origin: str) -> None:
+        known = self._db.execute(
+            "UPDATE conversations SET updated_at = ? WHERE id = ?", (asked_at, conversation_id)
+        ).rowcount
+        if not known:
+            self._db.execute(
+                "INSERT INTO conversations (id, title, created_at, updated_at, origin) VALUES (?, ?, ?, ?, ?)",
+                (conversation_id, distinct_title(prompt, self._is_taken), asked_at, asked_at, origin),
+            )
+
+    def _shown_end(self, conversation_id: str, exchange_id: str) -> str | None:
+        """What an exchange goes on from where nobody says it: what it did before, or the end of the branch shown."""
+        for statement, value in (
+            ("SELECT follows FROM exchanges WHERE id = ?", exchange_id),
+            ("SELECT tip FROM conversations WHERE id = ? AND tip IS NOT NULL", conversation_id),
+            ("SELECT id FROM exchanges WHERE conversation_id = ? ORDER BY number DESC LIMIT 1", conversation_id),
+        ):
+            found = self._db.execute(statement, (value,)).fetchone()
+            if found is not None:
+                return None if found[0] is None else str(found[0])
+        return None
+
+    def _is_taken(self, title: str) -> bool:
+        return self._db.execute("SELECT 1 FROM conversations WHERE title = ?", (title,)).fetchone() is not None
+
+    def show_branch(self, conversation_id: str, tip: str) -> None:
+        """Remember which branch is shown: the one that ends with exchange ``tip``."""
+        with self._write(listed=False):
+            self._db.execute("UPDATE conversations SET tip = ? WHERE id = ?", (tip, conversation_id))
+
     def accepted(self, exchange_id: str, *, job_id: str, model: str) -> None:
-        """The server has accepted the prompt."""
+        """The server has accepted the prompt. Another program may have read its answer to the end already."""
         with self._write():
             self._db.execute(
-                "UPDATE exchanges SET job_id = ?, model = ?, status = 'running' WHERE id = ?",
+                "UPDATE exchanges SET job_id = ?, model = ?, status = 'running' "
+                "WHERE id = ? AND status IN ('sending', 'running')",
                 (job_id, model, exchange_id),
             )
 
     def append(self, exchange_id: str, *, text: str, after: int, seq: int) -> None:
         """More of the answer: its events beyond ``after`` up to ``seq``. What is kept already is not taken twice, also
         where two windows read the same answer."""
-        with self._write():
+        with self._write(listed=False):
             moved = self._db.execute(
                 "UPDATE exchanges SET last_seq = ? WHERE id = ? AND last_seq <= ? AND status = 'running'",
                 (seq, exchange_id, after),
@@ -175,7 +226,7 @@ class History:
 
     def start_over(self, exchange_id: str, *, seq: int) -> None:
         """The answer starts over after event ``seq``: delete what was kept of it."""
-        with self._write():
+        with self._write(listed=False):
             self._db.execute("DELETE FROM pieces WHERE exchange_id = ?", (exchange_id,))
             self._db.execute(
                 "UPDATE exchanges SET answer = '', last_seq = max(last_seq, ?) WHERE id = ?", (seq, exchange_id)
@@ -189,20 +240,23 @@ class History:
         seq: int,
         receipt: str = "",
         cost: str = "",
+        brief: str = "",
         note: str = "",
         code: str = "",
         reasoning: str = "",
         answer: str | None = None,
     ) -> None:
-        """The end of an answer: ``answer`` whole as the server has it, or the pieces kept so far where that is None."""
+        """The end of an answer: ``answer`` whole as the server has it, or the pieces kept so far where that is None.
+        Where several programs read it, the first one's word stands."""
         with self._write():
             rows = self._db.execute("SELECT text FROM pieces WHERE exchange_id = ? ORDER BY seq", (exchange_id,))
             whole = "".join(row[0] for row in rows)
             self._db.execute(
-                "UPDATE exchanges SET status = ?, last_seq = max(last_seq, ?), receipt = ?, cost = ?, note = ?, "
-                "code = ?, reasoning = ?, answer = coalesce(?, answer || ?) WHERE id = ?",
+                "UPDATE exchanges SET status = ?, last_seq = max(last_seq, ?), receipt = ?, cost = ?, brief = ?, "
+                "note = ?, code = ?, reasoning = ?, answer = coalesce(?, answer || ?) "
+                "WHERE id = ? AND status IN ('sending', 'running')",
                 (
-                    *(status, seq, receipt, cost, note, code, _whole(reasoning)),
+                    *(status, seq, receipt, cost, brief, note, code, _whole(reasoning)),
                     *(None if answer is None else _whole(answer), whole, exchange_id),
                 ),
             )
@@ -221,14 +275,66 @@ class History:
             self._db.execute("INSERT OR REPLACE INTO notes VALUES ('deleted')")
             return self._db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,)).rowcount > 0
 
+    def is_marked_deleted(self, conversation_id: str) -> bool:
+        """Whether it is taken out of the list and the deletion was not taken back since."""
+        with self._storage():
+            found = self._db.execute("SELECT deleted_at FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
+        return found is not None and found[0] is not None
+
+    def delete_of_commands(self, job_id: str | None) -> int:
+        """Delete what commands have kept of a job, of all that have ended where that is None; returns how many prompts
+        that were. Their bytes go as in :meth:`delete`."""
+        which, values = ("e.job_id = ?", (job_id,)) if job_id else ("e.status NOT IN ('sending', 'running')", ())
+        with self._write():
+            doomed = self._db.execute(
+                f"SELECT e.id, e.conversation_id FROM exchanges e JOIN conversations c ON c.id = e.conversation_id "  # noqa: S608 - constants
+                f"WHERE c.origin = ? AND {which}",
+                (COMMAND_LINE, *values),
+            ).fetchall()
+            if doomed:
+                self._db.execute("INSERT OR REPLACE INTO notes VALUES ('deleted')")
+            for exchange_id, _ in doomed:  # what goes on from it goes on from what that went on from
+                self._db.execute(
+                    "UPDATE exchanges SET follows = (SELECT follows FROM exchanges WHERE id = ?) WHERE follows = ?",
+                    (exchange_id, exchange_id),
+                )
+                self._db.execute("UPDATE conversations SET tip = NULL WHERE tip = ?", (exchange_id,))
+                self._db.execute("DELETE FROM exchanges WHERE id = ?", (exchange_id,))
+            for conversation_id in {row[1] for row in doomed}:
+                self._name_anew(conversation_id)
+        return len(doomed)
+
+    def _name_anew(self, conversation_id: str) -> None:
+        """By the first prompt that is left; a conversation without any goes."""
+        first = self._db.execute(
+            "SELECT prompt FROM exchanges WHERE conversation_id = ? ORDER BY number LIMIT 1", (conversation_id,)
+        ).fetchone()
+        self._db.execute("UPDATE conversations SET title = '' WHERE id = ?", (conversation_id,))
+        if first is None:
+            self._db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+        else:
+            title = distinct_title(first[0], self._is_taken)
+            self._db.execute("UPDATE conversations SET title = ? WHERE id = ?", (title, conversation_id))
+
     def delete_all(self) -> None:
         """Delete everything, files that were set aside because they could not be read included; see :meth:`delete`."""
         with self._write():
             self._db.execute("INSERT OR REPLACE INTO notes VALUES ('deleted')")
-            for table in ("searched", "pieces", "exchanges", "conversations"):  # each at once and not row by row
+            for table in (
+                "searched",
+                "pieces",
+                "exchanges",
+                "conversations",
+                "folders",
+            ):  # each at once and not row by row
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
             for file in moved_away(self.path):
                 file.unlink()
+
+    def arrange(self, change: Arrangement) -> None:
+        """Name, pin, move, archive, or delete in such a way that it can be taken back."""
+        with self._write():
+            self._db.execute(*statement_of(change))
 
     @property
     def has_deleted_bytes(self) -> bool:
@@ -238,26 +344,45 @@ class History:
 
     def deleted_bytes_removed(self) -> None:
         """``remove_deleted_bytes`` has done it."""
-        with self._write():
+        with self._write(listed=False):
             self._db.execute("DELETE FROM notes WHERE name = 'deleted'")
 
     # Reading
 
-    def conversations(self, query: str = "") -> list[ConversationSummary]:
-        """The newest first, 200 at most; with ``query`` those with an exchange that holds all of its words or parts of
-        words, whatever their case, accents and script."""
-        words = folded("".join(sign if sign.isprintable() else " " for sign in _whole(query))).split()
+    def changes(self) -> Changes:
+        """What has happened to the list since this was asked last."""
         with self._storage():
+            self._notice(self._read_revision())
+        found = Changes.FOREIGN if self._foreign else Changes.OWN if self._own else Changes.NONE
+        self._own = self._foreign = False
+        return found
+
+    def listing(self, query: str = "") -> Listing:
+        """What the list shows; with ``query`` only the conversations that it finds (:meth:`conversations`)."""
+        found = tuple(self.conversations(query))
+        with self._storage():
+            folders = [Folder(**dict(row)) for row in self._db.execute(FOLDERS)]
+            deleted = tuple(DeletedConversation(**dict(row)) for row in self._db.execute(DELETED))
+        return Listing(found=found, folders=tuple(sorted(folders, key=lambda one: folded(one.name))), deleted=deleted)
+
+    def conversations(self, query: str = "") -> list[ConversationSummary]:
+        """The newest first, 5,000 at most; with ``query`` those with a title or an exchange that holds all of its words
+        or parts of words, whatever their case, accents and script."""
+        words = searched_words(_whole(query))
+        with self._storage():
+            running = {row[0] for row in self._db.execute(RUNNING)}
             if not words:
-                return [_summary(row) for row in self._db.execute(LISTED, (PAGE,))]
-            rows = self._db.execute(found_by(len(words)), (*words, PAGE))
-            return [_summary(row[:5], _around(f"{row['prompt']}\n{row['answer']}", words[0])) for row in rows]
+                rows = self._db.execute(LISTED, (PAGE,))
+                return [summary_of(row, running=row["id"] in running) for row in rows]
+            rows = self._db.execute(found_by(len(words)), (*words, *words, PAGE))
+            return [_found(row, words[0], running=row["id"] in running) for row in rows]
 
     def conversation(self, conversation_id: str, *, newest: int | None = None) -> KeptConversation | None:
-        """One whole, or only its ``newest`` exchanges; None where there is none."""
+        """One whole, or only its ``newest`` exchanges; None where there is none, or it was deleted."""
         with self._storage():
             row = self._db.execute(
-                "SELECT id, title, created_at, updated_at FROM conversations WHERE id = ?", (conversation_id,)
+                "SELECT id, title, created_at, updated_at, tip FROM conversations WHERE id = ? AND deleted_at IS NULL",
+                (conversation_id,),
             ).fetchone()
             if row is None:
                 return None
@@ -275,7 +400,10 @@ class History:
     def unfinished(self) -> list[KeptExchange]:
         """Exchanges whose answer may still come, the oldest first."""
         with self._storage():
-            rows = self._db.execute(f"{_EXCHANGE} WHERE status IN ('sending', 'running') ORDER BY number")
+            rows = self._db.execute(
+                f"{_EXCHANGE} WHERE status IN ('sending', 'running') AND conversation_id NOT IN "  # noqa: S608 - constants
+                "(SELECT id FROM conversations WHERE deleted_at IS NOT NULL) ORDER BY number"
+            )
             return [_exchange(row) for row in rows]
 
     def jobs_of(self, conversation_id: str | None) -> list[KeptJob]:
@@ -291,11 +419,17 @@ class History:
     # Inside
 
     @contextlib.contextmanager
-    def _write(self) -> Iterator[None]:
+    def _write(self, *, listed: bool = True) -> Iterator[None]:
+        """A transaction; ``listed``: it changes what a list shows."""
         with self._storage():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                if listed:
+                    self._notice(self._read_revision())
+                    self._revision += 1
+                    self._own = True
+                    self._db.execute("UPDATE revision SET number = ?", (self._revision,))
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -320,39 +454,23 @@ class History:
     def _begin_anew(self) -> None:
         self.set_aside = move_away(self.path, self._now())
         self._db = open_file(self.path)
+        self._revision = self._read_revision()
+
+    def _read_revision(self) -> int:
+        return int(self._db.execute("SELECT number FROM revision").fetchone()[0])
+
+    def _notice(self, revision: int) -> None:
+        self._foreign = self._foreign or revision != self._revision
+        self._revision = revision
 
 
-_SUMMARY = (
-    "SELECT c.id, c.title, c.created_at, c.updated_at, "
-    "(SELECT count(*) FROM exchanges WHERE conversation_id = c.id) AS exchanges"
-)
-LISTED = f"{_SUMMARY} FROM conversations c ORDER BY c.updated_at DESC LIMIT ?"
-"""The newest conversations."""
 _EXCHANGE = (
     "SELECT id, conversation_id, job_id, key, prompt, answer || coalesce((SELECT group_concat(text, '') FROM "
     "(SELECT text FROM pieces WHERE exchange_id = exchanges.id ORDER BY seq)), '') AS answer, last_seq, status, model, "
-    "receipt, note, superseded OR EXISTS (SELECT 1 FROM exchanges AS newer WHERE newer.instead_of = exchanges.id AND "
-    "newer.status NOT IN ('failed', 'cancelled', 'expired')) AS superseded, asked_at, instead_of, place, cost, "
+    "receipt, note, asked_at, follows, instead_of, place, cost, brief, "
     "code, reasoning "
     "FROM exchanges"
 )
-
-
-def found_by(words: int) -> str:
-    """The statement for the newest conversations with an exchange in which so many words stand, and that exchange."""
-    held = " AND ".join(["instr(s.text, ?)"] * words)
-    return (
-        f"{_SUMMARY}, e.prompt, e.answer FROM conversations c JOIN exchanges e ON e.number = "  # noqa: S608 - only question marks are put in
-        "(SELECT s.number FROM exchanges o JOIN searched s ON s.number = o.number "
-        f"WHERE o.conversation_id = c.id AND {held} ORDER BY o.number DESC LIMIT 1) "
-        "ORDER BY c.updated_at DESC LIMIT ?"
-    )
-
-
-def title_of(prompt: str) -> str:
-    """A conversation's name: the beginning of its first prompt, on one line, 60 characters at most."""
-    line = " ".join(prompt[: 20 * TITLE_LENGTH].split())
-    return line if len(line) <= TITLE_LENGTH else line[: cut_at(line, TITLE_LENGTH - 1)].rstrip() + "…"
 
 
 def set_aside_text(history: History) -> str:
@@ -370,19 +488,11 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _around(text: str, word: str) -> str:
-    """The place of a folded word with some text around it, on one line."""
-    at = place_of(text, max(0, folded(text).find(word)))
-    start, end = cut_at(text, max(0, at - 30)), cut_at(text, at + 60)
-    cut = " ".join(text[start:end].split())
-    return ("…" if start else "") + cut + ("…" if end < len(text) else "")
-
-
-def _summary(row: Sequence[Any], snippet: str = "") -> ConversationSummary:
-    return ConversationSummary(
-        id=row[0], title=row[1], created_at=row[2], updated_at=row[3], exchanges=row[4], snippet=snippet
-    )
+def _found(row: sqlite3.Row, word: str, *, running: bool) -> ConversationSummary:
+    """A row of a search, with the place where it found the word; without one where only the title has it."""
+    text = "" if row["prompt"] is None else around(f"{row['prompt']}\n{row['answer']}", word)
+    return summary_of(row, running=running, snippet=text)
 
 
 def _exchange(row: sqlite3.Row) -> KeptExchange:
-    return KeptExchange(**{**dict(row), "superseded": bool(row["superseded"])})
+    return KeptExchange(**dict(row))

@@ -5,7 +5,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tlfif.history.branches import path_to
 from tlfif.history.history import KeptConversation, KeptExchange
+from tlfif.history.titles import title_of
 from tlfif.kernel.errors import StorageError
 
 
@@ -30,14 +32,27 @@ def as_json(conversation: KeptConversation) -> str:
 def as_markdown(conversation: KeptConversation) -> str:
     """Prompts as quotations, answers as they are, receipts in italics."""
     parts = [f"# {conversation.title}", f"{_day(conversation.created_at)} to {_day(conversation.updated_at)}"]
-    for one in conversation.exchanges:
+    shown, others = branches_of(conversation)
+    for one in shown:
+        parts += _exchange(one)
+    prompts = {one.id: title_of(one.prompt) for one in conversation.exchanges}
+    for one in others:
+        after = prompts.get(one.follows or "")
+        parts.append(f"# Another branch, after “{after}”" if after else "# Another branch, from the beginning")
         parts += _exchange(one)
     return "\n\n".join(parts) + "\n"
 
 
+def branches_of(conversation: KeptConversation) -> tuple[list[KeptExchange], list[KeptExchange]]:
+    """The exchanges of the branch that is shown, and the others, each the oldest first."""
+    everything = {one.id: one for one in conversation.exchanges}
+    tip = conversation.tip if conversation.tip in everything else next(reversed(everything), "")
+    path = path_to({name: one.follows for name, one in everything.items()}, tip or "")
+    return [everything[name] for name in path], [one for name, one in everything.items() if name not in path]
+
+
 def _exchange(one: KeptExchange) -> list[str]:
-    title = "## Prompt (replaced by a later answer)" if one.superseded else "## Prompt"
-    parts = [f"{title}, {_day(one.asked_at)}", "\n".join(f"> {line}" for line in one.prompt.splitlines())]
+    parts = [f"## Prompt, {_day(one.asked_at)}", "\n".join(f"> {line}" for line in one.prompt.splitlines())]
     if one.reasoning:
         parts += ["## Thinking, before the answer", one.reasoning]
     parts.append("## Answer")

@@ -182,11 +182,6 @@ def check_seed(value: int, *, name: str = "seed") -> int:
     return value
 
 
-def seed_in_range(value: int) -> int:
-    """The seed for any whole number: clients of other servers send negative and larger ones."""
-    return value % (SEED_RANGE[1] + 1)
-
-
 def check_sampling(asked: Sampling) -> Sampling:
     """``asked``, if each value that is set is within its range.
 

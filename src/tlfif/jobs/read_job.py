@@ -1,5 +1,6 @@
 """Read a job and follow its events."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -91,23 +92,23 @@ async def follow(job_id: str, *, after: int, jobs: JobStore, beat_seconds: float
     processor. For the same reason a ``started`` event is held back until the first text comes, for one beat at most:
     it arrives just when the engine reads the prompt.
     """
-    found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
-    held = False
+    loop = asyncio.get_running_loop()  # the stores' waits last by its time, too
+    beat_at = loop.time() + beat_seconds
+    waited = False
     while True:
-        if found and found[-1].kind is EventKind.STARTED and not held:
-            held = True
-        elif found:
-            held = False
-            yield found
-            after = found[-1].seq
-            if found[-1].kind.is_terminal:
-                return
-        elif await _ended_before(job_id, after, jobs):
-            return
-        else:
-            yield []
-        await jobs.wait_events(job_id, after=after, timeout=beat_seconds)
         found = await jobs.events(job_id, after=after, limit=READ_LIMIT)
+        is_due = loop.time() >= beat_at
+        if waited and not found and await _ended_before(job_id, after, jobs):
+            return
+        if is_due or (found and found[-1].kind is not EventKind.STARTED):
+            yield found
+            beat_at = loop.time() + beat_seconds
+            after = found[-1].seq if found else after
+            if found and found[-1].kind.is_terminal:
+                return
+        known = found[-1].seq if found else after
+        await jobs.wait_events(job_id, after=known, timeout=max(0.0, beat_at - loop.time()))
+        waited = True
 
 
 async def _ended_before(job_id: str, after: int, jobs: JobStore) -> bool:

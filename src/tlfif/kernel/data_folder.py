@@ -23,7 +23,7 @@ _PLAIN: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,200}")
 
 
-_READ_HERE = frozenset({"TLFIF_HOME", "TLFIF_PROFILE"})
+_READ_HERE = frozenset({"TLFIF_HOME", "TLFIF_NO_HISTORY", "TLFIF_PROFILE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class DataFolder:
     def database(self) -> Path:
         """Jobs, events, machines."""
         return self.root / "tlfif.db"
+
+    @property
+    def history(self) -> Path:
+        """Past conversations, of the window and of commands."""
+        return self.root / "history.db"
 
     @property
     def token(self) -> Path:
@@ -206,6 +211,11 @@ def profile_from_environment() -> str | None:
     """``TLFIF_PROFILE``: the home that this command talks to, whatever the profile file says; None where it is not
     set."""
     return os.environ.get("TLFIF_PROFILE") or None
+
+
+def history_from_environment() -> Path | None:
+    """Where commands keep what was asked with them; None where ``TLFIF_NO_HISTORY`` is set."""
+    return None if os.environ.get("TLFIF_NO_HISTORY") else data_folder_from_environment().history
 
 
 def other_settings() -> list[str]:

@@ -33,7 +33,7 @@ REQUEST = {
     "head_too_large": ErrorCode(431, 2, "The request has more than 100 headers, or more than 32 KiB of them.", "Send fewer."),
     "content_type_wrong": ErrorCode(415, 2, "The body was not sent as JSON.", "Send `Content-Type: application/json`."),
     "body_missing": ErrorCode(422, 2, "The request needs a body and has none.", "Send a JSON object."),
-    "budget_invalid": ErrorCode(422, 2, "The limit is not an amount in EUR from 0.01 to 100,000.", "Give one such as 20."),
+    "budget_invalid": ErrorCode(422, 2, "The limit is not an amount in euros from 0.01 to 100,000.", "Give one such as 20."),
     "cursor_invalid": ErrorCode(422, 2, "The event number or the page mark cannot be one.", "Take it from an earlier answer, or start from the beginning."),
     "cursor_past_end": ErrorCode(422, 2, "The event number is beyond the job's last event.", "Start again from 0."),
     "fields_conflict": ErrorCode(422, 2, "One thing that is asked for rules another one out; the sentence says which.", "Leave one of the two out."),
@@ -130,6 +130,7 @@ ACCESS = {
     "storage_damaged": ErrorCode(503, 5, "The job file on this computer is damaged.", "`./tlfif doctor --set-aside-database` keeps it under another name and goes on with a new one."),
     "storage_failed": ErrorCode(503, 5, "The store could not read or write. The sentence says whether something may have been accepted.", "Free disk space or fix the store, then repeat."),
     "storage_foreign": ErrorCode(503, 5, "The job file on this computer is another program's. It was left as it is.", "Set `TLFIF_HOME` to another folder."),
+    "storage_full": ErrorCode(503, 5, "The disk is full. Nothing was stored.", "Free some space, then repeat."),
     "storage_newer": ErrorCode(503, 5, "A newer TL-FIF wrote the job file on this computer. It was left as it is.", "Install the newer one again, or set `TLFIF_HOME` to another folder."),
     "unavailable": ErrorCode(503, 5, "Something that is needed does not answer.", "Try again."),
     "answer_pending": ErrorCode(503, 5, "The host does not keep a request open for so long. The answer goes on; `job_id` says which.", "Read it later: `./tlfif jobs show ID`."),
@@ -152,7 +153,7 @@ AWS = {
     "disk_size_invalid": ErrorCode(None, 2, "A machine's disk cannot have that size.", "A whole number of GB, or 0."),
     "no_capacity": ErrorCode(503, 4, "No zone has a machine of the types of the list free. Nothing was started.", "Nothing: the prompts wait, and it is asked again every two minutes. Where the list has only types with a GPU, the sentence offers one without."),
     "no_quota": ErrorCode(503, 4, "The account may not run so many virtual processors of any type of the list (quota L-DB2E81BA with a GPU, L-1216C47A without), or not fill one more disk at a set speed. Nothing was started.", "`./tlfif deploy --type` with the type without a GPU that the sentence offers with its price; or ask for 8 in Service Quotas, then start the machine. For the disk, wait some minutes."),
-    "no_schedule": ErrorCode(503, 4, "A machine was started, but not the timer that ends it in any case; so it was ended again. That costs about 0.10 USD at most.", "`./tlfif doctor`, then start the machine."),
+    "no_schedule": ErrorCode(503, 4, "A machine was started, but not the timer that ends it in any case; so it was ended again. That costs about $0.10 at most.", "`./tlfif doctor`, then start the machine."),
 }
 """AWS gives no machine."""
 BILL = {

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import median
 
 
 class MachineState(StrEnum):
@@ -151,6 +150,8 @@ def estimate_ready_seconds(
     Each phase counts as the median of its own history, or as ``expected`` before there is one. ``phase`` None: nothing
     has started yet.
     """
+    from statistics import median  # it loads much, and each command reads this module
+
     left = 0.0
     reached = phase is None
     for step in PHASES:

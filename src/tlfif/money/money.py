@@ -83,7 +83,7 @@ class ExchangeRate:
 ASSUMED_RATE = ExchangeRate(
     usd_per_eur=Decimal("1.15"),
     date="2026-11-22",
-    source="assumption in the project's price notes; European Central Bank not asked yet",
+    source="an assumption; the European Central Bank was not asked yet",
     verified=False,
 )
 """Used until the European Central Bank's reference rate has been read."""

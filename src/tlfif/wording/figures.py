@@ -53,6 +53,6 @@ def how_many(count: int, noun: str) -> str:
 
 def exchange_text(exchange: ExchangeView, *, source: bool = True) -> str:
     """One euro in dollars, of which day, whether that was checked, and where it comes from."""
-    checked = "verified" if exchange["verified"] else "not verified"
+    checked = "checked" if exchange["verified"] else "not checked"
     where = f" ({exchange['source']})" if source else ""
-    return f"1 EUR = {unit_price(exchange['usd_per_eur'])} USD on {day(exchange['date'])}, {checked}{where}"
+    return f"1 € = {unit_price(exchange['usd_per_eur'])} on {day(exchange['date'])}, {checked}{where}"

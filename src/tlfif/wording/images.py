@@ -144,7 +144,7 @@ def kept_beside(image: ImageView, found: ImageList) -> list[ImageView]:
 
 
 def keeping_text(images: Iterable[ImageView]) -> str:
-    """What storing these takes and costs: ``3 images are kept: 3.3 GB at 0.1500 USD a month``."""
+    """What storing these takes and costs: ``3 images are kept: 3.3 GB at $0.15 a month``."""
     stored = list(images)
     if not stored:
         return "No image is kept."
@@ -153,7 +153,7 @@ def keeping_text(images: Iterable[ImageView]) -> str:
 
 
 def price_text(images: Iterable[ImageView]) -> str:
-    """Size and monthly price: ``1.1 GB at 0.0500 USD a month``; on this computer ``1.1 GB at no cost``."""
+    """Size and monthly price: ``1.1 GB at $0.05 a month``; on this computer ``1.1 GB at no cost``."""
     stored = list(images)
     monthly = sum(image["usd_per_month"] for image in stored)
     price = f"{usd(monthly)} a month" if monthly else "no cost"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from tlfif.kernel.plain_text import one_line
-from tlfif.machines.machine_types import EngineKind
+from tlfif.machines.machine_types import MACHINE_TYPES, EngineKind
 from tlfif.models.catalogue import file_path_of, find_model
 from tlfif.money.amounts import usd
 from tlfif.wire.machines import MachineView
@@ -14,14 +14,13 @@ from tlfif.wording.figures import countdown, how_many
 
 HERE = "this computer"
 """The ``place`` that the server on this computer reports."""
-PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "trying the model out"}
+PHASES = {"launch": "starting up", "engine_start": "loading the model", "prove": "testing the model"}
 """What a machine does in each phase of its start, in the order of the phases."""
-UNATTENDED = "No machine can be started or watched at present"
+UNATTENDED = "No machine can be started now"
 _WHY_NOT_FETCHED = {
-    "hub_unreachable": "its source cannot be reached",
-    "hub_refused": "its source does not hand it out",
-    "disk_full": "the disk is full",
-    "model_corrupt": "its file is damaged",
+    "hub_unreachable": "no connection",
+    "hub_refused": "its source refuses it",
+    "disk_full": "disk full",
 }
 
 
@@ -54,6 +53,28 @@ def types_text(types: Sequence[TypeView]) -> str:
     return f"Tried first: {'; then '.join(named)}." if named else ""
 
 
+def start_price_text(types: Sequence[TypeView]) -> str:
+    """What a start will cost, said before it; empty where it costs nothing or is not known."""
+    if not types:
+        return ""
+    first = types[0]
+    return f"It costs {usd(first['usd_per_hour'])} an hour while it runs ({first['instance_type']}), a minute at least."
+
+
+def idle_price_text(minutes: float, types: Sequence[TypeView]) -> str:
+    """What waiting without work may cost; empty where it costs nothing or is not known."""
+    if not types:
+        return ""
+    hourly = types[0]["usd_per_hour"]
+    return f"At {usd(hourly)} an hour that is up to {usd(hourly * minutes / 60)} after each last answer."
+
+
+def stop_name(view: MachineView | None) -> str:
+    """The button that ends the machine, by what that is: not every machine has a GPU."""
+    kind = None if view is None else view.get("instance_type")  # an earlier home does not send it
+    return "Stop GPU" if kind in MACHINE_TYPES and MACHINE_TYPES[kind].has_gpu else "Stop machine"
+
+
 def is_alive(view: MachineView | None) -> bool:
     """Whether a machine exists or may exist, and may cost money."""
     return view is not None and view["state"] in {"launching", "loading", "ready", "draining", "stopping"}
@@ -71,9 +92,9 @@ def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> st
     server has none, where that is to be part of the sentence."""
     state = machine["state"]
     if machine.get("fault") is not None:
-        return f"{UNATTENDED}. Your prompt waits"
+        return f"{UNATTENDED}: {fault_text(machine)} Your prompt is kept."
     if machine["held"]:
-        return f"Kept: the machine was stopped. {to_go_on}"
+        return f"Kept, because the machine was stopped. {to_go_on}"
     match state:
         case "ready":
             ahead = machine["running"] + machine["queued"] - 1
@@ -81,12 +102,12 @@ def waiting_text(machine: MachineView, *, to_go_on: str, reason: str = "") -> st
         case "draining" | "stopping":
             return "Waiting for the previous machine to end"
         case "no_capacity":
-            return "AWS has no machine free. TL-FIF asks every 2 minutes; your prompt waits."
+            return "AWS has no machine free. TL-FIF asks again every 2 minutes; your prompt is kept."
         case "no_quota":
-            return f"{reason or 'Your AWS account may not run such a machine yet.'} Your prompt waits."
+            return f"{reason or 'Your AWS account may not run such a machine yet.'} Your prompt is kept."
         case "broken":
             why = f" ({reason.rstrip('.')})" if reason else ""
-            return f"The machine did not start{why}. TL-FIF tries again; your prompt waits."
+            return f"The machine did not start{why}. TL-FIF tries again; your prompt is kept."
     left = machine["eta_seconds"]
     return f"The machine is {phase_text(machine)}" + ("" if left is None else f", {time_left(left)}")
 
@@ -104,5 +125,9 @@ def time_left(left: float) -> str:
 def fallback_text(wanted: ModelView, fallback: ModelView, code: str, cause: str = "") -> str:
     """Why the small model answers instead of the default one; ``code``: of the error that kept that one away, and
     ``cause`` in that error's own words, where it has one."""
-    why = cause or _WHY_NOT_FETCHED.get(code, "fetching it failed")
-    return f"{wanted['title']} cannot answer: {why}. {fallback['title']}, the small model, answers instead."
+    if code == "model_corrupt":
+        return f"{wanted['title']} cannot be used (its file is damaged). The smaller {fallback['title']} answers."
+    why = _WHY_NOT_FETCHED.get(code, "the download failed")
+    if cause and ("there is no connection to" not in cause or "proxy" in cause):
+        why = cause
+    return f"{wanted['title']} is not downloaded ({why}). The smaller {fallback['title']} answers."

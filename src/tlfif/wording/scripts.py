@@ -2,6 +2,9 @@
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
 
 _MARKS = re.compile(
     "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]"
@@ -30,6 +33,19 @@ def place_of(text: str, at: int) -> int:
             return place
         seen += len(folded(sign))
     return len(text)
+
+
+def spans_of(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
+    """Where in ``text`` the folded ``words`` stand: beginning and end of each place, in their order."""
+    whole = folded(text)
+    starts = range(len(text) + 1) if text.isascii() else [0, *accumulate(len(folded(sign)) for sign in text)]
+    found = set()
+    for word in words:
+        at = whole.find(word) if word else -1
+        while at >= 0:
+            found.add((bisect_right(starts, at) - 1, bisect_left(starts, at + len(word))))
+            at = whole.find(word, at + len(word))
+    return sorted(found)
 
 
 def cut_at(text: str, limit: int) -> int:

@@ -97,7 +97,7 @@ class Worker:
 
     async def run(self) -> None:
         """Claim jobs and renew leases until cancelled."""
-        writing = asyncio.create_task(self._writer.run())
+        beside = {asyncio.create_task(self._writer.run()), asyncio.create_task(self._watch())}
         try:
             while True:
                 try:
@@ -106,10 +106,12 @@ class Worker:
                 except StorageError as error:
                     log.warning("worker: the store fails: %s", error.message)
                     await self._clock.sleep(1.0)
-                await self._wait()
+                await self._changed.wait()
+                self._changed.clear()
         finally:
-            writing.cancel()
-            await asyncio.wait({writing})
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
 
     async def refuse_waiting(self, error: EngineError) -> None:
         """Fail the jobs that wait for this model, because no engine can answer them: nothing is started for them again.
@@ -124,8 +126,7 @@ class Worker:
     async def wait_empty(self) -> None:
         """Return once nothing runs."""
         while self._active:
-            self._changed.clear()
-            await self._changed.wait()
+            await asyncio.wait({running.task for running in self._active.values()})
 
     async def settle(self) -> None:
         """Return once a claim that is under way has ended: its jobs then count as running."""
@@ -142,23 +143,16 @@ class Worker:
         if tasks:
             await asyncio.wait(tasks, timeout=5.0)
 
-    async def _wait(self) -> None:
-        """Wait for work, a free slot, a cancellation, or the time of the next heartbeat."""
-        if self._changed.is_set():
-            self._changed.clear()
-            return
-        waits: set[asyncio.Task[object]] = {
-            asyncio.create_task(self._jobs.wait_work(timeout=self._policy.heartbeat_seconds)),
-            asyncio.create_task(self._changed.wait()),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits:
-                task.cancel()
-        # Not "await task": that would swallow our own cancellation as if it were the task's.
-        await asyncio.wait(waits)
-        self._changed.clear()
+    async def _watch(self) -> None:
+        """Have the worker look for work, for a cancellation, or after its leases, when it is told to, and at the time
+        of the next heartbeat."""
+        while True:
+            try:
+                await self._jobs.wait_work(timeout=self._policy.heartbeat_seconds)
+            except StorageError as error:
+                log.warning("worker: the store fails: %s", error.message)
+                await self._clock.sleep(1.0)
+            self._changed.set()
 
     async def _claim(self) -> bool:
         """Claim as many jobs as there are free slots. True where every lease held was written by this claim."""

@@ -1,5 +1,6 @@
 """Engines whose tokenizer is asked: the text of messages stays text, and the answer is fitted behind the prompt."""
 
+import json
 import math
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -7,11 +8,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import httpx2
-
 from tlfif.adapters.engines.control_tokens import WORD_JOINER, as_plain_text, is_turn_mark, suspects
 from tlfif.adapters.engines.llama_batch import BATCH_TOKENS
-from tlfif.adapters.engines.openai_engine import ACCEPT_SECONDS, TOO_LONG, OpenAIEngine, never_taken_in, refusal
+from tlfif.adapters.engines.one_line_json import SAMPLE, on_one_line, with_line_breaks
+from tlfif.adapters.engines.openai_engine import ACCEPT_SECONDS, TOO_LONG, OpenAIEngine, refusal
 from tlfif.adapters.engines.request_bodies import LLAMA_BODY, VLLM_BODY, BodyDialect, chat
 from tlfif.adapters.engines.told_tools import CallReader, MarkWatch, call_form, call_or, is_forced, needs_telling, told
 from tlfif.jobs.engine import Chunk, EngineAddress
@@ -35,7 +35,8 @@ class TokenizerDialect:
     its tokens. ``/tokenize`` takes a text as ``text_field`` beside ``options``; ``pieces`` reads the answer, each
     token as it is written; beside ``prompt_options`` it takes a whole prompt, and ``prompt_tokens`` reads how many it
     has. ``words``: of its requests. ``says_templates``: whether ``/props`` says what the chat template knows.
-    ``vector_tokens``: how many tokens a vector is made of at most; None: the server takes whole texts."""
+    ``vector_tokens``: how many tokens a vector is made of at most; None: the server takes whole texts.
+    ``indents``: whether a form leaves line breaks between its parts to the model."""
 
     words: BodyDialect
     count_path: str
@@ -47,6 +48,7 @@ class TokenizerDialect:
     prompt_tokens: Callable[[Any], int]
     says_templates: bool
     vector_tokens: int | None = None
+    indents: bool = False
 
 
 class FittedEngine(OpenAIEngine):
@@ -64,19 +66,17 @@ class FittedEngine(OpenAIEngine):
         context_tokens: int,
         dialect: TokenizerDialect,
         named: bool = False,
-        connections: int = 16,
         accept_seconds: float = ACCEPT_SECONDS,
         new_id: Callable[[], str] = lambda: secrets.token_hex(12),
     ) -> None:
-        """``named``, ``connections``, ``accept_seconds``: see the base. ``new_id`` makes the ids of calls of tools."""
-        super().__init__(
-            address, words=dialect.words, named=named, connections=connections, accept_seconds=accept_seconds
-        )
+        """``named``, ``accept_seconds``: see the base. ``new_id`` makes the ids of calls of tools."""
+        super().__init__(address, words=dialect.words, named=named, accept_seconds=accept_seconds)
         self._new_id = new_id
         self._template_knows_tools: bool | None = None if dialect.says_templates else False
         self._context = context_tokens
         self._dialect = dialect
         self._harmless: set[str] = set()
+        self._line_breaks: tuple[int, ...] | None = None if dialect.indents else ()
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         """See the port. A prompt that leaves no space is an EngineRejectedError with the code ``prompt_too_long``."""
@@ -92,7 +92,9 @@ class FittedEngine(OpenAIEngine):
                 yield without_joiners(chunk) if put_in else chunk
 
     async def _shortened(self, request: GenerationRequest) -> GenerationRequest:
-        """The request, its answer shortened to what its prompt leaves of the context."""
+        """The request, its answer shortened to what its prompt leaves of the context, and JSON kept on one line."""
+        if request.form is not None:
+            request = on_one_line(request, await self._breaks())
         if request.task is Task.EMBEDDING or self._fits_for_certain(request):
             return request
         return replace(request, max_tokens=self._fit(request, await self._count(request)))
@@ -188,12 +190,20 @@ class FittedEngine(OpenAIEngine):
             yield Chunk(embeddings=(Vector(index=index, values=mean_vector(vectors, list(map(len, parts)))),))
         yield Chunk(finish_reason=FinishReason.STOP, prompt_tokens=counted, completion_tokens=0)
 
+    async def _breaks(self) -> tuple[int, ...]:
+        if self._line_breaks is None:
+            body = {self._dialect.text_field: SAMPLE, **self._dialect.options}
+            self._line_breaks = await self._ask_tokenizer(
+                "/tokenize", body, lambda answer: with_line_breaks(answer["tokens"])
+            )
+        return self._line_breaks
+
     async def _knows_tools(self) -> bool:
         """Whether the model's own template tells it of tools. Where it does, the server reads its calls, too."""
         if self._template_knows_tools is None:
-            answer = await self._asked(self._client.build_request("GET", "/props", timeout=self._accept_seconds))
+            answer = await self._asked("GET", "/props")
             try:
-                knows = answer.json()["chat_template_caps"]
+                knows = json.loads(answer)["chat_template_caps"]
                 self._template_knows_tools = bool(knows["supports_tools"] and knows["supports_tool_calls"])
             except (ValueError, LookupError, TypeError):
                 self._template_knows_tools = False
@@ -231,22 +241,18 @@ class FittedEngine(OpenAIEngine):
         )
 
     async def _ask_tokenizer(self, path: str, body: Mapping[str, object], read: Callable[[Any], Read]) -> Read:
-        answer = await self._asked(self._client.build_request("POST", path, json=body, timeout=self._accept_seconds))
+        answer = await self._asked("POST", path, body)
         try:
-            return read(answer.json())
+            return read(json.loads(answer))
         except (ValueError, LookupError, TypeError) as error:
             raise EngineGoneError("The engine did not say what tokens the prompt has.") from error
 
-    async def _asked(self, request: httpx2.Request) -> httpx2.Response:
-        try:
-            answer = await self._client.send(request)
-        except httpx2.ReadTimeout as error:
-            raise never_taken_in(self._accept_seconds) from error
-        except httpx2.RequestError as error:
-            raise EngineGoneError(f"The engine went away: {type(error).__name__}.") from error
-        if answer.status_code != 200:
-            raise self._with_context(refusal(answer.status_code, answer.content))
-        return answer
+    async def _asked(self, method: str, path: str, body: Mapping[str, object] | None = None) -> bytes:
+        async with self._http.asked(method, path, body, accept_seconds=self._accept_seconds) as answer:
+            said = await answer.whole()
+        if answer.status != 200:
+            raise self._with_context(refusal(answer.status, said))
+        return said
 
     def _with_context(self, error: EngineError) -> EngineError:
         if error.code != TOO_LONG:
@@ -330,6 +336,7 @@ LLAMA = TokenizerDialect(
     prompt_tokens=lambda answer: len(answer["tokens"]),
     says_templates=True,
     vector_tokens=BATCH_TOKENS,
+    indents=True,
 )
 VLLM = TokenizerDialect(
     words=VLLM_BODY,
@@ -351,4 +358,4 @@ def llama_engine(address: EngineAddress, *, context_tokens: int) -> FittedEngine
 
 def vllm_engine(address: EngineAddress, *, context_tokens: int) -> FittedEngine:
     """vLLM: every request names its model, the served one or a personal one on top of it."""
-    return FittedEngine(address, context_tokens=context_tokens, dialect=VLLM, named=True, connections=32)
+    return FittedEngine(address, context_tokens=context_tokens, dialect=VLLM, named=True)

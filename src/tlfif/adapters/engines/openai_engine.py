@@ -1,25 +1,16 @@
 """Any inference server with OpenAI-style HTTP (llama.cpp, vLLM) behind the Engine port."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
 from typing import Any
 
-import httpx2
-
+from tlfif.adapters.engines.engine_http import EngineHttp
 from tlfif.adapters.engines.request_bodies import LLAMA_BODY, BodyDialect, path_and_body
 from tlfif.jobs.engine import Chunk, Engine, EngineAddress
 from tlfif.jobs.jobs import FinishReason
 from tlfif.jobs.pieces import CallPiece, Vector
 from tlfif.jobs.request import GenerationRequest, Task
-from tlfif.kernel.errors import (
-    EngineError,
-    EngineGoneError,
-    EngineRejectedError,
-    EngineStuckError,
-    PromptTooLongError,
-)
+from tlfif.kernel.errors import EngineError, EngineGoneError, EngineRejectedError, PromptTooLongError
 from tlfif.kernel.plain_text import one_line
 
 ACCEPT_SECONDS = 60.0
@@ -62,7 +53,6 @@ class OpenAIEngine(Engine):
         words: BodyDialect = LLAMA_BODY,
         model_name: str | None = None,
         named: bool = False,
-        connections: int = 16,
         accept_seconds: float = ACCEPT_SECONDS,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
@@ -70,14 +60,8 @@ class OpenAIEngine(Engine):
         self._words = words
         self._model_name = model_name
         self._named = named
-        self._client = httpx2.AsyncClient(
-            base_url=address.base_url,
-            headers={"Authorization": f"Bearer {address.api_key}"},
-            # The engine sends nothing while it reads a long prompt; after this long it has hung.
-            timeout=httpx2.Timeout(None, connect=5.0, read=stall_seconds),
-            limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
-            trust_env=False,
-        )
+        # The engine sends nothing while it reads a long prompt; after this long it has hung.
+        self._http = EngineHttp(address, stall_seconds=stall_seconds)
 
     def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         return self._embedded(request) if request.task is Task.EMBEDDING else self._generated(request)
@@ -87,11 +71,13 @@ class OpenAIEngine(Engine):
         finish: FinishReason | None = None
         usage: dict[str, Any] = {}
         try:
-            async with aclosing(await self._accepted(path, body | self._name_of(request))) as response:
-                if response.status_code != 200:
-                    raise refusal(response.status_code, await response.aread())
-                async for event in _sse_data(response):
+            asking = self._http.asked("POST", path, body | self._name_of(request), accept_seconds=self._accept_seconds)
+            async with asking as answer:
+                if answer.status != 200:
+                    raise refusal(answer.status, await answer.whole())
+                async for event in _sse_data(answer.pieces()):
                     if event == b"[DONE]":
+                        await answer.ended()
                         break
                     body_part = json.loads(event)
                     if "error" in body_part:
@@ -102,8 +88,6 @@ class OpenAIEngine(Engine):
                         finish = _REASONS.get(choice["finish_reason"] or "", finish)
                         if (chunk := _chunk(choice, request)) is not None:
                             yield chunk
-        except httpx2.RequestError as error:
-            raise _lost(error) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise EngineGoneError("The engine sent something that is not OpenAI's protocol.") from error
         if finish is None:
@@ -123,34 +107,25 @@ class OpenAIEngine(Engine):
     async def _vectors(self, texts: Sequence[str | list[int]], request: GenerationRequest) -> list[tuple[float, ...]]:
         """One vector for each text, which may be given as the numbers of its tokens."""
         try:
-            answer = await self._client.post("/v1/embeddings", json={"input": texts, **self._name_of(request)})
-            if answer.status_code != 200:
-                raise _no_vectors(answer.status_code, answer.content)
-            found = sorted(answer.json()["data"], key=lambda one: int(one["index"]))
+            body = {"input": texts, **self._name_of(request)}
+            async with self._http.asked("POST", "/v1/embeddings", body) as answer:
+                said = await answer.whole()
+            if answer.status != 200:
+                raise _no_vectors(answer.status, said)
+            found = sorted(json.loads(said)["data"], key=lambda one: int(one["index"]))
             vectors = [_short(one["embedding"]) for one in found]
-        except httpx2.RequestError as error:
-            raise _lost(error) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise EngineGoneError("The engine sent something that is not OpenAI's protocol.") from error
         if len(vectors) != len(texts):
             raise EngineGoneError("The engine sent another number of vectors than texts.")
         return vectors
 
-    async def _accepted(self, path: str, body: dict[str, object]) -> httpx2.Response:
-        """The answer, its body not read yet. Raises EngineStuckError."""
-        request = self._client.build_request("POST", path, json=body)
-        try:
-            async with asyncio.timeout(self._accept_seconds):
-                return await self._client.send(request, stream=True)
-        except TimeoutError as error:
-            raise never_taken_in(self._accept_seconds) from error
-
     def _name_of(self, request: GenerationRequest) -> dict[str, object]:
         name = request.model if self._named else self._model_name
         return {} if name is None else {"model": name}
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._http.close()
 
 
 def _chunk(choice: dict[str, Any], request: GenerationRequest) -> Chunk | None:
@@ -221,28 +196,14 @@ def _no_vectors(status: int, body: bytes) -> EngineError:
     return refusal(status, body)
 
 
-async def _sse_data(response: httpx2.Response) -> AsyncIterator[bytes]:
+async def _sse_data(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The ``data:`` payloads of a server-sent event stream, as they come. Such servers send each in one line."""
     rest = b""
-    async for piece in response.aiter_raw():
+    async for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):
                 yield line[5:].strip()  # a line may end in CR LF and be cut between the two
-
-
-def never_taken_in(seconds: float) -> EngineStuckError:
-    """The error for a request that the engine did not take in within ``seconds``."""
-    return EngineStuckError(
-        f"The engine did not take the prompt in within {seconds:g} s and was ended: most likely the model's chat "
-        "template never ends. Choose another model."
-    )
-
-
-def _lost(error: httpx2.RequestError) -> EngineError:
-    if isinstance(error, httpx2.ReadTimeout):
-        return EngineStuckError("The engine fell silent in the middle of this answer and was ended.")
-    return EngineGoneError(f"The engine went away: {type(error).__name__}.")
 
 
 def refusal(status: int, body: bytes) -> EngineError:

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from tlfif.adapters.http.aws_clock import clock_skew
+from tlfif.adapters.local.fact_files import read_facts
 from tlfif.adapters.local.steady_clock import Step
 from tlfif.doctor import checks
 from tlfif.doctor import computer_verdicts as verdicts
@@ -199,6 +200,18 @@ class PriceProbe(Probe):
             return [not_asked(checks.PRICES, self._problem)]
         price = self._book.price(Item.GPU_HOUR, self._region, DEFAULT_INSTANCE_TYPE, at_ms=int(self._now * 1000))
         return [verdicts.price_book(date.fromisoformat(price.date), date.fromtimestamp(self._now), self._region)]
+
+
+class FactsProbe(Probe):
+    """Whether the facts that came with this version are still young enough. ``now``: epoch seconds."""
+
+    checks: Sequence[Check] = (checks.FACTS,)
+
+    def __init__(self, *, now: float) -> None:
+        self._now = now
+
+    async def ask(self) -> Sequence[Finding]:
+        return [verdicts.facts(read_facts(), date.fromtimestamp(self._now))]
 
 
 def _mode_of(path: Path) -> int | None:

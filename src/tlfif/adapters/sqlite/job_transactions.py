@@ -47,7 +47,6 @@ def submit(connection: sqlite3.Connection, topics: set[str], job: NewJob, now: f
 
 def claim(
     connection: sqlite3.Connection,
-    topics: set[str],
     *,
     worker_id: str,
     model: str,
@@ -56,7 +55,8 @@ def claim(
     now: float,
     ids: Ids,
 ) -> list[ClaimedJob]:
-    """Lease the oldest jobs that may be claimed."""
+    """Lease the oldest jobs that may be claimed. Readers are not woken for that just when the engine reads the prompt:
+    they find it by polling, or together with the first words."""
     waiting = rows.records_with_requests(
         connection, f"WHERE {CLAIMABLE} ORDER BY j.position LIMIT ?", (model, now, limit)
     )
@@ -65,7 +65,7 @@ def claim(
         start = partial(
             transitions.start, worker_id=worker_id, token=ids.new_id("lease"), lease_seconds=lease_seconds, now=now
         )
-        claimed += [change.after.claimed(request) for change in _apply(connection, topics, [record], start)]
+        claimed += [change.after.claimed(request) for change in _apply(connection, set(), [record], start)]
     return claimed
 
 

@@ -71,12 +71,9 @@ class SqliteJobStore(JobStore):
     ) -> list[ClaimedJob]:
         if limit < 1:
             return []
-        if not await self._database.read(lambda c: job_reads.exists(c, job_transactions.CLAIMABLE, (model, now))):
-            return []
         return await self._database.write(
-            lambda c, topics: job_transactions.claim(
+            lambda c, _: job_transactions.claim(
                 c,
-                topics,
                 worker_id=worker_id,
                 model=model,
                 limit=limit,

@@ -1,4 +1,4 @@
-"""Anthropic's address for messages."""
+"""Anthropic's addresses for messages."""
 
 from collections.abc import AsyncIterator
 
@@ -11,9 +11,10 @@ from tlfif.api.problems import refusal_of
 from tlfif.api.routes.openai import ANSWER
 from tlfif.api.strict_route import LenientRoute
 from tlfif.dialects import frames
-from tlfif.dialects.answer import Waiting
-from tlfif.dialects.anthropic import PING, MessagesRequest, MessageStream, Shape, asked
+from tlfif.dialects.answer import Meanwhile, Waiting
+from tlfif.dialects.anthropic import PING, CountRequest, MessagesRequest, MessageStream, Shape, asked, counted
 from tlfif.dialects.anthropic_errors import anthropic_stream_error
+from tlfif.dialects.extension import NAME
 from tlfif.dialects.fields import ignored
 from tlfif.jobs.pieces import Piece
 from tlfif.kernel.errors import TlfifError
@@ -34,6 +35,12 @@ def anthropic_routes(dialects: DialectAnswers) -> APIRouter:
             return streamed([call], _frames(call, words))
         return whole(words.whole(*await call.whole()))
 
+    @router.post("/messages/count_tokens", operation_id="count_message_tokens")
+    async def count(request: Request, body: CountRequest) -> dict[str, int]:
+        """About how many tokens a conversation has. No engine is asked, so nothing starts and nothing is charged."""
+        note(request, ignored=ignored(body))
+        return counted(body)
+
     return router
 
 
@@ -45,6 +52,8 @@ async def _frames(call: Call, words: MessageStream) -> AsyncIterator[bytes]:
                 yield _sent(words.add(update))
             elif isinstance(update, Waiting):
                 yield frames.comment(update.progress) + _sent([PING])
+            elif isinstance(update, Meanwhile):
+                yield _sent([{**PING, NAME: update.as_json()}])
             else:
                 yield _sent(words.end(update))
     except TlfifError as error:

@@ -48,7 +48,5 @@ def model_routes(container: Container, answers: Answers) -> APIRouter:
         """Read the whole file and compare its sha256."""
         return model_view(await models.verify(name))
 
-    whole = APIRouter()
-    for part in (router, for_programs):
-        whole.include_router(part)
-    return whole
+    router.routes.extend(for_programs.routes)
+    return router

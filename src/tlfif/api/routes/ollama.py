@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,7 +15,8 @@ from tlfif.api.problems import refusal_of
 from tlfif.api.strict_route import LenientRoute
 from tlfif.control.container import Container
 from tlfif.control.submit_job import Submission
-from tlfif.dialects.answer import Waiting
+from tlfif.dialects.answer import Meanwhile, Waiting
+from tlfif.dialects.extension import NAME
 from tlfif.dialects.fields import ignored
 from tlfif.dialects.ollama import (
     OllamaChat,
@@ -118,7 +120,7 @@ async def _answered(
     words = Lines(model=str(body.model), chats=chats, shows_thinking=bool(body.think))
     if wanted is None:
         return whole(words.loaded(at=_now(dialects)))
-    call = await dialects.begin(request, wanted)
+    call = await dialects.begin(request, replace(wanted, bridge=body.wants_bridge))
     if body.streams:
         return streamed([call], _lines(dialects, call, words), media_type=NDJSON)
     answer, end = await call.whole()
@@ -132,6 +134,8 @@ async def _lines(dialects: DialectAnswers, call: Call, words: Lines) -> AsyncIte
                 yield _sent(words.add(update, at=_now(dialects)))
             elif isinstance(update, Waiting):
                 yield _sent([words.alive(at=_now(dialects))])
+            elif isinstance(update, Meanwhile):
+                yield _sent([{**words.alive(at=_now(dialects)), NAME: update.as_json()}])
             else:
                 yield _sent(words.end(update, at=_now(dialects)))
     except TlfifError as error:

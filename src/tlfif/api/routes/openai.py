@@ -14,7 +14,7 @@ from tlfif.api.problems import refusal_of
 from tlfif.api.strict_route import LenientRoute
 from tlfif.api.views import openai_model
 from tlfif.dialects import frames
-from tlfif.dialects.answer import End, Waiting
+from tlfif.dialects.answer import End, Meanwhile, Waiting
 from tlfif.dialects.fields import ignored
 from tlfif.dialects.openai_chat import ChatAnswers, ChatRequest, chat_submission
 from tlfif.dialects.openai_completions import CompletionAnswers, CompletionRequest, completion_submission
@@ -101,6 +101,8 @@ async def _frames(calls: Sequence[Call], words: Words) -> AsyncIterator[bytes]:
                 yield words.piece(at, update)
             elif isinstance(update, Waiting):
                 yield frames.comment(update.progress)
+            elif isinstance(update, Meanwhile):
+                yield words.meanwhile(at, update) if isinstance(words, ChatAnswers) else b""
             else:
                 ends.append(update)
                 yield words.end(at, update)

@@ -14,7 +14,7 @@ from tlfif.api.signed_in_gate import user_of
 from tlfif.api.strict_route import LenientRoute
 from tlfif.control.answers import StoredJob
 from tlfif.dialects import frames
-from tlfif.dialects.answer import Waiting, answer_of, end_of
+from tlfif.dialects.answer import Meanwhile, Waiting, answer_of, end_of
 from tlfif.dialects.fields import ignored
 from tlfif.dialects.responses import Earlier, ResponsesRequest, as_read_again, asked, jobs_needed
 from tlfif.dialects.responses_stream import ResponseStream, Shape, input_items, page_of
@@ -129,7 +129,7 @@ async def _kept(dialects: DialectAnswers, job_id: str, owner: str) -> Shape:
     if not log[-1].kind.is_terminal:
         return words.waiting(found.job.state.status)
     try:
-        return words.ended(end_of(log[-1]))
+        return words.ended(await dialects.billed(end_of(log[-1]), job_id, owner))
     except TlfifError as error:
         return words.failed(error)
 
@@ -145,6 +145,8 @@ async def _frames(call: Call, words: ResponseStream, *, after: int = -1) -> Asyn
                 yield sent(words.add(update))
             elif isinstance(update, Waiting):
                 yield frames.comment(update.progress)
+            elif isinstance(update, Meanwhile):
+                continue
             else:
                 yield sent(words.end(update))
     except (AnswerError, InvalidInputError) as error:

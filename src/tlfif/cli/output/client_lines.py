@@ -46,9 +46,11 @@ print(answer.choices[0].message.content)"""
 _OPEN_WEBUI = """\
 # pip install open-webui
 export ENABLE_OLLAMA_API=False OPENAI_API_BASE_URL="$URL" OPENAI_API_KEY="$KEY"
+# Without these it asks the model for titles, tags and further questions, too: a job each, which keeps a machine busy.
+export ENABLE_TITLE_GENERATION=False ENABLE_TAGS_GENERATION=False ENABLE_FOLLOW_UP_GENERATION=False
 open-webui serve
-# In a container on Linux: docker run --network host -e OPENAI_API_BASE_URL -e OPENAI_API_KEY \\
-#   -e ENABLE_OLLAMA_API ghcr.io/open-webui/open-webui
+# In a container on Linux: docker run --network host -e OPENAI_API_BASE_URL -e OPENAI_API_KEY -e ENABLE_OLLAMA_API \\
+#   -e ENABLE_TITLE_GENERATION -e ENABLE_TAGS_GENERATION -e ENABLE_FOLLOW_UP_GENERATION ghcr.io/open-webui/open-webui
 # With Docker Desktop: ./tlfif serve --allow-host host.docker.internal, and that name instead of 127.0.0.1"""
 _CONTINUE = """\
 # In ~/.continue/config.yaml

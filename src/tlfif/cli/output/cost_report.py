@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tlfif.cli.output.price_report import price_name, source_numbers
+from tlfif.cli.output.price_report import price_name
 from tlfif.cli.output.tables import columns, moment, paragraph
 from tlfif.money.amounts import amount, eur, unit_price, usd, usd_and_eur
 from tlfif.wire.money import AnswerCostView, CostView, SumsView
@@ -25,7 +25,7 @@ COUNTED = (
 def cost_text(cost: CostView, *, now: float) -> str:
     """The whole report. ``now`` in epoch seconds."""
     simulated = cost["simulated_aws"]
-    parts = [f"What TL-FIF costs: {cost['month']}, in USD with EUR beside it, {cost['vat']}"]
+    parts = [f"What TL-FIF costs: {cost['month']}, {cost['vat']}"]
     if simulated is not None:
         parts.append(f"{cost['place'].capitalize()}   costs nothing: {usd_and_eur(0, 0)}")
     parts += [
@@ -43,9 +43,9 @@ def _sums_text(sums: SumsView, cost: CostView, *, simulated: bool) -> str:
     where = f"{sums['instance_type']} in {sums['region']}"
     title = f"On AWS this would have cost ({where}):" if simulated else f"On AWS ({where}):"
     rate = cost["exchange"]["usd_per_eur"]
-    spent = f"machines {amount(sums['machines_usd'])}, standing items {amount(sums['standing_usd'])}"
+    spent = f"machines {usd(sums['machines_usd'])}, standing items {usd(sums['standing_usd'])}"
     running = sums["running_usd_per_hour"]
-    pace = f"an hour, {unit_price(running / 3600)} USD a second" if running else "an hour: no machine runs"
+    pace = f"an hour, {usd(running / 3600)} a second" if running else "an hour; no machine is running"
     standing = sums["standing_usd_per_month"]
     rows = [
         _row("Month to date", sums["month_to_date_usd"], sums["month_to_date_eur"], spent),
@@ -85,14 +85,14 @@ def budget_text(cost: CostView) -> str:
     indent = " " * len("Budget   ")
     lines = [paragraph(budget["sentence"], first="Budget   ", indent=indent)]
     if cost["simulated_aws"] is not None and not budget["simulated_aws"]:
-        real = f"It counts real money only; {cost['place']} costs nothing. To rehearse it:"
+        real = f"It counts real money only; {cost['place']} costs nothing. To practise it, without real charges:"
         lines += [paragraph(real, first=indent, indent=indent), f"{indent}./tlfif budget set 0.05 --simulated-aws"]
     return "\n".join(lines)
 
 
 def receipts_text(receipts: Sequence[AnswerCostView], *, now: float, simulated: bool) -> str:
     """The last answers with the parts of their cost, which add up to it."""
-    title = "Last answers, and what each would have cost on AWS (USD)" if simulated else "Last answers (USD)"
+    title = f"Last answers{', and what each would have cost on AWS' if simulated else ''}, in dollars"
     if not receipts:
         return f"{title}\n  None yet."
     rows: list[tuple[str, ...]] = [("ASKED", "TOKENS", "SECONDS", "COST", "STARTING", "WORKING", "IDLE", "ENDED")]
@@ -106,10 +106,10 @@ def receipts_text(receipts: Sequence[AnswerCostView], *, now: float, simulated: 
             "-" if took is None else f"{took:.1f}",
         ]
         if cost is None:
-            row += ["0.0000", "-", "-", "-"]
+            row += ["0", "-", "-", "-"]
         else:
             starting, idle = cost["boot_usd"] + cost["start_usd"], cost["idle_usd"] + cost["minimum_usd"]
-            row += [f"{value:.4f}" for value in (cost["usd"], starting, cost["working_usd"], idle)]
+            row += [amount(value) for value in (cost["usd"], starting, cost["working_usd"], idle)]
             row[3] += "" if cost["final"] else "+"
             running = max(running, cost["idle_at_most_usd"])
         rows.append((*row, one["status"]))
@@ -123,21 +123,18 @@ def receipts_text(receipts: Sequence[AnswerCostView], *, now: float, simulated: 
 
 
 def _rates_text(cost: CostView, sums: SumsView) -> str:
-    """The prices behind the sums, each with its source, and the ones that nobody has checked."""
+    """The prices behind the sums, and the ones that nobody has checked."""
     by_item = {rate["item"]: rate for rate in cost["rates"]}
     used = [by_item[item] for item in COUNTED if item in by_item]
     unsure = [price_name(rate) for rate in used if not rate["verified"]]
-    numbers = source_numbers(used)
-    rows = [
-        (price_name(one), unit_price(one["usd"]), f"USD per {one['unit']}", one["date"], f"[{numbers[one['source']]}]")
-        for one in used
-    ]
+    rows = [(price_name(one), unit_price(one["usd"]), f"per {one['unit']}", one["date"]) for one in used]
     lines = [f"Prices counted with, {sums['region']}", *columns(rows, right=(1,), indent="  ")]
-    lines += [paragraph(source, first=f"  [{number}] ", indent="      ") for source, number in numbers.items()]
-    lines.append(paragraph(exchange_text(cost["exchange"]), first="  Exchange rate: ", indent="      "))
+    rate = exchange_text(cost["exchange"], source=False)
+    lines.append(paragraph(f"{rate}.", first="  Exchange rate: ", indent="      "))
     if not cost["exchange"]["verified"]:
         unsure.append("the exchange rate")
     if unsure:
-        lines.append(paragraph(f"{', '.join(unsure)}.", first="  Not verified: ", indent="      "))
-        lines.append("  To ask AWS and the bank: ./tlfif cost prices --refresh")
+        lines.append(paragraph(f"{', '.join(unsure)}.", first="  Not checked: ", indent="      "))
+        lines.append("  To refresh prices and exchange rate: ./tlfif cost prices --refresh")
+    lines.append("  Where each comes from: ./tlfif cost prices")
     return "\n".join(lines)

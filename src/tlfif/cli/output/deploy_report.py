@@ -25,7 +25,7 @@ ACCOUNT_SETTINGS = (
 STANDBY = (
     "Standby is {}. With --standby the disk of a machine that ends by itself is kept for the next start, for {} a "
     "month; a start from it fills no disk. It is tied to its zone: where that has no machine, the disk is given up and "
-    "another machine is launched. Stop GPU ends a machine with its disk. Nothing of this is hibernation, which GPU "
+    "another machine is launched. Stopping a machine ends it with its disk. Nothing of this is hibernation, which GPU "
     "machines do not have."
 )
 
@@ -83,7 +83,7 @@ def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
     """For a person; ``secure_account``: whether the account's settings are to be changed."""
     idle = plan.idle_micros_per_month
     items = [
-        (item.label, f"{_marks(item.estimated, item.price.verified)}{_cents(item.micros_per_month)}")
+        (item.label, f"{_marks(item.estimated, item.price.verified)}{usd_of(item.micros_per_month)}")
         for item in plan.idle_items
     ]
     others = ", ".join(f"{rate.instance_type} {_hour(rate)}" for rate in plan.other_hourly)
@@ -97,8 +97,8 @@ def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
                 "one more bucket, for the programs' package, made before the rest", first="   1  ", indent="      "
             ),
             "",
-            "What it costs in a month in which nobody asks anything (730 h), USD:",
-            *columns([*items, ("Sum", _cents(idle))], right=(1,), indent="  "),
+            "What it costs in a month in which nobody asks anything:",
+            *columns([*items, ("Sum", usd_of(idle))], right=(1,), indent="  "),
             f"  That is {eur_of(idle, ASSUMED_RATE)} at {_exchange()}, an assumption.",
             "",
             paragraph(
@@ -116,14 +116,14 @@ def plan_text(plan: DeploymentPlan, *, secure_account: bool = True) -> str:
             "",
             *image_lines(plan.images),
             "",
-            "What is asked of you:",
+            "What you need:",
             *(paragraph(one, first="  - ", indent="    ") for one in plan.asked),
             "",
             paragraph(STANDBY.format("on" if plan.standby else "off", usd_of(plan.standby_micros_per_month))),
             "",
             paragraph(ACCOUNT_SETTINGS if secure_account else "Your account's settings are left as they are."),
             "",
-            "~ how much of it is an estimate; ? the price is not verified.",
+            "~ how much of it is an estimate; ? the price is not checked.",
         ]
     )
 
@@ -187,7 +187,7 @@ class DifferenceReport:
         return "\n".join([*self._stack_lines(), *account_lines(self.account)])
 
     def _stack_lines(self) -> list[str]:
-        after = _cents(self.plan.idle_micros_per_month)
+        after = usd_of(self.plan.idle_micros_per_month)
         if self.stack is None or self.found is None:
             state = (
                 "does not exist yet" if self.stack is None else f"cannot be compared now (AWS says {self.stack.status})"
@@ -205,9 +205,9 @@ class DifferenceReport:
             ]
         if not found.same_package:
             lines.append("  The programs' package is built anew; only then is it known whether it differs.")
-        before = _cents(self.idle_before)
+        before = usd_of(self.idle_before)
         cost = f"stays at {after}" if before == after else f"goes from {before} to {after}"
-        lines.append(paragraph(f"Changing costs nothing. An idle month {cost} USD, list price {VAT}."))
+        lines.append(paragraph(f"Changing costs nothing. An idle month {cost}, list price {VAT}."))
         return lines
 
 
@@ -252,15 +252,11 @@ def account_lines(account: AccountChange) -> list[str]:
 
 
 def _exchange() -> str:
-    return f"1 EUR = {unit_price(ASSUMED_RATE.usd_per_eur)} USD on {day(ASSUMED_RATE.date)}"
+    return f"1 € = {unit_price(ASSUMED_RATE.usd_per_eur)} on {day(ASSUMED_RATE.date)}"
 
 
 def _dollars(micros: MicroUsd) -> float:
     return micros / MICROS_PER_USD
-
-
-def _cents(micros: MicroUsd) -> str:
-    return f"{_dollars(micros):.2f}"
 
 
 def _marks(estimated: bool, verified: bool) -> str:

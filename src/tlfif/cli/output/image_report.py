@@ -65,7 +65,7 @@ def _table(images: Sequence[ImageView], *, now: float) -> str:
             _brief(image),
             "-" if image["figures"] is None else f"{image['figures']['tokens_per_second']:.0f}",
             "-" if image["size_bytes"] is None else size(image["size_bytes"]),
-            cost_text(image["cost_usd"]) if image["cost_usd"] else "0 USD",
+            cost_text(image["cost_usd"]) if image["cost_usd"] else "$0",
             change_text(image),
         )
         for image in images

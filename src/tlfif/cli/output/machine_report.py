@@ -1,7 +1,7 @@
 """What commands say about the machine and the model: pure functions from the API's answers to text."""
 
 from tlfif.kernel.plain_text import one_line
-from tlfif.money.amounts import unit_price, usd
+from tlfif.money.amounts import usd
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
 from tlfif.wording.figures import seconds
@@ -42,7 +42,7 @@ def machine_lines(machine: MachineView, *, hourly_usd: float | None = None) -> l
     if is_remote(machine) and hourly_usd is not None:
         lines.append(f"costs     {_running_cost(hourly_usd)}")
     if machine["idle_timeout_minutes"] is not None:
-        idle = f"idle      ends itself after {machine['idle_timeout_minutes']:g} min without work"
+        idle = f"idle      shuts down after {machine['idle_timeout_minutes']:g} min without work"
         left = machine["idle_seconds_left"]
         lines.append(idle + (f", {seconds(left)} left" if left is not None else ""))
     if machine["held"]:
@@ -70,8 +70,7 @@ def _what_it_is(machine: MachineView) -> list[str]:
 def _running_cost(hourly_usd: float) -> str:
     if not hourly_usd:
         return "no machine is paid for now; what is kept on AWS: ./tlfif cost"
-    second = unit_price(hourly_usd / 3600)
-    return f"{usd(hourly_usd)} an hour now, {second} USD a second, without VAT; the month: ./tlfif cost"
+    return f"{usd(hourly_usd)} an hour now, {usd(hourly_usd / 3600)} a second, without VAT; the month: ./tlfif cost"
 
 
 def fallback_note(wanted: ModelView, fallback: ModelView, *, code: str, cause: str = "") -> str:

@@ -47,7 +47,7 @@ def prices_text(cost: CostView) -> str:
     rates = sorted(cost["rates"], key=lambda rate: (rate["instance_type"] is None, price_name(rate)))
     numbers = source_numbers(rates)
     where = rates[0]["region"] if rates else "this region"
-    rows: list[tuple[str, ...]] = [("PRICE OF", "USD", "PER", "AS OF", "VERIFIED", "SOURCE")]
+    rows: list[tuple[str, ...]] = [("WHAT", "PRICE", "PER", "AS OF", "CHECKED", "SOURCE")]
     for rate in rates:
         checked = "yes" if rate["verified"] else "no"
         source = f"[{numbers[rate['source']]}]"
@@ -55,7 +55,7 @@ def prices_text(cost: CostView) -> str:
     lines = [f"Prices in {where}, {cost['vat']}", "", *columns(rows, right=(1,)), "", "Sources"]
     lines += [paragraph(source, first=f"  [{number}] ", indent="      ") for source, number in numbers.items()]
     lines += ["", paragraph(exchange_text(cost["exchange"]), first="Exchange rate: ", indent="  ")]
-    lines.append("To read today's from AWS and the European Central Bank: ./tlfif cost prices --refresh")
+    lines.append("To refresh prices and exchange rate: ./tlfif cost prices --refresh")
     return "\n".join(lines)
 
 
@@ -70,14 +70,14 @@ def refresh_text(report: RefreshView) -> str:
     if report["changed"]:
         lines += ["", "Changed from now on; what was spent before keeps its old price:"]
         rows = [
-            (price_name(one), one["region"], unit_price(one["old_usd"]), "→", unit_price(one["new_usd"] or 0), "USD")
+            (price_name(one), one["region"], unit_price(one["old_usd"]), "→", unit_price(one["new_usd"] or 0))
             for one in report["changed"]
         ]
         lines += columns(rows, right=(2, 4), indent="  ")
     if report["kept"]:
         lines += ["", "Kept, because the new price looks like a mistake:"]
         lines += [
-            f"  {price_name(one)}, {one['region']}, {unit_price(one['old_usd'])} USD: {one['reason']}"
+            f"  {price_name(one)}, {one['region']}, {unit_price(one['old_usd'])}: {one['reason']}"
             for one in report["kept"]
         ]
     if report["failed"]:

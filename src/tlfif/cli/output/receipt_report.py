@@ -2,7 +2,7 @@
 
 import re
 
-from tlfif.money.amounts import amount, usd, usd_and_eur
+from tlfif.money.amounts import usd, usd_and_eur
 from tlfif.wire.jobs import ReceiptView
 from tlfif.wire.machines import MachineView
 from tlfif.wire.money import CostShareView
@@ -83,7 +83,7 @@ def answer_cost(
 def parts_line(cost: CostShareView, *, simulated: bool) -> str:
     """The parts of an answer's cost, which add up to it; ``simulated``: what AWS would have charged."""
     parts = [
-        f"{amount(value)} {label}"
+        f"{usd(value)} {label}"
         for label, value in (
             ("starting the machine", cost["boot_usd"] + cost["start_usd"]),
             ("working", cost["working_usd"]),

@@ -18,7 +18,7 @@ def standing_text(found: StandingList, exchange: ExchangeView) -> str:
     """Line by line, one column a region, with sums in USD and EUR."""
     regions = found["regions"]
     rate = exchange["usd_per_eur"]
-    head = f"An idle month: 730 hours in which no machine runs. USD per month, {found['vat']}."
+    head = f"An idle month: 730 hours in which no machine runs. Dollars per month, {found['vat']}."
     blank = ("",) * (len(regions) + 1)
     rows: list[tuple[str, ...]] = [
         ("", *(one["region"] for one in regions)),
@@ -36,7 +36,7 @@ def standing_text(found: StandingList, exchange: ExchangeView) -> str:
     ]
     text = columns(rows, right=range(1, len(regions) + 1))
     notes = [
-        "~ how much of it is an estimate; ? the price is not verified.",
+        "~ how much of it is an estimate; ? the price is not checked.",
         f"{exchange_text(exchange, source=False)}.",
         "Each price's source and date: ./tlfif cost prices --region REGION",
     ]
@@ -64,8 +64,8 @@ def _marked(line: StandingLineView) -> str:
 
 
 def _sums(label: str, regions: Sequence[StandingView], total: Total, usd_per_eur: float) -> list[tuple[str, ...]]:
-    in_usd = (f"  {label}, USD", *(f"{total(one):.2f}" for one in regions))
-    in_eur = (f"  {' ' * len(label)}  EUR", *(f"{total(one) / usd_per_eur:.2f}" for one in regions))
+    in_usd = (f"  {label}, $", *(f"{total(one):.2f}" for one in regions))
+    in_eur = (f"  {' ' * len(label)}  €", *(f"{total(one) / usd_per_eur:.2f}" for one in regions))
     rule = ("", *("------" for _ in regions))
     return [rule, in_usd, in_eur]
 

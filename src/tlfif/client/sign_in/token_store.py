@@ -1,5 +1,6 @@
 """Where a sign-in is kept: the keyring of the operating system, or a private file on a computer without one."""
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -51,6 +52,18 @@ class Tokens:
     """Seconds since 1970 by this computer's clock; from then on the access token is renewed before it is used."""
     who: str = ""
     """The person's name at the provider."""
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether the token counts its bearer among the owners of the home. Only for what is shown: the home checks it.
+        True where that cannot be read."""
+        try:
+            body = self.access_token.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        except (ValueError, LookupError):
+            return True
+        groups = claims.get("cognito:groups") if isinstance(claims, dict) else None
+        return isinstance(groups, list) and "owners" in groups
 
 
 def system_vault() -> Vault | None:

@@ -1,15 +1,5 @@
-"""The functions on AWS.
+"""The functions on AWS."""
 
-While a function loads, none of its objects is garbage, and looking for garbage would take a tenth of the time: the
-collector is off until :func:`loaded`.
-"""
+from tlfif.entrypoints.loading import loaded
 
-import gc
-
-gc.disable()
-
-
-def loaded() -> None:
-    """Exclude all present objects from collection and turn the collector on."""
-    gc.freeze()
-    gc.enable()
+__all__ = ["loaded"]

@@ -7,7 +7,8 @@ from typing import Any
 
 from mangum import Mangum
 
-from tlfif.entrypoints.lambdas import fastapi_first, loaded  # noqa: F401  # before all that imports FastAPI
+from tlfif.entrypoints import fastapi_first  # noqa: F401  # before all that imports FastAPI
+from tlfif.entrypoints.lambdas import loaded
 
 # isort: split
 

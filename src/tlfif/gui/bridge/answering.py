@@ -8,6 +8,7 @@ from typing import cast
 from tlfif.client.errors import ApiError, ConnectionLostError, NotPossibleError, RefusedError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.archive import Archive
+from tlfif.gui.bridge.bridging import Bridging, OpenHere
 from tlfif.gui.model.commands import Ask
 from tlfif.gui.model.messages import (
     AnswerAccepted,
@@ -23,16 +24,20 @@ from tlfif.gui.model.messages import (
 )
 from tlfif.gui.presenters.endings import BY_YOU
 from tlfif.gui.presenters.problems import plain
-from tlfif.gui.presenters.receipts import kept_price_words, receipt_of, waited_for_start
+from tlfif.gui.presenters.receipts import brief_of, kept_price_words, receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
 from tlfif.kernel.errors import PromptTooLongError, TlfifError
 from tlfif.wire.jobs import Asking, FollowUpdate, JobAccepted, JobView, MachineUpdate, ReceiptView
 from tlfif.wire.machines import MachineView
 from tlfif.wire.models import ModelView
+from tlfif.wording.bridge import gave_way_words
 from tlfif.wording.receipts import cancelled_because
 
 KEEP_SECONDS = 1.0
 """How often the text so far is stored. The server has all of it, so little can be lost."""
+
+BRIDGE_END_SECONDS = 5.0
+"""How long this computer's answer, which nobody needs any more, may take to end."""
 
 EmitAndWait = Callable[[Message], Awaitable[None]]
 """Sends a message to the window; waits while its queue is full."""
@@ -41,11 +46,21 @@ EmitAndWait = Callable[[Message], Awaitable[None]]
 class Answering:
     """One exchange. :meth:`cancel` may come at any time, also before the server has named the job."""
 
-    def __init__(self, exchange_id: str, client: TlfifClient, archive: Archive, emit: EmitAndWait) -> None:
+    def __init__(
+        self,
+        exchange_id: str,
+        client: TlfifClient,
+        archive: Archive,
+        emit: EmitAndWait,
+        open_here: OpenHere | None = None,
+    ) -> None:
+        """``open_here``: makes a client of this computer's server, which answers while the machine on AWS starts."""
         self._id = exchange_id
         self._client = client
         self._archive = archive
         self._emit = emit
+        self._bridging = Bridging(exchange_id, open_here, emit)
+        self._asking: tuple[Asking, str] | None = None
         self._job_id: str | None = None
         self._cancel_asked = False
         self._sent = False
@@ -65,6 +80,7 @@ class Answering:
                 prompt=command.prompt,
                 model=command.asking.get("model") or "",
                 asked_at=command.asked_at,
+                follows=command.follows,
                 instead_of=command.instead_of,
                 place=command.place,
             )
@@ -75,6 +91,7 @@ class Answering:
                 await self._drop()
                 return
             self._sent = True
+            self._asking = (command.asking, command.key)
             await self._read(self._client.ask(asking, key=command.key))
         except TlfifError as error:
             await self._failed(error)
@@ -94,21 +111,29 @@ class Answering:
     async def cancel(self) -> None:
         """Cancel it. Raises ApiError where the server could not be reached."""
         self._cancel_asked = True
+        await self._bridging.cancel()
         if self._job_id is not None:
             await self._client.cancel(self._job_id)
 
     async def _read(
         self, source: AsyncGenerator[JobAccepted | FollowUpdate, None] | AsyncGenerator[FollowUpdate, None]
     ) -> None:
-        async with aclosing(source) as items:
-            async for item in items:
-                if isinstance(item, JobAccepted):
-                    await self._accepted(item)
-                elif isinstance(item, MachineUpdate):
-                    self._machine = self._machine or item.machine
-                    await self._emit(AnswerDelayed(exchange_id=self._id, machine=item.machine))
-                else:
-                    await self._take(item)
+        try:
+            async with aclosing(source) as items:
+                async for item in items:
+                    await self._one(item)
+            await self._bridging.over(within=BRIDGE_END_SECONDS)
+        finally:
+            self._bridging.leave()
+
+    async def _one(self, item: JobAccepted | FollowUpdate) -> None:
+        if isinstance(item, JobAccepted):
+            await self._accepted(item)
+        elif isinstance(item, MachineUpdate):
+            self._machine = self._machine or item.machine
+            await self._emit(AnswerDelayed(exchange_id=self._id, machine=item.machine))
+        else:
+            await self._take(item)
 
     async def _accepted(self, item: JobAccepted) -> None:
         self._job_id = item.accepted["job_id"]
@@ -118,6 +143,9 @@ class Answering:
         await self._keep_acceptance(self._job_id, item.accepted["model"])
         if cancel_now:
             await self._client.cancel(self._job_id)
+        elif self._asking is not None and item.accepted["created"]:
+            asking, key = self._asking
+            self._bridging.begin(item.accepted["machine"], asking, key=key)
 
     async def _keep_acceptance(self, job_id: str, model: str) -> None:
         await self._archive.keep(lambda history: history.accepted(self._id, job_id=job_id, model=model))
@@ -130,6 +158,7 @@ class Answering:
                 await self._emit(AnswerProgressed(exchange_id=self._id, event=event))
                 return
             self._pieces.append(text)
+            self._bridging.give_way()
             await self._emit(AnswerExtended(exchange_id=self._id, text=text, seq=event.seq))
             if asyncio.get_running_loop().time() - self._kept_at >= KEEP_SECONDS:
                 await self.keep()
@@ -138,6 +167,8 @@ class Answering:
             self._pieces.clear()
             self._kept_seq = event.seq
             await self._archive.keep(lambda history: history.start_over(self._id, seq=event.seq))
+        if event.kind.is_terminal:
+            await self._end_bridge(event.kind)
         if event.kind is EventKind.FAILED and event.data.get("error_code") == PromptTooLongError.code:
             # The engine's refusal: the window may ask again with a shorter conversation, so everything is kept before.
             await self._finish(event)
@@ -147,6 +178,15 @@ class Answering:
         await self._emit(AnswerProgressed(exchange_id=self._id, event=event))
         if event.kind.is_terminal:
             await self._finish(event)
+
+    async def _end_bridge(self, kind: EventKind) -> None:
+        """An answer that failed on AWS leaves this computer's, which may come to its end."""
+        if kind is EventKind.SUCCEEDED:
+            self._bridging.give_way()
+        elif kind is EventKind.CANCELLED:
+            await self._bridging.cancel()
+        else:
+            await self._bridging.over()
 
     async def keep(self) -> None:
         """Store the text so far."""
@@ -170,17 +210,21 @@ class Answering:
         elif event.kind is EventKind.CANCELLED and not note and reason:
             note = cancelled_because(reason)
         whole = job["answer"] or None if job is not None else None
+        lines = [receipt.line] if receipt else []
+        if self._bridging.line:
+            lines.append(gave_way_words(self._bridging.line))
         await self._archive.keep(
             lambda history: history.finish(
                 self._id,
                 status=event.kind.value,
                 seq=event.seq,
-                receipt=receipt.line if receipt else "",
+                receipt="\n".join(lines),
                 cost=kept_price_words(job) if job is not None else "",
+                brief=brief_of(receipt.brief if receipt else "", job),
                 note=note,
                 code=str(event.data.get("error_code") or ""),
                 reasoning=(job.get("reasoning") or "").strip() if job is not None else "",
-                answer=whole,
+                answer=self._bridging.text or whole,
             )
         )
         if job is not None:
@@ -197,7 +241,8 @@ class Answering:
 
     async def _failed(self, error: TlfifError) -> None:
         await self.keep()
-        if self._job_id is None and not isinstance(error, ConnectionLostError):
+        lost = error.code == "job_not_found"  # deleted at the server: it will not go on
+        if lost or (self._job_id is None and not isinstance(error, ConnectionLostError)):
             # Nothing is stored at the server, or nothing that this window could go on with.
             note = plain(error.message)
             await self._archive.keep(

@@ -5,6 +5,7 @@ The window's thread calls ``send``, ``poll`` and ``close`` and never waits for e
 
 import asyncio
 import contextlib
+import errno
 import logging
 import threading
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,7 @@ from tlfif.client.endpoint import Locator, Sleep
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.bridge.answering import Answering
 from tlfif.gui.bridge.archive import Archive
+from tlfif.gui.bridge.files import read_file
 from tlfif.gui.bridge.forgetting import forget_at_server
 from tlfif.gui.bridge.home_settings import COMMANDS as HOME_COMMANDS
 from tlfif.gui.bridge.home_settings import HomeSettings
@@ -23,7 +25,11 @@ from tlfif.gui.bridge.homes import Homes
 from tlfif.gui.bridge.image_acts import COMMANDS as IMAGE_COMMANDS
 from tlfif.gui.bridge.image_acts import act_on_images
 from tlfif.gui.bridge.message_queue import MessageQueue
+from tlfif.gui.bridge.showing import show
 from tlfif.gui.bridge.watching import Watcher
+from tlfif.gui.desktop.system_notices import show_notice
+from tlfif.gui.markup.code_colours import USUAL, load
+from tlfif.gui.markup.inline import parser
 from tlfif.gui.model import commands, messages
 from tlfif.gui.model.commands import Command
 from tlfif.gui.model.messages import Message
@@ -36,11 +42,22 @@ log = logging.getLogger(__name__)
 CLOSE_SECONDS = 2.0
 """How long closing may take before the threads are left to end with the process."""
 PAST_MACHINES = 20
+LOAD_SECONDS = 0.3
 
 Connector = Callable[[Sleep], TlfifClient]
 """Makes a client that waits with this sleep."""
 
-_DISK = (commands.ListConversations, commands.LoadConversation, commands.ForgetConversation, commands.Export)
+FORGET_SECONDS = 1.5
+"""How much of that for what was deleted just now."""
+_DISK = (
+    commands.ListConversations,
+    commands.LoadConversation,
+    commands.ArrangeHistory,
+    commands.KeepBranch,
+    commands.Print,
+    commands.ForgetConversation,
+    commands.Export,
+)
 
 
 class Bridge:
@@ -55,9 +72,11 @@ class Bridge:
         history_path: Path,
         preferences_path: Path,
         homes: Homes | None = None,
+        tell_system: Callable[[str], None] = show_notice,
     ) -> None:
         self._fixed = None if connect is None or watch is None else (connect, watch)
         self._homes = homes
+        self._tell_system = tell_system
         self._home_settings = (
             HomeSettings(homes, self._emit, move=self._move, look=self._signed) if homes is not None else None
         )
@@ -69,6 +88,7 @@ class Bridge:
         self._answers: dict[str, Answering] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server_tasks: set[asyncio.Task[None]] = set()
+        self._forgets: set[asyncio.Task[None]] = set()
         self._preferences: Preferences | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="tlfif-window-bridge", daemon=True)
@@ -151,9 +171,12 @@ class Bridge:
             await self._home_settings.report()  # first, because everything else depends on the home
         self._spawn(self._archive.open())
         self._spawn_at_server(self._watch_once_connected())
+        self._spawn(self._load_what_answers_need())
         await self._ending.wait()
         for answer in self._answers.values():
             await answer.keep()
+        if self._forgets:
+            await asyncio.wait(self._forgets, timeout=FORGET_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -161,6 +184,13 @@ class Bridge:
         await self._archive.close()
         await self._client.close()
         await asyncio.sleep(0)  # closed sockets leave the loop in its next round
+
+    async def _load_what_answers_need(self) -> None:
+        """The parser of Markdown and languages of code, before the first answer is drawn, which would wait for them."""
+        await asyncio.to_thread(parser)
+        for language in USUAL:
+            await asyncio.sleep(LOAD_SECONDS)
+            await asyncio.to_thread(load, language)
 
     async def _watch_once_connected(self) -> None:
         await self._connected.wait()
@@ -182,15 +212,28 @@ class Bridge:
             case commands.KeepPreferences(preferences=preferences):
                 self._preferences = preferences
                 self._spawn(self._write_soon())
-            case _ if isinstance(command, (*_DISK, *HOME_COMMANDS)):
+            case commands.TellSystem(text=text):
+                self._spawn(asyncio.to_thread(self._tell_system, text))
+            case commands.ReadFiles(paths=paths):
+                self._spawn(self._read_files(paths))
+            case commands.ForgetConversation():
+                task = self._spawn(self._do(command))
+                self._forgets.add(task)
+                task.add_done_callback(self._forgets.discard)
+            case _ if isinstance(command, (*_DISK, *HOME_COMMANDS, commands.OpenLink)):
                 self._spawn(self._do(command))
             case _:
                 self._spawn_at_server(self._do(command))
 
     def _answering(self, exchange_id: str) -> Answering:
-        answering = Answering(exchange_id, self._client, self._archive, self._emit_and_wait)
+        open_here = None if self._homes is None else self._open_here
+        answering = Answering(exchange_id, self._client, self._archive, self._emit_and_wait, open_here)
         self._answers[exchange_id] = answering
         return answering
+
+    def _open_here(self) -> TlfifClient | None:
+        here = None if self._homes is None else self._homes.here()
+        return None if here is None else TlfifClient(here)
 
     async def _answered(self, exchange_id: str, answering: Answering, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -211,17 +254,22 @@ class Bridge:
                 return
             if isinstance(command, commands.ForgetConversation) and command.at:
                 await self._forget_there(command)
+            if isinstance(command, commands.OpenLink):
+                await show(command.address)
+                return
             if isinstance(command, _DISK):
                 await self._archive.do(command)
+                self._emit(messages.CommandDone(command=type(command).__name__))
                 return
             if not isinstance(command, commands.Connect):
                 await self._connected.wait()
             await self._ask_server(command)
+            self._emit(messages.CommandDone(command=type(command).__name__))
         except TlfifError as error:
             if isinstance(command, commands.Connect):
                 self._emit(messages.ConnectionFailed(error=error))
             else:
-                self._emit(messages.CommandFailed(command=type(command).__name__, error=error))
+                self._emit(messages.CommandFailed(command=type(command).__name__, error=error, again=command))
         finally:
             if isinstance(command, commands.Connect):
                 self._connected.set()
@@ -257,6 +305,8 @@ class Bridge:
     async def _forget_there(self, command: commands.ForgetConversation) -> None:
         """Delete at the server first: what fails there is still in the list and can be deleted again."""
         doomed = command.conversation_id
+        if doomed is not None and not await self._archive.keep(lambda history: history.is_marked_deleted(doomed)):
+            return  # taken back meanwhile, in another window
         jobs = await self._archive.keep(lambda history: history.jobs_of(doomed))
         await self._connected.wait()
         everything = doomed is None
@@ -286,6 +336,10 @@ class Bridge:
         elif job_id is not None:
             await self._client.cancel(job_id)
 
+    async def _read_files(self, paths: tuple[Path, ...]) -> None:
+        for path in paths:
+            self._emit(await asyncio.to_thread(read_file, path))
+
     async def _write_soon(self) -> None:
         await asyncio.sleep(0.3)
         await asyncio.to_thread(self._write_preferences)
@@ -299,8 +353,11 @@ class Bridge:
             save_preferences(self._preferences_path, preferences)
         except OSError as error:
             message = f"The settings could not be kept in {self._preferences_path} ({error.strerror or error})."
-            failed = TlfifError(message, code="storage_failed")
-            self._emit(messages.CommandFailed(command="KeepPreferences", error=failed))
+            failed = TlfifError(message, code="storage_full" if error.errno == errno.ENOSPC else "storage_failed")
+            again = commands.KeepPreferences(preferences=preferences)
+            self._emit(messages.CommandFailed(command="KeepPreferences", error=failed, again=again))
+        else:
+            self._emit(messages.CommandDone(command="KeepPreferences"))
 
     async def _sleep(self, seconds: float) -> None:
         """The client's pause. Before a retry it sends a message, so that the owner sees why it takes longer."""

@@ -9,7 +9,7 @@ from tlfif.gui.model.commands import Command
 from tlfif.gui.model.messages import Message
 from tlfif.kernel.errors import TlfifError
 
-COMMANDS = (commands.UseHome, commands.SignIn, commands.CancelSignIn, commands.SignOut)
+COMMANDS = (commands.UseHome, commands.SetBridge, commands.SignIn, commands.CancelSignIn, commands.SignOut)
 
 
 class HomeSettings:
@@ -41,6 +41,9 @@ class HomeSettings:
             match command:
                 case commands.UseHome(name=name):
                     await self._use(name)
+                case commands.SetBridge(on=on):
+                    await asyncio.to_thread(self._homes.set_bridge, on=on)
+                    await self.report()
                 case commands.SignIn():
                     await self._sign_in()
                 case commands.CancelSignIn():

@@ -8,10 +8,10 @@ from tlfif.client.endpoint import Endpoint, Locator
 from tlfif.client.errors import ApiError, NotReachableError
 from tlfif.client.local_server import LocalServer, is_locked, last_failure
 from tlfif.client.locators import aws_profile_of
-from tlfif.client.profile import Profile, aws_profile, load_profiles, use
+from tlfif.client.profile import Profile, aws_profile, load_profiles, set_bridge, use
 from tlfif.client.sign_in.signed_in import SignedInEndpoint, signed_in_tokens
 from tlfif.client.sign_in.signed_in_tokens import SignedInTokens
-from tlfif.client.sign_in.token_store import Place, TokenStore, file_warning
+from tlfif.client.sign_in.token_store import Place, Tokens, TokenStore, file_warning
 from tlfif.gui.model.home_view import HomeView
 from tlfif.kernel.data_folder import DataFolder, profile_from_environment
 from tlfif.kernel.errors import InvalidInputError, TlfifError
@@ -84,17 +84,33 @@ class Homes:
         """Where the window talks to, and who is signed in. May ask the keyring."""
         named = profile_from_environment()
         try:
-            aws = load_profiles(self._home).aws
+            profiles = load_profiles(self._home)
+            aws = profiles.aws
             active = aws_profile_of(self._home)
         except TlfifError as error:
             return HomeView(problem=error.message)
+        tokens = None if active is None else self._signed_in(active)
         return HomeView(
             active="computer" if active is None else "aws",
             aws_place="" if aws is None else f"AWS {aws.region}",
-            who=None if active is None else self._who(active),
+            who=None if tokens is None else tokens.who,
+            owns=tokens is None or tokens.is_owner,
             fixed="" if named is None else _fixed(named),
             price=price_words() if aws is None else "",
+            bridge=profiles.bridge,
         )
+
+    def here(self) -> Locator | None:
+        """This computer's server, where it is to answer while the active home's machine starts; else None."""
+        try:
+            is_wanted = load_profiles(self._home).bridge and aws_profile_of(self._home) is not None
+        except TlfifError:
+            return None
+        return LocalServer(self._home) if is_wanted else None
+
+    def set_bridge(self, *, on: bool) -> None:
+        """Whether there is one. Raises TlfifError, OSError."""
+        set_bridge(self._home, on=on)
 
     def choose(self, name: str) -> None:
         """Talk to that home from now on, also at the next start. Raises TlfifError, among them InvalidInputError
@@ -125,12 +141,11 @@ class Homes:
             self._tokens = (profile, signed_in_tokens(self._home, profile))
         return self._tokens[1]
 
-    def _who(self, profile: Profile) -> str | None:
+    def _signed_in(self, profile: Profile) -> Tokens | None:
         try:
-            tokens = TokenStore(self._home, profile).load()
+            return TokenStore(self._home, profile).load()
         except ApiError:
             return None  # a keyring that does not open: the first request reports it
-        return None if tokens is None else tokens.who
 
 
 def _fixed(named: str) -> str:

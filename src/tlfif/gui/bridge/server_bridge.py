@@ -11,7 +11,7 @@ def bridge_of(data_folder: DataFolder) -> Bridge:
     """One that is connecting already to the server of the active profile."""
     bridge = Bridge(
         homes=Homes(data_folder),
-        history_path=data_folder.root / "history.db",
+        history_path=data_folder.history,
         preferences_path=data_folder.root / "window.json",
     )
     bridge.start()
@@ -23,7 +23,7 @@ def bridge_over(data_folder: DataFolder, *, connect: Locator, watch: Locator) ->
     bridge = Bridge(
         connect=lambda sleep: TlfifClient(connect, sleep=sleep),
         watch=lambda sleep: TlfifClient(watch, sleep=sleep),
-        history_path=data_folder.root / "history.db",
+        history_path=data_folder.history,
         preferences_path=data_folder.root / "window.json",
     )
     bridge.start()

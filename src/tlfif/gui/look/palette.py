@@ -11,14 +11,21 @@ TEXT_CONTRAST = 4.5
 """WCAG 2.2, 1.4.3 (AA): text against what lies behind it."""
 PART_CONTRAST = 3.0
 """WCAG 2.2, 1.4.11 (AA): the edge of a control, the ring of the focus, a dot that tells something."""
+SELECT_BAR = 3
+"""Pixels at 100 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
     """Colours as ``#rrggbb``. ``ground`` is the window, ``panel`` what lies on it, ``field`` what one types in.
 
-    ``text``, ``muted``, ``link``, ``good``, ``caution`` and ``bad`` are inks for all of them; ``edge`` bounds controls,
-    ``line`` only divides. ``accent`` and ``danger`` fill buttons under ``on_fill``. ``prompt`` lies behind a prompt.
+    ``text``, ``muted``, ``link``, ``good``, ``caution``, ``bad`` and ``special`` are inks for all of them; ``edge``
+    bounds controls, ``line`` only divides. ``accent`` and ``danger`` fill buttons under ``on_fill``. ``prompt`` lies
+    behind a prompt.
+
+    What is selected (a row, a tab, a line of a menu) looks the same everywhere: ``select`` behind letters in ``text``,
+    and ``select_bar``, :data:`SELECT_BAR` wide, at its left edge. ``marked`` lies behind letters that are marked to be
+    copied.
     """
 
     name: str
@@ -33,6 +40,7 @@ class Palette:
     good: str
     caution: str
     bad: str
+    special: str
     edge: str
     line: str
     focus: str
@@ -41,17 +49,22 @@ class Palette:
     quiet: str
     on_fill: str
     select: str
-    on_select: str
+    marked: str
+
+    @property
+    def select_bar(self) -> str:
+        """The bar at the left edge of what is selected."""
+        return self.focus
 
     @property
     def inks(self) -> tuple[str, ...]:
         """What texts are written in."""
-        return (self.text, self.muted, self.link, self.good, self.caution, self.bad)
+        return (self.text, self.muted, self.link, self.good, self.caution, self.bad, self.special)
 
     @property
     def grounds(self) -> tuple[str, ...]:
         """What texts are written on."""
-        return (self.ground, self.panel, self.field, self.prompt, self.active)
+        return (self.ground, self.panel, self.field, self.prompt, self.active, self.select)
 
     @property
     def fills(self) -> tuple[str, ...]:
@@ -72,6 +85,7 @@ LIGHT = Palette(
     good="#13693a",
     caution="#7d4a00",
     bad="#b3211f",
+    special="#7a2f9e",
     edge="#7c8696",
     line="#d6dbe3",
     focus="#1d5fd0",
@@ -79,8 +93,8 @@ LIGHT = Palette(
     danger="#c02826",
     quiet="#566072",
     on_fill="#ffffff",
-    select="#1d5fd0",
-    on_select="#ffffff",
+    select="#e0eafc",
+    marked="#bcd3fb",
 )
 DARK = Palette(
     name="dark",
@@ -95,6 +109,7 @@ DARK = Palette(
     good="#6bd394",
     caution="#f2bd66",
     bad="#ff918a",
+    special="#d4a8ff",
     edge="#7f8a9b",
     line="#343b48",
     focus="#7aa8ff",
@@ -102,8 +117,8 @@ DARK = Palette(
     danger="#cc3733",
     quiet="#5d6879",
     on_fill="#ffffff",
-    select="#2f69d9",
-    on_select="#ffffff",
+    select="#24324e",
+    marked="#31508f",
 )
 _INK = {
     StatusKind.READY: "good",
@@ -135,16 +150,3 @@ def state_ink(palette: Palette, kind: StatusKind) -> str:
 def state_sign(kind: StatusKind) -> str:
     """The shape of a state's mark."""
     return _SIGNS[_INK[kind]]
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance of ``#rrggbb``, 0 to 1 (WCAG 2.2, "relative luminance")."""
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    """Contrast of two colours, 1 to 21 (WCAG 2.2, "contrast ratio")."""
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)

@@ -1,30 +1,32 @@
-"""What this computer's screen is like, found out once. Imports nothing that may be missing."""
+"""Whether there is a screen here. Imports nothing that may be missing, and opens no window."""
 
+import socket
 import sys
-from functools import lru_cache
+from pathlib import Path
 
 from tlfif.kernel.data_folder import display_name
 
-
-def density() -> float:
-    """Pixels per point of the screen, before any choice of the person's.
-
-    Raises TclError where no window can open, ImportError where this Python has no Tk.
-    """
-    return _density(display_name())
+SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108  # where every X server of this computer listens
+SECONDS = 2.0
 
 
-@lru_cache(maxsize=4)
-def _density(_display: str) -> float:
-    """Opens a hidden window, the only way to find out. It takes a tenth of the start, so the result is cached."""
-    import tkinter
-
-    if sys.platform == "win32":
-        from ttkbootstrap.utils.scaling import enable_high_dpi_awareness
-
-        enable_high_dpi_awareness()  # before the first window, or the answer is the one for old programs
-    probe = tkinter.Tk()
-    try:
-        return float(probe.winfo_fpixels("1i")) / 72
-    finally:
-        probe.destroy()
+def why_no_screen(system: str = sys.platform, sockets: Path = SOCKETS) -> str:
+    """Why no window can open, in a few words; empty where nothing is known to be in the way. What only an attempt shows
+    is said by the attempt."""
+    if system in {"darwin", "win32"}:
+        return ""
+    name = display_name()
+    if not name:
+        return "no display is named"
+    number = name.removeprefix("unix").removeprefix(":").split(".")[0]
+    if number == name or not number.isdigit() or not hasattr(socket, "AF_UNIX"):
+        return ""  # on another computer
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(SECONDS)
+        for address in (f"\0{sockets}/X{number}", f"{sockets}/X{number}"):  # Linux has both
+            try:
+                line.connect(address)
+            except OSError:
+                continue
+            return ""
+    return f"nothing answers at the display {name}"

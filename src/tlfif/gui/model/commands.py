@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tlfif.gui.model.images_panel import ImageDecision
 from tlfif.gui.model.preferences import Preferences
+from tlfif.history.arranging import Arrangement
 from tlfif.wire.jobs import Asking
 from tlfif.wire.machines import StopMode
 
@@ -23,7 +24,8 @@ class Connect(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask(Command):
     """Send a prompt and follow its answer. ``key``: the same again makes no second job. ``instead_of``: the exchange
-    in whose place this one comes. ``place``: where it is asked, kept in the history."""
+    in whose place this one comes, ``follows`` the one that it goes on from. ``place``: where it is asked, kept in the
+    history."""
 
     exchange_id: str
     conversation_id: str
@@ -31,8 +33,23 @@ class Ask(Command):
     prompt: str
     asked_at: float
     instead_of: str | None = None
+    follows: str | None = None
     place: str = ""
     asking: Asking = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadFiles(Command):
+    """Read files that are to go along with a prompt."""
+
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellSystem(Command):
+    """A notice of the system with this text."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,15 +193,24 @@ class ListConversations(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadConversation(Command):
-    """Read one whole."""
+    """Read one whole. ``again``: it is open already, and another program changed it."""
 
     conversation_id: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrangeHistory(Command):
+    """Name, pin, move, archive, mark as deleted."""
+
+    change: Arrangement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetConversation(Command):
-    """Delete one for good; all of them where ``conversation_id`` is None. ``at``: first the prompts and answers at the
-    server, which is at that place; nothing is deleted here before that is done. Empty: here only."""
+    """Delete for good one that is marked as deleted; all of them where ``conversation_id`` is None. ``at``: first the
+    prompts and answers at the server, which is at that place; nothing is deleted here before that is done. Empty: here
+    only."""
 
     conversation_id: str | None
     at: str = ""
@@ -195,6 +221,13 @@ class UseHome(Command):
     """Talk to this computer or to AWS (a profile's name), now and at the next start."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBridge(Command):
+    """Whether this computer answers while a machine on AWS starts."""
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +243,28 @@ class CancelSignIn(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOut(Command):
     """Forget the sign-in here and end it at the provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLink(Command):
+    """Show an address in the system's own program; nothing is fetched here."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Print(Command):
+    """Write a conversation as PDF into the data folder and show it in the system's own viewer."""
+
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepBranch(Command):
+    """Remember which branch of a conversation is shown: the one that ends with ``tip``."""
+
+    conversation_id: str
+    tip: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

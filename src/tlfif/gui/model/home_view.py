@@ -12,16 +12,20 @@ class HomeView:
     is none.
 
     ``who`` is the person who is signed in there, empty where the provider gave no name, None where nobody is.
+    ``owns``: this person is one of its owners, who may decide what concerns everybody's machine and money.
     ``fixed`` says why the choice does not count here, ``problem`` why the profile cannot be read; usually empty.
-    ``price`` is what a home on AWS would cost, where there is none yet.
+    ``price`` is what a home on AWS would cost, where there is none yet. ``bridge``: this computer answers while a
+    machine on AWS starts.
     """
 
     active: str = COMPUTER
     aws_place: str = ""
     who: str | None = None
+    owns: bool = True
     fixed: str = ""
     problem: str = ""
     price: str = ""
+    bridge: bool = False
 
     @property
     def on_aws(self) -> bool:

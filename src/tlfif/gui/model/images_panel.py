@@ -93,6 +93,8 @@ class ImagesPanel:
     follows: bool = True
     entry: RepositoryEntry = RepositoryEntry()
     busy: str = ""
+    not_yours: str = ""
+    """Why this person may not decide; empty where they may."""
     log: tuple[ImageLogLine, ...] = ()
     log_of: str = ""
     log_last: int = 0

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlfif.gui.model.images_panel import ImageDecision
-from tlfif.gui.model.preferences import Preferences
+from tlfif.gui.model.preferences import Persona, Preferences
 from tlfif.gui.model.state import Choice, Press
+from tlfif.history.arranging import MoveTo, NameFolder, Pin, PutAway, RemoveFolder, Rename
 from tlfif.wire.machines import StopMode
 
 
@@ -24,9 +25,38 @@ class TypePrompt(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Send(Intent):
-    """Send button or Ctrl+Enter."""
+    """Send button or key."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttachFiles(Intent):
+    """These files are to go along with the next prompt."""
+
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFile(Intent):
+    """The attached file of that name is not to go along."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavePersona(Intent):
+    """Keep a persona in the place of the one named ``old``, as a new one where that is empty; it is chosen then."""
+
+    old: str
+    persona: Persona
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePersona(Intent):
+    """The persona of that name."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +75,79 @@ class RetryAnswer(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Regenerate(Intent):
-    """Another answer to the newest prompt."""
+    """Another answer to the same prompt: a version beside the one that is there."""
+
+    exchange_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditPrompt(Intent):
+    """Put a sent prompt into the box; what is sent then is another version of it."""
+
+    exchange_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveEditing(Intent):
+    """Take the prompt out of the box again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnVersion(Intent):
+    """Show another version of an exchange, so many places further."""
+
+    exchange_id: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompareWith(Intent):
+    """Ask the same prompt again, with another model, persona or temperature, and look at both answers side by side.
+    What is None is as usual."""
+
+    exchange_id: str
+    model: str | None = None
+    persona: str | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompareVersions(Intent):
+    """Look at two versions that are there side by side."""
+
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseVersion(Intent):
+    """Go on with one of those that are compared; the other one stays reachable."""
+
+    exchange_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndComparing(Intent):
+    """Back to the conversation as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink(Intent):
+    """Show an address of the web, or one to write to, in the system's own program."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrintConversation(Intent):
+    """Show one as PDF in the system's own viewer, which prints it."""
+
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDetails(Intent):
+    """Show all of an answer's receipt, or only its short line again."""
 
     exchange_id: str
 
@@ -71,9 +173,42 @@ class SearchHistory(Intent):
 
 @dataclass(frozen=True, slots=True)
 class DeleteConversation(Intent):
-    """Asks first."""
+    """Can be taken back for a minute."""
 
     conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoDelete(Intent):
+    """Bring back what was deleted last."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrangeHistory(Intent):
+    """Name, pin, move or archive a conversation, name or remove a folder."""
+
+    change: Rename | Pin | PutAway | MoveTo | NameFolder | RemoveFolder
+
+
+@dataclass(frozen=True, slots=True)
+class NewFolder(Intent):
+    """Make one, with a conversation in it where one is named."""
+
+    conversation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldGroup(Intent):
+    """Show only the name of a group of the list, or all of it again."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoToMatch(Intent):
+    """The next place (1) or the one before (-1) where the search found the open conversation."""
+
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +226,7 @@ class ExportConversation(Intent):
 
 @dataclass(frozen=True, slots=True)
 class StopMachineNow(Intent):
-    """Stop GPU: at once, whatever runs. ``jobs`` "cancel" ends the answers, "requeue" keeps them for later."""
+    """End the machine at once, whatever runs. ``jobs`` "cancel" ends the answers, "requeue" keeps them for later."""
 
     jobs: StopMode = "cancel"
 
@@ -117,9 +252,9 @@ class TypeBudget(Intent):
 
 @dataclass(frozen=True, slots=True)
 class ApplyBudget(Intent):
-    """Set the typed limit. ``rehearsal``: hold it against AWS's prices."""
+    """Set the typed limit. ``practice``: hold it against AWS's prices."""
 
-    rehearsal: bool
+    practice: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +274,13 @@ class ChooseHome(Intent):
     """This computer or AWS, by the profile's name."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchBridge(Intent):
+    """Whether this computer answers while a machine on AWS starts."""
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +344,12 @@ class ShowTab(Intent):
 
 @dataclass(frozen=True, slots=True)
 class PressButton(Intent):
-    """A button that has a name of its own, wherever it stands. ``exchange_id``: of the answer that it belongs to."""
+    """A button that has a name of its own, wherever it stands. ``exchange_id``: of the answer that it belongs to,
+    ``notice``: the code of the notice."""
 
     press: Press
     exchange_id: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +376,13 @@ class WindowVisible(Intent):
     """False while the window is minimised: nobody looks, so less is asked."""
 
     visible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLookedAt(Intent):
+    """False while another program has the keyboard."""
+
+    looked_at: bool
 
 
 @dataclass(frozen=True, slots=True)

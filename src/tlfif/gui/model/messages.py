@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from tlfif.control.bridging import BridgeUpdate
+from tlfif.gui.model.commands import Command
 from tlfif.gui.model.home_view import HomeView
-from tlfif.history.history import ConversationSummary, KeptConversation, KeptExchange
+from tlfif.history.history import KeptConversation, KeptExchange
+from tlfif.history.listing import ConversationSummary, DeletedConversation, Folder
 from tlfif.jobs.events import Event
 from tlfif.kernel.errors import TlfifError
 from tlfif.wire.images import ImageList, ImageLog
@@ -109,10 +112,30 @@ class AnswerFailed(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerBridged(Message):
+    """What this computer says to the prompt while a machine on AWS starts; ``line``: who says it, and what it took."""
+
+    exchange_id: str
+    update: BridgeUpdate
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerDropped(Message):
     """Cancelled before the server had it: nothing was sent."""
 
     exchange_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRead(Message):
+    """A file that is to go along with a prompt. ``size`` in bytes; ``text`` None where it is not text or too large;
+    ``problem`` why it could not be read."""
+
+    name: str
+    size: int = 0
+    text: str | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,25 +227,43 @@ class BudgetChanged(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandFailed(Message):
-    """A command other than asking failed. ``command`` is its class's name."""
+    """A command other than asking failed. ``command`` is its class's name, ``again`` the command itself."""
 
     command: str
     error: TlfifError
+    again: Command | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandDone(Message):
+    """A command other than asking succeeded; ``command`` is its class's name."""
+
+    command: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationsListed(Message):
-    """Answer to ``ListConversations``."""
+    """Answer to ``ListConversations``: what a :class:`~tlfif.history.listing.Listing` has."""
 
     query: str
     found: tuple[ConversationSummary, ...]
+    folders: tuple[Folder, ...] = ()
+    deleted: tuple[DeletedConversation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryChanged(Message):
+    """The list is another one than before. ``foreign``: another window or a command changed it."""
+
+    foreign: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationLoaded(Message):
-    """Answer to ``LoadConversation``."""
+    """Answer to ``LoadConversation``. ``again``: it is open already, and another program changed it."""
 
     conversation: KeptConversation
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,9 +282,10 @@ class ConversationExported(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedFound(Message):
-    """Answers that were still running when the window was closed last; ``conversation`` is the newest one's."""
+    """Answers under way that this window may not know of: those that still ran when it was closed last, and those of
+    other windows and commands. ``conversation`` is the newest one's, where that is to be shown."""
 
-    conversation: KeptConversation
+    conversation: KeptConversation | None = None
     exchanges: tuple[KeptExchange, ...]
 
 
@@ -253,6 +295,11 @@ class HistoryProblemFound(Message):
 
     message: str
     available: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryKept(Message):
+    """The history on this computer can be kept again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

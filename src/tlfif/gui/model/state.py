@@ -8,65 +8,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tlfif.gui.model.answer_text import AnswerText
-from tlfif.gui.model.commands import Watch
+from tlfif.gui.model.commands import Command, Watch
+from tlfif.gui.model.composer import Composer
+from tlfif.gui.model.cost_panel import CostPanel
+from tlfif.gui.model.history_panel import HistoryPanel
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.images_panel import ImagesPanel
 from tlfif.gui.model.preferences import Preferences
-from tlfif.history.history import ConversationSummary
+from tlfif.gui.model.problem import HOPELESS
+from tlfif.gui.model.problem import LABELS as LABELS  # part of the state, and asked for here
+from tlfif.gui.model.problem import Press as Press
+from tlfif.gui.model.problem import Problem as Problem
 from tlfif.wire.machines import MachineView, PastMachineView
 from tlfif.wire.models import ModelView
-from tlfif.wire.money import AdviceView, AnswerCostView, CostView, DayView
-
-
-class Press(StrEnum):
-    """A button that a text offers. The view shows the label that ``LABELS`` gives it and sends the intent."""
-
-    RETRY = "retry"
-    RECONNECT = "reconnect"
-    START_MACHINE = "start_machine"
-    RELEASE_BUDGET = "release_budget"
-    OPEN_COST = "open_cost"
-    OPEN_SETTINGS = "open_settings"
-    OPEN_MACHINE = "open_machine"
-    OPEN_IMAGES = "open_images"
-    APPROVE_IMAGE = "approve_image"
-    PROMOTE_IMAGE = "promote_image"
-    SIGN_IN = "sign_in"
-    CANCEL_SIGN_IN = "cancel_sign_in"
-    DELETE_AGAIN = "delete_again"
-    DELETE_HERE = "delete_here"
-
-
-LABELS = {
-    Press.RETRY: "Try again",
-    Press.RECONNECT: "Connect",
-    Press.START_MACHINE: "Start machine",
-    Press.RELEASE_BUDGET: "Release budget",
-    Press.OPEN_COST: "Show cost",
-    Press.OPEN_SETTINGS: "Open settings",
-    Press.OPEN_MACHINE: "Show machine",
-    Press.OPEN_IMAGES: "Show images",
-    Press.APPROVE_IMAGE: "Approve",
-    Press.PROMOTE_IMAGE: "Promote",
-    Press.SIGN_IN: "Sign in",
-    Press.CANCEL_SIGN_IN: "Cancel sign-in",
-    Press.DELETE_AGAIN: "Delete again",
-    Press.DELETE_HERE: "Delete here only",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """What went wrong: ``title`` in a few words, ``message`` what happened, ``advice`` what to do; one cause each.
-
-    ``code`` is the error's stable code, or the window's own name for a message that is no error of the API.
-    """
-
-    code: str
-    title: str
-    message: str
-    advice: str = ""
-    presses: tuple[Press, ...] = ()
 
 
 class Link(StrEnum):
@@ -152,12 +106,14 @@ class StatusLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopButton:
-    """The owner's button. ``pending``: asked for and not confirmed yet."""
+    """The owner's button. ``name`` is what it is called, ``label`` what stands on it. ``pending``: asked for and not
+    confirmed yet."""
 
-    label: str = "Stop GPU"
+    name: str = "Stop machine"
+    label: str = "Stop machine"
     enabled: bool = False
     pending: bool = False
-    hint: str = "Nothing runs that could be stopped."
+    hint: str = "No machine is running."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +129,8 @@ class IdleEntry:
     in_force: float | None = None
     editing: bool = False
     saving: bool = False
+    not_yours: str = ""
+    """Why this person may not change it; empty where they may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,8 +145,8 @@ class MachineLogLine:
 class MachinePanel:
     """The machine by the last report, and its controls. ``countdown_from`` is this start's first estimate.
 
-    ``stopped_text`` says what became of the answers after Stop GPU, empty before and once another machine is there.
-    ``stop_cancels``: Stop GPU was pressed in this window, so a cancelled answer was cancelled by it.
+    ``stopped_text`` says what became of the answers after the stop, empty before and once another machine is there.
+    ``stop_cancels``: the stop was pressed in this window, so a cancelled answer was cancelled by it.
     """
 
     view: MachineView | None = None
@@ -203,78 +161,6 @@ class MachinePanel:
     log: tuple[MachineLogLine, ...] = ()
     past: tuple[PastMachineView, ...] = ()
     """The last machines as the server keeps them, newest first: phases of the start, who ended it and why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meter:
-    """One running figure, never added to another one. ``name`` says which: a running estimate, or "on AWS".
-
-    ``usd`` and ``eur`` are now; ``usd_at_report`` was in the last report. ``text`` is what to show.
-    """
-
-    name: str
-    usd_at_report: float
-    usd_per_hour: float
-    usd: float
-    eur: float
-    text: str
-    per_hour_text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetPanel:
-    """The monthly limit. ``fraction`` of it that is spent (may pass 1; None without a limit); ``left_text`` what is
-    left now. ``rehearsal``: held against AWS's prices while nothing is charged. ``entry`` is the new limit's field."""
-
-    state: str = "none"
-    left_text: str = ""
-    sentence: str = ""
-    fraction: float | None = None
-    left_eur: float | None = None
-    limit_eur: float | None = None
-    rehearsal: bool = False
-    locked: bool = False
-    entry: str = ""
-    entry_problem: str = ""
-    saving: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BilledPanel:
-    """AWS's own figure: its name with the day up to which it holds, the amount, and what it covers or why there is
-    none."""
-
-    title: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostPanel:
-    """Money. ``real`` is what is owed, ``simulated`` what AWS would have taken: two numbers that are never mixed; each
-    is None where there is none. ``billed`` is a third: what AWS itself says, None where it is not asked.
-    ``billed_text`` says how the first one stands to it.
-
-    ``stale``: the last report is older than ten seconds although a machine runs.
-    """
-
-    updated_at: float | None = None
-    report: CostView | None = None
-    real: Meter | None = None
-    simulated: Meter | None = None
-    billed_text: str = ""
-    billed: BilledPanel | None = None
-    standing_text: str = ""
-    """What is kept costs by the month, where machines run on AWS; empty on this computer."""
-    formula_text: str = ""
-    budget: BudgetPanel = BudgetPanel()
-    days: tuple[DayView, ...] = ()
-    days_name: str = ""
-    forecast_text: str = ""
-    receipts: tuple[AnswerCostView, ...] = ()
-    exchange_text: str = ""
-    advice: AdviceView | None = None
-    stale: bool = False
 
 
 class ExchangeStage(StrEnum):
@@ -296,12 +182,32 @@ class ExchangeStage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What an answer took: ``line`` times and tokens, ``cost`` what it cost (two figures, named; empty until known)."""
+    """What an answer took: ``brief`` its seconds and its price, ``line`` times and tokens, ``cost`` what it cost (two
+    figures, named; empty until known)."""
 
     line: str
     cost: str = ""
+    brief: str = ""
     latency_seconds: float | None = None
     tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeAnswer:
+    """This computer answers while a machine on AWS starts. ``line`` says so; ``stands``: its words are the answer that
+    is shown, until AWS's come."""
+
+    line: str
+    stands: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """How fast words come: the characters that came first and when (monotonic seconds), and when it was said last."""
+
+    characters: int
+    began_at: float
+    told_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,8 +216,8 @@ class Exchange:
 
     ``key`` is the idempotency key of the present try. ``status`` is the line under the answer while it is under way.
     ``marks`` are notes that stay ("Started over: …").
-    ``instead_of``: the exchange that this is another answer to. ``superseded``: there is another answer, this one is no
-    longer part of the conversation that is sent.
+    ``follows``: the exchange that this one goes on from, None for the first; those that go on from the same one are
+    versions of each other. ``instead_of``: the exchange to which this is another answer.
     """
 
     id: str
@@ -334,9 +240,21 @@ class Exchange:
     place: str = ""
     """Where it was asked; empty: this computer."""
     marks: tuple[str, ...] = ()
+    bridge: BridgeAnswer | None = None
     problem: Problem | None = None
+    follows: str | None = None
+    number: int = 0
+    """In the order in which the exchanges of a conversation were made."""
     instead_of: str | None = None
-    superseded: bool = False
+    speed: Speed | None = None
+    settings: Preferences | None = None
+    """What it is asked with; None: the settings that count when it is sent."""
+    setting: str = ""
+    """What is different from the usual settings, in a few words."""
+    detailed: bool = False
+    """All of its receipt is shown."""
+    retried: bool = False
+    """It stood there with its failure and is asked again."""
     resumable: bool = False
     """The server has it and only the connection was lost: going on is following, not asking again."""
 
@@ -353,52 +271,38 @@ class Exchange:
     @property
     def can_retry(self) -> bool:
         """Whether the Try again button is there."""
-        return self.stage in {ExchangeStage.FAILED, ExchangeStage.CANCELLED} and not self.superseded
+        hopeless = self.problem is not None and self.problem.code in HOPELESS
+        return self.stage in {ExchangeStage.FAILED, ExchangeStage.CANCELLED} and not hopeless
 
     @property
     def can_regenerate(self) -> bool:
-        """Whether the Another answer button is there (the newest exchange only; see the presenter)."""
-        return self.stage is ExchangeStage.DONE and not self.superseded
+        """Whether there can be another answer to the same prompt."""
+        return self.stage is ExchangeStage.DONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """The conversation in the Chat tab, the oldest exchange first. ``id`` names it in the history."""
+    """The conversation in the Chat tab, the oldest exchange first. ``id`` names it in the history. ``others`` are the
+    exchanges of its branches that are not shown."""
 
     id: str = ""
     title: str = ""
     exchanges: tuple[Exchange, ...] = ()
+    others: tuple[Exchange, ...] = ()
+    compared: tuple[str, ...] = ()
+    """Two versions that are looked at side by side; usually none."""
     left_out: int = 0
     """So many of the oldest exchanges are no longer sent, because the model cannot hold them."""
 
     @property
+    def everything(self) -> tuple[Exchange, ...]:
+        """The exchanges of all branches."""
+        return (*self.exchanges, *self.others)
+
+    @property
     def is_busy(self) -> bool:
         """Whether an answer is under way."""
-        return any(not one.stage.is_over for one in self.exchanges[-8:])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Composer:
-    """The prompt's box. ``clear`` goes up when what was typed has been taken over: the view empties the box then.
-
-    ``problem`` says why the text cannot be sent; empty while there is nothing to say.
-    """
-
-    can_send: bool = True
-    problem: str = ""
-    clear: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryPanel:
-    """Conversations kept on this computer, newest first; those that match ``query`` where there is one."""
-
-    query: str = ""
-    found: tuple[ConversationSummary, ...] = ()
-    available: bool = True
-    exported_to: str = ""
-    deleting: str | None = None
-    """The conversation that is being deleted at the server, too; empty: all of them, None: none."""
+        return any(not one.stage.is_over for one in (*self.exchanges[-8:], *self.others))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -409,16 +313,22 @@ class SettingsPanel:
     problems: tuple[tuple[str, str], ...] = ()
     models: tuple[ModelView, ...] = ()
     fetching: ModelView | None = None
+    persona_problems: tuple[tuple[str, str], ...] = ()
+    """Why the persona in the dialog cannot be saved, by field."""
+    persona_saved: int = 0
+    """Goes up when it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A message that stays until it is dismissed; one per ``code``. ``good``: nothing is wrong, it only wants to be
-    known."""
+    """A message that stays until it is dismissed, or until its cause is gone; one per ``code``. ``good``: nothing is
+    wrong, it only wants to be known. ``again`` is the command that failed: "Try again" sends it, and its success takes
+    the notice away."""
 
     problem: Problem
     at: float
     good: bool = False
+    again: Command | None = None
 
 
 class Choice(StrEnum):
@@ -466,13 +376,13 @@ class WindowState:
     status_line: StatusLine
     home: HomePanel = HomePanel()
     machine: MachinePanel = MachinePanel()
-    cost: CostPanel = CostPanel()
+    cost: CostPanel = field(default_factory=CostPanel)
     images: ImagesPanel = field(default_factory=ImagesPanel)
     conversation: Conversation = Conversation()
     elsewhere: tuple[Exchange, ...] = ()
     """Answers under way that belong to a conversation which is not the one shown."""
-    composer: Composer = Composer()
-    history: HistoryPanel = HistoryPanel()
+    composer: Composer = field(default_factory=Composer)
+    history: HistoryPanel = field(default_factory=HistoryPanel)
     settings: SettingsPanel = SettingsPanel()
     notices: tuple[Notice, ...] = ()
     dialog: Dialog | None = None
@@ -480,5 +390,7 @@ class WindowState:
     tab: str = "chat"
     """Which tab is in front: chat, cost, machine, images, settings."""
     visible: bool = True
+    looked_at: bool = True
+    """Whether this window has the keyboard."""
     watch: Watch | None = None
     """How the bridge polls; None before the first command."""

@@ -5,27 +5,35 @@ from dataclasses import replace
 
 from tlfif.client.conversation_window import MAX_EXCHANGES, dropped_words
 from tlfif.gui.model import intents, messages
+from tlfif.gui.model.attachments import prompt_with
 from tlfif.gui.model.commands import Ask, Cancel, Command, Follow
 from tlfif.gui.model.home_view import is_same_place
-from tlfif.gui.model.state import Composer, Conversation, Exchange, ExchangeStage, Receipt, WindowState
-from tlfif.gui.presenters.context import asking_for, memory, surplus, with_one_answer_each
+from tlfif.gui.model.preferences import Preferences
+from tlfif.gui.model.state import Conversation, Exchange, ExchangeStage, Speed, WindowState
+from tlfif.gui.presenters.branches import end_of, with_new
+from tlfif.gui.presenters.bridging import bridged, without_bridge
+from tlfif.gui.presenters.context import asking_for, memory, surplus, system_of
 from tlfif.gui.presenters.endings import ended
 from tlfif.gui.presenters.problems import plain, problem_of
 from tlfif.gui.presenters.receipts import (
     fetching_words,
-    price_words,
     receipt_of,
+    speed_words,
     waited_for_start,
     waiting_words,
+    with_price,
 )
+from tlfif.gui.presenters.returned import as_before, goes_back, returned, sent, without_problem
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
-from tlfif.history.history import title_of
+from tlfif.history.titles import title_of
 from tlfif.jobs.limits import check_text
 from tlfif.kernel.errors import InvalidInputError, TlfifError
-from tlfif.wire.jobs import JobView
+from tlfif.wire.jobs import Accepted, JobView
 from tlfif.wording.machines import fallback_text
 
 MOVING = "The window is switching to another place. Send it again in a moment."
+SPEED_SECONDS = 1.0
+"""How often the speed is said while words come."""
 BUSY = "An answer is under way. Cancel it, or wait for its end."
 Change = Callable[[Exchange], Exchange]
 
@@ -34,9 +42,8 @@ def present_chat(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     """What the owner does in the Chat tab, and messages about answers."""
     match event:
         case intents.TypePrompt():
-            if not state.composer.problem:
-                return Step(state)
-            return Step(replace(state, composer=replace(state.composer, problem="")))
+            composer = without_problem(state.composer)
+            return Step(state if composer is state.composer else replace(state, composer=composer))
         case intents.Send(text=text):
             return _send(state, text, moment)
         case intents.CancelAnswer(exchange_id=exchange_id):
@@ -44,18 +51,18 @@ def present_chat(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
         case intents.RetryAnswer(exchange_id=exchange_id):
             return _retry(state, exchange_id, moment)
         case intents.Regenerate(exchange_id=exchange_id):
-            return _regenerate(state, exchange_id, moment)
+            return another_answer(state, exchange_id, moment)
         case messages.AnswerFailed(exchange_id=exchange_id, error=error, accepted=accepted):
             return _failed(state, exchange_id, error, moment, accepted=accepted)
         case messages.AnswerPriced(exchange_id=exchange_id, job=job):
             return Step(_changed(state, exchange_id, lambda one: _priced(one, job)))
         case _:
-            return Step(_received(state, event))
+            return Step(_received(state, event, moment))
 
 
 def find_exchange(state: WindowState, exchange_id: str) -> Exchange | None:
-    """An exchange of the conversation shown, or one that goes on elsewhere."""
-    for one in (*reversed(state.conversation.exchanges), *state.elsewhere):
+    """An exchange of the conversation shown, of any branch, or one that goes on elsewhere."""
+    for one in (*reversed(state.conversation.exchanges), *state.conversation.others, *state.elsewhere):
         if one.id == exchange_id:
             return one
     return None
@@ -73,16 +80,22 @@ def _send(state: WindowState, text: str, moment: Moment) -> Step:
     try:
         check_text(text)
     except InvalidInputError as error:
-        return Step(replace(state, composer=replace(state.composer, problem=error.message)))
+        return Step(_with_problem(state, error.message))
     if state.conversation.is_busy or state.home.moving:
-        problem = MOVING if state.home.moving else BUSY
-        return Step(replace(state, composer=replace(state.composer, problem=problem)))
+        return Step(_with_problem(state, MOVING if state.home.moving else BUSY))
     conversation = state.conversation
     if not conversation.id:
         conversation = Conversation(id=f"c-{moment.key}", title=title_of(text))
-    exchange = _new(conversation.id, text.strip("\r\n"), moment)
-    composer = Composer(can_send=False, clear=state.composer.clear + 1)
+    prompt = prompt_with(text.strip("\r\n"), state.composer.files)
+    exchange = as_before(_new(conversation.id, prompt, moment), state.composer.draft)
+    edited = next((one for one in conversation.everything if one.id == state.composer.editing), None)
+    exchange = replace(exchange, follows=end_of(conversation) if edited is None else edited.follows)
+    composer = sent(state.composer, text, exchange, left_out=conversation.left_out)
     return _ask(replace(state, composer=composer), conversation, exchange)
+
+
+def _with_problem(state: WindowState, problem: str) -> WindowState:
+    return replace(state, composer=replace(without_problem(state.composer), problem=problem))
 
 
 def _new(conversation_id: str, prompt: str, moment: Moment) -> Exchange:
@@ -97,13 +110,13 @@ def _new(conversation_id: str, prompt: str, moment: Moment) -> Exchange:
 
 
 def _ask(state: WindowState, before: Conversation, exchange: Exchange) -> Step:
-    """Put ``exchange`` at the end of the conversation, or in its own place, and send it."""
+    """Put ``exchange`` behind the one that it follows, or in its own place, and send it."""
     exchange = replace(exchange, place=state.home.view.place)
     if any(one.id == exchange.id for one in before.exchanges):
         exchanges = tuple(exchange if one.id == exchange.id else one for one in before.exchanges)
+        conversation = replace(before, exchanges=exchanges)
     else:
-        exchanges = (*before.exchanges, exchange)
-    conversation = replace(before, exchanges=with_one_answer_each(exchanges))
+        conversation = with_new(before, exchange)
     remembered = memory(_up_to(conversation, exchange.id))
     left_out = max(before.left_out, len(remembered) - MAX_EXCHANGES)
     command = Ask(
@@ -113,8 +126,9 @@ def _ask(state: WindowState, before: Conversation, exchange: Exchange) -> Step:
         prompt=exchange.prompt,
         asked_at=exchange.asked_at,
         instead_of=exchange.instead_of,
+        follows=exchange.follows,
         place=exchange.place,
-        asking=asking_for(remembered[left_out:], exchange.prompt, state.settings.values),
+        asking=asking_for(remembered[left_out:], exchange.prompt, exchange.settings or state.settings.values),
     )
     return Step(replace(state, conversation=replace(conversation, left_out=left_out)), (command,))
 
@@ -144,10 +158,9 @@ def _retry(state: WindowState, exchange_id: str, moment: Moment) -> Step:
         changed = replace(one, stage=ExchangeStage.WAITING, status="Connecting", problem=None, resumable=False)
         return Step(_changed(state, exchange_id, lambda _: changed), (follow,))
     if state.conversation.is_busy or state.home.moving:
-        problem = MOVING if state.home.moving else BUSY
-        return Step(replace(state, composer=replace(state.composer, problem=problem)))
+        return Step(_with_problem(state, MOVING if state.home.moving else BUSY))
     again = _anew(one, key=one.key if one.job_id is None else moment.key)
-    return _ask(state, state.conversation, replace(again, marks=()))
+    return _ask(state, state.conversation, replace(again, marks=(), retried=True))
 
 
 def _anew(one: Exchange, *, key: str) -> Exchange:
@@ -163,18 +176,23 @@ def _anew(one: Exchange, *, key: str) -> Exchange:
         last_seq=0,
         problem=None,
         resumable=False,
+        bridge=None,
         machine_before=None,
         waited=False,
+        speed=None,
     )
 
 
-def _regenerate(state: WindowState, exchange_id: str, moment: Moment) -> Step:
-    last = next((one for one in reversed(state.conversation.exchanges) if not one.superseded), None)
-    busy = state.conversation.is_busy or bool(state.home.moving)
-    if last is None or last.id != exchange_id or not last.can_regenerate or busy:
+def another_answer(
+    state: WindowState, exchange_id: str, moment: Moment, *, settings: Preferences | None = None, setting: str = ""
+) -> Step:
+    """Ask the same prompt again. ``settings``: with these instead of the usual ones; ``setting`` says it in words."""
+    before = next((one for one in state.conversation.exchanges if one.id == exchange_id), None)
+    if before is None or not before.can_regenerate or state.conversation.is_busy or state.home.moving:
         return Step(state)
-    exchange = _new(last.conversation_id, last.prompt, moment)
-    return _ask(state, state.conversation, replace(exchange, instead_of=exchange_id))
+    exchange = _new(before.conversation_id, before.prompt, moment)
+    exchange = replace(exchange, settings=settings, setting=setting)
+    return _ask(state, state.conversation, replace(exchange, instead_of=exchange_id, follows=before.follows))
 
 
 def _failed(state: WindowState, exchange_id: str, error: TlfifError, moment: Moment, *, accepted: bool) -> Step:
@@ -190,6 +208,8 @@ def _failed(state: WindowState, exchange_id: str, error: TlfifError, moment: Mom
     shorter = None if accepted else _shorter(state, one, error, moment)
     if shorter is not None:
         return shorter
+    if not accepted and goes_back(state, one):
+        return Step(returned(state, one, error))
     failed = replace(
         one,
         stage=ExchangeStage.CANCELLED
@@ -209,7 +229,7 @@ def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Momen
     if not can_ask or all(one.id != other.id for other in conversation.exchanges):
         return None
     remembered = memory(_up_to(conversation, one.id))
-    extra = len(one.prompt) + len(state.settings.values.system)
+    extra = len(one.prompt) + len(system_of(state.settings.values))
     count = surplus(error, remembered[conversation.left_out :], extra=extra)
     if not count:
         return None
@@ -219,25 +239,35 @@ def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Momen
     return _ask(state, replace(conversation, left_out=left_out), again)
 
 
-def _received(state: WindowState, event: GuiEvent) -> WindowState:
+def _accepted(one: Exchange, accepted: Accepted) -> Exchange:
+    machine = accepted["machine"]
+    cancelling = one.stage is ExchangeStage.CANCELLING
+    return replace(
+        one,
+        job_id=accepted["job_id"],
+        model=accepted["model"],
+        machine_before=machine,
+        waited=waited_for_start(machine),
+        stage=one.stage if cancelling else ExchangeStage.WAITING,
+        status=one.status if cancelling else waiting_words(machine),
+    )
+
+
+def _told_once(state: WindowState, exchange_id: str, mark: str) -> WindowState:
+    """Once is enough in a conversation."""
+    if any(mark in one.marks for one in state.conversation.exchanges):
+        return state
+    return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
+
+
+def _received(state: WindowState, event: GuiEvent, moment: Moment) -> WindowState:
     match event:
         case messages.AnswerExtended(exchange_id=exchange_id, text=text, seq=seq):
-            return _changed(state, exchange_id, lambda one: _streamed(one, text, seq))
+            return _changed(state, exchange_id, lambda one: _streamed(one, text, seq, moment.now))
         case messages.AnswerAccepted(exchange_id=exchange_id, accepted=accepted):
-            machine = accepted["machine"]
-            return _changed(
-                state,
-                exchange_id,
-                lambda one: replace(
-                    one,
-                    job_id=accepted["job_id"],
-                    model=accepted["model"],
-                    machine_before=machine,
-                    waited=waited_for_start(machine),
-                    stage=one.stage if one.stage is ExchangeStage.CANCELLING else ExchangeStage.WAITING,
-                    status=one.status if one.stage is ExchangeStage.CANCELLING else waiting_words(machine),
-                ),
-            )
+            return _changed(state, exchange_id, lambda one: _accepted(one, accepted))
+        case messages.AnswerBridged(exchange_id=exchange_id, update=update, line=line):
+            return _changed(state, exchange_id, lambda one: bridged(one, update, line))
         case messages.AnswerDelayed(exchange_id=exchange_id, machine=machine):
             return _changed(
                 state, exchange_id, lambda one: _with_status(one, ExchangeStage.WAITING, waiting_words(machine))
@@ -247,8 +277,7 @@ def _received(state: WindowState, event: GuiEvent) -> WindowState:
                 state, exchange_id, lambda one: _with_status(one, ExchangeStage.SENDING, fetching_words(model))
             )
         case messages.FallbackChosen(exchange_id=exchange_id, wanted=wanted, fallback=fallback, code=code, cause=why):
-            mark = plain(fallback_text(wanted, fallback, code, why))
-            return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
+            return _told_once(state, exchange_id, plain(fallback_text(wanted, fallback, code, why)))
         case messages.AnswerProgressed(exchange_id=exchange_id, event=fact):
             stopped = state.machine.stop_cancels
             return _changed(state, exchange_id, lambda one: ended(one, fact, stopped=stopped))
@@ -269,11 +298,17 @@ def _cancel_failed(one: Exchange, error: TlfifError) -> Exchange:
     return replace(one, stage=ExchangeStage.STREAMING if one.answer else ExchangeStage.WAITING, status=text)
 
 
-def _streamed(one: Exchange, text: str, seq: int) -> Exchange:
+def _streamed(one: Exchange, text: str, seq: int, now: float) -> Exchange:
+    one = without_bridge(one)
     answer = one.answer.add(text)
     if one.stage is ExchangeStage.CANCELLING or one.stage.is_over:
         return replace(one, answer=answer, last_seq=seq)
-    return replace(one, answer=answer, last_seq=seq, stage=ExchangeStage.STREAMING, status="")
+    status = one.status if one.stage is ExchangeStage.STREAMING else ""
+    speed = one.speed or Speed(characters=answer.count, began_at=now, told_at=now)
+    if now - speed.told_at >= SPEED_SECONDS:
+        status = speed_words(answer.count - speed.characters, now - speed.began_at)
+        speed = replace(speed, told_at=now)
+    return replace(one, answer=answer, last_seq=seq, stage=ExchangeStage.STREAMING, status=status, speed=speed)
 
 
 def _with_status(one: Exchange, stage: ExchangeStage, status: str) -> Exchange:
@@ -288,33 +323,43 @@ def _priced(one: Exchange, job: JobView) -> Exchange:
     known = receipt_of(job["receipt"], waited=waited) or one.receipt
     one = replace(one, reasoning=(job.get("reasoning") or "").strip())
     one = replace(one, machine_before=None)  # a thousand views of machines are two megabytes
-    words = price_words(job, place=one.place)
-    if not words:
-        return one if known is None else replace(one, receipt=known)
-    return replace(one, receipt=replace(known or Receipt(line=""), cost=words))
+    return replace(one, receipt=with_price(known, job, place=one.place))
 
 
 def _changed(state: WindowState, exchange_id: str, change: Change) -> WindowState:
     """The state with one exchange changed; the newest are looked at first."""
-    exchanges = state.conversation.exchanges
-    for index in range(len(exchanges) - 1, -1, -1):
-        if exchanges[index].id == exchange_id:
-            changed = change(exchanges[index])
-            if changed is exchanges[index]:
-                return state
-            kept = (*exchanges[:index], changed, *exchanges[index + 1 :])
-            return replace(state, conversation=replace(state.conversation, exchanges=kept))
+    before = state.conversation
+    exchanges = _with_change(before.exchanges, exchange_id, change)
+    if exchanges is not None:
+        return state if exchanges is before.exchanges else _talking(state, replace(before, exchanges=exchanges))
+    others = _with_change(before.others, exchange_id, change)
+    if others is not None:
+        return state if others is before.others else _talking(state, replace(before, others=others))
     if any(one.id == exchange_id for one in state.elsewhere):
         away = tuple(change(one) if one.id == exchange_id else one for one in state.elsewhere)
         return replace(state, elsewhere=tuple(one for one in away if not one.stage.is_over or one.resumable))
     return state
 
 
+def _talking(state: WindowState, conversation: Conversation) -> WindowState:
+    return replace(state, conversation=conversation)
+
+
+def _with_change(found: tuple[Exchange, ...], exchange_id: str, change: Change) -> tuple[Exchange, ...] | None:
+    """The exchanges with one of them changed, the same ones where it stays as it is; None where it is not there."""
+    for index in range(len(found) - 1, -1, -1):
+        if found[index].id == exchange_id:
+            changed = change(found[index])
+            return found if changed is found[index] else (*found[:index], changed, *found[index + 1 :])
+    return None
+
+
 def _map(state: WindowState, change: Change) -> WindowState:
-    exchanges = tuple(change(one) for one in state.conversation.exchanges)
-    if all(new is old for new, old in zip(exchanges, state.conversation.exchanges, strict=True)):
+    before = state.conversation
+    exchanges, others = tuple(map(change, before.exchanges)), tuple(map(change, before.others))
+    if all(new is old for new, old in zip((*exchanges, *others), before.everything, strict=True)):
         return state
-    return replace(state, conversation=replace(state.conversation, exchanges=exchanges))
+    return replace(state, conversation=replace(before, exchanges=exchanges, others=others))
 
 
 def cancelled_all(exchanges: tuple[Exchange, ...]) -> tuple[Command, ...]:

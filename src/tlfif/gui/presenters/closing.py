@@ -40,10 +40,10 @@ def closing_question(state: WindowState) -> Dialog:
     view = state.machine.view
     running = view["running"] + view["queued"] if view is not None else 0
     minutes = view["idle_timeout_minutes"] if view is not None else None
-    ends = f"If you leave it, it ends itself after {minutes:g} min without work." if minutes else ""
+    ends = f"If you leave it, it shuts down after {minutes:g} min without work." if minutes else ""
     work = f"{how_many(running, 'answer')} under way: leaving keeps it going, stopping cancels it." if running else ""
-    parts = ["A machine still runs.", cost_words(state), work, ends]
-    leave = f"Leave it (ends itself after {minutes:g} min)" if minutes else "Leave it"
+    parts = ["A machine is still running.", cost_words(state), work, ends]
+    leave = f"Leave it (shuts down after {minutes:g} min)" if minutes else "Leave it"
     return Dialog(
         name=NAME,
         title="Close the window?",

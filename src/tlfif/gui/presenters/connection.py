@@ -23,7 +23,7 @@ from tlfif.gui.presenters.problems import is_signed_out, problem, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.kernel.errors import TlfifError
 
-_OWN_PLACE = frozenset({"SignIn", "SignOut", "UseHome"})
+_OWN_PLACE = frozenset({"SetBridge", "SignIn", "SignOut", "UseHome"})
 """Commands that do not concern the server; the Settings tab shows their result."""
 _SIGNS_OF_LIFE = (Connected, MachineUpdated, CostUpdated, AnswerAccepted, AnswerExtended, AnswerDelayed)
 

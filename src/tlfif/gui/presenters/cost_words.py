@@ -1,7 +1,7 @@
 """What the present state costs, in a sentence and in few words. Money is in US dollars without VAT."""
 
 from tlfif.gui.model.state import WindowState
-from tlfif.money.amounts import unit_price, usd
+from tlfif.money.amounts import usd
 from tlfif.wording.machines import is_alive
 
 
@@ -15,14 +15,14 @@ def cost_words(state: WindowState) -> str:
         if not running or simulated is None or not simulated["running_usd_per_hour"]:
             return "Costs nothing on this computer."
         hourly = usd(simulated["running_usd_per_hour"])
-        return f"Costs nothing on this computer. On AWS this would cost {hourly} an hour."
+        return f"Costs nothing on this computer. On AWS it would cost {hourly} an hour."
     if running:
         hour = report["running_usd_per_hour"]
         if not hour:
             return "Costs nothing yet: AWS does not count the machine as running."
-        return f"Costs {usd(hour)} an hour, {unit_price(hour / 3600)} USD a second, 60 seconds at least."
+        return f"Costs {usd(hour)} an hour, a minute at least."
     kept = report["standing_usd_per_month"]
-    return f"No machine is paid for. What is kept on AWS costs {usd(kept)} a month." if kept else "Costs nothing."
+    return f"No machine is running. What is kept on AWS costs {usd(kept)} a month." if kept else "Costs nothing."
 
 
 def brief_cost(state: WindowState) -> str:

@@ -17,7 +17,7 @@ _STAGES = {
 }
 
 
-BY_YOU = "You cancelled this answer."
+BY_YOU = "You cancelled this answer"
 
 
 def why_failed(code: str, message: str, *, expired: bool) -> Problem:
@@ -27,7 +27,7 @@ def why_failed(code: str, message: str, *, expired: bool) -> Problem:
 
 
 def ended(one: Exchange, event: Event, *, stopped: bool = False) -> Exchange:
-    """The exchange after ``event``, which brings no text. ``stopped``: Stop GPU was pressed at this window."""
+    """The exchange after ``event``, which brings no text. ``stopped``: the stop was pressed at this window."""
     one = replace(one, last_seq=max(one.last_seq, event.seq))
     stage = one.stage if one.stage is ExchangeStage.CANCELLING else ExchangeStage.WAITING
     match event.kind:
@@ -37,10 +37,11 @@ def ended(one: Exchange, event: Event, *, stopped: bool = False) -> Exchange:
             return replace(one, status="Thinking") if one.stage is ExchangeStage.WAITING else one
         case EventKind.RESTARTED:
             reason = plain(str(event.data.get("reason") or "the attempt was lost")).rstrip(".")
-            mark = f"Started over: {reason}." + (" The text that stood here does not count." if one.answer else "")
-            return replace(
-                one, answer=one.answer.start_over(), stage=stage, status="Starting over", marks=(*one.marks, mark)
-            )
+            bridges = one.bridge is not None and one.bridge.stands
+            lost = bool(one.answer) and not bridges
+            mark = f"Started over: {reason}." + (" The text that stood here does not count." if lost else "")
+            answer = one.answer if bridges else one.answer.start_over()
+            return replace(one, answer=answer, stage=stage, status="Starting over", marks=(*one.marks, mark))
         case kind if kind in _STAGES:
             took = cast(ReceiptView | None, event.data.get("receipt"))
             receipt = receipt_of(took, waited=one.waited or waited_for_start(one.machine_before))
@@ -56,7 +57,7 @@ def _over(one: Exchange, event: Event, *, asked: ExchangeStage, stopped: bool) -
         return replace(one, status="It was complete before the cancellation arrived.") if kept else one
     code, message = str(event.data.get("error_code") or ""), str(event.data.get("error_message") or "")
     if one.stage is ExchangeStage.CANCELLED:
-        by_another = "Stop GPU cancelled this answer." if stopped else "Cancelled elsewhere."
+        by_another = "Cancelled: the machine was stopped" if stopped else "Cancelled elsewhere"
         by_you = asked is ExchangeStage.CANCELLING
         return replace(one, status=BY_YOU if by_you else plain(message) or by_another)
     return replace(one, problem=why_failed(code, message, expired=event.kind is EventKind.EXPIRED))

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from tlfif.client.profile import AWS
 from tlfif.gui.model import intents
-from tlfif.gui.model.commands import CancelSignIn, SignIn, SignOut, UseHome
+from tlfif.gui.model.commands import CancelSignIn, SetBridge, SignIn, SignOut, UseHome
+from tlfif.gui.model.cost_panel import CostPanel
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.images_panel import ImagesPanel
 from tlfif.gui.model.messages import (
@@ -17,17 +18,7 @@ from tlfif.gui.model.messages import (
     SignInCancelled,
     SignInStarted,
 )
-from tlfif.gui.model.state import (
-    Connection,
-    CostPanel,
-    Exchange,
-    ExchangeStage,
-    HomePanel,
-    Link,
-    MachinePanel,
-    Press,
-    WindowState,
-)
+from tlfif.gui.model.state import Connection, Exchange, ExchangeStage, HomePanel, Link, MachinePanel, Press, WindowState
 from tlfif.gui.presenters.problems import NOT_SIGNED_IN, own_message, plain, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.wording.machines import HERE
@@ -45,6 +36,8 @@ def present_home(state: WindowState, event: GuiEvent, _moment: Moment) -> Step:
     match event:
         case intents.ChooseHome(name=name):
             return _choose(state, name)
+        case intents.SwitchBridge(on=on) if on is not panel.view.bridge:
+            return Step(_with(state, problem=""), (SetBridge(on=on),))
         case intents.PressButton(press=Press.SIGN_IN) if not panel.signing:
             return Step(_with(state, signing=True, address="", problem="", note=""), (SignIn(),))
         case intents.PressButton(press=Press.CANCEL_SIGN_IN) if panel.signing:
@@ -84,7 +77,7 @@ def _received(state: WindowState, event: GuiEvent) -> WindowState:
         case SignedOut(how=how):
             view = replace(panel.view, who=None)
             return _with(state, leaving=False, note=SIGNED_OUT[how], view=view)
-        case CommandFailed(command="UseHome", error=error):
+        case CommandFailed(command="UseHome" | "SetBridge", error=error):
             return _with(state, moving="", problem=plain(error.message))
         case CommandFailed(command="SignIn", error=error):
             return _with(state, signing=False, address="", problem=f"{problem_of(error).title}. {plain(error.message)}")

@@ -1,8 +1,6 @@
 """What an owner hears of images in any tab: one waits for approval, an approved one for promotion, one failed, one was
 taken back by itself."""
 
-from dataclasses import replace
-
 from tlfif.gui.model.state import Press, Problem, WindowState
 from tlfif.gui.presenters.problems import own_message, plain
 from tlfif.gui.presenters.step import with_notice, without_notices
@@ -21,7 +19,7 @@ def with_image_notices(state: WindowState, before: ImageList | None, at: float) 
     if not offered:
         state = without_notices(state, "image_offered")
     elif offered[0]["version"] not in _versions(before, "offered"):
-        state = _with_good_notice(state, offer(offered[0]), at)
+        state = with_notice(state, offer(offered[0]), at, good=True)
     version = promotable(report)
     if not version:
         state = without_notices(state, "image_approved")
@@ -29,7 +27,7 @@ def with_image_notices(state: WindowState, before: ImageList | None, at: float) 
         return state
     if version in _versions(before, "offered"):
         approved = next(image for image in report["images"] if image["version"] == version)
-        state = _with_good_notice(state, approval(approved), at)
+        state = with_notice(state, approval(approved), at, good=True)
     for image in reversed(report["images"]):
         known = image["version"] in _versions(before, "under_way", "waiting")
         if known and image["failure"] is not None:
@@ -90,12 +88,6 @@ def _taken_back(state: WindowState, before: ImageList, report: ImageList, at: fl
             )
             state = with_notice(state, told, at)
     return state
-
-
-def _with_good_notice(state: WindowState, told: Problem, at: float) -> WindowState:
-    found = with_notice(state, told, at)
-    *others, last = found.notices
-    return replace(found, notices=(*others, replace(last, good=True)))
 
 
 def _versions(report: ImageList | None, *states: str) -> set[str]:

@@ -15,7 +15,7 @@ from tlfif.wording.images import (
 )
 
 NAME = "images"
-OWN_MACHINE = "It runs on a machine of its own, which ends itself."
+OWN_MACHINE = "It runs on a machine of its own, which shuts down by itself."
 TRUST = "Whoever can push to this repository then decides, without you, what answers your prompts."
 
 

@@ -1,6 +1,5 @@
-"""Stop GPU, Start, the idle time-out's field, and the log of what the machine did."""
+"""Stop, Start, the idle time-out's field, and the log of what the machine did."""
 
-import math
 from dataclasses import replace
 
 from tlfif.gui.model import intents
@@ -19,21 +18,22 @@ from tlfif.gui.presenters.problems import plain, problem_of
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step, with_notice, without_notices
 from tlfif.jobs.limits import check_idle_minutes
 from tlfif.kernel.errors import InvalidInputError
+from tlfif.kernel.typed_number import typed_number
 from tlfif.machines.policy import MAX_IDLE_TIMEOUT_MINUTES, MIN_IDLE_TIMEOUT_MINUTES
 from tlfif.wire.machines import MachineView, StopResult
 from tlfif.wording.figures import how_many
-from tlfif.wording.machines import is_alive
+from tlfif.wording.machines import idle_price_text, is_alive, stop_name
 
 LOG_LINES = 200
 RANGE_TEXT = f"{MIN_IDLE_TIMEOUT_MINUTES:g} to {MAX_IDLE_TIMEOUT_MINUTES:g} minutes; there is no “never”"
 _MINE = frozenset({"StopMachine", "StartMachine"})
 _WORDS = {
-    "off": "ended",
+    "off": "shut down",
     "launching": "started",
-    "loading": "loads the model",
+    "loading": "is loading the model",
     "ready": "ready",
-    "draining": "finishes what runs",
-    "stopping": "is being ended",
+    "draining": "is finishing its answers",
+    "stopping": "is shutting down",
     "no_capacity": "did not start: no capacity",
     "no_quota": "did not start: no quota",
     "broken": "broke",
@@ -74,7 +74,7 @@ def _pressed(state: WindowState, event: GuiEvent) -> Step:
             commands = (StartMachine(model=state.settings.values.model),)
             return Step(replace(state, machine=replace(state.machine, start_enabled=False, stopped_text="")), commands)
         case intents.TypeIdleMinutes(text=text):
-            return Step(_with_idle(state, typed(state.machine.idle, text)))
+            return Step(_with_idle(state, _with_price(typed(state.machine.idle, text), state)))
         case intents.ApplyIdleMinutes():
             return _apply_idle(state)
         case _:
@@ -82,26 +82,23 @@ def _pressed(state: WindowState, event: GuiEvent) -> Step:
 
 
 def stopped_words(result: StopResult) -> str:
-    """What became of the machine and of the answers after Stop GPU."""
-    machine = "Stop GPU was pressed." if result["was_running"] else "No machine was running."
+    """What became of the machine and of the answers after the stop."""
+    machine = "The machine was stopped." if result["was_running"] else "No machine was running."
     if result["cancelled"]:
         ended = how_many(len(result["cancelled"]), "prompt")
-        return f"{machine} {ended} cancelled; the words written so far stay here."
+        return f"{machine} {ended} cancelled; what was written so far stays here."
     if result["requeued"]:
-        return f"{machine} {how_many(len(result['requeued']), 'prompt')} kept: Start machine continues with them."
+        return f"{machine} {how_many(len(result['requeued']), 'prompt')} kept: Start machine goes on with them."
     return machine
 
 
 def minutes_of(text: str) -> float:
-    """What was typed, as minutes. A comma is a decimal point. Raises InvalidInputError."""
-    try:
-        value = float(text.strip().replace(",", "."))
-    except ValueError:
-        value = math.nan
-    if math.isnan(value):
+    """What was typed, as minutes. Raises InvalidInputError."""
+    value = typed_number(text)
+    if value is None:
         raise InvalidInputError(f"Type minutes as a number, {RANGE_TEXT}.", code="idle_timeout_out_of_range")
-    check_idle_minutes(value)
-    return value
+    check_idle_minutes(float(value))
+    return float(value)
 
 
 def typed(entry: IdleEntry, text: str) -> IdleEntry:
@@ -111,6 +108,14 @@ def typed(entry: IdleEntry, text: str) -> IdleEntry:
     except InvalidInputError as error:
         return replace(entry, text=text, problem=error.message, editing=True)
     return replace(entry, text=text, problem="", editing=True)
+
+
+def _with_price(entry: IdleEntry, state: WindowState) -> IdleEntry:
+    """What waiting that long may cost stands below the field before it is set; on this computer the range."""
+    report = state.cost.report
+    types = () if report is None or entry.problem else report.get("types", ())
+    price = idle_price_text(minutes_of(entry.text), types) if types else ""
+    return replace(entry, range_text=price or RANGE_TEXT)
 
 
 def _apply_idle(state: WindowState) -> Step:
@@ -152,7 +157,7 @@ def _updated(panel: MachinePanel, view: MachineView, moment: Moment, event: obje
     asked = panel.stop_asked_for
     if asked is not None and (not is_alive(view) or view["machine_id"] not in {asked, None}):
         asked = None  # confirmed: it is gone, or this is another one
-    if asked is None and is_alive(view):  # what Stop GPU did belongs to a machine that is gone
+    if asked is None and is_alive(view):  # what the stop did belongs to a machine that is gone
         panel = replace(panel, stopped_text="", stop_cancels=False)
     changed = replace(
         panel,
@@ -174,7 +179,8 @@ def _idle_updated(entry: IdleEntry, minutes: float | None, *, confirmed: bool) -
     if minutes is None:
         return entry if entry.range_text else replace(entry, range_text=RANGE_TEXT)
     text = entry.text if entry.editing else f"{minutes:g}"
-    changed = replace(entry, in_force=minutes, text=text, range_text=RANGE_TEXT)
+    note = entry.range_text if entry.editing and entry.range_text else RANGE_TEXT
+    changed = replace(entry, in_force=minutes, text=text, range_text=note)
     return entry if changed == entry else changed
 
 
@@ -186,14 +192,20 @@ def _whole_start(panel: MachinePanel, view: MachineView) -> float | None:
 
 
 def _stop_button(panel: MachinePanel) -> StopButton:
+    button = _button(panel)
+    name = stop_name(panel.view)
+    return replace(button, name=name, label=button.label if button.pending else name)
+
+
+def _button(panel: MachinePanel) -> StopButton:
     view = panel.view
     if panel.stop_asked_for is not None:
-        return StopButton(label="Stopping…", pending=True, hint="Asked for. It counts as off once that is confirmed.")
+        return StopButton(label="Stopping…", pending=True, hint="It counts as off once that is confirmed.")
     if view is None or not is_alive(view):
         return StopButton()
     if view["state"] == "stopping":
-        return StopButton(label="Stopping…", pending=True, hint="It is on its way out.")
-    lost = " The answer under way is cancelled; its words so far stay." if view["running"] else ""
+        return StopButton(label="Stopping…", pending=True, hint="It is shutting down.")
+    lost = " The answer under way is cancelled; what was written so far stays." if view["running"] else ""
     return StopButton(enabled=True, hint=f"Ends the machine at once.{lost}")
 
 

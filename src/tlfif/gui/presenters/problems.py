@@ -57,12 +57,10 @@ _CAUSES: dict[str, _Cause] = {
     "token_expired": _Cause("Your sign-in has run out", "Press Sign in; your browser opens.", _SIGN_IN),
     "keyring_failed": _Cause("This computer's keyring did not open", "Unlock it, then press Connect.", _LINK),
     "sign_in_unreachable": _Cause(
-        "The provider that signs you in cannot be reached", "Check the network, then press Connect.", _LINK
+        "The sign-in service cannot be reached", "Check the network, then press Connect.", _LINK
     ),
     "sign_in_busy": _Cause("Another program is signing in", "End it, then press Connect.", _LINK),
-    "sign_in_malformed": _Cause(
-        "The provider that signs you in is out of order", "Press Sign in to try again.", _SIGN_IN
-    ),
+    "sign_in_malformed": _Cause("The sign-in service does not work", "Press Sign in to try again.", _SIGN_IN),
     "sign_in_not_ours": _Cause(
         "Another page answered", "Close pages that you do not know, then press Sign in.", _SIGN_IN
     ),
@@ -78,10 +76,14 @@ _CAUSES: dict[str, _Cause] = {
     ),
     # Money
     "budget_locked": _Cause(
-        "The month's budget is used up", "Raise the limit in the Cost tab, or press Release budget.", _MONEY
+        "The month's budget is used up",
+        "Raise the limit in the Cost tab, or release the budget for this month.",
+        _MONEY,
     ),
     "budget_no_room": _Cause(
-        "A start does not fit into the budget", "Shorten the idle time-out, raise the limit, or release it.", _MONEY
+        "A start does not fit into the budget",
+        "Shorten the idle time-out, raise the limit, or release the budget for this month.",
+        _MONEY,
     ),
     "budget_invalid": _Cause("That is not a limit", "Type an amount such as 20."),
     # The machine and its model
@@ -98,38 +100,41 @@ _CAUSES: dict[str, _Cause] = {
     "aws_denied": _Cause("AWS does not permit it", "Then press Start machine.", _START),
     "aws_busy": _Cause("AWS is too busy", "TL-FIF tries again by itself.", _START),
     "aws_unreachable": _Cause("AWS does not answer", "TL-FIF tries again by itself.", _START),
-    "no_schedule": _Cause("The machine was ended again", "Then press Start machine.", _START),
+    "no_schedule": _Cause("The machine was stopped again", "Then press Start machine.", _START),
     "router_unreachable": _Cause("The request did not arrive", "Press Start machine again.", _START),
     "router_silent": _Cause(
         "Perhaps a machine is being started", "Look in a minute, then press Start machine.", _START
     ),
-    "model_in_image": _Cause("On AWS the model is part of the image", "There is nothing to fetch."),
+    "model_in_image": _Cause("On AWS the model is part of the image", "There is nothing to download."),
     "machine_failed": _Cause("The machine did not start", "Read the reason, then try again.", _AGAIN),
-    "model_absent": _Cause("The model is not on this computer", "Fetch it in Settings.", (Press.OPEN_SETTINGS,)),
-    "model_corrupt": _Cause("The model's file is damaged", "Fetch it again in Settings.", (Press.OPEN_SETTINGS,)),
+    "model_absent": _Cause("The model is not on this computer", "Download it in Settings.", (Press.OPEN_SETTINGS,)),
+    "model_corrupt": _Cause("The model's file is damaged", "Download it again in Settings.", (Press.OPEN_SETTINGS,)),
     "model_file_invalid": _Cause(
         "The model file cannot be used", "Choose another in Settings.", (Press.OPEN_SETTINGS,)
     ),
     "model_unusable": _Cause("The model cannot be used", "Choose another in Settings.", (Press.OPEN_SETTINGS,)),
-    "engine_stuck": _Cause("The engine hung on this prompt", "Choose another in Settings.", (Press.OPEN_SETTINGS,)),
+    "engine_stuck": _Cause(
+        "The engine got stuck on this prompt", "Choose another in Settings.", (Press.OPEN_SETTINGS,)
+    ),
     "hub_unreachable": _Cause(
-        "The model cannot be fetched", "Check the network, or choose the small model.", (Press.OPEN_SETTINGS,)
+        "The model cannot be downloaded", "Check the network, or choose the small model.", (Press.OPEN_SETTINGS,)
     ),
     "disk_full": _Cause("The disk is full", "Free some space, then try again.", _AGAIN),
     "unknown_model": _Cause("There is no such model", "Choose another one in Settings.", (Press.OPEN_SETTINGS,)),
     # Images
-    "image_not_offered": _Cause("It does not wait for you any more", "Look at it again.", _IMAGES),
-    "image_not_approved": _Cause("It is not approved", "Approve it first.", _IMAGES),
-    "image_changed": _Cause("Somebody else was faster", "Look at it again.", _IMAGES),
-    "image_in_use": _Cause("It is needed", "Promote another one first.", _IMAGES),
+    "image_not_offered": _Cause("This image no longer waits for you", "Look at it again.", _IMAGES),
+    "image_not_approved": _Cause("This image is not approved", "Approve it first.", _IMAGES),
+    "image_changed": _Cause("Somebody else has decided already", "Look at it again.", _IMAGES),
+    "image_in_use": _Cause("This image is in use", "Promote another one first.", _IMAGES),
     "image_gone": _Cause("The image does not exist any more", "The one in use stays. Promote another one.", _IMAGES),
     "image_pointer_invalid": _Cause("Somebody changed what machines start from", "Promote one again.", _IMAGES),
     "rollback_impossible": _Cause("There is no image to go back to", "Promote another one.", _IMAGES),
     "images_not_here": _Cause("This home makes no images", "Bring it up to date.", _IMAGES),
+    "owner_only": _Cause("Only an owner of this home may do this", "Ask one of them."),
     # The prompt
     "prompt_too_long": _Cause("The prompt is too long", "Shorten it, or ask for a shorter answer in Settings."),
     "body_too_large": _Cause("The prompt is too long", "Shorten it, then send it again."),
-    "answer_empty": _Cause("The model gave no answer", "Settings has the length of answers.", _AGAIN),
+    "answer_empty": _Cause("The model gave no answer", "Allow longer answers in Settings, then try again.", _AGAIN),
     "engine_rejected": _Cause("The model refuses this prompt", "Change it, then send it again."),
     "queue_full": _Cause("Too many prompts wait", "Wait a moment, then try again.", _AGAIN),
     # The answer
@@ -145,7 +150,8 @@ _CAUSES: dict[str, _Cause] = {
     ),
     "storage_foreign": _Cause("The job file is another program's", "Then press Connect.", _LINK),
     "storage_newer": _Cause("The job file is of a newer TL-FIF", "Then press Connect.", _LINK),
-    "storage_failed": _Cause("It could not be stored or read", "Do what is named here, then try again.", _AGAIN),
+    "storage_full": _Cause("Could not save: disk full", "Free some space, then try again.", _AGAIN),
+    "storage_failed": _Cause("It could not be saved or read", "Do what is named here, then try again.", _AGAIN),
     "internal_error": _Cause("TL-FIF made a mistake", "Try again. If it happens twice, report it.", _AGAIN),
     "unavailable": _Cause("A service that is needed does not answer", "Try again in a moment.", _AGAIN),
 }

@@ -52,6 +52,8 @@ def _shown(state: WindowState, event: GuiEvent, moment: Moment) -> WindowState:
             return without_notices(state, code)
         case intents.WindowVisible(visible=visible):
             return replace(state, visible=visible)
+        case intents.WindowLookedAt(looked_at=looked_at):
+            return state if looked_at is state.looked_at else replace(state, looked_at=looked_at)
         case intents.CallbackFailed(text=text) | BridgeFailed(text=text):
             return with_notice(state, own_mistake(text), moment.at)
         case _:
@@ -100,7 +102,10 @@ def _problems(wanted: Preferences) -> Iterator[tuple[str, str]]:
     if wanted.appearance not in APPEARANCES:
         yield "appearance", f"The appearance must be one of {', '.join(APPEARANCES)}."
     checks: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("temperature", lambda: check_temperature(wanted.temperature, name="The temperature")),
+        (
+            "temperature",
+            lambda: wanted.temperature is None or check_temperature(wanted.temperature, name="The temperature"),
+        ),
         ("max_tokens", lambda: check_max_tokens(wanted.max_tokens, name="The longest answer")),
         ("seed", lambda: wanted.seed is None or check_seed(wanted.seed, name="The seed")),
         ("system", lambda: not wanted.system.strip() or check_text(wanted.system, what="system")),
@@ -121,9 +126,9 @@ def _fetched(state: WindowState, panel: SettingsPanel, message: ModelUpdated, mo
         return Step(changed)
     broke = own_message(
         "fetch_failed",
-        f"Fetching {model['title']} broke off",
-        model["problem"] or "The file is not whole.",
-        advice="What has arrived is kept. Fetch it again in Settings; it continues where it stopped.",
+        f"The download of {model['title']} broke off",
+        model["problem"] or "The file is not complete.",
+        advice="What has arrived is kept. Download it again in Settings; it goes on where it stopped.",
         presses=(Press.OPEN_SETTINGS,),
     )
     return Step(with_notice(changed, broke, moment.at))

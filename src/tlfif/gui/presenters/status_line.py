@@ -5,26 +5,36 @@ from dataclasses import replace
 from tlfif.gui.model.state import Link, Press, StatusKind, StatusLine, WindowState
 from tlfif.gui.presenters.cost_words import brief_cost, cost_words
 from tlfif.gui.presenters.problems import MODEL_AT_FAULT, NOT_SIGNED_IN, plain, problem
-from tlfif.money.amounts import usd
+from tlfif.gui.presenters.rights import allowed
 from tlfif.wire.machines import MachineView
 from tlfif.wording.figures import countdown, how_many
-from tlfif.wording.machines import UNATTENDED, as_sentence, fault_text, is_alive, model_title, phase_text, time_left
+from tlfif.wording.machines import (
+    UNATTENDED,
+    as_sentence,
+    fault_text,
+    is_alive,
+    model_title,
+    phase_text,
+    start_price_text,
+    stop_name,
+    time_left,
+)
 
 BRIEF = {
     StatusKind.CONNECTING: "Connecting…",
     StatusKind.OFF: "Off",
-    StatusKind.HELD: "Off: you stopped it",
+    StatusKind.HELD: "Off – you stopped it",
     StatusKind.LAUNCHING: "Starting up",
     StatusKind.LOADING: "Loading",
     StatusKind.READY: "Ready",
     StatusKind.ANSWERING: "Answering",
     StatusKind.IDLE: "Idle",
     StatusKind.STOPPING: "Stopping…",
-    StatusKind.NO_CAPACITY: "AWS has none free",
+    StatusKind.NO_CAPACITY: "AWS has no machine free",
     StatusKind.NO_QUOTA: "AWS must allow it first",
     StatusKind.BUDGET_LOCKED: "Budget used up",
-    StatusKind.BROKEN: "It did not start",
-    StatusKind.UNATTENDED: "Something is in the way",
+    StatusKind.BROKEN: "Could not start",
+    StatusKind.UNATTENDED: "Cannot start a machine",
     StatusKind.NOT_CONNECTED: "Not connected",
     StatusKind.SIGNED_OUT: "Not signed in",
 }
@@ -45,7 +55,8 @@ def with_status_line(state: WindowState, now: float) -> WindowState:
     brief = BRIEF[line.kind]
     if state.connection.link is Link.RETRYING:
         brief = f"Connecting again ({state.connection.attempt} of 3)"
-    line = replace(line, brief=brief, brief_cost=brief_cost(state))
+    presses = allowed(line.presses, owns=state.home.view.owns)
+    line = replace(line, brief=brief, brief_cost=brief_cost(state), presses=presses)
     return state if line == state.status_line else replace(state, status_line=line)
 
 
@@ -79,7 +90,7 @@ def _of_machine(state: WindowState, view: MachineView, now: float) -> StatusLine
             return _no_capacity(view)
         case "no_quota":
             return _no_quota(view)
-        case "broken" if not view["held"]:
+        case "broken" if not view["held"] or view.get("code") in MODEL_AT_FAULT:
             return _broken(view)
         case _:
             return _held(view) if view["held"] else _off(state, view, now)
@@ -87,20 +98,20 @@ def _of_machine(state: WindowState, view: MachineView, now: float) -> StatusLine
 
 def _off(state: WindowState, view: MachineView, now: float) -> StatusLine:
     eta = view["eta_seconds"]
-    ready = f" It is ready after about {countdown(max(1.0, eta))}." if eta else ""
+    ready = f" It is ready in about {countdown(max(1.0, eta))}." if eta else ""
     if view["queued"]:
         left = _left(state, eta, now)
         return StatusLine(
             kind=StatusKind.LAUNCHING,
-            headline=f"{how_many(view['queued'], 'prompt')} accepted; a machine is being requested",
-            advice="Nothing to press.",
+            headline=f"Asking for a machine: {how_many(view['queued'], 'prompt')} waiting",
+            advice="Your prompts are kept, also if this window is closed.",
             countdown_seconds=left,
             countdown=_left_words(left),
         )
     return StatusLine(
         kind=StatusKind.OFF,
-        headline="Off: no machine runs",
-        advice=f"Type a prompt and press Send; the machine starts by itself.{ready}{_first_type(state)}",
+        headline="Off – no machine is running",
+        advice=f"Send a prompt and a machine starts.{ready}{_first_type(state)}",
     )
 
 
@@ -108,15 +119,15 @@ def _first_type(state: WindowState) -> str:
     """Which machine would be tried first, and for how much; empty where that is not known, or costs nothing."""
     report = state.cost.report
     types = [] if report is None else report.get("types", [])  # a home that was deployed earlier does not send it
-    return f" Tried first: {types[0]['instance_type']}, {usd(types[0]['usd_per_hour'])} an hour." if types else ""
+    return f" {start_price_text(types)}".rstrip()
 
 
 def _held(view: MachineView) -> StatusLine:
-    kept = f" {how_many(view['queued'], 'prompt')} kept for later." if view["queued"] else ""
+    kept = f"; {how_many(view['queued'], 'prompt')} kept" if view["queued"] else ""
     return StatusLine(
         kind=StatusKind.HELD,
-        headline=f"Off: you stopped the machine.{kept}",
-        advice="Press Start machine, or send a prompt: then what was kept is answered, too.",
+        headline=f"Off – you stopped the machine{kept}",
+        advice="Start machine goes on with what is kept. So does a new prompt.",
         presses=(Press.START_MACHINE,),
     )
 
@@ -127,11 +138,11 @@ def _starting(state: WindowState, view: MachineView, now: float) -> StatusLine:
     whole = state.machine.countdown_from
     title = f" ({model_title(view['model'])})" if view["model"] and not launching else ""
     waiting = view["queued"] + view["running"]
-    kept = f"{how_many(waiting, 'prompt')} accepted and kept" if waiting else "No prompt waits"
+    kept = f"{how_many(waiting, 'prompt')} waiting" if waiting else "No prompt is waiting"
     return StatusLine(
         kind=StatusKind.LAUNCHING if launching else StatusKind.LOADING,
-        headline=f"Machine is {phase_text(view)}{title}",
-        advice=f"{kept}. Nothing to press; Stop GPU ends it at once.",
+        headline=f"{_upper(phase_text(view))}{title}",
+        advice=f"{kept}. {stop_name(view)} ends it at once.",
         countdown_seconds=left,
         countdown=_left_words(left),
         progress=None if left is None or not whole else min(1.0, max(0.0, 1 - left / whole)),
@@ -144,8 +155,8 @@ def _ready(state: WindowState, view: MachineView, now: float) -> StatusLine:
         waiting = f", {view['queued']} waiting" if view["queued"] else ""
         return StatusLine(
             kind=StatusKind.ANSWERING,
-            headline=f"Answering: {how_many(view['running'], 'prompt')}{waiting}",
-            advice="Cancel ends one answer, Stop GPU ends the machine.",
+            headline=f"Answering {how_many(view['running'], 'prompt')}{waiting}",
+            advice=f"Cancel ends one answer, {stop_name(view)} ends the machine.",
         )
     left = _left(state, view["idle_seconds_left"], now)
     if left is None or view["queued"]:
@@ -156,30 +167,32 @@ def _ready(state: WindowState, view: MachineView, now: float) -> StatusLine:
         )
     return StatusLine(
         kind=StatusKind.IDLE,
-        headline=f"Ready and idle: {title}",
-        advice="It answers at once and ends itself when the time is up. Stop GPU ends it now.",
+        headline=f"Ready: {title}",
+        advice=f"It answers at once. {stop_name(view)} ends it now.",
         countdown_seconds=left,
-        countdown=f"ends itself in {countdown(left)}",
+        countdown=f"shuts down in {countdown(left)}",
     )
 
 
 def _stopping(view: MachineView) -> StatusLine:
     draining = view["state"] == "draining"
-    finishing = f"finishing {how_many(view['running'], 'answer')}, then it ends" if view["running"] else "ending"
+    finishing = (
+        f"Finishing {how_many(view['running'], 'answer')}, then it shuts down" if view["running"] else "Shutting down"
+    )
     why = f" ({plain(view['reason']).rstrip('.')})" if view["reason"] else ""
     return StatusLine(
         kind=StatusKind.STOPPING,
-        headline=f"Machine is {finishing}{why}" if draining else f"Stopping…{why}",
+        headline=f"{finishing}{why}" if draining else f"Stopping…{why}",
         advice=(
-            "Nothing to press; Stop GPU does not wait for the answer."
+            f"{stop_name(view)} does not wait for the answer."
             if draining
-            else "Nothing to press. It counts as off once that is confirmed."
+            else "It counts as off once that is confirmed."
         ),
     )
 
 
 def _no_capacity(view: MachineView) -> StatusLine:
-    again = "" if "asked again" in view["reason"] else " TL-FIF asks again every two minutes; Start machine asks now."
+    again = "" if "asked again" in view["reason"] else " TL-FIF asks again every 2 minutes; Start machine asks now."
     return StatusLine(
         kind=StatusKind.NO_CAPACITY,
         headline=f"AWS has no machine free now{_reason(view)}",
@@ -191,9 +204,8 @@ def _no_capacity(view: MachineView) -> StatusLine:
 def _no_quota(view: MachineView) -> StatusLine:
     """The reason says what is missing: the quota, the account's plan, or that AWS has not opened the account."""
     usual = (
-        " Ask AWS once: Service Quotas, “Running On-Demand G and VT instances”, 8. It takes a day or two. Press Start "
-        "machine when AWS has agreed. A machine without a GPU needs no such quota and would answer today: deploy with "
-        "its type in the list."
+        " Ask AWS for it once: Service Quotas, “Running On-Demand G and VT instances”, 8. That takes a day or two; "
+        "then press Start machine. A machine without a GPU needs no such quota: deploy with its type in the list."
     )
     return StatusLine(
         kind=StatusKind.NO_QUOTA,
@@ -216,7 +228,7 @@ def _broken(view: MachineView) -> StatusLine:
     again = " TL-FIF tries again by itself." if view["queued"] else ""
     return StatusLine(
         kind=StatusKind.BROKEN,
-        headline=f"The machine did not start or did not survive{_reason(view)}",
+        headline=f"The machine did not start, or broke{_reason(view)}",
         advice=f"{_long_reason(view)}{again} Press Start machine to try now; the Machine tab has the reasons.".strip(),
         presses=(Press.START_MACHINE, Press.OPEN_MACHINE),
     )
@@ -227,7 +239,7 @@ def _locked(state: WindowState, view: MachineView) -> StatusLine | None:
     if view["state"] in {"draining", "stopping"}:
         return None
     alive = is_alive(view)
-    what = "Rehearsal: the month's budget would be used up" if state.cost.budget.rehearsal else "The budget is used up"
+    what = "Practice mode: the budget would be used up" if state.cost.budget.practice else "The budget is used up"
     return StatusLine(
         kind=StatusKind.BUDGET_LOCKED,
         headline=f"{what}; {'the machine is being ended' if alive else 'no machine starts'}",
@@ -240,7 +252,7 @@ def _not_connected(state: WindowState) -> StatusLine:
     cause = state.connection.problem
     report = state.cost.report
     if report is not None and report["region"] is None:
-        cost = "Costs nothing on this computer; a machine without its server ends itself within 30 s."
+        cost = "Costs nothing on this computer; a machine without its server shuts down within 30 s."
     else:
         cost = _unknown_cost(state)
     return StatusLine(
@@ -278,9 +290,9 @@ def _unknown_cost(state: WindowState) -> str:
     """What it may cost while the server cannot be asked."""
     view = state.machine.view
     if is_alive(view):
-        return f"If the machine still runs: {cost_words(state)} It ends itself when it is idle."
+        return f"If the machine still runs: {cost_words(state)} It shuts down when it is idle."
     if view is None and state.home.view.on_aws:
-        return "This costs nothing by itself. A machine that runs on AWS ends itself when it is idle."
+        return "This costs nothing by itself. A machine that runs on AWS shuts down when it is idle."
     return "No machine was running at the last report."
 
 
@@ -299,6 +311,10 @@ def _left_words(left: float | None) -> str:
     return "" if left is None else time_left(left)
 
 
+def _upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
 def _reason(view: MachineView) -> str:
     """A short reason, for the headline."""
     found = plain(view["reason"]).rstrip(".")
@@ -311,4 +327,4 @@ def _long_reason(view: MachineView) -> str:
 
 
 def _waiting_words(view: MachineView) -> str:
-    return f"{how_many(view['queued'], 'prompt')} kept." if view["queued"] else "Nothing waits."
+    return f"{how_many(view['queued'], 'prompt')} waiting." if view["queued"] else "No prompt is waiting."

@@ -32,10 +32,10 @@ class Step:
 Presenter = Callable[[WindowState, GuiEvent, Moment], Step]
 
 
-def with_notice(state: WindowState, problem: Problem, at: float) -> WindowState:
-    """The state with a notice; it replaces an older one of the same code."""
+def with_notice(state: WindowState, problem: Problem, at: float, *, good: bool = False) -> WindowState:
+    """The state with a notice; it replaces an older one of the same code. ``good``: nothing is wrong."""
     others = tuple(one for one in state.notices if one.problem.code != problem.code)
-    return replace(state, notices=(*others, Notice(problem=problem, at=at)))
+    return replace(state, notices=(*others, Notice(problem=problem, at=at, good=good)))
 
 
 def without_notices(state: WindowState, *codes: str) -> WindowState:

@@ -1,4 +1,4 @@
-"""What can be pressed below each answer: words in the text, reached by pointer and by key.
+"""What can be pressed around each answer: words in the text, reached by pointer and by key.
 
 Words and not buttons, because a thousand answers would mean four thousand widgets.
 """
@@ -6,25 +6,49 @@ Words and not buttons, because a thousand answers would mean four thousand widge
 import tkinter
 from collections.abc import Callable
 
+from tlfif.gui.look.theme import SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import Exchange, Press
+from tlfif.gui.views.answer_renderer import AnswerRenderer
 from tlfif.gui.views.context import ViewContext
-from tlfif.gui.views.exchange_lines import ACTION, CANCEL, COPY, REGENERATE, RETRY
+from tlfif.gui.views.exchange_lines import (
+    ACTION,
+    CANCEL,
+    COPY,
+    COPY_CODE,
+    DETAILS,
+    EARLIER,
+    EDIT,
+    LATER,
+    LESS,
+    OPEN_LINK,
+    REGENERATE,
+    RETRY,
+)
 
-CHOSEN = "chosen"
+CHOSEN, HOVER = "chosen", "hover"
+_MARKS = ("h0:", "a0:", "f0:")
 
 
 class AnswerActions:
     """Clicks and keys on the actions. ``exchanges`` returns what is shown, oldest first."""
 
-    def __init__(self, text: tkinter.Text, context: ViewContext, exchanges: Callable[[], tuple[Exchange, ...]]) -> None:
+    def __init__(
+        self,
+        text: tkinter.Text,
+        context: ViewContext,
+        renderer: AnswerRenderer,
+        exchanges: Callable[[], tuple[Exchange, ...]],
+    ) -> None:
         self._text = text
         self._context = context
+        self._renderer = renderer
         self._exchanges = exchanges
         self._chosen: tuple[str, int] | None = None
+        self._address = tkinter.Label(text, borderwidth=0)
         text.tag_bind(ACTION, "<Button-1>", self._clicked)
-        text.tag_bind(ACTION, "<Enter>", lambda _: text.configure(cursor="hand2"))
-        text.tag_bind(ACTION, "<Leave>", lambda _: text.configure(cursor="arrow"))
+        text.tag_bind(ACTION, "<Motion>", self._over)
+        text.tag_bind(ACTION, "<Leave>", lambda _: self._left())
         text.bind("<Button-1>", lambda _: text.focus_set(), add="+")
         for sequence, answers, steps in (
             ("<Control-Up>", -1, 0),
@@ -33,6 +57,8 @@ class AnswerActions:
             ("<Right>", 0, 1),
         ):
             text.bind(sequence, lambda _, a=answers, s=steps: self._move(a, s))  # type: ignore[misc]  # lambda's defaults
+        for sequence, steps in (("<Alt-Left>", -1), ("<Alt-Right>", 1)):
+            text.bind(sequence, lambda _, s=steps: self._turn(s))  # type: ignore[misc]  # lambda's default
         text.bind("<Return>", lambda _: self._pressed())
         text.bind("<FocusOut>", lambda _: self.forget(), add="+")
 
@@ -41,27 +67,48 @@ class AnswerActions:
         if self._chosen is not None and exchange_id in {None, self._chosen[0]}:
             self._chosen = None
             self._text.tag_remove(CHOSEN, "1.0", "end")
+            self._address.place_forget()
 
     def press(self, exchange: Exchange, name: str) -> None:
-        """Run an action."""
-        context = self._context
-        if name == CANCEL:
-            context.press(intents.CancelAnswer(exchange.id))
-        elif name == RETRY and exchange.can_retry:
-            context.press(intents.RetryAnswer(exchange.id))
-        elif name == REGENERATE:
-            context.press(intents.Regenerate(exchange.id))
-        elif name == COPY:
-            context.copy(str(exchange.answer))
-        else:
-            context.press(intents.PressButton(Press(name), exchange.id))
+        """Run an action that needs no place in the text."""
+        context, one = self._context, exchange.id
+        match name:
+            case _ if name == COPY:
+                context.copy(str(exchange.answer))
+            case _ if name == CANCEL:
+                context.press(intents.CancelAnswer(one))
+            case _ if name == RETRY:
+                context.press(intents.RetryAnswer(one))
+            case _ if name == REGENERATE:
+                context.press(intents.Regenerate(one))
+            case _ if name == EDIT:
+                context.press(intents.EditPrompt(one))
+            case _ if name in {DETAILS, LESS}:
+                context.press(intents.ShowDetails(one))
+            case _ if name in {EARLIER, LATER}:
+                context.press(intents.TurnVersion(one, -1 if name == EARLIER else 1))
+            case _:
+                context.press(intents.PressButton(Press(name), one))
 
     def places(self, exchange_id: str) -> list[tuple[str, str, str]]:
-        """For each action below an answer: its name, its first and last index."""
-        found = []
-        start, end = f"f0:{exchange_id}", f"f1:{exchange_id}"
-        if start not in self._text.mark_names():
+        """For each action below an answer, then above it, then in it: its name, its first and last index."""
+        if f"f0:{exchange_id}" not in self._text.mark_names():
             return []
+        return [
+            found
+            for start, end in (("f0", "f1"), ("h0", "a0"), ("a0", "a1"))
+            for found in self._between(f"{start}:{exchange_id}", f"{end}:{exchange_id}")
+        ]
+
+    def exchange_at(self, index: str) -> str | None:
+        """The exchange to which the text at ``index`` belongs."""
+        mark: str | None = self._text.mark_previous(f"{index} +1c")
+        while mark is not None and not mark.startswith(_MARKS):
+            mark = self._text.mark_previous(mark)
+        return None if mark is None else mark[3:]
+
+    def _between(self, start: str, end: str) -> list[tuple[str, str, str]]:
+        found = []
         while span := self._text.tag_nextrange(ACTION, start, end):
             found.append((self._name_at(span[0]), span[0], span[1]))
             start = span[1]
@@ -70,17 +117,47 @@ class AnswerActions:
     def _name_at(self, index: str) -> str:
         return next((tag[3:] for tag in self._text.tag_names(index) if tag.startswith("do-")), "")
 
+    def _over(self, event: "tkinter.Event[tkinter.Misc]") -> None:
+        """The action below the pointer is underlined."""
+        self._left()
+        span = self._text.tag_prevrange(ACTION, f"@{event.x},{event.y} +1c")
+        if span:
+            self._text.tag_add(HOVER, *span)
+            self._text.configure(cursor="hand2")
+            self._show_address(span[0])
+
+    def _show_address(self, index: str) -> None:
+        """Where a link leads stands below the text."""
+        address = self._renderer.address_at(index)
+        if not address:
+            return
+        look = self._context.look
+        palette, px = look.palette, look.px
+        self._address.configure(
+            text=address, font=SMALL, background=palette.active, foreground=palette.text, padx=px(8), pady=px(3)
+        )
+        self._address.place(relx=0.0, rely=1.0, anchor="sw")
+
+    def _left(self) -> None:
+        self._address.place_forget()
+        self._text.tag_remove(HOVER, "1.0", "end")
+        self._text.configure(cursor="arrow")
+
     def _clicked(self, event: "tkinter.Event[tkinter.Misc]") -> str | None:
         index = self._text.index(f"@{event.x},{event.y}")
-        mark: str | None = self._text.mark_previous(f"{index} +1c")
-        while mark is not None and not mark.startswith("f0:"):
-            mark = self._text.mark_previous(mark)
-        if mark is None:
+        exchange_id = self.exchange_at(index)
+        if exchange_id is None:
             return None
-        self._do(mark[3:], self._name_at(index))
+        self._do(exchange_id, self._name_at(index), index)
         return "break"
 
-    def _do(self, exchange_id: str, name: str) -> None:
+    def _do(self, exchange_id: str, name: str, index: str) -> None:
+        if name == COPY_CODE:
+            self._context.copy(self._renderer.code_at(index))
+            return
+        if name == OPEN_LINK:
+            self._context.press(intents.OpenLink(self._renderer.address_at(index)))
+            return
         exchange = next((one for one in reversed(self._exchanges()) if one.id == exchange_id), None)
         if exchange is not None and name:
             self.press(exchange, name)
@@ -97,6 +174,14 @@ class AnswerActions:
             self._choose(self._chosen[0], (self._chosen[1] + steps) % count)
         return "break"
 
+    def _turn(self, steps: int) -> str:
+        """Another version of the chosen exchange, or of the newest one that has any."""
+        able = [one.id for one in self._exchanges() if any(name == LATER for name, _, _ in self.places(one.id))]
+        chosen = self._chosen[0] if self._chosen is not None else None
+        if able:
+            self._context.press(intents.TurnVersion(chosen if chosen in able else able[-1], steps))
+        return "break"
+
     def _choose(self, exchange_id: str | None, number: int) -> None:
         self.forget()
         places = self.places(exchange_id) if exchange_id is not None else []
@@ -105,6 +190,7 @@ class AnswerActions:
             _, start, end = places[number]
             self._text.tag_add(CHOSEN, start, end)
             self._text.see(start)
+            self._show_address(start)
 
     def _pressed(self) -> str | None:
         if self._chosen is None:
@@ -112,5 +198,5 @@ class AnswerActions:
         exchange_id, number = self._chosen
         places = self.places(exchange_id)
         if number < len(places):
-            self._do(exchange_id, places[number][0])
+            self._do(exchange_id, *places[number][:2])
         return "break"

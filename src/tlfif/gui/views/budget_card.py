@@ -1,51 +1,56 @@
-"""The monthly limit: how much of it is used, set it, remove it, release its lock."""
+"""What is spent this month, large, and the monthly limit: how much is left, set it, remove it, release its lock."""
 
 import tkinter
 
 import ttkbootstrap as ttk
 
+from tlfif.gui.look.theme import FIGURE, SMALL
 from tlfif.gui.model import intents
-from tlfif.gui.model.state import BudgetPanel, Press
+from tlfif.gui.model.cost_panel import BudgetPanel, CostPanel
+from tlfif.gui.model.state import Press
+from tlfif.gui.presenters.cost_figures import headline_of
 from tlfif.gui.views.context import ViewContext, is_compact
 from tlfif.gui.views.widgets import Card, WrappingLabel
 
+PRACTICE = "Practice mode (no real charges): count what AWS would have charged"
+
 
 class BudgetCard(Card):
-    """The limit counts real money, or in a rehearsal what AWS would have cost."""
+    """The limit counts real money, or in practice mode what AWS would have charged."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
-        super().__init__(parent, context, "Budget")
-        self._rehearsal = tkinter.BooleanVar(self, value=False)
+        super().__init__(parent, context, "This month")
+        self._practice = tkinter.BooleanVar(self, value=False)
         self._shown: BudgetPanel | None = None
-        self._real_money = False
-        self.left = WrappingLabel(self.body, style="Panel.TLabel")
+        self._on_aws = False
+        head = self._head = ttk.Frame(self.body, style="Panel.TFrame")
+        self.value = ttk.Label(head, style="Panel.TLabel")
+        self.words = WrappingLabel(head, style="Muted.Panel.TLabel")
+        head.columnconfigure(1, weight=1)
         self.bar = ttk.Progressbar(self.body, maximum=1000, bootstyle="primary")
-        self.sentence = WrappingLabel(self.body, style="Muted.Panel.TLabel")
+        self.left = WrappingLabel(self.body, style="Panel.TLabel")
         row = ttk.Frame(self.body, style="Panel.TFrame")
-        self._label = ttk.Label(row, text="New limit, EUR a month", style="Panel.TLabel")
+        self._label = ttk.Label(row, text="New limit, € a month", style="Panel.TLabel")
         self.entry = ttk.Entry(row, width=9, justify="right")
         self.apply = ttk.Button(row, text="Set limit", bootstyle="primary", command=self._apply)
         self.remove = ttk.Button(
-            row, text="No limit", bootstyle="default", command=lambda: context.press(intents.RemoveBudget())
-        )
-        self.rehearse = ttk.Checkbutton(
-            self.body,
-            text="Rehearsal: count what AWS would have cost",
-            variable=self._rehearsal,
-            style="Panel.TCheckbutton",
+            row, text="No limit…", bootstyle="default", command=lambda: context.press(intents.RemoveBudget())
         )
         self.release = ttk.Button(
             row,
-            text="Release budget",
-            bootstyle="danger",
+            text="Release budget…",
+            bootstyle="default",
             command=lambda: context.press(intents.PressButton(Press.RELEASE_BUDGET)),
         )
+        self.practice = ttk.Checkbutton(self.body, text=PRACTICE, variable=self._practice, style="Panel.TCheckbutton")
+        self.not_yours = WrappingLabel(self.body, style="Muted.Panel.TLabel")
         self.problem = WrappingLabel(self.body, style="Bad.Panel.TLabel")
-        for place, widget in enumerate((self._label, self.entry, self.apply, self.remove, self.release)):
+        self._buttons = (self.entry, self.apply, self.remove, self.release)
+        for place, widget in enumerate((self._label, *self._buttons)):
             widget.grid(row=0, column=place, sticky="w")
         self._row = row
-        for number, part in enumerate((self.left, self.bar, self.sentence, row, self.rehearse, self.problem)):
-            part.grid(row=number, column=0, sticky="w" if part in (row, self.rehearse) else "ew")
+        for number, part in enumerate((head, self.bar, self.left, row, self.practice, self.not_yours, self.problem)):
+            part.grid(row=number, column=0, sticky="w" if part in (row, self.practice) else "ew")
         self.release.grid_remove()
         self.entry.bind("<KeyRelease>", self._typed)
         self.entry.bind("<Return>", lambda _: self._apply())
@@ -54,50 +59,65 @@ class BudgetCard(Card):
     def restyle(self) -> None:
         """Apply the look."""
         super().restyle()
-        px = self._context.look.px
-        self.left.configure(font="TlfifStrong")
+        px, narrow = self._context.look.px, is_compact(self._context.look)
+        self.value.configure(font=FIGURE)
+        self.value.grid(row=0, column=0, sticky="w")
+        self.words.grid(
+            row=1 if narrow else 0, column=0 if narrow else 1, sticky="sew", padx=(0 if narrow else px(10), 0)
+        )
+        self.words.grid_configure(pady=(0, 0 if narrow else px(6)), columnspan=2 if narrow else 1)
         self.entry.configure(font="TlfifBody")
-        for widget in (self.bar, self.sentence, self._row, self.rehearse):
+        self.not_yours.configure(font=SMALL)
+        for widget in (self.bar, self.left, self.practice, self.not_yours):
             widget.grid_configure(pady=(px(6), 0))
-        for item in (self.entry, self.apply, self.remove, self.release):
-            item.grid_configure(padx=(px(8), 0))
-        narrow = is_compact(self._context.look)
+        self._row.grid_configure(pady=(px(12), 0))
         self._label.grid_configure(columnspan=4 if narrow else 1)
-        for place, one in enumerate((self.entry, self.apply, self.remove, self.release)):
-            one.grid_configure(row=1 if narrow else 0, column=place + (0 if narrow else 1))
-        if narrow:
-            self.entry.grid_configure(padx=0)
-        if self._shown is None or not self._shown.locked:
-            self.release.grid_remove()
+        for place, one in enumerate(self._buttons):
+            left = 0 if narrow and one is self.entry else px(8)
+            one.grid_configure(row=1 if narrow else 0, column=place + (0 if narrow else 1), padx=(left, 0))
+        self._which_buttons()
 
-    def show(self, budget: BudgetPanel, *, real_money: bool = False) -> None:
-        """Draw it. ``real_money``: machines run on AWS, so there is nothing to rehearse."""
-        if budget == self._shown and real_money is self._real_money:
+    def show(self, cost: CostPanel, *, on_aws: bool = False) -> None:
+        """Draw it. ``on_aws``: there money is real, so there is nothing to practise."""
+        headline, budget = headline_of(cost), cost.budget
+        if str(self.value.cget("text")) != headline.value:
+            self.value.configure(text=headline.value)
+        self.value.configure(style="Muted.Panel.TLabel" if cost.stale else "Panel.TLabel")
+        self.words.show(headline.words)
+        if budget == self._shown and on_aws is self._on_aws:
             return
-        self._real_money = real_money
-        (self.rehearse.grid_remove if real_money and not budget.rehearsal else self.rehearse.grid)()
-        if self._shown is None or budget.rehearsal != self._shown.rehearsal:
-            self._rehearsal.set(budget.rehearsal)
-        self._shown = budget
-        self.left.show(budget.left_text or "Not read yet")
-        self.sentence.show(budget.sentence)
-        if budget.fraction is None:
-            self.bar.grid_remove()
-        else:
-            self.bar.grid()
-            used = budget.fraction
-            colour = "danger" if used >= 1 else "warning" if used >= 0.5 else "primary"
-            self.bar.configure(value=round(min(1.0, used) * 1000), bootstyle=colour)
+        if self._shown is None or budget.practice != self._shown.practice:
+            self._practice.set(budget.practice)
+        self._on_aws, self._shown = on_aws, budget
+        self.left.show(budget.sentence if budget.locked else budget.left_text)
+        self._show_bar(budget.fraction)
         if self.entry.get() != budget.entry:
             self.entry.delete(0, "end")
             self.entry.insert(0, budget.entry)
         self.problem.show(budget.entry_problem)
+        self.not_yours.show(budget.not_yours)
         self.apply.configure(text="Setting…" if budget.saving else "Set limit")
-        (self.release.grid if budget.locked else self.release.grid_remove)()
+        self._which_buttons()
+
+    def _which_buttons(self) -> None:
+        budget = self._shown
+        mine = budget is None or not budget.not_yours
+        practised = budget is not None and budget.practice
+        (self._row.grid if mine else self._row.grid_remove)()
+        (self.practice.grid if mine and (practised or not self._on_aws) else self.practice.grid_remove)()
+        (self.release.grid if budget is not None and budget.locked else self.release.grid_remove)()
+
+    def _show_bar(self, used: float | None) -> None:
+        if used is None:
+            self.bar.grid_remove()
+            return
+        self.bar.grid()
+        colour = "danger" if used >= 1 else "warning" if used >= 0.5 else "primary"
+        self.bar.configure(value=round(min(1.0, used) * 1000), bootstyle=colour)
 
     def _typed(self, _event: object) -> None:
         if self._shown is None or self.entry.get() != self._shown.entry:
             self._context.press(intents.TypeBudget(self.entry.get()))
 
     def _apply(self) -> None:
-        self._context.press(intents.ApplyBudget(rehearsal=self._rehearsal.get()))
+        self._context.press(intents.ApplyBudget(practice=self._practice.get()))

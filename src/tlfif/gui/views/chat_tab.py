@@ -5,8 +5,8 @@ import tkinter
 import ttkbootstrap as ttk
 
 from tlfif.gui.model.state import WindowState
-from tlfif.gui.views.composer_view import LINES, ComposerView
-from tlfif.gui.views.context import ViewContext, is_compact, is_short, is_wide
+from tlfif.gui.views.composer_view import ComposerView
+from tlfif.gui.views.context import ViewContext, is_short, is_wide
 from tlfif.gui.views.controls_bar import ControlsBar
 from tlfif.gui.views.conversation_view import ConversationView
 from tlfif.gui.views.history_list import HistoryList
@@ -54,7 +54,9 @@ class ChatTab(ttk.Frame):
         """Draw what changed."""
         for view in (self.conversation, self.composer, self.controls, self.history):
             view.render(old, new)
-        if old is not None and old.conversation.id != new.conversation.id:
+        if old is None or old.history.matches is not new.history.matches:
+            self.conversation.show_matches(new.history.matches)
+        if old is not None and old.conversation.id != new.conversation.id and not _deleted(old, new):
             self.uncover()
 
     def show_history(self, shown: bool | None = None) -> None:
@@ -76,7 +78,7 @@ class ChatTab(ttk.Frame):
             self._short = short
             self.restyle()
             return
-        self.composer.use_lines(1 if short else 2 if is_compact(look) else LINES)
+        self.composer.use_height(self.winfo_height())
         wide = is_wide(look, self.winfo_width())
         self.composer.offer_history(not wide)
         shown = wide if self._wanted is None else self._wanted
@@ -97,3 +99,8 @@ class ChatTab(ttk.Frame):
         else:
             right = 0 if over else self._context.look.px(10)
             self.history.grid(row=0, column=0, rowspan=4 if over else 2, columnspan=2 if over else 1, padx=(0, right))
+
+
+def _deleted(old: WindowState, new: WindowState) -> bool:
+    """Whether the open conversation was deleted just now: the list has the button that brings it back."""
+    return len(new.history.deleted) > len(old.history.deleted)

@@ -9,32 +9,36 @@ from dataclasses import dataclass
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.look.markup import Reading
-from tlfif.gui.look.theme import SMALL, STRONG
-from tlfif.gui.model.home_view import HomeView
-from tlfif.gui.model.state import Exchange, WindowState
-from tlfif.gui.views.answer_actions import AnswerActions
-from tlfif.gui.views.answer_renderer import AnswerRenderer, broken
-from tlfif.gui.views.context import ViewContext, is_short
-from tlfif.gui.views.exchange_lines import ACTION, Piece, foot_of, head_of
+from tlfif.gui.look.theme import SMALL, SMALL_STRONG, STRONG
+from tlfif.gui.markup.pieces import RIGHT_TO_LEFT, TABLE
+from tlfif.gui.markup.reading import Reading
+from tlfif.gui.model.history_panel import Matches
+from tlfif.gui.model.state import Conversation, Exchange, SettingsPanel, WindowState
+from tlfif.gui.presenters.branches import versions
+from tlfif.gui.presenters.first_page import welcome
+from tlfif.gui.views.answer_actions import HOVER, AnswerActions
+from tlfif.gui.views.answer_menu import AnswerMenu
+from tlfif.gui.views.answer_renderer import MARGIN, AnswerRenderer
+from tlfif.gui.views.code_painter import CodePainter
+from tlfif.gui.views.compare_view import CompareView
+from tlfif.gui.views.context import ViewContext, column, column_margin, is_short
+from tlfif.gui.views.exchange_lines import URGED, Piece, foot_of, head_of
+from tlfif.gui.views.match_marks import MatchMarks
 from tlfif.gui.views.widgets import WrappingLabel, style_text
 
 BATCH = 10
 """Exchanges drawn before the window gets time for other things."""
-BATCH_CHARACTERS = 4000
+BATCH_CHARACTERS = 2500
 """Characters of prompts and answers drawn in one step. One exchange of a hundred marked-up lines takes 20 to 40 ms."""
 KEPT = 60
 """Exchanges in the text at first, and the number that stays when more have come."""
 DROP_AT = KEPT + BATCH
 MARKS = ("h0", "a0", "a1", "f0", "f1")
+CODE_SIGN = "```"
+SETTLED_MS = 250
+"""After the last change of the window's width."""
 HERE = "here"
 """The mark at which earlier exchanges are inserted; new words are inserted at the end."""
-WELCOME = "Ask something"
-WELCOME_TEXT = (
-    "Type a prompt below and press Send. If no machine runs, one starts for it and ends itself again when nothing is "
-    "asked for a while. {where}"
-)
-WHERE_HERE = "Nothing you type leaves this computer."
 
 
 @dataclass(slots=True)
@@ -42,12 +46,12 @@ class _Drawn:
     """What the text shows of an exchange, to tell what is new about it."""
 
     exchange: Exchange
-    newest: bool
+    version: tuple[int, int]
     generation: int
     count: int
+    head: list[Piece]
     foot: list[Piece]
     reading: Reading
-    dimmed: bool = False
 
 
 class ConversationView(ttk.Frame):
@@ -59,24 +63,33 @@ class ConversationView(ttk.Frame):
         self._id = ""
         self._drawn: dict[str, _Drawn] = {}
         self._exchanges: tuple[Exchange, ...] = ()
+        self._conversation = Conversation()
+        self._settings = SettingsPanel()
+        self._versions: dict[str, tuple[str, ...]] = {}
         self._first = 0
         self._later: str | None = None
+        self._again: str | None = None
         self._following = True
+        self._width = 0
         self.text = tkinter.Text(self, wrap="word", state="disabled", borderwidth=0, cursor="arrow", takefocus=True)
         self._scrollbar = ttk.Scrollbar(self, orient="vertical", command=self._drag, bootstyle="secondary round")
-        self.text.configure(yscrollcommand=self._scrollbar.set)
+        self.text.configure(yscrollcommand=self._scrolled)
         self._renderer = AnswerRenderer(self.text)
-        self.actions = AnswerActions(self.text, context, lambda: self._exchanges)
-        self._welcome = ttk.Frame(self, style="Panel.TFrame")
-        self._welcome_title = ttk.Label(self._welcome, text=WELCOME, style="Panel.TLabel", anchor="center")
-        self._welcome_text = WrappingLabel(
-            self._welcome, style="Muted.Panel.TLabel", text=WELCOME_TEXT.format(where=WHERE_HERE)
+        self._painter = CodePainter(self.text)
+        self._matches = MatchMarks(self.text)
+        self._start: int | None = None
+        self.actions = AnswerActions(self.text, context, self._renderer, lambda: self._exchanges)
+        self.menu = AnswerMenu(
+            self.text, context, self._renderer, self.actions, lambda: self._conversation, lambda: self._settings
         )
-        self._jump = ttk.Button(self, text="↓ Newest words", bootstyle="primary", command=self.follow)
+        self._welcome = ttk.Frame(self, style="Panel.TFrame")
+        self._welcome_title = ttk.Label(self._welcome, style="Panel.TLabel", anchor="center")
+        self._welcome_text = WrappingLabel(self._welcome, style="Muted.Panel.TLabel")
+        self._jump = ttk.Button(self, text="↓  Jump to end", bootstyle="default", command=self.follow)
+        self.compare = CompareView(self, context)
         self.rowconfigure(0, weight=1)
         self.columnconfigure(0, weight=1)
         self.text.grid(row=0, column=0, sticky="nsew")
-        self._scrollbar.grid(row=0, column=1, sticky="ns")
         self._welcome_title.pack(fill="x")
         self._welcome_text.pack(fill="x")
         for sequence in ("<MouseWheel>", "<Button-4>", "<Button-5>", "<KeyRelease>", "<ButtonRelease-1>"):
@@ -91,34 +104,43 @@ class ConversationView(ttk.Frame):
         style_text(
             self.text, look, ground=palette.panel, edge=palette.panel, padx=0, pady=px(2 if is_short(look) else 6)
         )
-        self.text.configure(insertwidth=0)
+        self.text.configure(insertwidth=0, spacing1=px(1), spacing2=px(3), spacing3=px(1))
+        left = px(MARGIN)
         tag = self.text.tag_configure
-        for name in ("prompt", "answer", "status", "mark", "receipt", "problem", "actions"):
-            tag(name, lmargin1=px(18), lmargin2=px(18), rmargin=px(18))
+        for name in ("prompt", "answer", "name", "status", "mark", "receipt", "problem", "actions"):
+            tag(name, lmargin1=left, lmargin2=left, rmargin=left)
         tag("prompt", lmargincolor=palette.prompt, rmargincolor=palette.prompt, background=palette.prompt)
-        tag("who", font=SMALL, foreground=palette.muted, spacing1=px(6))
-        tag("first", spacing1=px(8))
-        tag("said", foreground=palette.text, spacing1=px(1))
-        tag("pad", font=(SMALL, -px(3)))
-        tag("answer", spacing1=px(4), spacing2=px(2), foreground=palette.text)
+        tag("who", font=SMALL, foreground=palette.muted, spacing1=px(8))
+        tag("said", foreground=palette.text)
+        tag("pad", font=(SMALL, -px(4)))
+        tag("name", font=SMALL_STRONG, foreground=palette.muted, spacing1=px(14), spacing3=px(2))
+        tag("answer", foreground=palette.text)
         self._renderer.restyle(look)
-        tag("old", foreground=palette.muted)
-        for name, ink in (("status", "caution"), ("mark", "caution"), ("receipt", "muted"), ("problem", "bad")):
-            tag(name, font=SMALL, foreground=getattr(palette, ink), spacing1=px(4))
+        self._painter.restyle(look)
+        self.compare.restyle()
+        self._matches.restyle(look)
+        for name, ink in (("status", "muted"), ("mark", "caution"), ("receipt", "muted"), ("problem", "bad")):
+            tag(name, font=SMALL, foreground=getattr(palette, ink), spacing1=px(5))
         tag("strong", font=STRONG)
-        tag("actions", font=SMALL, spacing1=px(5), spacing3=px(12))
-        tag(ACTION, foreground=palette.link, underline=True)
-        tag("chosen", background=palette.select, foreground=palette.on_select)
+        tag("actions", font=SMALL, foreground=palette.muted, spacing1=px(8), spacing3=px(18))
+        tag(URGED, foreground=palette.link)
+        tag(HOVER, foreground=palette.link, underline=True)
+        tag("chosen", background=palette.select, foreground=palette.text, underline=True)
         self.text.tag_raise("chosen")
         self.text.tag_raise("sel")
+        self._width = 0
+        self._resized()
         self._welcome_title.configure(font="TlfifTitle")
         self._welcome_text.configure(justify="center", anchor="center")
         self._welcome_text.pack_configure(pady=px(8))
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
-        if old is None or old.home is not new.home:
-            self._welcome_text.show(WELCOME_TEXT.format(where=where_words(new.home.view)))
+        self._settings = new.settings
+        if not new.conversation.exchanges and (old is None or _told_of(old) != _told_of(new)):
+            title, words = welcome(new, command=self._context.command_name)
+            self._welcome_title.configure(text=title)
+            self._welcome_text.show(words)
         if old is not None and old.conversation is new.conversation:
             return
         conversation = new.conversation
@@ -127,7 +149,14 @@ class ConversationView(ttk.Frame):
             if self._id or any(one.id not in self._drawn for one in self._exchanges):
                 self._clear()
             self._id = conversation.id
+        self._show(conversation)
+
+    def _show(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self.compare.show(conversation)
         self._exchanges = conversation.exchanges
+        self._versions = versions(conversation)
+        self._keep_what_is_common()
         self._draw()
 
     def follow(self) -> None:
@@ -135,6 +164,22 @@ class ConversationView(ttk.Frame):
         self._following = True
         self._jump.place_forget()
         self._see_end()
+
+    def show_matches(self, matches: Matches | None) -> None:
+        """Mark where the search found the conversation, and go to the place that is looked at."""
+        self._matches.show(matches, self._drawn)
+        if matches is None:
+            return
+        wanted = matches.exchange_id
+        if wanted not in self._drawn:
+            self._start = next((place for place, one in enumerate(self._exchanges) if one.id == wanted), None)
+            self._clear()
+            self._following = False
+            self._draw()
+        if wanted in self._drawn:
+            self._following = False
+            self._matches.go_to(wanted)
+            self.after_idle(self._look_where)
 
     @property
     def is_following(self) -> bool:
@@ -151,19 +196,15 @@ class ConversationView(ttk.Frame):
             self.after_cancel(self._later)
             self._later = None
         wanted = self._exchanges[self._first :]
-        if len(self._drawn) > len(wanted) or any(
-            shown != one.id for shown, one in zip(self._drawn, wanted, strict=False)
-        ):
-            self._clear()
         if not self._drawn:
-            self._first = max(0, len(self._exchanges) - KEPT)
+            usual = max(0, len(self._exchanges) - KEPT)
+            self._first, self._start = usual if self._start is None else min(usual, self._start), None
             wanted = self._exchanges[self._first :]
         self._welcome_shown(not self._exchanges)
-        last = len(self._exchanges) - 1
         characters = BATCH_CHARACTERS
         drawn = 0
         self.text.configure(state="normal")
-        for number, exchange in enumerate(wanted, start=self._first):
+        for exchange in wanted:
             shown = self._drawn.get(exchange.id)
             if shown is None:
                 if drawn == BATCH or characters <= 0:
@@ -171,14 +212,40 @@ class ConversationView(ttk.Frame):
                     break
                 drawn += 1
                 characters -= len(exchange.prompt) + exchange.answer.count
-                self._add(exchange, newest=number == last)
-            elif shown.exchange is not exchange or shown.newest != (number == last):
-                self._change(shown, exchange, newest=number == last)
+                self._add(exchange)
+            elif shown.exchange is not exchange or shown.version != self._version(exchange.id):
+                self._change(shown, exchange)
         if self._following and len(self._drawn) > DROP_AT:
             self._drop(len(self._drawn) - KEPT)
         self.text.configure(state="disabled")
         if self._following:
             self._see_end()
+
+    def _keep_what_is_common(self) -> None:
+        """Remove from the text what another branch does not have."""
+        wanted = [one.id for one in self._exchanges[self._first :]]
+        common = 0
+        for shown, name in zip(self._drawn, wanted, strict=False):
+            if shown != name:
+                break
+            common += 1
+        if common == 0 and self._drawn:
+            self._clear()
+        elif common < len(self._drawn):
+            gone = list(self._drawn)[common:]
+            self.text.configure(state="normal")
+            last = f"f1:{list(self._drawn)[common - 1]}"
+            self.text.delete(last, "end-1c")
+            self.text.configure(state="disabled")
+            for name in gone:
+                self.actions.forget(name)
+                del self._drawn[name]
+            self._unmark(gone)
+
+    def _version(self, exchange_id: str) -> tuple[int, int]:
+        """Which of its versions an exchange is, and how many there are."""
+        beside = self._versions.get(exchange_id, (exchange_id,))
+        return beside.index(exchange_id) + 1, len(beside)
 
     def _drop(self, count: int) -> None:
         """Remove the oldest exchanges from the text."""
@@ -201,13 +268,13 @@ class ConversationView(ttk.Frame):
         later, self._drawn = self._drawn, {}
         text.mark_set(HERE, "1.0")
         for exchange in earlier:
-            self._add(exchange, newest=False, at=HERE)
+            self._add(exchange, at=HERE)
         text.configure(state="disabled")
         self._drawn |= later
         self._first -= len(earlier)
         text.yview(f"h0:{top}")
 
-    def _add(self, exchange: Exchange, *, newest: bool, at: str = "end-1c") -> None:
+    def _add(self, exchange: Exchange, *, at: str = "end-1c") -> None:
         text, name = self.text, exchange.id
         if self._drawn:  # the last exchange ends without a line's end: there is no empty line below it
             before = f"f1:{next(reversed(self._drawn))}"
@@ -216,7 +283,9 @@ class ConversationView(ttk.Frame):
             text.mark_gravity(before, "right")
         text.mark_set(f"h0:{name}", at)
         text.mark_gravity(f"h0:{name}", "left")
-        for piece, tags in broken(head_of(exchange)):
+        version = self._version(name)
+        head = head_of(exchange, version)
+        for piece, tags in self._renderer.prompt(head):
             text.insert(at, piece, tags)
         # Marks by name: h0 above the prompt, a0/a1 around the answer, f0/f1 around what is below it; between those
         # two a line's end.
@@ -226,50 +295,101 @@ class ConversationView(ttk.Frame):
         text.mark_set(f"a1:{name}", f"{at} -1c")
         text.mark_set(f"f0:{name}", at)
         text.mark_gravity(f"f0:{name}", "left")
-        foot = _closed(foot_of(exchange, newest=newest))
+        foot = _closed(foot_of(exchange))
         for piece, tags in foot:
             text.insert(at, piece, tags)
         text.mark_set(f"f1:{name}", at)
         answer = exchange.answer
-        reading = self._renderer.write(name, Reading(), str(answer))
-        shown = _Drawn(exchange, newest, answer.generation, answer.count, foot, reading)
-        self._drawn[name] = shown
-        self._dim(shown, exchange)
+        reading = self._write(name, Reading(), str(answer))
+        self._drawn[name] = _Drawn(exchange, version, answer.generation, answer.count, head, foot, reading)
+        self._matches.drawn(name)
 
-    def _change(self, shown: _Drawn, exchange: Exchange, *, newest: bool) -> None:
+    def _change(self, shown: _Drawn, exchange: Exchange) -> None:
         text, name, answer = self.text, exchange.id, exchange.answer
+        shown.version = self._version(name)
+        head = head_of(exchange, shown.version)
+        if head != shown.head:
+            self._write_head(name, head)
+            shown.head = head
         if answer.generation != shown.generation or answer.count < shown.count:
-            text.delete(f"a0:{name}", f"a1:{name}")
-            shown.reading = self._renderer.write(name, Reading(), str(answer))
+            self._renderer.erase(name, shown.reading)
+            shown.reading = self._write(name, Reading(), str(answer))
         elif answer.count > shown.count:
-            shown.reading = self._renderer.write(name, shown.reading, answer.since(shown.count))
+            shown.reading = self._write(name, shown.reading, answer.since(shown.count))
         shown.generation, shown.count = answer.generation, answer.count
         # While words come nothing else changes: their stage and their status stay the same.
-        foot = _closed(foot_of(exchange, newest=newest))
+        foot = _closed(foot_of(exchange))
         if foot != shown.foot:
             self.actions.forget(name)
             text.delete(f"f0:{name}", f"f1:{name}")
             for piece, tags in foot:
                 text.insert(f"f1:{name}", piece, tags)
             shown.foot = foot
-        shown.exchange, shown.newest = exchange, newest
-        self._dim(shown, exchange)
+        shown.exchange = exchange
+
+    def _write(self, name: str, before: Reading, new: str) -> Reading:
+        """Append to an answer; code in it gets its colours later."""
+        reading = self._renderer.write(name, before, new)
+        if before.fence or reading.fence or CODE_SIGN in before.open + new:
+            self._painter.soon(name)
+        return reading
+
+    def _write_head(self, name: str, head: list[Piece]) -> None:
+        """Write anew what is above an answer."""
+        text = self.text
+        self.actions.forget(name)
+        text.delete(f"h0:{name}", f"a0:{name}")
+        text.mark_gravity(f"a0:{name}", "right")
+        for piece, tags in self._renderer.prompt(head):
+            text.insert(f"a0:{name}", piece, tags)
+        text.mark_gravity(f"a0:{name}", "left")
 
     def _resized(self) -> None:
+        """Keep the column in the middle."""
+        look, width = self._context.look, self.text.winfo_width()
+        if width > 1 and width != self._width:
+            self._width = width
+            self.text.configure(padx=column_margin(look, width))
+            space = min(width, column(look)) - 2 * look.px(2)
+            self.text.tag_configure("who", tabs=(space - look.px(MARGIN), "right"))
+            if self._renderer.widen(look, space):
+                self._lay_out_later()
         if self._following:
             self._see_end()
+        elif self._jump.winfo_manager():
+            self.after_idle(self._look_where)
+
+    def _lay_out_later(self) -> None:
+        """Draw anew what was broken by hand for another width: tables, and what reads from right to left."""
+        if any(self.text.tag_nextrange(tag, "1.0") for tag in (TABLE, RIGHT_TO_LEFT)):
+            if self._again is not None:
+                self.after_cancel(self._again)
+            self._again = self.after(SETTLED_MS, self._lay_out_anew)
+
+    def _lay_out_anew(self) -> None:
+        self._again = None
+        following, top = self._following, self.actions.exchange_at(self.text.index("@0,0"))
+        self._clear()
+        self._following = following
+        self._draw()
+        if not following and top in self._drawn:
+            self.text.yview(f"h0:{top}")
+
+    def _scrolled(self, first: float, last: float) -> None:
+        """The bar is there where there is something to scroll, over the margin: nothing moves when it comes."""
+        self._scrollbar.set(first, last)
+        needed = float(first) > 0 or float(last) < 1
+        if needed and not self._scrollbar.winfo_manager():
+            self._scrollbar.place(relx=1.0, rely=0.0, relheight=1.0, anchor="ne")
+        elif not needed:
+            self._scrollbar.place_forget()
 
     def _see_end(self) -> None:
         self.text.yview_moveto(1.0)  # "see" would put a far line into the middle
 
-    def _dim(self, shown: _Drawn, exchange: Exchange) -> None:
-        if exchange.superseded is not shown.dimmed:
-            shown.dimmed = exchange.superseded
-            change = self.text.tag_add if shown.dimmed else self.text.tag_remove
-            change("old", f"a0:{exchange.id}", f"a1:{exchange.id}")
-
     def _clear(self) -> None:
         self.actions.forget()
+        self._painter.forget()
         self.text.configure(state="normal")
         self.text.delete("1.0", "end")
         self._unmark(self._drawn)
@@ -302,11 +422,10 @@ class ConversationView(ttk.Frame):
             self._jump.place(relx=0.5, rely=1.0, y=-self._context.look.px(10), anchor="s")
 
 
-def where_words(view: HomeView) -> str:
-    """Where the typed text goes."""
-    if not view.on_aws:
-        return WHERE_HERE
-    return f"What you type goes to your own home on {view.place}, and the machine costs money while it runs."
+def _told_of(state: WindowState) -> tuple[object, ...]:
+    """What the words before the first prompt depend on."""
+    values = state.settings.values
+    return state.home.view, values.begun, values.enter_sends, state.cost.real and state.cost.real.usd_per_hour
 
 
 def _some_before(exchanges: tuple[Exchange, ...]) -> tuple[Exchange, ...]:

@@ -1,33 +1,42 @@
-"""The list of past conversations: search, open, new, export, delete."""
+"""The sidebar: new conversation, search and its places, the list of conversations, taking a deletion back."""
 
 import tkinter
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.look.theme import SMALL
+from tlfif.gui.look.theme import BODY, SMALL
 from tlfif.gui.model import intents
+from tlfif.gui.model.history_panel import HistoryPanel
 from tlfif.gui.model.home_view import HomeView
+from tlfif.gui.model.preferences import SIDEBAR_RANGE, Preferences
 from tlfif.gui.model.state import WindowState
+from tlfif.gui.presenters.history import running_words
 from tlfif.gui.views.context import ViewContext, is_short
-from tlfif.gui.views.table_columns import fitting
-from tlfif.gui.views.widgets import FocusRing, Hint, WrappingLabel
-from tlfif.history.history import ConversationSummary
-from tlfif.wording.figures import how_many
+from tlfif.gui.views.conversation_menu import Acts, ListMenu, conversation_entries, folder_entries
+from tlfif.gui.views.conversation_rows import ConversationRows, Does, Row
+from tlfif.gui.views.sash import Sash
+from tlfif.gui.views.widgets import Hint, WrappingLabel
+from tlfif.history.arranging import MoveTo, NameFolder, Pin, PutAway, RemoveFolder, Rename
+from tlfif.history.groups import FOLDER, grouped
 
 
 class HistoryList(ttk.Frame):
-    """A click or Return opens a conversation, Delete asks whether to delete it."""
+    """As wide as its owner dragged it."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext, *, leave: Callable[[], None] = lambda: None) -> None:
         super().__init__(parent)
         self._context = context
+        self._values = Preferences()
+        self._panel = HistoryPanel()
+        self._current = ""
+        self._running: dict[str, str] = {}
         self._top = ttk.Frame(self)
         self.new = ttk.Button(
             self._top,
             text="New conversation",
-            bootstyle="primary",
+            bootstyle="default",
             command=lambda: context.press(intents.NewConversation()),
         )
         self.back = ttk.Button(self._top, text="Back", bootstyle="default", command=leave)
@@ -35,178 +44,252 @@ class HistoryList(ttk.Frame):
         self.back.grid(row=0, column=1)
         self.back.grid_remove()
         self._top.columnconfigure(0, weight=1)
-        self._label = ttk.Label(self, text="Search past conversations", style="Muted.Ground.TLabel")
         self.search = ttk.Entry(self, width=10)
-        self._ring = FocusRing(self, context)
-        self.tree = ttk.Treeview(self._ring, show="tree", selectmode="browse", style="History.Treeview")
-        self._bar = ttk.Scrollbar(self, orient="vertical", command=self.tree.yview, bootstyle="secondary round")
-        self._ring.hold(self.tree)
-        self.tree.configure(yscrollcommand=self._scrolled)
+        self._wanted = tkinter.Label(self.search, text="Search", borderwidth=0, cursor="xterm", takefocus=False)
+        self.match_bar = self._match_bar()
+        self.list = ConversationRows(
+            self,
+            context,
+            Does(
+                open=lambda name: context.press(intents.OpenConversation(name)),
+                fold=lambda key: context.press(intents.FoldGroup(key)),
+                menu=self._show_menu,
+                rename=self._rename,
+                delete=self._delete,
+                undo=lambda: context.press(intents.UndoDelete()),
+            ),
+        )
+        self.menu = ListMenu(self, context)
+        self.undo_bar = self._undo_bar()
         self.note = WrappingLabel(self, style="Muted.Ground.TLabel")
-        row = ttk.Frame(self)
-        self.export = ttk.Button(row, text="Export…", bootstyle="default", command=self.export_chosen)
-        self.delete = ttk.Button(row, text="Delete…", bootstyle="default", command=self._delete)
-        self.export.grid(row=0, column=0, sticky="ew")
-        self.delete.grid(row=0, column=1, sticky="ew")
-        row.columnconfigure((0, 1), weight=1, uniform="half")
-        self._row = row
-        self._top.grid(row=0, column=0, columnspan=2, sticky="ew")
-        self._label.grid(row=1, column=0, columnspan=2, sticky="ew")
-        self.search.grid(row=2, column=0, columnspan=2, sticky="ew")
-        self._ring.grid(row=3, column=0, sticky="nsew")
-        self._bar.grid(row=3, column=1, sticky="ns")
-        self.note.grid(row=4, column=0, columnspan=2, sticky="ew")
-        row.grid(row=5, column=0, columnspan=2, sticky="ew")
+        self._sash = Sash(self, context, drag=self._drag, step=self._step, done=self._keep_width)
+        self._wide = self._values.sidebar
+        self._top.grid(row=0, column=0, sticky="ew")
+        self.search.grid(row=1, column=0, sticky="ew")
+        self.match_bar.grid(row=2, column=0, sticky="ew")
+        self.list.grid(row=3, column=0, sticky="nsew")
+        self.undo_bar.grid(row=4, column=0, sticky="ew")
+        self.note.grid(row=5, column=0, sticky="ew")
+        self._sash.grid(row=0, column=1, rowspan=6, sticky="ns")
+        for hidden in (self.match_bar, self.undo_bar):
+            hidden.grid_remove()
         self.rowconfigure(3, weight=1)
         self.columnconfigure(0, weight=1)
-        self._query = ""
-        self._shown: tuple[ConversationSummary, ...] = ()
-        self._lines: dict[str, tuple[str, str]] = {}
-        self._current = ""
+        self.grid_propagate(False)
         self._bind(context.command_name)
         self.restyle()
 
+    def _match_bar(self) -> ttk.Frame:
+        """Where the search found the open conversation, and the way to the other places."""
+        bar = ttk.Frame(self)
+        self.match_words = ttk.Label(bar, style="Muted.Ground.TLabel")
+        self.match_buttons = [
+            ttk.Button(bar, text=sign, bootstyle="default", width=2, command=lambda step=step: self.go_to_match(step))
+            for sign, step in (("↑", -1), ("↓", 1))
+        ]
+        self.match_words.grid(row=0, column=0, sticky="w")
+        for column, button in enumerate(self.match_buttons, start=1):
+            button.grid(row=0, column=column)
+        bar.columnconfigure(0, weight=1)
+        return bar
+
+    def _undo_bar(self) -> ttk.Frame:
+        bar = ttk.Frame(self, style="Panel.TFrame")
+        self.undo_words = WrappingLabel(bar, style="Panel.TLabel")
+        self.undo = ttk.Button(
+            bar, text="Undo", bootstyle="default", command=lambda: self._context.press(intents.UndoDelete())
+        )
+        self.undo_words.grid(row=0, column=0, sticky="ew")
+        self.undo.grid(row=0, column=1)
+        bar.columnconfigure(0, weight=1)
+        return bar
+
     def _bind(self, key: str) -> None:
-        context = self._context
         self.search.bind("<KeyRelease>", self._searched)
         self.search.bind("<Escape>", self._search_all)
-        self.search.bind("<Down>", lambda _: self.tree.focus_set())
-        self.tree.bind("<ButtonRelease-1>", self._open)
-        self.tree.bind("<Return>", self._open)
-        self.tree.bind("<Delete>", lambda _: self._delete())
-        self.tree.bind("<FocusIn>", lambda _: self._begin(), add="+")
-        self.tree.bind("<<TreeviewSelect>>", lambda _: self._able())
-        self.tree.bind("<Configure>", lambda _: self._refit(), add="+")
-        Hint(self.new, context, f"{key}+N")
-        Hint(self.back, context, f"To the conversation  ({key}+H)")
-        Hint(self.search, context, f"{key}+F")
-        Hint(self.export, context, f"Write the chosen conversation to a file, Markdown or JSON  ({key}+E)")
-        Hint(self.delete, context, "Delete the chosen conversation for good  (Delete)")
+        self.search.bind("<Down>", lambda _: self.list.canvas.focus_set())
+        self.search.bind("<Return>", lambda _: self._open_found())
+        self._wanted.bind("<Button-1>", lambda _: self.search.focus_set())
+        Hint(self.new, self._context, f"{key}+N")
+        Hint(self.back, self._context, f"To the conversation  ({key}+H)")
+        Hint(self.search, self._context, f"Any part of any word in past conversations  ({key}+F)")
+        for button, text in zip(
+            self.match_buttons, ("The match before  (Shift+F3)", "The next match  (F3)"), strict=True
+        ):
+            Hint(button, self._context, text)
+        Hint(self.undo, self._context, f"{key}+Z in the list")
 
     def restyle(self) -> None:
         """Apply the look."""
-        px = self._context.look.px
-        self._label.configure(font=SMALL)
-        self.note.configure(font=SMALL)
-        self.search.configure(font="TlfifBody")
-        self._label.grid_configure(pady=(px(10), px(2)))
-        self._ring.restyle()
-        self._ring.grid_configure(pady=(px(8), px(6)))
-        self._row.grid_configure(pady=(px(6), 0))
-        self.delete.grid_configure(padx=(px(6), 0))
-        self.tree.column("#0", width=px(205), stretch=True)
-        self._refit()
+        look = self._context.look
+        px, palette = look.px, look.palette
+        for label in (self.note, self.match_words, self.undo_words):
+            label.configure(font=SMALL)
+        self.search.configure(font=BODY)
+        self._wanted.configure(font=BODY, background=palette.field, foreground=palette.muted)
+        self.search.grid_configure(pady=(px(8), px(2)))
+        self.match_bar.grid_configure(pady=(px(2), px(2)))
+        for button in self.match_buttons:
+            button.grid_configure(padx=(px(4), 0))
+        self.list.grid_configure(pady=(px(2), px(4)))
+        self.undo_bar.configure(padding=(px(10), px(6)))
+        self.undo_bar.grid_configure(pady=(0, px(4)))
+        self.undo.grid_configure(padx=(px(8), 0))
+        self.note.grid_configure(padx=(px(4), 0))
+        self._sash.restyle()
+        self._sash.grid_configure(padx=(px(3), 0))
+        self.list.restyle()
+        self.configure(width=px(self._wide))
+        self._show_wanted()
+        self._show_matches(self._panel)
+        self._show_undo(self._panel)
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
-        if old is None or old.history is not new.history or old.home is not new.home:
-            history = new.history
-            if history.found != self._shown:
-                self._fill(history.found)
-                self._mark()
-            if not history.available:
-                self.note.show("Conversations cannot be kept at the moment.", "Bad.Ground.TLabel")
-            elif history.exported_to:
-                self.note.show(f"Written to {history.exported_to}", "Good.Ground.TLabel")
-            else:
-                nothing = history.query.strip() and not history.found
-                usual = "" if is_short(self._context.look) else usual_words(new.home.view)
-                self.note.show("Nothing found." if nothing else usual, "Muted.Ground.TLabel")
-        if new.conversation.id != self._current:
-            self._current = new.conversation.id
-            self._mark()
-        self._able()
+        history, values = new.history, new.settings.values
+        if values is not self._values:
+            self._values = values
+            if values.sidebar != self._wide:
+                self._set_width(values.sidebar)
+        if old is None or old.history is not history or old.home is not new.home:
+            self._note(history, new.home.view)
+            self._show_matches(history)
+            self._show_undo(history)
+        running = running_words(new)
+        shown = (running, new.conversation.id)
+        if old is None or _rows(history) != _rows(self._panel) or shown != (self._running, self._current):
+            self._running, self._current = shown
+            self._fill(history)
+        self._panel = history
+        if history.naming and self.list.entry is None:
+            row = self.list.row(f"group {FOLDER}{history.naming}")
+            if row is not None:
+                self.list.edit(row)
 
-    def _scrolled(self, first: float, last: float) -> None:
-        self._bar.set(first, last)
-        (self._bar.grid if float(first) > 0 or float(last) < 1 else self._bar.grid_remove)()
+    def _fill(self, history: HistoryPanel) -> None:
+        searched = bool(history.listed.strip())
+        groups = grouped(
+            history.found,
+            history.folders,
+            running=self._running,
+            closed=history.closed,
+            searched=searched,
+            today=history.today,
+        )
+        empty = "Nothing found." if searched else "Nothing here yet. What you ask is kept in this list."
+        self.list.show(groups, running=self._running, current=self._current, today=history.today, empty=empty)
+
+    def _note(self, history: HistoryPanel, home: HomeView) -> None:
+        if not history.available:
+            self.note.show("Conversations cannot be kept at the moment.", "Bad.Ground.TLabel")
+        elif history.exported_to:
+            self.note.show(f"Written to {history.exported_to}", "Good.Ground.TLabel")
+        else:
+            self.note.show("" if is_short(self._context.look) else usual_words(home), "Muted.Ground.TLabel")
+
+    def _show_matches(self, history: HistoryPanel) -> None:
+        matches = history.matches
+        if matches is None:
+            self.match_bar.grid_remove()
+            return
+        self.match_words.configure(text=f"Match {matches.at + 1} of {len(matches.exchanges)}")
+        for button in self.match_buttons:
+            button.state(["disabled" if len(matches.exchanges) == 1 else "!disabled"])
+        self.match_bar.grid()
+
+    def _show_undo(self, history: HistoryPanel) -> None:
+        if not history.deleted:
+            self.undo_bar.grid_remove()
+            return
+        last = history.deleted[-1]
+        self.undo_words.show("Deleted." if len(history.deleted) == 1 else f"{len(history.deleted)} deleted.")
+        self.undo.configure(text=f"Undo ({last.left} s)")
+        self.undo_bar.grid()
 
     def offer_back(self, offered: bool) -> None:
-        """Show or hide the Back button, for a list that covers the conversation."""
+        """Show or hide the Back button, for a list that covers the conversation; then its edge is not to be moved."""
         if offered:
             self.back.grid(padx=(self._context.look.px(6), 0))
+            self._sash.grid_remove()
         else:
             self.back.grid_remove()
+            self._sash.grid()
 
     def export_chosen(self) -> None:
-        """Export the selected conversation, or else the open one."""
-        chosen = self._chosen() or self._current
-        if not chosen:
-            return
-        title = next((one.title for one in self._shown if one.id == chosen), "Conversation")
-        path = self._context.ask_path(title)
-        if path is not None:
-            self._context.press(intents.ExportConversation(chosen, path))
+        """Export the row with the keys where the list has them, or else the open conversation."""
+        row = self.list.row(self.list.cursor)
+        in_list = row is not None and self.focus_get() is self.list.canvas
+        chosen = row.conversation if row is not None and in_list else None
+        self._export(chosen.id if chosen is not None else self._current)
 
-    def _fill(self, found: tuple[ConversationSummary, ...]) -> None:
-        """Change the rows that differ: measuring the text of one takes longer than drawing it."""
-        self._shown = found
-        lines = {one.id: (one.title, _second_line(one)) for one in found}
-        self.tree.delete(*(name for name in self._lines if name not in lines))
-        order = [name for name in self._lines if name in lines]
-        for place, (name, shown) in enumerate(lines.items()):
-            if name not in self._lines:
-                self.tree.insert("", place, iid=name, text=self._text(shown))
-                order.insert(place, name)
-                continue
-            if order[place] != name:
-                self.tree.move(name, "", place)
-                order.remove(name)
-                order.insert(place, name)
-            if shown != self._lines[name]:
-                self.tree.item(name, text=self._text(shown))
-        self._lines = lines
+    def go_to_match(self, step: int) -> None:
+        """The next place where the search found the open conversation, or the one before."""
+        self._context.press(intents.GoToMatch(step))
 
-    def _text(self, lines: tuple[str, str]) -> str:
-        space = max(self.tree.winfo_width(), self._context.look.px(205)) - self._context.look.px(26)
-        return "\n".join(fitting(line, space, self._context.look) for line in lines)
+    def _open_found(self) -> None:
+        """The newest conversation that was found; where a found one is open, its next match."""
+        rows = [row.conversation.id for row in self.list.rows if row.conversation is not None]
+        if self._panel.matches is not None:
+            self.go_to_match(1)
+        elif rows and self._panel.listed.strip():
+            self._context.press(intents.OpenConversation(rows[0]))
 
-    def _refit(self) -> None:
-        for name, shown in self._lines.items():
-            self.tree.item(name, text=self._text(shown))
+    def _export(self, name: str) -> None:
+        if name:
+            title = next((one.title for one in self._panel.found if one.id == name), "Conversation")
+            path = self._context.ask_path(title)
+            if path is not None:
+                self._context.press(intents.ExportConversation(name, path))
 
-    def _mark(self) -> None:
-        """Select the open conversation, unless the list has the focus."""
-        if self.tree.focus_get() is self.tree:
-            return
-        wanted = (self._current,) if self._current and self.tree.exists(self._current) else ()
-        if tuple(self.tree.selection()) != wanted:
-            self.tree.selection_set(wanted)
-            if wanted:
-                self.tree.focus(wanted[0])
+    def _show_menu(self, row: Row, x: int, y: int) -> None:
+        one, acts = row.conversation, self._acts(row)
+        if one is None:
+            self.menu.show(folder_entries(acts), x, y)
+        else:
+            entries = conversation_entries(one, self._panel.folders, acts, command_name=self._context.command_name)
+            self.menu.show(entries, x, y)
 
-    def _begin(self) -> None:
-        """Select a row for the arrow keys: the open conversation may not be among those found."""
-        rows = self.tree.get_children()
-        if rows and not self.tree.focus():
-            self.tree.focus(rows[0])
-            self.tree.selection_set(rows[0])
+    def _acts(self, row: Row) -> Acts:
+        press = self._context.press
+        name = row.conversation.id if row.conversation is not None else ""
+        return Acts(
+            open=lambda: press(intents.OpenConversation(name)),
+            rename=lambda: self._edit(row.key),
+            pin=lambda pinned: press(intents.ArrangeHistory(Pin(name, pinned))),
+            move=lambda folder: press(intents.ArrangeHistory(MoveTo(name, folder))),
+            new_folder=lambda: press(intents.NewFolder(name)),
+            put_away=lambda archived: press(intents.ArrangeHistory(PutAway(name, archived))),
+            export=lambda: self._export(name),
+            delete=lambda: press(intents.DeleteConversation(name)),
+            remove_folder=lambda: press(intents.ArrangeHistory(RemoveFolder(row.group.folder_id))),
+        )
 
-    def _able(self) -> None:
-        able = bool(self._chosen() or (self._current and self._context))
-        for button in (self.export, self.delete):
-            if button.instate(["disabled"]) == able:
-                button.state(["!disabled" if able else "disabled"])
+    def _edit(self, key: str) -> None:
+        """The rows may be others since the menu was opened."""
+        row = self.list.row(key)
+        if row is not None:
+            self.list.edit(row)
 
-    def _chosen(self) -> str:
-        chosen = self.tree.selection()
-        return str(chosen[0]) if chosen else ""
+    def _rename(self, row: Row, name: str) -> None:
+        change = (
+            Rename(row.conversation.id, name) if row.conversation is not None else NameFolder(row.group.folder_id, name)
+        )
+        self._context.press(intents.ArrangeHistory(change))
 
-    def _open(self, event: "tkinter.Event[tkinter.Misc]") -> None:
-        by_pointer = getattr(event, "num", None) == 1
-        chosen = self.tree.identify_row(event.y) if by_pointer else self._chosen()
-        if chosen and chosen != self._current:
-            self._context.press(intents.OpenConversation(chosen))
-
-    def _delete(self) -> None:
-        chosen = self._chosen() or self._current
-        if chosen:
-            self._context.press(intents.DeleteConversation(chosen))
+    def _delete(self, row: Row) -> None:
+        """The frame goes on to the next row."""
+        keys = [one.key for one in self.list.rows]
+        at = keys.index(row.key)
+        if row.conversation is not None:
+            self.list.cursor = keys[at + 1] if at + 1 < len(keys) else keys[at - 1]
+            self._context.press(intents.DeleteConversation(row.conversation.id))
+        elif row.group.folder_id:
+            self._context.press(intents.ArrangeHistory(RemoveFolder(row.group.folder_id)))
 
     def _searched(self, _event: object) -> None:
         query = self.search.get()
-        if query != self._query:
-            self._query = query
+        self._show_wanted()
+        if query != self._panel.query:
             self._context.press(intents.SearchHistory(query))
 
     def _search_all(self, event: object) -> str:
@@ -214,16 +297,36 @@ class HistoryList(ttk.Frame):
         self._searched(event)
         return "break"
 
+    def _show_wanted(self) -> None:
+        """What the empty field is for."""
+        if self.search.get():
+            self._wanted.place_forget()
+        else:
+            self._wanted.place(x=self._context.look.px(8), rely=0.5, anchor="w")
+
+    # Width
+
+    def _drag(self, x: int) -> None:
+        self._set_width(round((x - self.winfo_rootx()) / self._context.look.scale))
+
+    def _step(self, step: int) -> None:
+        self._set_width(self._wide + step)
+
+    def _set_width(self, wide: int) -> None:
+        least, most = SIDEBAR_RANGE
+        self._wide = max(least, min(most, wide))
+        self.configure(width=self._context.look.px(self._wide))
+
+    def _keep_width(self) -> None:
+        if self._wide != self._values.sidebar:
+            self._context.press(intents.ChangeSettings(replace(self._values, sidebar=self._wide)))
+
+
+def _rows(panel: HistoryPanel) -> tuple[object, ...]:
+    """What the rows are made of."""
+    return panel.found, panel.folders, panel.closed, panel.listed, panel.today
+
 
 def usual_words(view: HomeView) -> str:
     """Where they are kept."""
     return "Kept on this computer, and by AWS for 30 days." if view.on_aws else "Kept on this computer only."
-
-
-def _second_line(one: ConversationSummary) -> str:
-    """Where the search found it, or else when it was and how long it is."""
-    if one.snippet:
-        return one.snippet.replace("\n", " ")
-    when = datetime.fromtimestamp(one.updated_at)
-    day = f"{when:%H:%M}" if when.date() == datetime.now().date() else f"{when:%d %b %Y}"
-    return f"{day}  ·  {how_many(one.exchanges, 'answer')}"

@@ -11,6 +11,9 @@ from tlfif.gui.presenters.home import button_words, state_words
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.widgets import Card, WrappingLabel
 
+BRIDGE = "This computer answers while the GPU starts"
+BRIDGE_NOTE = "Its small model's words stand there until the GPU's come. It costs nothing; off unless you want it."
+
 
 class HomeCard(Card):
     """The choice holds at once, also for commands."""
@@ -35,14 +38,20 @@ class HomeCard(Card):
         self._row = ttk.Frame(self.body, style="Panel.TFrame")
         self.sign = ttk.Button(self._row, text="Sign in", bootstyle="primary", command=self._sign)
         self.copy = ttk.Button(self._row, text="Copy address", bootstyle="default", command=self._copy)
+        self._bridges = tkinter.BooleanVar(self)
+        self.bridge = ttk.Checkbutton(
+            self.body, text=BRIDGE, variable=self._bridges, style="Panel.TCheckbutton", command=self._bridge_chosen
+        )
+        self.bridge_note = WrappingLabel(self.body, style="Muted.Panel.TLabel", text=BRIDGE_NOTE)
         self.note = WrappingLabel(self.body, style="Muted.Panel.TLabel")
         self.problem = WrappingLabel(self.body, style="Bad.Panel.TLabel")
         for row, button in enumerate(self.choices.values()):
             button.grid(row=row, column=0, sticky="w")
         self.sign.grid(row=0, column=0)
         self.copy.grid(row=0, column=1)
-        for row, part in enumerate((self.status, self.address, self._row, self.note, self.problem), start=2):
-            part.grid(row=row, column=0, sticky="w" if part is self._row else "ew")
+        parts = (self.status, self.address, self._row, self.bridge, self.bridge_note, self.note, self.problem)
+        for row, part in enumerate(parts, start=2):
+            part.grid(row=row, column=0, sticky="w" if part in (self._row, self.bridge) else "ew")
         self.restyle()
 
     def restyle(self) -> None:
@@ -51,7 +60,7 @@ class HomeCard(Card):
         px = self._context.look.px
         for button in self.choices.values():
             button.grid_configure(pady=px(2))
-        for part in (self.status, self.address, self._row):
+        for part in (self.status, self.address, self._row, self.bridge):
             part.grid_configure(pady=(px(6), 0))
         self.copy.grid_configure(padx=(px(8), 0))
         self.address.configure(font="TlfifSmall")
@@ -71,6 +80,9 @@ class HomeCard(Card):
             button.state(["disabled" if panel.moving else "!disabled"])
         self.status.show(state_words(panel))
         (self._row.grid if view.on_aws or panel.signing else self._row.grid_remove)()
+        self._bridges.set(view.bridge)
+        for part in (self.bridge, self.bridge_note):
+            (part.grid if view.on_aws else part.grid_remove)()
         self.sign.configure(text=button_words(panel))
         self.sign.state(["disabled" if panel.leaving or panel.moving else "!disabled"])
         for widget in (self.address, self.copy):
@@ -88,6 +100,9 @@ class HomeCard(Card):
         if self._panel is not None:
             self._active.set(self._panel.moving or self._panel.view.active)  # until the switch is done
         self._context.press(intents.ChooseHome(wanted))
+
+    def _bridge_chosen(self) -> None:
+        self._context.press(intents.SwitchBridge(self._bridges.get()))
 
     def _sign(self) -> None:
         panel = self._panel

@@ -83,3 +83,5 @@ class ImagesTab(ScrolledPage):
         )
         for row, card in enumerate((self.versions, self.build), start=2):
             card.grid(row=row, column=0, columnspan=2, sticky="nsew", pady=below, padx=0)
+        if not self.build.title.shown:  # no version is looked at
+            self.build.grid_remove()

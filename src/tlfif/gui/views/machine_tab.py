@@ -5,6 +5,7 @@ from datetime import datetime
 
 import ttkbootstrap as ttk
 
+from tlfif.gui.look.theme import SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import MachinePanel, Press, WindowState
 from tlfif.gui.presenters.problems import plain
@@ -12,15 +13,15 @@ from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.starts_plot import StartsPlot
 from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel
 from tlfif.wire.machines import MachineView
-from tlfif.wording.machines import HERE, kind_text, model_title
+from tlfif.wording.machines import HERE, kind_text, model_title, start_price_text
 
 STATES = {
     "off": "off",
     "launching": "starting up",
     "loading": "loading the model",
     "ready": "ready",
-    "draining": "finishing what runs",
-    "stopping": "stopping",
+    "draining": "finishing its answers",
+    "stopping": "shutting down",
     "no_capacity": "could not start: no capacity",
     "no_quota": "could not start: no quota",
     "broken": "could not start",
@@ -50,12 +51,14 @@ class MachineTab(ScrolledPage):
             command=lambda: context.press(intents.PressButton(Press.START_MACHINE)),
         )
         self.start.grid(row=len(self.facts), column=0, columnspan=2, sticky="w")
+        self.price = WrappingLabel(self._now.body, style="Muted.Panel.TLabel")
+        self.price.grid(row=len(self.facts) + 2, column=0, columnspan=2, sticky="ew")
         self.stopped = WrappingLabel(self._now.body, style="Panel.TLabel")
         self.stopped.grid(row=len(self.facts) + 1, column=0, columnspan=2, sticky="ew")
-        self._starts = Card(body, context, "Last starts, phase by phase")
+        self._starts = Card(body, context, "Last starts")
         self.starts = StartsPlot(self._starts.body, context)
         self.starts.grid(row=0, column=0, sticky="ew")
-        self._log = Card(body, context, "Starts and stops")
+        self._log = Card(body, context, "What has happened")
         self.log = WrappingLabel(self._log.body, style="Panel.TLabel")
         self.log.grid(row=0, column=0, sticky="ew")
         body.columnconfigure(0, weight=1)
@@ -75,6 +78,8 @@ class MachineTab(ScrolledPage):
             value.grid_configure(pady=px(1))
         self.start.grid_configure(pady=(px(10), 0))
         self.stopped.grid_configure(pady=(px(6), 0))
+        self.price.configure(font=SMALL)
+        self.price.grid_configure(pady=(px(4), 0))
         self.starts.restyle()
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
@@ -83,7 +88,9 @@ class MachineTab(ScrolledPage):
             return
         machine = new.machine
         self._facts(machine.view)
-        self.start.state(["!disabled" if machine.start_enabled else "disabled"])
+        (self.start.grid if machine.start_enabled else self.start.grid_remove)()
+        types = [] if new.cost.report is None else new.cost.report.get("types", [])
+        self.price.show(start_price_text(types) if machine.start_enabled else "")
         self.stopped.show(machine.stopped_text)
         self.starts.show(machine.past)
         self.log.show(log_text(machine))
@@ -110,7 +117,8 @@ def facts_of(view: MachineView | None) -> list[tuple[str, str]]:
     kind = kind_text(view.get("instance_type"), view.get("engine"))
     if kind:  # a home that was deployed earlier does not send it
         rows.append(("Type", kind))
-    rows.append(("Prompts", f"{view['running']} being answered, {view['queued']} waiting"))
+    if view["running"] or view["queued"]:
+        rows.append(("Prompts", f"{view['running']} being answered, {view['queued']} waiting"))
     pids = [f"{name} {pid}" for name, pid in view["pids"].items() if pid is not None]
     if pids and view["place"] == HERE:  # elsewhere they are the function's own, which tell nobody anything
         rows.append(("Processes", ", ".join(pids)))
@@ -123,4 +131,4 @@ def log_text(machine: MachinePanel) -> str:
     for line in machine.log:
         at = datetime.fromtimestamp(line.at)
         lines.append(f"{at:%d %b %H:%M:%S}   {line.text}")
-    return "\n".join(lines) or "Nothing has started or stopped since this window was opened."
+    return "\n".join(lines) or "No machine has started or stopped since this window was opened."

@@ -24,7 +24,7 @@ class ModelCard(Card):
         self._models: tuple[ModelView, ...] = ()
         row = ttk.Frame(self.body, style="Panel.TFrame")
         self.box = ttk.Combobox(row, state="readonly", width=30)
-        self.fetch = ttk.Button(row, text="Fetch", bootstyle="primary", command=self._fetch)
+        self.fetch = ttk.Button(row, text="Download", bootstyle="primary", command=self._fetch)
         self.box.grid(row=0, column=0)
         self.fetch.grid(row=0, column=1)
         self.note = WrappingLabel(self.body, style="Muted.Panel.TLabel")
@@ -75,13 +75,13 @@ class ModelCard(Card):
 def note_of(model: ModelView | None, *, on_aws: bool = False) -> str:
     """What is known about a model and its file."""
     if model is None:
-        return "The list of models is not here yet."
+        return "The models are not read yet."
     length = f", {size(model['size_bytes'])}" if model["size_bytes"] else ""
     about = f"{model['title']}: {model['licence']}, reads up to {model['context_tokens']} tokens{length}."
     if model["state"] == "pulling":
         whole = f" of {size(model['size_bytes'])}" if model["size_bytes"] else ""
-        return f"{about} Fetching: {size(model['received_bytes'])}{whole} are here."
+        return f"{about} Downloading: {size(model['received_bytes'])}{whole} so far."
     if model["state"] == "ready":
-        return f"{about} It is part of the machine's image." if on_aws else f"{about} It is on this computer."
+        return f"{about} It is part of the machine's image." if on_aws else f"{about} Downloaded."
     problem = f" {model['problem']}" if model["problem"] else ""
-    return f"{about} It is not on this computer.{problem}"
+    return f"{about} Not downloaded.{problem}"

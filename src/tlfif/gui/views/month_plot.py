@@ -8,6 +8,7 @@ import tkinter
 from typing import Literal
 
 from tlfif.charts.spend_curve import OFF_SCALE_FACTOR, Point, SpendCurve, spend_curve
+from tlfif.charts.ticks import round_ticks, tick_labels
 from tlfif.gui.look.theme import SMALL
 from tlfif.gui.views.context import ViewContext
 from tlfif.money.amounts import usd
@@ -48,10 +49,11 @@ class MonthPlot(tkinter.Canvas):
             self._text(width // 2, height // 2, "The month's figures are not here yet.", "muted", anchor="center")
             return
         px, line = look.px, look.line(SMALL)
-        left, right = look.width("00.0000", SMALL) + px(16), width - px(16)
+        name, drawn = _name(self._curve)
+        labels = (*tick_labels(_ticks(self._curve, limited=drawn)), "00")
+        left, right = max(look.width(label, SMALL) for label in labels) + px(12), width - px(16)
         if right - left < px(80):
             return
-        name, drawn = _name(self._curve)
         above = line if look.width(name, SMALL) <= right - left else 2 * line
         self._text(left, above + px(6), name, "text", anchor="sw", width=right - left)
         top, ground = px(14) + above, height - px(10) - line
@@ -62,23 +64,19 @@ class MonthPlot(tkinter.Canvas):
 
     def _spend(self, curve: SpendCurve, box: tuple[int, int, int, int], *, limited: bool) -> None:
         left, top, right, bottom = box
-        px = self._context.look.px
+        px, palette = self._context.look.px, self._context.look.palette
         limit = curve.limit_usd if limited else None
-        ceiling = max(_highest(curve), limit or 0.0) * 1.12
+        ticks = _ticks(curve, limited=limited)
         days = curve.month.days
 
         def at(point: Point) -> tuple[float, float]:
-            return (
-                left + (right - left) * point[0] / days,
-                bottom - (bottom - top) * min(point[1], ceiling) / ceiling,
-            )
+            share = min(point[1], ticks[-1]) / ticks[-1]
+            return left + (right - left) * point[0] / days, bottom - (bottom - top) * share
 
-        places = 2 if ceiling >= 0.3 else 3 if ceiling >= 0.03 else 4
-        for share in (0.0, 0.5, 1.0):
-            y = bottom - (bottom - top) * share
-            self.create_line(left, y, right, y, fill=self._context.look.palette.line)
-            self._text(left - px(6), y, f"{ceiling * share:,.{places}f}", "muted", anchor="e")
-        palette = self._context.look.palette
+        for tick, label in zip(ticks, tick_labels(ticks), strict=True):
+            y = at((0, tick))[1]
+            self.create_line(left, y, right, y, fill=palette.edge if not tick else palette.line)
+            self._text(left - px(6), y, label, "muted", anchor="e")
         spent = [value for point in curve.spent for value in at(point)]
         if len(curve.spent) > 1:
             below = [*at((curve.spent[0][0], 0)), *spent, *at((curve.now[0], 0))]
@@ -98,24 +96,24 @@ class MonthPlot(tkinter.Canvas):
         most = max(curve.hours)
         unit, scale = ("minutes", 60) if 0 < most < 1 else ("hours", 1)
         self.create_line(left, bottom, right, bottom, fill=palette.edge)
-        self._text(left, top - px(4), f"Machine on, {unit} by day", "text", anchor="sw")
+        self._text(left, top - px(4), f"Machine on, {unit} a day", "text", anchor="sw")
         if not most:
-            self._text(
-                (left + right) / 2, (top + bottom) / 2, "No machine has run this month.", "muted", anchor="center"
-            )
+            middle = (left + right) / 2, (top + bottom) / 2
+            self._text(*middle, "No machine has run this month.", "muted", anchor="center")
             return
-        self._text(
-            left - px(6),
-            top,
-            f"{most * scale:.0f}" if most * scale >= 1 else f"{most * scale:.1f}",
-            "muted",
-            anchor="e",
-        )
+        ticks = round_ticks(most * scale, at_most=2)
+        for tick, label in zip(ticks[1:], tick_labels(ticks)[1:], strict=True):
+            y = bottom - (bottom - top) * tick / ticks[-1]
+            self.create_line(left, y, right, y, fill=palette.line)
+            self._text(left - px(6), y, label, "muted", anchor="e")
         step = (right - left) / curve.month.days
         for day, hours in enumerate(curve.hours):
             if hours:
-                x, y = left + step * day, bottom - max(px(2), (bottom - top) * hours / most)
-                self.create_rectangle(x + step * 0.15, y, x + step * 0.85, bottom, fill=palette.good, outline="")
+                height = max(px(2), (bottom - top) * hours * scale / ticks[-1])
+                x = left + step * day
+                self.create_rectangle(
+                    x + step * 0.2, bottom - height, x + step * 0.8, bottom, fill=palette.quiet, outline=""
+                )
 
     def _days(self, curve: SpendCurve, box: tuple[int, int, int]) -> None:
         left, right, bottom = box
@@ -131,13 +129,21 @@ class MonthPlot(tkinter.Canvas):
         self.create_text(x, y, text=text, fill=colour, font=SMALL, anchor=anchor, width=width)
 
 
+def _ticks(curve: SpendCurve, *, limited: bool) -> tuple[float, ...]:
+    limit = curve.limit_usd if limited and curve.limit_usd is not None else 0.0
+    return round_ticks(max(_highest(curve), limit))
+
+
 def _highest(curve: SpendCurve) -> float:
-    return max(curve.forecast[1][1], curve.spent[-1][1], 0.0001)
+    return max(curve.forecast[1][1], curve.spent[-1][1], 0.01)
 
 
 def _name(curve: SpendCurve) -> tuple[str, bool]:
     """What the picture shows, and whether the limit fits into it."""
-    name, limit = "Spent this month in USD; dashed: the forecast to its end", curve.limit_usd
+    money = (
+        "What AWS would have charged so far (simulated), in dollars" if curve.simulated else "Spent so far, in dollars"
+    )
+    name, limit = f"{money}; dashed: to the month's end at this pace", curve.limit_usd
     if limit is None or limit <= OFF_SCALE_FACTOR * _highest(curve):
         return name, limit is not None
-    return f"{name}; the limit of {usd(limit)} does not fit into this picture", False
+    return f"{name}; the limit of {usd(limit)} is far above", False

@@ -58,7 +58,11 @@ class NoticeBar(ttk.Frame):
         text = WrappingLabel(card, style="Panel.TLabel", text=f"{problem.message} {problem.advice}".strip())
         text.configure(font=SMALL if compact else BODY)
         text.grid(row=1, column=1, columnspan=3 if compact else 1, sticky="ew")
-        buttons = PressRow(card, style="Panel.TFrame", press=lambda press: context.press(intents.PressButton(press)))
+        buttons = PressRow(
+            card,
+            style="Panel.TFrame",
+            press=lambda press: context.press(intents.PressButton(press, notice=problem.code)),
+        )
         buttons.show(problem.presses)
         buttons.grid(row=0, column=2, rowspan=1 if compact else 2, padx=px(8))
         ttk.Button(

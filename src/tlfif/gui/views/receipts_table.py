@@ -21,11 +21,13 @@ _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("status", "Ended", "w", "succeeded"),
     ("tokens", "Tokens", "e", "0000 + 0000"),
     ("time", "Time", "e", "00 min 00 s"),
-    ("real", "Cost", "e", "0.000000 USD"),
-    ("aws", "On AWS", "e", "0.000000 USD …"),
+    ("real", "Cost", "e", "$0.000000"),
+    ("aws", "Simulated on AWS", "e", "$0.000000 …"),
 )
 _WEIGHT = ("when", "real", "aws", "time", "model", "tokens", "status")
 """Columns by importance: the first ones are left out last."""
+_ELASTIC = "model"
+"""The column that takes the space that is left."""
 ROWS = 8
 
 
@@ -49,6 +51,7 @@ class ReceiptsTable(ttk.Frame):
         self._bar.grid(row=0, column=1, sticky="ns")
         self.columnconfigure(0, weight=1)
         self._shown: tuple[AnswerCostView, ...] | None = None
+        self._simulated = True
         self._widths: dict[str, int] = {}
         self.bind("<Configure>", lambda _: self._fit(), add="+")
 
@@ -59,22 +62,27 @@ class ReceiptsTable(ttk.Frame):
         for name, title, anchor, widest in _COLUMNS:
             width = max(look.width(widest, SMALL), look.width(title, "TlfifStrong")) + look.px(14)
             self._widths[name] = width
-            self.tree.column(name, width=width, minwidth=look.px(50), anchor=anchor, stretch=name == "when")
+            self.tree.column(name, width=width, minwidth=look.px(50), anchor=anchor, stretch=name == _ELASTIC)
         self._fit()
 
     def _fit(self) -> None:
         space = self.winfo_width() - self._context.look.px(16)
-        show_columns_that_fit(self.tree, space, widths=self._widths, by_weight=_WEIGHT, least=1)
+        columns = tuple(name for name in _WEIGHT if name != "aws" or self._simulated)
+        show_columns_that_fit(self.tree, space, widths=self._widths, by_weight=columns, least=1)
+        shown = [str(name) for name in self.tree.cget("displaycolumns") if name != _ELASTIC]
+        left = space - sum(self._widths.get(name, 0) for name in shown)
+        self.tree.column(_ELASTIC, width=max(self._widths.get(_ELASTIC, 0), left))
 
     def _scrolled(self, first: float, last: float) -> None:
         self._bar.set(first, last)
         (self._bar.grid if float(first) > 0 or float(last) < 1 else self._bar.grid_remove)()
 
-    def show(self, receipts: tuple[AnswerCostView, ...]) -> None:
-        """Show exactly these."""
-        if receipts == self._shown:
+    def show(self, receipts: tuple[AnswerCostView, ...], *, simulated: bool) -> None:
+        """Show exactly these. ``simulated``: what AWS would have charged stands beside what was charged."""
+        if receipts == self._shown and simulated is self._simulated:
             return
-        self._shown = receipts
+        self._shown, self._simulated = receipts, simulated
+        self._fit()
         self.tree.configure(height=max(1, min(ROWS, len(receipts))))
         self.tree.delete(*self.tree.get_children())
         for one in receipts:

@@ -100,6 +100,12 @@ class RepositoryCard(Card):
         self.build.configure(text="Asking…" if panel.busy == "build" else "Build now")
         for button in (self.build, self.leave):
             button.state(["disabled" if panel.busy else "!disabled"])
+        mine = not panel.not_yours
+        for frame in (self._fields, self._row):
+            (frame.grid if mine else frame.grid_remove)()
+        if not mine:
+            self.promotes.grid_remove()
+            self.estimate.show(panel.not_yours)
         done = followed and not panel.entry.editing
         self.follow.state(["disabled" if panel.busy or done else "!disabled"])
 

@@ -15,13 +15,24 @@ from tlfif.gui.views.context import ViewContext, is_compact
 from tlfif.gui.views.home_card import HomeCard
 from tlfif.gui.views.model_card import ModelCard
 from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel, leave_text, style_text
+from tlfif.kernel.typed_number import typed_number
 
+_SWITCHES = {
+    "enter_sends": "Enter sends the prompt",
+    "notify": "System notice when an answer is ready",
+}
 _LOOKS = {"system": "Same as the system", "light": "Light", "dark": "Dark"}
 _NUMBERS: dict[str, tuple[str, str, type, str]] = {
-    "temperature": ("Temperature", "0 is always the likeliest word, 2 is wild", float, "a number such as 0.7"),
+    "temperature": (
+        "Temperature",
+        "empty: as the model's makers choose; 0 is always the likeliest word, 2 is wild",
+        float,
+        "a number such as 0.7, or nothing",
+    ),
     "max_tokens": ("Longest answer", "tokens; a token is about three quarters of a word", int, "a whole number"),
     "seed": ("Seed", "empty: another answer each time", int, "a whole number, or nothing"),
 }
+_MAY_BE_EMPTY = frozenset({"temperature", "seed"})
 PAST = "They are kept on this computer.{also} Export one first if you may want it again."
 NEXT_START = "Letters have the new size now. Boxes, arrows and scroll bars follow at the next start."
 
@@ -38,8 +49,9 @@ class SettingsTab(ScrolledPage):
         self._notes: dict[str, WrappingLabel] = {}
         self._looks = tkinter.StringVar(self)
         self.home = HomeCard(body, context)
-        self._appearance = self._choices(body, "Appearance", "appearance", _LOOKS, self._looks)
+        self._appearance = self._choices(body, "Window", "appearance", _LOOKS, self._looks)
         self._size_card()
+        self.switches = {name: self._switch(row, name) for row, name in enumerate(_SWITCHES, start=11)}
         self.model = ModelCard(body, context, lambda model: self._change(model=model))
         self._answers = Card(body, context, "Answers")
         self.entries = {name: self._number(row, name) for row, name in enumerate(_NUMBERS)}
@@ -105,6 +117,9 @@ class SettingsTab(ScrolledPage):
             ):
                 entry.delete(0, "end")
                 entry.insert(0, wanted)
+        for name, chosen in self.switches.items():
+            if chosen.get() is not getattr(values, name):
+                chosen.set(getattr(values, name))
         for name, label in self._bad.items():
             label.show(problems.get(name, self._typed.get(name, "")))
         if self.focus_get() is not self.system and self.system.get("1.0", "end-1c") != values.system:
@@ -141,6 +156,17 @@ class SettingsTab(ScrolledPage):
         self.size_note = WrappingLabel(self._appearance.body, style="Muted.Panel.TLabel")
         self.size_note.grid(row=10, column=0, sticky="ew")
 
+    def _switch(self, row: int, name: str) -> tkinter.BooleanVar:
+        chosen = tkinter.BooleanVar(self)
+        ttk.Checkbutton(
+            self._appearance.body,
+            text=_SWITCHES[name],
+            variable=chosen,
+            style="Panel.TCheckbutton",
+            command=lambda: self._change(**{name: chosen.get()}),
+        ).grid(row=row, column=0, sticky="w", pady=self._context.look.px(2))
+        return chosen
+
     def _number(self, row: int, name: str) -> ttk.Entry:
         title, note, _, _ = _NUMBERS[name]
         body = self._answers.body
@@ -158,11 +184,12 @@ class SettingsTab(ScrolledPage):
 
     def _number_typed(self, name: str) -> None:
         _, _, kind, example = _NUMBERS[name]
-        text = self.entries[name].get().strip().replace(",", ".")
+        text = self.entries[name].get().strip()
+        number = typed_number(text)
         self._typed.pop(name, None)
-        try:
-            value = None if name == "seed" and not text else kind(text)
-        except ValueError:
+        value = None if number is None else kind(number)
+        empty = name in _MAY_BE_EMPTY and not text
+        if not empty and (number is None or (value != number and kind is int)):
             self._typed[name] = f"Type {example}."
             self._bad[name].show(self._typed[name])
             return

@@ -112,11 +112,8 @@ class StartsPlot(tkinter.Canvas):
 
 def why(one: PastMachineView) -> str:
     """Why it began and why it ended."""
-    began = (
-        f"Started: {as_sentence(plain(one['start_reason']).removeprefix('started '))}"
-        if one["start_reason"]
-        else "Why it started is not on record."
-    )
+    reason = plain(one["start_reason"] or "").removeprefix("started ")
+    began = f"Started {as_sentence(reason)}" if reason else "Why it started is not on record."
     if one["end_reason"]:
         return f"{began}  Ended: {as_sentence(plain(one['end_reason']))}"
-    return f"{began}  Still there." if one["ended_at"] is None else began
+    return f"{began}  Still running." if one["ended_at"] is None else began

@@ -1,4 +1,4 @@
-"""The status line and Stop GPU, on top of every tab."""
+"""The status line and the stop button, on top of every tab."""
 
 import tkinter
 
@@ -8,12 +8,12 @@ from tlfif.gui.look.palette import state_ink, state_sign
 from tlfif.gui.look.theme import HEADING, SMALL, SMALL_STRONG
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import StatusLine, StopButton, WindowState
-from tlfif.gui.views.context import ViewContext, is_compact, is_short
+from tlfif.gui.views.context import ViewContext, is_compact, is_narrow, is_short
 from tlfif.gui.views.widgets import Hint, PressRow, WrappingLabel
 
 
 class StatusBar(ttk.Frame):
-    """What is going on, for how long, what it costs, what to press; Stop GPU always at the right."""
+    """What is going on, for how long, what it costs, what to press; the stop button always at the right."""
 
     def __init__(self, parent: tkinter.Misc, context: ViewContext) -> None:
         super().__init__(parent, style="Panel.TFrame")
@@ -27,14 +27,15 @@ class StatusBar(ttk.Frame):
         )
         self.bar = ttk.Progressbar(self, maximum=1000, bootstyle="primary thin")
         side = ttk.Frame(self, style="Panel.TFrame")
-        self.stop = ttk.Button(
-            side, text="Stop GPU", bootstyle="danger", command=lambda: context.press(intents.StopMachineNow())
-        )
+        self.stop = ttk.Button(side, bootstyle="danger", command=lambda: context.press(intents.StopMachineNow()))
         self.more = ttk.Menubutton(side, text="", bootstyle="danger", takefocus=True)
         self._menu = ttk.Menu(self.more, tearoff=False)
-        self._menu.add_command(label="Stop GPU", command=lambda: context.press(intents.StopMachineNow()))
         self._menu.add_command(
-            label="Stop GPU, keep prompts for later", command=lambda: context.press(intents.StopMachineNow("requeue"))
+            label="Stop and cancel the prompts", command=lambda: context.press(intents.StopMachineNow())
+        )
+        self._menu.add_command(
+            label="Stop and keep the prompts for later",
+            command=lambda: context.press(intents.StopMachineNow("requeue")),
         )
         self.more.configure(menu=self._menu)
         self.stop.grid(row=0, column=0, sticky="nse")
@@ -53,15 +54,16 @@ class StatusBar(ttk.Frame):
         self._shown_bar = False
         self._kind: object = None
         self._compact = False
-        self._short = False
+        self._short = self._narrow = False
         self._status: StatusLine | None = None
+        self._button = StopButton()
         self._more_words = (Hint(self.headline, context, ""), Hint(self.cost, context, ""))
         context.look.root.bind("<Configure>", self._resized, add="+")
         self.restyle()
 
     def restyle(self) -> None:
         """Apply the look."""
-        self._short = is_short(self._context.look)
+        self._short, self._narrow = is_short(self._context.look), is_narrow(self._context.look)
         px = self._context.look.px
         palette = self._context.look.palette
         above = px(3 if self._short else 9)
@@ -82,9 +84,10 @@ class StatusBar(ttk.Frame):
             background=palette.panel,
             foreground=palette.text,
             activebackground=palette.select,
-            activeforeground=palette.on_select,
+            activeforeground=palette.text,
         )
         self._kind = None
+        self._stop(self._button)
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
@@ -100,7 +103,7 @@ class StatusBar(ttk.Frame):
             self._sign.configure(text=state_sign(status.kind), foreground=ink)
         self._status = status
         self._words(status)
-        self.presses.show(status.presses[:1] if self._short else status.presses)
+        self.presses.show(status.presses[:1] if self._short or self._narrow else status.presses)
         shown = status.progress is not None
         if status.progress is not None:
             self.bar.configure(value=round(status.progress * 1000))
@@ -113,26 +116,26 @@ class StatusBar(ttk.Frame):
                 self.bar.grid_remove()
 
     def _words(self, status: StatusLine) -> None:
-        few = self._short and bool(status.brief)
+        few = (self._short or self._narrow) and bool(status.brief)
         headline = status.brief if few else status.headline
         self.headline.show(f"{headline}  ·  {status.countdown}" if status.countdown else headline)
         joined = self._compact and not few
         self.cost.show(status.brief_cost if few else f"{status.cost} {status.advice}" if joined else status.cost)
-        self.advice.show("" if self._compact else status.advice)
+        self.advice.show("" if self._compact else status.advice)  # a narrow window has space for it below
         for hint in self._more_words:
             hint.text = f"{status.headline}. {status.cost} {status.advice}" if few else ""
 
     def _resized(self, _event: object) -> None:
-        """In a window that is low for its text size the line is short, and a tooltip has the rest."""
-        short = is_short(self._context.look)
-        if short != self._short:
-            self._short = short
+        """In a window that is low or narrow for its text size the line is short, and a tooltip has the rest."""
+        if (is_short(self._context.look), is_narrow(self._context.look)) != (self._short, self._narrow):
             self.restyle()
             if self._status is not None:
                 self._line(self._status)
 
     def _stop(self, button: StopButton) -> None:
-        self.stop.configure(text=button.label)
+        self._button = button
+        small = (self._short or self._compact) and not button.pending  # beside it large letters leave little space
+        self.stop.configure(text="Stop" if small else button.label)
         enabled = button.enabled and not button.pending
         for widget in (self.stop, self.more):
             widget.state(["!disabled" if enabled else "disabled"])

@@ -23,11 +23,11 @@ def show_columns_that_fit(
         tree.configure(displaycolumns=columns)
 
 
-def fitting(line: str, space: int, look: Look) -> str:
-    """The line in small letters, shortened with an ellipsis to ``space`` pixels."""
-    if look.width(line, SMALL) <= space:
+def fitting(line: str, space: int, look: Look, name: str = SMALL) -> str:
+    """The line, shortened with an ellipsis to ``space`` pixels; ``name`` is its font's."""
+    if look.width(line, name) <= space:
         return line
-    kept = cut_at(line, len(line) * space // max(1, look.width(line, SMALL)))
-    while kept > 0 and look.width(line[:kept].rstrip() + "…", SMALL) > space:
+    kept = cut_at(line, len(line) * space // max(1, look.width(line, name)))
+    while kept > 0 and look.width(line[:kept].rstrip() + "…", name) > space:
         kept = cut_at(line, kept - 1)
     return line[:kept].rstrip() + "…"

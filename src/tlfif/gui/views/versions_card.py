@@ -20,7 +20,7 @@ _COLUMNS: tuple[tuple[str, str, Literal["w", "e"], str], ...] = (
     ("change", "Change", "w", "a1b2c3d A change of usual length"),
     ("tests", "Speed", "e", "0000 tok/s"),
     ("size", "Size", "e", "000.0 MB"),
-    ("cost", "Build cost", "e", "0.0000 USD"),
+    ("cost", "Build cost", "e", "$0.00000"),
 )
 _WEIGHT = ("version", "state", "change", "tests", "cost", "size")
 """Columns by importance: the first ones are left out last."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
-from tlfif.money.amounts import eur_of, usd_of
+from tlfif.money.amounts import both_of, eur_of
 from tlfif.money.billing_month import Month, day_label
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR
 from tlfif.money.money import MICROS_PER_USD, MS_PER_HOUR, ExchangeRate, MicroUsd
@@ -17,7 +17,7 @@ HEADROOM_PERCENT = 25
 DRAIN_SECONDS = 60.0
 """How long a machine may still run after a lock: it drains, then ends."""
 
-REHEARSAL = " This is a rehearsal: nothing is charged."
+PRACTICE = " Practice mode (no real charges)."
 """Appended to every text of a budget that limits the simulated AWS cost."""
 
 
@@ -36,7 +36,7 @@ class BudgetState(StrEnum):
 class Budget:
     """The limit per month in EUR without VAT (None: no limit), and the lock.
 
-    ``simulated_aws``: a rehearsal; the limit applies to the simulated AWS cost. ``extra_eur`` is what a release
+    ``simulated_aws``: practice mode; the limit applies to the simulated AWS cost. ``extra_eur`` is what a release
     added for ``extra_month`` only. ``locked_at_ms`` and ``lock_month`` are both set or both None; the lock applies
     to that month only.
     """
@@ -51,7 +51,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLock:
-    """A lock in force: for how many seconds, and whether it is a rehearsal."""
+    """A lock in force: for how many seconds, and whether it is practice mode."""
 
     seconds: float
     simulated_aws: bool
@@ -192,9 +192,9 @@ def no_headroom_for_answer(headroom: Headroom, waiting: int) -> StartDecision:
         ok=False,
         code="budget_no_room",
         message=(
-            f"This prompt was not taken: {both(headroom.free or 0, rate)} are free of this month's budget, and "
+            f"This prompt was not taken: {both_of(headroom.free or 0, rate)} are free of this month's budget, and "
             f"{taken} may use that up. Send it again when they are answered, or raise "
-            f"the limit (./tlfif budget set AMOUNT).{_rehearsal(headroom)}"
+            f"the limit (./tlfif budget set AMOUNT).{_practice(headroom)}"
         ),
     )
 
@@ -208,9 +208,9 @@ def no_headroom_for_work(headroom: Headroom, needed: MicroUsd, *, what: str) -> 
         ok=False,
         code="budget_no_room",
         message=(
-            f"{what} was not begun: {both(headroom.free or 0, rate)} are free of this month's budget, and it may cost "
-            f"{both(needed, rate)}, without VAT. Raise the limit (./tlfif budget set AMOUNT), then build it again."
-            f"{_rehearsal(headroom)}"
+            f"{what} was not begun: {both_of(headroom.free or 0, rate)} are free of this month's budget, and it may "
+            f"cost {both_of(needed, rate)}, without VAT. Raise the limit (./tlfif budget set AMOUNT), then build "
+            f"it again.{_practice(headroom)}"
         ),
     )
 
@@ -277,7 +277,7 @@ def with_limit(
     """The budget with a limit that a person has set, checked by ``check_limit``; what a release added is removed.
 
     A limit above what is spent unlocks, one at or below it locks at once; None: no limit, unlocked. ``spent_micros`` is
-    what the limit applies to from now on: the simulated AWS cost in a rehearsal.
+    what the limit applies to from now on: the simulated AWS cost in practice mode.
     """
     changed = replace(
         budget,
@@ -296,10 +296,10 @@ def locked_text(headroom: Headroom) -> str:
     """For the owner: that the budget is locked, until when, and what to do."""
     rate, month = headroom.rate, headroom.month
     return (
-        f"The budget is locked: {both(headroom.spent, rate)} of {both(headroom.limit or 0, rate)} are spent in "
+        f"The budget is locked: {both_of(headroom.spent, rate)} of {eur_of(headroom.limit or 0, rate)} are spent in "
         f"{month.label}, without VAT. Nothing starts until {day_label(month.end_ms)}, 00:00 UTC, unless you "
         "raise the limit (./tlfif budget set AMOUNT) or release the lock (./tlfif budget release)."
-        f"{_rehearsal(headroom)}"
+        f"{_practice(headroom)}"
     )
 
 
@@ -308,7 +308,7 @@ def queued_text(lock: BudgetLock) -> str:
     return (
         "The month's budget is used up: this prompt was not answered. Raise the limit (./tlfif budget set AMOUNT) or "
         "release the lock (./tlfif budget release), then send it again. ./tlfif cost shows the figures."
-        f"{REHEARSAL if lock.simulated_aws else ''}"
+        f"{PRACTICE if lock.simulated_aws else ''}"
     )
 
 
@@ -318,13 +318,13 @@ def _status_text(headroom: Headroom) -> str:
         return locked_text(headroom)
     if headroom.limit is None:
         return (
-            f"No limit is set. {both(headroom.spent, rate)} are spent in {month.label}, without VAT."
-            f"{_rehearsal(headroom)}"
+            f"No limit is set. {both_of(headroom.spent, rate)} are spent in {month.label}, without VAT."
+            f"{_practice(headroom)}"
         )
     warning = {BudgetState.WARN_50: "More than half of the budget is gone: ", BudgetState.WARN_80: "Nearly locked: "}
     return (
-        f"{warning.get(headroom.state, '')}{both(headroom.spent, rate)} of {both(headroom.limit, rate)} are spent in "
-        f"{month.label}, without VAT; {both(headroom.free or 0, rate)} are free.{_rehearsal(headroom)}"
+        f"{warning.get(headroom.state, '')}{both_of(headroom.spent, rate)} of {eur_of(headroom.limit, rate)} are "
+        f"spent in {month.label}, without VAT; {both_of(headroom.free or 0, rate)} are free.{_practice(headroom)}"
     )
 
 
@@ -337,17 +337,12 @@ def _no_headroom_text(headroom: Headroom, needed: Reservation, free: MicroUsd) -
     if needed.minimum:
         parts += f", {eur_of(needed.minimum, rate)} up to the least that a start costs"
     return (
-        f"The machine was not started: {both(free, rate)} are free of this month's budget, and a start needs "
-        f"{both(needed.total, rate)}, without VAT ({parts}). Raise the limit (./tlfif budget set AMOUNT), allow "
+        f"The machine was not started: {both_of(free, rate)} are free of this month's budget, and a start needs "
+        f"{both_of(needed.total, rate)}, without VAT ({parts}). Raise the limit (./tlfif budget set AMOUNT), allow "
         "one more start (./tlfif budget release), or shorten the idle time-out (./tlfif machine idle-timeout MINUTES)."
-        f"{_rehearsal(headroom)}"
+        f"{_practice(headroom)}"
     )
 
 
-def _rehearsal(headroom: Headroom) -> str:
-    return REHEARSAL if headroom.simulated_aws else ""
-
-
-def both(micros: MicroUsd, rate: ExchangeRate) -> str:
-    """An amount in EUR with USD beside it."""
-    return f"{eur_of(micros, rate)} ({usd_of(micros)})"
+def _practice(headroom: Headroom) -> str:
+    return PRACTICE if headroom.simulated_aws else ""

@@ -48,8 +48,8 @@ class BudgetStatus:
 
 @dataclass(slots=True, kw_only=True)
 class BudgetGate:
-    """One home's budget. ``tariff`` None: this computer, which costs nothing, so only a rehearsal can lock;
-    ``simulated`` is the tariff of a rehearsal."""
+    """One home's budget. ``tariff`` None: this computer, which costs nothing, so only practice mode can lock;
+    ``simulated`` is the tariff of practice mode."""
 
     ledger: BudgetLedger
     totals: Totals
@@ -236,7 +236,7 @@ class BudgetGate:
         return await self.status()
 
     def _unlimited(self, budget: Budget) -> bool:
-        """Nothing to enforce: no limit, or this computer without a rehearsal, where nothing is charged."""
+        """Nothing to enforce: no limit, or this computer without practice mode, where nothing is charged."""
         return budget.limit_eur is None or (self.tariff is None and not budget.simulated_aws)
 
     def _tariff(self, budget: Budget) -> Tariff:

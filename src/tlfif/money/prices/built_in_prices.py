@@ -1,14 +1,14 @@
 """The built-in price list, used until AWS's own list has been read.
 
-Micro-dollars for one unit, on demand, Linux, USD without VAT. The project's price notes are its table of November
-2026, made from stored copies of AWS's pages and public bills. A rate is ``verified`` where the notes call it found or
-two public sources agree; not where it comes from one table only, is derived or is from memory.
+Micro-dollars for one unit, on demand, Linux, USD without VAT. The project's price notes (docs/reference/cost.md) are
+its table of November 2026, made from stored copies of AWS's pages and public bills. A rate is ``verified`` where the
+notes call it found or two public sources agree; not where it comes from one table only, is derived or is from memory.
 """
 
 from tlfif.money.prices.prices import Item, Price, PriceBook
 
 _US, _DE, _IE = "us-east-1", "eu-central-1", "eu-west-1"
-_FACTS = "project's price notes"
+_FACTS = "AWS's pages and public bills, as stored in November 2026"
 _FACTS_DAY = "2026-11-22"
 _TABLE = "github.com/tsaol/aws-gpu, made from instances.vantage.sh"
 _TABLE_DAY = "2026-01-21"
@@ -25,8 +25,8 @@ _CALCULATOR = (
 _HALF = "derived: half of c7i.xlarge, less 5 %"
 
 _INSTANCE_HOURS: tuple[tuple[str, str, int, str, bool], ...] = (
-    ("g4dn.xlarge", _US, 526_000, f"project's price notes, item 97; {_TABLE}", True),
-    ("g4dn.xlarge", _DE, 658_000, f"project's price notes, item 97; {_TABLE}", True),
+    ("g4dn.xlarge", _US, 526_000, f"{_FACTS}; {_TABLE}", True),
+    ("g4dn.xlarge", _DE, 658_000, f"{_FACTS}; {_TABLE}", True),
     ("g4dn.xlarge", _IE, 587_000, f"{_TABLE}; {_TOOLS}", True),
     ("g5.xlarge", _US, 1_006_000, f"{_TABLE}; factualminds.com, June 2026", True),
     ("g5.xlarge", _DE, 1_258_000, f"{_TABLE}; {_TOOLS}", True),
@@ -71,7 +71,7 @@ _RATES: tuple[tuple[Item, str, str, int, str, str, bool], ...] = (
         "GB",
         _US,
         3_600,
-        "project's price notes, item 41: AWS's example at 300 MB/s",
+        f"{_FACTS}: AWS's example at 300 MB/s",
         _FACTS_DAY,
         True,
     ),
@@ -104,13 +104,13 @@ _RATES: tuple[tuple[Item, str, str, int, str, str, bool], ...] = (
 
 _EVERYWHERE: tuple[tuple[Item, str, int, str, bool], ...] = (
     (Item.PUBLIC_IPV4_HOUR, "hour", 5_000, _FACTS, True),
-    (Item.COST_EXPLORER_REQUEST, "request", 10_000, "project's price notes, item 56", True),
+    (Item.COST_EXPLORER_REQUEST, "request", 10_000, _FACTS, True),
     (Item.SQS_MILLION, "million requests", 400_000, _MEMORY, False),
     (Item.API_MILLION, "million requests", 1_000_000, _MEMORY, False),
-    (Item.CONFIG_ITEM, "configuration item", 3_000, "project's price notes, item 101", True),
-    (Item.CONFIG_EVALUATION, "rule evaluation", 1_000, "project's price notes, item 101", True),
+    (Item.CONFIG_ITEM, "configuration item", 3_000, _FACTS, True),
+    (Item.CONFIG_EVALUATION, "rule evaluation", 1_000, _FACTS, True),
     (Item.KMS_KEY_MONTH, "key-month", 1_000_000, _FACTS, True),
-    (Item.CERTIFICATE_MONTH, "month", 2_000_000, f"{_FACTS}: 1 to 3 USD, the domain {_MEMORY}", False),
+    (Item.CERTIFICATE_MONTH, "month", 2_000_000, f"{_FACTS}: $1 to $3, the domain {_MEMORY}", False),
     (Item.FREE_TIER, "month", 0, f"{_FACTS}: AWS's free amounts, partly {_MEMORY}", False),
 )
 """The same in every region."""

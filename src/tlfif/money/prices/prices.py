@@ -208,7 +208,7 @@ def check_refresh(old: Price, new_micros: MicroUsd) -> MicroUsd:
 
 
 def _price(micros: MicroUsd) -> str:
-    return f"{unit_price(Decimal(micros) / MICROS_PER_USD)} USD"
+    return unit_price(Decimal(micros) / MICROS_PER_USD)
 
 
 def _shown(text: str) -> str:

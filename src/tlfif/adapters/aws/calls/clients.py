@@ -40,7 +40,7 @@ ROUTER_CONFIG = _config(2, 23)
 """Lambda, to call the router. The API must answer within 30 seconds in total, and reads the machine's record where the
 router has not answered."""
 BILL_CONFIG = _config(3, 10)
-"""Cost Explorer. Never repeated: each request may cost 0.01 USD."""
+"""Cost Explorer. Never repeated: each request may cost $0.01."""
 DEPLOYMENT_CONFIG = _config(10, 60, tries=6)
 """``deploy`` and ``destroy``: botocore repeats throttled or lost requests for about half a minute."""
 DOCTOR_CONFIG = _config(2, 4, tries=2, max_pool_connections=10)

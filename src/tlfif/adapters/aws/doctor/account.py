@@ -107,7 +107,7 @@ class AwsAccount(Account):
         endpoint_url: str | None = None,
         config: Config = DOCTOR_CONFIG,
     ) -> None:
-        """``now`` with its time zone; ``paid``: probes that cost 0.01 USD are allowed; ``types``: of machines, None:
+        """``now`` with its time zone; ``paid``: probes that cost $0.01 are allowed; ``types``: of machines, None:
         the home's. No request is sent yet."""
         self._session = session
         self._calls = DoctorCalls(session, region=priced.region, endpoint_url=endpoint_url, config=config)

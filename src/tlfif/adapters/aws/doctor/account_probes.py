@@ -5,6 +5,7 @@ Operations, fields and codes are those of botocore's models; tests compare the a
 """
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,6 +18,7 @@ from tlfif.doctor import rights_verdicts, type_verdicts
 from tlfif.doctor.checks import RIGHTS, Finding, not_asked
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.machines.machine_types import GPU_QUOTA, STANDARD_QUOTA, USUAL_TYPES, EngineKind, VcpuQuota
+from tlfif.money.amounts import usd
 
 GLOBAL = "us-east-1"
 """The region of services that have no region of their own."""
@@ -137,7 +139,7 @@ async def github_connection(context: ProbeContext) -> Finding:
 
 
 async def cost_explorer(context: ProbeContext) -> Finding:
-    """One request about yesterday, for 0.01 USD, only if the person allowed it."""
+    """One request about yesterday, for $0.01, only if the person allowed it."""
     if not context.paid:
         return verdicts.cost_explorer_not_paid_for()
     today = context.now.date()
@@ -190,8 +192,8 @@ async def budget(context: ProbeContext) -> Finding:
         if not is_absent(error):
             raise
         return verdicts.budget(None, name)
-    limit = found["Budget"].get("BudgetLimit", {"Amount": "?", "Unit": "USD"})
-    return verdicts.budget(f"{limit['Amount']} {limit['Unit']}", name)
+    limit = found["Budget"].get("BudgetLimit")  # a budget may be planned month by month instead
+    return verdicts.budget("?" if limit is None else usd(Decimal(limit["Amount"])), name)
 
 
 async def disk_encryption(context: ProbeContext) -> Finding:

@@ -171,7 +171,7 @@ def no_network(region: str) -> MachineError:
 def no_schedule(cause: AwsError, *, instance_id: str, ended: bool) -> MachineError:
     """The machine was launched, but its dead man's switch could not be set."""
     outcome = (
-        "so it was ended again at once. That costs about 0.10 USD at most (one minute, and filling its disk)."
+        "so it was ended again at once. That costs about $0.10 at most (one minute, and filling its disk)."
         if ended
         else f"and AWS did not confirm its end either. It costs money until it ends: TL-FIF goes on trying every "
         f"minute; to be sure, end {instance_id} by hand in the AWS console (EC2, Instances, Terminate)."
@@ -307,7 +307,7 @@ def disk_smaller_than_image(version: str, *, needs_gb: int, disk_gb: int) -> Mac
 def _too_small(why: str, outcome: str, **details: str) -> MachineError:
     return MachineError(
         f"The image is larger than the disk that a machine gets. {why} {outcome} Run `./tlfif deploy --disk-gb 0`, "
-        "which makes each disk as large as its image, then start the machine. A GB costs about 0.10 USD a month while "
+        "which makes each disk as large as its image, then start the machine. A GB costs about $0.10 a month while "
         "a machine runs.",
         code="disk_too_small",
         details=details,

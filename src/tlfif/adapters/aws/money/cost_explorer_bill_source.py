@@ -1,4 +1,4 @@
-"""The bill from AWS's Cost Explorer: one request for 0.01 USD, for the whole account.
+"""The bill from AWS's Cost Explorer: one request for $0.01, for the whole account.
 
 Cost Explorer user guide and API reference, "GetCostAndUsage". Grouped by record type, so that one answer separates
 charges, VAT and credits. Not filtered by the home's tag: until somebody has activated the tag for billing by hand, the

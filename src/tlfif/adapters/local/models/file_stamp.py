@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import stat
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def identity_of(path: Path) -> FileIdentity | None:
         found = path.stat()
     except (OSError, ValueError):
         return None
-    if not path.is_file():
+    if not stat.S_ISREG(found.st_mode):
         return None
     return FileIdentity(size=found.st_size, mtime_ns=found.st_mtime_ns)
 

@@ -56,7 +56,8 @@ def storage_error(error: sqlite3.Error) -> StorageError:
         family,
         ("other", "The job file could not be used. Try again; if it stays so, see the log of the server."),
     )
-    return StorageError(sentence, details={"reason": reason, "cause": str(error)})
+    stable = "storage_full" if reason == "disk_full" else StorageError.code
+    return StorageError(sentence, code=stable, details={"reason": reason, "cause": str(error)})
 
 
 def damaged(error: Exception) -> StorageError:

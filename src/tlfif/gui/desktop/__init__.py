@@ -1,0 +1,1 @@
+"""What the system around the window offers: its notices, its file dialogs."""
