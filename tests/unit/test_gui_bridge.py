@@ -500,6 +500,23 @@ def test_two_windows_see_each_other_s_conversations(
     )  # fmt: skip
 
 
+def test_a_prompt_sent_while_the_file_is_opened_is_none_that_was_left_unfinished(
+    windows: Callable[..., Window], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = History.unfinished
+
+    def late(history: History) -> list[KeptExchange]:
+        time.sleep(0.1)  # meanwhile the prompt is there
+        return read(history)
+
+    monkeypatch.setattr(History, "unfinished", late)
+    window = windows(Script([*deltas("Hi")], hang=True))
+    window.bridge.send(an_ask())
+    window.wait_for(messages.AnswerExtended)
+    window.wait_for(messages.ConversationsListed)
+    assert not window.all(messages.UnfinishedFound)
+
+
 def test_what_was_deleted_just_before_the_window_closes_is_gone_at_the_server_and_here(
     windows: Callable[..., Window], tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.gui import Desk, accepted, event
+from tlfif.client.errors import RefusedError
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.state import Choice, ExchangeStage
 from tlfif.gui.presenters.history import running_words
@@ -234,6 +235,17 @@ def test_another_program_s_change_is_seen_and_its_answers_are_read() -> None:
     desk.say(messages.AnswerProgressed(exchange_id="x2", event=event(9, EventKind.SUCCEEDED)))
     desk.say(messages.ConversationForgotten(conversation_id="c1"))
     assert desk.core.state.conversation.exchanges == ()
+
+
+def test_a_refused_prompt_stands_in_the_box_and_is_not_read_back_into_the_conversation() -> None:
+    desk = Desk()
+    desk.say(messages.ConversationLoaded(conversation=conversation()))
+    desk.core.press(intents.Send("Again?"))
+    sent = desk.last
+    desk.say(messages.AnswerFailed(exchange_id=sent.id, error=RefusedError("No.", code="queue_full"), accepted=False))
+    stored = conversation(kept(), kept(sent.id, status="failed", follows="x1"))
+    desk.say(messages.ConversationLoaded(conversation=stored, again=True))
+    assert [one.id for one in desk.core.state.conversation.exchanges] == ["x1"]
 
 
 def test_a_running_conversation_of_another_program_is_read_on_when_it_is_opened() -> None:

@@ -71,15 +71,18 @@ class Archive:
         self._query = ""
         self._removing: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
-        self._first = FileLock(path.with_name("window.lock"), timeout=0, mode=0o600)
+        self._first = FileLock(path.with_name("window.lock"), timeout=0, mode=0o600, thread_local=False)
 
     async def open(self) -> None:
         """Open the file, and report the answers that were still running when the window was closed. Where another
         window is open none of their conversations is shown: that one shows it."""
         try:
-            await self._run(self._open_file)
+            # Before anything of this window is kept: its own prompts are none to be resumed.
+            found = await self._run(self._open_and_look)
         except StorageError as error:
-            self._complain(error)
+            if not self._report_set_aside():
+                self._complain(error)
+            await self._leave_file()
             return
         finally:
             self._opened.set()
@@ -87,14 +90,8 @@ class Archive:
         self._report_set_aside()
         if await self.keep(lambda history: history.has_deleted_bytes):
             self._remove_deleted_bytes()
-        unfinished = await self.keep(lambda history: history.unfinished())
-        first = self._is_first()
-        if unfinished:
-            newest = unfinished[-1].conversation_id
-            conversation = None
-            if first:
-                conversation = await self.keep(lambda history: history.conversation(newest, newest=SHOWN))
-            self._emit(UnfinishedFound(conversation=conversation, exchanges=tuple(unfinished)))
+        if found is not None:
+            self._emit(found)
         await self.do(ListConversations(query=""))
 
     async def keep(self, work: Callable[[History], T]) -> T | None:
@@ -244,8 +241,17 @@ class Archive:
             return False
         return True
 
-    def _open_file(self) -> None:
+    def _open_and_look(self) -> UnfinishedFound | None:
+        history, first = self._open_file(), self._is_first()
+        unfinished = history.unfinished()
+        if not unfinished:
+            return None
+        newest = history.conversation(unfinished[-1].conversation_id, newest=SHOWN) if first else None
+        return UnfinishedFound(conversation=newest, exchanges=tuple(unfinished))
+
+    def _open_file(self) -> History:
         self._history = History(self._path)
+        return self._history
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)

@@ -91,7 +91,9 @@ def read_again(state: WindowState, kept: KeptConversation) -> Step:
         return Step(state)
     ours = {one.id: one for one in (*state.conversation.everything, *state.elsewhere)}
     place = state.home.view.place
-    exchanges = tuple(_newer(ours.get(one.id), one, place) for one in kept.exchanges)
+    draft = state.composer.draft  # what was refused stands in the box, and not in the conversation, too
+    back = draft.exchange_id if draft is not None and draft.refused else None
+    exchanges = tuple(_newer(ours.get(one.id), one, place) for one in kept.exchanges if one.id != back)
     known = {one.id for one in kept.exchanges}
     unsaved = tuple(one for one in state.conversation.everything if one.id not in known and not one.stage.is_over)
     shown = state.conversation.exchanges[-1].id if state.conversation.exchanges else None
