@@ -21,7 +21,7 @@ STATIC: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("layers", ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")),
 )
 BESIDE_THE_TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (("types", ("-m", "mypy")),)
-TESTS = ("-m", "pytest", "-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+TESTS = ("-m", "pytest", "-n", "4", "--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart", "0")
 HELP = """Checks TL-FIF itself. Every check runs, also after one has failed; the types beside the tests:
 
   format    ruff format: the code is laid out as agreed

@@ -8,6 +8,7 @@ import tkinter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import TracebackType
+from weakref import WeakSet
 
 import pytest
 
@@ -18,6 +19,7 @@ from tlfif.gui.look.palette import LIGHT, Palette
 from tlfif.gui.look.theme import open_look
 from tlfif.gui.window import MainWindow
 
+_WINDOWS: WeakSet[tkinter.Tk] = WeakSet()
 NO_SCREEN = "The window's tests need a screen: install Xvfb (Debian: apt-get install xvfb), or set DISPLAY."
 
 
@@ -62,9 +64,9 @@ def desk() -> Desk:
 @pytest.fixture
 def open_seat(screen: str) -> Iterator[Callable[..., Seat]]:
     """Opens windows; at the end they are gone, and no callback of theirs has raised."""
+    assert not _WINDOWS, "something still holds an earlier test's window"
     seats: list[Seat] = []
     raised: list[BaseException] = []
-    gc.freeze()  # what was there before need not be looked through at the end
 
     def failed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         raised.append(error)
@@ -76,6 +78,7 @@ def open_seat(screen: str) -> Iterator[Callable[..., Seat]]:
         values = replace(settings.values, font_size=points, appearance=palette.name)
         core.state = replace(core.state, settings=replace(settings, values=values))
         look = open_look(points=points, palette=palette)
+        _WINDOWS.add(look.root)
         window = MainWindow(look.root, core, look)
         look.root.report_callback_exception = failed
         look.root.geometry(f"{size}+0+0")
@@ -90,11 +93,18 @@ def open_seat(screen: str) -> Iterator[Callable[..., Seat]]:
         if not seat.is_closed():
             seat.window.core.close()
             seat.window.leave()
-    seats.clear()
-    # What the toolkit made must be collected in this thread: in another one Tk would wait for a window that is gone.
-    gc.collect()
     if raised:
         raise raised[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Function) -> Iterator[None]:
+    """What the toolkit made is collected in this thread, as soon as nothing of the test holds it: Tcl ends the process
+    where another thread lets go of an interpreter."""
+    done = yield
+    if "screen" in item.fixturenames:
+        gc.collect()
+    return done
 
 
 @pytest.fixture
