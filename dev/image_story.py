@@ -373,7 +373,7 @@ def main() -> int:
     if absent:
         print(f"The story needs what is not installed here: {', '.join(absent)}.", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as name, a_home(Path(name)):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, a_home(Path(name)):
         folder, terminal = Path(name), Terminal()
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder / "tl-fif")], check=True)
         clone = Clone(folder / "tl-fif")

@@ -101,7 +101,8 @@ def test_files_are_attached_pasted_refused_and_removed(seat: Seat, desk: Desk, t
     assert "picture.png is not a text file. Only text can go along." in seat.texts(box)
     assert "more than the 2,048 that this model holds" in seat.texts(box)
     seat.click(box.chips.buttons["long.txt"])
-    assert "About 3 tokens in all." in seat.texts(box)
+    assert "about 3 tokens" in seat.texts(box)
+    assert "in all" not in seat.texts(box)
     assert box.chips.winfo_ismapped()
     seat.type("Sort")
     seat.key("<Return>")
@@ -128,6 +129,11 @@ def test_model_and_persona_are_chosen_below_the_prompt_and_personas_are_edited(s
     menu.invoke(2)
     assert desk.core.state.settings.values.model == "smollm2"
     assert "Smollm2" in str(tools.model.cget("text"))
+    tools._fill_models()
+    menu.invoke(0)
+    assert desk.core.state.settings.values.model is None, "Tk takes an empty value for none"
+    assert seat.root.focus_get() is seat.window.chat.composer.text
+    menu.invoke(2)
     tools._fill_personas()
     tools._menus[tools.persona].invoke("end")
     seat.settle()

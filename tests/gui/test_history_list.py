@@ -11,6 +11,7 @@ from tests.fakes.gui import Desk, accepted
 from tests.gui.seat import Seat
 from tests.unit.test_gui_history_panel import conversation, kept
 from tlfif.gui.model import commands, intents, messages
+from tlfif.gui.views.conversation_menu import underlined
 from tlfif.gui.views.conversation_rows import Row
 from tlfif.history.arranging import MarkDeleted, MoveTo, NameFolder, Pin, PutAway, RemoveFolder, Rename
 from tlfif.history.listing import ConversationSummary, Folder
@@ -51,6 +52,42 @@ def click(seat: Seat, one: Row, *, x: int = 40, button: int = 1) -> None:
     seat.settle()
 
 
+@pytest.mark.requirement("1.4.8")
+def test_a_row_is_dragged_on_a_folder_and_out_of_it_and_is_drawn_while_tk_s_own_dialog_has_the_keys(
+    seat: Seat, desk: Desk
+) -> None:
+    rows = seat.window.chat.history.list
+    listed(desk, row(1, title="Once more (2)"), row(2, folder="f1"))
+    seat.root.tk.eval("toplevel .__tk_filedialog; focus -force .__tk_filedialog")
+    seat.settle()
+    assert {"f1", "c2"} <= {one.key.removeprefix("group folder:") for one in rows.rows}
+    rows._draw()
+    seat.root.tk.eval("destroy .__tk_filedialog")
+
+    def middle(key: str) -> int:
+        found = rows.row(key)
+        assert found is not None
+        return (found.top + found.bottom) // 2
+
+    def drag(key: str, to: str) -> None:
+        for event, at in (("<Button-1>", key), ("<B1-Motion>", to), ("<ButtonRelease-1>", to)):
+            rows.canvas.event_generate(event, x=30, y=middle(at))
+        seat.settle()
+
+    drag("c1", "group folder:f1")
+    assert arranged(desk)[-1] == MoveTo("c1", "f1")
+    drag("c2", "c1")
+    assert arranged(desk)[-1] == MoveTo("c2", "")
+    before = len(arranged(desk))
+    drag("c1", "c1")
+    assert len(arranged(desk)) == before
+
+
+def test_each_line_of_a_menu_has_a_letter_of_its_own() -> None:
+    names = ["Copy answer", "Compare with", "Copy prompt", "", "Temperature 0", "Temperature 0.7", "C"]
+    assert underlined(names) == [0, 8, 5, -1, 0, 12, -1]
+
+
 def texts(canvas: tkinter.Canvas) -> set[str]:
     """What is drawn."""
     return {canvas.itemcget(item, "text") for item in canvas.find_withtag("row") if canvas.type(item) == "text"}
@@ -87,7 +124,7 @@ def test_a_conversation_is_found_opened_named_moved_and_deleted_by_keys_alone(se
     seat.window.chat.conversation._lay_out_anew()
     assert len(text.tag_ranges("match")) == 4, "what is drawn anew is marked anew"
     seat.key("<F3>")
-    assert sidebar.match_words.cget("text") == "Match 1 of 2"
+    assert sidebar.match_words.cget("text") == "Place 1 of 2"
     seat.picture("matches")
     seat.focus(sidebar.search)
     seat.key("<Escape>")

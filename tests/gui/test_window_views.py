@@ -502,6 +502,7 @@ def test_versions_are_turned_by_click_and_keys_and_a_prompt_is_edited(seat: Seat
     seat.focus(view.text)
     seat.key("<Alt-Left>")
     assert "Question 3" in written(seat)
+    seat.focus(seat.window.chat.composer.text)
     seat.key("<Control-Up>")
     for _ in range(9):
         if view.text.get(*map(str, view.text.tag_ranges("chosen"))) == "Edit":
@@ -511,6 +512,10 @@ def test_versions_are_turned_by_click_and_keys_and_a_prompt_is_edited(seat: Seat
     box = seat.window.chat.composer
     assert box.written() == "Question 3"
     assert "branch" in seat.texts(box)
-    seat.focus(box.text)
+    seat.type("?")
+    assert box.written() == "Question 3?", "the prompt has the keyboard at once"
     seat.key("<Escape>")
     assert not box.written()
+    seat.focus(view.text)
+    seat.type("Hi")
+    assert box.written() == "Hi", "what is typed beside the box goes into it"

@@ -55,8 +55,8 @@ async def test_the_cause_is_told_in_the_words_of_who_found_it() -> None:
 
     client.on_pull = refuse
     note = (await choose_model(client, None, FakeDesk().console)).note
-    assert note.startswith("Tinyllama is not downloaded (HTTPS_PROXY is socks9://x, which is no proxy that can be used")
-    assert note.endswith("). The smaller Smollm2 answers. To get the other one: ./tlfif model pull tinyllama")
+    assert note.startswith("Tinyllama is not downloaded: HTTPS_PROXY is socks9://x, which is no proxy that can be used")
+    assert note.endswith("ends it). The smaller Smollm2 answers. To get the other one: ./tlfif model pull tinyllama")
 
 
 async def test_a_fetch_that_breaks_off_leaves_the_small_one() -> None:

@@ -108,7 +108,12 @@ def test_who_answers_instead_of_the_model_wished_for_is_said_under_the_answer() 
     desk = asked()
     tiny, small = model_view("tinyllama", "absent"), model_view("smollm2")
     code = "hub_unreachable"
-    desk.say(messages.FallbackChosen(exchange_id=desk.last.id, wanted=tiny, fallback=small, code=code))
+    for cause in (
+        "",
+        "there is no connection to hub.example; the background server keeps the proxy that it was started with",
+    ):
+        chosen = messages.FallbackChosen(exchange_id=desk.last.id, wanted=tiny, fallback=small, code=code, cause=cause)
+        desk.say(chosen)
     assert desk.last.marks == ("Tinyllama is not downloaded (no connection). The smaller Smollm2 answers.",)
 
 

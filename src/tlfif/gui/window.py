@@ -199,6 +199,7 @@ class MainWindow:
         self._key("<{}-f>", self._to_search)
         self._key("<{}-h>", self._toggle_history)
         self._key("<{}-e>", self.chat.history.export_chosen)
+        self._key("<Control-Up>", self._to_answers)
         self._key("<F3>", lambda: self.chat.history.go_to_match(1))
         self._key("<Shift-F3>", lambda: self.chat.history.go_to_match(-1))
         self._key("<{}-r>", self._again)
@@ -226,6 +227,11 @@ class MainWindow:
         self.core.press(intents.ShowTab("chat"))
         self.chat.uncover()
         self.chat.composer.text.focus_set()
+
+    def _to_answers(self) -> None:
+        self.core.press(intents.ShowTab("chat"))
+        self.chat.uncover()
+        self.chat.conversation.actions.choose_newest()
 
     def _to_idle(self) -> None:
         self.core.press(intents.ShowTab("chat"))
@@ -371,7 +377,7 @@ class MainWindow:
 
     def leave(self) -> None:
         """Destroy the window, whatever the state says."""
-        for timer in self._timers.values():
-            self.root.after_cancel(timer)
         self._timers = {}
+        for timer in self.root.tk.splitlist(self.root.tk.call("after", "info")):  # of every part of the window
+            self.root.tk.call("after", "cancel", timer)  # its command goes with its widget
         self.root.destroy()

@@ -28,6 +28,11 @@ class Group:
         return self.key.removeprefix(FOLDER) if self.key.startswith(FOLDER) else ""
 
     @property
+    def is_of_days(self) -> bool:
+        """Whether it has what is in no group but that of its day."""
+        return not self.folder_id and self.key not in {RUNNING, PINNED, FOUND, ARCHIVED}
+
+    @property
     def folds(self) -> bool:
         """Whether it can be closed: what is put there by hand can."""
         return self.key == ARCHIVED or bool(self.folder_id)

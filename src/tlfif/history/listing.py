@@ -108,9 +108,15 @@ def summary_of(row: sqlite3.Row, *, running: bool, snippet: str = "") -> Convers
 _COLUMNS = ("id", "title", "created_at", "updated_at", "exchanges", "pinned", "archived", "folder", "origin")
 
 
+BEFORE = 16
+"""Characters before a place that was found: so few that the place itself is seen in a narrow list."""
+
+
 def around(text: str, word: str) -> str:
     """The place of a folded word with some text around it, on one line."""
     at = place_of(text, max(0, folded(text).find(word)))
-    start, end = cut_at(text, max(0, at - 30)), cut_at(text, at + 60)
+    start, end = cut_at(text, max(0, at - BEFORE)), cut_at(text, at + 60)
+    if start and " " in text[start:at]:  # from a whole word on
+        start = text.index(" ", start, at) + 1
     cut = " ".join(text[start:end].split())
     return ("…" if start else "") + cut + ("…" if end < len(text) else "")

@@ -127,7 +127,8 @@ def fallback_text(wanted: ModelView, fallback: ModelView, code: str, cause: str 
     ``cause`` in that error's own words, where it has one."""
     if code == "model_corrupt":
         return f"{wanted['title']} cannot be used (its file is damaged). The smaller {fallback['title']} answers."
+    fault = cause.split(";", 1)[0]  # what to do about it follows
+    if cause and ("there is no connection to" not in fault or "proxy" in fault):
+        return f"{wanted['title']} is not downloaded: {cause}. The smaller {fallback['title']} answers."
     why = _WHY_NOT_FETCHED.get(code, "the download failed")
-    if cause and ("there is no connection to" not in cause or "proxy" in cause):
-        why = cause
     return f"{wanted['title']} is not downloaded ({why}). The smaller {fallback['title']} answers."

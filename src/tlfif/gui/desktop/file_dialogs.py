@@ -1,6 +1,7 @@
 """The file dialogs of the system. On macOS and Windows Tk's are those already; on Linux zenity or kdialog shows them,
 where one is installed, and Tk's own are shown otherwise."""
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,11 @@ class FileDialogs:
         self._root = root
         self._command = command
         self._open = False
+        with contextlib.suppress(tkinter.TclError):  # Tk's own dialog on Linux: loaded by a call that fails
+            root.tk.call("tk_getOpenFile", "-foobar")
+        if root.tk.call("info", "exists", "::tk::dialog::file::showHiddenVar"):
+            root.tk.call("set", "::tk::dialog::file::showHiddenBtn", 1)
+            root.tk.call("set", "::tk::dialog::file::showHiddenVar", 0)
 
     def to_write(self, *, title: str, start: Path, kinds: Sequence[tuple[str, str]]) -> Path | None:
         """Where to write a file; ``start`` is offered. None: it was cancelled."""

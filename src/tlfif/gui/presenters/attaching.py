@@ -43,7 +43,7 @@ def files_words(files: tuple[AttachedFile, ...], holds: int | None) -> tuple[str
     if not files:
         return "", False
     tokens = sum(one.tokens for one in files)
-    words = f"About {tokens:,} tokens in all"
+    words = f"About {tokens:,} tokens{' in all' if len(files) > 1 else ''}"
     if holds is not None and tokens > holds:
         return f"{words}: more than the {holds:,} that this model holds with its answer.", True
-    return f"{words}.", False
+    return f"{words}." if len(files) > 1 else "", False

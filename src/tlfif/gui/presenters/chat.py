@@ -253,9 +253,9 @@ def _accepted(one: Exchange, accepted: Accepted) -> Exchange:
     )
 
 
-def _told_once(state: WindowState, exchange_id: str, mark: str) -> WindowState:
-    """Once is enough in a conversation."""
-    if any(mark in one.marks for one in state.conversation.exchanges):
+def _told_once(state: WindowState, exchange_id: str, mark: str, *, about: str) -> WindowState:
+    """Once is enough in a conversation, whatever the cause is the second time."""
+    if any(told.startswith(about) for one in state.conversation.exchanges for told in one.marks):
         return state
     return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
 
@@ -277,7 +277,8 @@ def _received(state: WindowState, event: GuiEvent, moment: Moment) -> WindowStat
                 state, exchange_id, lambda one: _with_status(one, ExchangeStage.SENDING, fetching_words(model))
             )
         case messages.FallbackChosen(exchange_id=exchange_id, wanted=wanted, fallback=fallback, code=code, cause=why):
-            return _told_once(state, exchange_id, plain(fallback_text(wanted, fallback, code, why)))
+            mark = plain(fallback_text(wanted, fallback, code, why))
+            return _told_once(state, exchange_id, mark, about=wanted["title"])
         case messages.AnswerProgressed(exchange_id=exchange_id, event=fact):
             stopped = state.machine.stop_cancels
             return _changed(state, exchange_id, lambda one: ended(one, fact, stopped=stopped))

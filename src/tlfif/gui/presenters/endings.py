@@ -7,6 +7,7 @@ from tlfif.gui.model.state import Exchange, ExchangeStage, Problem
 from tlfif.gui.presenters.problems import plain, problem
 from tlfif.gui.presenters.receipts import receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
+from tlfif.jobs.jobs import FinishReason
 from tlfif.wire.jobs import ReceiptView
 
 _STAGES = {
@@ -17,6 +18,7 @@ _STAGES = {
 }
 
 
+CUT = "The answer ends here: it has the length that Settings allow. “Go on” as the next prompt continues it."
 BY_YOU = "You cancelled this answer"
 
 
@@ -54,7 +56,9 @@ def ended(one: Exchange, event: Event, *, stopped: bool = False) -> Exchange:
 def _over(one: Exchange, event: Event, *, asked: ExchangeStage, stopped: bool) -> Exchange:
     if one.stage is ExchangeStage.DONE:
         kept = asked is ExchangeStage.CANCELLING
-        return replace(one, status="It was complete before the cancellation arrived.") if kept else one
+        took = cast(ReceiptView | None, event.data.get("receipt"))
+        cut = took is not None and took["finish_reason"] == FinishReason.LENGTH
+        return replace(one, status="It was complete before the cancellation arrived." if kept else CUT if cut else "")
     code, message = str(event.data.get("error_code") or ""), str(event.data.get("error_message") or "")
     if one.stage is ExchangeStage.CANCELLED:
         by_another = "Cancelled: the machine was stopped" if stopped else "Cancelled elsewhere"

@@ -49,7 +49,7 @@ class AnswerActions:
         text.tag_bind(ACTION, "<Button-1>", self._clicked)
         text.tag_bind(ACTION, "<Motion>", self._over)
         text.tag_bind(ACTION, "<Leave>", lambda _: self._left())
-        text.bind("<Button-1>", lambda _: text.focus_set(), add="+")
+        text.bind("<Button-1>", self._touched, add="+")
         for sequence, answers, steps in (
             ("<Control-Up>", -1, 0),
             ("<Control-Down>", 1, 0),
@@ -68,6 +68,12 @@ class AnswerActions:
             self._chosen = None
             self._text.tag_remove(CHOSEN, "1.0", "end")
             self._address.place_forget()
+
+    def choose_newest(self) -> None:
+        """Go to the conversation and choose what can be done with the newest answer, where there is one."""
+        if self._exchanges():
+            self._text.focus_set()
+            self._move(-1, 0)
 
     def press(self, exchange: Exchange, name: str) -> None:
         """Run an action that needs no place in the text."""
@@ -142,6 +148,11 @@ class AnswerActions:
         self._address.place_forget()
         self._text.tag_remove(HOVER, "1.0", "end")
         self._text.configure(cursor="arrow")
+
+    def _touched(self, event: "tkinter.Event[tkinter.Misc]") -> None:
+        """A click takes the keyboard, but not where it does something: what follows is typed into the prompt."""
+        if ACTION not in self._text.tag_names(f"@{event.x},{event.y}"):
+            self._text.focus_set()
 
     def _clicked(self, event: "tkinter.Event[tkinter.Misc]") -> str | None:
         index = self._text.index(f"@{event.x},{event.y}")

@@ -11,6 +11,9 @@ from tlfif.gui.views.controls_bar import ControlsBar
 from tlfif.gui.views.conversation_view import ConversationView
 from tlfif.gui.views.history_list import HistoryList
 
+COMMANDS = 0x4 | 0x8 | 0x40
+"""Ctrl, Alt or Cmd, and the system's key, in the state of a key's event."""
+
 
 class ChatTab(ttk.Frame):
     """Conversation, prompt, controls, and the list of past conversations beside or over them."""
@@ -34,6 +37,7 @@ class ChatTab(ttk.Frame):
         self._line.grid(row=2, column=0, columnspan=2, sticky="ew")
         self.controls.grid(row=3, column=0, columnspan=2, sticky="ew")
         self.bind("<Configure>", lambda _: self._arrange(), add="+")
+        self.conversation.text.bind("<Key>", self._typed, add="+")
         self.restyle()
 
     def restyle(self) -> None:
@@ -70,6 +74,12 @@ class ChatTab(ttk.Frame):
         """Hide the list where it covers the conversation."""
         if self._place == "over":
             self.show_history(False)
+
+    def _typed(self, event: "tkinter.Event[tkinter.Misc]") -> None:
+        """What is typed while the conversation has the keyboard goes into the prompt."""
+        if event.char.isprintable() and event.char.strip() and not int(event.state) & COMMANDS:
+            self.composer.text.focus_set()
+            self.composer.text.insert("insert", event.char)
 
     def _arrange(self) -> None:
         look = self._context.look

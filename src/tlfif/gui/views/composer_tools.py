@@ -32,16 +32,19 @@ class ComposerTools(tkinter.Frame):
         *,
         attach: Callable[[], object],
         send: Callable[[], object],
+        leave: Callable[[], None],
     ) -> None:
+        """``leave`` gives the keyboard back to the prompt once something is chosen."""
         super().__init__(parent, borderwidth=0)
         self._context = context
+        self._leave = leave
         self._few = False
         self._panel: SettingsPanel | None = None
         self.personas: PersonasView | None = None
         self.attach = ttk.Button(self, text="+ File", style="Quiet.TButton", command=attach)
         self.model = ttk.Menubutton(self, style="Quiet.TMenubutton", takefocus=True)
         self.persona = ttk.Menubutton(self, style="Quiet.TMenubutton", takefocus=True)
-        self._menus = {button: ttk.Menu(button, tearoff=False) for button in (self.model, self.persona)}
+        self._menus = {button: ttk.Menu(button, tearoff=False, autostyle=False) for button in (self.model, self.persona)}
         for button, fill in ((self.model, self._fill_models), (self.persona, self._fill_personas)):
             self._menus[button].configure(postcommand=fill)
             button.configure(menu=self._menus[button])
@@ -123,22 +126,33 @@ class ComposerTools(tkinter.Frame):
         menu.delete(0, "end")
         if panel is None:
             return
-        chosen = tkinter.StringVar(menu, panel.values.model or "")
-        menu._chosen = chosen  # type: ignore[attr-defined]  # a variable ends with its object
-        for name, title in [("", MODEL), *((one["name"], _line(one)) for one in panel.models)]:
-            menu.add_radiobutton(label=title, value=name, variable=chosen, command=lambda: self._choose(chosen.get()))
+        choices = [("", MODEL), *((one["name"], _line(one)) for one in panel.models)]
+        self._offer(menu, choices, panel.values.model or "", self._choose)
 
     def _fill_personas(self) -> None:
         menu, panel = self._menus[self.persona], self._panel
         menu.delete(0, "end")
         if panel is None:
             return
-        chosen = tkinter.StringVar(menu, panel.values.persona)
-        menu._chosen = chosen  # type: ignore[attr-defined]  # as above
-        for name, title in [("", NO_PERSONA), *((one.name, one.name) for one in panel.values.personas)]:
-            menu.add_radiobutton(label=title, value=name, variable=chosen, command=lambda: self._act(chosen.get()))
+        choices = [("", NO_PERSONA), *((one.name, one.name) for one in panel.values.personas)]
+        self._offer(menu, choices, panel.values.persona, self._act)
         menu.add_separator()
         menu.add_command(label=EDIT, command=self.edit_personas)
+
+    def _offer(
+        self, menu: tkinter.Menu, choices: list[tuple[str, str]], chosen: str, choose: Callable[[str], None]
+    ) -> None:
+        """A name and a title each; the place is Tk's value of it, as for an empty value Tk takes the title."""
+        names = [name for name, _ in choices]
+        place = tkinter.IntVar(menu, names.index(chosen) if chosen in names else len(names))
+        menu._chosen = place  # type: ignore[attr-defined]  # a variable ends with its object
+
+        def done() -> None:
+            choose(names[place.get()])
+            self._leave()
+
+        for number, (_, title) in enumerate(choices):
+            menu.add_radiobutton(label=title, value=number, variable=place, command=done)
 
     def _choose(self, model: str) -> None:
         if self._panel is not None:

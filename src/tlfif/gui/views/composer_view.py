@@ -12,7 +12,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.composer import Composer
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.views.composer_tools import ComposerTools
-from tlfif.gui.views.context import ViewContext, column_margin, is_short
+from tlfif.gui.views.context import ViewContext, column_margin, focused, is_short
 from tlfif.gui.views.file_chips import FileChips
 from tlfif.gui.views.widgets import Hint, PressRow, WrappingLabel, leave_text, style_text
 
@@ -49,7 +49,7 @@ class ComposerView(ttk.Frame):
         self.text.configure(yscrollcommand=self._scrolled)
         self._ask = tkinter.Label(self.text, text=ASK, cursor="xterm")
         self.chips = FileChips(self.card, context, leave=self.text.focus_set)
-        self.tools = ComposerTools(self.card, context, attach=self.attach, send=self.submit)
+        self.tools = ComposerTools(self.card, context, attach=self.attach, send=self.submit, leave=self.text.focus_set)
         self.send_button = self.tools.send_button
         self.problem = WrappingLabel(self, style="Bad.Ground.TLabel")
         self.presses = PressRow(self, press=lambda press: context.press(intents.PressButton(press)))
@@ -110,7 +110,7 @@ class ComposerView(ttk.Frame):
         self.chips.restyle()
         if self.history_button.winfo_manager():
             self.history_button.grid(padx=(0, px(8)))
-        self._show_focus(self.focus_get() is self.text)
+        self._show_focus(focused(self) is self.text)
         self._centre()
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
@@ -136,6 +136,8 @@ class ComposerView(ttk.Frame):
             self._returned = composer.returned
             if composer.draft is not None:
                 self._put_back(composer.draft.text)
+                if composer.editing and not composer.draft.refused:
+                    self.text.focus_set()
         self.tools.can_send(composer.can_send)
         self._tell(composer)
 
@@ -157,7 +159,7 @@ class ComposerView(ttk.Frame):
     def _put_back(self, text: str) -> None:
         """Before what was typed since, so that nothing is lost."""
         since = self.written()
-        self._put = f"{text}\n\n{since}" if since.strip() else text
+        self._put = f"{text}\n\n{since}" if since.strip() and since != text else text
         self.text.edit_separator()
         self.text.replace("1.0", "end", self._put)
         self.text.mark_set("insert", "end-1c")

@@ -97,15 +97,33 @@ class ListMenu:
             background=palette.panel, foreground=palette.text, activebackground=palette.select,
             activeforeground=palette.text, selectcolor=palette.text,
         )  # fmt: skip
-        for entry in entries:
+        for entry, letter in zip(entries, underlined([one.name for one in entries]), strict=True):
             if not entry.name:
                 menu.add_separator()
             elif entry.inside:
-                menu.add_cascade(label=entry.name, underline=0, menu=self._menu(menu, entry.inside))
+                menu.add_cascade(label=entry.name, underline=letter, menu=self._menu(menu, entry.inside))
             else:
-                self._add(menu, entry)
+                self._add(menu, entry, letter)
         return menu
 
-    def _add(self, menu: tkinter.Menu, entry: Entry) -> None:
+    def _add(self, menu: tkinter.Menu, entry: Entry, letter: int) -> None:
         label = f"{entry.name}  ✓" if entry.ticked else entry.name
-        menu.add_command(label=label, accelerator=entry.keys, underline=0, command=entry.act or (lambda: None))
+        menu.add_command(label=label, accelerator=entry.keys, underline=letter, command=entry.act or (lambda: None))
+
+
+def underlined(names: Sequence[str]) -> list[int]:
+    """The place of the letter that chooses each line of a menu, a different one for each: a word's first where one is
+    left; -1 where none is."""
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        low = name.lower()
+        places = sorted((at for at, sign in enumerate(low) if sign.isalnum()), key=lambda at: _inside(low, at))
+        place = next((at for at in places if low[at] not in taken), -1)
+        taken |= {low[place]} if place >= 0 else set()
+        found.append(place)
+    return found
+
+
+def _inside(name: str, at: int) -> bool:
+    return at > 0 and name[at - 1].isalnum()

@@ -1,5 +1,6 @@
 """The rows of the list of conversations, drawn on a canvas: only those that can be seen, however many there are."""
 
+import re
 import tkinter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.look.palette import SELECT_BAR
 from tlfif.gui.look.theme import BODY, SMALL, SMALL_STRONG
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.context import ViewContext, focused
+from tlfif.gui.views.row_drag import RowDrag
 from tlfif.gui.views.table_columns import fitting
 from tlfif.history.groups import Group, when
 from tlfif.history.listing import ConversationSummary
@@ -17,6 +19,7 @@ from tlfif.wording.figures import how_many
 
 MORE = "⋯"
 WHEEL_ROWS = 1.5
+NUMBER = re.compile(r" \(\d+\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Does:
     menu: Callable[[Row, int, int], None]
     rename: Callable[[Row, str], None]
     delete: Callable[[Row], None]
+    move: Callable[[str, str], None]
     undo: Callable[[], None]
 
 
@@ -70,6 +74,7 @@ class ConversationRows(ttk.Frame):
         self._bar.grid_remove()
         self.rowconfigure(0, weight=1)
         self.columnconfigure(0, weight=1)
+        self._drag = RowDrag(self.canvas, context, group_at=self._group_at, move=does.move, draw=self._draw)
         self._bind()
 
     def _bind(self) -> None:
@@ -176,7 +181,7 @@ class ConversationRows(ttk.Frame):
     def _end_edit(self) -> str:
         entry, self.entry, self._edited = self.entry, None, ""
         if entry is not None:
-            had_keys = self.focus_get() is entry
+            had_keys = focused(self) is entry
             self.canvas.delete("edit")
             entry.destroy()
             self._draw()
@@ -240,8 +245,10 @@ class ConversationRows(ttk.Frame):
         self._draw()
         if self._has_menu(row) and event.x > self._width() - self._context.look.px(30):
             self._does.menu(row, event.x_root, event.y_root)
-        else:
-            self._use(row)
+            return
+        if row.conversation is not None:
+            self._drag.begin(row.key, row.group, event.y)
+        self._use(row)
 
     def _menu_at(self, event: "tkinter.Event[tkinter.Misc]") -> None:
         row = self._row_at(event.y)
@@ -258,6 +265,10 @@ class ConversationRows(ttk.Frame):
     def _row_at(self, y: int) -> Row | None:
         place = self.canvas.canvasy(y)
         return next((one for one in self.rows if one.top <= place < one.bottom), None)
+
+    def _group_at(self, y: int) -> Group | None:
+        row = self._row_at(y)
+        return None if row is None else row.group
 
     def _hover(self, row: Row | None) -> None:
         key = row.key if row is not None else ""
@@ -343,6 +354,10 @@ class ConversationRows(ttk.Frame):
         sign = f"{'▸' if group.closed else '▾'} " if group.folds else ""
         name = f"{sign}{group.name}" + (f"  {len(group.conversations)}" if group.closed else "")
         self._ground(row)
+        if self._drag.aims_at(group):
+            self.canvas.create_rectangle(
+                0, row.top + px(4), self._width() - 1, row.bottom - 1, fill=palette.select, width=0, tags="row"
+            )
         space = self._width() - px(44)
         self.canvas.create_text(
             px(12), row.bottom - px(5), text=self._cut(name, space, SMALL_STRONG), font=SMALL_STRONG,
@@ -366,7 +381,7 @@ class ConversationRows(ttk.Frame):
         self.canvas.create_text(
             px(12),
             middle,
-            text=self._cut(one.title, space, BODY),
+            text=self._title(one.title, space),
             font=BODY,
             fill=palette.text,
             anchor="sw",
@@ -383,7 +398,7 @@ class ConversationRows(ttk.Frame):
         palette, px = self._context.look.palette, self._context.look.px
         chosen = row.conversation is not None and row.conversation.id == self._current
         colour = palette.select if chosen else palette.active if row.key == self._hovered else ""
-        here = row.key == self.cursor and self.canvas.focus_get() is self.canvas
+        here = row.key == self.cursor and focused(self.canvas) is self.canvas
         if colour or here:
             edge = px(2) if here else 0
             self.canvas.create_rectangle(
@@ -402,8 +417,16 @@ class ConversationRows(ttk.Frame):
         self.canvas.create_text(x, y, text=MORE, font=BODY, fill=look.palette.muted, anchor="center", tags="row")
 
     def _is_looked_at(self, row: Row) -> bool:
-        mine = row.key == self.cursor and self.canvas.focus_get() is self.canvas
+        mine = row.key == self.cursor and focused(self.canvas) is self.canvas
         return mine or row.key in {self._hovered, self._current}
+
+    def _title(self, title: str, space: int) -> str:
+        """Shortened before the number that tells it from another one."""
+        number = NUMBER.search(title)
+        if number is None:
+            return self._cut(title, space, BODY)
+        left = space - self._context.look.width(number[0], BODY)
+        return self._cut(title[: number.start()], left, BODY) + number[0]
 
     def _cut(self, line: str, space: int, font: str) -> str:
         known = (line, space, font)

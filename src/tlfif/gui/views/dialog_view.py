@@ -7,7 +7,7 @@ import ttkbootstrap as ttk
 from tlfif.gui.look.theme import HEADING
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import Choice, Dialog, WindowState
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.context import ViewContext, focused
 from tlfif.gui.views.over import Over
 from tlfif.gui.views.widgets import WrappingLabel
 
@@ -88,8 +88,8 @@ class DialogView:
         return ttk.Button(row, text=label, bootstyle=look, command=lambda: self._choose(choice))
 
     def _move(self, step: int) -> str:
-        focused = self._root.focus_get()
-        place = next((at for at, button in enumerate(self.buttons) if button is focused), -1)
+        keyboard = focused(self._root)
+        place = next((at for at, button in enumerate(self.buttons) if button is keyboard), -1)
         self.buttons[(place + step) % len(self.buttons)].focus_set()
         return "break"
 

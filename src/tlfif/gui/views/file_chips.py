@@ -88,9 +88,9 @@ class FileChips(tkinter.Frame):
         for one in self._inside:
             wide = one.winfo_reqwidth()
             if x > px(8) and x + wide > space - px(8):
-                x, y = px(8), y + high + px(4)
-            one.place(x=x, y=y)
-            x, high = x + wide + px(6), one.winfo_reqheight()
+                x, y, high = px(8), y + high + px(4), 0
+            one.place(x=x, y=y + max(0, high - one.winfo_reqheight()) // 2)
+            x, high = x + wide + px(6), max(high, one.winfo_reqheight())
         wanted = y + high if self._inside else 1
         if int(str(self.cget("height"))) != wanted:
             self.configure(height=wanted)

@@ -13,7 +13,7 @@ from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.preferences import SIDEBAR_RANGE, Preferences
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.presenters.history import running_words
-from tlfif.gui.views.context import ViewContext, is_short
+from tlfif.gui.views.context import ViewContext, focused, is_short
 from tlfif.gui.views.conversation_menu import Acts, ListMenu, conversation_entries, folder_entries
 from tlfif.gui.views.conversation_rows import ConversationRows, Does, Row
 from tlfif.gui.views.sash import Sash
@@ -56,6 +56,7 @@ class HistoryList(ttk.Frame):
                 menu=self._show_menu,
                 rename=self._rename,
                 delete=self._delete,
+                move=lambda name, folder: context.press(intents.ArrangeHistory(MoveTo(name, folder))),
                 undo=lambda: context.press(intents.UndoDelete()),
             ),
         )
@@ -192,7 +193,7 @@ class HistoryList(ttk.Frame):
         if matches is None:
             self.match_bar.grid_remove()
             return
-        self.match_words.configure(text=f"Match {matches.at + 1} of {len(matches.exchanges)}")
+        self.match_words.configure(text=f"Place {matches.at + 1} of {len(matches.exchanges)}")
         for button in self.match_buttons:
             button.state(["disabled" if len(matches.exchanges) == 1 else "!disabled"])
         self.match_bar.grid()
@@ -218,7 +219,7 @@ class HistoryList(ttk.Frame):
     def export_chosen(self) -> None:
         """Export the row with the keys where the list has them, or else the open conversation."""
         row = self.list.row(self.list.cursor)
-        in_list = row is not None and self.focus_get() is self.list.canvas
+        in_list = row is not None and focused(self) is self.list.canvas
         chosen = row.conversation if row is not None and in_list else None
         self._export(chosen.id if chosen is not None else self._current)
 

@@ -31,9 +31,10 @@ def key_table(command: str, *, enter_sends: bool = True) -> list[tuple[str, str]
         (f"{command}+R", "Regenerate, or try again"),
         (f"{command}+Shift+C", "Copy the newest answer"),
         (f"{command}+1 to {command}+5", "Chat, Cost, Machine, Images, Settings"),
-        ("Ctrl+Up, Ctrl+Down", "Choose an answer above"),
-        ("Left, Right, Enter", "Choose what to do with it, do it"),
-        ("Alt+Left, Alt+Right", "In the conversation: another version of a prompt"),
+        ("Ctrl+Up, Ctrl+Down", "Go to the answers, choose one"),
+        ("Left, Right, Enter", "There: choose what to do with it (Edit, Copy, …), do it"),
+        ("Menu", "There, and in a field: all that can be done (also Shift+F10)"),
+        ("Alt+Left, Alt+Right", "There: another version of a prompt"),
         ("F1", "This table"),
     ]
 

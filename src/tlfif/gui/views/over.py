@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.context import ViewContext, focused
 
 _NUMBERS = itertools.count(1)
 
@@ -39,7 +39,7 @@ class Over:
 
     def begin(self, *, padding: int) -> ttk.Frame:
         """The card to be filled; :meth:`show` it then."""
-        self._before = self._root.focus_get()
+        self._before = focused(self._root)
         palette, px = self._context.look.palette, self._context.look.px
         self.cover = tkinter.Frame(self._root, background=palette.edge)
         card = ttk.Frame(self.cover, style="Panel.TFrame", padding=padding)
@@ -80,8 +80,8 @@ class Over:
         """To the next or previous widget of the card, round and round."""
         if self.cover is not None:
             able = [one for one in _inside(self.cover) if _takes_focus(one)]
-            focused = self.cover.focus_get()
-            at = able.index(focused) if focused in able else -1
+            keyboard = focused(self.cover)
+            at = able.index(keyboard) if keyboard in able else -1
             if able:
                 able[(at + step) % len(able)].focus_set()
         return "break"

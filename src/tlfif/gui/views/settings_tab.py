@@ -11,7 +11,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.home_view import kept_at
 from tlfif.gui.model.preferences import Preferences
 from tlfif.gui.model.state import SettingsPanel, WindowState
-from tlfif.gui.views.context import ViewContext, is_compact
+from tlfif.gui.views.context import ViewContext, focused, is_compact
 from tlfif.gui.views.home_card import HomeCard
 from tlfif.gui.views.model_card import ModelCard
 from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel, leave_text, style_text
@@ -111,7 +111,7 @@ class SettingsTab(ScrolledPage):
             wanted = "" if getattr(values, name) is None else f"{getattr(values, name):g}"
             if (
                 name not in problems
-                and self.focus_get() is not entry
+                and focused(self) is not entry
                 and entry.get() != wanted
                 and name not in self._typed
             ):
@@ -122,7 +122,7 @@ class SettingsTab(ScrolledPage):
                 chosen.set(getattr(values, name))
         for name, label in self._bad.items():
             label.show(problems.get(name, self._typed.get(name, "")))
-        if self.focus_get() is not self.system and self.system.get("1.0", "end-1c") != values.system:
+        if focused(self) is not self.system and self.system.get("1.0", "end-1c") != values.system:
             self.system.delete("1.0", "end")
             self.system.insert("1.0", values.system)
         self.model.show(panel, on_aws=on_aws)

@@ -29,7 +29,7 @@ class StatusBar(ttk.Frame):
         side = ttk.Frame(self, style="Panel.TFrame")
         self.stop = ttk.Button(side, bootstyle="danger", command=lambda: context.press(intents.StopMachineNow()))
         self.more = ttk.Menubutton(side, text="", bootstyle="danger", takefocus=True)
-        self._menu = ttk.Menu(self.more, tearoff=False)
+        self._menu = ttk.Menu(self.more, tearoff=False, autostyle=False)
         self._menu.add_command(
             label="Stop and cancel the prompts", command=lambda: context.press(intents.StopMachineNow())
         )

@@ -7,7 +7,7 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import BODY, HEADING, SMALL, Look
 from tlfif.gui.model.state import LABELS, Press
-from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.context import ViewContext, focused
 
 MARGIN = 6
 """Pixels that the toolkit draws around a label's text; counted as text they would cut off its last letters."""
@@ -150,7 +150,7 @@ class ScrolledPage(ttk.Frame):
 
     def _follow(self, event: "tkinter.Event[tkinter.Misc]") -> None:
         """Scroll to the focused widget. All that it is in hears of it, too, where the keyboard comes from outside."""
-        mine = event.widget is self.focus_get() and str(event.widget).startswith(str(self.body))
+        mine = event.widget is focused(self) and str(event.widget).startswith(str(self.body))
         if not mine or not self._bar.winfo_ismapped():
             return
         top = event.widget.winfo_rooty() - self.body.winfo_rooty()
