@@ -95,6 +95,8 @@ class ConversationView(ttk.Frame):
         for sequence in ("<MouseWheel>", "<Button-4>", "<Button-5>", "<KeyRelease>", "<ButtonRelease-1>"):
             self.text.bind(sequence, lambda _: self.after_idle(self._look_where), add="+")
         self.text.bind("<Configure>", lambda _: self._resized(), add="+")
+        for part in (self.text, self._welcome):
+            part.bind("<Configure>", lambda _: self._fit_welcome(), add="+")
         self.restyle()
 
     def restyle(self) -> None:
@@ -406,6 +408,16 @@ class ConversationView(ttk.Frame):
             self._welcome.place(relx=0.5, rely=0.45, anchor="center", relwidth=0.7)
         elif not shown:
             self._welcome.place_forget()
+
+    def _fit_welcome(self) -> None:
+        """Without its title where that would be cut."""
+        titled = bool(self._welcome_title.winfo_manager())
+        needed = sum(part.winfo_reqheight() for part in (self._welcome_title, self._welcome_text))
+        needed += self._context.look.px(24)
+        if titled and needed > self.text.winfo_height() > 1:
+            self._welcome_title.pack_forget()
+        elif not titled and needed <= self.text.winfo_height():
+            self._welcome_title.pack(fill="x", before=self._welcome_text)
 
     def _drag(self, *arguments: str) -> None:
         self.text.yview(*arguments)
