@@ -187,8 +187,9 @@ class Owner:
         line = _receipt(self.state).line
         if f"image {image} " not in line:
             raise StoryError(f"The receipt does not name {image}: {line}")
+        self.window.core.press(intents.ShowDetails(self.state.conversation.exchanges[-1].id))
         self.rest(1.5)
-        self.take(panel, 86, 400)
+        self.take(panel, 86, 440)
 
     def take(self, caption: str, top: int = 0, bottom: int | None = None) -> Image.Image:
         """A picture of the window between two heights, kept as a panel."""
@@ -373,7 +374,7 @@ def main() -> int:
     if absent:
         print(f"The story needs what is not installed here: {', '.join(absent)}.", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, a_home(Path(name)):
+    with tempfile.TemporaryDirectory() as name, a_home(Path(name)):
         folder, terminal = Path(name), Terminal()
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder / "tl-fif")], check=True)
         clone = Clone(folder / "tl-fif")

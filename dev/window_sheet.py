@@ -6,6 +6,7 @@ side by side. ``--expected`` instead draws the reduced ones in ``tests/gui/pictu
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,8 @@ HEIGHT = 210
 LABEL = 18
 ROUNDS = 20
 """Of drawing until nothing moves."""
+REST_SECONDS = 0.01
+"""Between two of them: a text measures its lines when it has time."""
 
 
 def main() -> int:
@@ -76,6 +79,7 @@ def drawn(name: str, folder: Path) -> Iterator[Image.Image]:
             for _ in range(ROUNDS):
                 look.root.update()
                 look.root.winfo_pointerxy()
+                time.sleep(REST_SECONDS)
             picture = ImageGrab.grab(bbox=(0, 0, wide, high), xdisplay=os.environ["DISPLAY"])
             picture.save(folder / f"{name}-{theme}-{wide}.png")
             yield picture

@@ -377,6 +377,7 @@ def test_a_file_that_cannot_be_read_is_set_aside_and_never_thrown_away(path: Pat
     again = History(path)
     assert again.set_aside is not None
     assert str(again.set_aside) in set_aside_text(again)
+    assert ("written by a newer TL-FIF" in set_aside_text(again)) is (damage == "newer")
     assert again.set_aside.read_bytes()[100:] == before[100:]
     keep(again)
     assert len(again.conversations()) == 1

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tlfif.history.arranging import Arrangement, statement_of
-from tlfif.history.history_file import INDEX, UnreadableError, is_damage, move_away, moved_away, open_file
+from tlfif.history.history_file import INDEX, NewerError, UnreadableError, is_damage, move_away, moved_away, open_file
 from tlfif.history.listing import (
     COMMAND_LINE,
     DELETED,
@@ -117,13 +117,15 @@ class History:
         ``quick``: for a command, which waits for nothing; damage is found only where it is met."""
         self.path = path
         self.set_aside: Path | None = None
+        self.set_aside_is_newer = False
         self._now = now
         self._own = self._foreign = False
         with self._storage():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 self._db = open_file(path, quick=quick)
-            except UnreadableError:
+            except UnreadableError as error:
+                self.set_aside_is_newer = isinstance(error, NewerError)
                 self._begin_anew()
             self._revision = self._read_revision()
 
@@ -444,6 +446,7 @@ class History:
         except (sqlite3.Error, OSError) as error:
             if is_damage(error):
                 self._db.close()
+                self.set_aside_is_newer = False
                 self._begin_anew()
             raise StorageError(
                 f"Your conversations could not be kept in {self.path} ({error}). Answers still come. Free disk space "
@@ -477,6 +480,12 @@ def set_aside_text(history: History) -> str:
     """The message to the owner where the file could not be read; empty where it could."""
     if history.set_aside is None:
         return ""
+    if history.set_aside_is_newer:
+        return (
+            "The file with your past conversations was written by a newer TL-FIF, which this one cannot read, so it "
+            f"started a new one. Nothing was deleted: the old file is kept as {history.set_aside}. With the newer "
+            f"TL-FIF, give it the name {history.path.name} again while no window is open."
+        )
     return (
         f"The file with your past conversations could not be read, so TL-FIF started a new one. Nothing was deleted: "
         f"the old file is kept as {history.set_aside}."

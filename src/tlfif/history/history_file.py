@@ -138,6 +138,10 @@ class UnreadableError(Exception):
     """The file is not a history that this version can read."""
 
 
+class NewerError(UnreadableError):
+    """A newer TL-FIF wrote it."""
+
+
 def open_file(path: Path, *, quick: bool = False) -> sqlite3.Connection:
     """The database with its tables. Raises UnreadableError for a file that is none, OSError and sqlite3.Error.
 
@@ -158,7 +162,7 @@ def open_file(path: Path, *, quick: bool = False) -> sqlite3.Connection:
         db.execute("PRAGMA foreign_keys = ON")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
-            raise UnreadableError
+            raise NewerError
         if not quick and path.stat().st_size <= CHECKED_BYTES:
             _check(db)
         if version < SCHEMA_VERSION:

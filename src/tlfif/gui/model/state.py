@@ -106,10 +106,9 @@ class StatusLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopButton:
-    """The owner's button. ``name`` is what it is called, ``label`` what stands on it. ``pending``: asked for and not
+    """The owner's button. ``label`` is what stands on it. ``pending``: asked for and not
     confirmed yet."""
 
-    name: str = "Stop machine"
     label: str = "Stop machine"
     enabled: bool = False
     pending: bool = False

@@ -193,8 +193,7 @@ def _whole_start(panel: MachinePanel, view: MachineView) -> float | None:
 
 def _stop_button(panel: MachinePanel) -> StopButton:
     button = _button(panel)
-    name = stop_name(panel.view)
-    return replace(button, name=name, label=button.label if button.pending else name)
+    return button if button.pending else replace(button, label=stop_name(panel.view))
 
 
 def _button(panel: MachinePanel) -> StopButton:

@@ -7,6 +7,7 @@ import ttkbootstrap as ttk
 from tlfif.gui.look.theme import SMALL, SMALL_STRONG
 from tlfif.gui.model import intents
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Card, WrappingLabel
 from tlfif.money.amounts import usd
 from tlfif.wire.money import AdviceView
@@ -34,8 +35,8 @@ class AdviserCard(Card):
         """Apply the look."""
         super().restyle()
         px = self._context.look.px
-        self._table.grid_configure(pady=(px(8), 0))
-        self.use.grid_configure(pady=(px(10), 0))
+        regrid(self._table, pady=(px(8), 0))
+        regrid(self.use, pady=(px(10), 0))
         self._fill()
         if not self._offers():
             self.use.grid_remove()

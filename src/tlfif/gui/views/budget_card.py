@@ -10,6 +10,7 @@ from tlfif.gui.model.cost_panel import BudgetPanel, CostPanel
 from tlfif.gui.model.state import Press
 from tlfif.gui.presenters.cost_figures import headline_of
 from tlfif.gui.views.context import ViewContext, is_compact
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Card, WrappingLabel
 
 PRACTICE = "Practice mode (no real charges): count what AWS would have charged"
@@ -65,16 +66,16 @@ class BudgetCard(Card):
         self.words.grid(
             row=1 if narrow else 0, column=0 if narrow else 1, sticky="sew", padx=(0 if narrow else px(10), 0)
         )
-        self.words.grid_configure(pady=(0, 0 if narrow else px(6)), columnspan=2 if narrow else 1)
+        regrid(self.words, pady=(0, 0 if narrow else px(6)), columnspan=2 if narrow else 1)
         self.entry.configure(font="TlfifBody")
         self.not_yours.configure(font=SMALL)
         for widget in (self.bar, self.left, self.practice, self.not_yours):
-            widget.grid_configure(pady=(px(6), 0))
-        self._row.grid_configure(pady=(px(12), 0))
-        self._label.grid_configure(columnspan=4 if narrow else 1)
+            regrid(widget, pady=(px(6), 0))
+        regrid(self._row, pady=(px(12), 0))
+        regrid(self._label, columnspan=4 if narrow else 1)
         for place, one in enumerate(self._buttons):
             left = 0 if narrow and one is self.entry else px(8)
-            one.grid_configure(row=1 if narrow else 0, column=place + (0 if narrow else 1), padx=(left, 0))
+            regrid(one, row=1 if narrow else 0, column=place + (0 if narrow else 1), padx=(left, 0))
         self._which_buttons()
 
     def show(self, cost: CostPanel, *, on_aws: bool = False) -> None:

@@ -7,6 +7,7 @@ import ttkbootstrap as ttk
 from tlfif.gui.look.theme import SMALL, STRONG
 from tlfif.gui.model.images_panel import ImagesPanel, Mark, StageMark
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Card, WrappingLabel, leave_text, style_text
 from tlfif.kernel.plain_text import one_line
 from tlfif.wording.images import STAGES
@@ -40,7 +41,7 @@ class _StageView(ttk.Frame):
         look = self._context.look
         self.bar.configure(height=look.px(5), background=getattr(look.palette, _BARS[self._mark]))
         self.title.configure(font=STRONG)
-        self.title.grid_configure(pady=(look.px(4), 0))
+        regrid(self.title, pady=(look.px(4), 0))
         self.took.configure(font=SMALL)
 
     def show(self, stage: StageMark) -> None:
@@ -88,9 +89,9 @@ class BuildCard(Card):
         look, px = self._context.look, self._context.look.px
         for place, stage in enumerate(self.stages):
             stage.restyle()
-            stage.grid_configure(padx=(px(6) if place else 0, 0))
-        self.outcome.grid_configure(pady=(px(10), 0))
-        self._frame.grid_configure(pady=(px(10), 0))
+            regrid(stage, padx=(px(6) if place else 0, 0))
+        regrid(self.outcome, pady=(px(10), 0))
+        regrid(self._frame, pady=(px(10), 0))
         style_text(self.log, look, ground=look.palette.field, edge=look.palette.line, padx=px(8), pady=px(6))
         self.log.configure(font="TlfifFixed", foreground=look.palette.muted)
         self.log.tag_configure(LINE, lmargin2=look.width(" " * 12, "TlfifFixed"))

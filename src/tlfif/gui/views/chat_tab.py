@@ -10,6 +10,7 @@ from tlfif.gui.views.context import ViewContext, is_short, is_wide
 from tlfif.gui.views.controls_bar import ControlsBar
 from tlfif.gui.views.conversation_view import ConversationView
 from tlfif.gui.views.history_list import HistoryList
+from tlfif.gui.views.toolkit import regrid
 
 COMMANDS = 0x4 | 0x8 | 0x40
 """Ctrl, Alt or Cmd, and the system's key, in the state of a key's event."""
@@ -48,8 +49,8 @@ class ChatTab(ttk.Frame):
         gap = px(2 if self._short else 8)
         self.configure(padding=(px(10), gap))
         self.columnconfigure(0, minsize=0)
-        self.composer.grid_configure(pady=(gap, 0))
-        self._line.grid_configure(pady=gap)
+        regrid(self.composer, pady=(gap, 0))
+        regrid(self._line, pady=gap)
         for view in (self.history, self.conversation, self.composer, self.controls):
             view.restyle()
         self._arrange()

@@ -12,6 +12,7 @@ from tlfif.gui.views.answer_renderer import AnswerRenderer
 from tlfif.gui.views.code_painter import CodePainter
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.exchange_lines import details_of, name_of
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import WrappingLabel, style_text
 from tlfif.history.titles import title_of
 
@@ -109,7 +110,7 @@ class _Column:
             label.configure(font=SMALL)
         beside = (0, px(8)) if self._number == 0 else (px(8), 0)
         for part, above in zip(self._parts, (10, 4, 6, 0, 8), strict=True):
-            part.grid_configure(padx=beside, pady=(px(above), 0))
+            regrid(part, padx=beside, pady=(px(above), 0))
 
     def show_details(self, shown: bool) -> None:
         """Show all of the receipt, or only the short line."""

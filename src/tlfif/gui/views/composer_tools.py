@@ -11,6 +11,7 @@ from tlfif.gui.look.theme import SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import SettingsPanel, WindowState
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Hint
 from tlfif.wire.models import ModelView
 
@@ -44,7 +45,9 @@ class ComposerTools(tkinter.Frame):
         self.attach = ttk.Button(self, text="+ File", style="Quiet.TButton", command=attach)
         self.model = ttk.Menubutton(self, style="Quiet.TMenubutton", takefocus=True)
         self.persona = ttk.Menubutton(self, style="Quiet.TMenubutton", takefocus=True)
-        self._menus = {button: ttk.Menu(button, tearoff=False, autostyle=False) for button in (self.model, self.persona)}
+        self._menus = {
+            button: ttk.Menu(button, tearoff=False, autostyle=False) for button in (self.model, self.persona)
+        }
         for button, fill in ((self.model, self._fill_models), (self.persona, self._fill_personas)):
             self._menus[button].configure(postcommand=fill)
             button.configure(menu=self._menus[button])
@@ -67,10 +70,10 @@ class ComposerTools(tkinter.Frame):
         palette = look.palette
         self.configure(background=palette.field)
         self._keys.configure(font=SMALL, background=palette.field, foreground=palette.muted)
-        self._keys.grid_configure(padx=px(8))
+        regrid(self._keys, padx=px(8))
         edge = px(0 if self._few else 5)
-        self.send_button.grid_configure(padx=(0, px(5)), pady=edge)
-        self.attach.grid_configure(padx=(px(3), 0))
+        regrid(self.send_button, padx=(0, px(5)), pady=edge)
+        regrid(self.attach, padx=(px(3), 0))
         for menu in self._menus.values():
             menu.configure(
                 font="TlfifBody",

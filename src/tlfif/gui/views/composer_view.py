@@ -12,8 +12,9 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.composer import Composer
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.views.composer_tools import ComposerTools
-from tlfif.gui.views.context import ViewContext, column_margin, focused, is_short
+from tlfif.gui.views.context import ViewContext, column_margin, is_short
 from tlfif.gui.views.file_chips import FileChips
+from tlfif.gui.views.toolkit import focused, regrid
 from tlfif.gui.views.widgets import Hint, PressRow, WrappingLabel, leave_text, style_text
 
 KEYS = "TlfifKeys"
@@ -101,7 +102,7 @@ class ComposerView(ttk.Frame):
         self.text.configure(insertwidth=px(2), highlightthickness=0)
         few = is_short(look)
         self.card.configure(background=palette.field, highlightthickness=px(1 if few else 2))
-        self.text.grid_configure(pady=(px(1 if few else 5), px(1 if few else 0)))
+        regrid(self.text, pady=(px(1 if few else 5), px(1 if few else 0)))
         self._ask.configure(
             font=BODY, background=palette.field, foreground=palette.muted, borderwidth=0, padx=0, pady=0
         )
@@ -257,7 +258,7 @@ class ComposerView(ttk.Frame):
         beside = self.history_button.winfo_reqwidth() if self.history_button.winfo_manager() else 0
         for one in (self.card, self.problem, self.presses):
             if one.winfo_manager():
-                one.grid_configure(padx=(max(0, aside - beside), aside))
+                regrid(one, padx=(max(0, aside - beside), aside))
 
     def _show_focus(self, focused: bool) -> None:
         palette = self._context.look.palette

@@ -1,6 +1,5 @@
 """What every view gets: the look, the way to the core, what only the window can do, and how much space there is."""
 
-import tkinter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,15 +40,6 @@ class ViewContext:
     command_key: str = "Control"
     command_name: str = "Ctrl"
     opened_points: int = NORMAL_SIZE
-
-
-def focused(widget: tkinter.Misc) -> tkinter.Misc | None:
-    """The widget that has the keyboard. None: nothing here has it; a dialog of Tk's own, which has no object, is told
-    by a KeyError."""
-    try:
-        return widget.focus_get()
-    except KeyError:
-        return None
 
 
 def is_compact(look: Look) -> bool:

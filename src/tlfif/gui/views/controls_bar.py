@@ -10,6 +10,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.cost_panel import CostPanel
 from tlfif.gui.model.state import IdleEntry, WindowState
 from tlfif.gui.views.context import ViewContext, is_compact
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Hint
 from tlfif.money.amounts import eur, usd
 
@@ -57,9 +58,9 @@ class IdleField(ttk.Frame):
         self._label.configure(text="Idle" if is_compact(self._context.look) else "Idle time-out", font=SMALL)
         self._unit.configure(font=SMALL)
         self.entry.configure(font=SMALL, width=5)
-        self.entry.grid_configure(padx=(px(8), px(6)))
+        regrid(self.entry, padx=(px(8), px(6)))
         self.note.configure(font=SMALL)
-        self.note.grid_configure(padx=(px(10), 0))
+        regrid(self.note, padx=(px(10), 0))
 
     def render(self, entry: IdleEntry) -> None:
         """Show it; what is being typed is left alone."""
@@ -121,7 +122,7 @@ class ControlsBar(ttk.Frame):
         """Apply the look."""
         px = self._context.look.px
         for line in self._lines:
-            line.grid_configure(padx=px(10), pady=px(5))
+            regrid(line, padx=px(10), pady=px(5))
         for cell in self._cells:
             cell.configure(font=SMALL)
         self.idle.restyle()

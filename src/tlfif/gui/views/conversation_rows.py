@@ -10,9 +10,10 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.look.palette import SELECT_BAR
 from tlfif.gui.look.theme import BODY, SMALL, SMALL_STRONG
-from tlfif.gui.views.context import ViewContext, focused
+from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.row_drag import RowDrag
 from tlfif.gui.views.table_columns import fitting
+from tlfif.gui.views.toolkit import focused
 from tlfif.history.groups import Group, when
 from tlfif.history.listing import ConversationSummary
 from tlfif.wording.figures import how_many

@@ -15,7 +15,6 @@ from tlfif.gui.markup.reading import Reading
 from tlfif.gui.model.history_panel import Matches
 from tlfif.gui.model.state import Conversation, Exchange, SettingsPanel, WindowState
 from tlfif.gui.presenters.branches import versions
-from tlfif.gui.presenters.first_page import welcome
 from tlfif.gui.views.answer_actions import HOVER, AnswerActions
 from tlfif.gui.views.answer_menu import AnswerMenu
 from tlfif.gui.views.answer_renderer import MARGIN, AnswerRenderer
@@ -24,7 +23,8 @@ from tlfif.gui.views.compare_view import CompareView
 from tlfif.gui.views.context import ViewContext, column, column_margin, is_short
 from tlfif.gui.views.exchange_lines import URGED, Piece, foot_of, head_of
 from tlfif.gui.views.match_marks import MatchMarks
-from tlfif.gui.views.widgets import WrappingLabel, style_text
+from tlfif.gui.views.welcome import Welcome
+from tlfif.gui.views.widgets import style_text
 
 BATCH = 10
 """Exchanges drawn before the window gets time for other things."""
@@ -82,16 +82,12 @@ class ConversationView(ttk.Frame):
         self.menu = AnswerMenu(
             self.text, context, self._renderer, self.actions, lambda: self._conversation, lambda: self._settings
         )
-        self._welcome = ttk.Frame(self, style="Panel.TFrame")
-        self._welcome_title = ttk.Label(self._welcome, style="Panel.TLabel", anchor="center")
-        self._welcome_text = WrappingLabel(self._welcome, style="Muted.Panel.TLabel")
+        self._welcome = Welcome(self, context, over=self.text)
         self._jump = ttk.Button(self, text="↓  Jump to end", bootstyle="default", command=self.follow)
         self.compare = CompareView(self, context)
         self.rowconfigure(0, weight=1)
         self.columnconfigure(0, weight=1)
         self.text.grid(row=0, column=0, sticky="nsew")
-        self._welcome_title.pack(fill="x")
-        self._welcome_text.pack(fill="x")
         for sequence in ("<MouseWheel>", "<Button-4>", "<Button-5>", "<KeyRelease>", "<ButtonRelease-1>"):
             self.text.bind(sequence, lambda _: self.after_idle(self._look_where), add="+")
         self.text.bind("<Configure>", lambda _: self._resized(), add="+")
@@ -130,17 +126,12 @@ class ConversationView(ttk.Frame):
         self.text.tag_raise("sel")
         self._width = 0
         self._resized()
-        self._welcome_title.configure(font="TlfifTitle")
-        self._welcome_text.configure(justify="center", anchor="center")
-        self._welcome_text.pack_configure(pady=px(8))
+        self._welcome.restyle()
 
     def render(self, old: WindowState | None, new: WindowState) -> None:
         """Draw what changed."""
         self._settings = new.settings
-        if not new.conversation.exchanges and (old is None or _told_of(old) != _told_of(new)):
-            title, words = welcome(new, command=self._context.command_name)
-            self._welcome_title.configure(text=title)
-            self._welcome_text.show(words)
+        self._welcome.render(old, new)
         if old is not None and old.conversation is new.conversation:
             return
         conversation = new.conversation
@@ -200,7 +191,7 @@ class ConversationView(ttk.Frame):
             usual = max(0, len(self._exchanges) - KEPT)
             self._first, self._start = usual if self._start is None else min(usual, self._start), None
             wanted = self._exchanges[self._first :]
-        self._welcome_shown(not self._exchanges)
+        self._welcome.show(not self._exchanges)
         characters = BATCH_CHARACTERS
         drawn = 0
         self.text.configure(state="normal")
@@ -401,12 +392,6 @@ class ConversationView(ttk.Frame):
     def _unmark(self, names: Iterable[str]) -> None:
         self.text.mark_unset(*(f"{mark}:{name}" for name in names for mark in MARKS))
 
-    def _welcome_shown(self, shown: bool) -> None:
-        if shown and not self._welcome.winfo_manager():
-            self._welcome.place(relx=0.5, rely=0.45, anchor="center", relwidth=0.7)
-        elif not shown:
-            self._welcome.place_forget()
-
     def _drag(self, *arguments: str) -> None:
         self.text.yview(*arguments)
         self.after_idle(self._look_where)
@@ -420,12 +405,6 @@ class ConversationView(ttk.Frame):
             if self._first and self.is_drawn and self.text.yview()[0] == 0:
                 self._bring_earlier()
             self._jump.place(relx=0.5, rely=1.0, y=-self._context.look.px(10), anchor="s")
-
-
-def _told_of(state: WindowState) -> tuple[object, ...]:
-    """What the words before the first prompt depend on."""
-    values = state.settings.values
-    return state.home.view, values.begun, values.enter_sends, state.cost.real and state.cost.real.usd_per_hour
 
 
 def _some_before(exchanges: tuple[Exchange, ...]) -> tuple[Exchange, ...]:

@@ -12,6 +12,7 @@ from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.figures_table import FiguresTable
 from tlfif.gui.views.month_plot import MonthPlot
 from tlfif.gui.views.receipts_table import ReceiptsTable
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel
 
 
@@ -47,9 +48,9 @@ class CostTab(ScrolledPage):
         super().restyle()
         for card in self._cards:
             card.restyle()
-            card.grid_configure(pady=(0, px(10)))
+            regrid(card, pady=(0, px(10)))
         self.basis.configure(font=SMALL)
-        self.basis.grid_configure(pady=(px(10), 0))
+        regrid(self.basis, pady=(px(10), 0))
         self.figures.restyle()
         self.plot.restyle()
         self.receipts.restyle()

@@ -7,8 +7,9 @@ import ttkbootstrap as ttk
 from tlfif.gui.look.theme import HEADING
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import Choice, Dialog, WindowState
-from tlfif.gui.views.context import ViewContext, focused
+from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.over import Over
+from tlfif.gui.views.toolkit import focused
 from tlfif.gui.views.widgets import WrappingLabel
 
 _HARSH = frozenset({Choice.DELETE, Choice.DELETE_EVERYWHERE})

@@ -13,10 +13,11 @@ from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.preferences import SIDEBAR_RANGE, Preferences
 from tlfif.gui.model.state import WindowState
 from tlfif.gui.presenters.history import running_words
-from tlfif.gui.views.context import ViewContext, focused, is_short
+from tlfif.gui.views.context import ViewContext, is_short
 from tlfif.gui.views.conversation_menu import Acts, ListMenu, conversation_entries, folder_entries
 from tlfif.gui.views.conversation_rows import ConversationRows, Does, Row
 from tlfif.gui.views.sash import Sash
+from tlfif.gui.views.toolkit import focused, regrid
 from tlfif.gui.views.widgets import Hint, WrappingLabel
 from tlfif.history.arranging import MoveTo, NameFolder, Pin, PutAway, RemoveFolder, Rename
 from tlfif.history.groups import FOLDER, grouped
@@ -128,17 +129,17 @@ class HistoryList(ttk.Frame):
             label.configure(font=SMALL)
         self.search.configure(font=BODY)
         self._wanted.configure(font=BODY, background=palette.field, foreground=palette.muted)
-        self.search.grid_configure(pady=(px(8), px(2)))
-        self.match_bar.grid_configure(pady=(px(2), px(2)))
+        regrid(self.search, pady=(px(8), px(2)))
+        regrid(self.match_bar, pady=(px(2), px(2)))
         for button in self.match_buttons:
-            button.grid_configure(padx=(px(4), 0))
-        self.list.grid_configure(pady=(px(2), px(4)))
+            regrid(button, padx=(px(4), 0))
+        regrid(self.list, pady=(px(2), px(4)))
         self.undo_bar.configure(padding=(px(10), px(6)))
-        self.undo_bar.grid_configure(pady=(0, px(4)))
-        self.undo.grid_configure(padx=(px(8), 0))
-        self.note.grid_configure(padx=(px(4), 0))
+        regrid(self.undo_bar, pady=(0, px(4)))
+        regrid(self.undo, padx=(px(8), 0))
+        regrid(self.note, padx=(px(4), 0))
         self._sash.restyle()
-        self._sash.grid_configure(padx=(px(3), 0))
+        regrid(self._sash, padx=(px(3), 0))
         self.list.restyle()
         self.configure(width=px(self._wide))
         self._show_wanted()

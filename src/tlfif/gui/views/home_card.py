@@ -9,6 +9,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.state import HomePanel, Press
 from tlfif.gui.presenters.home import button_words, state_words
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Card, WrappingLabel
 
 BRIDGE = "This computer answers while the GPU starts"
@@ -59,10 +60,10 @@ class HomeCard(Card):
         super().restyle()
         px = self._context.look.px
         for button in self.choices.values():
-            button.grid_configure(pady=px(2))
+            regrid(button, pady=px(2))
         for part in (self.status, self.address, self._row, self.bridge):
-            part.grid_configure(pady=(px(6), 0))
-        self.copy.grid_configure(padx=(px(8), 0))
+            regrid(part, pady=(px(6), 0))
+        regrid(self.copy, padx=(px(8), 0))
         self.address.configure(font="TlfifSmall")
         panel, self._panel = self._panel, None
         if panel is not None:

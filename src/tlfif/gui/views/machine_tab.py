@@ -11,6 +11,7 @@ from tlfif.gui.model.state import MachinePanel, Press, WindowState
 from tlfif.gui.presenters.problems import plain
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.starts_plot import StartsPlot
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel
 from tlfif.wire.machines import MachineView
 from tlfif.wording.machines import HERE, kind_text, model_title, start_price_text
@@ -72,14 +73,14 @@ class MachineTab(ScrolledPage):
         super().restyle()
         for card in (self._now, self._starts, self._log):
             card.restyle()
-            card.grid_configure(pady=(0, px(10)))
+            regrid(card, pady=(0, px(10)))
         for name, value in self.facts:
-            name.grid_configure(padx=(0, px(14)), pady=px(1))
-            value.grid_configure(pady=px(1))
-        self.start.grid_configure(pady=(px(10), 0))
-        self.stopped.grid_configure(pady=(px(6), 0))
+            regrid(name, padx=(0, px(14)), pady=px(1))
+            regrid(value, pady=px(1))
+        regrid(self.start, pady=(px(10), 0))
+        regrid(self.stopped, pady=(px(6), 0))
         self.price.configure(font=SMALL)
-        self.price.grid_configure(pady=(px(4), 0))
+        regrid(self.price, pady=(px(4), 0))
         self.starts.restyle()
 
     def render(self, old: WindowState | None, new: WindowState) -> None:

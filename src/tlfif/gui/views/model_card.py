@@ -8,6 +8,7 @@ import ttkbootstrap as ttk
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import SettingsPanel
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Card, WrappingLabel
 from tlfif.wire.models import ModelView
 from tlfif.wording.figures import size
@@ -40,9 +41,9 @@ class ModelCard(Card):
         super().restyle()
         px = self._context.look.px
         self.box.configure(font="TlfifBody")
-        self.fetch.grid_configure(padx=(px(8), 0))
-        self.bar.grid_configure(pady=(px(8), 0))
-        self.note.grid_configure(pady=(px(6), 0))
+        regrid(self.fetch, padx=(px(8), 0))
+        regrid(self.bar, pady=(px(8), 0))
+        regrid(self.note, pady=(px(6), 0))
 
     def show(self, panel: SettingsPanel, *, on_aws: bool = False) -> None:
         """Draw it."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import ttkbootstrap as ttk
 
-from tlfif.gui.views.context import ViewContext, focused
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.toolkit import focused
 
 _NUMBERS = itertools.count(1)
 

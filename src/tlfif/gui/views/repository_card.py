@@ -8,6 +8,7 @@ from tlfif.gui.look.theme import SMALL
 from tlfif.gui.model import intents
 from tlfif.gui.model.images_panel import ImagesPanel, RepositoryEntry
 from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Card, Hint, WrappingLabel
 from tlfif.images.requests import USUAL_BRANCH
 
@@ -67,13 +68,13 @@ class RepositoryCard(Card):
         super().restyle()
         px = self._context.look.px
         for part in self._parts[1:]:
-            part.grid_configure(pady=(px(6), 0))
+            regrid(part, pady=(px(6), 0))
         for entry in (self.address, self.branch):
             entry.configure(font="TlfifBody")
-        self.branch.grid_configure(padx=(px(8), 0))
-        self._labels[1].grid_configure(padx=(px(8), 0))
+        regrid(self.branch, padx=(px(8), 0))
+        regrid(self._labels[1], padx=(px(8), 0))
         for place, button in enumerate((self.follow, self.build, self.leave)):
-            button.grid_configure(padx=(px(8) if place else 0, 0))
+            regrid(button, padx=(px(8) if place else 0, 0))
         self.estimate.configure(font=SMALL)
         for label in (self.problem_there, self.problem):
             label.show(label.shown)

@@ -11,7 +11,8 @@ FROM = 6
 
 
 class RowDrag:
-    """``group_at`` finds the group of the row at a height of the canvas; ``move`` puts a conversation into a folder, or into none."""
+    """``group_at`` finds the group of the row at a height of the canvas; ``move`` puts a conversation into a folder,
+    or into none."""
 
     def __init__(
         self,

@@ -11,15 +11,16 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.home_view import kept_at
 from tlfif.gui.model.preferences import Preferences
 from tlfif.gui.model.state import SettingsPanel, WindowState
-from tlfif.gui.views.context import ViewContext, focused, is_compact
+from tlfif.gui.views.context import ViewContext, is_compact
 from tlfif.gui.views.home_card import HomeCard
 from tlfif.gui.views.model_card import ModelCard
+from tlfif.gui.views.toolkit import focused, regrid
 from tlfif.gui.views.widgets import Card, ScrolledPage, WrappingLabel, leave_text, style_text
 from tlfif.kernel.typed_number import typed_number
 
 _SWITCHES = {
     "enter_sends": "Enter sends the prompt",
-    "notify": "System notice when an answer is ready",
+    "notify": "Notice when answered",
 }
 _LOOKS = {"system": "Same as the system", "light": "Light", "dark": "Dark"}
 _NUMBERS: dict[str, tuple[str, str, type, str]] = {
@@ -72,12 +73,12 @@ class SettingsTab(ScrolledPage):
         super().restyle()
         for card in self._cards:
             card.restyle()
-            card.grid_configure(pady=(0, px(10)))
-        self.home.grid_configure(padx=(0, px(5)))
-        self._appearance.grid_configure(padx=(px(5), 0))
+            regrid(card, pady=(0, px(10)))
+        regrid(self.home, padx=(0, px(5)))
+        regrid(self._appearance, padx=(px(5), 0))
         for entry in self.entries.values():
             entry.configure(font="TlfifBody")
-            entry.grid_configure(padx=px(10), pady=px(2))
+            regrid(entry, padx=px(10), pady=px(2))
         below = is_compact(look)
         for row, note in enumerate(self._notes.values()):
             place, span = (3 * row + 1, 3) if below else (3 * row, 1)
@@ -87,8 +88,8 @@ class SettingsTab(ScrolledPage):
             self.size_box.grid(row=1, column=0, sticky="w", padx=0, pady=(px(3), 0))
         else:
             self.size_box.grid(row=0, column=1, sticky="w", padx=(px(10), 0), pady=0)
-        self.delete_all.grid_configure(pady=(px(6), 0))
-        self._size_row.grid_configure(pady=(px(10), 0))
+        regrid(self.delete_all, pady=(px(6), 0))
+        regrid(self._size_row, pady=(px(10), 0))
         style_text(self.system, look, ground=palette.field, edge=palette.edge, padx=px(8), pady=px(6))
 
     def render(self, old: WindowState | None, new: WindowState) -> None:

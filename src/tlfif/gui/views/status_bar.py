@@ -9,6 +9,7 @@ from tlfif.gui.look.theme import HEADING, SMALL, SMALL_STRONG
 from tlfif.gui.model import intents
 from tlfif.gui.model.state import StatusLine, StopButton, WindowState
 from tlfif.gui.views.context import ViewContext, is_compact, is_narrow, is_short
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Hint, PressRow, WrappingLabel
 
 
@@ -71,14 +72,14 @@ class StatusBar(ttk.Frame):
         self._compact = is_compact(self._context.look)
         self.headline.configure(font=SMALL_STRONG if self._compact else HEADING)
         beside = not self._compact or self._short  # large letters need the whole width below the buttons
-        self._side.grid_configure(rowspan=2 if beside else 1)
-        self.presses.grid_configure(rowspan=2 if beside else 1)
-        self.cost.grid_configure(columnspan=2 if beside else 4)
+        regrid(self._side, rowspan=2 if beside else 1)
+        regrid(self.presses, rowspan=2 if beside else 1)
+        regrid(self.cost, columnspan=2 if beside else 4)
         self.advice.configure(font=SMALL)
         self.cost.configure(font=SMALL)
-        self._sign.grid_configure(padx=(0, px(8)))
-        self.presses.grid_configure(padx=(px(10), 0))
-        self._side.grid_configure(padx=(px(10), 0))
+        regrid(self._sign, padx=(0, px(8)))
+        regrid(self.presses, padx=(px(10), 0))
+        regrid(self._side, padx=(px(10), 0))
         self._menu.configure(
             font="TlfifBody",
             background=palette.panel,

@@ -10,6 +10,7 @@ from tlfif.gui.model import intents
 from tlfif.gui.model.images_panel import ImageDecision, ImageRow, ImagesPanel
 from tlfif.gui.views.context import ViewContext
 from tlfif.gui.views.table_columns import fitting, show_columns_that_fit
+from tlfif.gui.views.toolkit import regrid
 from tlfif.gui.views.widgets import Card, FocusRing, Hint, WrappingLabel
 
 ROWS = 6
@@ -57,8 +58,8 @@ class InUseCard(Card):
         super().restyle()
         px = self._context.look.px
         self.keeping.configure(font=SMALL)
-        self.keeping.grid_configure(pady=(px(6), 0))
-        self.roll_back.grid_configure(pady=(px(10), 0))
+        regrid(self.keeping, pady=(px(6), 0))
+        regrid(self.roll_back, pady=(px(10), 0))
 
     def show(self, panel: ImagesPanel) -> None:
         """Draw it."""
@@ -104,7 +105,7 @@ class VersionsCard(Card):
         self._ring.grid(row=0, column=0, sticky="nsew")
         self._bar.grid(row=0, column=1, sticky="ns")
         self._row.grid(row=0, column=1, sticky="e")
-        self.body.grid_configure(columnspan=2)
+        regrid(self.body, columnspan=2)
         self._widths: dict[str, int] = {}
         self.bind("<Configure>", lambda _: self._fit(), add="+")
         self.restyle()
@@ -119,7 +120,7 @@ class VersionsCard(Card):
             self._widths[name] = width
             self.tree.column(name, width=width, minwidth=look.px(40), anchor=anchor, stretch=name == "change")
         for place, button in enumerate(self.buttons.values()):
-            button.grid_configure(padx=(look.px(8) if place else 0, 0))
+            regrid(button, padx=(look.px(8) if place else 0, 0))
         self._fit()
 
     def show(self, panel: ImagesPanel) -> None:

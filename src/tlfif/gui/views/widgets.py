@@ -7,7 +7,8 @@ import ttkbootstrap as ttk
 
 from tlfif.gui.look.theme import BODY, HEADING, SMALL, Look
 from tlfif.gui.model.state import LABELS, Press
-from tlfif.gui.views.context import ViewContext, focused
+from tlfif.gui.views.context import ViewContext
+from tlfif.gui.views.toolkit import focused, regrid
 
 MARGIN = 6
 """Pixels that the toolkit draws around a label's text; counted as text they would cut off its last letters."""
@@ -94,7 +95,7 @@ class Card(ttk.Frame):
         px = self._context.look.px
         self.configure(padding=(px(16), px(12)))
         self.title.configure(font=HEADING)
-        self.body.grid_configure(pady=(px(8), 0))
+        regrid(self.body, pady=(px(8), 0))
 
 
 class ScrolledPage(ttk.Frame):
