@@ -29,7 +29,8 @@ from tlfif.gui.model.preferences import Chosen, Persona, Preferences, load_prefe
 from tlfif.gui.model.state import Exchange, ExchangeStage, Link, Press, StatusKind
 from tlfif.gui.presenters.kept_conversations import exchange_of
 from tlfif.history.arranging import MarkDeleted, Rename
-from tlfif.history.history import History, KeptExchange
+from tlfif.history.history import History
+from tlfif.history.kept import KeptExchange
 from tlfif.jobs.events import EventKind
 from tlfif.jobs.jobs import JobStatus, Outcome, Receipt
 

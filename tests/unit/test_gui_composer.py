@@ -16,7 +16,7 @@ from tlfif.gui.model.preferences import Chosen, Persona, Preferences, load_prefe
 from tlfif.gui.presenters.attaching import files_words
 from tlfif.gui.views.context import smallest_size, usual_size
 from tlfif.gui.views.controls_bar import those_that_fit
-from tlfif.history.history import KeptConversation
+from tlfif.history.kept import KeptConversation
 
 POET = Persona(name="Poet", system="Answer in verse.", temperature=1.2, max_tokens=64)
 

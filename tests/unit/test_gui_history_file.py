@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tlfif.history.arranging import MarkDeleted, MoveTo, NameFolder, Pin, PutAway, RemoveFolder, Rename
-from tlfif.history.history import Changes, History, KeptExchange, set_aside_text
+from tlfif.history.history import Changes, History, set_aside_text
 from tlfif.history.history_export import as_json, as_markdown, branches_of, write_export
+from tlfif.history.kept import KeptExchange
 from tlfif.history.listing import LISTED, PAGE, found_by
 from tlfif.history.titles import distinct_title, name_of, title_of
 from tlfif.kernel.deleted_bytes import remove_deleted_bytes

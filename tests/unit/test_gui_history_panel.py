@@ -14,7 +14,7 @@ from tlfif.gui.model.state import Choice, ExchangeStage
 from tlfif.gui.presenters.history import running_words
 from tlfif.history.arranging import MarkDeleted, MoveTo, NameFolder, Rename
 from tlfif.history.groups import grouped, when
-from tlfif.history.history import KeptConversation, KeptExchange
+from tlfif.history.kept import KeptConversation, KeptExchange
 from tlfif.history.listing import ConversationSummary, DeletedConversation, Folder
 from tlfif.jobs.events import EventKind
 from tlfif.kernel.errors import StorageError

@@ -31,7 +31,8 @@ from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.messages import Message
 from tlfif.gui.model.state import ExchangeStage, Link, Press
 from tlfif.history.arranging import MarkDeleted
-from tlfif.history.history import History, KeptExchange, KeptJob
+from tlfif.history.history import History
+from tlfif.history.kept import KeptExchange, KeptJob
 from tlfif.jobs.jobs import JobStatus, Outcome
 from tlfif.kernel.data_folder import DataFolder
 from tlfif.kernel.errors import InvalidInputError

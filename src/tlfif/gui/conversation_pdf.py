@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from tlfif.gui.markup import pieces as md
 from tlfif.gui.markup.blocks import Line, lines_of
 from tlfif.gui.markup.right_to_left import as_seen, has_any
-from tlfif.history.history import KeptConversation, KeptExchange
 from tlfif.history.history_export import branches_of
+from tlfif.history.kept import KeptConversation, KeptExchange
 from tlfif.kernel.errors import StorageError
 from tlfif.wording.figures import how_many
 from tlfif.wording.machines import model_title

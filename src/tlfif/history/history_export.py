@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tlfif.history.branches import path_to
-from tlfif.history.history import KeptConversation, KeptExchange
+from tlfif.history.kept import KeptConversation, KeptExchange
 from tlfif.history.titles import title_of
 from tlfif.kernel.errors import StorageError
 

@@ -6,7 +6,7 @@ from tlfif.client.endpoint import Sleep
 from tlfif.client.errors import ApiError, NotPossibleError
 from tlfif.client.tlfif_client import TlfifClient
 from tlfif.gui.model.home_view import is_same_place
-from tlfif.history.history import KeptJob
+from tlfif.history.kept import KeptJob
 from tlfif.wording.machines import HERE
 
 LOOK_SECONDS = 0.5

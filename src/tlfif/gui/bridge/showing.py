@@ -5,8 +5,8 @@ import webbrowser
 from pathlib import Path
 
 from tlfif.gui.conversation_pdf import write_pdf
-from tlfif.history.history import KeptConversation
 from tlfif.history.history_export import write_export
+from tlfif.history.kept import KeptConversation
 from tlfif.kernel.data_folder import write_private
 from tlfif.kernel.errors import StorageError, TlfifError
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tlfif.control.bridging import BridgeUpdate
 from tlfif.gui.model.commands import Command
 from tlfif.gui.model.home_view import HomeView
-from tlfif.history.history import KeptConversation, KeptExchange
+from tlfif.history.kept import KeptConversation, KeptExchange
 from tlfif.history.listing import ConversationSummary, DeletedConversation, Folder
 from tlfif.jobs.events import Event
 from tlfif.kernel.errors import TlfifError

@@ -12,7 +12,7 @@ from tlfif.gui.presenters.endings import why_failed
 from tlfif.gui.presenters.home import left_behind
 from tlfif.gui.presenters.problems import problem
 from tlfif.gui.presenters.step import Step
-from tlfif.history.history import KeptConversation, KeptExchange
+from tlfif.history.kept import KeptConversation, KeptExchange
 from tlfif.history.listing import holds, searched_words
 
 _STAGES = {
