@@ -18,8 +18,10 @@ from tests.fakes.model_store import FakeModelStore
 from tests.images.commits import paper_machine, paper_repository
 from tests.images.units import need_systemd
 from tests.waiting import wait_until
+from tlfif.adapters.aws.images.image_work import limit_seconds
 from tlfif.adapters.local.bundle import Bundle
 from tlfif.adapters.local.images.build_steps import BuildSteps, free_bytes
+from tlfif.adapters.local.images.bundle_builder import LIMITS as HOME_LIMITS
 from tlfif.adapters.local.images.bundle_builder import BundleBuilder
 from tlfif.adapters.local.images.folder_registry import FolderRegistry
 from tlfif.adapters.local.images.git_repository import GitRepository
@@ -200,6 +202,18 @@ async def test_each_stage_finds_its_facts_and_the_end_leaves_the_artifact_alone(
     await place.cleaned(image)
     await place.cleaned(image)
     assert place.left() == []
+
+
+@pytest.mark.requirement("7.1.2")
+def test_the_limits_are_those_that_were_promised() -> None:
+    assert {stage: HOME_LIMITS[stage] for stage in WORK} == dict(zip(WORK, (360, 900, 240, 300), strict=True))
+    there = {
+        Profile.CPU_LLAMA: (300, 1080, 720, 720),
+        Profile.GPU_LLAMA: (300, 1440, 720, 720),
+        Profile.GPU_VLLM: (300, 3240, 1260, 1260),
+    }
+    for profile, limits in there.items():
+        assert tuple(limit_seconds(profile, stage) for stage in WORK) == limits
 
 
 def test_every_stage_has_a_limit_and_the_whole_an_estimate(place: Place) -> None:

@@ -45,6 +45,8 @@ NEVER = {
     "AWS::CodeBuild::Project": "held at 0 builds on new accounts, and 0.005 USD a minute",
     "AWS::ImageBuilder::ImagePipeline": "a builder is a machine like any other: docs/decisions/0014-images.md",
     "AWS::CloudFormation::CustomResource": "runs code of its own in the account",
+    "AWS::ApiGatewayV2::DomainName": "the address that API Gateway gives stays",
+    "AWS::CertificateManager::Certificate": "no domain of one's own, so no certificate",
     "AWS::Config::ConfigurationRecorder": "0.003 USD for each change of each machine",
     "AWS::EC2::EIP": "3.65 USD a month",
     "AWS::EC2::Instance": "machines are launched by the router, under its three stops",
@@ -268,7 +270,7 @@ def test_the_pool_knows_every_address_that_a_sign_in_comes_back_on(template: Tem
     assert all(re.fullmatch(r"http://(127\.0\.0\.1|localhost):\d+/callback", one) for one in known)
 
 
-@pytest.mark.requirement("2.3.2", "9.3.1")
+@pytest.mark.requirement("2.3.2", "3.1.3", "9.3.1")
 def test_functions_keep_no_secret_and_no_network(template: Template) -> None:
     functions = {one["FunctionName"]["Fn::Sub"]: one for one in template.of_type("AWS::Lambda::Function").values()}
     assert set(functions) == {"${HomeName}-api", "${HomeName}-images", "${HomeName}-router"}
@@ -280,6 +282,7 @@ def test_functions_keep_no_secret_and_no_network(template: Template) -> None:
             assert key.startswith("TLFIF_AWS_"), name
             assert not re.search("SECRET|PASSWORD|TOKEN|CREDENTIAL|PRIVATE", key)
             assert isinstance(value, dict), f"{key} is a fixed text"
+        assert function["MemorySize"] == 512
     assert functions["${HomeName}-api"]["Timeout"] == 30
     assert functions["${HomeName}-router"]["Timeout"] == functions["${HomeName}-images"]["Timeout"] == 55
 

@@ -58,3 +58,4 @@ async def test_a_thousand_prompts_of_two_hundred_clients_all_end(a_desk_with: Ma
         assert ends == {"succeeded": CLIENTS * PROMPTS}
         machine = (await desk.call("GET", "/v1/machine")).json()
         assert (machine["queued"], machine["running"]) == (0, 0)
+        assert len((await desk.call("GET", "/v1/machine/history")).json()["machines"]) == 1

@@ -182,8 +182,16 @@ class Bridge:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._write_preferences()
         await self._archive.close()
+        await self._end_the_rest()
         await self._client.close()
         await asyncio.sleep(0)  # closed sockets leave the loop in its next round
+
+    async def _end_the_rest(self) -> None:
+        """What others began beside an answer closes its connections before the loop ends."""
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     async def _load_what_answers_need(self) -> None:
         """The parser of Markdown and languages of code, before the first answer is drawn, which would wait for them."""
