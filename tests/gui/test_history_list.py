@@ -57,11 +57,12 @@ def test_a_row_is_dragged_on_a_folder_and_out_of_it_and_is_drawn_while_tk_s_own_
     seat: Seat, desk: Desk
 ) -> None:
     rows = seat.window.chat.history.list
-    listed(desk, row(1, title="Once more (2)"), row(2, folder="f1"))
+    listed(desk, row(1, title="What was said about the garden in the spring (2)"), row(2, folder="f1"))
     seat.root.tk.eval("toplevel .__tk_filedialog; focus -force .__tk_filedialog")
     seat.settle()
     assert {"f1", "c2"} <= {one.key.removeprefix("group folder:") for one in rows.rows}
     rows._draw()
+    assert any(text.endswith("… (2)") for text in texts(rows.canvas)), "what tells it from another one is seen"
     seat.root.tk.eval("destroy .__tk_filedialog")
 
     def middle(key: str) -> int:

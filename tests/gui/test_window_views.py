@@ -519,3 +519,14 @@ def test_versions_are_turned_by_click_and_keys_and_a_prompt_is_edited(seat: Seat
     seat.focus(view.text)
     seat.type("Hi")
     assert box.written() == "Hi", "what is typed beside the box goes into it"
+
+
+def test_what_is_hidden_stays_hidden_in_a_new_theme(seat: Seat, desk: Desk) -> None:
+    desk.hear("ready")
+    desk.core.press(intents.ShowTab("machine"))
+    seat.settle()
+    start = seat.window.views["machine"].start
+    assert not start.winfo_manager(), "a machine runs"
+    desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, appearance="dark")))
+    seat.settle()
+    assert not start.winfo_manager()

@@ -104,6 +104,16 @@ def test_what_a_model_thinks_is_shown_apart_from_its_answer() -> None:
     assert ("Thinking, before the answer: Well.\n", ("receipt",)) in foot_of(replace(desk.last, detailed=True))
 
 
+def test_an_answer_that_was_cut_at_the_length_allowed_says_so() -> None:
+    desk = asked()
+    one = desk.last.id
+    desk.say(messages.AnswerExtended(exchange_id=one, text="It was", seq=3))
+    cut = event(4, EventKind.SUCCEEDED, receipt=receipt_view(finish_reason="length"))
+    desk.say(messages.AnswerProgressed(exchange_id=one, event=cut))
+    assert desk.last.status.startswith("The answer ends here")
+    assert ("status",) in [tags for _, tags in foot_of(desk.last)]
+
+
 def test_who_answers_instead_of_the_model_wished_for_is_said_under_the_answer() -> None:
     desk = asked()
     tiny, small = model_view("tinyllama", "absent"), model_view("smollm2")
