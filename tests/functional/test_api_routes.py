@@ -17,6 +17,7 @@ from tlfif.jobs.pieces import Piece
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.errors import StorageError
 from tlfif.machines.machine import MachineState
+from tlfif.money.spend.tariff import Tariff
 
 Start = Callable[..., ApiServer]
 
@@ -45,6 +46,19 @@ def test_an_accepted_prompt_can_be_read_back(api: ApiServer, http: httpx2.Client
     assert (job["max_tokens"], job["temperature"], job["seed"]) == (9, 0.0, 5)
     assert (job["answer"], job["receipt"], job["error"], job["last_seq"]) == ("", None, None, 1)
     assert "idempotency_key" not in job
+
+
+@pytest.mark.requirement("6.1.2")
+def test_what_is_not_counted_yet_is_never_called_the_final_cost(start_api: Start) -> None:
+    api = start_api()
+    paid = start_api(money=replace(api.container.money, tariff=Tariff()))
+    waiting = paid.submit()
+    with paid.client() as http:
+        cost = http.get(f"/v1/jobs/{waiting}").json()["cost"]
+        assert (cost["usd"], cost["final"]) == (0, True), "no machine has seen it"
+        paid.claim()
+        cost = http.get(f"/v1/jobs/{waiting}").json()["cost"]
+        assert (cost["usd"], cost["final"]) == (0, False)
 
 
 def test_jobs_are_listed_newest_first_and_in_pages(start_api: Start) -> None:

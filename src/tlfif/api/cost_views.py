@@ -167,7 +167,8 @@ async def shares(container: Container, job: Job, simulated: Tariff) -> tuple[Cos
     seconds = await container.machines.idle_timeout() or container.machine_policy.idle_timeout_seconds
     found = await money.answers.of_job(job, money.tariff or simulated, idle_timeout_seconds=seconds)
     if money.tariff is not None:
-        return _share_view(found or NOTHING, rate), None
+        worked_on = job.worker_id is not None and job.started_at is not None
+        return _share_view(found or AnswerCost(start=0, final=not worked_on), rate), None
     return _share_view(NOTHING, rate), _share_view(found, rate) if found is not None else None
 
 
