@@ -35,11 +35,15 @@ class Durability:
     def warning(self) -> str:
         """What may be lost, as a sentence; empty for nothing."""
         if not self.append_only:
-            return "It writes no append-only file (appendonly no): all jobs since its last snapshot are lost when it ends."
+            return (
+                "It writes no append-only file (appendonly no): all jobs since its last snapshot are lost when it ends."
+            )
         if self.fsync == "always":
             return ""
         if self.fsync == "everysec":
-            return "It writes to the disk once a second (appendfsync everysec): a power failure loses up to that second."
+            return (
+                "It writes to the disk once a second (appendfsync everysec): a power failure loses up to that second."
+            )
         return "It does not write each job to the disk at once (appendfsync): a power failure may lose the newest jobs."
 
 
@@ -104,7 +108,7 @@ def unfit(facts: Mapping[str, Any]) -> str:
     policy = str(facts.get("maxmemory_policy", "noeviction"))
     if policy != "noeviction":
         return (
-            f"The Redis server throws away keys when its memory is full (maxmemory-policy {policy}): jobs would be lost. "
-            "Set maxmemory-policy noeviction."
+            f"The Redis server throws away keys when its memory is full (maxmemory-policy {policy}): jobs would "
+            "be lost. Set maxmemory-policy noeviction."
         )
     return ""

@@ -63,8 +63,8 @@ def storage_error(error: exceptions.RedisError) -> StorageError:
 def damaged(error: Exception) -> StorageError:
     """The server does not hold what this program wrote."""
     return StorageError(
-        "A job in the Redis server is damaged: its keys (tlfif:) were changed by another program. Restore a copy of its "
-        "data, or take away TLFIF_STORE_URL to go on with the store on this computer.",
+        "A job in the Redis server is damaged: its keys (tlfif:) were changed by another program. Restore a copy of "
+        "its data, or take away TLFIF_STORE_URL to go on with the store on this computer.",
         code="storage_damaged",
         details={"reason": "corrupt", "cause": type(error).__name__},
     )

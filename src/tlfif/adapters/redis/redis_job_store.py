@@ -1,6 +1,6 @@
 """Jobs in a Redis or Valkey server that several processes share."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from tlfif.adapters.local.wakeups import WORK, job_topic
@@ -48,9 +48,7 @@ class RedisJobStore(JobStore):
         record = replace(new_record(job, position=0, now=now), step=step)
         for _ in range(_TRIES):
             known_id, queued = await self._server.ask(("GET", known), ("ZCARD", hashes.QUEUE))
-            repeated = transitions.admit(
-                job, known=await self._known(known_id), queued=queued, max_queued=max_queued
-            )
+            repeated = transitions.admit(job, known=await self._known(known_id), queued=queued, max_queued=max_queued)
             if repeated is not None:
                 return repeated
             commands = _accepting(record, job, known)
@@ -314,4 +312,6 @@ def _accepting(record: JobRecord, job: NewJob, known: str) -> list[hashes.Comman
 
 
 def _crowded() -> StorageError:
-    return StorageError("Too many write to this job at once. Try again; nothing was changed.", details={"reason": "busy"})
+    return StorageError(
+        "Too many write to this job at once. Try again; nothing was changed.", details={"reason": "busy"}
+    )

@@ -95,8 +95,9 @@ class RedisServer:
     async def close(self) -> None:
         """Close all connections, and end all waits."""
         if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.wait({self._listening})
+            while not self._listening.done():  # the client swallows a cancel that comes while it connects
+                self._listening.cancel()
+                await asyncio.wait({self._listening}, timeout=_RETRY_SECONDS)
             self._listening = None
         self.wakeups.notify_all()
         await self._client.aclose()
@@ -116,7 +117,7 @@ class RedisServer:
                         if message is not None and message["type"] == "message":
                             self.wakeups.notify([message["data"].decode()])
                         elif message is not None:
-                            self.wakeups.notify_all()  # subscribed, again perhaps: what was said meanwhile was not heard
+                            self.wakeups.notify_all()  # subscribed, perhaps again: what came before was not heard
             except (RedisError, OSError) as error:
                 log.warning("the Redis server cannot be heard (%s); trying again", type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
