@@ -70,7 +70,7 @@ async def look_at(url: str, *, password: str | None = None) -> Durability:
         await client.aclose()
 
 
-def _client(url: str, password: str | None) -> "Redis[bytes]":
+def _client(url: str, password: str | None) -> Redis:
     retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), 3)
     pool = BlockingConnectionPool.from_url(
         url,
@@ -84,7 +84,7 @@ def _client(url: str, password: str | None) -> "Redis[bytes]":
     return Redis.from_pool(pool)
 
 
-async def _examine(client: "Redis[bytes]") -> Durability:
+async def _examine(client: Redis) -> Durability:
     with storage_errors():
         facts: Mapping[str, Any] = await client.info("everything")
     fault = unfit(facts)

@@ -11,8 +11,7 @@ _BY_KIND: tuple[tuple[type[exceptions.RedisError], str, str], ...] = (
     (
         exceptions.AuthenticationError,
         "store_password",
-        "The Redis server refused the password. Set TLFIF_STORE_PASSWORD, or TLFIF_STORE_PASSWORD_FILE, to the right "
-        "one; nothing was changed.",
+        "The Redis server refused the password. Give the right one; nothing was changed.",
     ),
     (
         exceptions.NoPermissionError,
@@ -29,13 +28,12 @@ _BY_KIND: tuple[tuple[type[exceptions.RedisError], str, str], ...] = (
     (
         exceptions.ReadOnlyError,
         "store_read_only",
-        "The Redis server is a copy that takes no writes. Point TLFIF_STORE_URL at the main server.",
+        "The Redis server is a copy that takes no writes. Use the main server.",
     ),
     (
         exceptions.ConnectionError,
         "store_unreachable",
-        "The Redis server does not answer. Start it, or correct TLFIF_STORE_URL, then repeat the request; it may have "
-        "been accepted.",
+        "The Redis server does not answer. Start it, then repeat the request; it may have been accepted.",
     ),
     (
         exceptions.TimeoutError,
@@ -49,14 +47,17 @@ _BY_WORD = {"NOAUTH": 0, "WRONGPASS": 0, "OOM": 2, "READONLY": 3}
 def storage_error(error: exceptions.RedisError) -> StorageError:
     """Translate ``error``; ``details`` has ``reason`` for programs. No message of the server is passed on: it may quote
     a prompt."""
-    word = str(error).split(" ", 1)[0]
-    kinds = [_BY_KIND[_BY_WORD[word]]] if word in _BY_WORD else [one for one in _BY_KIND if isinstance(error, one[0])]
+    if isinstance(error.__cause__, exceptions.AuthenticationError):
+        error = error.__cause__  # while it connects, the client calls it a failed connection
+    words = str(error).split()
+    found = next((word for word in words if word in _BY_WORD), "")
+    kinds = [_BY_KIND[_BY_WORD[found]]] if found else [one for one in _BY_KIND if isinstance(error, one[0])]
     if kinds:
         _, code, sentence = kinds[0]
         return StorageError(sentence, code=code, details={"reason": code})
     return StorageError(
         "The Redis server refused to write or read. See its own log (a full disk stops writes too), then try again.",
-        details={"reason": "other", "cause": word[:40]},
+        details={"reason": "other", "cause": type(error).__name__},
     )
 
 
@@ -64,7 +65,7 @@ def damaged(error: Exception) -> StorageError:
     """The server does not hold what this program wrote."""
     return StorageError(
         "A job in the Redis server is damaged: its keys (tlfif:) were changed by another program. Restore a copy of "
-        "its data, or take away TLFIF_STORE_URL to go on with the store on this computer.",
+        "its data, or use the store on this computer.",
         code="storage_damaged",
         details={"reason": "corrupt", "cause": type(error).__name__},
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.redis import job_hashes as hashes
@@ -36,7 +37,7 @@ _TRIES = 50  # against other writers: each of them that is in the way has itself
 
 class RedisJobStore(JobStore):
     """Open it with ``open_store.open_redis_job_store``. What survives the server's end is up to its ``appendonly`` and
-    ``appendfsync``: ``docs/howto/redis.md``."""
+    ``appendfsync``: ``docs/decisions/0019-a-store-in-redis.md``."""
 
     def __init__(self, server: RedisServer, ids: Ids) -> None:
         self._server = server
@@ -142,7 +143,7 @@ class RedisJobStore(JobStore):
         states: list[LeaseState] = []
         for lease in by_id.values():
             change = await self.change(
-                lease.job_id, lambda record, lease=lease: transitions.extend(record, lease, until=now + lease_seconds)
+                lease.job_id, partial(transitions.extend, lease=lease, until=now + lease_seconds)
             )
             states.append(transitions.lease_state(lease, change.after if change else None))
         return states

@@ -63,7 +63,7 @@ return position
 class RedisServer:
     """The connection to the server. All methods raise StorageError."""
 
-    def __init__(self, client: "Redis[bytes]") -> None:
+    def __init__(self, client: Redis) -> None:
         self.wakeups = Wakeups()
         self._client = client
         self._listening: asyncio.Task[None] | None = None
@@ -105,7 +105,9 @@ class RedisServer:
     async def _run(self, script: str, step: str, *arguments: str | int, commands: Sequence[Command]) -> Any:
         flat = [part for command in commands for part in (len(command), *command)]
         with storage_errors():
-            return await self._client.execute_command("EVAL", script, 0, f'"{step}"', *arguments, *flat)
+            return await self._client.execute_command(  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+                "EVAL", script, 0, f'"{step}"', *arguments, *flat
+            )
 
     async def _listen(self) -> None:
         while True:
