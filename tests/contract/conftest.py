@@ -1,6 +1,6 @@
 """Every behaviour runs against every adapter; only the adapter under test is built."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,9 @@ from tests.aws.dynamo_state import open_state_table
 from tests.fakes.clock import FakeIds
 from tests.fakes.memory_job_store import MemoryJobStore
 from tests.fakes.memory_machine_store import MemoryMachineStore
+from tests.redis_process import RedisProcess, needs_redis
 from tlfif.adapters.aws.machines.dynamo_machine_store import DynamoMachineStore
+from tlfif.adapters.redis.open_store import open_redis_job_store
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.adapters.sqlite.sqlite_machine_store import SqliteMachineStore
 from tlfif.adapters.sqlite.stores import open_sqlite_stores
@@ -46,13 +48,26 @@ async def open_sqlite(database_path: Path) -> AsyncIterator[OpenSqlite]:
         await machines.close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "aws"])
+@pytest.fixture(scope="session")
+def redis_process() -> Iterator[RedisProcess]:
+    """One server for all tests of a process."""
+    process = RedisProcess()
+    process.start()
+    yield process
+    process.remove()
+
+
+@pytest.fixture(params=["memory", "sqlite", "aws", pytest.param("redis", marks=needs_redis)])
 async def job_store(request: pytest.FixtureRequest, open_sqlite: OpenSqlite) -> AsyncIterator[JobStore]:
     """An empty job store."""
     if request.param == "memory":
         store: JobStore = MemoryJobStore(FakeIds())
     elif request.param == "aws":
         store = a_job_home(request.getfixturevalue("emulator")).open()
+    elif request.param == "redis":
+        process = request.getfixturevalue("redis_process")
+        process.ask("FLUSHALL")
+        store = await open_redis_job_store(process.url, FakeIds())
     else:
         store, _ = await open_sqlite()
     yield store

@@ -1,0 +1,1 @@
+"""The job store of a home whose owner has a Redis or Valkey server."""

@@ -1,0 +1,80 @@
+"""Redis's errors as messages for the owner."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import exceptions
+
+from tlfif.kernel.errors import StorageError
+
+_BY_KIND: tuple[tuple[type[exceptions.RedisError], str, str], ...] = (
+    (
+        exceptions.AuthenticationError,
+        "store_password",
+        "The Redis server refused the password. Give the right one; nothing was changed.",
+    ),
+    (
+        exceptions.NoPermissionError,
+        "store_password",
+        "The Redis server does not let this user do what the job store needs. Give it all commands on keys that begin "
+        "with tlfif:, then try again.",
+    ),
+    (
+        exceptions.OutOfMemoryError,
+        "storage_full",
+        "The Redis server's memory is full. Raise its maxmemory, or delete old jobs (./tlfif jobs delete), then try "
+        "again; nothing was changed.",
+    ),
+    (
+        exceptions.ReadOnlyError,
+        "store_read_only",
+        "The Redis server is a copy that takes no writes. Use the main server.",
+    ),
+    (
+        exceptions.ConnectionError,
+        "store_unreachable",
+        "The Redis server does not answer. Start it, then repeat the request; it may have been accepted.",
+    ),
+    (
+        exceptions.TimeoutError,
+        "store_unreachable",
+        "The Redis server did not answer in time. Repeat the request with its key; it may have been accepted.",
+    ),
+)
+_BY_WORD = {"NOAUTH": 0, "WRONGPASS": 0, "OOM": 2, "READONLY": 3}
+
+
+def storage_error(error: exceptions.RedisError) -> StorageError:
+    """Translate ``error``; ``details`` has ``reason`` for programs. No message of the server is passed on: it may quote
+    a prompt."""
+    if isinstance(error.__cause__, exceptions.AuthenticationError):
+        error = error.__cause__  # while it connects, the client calls it a failed connection
+    words = str(error).split()
+    found = next((word for word in words if word in _BY_WORD), "")
+    kinds = [_BY_KIND[_BY_WORD[found]]] if found else [one for one in _BY_KIND if isinstance(error, one[0])]
+    if kinds:
+        _, code, sentence = kinds[0]
+        return StorageError(sentence, code=code, details={"reason": code})
+    return StorageError(
+        "The Redis server refused to write or read. See its own log (a full disk stops writes too), then try again.",
+        details={"reason": "other", "cause": type(error).__name__},
+    )
+
+
+def damaged(error: Exception) -> StorageError:
+    """The server does not hold what this program wrote."""
+    return StorageError(
+        "A job in the Redis server is damaged: its keys (tlfif:) were changed by another program. Restore a copy of "
+        "its data, or use the store on this computer.",
+        code="storage_damaged",
+        details={"reason": "corrupt", "cause": type(error).__name__},
+    )
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Raise StorageError for failures of the server or of the way to it."""
+    try:
+        yield
+    except exceptions.RedisError as error:
+        raise storage_error(error) from None
