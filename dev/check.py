@@ -98,12 +98,8 @@ def prepare(environment: dict[str, str]) -> None:
     """What only the tests need; meanwhile the other checks run."""
     prepare_screen()
     prepare_sign_in()
-    if sys.platform == "linux" and not installed(
-        "redis-server", "redis-server", "the server of the Redis store's tests"
-    ):
-        print(
-            "No redis-server here: its store's tests are skipped. On Debian and Ubuntu: sudo apt install redis-server"
-        )
+    if sys.platform == "linux" and not installed("redis-server", "redis-server", "the server of a store's tests"):
+        print("No redis-server here: tests of the store in Redis need it. On Debian: sudo apt install redis-server")
     prepare_images(environment)
     if sys.platform == "linux" and not installed("git", "git", "what images are built from"):
         print("No git here: the images' tests need it. On Debian and Ubuntu: sudo apt install git")

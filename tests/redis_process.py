@@ -1,5 +1,6 @@
 """A real redis-server of the tests' own, on a socket in a temporary folder."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -12,7 +13,10 @@ import redis
 from tests.waiting import PATIENCE
 
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
-needs_redis = pytest.mark.skipif(SERVER is None, reason="no redis-server or valkey-server here")
+needs_redis = pytest.mark.skipif(
+    SERVER is None and not os.environ.get("CI"), reason="no redis-server or valkey-server here"
+)
+"""A skip at a desk without one; in CI it is there or its tests fail."""
 
 
 class RedisProcess:
@@ -26,7 +30,7 @@ class RedisProcess:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        assert SERVER is not None
+        assert SERVER is not None, "redis-server is missing: install Debian's package redis-server"
         base = ("--port", "0", "--unixsocket", f"{self._folder}/socket", "--dir", str(self._folder), "--save", "")
         durable = ("--appendonly", "yes", "--appendfsync", "always")
         self._process = subprocess.Popen(
