@@ -2,43 +2,53 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from redis import exceptions
 
 from tlfif.kernel.errors import StorageError
 
-_BY_KIND: tuple[tuple[type[exceptions.RedisError], str, str], ...] = (
-    (
+
+class _Cause(NamedTuple):
+    """A kind of error, with what it is called here and what the owner reads."""
+
+    kind: type[exceptions.RedisError]
+    code: str
+    sentence: str
+
+
+_BY_KIND = (
+    _Cause(
         exceptions.AuthenticationError,
-        "store_password",
-        "The Redis server refused the password. Give the right one; nothing was changed.",
+        code="store_password",
+        sentence="The Redis server refused the password. Give the right one; nothing was changed.",
     ),
-    (
+    _Cause(
         exceptions.NoPermissionError,
-        "store_password",
-        "The Redis server does not let this user do what the job store needs. Give it all commands on keys that begin "
-        "with tlfif:, then try again.",
+        code="store_password",
+        sentence="The Redis server does not let this user do what the job store needs. Give it all commands on keys "
+        "that begin with tlfif:, then try again.",
     ),
-    (
+    _Cause(
         exceptions.OutOfMemoryError,
-        "storage_full",
-        "The Redis server's memory is full. Raise its maxmemory, or delete old jobs (./tlfif jobs delete), then try "
-        "again; nothing was changed.",
+        code="storage_full",
+        sentence="The Redis server's memory is full. Raise its maxmemory, or delete old jobs (./tlfif jobs delete), then "
+        "try again; nothing was changed.",
     ),
-    (
+    _Cause(
         exceptions.ReadOnlyError,
-        "store_read_only",
-        "The Redis server is a copy that takes no writes. Use the main server.",
+        code="store_read_only",
+        sentence="The Redis server is a copy that takes no writes. Use the main server.",
     ),
-    (
+    _Cause(
         exceptions.ConnectionError,
-        "store_unreachable",
-        "The Redis server does not answer. Start it, then repeat the request; it may have been accepted.",
+        code="store_unreachable",
+        sentence="The Redis server does not answer. Start it, then repeat the request; it may have been accepted.",
     ),
-    (
+    _Cause(
         exceptions.TimeoutError,
-        "store_unreachable",
-        "The Redis server did not answer in time. Repeat the request with its key; it may have been accepted.",
+        code="store_unreachable",
+        sentence="The Redis server did not answer in time. Repeat the request with its key; it may have been accepted.",
     ),
 )
 _BY_WORD = {"NOAUTH": 0, "WRONGPASS": 0, "OOM": 2, "READONLY": 3}
@@ -51,10 +61,10 @@ def storage_error(error: exceptions.RedisError) -> StorageError:
         error = error.__cause__  # while it connects, the client calls it a failed connection
     words = str(error).split()
     found = next((word for word in words if word in _BY_WORD), "")
-    kinds = [_BY_KIND[_BY_WORD[found]]] if found else [one for one in _BY_KIND if isinstance(error, one[0])]
+    kinds = [_BY_KIND[_BY_WORD[found]]] if found else [one for one in _BY_KIND if isinstance(error, one.kind)]
     if kinds:
-        _, code, sentence = kinds[0]
-        return StorageError(sentence, code=code, details={"reason": code})
+        cause = kinds[0]
+        return StorageError(cause.sentence, code=cause.code, details={"reason": cause.code})
     return StorageError(
         "The Redis server refused to write or read. See its own log (a full disk stops writes too), then try again.",
         details={"reason": "other", "cause": type(error).__name__},
