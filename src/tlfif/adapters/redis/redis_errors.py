@@ -32,8 +32,8 @@ _BY_KIND = (
     _Cause(
         exceptions.OutOfMemoryError,
         code="storage_full",
-        sentence="The Redis server's memory is full. Raise its maxmemory, or delete old jobs (./tlfif jobs delete), then "
-        "try again; nothing was changed.",
+        sentence="The Redis server's memory is full. Raise its maxmemory, or delete old jobs (./tlfif jobs delete), "
+        "then try again; nothing was changed.",
     ),
     _Cause(
         exceptions.ReadOnlyError,
