@@ -530,3 +530,12 @@ def test_what_is_hidden_stays_hidden_in_a_new_theme(seat: Seat, desk: Desk) -> N
     desk.core.press(intents.ChangeSettings(replace(desk.core.state.settings.values, appearance="dark")))
     seat.settle()
     assert not start.winfo_manager()
+
+
+def test_no_timer_of_any_part_outlives_the_window(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[str] = []
+    seat.window.chat.conversation.after(10_000, lambda: None)
+    destroy = seat.root.destroy
+    monkeypatch.setattr(seat.root, "destroy", lambda: left.append(str(seat.root.tk.call("after", "info"))) or destroy())
+    seat.window.leave()
+    assert left == [""]

@@ -41,16 +41,12 @@ class FileDialogs:
         self._root = root
         self._command = command
         self._open = False
-        with contextlib.suppress(tkinter.TclError):  # Tk's own dialog on Linux: loaded by a call that fails
-            root.tk.call("tk_getOpenFile", "-foobar")
-        if root.tk.call("info", "exists", "::tk::dialog::file::showHiddenVar"):
-            root.tk.call("set", "::tk::dialog::file::showHiddenBtn", 1)
-            root.tk.call("set", "::tk::dialog::file::showHiddenVar", 0)
 
     def to_write(self, *, title: str, start: Path, kinds: Sequence[tuple[str, str]]) -> Path | None:
         """Where to write a file; ``start`` is offered. None: it was cancelled."""
         found = self._own(save=True, title=title, start=start)
         if found is None:
+            self._hide_hidden_files()
             ending = start.suffix
             name = filedialog.asksaveasfilename(
                 parent=self._root,
@@ -67,9 +63,19 @@ class FileDialogs:
         """Which files to read; empty: it was cancelled."""
         found = self._own(save=False, title=title, start=start)
         if found is None:
+            self._hide_hidden_files()
             names = filedialog.askopenfilenames(parent=self._root, title=title, initialdir=start)
             found = tuple(Path(name) for name in names)
         return found
+
+    def _hide_hidden_files(self) -> None:
+        """In Tk's own dialog on Linux, which has a box for them then."""
+        tk = self._root.tk
+        with contextlib.suppress(tkinter.TclError):  # its script is loaded by a call that fails
+            tk.call("tk_getOpenFile", "-foobar")
+        if tk.call("info", "exists", "::tk::dialog::file::showHiddenVar"):
+            tk.call("set", "::tk::dialog::file::showHiddenBtn", 1)
+            tk.call("set", "::tk::dialog::file::showHiddenVar", 0)
 
     def _own(self, *, save: bool, title: str, start: Path) -> tuple[Path, ...] | None:
         """What was chosen in the system's own dialog; None where there is none, or it could not be shown."""

@@ -18,7 +18,8 @@ _STAGES = {
 }
 
 
-CUT = "The answer ends here: it has the length that Settings allow. “Go on” as the next prompt continues it."
+CUT = "The answer was cut here: it reached the longest length it may have. “Go on” as the next prompt continues it."
+"""That is set in Settings or by a persona, or is what the model holds."""
 BY_YOU = "You cancelled this answer"
 
 
