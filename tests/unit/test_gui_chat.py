@@ -24,6 +24,7 @@ from tlfif.client.errors import ConnectionLostError, NotPossibleError, RefusedEr
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.answer_text import AnswerText
 from tlfif.gui.model.state import Choice, ExchangeStage, Press, StatusKind
+from tlfif.gui.presenters.endings import CUT
 from tlfif.gui.presenters.receipts import kept_price_words
 from tlfif.gui.views.exchange_lines import foot_of
 from tlfif.jobs.events import EventKind
@@ -110,7 +111,7 @@ def test_an_answer_that_was_cut_at_the_length_allowed_says_so() -> None:
     desk.say(messages.AnswerExtended(exchange_id=one, text="It was", seq=3))
     cut = event(4, EventKind.SUCCEEDED, receipt=receipt_view(finish_reason="length"))
     desk.say(messages.AnswerProgressed(exchange_id=one, event=cut))
-    assert desk.last.status.startswith("The answer ends here")
+    assert desk.last.status == CUT
     assert ("status",) in [tags for _, tags in foot_of(desk.last)]
 
 
