@@ -97,6 +97,13 @@ def open_seat(screen: str) -> Iterator[Callable[..., Seat]]:
         raise raised[0]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _what_was_there_before() -> None:
+    """Out of the collector's sight: it looks through all that is left after each test here."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Function) -> Iterator[None]:
     """What the toolkit made is collected in this thread, as soon as nothing of the test holds it: Tcl ends the process

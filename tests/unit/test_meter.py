@@ -339,7 +339,7 @@ def expected(record: MachineRecord) -> tuple[str, int, int | None, int | None]:
 async def test_a_control_plane_that_dies_at_any_step_leaves_the_same_ledger(after: bool) -> None:
     at, died = 0, True
     while died:
-        at = 1 + int(at * 1.3)  # every step at first, then wider: the story repeats each second
+        at = 1 + int(at * 1.6)  # every step at first, then wider: the story repeats each second
         world = MoneyWorld(host=FakeMachineHost(refusals=[None, MachineError("no", code="no_capacity"), None]))
         await world.limit("20")
         mortal = Mortal(at, after=after)
