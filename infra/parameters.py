@@ -41,7 +41,6 @@ class HomeParameters:
     model: str
     disk_gb: float
     sizes_disk: CfnCondition
-    retention_days: float
     standby: str
     keeps_disk: CfnCondition
     zones: tuple[tuple[str, CfnCondition | None], ...]
@@ -124,9 +123,6 @@ def declare(stack: Stack) -> HomeParameters:
         sizes_disk=CfnCondition(
             stack, "SizesDisk", expression=Fn.condition_not(Fn.condition_equals(disk.value_as_string, "0"))
         ),
-        retention_days=_number(
-            stack, "JobRetentionDays", "Prompts and answers are gone after that.", default=30, least=1, most=3650
-        ).value_as_number,
         standby=standby.value_as_string,
         keeps_disk=CfnCondition(stack, "KeepsDisk", expression=Fn.condition_equals(standby.value_as_string, "yes")),
         zones=tuple(_zone(stack, number) for number in range(1, MAX_ZONES + 1)),

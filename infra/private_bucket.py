@@ -10,7 +10,7 @@ from infra.kept import KEPT
 from infra.rights import deny_without_tls
 
 
-def expiry(rule_id: str, *, days: float, prefix: str | None = None) -> s3.CfnBucket.RuleProperty:
+def expiry(rule_id: str, *, days: int, prefix: str | None = None) -> s3.CfnBucket.RuleProperty:
     """Delete what is older than ``days``."""
     return s3.CfnBucket.RuleProperty(id=rule_id, status="Enabled", prefix=prefix, expiration_in_days=days)
 

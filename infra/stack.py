@@ -33,7 +33,7 @@ class HomeStack(Stack):
         given = declare(self)
         home = given.home
         self.identity = Identity(self, "Identity", props=IdentityProps(home=home))
-        self.store = Store(self, "Store", props=StoreProps(home=home, retention_days=given.retention_days))
+        self.store = Store(self, "Store", props=StoreProps(home=home))
         self.stops = Stops(self, "Stops", props=StopsProps(home=home))
         self.machine = self._machine(given)
         self.images = self._images(given)

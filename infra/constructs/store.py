@@ -12,9 +12,14 @@ from infra.kept import KEPT
 from infra.private_bucket import expiry, private_bucket
 from infra.private_queue import dead_letters, private_queue
 from infra.rights import accept, allow
+from tlfif.adapters.aws.jobs.dynamo_job_items import TTL_GRACE_SECONDS
+from tlfif.jobs.policy import AWS_JOB_POLICY
 
 INDEX = "by_time"
 JOBS_PREFIX = "jobs/"
+TEXT_DAYS = int(AWS_JOB_POLICY.retention_seconds + TTL_GRACE_SECONDS) // 86_400 + 1
+"""A purge deletes a long text with its job. What that left ends here: S3 counts from the writing, which is up to a day
+before the job's end, so the text goes after the job's own item."""
 SOURCES_PREFIX = "releases/sources/"
 """A commit's files, ``COMMIT.zip``, which a builder fetches."""
 SOURCES_DAYS = 400
@@ -32,10 +37,9 @@ _WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
 
 @dataclass(frozen=True, kw_only=True)
 class StoreProps:
-    """``retention_days``: large prompts and answers are deleted after that; the tables' items have their own expiry."""
+    """``home``: in front of every name."""
 
     home: str
-    retention_days: float
 
 
 class Store(Construct):
@@ -61,7 +65,7 @@ class Store(Construct):
             "Bucket",
             name=f"{props.home}-{stack.account}-{stack.region}",
             rules=[
-                expiry("jobs", prefix=JOBS_PREFIX, days=props.retention_days),
+                expiry("jobs", prefix=JOBS_PREFIX, days=TEXT_DAYS),
                 expiry("sources", prefix=SOURCES_PREFIX, days=SOURCES_DAYS),
                 expiry("artifacts", prefix=props.home, days=ARTIFACT_DAYS),
             ],
