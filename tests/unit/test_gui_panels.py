@@ -8,10 +8,12 @@ import pytest
 from tests.fakes.gui import Desk, accepted, billed_view, budget_view, cost_view, machine_view, model_view
 from tlfif.client.errors import NotPossibleError, RefusedError, ServerFailedError
 from tlfif.client.profile import AWS
+from tlfif.gui.bridge.watching import cost_seconds
 from tlfif.gui.model import commands, intents, messages
 from tlfif.gui.model.cost_panel import BilledPanel
 from tlfif.gui.model.home_view import HomeView
 from tlfif.gui.model.state import Choice, Closing, Link, Press, StatusKind
+from tlfif.gui.presenters.cost_figures import basis_of
 from tlfif.wording.figures import day
 
 
@@ -252,11 +254,15 @@ def test_on_aws_the_running_estimate_moves_and_eats_the_budget_until_the_next_re
     assert cost.real.name == "Running estimate"
     assert cost.budget.left_eur == pytest.approx(19.1 - 0.01 / 1.25)
     assert not cost.stale
-    desk.pass_time(1.0)
+    between = cost_seconds(commands.Watch(running=True, visible=True, remote=True))
+    desk.pass_time(2.5 * between - 10.0)
+    assert not desk.core.state.cost.stale, "a report that is late, or lost once, is no reason to warn"
+    desk.pass_time(between)
     assert desk.core.state.cost.stale
-    desk.say(messages.CostUpdated(cost=cost_view(here=False, hourly=3.6, month_to_date_usd=1.02)))
+    assert "No report for 30 seconds." in basis_of(desk.core.state.cost)
+    desk.say(messages.CostUpdated(cost=cost_view(here=False, hourly=3.6, month_to_date_usd=1.05)))
     assert desk.core.state.cost.real is not None
-    assert desk.core.state.cost.real.usd == pytest.approx(1.02)
+    assert desk.core.state.cost.real.usd == pytest.approx(1.05)
     assert not desk.core.state.cost.stale
 
 

@@ -9,12 +9,14 @@ import pytest
 
 from dev import requirements as rql
 from tests.infra.template import Template
+from tlfif.adapters.aws.jobs.dynamo_job_items import TTL_GRACE_SECONDS
 from tlfif.adapters.aws.jobs.dynamo_job_notifier import MOST_RECEIVES
 from tlfif.adapters.aws.jobs.dynamo_job_texts import INLINE_BYTES
 from tlfif.adapters.aws.machines.dead_mans_switch import TARGET
 from tlfif.adapters.aws.machines.ec2_machine_host import SEARCH_SECONDS
 from tlfif.adapters.aws.machines.ec2_user_data import MAX_BYTES
 from tlfif.api import ingress
+from tlfif.api.cost_views import RECEIPTS
 from tlfif.api.dialect_answers import GRACE_SECONDS
 from tlfif.api.request_body import BODY_SECONDS
 from tlfif.bootstrap.aws_images import LONGEST_WORK_SECONDS
@@ -23,12 +25,19 @@ from tlfif.cli import exit_codes
 from tlfif.client.connection import TRIES
 from tlfif.client.following import LONGEST_WAIT_SECONDS, START_WAIT_SECONDS
 from tlfif.client.profile import REDIRECT_PORTS
+from tlfif.control.reconcile import PURGE_LIMIT
 from tlfif.control.scheduled_router import PAUSE_SECONDS
 from tlfif.dialects.openai_chat import MOST_CHOICES
 from tlfif.doctor.checks import ACCOUNT_CHECKS, COMPUTER_CHECKS
 from tlfif.gui.model.attachments import MAX_FILE_BYTES, MAX_FILES
 from tlfif.gui.model.preferences import MAX_PERSONAS
+from tlfif.gui.presenters.cost import NO_FIGURE, STALE_SECONDS
+from tlfif.gui.presenters.cost_figures import NOT_CHARGED
+from tlfif.gui.views.budget_card import PRACTICE
+from tlfif.gui.views.keys_view import key_table
 from tlfif.history.arranging import UNDO_SECONDS
+from tlfif.history.listing import PAGE
+from tlfif.history.titles import NAME_LENGTH, TITLE_LENGTH
 from tlfif.images.golden_prompts import GOLDEN_PROMPTS
 from tlfif.images.image import STAGES, ImageState
 from tlfif.images.pipeline import APPROVAL_SECONDS
@@ -42,6 +51,7 @@ from tlfif.jobs.jobs import MAX_ATTEMPTS, JobStatus
 from tlfif.jobs.pieces import MOST_LETTERS
 from tlfif.jobs.policy import AWS_JOB_POLICY, USUAL_TEMPERATURE, JobPolicy
 from tlfif.kernel.access import KEY_PREFIX, MOST_KEYS
+from tlfif.kernel.data_folder import DataFolder
 from tlfif.machines.machine import MachineState, Phase
 from tlfif.machines.machine_types import GPU_QUOTA, MACHINE_TYPES, MOST_DISK_GB, STANDARD_QUOTA, USUAL_TYPES
 from tlfif.machines.machine_types import ImageProfile as Kind
@@ -54,6 +64,7 @@ from tlfif.machines.policy import (
     MachinePolicy,
 )
 from tlfif.models.catalogue import MAX_CONTEXT_TOKENS, SMOLLM2, TINYLLAMA, TINYLLAMA_FP16, HubSource, ModelSpec
+from tlfif.money.amounts import usd, usd_and_eur
 from tlfif.money.budget.budget import DRAIN_SECONDS, HEADROOM_PERCENT, WARN_PERCENT
 from tlfif.money.budget.budget_limit import DEFAULT_LIMIT_EUR, MAX_LIMIT_EUR, MIN_LIMIT_EUR
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
@@ -94,6 +105,16 @@ def pins_of(spec: ModelSpec) -> list[str]:
 
 
 VALUES: list[tuple[str, str]] = [
+    *(("1.1.9", f"**{keys}**") for keys, _ in key_table("Ctrl")),
+    *(("1.1.12", f"`{usd(value)}`") for value in (0.03, 0.999, 0.000072, -0.08, 1234.5)),
+    ("1.1.12", f"`{usd_and_eur(0, 0)}`"),
+    ("1.4.3", f"`{DataFolder(Path()).history.name}`"),
+    ("1.4.8", f"on one line of {TITLE_LENGTH} characters at most"),
+    ("1.4.8", f"on one line of {NAME_LENGTH} characters at most"),
+    ("1.4.8", f"{PAGE:,} at most"),
+    ("1.5.1", f'"No report for {STALE_SECONDS:g} seconds."'),
+    *(("1.5.1", name) for name in (PRACTICE, NOT_CHARGED, NO_FIGURE)),
+    *((number, f"the last {'five' if RECEIPTS == 5 else RECEIPTS}") for number in ("1.5.1", "6.4.1")),
     ("1.1.4", f"{DEFAULT_IDLE_TIMEOUT_MINUTES:g} minutes unless"),
     ("1.1.4", f"from {between(MIN_IDLE_TIMEOUT_MINUTES, MAX_IDLE_TIMEOUT_MINUTES)}"),
     ("1.4.5", f"For {UNDO_SECONDS:g} seconds after a deletion"),
@@ -163,7 +184,10 @@ VALUES: list[tuple[str, str]] = [
     ("4.2.4", f"extends it every {JOB.heartbeat_seconds:g}"),
     ("4.2.5", f"claimed at most {MAX_ATTEMPTS} times"),
     ("4.2.6", f"takes {JOB.max_queued:,} waiting jobs"),
-    ("4.2.7", f"kept for {JOB.retention_seconds / 86400:g} days"),
+    ("3.4.2", f"{AWS.max_run_seconds / 3600:g} h {(AWS.drain_limit_seconds + AWS.stop_patience_seconds) / 60:g} min"),
+    ("4.2.7", f"kept for {JOB.retention_seconds / 86400:g} days from its end"),
+    ("4.2.7", f"at most {PURGE_LIMIT} jobs a look"),
+    ("4.2.7", f"{TTL_GRACE_SECONDS / 86400:g} days later"),
     ("4.2.9", f"or after {'four' if MOST_RECEIVES == 4 else MOST_RECEIVES} receives"),
     ("4.2.10", f"every {JOB.batch_seconds * 1000:g} milliseconds at home and every {AWS_JOB.batch_seconds * 1000:g}"),
     ("4.2.10", f"at most {MOST_LETTERS:,} letters"),
@@ -224,8 +248,27 @@ def template_values(template: Template) -> Iterable[tuple[str, str]]:
     api, router = functions["api"], functions["router"]
     yield "2.3.2", f"{api['MemorySize']} MB, {api['Timeout']} seconds, Python {api['Runtime'].removeprefix('python')}"
     yield "3.1.3", f"{router['MemorySize']} MB, {router['Timeout']} seconds, Python {router['Runtime'][6:]}"
-    for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
-        yield "10.9.1", f"-{alarm['AlarmName']['Fn::Sub'].removeprefix('${HomeName}-')}`"
+    budget = template.only("AWS::Budgets::Budget")["NotificationsWithSubscribers"]
+    for kind, words in (
+        ("ACTUAL", "{}, {} and {} % of what is spent"),
+        ("FORECASTED", "{} and {} % of what is expected"),
+    ):
+        told = [one["Notification"] for one in budget]
+        yield "6.2.7", words.format(*(one["Threshold"] for one in told if one["NotificationType"] == kind))
+    days = {
+        rule["Id"]: rule.get("ExpirationInDays")
+        for one in template.of_type("AWS::S3::Bucket").values()
+        for rule in one["LifecycleConfiguration"]["Rules"]
+    }
+    yield "4.2.7", f"written {days['jobs']} days ago"
+    yield "10.2.1", f"`jobs/` {days['jobs']}"
+    yield "10.2.1", f"`releases/sources/` {days['sources']}"
+    yield "10.2.1", f"hands over {days['artifacts']}"
+    yield "10.2.1", f"`NAME-trail-ACCOUNT-REGION`: {days['trail']}"
+    groups = template.of_type("AWS::Logs::LogGroup").values()
+    for group in groups:
+        yield "10.2.1", f"`{group['LogGroupName']['Fn::Sub'].replace('${HomeName}', 'NAME')}`"
+    yield "10.2.1", "(the API's requests): " + "".join(str(days) for days in {one["RetentionInDays"] for one in groups})
     yield "9.1.1", template.only("AWS::EC2::VPC")["CidrBlock"]
 
 
@@ -237,6 +280,21 @@ def words() -> dict[str, str]:
 def test_every_figure_is_the_programs(words: dict[str, str]) -> None:
     values = [*VALUES, *template_values(Template.committed())]
     assert [(number, phrase) for number, phrase in values if phrase not in words[number]] == []
+
+
+def test_each_alarm_stands_in_the_list_with_its_figure(words: dict[str, str]) -> None:
+    for alarm in Template.committed().of_type("AWS::CloudWatch::Alarm").values():
+        (dimension,) = alarm["Dimensions"]
+        silent = alarm["ComparisonOperator"] == "LessThanThreshold"
+        assert alarm["TreatMissingData"] == ("breaching" if silent else "notBreaching")
+        assert alarm["EvaluationPeriods"] == 1
+        how = {"Maximum": "the highest in", "Sum": "the sum of"}[alarm["Statistic"]]
+        limit = f"below {alarm['Threshold']}" if silent else f"{alarm['Threshold']} or more"
+        name = alarm["AlarmName"]["Fn::Sub"].replace("${HomeName}", "NAME")
+        looks_at = f"`{name}`: `{alarm['Namespace']}`, `{alarm['MetricName']}`, `{dimension['Name']}` = "
+        assert re.search(
+            rf"{re.escape(looks_at)}[^;]+; {how} {alarm['Period'] // 60} minutes is {limit}\b", words["10.9.1"]
+        ), looks_at
 
 
 def test_the_phases_of_a_start_are_told(words: dict[str, str]) -> None:

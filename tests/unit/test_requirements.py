@@ -19,10 +19,12 @@ from tlfif.api.schemas import InferRequest
 from tlfif.control.answers import Bill
 from tlfif.dialects.answer import End
 from tlfif.dialects.extension import extension
+from tlfif.doctor.surprises import Effect, surprises_of
 from tlfif.jobs.endings import receipt_from
 from tlfif.wire.images import ImageView
 from tlfif.wire.jobs import Accepted, EventList, EventView, JobView
 from tlfif.wire.machines import MachineView
+from tlfif.wire.money import AdviceView, CostView
 
 RQL_1 = {1: 3, 2: 3, 3: 5, 4: 3, 5: 6, 6: 4, 7: 3, 8: 4, 9: 3, 10: 4, 11: 3}
 """Chapters of the owner's first list, and how many lines each has. 1.1 has six parts."""
@@ -95,6 +97,8 @@ EXAMPLES: dict[str, Callable[[str], object]] = {
     "3.1.1": TypeAdapter(MachineView).validate_json,
     "4.2.3": TypeAdapter(EventView).validate_json,
     "5.3.1": MachineFile.parse,
+    "6.4.1": TypeAdapter(CostView).validate_json,
+    "6.4.2": TypeAdapter(AdviceView).validate_json,
     "7.1.1": TypeAdapter(ImageView).validate_json,
 }
 """What reads a requirement's example; the others are compared with what the program writes, below."""
@@ -117,6 +121,12 @@ def test_every_example_is_a_message_of_the_program(found: list[Requirement]) -> 
         (text,) = examples[number]
         assert reads(text)
     assert receipt_from(TypeAdapter(JobView).validate_json(examples["2.1.4"][0])["receipt"] or {}).tokens_per_second
+
+
+def test_the_example_of_a_fact_is_one_that_the_program_reads(found: list[Requirement]) -> None:
+    text = next(one.text for one in found if one.number == "10.7.2").split("```toml")[1].split("```")[0]
+    (one,) = surprises_of({effect.slug: "surprise = []" for effect in Effect} | {Effect.BREAKS.slug: text})
+    assert (one.number, one.requirements) == (20, ("5.2.3",))
 
 
 def _end(said: dict[str, Any]) -> End:

@@ -16,7 +16,8 @@ from tlfif.wire.money import BilledView, CostView, SumsView
 from tlfif.wording.figures import day, exchange_text
 from tlfif.wording.machines import HERE, types_text
 
-STALE_SECONDS = 10.0
+STALE_SECONDS = 30.0
+"""Three reports of a home on AWS (``gui/bridge/watching.py``) did not come."""
 REAL = "Running estimate"
 SIMULATED = "On AWS this would have cost"
 NOT_BILLED_HERE = "AWS bills nothing, because no machine runs there."

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tlfif.gui.model.cost_panel import CostPanel
+from tlfif.gui.presenters.cost import STALE_SECONDS
 from tlfif.money.amounts import eur, usd, usd_and_eur
 
 NOT_READ = "Not read yet"
@@ -69,5 +70,5 @@ def figures_of(cost: CostPanel) -> tuple[Figure, ...]:
 
 def basis_of(cost: CostPanel) -> str:
     """What the figures rest on, in small letters below them."""
-    stale = "No report for ten seconds." if cost.stale else ""
+    stale = f"No report for {STALE_SECONDS:g} seconds." if cost.stale else ""
     return " ".join(text for text in (stale, cost.billed_text, cost.formula_text, cost.exchange_text) if text)
