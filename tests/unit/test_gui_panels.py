@@ -243,6 +243,25 @@ def test_what_aws_bills_is_a_third_figure_that_does_not_run() -> None:
         assert desk.core.state.cost.billed is None
 
 
+@pytest.mark.requirement("6.2.1")
+def test_half_and_four_fifths_of_the_limit_are_said_once_each_and_taken_back_with_it() -> None:
+    def told(state: str) -> list[tuple[str, str]]:
+        budget = budget_view(state=state, spent_eur=10.5)
+        desk.say(messages.CostUpdated(cost=cost_view(here=False, budget=budget)))
+        return [(one.problem.title, one.problem.message) for one in desk.core.state.notices]
+
+    desk = Desk()
+    desk.hear("ready", cost=cost_view(here=False))
+    assert told("open") == []
+    left = "$11.88 · 9.50 € of 20.00 € left this month."
+    assert told("warn_50") == [("More than half of this month's budget is gone", left)]
+    desk.core.press(intents.DismissNotice(desk.core.state.notices[0].problem.code))
+    assert told("warn_50") == [], "once"
+    assert told("warn_80") == [("More than four fifths of this month's budget are gone", left)]
+    desk.say(messages.BudgetChanged(budget=budget_view(limit_eur=100.0)))
+    assert desk.core.state.notices == ()
+
+
 def test_on_aws_the_running_estimate_moves_and_eats_the_budget_until_the_next_report() -> None:
     desk = Desk()
     desk.hear("ready", cost=cost_view(here=False, hourly=3.6))

@@ -22,17 +22,27 @@ from tlfif.api.request_body import BODY_SECONDS
 from tlfif.bootstrap.aws_images import LONGEST_WORK_SECONDS
 from tlfif.bootstrap.settings import Settings
 from tlfif.cli import exit_codes
-from tlfif.client.connection import TRIES
+from tlfif.client.connection import (
+    ANSWER_SECONDS,
+    BACKOFF_SECONDS,
+    CONNECT_SECONDS,
+    GATEWAY_BACKOFF_SECONDS,
+    LONGEST_RETRY_AFTER_SECONDS,
+    TRIES,
+)
+from tlfif.client.conversation_window import MAX_EXCHANGES
 from tlfif.client.following import LONGEST_WAIT_SECONDS, START_WAIT_SECONDS
 from tlfif.client.profile import REDIRECT_PORTS
 from tlfif.control.reconcile import PURGE_LIMIT
 from tlfif.control.scheduled_router import PAUSE_SECONDS
 from tlfif.dialects.openai_chat import MOST_CHOICES
 from tlfif.doctor.checks import ACCOUNT_CHECKS, COMPUTER_CHECKS
+from tlfif.gui.bridge.watching import LOST_SECONDS, SIGNED_OUT_SECONDS
 from tlfif.gui.model.attachments import MAX_FILE_BYTES, MAX_FILES
-from tlfif.gui.model.preferences import MAX_PERSONAS
+from tlfif.gui.model.preferences import FONT_RANGE, MAX_CHOSEN, MAX_PERSONAS
 from tlfif.gui.presenters.cost import NO_FIGURE, STALE_SECONDS
 from tlfif.gui.presenters.cost_figures import NOT_CHARGED
+from tlfif.gui.presenters.elsewhere import MACHINE, READY
 from tlfif.gui.views.budget_card import PRACTICE
 from tlfif.gui.views.keys_view import key_table
 from tlfif.history.arranging import UNDO_SECONDS
@@ -122,6 +132,15 @@ VALUES: list[tuple[str, str]] = [
     ("1.4.10", f"up to {MAX_FILES}, of {MAX_FILE_BYTES / 1e6:g} MB each"),
     ("1.2.2", f"127.0.0.1:{REDIRECT_PORTS[0]}/callback`, or port {REDIRECT_PORTS[1]} or {REDIRECT_PORTS[2]}"),
     ("1.3.1", f"tried {'three' if TRIES == 3 else TRIES} times"),
+    ("1.3.1", "{:g} and {:g} seconds apart".format(*BACKOFF_SECONDS)),
+    ("1.3.1", "({:g} and {:g} where a gateway".format(*GATEWAY_BACKOFF_SECONDS)),
+    ("1.3.1", f"up to {LONGEST_RETRY_AFTER_SECONDS:g} where it says"),
+    ("1.3.1", f"may take {CONNECT_SECONDS:g} seconds and an answer {ANSWER_SECONDS:g}"),
+    ("1.3.1", f"(every {LOST_SECONDS:g} seconds, every {SIGNED_OUT_SECONDS:g} while signed out)"),
+    ("1.4.2", f"the newest {MAX_EXCHANGES} at most"),
+    *(("1.4.14", sentence) for sentence in (READY, MACHINE)),
+    ("1.5.5", f"({between(*FONT_RANGE)} points)"),
+    ("1.5.5", f"the last {MAX_CHOSEN} conversations"),
     ("1.3.2", "{:g}, {:g} and {:g} seconds on AWS".format(*AWS.expected_phase_seconds.values())),
     ("1.6.2", f"{exit_codes.USAGE} wrong use or bad input, {exit_codes.JOB_FAILED} the job failed"),
     ("1.6.2", f"{exit_codes.NO_MACHINE} the machine cannot start, {exit_codes.NO_ACCESS} not reachable"),

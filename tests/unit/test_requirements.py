@@ -23,8 +23,8 @@ from tlfif.doctor.surprises import Effect, surprises_of
 from tlfif.jobs.endings import receipt_from
 from tlfif.wire.images import ImageView
 from tlfif.wire.jobs import Accepted, EventList, EventView, JobView
-from tlfif.wire.machines import MachineView
-from tlfif.wire.money import AdviceView, CostView
+from tlfif.wire.machines import MachineHistory, MachineView, StopResult
+from tlfif.wire.money import AdviceView, BudgetView, CostView
 
 RQL_1 = {1: 3, 2: 3, 3: 5, 4: 3, 5: 6, 6: 4, 7: 3, 8: 4, 9: 3, 10: 4, 11: 3}
 """Chapters of the owner's first list, and how many lines each has. 1.1 has six parts."""
@@ -97,6 +97,9 @@ EXAMPLES: dict[str, Callable[[str], object]] = {
     "3.1.1": TypeAdapter(MachineView).validate_json,
     "4.2.3": TypeAdapter(EventView).validate_json,
     "5.3.1": MachineFile.parse,
+    "3.4.1": TypeAdapter(MachineHistory).validate_json,
+    "3.6.4": TypeAdapter(StopResult).validate_json,
+    "6.2.1": TypeAdapter(BudgetView).validate_json,
     "6.4.1": TypeAdapter(CostView).validate_json,
     "6.4.2": TypeAdapter(AdviceView).validate_json,
     "7.1.1": TypeAdapter(ImageView).validate_json,

@@ -18,8 +18,12 @@ from tlfif.wording.budget import limit_words, no_limit_text, release_consequence
 BLANK = "Type an amount such as 20. To have no limit at all, press No limit."
 NAME = "budget"
 NO_LIMIT, RELEASE = "no_limit", "release"
-CHANGED = "budget_changed"
+CHANGED, WARNED = "budget_changed", "budget_warned"
 UNDO_SECONDS = 60.0
+_MARKS = {
+    "warn_50": "More than half of this month's budget is gone",
+    "warn_80": "More than four fifths of this month's budget are gone",
+}
 
 
 def present_budget(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
@@ -55,7 +59,7 @@ def _heard(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
         case BudgetChanged(budget=view):
             changed = replace(budget_panel(view, budget), saving=False, entry="", entry_problem="")
             told = without_notices(_reported(with_budget(state, changed), view), "budget_locked", "budget_no_room")
-            return Step(_with_undo(told, view, moment))
+            return Step(_with_undo(with_warning(told, budget, moment), view, moment))
         case CommandFailed(command="SetBudget", error=error):
             return Step(with_budget(state, replace(not_done, entry_problem=plain(error.message))))
         case CommandFailed(command="UnlockBudget", error=error):
@@ -161,6 +165,19 @@ def budget_left(
         left_eur=left,
         fraction=spent / limit if limit else 1.0,
     )
+
+
+def with_warning(state: WindowState, before: BudgetPanel, moment: Moment) -> WindowState:
+    """The state with a notice where the month has passed a mark of its limit since ``before``, once for each."""
+    now = state.cost.budget
+    if now.state == before.state:
+        return state
+    title = _MARKS.get(now.state)
+    if title is None:
+        return without_notices(state, WARNED)
+    advice = "At the limit no machine starts, and one that runs has a minute to finish."
+    told = own_message(WARNED, title, f"{now.left_text}.", advice=advice, presses=(Press.OPEN_COST,))
+    return with_notice(state, told, moment.at)
 
 
 def with_budget(state: WindowState, budget: BudgetPanel) -> WindowState:

@@ -7,7 +7,7 @@ from tlfif.gui.model.commands import ReadAdvice
 from tlfif.gui.model.cost_panel import BilledPanel, CostPanel, Meter
 from tlfif.gui.model.messages import AdviceUpdated, CostUpdated
 from tlfif.gui.model.state import WindowState
-from tlfif.gui.presenters.budget import budget_left, budget_panel, present_budget
+from tlfif.gui.presenters.budget import budget_left, budget_panel, present_budget, with_warning
 from tlfif.gui.presenters.prices import with_new_prices
 from tlfif.gui.presenters.problems import plain
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
@@ -31,7 +31,8 @@ def present_cost(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
     match event:
         case CostUpdated(cost=report):
             priced = with_new_prices(state, report["receipts"])
-            return Step(replace(priced, cost=reported(panel, report, moment.now)))
+            told = replace(priced, cost=reported(panel, report, moment.now))
+            return Step(with_warning(told, panel.budget, moment))
         case intents.Tick() if panel.report is not None:
             return present_budget(with_live_cost(state, moment.now), event, moment)
         case AdviceUpdated(advice=advice):
