@@ -3,6 +3,7 @@
 Writes ``tl-fif.html`` into FOLDER and, where Chromium is installed, ``tl-fif.pdf``.
 """
 
+import os
 import posixpath
 import re
 import shutil
@@ -27,8 +28,12 @@ PAGES = (
     ),
 )
 """In the order in which they are read, from ``docs``."""
+SUBTITLE = "Your picture of it, the requirement list (RQL 2), and the surprises."
 STYLE = """
-@page { size: A4; margin: 20mm 18mm }
+@page {
+  size: A4; margin: 20mm 18mm;
+  @bottom-center { content: counter(page); font: 9pt Georgia, "DejaVu Serif", serif }
+}
 body { font: 11pt/1.5 Georgia, "DejaVu Serif", serif; color: #222; max-width: 42em; margin: 2em auto; padding: 0 1em }
 h1, h2, h3, h4 { font-family: Arial, "DejaVu Sans", sans-serif; line-height: 1.25; break-after: avoid }
 h3, h4 { margin-top: 1.6em }
@@ -37,8 +42,17 @@ p, li { orphans: 3; widows: 3; overflow-wrap: anywhere }
 a { color: #1a4f8b; text-decoration: none }
 code, pre { font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 0.88em }
 pre { background: #f4f4f2; padding: .7em; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid }
-nav li { list-style: none }
-@media print { body { max-width: none; margin: 0; padding: 0; font-size: 10.5pt } section { break-before: page } }
+nav li { list-style: none; break-inside: avoid }
+nav > ul { padding-left: 0 }
+nav > ul > li { margin-top: .6em; font-weight: bold; break-after: avoid }
+nav ul ul { columns: 2; column-gap: 2em; padding-left: 1.2em; font-size: .92em }
+nav ul ul li { font-weight: normal; text-indent: -1.2em; padding-left: 1.2em }
+@media print {
+  body { max-width: none; margin: 0; padding: 0; font-size: 10.5pt }
+  section { break-before: page }
+  pre { font-size: 7.2pt } /* the 120 columns of the sources fit */
+  pre code { font-size: 1em }
+}
 """
 
 
@@ -67,13 +81,17 @@ def target(page: str, link: str) -> str:
 
 
 def section(markdown: MarkdownIt, page: str, numbers: set[str]) -> tuple[str, str]:
-    """The title and the HTML of one page."""
+    """One page: its lines of the contents, with its sections, and its HTML."""
     tokens = markdown.parse(re.sub(r"<!--.*?-->\n?", "", (DOCS / page).read_text("utf-8")))
-    title = ""
+    found: dict[str, list[str]] = {"h1": [], "h2": []}
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         if token.type == "heading_open" and following:
-            token.attrSet("id", heading_id(page, following.content))
-            title = title or following.content
+            name = heading_id(page, following.content)
+            token.attrSet("id", name)
+            if token.tag in found:
+                anchor = page_id(page) if token.tag == "h1" else name
+                words = re.sub(r"[`*]", "", following.content)
+                found[token.tag].append(f'<a href="#{anchor}">{escape(words)}</a>')
         children = token.children or []
         for child, inside in pairwise(children):
             if child.type == "link_open":
@@ -82,7 +100,9 @@ def section(markdown: MarkdownIt, page: str, numbers: set[str]) -> tuple[str, st
     html = markdown.renderer.render(tokens, markdown.options, {})
     html = re.sub(r'<a href="">(.*?)</a>', r"\1", html, flags=re.DOTALL)
     html = re.sub(r"\[(\d+\.\d+(?:\.\d+)?)\]", lambda found: reference(found[1], numbers), html)
-    return title, f'<section id="{page_id(page)}">\n{html}</section>\n'
+    inside = "".join(f"<li>{one}</li>" for one in found["h2"])
+    entry = f"<li>{found['h1'][0]}{f'<ul>{inside}</ul>' if inside else ''}</li>"
+    return entry, f'<section id="{page_id(page)}">\n{html}</section>\n'
 
 
 def reference(number: str, numbers: set[str]) -> str:
@@ -96,12 +116,9 @@ def handout() -> str:
     sources = "\n".join((DOCS / page).read_text("utf-8") for page in PAGES)
     numbers = set(re.findall(r"^#{2,4} (\d+\.\d+(?:\.\d+)?)\s", sources, re.MULTILINE))
     sections = [section(markdown, page, numbers) for page in PAGES]
-    contents = "".join(
-        f'<li><a href="#{page_id(page)}">{escape(title)}</a></li>'
-        for page, (title, _) in zip(PAGES, sections, strict=True)
-    )
+    contents = "".join(entry for entry, _ in sections)
     head = f'<meta charset="utf-8"><title>TL-FIF: requirements and surprises</title><style>{STYLE}</style>'
-    body = f"<h1>TL-FIF</h1><nav><ul>{contents}</ul></nav>" + "".join(html for _, html in sections)
+    body = f"<h1>TL-FIF</h1><p>{SUBTITLE}</p><nav><ul>{contents}</ul></nav>" + "".join(html for _, html in sections)
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
 
 
@@ -111,8 +128,12 @@ def print_pdf(page: Path) -> bool:
     if browser is None:
         return False
     pdf = page.with_suffix(".pdf")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--print-to-pdf={pdf}"]
-    subprocess.run([browser, *options, page.as_uri()], check=True, capture_output=True, timeout=120)
+    options = ["--headless", "--disable-gpu", "--no-pdf-header-footer", "--generate-pdf-document-outline"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--no-sandbox")  # Chromium's does not start as root; the page is our own and fetches nothing
+    subprocess.run(
+        [browser, *options, f"--print-to-pdf={pdf}", page.as_uri()], check=True, capture_output=True, timeout=120
+    )
     return True
 
 

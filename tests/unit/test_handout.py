@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,10 @@ def test_none_of_its_links_is_dead(html: str) -> None:
     assert [link for link in links if not link.startswith(("https://", "http://", "#"))] == []
     assert sorted({link for link in links if link.startswith("#")} - {f"#{anchor}" for anchor in anchors}) == []
     assert len(anchors) == len(set(anchors))
+
+
+def test_its_contents_name_each_chapter_and_each_section(html: str) -> None:
+    contents = html.split("<nav>")[1].split("</nav>")[0]
+    for path in (ROOT / "docs/requirements/rql-2").glob("[0-9]*.md"):
+        for title in re.findall(r"^##? (.+)$", path.read_text("utf-8"), re.MULTILINE):
+            assert f">{escape(title)}</a>" in contents
