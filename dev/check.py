@@ -30,7 +30,7 @@ HELP = """Checks TL-FIF itself. Every check runs, also after one has failed; the
   tests     pytest, four files at a time: they mostly wait for processes
   types     mypy: every value has the type that it is used as
 
-The first use installs the tools into .venv (about 60 MB). Exit codes: 0 all is well, 1 a check failed, 130 Ctrl-C.
+The first use installs the tools into .venv (640 MB). Exit codes: 0 all is well, 1 a check failed, 130 Ctrl-C.
 """
 ARGUMENTS = """every further argument goes to pytest, for example:
   ./tlfif test -k store           tests with "store" in their names

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from importlib.machinery import SourceFileLoader
+from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
 
@@ -304,3 +305,18 @@ def test_the_package_has_one_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     text = (ROOT / "src" / "tlfif" / "__init__.py").read_text(encoding="utf-8")
     assert f'__version__ = "{project["version"]}"' in text
+
+
+@pytest.mark.requirement("1.6.1")
+@pytest.mark.parametrize("kind", ["runtime", "dev"])
+def test_the_size_that_it_names_is_that_of_the_packages(launcher: ModuleType, kind: str) -> None:
+    """What is downloaded is measured by hand (``pip download``); what lies on the disk grows with it."""
+    root = LAUNCHER.parent / "requirements"
+    names = {
+        lock: set(re.findall(r"^([\w.-]+)==", (root / f"{lock}.lock").read_text(), re.M)) for lock in launcher.SIZES
+    }
+    wanted = names["runtime"] if kind == "runtime" else names["dev"] - names["runtime"]
+    here = [one for one in distributions() if one.metadata["Name"].lower().replace("_", "-") in wanted]
+    files = [file for one in here for file in one.files or ()]
+    found = sum(file.size or 0 for file in files) / 1e6
+    assert found == pytest.approx(launcher.SIZES[kind][1], rel=0.15)
