@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pytest
+from msgspec import structs
 
 from tests.fakes.gui import FakeWindowClient, Script, event, job_view, machine_view, model_view, receipt_view, share
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
@@ -384,7 +385,7 @@ def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows:
     window = windows(Script([*deltas("Hi"), end]), Script([NotPossibleError("Used up.", code="budget_locked")]))
     window.bridge.send(an_ask())
     window.wait_for(messages.AnswerPriced)
-    window.bridge.send(replace(an_ask("x2"), instead_of="x1"))
+    window.bridge.send(structs.replace(an_ask("x2"), instead_of="x1"))
     window.wait_for(messages.AnswerFailed)
     kept = closed(window)
     assert [(one.id, one.follows, one.instead_of) for one in kept] == [
@@ -656,7 +657,7 @@ def test_looks_that_aws_counts_are_fewer(running: bool, visible: bool) -> None:
     assert machine_seconds(local) < machine_seconds(remote)
     assert cost_seconds(local) < cost_seconds(remote)
     for images in (True, False):
-        here, there = replace(local, images=images), replace(remote, images=images)
+        here, there = structs.replace(local, images=images), structs.replace(remote, images=images)
         assert images_seconds(here) < images_seconds(there)
 
 

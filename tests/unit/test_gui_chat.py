@@ -201,7 +201,7 @@ def test_the_conversation_so_far_and_the_settings_go_along() -> None:
         {"role": "user", "content": "And two?"},
     ]
     assert (sent.asking["temperature"], sent.asking["seed"], sent.asking["model"]) == (0.2, 7, "smollm2")
-    assert "Be brief" not in repr(sent)
+    assert not any(words in repr(sent) for words in ("Be brief", "And two", "One."))
 
 
 def test_ten_thousand_deltas_cost_the_same_each_and_a_view_appends_only_what_is_new() -> None:

@@ -1,7 +1,8 @@
 """What the presenters want done outside the window. The bridge does it and reports with messages."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from tlfif.gui.model.images_panel import ImageDecision
 from tlfif.gui.model.preferences import Preferences
@@ -10,19 +11,15 @@ from tlfif.wire.jobs import Asking
 from tlfif.wire.machines import StopMode
 
 
-class Command:
+class Command(Struct, frozen=True):
     """Something that the bridge is to do."""
 
-    __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connect(Command):
+class Connect(Command, frozen=True, kw_only=True):
     """Find the server, start it if none runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask(Command):
+class Ask(Command, frozen=True, kw_only=True):
     """Send a prompt and follow its answer. ``key``: the same again makes no second job. ``instead_of``: the exchange
     in whose place this one comes, ``follows`` the one that it goes on from. ``place``: where it is asked, kept in the
     history."""
@@ -35,25 +32,26 @@ class Ask(Command):
     instead_of: str | None = None
     follows: str | None = None
     place: str = ""
-    asking: Asking = field(repr=False)
+    asking: Asking
+
+    def __repr__(self) -> str:
+        """Without a word of the conversation."""
+        return f"Ask(exchange_id={self.exchange_id!r})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadFiles(Command):
+class ReadFiles(Command, frozen=True, kw_only=True):
     """Read files that are to go along with a prompt."""
 
     paths: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TellSystem(Command):
+class TellSystem(Command, frozen=True, kw_only=True):
     """A notice of the system with this text."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Follow(Command):
+class Follow(Command, frozen=True, kw_only=True):
     """Go on with an answer after event number ``after``."""
 
     exchange_id: str
@@ -61,80 +59,68 @@ class Follow(Command):
     after: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel(Command):
+class Cancel(Command, frozen=True, kw_only=True):
     """End an answer; ``job_id`` None: the server has not named it yet, it is cancelled as soon as it does."""
 
     exchange_id: str
     job_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopMachine(Command):
+class StopMachine(Command, frozen=True, kw_only=True):
     """End the machine now."""
 
     jobs: StopMode = "cancel"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartMachine(Command):
+class StartMachine(Command, frozen=True, kw_only=True):
     """Launch it without a prompt."""
 
     model: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetIdleTimeout(Command):
+class SetIdleTimeout(Command, frozen=True, kw_only=True):
     """Minutes, checked."""
 
     minutes: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetBudget(Command):
+class SetBudget(Command, frozen=True, kw_only=True):
     """EUR per month as typed, None takes the limit away."""
 
     limit: str | None
     simulated_aws: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnlockBudget(Command):
+class UnlockBudget(Command, frozen=True, kw_only=True):
     """Release the lock."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadAdvice(Command):
+class ReadAdvice(Command, frozen=True, kw_only=True):
     """The idle adviser."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPastMachines(Command):
+class ReadPastMachines(Command, frozen=True, kw_only=True):
     """The last starts and ends."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadModels(Command):
+class ReadModels(Command, frozen=True, kw_only=True):
     """The catalogue."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullModel(Command):
+class PullModel(Command, frozen=True, kw_only=True):
     """Fetch a model's file."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadImageLog(Command):
+class ReadImageLog(Command, frozen=True, kw_only=True):
     """The lines of an image's log after number ``after``."""
 
     version: str
     after: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecideOnImage(Command):
+class DecideOnImage(Command, frozen=True, kw_only=True):
     """Approve, reject or promote it, or roll back from it. ``profile``: the kind of image."""
 
     version: str
@@ -142,8 +128,7 @@ class DecideOnImage(Command):
     profile: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildImage(Command):
+class BuildImage(Command, frozen=True, kw_only=True):
     """Build one; from the repository that is followed where ``repository`` is None, of the newest commit of
     ``branch`` (None: main) where ``commit`` is."""
 
@@ -152,8 +137,7 @@ class BuildImage(Command):
     commit: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FollowRepository(Command):
+class FollowRepository(Command, frozen=True, kw_only=True):
     """Build an image of each push to it. ``branch`` None: main."""
 
     repository: str
@@ -161,13 +145,11 @@ class FollowRepository(Command):
     promotes: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaveRepository(Command):
+class LeaveRepository(Command, frozen=True, kw_only=True):
     """Follow none any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch(Command):
+class Watch(Command, frozen=True, kw_only=True):
     """How often to look: ``running`` a machine or an answer is there, ``visible`` somebody may be looking, ``remote``
     each look is a request that AWS counts, ``images`` somebody looks at images or one is being built."""
 
@@ -177,37 +159,32 @@ class Watch(Command):
     images: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepPreferences(Command):
+class KeepPreferences(Command, frozen=True, kw_only=True):
     """Write the settings."""
 
     preferences: Preferences
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListConversations(Command):
+class ListConversations(Command, frozen=True, kw_only=True):
     """Those that match, all where ``query`` is blank."""
 
     query: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadConversation(Command):
+class LoadConversation(Command, frozen=True, kw_only=True):
     """Read one whole. ``again``: it is open already, and another program changed it."""
 
     conversation_id: str
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArrangeHistory(Command):
+class ArrangeHistory(Command, frozen=True, kw_only=True):
     """Name, pin, move, archive, mark as deleted."""
 
     change: Arrangement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetConversation(Command):
+class ForgetConversation(Command, frozen=True, kw_only=True):
     """Delete for good one that is marked as deleted; all of them where ``conversation_id`` is None. ``at``: first the
     prompts and answers at the server, which is at that place; nothing is deleted here before that is done. Empty: here
     only."""
@@ -216,59 +193,50 @@ class ForgetConversation(Command):
     at: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UseHome(Command):
+class UseHome(Command, frozen=True, kw_only=True):
     """Talk to this computer or to AWS (a profile's name), now and at the next start."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetBridge(Command):
+class SetBridge(Command, frozen=True, kw_only=True):
     """Whether this computer answers while a machine on AWS starts."""
 
     on: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignIn(Command):
+class SignIn(Command, frozen=True, kw_only=True):
     """Open the browser and wait for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelSignIn(Command):
+class CancelSignIn(Command, frozen=True, kw_only=True):
     """Stop waiting for the browser."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignOut(Command):
+class SignOut(Command, frozen=True, kw_only=True):
     """Forget the sign-in here and end it at the provider."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenLink(Command):
+class OpenLink(Command, frozen=True, kw_only=True):
     """Show an address in the system's own program; nothing is fetched here."""
 
     address: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Print(Command):
+class Print(Command, frozen=True, kw_only=True):
     """Write a conversation as PDF into the data folder and show it in the system's own viewer."""
 
     conversation_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepBranch(Command):
+class KeepBranch(Command, frozen=True, kw_only=True):
     """Remember which branch of a conversation is shown: the one that ends with ``tip``."""
 
     conversation_id: str
     tip: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Export(Command):
+class Export(Command, frozen=True, kw_only=True):
     """Write one to a file: JSON where the name ends in ``.json``, Markdown otherwise."""
 
     conversation_id: str

@@ -1,7 +1,8 @@
 """What the owner does in the window. A view creates an intent for ``WindowCore.press`` and decides nothing."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tlfif.gui.model.images_panel import ImageDecision
 from tlfif.gui.model.preferences import Persona, Preferences
@@ -10,98 +11,83 @@ from tlfif.history.arranging import MoveTo, NameFolder, Pin, PutAway, RemoveFold
 from tlfif.wire.machines import StopMode
 
 
-class Intent:
+class Intent(Struct, frozen=True):
     """What the owner did."""
 
-    __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True)
-class TypePrompt(Intent):
+class TypePrompt(Intent, frozen=True):
     """The prompt's box has this text now; an old problem with it is cleared."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Send(Intent):
+class Send(Intent, frozen=True):
     """Send button or key."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttachFiles(Intent):
+class AttachFiles(Intent, frozen=True):
     """These files are to go along with the next prompt."""
 
     paths: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveFile(Intent):
+class RemoveFile(Intent, frozen=True):
     """The attached file of that name is not to go along."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class SavePersona(Intent):
+class SavePersona(Intent, frozen=True):
     """Keep a persona in the place of the one named ``old``, as a new one where that is empty; it is chosen then."""
 
     old: str
     persona: Persona
 
 
-@dataclass(frozen=True, slots=True)
-class DeletePersona(Intent):
+class DeletePersona(Intent, frozen=True):
     """The persona of that name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CancelAnswer(Intent):
+class CancelAnswer(Intent, frozen=True):
     """Cancel one answer."""
 
     exchange_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RetryAnswer(Intent):
+class RetryAnswer(Intent, frozen=True):
     """Try again what failed or was cancelled."""
 
     exchange_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Regenerate(Intent):
+class Regenerate(Intent, frozen=True):
     """Another answer to the same prompt: a version beside the one that is there."""
 
     exchange_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class EditPrompt(Intent):
+class EditPrompt(Intent, frozen=True):
     """Put a sent prompt into the box; what is sent then is another version of it."""
 
     exchange_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveEditing(Intent):
+class LeaveEditing(Intent, frozen=True):
     """Take the prompt out of the box again."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnVersion(Intent):
+class TurnVersion(Intent, frozen=True):
     """Show another version of an exchange, so many places further."""
 
     exchange_id: str
     steps: int
 
 
-@dataclass(frozen=True, slots=True)
-class CompareWith(Intent):
+class CompareWith(Intent, frozen=True):
     """Ask the same prompt again, with another model, persona or temperature, and look at both answers side by side.
     What is None is as usual."""
 
@@ -111,206 +97,175 @@ class CompareWith(Intent):
     temperature: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CompareVersions(Intent):
+class CompareVersions(Intent, frozen=True):
     """Look at two versions that are there side by side."""
 
     first: str
     second: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseVersion(Intent):
+class ChooseVersion(Intent, frozen=True):
     """Go on with one of those that are compared; the other one stays reachable."""
 
     exchange_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndComparing(Intent):
+class EndComparing(Intent, frozen=True):
     """Back to the conversation as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLink(Intent):
+class OpenLink(Intent, frozen=True):
     """Show an address of the web, or one to write to, in the system's own program."""
 
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class PrintConversation(Intent):
+class PrintConversation(Intent, frozen=True):
     """Show one as PDF in the system's own viewer, which prints it."""
 
     conversation_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShowDetails(Intent):
+class ShowDetails(Intent, frozen=True):
     """Show all of an answer's receipt, or only its short line again."""
 
     exchange_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewConversation(Intent):
+class NewConversation(Intent, frozen=True):
     """Start an empty one. Answers under way continue in the old one."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenConversation(Intent):
+class OpenConversation(Intent, frozen=True):
     """One from the history."""
 
     conversation_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class SearchHistory(Intent):
+class SearchHistory(Intent, frozen=True):
     """Conversations with these words; all where it is blank."""
 
     query: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteConversation(Intent):
+class DeleteConversation(Intent, frozen=True):
     """Can be taken back for a minute."""
 
     conversation_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class UndoDelete(Intent):
+class UndoDelete(Intent, frozen=True):
     """Bring back what was deleted last."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArrangeHistory(Intent):
+class ArrangeHistory(Intent, frozen=True):
     """Name, pin, move or archive a conversation, name or remove a folder."""
 
     change: Rename | Pin | PutAway | MoveTo | NameFolder | RemoveFolder
 
 
-@dataclass(frozen=True, slots=True)
-class NewFolder(Intent):
+class NewFolder(Intent, frozen=True):
     """Make one, with a conversation in it where one is named."""
 
     conversation_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FoldGroup(Intent):
+class FoldGroup(Intent, frozen=True):
     """Show only the name of a group of the list, or all of it again."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class GoToMatch(Intent):
+class GoToMatch(Intent, frozen=True):
     """The next place (1) or the one before (-1) where the search found the open conversation."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteAllConversations(Intent):
+class DeleteAllConversations(Intent, frozen=True):
     """Asks first."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExportConversation(Intent):
+class ExportConversation(Intent, frozen=True):
     """Write one to ``path``; as JSON where that ends in ``.json``, as Markdown otherwise."""
 
     conversation_id: str
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class StopMachineNow(Intent):
+class StopMachineNow(Intent, frozen=True):
     """End the machine at once, whatever runs. ``jobs`` "cancel" ends the answers, "requeue" keeps them for later."""
 
     jobs: StopMode = "cancel"
 
 
-@dataclass(frozen=True, slots=True)
-class TypeIdleMinutes(Intent):
+class TypeIdleMinutes(Intent, frozen=True):
     """The field of the idle time-out has this text now."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyIdleMinutes(Intent):
+class ApplyIdleMinutes(Intent, frozen=True):
     """Enter, or the field is left."""
 
 
-@dataclass(frozen=True, slots=True)
-class TypeBudget(Intent):
+class TypeBudget(Intent, frozen=True):
     """The field of the budget has this text now."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyBudget(Intent):
+class ApplyBudget(Intent, frozen=True):
     """Set the typed limit. ``practice``: hold it against AWS's prices."""
 
     practice: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveBudget(Intent):
+class RemoveBudget(Intent, frozen=True):
     """No limit at all: a button of its own, because a blank field must not mean that."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSettings(Intent):
+class ChangeSettings(Intent, frozen=True):
     """The settings in the form now. Invalid ones are marked and not kept."""
 
     values: Preferences
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseHome(Intent):
+class ChooseHome(Intent, frozen=True):
     """This computer or AWS, by the profile's name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchBridge(Intent):
+class SwitchBridge(Intent, frozen=True):
     """Whether this computer answers while a machine on AWS starts."""
 
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SignOutNow(Intent):
+class SignOutNow(Intent, frozen=True):
     """Here and at the provider."""
 
 
-@dataclass(frozen=True, slots=True)
-class FetchModel(Intent):
+class FetchModel(Intent, frozen=True):
     """Fetch a model's file."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseImage(Intent):
+class ChooseImage(Intent, frozen=True):
     """Look at this version."""
 
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class DecideOnImage(Intent):
+class DecideOnImage(Intent, frozen=True):
     """About the version that is looked at. Asks first where that deletes something or changes what answers."""
 
     decision: ImageDecision
 
 
-@dataclass(frozen=True, slots=True)
-class TypeRepository(Intent):
+class TypeRepository(Intent, frozen=True):
     """The repository's fields have this in them now."""
 
     address: str
@@ -318,23 +273,19 @@ class TypeRepository(Intent):
     promotes: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FollowRepository(Intent):
+class FollowRepository(Intent, frozen=True):
     """Build an image of each push to the repository in the fields. Asks first where that costs money."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveRepository(Intent):
+class LeaveRepository(Intent, frozen=True):
     """Follow none any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildImage(Intent):
+class BuildImage(Intent, frozen=True):
     """Build from the repository in the fields now. Asks first where that costs money."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShowTab(Intent):
+class ShowTab(Intent, frozen=True):
     """A tab comes to the front: chat, cost, machine, images or settings. ``by_notice``: a notice's button brings it, so
     what has happened last is looked at."""
 
@@ -342,8 +293,7 @@ class ShowTab(Intent):
     by_notice: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PressButton(Intent):
+class PressButton(Intent, frozen=True):
     """A button that has a name of its own, wherever it stands. ``exchange_id``: of the answer that it belongs to,
     ``notice``: the code of the notice."""
 
@@ -352,46 +302,39 @@ class PressButton(Intent):
     notice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DismissNotice(Intent):
+class DismissNotice(Intent, frozen=True):
     """Close a notice."""
 
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class CloseWindow(Intent):
+class CloseWindow(Intent, frozen=True):
     """The window's close button. Asks where a machine runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerDialog(Intent):
+class AnswerDialog(Intent, frozen=True):
     """A dialog's button."""
 
     choice: Choice
 
 
-@dataclass(frozen=True, slots=True)
-class WindowVisible(Intent):
+class WindowVisible(Intent, frozen=True):
     """False while the window is minimised: nobody looks, so less is asked."""
 
     visible: bool
 
 
-@dataclass(frozen=True, slots=True)
-class WindowLookedAt(Intent):
+class WindowLookedAt(Intent, frozen=True):
     """False while another program has the keyboard."""
 
     looked_at: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackFailed(Intent):
+class CallbackFailed(Intent, frozen=True):
     """An exception in a Tk callback; ``text`` names it in one line."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tick(Intent):
+class Tick(Intent, frozen=True):
     """The clock; sent by the core about four times a second."""

@@ -1,6 +1,6 @@
 """Messages from the bridge to the presenters, each named for what has happened."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tlfif.control.bridging import BridgeUpdate
 from tlfif.gui.model.commands import Command
@@ -16,41 +16,34 @@ from tlfif.wire.models import ModelView
 from tlfif.wire.money import AdviceView, BudgetView, CostView
 
 
-class Message:
+class Message(Struct, frozen=True):
     """Something that has happened."""
 
-    __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connected(Message):
+class Connected(Message, frozen=True, kw_only=True):
     """The server answers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryStarted(Message):
+class RetryStarted(Message, frozen=True, kw_only=True):
     """A connection broke and is tried again, for the ``attempt``-th time of three."""
 
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionFailed(Message):
+class ConnectionFailed(Message, frozen=True, kw_only=True):
     """No server answered."""
 
     error: TlfifError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerAccepted(Message):
+class AnswerAccepted(Message, frozen=True, kw_only=True):
     """The prompt is stored and cannot be lost."""
 
     exchange_id: str
     accepted: Accepted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerExtended(Message):
+class AnswerExtended(Message, frozen=True, kw_only=True):
     """More text of an answer; several deltas of the server may be one here. ``seq`` is the last one's number."""
 
     exchange_id: str
@@ -58,32 +51,28 @@ class AnswerExtended(Message):
     seq: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerProgressed(Message):
+class AnswerProgressed(Message, frozen=True, kw_only=True):
     """Any other event of an answer; also a delta without text."""
 
     exchange_id: str
     event: Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerDelayed(Message):
+class AnswerDelayed(Message, frozen=True, kw_only=True):
     """What a waiting answer waits for."""
 
     exchange_id: str
     machine: MachineView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerModelUpdated(Message):
+class AnswerModelUpdated(Message, frozen=True, kw_only=True):
     """Before a prompt can be sent its model is fetched."""
 
     exchange_id: str
     model: ModelView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FallbackChosen(Message):
+class FallbackChosen(Message, frozen=True, kw_only=True):
     """The small model answers, because the default one cannot; ``code`` says why, and ``cause`` in the error's own
     words, where it has one."""
 
@@ -94,16 +83,14 @@ class FallbackChosen(Message):
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerPriced(Message):
+class AnswerPriced(Message, frozen=True, kw_only=True):
     """The ended job with its cost."""
 
     exchange_id: str
     job: JobView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerFailed(Message):
+class AnswerFailed(Message, frozen=True, kw_only=True):
     """Asking or following failed. ``accepted``: the prompt is stored at the server all the same."""
 
     exchange_id: str
@@ -111,8 +98,7 @@ class AnswerFailed(Message):
     accepted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerBridged(Message):
+class AnswerBridged(Message, frozen=True, kw_only=True):
     """What this computer says to the prompt while a machine on AWS starts; ``line``: who says it, and what it took."""
 
     exchange_id: str
@@ -120,15 +106,13 @@ class AnswerBridged(Message):
     line: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerDropped(Message):
+class AnswerDropped(Message, frozen=True, kw_only=True):
     """Cancelled before the server had it: nothing was sent."""
 
     exchange_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRead(Message):
+class FileRead(Message, frozen=True, kw_only=True):
     """A file that is to go along with a prompt. ``size`` in bytes; ``text`` None where it is not text or too large;
     ``problem`` why it could not be read."""
 
@@ -138,65 +122,56 @@ class FileRead(Message):
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineUpdated(Message):
+class MachineUpdated(Message, frozen=True, kw_only=True):
     """The machine now."""
 
     machine: MachineView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastMachinesListed(Message):
+class PastMachinesListed(Message, frozen=True, kw_only=True):
     """The last machines, newest first."""
 
     machines: tuple[PastMachineView, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostUpdated(Message):
+class CostUpdated(Message, frozen=True, kw_only=True):
     """Money now."""
 
     cost: CostView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdviceUpdated(Message):
+class AdviceUpdated(Message, frozen=True, kw_only=True):
     """What other idle time-outs would have cost."""
 
     advice: AdviceView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelsListed(Message):
+class ModelsListed(Message, frozen=True, kw_only=True):
     """The catalogue."""
 
     models: tuple[ModelView, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelUpdated(Message):
+class ModelUpdated(Message, frozen=True, kw_only=True):
     """How far fetching a model is, or how it ended."""
 
     model: ModelView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagesUpdated(Message):
+class ImagesUpdated(Message, frozen=True, kw_only=True):
     """Images now. ``acted``: after something that the owner asked for was done."""
 
     images: ImageList
     acted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagesMissing(Message):
+class ImagesMissing(Message, frozen=True, kw_only=True):
     """The server has none to show, and says why."""
 
     error: TlfifError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageLogRead(Message):
+class ImageLogRead(Message, frozen=True, kw_only=True):
     """The lines of an image's log after number ``after``."""
 
     version: str
@@ -204,29 +179,25 @@ class ImageLogRead(Message):
     log: ImageLog
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineStopped(Message):
+class MachineStopped(Message, frozen=True, kw_only=True):
     """The server took the stop; it is confirmed by ``MachineUpdated``."""
 
     result: StopResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdleTimeoutSet(Message):
+class IdleTimeoutSet(Message, frozen=True, kw_only=True):
     """It holds."""
 
     machine: MachineView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetChanged(Message):
+class BudgetChanged(Message, frozen=True, kw_only=True):
     """The limit or the lock was changed."""
 
     budget: BudgetView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandFailed(Message):
+class CommandFailed(Message, frozen=True, kw_only=True):
     """A command other than asking failed. ``command`` is its class's name, ``again`` the command itself."""
 
     command: str
@@ -234,15 +205,13 @@ class CommandFailed(Message):
     again: Command | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandDone(Message):
+class CommandDone(Message, frozen=True, kw_only=True):
     """A command other than asking succeeded; ``command`` is its class's name."""
 
     command: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationsListed(Message):
+class ConversationsListed(Message, frozen=True, kw_only=True):
     """Answer to ``ListConversations``: what a :class:`~tlfif.history.listing.Listing` has."""
 
     query: str
@@ -251,37 +220,32 @@ class ConversationsListed(Message):
     deleted: tuple[DeletedConversation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryChanged(Message):
+class HistoryChanged(Message, frozen=True, kw_only=True):
     """The list is another one than before. ``foreign``: another window or a command changed it."""
 
     foreign: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationLoaded(Message):
+class ConversationLoaded(Message, frozen=True, kw_only=True):
     """Answer to ``LoadConversation``. ``again``: it is open already, and another program changed it."""
 
     conversation: KeptConversation
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationForgotten(Message):
+class ConversationForgotten(Message, frozen=True, kw_only=True):
     """Deleted; None: all."""
 
     conversation_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationExported(Message):
+class ConversationExported(Message, frozen=True, kw_only=True):
     """The file is written."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnfinishedFound(Message):
+class UnfinishedFound(Message, frozen=True, kw_only=True):
     """Answers under way that this window may not know of: those that still ran when it was closed last, and those of
     other windows and commands. ``conversation`` is the newest one's, where that is to be shown."""
 
@@ -289,56 +253,48 @@ class UnfinishedFound(Message):
     exchanges: tuple[KeptExchange, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryProblemFound(Message):
+class HistoryProblemFound(Message, frozen=True, kw_only=True):
     """The history on this computer cannot be kept or was set aside; ``message`` says what to do."""
 
     message: str
     available: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryKept(Message):
+class HistoryKept(Message, frozen=True, kw_only=True):
     """The history on this computer can be kept again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HomeUpdated(Message):
+class HomeUpdated(Message, frozen=True, kw_only=True):
     """Where the window talks to. ``moved``: to another server than before; whatever is known of that one is over."""
 
     home: HomeView
     moved: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignInStarted(Message):
+class SignInStarted(Message, frozen=True, kw_only=True):
     """The browser shows the sign-in page. ``opened`` False: no browser opened, so the person must copy the address."""
 
     address: str
     opened: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedIn(Message):
+class SignedIn(Message, frozen=True, kw_only=True):
     """It worked; ``note`` is a warning to be shown, or empty."""
 
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignInCancelled(Message):
+class SignInCancelled(Message, frozen=True, kw_only=True):
     """It was cancelled; nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedOut(Message):
+class SignedOut(Message, frozen=True, kw_only=True):
     """``how`` is a value of :class:`~tlfif.client.sign_in.signed_in_tokens.Leaving`."""
 
     how: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeFailed(Message):
+class BridgeFailed(Message, frozen=True, kw_only=True):
     """A mistake of TL-FIF's own in the background; ``text`` names it in one line."""
 
     text: str
