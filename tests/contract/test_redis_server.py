@@ -1,13 +1,17 @@
 """What only a Redis server does: it is killed and comes back, its memory is full, it is not fit to keep jobs."""
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.builders import T0, a_new_job, running, submit
+from tests.builders import LEASE_SECONDS, MODEL, T0, a_new_job, claim, running, submit
 from tests.fakes.clock import FakeIds
 from tests.redis_process import RedisProcess, needs_redis
+from tlfif.adapters.redis.job_hashes import Command
 from tlfif.adapters.redis.open_store import Durability, open_redis_job_store, unfit
+from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.errors import StorageError
 
 pytestmark = needs_redis
@@ -48,6 +52,55 @@ async def test_a_full_memory_refuses_with_nothing_half_written_and_goes_on(serve
     assert (await store.submit(a_new_job("job_2"), now=T0, max_queued=10)).created
     assert (await store.counts()).queued == 2
     await store.close()
+
+
+async def test_no_job_is_hidden_by_who_writes_between_two_requests(server: RedisProcess) -> None:
+    ids = FakeIds()
+    store, other = [await open_redis_job_store(server.url, ids) for _ in range(2)]
+    accepted = [job.id for job in await submit(store, *(f"job_{number}" for number in range(230)))]
+    asked = store._server.ask
+    asking = 0
+
+    async def between(*commands: Command) -> list[Any]:
+        nonlocal asking
+        answers = await asked(*commands)
+        asking += 1
+        if asking == 1:  # the first hundred leave the queue, so by place the next hundred would be passed over
+            for job_id in accepted[:100]:
+                await other.request_cancel(job_id, reason="owner", now=T0)
+        return answers
+
+    store._server.ask = between  # type: ignore[method-assign]  # where another process gets in between
+    failed = await store.fail_queued(model=MODEL, code="machine_broken", message="It does not start.", now=T0)
+    assert failed == accepted[100:]
+    await store.close()
+    await other.close()
+
+
+async def test_a_beat_a_submit_and_a_page_ask_no_more_than_they_need(server: RedisProcess) -> None:
+    store = await open_redis_job_store(server.url, FakeIds())
+    await submit(store, *(f"job_{number}" for number in range(8)))
+    leases = [job.lease for job in await claim(store, limit=8)]
+    before = asked_for(server)
+    states = await store.heartbeat(leases, lease_seconds=LEASE_SECONDS, now=T0 + 1)
+    assert all(state.held for state in states)
+    assert asked_for(server) - before == {"exec": 1, "hmget": 8, "evalsha": 1}
+    before = asked_for(server)
+    for number in range(150):
+        await store.submit(a_new_job(f"of_zoe_{number}", owner="zoe"), now=T0, max_queued=1000)
+    assert asked_for(server) - before == {"evalsha": 150}
+    before = asked_for(server)
+    assert len((await store.list_jobs(limit=5, owner="")).jobs) == 5
+    assert len((await store.list_jobs(limit=5, owner="", status=JobStatus.RUNNING)).jobs) == 5
+    assert asked_for(server)["hmget"] - before["hmget"] == 2 * (8 + 5)
+    await store.close()
+
+
+def asked_for(server: RedisProcess) -> Counter[str]:
+    """How often the server was asked for what a store sends, without what scripts do inside."""
+    stats = server.ask("INFO", "commandstats")
+    assert isinstance(stats, dict)
+    return Counter({name: stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("exec", "hmget", "evalsha")})
 
 
 async def test_a_wrong_password_and_a_server_that_throws_keys_away_are_refused(server: RedisProcess) -> None:

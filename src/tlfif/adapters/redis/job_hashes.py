@@ -2,7 +2,7 @@
 
 ``tlfif:job:ID``: every field of the record as JSON, and ``request``. ``tlfif:events:ID``: a stream, whose entry
 ``SEQ-0`` is event number SEQ. ``tlfif:key:[OWNER, KEY]``: the job of an idempotency key. ``tlfif:count``: jobs accepted
-so far. All else are sorted sets of job ids, by :func:`places`.
+so far. All else are sorted sets of job ids, by :func:`places`: none is found by looking through the others' jobs.
 """
 
 import json
@@ -23,17 +23,8 @@ PREFIX = "tlfif:"
 COUNTER = PREFIX + "count"
 WAKE = PREFIX + "wake"
 """The channel on which a topic of ``adapters.local.wakeups`` is published."""
-ALL = PREFIX + "jobs"
-"""By acceptance number."""
-QUEUE = PREFIX + "queue"
-"""Those that wait, by acceptance number: released ones keep their place."""
-RUNNING = PREFIX + "running"
 DUE = PREFIX + "due"
 """Those that wait or run, by when their wait or their lease is over."""
-ANSWERED = PREFIX + "answered"
-"""Those that are or were answered, by acceptance number."""
-ENDED = PREFIX + "ended"
-"""By the time of their end."""
 RECORD = tuple(field.name for field in fields(JobRecord))
 REQUEST = "request"
 
@@ -55,6 +46,25 @@ def queue_of(model: str) -> str:
     return f"{PREFIX}queue:{model}"
 
 
+def listed(owner: str | None = None, status: JobStatus | None = None) -> str:
+    """Jobs by acceptance number; of one owner, in one status, where that is given. Released ones keep their place."""
+    return f"{PREFIX}jobs:{json.dumps([owner, status])}"
+
+
+def answered(machine_id: str | None) -> str:
+    """Those that are or were answered (on one machine), by acceptance number."""
+    return f"{PREFIX}answered:{json.dumps(machine_id)}"
+
+
+def ended(owner: str | None = None) -> str:
+    """Those that have ended (of one owner), by the time of their end."""
+    return f"{PREFIX}ended:{json.dumps(owner)}"
+
+
+QUEUE = listed(status=JobStatus.QUEUED)
+RUNNING = listed(status=JobStatus.RUNNING)
+
+
 def known_key(owner: str, key: str | None) -> str:
     """Where an idempotency key is kept; empty for none."""
     return "" if key is None else f"{PREFIX}key:{json.dumps([owner, key])}"
@@ -62,15 +72,16 @@ def known_key(owner: str, key: str | None) -> str:
 
 def places(record: JobRecord) -> dict[str, float]:
     """The sorted sets that hold the job, each with its score."""
-    found: dict[str, float] = {ALL: record.position}
+    position = float(record.position)
+    found = {listed(owner, status): position for owner in (None, record.owner) for status in (None, record.status)}
     if record.status is JobStatus.QUEUED:
-        found |= {QUEUE: record.position, queue_of(record.model): record.position, DUE: record.expires_at}
+        found |= {queue_of(record.model): position, DUE: record.expires_at}
     elif record.status is JobStatus.RUNNING:
-        found |= {RUNNING: record.position, DUE: record.lease_expires_at or 0.0}
+        found[DUE] = record.lease_expires_at or 0.0
     if record.started_at is not None and record.worker_id is not None:
-        found[ANSWERED] = record.position
+        found |= {answered(None): position, answered(record.worker_id): position}
     if record.finished_at is not None:
-        found[ENDED] = record.finished_at
+        found |= {ended(): record.finished_at, ended(record.owner): record.finished_at}
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from tlfif.adapters.local.wakeups import Wakeups
@@ -66,6 +67,8 @@ class RedisServer:
     def __init__(self, client: Redis) -> None:
         self.wakeups = Wakeups()
         self._client = client
+        self._commit = client.register_script(_COMMIT)
+        self._accept = client.register_script(_ACCEPT)
         self._listening: asyncio.Task[None] | None = None
 
     async def ask(self, *commands: Command) -> list[Any]:
@@ -80,12 +83,12 @@ class RedisServer:
         """Run ``commands`` in one step, if every job is as it was ``seen``; whether they were run. Asked twice with one
         ``step`` (a JSON text, which the commands write), it runs them once: an answer may be lost on its way."""
         checks = [part for record in seen for part in (job_key(record.id), f'"{record.step}"')]
-        return bool(await self._run(_COMMIT, step, len(seen), *checks, commands=commands))
+        return bool(await self._run(self._commit, step, len(seen), *checks, commands=commands))
 
     async def accept(self, job_id: str, *, known: str, most: int, step: str, commands: Sequence[Command]) -> int:
         """Number a new job and run ``commands``, unless ``known`` exists or ``most`` jobs wait: 0. The id is taken: -1.
         Asked twice as above."""
-        return int(await self._run(_ACCEPT, step, job_key(job_id), known, most, QUEUE, COUNTER, commands=commands))
+        return int(await self._run(self._accept, step, job_key(job_id), known, most, QUEUE, COUNTER, commands=commands))
 
     def listen(self) -> None:
         """Begin to hear what other processes do; those who wait are woken once when it begins."""
@@ -102,12 +105,11 @@ class RedisServer:
         self.wakeups.notify_all()
         await self._client.aclose()
 
-    async def _run(self, script: str, step: str, *arguments: str | int, commands: Sequence[Command]) -> Any:
+    async def _run(self, script: AsyncScript, step: str, *arguments: str | int, commands: Sequence[Command]) -> Any:
+        """The server knows a script by its hash, and is sent it where it does not: after its start."""
         flat = [part for command in commands for part in (len(command), *command)]
         with storage_errors():
-            return await self._client.execute_command(  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
-                "EVAL", script, 0, f'"{step}"', *arguments, *flat
-            )
+            return await script(args=[f'"{step}"', *arguments, *flat])
 
     async def _listen(self) -> None:
         while True:
