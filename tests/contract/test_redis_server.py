@@ -1,16 +1,22 @@
 """What only a Redis server does: it is killed and comes back, its memory is full, it is not fit to keep jobs."""
 
+import os
+import socket
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.builders import LEASE_SECONDS, MODEL, T0, a_new_job, claim, running, submit
+from tests.certificates import company_certificate
 from tests.fakes.clock import FakeIds
 from tests.redis_process import RedisProcess, needs_redis
 from tlfif.adapters.redis.job_hashes import Command
 from tlfif.adapters.redis.open_store import Durability, open_redis_job_store, unfit
+from tlfif.adapters.redis.store_address import StoreAddress, check_store_url
 from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.errors import StorageError
 
@@ -27,7 +33,7 @@ def server() -> Iterator[RedisProcess]:
 
 
 async def test_what_was_accepted_survives_a_kill_and_the_same_store_goes_on(server: RedisProcess) -> None:
-    store = await open_redis_job_store(server.url, FakeIds())
+    store = await open_redis_job_store(server.address, FakeIds())
     lease = await running(store)
     server.kill()
     with pytest.raises(StorageError) as refused:
@@ -40,7 +46,7 @@ async def test_what_was_accepted_survives_a_kill_and_the_same_store_goes_on(serv
 
 
 async def test_a_full_memory_refuses_with_nothing_half_written_and_goes_on(server: RedisProcess) -> None:
-    store = await open_redis_job_store(server.url, FakeIds())
+    store = await open_redis_job_store(server.address, FakeIds())
     await submit(store)
     before = server.ask("DBSIZE")
     server.ask("CONFIG", "SET", "maxmemory", "1")
@@ -56,7 +62,7 @@ async def test_a_full_memory_refuses_with_nothing_half_written_and_goes_on(serve
 
 async def test_no_job_is_hidden_by_who_writes_between_two_requests(server: RedisProcess) -> None:
     ids = FakeIds()
-    store, other = [await open_redis_job_store(server.url, ids) for _ in range(2)]
+    store, other = [await open_redis_job_store(server.address, ids) for _ in range(2)]
     accepted = [job.id for job in await submit(store, *(f"job_{number}" for number in range(230)))]
     asked = store._server.ask
     asking = 0
@@ -78,7 +84,7 @@ async def test_no_job_is_hidden_by_who_writes_between_two_requests(server: Redis
 
 
 async def test_a_beat_a_submit_and_a_page_ask_no_more_than_they_need(server: RedisProcess) -> None:
-    store = await open_redis_job_store(server.url, FakeIds())
+    store = await open_redis_job_store(server.address, FakeIds())
     await submit(store, *(f"job_{number}" for number in range(8)))
     leases = [job.lease for job in await claim(store, limit=8)]
     before = asked_for(server)
@@ -103,14 +109,63 @@ def asked_for(server: RedisProcess) -> Counter[str]:
     return Counter({name: stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("exec", "hmget", "evalsha")})
 
 
-async def test_a_wrong_password_and_a_server_that_throws_keys_away_are_refused(server: RedisProcess) -> None:
+async def test_a_wrong_password_and_a_server_that_throws_keys_away_are_refused(
+    server: RedisProcess, tmp_path: Path
+) -> None:
     server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     with pytest.raises(StorageError) as thrown:
-        await open_redis_job_store(server.url, FakeIds())
+        await open_redis_job_store(server.address, FakeIds())
     server.ask("CONFIG", "SET", "requirepass", "right")
     with pytest.raises(StorageError) as wrong:
-        await open_redis_job_store(server.url, FakeIds(), password="wrong")  # of this test's server
+        await open_redis_job_store(replace(server.address, password_file=a_password(tmp_path, "wrong")), FakeIds())
     assert (thrown.value.code, wrong.value.code) == ("store_unfit", "store_password")
+
+
+def a_password(folder: Path, text: str, mode: int = 0o600) -> Path:
+    """A file with it."""
+    path = folder / "password"
+    path.write_text(f"{text}\n")
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+def test_a_password_comes_from_a_file_of_its_owner_alone(tmp_path: Path) -> None:
+    address = StoreAddress(url="redis://127.0.0.1", password_file=a_password(tmp_path, "right"))
+    assert address.password() == "right"
+    assert StoreAddress.from_json(address.to_json()) == address
+    for text, mode in (("right", 0o640), ("right", 0o602), ("", 0o600), ("two\nlines", 0o600), ("x" * 2000, 0o600)):
+        a_password(tmp_path, text, mode)
+        with pytest.raises(StorageError) as refused:
+            address.password()
+        assert (refused.value.code, "TLFIF_STORE_PASSWORD_FILE" in refused.value.message) == ("store_password", True)
+    (tmp_path / "password").unlink()
+    with pytest.raises(StorageError, match="No such file"):
+        address.password()
+
+
+async def test_tls_is_checked_by_the_certificates_of_this_computer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem, _ = company_certificate(tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    both = str(tmp_path / "both.pem")
+    tls = ("--tls-cert-file", both, "--tls-key-file", both, "--tls-ca-cert-file", str(pem), "--tls-auth-clients", "no")
+    process = RedisProcess("--tls-port", str(port), *tls)
+    process.start()
+    address = StoreAddress(url=check_store_url(f"rediss://localhost:{port}"))
+    try:
+        with pytest.raises(StorageError, match=r"certificate is not accepted.*SSL_CERT_FILE") as refused:
+            await open_redis_job_store(address, FakeIds())
+        assert refused.value.code == "store_unreachable"
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        store = await open_redis_job_store(address, FakeIds())
+        assert (await store.counts()).queued == 0
+        await store.close()
+    finally:
+        process.remove()
 
 
 def test_an_old_server_and_a_cluster_are_unfit_and_each_durability_says_what_it_loses() -> None:

@@ -13,6 +13,7 @@ from redis.backoff import ExponentialBackoff
 from tlfif.adapters.redis.redis_errors import storage_errors
 from tlfif.adapters.redis.redis_job_store import RedisJobStore
 from tlfif.adapters.redis.redis_server import RedisServer
+from tlfif.adapters.redis.store_address import StoreAddress
 from tlfif.kernel.clock import Ids
 from tlfif.kernel.errors import StorageError
 
@@ -47,34 +48,34 @@ class Durability:
         return "It does not write each job to the disk at once (appendfsync): a power failure may lose the newest jobs."
 
 
-async def open_redis_job_store(url: str, ids: Ids, *, password: str | None = None) -> RedisJobStore:
-    """Open the store of ``url`` (``redis://``, ``rediss://`` for TLS, ``unix://``). Raises StorageError with code
-    ``store_unreachable``, ``store_password`` or ``store_unfit``."""
-    client = _client(url, password)
+async def open_redis_job_store(address: StoreAddress, ids: Ids) -> RedisJobStore:
+    """Open the store. Raises StorageError with code ``store_unreachable``, ``store_password`` or ``store_unfit``."""
+    client = _client(address)
     try:
         durability = await _examine(client)
     except BaseException:
         await client.aclose()
         raise
+    log.info("jobs are kept in the Redis server %s", address)
     if durability.warning:
-        log.warning("Jobs are kept in Redis. %s", durability.warning)
+        log.warning("%s", durability.warning)
     return RedisJobStore(RedisServer(client), ids)
 
 
-async def look_at(url: str, *, password: str | None = None) -> Durability:
+async def look_at(address: StoreAddress) -> Durability:
     """What the server may lose. Raises as above."""
-    client = _client(url, password)
+    client = _client(address)
     try:
         return await _examine(client)
     finally:
         await client.aclose()
 
 
-def _client(url: str, password: str | None) -> Redis:
+def _client(address: StoreAddress) -> Redis:
     retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), 3)
     pool = BlockingConnectionPool.from_url(
-        url,
-        password=password,
+        address.url,
+        password=address.password(),
         max_connections=_MOST_CONNECTIONS,
         timeout=_ANSWER_SECONDS,
         socket_timeout=_ANSWER_SECONDS,
