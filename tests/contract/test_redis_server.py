@@ -14,9 +14,11 @@ from tests.builders import LEASE_SECONDS, MODEL, T0, a_new_job, claim, running, 
 from tests.certificates import company_certificate
 from tests.fakes.clock import FakeIds
 from tests.redis_process import RedisProcess, needs_redis
+from tlfif.adapters.redis.doctor_probe import StoreProbe
 from tlfif.adapters.redis.job_hashes import Command
 from tlfif.adapters.redis.open_store import Durability, open_redis_job_store, unfit
 from tlfif.adapters.redis.store_address import StoreAddress, check_store_url
+from tlfif.doctor.checks import State
 from tlfif.jobs.jobs import JobStatus
 from tlfif.kernel.errors import StorageError
 
@@ -166,6 +168,25 @@ async def test_tls_is_checked_by_the_certificates_of_this_computer(
         await store.close()
     finally:
         process.remove()
+
+
+@pytest.mark.requirement("4.1.4")
+async def test_the_doctor_says_what_a_server_may_lose(server: RedisProcess) -> None:
+    async def told() -> tuple[State, str]:
+        (finding,) = await StoreProbe(server.address).ask()
+        return finding.state, finding.evidence
+
+    state, evidence = await told()
+    assert (state, "noeviction, appendonly yes, appendfsync always" in evidence) == (State.OK, True)
+    server.ask("CONFIG", "SET", "appendfsync", "everysec")
+    state, evidence = await told()
+    assert (state, "a power failure loses up to that second" in evidence) == (State.WARN, True)
+    server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    state, evidence = await told()
+    assert (state, "Set maxmemory-policy noeviction" in evidence) == (State.FAIL, True)
+    server.kill()
+    state, evidence = await told()
+    assert (state, "does not answer" in evidence) == (State.FAIL, True)
 
 
 def test_an_old_server_and_a_cluster_are_unfit_and_each_durability_says_what_it_loses() -> None:

@@ -1,5 +1,7 @@
 """The container of the embedded home: everything on this computer."""
 
+import logging
+
 from pydantic import AnyHttpUrl
 
 from tlfif import __version__
@@ -25,6 +27,8 @@ from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
 from tlfif.money.spend.meter import Meter
 from tlfif.money.spend.tariff import Tariff
 
+log = logging.getLogger(__name__)
+
 IMAGE = f"embedded-{__version__}"
 
 
@@ -43,6 +47,7 @@ async def embedded_container(settings: Settings) -> Container:
     machines = stores.machines
     try:
         jobs = stores.jobs if settings.store is None else await open_job_store(settings.store, ids)
+        await _tell_what_stays(stores.jobs, jobs)
     except BaseException:
         await stores.close()
         raise
@@ -95,6 +100,15 @@ async def embedded_container(settings: Settings) -> Container:
         images=images,
         model_names=settings.model_names,
     )
+
+
+async def _tell_what_stays(in_file: JobStore, jobs: JobStore) -> None:
+    left = await in_file.counts() if jobs is not in_file else None
+    if left is not None and left.queued + left.running:
+        log.warning(
+            "%d prompts wait in the job file and are not answered while TLFIF_STORE_URL is set: unset it, and they are",
+            left.queued + left.running,
+        )
 
 
 def _money(settings: Settings, stores: SqliteStores, jobs: JobStore, clock: Clock) -> tuple[Money, Meter]:

@@ -31,6 +31,13 @@ class Durability:
 
     append_only: bool
     fsync: str = ""
+    version: str = ""
+    policy: str = "noeviction"
+
+    def __str__(self) -> str:
+        """The settings that it follows from."""
+        fsync = f", appendfsync {self.fsync}" if self.append_only and self.fsync else ""
+        return f"version {self.version}, {self.policy}, appendonly {'yes' if self.append_only else 'no'}{fsync}"
 
     @property
     def warning(self) -> str:
@@ -96,7 +103,12 @@ async def _examine(client: Redis) -> Durability:
             fsync = str((await client.config_get("appendfsync")).get("appendfsync", ""))
     except StorageError:
         fsync = ""  # a service such as ElastiCache does not say
-    return Durability(append_only=bool(facts.get("aof_enabled")), fsync=fsync)
+    return Durability(
+        append_only=bool(facts.get("aof_enabled")),
+        fsync=fsync,
+        version=str(facts.get("valkey_version") or facts.get("redis_version")),
+        policy=_policy(facts),
+    )
 
 
 def unfit(facts: Mapping[str, Any]) -> str:
@@ -106,10 +118,14 @@ def unfit(facts: Mapping[str, Any]) -> str:
         return f"The Redis server is too old: it is version {facts.get('redis_version')}, and 6.2 is needed."
     if facts.get("cluster_enabled"):
         return "The Redis server is a cluster, which cannot change several jobs in one step. Use one without."
-    policy = str(facts.get("maxmemory_policy", "noeviction"))
+    policy = _policy(facts)
     if policy != "noeviction":
         return (
             f"The Redis server throws away keys when its memory is full (maxmemory-policy {policy}): jobs would "
             "be lost. Set maxmemory-policy noeviction."
         )
     return ""
+
+
+def _policy(facts: Mapping[str, Any]) -> str:
+    return str(facts.get("maxmemory_policy", "noeviction"))
