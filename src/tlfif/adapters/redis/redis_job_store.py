@@ -313,9 +313,9 @@ class RedisJobStore(JobStore):
 
 def _accepting(record: JobRecord, job: NewJob, known: str) -> list[hashes.Command]:
     """What is written of a new job, whose number the server fills in."""
-    values = hashes.job_hash(record, job.request)
-    values[values.index("position") + 1] = POSITION
-    commands: list[hashes.Command] = [("HSET", hashes.job_key(job.id), *values)]
+    values = hashes.job_hash(record, job.request) | {"position": POSITION}
+    pairs = [part for pair in values.items() for part in pair]
+    commands: list[hashes.Command] = [("HSET", hashes.job_key(job.id), *pairs)]
     commands += hashes.adding_events(job.id, [first_event(record)])
     for place, score in hashes.places(record).items():
         commands.append(("ZADD", place, repr(score) if place == hashes.DUE else POSITION, job.id))
