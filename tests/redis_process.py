@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from tests.waiting import PATIENCE
+from tlfif.adapters.redis.store_address import StoreAddress
 
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
 needs_redis = pytest.mark.skipif(
@@ -27,6 +28,7 @@ class RedisProcess:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"unix://{self._folder}/socket"
+        self.address = StoreAddress(url=self.url)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

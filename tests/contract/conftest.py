@@ -67,7 +67,7 @@ async def job_store(request: pytest.FixtureRequest, open_sqlite: OpenSqlite) -> 
     elif request.param == "redis":
         process = request.getfixturevalue("redis_process")
         process.ask("FLUSHALL")
-        store = await open_redis_job_store(process.url, FakeIds())
+        store = await open_redis_job_store(process.address, FakeIds())
     else:
         store, _ = await open_sqlite()
     yield store

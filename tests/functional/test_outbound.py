@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,11 +9,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificates import company_certificate
 from tests.fakes.clock import FakeClock
 from tests.fakes.socks_server import socks_server
 from tlfif.adapters.http.aws_clock import clock_skew
@@ -172,30 +168,6 @@ async def test_a_file_without_certificates_is_named(environment: pytest.MonkeyPa
     environment.setenv("SSL_CERT_FILE", str(empty))
     with pytest.raises(NoWayOutError, match=r"SSL_CERT_FILE names .*empty\.pem"):
         way_out(FAR)
-
-
-def company_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate that no system knows, and a server's context with it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Company")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, both = folder / "company.pem", folder / "both.pem"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    both.write_bytes(pem.read_bytes() + secret)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
-    return pem, context
 
 
 async def test_a_companys_certificate_is_named_and_accepted_once_it_is_set(

@@ -10,7 +10,7 @@ from tlfif.adapters.local.bundle import Bundle
 from tlfif.adapters.local.images.bundle_builder import _end_programs
 from tlfif.adapters.local.images.candidate_folder import CandidateFolder
 from tlfif.adapters.local.images.parts_list import pins_of
-from tlfif.bootstrap.embedded_images import SCHEMA, _unusable
+from tlfif.bootstrap.embedded_images import KNOWS_SERVERS, SCHEMA, _unusable
 
 LOCK = (Path(__file__).parents[2] / "requirements" / "runtime.lock").read_text()
 
@@ -33,6 +33,19 @@ def test_what_was_tested_otherwise_is_not_launched(tmp_path: Path, schema: objec
     bundle.write_manifest({"store_schema": schema})
     assert said in _unusable(tmp_path, "v1")
     assert bool(said) == bool(_unusable(tmp_path, "v1"))
+
+
+def test_a_bundle_from_before_redis_is_not_launched_where_jobs_are_in_it(tmp_path: Path) -> None:
+    for ref in ("v1", "v2"):
+        bundle = Bundle(tmp_path / ref)
+        bundle.folder.mkdir()
+        bundle.lock.write_text(LOCK)
+        bundle.write_manifest({"store_schema": SCHEMA})
+    (bundle.code / KNOWS_SERVERS).parent.mkdir(parents=True)
+    (bundle.code / KNOWS_SERVERS).touch()
+    assert "before jobs could be kept in a Redis server" in _unusable(tmp_path, "v1", in_server=True)
+    assert _unusable(tmp_path, "v2", in_server=True) == ""
+    assert (Path(__file__).parents[2] / "src" / KNOWS_SERVERS).is_file()
 
 
 def test_a_damaged_manifest_is_not_launched(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tlfif.adapters.redis.store_address import StoreAddress
 from tlfif.bootstrap import variables
 from tlfif.bootstrap.settings import Settings, load_settings
 from tlfif.cli.main import main
@@ -85,11 +86,25 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("JOB", "{", "They are JSON where they are set"),
         ("ALLOW_HOSTS", '["*"]', "There is none for all."),
         ("ALLOW_ORIGINS", '["null"]', "There is none for all pages."),
+        ("STORE_URL", "", "It must begin with redis://"),
+        ("STORE_URL", "localhost:6379", "It must begin with redis://"),
+        ("STORE_URL", "postgres://127.0.0.1/x", "It must begin with redis://"),
+        ("STORE_URL", "redis://", "It must be HOST:PORT"),
+        ("STORE_URL", "redis://127.0.0.1:0", "It must be HOST:PORT"),
+        ("STORE_URL", "redis://127.0.0.1:x", "It is no address."),
+        ("STORE_URL", "redis://127.0.0.1/jobs", "It must be HOST:PORT"),
+        ("STORE_URL", "redis://10.0.0.7:6379", "use rediss:// (TLS)"),
+        ("STORE_URL", "redis://cache.example.org", "use rediss:// (TLS)"),
+        ("STORE_URL", "rediss://:hunter2@cache.example.org", "name that in TLFIF_STORE_PASSWORD_FILE"),
+        ("STORE_URL", "rediss://cache.example.org?ssl_cert_reqs=none", "nothing after a ? is taken"),
+        ("STORE_URL", "unix://", "It must name the server's socket"),
+        ("STORE_PASSWORD_FILE", "secret", "the whole path of a file"),
     ],
 )
 def test_a_fault_is_a_sentence_of_our_own(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
     (fault,) = faults(monkeypatch, **{name: value})
     assert says in fault
+    assert "hunter2" not in fault
     assert not any(word in fault for word in ("should", "Input", "..", "Value error"))
 
 
@@ -132,6 +147,24 @@ def test_nothing_out_of_range_is_taken(monkeypatch: pytest.MonkeyPatch, name: st
 def test_a_fault_does_not_repeat_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     (fault,) = faults(monkeypatch, HUB_URL="a-secret-that-was-pasted-by-mistake")
     assert "a-secret" not in fault
+
+
+@pytest.mark.requirement("4.1.4")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:6379/0",
+        "redis://localhost",
+        "redis://[::1]:6379",
+        "rediss://zoe@cache.example.org:6380/3",
+        "unix:///run/redis/redis.sock",
+    ],
+)
+def test_a_server_that_keeps_jobs_is_set_by_its_address(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert load_settings().store is None
+    monkeypatch.setenv("TLFIF_STORE_URL", url)
+    monkeypatch.setenv("TLFIF_STORE_PASSWORD_FILE", "~/of the store")
+    assert load_settings().store == StoreAddress(url=url, password_file=Path.home() / "of the store")
 
 
 def test_names_of_models_are_a_table(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from tlfif.adapters.local.doctor_probes import (
 from tlfif.adapters.local.models.file_model_store import HUB_URL, FileModelStore
 from tlfif.adapters.local.steady_clock import Step
 from tlfif.adapters.local.system_clock import SystemClock
+from tlfif.adapters.redis.doctor_probe import StoreProbe
 from tlfif.adapters.sqlite.doctor_probe import DatabaseProbe
 from tlfif.adapters.sqlite.file.database import Database
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
@@ -32,7 +33,7 @@ from tlfif.doctor.examine import Examination, examine
 from tlfif.doctor.leftover_verdicts import Priced
 from tlfif.doctor.probe import Probe
 from tlfif.kernel.data_folder import DataFolder, aws_endpoint, aws_key_places, other_settings
-from tlfif.kernel.errors import UnavailableError
+from tlfif.kernel.errors import InvalidInputError, UnavailableError
 from tlfif.machines.policy import AWS_MACHINE_POLICY
 from tlfif.money.prices.built_in_prices import BUILT_IN_PRICES
 from tlfif.money.prices.prices import PriceBook
@@ -70,6 +71,7 @@ async def examine_all(wanted: Wanted, *, own: Sequence[Probe] = ()) -> Examinati
         SettingsProbe(misspelt(other_settings())),
         FolderProbe(wanted.data_folder),
         DatabaseProbe(wanted.data_folder.database),
+        _store_probe(),
         ModelProbe(FileModelStore(models_dir=wanted.data_folder.models, clock=clock)),
         LoopbackProbe(wanted.ports),
         WayOutProbe(HUB_URL),
@@ -95,6 +97,18 @@ def _account(wanted: Wanted, book: PriceBook, now: float) -> "Account | None":
         types=wanted.types,
         profile=wanted.profile,
     )
+
+
+def _store_probe() -> StoreProbe:
+    """The settings are read only where one of them chooses a server: it takes a tenth of a second."""
+    if not {"TLFIF_STORE_URL", "TLFIF_STORE_PASSWORD_FILE"}.intersection(other_settings()):
+        return StoreProbe(None)
+    from tlfif.bootstrap.settings import load_settings
+
+    try:
+        return StoreProbe(load_settings().store)
+    except InvalidInputError as error:
+        return StoreProbe(None, refused=error.message)
 
 
 async def _book(data_folder: DataFolder) -> tuple[PriceBook, str]:

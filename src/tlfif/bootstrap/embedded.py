@@ -1,5 +1,7 @@
 """The container of the embedded home: everything on this computer."""
 
+import logging
+
 from pydantic import AnyHttpUrl
 
 from tlfif import __version__
@@ -11,17 +13,21 @@ from tlfif.adapters.local.steady_clock import HomeClock, boot_id, seconds_slept
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import SqliteStores, open_all_sqlite_stores
 from tlfif.bootstrap.embedded_images import embedded_images
+from tlfif.bootstrap.job_store import open_job_store
 from tlfif.bootstrap.money import build_money
 from tlfif.bootstrap.settings import Settings
 from tlfif.control.container import Container, Money
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
+from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.clock import Clock
 from tlfif.money.prices.prices import REGIONS
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
 from tlfif.money.spend.meter import Meter
 from tlfif.money.spend.tariff import Tariff
+
+log = logging.getLogger(__name__)
 
 IMAGE = f"embedded-{__version__}"
 
@@ -38,7 +44,13 @@ async def embedded_container(settings: Settings) -> Container:
     )
     timeline = stores.timeline
     clock = HomeClock(system, boot_id=boot_id(), kept=await timeline.load(), keep=timeline.keep, slept=seconds_slept)
-    jobs, machines = stores.jobs, stores.machines
+    machines = stores.machines
+    try:
+        jobs = stores.jobs if settings.store is None else await open_job_store(settings.store, ids)
+        await _tell_what_stays(stores.jobs, jobs)
+    except BaseException:
+        await stores.close()
+        raise
     models = FileModelStore(models_dir=data_folder.models, hub_url=_address(settings.hub_url), clock=clock)
     host = ProcessMachineHost(
         data_folder.root,
@@ -46,9 +58,10 @@ async def embedded_container(settings: Settings) -> Container:
         machine_policy=settings.machine,
         clock_offset=lambda: clock.offset,
         bundles=data_folder.images,
+        store=settings.store.to_json() if settings.store else None,
     )
     images, launched = embedded_images(settings, stores=stores, models=models, clock=clock, installed=IMAGE)
-    money, meter = _money(settings, stores, clock)
+    money, meter = _money(settings, stores, jobs, clock)
     reconciler = Reconciler(
         jobs=jobs,
         machines=machines,
@@ -66,6 +79,7 @@ async def embedded_container(settings: Settings) -> Container:
 
     async def close() -> None:
         await models.close()
+        await jobs.close()
         await stores.close()
 
     return Container(
@@ -88,7 +102,16 @@ async def embedded_container(settings: Settings) -> Container:
     )
 
 
-def _money(settings: Settings, stores: SqliteStores, clock: Clock) -> tuple[Money, Meter]:
+async def _tell_what_stays(in_file: JobStore, jobs: JobStore) -> None:
+    left = await in_file.counts() if jobs is not in_file else None
+    if left is not None and left.queued + left.running:
+        log.warning(
+            "%d prompts wait in the job file and are not answered while TLFIF_STORE_URL is set: unset it, and they are",
+            left.queued + left.running,
+        )
+
+
+def _money(settings: Settings, stores: SqliteStores, jobs: JobStore, clock: Clock) -> tuple[Money, Meter]:
     pricing = Pricing(stores.prices)
 
     async def refresh() -> RefreshReport:
@@ -104,7 +127,7 @@ def _money(settings: Settings, stores: SqliteStores, clock: Clock) -> tuple[Mone
         return report
 
     return build_money(
-        jobs=stores.jobs,
+        jobs=jobs,
         machines=stores.machines,
         ledger=stores.ledger,
         pricing=pricing,

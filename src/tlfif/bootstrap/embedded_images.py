@@ -21,6 +21,8 @@ from tlfif.models.model_store import ModelStore
 
 SCHEMA = len(MIGRATIONS)
 """The version of the job file that this program works with; a machine must know the same."""
+KNOWS_SERVERS = "tlfif/adapters/redis/store_address.py"
+"""A bundle's program without it knows only the file."""
 
 
 def embedded_images(
@@ -56,14 +58,14 @@ def embedded_images(
         profile=Profile.BUNDLE,
         installed=installed,
         clock=clock,
-        unusable=partial(_unusable, folder),
+        unusable=partial(_unusable, folder, in_server=settings.store is not None),
     )
 
 
 @lru_cache(maxsize=8)
-def _unusable(folder: Path, ref: str) -> str:
+def _unusable(folder: Path, ref: str, *, in_server: bool = False) -> str:
     """Why this program cannot work with machines of the bundle: it was brought up to date since. A bundle never
-    changes, and nor do the packages of a program that runs."""
+    changes, and nor do the packages of a program that runs. ``in_server``: jobs are in a Redis server."""
     bundle = Bundle(folder / ref)
     try:
         schema = bundle.manifest().get("store_schema")
@@ -72,4 +74,6 @@ def _unusable(folder: Path, ref: str) -> str:
         return f"its files cannot be read ({type(error).__name__})"
     if schema != SCHEMA:
         return f"it keeps jobs in version {schema} of the job file, and this program in {SCHEMA}"
+    if in_server and not (bundle.code / KNOWS_SERVERS).is_file():
+        return "it was made before jobs could be kept in a Redis server (TLFIF_STORE_URL)"
     return f"it was tested with other packages than are installed now ({', '.join(differ[:3])})" if differ else ""

@@ -9,19 +9,35 @@ from tlfif.adapters.local.steady_clock import SteadyClock
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import open_sqlite_stores
 from tlfif.jobs.engine import Engine, EngineAddress, EngineProcess
+from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.data_folder import DataFolder
 from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 
 
 async def run_embedded_worker(
-    identity: MachineIdentity, data_folder: Path, process: EngineProcess, *, context_tokens: int, clock_offset: float
+    identity: MachineIdentity,
+    data_folder: Path,
+    process: EngineProcess,
+    *,
+    context_tokens: int,
+    clock_offset: float,
+    store: dict[str, str] | None = None,
 ) -> None:
     """Run until the machine ends. ``process`` may be starting already. ``clock_offset``: of the server's clock, because
-    both write times into one file."""
+    both write times into one file. ``store``: the server that keeps jobs (``StoreAddress.to_json``); None: they are in
+    that file."""
     connect = _connecting(context_tokens)
-    jobs, machines = await open_sqlite_stores(
-        DataFolder(data_folder).database, SystemIds(), default_idle_timeout=identity.idle_timeout_seconds
+    ids = SystemIds()
+    in_file, machines = await open_sqlite_stores(
+        DataFolder(data_folder).database, ids, default_idle_timeout=identity.idle_timeout_seconds
     )
+    jobs: JobStore = in_file
+    if store is not None:
+        from tlfif.adapters.redis.store_address import StoreAddress
+        from tlfif.bootstrap.job_store import open_job_store
+
+        await in_file.close()
+        jobs = await open_job_store(StoreAddress.from_json(store), ids)
     clock = SteadyClock(SystemClock(), offset=clock_offset)
     await run_lifecycle(identity, jobs=jobs, machines=machines, process=process, connect=connect, clock=clock)
 

@@ -4,6 +4,7 @@ functions on AWS do not use it."""
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from math import isfinite
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -29,6 +30,13 @@ def all_positive(policy: Policy) -> Policy:
         if not (isfinite(value) and 0 <= value <= highest) or (value == 0 and field.name != "default_temperature"):
             raise ValueError(f"{field.name} must be a number above 0, at most {highest}; nothing means for ever")
     return policy
+
+
+def absolute(value: str) -> str:
+    """The path of a file. Raises ValueError where it depends on the folder that a program was started in."""
+    if not Path(value).expanduser().is_absolute():
+        raise ValueError("It must be the whole path of a file, beginning at the root or with ~/.")
+    return str(Path(value).expanduser())
 
 
 def known(check: Callable[[str], str]) -> Callable[[str], str]:

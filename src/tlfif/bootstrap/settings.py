@@ -4,12 +4,14 @@ Nothing but this, ``aws_settings`` and ``kernel/data_folder.py`` reads the envir
 """
 
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from tlfif.bootstrap.setting_rules import all_positive, faults_of, known
+from tlfif.adapters.redis.store_address import StoreAddress, check_store_url
+from tlfif.bootstrap.setting_rules import absolute, all_positive, faults_of, known
 from tlfif.bootstrap.variables import PREFIX, misspelt, settings_fault
 from tlfif.jobs.policy import JobPolicy
 from tlfif.kernel.access import check_host, check_origin
@@ -52,6 +54,11 @@ class Settings(BaseSettings):
     model_names: dict[str, str] = {}
     """What other programs' names of models mean here, as JSON: ``{"gpt-4o-mini": "smollm2"}``; ``""`` is the default
     model. For programs whose own name cannot be changed."""
+    store_url: Annotated[str, AfterValidator(known(check_store_url))] | None = None
+    """The Redis or Valkey server that keeps jobs: ``redis://`` on this computer, ``rediss://`` (TLS), ``unix://``.
+    Default: a file in the data folder. Machines, prices and costs stay in that file."""
+    store_password_file: Annotated[str, AfterValidator(absolute)] | None = None
+    """The file with that server's password, readable by its owner only."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     job: Annotated[JobPolicy, AfterValidator(all_positive)] = JobPolicy()
     machine: Annotated[MachinePolicy, AfterValidator(all_positive)] = MachinePolicy()
@@ -60,6 +67,14 @@ class Settings(BaseSettings):
     def data_folder(self) -> DataFolder:
         """The data folder."""
         return default_data_folder(self.data_folder_path)
+
+    @cached_property
+    def store(self) -> StoreAddress | None:
+        """The server that keeps jobs; None for the file."""
+        if self.store_url is None:
+            return None
+        file = self.store_password_file
+        return StoreAddress(url=self.store_url, password_file=Path(file) if file else None)
 
 
 def load_settings() -> Settings:

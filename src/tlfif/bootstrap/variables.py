@@ -11,7 +11,8 @@ from tlfif.machines.policy import MachinePolicy
 PREFIX = "TLFIF_"
 SETTINGS = (
     "HOME", "PORT", "ALLOW_HOSTS", "ALLOW_ORIGINS", "HUB_URL", "SERVER_IDLE_EXIT_SECONDS", "TICK_SECONDS",
-    "AWS_REGION", "AWS_INSTANCE_TYPE", "PRICE_LIST_URL", "EXCHANGE_URL", "MODEL_NAMES", "LOG_LEVEL", "JOB", "MACHINE",
+    "AWS_REGION", "AWS_INSTANCE_TYPE", "PRICE_LIST_URL", "EXCHANGE_URL", "MODEL_NAMES", "STORE_URL",
+    "STORE_PASSWORD_FILE", "LOG_LEVEL", "JOB", "MACHINE",
 )  # fmt: skip
 """What :class:`tlfif.bootstrap.settings.Settings` reads; a test compares them."""
 OTHERS = ("PROFILE", "CI")

@@ -116,6 +116,7 @@ FOLDER = _computer("folder", "TL-FIF's folder")
 TOKEN = _computer("api_token", "Token of this computer")
 DISK = _computer("disk_space", "Disk space")
 DATABASE = _computer("database", "Job file")
+STORE = _computer("job_store", "Job store")
 MODELS = _computer("models", "Model files")
 SERVER = _computer("server", "Background server")
 WINDOW = _computer("window", "Window")
@@ -159,8 +160,8 @@ ACCOUNT_CHECKS = (
 )  # fmt: skip
 """What only AWS can answer, in the order in which it is shown."""
 COMPUTER_CHECKS = (
-    PYTHON, SETTINGS, FOLDER, TOKEN, DISK, DATABASE, MODELS, SERVER, WINDOW, LOOPBACK, WAY_OUT, CLOCK, CLOCK_JUMPS,
-    PRICES, FACTS, PROFILE, SIGN_IN, TOKEN_STORAGE,
+    PYTHON, SETTINGS, FOLDER, TOKEN, DISK, DATABASE, STORE, MODELS, SERVER, WINDOW, LOOPBACK, WAY_OUT, CLOCK,
+    CLOCK_JUMPS, PRICES, FACTS, PROFILE, SIGN_IN, TOKEN_STORAGE,
 )  # fmt: skip
 """What needs no account."""
 CHECKS = (*COMPUTER_CHECKS, *ACCOUNT_CHECKS)

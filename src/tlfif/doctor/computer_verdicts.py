@@ -107,6 +107,26 @@ def database(*, exists: bool, damage: str, refused: str = "") -> Finding:
     return checks.DATABASE.ok("SQLite finds no damage.")
 
 
+def job_store(*, server: str = "", refused: str = "", may_lose: str = "") -> Finding:
+    """``server``: what keeps jobs instead of the file, with its version and settings; ``refused``: why it cannot.
+    ``may_lose``: what it may lose of that, as a sentence; empty for nothing."""
+    if refused:
+        return checks.STORE.fail(
+            refused,
+            "Do as it says, or unset TLFIF_STORE_URL: then jobs are kept in a file here, and those in the server wait "
+            "there. Costs nothing.",
+        )
+    if not server:
+        return checks.STORE.ok("The job file. A power failure takes nothing that was accepted.")
+    if may_lose:
+        return checks.STORE.warn(
+            f"{server}. {may_lose}",
+            "Set appendonly yes and appendfsync always in the server's redis.conf and restart it: then it loses "
+            "nothing, and each prompt waits for its disk. Or leave it, and know it. Costs nothing.",
+        )
+    return checks.STORE.ok(f"{server}. A power failure takes nothing that was accepted.")
+
+
 def disk_space(free_bytes: int) -> Finding:
     """Free space on the folder's disk."""
     found = f"{free_bytes / GB:.1f} GB free where TL-FIF's folder is"

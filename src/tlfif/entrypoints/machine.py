@@ -16,7 +16,7 @@ LOAD_SHARE = 0.8
 """Of the launch limit, for loading the model: so it is known that it was the model that was not done."""
 
 
-async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> None:
+async def _run(data_folder: Path, machine_id: str, spec: dict[str, object], store: dict[str, str] | None) -> None:
     policies: dict[str, dict[str, float]] = spec["policies"]  # type: ignore[assignment]  # written by the host
     machine_policy = MachinePolicy(**policies["machine"])  # type: ignore[arg-type]  # from asdict of the same class
     context_tokens = int(str(spec["context_tokens"]))
@@ -52,7 +52,9 @@ async def _run(data_folder: Path, machine_id: str, spec: dict[str, object]) -> N
         await run_embedded_candidate(identity, data_folder, process, context_tokens=context_tokens)
         return
     offset = float(str(spec["clock_offset"]))
-    await run_embedded_worker(identity, data_folder, process, context_tokens=context_tokens, clock_offset=offset)
+    await run_embedded_worker(
+        identity, data_folder, process, context_tokens=context_tokens, clock_offset=offset, store=store
+    )
 
 
 def main() -> None:
@@ -61,9 +63,10 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--machine-id", required=True)
     parser.add_argument("--spec", type=json.loads, required=True)
+    parser.add_argument("--store", type=json.loads, help="the server that keeps jobs; else they are in the home")
     args = parser.parse_args()
     begin_log("%(asctime)s %(levelname)s %(message)s")
-    run_event_loop(_run(args.home, args.machine_id, args.spec))
+    run_event_loop(_run(args.home, args.machine_id, args.spec, args.store))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Jobs as Redis keeps them: a hash for each, a stream of its events, and sorted sets by which they are found.
 
-``tlfif:job:ID``: every field of the record as JSON, and ``request``. ``tlfif:events:ID``: a stream, whose entry
-``SEQ-0`` is event number SEQ. ``tlfif:key:[OWNER, KEY]``: the job of an idempotency key. ``tlfif:count``: jobs accepted
-so far. All else are sorted sets of job ids, by :func:`places`.
+``tlfif:job:ID``: the record as JSON, what of it is :data:`APART`, and ``request``. ``tlfif:events:ID``: a stream,
+whose entry ``SEQ-0`` is event number SEQ. ``tlfif:key:[OWNER, KEY]``: the job of an idempotency key. ``tlfif:count``:
+jobs accepted so far. All else are sorted sets of job ids, by :func:`places`: none is found by looking through the
+others' jobs.
 """
 
 import json
@@ -15,7 +16,7 @@ from tlfif.adapters.redis.redis_errors import damaged
 from tlfif.jobs.endings import receipt_data, receipt_from
 from tlfif.jobs.events import Event, EventKind
 from tlfif.jobs.job_record import JobRecord
-from tlfif.jobs.jobs import JobStatus, Receipt
+from tlfif.jobs.jobs import JobStatus
 from tlfif.jobs.request import GenerationRequest
 from tlfif.jobs.transitions import Change
 
@@ -23,19 +24,13 @@ PREFIX = "tlfif:"
 COUNTER = PREFIX + "count"
 WAKE = PREFIX + "wake"
 """The channel on which a topic of ``adapters.local.wakeups`` is published."""
-ALL = PREFIX + "jobs"
-"""By acceptance number."""
-QUEUE = PREFIX + "queue"
-"""Those that wait, by acceptance number: released ones keep their place."""
-RUNNING = PREFIX + "running"
 DUE = PREFIX + "due"
 """Those that wait or run, by when their wait or their lease is over."""
-ANSWERED = PREFIX + "answered"
-"""Those that are or were answered, by acceptance number."""
-ENDED = PREFIX + "ended"
-"""By the time of their end."""
-RECORD = tuple(field.name for field in fields(JobRecord))
+APART = ("position", "last_seq", "step")
+"""What has a field of its own: the server numbers a job and compares its step, and text changes nothing else."""
+RECORD = ("record", *APART)
 REQUEST = "request"
+_TOGETHER = tuple(field.name for field in fields(JobRecord) if field.name not in APART)
 
 Command = tuple[str | int | float, ...]
 
@@ -55,6 +50,25 @@ def queue_of(model: str) -> str:
     return f"{PREFIX}queue:{model}"
 
 
+def listed(owner: str | None = None, status: JobStatus | None = None) -> str:
+    """Jobs by acceptance number; of one owner, in one status, where that is given. Released ones keep their place."""
+    return f"{PREFIX}jobs:{status or '*'}" + ("" if owner is None else f":{owner}")
+
+
+def answered(machine_id: str | None) -> str:
+    """Those that are or were answered (on one machine), by acceptance number."""
+    return f"{PREFIX}answered" + ("" if machine_id is None else f":{machine_id}")
+
+
+def ended(owner: str | None = None) -> str:
+    """Those that have ended (of one owner), by the time of their end."""
+    return f"{PREFIX}ended" + ("" if owner is None else f":{owner}")
+
+
+QUEUE = listed(status=JobStatus.QUEUED)
+RUNNING = listed(status=JobStatus.RUNNING)
+
+
 def known_key(owner: str, key: str | None) -> str:
     """Where an idempotency key is kept; empty for none."""
     return "" if key is None else f"{PREFIX}key:{json.dumps([owner, key])}"
@@ -62,24 +76,26 @@ def known_key(owner: str, key: str | None) -> str:
 
 def places(record: JobRecord) -> dict[str, float]:
     """The sorted sets that hold the job, each with its score."""
-    found: dict[str, float] = {ALL: record.position}
+    position = float(record.position)
+    found = {listed(owner, status): position for owner in (None, record.owner) for status in (None, record.status)}
     if record.status is JobStatus.QUEUED:
-        found |= {QUEUE: record.position, queue_of(record.model): record.position, DUE: record.expires_at}
+        found |= {queue_of(record.model): position, DUE: record.expires_at}
     elif record.status is JobStatus.RUNNING:
-        found |= {RUNNING: record.position, DUE: record.lease_expires_at or 0.0}
+        found[DUE] = record.lease_expires_at or 0.0
     if record.started_at is not None and record.worker_id is not None:
-        found[ANSWERED] = record.position
+        found |= {answered(None): position, answered(record.worker_id): position}
     if record.finished_at is not None:
-        found[ENDED] = record.finished_at
+        found |= {ended(): record.finished_at, ended(record.owner): record.finished_at}
     return found
 
 
 def saving(change: Change, step: str) -> list[Command]:
     """The commands that write ``change`` and wake whom it concerns."""
     before, after = change.before, change.after
-    differing = [name for name in RECORD if getattr(before, name) != getattr(after, name)]
-    values = [part for name in differing for part in (name, _stored(getattr(after, name)))]
-    commands: list[Command] = [("HSET", job_key(after.id), *values, "step", json.dumps(step))]
+    values: list[str | int] = ["step", step, "last_seq", after.last_seq]
+    if any(getattr(before, name) != getattr(after, name) for name in _TOGETHER):
+        values += ["record", _together(after)]
+    commands: list[Command] = [("HSET", job_key(after.id), *values)]
     commands += adding_events(after.id, change.events)
     was, is_now = places(before), places(after)
     commands += [("ZADD", place, repr(score), after.id) for place, score in is_now.items() if was.get(place) != score]
@@ -94,10 +110,10 @@ def forgetting(record: JobRecord) -> list[Command]:
     return removed + [("ZREM", place, record.id) for place in places(record)]
 
 
-def job_hash(record: JobRecord, request: GenerationRequest) -> list[str]:
-    """All names and values of a job's hash."""
-    values = {name: _stored(getattr(record, name)) for name in RECORD} | {REQUEST: request.to_json()}
-    return [part for pair in values.items() for part in pair]
+def job_hash(record: JobRecord, request: GenerationRequest) -> dict[str, str | int]:
+    """A job's hash."""
+    apart = {name: getattr(record, name) for name in APART}
+    return {"record": _together(record), **apart, REQUEST: request.to_json()}
 
 
 def adding_events(job_id: str, events: Sequence[Event]) -> list[Command]:
@@ -123,7 +139,9 @@ def record_from(row: Sequence[bytes | None]) -> JobRecord | None:
     if all(value is None for value in row):
         return None
     try:
-        known: dict[str, Any] = {name: json.loads(value or b"") for name, value in zip(RECORD, row, strict=True)}
+        together, position, last_seq, step = (value or b"" for value in row)
+        known: dict[str, Any] = json.loads(together)
+        known |= {"position": int(position), "last_seq": int(last_seq), "step": step.decode()}
         known["status"] = JobStatus(known["status"])
         known["receipt"] = None if known["receipt"] is None else receipt_from(known["receipt"])
         return JobRecord(**known)
@@ -139,5 +157,6 @@ def request_from(body: bytes | None) -> GenerationRequest:
         raise damaged(error) from None
 
 
-def _stored(value: object) -> str:
-    return json.dumps(receipt_data(value) if isinstance(value, Receipt) else value)
+def _together(record: JobRecord) -> str:
+    values = {name: getattr(record, name) for name in _TOGETHER}
+    return json.dumps(values | {"receipt": None if record.receipt is None else receipt_data(record.receipt)})

@@ -13,6 +13,7 @@ from redis.backoff import ExponentialBackoff
 from tlfif.adapters.redis.redis_errors import storage_errors
 from tlfif.adapters.redis.redis_job_store import RedisJobStore
 from tlfif.adapters.redis.redis_server import RedisServer
+from tlfif.adapters.redis.store_address import StoreAddress
 from tlfif.kernel.clock import Ids
 from tlfif.kernel.errors import StorageError
 
@@ -30,6 +31,13 @@ class Durability:
 
     append_only: bool
     fsync: str = ""
+    version: str = ""
+    policy: str = "noeviction"
+
+    def __str__(self) -> str:
+        """The settings that it follows from."""
+        fsync = f", appendfsync {self.fsync}" if self.append_only and self.fsync else ""
+        return f"version {self.version}, {self.policy}, appendonly {'yes' if self.append_only else 'no'}{fsync}"
 
     @property
     def warning(self) -> str:
@@ -47,34 +55,34 @@ class Durability:
         return "It does not write each job to the disk at once (appendfsync): a power failure may lose the newest jobs."
 
 
-async def open_redis_job_store(url: str, ids: Ids, *, password: str | None = None) -> RedisJobStore:
-    """Open the store of ``url`` (``redis://``, ``rediss://`` for TLS, ``unix://``). Raises StorageError with code
-    ``store_unreachable``, ``store_password`` or ``store_unfit``."""
-    client = _client(url, password)
+async def open_redis_job_store(address: StoreAddress, ids: Ids) -> RedisJobStore:
+    """Open the store. Raises StorageError with code ``store_unreachable``, ``store_password`` or ``store_unfit``."""
+    client = _client(address)
     try:
         durability = await _examine(client)
     except BaseException:
         await client.aclose()
         raise
+    log.info("jobs are kept in the Redis server %s", address)
     if durability.warning:
-        log.warning("Jobs are kept in Redis. %s", durability.warning)
+        log.warning("%s", durability.warning)
     return RedisJobStore(RedisServer(client), ids)
 
 
-async def look_at(url: str, *, password: str | None = None) -> Durability:
+async def look_at(address: StoreAddress) -> Durability:
     """What the server may lose. Raises as above."""
-    client = _client(url, password)
+    client = _client(address)
     try:
         return await _examine(client)
     finally:
         await client.aclose()
 
 
-def _client(url: str, password: str | None) -> Redis:
+def _client(address: StoreAddress) -> Redis:
     retry = Retry(ExponentialBackoff(cap=0.2, base=0.02), 3)
     pool = BlockingConnectionPool.from_url(
-        url,
-        password=password,
+        address.url,
+        password=address.password(),
         max_connections=_MOST_CONNECTIONS,
         timeout=_ANSWER_SECONDS,
         socket_timeout=_ANSWER_SECONDS,
@@ -95,7 +103,12 @@ async def _examine(client: Redis) -> Durability:
             fsync = str((await client.config_get("appendfsync")).get("appendfsync", ""))
     except StorageError:
         fsync = ""  # a service such as ElastiCache does not say
-    return Durability(append_only=bool(facts.get("aof_enabled")), fsync=fsync)
+    return Durability(
+        append_only=bool(facts.get("aof_enabled")),
+        fsync=fsync,
+        version=str(facts.get("valkey_version") or facts.get("redis_version")),
+        policy=_policy(facts),
+    )
 
 
 def unfit(facts: Mapping[str, Any]) -> str:
@@ -105,10 +118,14 @@ def unfit(facts: Mapping[str, Any]) -> str:
         return f"The Redis server is too old: it is version {facts.get('redis_version')}, and 6.2 is needed."
     if facts.get("cluster_enabled"):
         return "The Redis server is a cluster, which cannot change several jobs in one step. Use one without."
-    policy = str(facts.get("maxmemory_policy", "noeviction"))
+    policy = _policy(facts)
     if policy != "noeviction":
         return (
             f"The Redis server throws away keys when its memory is full (maxmemory-policy {policy}): jobs would "
             "be lost. Set maxmemory-policy noeviction."
         )
     return ""
+
+
+def _policy(facts: Mapping[str, Any]) -> str:
+    return str(facts.get("maxmemory_policy", "noeviction"))

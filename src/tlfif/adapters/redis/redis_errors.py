@@ -1,5 +1,6 @@
 """Redis's errors as messages for the owner."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -59,6 +60,14 @@ def storage_error(error: exceptions.RedisError) -> StorageError:
     a prompt."""
     if isinstance(error.__cause__, exceptions.AuthenticationError):
         error = error.__cause__  # while it connects, the client calls it a failed connection
+    refused = _refused_certificate(error)
+    if refused is not None:
+        return StorageError(
+            f"The Redis server's certificate is not accepted ({refused.verify_message}). Set SSL_CERT_FILE to the "
+            "file of the certificate that signed it; also look at this computer's clock. No prompt was sent.",
+            code="store_unreachable",
+            details={"reason": "certificate"},
+        )
     words = str(error).split()
     found = next((word for word in words if word in _BY_WORD), "")
     kinds = [_BY_KIND[_BY_WORD[found]]] if found else [one for one in _BY_KIND if isinstance(error, one.kind)]
@@ -69,6 +78,12 @@ def storage_error(error: exceptions.RedisError) -> StorageError:
         "The Redis server refused to write or read. See its own log (a full disk stops writes too), then try again.",
         details={"reason": "other", "cause": type(error).__name__},
     )
+
+
+def _refused_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def damaged(error: Exception) -> StorageError:

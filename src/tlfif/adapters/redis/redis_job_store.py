@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.redis import job_hashes as hashes
@@ -47,17 +46,18 @@ class RedisJobStore(JobStore):
         known = hashes.known_key(job.owner, job.idempotency_key)
         step = self._ids.new_id("step")
         record = replace(new_record(job, position=0, now=now), step=step)
+        commands = _accepting(record, job, known)
         for _ in range(_TRIES):
-            known_id, queued = await self._server.ask(("GET", known), ("ZCARD", hashes.QUEUE))
-            repeated = transitions.admit(job, known=await self._known(known_id), queued=queued, max_queued=max_queued)
-            if repeated is not None:
-                return repeated
-            commands = _accepting(record, job, known)
+            # Asked first and looked at only where the server says no: most submits are one round trip.
             position = await self._server.accept(job.id, known=known, most=max_queued, step=step, commands=commands)
             if position < 0:
                 raise ValueError(f"the id {job.id} is taken")
             if position:
                 return SubmitResult(job=replace(record, position=position).job(job.request), created=True)
+            known_id, queued = await self._server.ask(("GET", known), ("ZCARD", hashes.QUEUE))
+            repeated = transitions.admit(job, known=await self._known(known_id), queued=queued, max_queued=max_queued)
+            if repeated is not None:
+                return repeated
         raise _crowded()
 
     async def get(self, job_id: str) -> Job:
@@ -71,11 +71,10 @@ class RedisJobStore(JobStore):
     ) -> JobPage:
         if limit < 1:
             raise ValueError("a page holds at least one job")
-        newest = "+inf" if cursor is None else f"({list_position(cursor)}"
+        before = None if cursor is None else list_position(cursor)
         found: list[JobRecord] = []
-        async for record in self._walk("ZREVRANGEBYSCORE", hashes.ALL, newest, "-inf"):
-            if status in (None, record.status) and owner in (None, record.owner):
-                found.append(record)
+        async for record in self._walk(hashes.listed(owner, status), newest_first=True, below=before):
+            found.append(record)
             if len(found) > limit:
                 break
         jobs = [each for each in await self._with_requests([one.id for one in found[:limit]]) if each is not None]
@@ -87,9 +86,9 @@ class RedisJobStore(JobStore):
         found: list[AnswerTime] = []
         if limit < 1:
             return found
-        async for one in self._walk("ZREVRANGEBYSCORE", hashes.ANSWERED, "+inf", "-inf"):
+        async for one in self._walk(hashes.answered(machine_id), newest_first=True):
             if one.worker_id is None or one.started_at is None or machine_id not in (None, one.worker_id):
-                continue
+                continue  # given back meanwhile
             if since is None or one.created_at >= since:
                 found.append(
                     AnswerTime(
@@ -121,8 +120,8 @@ class RedisJobStore(JobStore):
     ) -> list[ClaimedJob]:
         async def waiting() -> list[JobRecord | None]:
             found: list[JobRecord | None] = []
-            async for record in self._walk("ZRANGEBYSCORE", hashes.queue_of(model), "-inf", "+inf"):
-                found += [record] if record.expires_at >= now and len(found) < limit else []
+            async for record in self._walk(hashes.queue_of(model)):
+                found += [record] if record.expires_at >= now else []
                 if len(found) >= limit:
                     break
             return found
@@ -135,18 +134,23 @@ class RedisJobStore(JobStore):
             return []
         changes = await self._apply(waiting, start)
         claimed = await self._with_requests([change.after.id for change in changes])
-        requests = [each[1] for each in claimed if each is not None]
-        return [change.after.claimed(request) for change, request in zip(changes, requests, strict=True)]
+        return [one.after.claimed(each[1]) for one, each in zip(changes, claimed, strict=True) if each is not None]
 
     async def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float, now: float) -> list[LeaseState]:
         by_id = {lease.job_id: lease for lease in leases}
-        states: list[LeaseState] = []
-        for lease in by_id.values():
-            change = await self.change(
-                lease.job_id, partial(transitions.extend, lease=lease, until=now + lease_seconds)
-            )
-            states.append(transitions.lease_state(lease, change.after if change else None))
-        return states
+        until = now + lease_seconds
+        for _ in range(_TRIES):
+            records = await self._records(list(by_id))
+            extended = [
+                transitions.extend(record, lease=lease, until=until)
+                for record, lease in zip(records, by_id.values(), strict=True)
+            ]
+            if await self._save([change for change in extended if change is not None]):
+                return [
+                    transitions.lease_state(lease, change.after if change else None)
+                    for lease, change in zip(by_id.values(), extended, strict=True)
+                ]
+        raise _crowded()
 
     async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
         lost: set[str] = set()
@@ -174,7 +178,6 @@ class RedisJobStore(JobStore):
     async def abandon(self, worker_id: str, *, reason: str, now: float) -> list[str]:
         return await self._change_all(
             hashes.RUNNING,
-            "+inf",
             lambda record: transitions.abandon(record, worker_id, reason=reason, now=now),
         )
 
@@ -185,12 +188,11 @@ class RedisJobStore(JobStore):
     async def fail_queued(self, *, model: str, code: str, message: str, now: float) -> list[str]:
         return await self._change_all(
             hashes.queue_of(model),
-            "+inf",
             lambda record: transitions.fail_waiting(record, code=code, message=message, now=now),
         )
 
     async def reap(self, *, now: float) -> list[str]:
-        return await self._change_all(hashes.DUE, f"({now!r}", lambda record: transitions.reap(record, now=now))
+        return await self._change_all(hashes.DUE, lambda record: transitions.reap(record, now=now), last=f"({now!r}")
 
     async def delete(self, job_id: str) -> None:
         for _ in range(_TRIES):
@@ -200,10 +202,10 @@ class RedisJobStore(JobStore):
         raise _crowded()
 
     async def delete_ended(self, *, owner: str, limit: int) -> int:
-        return await self._forget_ended("+inf", lambda record: owner in ("", record.owner), limit)
+        return await self._forget_ended(hashes.ended(owner or None), "+inf", limit)
 
     async def purge(self, *, finished_before: float, limit: int) -> int:
-        return await self._forget_ended(f"({finished_before!r}", lambda _: True, limit)
+        return await self._forget_ended(hashes.ended(), f"({finished_before!r}", limit)
 
     async def events(self, job_id: str, *, after: int, limit: int) -> list[Event]:
         if limit < 1:
@@ -248,17 +250,32 @@ class RedisJobStore(JobStore):
         found = [(hashes.record_from(row[:-1]), row[-1]) for row in rows]
         return [None if one is None else (one, hashes.request_from(body)) for one, body in found]
 
-    async def _walk(self, command: str, place: str, first: str, last: str) -> AsyncIterator[JobRecord]:
-        """Jobs of a sorted set, in its order; what is deleted meanwhile is passed over."""
-        start = 0
+    async def _walk(
+        self, place: str, *, newest_first: bool = False, below: int | None = None
+    ) -> AsyncIterator[JobRecord]:
+        """Jobs of a sorted set by acceptance number. Each request goes on behind the number that was seen last, so
+        nobody who adds or takes away meanwhile moves another job out of sight; what is deleted is passed over."""
+        command, bounds = ("ZREVRANGEBYSCORE", "+inf -inf") if newest_first else ("ZRANGEBYSCORE", "-inf +inf")
+        start, end = bounds.split()
+        start = start if below is None else f"({below}"
         while True:
-            (ids,) = await self._server.ask((command, place, first, last, "LIMIT", start, _AT_ONCE))
-            for record in await self._records([each.decode() for each in ids]) if ids else []:
+            (page,) = await self._server.ask((command, place, start, end, "WITHSCORES", "LIMIT", 0, _AT_ONCE))
+            for record in await self._records([job_id.decode() for job_id, _ in page]):
                 if record is not None:
                     yield record
-            if len(ids) < _AT_ONCE:
+            if len(page) < _AT_ONCE:
                 return
-            start += _AT_ONCE
+            start = f"({int(page[-1][1])}"
+
+    async def _all(self, place: str, last: str, *, most: int = -1) -> list[JobRecord | None]:
+        """Jobs of a sorted set up to a score, as they were in it at one moment: many may have the same."""
+        (found,) = await self._server.ask(("ZRANGEBYSCORE", place, "-inf", last, "LIMIT", 0, most))
+        ids = [each.decode() for each in found]
+        return [
+            record
+            for start in range(0, len(ids), _AT_ONCE)
+            for record in await self._records(ids[start : start + _AT_ONCE])
+        ]
 
     async def _apply(
         self, read: Callable[[], Awaitable[Sequence[JobRecord | None]]], transition: Transition
@@ -270,11 +287,8 @@ class RedisJobStore(JobStore):
                 return changes
         raise _crowded()
 
-    async def _change_all(self, place: str, last: str, transition: Transition) -> list[str]:
-        async def read() -> list[JobRecord | None]:
-            return [record async for record in self._walk("ZRANGEBYSCORE", place, "-inf", last)]
-
-        changes = await self._apply(read, transition)
+    async def _change_all(self, place: str, transition: Transition, *, last: str = "+inf") -> list[str]:
+        changes = await self._apply(lambda: self._all(place, last), transition)
         return [each.after.id for each in sorted(changes, key=lambda change: change.after.position)]
 
     async def _save(self, changes: Sequence[Change]) -> bool:
@@ -288,23 +302,20 @@ class RedisJobStore(JobStore):
         commands = [command for record in records for command in hashes.forgetting(record)]
         return not records or await self._server.commit(records, commands, step=self._ids.new_id("step"))
 
-    async def _forget_ended(self, last: str, chosen: Callable[[JobRecord], bool], limit: int) -> int:
+    async def _forget_ended(self, place: str, last: str, limit: int) -> int:
         for _ in range(_TRIES):
-            found: list[JobRecord] = []
-            async for record in self._walk("ZRANGEBYSCORE", hashes.ENDED, "-inf", last):
-                found += [record] if chosen(record) and len(found) < limit else []
-                if len(found) >= limit:
-                    break
-            if await self._forget(found):
+            found = await self._all(place, last, most=max(limit, 0))
+            there = [record for record in found if record is not None]
+            if len(there) == len(found) and await self._forget(there):
                 return len(found)
         raise _crowded()
 
 
 def _accepting(record: JobRecord, job: NewJob, known: str) -> list[hashes.Command]:
     """What is written of a new job, whose number the server fills in."""
-    values = hashes.job_hash(record, job.request)
-    values[values.index("position") + 1] = POSITION
-    commands: list[hashes.Command] = [("HSET", hashes.job_key(job.id), *values)]
+    values = hashes.job_hash(record, job.request) | {"position": POSITION}
+    pairs = [part for pair in values.items() for part in pair]
+    commands: list[hashes.Command] = [("HSET", hashes.job_key(job.id), *pairs)]
     commands += hashes.adding_events(job.id, [first_event(record)])
     for place, score in hashes.places(record).items():
         commands.append(("ZADD", place, repr(score) if place == hashes.DUE else POSITION, job.id))

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +25,8 @@ MACHINE_MODULE = "tlfif.entrypoints.machine"
 ENGINE_MODULE = "tlfif.entrypoints.engine"
 HOME_FLAG = "--home"
 MACHINE_FLAG = "--machine-id"
+STORE_FLAG = "--store"
+"""A program from before it refuses to start, so it cannot look for jobs elsewhere."""
 
 
 class ProcessMachineHost(MachineHost):
@@ -32,7 +34,8 @@ class ProcessMachineHost(MachineHost):
 
     A handle is ``<process id>:<start time>``: a process id alone is reused by the system. ``clock_offset``: of the
     home's :class:`~tlfif.adapters.local.steady_clock.SteadyClock`, by which machines count time, too. ``bundles``: the
-    folder with the images; a machine without an image runs this program itself.
+    folder with the images; a machine without an image runs this program itself. ``store``: where jobs are kept, if not
+    in the home's own file; no secret.
     """
 
     def __init__(
@@ -43,7 +46,9 @@ class ProcessMachineHost(MachineHost):
         machine_policy: MachinePolicy,
         clock_offset: Callable[[], float],
         bundles: Path | None = None,
+        store: Mapping[str, str] | None = None,
     ) -> None:
+        self._store = store
         self._home = home
         self._bundles = bundles
         self._clock_offset = clock_offset
@@ -77,6 +82,7 @@ class ProcessMachineHost(MachineHost):
             *mark(self._home, spec.machine_id),
             "--spec",
             json.dumps({**asdict(spec), "policies": self._policies, "clock_offset": self._clock_offset()}),
+            *([STORE_FLAG, json.dumps(self._store)] if self._store else []),
         ]
         logs = self._home / "logs"
         flags = 0

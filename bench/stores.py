@@ -1,0 +1,108 @@
+"""Submits straight into the stores of this computer, the file and a Redis server, by turns in one run.
+
+The clock decides when one is sent, not the answer to the last: who is slow is asked again all the same. Both keep what
+they accept on the same disk before they answer (SQLite ``synchronous=FULL``, Redis ``appendfsync always``).
+"""
+
+import asyncio
+import gc
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.figures import middle, percentile
+from tests.redis_process import RedisProcess
+from tlfif.adapters.local.system_clock import SystemIds
+from tlfif.adapters.redis.open_store import open_redis_job_store
+from tlfif.adapters.sqlite.stores import open_all_sqlite_stores
+from tlfif.jobs.job_store import JobStore
+from tlfif.jobs.jobs import NewJob
+from tlfif.jobs.request import GenerationRequest, Message, Sampling
+
+Report = dict[str, Any]
+PER_SECOND = 200
+SECONDS = 2.0
+"""Of one turn."""
+WAITING = 10**6
+"""More than ever wait here."""
+
+
+async def stores(rounds: int) -> Report:
+    """Milliseconds until a submit is accepted, the middle and the slowest of a hundred of all turns."""
+    took: dict[str, list[float]] = {"sqlite": [], "redis": []}
+    async with in_file() as file, in_redis() as redis:
+        for number in range(rounds + 1):
+            sides: list[tuple[str, JobStore]] = [("sqlite", file), ("redis", redis)]
+            for name, store in sides if number % 2 else sides[::-1]:
+                found = await submits(store, PER_SECOND, SECONDS)
+                if number:  # the first warms up
+                    took[name] += found
+    report: Report = {}
+    for name, values in took.items():
+        report[f"store_{name}_submit_p50_ms"] = middle(values)
+        report[f"store_{name}_submit_p99_ms"] = round(percentile(values, 0.99), 2)
+    return report
+
+
+async def submits(store: JobStore, per_second: int, seconds: float) -> list[float]:
+    """How long each took, in milliseconds. What was accepted is cancelled and forgotten afterwards."""
+    took: list[float] = []
+    accepted: list[str] = []
+
+    async def one() -> None:
+        job = a_job()
+        begun = time.perf_counter()
+        await store.submit(job, now=time.time(), max_queued=WAITING)
+        took.append((time.perf_counter() - begun) * 1000)
+        accepted.append(job.id)
+
+    gc.collect()
+    begun, tasks = time.perf_counter(), []
+    for number in range(int(per_second * seconds)):
+        await asyncio.sleep(max(0.0, begun + number / per_second - time.perf_counter()))
+        tasks.append(asyncio.create_task(one()))
+    await asyncio.gather(*tasks)
+    await store.fail_queued(model="stub", code="budget_locked", message="Measured.", now=time.time())
+    await store.delete_ended(owner="", limit=WAITING)
+    return took
+
+
+def a_job() -> NewJob:
+    """A prompt of usual length."""
+    ids = SystemIds()
+    request = GenerationRequest(
+        model="stub",
+        messages=(Message(role="user", content="What is a cloud computer, and who pays for it? " * 5),),
+        max_tokens=64,
+        sampling=Sampling(temperature=0.7, seed=7),
+    )
+    return NewJob(
+        id=ids.new_id("job"), request=request, idempotency_key=ids.new_id("key"), expires_at=time.time() + 600
+    )
+
+
+@asynccontextmanager
+async def in_file() -> AsyncIterator[JobStore]:
+    """A new store in a file, as a server opens it."""
+    with tempfile.TemporaryDirectory(prefix="tlfif-stores-") as folder:
+        opened = await open_all_sqlite_stores(
+            Path(folder) / "tlfif.db", SystemIds(), default_idle_timeout=300.0, since_ms=0
+        )
+        yield opened.jobs
+        await opened.close()
+
+
+@asynccontextmanager
+async def in_redis() -> AsyncIterator[JobStore]:
+    """A new store in a server of its own."""
+    process = RedisProcess()
+    try:
+        await asyncio.to_thread(process.start)
+        store = await open_redis_job_store(process.address, SystemIds())
+        yield store
+        await store.close()
+    finally:
+        process.remove()
