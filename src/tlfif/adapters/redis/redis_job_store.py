@@ -120,7 +120,7 @@ class RedisJobStore(JobStore):
     ) -> list[ClaimedJob]:
         async def waiting() -> list[JobRecord | None]:
             found: list[JobRecord | None] = []
-            async for record in self._walk(hashes.queue_of(model)):
+            async for record in self._walk(hashes.queue_of(model), at_once=limit):
                 found += [record] if record.expires_at >= now else []
                 if len(found) >= limit:
                     break
@@ -138,19 +138,9 @@ class RedisJobStore(JobStore):
 
     async def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float, now: float) -> list[LeaseState]:
         by_id = {lease.job_id: lease for lease in leases}
-        until = now + lease_seconds
-        for _ in range(_TRIES):
-            records = await self._records(list(by_id))
-            extended = [
-                transitions.extend(record, lease=lease, until=until)
-                for record, lease in zip(records, by_id.values(), strict=True)
-            ]
-            if await self._save([change for change in extended if change is not None]):
-                return [
-                    transitions.lease_state(lease, change.after if change else None)
-                    for lease, change in zip(by_id.values(), extended, strict=True)
-                ]
-        raise _crowded()
+        rows = await self._server.extend(list(by_id.values()), until=now + lease_seconds)
+        extended = [hashes.record_from(row) if row else None for row in rows]
+        return [transitions.lease_state(lease, one) for lease, one in zip(by_id.values(), extended, strict=True)]
 
     async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
         lost: set[str] = set()
@@ -251,7 +241,7 @@ class RedisJobStore(JobStore):
         return [None if one is None else (one, hashes.request_from(body)) for one, body in found]
 
     async def _walk(
-        self, place: str, *, newest_first: bool = False, below: int | None = None
+        self, place: str, *, newest_first: bool = False, below: int | None = None, at_once: int = _AT_ONCE
     ) -> AsyncIterator[JobRecord]:
         """Jobs of a sorted set by acceptance number. Each request goes on behind the number that was seen last, so
         nobody who adds or takes away meanwhile moves another job out of sight; what is deleted is passed over."""
@@ -259,11 +249,11 @@ class RedisJobStore(JobStore):
         start, end = bounds.split()
         start = start if below is None else f"({below}"
         while True:
-            (page,) = await self._server.ask((command, place, start, end, "WITHSCORES", "LIMIT", 0, _AT_ONCE))
+            (page,) = await self._server.ask((command, place, start, end, "WITHSCORES", "LIMIT", 0, at_once))
             for record in await self._records([job_id.decode() for job_id, _ in page]):
                 if record is not None:
                     yield record
-            if len(page) < _AT_ONCE:
+            if len(page) < at_once:
                 return
             start = f"({int(page[-1][1])}"
 
@@ -313,9 +303,7 @@ class RedisJobStore(JobStore):
 
 def _accepting(record: JobRecord, job: NewJob, known: str) -> list[hashes.Command]:
     """What is written of a new job, whose number the server fills in."""
-    values = hashes.job_hash(record, job.request) | {"position": POSITION}
-    pairs = [part for pair in values.items() for part in pair]
-    commands: list[hashes.Command] = [("HSET", hashes.job_key(job.id), *pairs)]
+    commands: list[hashes.Command] = [hashes.writing(record, job.request, position=POSITION)]
     commands += hashes.adding_events(job.id, [first_event(record)])
     for place, score in hashes.places(record).items():
         commands.append(("ZADD", place, repr(score) if place == hashes.DUE else POSITION, job.id))
