@@ -1,13 +1,14 @@
 """A worker of ``bench/scale.py`` in a process of its own: the real worker, over the real store, with a stub engine.
 
-``python -m bench.scale_worker STORE PLACE NUMBER`` prints a line when it is ready, begins at a line of its standard
-input, and ends with it. ``STORE``: sqlite (``PLACE`` is the file), redis (the address), dynamo (told by the
-environment, as on AWS).
+``python -m bench.scale_worker STORE PLACE NUMBER SECONDS`` answers each prompt in ``SECONDS``, eight at once. It
+prints a line when it is ready, begins at a line of its standard input, and ends with it. ``STORE``: sqlite (``PLACE``
+is the file), redis (the address), dynamo (told by the environment, as on AWS).
 """
 
 import asyncio
 import contextlib
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from random import Random
 
@@ -15,8 +16,10 @@ import uvloop
 
 from tests.fakes.engine import FakeEngine
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
+from tlfif.jobs.engine import Chunk
 from tlfif.jobs.job_store import JobStore
 from tlfif.jobs.policy import AWS_JOB_POLICY, JobPolicy
+from tlfif.jobs.request import GenerationRequest
 from tlfif.jobs.run_job import Provenance
 from tlfif.worker.worker import Worker
 
@@ -44,14 +47,28 @@ async def open_store(kind: str, place: str) -> JobStore:
     return open_aws_stores(settings, clients=clients, clock=SystemClock(), ids=SystemIds(), rng=Random(1)).jobs
 
 
-async def work(kind: str, place: str, number: str) -> None:
+class StubEngine(FakeEngine):
+    """Says a few words after ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        """See the port."""
+        await asyncio.sleep(self._seconds)
+        async for chunk in super().generate(request):
+            yield chunk
+
+
+async def work(kind: str, place: str, number: str, seconds: str) -> None:
     """Answer what waits until standard input ends."""
     jobs = await open_store(kind, place)
     await jobs.counts()
     provenance = Provenance(machine_id=f"machine_{number}", image="bench", model="stub", model_sha256=None)
     policy = AWS_JOB_POLICY if kind == "dynamo" else JobPolicy()
     worker = Worker(jobs=jobs, clock=SystemClock(), provenance=provenance, policy=policy, slots=SLOTS)
-    worker.engine_up(FakeEngine())
+    worker.engine_up(StubEngine(float(seconds)))
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     running = asyncio.create_task(worker.run())

@@ -57,6 +57,14 @@ run(tostring(position))
 return position
 """
 )
+_LOOK = """
+local asked, found = cjson.decode(ARGV[1]), {}
+local page = redis.call(asked.command, asked.place, asked.first, asked.last, 'WITHSCORES', 'LIMIT', 0, asked.most)
+for at = 1, #page, 2 do
+  found[#found + 1] = {page[at + 1], redis.call('HMGET', asked.prefix .. page[at], unpack(asked.names))}
+end
+return found
+"""
 _EXTEND = """
 local asked, found = cjson.decode(ARGV[1]), {}
 for place, lease in ipairs(asked.leases) do
@@ -82,6 +90,7 @@ class RedisServer:
         self._client = client
         self._commit = client.register_script(_COMMIT)
         self._accept = client.register_script(_ACCEPT)
+        self._look = client.register_script(_LOOK)
         self._extend = client.register_script(_EXTEND)
         self._listening: asyncio.Task[None] | None = None
 
@@ -92,6 +101,16 @@ class RedisServer:
                 for command in commands:
                     pipeline.execute_command(*command)
                 return await pipeline.execute()
+
+    async def look(
+        self, place: str, first: str, last: str, *, most: int, names: Sequence[str], newest_first: bool = False
+    ) -> list[tuple[str, list[bytes | None]]]:
+        """Up to ``most`` jobs (all for -1) of a sorted set between two scores, as they are at one moment: each one's
+        score and the fields ``names`` of its hash."""
+        command = "ZREVRANGEBYSCORE" if newest_first else "ZRANGEBYSCORE"
+        asked = {"command": command, "place": place, "first": first, "last": last, "most": most, "names": names}
+        found = await self._run(self._look, prefix=job_key(""), **asked)
+        return [(score.decode(), row) for score, row in found]
 
     async def commit(self, seen: Sequence[JobRecord], commands: Sequence[Command], *, step: str) -> bool:
         """Run ``commands`` in one step, if every job is as it was ``seen``; whether they were run. Asked twice with one
