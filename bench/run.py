@@ -31,8 +31,11 @@ from bench.images import images
 from bench.neighbours import computing
 from bench.proxy import proxy
 from bench.quality import quality
+from bench.scale import scale
 from bench.stage import MODEL, Stage, dump, stage
+from bench.stores import stores
 from bench.window import window
+from tlfif.entrypoints.event_loop import run_event_loop
 from tlfif.jobs.events import Event, EventKind
 
 Report = dict[str, Any]
@@ -202,6 +205,8 @@ def version(rounds: int) -> Report:
 
 STAGED = ("ttft", "throughput_1", "throughput_4", "busy", "cancel", "submits", "cold", "at_rest", "quality")
 """Parts that need a machine with an engine."""
+ALONE = ("scale",)
+"""Measured only where it is asked for: minutes, for figures that no change of every day moves."""
 
 
 async def on_stage(only: str | None, rounds: int) -> Report:
@@ -235,29 +240,23 @@ async def measure(only: str | None, rounds: int) -> Report:
     report: Report = {}
     if only in (None, *STAGED):
         report.update(await on_stage(only, rounds))
-    if only in (None, "facade"):
-        print("measuring facade …", file=sys.stderr, flush=True)
-        report.update(await facade(max(4, rounds // 2)))
-    if only in (None, "cost"):
-        print("measuring cost …", file=sys.stderr, flush=True)
-        found = await cost()
-        report.update(found)
-        print(f"  {found}", file=sys.stderr, flush=True)
-    if only in (None, "window"):
-        print("measuring window …", file=sys.stderr, flush=True)
-        report.update(await window(rounds))
-    if only in (None, "aws"):
-        print("measuring aws …", file=sys.stderr, flush=True)
-        report.update(await asyncio.to_thread(aws, rounds))
-    if only in (None, "attacks"):
-        print("measuring attacks …", file=sys.stderr, flush=True)
-        report.update(await attacks())
-    if only in (None, "images"):
-        print("measuring images …", file=sys.stderr, flush=True)
-        report.update(await images())
-    if only in (None, "proxy"):
-        print("measuring proxy …", file=sys.stderr, flush=True)
-        report.update(await proxy(rounds))
+    parts: dict[str, Callable[[], Awaitable[Report]]] = {
+        "facade": lambda: facade(max(4, rounds // 2)),
+        "cost": cost,
+        "window": lambda: window(rounds),
+        "aws": lambda: asyncio.to_thread(aws, rounds),
+        "attacks": attacks,
+        "images": images,
+        "proxy": lambda: proxy(rounds),
+        "stores": lambda: asyncio.to_thread(run_event_loop, stores(rounds)),  # the server's own loop
+        "scale": lambda: asyncio.to_thread(run_event_loop, scale(max(1, rounds // 4))),
+    }
+    for name, part in parts.items():
+        if only == name or (only is None and name not in ALONE):
+            print(f"measuring {name} …", file=sys.stderr, flush=True)
+            found = await part()
+            report.update(found)
+            print(f"  {found}", file=sys.stderr, flush=True)
     if only in (None, "version") and (ROOT / ".venv").exists():
         report.update(version(5))
     return report
@@ -268,7 +267,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tlfif bench", description="What TL-FIF adds to its engine.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
-        "--only", help=f"one part: {', '.join(STAGED)}, facade, cost, window, aws, attacks, images, proxy, version"
+        "--only",
+        help=f"one part: {', '.join(STAGED)}, facade, cost, window, aws, attacks, images, proxy, stores, scale, "
+        "version",
     )
     parser.add_argument("--rounds", type=int, default=12, help="pairs per comparison (default 12)")
     args = parser.parse_args()

@@ -54,7 +54,7 @@ class RedisProcess:
         with redis.Redis.from_url(self.url) as client:
             return client.execute_command(*words)
 
-    def remove(self) -> None:
+    def close(self) -> None:
         """End it and remove its folder."""
         if self._process is not None:
             self.kill()

@@ -54,7 +54,7 @@ def redis_process() -> Iterator[RedisProcess]:
     process = RedisProcess()
     process.start()
     yield process
-    process.remove()
+    process.close()
 
 
 @pytest.fixture(params=["memory", "sqlite", "aws", pytest.param("redis", marks=needs_redis)])

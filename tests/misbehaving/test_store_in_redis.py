@@ -21,7 +21,7 @@ def server() -> Iterator[RedisProcess]:
     process = RedisProcess("--requirepass", PASSWORD)
     process.start()
     yield process
-    process.remove()
+    process.close()
 
 
 @pytest.mark.requirement("4.1.4")

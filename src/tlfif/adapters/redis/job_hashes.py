@@ -26,8 +26,9 @@ WAKE = PREFIX + "wake"
 """The channel on which a topic of ``adapters.local.wakeups`` is published."""
 DUE = PREFIX + "due"
 """Those that wait or run, by when their wait or their lease is over."""
-APART = ("position", "last_seq", "step")
-"""What has a field of its own: the server numbers a job and compares its step, and text changes nothing else."""
+APART = ("status", "position", "last_seq", "step", "lease_token", "lease_expires_at")
+"""What has a field of its own: the server numbers a job, compares its step, and extends a lease that is held; and text
+changes nothing else."""
 RECORD = ("record", *APART)
 REQUEST = "request"
 _TOGETHER = tuple(field.name for field in fields(JobRecord) if field.name not in APART)
@@ -92,10 +93,11 @@ def places(record: JobRecord) -> dict[str, float]:
 def saving(change: Change, step: str) -> list[Command]:
     """The commands that write ``change`` and wake whom it concerns."""
     before, after = change.before, change.after
-    values: list[str | int] = ["step", step, "last_seq", after.last_seq]
+    now = _apart(after) | {"step": step}
+    values = {name: value for name, value in now.items() if value != _apart(before)[name]}
     if any(getattr(before, name) != getattr(after, name) for name in _TOGETHER):
-        values += ["record", _together(after)]
-    commands: list[Command] = [("HSET", job_key(after.id), *values)]
+        values["record"] = _together(after)
+    commands: list[Command] = [("HSET", job_key(after.id), *_pairs(values))]
     commands += adding_events(after.id, change.events)
     was, is_now = places(before), places(after)
     commands += [("ZADD", place, repr(score), after.id) for place, score in is_now.items() if was.get(place) != score]
@@ -110,10 +112,10 @@ def forgetting(record: JobRecord) -> list[Command]:
     return removed + [("ZREM", place, record.id) for place in places(record)]
 
 
-def job_hash(record: JobRecord, request: GenerationRequest) -> dict[str, str | int]:
-    """A job's hash."""
-    apart = {name: getattr(record, name) for name in APART}
-    return {"record": _together(record), **apart, REQUEST: request.to_json()}
+def writing(record: JobRecord, request: GenerationRequest, *, position: str) -> Command:
+    """The command that writes a new job, under that number."""
+    values = _apart(record) | {"record": _together(record), "position": position, REQUEST: request.to_json()}
+    return ("HSET", job_key(record.id), *_pairs(values))
 
 
 def adding_events(job_id: str, events: Sequence[Event]) -> list[Command]:
@@ -139,10 +141,12 @@ def record_from(row: Sequence[bytes | None]) -> JobRecord | None:
     if all(value is None for value in row):
         return None
     try:
-        together, position, last_seq, step = (value or b"" for value in row)
-        known: dict[str, Any] = json.loads(together)
-        known |= {"position": int(position), "last_seq": int(last_seq), "step": step.decode()}
+        together, *apart = ((value or b"").decode() for value in row)
+        known: dict[str, Any] = json.loads(together) | dict(zip(APART, apart, strict=True))
+        known |= {"position": int(known["position"]), "last_seq": int(known["last_seq"])}
         known["status"] = JobStatus(known["status"])
+        known["lease_token"] = known["lease_token"] or None
+        known["lease_expires_at"] = float(known["lease_expires_at"]) if known["lease_expires_at"] else None
         known["receipt"] = None if known["receipt"] is None else receipt_from(known["receipt"])
         return JobRecord(**known)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -155,6 +159,16 @@ def request_from(body: bytes | None) -> GenerationRequest:
         return GenerationRequest.from_json((body or b"").decode())
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged(error) from None
+
+
+def _apart(record: JobRecord) -> dict[str, str]:
+    """Empty for nothing."""
+    values = {name: getattr(record, name) for name in APART}
+    return {name: "" if value is None else str(value) for name, value in values.items()}
+
+
+def _pairs(values: dict[str, str]) -> list[str]:
+    return [part for pair in values.items() for part in pair]
 
 
 def _together(record: JobRecord) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from tlfif.adapters.local.wakeups import WORK, job_topic
 from tlfif.adapters.redis import job_hashes as hashes
@@ -55,16 +56,17 @@ class RedisJobStore(JobStore):
             if position:
                 return SubmitResult(job=replace(record, position=position).job(job.request), created=True)
             known_id, queued = await self._server.ask(("GET", known), ("ZCARD", hashes.QUEUE))
-            repeated = transitions.admit(job, known=await self._known(known_id), queued=queued, max_queued=max_queued)
+            before = await self._known(known_id.decode()) if known_id else None
+            repeated = transitions.admit(job, known=before, queued=queued, max_queued=max_queued)
             if repeated is not None:
                 return repeated
         raise _crowded()
 
     async def get(self, job_id: str) -> Job:
-        (found,) = await self._with_requests([job_id])
+        found = await self._known(job_id)
         if found is None:
             raise no_such_job(job_id)
-        return found[0].job(found[1])
+        return found
 
     async def list_jobs(
         self, *, limit: int, cursor: str | None = None, status: JobStatus | None = None, owner: str | None = None
@@ -72,13 +74,15 @@ class RedisJobStore(JobStore):
         if limit < 1:
             raise ValueError("a page holds at least one job")
         before = None if cursor is None else list_position(cursor)
-        found: list[JobRecord] = []
-        async for record in self._walk(hashes.listed(owner, status), newest_first=True, below=before):
-            found.append(record)
+        found: list[_Found] = []
+        async for one in self._walk(hashes.listed(owner, status), newest_first=True, below=before, requests=True):
+            found.append(one)
             if len(found) > limit:
                 break
-        jobs = [each for each in await self._with_requests([one.id for one in found[:limit]]) if each is not None]
-        return JobPage(jobs=tuple(one.job(request) for one, request in jobs), next_cursor=next_cursor(found, limit))
+        return JobPage(
+            jobs=tuple(one.record.job(one.request) for one in found[:limit]),
+            next_cursor=next_cursor([one.record for one in found], limit),
+        )
 
     async def answer_times(
         self, *, limit: int, machine_id: str | None = None, since: float | None = None
@@ -86,7 +90,7 @@ class RedisJobStore(JobStore):
         found: list[AnswerTime] = []
         if limit < 1:
             return found
-        async for one in self._walk(hashes.answered(machine_id), newest_first=True):
+        async for one, _ in self._walk(hashes.answered(machine_id), newest_first=True):
             if one.worker_id is None or one.started_at is None or machine_id not in (None, one.worker_id):
                 continue  # given back meanwhile
             if since is None or one.created_at >= since:
@@ -118,10 +122,14 @@ class RedisJobStore(JobStore):
     async def claim(
         self, *, worker_id: str, model: str, limit: int, lease_seconds: float, now: float
     ) -> list[ClaimedJob]:
+        requests: dict[str, _Found] = {}
+
         async def waiting() -> list[JobRecord | None]:
             found: list[JobRecord | None] = []
-            async for record in self._walk(hashes.queue_of(model)):
-                found += [record] if record.expires_at >= now else []
+            async for one in self._walk(hashes.queue_of(model), at_once=limit, requests=True):
+                if one.record.expires_at >= now:
+                    found.append(one.record)
+                    requests[one.record.id] = one
                 if len(found) >= limit:
                     break
             return found
@@ -133,24 +141,13 @@ class RedisJobStore(JobStore):
         if limit < 1:
             return []
         changes = await self._apply(waiting, start)
-        claimed = await self._with_requests([change.after.id for change in changes])
-        return [one.after.claimed(each[1]) for one, each in zip(changes, claimed, strict=True) if each is not None]
+        return [change.after.claimed(requests[change.after.id].request) for change in changes]
 
     async def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float, now: float) -> list[LeaseState]:
         by_id = {lease.job_id: lease for lease in leases}
-        until = now + lease_seconds
-        for _ in range(_TRIES):
-            records = await self._records(list(by_id))
-            extended = [
-                transitions.extend(record, lease=lease, until=until)
-                for record, lease in zip(records, by_id.values(), strict=True)
-            ]
-            if await self._save([change for change in extended if change is not None]):
-                return [
-                    transitions.lease_state(lease, change.after if change else None)
-                    for lease, change in zip(by_id.values(), extended, strict=True)
-                ]
-        raise _crowded()
+        rows = await self._server.extend(list(by_id.values()), until=now + lease_seconds)
+        extended = [hashes.record_from(row) if row else None for row in rows]
+        return [transitions.lease_state(lease, one) for lease, one in zip(by_id.values(), extended, strict=True)]
 
     async def append(self, writes: Sequence[DeltaWrite], *, now: float) -> frozenset[str]:
         lost: set[str] = set()
@@ -236,46 +233,44 @@ class RedisJobStore(JobStore):
     async def close(self) -> None:
         await self._server.close()
 
-    async def _known(self, job_id: bytes | None) -> Job | None:
-        found = (await self._with_requests([job_id.decode()]))[0] if job_id else None
-        return found[0].job(found[1]) if found else None
+    async def _known(self, job_id: str) -> Job | None:
+        (row,) = await self._server.ask(("HMGET", hashes.job_key(job_id), *hashes.RECORD, hashes.REQUEST))
+        record = hashes.record_from(row[:-1])
+        return record.job(hashes.request_from(row[-1])) if record else None
 
     async def _records(self, job_ids: Sequence[str]) -> list[JobRecord | None]:
         rows = await self._server.ask(*(("HMGET", hashes.job_key(each), *hashes.RECORD) for each in job_ids))
         return [hashes.record_from(row) for row in rows]
 
-    async def _with_requests(self, job_ids: Sequence[str]) -> list[tuple[JobRecord, GenerationRequest] | None]:
-        names = (*hashes.RECORD, hashes.REQUEST)
-        rows = await self._server.ask(*(("HMGET", hashes.job_key(each), *names) for each in job_ids))
-        found = [(hashes.record_from(row[:-1]), row[-1]) for row in rows]
-        return [None if one is None else (one, hashes.request_from(body)) for one, body in found]
-
     async def _walk(
-        self, place: str, *, newest_first: bool = False, below: int | None = None
-    ) -> AsyncIterator[JobRecord]:
-        """Jobs of a sorted set by acceptance number. Each request goes on behind the number that was seen last, so
-        nobody who adds or takes away meanwhile moves another job out of sight; what is deleted is passed over."""
-        command, bounds = ("ZREVRANGEBYSCORE", "+inf -inf") if newest_first else ("ZRANGEBYSCORE", "-inf +inf")
-        start, end = bounds.split()
-        start = start if below is None else f"({below}"
+        self,
+        place: str,
+        *,
+        newest_first: bool = False,
+        below: int | None = None,
+        at_once: int = _AT_ONCE,
+        requests: bool = False,
+    ) -> AsyncIterator["_Found"]:
+        """Jobs of a sorted set by acceptance number, and what they ask for where that is wanted. Each request goes on
+        behind the number that was seen last, so nobody who adds or takes away meanwhile moves another job out of
+        sight."""
+        first, last = ("+inf", "-inf") if newest_first else ("-inf", "+inf")
+        first = first if below is None else f"({below}"
+        names = (*hashes.RECORD, hashes.REQUEST) if requests else hashes.RECORD
         while True:
-            (page,) = await self._server.ask((command, place, start, end, "WITHSCORES", "LIMIT", 0, _AT_ONCE))
-            for record in await self._records([job_id.decode() for job_id, _ in page]):
+            page = await self._server.look(place, first, last, newest_first=newest_first, most=at_once, names=names)
+            for _, row in page:
+                record = hashes.record_from(row[: len(hashes.RECORD)])
                 if record is not None:
-                    yield record
-            if len(page) < _AT_ONCE:
+                    yield _Found(record, row[-1])
+            if len(page) < at_once:
                 return
-            start = f"({int(page[-1][1])}"
+            first = f"({page[-1][0]}"
 
     async def _all(self, place: str, last: str, *, most: int = -1) -> list[JobRecord | None]:
-        """Jobs of a sorted set up to a score, as they were in it at one moment: many may have the same."""
-        (found,) = await self._server.ask(("ZRANGEBYSCORE", place, "-inf", last, "LIMIT", 0, most))
-        ids = [each.decode() for each in found]
-        return [
-            record
-            for start in range(0, len(ids), _AT_ONCE)
-            for record in await self._records(ids[start : start + _AT_ONCE])
-        ]
+        """Jobs of a sorted set up to a score, as they were at one moment: many may have the same."""
+        page = await self._server.look(place, "-inf", last, most=most, names=hashes.RECORD)
+        return [hashes.record_from(row) for _, row in page]
 
     async def _apply(
         self, read: Callable[[], Awaitable[Sequence[JobRecord | None]]], transition: Transition
@@ -304,18 +299,27 @@ class RedisJobStore(JobStore):
 
     async def _forget_ended(self, place: str, last: str, limit: int) -> int:
         for _ in range(_TRIES):
-            found = await self._all(place, last, most=max(limit, 0))
-            there = [record for record in found if record is not None]
-            if len(there) == len(found) and await self._forget(there):
+            found = [each for each in await self._all(place, last, most=max(limit, 0)) if each is not None]
+            if await self._forget(found):
                 return len(found)
         raise _crowded()
 
 
+class _Found(NamedTuple):
+    """A job, and its request as it is stored, where it was wanted."""
+
+    record: JobRecord
+    body: bytes | None
+
+    @property
+    def request(self) -> GenerationRequest:
+        """What the job asks for."""
+        return hashes.request_from(self.body)
+
+
 def _accepting(record: JobRecord, job: NewJob, known: str) -> list[hashes.Command]:
     """What is written of a new job, whose number the server fills in."""
-    values = hashes.job_hash(record, job.request) | {"position": POSITION}
-    pairs = [part for pair in values.items() for part in pair]
-    commands: list[hashes.Command] = [("HSET", hashes.job_key(job.id), *pairs)]
+    commands: list[hashes.Command] = [hashes.writing(record, job.request, position=POSITION)]
     commands += hashes.adding_events(job.id, [first_event(record)])
     for place, score in hashes.places(record).items():
         commands.append(("ZADD", place, repr(score) if place == hashes.DUE else POSITION, job.id))

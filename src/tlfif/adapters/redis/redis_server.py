@@ -11,9 +11,10 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from tlfif.adapters.local.wakeups import Wakeups
-from tlfif.adapters.redis.job_hashes import COUNTER, QUEUE, WAKE, Command, job_key
+from tlfif.adapters.redis.job_hashes import COUNTER, DUE, QUEUE, RECORD, WAKE, Command, job_key
 from tlfif.adapters.redis.redis_errors import storage_errors
 from tlfif.jobs.job_record import JobRecord
+from tlfif.jobs.jobs import Lease
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,29 @@ run(tostring(position))
 return position
 """
 )
+_LOOK = """
+local asked, found = cjson.decode(ARGV[1]), {}
+local page = redis.call(asked.command, asked.place, asked.first, asked.last, 'WITHSCORES', 'LIMIT', 0, asked.most)
+for at = 1, #page, 2 do
+  found[#found + 1] = {page[at + 1], redis.call('HMGET', asked.prefix .. page[at], unpack(asked.names))}
+end
+return found
+"""
+_EXTEND = """
+local asked, found = cjson.decode(ARGV[1]), {}
+for place, lease in ipairs(asked.leases) do
+  local job = lease[1]
+  local held = redis.call('HMGET', job, 'status', 'lease_token')
+  found[place] = false
+  if held[1] == 'running' and held[2] == lease[3] then
+    redis.call('HSET', job, 'lease_expires_at', asked.untill)
+    redis.call('ZADD', asked.due, asked.untill, lease[2])
+    found[place] = redis.call('HMGET', job, unpack(asked.record))
+  end
+end
+return found
+"""
+"""No job's step changes, so a beat disturbs nobody who finishes a job at the same time."""
 
 
 class RedisServer:
@@ -66,6 +90,8 @@ class RedisServer:
         self._client = client
         self._commit = client.register_script(_COMMIT)
         self._accept = client.register_script(_ACCEPT)
+        self._look = client.register_script(_LOOK)
+        self._extend = client.register_script(_EXTEND)
         self._listening: asyncio.Task[None] | None = None
 
     async def ask(self, *commands: Command) -> list[Any]:
@@ -75,6 +101,16 @@ class RedisServer:
                 for command in commands:
                     pipeline.execute_command(*command)
                 return await pipeline.execute()
+
+    async def look(
+        self, place: str, first: str, last: str, *, most: int, names: Sequence[str], newest_first: bool = False
+    ) -> list[tuple[str, list[bytes | None]]]:
+        """Up to ``most`` jobs (all for -1) of a sorted set between two scores, as they are at one moment: each one's
+        score and the fields ``names`` of its hash."""
+        command = "ZREVRANGEBYSCORE" if newest_first else "ZRANGEBYSCORE"
+        asked = {"command": command, "place": place, "first": first, "last": last, "most": most, "names": names}
+        found = await self._run(self._look, prefix=job_key(""), **asked)
+        return [(score.decode(), row) for score, row in found]
 
     async def commit(self, seen: Sequence[JobRecord], commands: Sequence[Command], *, step: str) -> bool:
         """Run ``commands`` in one step, if every job is as it was ``seen``; whether they were run. Asked twice with one
@@ -87,6 +123,12 @@ class RedisServer:
         Asked twice as above."""
         asked = {"job": job_key(job_id), "known": known, "most": most, "queue": QUEUE, "counter": COUNTER}
         return int(await self._run(self._accept, step=step, commands=commands, **asked))
+
+    async def extend(self, leases: Sequence[Lease], *, until: float) -> list[Sequence[bytes | None] | None]:
+        """Let each lease that is held last ``until`` then: the values of :data:`RECORD`, None for one that is lost."""
+        wanted = [(job_key(lease.job_id), lease.job_id, lease.token) for lease in leases]
+        found = await self._run(self._extend, leases=wanted, untill=repr(until), due=DUE, record=RECORD)
+        return list(found)
 
     def listen(self) -> None:
         """Begin to hear what other processes do; those who wait are woken once when it begins."""
