@@ -86,6 +86,7 @@ async def submit_job(
             job = NewJob(
                 id=ids.new_id("job"),
                 request=request,
+                base=request.model,
                 idempotency_key=_key_of(asked.owner, key),
                 expires_at=now + policy.wait_limit_seconds,
                 owner=asked.owner,

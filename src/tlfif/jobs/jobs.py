@@ -106,10 +106,12 @@ class Job(JobState):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A checked request, ready to be made durable."""
+    """A checked request, ready to be made durable. ``base``: the model that a machine must run to answer it. The model
+    that the request names is that one, or a personal model on top of it."""
 
     id: str
     request: GenerationRequest
+    base: str
     idempotency_key: str | None
     expires_at: float
     owner: str = ""
@@ -149,7 +151,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueCounts:
-    """How many jobs wait and run; since when the oldest waits (epoch seconds) and for which model."""
+    """How many jobs wait and run; since when the oldest waits (epoch seconds) and which model a machine must run for
+    it."""
 
     queued: int = 0
     running: int = 0

@@ -51,7 +51,7 @@ def events_key(job_id: str) -> str:
 
 
 def queue_of(model: str) -> str:
-    """Those that wait for ``model``, by acceptance number."""
+    """Those that wait for a machine with ``model``, by acceptance number."""
     return f"{PREFIX}queue:{model}"
 
 
@@ -64,7 +64,7 @@ def places(record: JobRecord) -> dict[str, float]:
     """The sorted sets that hold the job, each with its score."""
     found: dict[str, float] = {ALL: record.position}
     if record.status is JobStatus.QUEUED:
-        found |= {QUEUE: record.position, queue_of(record.model): record.position, DUE: record.expires_at}
+        found |= {QUEUE: record.position, queue_of(record.base): record.position, DUE: record.expires_at}
     elif record.status is JobStatus.RUNNING:
         found |= {RUNNING: record.position, DUE: record.lease_expires_at or 0.0}
     if record.started_at is not None and record.worker_id is not None:
