@@ -6,6 +6,7 @@ from tlfif import __version__
 from tlfif.adapters.aws.money.price_list_source import AwsPriceListSource
 from tlfif.adapters.http.exchange_source import EcbExchangeSource
 from tlfif.adapters.local.machines.process_machine_host import ProcessMachineHost
+from tlfif.adapters.local.models.adapter_folder import AdapterFolder
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.steady_clock import HomeClock, boot_id, seconds_slept
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
@@ -17,6 +18,7 @@ from tlfif.control.container import Container, Money
 from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.kernel.clock import Clock
+from tlfif.models.personal_models import PersonalModels
 from tlfif.money.prices.prices import REGIONS
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
@@ -28,8 +30,7 @@ IMAGE = f"embedded-{__version__}"
 
 async def embedded_container(settings: Settings) -> Container:
     """Open the stores and connect the adapters. Raises StorageError."""
-    system, ids = SystemClock(), SystemIds()
-    data_folder = settings.data_folder
+    system, ids, data_folder = SystemClock(), SystemIds(), settings.data_folder
     stores = await open_all_sqlite_stores(
         data_folder.database,
         ids,
@@ -84,8 +85,14 @@ async def embedded_container(settings: Settings) -> Container:
         money=money,
         close=close,
         images=images,
+        personal=_personal_models(settings, stores, models, clock),
         model_names=settings.model_names,
     )
+
+
+def _personal_models(settings: Settings, stores: SqliteStores, models: FileModelStore, clock: Clock) -> PersonalModels:
+    files = AdapterFolder(settings.data_folder.adapters, clock)
+    return PersonalModels(store=stores.personal_models, files=files, models=models, clock=clock)
 
 
 def _money(settings: Settings, stores: SqliteStores, clock: Clock) -> tuple[Money, Meter]:

@@ -50,7 +50,8 @@ class Receipt:
     """What an answer took. Seconds are wall clock; ``queue_seconds`` runs from acceptance to the last claim.
 
     ``first_token_seconds`` and ``total_seconds`` run from acceptance. Token counts come from the engine;
-    None where it did not say. ``model_sha256`` is the hash of the weights that answered. ``engine``: a value of
+    None where it did not say. ``model_sha256`` is the hash of the weights that answered,
+    ``adapter_sha256`` that of the adapter on top of them, None for a model of the catalogue. ``engine``: a value of
     ``machines.machine_types.EngineKind``; ``instance_type``: as AWS names it, None on one's own computer.
     """
 
@@ -68,6 +69,7 @@ class Receipt:
     first_token_seconds: float | None = None
     total_seconds: float | None = None
     tokens_per_second: float | None = None
+    adapter_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
