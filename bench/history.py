@@ -138,7 +138,7 @@ async def fill(home: DataFolder, machine_pid: int) -> None:
             _spans(now),
         )
         connection.executemany(
-            "INSERT INTO jobs (position, id, status, model, fingerprint, created_at, wait_seconds, expires_at, "
+            "INSERT INTO jobs (position, id, status, base, fingerprint, created_at, wait_seconds, expires_at, "
             "attempt, worker_id, started_at, finished_at, receipt) "
             "VALUES (?, ?, 'succeeded', ?, 'f', ?, 3600, ?, 1, ?, ?, ?, ?)",
             _jobs(now),

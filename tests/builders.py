@@ -32,6 +32,7 @@ def a_new_job(
     key: str | None = None,
     prompt: str = "What is a cloud computer?",
     model: str = MODEL,
+    base: str | None = None,
     now: float = T0,
     wait_seconds: float = WAIT_SECONDS,
     owner: str = "",
@@ -40,6 +41,7 @@ def a_new_job(
     return NewJob(
         id=job_id,
         request=a_request(prompt, model=model),
+        base=base or model,
         idempotency_key=key,
         expires_at=now + wait_seconds,
         owner=owner,

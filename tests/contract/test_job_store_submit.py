@@ -117,6 +117,18 @@ async def test_counts_name_the_oldest_waiting_job(job_store: JobStore) -> None:
     )
 
 
+async def test_a_personal_models_job_is_for_the_machine_of_its_base(job_store: JobStore) -> None:
+    personal = [a_new_job(f"job_{number}", model="anna-poems", base=MODEL) for number in (1, 2)]
+    for job in personal:
+        await job_store.submit(job, now=T0, max_queued=10)
+    assert (await job_store.counts()).oldest_queued_model == MODEL
+    assert await claim(job_store, model="anna-poems") == []
+    (claimed,) = await claim(job_store, limit=1)
+    assert claimed.job.request.model == "anna-poems"
+    assert await job_store.fail_queued(model="anna-poems", code="c", message="m", now=T0) == []
+    assert await job_store.fail_queued(model=MODEL, code="c", message="m", now=T0) == ["job_2"]
+
+
 async def test_an_ended_job_is_not_counted(job_store: JobStore) -> None:
     lease = await running(job_store)
     await job_store.finish(lease, seq=3, outcome=succeeded(), now=T0)

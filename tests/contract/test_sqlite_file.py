@@ -261,7 +261,7 @@ async def test_a_damaged_file_is_an_error_for_people(open_sqlite: OpenSqlite, da
         "UPDATE requests SET body = 'null'",
         "UPDATE events SET data = x'ff'",
         "UPDATE events SET kind = 'nothing'",
-        "UPDATE jobs SET model = CAST(x'ff' AS TEXT)",
+        "UPDATE jobs SET base = CAST(x'ff' AS TEXT)",
         "UPDATE jobs SET receipt = '[]'",
         "DELETE FROM events",
     ],

@@ -10,7 +10,7 @@ from tlfif.client.tlfif_client import TlfifClient
 from tlfif.jobs.events import Event, EventKind
 from tlfif.wire.jobs import Accepted, Asking, FollowUpdate, JobAccepted, JobView, MachineUpdate
 from tlfif.wire.machines import NO_MACHINE, MachineView
-from tlfif.wire.models import ModelView
+from tlfif.wire.models import ModelList, ModelView, PersonalModelView
 
 
 class Terminal(StringIO):
@@ -62,12 +62,31 @@ def a_model(name: str, state: str = "ready", **changes: Any) -> ModelView:
     return {**base, **changes}
 
 
+def a_personal_model(
+    name: str = "anna-poems", *, base: str = "smollm2", state: str = "registered"
+) -> PersonalModelView:
+    """A personal model."""
+    return PersonalModelView(
+        name=name,
+        owner="",
+        base=base,
+        base_sha256="b" * 64,
+        sha256="a" * 64,
+        size_bytes=12_000_000,
+        rank=8,
+        created_at=1_800_000_000.0,
+        state=state,
+        approved_by="",
+    )
+
+
 class FakeClient(TlfifClient):
     """Answers from scripts. ``hang`` leaves a job running after its news, until it is cancelled;
     ``hanging`` is set when that begins."""
 
     def __init__(self, *scripts: list[FollowUpdate], models: list[ModelView] | None = None) -> None:
         self.scripts = list(scripts)
+        self.personal: list[PersonalModelView] = []
         self.catalogue = models or [a_model("tinyllama"), a_model("smollm2")]
         self.hang = False
         self.hanging = asyncio.Event()
@@ -111,8 +130,8 @@ class FakeClient(TlfifClient):
     async def machine(self) -> MachineView:
         return NO_MACHINE
 
-    async def models(self) -> list[ModelView]:
-        return self.catalogue
+    async def all_models(self) -> ModelList:
+        return {"models": self.catalogue, "personal": self.personal, "object": "list", "data": []}
 
     async def pull(self, name: str, *, force: bool = False, automatic: bool = False) -> AsyncGenerator[ModelView, None]:
         self.pulled.append(name + " by itself" * automatic)

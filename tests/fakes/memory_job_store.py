@@ -97,7 +97,7 @@ class MemoryJobStore(JobStore):
             queued=len(queued),
             running=len(self._with(JobStatus.RUNNING)),
             oldest_queued_at=queued[0].created_at if queued else None,
-            oldest_queued_model=queued[0].model if queued else None,
+            oldest_queued_model=queued[0].base if queued else None,
         )
 
     async def claim(
@@ -105,7 +105,7 @@ class MemoryJobStore(JobStore):
     ) -> list[ClaimedJob]:
         claimed: list[ClaimedJob] = []
         for record in self._with(JobStatus.QUEUED):
-            if record.model == model and len(claimed) < limit:
+            if record.base == model and len(claimed) < limit:
                 token = self._ids.new_id("lease")
                 change = self._write(
                     transitions.start(record, worker_id=worker_id, token=token, lease_seconds=lease_seconds, now=now)
@@ -146,7 +146,7 @@ class MemoryJobStore(JobStore):
         return await self.get(job_id)
 
     async def fail_queued(self, *, model: str, code: str, message: str, now: float) -> list[str]:
-        waiting = [each for each in self._records.values() if each.model == model]
+        waiting = [each for each in self._records.values() if each.base == model]
         return self._change_all(
             lambda record: transitions.fail_waiting(record, code=code, message=message, now=now), waiting
         )

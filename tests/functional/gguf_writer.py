@@ -2,9 +2,11 @@
 
 import math
 import struct
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 U16, U32, I32, F32, BOOL, STRING, ARRAY, U64 = 2, 4, 5, 6, 7, 8, 9, 10
 F32_TENSOR = 0
@@ -172,6 +174,20 @@ def tiny_llama(*, template: str = TEMPLATE, width: int = 32) -> Gguf:
         "tokenizer.chat_template": template,
     }
     return Gguf(values=values, tensors=tensors, data=b"\0" * offset)
+
+
+def small_lora(*, seed: int, rank: int = 4, layers: int = 6, width: int = 576, strength: float = 0.15) -> Gguf:
+    """An adapter for SmolLM2 that visibly changes its answers, and differs by ``seed``."""
+    rng, tensors, data = Random(seed), list[Tensor](), bytearray()
+    for layer in range(layers):
+        for side, shape in (("lora_a", (width, rank)), ("lora_b", (rank, width))):
+            tensors.append(Tensor(name=f"blk.{layer}.attn_output.weight.{side}", shape=shape, offset=len(data)))
+            data += array("f", (rng.gauss(0, strength) for _ in range(rank * width))).tobytes()
+    return Gguf(values=LORA | {"adapter.lora.alpha": float(2 * rank)}, tensors=tensors, data=bytes(data))
+
+
+LORA: dict[str, Value] = {"general.architecture": "llama", "general.type": "adapter", "adapter.type": "lora"}
+"""What an adapter's file says of itself."""
 
 
 def letter_of_byte(byte: int) -> str:

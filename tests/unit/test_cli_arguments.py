@@ -61,6 +61,10 @@ def test_what_is_not_given_is_left_to_the_server() -> None:
     assert parsed() == arguments.AnswerOptions()
 
 
+def test_a_name_that_is_not_in_the_catalogue_may_be_a_personal_models() -> None:
+    assert parsed("--model", "Anna-Poems").model == "anna-poems"
+
+
 def test_options_are_checked_together() -> None:
     options = parsed("--max-tokens", "7", "--model", "SmolLM2-135M", "--idle-timeout", "2", "--system", "Be kind.")
     assert (options.max_tokens, options.model, options.idle_timeout, options.system) == (7, "smollm2", 2.0, "Be kind.")
@@ -70,7 +74,7 @@ def test_options_are_checked_together() -> None:
     ("given", "code"),
     [
         (("--system", "  "), "system_empty"),
-        (("--model", "gpt-9"), "unknown_model"),
+        (("--model", "gpt 9"), "unknown_model"),
         (("--model", ""), "unknown_model"),
         (("--model", "file:"), "model_file_invalid"),
         (("--model", "FILE:  "), "model_file_invalid"),

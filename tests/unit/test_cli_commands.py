@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from tests.fakes.desk import FakeClient, FakeDesk, a_model
+from tests.fakes.desk import FakeClient, FakeDesk, a_model, a_personal_model
 from tests.fakes.money import cost
 from tlfif.cli import jobs, machine, main, model, serve
 from tlfif.cli.arguments import Parser
@@ -252,6 +252,14 @@ def test_models_are_listed_with_what_is_wrong(command: Run) -> None:
     assert "(default)" in text
     assert "tinyllama: The line broke." in text
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_personal_models_are_listed_below_the_catalogue(command: Run) -> None:
+    client = FakeClient()
+    client.personal = [a_personal_model()]
+    _, desk = command(model, client, "list")
+    last = desk.out.getvalue().splitlines()[-1]
+    assert last.split() == ["anna-poems", "registered", "12.0", "MB", "smollm2", "a" * 12]
 
 
 @pytest.mark.parametrize(("state", "code"), [("ready", 0), ("corrupt", 4)])

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.clock import FakeClock
-from tests.fakes.desk import FakeClient, FakeDesk, a_model
+from tests.fakes.desk import FakeClient, FakeDesk, a_model, a_personal_model
 from tlfif.cli.fetching import Choice, choose_model, fetch_model
 from tlfif.client.errors import NotPossibleError, ServerFailedError
 from tlfif.wire.models import ModelView
@@ -118,3 +118,11 @@ async def test_progress_is_a_bar_on_a_terminal_and_now_and_then_a_line_elsewhere
     assert ("[####" in desk.said) is terminal
     assert (desk.said.count("\n") <= 5) is True
     assert "its checksum is correct" in desk.said
+
+
+async def test_a_personal_model_is_asked_by_its_name_once_its_base_is_here() -> None:
+    client = FakeClient(models=[a_model("tinyllama"), a_model("smollm2", "absent")])
+    client.personal = [a_personal_model("anna-poems", base="smollm2")]
+    assert (await choose_model(client, "anna-poems", FakeDesk().console)).model == "anna-poems"
+    assert client.pulled == ["smollm2"]
+    assert (await choose_model(client, "ben-poems", FakeDesk().console)).model == "ben-poems"

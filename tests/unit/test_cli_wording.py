@@ -118,6 +118,14 @@ def test_the_receipt_says_what_became_of_the_machine(before: dict[str, Any], sai
     assert f" · {said} · " in receipt_line(RECEIPT, before=machine(**before), place="this computer")
 
 
+def test_a_personal_models_answer_names_its_adapter_and_no_change_of_the_machine() -> None:
+    personal = receipt(model="anna-poems", adapter_sha256="a" * 64)
+    before = machine(state="ready", model="smollm2", machine_id=personal["machine_id"])
+    line = receipt_line(personal, before=before, place="this computer")
+    assert f"anna-poems · adapter {'a' * 12} · " in line
+    assert "changed over" not in line
+
+
 @pytest.mark.parametrize(
     ("name", "title"),
     [("tinyllama", "TinyLlama-1.1B-Chat"), ("file:/a/b/my.gguf", "my.gguf"), ("other", "other")],

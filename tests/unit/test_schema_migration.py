@@ -131,4 +131,4 @@ def test_version_1_is_what_was_released(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO events (position, seq, kind, at, data) VALUES (1, 1, 'queued', 1.0, '{}')")
     migrate(connection)
     assert version(connection) == len(MIGRATIONS)
-    assert connection.execute("SELECT id, status, expires_at FROM jobs").fetchall() == [("job_1", "queued", 61.0)]
+    assert connection.execute("SELECT id, status, base FROM jobs").fetchall() == [("job_1", "queued", "m")]

@@ -166,6 +166,15 @@ class IdleTimeoutRequest(Strict):
     minutes: IdleMinutes
 
 
+class AddModelRequest(Strict):
+    """A personal model. ``adapter``: the path of a GGUF file on this computer, of which a copy is kept. ``base``: the
+    model that it was trained on, the default one unless it says so. ``sha256``: what the file's must be."""
+
+    adapter: str
+    base: str | None = None
+    sha256: str | None = None
+
+
 class PullRequest(Strict):
     """``force`` throws a corrupt or partial file away. ``automatic``: nobody asked for this fetch, so a hub that was
     silent a few minutes ago is not asked again."""

@@ -17,6 +17,7 @@ from tlfif.machines.list_machines import PastMachine
 from tlfif.machines.machine import MachineRecord, Situation
 from tlfif.machines.machine_types import MACHINE_TYPES
 from tlfif.models.model_store import ModelInfo
+from tlfif.models.personal_model import PersonalModel
 from tlfif.wire.errors import ErrorView
 from tlfif.wire.jobs import (
     EventView,
@@ -30,7 +31,7 @@ from tlfif.wire.jobs import (
     ToolView,
 )
 from tlfif.wire.machines import MachineView, PastMachineView, PhaseView, Pids
-from tlfif.wire.models import ModelView, OpenAIModel
+from tlfif.wire.models import ModelView, OpenAIModel, PersonalModelView
 
 
 def job_view(job: Job, answer: AnswerSoFar | None, clock: Clock) -> JobView:
@@ -117,6 +118,11 @@ def event_view(event: Event, clock: Clock) -> EventView:
 def model_view(info: ModelInfo) -> ModelView:
     """One model."""
     return cast(ModelView, asdict(info))
+
+
+def personal_model_view(model: PersonalModel) -> PersonalModelView:
+    """One personal model."""
+    return cast(PersonalModelView, asdict(model))
 
 
 def openai_model(info: ModelInfo) -> OpenAIModel:

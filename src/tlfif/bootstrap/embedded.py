@@ -8,6 +8,7 @@ from tlfif import __version__
 from tlfif.adapters.aws.money.price_list_source import AwsPriceListSource
 from tlfif.adapters.http.exchange_source import EcbExchangeSource
 from tlfif.adapters.local.machines.process_machine_host import ProcessMachineHost
+from tlfif.adapters.local.models.adapter_folder import AdapterFolder
 from tlfif.adapters.local.models.file_model_store import FileModelStore
 from tlfif.adapters.local.steady_clock import HomeClock, boot_id, seconds_slept
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
@@ -21,6 +22,7 @@ from tlfif.control.local_machine_control import LocalMachineControl
 from tlfif.control.reconcile import Reconciler
 from tlfif.jobs.job_store import JobStore
 from tlfif.kernel.clock import Clock
+from tlfif.models.personal_models import PersonalModels
 from tlfif.money.prices.prices import REGIONS
 from tlfif.money.prices.pricing import Pricing
 from tlfif.money.prices.refresh_prices import RefreshReport, refresh_prices
@@ -34,8 +36,7 @@ IMAGE = f"embedded-{__version__}"
 
 async def embedded_container(settings: Settings) -> Container:
     """Open the stores and connect the adapters. Raises StorageError."""
-    system, ids = SystemClock(), SystemIds()
-    data_folder = settings.data_folder
+    system, ids, data_folder = SystemClock(), SystemIds(), settings.data_folder
     stores = await open_all_sqlite_stores(
         data_folder.database,
         ids,
@@ -98,6 +99,7 @@ async def embedded_container(settings: Settings) -> Container:
         money=money,
         close=close,
         images=images,
+        personal=_personal_models(settings, stores, models, clock),
         model_names=settings.model_names,
     )
 
@@ -109,6 +111,11 @@ async def _tell_what_stays(in_file: JobStore, jobs: JobStore) -> None:
             "%d prompts wait in the job file and are not answered while TLFIF_STORE_URL is set: unset it, and they are",
             left.queued + left.running,
         )
+
+
+def _personal_models(settings: Settings, stores: SqliteStores, models: FileModelStore, clock: Clock) -> PersonalModels:
+    files = AdapterFolder(settings.data_folder.adapters, clock)
+    return PersonalModels(store=stores.personal_models, files=files, models=models, clock=clock)
 
 
 def _money(settings: Settings, stores: SqliteStores, jobs: JobStore, clock: Clock) -> tuple[Money, Meter]:

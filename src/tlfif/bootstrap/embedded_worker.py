@@ -2,9 +2,10 @@
 for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from tlfif.adapters.engines.llama_engine_process import LlamaEngineProcess
 from tlfif.adapters.local.steady_clock import SteadyClock
 from tlfif.adapters.local.system_clock import SystemClock, SystemIds
 from tlfif.adapters.sqlite.stores import open_sqlite_stores
@@ -17,7 +18,7 @@ from tlfif.worker.lifecycle import MachineIdentity, run_lifecycle
 async def run_embedded_worker(
     identity: MachineIdentity,
     data_folder: Path,
-    process: EngineProcess,
+    process: LlamaEngineProcess,
     *,
     context_tokens: int,
     clock_offset: float,
@@ -26,7 +27,14 @@ async def run_embedded_worker(
     """Run until the machine ends. ``process`` may be starting already. ``clock_offset``: of the server's clock, because
     both write times into one file. ``store``: the server that keeps jobs (``StoreAddress.to_json``); None: they are in
     that file."""
-    connect = _connecting(context_tokens)
+    from tlfif.adapters.engines.adapter_engine import AdapterEngine, AdapterProcess
+
+    connect_to = _connecting(context_tokens)
+    adapting = AdapterProcess(process, DataFolder(data_folder).adapters)
+
+    async def connect(address: EngineAddress) -> Engine:
+        return AdapterEngine(adapting, connect_to, await connect_to(address, adapting.numbers()))
+
     ids = SystemIds()
     in_file, machines = await open_sqlite_stores(
         DataFolder(data_folder).database, ids, default_idle_timeout=identity.idle_timeout_seconds
@@ -39,7 +47,7 @@ async def run_embedded_worker(
         await in_file.close()
         jobs = await open_job_store(StoreAddress.from_json(store), ids)
     clock = SteadyClock(SystemClock(), offset=clock_offset)
-    await run_lifecycle(identity, jobs=jobs, machines=machines, process=process, connect=connect, clock=clock)
+    await run_lifecycle(identity, jobs=jobs, machines=machines, process=adapting, connect=connect, clock=clock)
 
 
 async def run_embedded_candidate(
@@ -65,14 +73,14 @@ async def run_embedded_candidate(
     )
 
 
-def _connecting(context_tokens: int) -> Callable[[EngineAddress], Awaitable[Engine]]:
+def _connecting(context_tokens: int) -> Callable[..., Awaitable[Engine]]:
     importing = asyncio.create_task(asyncio.to_thread(_import_engine_client))
 
-    async def connect(address: EngineAddress) -> Engine:
+    async def connect(address: EngineAddress, adapters: Mapping[str, int] | None = None) -> Engine:
         await importing
         from tlfif.adapters.engines.fitted_engine import llama_engine
 
-        return llama_engine(address, context_tokens=context_tokens)
+        return llama_engine(address, context_tokens=context_tokens, adapters=adapters)
 
     return connect
 

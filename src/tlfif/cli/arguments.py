@@ -12,6 +12,7 @@ from tlfif.jobs import limits
 from tlfif.kernel.errors import InvalidInputError, NotFoundError
 from tlfif.kernel.typed_number import typed_number
 from tlfif.models.catalogue import FILE_PREFIX, file_path_of, find_model, known_names
+from tlfif.models.personal_model import PERSONAL_NAME
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ def answer_options(args: argparse.Namespace) -> AnswerOptions:
     if args.system is not None:
         limits.check_text(args.system, what="system")
     return AnswerOptions(
-        model=model_name(args.model) if args.model is not None else None,
+        model=_optional(args.model, asked_model),
         max_tokens=_optional(args.max_tokens, max_tokens),
         temperature=_optional(args.temperature, temperature),
         seed=_optional(args.seed, seed),
@@ -172,6 +173,13 @@ def model_name(text: str) -> str:
             f"There is no model named {text[:100]!r}. Known: {known_names()}.", code="unknown_model"
         )
     return spec.name
+
+
+def asked_model(text: str) -> str:
+    """A model's name as :func:`model_name` has it, or what may be a personal model's, which the server knows. Raises as
+    above."""
+    name = text.strip().casefold()
+    return name if find_model(text) is None and PERSONAL_NAME.fullmatch(name) else model_name(text)
 
 
 def check_png_path(text: str) -> Path:

@@ -122,7 +122,15 @@ async def choose_model(client: TlfifClient, wanted: str | None, console: Console
     """
     if wanted is not None and ":" in wanted:
         return Choice(model=wanted)
-    models = await client.models()
+    listed = await client.all_models()
+    models = listed["models"]
+    if wanted is not None and all(m["name"] != wanted for m in models):
+        # A personal model answers with its base's file; what is in neither list the server refuses.
+        found = next((p for p in listed.get("personal", []) if p["name"] == wanted), None)
+        base = next((m for m in models if found is not None and m["name"] == found["base"]), None)
+        if base is not None and base["state"] in {"absent", "pulling"}:
+            await fetch_model(client, base["name"], console)
+        return Choice(model=wanted)
     default, fallback = models[0], models[-1]
     chosen = next((m for m in models if m["name"] == wanted), default)
     if chosen["state"] in {"absent", "pulling"} and (wanted is not None or chosen is fallback):

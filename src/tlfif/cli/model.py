@@ -1,7 +1,9 @@
-"""``tlfif model``: which models there are, fetching and checking them."""
+"""``tlfif model``: which models there are, fetching and checking them, and personal ones."""
 
 import argparse
 import asyncio
+from pathlib import Path
+from typing import Literal
 
 from tlfif.cli.arguments import add_json, model_name
 from tlfif.cli.connection import only_on_this_computer, open_client
@@ -11,7 +13,7 @@ from tlfif.cli.output.console import Console
 from tlfif.cli.output.tables import table
 from tlfif.kernel.errors import InvalidInputError
 from tlfif.models.catalogue import file_path_of, known_names
-from tlfif.wire.models import ModelView
+from tlfif.wire.models import ModelView, PersonalModelView
 from tlfif.wording.figures import size
 
 
@@ -27,12 +29,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser("verify", help="read model files through and compare their checksums")
     verify.add_argument("name", metavar="NAME", nargs="?", help="default: every model on this computer")
     add_json(verify)
+    add = actions.add_parser("add", help="register a personal model: a LoRA adapter on top of a model")
+    add.add_argument("name", metavar="NAME", help="what it is called from now on, for example anna-poems")
+    add.add_argument("--adapter", metavar="FILE", required=True, help="the adapter, a GGUF file; a copy is kept")
+    add.add_argument("--base", metavar="MODEL", help="the model that it was trained on; default: the default model")
+    add.add_argument("--sha256", metavar="HASH", help="refuse the file if its sha256 is another one")
+    add_json(add)
+    for action, does in (("approve", "let everybody of this home ask it"), ("retire", "have it answer no more")):
+        moving = actions.add_parser(action, help=f"{does} (a personal model)")
+        moving.add_argument("name", metavar="NAME")
+        add_json(moving)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """One of the actions."""
     if args.action == "list":
         return asyncio.run(_list(console, as_json=args.json))
+    if args.action == "add":
+        only_on_this_computer("model add")
+        return asyncio.run(_add(args, Path(args.adapter).expanduser().absolute(), console))
+    if args.action in ("approve", "retire"):
+        return asyncio.run(_move(args.name, args.action, console, as_json=args.json))
     name = _catalogue_name(args.name) if args.name is not None else None
     only_on_this_computer(f"model {args.action}")
     if args.action == "verify" or name is None:
@@ -52,9 +69,37 @@ def _catalogue_name(text: str) -> str:
 
 async def _list(console: Console, *, as_json: bool) -> int:
     async with open_client() as client:
-        models = await client.models()
-    console.result({"models": models}, list_text(models), as_json=as_json)
+        found = await client.all_models()
+    models, personal = found["models"], found.get("personal", [])  # absent where the home is of an older version
+    text = "\n\n".join(filter(None, [list_text(models), personal_text(personal)]))
+    console.result({"models": models, "personal": personal}, text, as_json=as_json)
     return DONE
+
+
+async def _add(args: argparse.Namespace, path: Path, console: Console) -> int:
+    base = None if args.base is None else model_name(args.base)
+    async with open_client() as client:
+        added = await client.add_model(args.name, adapter=str(path), base=base, sha256=args.sha256)
+    console.result(
+        added,
+        f"{added['name']} is registered: rank {added['rank']} on {added['base']}, sha256 {added['sha256']}. "
+        f"Ask it: ./tlfif ask --model {added['name']}",
+        as_json=args.json,
+    )
+    return DONE
+
+
+async def _move(name: str, action: Literal["approve", "retire"], console: Console, *, as_json: bool) -> int:
+    async with open_client() as client:
+        moved = await client.move_model(name, action)
+    console.result(moved, f"{moved['name']} is {moved['state']}.", as_json=as_json)
+    return DONE
+
+
+def personal_text(models: list[PersonalModelView]) -> str:
+    """Personal models as a table; empty where there are none."""
+    rows = [(one["name"], one["state"], size(one["size_bytes"]), one["base"], one["sha256"][:12]) for one in models]
+    return table(("PERSONAL MODEL", "STATE", "SIZE", "BASE", "SHA256"), rows) if rows else ""
 
 
 def list_text(models: list[ModelView]) -> str:

@@ -4,7 +4,8 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
+from urllib.parse import quote
 
 from tlfif.client.connection import Connection
 from tlfif.client.endpoint import Locator, Sleep
@@ -13,7 +14,7 @@ from tlfif.jobs.events import Event
 from tlfif.wire.images import ImageAct, ImageDetails, ImageList, ImageLog, ImageView, PointerView, WatchEnded, WatchView
 from tlfif.wire.jobs import Accepted, Asking, DeletedJobs, FollowUpdate, JobAccepted, JobList, JobView
 from tlfif.wire.machines import MachineHistory, MachineView, StopMode, StopResult
-from tlfif.wire.models import ModelList, ModelView
+from tlfif.wire.models import ModelList, ModelView, PersonalModelView
 from tlfif.wire.money import AdviceView, BudgetView, CostView, RefreshView, StandingList
 from tlfif.wire.server import ServerView
 
@@ -125,7 +126,23 @@ class TlfifClient:
 
     async def models(self) -> list[ModelView]:
         """The catalogue, the default first."""
-        return cast(ModelList, await self._connection.request("GET", "/v1/models"))["models"]
+        return (await self.all_models())["models"]
+
+    async def all_models(self) -> ModelList:
+        """The catalogue and personal models."""
+        return cast(ModelList, await self._connection.request("GET", "/v1/models"))
+
+    async def add_model(
+        self, name: str, *, adapter: str, base: str | None, sha256: str | None = None
+    ) -> PersonalModelView:
+        """Register the adapter at an absolute path as a personal model. Raises ``adapter_file_invalid`` and others."""
+        body = {"adapter": adapter, "base": base, "sha256": sha256}
+        sent = {field: value for field, value in body.items() if value is not None}
+        return cast(PersonalModelView, await self._connection.request("POST", _of_model(name, "add"), body=sent))
+
+    async def move_model(self, name: str, action: Literal["approve", "retire"]) -> PersonalModelView:
+        """Approve or retire a personal model. Raises ``personal_model_not_found``, ``personal_model_retired``."""
+        return cast(PersonalModelView, await self._connection.request("POST", _of_model(name, action)))
 
     async def start_pull(self, name: str, *, force: bool = False, automatic: bool = False) -> ModelView:
         """Start fetching a model, or join a running fetch. ``automatic``: no person asked for it. Raises
@@ -251,3 +268,7 @@ def _given(**params: object) -> dict[str, object]:
 
 def _body(asking: Asking) -> dict[str, object]:
     return _given(**asking)
+
+
+def _of_model(name: str, action: str) -> str:
+    return f"/v1/models/{quote(name, safe='')}/{action}"

@@ -122,6 +122,7 @@ class OwnAnswers(Answers):
             ids=home.ids,
             control=home.control,
             budget=home.money.budget,
+            personal=home.personal,
         )
         return self._asked_job(result.job, created=result.created)
 
@@ -161,7 +162,9 @@ class OwnAnswers(Answers):
         return Bill(job_id=job_id, place=home.place, usd=cost.total / 1e6, eur=float(eur), final=cost.final)
 
     async def models(self) -> list[ModelInfo]:
-        return await self._container.models.list_models()
+        found = await self._container.models.list_models()
+        personal = self._container.personal
+        return found if personal is None else found + await personal.askable(found)
 
     def _asked_job(self, job: Job, *, created: bool = False) -> AskedJob:
         state = replace(job, created_at=self._container.clock.shown(job.created_at))

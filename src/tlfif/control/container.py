@@ -18,6 +18,7 @@ from tlfif.machines.machine_store import MachineStore
 from tlfif.machines.machine_types import EngineKind
 from tlfif.machines.policy import MachinePolicy
 from tlfif.models.model_store import ModelStore
+from tlfif.models.personal_models import PersonalModels
 from tlfif.money.bill.bill_store import BillStore
 from tlfif.money.budget.budget_gate import BudgetGate
 from tlfif.money.prices.pricing import Pricing
@@ -63,8 +64,8 @@ class Container:
 
     ``place`` is where machines run, in words for the owner. ``streams``: whether an answer can be streamed to the
     caller while it is generated. ``longest_wait_seconds``: how long a request may be kept open. ``images`` None: this
-    home makes none. ``model_names``: what other programs' names of models mean here. ``gpu_engine``: what machine types
-    with a GPU have. ``close`` closes everything.
+    home makes none. ``personal`` None: its machines answer with no personal models. ``model_names``: what other
+    programs' names of models mean here. ``gpu_engine``: what machine types with a GPU have. ``close`` closes all.
     """
 
     jobs: JobStore
@@ -82,6 +83,7 @@ class Container:
     money: Money
     close: Callable[[], Awaitable[None]]
     images: Images | None = None
+    personal: PersonalModels | None = None
     gpu_engine: EngineKind = EngineKind.VLLM
     streams: bool = True
     longest_wait_seconds: float = 3600.0

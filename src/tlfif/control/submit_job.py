@@ -10,11 +10,12 @@ from tlfif.jobs.policy import USUAL_TEMPERATURE, JobPolicy
 from tlfif.jobs.request import AS_THE_MODEL_LIKES, AnswerForm, GenerationRequest, Message, Sampling, Task, ToolUse
 from tlfif.jobs.tool_limits import check_form, check_together, check_tools
 from tlfif.kernel.clock import Clock, Ids
-from tlfif.kernel.errors import BusyError, ModelError
+from tlfif.kernel.errors import BusyError, InvalidInputError, ModelError
 from tlfif.machines.list_machines import UP
 from tlfif.machines.machine import Situation
 from tlfif.machines.machine_store import MachineStore
 from tlfif.models.model_store import ModelInfo, ModelState, ModelStore
+from tlfif.models.personal_models import PersonalModels
 from tlfif.money.budget.budget_gate import BudgetGate
 
 
@@ -71,21 +72,23 @@ async def submit_job(
     ids: Ids,
     control: MachineControl,
     budget: BudgetGate | None = None,
+    personal: PersonalModels | None = None,
 ) -> AcceptedJob:
     """Validate everything, then store the job; after this it cannot be lost. A person's hold on the machine ends.
 
     Raises InvalidInputError (nothing stored), IdempotencyConflictError, BudgetLockedError, BusyError, ModelError,
-    StorageError.
+    StorageError; for a personal model what :meth:`PersonalModels.find` raises.
     """
     key = limits.check_idempotency_key(asked.idempotency_key) if asked.idempotency_key is not None else None
     idle = limits.check_idle_minutes(asked.idle_timeout_minutes) if asked.idle_timeout_minutes is not None else None
-    request = await _checked_request(asked, models=models, policy=policy)
+    request, base = await _checked_request(asked, models=models, personal=personal, policy=policy)
     max_queued = policy.max_queued if budget is None else await budget.check_admission(max_queued=policy.max_queued)
     try:
         with clock.held() as now:
             job = NewJob(
                 id=ids.new_id("job"),
                 request=request,
+                base=base,
                 idempotency_key=_key_of(asked.owner, key),
                 expires_at=now + policy.wait_limit_seconds,
                 owner=asked.owner,
@@ -113,7 +116,10 @@ def _key_of(owner: str, key: str | None) -> str | None:
     return f"{len(owner)}:{owner}/{key}" if key is not None and owner else key
 
 
-async def _checked_request(asked: Submission, *, models: ModelStore, policy: JobPolicy) -> GenerationRequest:
+async def _checked_request(
+    asked: Submission, *, models: ModelStore, personal: PersonalModels | None, policy: JobPolicy
+) -> tuple[GenerationRequest, str]:
+    """The request, and the model that a machine must run for it."""
     messages = limits.check_messages(asked.messages, asked.task)
     checked = GenerationRequest(
         model="",
@@ -127,7 +133,12 @@ async def _checked_request(asked: Submission, *, models: ModelStore, policy: Job
         notes=limits.check_notes(asked.notes),
     )
     check_together(checked)
-    model = await models.resolve(asked.model)
+    own = None if personal is None else await personal.find(asked.model, user=asked.owner)
+    if own is not None and asked.task is Task.EMBEDDING:
+        raise InvalidInputError(
+            f"A personal model makes no vectors of texts. Ask the model under it: {own.base}.", code="fields_conflict"
+        )
+    model = await models.resolve(asked.model if own is None else own.base)
     if model.state is not ModelState.READY:
         raise ModelError(
             f"The model {model.title} is not ready on this computer ({model.state}). "
@@ -135,12 +146,14 @@ async def _checked_request(asked: Submission, *, models: ModelStore, policy: Job
             code="model_absent" if model.state is not ModelState.CORRUPT else "model_corrupt",
             details={"model": model.name},
         )
-    return replace(
+    request = replace(
         checked,
-        model=model.name,
+        model=model.name if own is None else own.name,
+        adapter="" if own is None else own.sha256,
         max_tokens=_fitted(asked, checked, context=model.context_tokens),
         sampling=checked.sampling.over(_defaults(model, policy)),
     )
+    return request, model.name
 
 
 def _defaults(model: ModelInfo, policy: JobPolicy) -> Sampling:

@@ -18,7 +18,7 @@ _OPENAI = frozenset(
 """What follows ``/v1/`` in OpenAI's addresses, also in those that TL-FIF does not have: their 404 has its shape."""
 _WITHOUT_VERSION = frozenset({"chat", "completions", "embeddings", "messages", "models", "responses"})
 """Some programs leave ``/v1`` out."""
-_OWN = ("pull", "verify")
+_OWN = ("add", "approve", "pull", "retire", "verify")
 """Below a model's name: TL-FIF's own."""
 
 

@@ -47,8 +47,9 @@ def open_server(config: dict[str, Any]) -> Any:
     """llama.cpp with the model loaded, listening on loopback.
 
     ``config``: ``model_name``, ``model_path``, ``context_tokens`` (of one slot), ``slots``, ``threads`` (None: one a
-    core), ``batch_tokens`` (read in one go), ``cache_mib``, ``api_key``, and ``port`` (absent: a free one). Raises
-    RuntimeError where llama.cpp refuses the model; why stands in its log."""
+    core), ``batch_tokens`` (read in one go), ``cache_mib``, ``api_key``, ``port`` (absent: a free one), ``adapters``
+    (paths, absent: none; each acts where a request names its number). Raises RuntimeError where llama.cpp refuses the
+    model or an adapter; why stands in its log."""
     xllamacpp = _load_llama(WAITING if config["threads"] else WAITING | PLACES)
     params = xllamacpp.CommonParams()
     params.model.path = config["model_path"]
@@ -70,8 +71,17 @@ def open_server(config: dict[str, Any]) -> Any:
     params.n_batch = params.n_ubatch = config["batch_tokens"]
     params.cache_ram_mib = config["cache_mib"]
     params.warmup = False
+    if config.get("adapters"):
+        params.lora_adapters = [_silent(xllamacpp, path) for path in config["adapters"]]
+        params.lora_init_without_apply = True
     params.sse_ping_interval = -1  # silence for long means that it has hung
     return xllamacpp.Server(params)
+
+
+def _silent(xllamacpp: ModuleType, path: str) -> Any:
+    adapter = xllamacpp.CommonAdapterLoraInfo()
+    adapter.path, adapter.scale = path, 0.0
+    return adapter
 
 
 def main() -> None:

@@ -12,12 +12,13 @@ class JobRecord(JobState):
     """A job as a store keeps it, without its request, which is long and never changes.
 
     ``position`` is the acceptance number and orders the queue and the list. ``wait_seconds`` is how long the job may
-    wait each time it is queued. ``step`` is free for stores without transactions: it names the last write, so that a
-    writer notices another one and recognises its own. After a job's end, ``lease_token`` is that of the lease that
-    finished it, and None if no worker did.
+    wait each time it is queued. ``base``: as in :class:`NewJob`; all that decides which machine answers a job looks at
+    it, and not at the model that the request names. ``step`` is free for stores without transactions: it names the last
+    write, so that a writer notices another one and recognises its own. After a job's end, ``lease_token`` is that of
+    the lease that finished it, and None if no worker did.
     """
 
-    model: str
+    base: str
     wait_seconds: float
     position: int
     step: str = ""
@@ -48,7 +49,7 @@ def new_record(job: NewJob, *, position: int, now: float) -> JobRecord:
     return JobRecord(
         id=job.id,
         status=JobStatus.QUEUED,
-        model=job.request.model,
+        base=job.base,
         idempotency_key=job.idempotency_key,
         created_at=now,
         expires_at=job.expires_at,

@@ -84,9 +84,9 @@ class JobStore(ABC):
     async def claim(
         self, *, worker_id: str, model: str, limit: int, lease_seconds: float, now: float
     ) -> list[ClaimedJob]:
-        """Lease the oldest waiting jobs for ``model``, at most ``limit``; each becomes ``running``, its attempt
-        is counted and ``started`` (data ``attempt``) is appended. Waiting jobs past ``expires_at`` and jobs with
-        a cancel request are never handed out."""
+        """Lease the oldest waiting jobs whose base is ``model``, at most ``limit``; each becomes ``running``, its
+        attempt is counted and ``started`` (data ``attempt``) is appended. Waiting jobs past ``expires_at`` and jobs
+        with a cancel request are never handed out."""
 
     @abstractmethod
     async def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float, now: float) -> list[LeaseState]:
@@ -143,7 +143,7 @@ class JobStore(ABC):
 
     @abstractmethod
     async def fail_queued(self, *, model: str, code: str, message: str, now: float) -> list[str]:
-        """End every waiting job for ``model`` as ``failed``; returns their ids."""
+        """End every waiting job whose base is ``model`` as ``failed``; returns their ids."""
 
     @abstractmethod
     async def reap(self, *, now: float) -> list[str]:

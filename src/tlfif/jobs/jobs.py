@@ -50,7 +50,8 @@ class Receipt:
     """What an answer took. Seconds are wall clock; ``queue_seconds`` runs from acceptance to the last claim.
 
     ``first_token_seconds`` and ``total_seconds`` run from acceptance. Token counts come from the engine;
-    None where it did not say. ``model_sha256`` is the hash of the weights that answered. ``engine``: a value of
+    None where it did not say. ``model_sha256`` is the hash of the weights that answered,
+    ``adapter_sha256`` that of the adapter on top of them, None for a model of the catalogue. ``engine``: a value of
     ``machines.machine_types.EngineKind``; ``instance_type``: as AWS names it, None on one's own computer.
     """
 
@@ -68,6 +69,7 @@ class Receipt:
     first_token_seconds: float | None = None
     total_seconds: float | None = None
     tokens_per_second: float | None = None
+    adapter_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +108,12 @@ class Job(JobState):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A checked request, ready to be made durable."""
+    """A checked request, ready to be made durable. ``base``: the model that a machine must run to answer it. The model
+    that the request names is that one, or a personal model on top of it."""
 
     id: str
     request: GenerationRequest
+    base: str
     idempotency_key: str | None
     expires_at: float
     owner: str = ""
@@ -149,7 +153,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueCounts:
-    """How many jobs wait and run; since when the oldest waits (epoch seconds) and for which model."""
+    """How many jobs wait and run; since when the oldest waits (epoch seconds) and which model a machine must run for
+    it."""
 
     queued: int = 0
     running: int = 0

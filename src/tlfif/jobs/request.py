@@ -108,7 +108,8 @@ class GenerationRequest:
 
     ``max_tokens`` counts completion tokens. ``logprobs`` None: none are asked for; 0 to 20: those of the chosen tokens
     and so many of the likeliest others. ``notes``: what a dialect wants to know again when it is asked for the job
-    later; no engine reads it.
+    later; no engine reads it. ``adapter``: sha256 of the adapter of a personal model, as the home's registry has it for
+    ``model``; no caller names it.
     """
 
     model: str
@@ -120,6 +121,7 @@ class GenerationRequest:
     tools: ToolUse | None = None
     logprobs: int | None = None
     notes: str = ""
+    adapter: str = ""
 
     def to_json(self) -> str:
         """The request as one line of JSON with sorted keys; what is not set is left out."""
@@ -139,6 +141,8 @@ class GenerationRequest:
             body["logprobs"] = self.logprobs
         if self.notes:
             body["notes"] = self.notes
+        if self.adapter:
+            body["adapter"] = self.adapter
         return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
@@ -157,6 +161,7 @@ class GenerationRequest:
             tools=None if tools is None else _tools(tools),
             logprobs=body.get("logprobs"),
             notes=body.get("notes", ""),
+            adapter=body.get("adapter", ""),
         )
 
     def fingerprint(self) -> str:

@@ -38,6 +38,7 @@ class Provenance:
             engine=self.engine,
             machine_id=self.machine_id,
             attempt=job.attempt,
+            adapter_sha256=job.request.adapter or None,
             finish_reason=reason,
         )
 

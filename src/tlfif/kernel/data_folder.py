@@ -73,6 +73,11 @@ class DataFolder:
         return self.logs / "server.log"
 
     @property
+    def adapters(self) -> Path:
+        """The adapters of personal models."""
+        return self.models / "adapters"
+
+    @property
     def models(self) -> Path:
         """Model files."""
         return self.root / "models"

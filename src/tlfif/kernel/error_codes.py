@@ -20,6 +20,7 @@ class ErrorCode(NamedTuple):
 REQUEST = {
     "json_malformed": ErrorCode(400, 2, "The body is not JSON in UTF-8, or nested too deeply, or has a number with thousands of digits.", "Mend the place that the sentence names."),
     "repeated_field": ErrorCode(400, 2, "A field is in the body twice.", "Send it once."),
+    "personal_model_not_found": ErrorCode(404, 2, "There is no personal model by that name.", "`./tlfif model list`"),
     "job_not_found": ErrorCode(404, 2, "There is no job by that id.", "Look at the list of jobs."),
     "machine_not_found": ErrorCode(404, 2, "There is no record of that machine.", "Look at the machine's state."),
     "not_found": ErrorCode(404, 2, "There is nothing by that name.", "Check the name."),
@@ -32,6 +33,10 @@ REQUEST = {
     "request_slow": ErrorCode(408, 2, "The request did not arrive in time: its headers have 10 seconds, its body 30.", "Send it again, at once."),
     "head_too_large": ErrorCode(431, 2, "The request has more than 100 headers, or more than 32 KiB of them.", "Send fewer."),
     "content_type_wrong": ErrorCode(415, 2, "The body was not sent as JSON.", "Send `Content-Type: application/json`."),
+    "adapter_base_wrong": ErrorCode(422, 2, "The adapter was made for another model than the one named as its base, or that model's file is another one since it was registered.", "Name the model that it was trained on, or train it anew."),
+    "adapter_file_invalid": ErrorCode(422, 2, "The file is not there, is no LoRA adapter as a whole GGUF file, or is larger than 512 MiB.", "Read the sentence; convert it with llama.cpp's `convert_lora_to_gguf.py`."),
+    "adapter_hash_wrong": ErrorCode(422, 2, "The adapter's sha256 is not the one that was given, or that is no sha256. Nothing was kept.", "Fetch the file again."),
+    "adapter_rank_wrong": ErrorCode(422, 2, "The adapter's rank is not from 1 to 64, or its weights have several.", "Train it with one rank in the range."),
     "body_missing": ErrorCode(422, 2, "The request needs a body and has none.", "Send a JSON object."),
     "budget_invalid": ErrorCode(422, 2, "The limit is not an amount in euros from 0.01 to 100,000.", "Give one such as 20."),
     "cursor_invalid": ErrorCode(422, 2, "The event number or the page mark cannot be one.", "Take it from an earlier answer, or start from the beginning."),
@@ -56,6 +61,7 @@ REQUEST = {
     "metadata_invalid": ErrorCode(422, 2, "`metadata` has more than 16 entries, a name of more than 64 characters, or a value of more than 512.", "Send fewer or shorter ones."),
     "notes_too_long": ErrorCode(422, 2, "What a program wants kept beside its request is longer than 64 KiB.", "Shorten `metadata` and `user`."),
     "n_out_of_range": ErrorCode(422, 2, "`n` is not a whole number from 1 to 8.", "Choose a value in the range."),
+    "personal_model_name_invalid": ErrorCode(422, 2, "A personal model cannot have that name.", "Take 1 to 64 small letters, digits, dots, dashes and underscores."),
     "presence_penalty_out_of_range": ErrorCode(422, 2, "`presence_penalty` is not a number from -2 to 2.", "Choose a value in the range."),
     "price_implausible": ErrorCode(422, 2, "A new price is zero, below zero or ten times off. The old one is kept.", "Refresh again another day."),
     "prompt_empty": ErrorCode(422, 2, "The prompt is empty or blank.", "Type something."),
@@ -94,6 +100,11 @@ STATE = {
     "conflict": ErrorCode(409, 2, "The present state forbids the request.", "Read the sentence."),
     "budget_locked": ErrorCode(409, 4, "The month's budget is used up. Nothing was stored or started.", "`./tlfif budget release`, or `./tlfif budget set AMOUNT`"),
     "budget_no_room": ErrorCode(409, 4, "A start does not fit into what is left of the month's budget. The sentence has the figures.", "Shorten the idle time-out, or one of the two above."),
+    "adapter_absent": ErrorCode(409, 4, "The file of a personal model's adapter is gone from the data folder.", "Register it anew under another name: `./tlfif model add`"),
+    "adapter_corrupt": ErrorCode(409, 4, "The file of a personal model's adapter is not the one that was registered, and is not used.", "Register the right file under another name: `./tlfif model add`"),
+    "personal_model_exists": ErrorCode(409, 2, "Another model has that name.", "Take another one."),
+    "personal_model_retired": ErrorCode(409, 4, "The personal model was retired.", "Choose another one: `./tlfif model list`"),
+    "personal_models_not_here": ErrorCode(409, 4, "The machines of this home answer with no personal models yet.", "Use the home on your own computer."),
     "lease_lost": ErrorCode(409, 2, "A worker wrote to a job that is no longer its own.", "Nothing: another worker has the job."),
     "job_lost": ErrorCode(409, 2, "A job's events ended without an end.", "Look into the server's log."),
     "machine_busy_other_model": ErrorCode(409, 4, "A start names a model, and the machine that runs has another one. Nothing was changed.", "`./tlfif machine stop` first, or ask with `--model NAME`, which changes it."),
@@ -115,6 +126,7 @@ ACCESS = {
     "token_expired": ErrorCode(401, 5, "The sign-in has run out.", "Sign in again: `./tlfif login`."),
     "keys_unreachable": ErrorCode(503, 5, "The keys that sign-ins are checked by cannot be read; nothing was started.", "Try again in a minute."),
     "not_allowed": ErrorCode(401, 5, "The caller may not do this.", "Read the sentence."),
+    "personal_model_not_shared": ErrorCode(403, 5, "The personal model belongs to somebody else, and is not approved for others.", "Ask its owner."),
     "owner_only": ErrorCode(
         403, 5, "The act concerns everybody's machine or money, and you do not own this home.", "Ask its owner."
     ),
@@ -206,6 +218,7 @@ IMAGES = {
 }
 """Images: refusals, and why an image was not offered."""
 JOB = {
+    "adapter_unusable": ErrorCode(None, 3, "The engine cannot load the personal model's adapter.", "Convert it again with llama.cpp's `convert_lora_to_gguf.py`, and register it under another name."),
     "answer_empty": ErrorCode(None, 3, "The model wrote no answer, for instance because it spent all tokens on thinking.", "Allow more tokens, or put the question in other words."),
     "attempts_exhausted": ErrorCode(None, 3, "Three attempts ended without an answer.", "Send it again, or look at the machine first."),
     "embeddings_not_supported": ErrorCode(None, 3, "The model, or the engine that it runs on, makes no vectors of texts.", "Use a home with llama.cpp, or another model."),

@@ -86,7 +86,8 @@ class Asking(GenerationView):
 
 class ReceiptView(TypedDict):
     """What an answer took; seconds from acceptance. A job has it, and so has the event that ends it. ``instance_type``
-    is AWS's name, null on one's own computer; ``engine`` is vllm or llama, null in receipts older than the field."""
+    is AWS's name, null on one's own computer; ``engine`` is vllm or llama, null in receipts older than the field;
+    ``adapter_sha256`` is that of a personal model, null for any other."""
 
     model: str
     model_sha256: str | None
@@ -102,6 +103,7 @@ class ReceiptView(TypedDict):
     first_token_seconds: float | None
     total_seconds: float | None
     tokens_per_second: float | None
+    adapter_sha256: str | None
 
 
 class JobView(TypedDict):

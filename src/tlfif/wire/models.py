@@ -32,6 +32,22 @@ class ModelView(TypedDict):
     sampling: SamplingDefaultsView | None
 
 
+class PersonalModelView(TypedDict):
+    """A personal model: an adapter on top of ``base``, whose weights had ``base_sha256`` when it was checked against
+    them. ``state``: registered (for its owner), approved (for all), retired. ``created_at`` in epoch seconds."""
+
+    name: str
+    owner: str
+    base: str
+    base_sha256: str
+    sha256: str
+    size_bytes: int
+    rank: int
+    created_at: float
+    state: str
+    approved_by: str
+
+
 class OpenAIModel(TypedDict):
     """A model as OpenAI's clients expect it. ``created`` says nothing here."""
 
@@ -42,8 +58,10 @@ class OpenAIModel(TypedDict):
 
 
 class ModelList(TypedDict):
-    """The default first. ``object`` and ``data`` are for OpenAI's clients: the models that can answer now."""
+    """The default first. ``object`` and ``data`` are for OpenAI's clients: the models that can answer now.
+    ``personal``: those of the caller, and those shared with him, by name."""
 
     models: list[ModelView]
+    personal: list[PersonalModelView]
     object: Literal["list"]
     data: list[OpenAIModel]

@@ -12,6 +12,8 @@ def receipt_parts(receipt: ReceiptView, *, setting: str, machine: Sequence[str] 
     """Model, machine (on AWS), times and tokens, in the order they are shown. ``setting``: where the longest answer is
     set. ``machine``: what the answer waited for at the machine, one part each."""
     parts = [model_title(receipt["model"])]
+    if adapter := receipt.get("adapter_sha256"):
+        parts.append(f"adapter {adapter[:12]}")
     if receipt.get("instance_type"):  # absent in what an older version wrote
         parts.append(kind_text(receipt["instance_type"], receipt.get("engine")))
     first, total = receipt["first_token_seconds"], receipt["total_seconds"]

@@ -108,6 +108,7 @@ class SmokeTest:
         job = NewJob(
             id=f"golden-{golden.name}",
             request=request,
+            base=request.model,
             idempotency_key=None,
             expires_at=now + policy.wait_limit_seconds,
         )

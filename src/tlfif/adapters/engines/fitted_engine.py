@@ -66,11 +66,12 @@ class FittedEngine(OpenAIEngine):
         context_tokens: int,
         dialect: TokenizerDialect,
         named: bool = False,
+        adapters: Mapping[str, int] | None = None,
         accept_seconds: float = ACCEPT_SECONDS,
         new_id: Callable[[], str] = lambda: secrets.token_hex(12),
     ) -> None:
-        """``named``, ``accept_seconds``: see the base. ``new_id`` makes the ids of calls of tools."""
-        super().__init__(address, words=dialect.words, named=named, accept_seconds=accept_seconds)
+        """``named``, ``adapters``, ``accept_seconds``: see the base. ``new_id`` makes the ids of calls of tools."""
+        super().__init__(address, words=dialect.words, named=named, adapters=adapters, accept_seconds=accept_seconds)
         self._new_id = new_id
         self._template_knows_tools: bool | None = None if dialect.says_templates else False
         self._context = context_tokens
@@ -351,9 +352,11 @@ VLLM = TokenizerDialect(
 )
 
 
-def llama_engine(address: EngineAddress, *, context_tokens: int) -> FittedEngine:
-    """llama.cpp, which serves one model."""
-    return FittedEngine(address, context_tokens=context_tokens, dialect=LLAMA)
+def llama_engine(
+    address: EngineAddress, *, context_tokens: int, adapters: Mapping[str, int] | None = None
+) -> FittedEngine:
+    """llama.cpp, which serves one model. ``adapters``: the numbers of those that it has loaded, by sha256."""
+    return FittedEngine(address, context_tokens=context_tokens, dialect=LLAMA, adapters=adapters)
 
 
 def vllm_engine(address: EngineAddress, *, context_tokens: int) -> FittedEngine:

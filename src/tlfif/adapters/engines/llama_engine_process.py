@@ -52,11 +52,18 @@ class LlamaEngineProcess(EngineProcess):
     """Starts ``tlfif.entrypoints.engine``. The child ends when its pipe closes, so it cannot outlive this process."""
 
     def __init__(self, spec: EngineSpec) -> None:
+        self.adapters: tuple[Path, ...] = ()
+        """What the next start loads beside the model, to be asked for by their numbers."""
         self._spec = spec
         self._child: asyncio.subprocess.Process | None = None
         self._key = ""
         self._kills = MemoryKills()
         self._why_ended = ""
+
+    @property
+    def model_path(self) -> str:
+        """The model's file."""
+        return self._spec.model_path
 
     async def spawn(self) -> None:
         """Start the child without waiting for it; :meth:`start` waits."""
@@ -69,7 +76,10 @@ class LlamaEngineProcess(EngineProcess):
             "threads": self._spec.threads,
             "batch_tokens": BATCH_TOKENS,
             "cache_mib": CACHE_MIB,
-            "memory_bytes": self._spec.spare_bytes + 2 * _weight_bytes(self._spec.model_path),
+            "adapters": [str(path) for path in self.adapters],
+            "memory_bytes": self._spec.spare_bytes
+            + 2 * _weight_bytes(self._spec.model_path)
+            + 2 * sum(_weight_bytes(str(path)) for path in self.adapters),
             "api_key": key,
         }
         self._kills, self._why_ended = count_memory_kills(), ""

@@ -1,7 +1,7 @@
 """Any inference server with OpenAI-style HTTP (llama.cpp, vLLM) behind the Engine port."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from tlfif.adapters.engines.engine_http import EngineHttp
@@ -43,7 +43,8 @@ class OpenAIEngine(Engine):
 
     ``words``: what the server calls what differs. ``model_name`` is the server's name for the model; None omits the
     field (llama.cpp serves one model). ``named``: each request's own model is sent instead (vLLM serves a base model
-    and personal models on top of it).
+    and personal models on top of it). ``adapters``: llama.cpp's number of each adapter that it has loaded, by sha256;
+    empty where it has none.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class OpenAIEngine(Engine):
         words: BodyDialect = LLAMA_BODY,
         model_name: str | None = None,
         named: bool = False,
+        adapters: Mapping[str, int] | None = None,
         accept_seconds: float = ACCEPT_SECONDS,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
@@ -60,6 +62,7 @@ class OpenAIEngine(Engine):
         self._words = words
         self._model_name = model_name
         self._named = named
+        self._adapters = adapters or {}
         # The engine sends nothing while it reads a long prompt; after this long it has hung.
         self._http = EngineHttp(address, stall_seconds=stall_seconds)
 
@@ -121,6 +124,8 @@ class OpenAIEngine(Engine):
         return vectors
 
     def _name_of(self, request: GenerationRequest) -> dict[str, object]:
+        if self._adapters:
+            return {"lora": [{"id": self._adapters[request.adapter], "scale": 1.0}]}
         name = request.model if self._named else self._model_name
         return {} if name is None else {"model": name}
 

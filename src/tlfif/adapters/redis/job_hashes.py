@@ -47,7 +47,7 @@ def events_key(job_id: str) -> str:
 
 
 def queue_of(model: str) -> str:
-    """Those that wait for ``model``, by acceptance number."""
+    """Those that wait for a machine with ``model``, by acceptance number."""
     return f"{PREFIX}queue:{model}"
 
 
@@ -80,7 +80,7 @@ def places(record: JobRecord) -> dict[str, float]:
     position = float(record.position)
     found = {listed(owner, status): position for owner in (None, record.owner) for status in (None, record.status)}
     if record.status is JobStatus.QUEUED:
-        found |= {queue_of(record.model): position, DUE: record.expires_at}
+        found |= {queue_of(record.base): position, DUE: record.expires_at}
     elif record.status is JobStatus.RUNNING:
         found[DUE] = record.lease_expires_at or 0.0
     if record.started_at is not None and record.worker_id is not None:

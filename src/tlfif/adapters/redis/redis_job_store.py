@@ -116,7 +116,7 @@ class RedisJobStore(JobStore):
             queued=queued,
             running=running,
             oldest_queued_at=oldest.created_at if oldest else None,
-            oldest_queued_model=oldest.model if oldest else None,
+            oldest_queued_model=oldest.base if oldest else None,
         )
 
     async def claim(

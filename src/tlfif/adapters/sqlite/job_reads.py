@@ -80,7 +80,7 @@ def counts(connection: sqlite3.Connection) -> QueueCounts:
         " (SELECT COUNT(*) FROM jobs WHERE status = 'running')"
     ).fetchone()
     oldest = connection.execute(
-        "SELECT created_at, model FROM jobs WHERE status = 'queued' ORDER BY position LIMIT 1"
+        "SELECT created_at, base FROM jobs WHERE status = 'queued' ORDER BY position LIMIT 1"
     ).fetchone() or (None, None)
     return QueueCounts(queued=queued, running=running, oldest_queued_at=oldest[0], oldest_queued_model=oldest[1])
 

@@ -17,7 +17,7 @@ from tlfif.jobs.jobs import ClaimedJob, DeltaWrite, Lease, LeaseState, NewJob, S
 from tlfif.jobs.transitions import Change, Transition
 from tlfif.kernel.clock import Ids
 
-CLAIMABLE = "j.status = 'queued' AND j.model = ? AND j.expires_at >= ?"
+CLAIMABLE = "j.status = 'queued' AND j.base = ? AND j.expires_at >= ?"
 DUE = "j.status = 'queued' AND j.expires_at < ? OR j.status = 'running' AND j.lease_expires_at < ?"
 """Which jobs a claim and a reap look at; what becomes of them is up to the transitions."""
 PURGE = (

@@ -192,6 +192,12 @@ _VERSION_8: Migration = (
     "ALTER TABLE machines ADD COLUMN engine TEXT",
 )
 
+# A job answered by a personal model names that one in its request, and here the model under it.
+_VERSION_9: Migration = ("ALTER TABLE jobs RENAME COLUMN model TO base",)
+
+# body has all of a personal model.
+_VERSION_10: Migration = ("CREATE TABLE personal_models (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",)
+
 MIGRATIONS: tuple[Migration, ...] = (
     _VERSION_1,
     _VERSION_2,
@@ -201,6 +207,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     _VERSION_6,
     _VERSION_7,
     _VERSION_8,
+    _VERSION_9,
+    _VERSION_10,
 )
 
 

@@ -116,7 +116,7 @@ class SqliteJobStore(JobStore):
 
     async def fail_queued(self, *, model: str, code: str, message: str, now: float) -> list[str]:
         return await self._change_all(
-            "j.status = 'queued' AND j.model = ?",
+            "j.status = 'queued' AND j.base = ?",
             (model,),
             lambda record: transitions.fail_waiting(record, code=code, message=message, now=now),
         )

@@ -8,6 +8,7 @@ from tlfif.adapters.sqlite.sqlite_image_store import SqliteImageStore
 from tlfif.adapters.sqlite.sqlite_job_store import SqliteJobStore
 from tlfif.adapters.sqlite.sqlite_ledger import SqliteLedger
 from tlfif.adapters.sqlite.sqlite_machine_store import SqliteMachineStore
+from tlfif.adapters.sqlite.sqlite_personal_model_store import SqlitePersonalModelStore
 from tlfif.adapters.sqlite.sqlite_price_store import SqlitePriceStore
 from tlfif.adapters.sqlite.sqlite_timeline import SqliteTimeline
 from tlfif.kernel.clock import Ids
@@ -23,6 +24,7 @@ class SqliteStores:
     prices: SqlitePriceStore
     timeline: SqliteTimeline
     images: SqliteImageStore
+    personal_models: SqlitePersonalModelStore
 
     async def close(self) -> None:
         """Close the file."""
@@ -32,6 +34,7 @@ class SqliteStores:
         await self.prices.close()
         await self.timeline.close()
         await self.images.close()
+        await self.personal_models.close()
 
 
 async def open_all_sqlite_stores(path: Path, ids: Ids, *, default_idle_timeout: float, since_ms: int) -> SqliteStores:
@@ -50,6 +53,7 @@ async def open_all_sqlite_stores(path: Path, ids: Ids, *, default_idle_timeout: 
         prices=SqlitePriceStore(database),
         timeline=SqliteTimeline(database),
         images=SqliteImageStore(database),
+        personal_models=SqlitePersonalModelStore(database),
     )
 
 

@@ -151,4 +151,5 @@ async def submit(container: Container, asked: Submission) -> AcceptedJob:
         ids=container.ids,
         control=container.control,
         budget=container.money.budget,
+        personal=container.personal,
     )

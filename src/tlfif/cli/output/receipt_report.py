@@ -50,14 +50,15 @@ def _machine_part(receipt: ReceiptView, before: MachineView | None) -> list[str]
     if before is None or queue is None:
         return []
     took, state, model = seconds(queue), before["state"], before["model"]
+    first, last = before["machine_id"], receipt["machine_id"]
     starting = state in {"launching", "loading"}
-    if (starting or state == "ready") and model is not None and model != receipt["model"]:
+    other = model != receipt["model"] and not (receipt.get("adapter_sha256") and first == last)
+    if (starting or state == "ready") and model is not None and other:
         return [f"machine changed over from {model_title(model)} ({took})"]
     if starting:
         return [f"waited {took}"]
     if state != "ready":
         return [started_for_this(queue)]
-    first, last = before["machine_id"], receipt["machine_id"]
     return [f"machine replaced meanwhile ({took})"] if first and last and first != last else []
 
 

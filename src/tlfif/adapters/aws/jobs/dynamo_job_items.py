@@ -40,6 +40,7 @@ _FLOATS = frozenset(
 def record_item(record: JobRecord, *, keep_seconds: float) -> Item:
     """The record as an item. Only the item of an ended job has an expiry, after which the table deletes it."""
     values = asdict(record) | record_key(record.id) | {"status": record.status.value}
+    values["model"] = values.pop("base")  # its name since before there were personal models
     values["receipt"] = None if record.receipt is None else json.dumps(receipt_data(record.receipt))
     if record.finished_at is not None:
         values["gpk"] = ENDED_JOBS
@@ -52,6 +53,7 @@ def record_from(item: Mapping[str, Any]) -> JobRecord:
     """The inverse of :func:`record_item`."""
     known = {field.name: item[field.name] for field in fields(JobRecord) if field.name in item}
     known |= {name: float(known[name]) for name in _FLOATS & known.keys()}
+    known["base"] = item["model"]
     known["status"] = JobStatus(known["status"])
     known.setdefault("idempotency_key", None)
     if "receipt" in known:
@@ -91,7 +93,7 @@ def queue_item(record: JobRecord) -> Item:
         "pk": pk,
         "sk": sk,
         "job": record.id,
-        "model": record.model,
+        "model": record.base,
         "created_at": record.created_at,
         "expires_at": record.expires_at,
     }

@@ -4,9 +4,11 @@ The file may come from anybody: each count, length and depth is compared with it
 before anything of that size is read. Nothing in it is carried out; its chat template is not even read.
 """
 
+import math
 import os
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -61,10 +63,11 @@ class GgufError(ValueError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GgufHead:
     """The key-value pairs as plain Python values; None for a list or a long string, which is not read. ``tensors``: how
-    many weights it lists."""
+    many weights it lists; ``shapes``: what it says of the size of each, by its name."""
 
     values: dict[str, Any]
     tensors: int
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def context_length(self) -> int | None:
@@ -136,8 +139,8 @@ class GgufReader:
             kept += len(key) + (len(value) if isinstance(value, str) else 0)
             if kept > MAX_KEPT:
                 raise GgufError(_DAMAGED)
-        self._check_weights(tensors, values.get("general.alignment", 32))
-        return GgufHead(values=values, tensors=tensors)
+        shapes = self._check_weights(tensors, values.get("general.alignment", 32))
+        return GgufHead(values=values, tensors=tensors, shapes=shapes)
 
     def _scalar(self, form: struct.Struct) -> Any:
         (value,) = form.unpack(self._take(form.size))
@@ -195,20 +198,21 @@ class GgufReader:
             seek(length, os.SEEK_CUR)
         self._at = at
 
-    def _check_weights(self, tensors: int, alignment: object) -> None:
+    def _check_weights(self, tensors: int, alignment: object) -> dict[str, tuple[int, ...]]:
         if isinstance(alignment, bool) or not isinstance(alignment, int) or not 0 < alignment <= 1 << 20:
             raise GgufError(_DAMAGED)
         needed = 0
+        shapes: dict[str, tuple[int, ...]] = {}
         for _ in range(tensors):
-            self._text(MAX_KEY_BYTES)
-            weights = 1
+            name = self._text(MAX_KEY_BYTES) or ""
             dimensions = self._scalar(_U32)
             if dimensions > MAX_DIMENSIONS:
                 raise GgufError(_DAMAGED)
-            for _ in range(dimensions):
-                weights *= self._scalar(_U64)
+            shapes[name] = shape = tuple(self._scalar(_U64) for _ in range(dimensions))
+            weights = math.prod(shape)
             block, block_bytes = _BLOCKS.get(self._scalar(_U32), (weights or 1, 0))
             needed = max(needed, self._scalar(_U64) + weights // block * block_bytes)
         needed += -self._at % alignment + self._at
         if tensors and needed > self._size:
             raise GgufError(f"it is cut off: {self._size} bytes are there, and its weights end at byte {needed}")
+        return shapes
