@@ -146,8 +146,8 @@ def test_two_answers_are_compared_and_one_of_them_goes_on() -> None:
     desk = answered("one", prompt="First")
     first = desk.last.id
     desk.core.press(intents.CompareWith(first, model="smollm2", temperature=1.2))
-    asked = desk.bridge.last(commands.Ask).asking
-    assert (asked["model"], asked["temperature"], desk.last.setting) == ("smollm2", 1.2, "temperature 1.2")
+    sent = desk.bridge.last(commands.Ask)
+    assert (sent.asking["model"], sent.asking["temperature"], sent.setting) == ("smollm2", 1.2, "temperature 1.2")
     new = desk.last.id
     assert desk.core.state.conversation.compared == (first, new)
     desk.say(messages.AnswerAccepted(exchange_id=new, accepted=accepted("job_2")))

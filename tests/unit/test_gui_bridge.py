@@ -350,6 +350,7 @@ def test_what_an_answer_cost_and_who_ended_it_are_kept(windows: Callable[..., Wi
         [event(2, EventKind.EXPIRED)],
         [event(2, EventKind.FAILED)],
         [*deltas("Whole"), event(3, EventKind.SUCCEEDED, receipt=receipt_view())],
+        [*deltas("It was"), event(3, EventKind.SUCCEEDED, receipt=receipt_view(finish_reason="length"))],
     ],
 )
 def test_a_past_conversation_shows_what_the_live_one_showed(windows: Callable[..., Window], items: list[Any]) -> None:
@@ -385,12 +386,12 @@ def test_another_answer_that_fails_leaves_the_one_before_in_the_history(windows:
     window = windows(Script([*deltas("Hi"), end]), Script([NotPossibleError("Used up.", code="budget_locked")]))
     window.bridge.send(an_ask())
     window.wait_for(messages.AnswerPriced)
-    window.bridge.send(structs.replace(an_ask("x2"), instead_of="x1"))
+    window.bridge.send(structs.replace(an_ask("x2"), instead_of="x1", setting="temperature 1.2"))
     window.wait_for(messages.AnswerFailed)
     kept = closed(window)
-    assert [(one.id, one.follows, one.instead_of) for one in kept] == [
-        ("x1", None, None),
-        ("x2", None, "x1"),
+    assert [(one.id, one.follows, one.instead_of, one.setting) for one in kept] == [
+        ("x1", None, None, ""),
+        ("x2", None, "x1", "temperature 1.2"),
     ]
 
 

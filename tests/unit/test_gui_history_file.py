@@ -181,7 +181,12 @@ def test_answers_that_were_replaced_become_branches(path: Path) -> None:
 
 def _back_to_7(db: sqlite3.Connection) -> None:
     """Make a file what the version before branches wrote."""
-    for table, column in (("exchanges", "follows"), ("exchanges", "brief"), ("conversations", "tip")):
+    for table, column in (
+        ("exchanges", "follows"),
+        ("exchanges", "brief"),
+        ("exchanges", "setting"),
+        ("conversations", "tip"),
+    ):
         db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     db.execute("ALTER TABLE exchanges ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0")
     db.execute("PRAGMA user_version = 7")

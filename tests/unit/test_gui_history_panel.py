@@ -48,7 +48,7 @@ def test_a_conversation_is_opened_with_everything_that_was_kept_and_goes_on() ->
     desk.core.press(intents.OpenConversation("c1"))
     assert desk.bridge.last(commands.LoadConversation).conversation_id == "c1"
     failed = kept("x2", status="failed", note="It died.", answer="Half")
-    unsent = kept("x3", status="sending", job_id=None, answer="", receipt="")
+    unsent = kept("x3", status="sending", job_id=None, answer="", receipt="", setting="temperature 1.2")
     desk.say(messages.ConversationLoaded(conversation=conversation(kept(), failed, unsent)))
     stages = [one.stage for one in desk.core.state.conversation.exchanges]
     assert stages == [ExchangeStage.DONE, ExchangeStage.FAILED, ExchangeStage.FAILED]
@@ -57,9 +57,11 @@ def test_a_conversation_is_opened_with_everything_that_was_kept_and_goes_on() ->
     assert (first.line, first.cost) == ("A receipt", "Cost $1")
     problems = [one.problem.code for one in desk.core.state.conversation.exchanges if one.problem]
     assert problems == ["job_failed", "not_sent"]
+    assert desk.last.setting == "temperature 1.2"
     desk.core.press(intents.RetryAnswer("x3"))
-    assert desk.bridge.last(commands.Ask).key == "k-x3"
-    assert desk.bridge.last(commands.Ask).conversation_id == "c1"
+    ask = desk.bridge.last(commands.Ask)
+    assert (ask.key, ask.conversation_id) == ("k-x3", "c1")
+    assert (ask.setting, desk.last.setting) == ("", ""), "it is asked with the usual settings and says no others"
 
 
 def test_an_answer_under_way_elsewhere_is_shown_as_the_window_knows_it() -> None:

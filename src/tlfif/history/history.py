@@ -86,12 +86,14 @@ class History:
         follows: str | None = SHOWN,
         instead_of: str | None = None,
         place: str = "",
+        setting: str = "",
         origin: str = "",
     ) -> None:
         """Keep a prompt before it is sent. The conversation begins with its first one, and its title is made of that.
 
         ``follows``: the exchange that it goes on from, None for a first one. ``instead_of``: the exchange to which this
-        is to be another answer. ``origin``: what its conversation is asked with, empty for the window.
+        is to be another answer. ``setting``: what it is asked with, in words, where that is not as usual. ``origin``:
+        what its conversation is asked with, empty for the window.
 
         A known exchange is being tried again, perhaps with another prompt: what was kept of its answer is deleted.
         """
@@ -101,12 +103,14 @@ class History:
                 follows = self._shown_end(conversation_id, exchange_id)
             self._db.execute("DELETE FROM pieces WHERE exchange_id = ?", (exchange_id,))
             self._db.execute(
-                "INSERT INTO exchanges (id, conversation_id, key, prompt, model, asked_at, follows, instead_of, place) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                "INSERT INTO exchanges "
+                "(id, conversation_id, key, prompt, model, asked_at, follows, instead_of, place, setting) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET key = excluded.key, prompt = excluded.prompt, job_id = NULL, "
                 "answer = '', last_seq = 0, status = 'sending', receipt = '', cost = '', brief = '', note = '', "
-                "code = '', reasoning = '', model = excluded.model, follows = excluded.follows, place = excluded.place",
-                (exchange_id, conversation_id, key, prompt, model, asked_at, follows, instead_of, place),
+                "code = '', reasoning = '', model = excluded.model, follows = excluded.follows, "
+                "place = excluded.place, setting = excluded.setting",
+                (exchange_id, conversation_id, key, prompt, model, asked_at, follows, instead_of, place, setting),
             )
             self._db.execute("UPDATE conversations SET tip = ? WHERE id = ?", (exchange_id, conversation_id))
             self._db.execute(f"{INDEX} WHERE id = ?", (exchange_id,))
@@ -407,8 +411,7 @@ class History:
 _EXCHANGE = (
     "SELECT id, conversation_id, job_id, key, prompt, answer || coalesce((SELECT group_concat(text, '') FROM "
     "(SELECT text FROM pieces WHERE exchange_id = exchanges.id ORDER BY seq)), '') AS answer, last_seq, status, model, "
-    "receipt, note, asked_at, follows, instead_of, place, cost, brief, "
-    "code, reasoning "
+    "receipt, note, asked_at, follows, instead_of, place, cost, brief, code, reasoning, setting "
     "FROM exchanges"
 )
 

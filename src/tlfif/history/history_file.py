@@ -11,7 +11,7 @@ from pathlib import Path
 from tlfif.history.titles import distinct_title
 from tlfif.wording.scripts import folded
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 _TITLES_FROM = 7
 """The version since which titles are made by ``titles.py``, and may be given by hand."""
 CHECKED_BYTES = 32 * 1024 * 1024
@@ -131,7 +131,10 @@ ALTER TABLE exchanges DROP COLUMN superseded;
 """
 """``follows``: the exchange that one goes on from; those that go on from the same one are versions of each other.
 ``tip``: the end of the branch that is shown. Before, answers that another one replaced stood in one line with it."""
-_STEPS = (_FROM_1, _FROM_2, _FROM_3, _FROM_4, _FROM_5, _ARRANGED, _BRANCHED)
+_FROM_8 = """
+ALTER TABLE exchanges ADD COLUMN setting TEXT NOT NULL DEFAULT '';
+"""
+_STEPS = (_FROM_1, _FROM_2, _FROM_3, _FROM_4, _FROM_5, _ARRANGED, _BRANCHED, _FROM_8)
 
 
 class UnreadableError(Exception):
@@ -191,7 +194,7 @@ def _bring_up(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     version = db.execute("PRAGMA user_version").fetchone()[0]
     for statement in _statements(
-        _TABLES + _SEARCHED + _ARRANGED + _BRANCHED if version == 0 else "".join(_STEPS[version - 1 :])
+        _TABLES + _SEARCHED + _ARRANGED + _BRANCHED + _FROM_8 if version == 0 else "".join(_STEPS[version - 1 :])
     ):
         db.execute(statement)
     if 0 < version < _TITLES_FROM:

@@ -11,11 +11,12 @@ class KeptExchange:
     """A prompt and what is kept of its answer. ``status``: sending, running, succeeded, failed, cancelled, expired.
 
     ``last_seq`` is the last event of the job that ``answer`` holds: where to continue. ``receipt`` is its line,
-    ``cost`` the one below it, as far as it was known when the answer ended; ``note`` why there is no whole answer,
-    ``code`` that error's; ``reasoning`` what a thinking model wrote before its answer.
+    ``cost`` the one below it, as far as it was known when the answer ended; ``note`` why there is no whole answer, or
+    what is to be known of it; ``code`` that error's; ``reasoning`` what a thinking model wrote before its answer.
     ``brief``: seconds and price in a few words. ``follows``: the exchange that this one goes on from, None for the
     first. ``instead_of``: the exchange to which this is another answer. ``place`` is where it was asked, "this
-    computer" or "AWS eu-central-1"; empty in exchanges from before there was a choice.
+    computer" or "AWS eu-central-1"; empty in exchanges from before there was a choice. ``setting``: what it was asked
+    with in words, where that was not the usual settings.
     """
 
     id: str
@@ -37,6 +38,7 @@ class KeptExchange:
     brief: str = ""
     code: str = ""
     reasoning: str = ""
+    setting: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -22,7 +22,7 @@ from tlfif.gui.model.messages import (
     FallbackChosen,
     Message,
 )
-from tlfif.gui.presenters.endings import BY_YOU
+from tlfif.gui.presenters.endings import BY_YOU, done_words
 from tlfif.gui.presenters.problems import plain
 from tlfif.gui.presenters.receipts import brief_of, kept_price_words, receipt_of, waited_for_start
 from tlfif.jobs.events import Event, EventKind
@@ -83,6 +83,7 @@ class Answering:
                 follows=command.follows,
                 instead_of=command.instead_of,
                 place=command.place,
+                setting=command.setting,
             )
         )
         try:
@@ -205,7 +206,9 @@ class Answering:
         receipt = receipt_of(took, waited=waited_for_start(self._machine, job))
         note = plain(str(event.data.get("error_message") or ""))
         reason = job.get("cancel_reason") if job is not None else None
-        if event.kind is EventKind.CANCELLED and self._cancel_asked:
+        if event.kind is EventKind.SUCCEEDED:
+            note = done_words(took, cancelled=self._cancel_asked)
+        elif event.kind is EventKind.CANCELLED and self._cancel_asked:
             note = BY_YOU
         elif event.kind is EventKind.CANCELLED and not note and reason:
             note = cancelled_because(reason)

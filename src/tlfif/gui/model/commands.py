@@ -21,8 +21,8 @@ class Connect(Command, frozen=True, kw_only=True):
 
 class Ask(Command, frozen=True, kw_only=True):
     """Send a prompt and follow its answer. ``key``: the same again makes no second job. ``instead_of``: the exchange
-    in whose place this one comes, ``follows`` the one that it goes on from. ``place``: where it is asked, kept in the
-    history."""
+    in whose place this one comes, ``follows`` the one that it goes on from. ``place``: where it is asked, ``setting``:
+    what is different from the usual settings, in words; both are kept in the history."""
 
     exchange_id: str
     conversation_id: str
@@ -32,6 +32,7 @@ class Ask(Command, frozen=True, kw_only=True):
     instead_of: str | None = None
     follows: str | None = None
     place: str = ""
+    setting: str = ""
     asking: Asking
 
     def __repr__(self) -> str:

@@ -128,6 +128,7 @@ def _ask(state: WindowState, before: Conversation, exchange: Exchange) -> Step:
         instead_of=exchange.instead_of,
         follows=exchange.follows,
         place=exchange.place,
+        setting=exchange.setting,
         asking=asking_for(remembered[left_out:], exchange.prompt, exchange.settings or state.settings.values),
     )
     return Step(replace(state, conversation=replace(conversation, left_out=left_out)), (command,))
@@ -180,6 +181,7 @@ def _anew(one: Exchange, *, key: str) -> Exchange:
         machine_before=None,
         waited=False,
         speed=None,
+        setting=one.setting if one.settings is not None else "",  # of past answers only its words are known
     )
 
 

@@ -29,6 +29,13 @@ def why_failed(code: str, message: str, *, expired: bool) -> Problem:
     return problem(code or ("expired" if expired else "job_failed"), message or usual)
 
 
+def done_words(took: ReceiptView | None, *, cancelled: bool) -> str:
+    """What is said under a whole answer, usually nothing. ``cancelled``: that was asked for, too late."""
+    if cancelled:
+        return "It was complete before the cancellation arrived."
+    return CUT if took is not None and took["finish_reason"] == FinishReason.LENGTH else ""
+
+
 def ended(one: Exchange, event: Event, *, stopped: bool = False) -> Exchange:
     """The exchange after ``event``, which brings no text. ``stopped``: the stop was pressed at this window."""
     one = replace(one, last_seq=max(one.last_seq, event.seq))
@@ -56,10 +63,8 @@ def ended(one: Exchange, event: Event, *, stopped: bool = False) -> Exchange:
 
 def _over(one: Exchange, event: Event, *, asked: ExchangeStage, stopped: bool) -> Exchange:
     if one.stage is ExchangeStage.DONE:
-        kept = asked is ExchangeStage.CANCELLING
         took = cast(ReceiptView | None, event.data.get("receipt"))
-        cut = took is not None and took["finish_reason"] == FinishReason.LENGTH
-        return replace(one, status="It was complete before the cancellation arrived." if kept else CUT if cut else "")
+        return replace(one, status=done_words(took, cancelled=asked is ExchangeStage.CANCELLING))
     code, message = str(event.data.get("error_code") or ""), str(event.data.get("error_message") or "")
     if one.stage is ExchangeStage.CANCELLED:
         by_another = "Cancelled: the machine was stopped" if stopped else "Cancelled elsewhere"

@@ -48,6 +48,7 @@ def exchange_of(kept: KeptExchange) -> Exchange:
         follows=kept.follows,
         instead_of=kept.instead_of,
         place=kept.place,
+        setting=kept.setting,
     )
 
 
