@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.builders import succeeded
+from tests.fakes.bridge import until
 from tests.fakes.gui import machine_view
 from tests.fakes.identity_provider import CLIENT, Person, Provider, serving_provider
 from tests.functional.api_server import READY_MODEL, TOKEN, ApiServer, build_container
 from tests.unit.test_client_sign_in import free_ports
-from tests.unit.test_gui_bridge import until
 from tlfif.client.endpoint import Endpoint, FixedEndpoint, Locator
 from tlfif.client.errors import AccessDeniedError, ApiError, ConnectionLostError, NotPossibleError
 from tlfif.client.profile import AWS, COMPUTER, Profile, load_profiles, save_aws_profile

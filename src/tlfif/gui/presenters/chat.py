@@ -1,6 +1,5 @@
-"""The conversation: send, stream, cancel, try again, another answer."""
+"""The conversation: send, cancel, try again, another answer."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from tlfif.client.conversation_window import MAX_EXCHANGES, dropped_words
@@ -9,33 +8,20 @@ from tlfif.gui.model.attachments import prompt_with
 from tlfif.gui.model.commands import Ask, Cancel, Command, Follow
 from tlfif.gui.model.home_view import is_same_place
 from tlfif.gui.model.preferences import Preferences
-from tlfif.gui.model.state import Conversation, Exchange, ExchangeStage, Speed, WindowState
+from tlfif.gui.model.state import Conversation, Exchange, ExchangeStage, WindowState
+from tlfif.gui.presenters.answer_progress import priced, progressed
 from tlfif.gui.presenters.branches import end_of, with_new
-from tlfif.gui.presenters.bridging import bridged, without_bridge
 from tlfif.gui.presenters.context import asking_for, memory, surplus, system_of
-from tlfif.gui.presenters.endings import ended
-from tlfif.gui.presenters.problems import plain, problem_of
-from tlfif.gui.presenters.receipts import (
-    fetching_words,
-    receipt_of,
-    speed_words,
-    waited_for_start,
-    waiting_words,
-    with_price,
-)
+from tlfif.gui.presenters.exchanges import find_exchange, with_exchange
+from tlfif.gui.presenters.problems import problem_of
 from tlfif.gui.presenters.returned import as_before, goes_back, returned, sent, without_problem
 from tlfif.gui.presenters.step import GuiEvent, Moment, Step
 from tlfif.history.titles import title_of
 from tlfif.jobs.limits import check_text
 from tlfif.kernel.errors import InvalidInputError, TlfifError
-from tlfif.wire.jobs import Accepted, JobView
-from tlfif.wording.machines import fallback_text
 
 MOVING = "The window is switching to another place. Send it again in a moment."
-SPEED_SECONDS = 1.0
-"""How often the speed is said while words come."""
 BUSY = "An answer is under way. Cancel it, or wait for its end."
-Change = Callable[[Exchange], Exchange]
 
 
 def present_chat(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
@@ -55,17 +41,9 @@ def present_chat(state: WindowState, event: GuiEvent, moment: Moment) -> Step:
         case messages.AnswerFailed(exchange_id=exchange_id, error=error, accepted=accepted):
             return _failed(state, exchange_id, error, moment, accepted=accepted)
         case messages.AnswerPriced(exchange_id=exchange_id, job=job):
-            return Step(_changed(state, exchange_id, lambda one: _priced(one, job)))
+            return Step(with_exchange(state, exchange_id, lambda one: priced(one, job)))
         case _:
-            return Step(_received(state, event, moment))
-
-
-def find_exchange(state: WindowState, exchange_id: str) -> Exchange | None:
-    """An exchange of the conversation shown, of any branch, or one that goes on elsewhere."""
-    for one in (*reversed(state.conversation.exchanges), *state.conversation.others, *state.elsewhere):
-        if one.id == exchange_id:
-            return one
-    return None
+            return Step(progressed(state, event, moment))
 
 
 def with_composer(state: WindowState) -> WindowState:
@@ -143,7 +121,7 @@ def _cancel(state: WindowState, exchange_id: str) -> Step:
     one = find_exchange(state, exchange_id)
     if one is None or not one.can_cancel:
         return Step(state)
-    changed = _changed(
+    changed = with_exchange(
         state, exchange_id, lambda old: replace(old, stage=ExchangeStage.CANCELLING, status="Cancelling…")
     )
     return Step(changed, (Cancel(exchange_id=exchange_id, job_id=one.job_id),))
@@ -157,7 +135,7 @@ def _retry(state: WindowState, exchange_id: str, moment: Moment) -> Step:
     if one.resumable and one.job_id is not None and is_same_place(one.place, state.home.view.place):
         follow = Follow(exchange_id=one.id, job_id=one.job_id, after=one.last_seq)
         changed = replace(one, stage=ExchangeStage.WAITING, status="Connecting", problem=None, resumable=False)
-        return Step(_changed(state, exchange_id, lambda _: changed), (follow,))
+        return Step(with_exchange(state, exchange_id, lambda _: changed), (follow,))
     if state.conversation.is_busy or state.home.moving:
         return Step(_with_problem(state, MOVING if state.home.moving else BUSY))
     again = _anew(one, key=one.key if one.job_id is None else moment.key)
@@ -206,7 +184,7 @@ def _failed(state: WindowState, exchange_id: str, error: TlfifError, moment: Mom
         # An earlier try with other settings did arrive: its answer is this prompt's.
         waiting = replace(one, job_id=known, stage=ExchangeStage.WAITING, status="Sent before; its answer is read")
         command = Follow(exchange_id=exchange_id, job_id=known, after=0)
-        return Step(_changed(state, exchange_id, lambda _: waiting), (command,))
+        return Step(with_exchange(state, exchange_id, lambda _: waiting), (command,))
     shorter = None if accepted else _shorter(state, one, error, moment)
     if shorter is not None:
         return shorter
@@ -221,7 +199,7 @@ def _failed(state: WindowState, exchange_id: str, error: TlfifError, moment: Mom
         problem=problem_of(error),
         resumable=accepted and one.job_id is not None and error.code != "job_not_found",
     )
-    return Step(_changed(state, exchange_id, lambda _: failed))
+    return Step(with_exchange(state, exchange_id, lambda _: failed))
 
 
 def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Moment) -> Step | None:
@@ -239,130 +217,6 @@ def _shorter(state: WindowState, one: Exchange, error: TlfifError, moment: Momen
     mark = dropped_words(count, left=len(remembered) - left_out)
     again = replace(_anew(one, key=moment.key), marks=(*one.marks, mark))
     return _ask(state, replace(conversation, left_out=left_out), again)
-
-
-def _accepted(one: Exchange, accepted: Accepted) -> Exchange:
-    machine = accepted["machine"]
-    cancelling = one.stage is ExchangeStage.CANCELLING
-    return replace(
-        one,
-        job_id=accepted["job_id"],
-        model=accepted["model"],
-        machine_before=machine,
-        waited=waited_for_start(machine),
-        stage=one.stage if cancelling else ExchangeStage.WAITING,
-        status=one.status if cancelling else waiting_words(machine),
-    )
-
-
-def _told_once(state: WindowState, exchange_id: str, mark: str, *, about: str) -> WindowState:
-    """Once is enough in a conversation, whatever the cause is the second time."""
-    if any(told.startswith(about) for one in state.conversation.exchanges for told in one.marks):
-        return state
-    return _changed(state, exchange_id, lambda one: replace(one, marks=(*one.marks, mark)))
-
-
-def _received(state: WindowState, event: GuiEvent, moment: Moment) -> WindowState:
-    match event:
-        case messages.AnswerExtended(exchange_id=exchange_id, text=text, seq=seq):
-            return _changed(state, exchange_id, lambda one: _streamed(one, text, seq, moment.now))
-        case messages.AnswerAccepted(exchange_id=exchange_id, accepted=accepted):
-            return _changed(state, exchange_id, lambda one: _accepted(one, accepted))
-        case messages.AnswerBridged(exchange_id=exchange_id, update=update, line=line):
-            return _changed(state, exchange_id, lambda one: bridged(one, update, line))
-        case messages.AnswerDelayed(exchange_id=exchange_id, machine=machine):
-            return _changed(
-                state, exchange_id, lambda one: _with_status(one, ExchangeStage.WAITING, waiting_words(machine))
-            )
-        case messages.AnswerModelUpdated(exchange_id=exchange_id, model=model):
-            return _changed(
-                state, exchange_id, lambda one: _with_status(one, ExchangeStage.SENDING, fetching_words(model))
-            )
-        case messages.FallbackChosen(exchange_id=exchange_id, wanted=wanted, fallback=fallback, code=code, cause=why):
-            mark = plain(fallback_text(wanted, fallback, code, why))
-            return _told_once(state, exchange_id, mark, about=wanted["title"])
-        case messages.AnswerProgressed(exchange_id=exchange_id, event=fact):
-            stopped = state.machine.stop_cancels
-            return _changed(state, exchange_id, lambda one: ended(one, fact, stopped=stopped))
-        case messages.AnswerDropped(exchange_id=exchange_id):
-            return _changed(
-                state, exchange_id, lambda one: replace(one, stage=ExchangeStage.CANCELLED, status="Not sent")
-            )
-        case messages.CommandFailed(command="Cancel", error=error):
-            return _map(state, lambda one: _cancel_failed(one, error))
-        case _:
-            return state
-
-
-def _cancel_failed(one: Exchange, error: TlfifError) -> Exchange:
-    if one.stage is not ExchangeStage.CANCELLING:
-        return one
-    text = f"The cancellation did not arrive: {plain(error.message)}"
-    return replace(one, stage=ExchangeStage.STREAMING if one.answer else ExchangeStage.WAITING, status=text)
-
-
-def _streamed(one: Exchange, text: str, seq: int, now: float) -> Exchange:
-    one = without_bridge(one)
-    answer = one.answer.add(text)
-    if one.stage is ExchangeStage.CANCELLING or one.stage.is_over:
-        return replace(one, answer=answer, last_seq=seq)
-    status = one.status if one.stage is ExchangeStage.STREAMING else ""
-    speed = one.speed or Speed(characters=answer.count, began_at=now, told_at=now)
-    if now - speed.told_at >= SPEED_SECONDS:
-        status = speed_words(answer.count - speed.characters, now - speed.began_at)
-        speed = replace(speed, told_at=now)
-    return replace(one, answer=answer, last_seq=seq, stage=ExchangeStage.STREAMING, status=status, speed=speed)
-
-
-def _with_status(one: Exchange, stage: ExchangeStage, status: str) -> Exchange:
-    if one.stage is ExchangeStage.CANCELLING or one.stage.is_over or (one.stage, one.status) == (stage, status):
-        return one
-    return replace(one, stage=stage, status=status)
-
-
-def _priced(one: Exchange, job: JobView) -> Exchange:
-    """Only the job knows of the start of a machine before this window looked. May come twice."""
-    waited = one.waited or waited_for_start(None, job)
-    known = receipt_of(job["receipt"], waited=waited) or one.receipt
-    one = replace(one, reasoning=(job.get("reasoning") or "").strip())
-    one = replace(one, machine_before=None)  # a thousand views of machines are two megabytes
-    return replace(one, receipt=with_price(known, job, place=one.place))
-
-
-def _changed(state: WindowState, exchange_id: str, change: Change) -> WindowState:
-    """The state with one exchange changed; the newest are looked at first."""
-    before = state.conversation
-    exchanges = _with_change(before.exchanges, exchange_id, change)
-    if exchanges is not None:
-        return state if exchanges is before.exchanges else _talking(state, replace(before, exchanges=exchanges))
-    others = _with_change(before.others, exchange_id, change)
-    if others is not None:
-        return state if others is before.others else _talking(state, replace(before, others=others))
-    if any(one.id == exchange_id for one in state.elsewhere):
-        away = tuple(change(one) if one.id == exchange_id else one for one in state.elsewhere)
-        return replace(state, elsewhere=tuple(one for one in away if not one.stage.is_over or one.resumable))
-    return state
-
-
-def _talking(state: WindowState, conversation: Conversation) -> WindowState:
-    return replace(state, conversation=conversation)
-
-
-def _with_change(found: tuple[Exchange, ...], exchange_id: str, change: Change) -> tuple[Exchange, ...] | None:
-    """The exchanges with one of them changed, the same ones where it stays as it is; None where it is not there."""
-    for index in range(len(found) - 1, -1, -1):
-        if found[index].id == exchange_id:
-            changed = change(found[index])
-            return found if changed is found[index] else (*found[:index], changed, *found[index + 1 :])
-    return None
-
-
-def _map(state: WindowState, change: Change) -> WindowState:
-    before = state.conversation
-    exchanges, others = tuple(map(change, before.exchanges)), tuple(map(change, before.others))
-    if all(new is old for new, old in zip((*exchanges, *others), before.everything, strict=True)):
-        return state
-    return replace(state, conversation=replace(before, exchanges=exchanges, others=others))
 
 
 def cancelled_all(exchanges: tuple[Exchange, ...]) -> tuple[Command, ...]:
